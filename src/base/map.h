@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Two maps from byte strings to pointers. struct map is a hash table; struct omap keeps keys in bytewise order
- * and iterates ranges. Both copy their keys and do not own the values.
+ * and iterates ranges. Both copy their keys and do not own the values. struct map hashes alike in each process: where
+ * strangers choose many keys, take struct omap, which no choice of keys can slow.
  */
 #ifndef CUBE_BASE_MAP_H
 #define CUBE_BASE_MAP_H
@@ -45,5 +46,8 @@ bool omap_after(const struct omap *m, struct str from, struct str *ret_key, void
 /* Walks entries whose key starts with prefix, in order, calling fn until it returns false. O(n), no changes inside. */
 void omap_walk_prefix(const struct omap *m, struct str prefix,
 		      bool (*fn)(void *arg, struct str key, void *value), void *arg);
+/* The same, leaving out keys below from. */
+void omap_walk_range(const struct omap *m, struct str from, struct str prefix,
+		     bool (*fn)(void *arg, struct str key, void *value), void *arg);
 
 #endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One line, one write(): lines of several threads never mix. Control characters are escaped, so that text from outside
+ * cannot forge a line. The settings here are the process's only mutable globals; they are set before threads start.
+ */
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/time.h"
+
+#define LINE_BYTES 4096
+
+static struct {
+	enum log_level level;
+	enum log_format format;
+	int fd;
+} setting = { LOG_INFO, LOG_TEXT, STDERR_FILENO };
+
+static const char *const names[] = { "error", "warn", "info", "debug" };
+static const char *const upper_names[] = { "ERROR", "WARN", "INFO", "DEBUG" };
+
+void log_set(enum log_level level, enum log_format format, int fd)
+{
+	setting.level = level;
+	setting.format = format;
+	setting.fd = fd;
+}
+
+int log_level_parse(struct str name, enum log_level *ret, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		if (str_eq_c(name, names[i])) {
+			*ret = (enum log_level)i;
+			return 0;
+		}
+	}
+	return err_set(err, ERR_INVALID, "log level '" STR_FMT "': must be error, warn, info or debug", STR_ARG(name));
+}
+
+bool log_enabled(enum log_level level)
+{
+	return level <= setting.level;
+}
+
+/* Copies from to the line with control characters escaped, as far as it fits (two bytes stay free for the end). */
+static size_t put_escaped(char *line, size_t at, const char *from, bool json)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (; *from; from++) {
+		unsigned char c = (unsigned char)*from;
+
+		if (at + 8 >= LINE_BYTES)
+			break;
+		if (json && (c == '"' || c == '\\')) {
+			line[at++] = '\\';
+			line[at++] = (char)c;
+		} else if (c >= 0x20 && c != 0x7f) {
+			line[at++] = (char)c;
+		} else if (json) {
+			memcpy(line + at, "\\u00", 4);
+			line[at + 4] = hex[c >> 4];
+			line[at + 5] = hex[c & 15];
+			at += 6;
+		} else {
+			memcpy(line + at, "\\x", 2);
+			line[at + 2] = hex[c >> 4];
+			line[at + 3] = hex[c & 15];
+			at += 4;
+		}
+	}
+	return at;
+}
+
+static size_t format_line(char *line, enum log_level level, const char *part, const char *msg)
+{
+	bool json = setting.format == LOG_JSON;
+	char stamp[TIME_TEXT_BYTES];
+	struct timespec now;
+	size_t at;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	time_format_micro((int64_t)now.tv_sec * TIME_NS_PER_SECOND + now.tv_nsec, stamp);
+	if (json)
+		at = (size_t)snprintf(line, LINE_BYTES, "{\"ts\":\"%s\",\"level\":\"%s\",\"part\":\"%s\",\"msg\":\"",
+				      stamp, names[level], part);
+	else
+		at = (size_t)snprintf(line, LINE_BYTES, "%s %s %s: ", stamp, upper_names[level], part);
+	at = put_escaped(line, at, msg, json);
+	if (json) {
+		line[at++] = '"';
+		line[at++] = '}';
+	}
+	line[at++] = '\n';
+	return at;
+}
+
+void log_write(enum log_level level, const char *part, const char *fmt, ...)
+{
+	char msg[LINE_BYTES - 512], line[LINE_BYTES];
+	int saved_errno = errno;
+	va_list ap;
+	size_t len;
+	ssize_t wrote;
+
+	if (!log_enabled(level))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(msg, sizeof(msg), fmt, ap);
+	va_end(ap);
+	/* JSON must be UTF-8; a message is bytes. */
+	if (setting.format == LOG_JSON && !str_is_utf8(str_from(msg))) {
+		for (char *c = msg; *c; c++)
+			*c = (unsigned char)*c < 0x80 ? *c : '?';
+	}
+	len = format_line(line, level, part, msg);
+	do {
+		wrote = write(setting.fd, line, len);
+	} while (wrote < 0 && errno == EINTR);
+	/* Nobody is left to tell when the log itself cannot be written. */
+	errno = saved_errno;
+}
