@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Control groups on v1, v2 and hybrid hosts by plain files. One container has one path, the same in each hierarchy it
+ * takes part in; struct cgroup holds the folders' descriptors. Functions return -errno. No policy: which controllers and
+ * which values is decided by runtime/cgroup_plan.
+ */
+#ifndef CUBE_LINUX_CGROUP_H
+#define CUBE_LINUX_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/attr.h"
+
+enum cgroup_controller {
+	CGROUP_CPU, CGROUP_CPUACCT, CGROUP_CPUSET, CGROUP_MEMORY, CGROUP_PIDS, CGROUP_DEVICES, CGROUP_FREEZER,
+	CGROUP_BLKIO, CGROUP_HUGETLB, CGROUP_NET_CLS, CGROUP_NET_PRIO, CGROUP_RDMA, CGROUP_PERF, CGROUP_MISC,
+	CGROUP_SYSTEMD,
+	CGROUP_UNIFIED, /* the v2 tree: everything on a v2 host, freezing and killing on a hybrid one */
+	CGROUP_CONTROLLER_COUNT,
+};
+#define CGROUP_BIT(controller) (1u << (controller))
+#define CGROUP_PATH_MAX 1024
+
+struct cgroup {
+	bool is_v2;           /* /sys/fs/cgroup is the v2 tree */
+	bool has_unified;     /* is_v2, or a v2 tree at /sys/fs/cgroup/unified */
+	uint32_t joined;      /* CGROUP_BIT of each controller with a folder */
+	int dir_fds[CGROUP_CONTROLLER_COUNT];
+	char path[CGROUP_PATH_MAX]; /* "/a/b", beneath every mount point */
+};
+
+const char *cgroup_name(enum cgroup_controller controller) PURE; /* "memory", …; v2's names where they differ: io */
+/* Looks at the host; joins nothing. -ENOENT when no cgroup file system is mounted at /sys/fs/cgroup. */
+int cgroup_init(struct cgroup *c, const char *path) MUST_CHECK;
+void cgroup_deinit(struct cgroup *c); /* closes; the folders stay */
+/* Makes the folder (and what is above it, in v2 with the controllers enabled there). -ENOENT: no such hierarchy.
+ * v1's cpuset gets its parent's cpus and mems, else nothing could run in it. */
+int cgroup_make(struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
+/* v2: lets these controllers work in the container's folder. */
+int cgroup_enable(struct cgroup *c, uint32_t controllers) MUST_CHECK;
+/* Opens the folder when it exists. */
+int cgroup_attach(struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
+/* The folder whose cgroup.procs lists all of the container's processes; -1 when none is joined. */
+int cgroup_tracking_fd(const struct cgroup *c) PURE;
+int cgroup_write(int dir_fd, const char *file, const char *text) MUST_CHECK;
+/* NUL-terminated; returns the length. */
+ssize_t cgroup_read(int dir_fd, const char *file, char *to, size_t to_bytes) MUST_CHECK;
+int cgroup_read_u64(int dir_fd, const char *file, uint64_t *ret) MUST_CHECK;
+/* Value of "key 123" in a flat keyed file; -ENOENT when the key is missing. */
+int cgroup_read_key(int dir_fd, const char *file, const char *key, uint64_t *ret) MUST_CHECK;
+/* Calls fn for each process of the container including those in cgroups beneath. */
+int cgroup_each_pid(const struct cgroup *c, int (*fn)(void *arg, pid_t pid), void *arg) MUST_CHECK;
+int cgroup_freeze(struct cgroup *c, bool freeze) MUST_CHECK;
+bool cgroup_is_frozen(const struct cgroup *c);
+/* SIGKILL to all of it, also to what is being forked meanwhile. */
+int cgroup_kill(struct cgroup *c) MUST_CHECK;
+/* Removes the folders with all beneath them; waits for the last process to be gone, at most wait_ms. */
+int cgroup_remove(struct cgroup *c, int wait_ms) MUST_CHECK;
+/* Number of processes killed for lack of memory so far. */
+uint64_t cgroup_oom_kills(const struct cgroup *c);
+
+#endif
