@@ -49,7 +49,8 @@ void network_attach(struct network *network, struct network_attach *attach);
 struct network_detach {
 	struct work work;
 	struct network *network;
-	const char *id;
+	const char *id;               /* the caller's, kept until done */
+	struct in_addr address;       /* the network's: what id had, 0.0.0.0 = nothing */
 	void (*done)(struct network_detach *detach, const struct err *err);
 	struct err err;
 	void *owner;
