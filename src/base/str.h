@@ -25,6 +25,12 @@ struct str {
 #define STR_FMT "%.*s"
 #define STR_ARG(s) (int)(s).len, (s).ptr ? (s).ptr : ""
 
+/* A borrowed array of strings. */
+struct str_list {
+	const struct str *items;
+	size_t count;
+};
+
 static inline struct str str_from(const char *c) { return (struct str){ c, c ? strlen(c) : 0 }; }
 static inline struct str str_sub(const char *ptr, size_t len) { return (struct str){ ptr, len }; }
 static inline bool str_is_empty(struct str s) { return s.len == 0; }
