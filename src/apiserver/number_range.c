@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bitmaps of taken node ports and service addresses. */
+#include "apiserver/number_range.h"
+
+#include <arpa/inet.h>
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "loop/env.h"
+
+enum { WORD_BITS = 64, HOST_BITS_MAX = 20 };
+
+void number_range_init(struct number_range *range, uint32_t first, uint32_t count)
+{
+	/* upstream: a sixteenth of the range, at least 16 and at most 256 numbers; none of a range too small for that */
+	uint32_t band = NUM_MIN(NUM_MAX(count / 16, 16u), 256u);
+
+	*range = (struct number_range){ .first = first, .count = count, .band_count = band < count ? band : 0 };
+	range->taken = mem_calloc(count / WORD_BITS + 1, sizeof(range->taken[0]));
+}
+
+void number_range_deinit(struct number_range *range)
+{
+	mem_free(range->taken);
+	*range = (struct number_range){ 0 };
+}
+
+bool number_range_holds(const struct number_range *range, uint32_t number)
+{
+	return number >= range->first && number - range->first < range->count;
+}
+
+bool number_range_is_taken(const struct number_range *range, uint32_t number)
+{
+	uint32_t index = number - range->first;
+
+	return number_range_holds(range, number) && (range->taken[index / WORD_BITS] >> index % WORD_BITS & 1);
+}
+
+bool number_range_take(struct number_range *range, uint32_t number)
+{
+	uint32_t index = number - range->first;
+
+	if (!number_range_holds(range, number) || number_range_is_taken(range, number))
+		return false;
+	range->taken[index / WORD_BITS] |= UINT64_C(1) << index % WORD_BITS;
+	range->used_count++;
+	return true;
+}
+
+void number_range_release(struct number_range *range, uint32_t number)
+{
+	uint32_t index = number - range->first;
+
+	if (!number_range_is_taken(range, number))
+		return;
+	range->taken[index / WORD_BITS] &= ~(UINT64_C(1) << index % WORD_BITS);
+	range->used_count--;
+}
+
+/* The first free index at or after start, going round within [from, to). */
+static bool take_between(struct number_range *range, struct env *env, uint32_t from, uint32_t to, uint32_t *ret_number)
+{
+	uint32_t count = to - from, start;
+
+	if (!count)
+		return false;
+	start = (uint32_t)env_random_below(env, count);
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t number = range->first + from + (start + i) % count;
+
+		if (number_range_take(range, number)) {
+			*ret_number = number;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool number_range_take_any(struct number_range *range, struct env *env, uint32_t *ret_number)
+{
+	if (range->used_count == range->count)
+		return false;
+	return take_between(range, env, range->band_count, range->count, ret_number) ||
+	       take_between(range, env, 0, range->band_count, ret_number);
+}
+
+int address_range_init(struct address_range *range, struct str cidr, struct err *err)
+{
+	struct str address, bits_text;
+	char text[SERVICE_ADDRESS_BYTES];
+	uint64_t prefix_bits, host_bits, total_bits;
+	uint32_t count;
+
+	*range = (struct address_range){ 0 };
+	if (!str_cut(cidr, '/', &address, &bits_text) || str_copy_to(address, text, sizeof(text)) < 0)
+		return err_set(err, ERR_INVALID, "'" STR_FMT "' is not a network in CIDR notation", STR_ARG(cidr));
+	range->is_v6 = str_find_char(address, ':', 0) != SIZE_MAX;
+	total_bits = range->is_v6 ? 128 : 32;
+	if (inet_pton(range->is_v6 ? AF_INET6 : AF_INET, text, range->base) != 1 ||
+	    num_parse_u64(bits_text, total_bits, "prefix length", &prefix_bits, NULL) < 0)
+		return err_set(err, ERR_INVALID, "'" STR_FMT "' is not a network in CIDR notation", STR_ARG(cidr));
+	host_bits = total_bits - prefix_bits;
+	if (host_bits < 3)
+		return err_set(err, ERR_INVALID, "service network " STR_FMT " is too small: /%d is the smallest",
+			       STR_ARG(cidr), (int)total_bits - 3);
+	for (uint64_t bit = prefix_bits; bit < total_bits; bit++)
+		range->base[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
+	count = UINT32_C(1) << NUM_MIN(host_bits, (uint64_t)HOST_BITS_MAX);
+	/* offset 0 names the network; the last IPv4 address is its broadcast address */
+	number_range_init(&range->offsets, 1, count - 1 - (range->is_v6 || host_bits > HOST_BITS_MAX ? 0 : 1));
+	range->cidr = str_dup(cidr);
+	return 0;
+}
+
+void address_range_deinit(struct address_range *range)
+{
+	number_range_deinit(&range->offsets);
+	mem_free((void *)range->cidr.ptr);
+	range->cidr = STR_NONE;
+}
+
+const char *address_range_text(const struct address_range *range, uint32_t offset, char to[SERVICE_ADDRESS_BYTES])
+{
+	uint8_t address[16];
+	size_t last = range->is_v6 ? 15 : 3;
+
+	memcpy(address, range->base, sizeof(address));
+	for (size_t i = 0; i < 4; i++) /* the host part of base is zero, so nothing carries */
+		address[last - i] |= (uint8_t)(offset >> 8 * i);
+	if (!inet_ntop(range->is_v6 ? AF_INET6 : AF_INET, address, to, SERVICE_ADDRESS_BYTES))
+		UNREACHABLE();
+	return to;
+}
+
+bool address_range_offset(const struct address_range *range, struct str address, uint32_t *ret_offset)
+{
+	char text[SERVICE_ADDRESS_BYTES];
+	uint8_t bytes[16] = { 0 };
+	size_t len = range->is_v6 ? 16 : 4;
+	uint32_t offset = 0;
+
+	if (str_copy_to(address, text, sizeof(text)) < 0 ||
+	    inet_pton(range->is_v6 ? AF_INET6 : AF_INET, text, bytes) != 1)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		uint8_t difference = bytes[i] ^ range->base[i];
+
+		if (difference && i + 4 < len)
+			return false;
+		if (i + 4 >= len)
+			offset = offset << 8 | difference;
+	}
+	if (!number_range_holds(&range->offsets, offset))
+		return false;
+	*ret_offset = offset;
+	return true;
+}

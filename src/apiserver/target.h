@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a request asks for, read from its method and target alone: the facts that authorization, metrics and dispatch
+ * stand on, cut out of the path exactly as upstream does. Pure; strings live in the request's arena.
+ */
+#ifndef CUBE_APISERVER_TARGET_H
+#define CUBE_APISERVER_TARGET_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct query_param {
+	struct str key, value; /* percent-decoded */
+};
+
+struct query {
+	struct query_param *params;
+	size_t count;
+};
+
+struct target {
+	struct str method;     /* "GET", ... */
+	struct str path;       /* percent-decoded, without query */
+	struct str verb;       /* "get" "list" "watch" "create" "update" "patch" "delete" "deletecollection", or the method in
+				* lower case when this is not about a resource */
+	bool is_resource;
+	bool is_watch_path;    /* deprecated /api/v1/watch/... */
+	struct str group, version;
+	struct str namespace_;
+	struct str resource, subresource;
+	struct str name;
+	struct str rest;       /* what follows the subresource, starting with '/' when not empty (proxy) */
+	struct query query;
+};
+
+/* path and query as sent. Refuses malformed escapes, NUL bytes and what is beyond the limits; anything else is some request, known or not. */
+int target_parse(struct arena *arena, struct str method, struct str path, struct str query, struct target *ret,
+		 struct err *err) MUST_CHECK;
+
+/* First value, empty when absent; query_has tells those apart. */
+struct str query_get(const struct query *query, const char *key) PURE;
+bool query_has(const struct query *query, const char *key) PURE;
+/* As Go's conversion of a query value to bool: absent, "0" and "false" are false, all else (also "") is true. */
+bool query_bool(const struct query *query, const char *key) PURE;
+int query_parse(struct arena *arena, struct str text, struct query *ret, struct err *err) MUST_CHECK;
+
+#endif
