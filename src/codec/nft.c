@@ -64,6 +64,12 @@ void nft_flush_set(struct nft *n, struct str name)
 	buf_put_char(n->out, '\n');
 }
 
+void nft_flush_map(struct nft *n, struct str name)
+{
+	command(n, "flush", "map", name);
+	buf_put_char(n->out, '\n');
+}
+
 void nft_delete_set(struct nft *n, struct str name)
 {
 	command(n, "delete", "set", name);

@@ -26,7 +26,8 @@ void nft_delete_table(struct nft *n);      /* also when there is none */
  * "". Existing ones are kept with what is in them. */
 void nft_add_set(struct nft *n, struct str name, const char *type, const char *extra);
 void nft_add_map(struct nft *n, struct str name, const char *type);
-void nft_flush_set(struct nft *n, struct str name); /* sets and maps */
+void nft_flush_set(struct nft *n, struct str name);
+void nft_flush_map(struct nft *n, struct str name);
 void nft_delete_set(struct nft *n, struct str name);
 /* hook: "type nat hook output priority -100; policy accept;" or "" for a chain to jump to. */
 void nft_add_chain(struct nft *n, struct str name, const char *hook);

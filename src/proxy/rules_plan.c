@@ -106,11 +106,13 @@ static void write_base(struct plan *p, bool afresh)
 	for (size_t i = 0; i < ARRAY_COUNT(base_sets); i++) {
 		struct str name = str_from(base_sets[i].name);
 
-		if (base_sets[i].map)
+		if (base_sets[i].map) {
 			nft_add_map(n, name, base_sets[i].type);
-		else
+			nft_flush_map(n, name);
+		} else {
 			nft_add_set(n, name, base_sets[i].type, "");
-		nft_flush_set(n, name);
+			nft_flush_set(n, name);
+		}
 	}
 	for (size_t i = 0; i < ARRAY_COUNT(base_chains); i++) {
 		nft_add_chain(n, str_from(base_chains[i].name), base_chains[i].hook);

@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Turns meson's testlog.json into TAP lines: one for each case of a TAP program, one for each other program.
+
+A program that ended badly without a failed case of its own (a crash, a sanitizer, a timeout) is one more failure.
+"""
+import json
+import re
+import sys
+
+
+def main():
+    for line in open(sys.argv[1], encoding="utf-8"):
+        test = json.loads(line)
+        name, result = test["name"], test["result"]
+        cases = re.findall(r"^(ok|not ok)\b[ \d]*(?:- )?(.*)$", test.get("stdout") or "", re.M)
+        if result in ("SKIP", "EXPECTEDFAIL"):
+            print(f"ok {name} # skip {result.lower()}")
+            continue
+        for verdict, case in cases:
+            print(f"{verdict} {name}: {case}")
+        if result != "OK" and not any(verdict == "not ok" for verdict, _ in cases):
+            print(f"not ok {name}: {result} (exit status {test.get('returncode')})")
+        elif not cases:
+            print(f"ok {name}")
+
+
+main()
