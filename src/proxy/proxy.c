@@ -164,7 +164,7 @@ struct proxy *proxy_new(const struct proxy_options *options)
 	p->on_service = (struct informer_handler){ .on_change = on_change, .on_synced = on_synced, .owner = p };
 	p->on_slice = p->on_service;
 	p->services = client_informer(options->client, &kind_service, NULL);
-	p->slices = client_informer(options->client, &kind_endpoint_slice, NULL);
+	p->slices = client_informer(options->client, &kind_endpointslice, NULL);
 	p->slices_by_service = informer_add_index(p->slices, index_by_service_name);
 	informer_add_handler(p->services, &p->on_service);
 	informer_add_handler(p->slices, &p->on_slice);
