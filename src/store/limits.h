@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Limits of the store. What is beyond one ends in the error named. */
+#ifndef CUBE_STORE_LIMITS_H
+#define CUBE_STORE_LIMITS_H
+
+#define STORE_KEY_BYTES_MAX 1024                       /* ERR_TOO_LARGE */
+#define STORE_VALUE_BYTES_MAX (8u << 20)               /* ERR_TOO_LARGE */
+#define STORE_OPS_MAX 1024                             /* of one write; ERR_TOO_LARGE */
+#define STORE_WAITING_WRITES_MAX 32768                 /* submitted, not durable; ERR_TOO_MANY */
+#define STORE_WAITING_BYTES_MAX ((size_t)256 << 20)    /* the same; ERR_TOO_MANY */
+#define STORE_BATCH_BYTES_MAX ((size_t)16 << 20)       /* of one transaction; the rest goes into the next */
+#define STORE_HISTORY_EVENTS_MAX 20000                 /* defaults of struct store_options; ERR_GONE beyond */
+#define STORE_HISTORY_BYTES_MAX ((size_t)24 << 20)
+#define STORE_REPLAY_EVENTS_MAX 256                    /* handed to one watcher per turn of the loop */
+#define STORE_EXPIRE_MAX 512                           /* keys deleted per turn because their time is up */
+#define STORE_EXPIRE_SLACK_MS 5000
+#define STORE_MAP_BYTES_MAX ((size_t)64 << 30)         /* size of the LMDB file; ERR_NO_SPACE */
+
+#endif
