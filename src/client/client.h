@@ -47,7 +47,10 @@ struct request {
 	struct str key;
 	/* May be NULL. result is borrowed, NULL on error; err is NULL on success. */
 	void (*done)(void *owner, const struct obj *result, const struct err *err);
+	/* Instead of done, for those who need to know which request it was; request is the client's copy without body. */
+	void (*answered)(void *owner, const struct request *request, const struct obj *result, const struct err *err);
 	void *owner;
+	const struct obj *about;  /* for answered: counted while in flight; may be NULL */
 };
 void client_submit(struct client *client, const struct request *request);
 /* Nobody is told of requests in flight with this done owner any more (it is going away). */

@@ -9,7 +9,6 @@
 #define CLIENT_REQUESTS_MAX 65536         /* requests in flight; one more fails with ERR_TOO_MANY */
 
 #define QUEUE_BATCH_MAX 64                /* keys reconciled in one turn of the loop */
-#define QUEUE_NEEDS_MAX 16                /* informers a queue waits for before it runs */
 #define QUEUE_BACKOFF_BASE_MS 5
 #define QUEUE_BACKOFF_MAX_MS 60000
 

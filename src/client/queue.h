@@ -37,18 +37,16 @@ struct queue {
 	struct timer timer;       /* earliest delayed add */
 	struct queue_item **delayed; /* binary heap by due time */
 	size_t delayed_count, delayed_cap;
-	struct informer *needs[QUEUE_NEEDS_MAX];
-	struct informer_handler synced[QUEUE_NEEDS_MAX];
-	size_t need_count;
+	struct list needs;        /* informers that must have synced */
+	size_t ready_count;
 	bool started;
-	struct queue_item *running;
 	uint64_t sequence;
 };
 
 void queue_init(struct queue *queue, struct env *env, const char *name,
 		enum reconcile_result (*reconcile)(struct queue *queue, struct key key, struct err *err), void *owner);
-/* Tracked requests in flight may go on; nothing is called any more. */
-void queue_deinit(struct queue *queue);
+/* Before its client's client_free; tracked requests of that client may go on, nothing is called any more. */
+void queue_deinit(struct queue *queue, struct client *client);
 void queue_need(struct queue *queue, struct informer *informer); /* before queue_start */
 void queue_start(struct queue *queue);
 void queue_stop(struct queue *queue);                            /* keeps keys; queue_start goes on */
@@ -65,8 +63,10 @@ struct key key_of(struct str text);
 
 /* --- write tracking; client_submit calls the first two for requests with a queue --- */
 void writes_begin(struct queue *queue, struct str key);
-/* revision 0 = failed or nothing to wait for: forgotten. informer NULL: nobody here watches that kind. */
+/* informer NULL: nobody here watches that kind, there is nothing to wait for. */
 void writes_end(struct queue *queue, struct str key, struct informer *informer, int64_t revision);
+/* Forgotten; the key comes back with back-off once all its other writes were answered. */
+void writes_fail(struct queue *queue, struct str key);
 /* 0 = none, INT64_MAX = in flight, else the newest revision that no informer has shown yet. */
 int64_t writes_revision(const struct queue *queue, struct str key);
 static inline bool writes_are_settled(const struct queue *queue, struct str key)
