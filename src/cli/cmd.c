@@ -10,7 +10,7 @@
 #include "base/time.h"
 
 /* Number of words of path that argv begins with, 0 unless all of them. */
-static int words_matched(const char *path, char *const *argv, int argc)
+static int words_matched(const char *path, const char *const *argv, int argc)
 {
 	struct str rest = str_from(path), word;
 	int words = 0;
@@ -23,7 +23,7 @@ static int words_matched(const char *path, char *const *argv, int argc)
 	return words;
 }
 
-const struct cmd *cmd_find(const struct program *program, char *const *argv, int argc, int *ret_words)
+const struct cmd *cmd_find(const struct program *program, const char *const *argv, int argc, int *ret_words)
 {
 	const struct cmd *best = NULL;
 
@@ -101,7 +101,7 @@ static const struct flag *find_flag(const struct cmd *cmd, struct str name)
 
 struct reader {
 	const struct cmd *cmd;
-	char *const *argv;
+	const char *const *argv;
 	int argc, at;
 };
 
@@ -143,7 +143,7 @@ static int check_args(const struct cmd *cmd, const struct cmd_run *run, struct e
 	return 0;
 }
 
-int cmd_parse(const struct cmd *cmd, char *const *argv, int argc, struct arena *arena, struct cmd_run *ret, bool *ret_help,
+int cmd_parse(const struct cmd *cmd, const char *const *argv, int argc, struct arena *arena, struct cmd_run *ret, bool *ret_help,
 	      struct err *err)
 {
 	struct cmd_run run = { .cmd = cmd, .arena = arena };
@@ -210,7 +210,7 @@ static int show_help(const struct program *program, const struct cmd *cmd)
 	return print(STDOUT_FILENO, &text, 0);
 }
 
-int program_main(const struct program *program, char *const *argv, int argc)
+int program_main(const struct program *program, const char *const *argv, int argc)
 {
 	AUTO_ARENA arena;
 	const struct cmd *cmd;

@@ -83,13 +83,13 @@ struct program {
 };
 
 /* The command whose path is the longest that argv begins with; *ret_words says how many words that were. NULL when none. */
-const struct cmd *cmd_find(const struct program *program, char *const *argv, int argc, int *ret_words);
+const struct cmd *cmd_find(const struct program *program, const char *const *argv, int argc, int *ret_words);
 /* Flags may stand anywhere before "--". Refuses unknown ones, missing and wrong values, naming the flag. *ret_help is set
  * when --help or -h was seen (nothing else is checked then). */
-int cmd_parse(const struct cmd *cmd, char *const *argv, int argc, struct arena *arena, struct cmd_run *ret, bool *ret_help,
+int cmd_parse(const struct cmd *cmd, const char *const *argv, int argc, struct arena *arena, struct cmd_run *ret, bool *ret_help,
 	      struct err *err) MUST_CHECK;
 /* All of it: find, parse, help, run, print the error. Returns the exit status: 0, the command's, or 2 for wrong usage. */
-int program_main(const struct program *program, char *const *argv, int argc);
+int program_main(const struct program *program, const char *const *argv, int argc);
 
 void help_program(const struct program *program, struct buf *out);
 void help_cmd(const struct program *program, const struct cmd *cmd, struct buf *out);

@@ -41,9 +41,9 @@ static const struct program program = { .name = "cube", .summary = "Containers t
 /* Would break: the longer of two commands with the same first word could not be reached. */
 static void test_find(void **state)
 {
-	char *words[] = { "image", "rm", "x" };
-	char *other[] = { "image", "ls" };
-	char *none[] = { "imag" };
+	const char *words[] = { "image", "rm", "x" };
+	const char *other[] = { "image", "ls" };
+	const char *none[] = { "imag" };
 	int count;
 
 	assert_ptr_equal(cmd_find(&program, words, 3, &count), &cmd_image_rm);
@@ -55,7 +55,7 @@ static void test_find(void **state)
 
 static const struct {
 	const char *name;
-	char *argv[8];
+	const char *argv[8];
 	const char *want_error; /* NULL = fine */
 	bool want_all;
 	const char *want_name;
