@@ -54,6 +54,14 @@ static bool grow(struct buf *b, size_t want)
 	return true;
 }
 
+void buf_truncate(struct buf *b, size_t len)
+{
+	if (len >= b->len)
+		return;
+	b->len = len;
+	b->ptr[len] = '\0';
+}
+
 void buf_put(struct buf *b, const void *bytes, size_t len)
 {
 	if (!len || !grow(b, len))

@@ -31,6 +31,7 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 /* Room for at least want bytes behind len; NULL when that passes max_bytes. Then buf_added(). */
 void *buf_room(struct buf *b, size_t want);
 void buf_added(struct buf *b, size_t len);
+void buf_truncate(struct buf *b, size_t len);      /* drops all behind the first len bytes */
 void buf_consume(struct buf *b, size_t len);        /* drops the first len bytes */
 bool buf_failed(const struct buf *b) PURE;
 int buf_check(const struct buf *b, const char *what, struct err *err) MUST_CHECK; /* ERR_TOO_LARGE naming what */

@@ -114,6 +114,8 @@ yyjson_mut_val *json_copy(yyjson_mut_doc *doc, yyjson_val *v);
 yyjson_mut_val *json_mut_copy(yyjson_mut_doc *doc, yyjson_mut_val *v);
 yyjson_mut_val *json_copy_at(yyjson_mut_doc *doc, yyjson_val *v, const char *path);             /* NULL when missing */
 
+size_t json_mut_depth(yyjson_mut_val *v);                          /* 1 for a scalar */
+
 /* ---- comparing: members in any order, numbers by value; NULL equals only NULL ---- */
 
 bool json_equal(yyjson_val *a, yyjson_val *b);

@@ -9,6 +9,7 @@
 #define YAML_EXPANSION_MAX 100          /* values made from aliases may be so many times those written out ... */
 #define YAML_EXPANSION_FREE 10000       /* ... once there are more than this */
 #define PATCH_OPERATIONS_MAX 10000
+#define JSON_POINTER_INDEX_MAX 999999999 /* of an array element in a JSON Patch */
 #define PATCH_RESULT_BYTES_MAX (3u << 20) /* JSON Patch: what "copy" may blow a document up to */
 #define JSON_DUPLICATES_MAX 100         /* reported in one message */
 

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Open addressing over borrowed keys; one allocation at most. */
+#include "codec/json_index.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+void json_index_init(struct json_index *index, size_t count_max)
+{
+	size_t slots = 8;
+
+	while (slots < count_max * 2)
+		slots *= 2;
+	index->slot_count = slots;
+	if (slots <= JSON_INDEX_INLINE) {
+		index->slots = index->inline_slots;
+		memset(index->inline_slots, 0, slots * sizeof(index->inline_slots[0]));
+	} else {
+		index->slots = mem_calloc(slots, sizeof(index->slots[0]));
+	}
+}
+
+void json_index_deinit(struct json_index *index)
+{
+	if (index->slots && index->slots != index->inline_slots)
+		mem_free(index->slots);
+	index->slots = NULL;
+}
+
+static struct json_index_slot *slot_of(const struct json_index *index, struct str key, uint64_t hash)
+{
+	size_t mask = index->slot_count - 1;
+
+	for (size_t i = hash & mask, n = 0; n < index->slot_count; i = (i + 1) & mask, n++) {
+		struct json_index_slot *slot = &index->slots[i];
+
+		if (!slot->value || (slot->hash == hash && str_eq(slot->key, key)))
+			return slot;
+	}
+	UNREACHABLE();
+	return NULL;
+}
+
+void *json_index_get(const struct json_index *index, struct str key)
+{
+	return slot_of(index, key, str_hash(key))->value;
+}
+
+void *json_index_add(struct json_index *index, struct str key, void *value)
+{
+	uint64_t hash = str_hash(key);
+	struct json_index_slot *slot = slot_of(index, key, hash);
+
+	if (slot->value)
+		return slot->value;
+	*slot = (struct json_index_slot){ .key = key, .hash = hash, .value = value };
+	return NULL;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Trees: limits, duplicates, getters, building, equality in every combination. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "codec/json.h"
+
+static void test_parse_refuses(void **state)
+{
+	/* Would break: a hostile body is taken for JSON, or its error does not say where it is. */
+	static const struct {
+		const char *text;
+		enum err_code code;
+		const char *part;
+	} cases[] = {
+		{ "", ERR_PARSE, "unexpected end" },
+		{ "{\"a\":1,\n \"b\":}", ERR_PARSE, "line 2" },
+		{ "{} x", ERR_PARSE, "line 1" },
+		{ "{\"a\":\"\xff\"}", ERR_PARSE, "invalid JSON" },
+		{ "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]", ERR_TOO_LARGE, "limit of 40" },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct err err = { 0 };
+
+		assert_null(json_parse(str_from(cases[i].text), 40, &err));
+		assert_int_equal(err.code, cases[i].code);
+		assert_non_null(strstr(err.msg, cases[i].part));
+	}
+}
+
+static void test_depth(void **state)
+{
+	/* Would break: nesting at the limit is refused, or one level more overflows a recursive walker later. */
+	char text[2 * JSON_DEPTH_MAX + 3];
+	struct err err = { 0 };
+	yyjson_doc *doc;
+
+	memset(text, '[', JSON_DEPTH_MAX);
+	memset(text + JSON_DEPTH_MAX, ']', JSON_DEPTH_MAX);
+	doc = json_parse(str_sub(text, 2 * JSON_DEPTH_MAX), sizeof(text), &err);
+	assert_non_null(doc);
+	json_free(doc);
+	memset(text, '[', JSON_DEPTH_MAX + 1);
+	memset(text + JSON_DEPTH_MAX + 1, ']', JSON_DEPTH_MAX + 1);
+	assert_null(json_parse(str_sub(text, 2 * JSON_DEPTH_MAX + 2), sizeof(text), &err));
+	assert_non_null(strstr(err.msg, "max depth"));
+}
+
+static void test_duplicates(void **state)
+{
+	/* Would break: kubectl's strict mode does not name the field that was given twice. */
+	struct err err = { 0 };
+	yyjson_doc *doc;
+
+	assert_null(json_parse_unique(STR("{\"a\":{\"x\":1,\"x\":2},\"l\":[{\"y\":1},{\"y\":1,\"y\":2}]}"), 1000, &err));
+	assert_string_equal(err.msg, "duplicate field \"a.x\", duplicate field \"l[1].y\"");
+	doc = json_parse_unique(STR("{\"a\":{\"x\":1},\"x\":2}"), 1000, &err);
+	assert_non_null(doc);
+	json_free(doc);
+}
+
+static void test_get(void **state)
+{
+	/* Would break: everybody who reads a field by path. */
+	AUTO_JSON doc = json_parse(STR("{\"a\":{\"b\":[{\"n\":\"x\"},{\"n\":7}],\"t\":true,\"f\":3.0,\"g\":3.5}}"), 1000, NULL);
+	yyjson_val *root = yyjson_doc_get_root(doc);
+	size_t count = 0;
+
+	assert_true(str_eq_c(json_get_str(root, "a.b.0.n"), "x"));
+	assert_int_equal(json_get_int(root, "a.b.1.n", -1), 7);
+	assert_int_equal(json_get_int(root, "a.b.2.n", -1), -1);
+	assert_int_equal(json_get_int(root, "a.f", -1), 3);
+	assert_int_equal(json_get_int(root, "a.g", -1), -1);
+	assert_true(json_get_bool(root, "a.t", false));
+	assert_null(json_get(root, "a.b.x"));
+	assert_null(json_get(root, "a.t.x"));
+	assert_int_equal(json_get_count(root, "a.b"), 2);
+	JSON_EACH(item, json_get(root, "a.b"))
+		count += yyjson_is_obj(item);
+	assert_int_equal(count, 2);
+	JSON_EACH(item, json_get(root, "a.t"))
+		fail();
+	JSON_MEMBERS(key, value, NULL)
+		fail();
+}
+
+static void test_build(void **state)
+{
+	/* Would break: setting a member twice gives it twice, or loses its neighbours. */
+	AUTO_JSON_MUT doc = json_new_object();
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
+	AUTO_BUF text;
+
+	json_set_int(doc, root, "a", 1);
+	json_set_int(doc, root, "a", 2);
+	json_set_str(doc, root, "b", STR("x"));
+	json_set_int(doc, root, "c", 3);
+	json_set_int(doc, root, "b", 4);
+	json_set_int(doc, root, "c", 5);
+	json_set_path_int(doc, root, "m.n.o", -6);
+	json_set_path_int(doc, root, "m.n.p", 7);
+	json_append_str(doc, json_ensure_array(doc, root, "l"), STR("\"\n\001"));
+	assert_true(json_remove_path(root, "m.n.p") != NULL);
+	assert_null(json_remove_path(root, "m.q.p"));
+	buf_init(&text, 1000);
+	json_mut_write(root, &text);
+	assert_string_equal(text.ptr, "{\"a\":2,\"b\":4,\"c\":5,\"m\":{\"n\":{\"o\":-6}},\"l\":[\"\\\"\\n\\u0001\"]}");
+	buf_reset(&text);
+	json_write_quoted(STR("\"\n\001z"), &text);
+	assert_string_equal(text.ptr, "\"\\\"\\n\\u0001z\"");
+}
+
+static void test_equal(void **state)
+{
+	/* Would break: an update that changes nothing is written, or one that changes something is not. */
+	static const struct {
+		const char *a, *b;
+		bool equal;
+	} cases[] = {
+		{ "{\"a\":1,\"b\":[1,2]}", "{\"b\":[1,2],\"a\":1}", true },
+		{ "{\"a\":1}", "{\"a\":1.0}", true },
+		{ "[1,2]", "[2,1]", false },
+		{ "[]", "{}", false },
+		{ "[]", "[]", true },
+		{ "{\"a\":1}", "{\"b\":1}", false },
+		{ "{\"a\":1,\"b\":2,\"c\":3}", "{\"c\":3,\"b\":2,\"a\":4}", false },
+		{ "-1", "18446744073709551615", false },
+		{ "{\"a\":null}", "{}", false },
+		{ "[[[\"x\"]],{\"y\":{}}]", "[[[\"x\"]],{\"y\":{}}]", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		AUTO_JSON a = json_parse(str_from(cases[i].a), 1000, NULL);
+		AUTO_JSON b = json_parse(str_from(cases[i].b), 1000, NULL);
+		AUTO_JSON_MUT ma = json_thaw(yyjson_doc_get_root(a));
+		AUTO_JSON_MUT mb = json_thaw(yyjson_doc_get_root(b));
+
+		assert_int_equal(json_equal(yyjson_doc_get_root(a), yyjson_doc_get_root(b)), cases[i].equal);
+		assert_int_equal(json_mut_equal(yyjson_mut_doc_get_root(ma), yyjson_mut_doc_get_root(mb)), cases[i].equal);
+		assert_int_equal(json_mixed_equal(yyjson_mut_doc_get_root(ma), yyjson_doc_get_root(b)), cases[i].equal);
+		assert_int_equal(json_mixed_equal(yyjson_mut_doc_get_root(mb), yyjson_doc_get_root(a)), cases[i].equal);
+	}
+	assert_true(json_equal(NULL, NULL));
+	assert_false(json_mut_equal(NULL, yyjson_mut_doc_get_root(NULL)) == false);
+}
+
+static void test_large_objects(void **state)
+{
+	/* Would break: comparing large objects in different order takes quadratic time (this test would not end). */
+	AUTO_JSON_MUT a = json_new_object();
+	AUTO_JSON_MUT b = json_new_object();
+	enum { COUNT = 100000 };
+
+	for (int i = 0; i < COUNT; i++) {
+		AUTO_FREE char *key = mem_printf("key-%d", i);
+		AUTO_FREE char *reverse = mem_printf("key-%d", COUNT - 1 - i);
+
+		yyjson_mut_obj_add(yyjson_mut_doc_get_root(a), json_new_str(a, str_from(key)), yyjson_mut_int(a, i));
+		yyjson_mut_obj_add(yyjson_mut_doc_get_root(b), json_new_str(b, str_from(reverse)),
+				   yyjson_mut_int(b, COUNT - 1 - i));
+	}
+	assert_true(json_mut_equal(yyjson_mut_doc_get_root(a), yyjson_mut_doc_get_root(b)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parse_refuses), cmocka_unit_test(test_depth), cmocka_unit_test(test_duplicates),
+		cmocka_unit_test(test_get), cmocka_unit_test(test_build), cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_large_objects),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
