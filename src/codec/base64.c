@@ -74,8 +74,10 @@ static int decode(const struct alphabet *a, struct str text, struct buf *to, str
 			padding++;
 			continue;
 		}
-		if (value < 0 || padding)
+		if (value < 0 || padding) {
+			to->len = start;
 			return err_set(err, ERR_PARSE, "illegal base64 data at input byte %zu", i);
+		}
 		group = group << 6 | (uint32_t)value;
 		if (++digits % 4 == 0) {
 			uint8_t out[3] = { (uint8_t)(group >> 16), (uint8_t)(group >> 8), (uint8_t)group };

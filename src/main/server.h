@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `cube server`: API server, store, controllers, scheduler, kubelet and service proxy in one process on one loop. server.c
+ * holds the options and the order of starting and stopping; server_node.c the parts that touch this machine.
+ */
+#ifndef CUBE_MAIN_SERVER_H
+#define CUBE_MAIN_SERVER_H
+
+#include <netinet/in.h>
+#include "cli/cmd.h"
+#include "loop/env.h"
+#include "main/pki.h"
+
+struct server_opts {
+	struct str data_dir, run_dir, kubeconfig, pki_dir, manifest_dir, pod_log_dir;
+	struct str bind_address, advertise_address;
+	int64_t secure_port;
+	struct str node_name, node_ip, pod_cidr, service_cidr, bridge, table;
+	struct str cluster_dns, cluster_domain;
+	struct str store;
+	struct str oci_path;
+	struct flag_list tls_sans, insecure_registries;
+	struct str log_level, log_format;
+	int64_t max_pods;
+	bool no_node;
+};
+
+/* What the options mean once the machine was asked; strings in the arena, NUL-terminated. */
+struct server_plan {
+	struct str data_dir, run_dir, kubeconfig, pki_dir, manifest_dir, pod_log_dir, oci_path;
+	struct str node_name, node_ip, advertise_address;
+	struct in_addr pods, services;
+	uint8_t pods_prefix_len, services_prefix_len;
+	struct str pod_cidr, service_cidr, bridge, table;
+	struct str endpoint;            /* "https://127.0.0.1:6443" */
+};
+
+struct server_node;
+
+struct server {
+	const struct server_opts *opts;
+	struct server_plan plan;
+	struct arena *arena;
+	struct loop *loop;
+	struct env *env;
+	struct pki pki;
+	struct store *store;
+	struct apiserver *apiserver;
+	struct tls_server *tls;
+	struct http_server *http;
+	int listen_fd;
+	struct server_role {
+		struct api_transport *transport;
+		struct client *client;
+	} scheduling, controlling, node_role, proxying;
+	struct scheduler *scheduler;
+	struct controllers *controllers;
+	struct server_node *node;
+	int64_t started_ns;
+	bool stopping;
+	int exit_status;
+};
+
+/* Fills in the plan, or names the flag that does not make sense. Changes nothing. */
+int server_plan(const struct server_opts *opts, struct arena *arena, struct server_plan *ret, struct err *err) MUST_CHECK;
+/* Refuses a machine that cannot run containers, in one line. Changes nothing. */
+int server_check_machine(const struct server_opts *opts, const struct server_plan *plan, struct err *err) MUST_CHECK;
+
+int server_role_start(struct server *server, struct server_role *role, const char *user, struct err *err) MUST_CHECK;
+void server_role_stop(struct server_role *role);
+
+/* Network, images, containers, kubelet, proxy. */
+int server_node_start(struct server *server, struct err *err) MUST_CHECK;
+/* Containers and rules stay. stopped is called on the loop when nothing is under way any more. */
+void server_node_stop(struct server *server, void (*stopped)(void *arg), void *arg);
+void server_node_free(struct server *server);
+
+extern const struct cmd cmd_server;
+
+#endif
