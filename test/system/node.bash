@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+# One cube node in a network and mount namespace of its own, with its own folders and cgroup: for system tests and benchmarks.
+# node_begin makes the place, node_start the server, node_end takes everything away whatever happened.
+#
+#   NODE_DIR     everything of this node: data, run, kubeconfig, logs
+#   NODE_PID     the process that holds the namespaces
+#   SERVER_PID   `cube server`
+# in_node CMD... runs a command inside the namespaces; k ARGS... is kubectl with the node's kubeconfig.
+
+CUBE_BUILD=${CUBE_BUILD:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build-release" && pwd)}
+CUBE=$CUBE_BUILD/src/main/cube
+CUBE_OCI=$CUBE_BUILD/src/main/cube-oci
+
+node_begin() {
+	NODE_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-node.XXXXXX")
+	NODE_CGROUP=/cube-test-${NODE_DIR##*.}
+	mkdir -p "$NODE_DIR"/{data,run,etc,pods,out}
+	# A link with an address stands for the world outside; the machine's own network is out of reach.
+	unshare --net --mount --propagation private sh -c '
+		ip link set lo up && ip link add outer0 type veth peer name outer1 &&
+		ip addr add 192.168.77.1/24 dev outer0 && ip link set outer0 up && ip link set outer1 up &&
+		echo ready >"$0/out/namespace" && exec sleep infinity' "$NODE_DIR" </dev/null >/dev/null 2>"$NODE_DIR/out/namespace.err" 3>&- &
+	NODE_PID=$!
+	SERVER_PID=
+	wait_for 5 test -s "$NODE_DIR/out/namespace" || { cat "$NODE_DIR/out/namespace.err" >&2; return 1; }
+}
+
+in_node() { nsenter --target "$NODE_PID" --net --mount -- "$@"; }
+
+# node_start [FLAGS...]
+node_start() {
+	nsenter --target "$NODE_PID" --net --mount -- "$CUBE" server --data-dir "$NODE_DIR/data" --run-dir "$NODE_DIR/run" \
+		--kubeconfig "$NODE_DIR/etc/admin.conf" --pod-log-dir "$NODE_DIR/pods" --cgroup-root "$NODE_CGROUP" \
+		--node-name node1 "$@" </dev/null >>"$NODE_DIR/out/server.log" 2>&1 3>&- &
+	SERVER_PID=$!
+}
+
+# Ready = the API answers and the node's condition says so.
+node_wait_ready() {
+	wait_for 20 node_is_ready || { tail -n 40 "$NODE_DIR/out/server.log" >&2; return 1; }
+}
+
+node_is_ready() {
+	[ -s "$NODE_DIR/etc/admin.conf" ] || return 1
+	[ "$(k get node node1 -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null)" = True ]
+}
+
+node_stop() { # [SIGNAL]
+	[ -n "$SERVER_PID" ] || return 0
+	kill "-${1:-TERM}" "$SERVER_PID" 2>/dev/null
+	SERVER_STATUS=0
+	wait "$SERVER_PID" 2>/dev/null || SERVER_STATUS=$?
+	SERVER_PID=
+}
+
+node_end() {
+	[ -n "${NODE_DIR:-}" ] || return 0
+	node_stop KILL
+	if [ -n "${NODE_PID:-}" ] && kill -0 "$NODE_PID" 2>/dev/null; then
+		in_node "$CUBE" reset --force --data-dir "$NODE_DIR/data" --run-dir "$NODE_DIR/run" \
+			--kubeconfig "$NODE_DIR/etc/admin.conf" --pod-log-dir "$NODE_DIR/pods" --cgroup-root "$NODE_CGROUP" \
+			>>"$NODE_DIR/out/reset.log" 2>&1
+		kill "$NODE_PID"
+		wait "$NODE_PID" 2>/dev/null
+	fi
+	NODE_PID=
+	if [ -n "${CUBE_TEST_KEEP:-}" ]; then echo "kept: $NODE_DIR" >&2; else rm -rf --one-file-system "$NODE_DIR"; fi
+}
+
+k() { in_node env -u KUBECONFIG HOME="$NODE_DIR/out" "${KUBECTL:-kubectl}" --kubeconfig "$NODE_DIR/etc/admin.conf" "$@"; }
+
+# wait_for SECONDS COMMAND... : until it succeeds; its last output is shown when it never does.
+wait_for() {
+	local until=$(($(date +%s%N) + $1 * 1000000000)) output
+	shift
+	until output=$("$@" 2>&1); do
+		if [ "$(date +%s%N)" -ge "$until" ]; then
+			printf 'gave up waiting for: %s\nlast output: %s\n' "$*" "$output" >&2
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+
+# fails COMMAND...: succeeds when the command fails; for use with wait_for.
+fails() { ! "$@"; }
+
+# Lines of a table without its header.
+rows() { tail -n +2; }
+
+# same WANT GOT
+same() {
+	[ "$1" = "$2" ] || { printf 'wanted: %s\ngot:    %s\n' "$1" "$2" >&2; return 1; }
+}
+
+# has TEXT REGEX
+has() {
+	printf '%s\n' "$1" | grep -Eq -- "$2" || { printf 'no match for: %s\nin: %s\n' "$2" "$1" >&2; return 1; }
+}
