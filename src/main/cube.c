@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "cli/cmd.h"
 #include "main/program.h"
+#include "main/reset.h"
 #include "main/server.h"
 
 static int print_text(void (*write)(const struct program *, struct buf *), struct err *err)
@@ -45,7 +46,7 @@ static const struct cmd cmd_man = { .path = "man", .args = "", .summary = "Print
 				    .example = "  cube man | man -l -" };
 static const struct cmd cmd_version = { .path = "version", .args = "", .summary = "Print the version", .run = version_run };
 
-static const struct cmd *const cmds[] = { &cmd_server, &cmd_completion, &cmd_man, &cmd_version, NULL };
+static const struct cmd *const cmds[] = { &cmd_server, &cmd_reset, &cmd_completion, &cmd_man, &cmd_version, NULL };
 
 const struct program program_cube = {
 	.name = "cube",

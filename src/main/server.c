@@ -282,6 +282,7 @@ static const struct flag server_flags[] = {
 	FLAG_STRING(0, "cluster-domain", struct server_opts, cluster_domain, "cluster.local", "DNS domain of the cluster"),
 	FLAG_STRING(0, "bridge", struct server_opts, bridge, "cube0", "bridge of this node's pods"),
 	FLAG_STRING(0, "nft-table", struct server_opts, table, "cube", "packet-filter table of the service rules"),
+	FLAG_STRING(0, "cgroup-root", struct server_opts, cgroup_root, "/", "parent of all cgroups made"),
 	FLAG_STRING(0, "store", struct server_opts, store, "lmdb", "where the cluster's state is kept"),
 	FLAG_STRING(0, "oci-path", struct server_opts, oci_path, "", "container runtime (default: cube-oci beside this program)"),
 	FLAG_LIST(0, "insecure-registry", struct server_opts, insecure_registries,

@@ -15,7 +15,7 @@ struct server_opts {
 	struct str data_dir, run_dir, kubeconfig, pki_dir, manifest_dir, pod_log_dir;
 	struct str bind_address, advertise_address;
 	int64_t secure_port;
-	struct str node_name, node_ip, pod_cidr, service_cidr, bridge, table;
+	struct str node_name, node_ip, pod_cidr, service_cidr, bridge, table, cgroup_root;
 	struct str cluster_dns, cluster_domain;
 	struct str store;
 	struct str oci_path;
@@ -31,7 +31,7 @@ struct server_plan {
 	struct str node_name, node_ip, advertise_address;
 	struct in_addr pods, services;
 	uint8_t pods_prefix_len, services_prefix_len;
-	struct str pod_cidr, service_cidr, bridge, table;
+	struct str pod_cidr, service_cidr, bridge, table, cgroup_root;
 	struct str endpoint;            /* "https://127.0.0.1:6443" */
 };
 

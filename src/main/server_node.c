@@ -45,7 +45,8 @@ static int open_containers(struct server *s, struct server_node *node, struct er
 	struct container_service_options containers = { .env = s->env, .network = node->network,
 							.data_dir = s->plan.data_dir.ptr,
 							.run_dir = s->plan.run_dir.ptr,
-							.oci_path = s->plan.oci_path.ptr };
+							.oci_path = s->plan.oci_path.ptr,
+							.cgroup_root = s->plan.cgroup_root.ptr };
 
 	if (image_store_open(&images, &node->images, err) < 0)
 		return err_wrap(err, "image store");

@@ -152,11 +152,14 @@ int server_plan(const struct server_opts *opts, struct arena *arena, struct serv
 
 	plan.bridge = str_in(arena, opts->bridge);
 	plan.table = str_in(arena, opts->table);
+	plan.cgroup_root = str_in(arena, opts->cgroup_root);
 	plan.data_dir = str_in(arena, opts->data_dir);
 	plan.run_dir = str_in(arena, opts->run_dir);
 	plan.kubeconfig = str_in(arena, opts->kubeconfig);
 	if (!path_is_absolute(plan.data_dir) || !path_is_absolute(plan.run_dir) || !path_is_absolute(plan.kubeconfig))
 		return err_set(err, ERR_INVALID, "--data-dir, --run-dir and --kubeconfig must be absolute paths");
+	if (!path_is_absolute(plan.cgroup_root))
+		return err_set(err, ERR_INVALID, "--cgroup-root: '%s' must begin with '/'", plan.cgroup_root.ptr);
 	plan.pki_dir = or_below(arena, opts->pki_dir, path_dir(plan.kubeconfig), "pki");
 	plan.manifest_dir = or_below(arena, opts->manifest_dir, path_dir(plan.kubeconfig), "manifests");
 	plan.pod_log_dir = str_in(arena, opts->pod_log_dir);
