@@ -321,7 +321,7 @@ static void test_child_descriptors(void **state)
 {
 	/* The child must get exactly the descriptors named, also when their numbers cross, and our environment never. */
 	struct fixture *f = *state;
-	AUTO_FD leak = open("/dev/zero", O_RDONLY); /* without close-on-exec, on purpose */
+	int leak = open("/dev/zero", O_RDONLY); /* without close-on-exec, on purpose */
 	int out[2], odd[2];
 	char text[256] = "";
 	struct process p;
@@ -351,6 +351,7 @@ static void test_child_descriptors(void **state)
 	assert_string_equal(text, "hello\n/dev/null\n6\n");
 	close(out[0]);
 	close(odd[0]);
+	close(leak);
 }
 
 static void test_child_forget(void **state)
