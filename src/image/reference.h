@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Image references as Docker and Kubernetes write them, and digests. A parsed reference is always complete: "nginx" is
+ * Image references as Docker and Kubernetes write them. A parsed reference is always complete: "nginx" is
  * docker.io/library/nginx:latest.
  */
 #ifndef CUBE_IMAGE_REFERENCE_H
@@ -26,10 +26,5 @@ struct reference {
 /* Parts are in the arena. Errors are ERR_BAD_REQUEST worded "invalid reference format", "invalid reference format:
  * repository name (library/Foo) must be lowercase" ... */
 int reference_parse(struct str text, struct arena *arena, struct reference *ret, struct err *err) MUST_CHECK;
-
-/* "sha256:" and 64 lower-case hexadecimal digits. */
-bool digest_is_valid(struct str digest) PURE;
-/* The digits of a valid digest. */
-struct str digest_hex(struct str digest) PURE;
 
 #endif
