@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "cli/cmd.h"
+#include "cli/cmds.h"
 #include "main/program.h"
 #include "main/reset.h"
 #include "main/server.h"
@@ -46,7 +46,10 @@ static const struct cmd cmd_man = { .path = "man", .args = "", .summary = "Print
 				    .example = "  cube man | man -l -" };
 static const struct cmd cmd_version = { .path = "version", .args = "", .summary = "Print the version", .run = version_run };
 
-static const struct cmd *const cmds[] = { &cmd_server, &cmd_reset, &cmd_completion, &cmd_man, &cmd_version, NULL };
+static const struct cmd *const cmds[] = {
+	&cmd_server, &cmd_image_load, &cmd_image_ls, &cmd_image_pull, &cmd_image_rm, &cmd_reset, &cmd_completion, &cmd_man,
+	&cmd_version, NULL,
+};
 
 const struct program program_cube = {
 	.name = "cube",

@@ -11,8 +11,10 @@
 #include "base/path.h"
 #include "container/container.h"
 #include "container/network.h"
+#include "engine/engine.h"
 #include "image/image.h"
 #include "kubelet/kubelet.h"
+#include "net/http_server.h"
 #include "main/server.h"
 #include "proxy/proxy.h"
 
@@ -23,6 +25,8 @@ struct server_node {
 	struct pod_runtime *runtime;
 	struct kubelet *kubelet;
 	struct proxy *proxy;
+	struct engine *engine;
+	struct http_server *engine_http;
 	void (*stopped)(void *arg);
 	void *stopped_arg;
 };
@@ -108,6 +112,24 @@ static int start_proxy(struct server *s, struct server_node *node, struct err *e
 	return 0;
 }
 
+/* The engine API on a socket of the run folder, and nowhere else: the machine's own docker keeps its place. */
+static int start_engine(struct server *s, struct server_node *node, struct err *err)
+{
+	struct str temporary = path_join(s->arena, s->plan.data_dir, STR("image"));
+	struct engine_options options = { .env = s->env, .images = node->images, .version = CUBE_VERSION,
+					  .temporary_dir = temporary.ptr };
+	struct http_server_options http = { .env = s->env, .handlers = engine_http_handlers() };
+	struct address address;
+
+	node->engine = engine_new(&options);
+	http.arg = node->engine;
+	node->engine_http = http_server_new(&http);
+	if (address_from_unix(path_join(s->arena, s->plan.run_dir, STR("docker.sock")), &address, err) < 0 ||
+	    http_server_listen(node->engine_http, &address, 0600, NULL, err) < 0)
+		return err_wrap(err, "engine socket");
+	return 0;
+}
+
 int server_node_start(struct server *s, struct err *err)
 {
 	struct server_node *node = s->node = NEW(struct server_node);
@@ -115,16 +137,24 @@ int server_node_start(struct server *s, struct err *err)
 	if (open_network(s, node, err) < 0 || open_containers(s, node, err) < 0)
 		return -1;
 	network_forget_others(node->network, sandbox_is_known, node->containers);
-	if (start_kubelet(s, node, err) < 0 || start_proxy(s, node, err) < 0)
+	if (start_kubelet(s, node, err) < 0 || start_proxy(s, node, err) < 0 ||
+	    start_engine(s, node, err) < 0)
 		return -1;
 	return 0;
+}
+
+static void on_engine_idle(void *arg)
+{
+	struct server_node *node = arg;
+
+	node->stopped(node->stopped_arg);
 }
 
 static void on_kubelet_stopped(void *arg)
 {
 	struct server_node *node = arg;
 
-	node->stopped(node->stopped_arg);
+	engine_stop(node->engine, on_engine_idle, node);
 }
 
 void server_node_stop(struct server *s, void (*stopped)(void *arg), void *arg)
@@ -145,6 +175,10 @@ void server_node_free(struct server *s)
 
 	if (!node)
 		return;
+	if (node->engine_http)
+		http_server_free(node->engine_http);
+	if (node->engine)
+		engine_free(node->engine);
 	proxy_free(node->proxy);
 	if (node->kubelet)
 		kubelet_free(node->kubelet);
