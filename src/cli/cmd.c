@@ -23,7 +23,8 @@ static int words_matched(const char *path, const char *const *argv, int argc)
 	return words;
 }
 
-const struct cmd *cmd_find(const struct program *program, const char *const *argv, int argc, int *ret_words)
+const struct cmd *cmd_find(const struct program *program, const char *const *argv, int argc,
+			   int *ret_words)
 {
 	const struct cmd *best = NULL;
 
@@ -39,7 +40,8 @@ const struct cmd *cmd_find(const struct program *program, const char *const *arg
 	return best;
 }
 
-static int append_list(struct flag_list *list, struct str value, struct arena *arena, struct err *err)
+static int append_list(struct flag_list *list, struct str value, struct arena *arena,
+		       struct err *err)
 {
 	struct str part;
 
@@ -56,14 +58,16 @@ static int append_list(struct flag_list *list, struct str value, struct arena *a
 	return 0;
 }
 
-static int set_value(const struct flag *flag, struct str value, void *opts, struct arena *arena, struct err *err)
+static int set_value(const struct flag *flag, struct str value, void *opts, struct arena *arena,
+		     struct err *err)
 {
 	void *field = (char *)opts + flag->offset;
 
 	switch (flag->type) {
 	case FLAG_TYPE_BOOL:
 		if (!str_eq(value, STR("true")) && !str_eq(value, STR("false")))
-			return err_set(err, ERR_BAD_REQUEST, "'" STR_FMT "' is neither true nor false", STR_ARG(value));
+			return err_set(err, ERR_BAD_REQUEST,
+				       "'" STR_FMT "' is neither true nor false", STR_ARG(value));
 		*(bool *)field = str_eq(value, STR("true"));
 		return 0;
 	case FLAG_TYPE_STRING:
@@ -86,7 +90,8 @@ static int set_value(const struct flag *flag, struct str value, void *opts, stru
 static int set_defaults(const struct cmd *cmd, struct cmd_run *run, struct err *err)
 {
 	for (const struct flag *flag = cmd->flags; flag && flag->type != FLAG_TYPE_NONE; flag++)
-		if (*flag->fallback && set_value(flag, str_from(flag->fallback), run->opts, run->arena, err) < 0)
+		if (*flag->fallback &&
+		    set_value(flag, str_from(flag->fallback), run->opts, run->arena, err) < 0)
 			return err_wrap(err, "default of --%s", flag->name);
 	return 0;
 }
@@ -94,7 +99,8 @@ static int set_defaults(const struct cmd *cmd, struct cmd_run *run, struct err *
 static const struct flag *find_flag(const struct cmd *cmd, struct str name)
 {
 	for (const struct flag *flag = cmd->flags; flag && flag->type != FLAG_TYPE_NONE; flag++)
-		if (str_eq_c(name, flag->name) || (name.len == 1 && flag->short_name == name.ptr[0]))
+		if (str_eq_c(name, flag->name) ||
+		    (name.len == 1 && flag->short_name == name.ptr[0]))
 			return flag;
 	return NULL;
 }
@@ -105,7 +111,8 @@ struct reader {
 	int argc, at;
 };
 
-/* One word that starts with '-': "--name=value", "--name value", "--bool", "-nvalue", "-n value". */
+/* One word that starts with '-': "--name=value", "--name value", "--bool", "-nvalue", "-n value".
+ */
 static int read_flag(struct reader *r, struct cmd_run *run, struct err *err)
 {
 	struct str word = str_from(r->argv[r->at]);
@@ -126,7 +133,8 @@ static int read_flag(struct reader *r, struct cmd_run *run, struct err *err)
 		value = STR("true");
 	} else if (!has_value) {
 		if (r->at + 1 >= r->argc)
-			return err_set(err, ERR_BAD_REQUEST, "flag '" STR_FMT "' needs a value", STR_ARG(word));
+			return err_set(err, ERR_BAD_REQUEST, "flag '" STR_FMT "' needs a value",
+				       STR_ARG(word));
 		value = str_from(r->argv[++r->at]);
 	}
 	if (set_value(flag, value, run->opts, run->arena, err) < 0)
@@ -139,12 +147,13 @@ static int check_args(const struct cmd *cmd, const struct cmd_run *run, struct e
 	if (run->arg_count < cmd->args_min)
 		return err_set(err, ERR_BAD_REQUEST, "'%s' needs %s", cmd->path, cmd->args);
 	if (run->arg_count > cmd->args_max)
-		return err_set(err, ERR_BAD_REQUEST, "unexpected argument '" STR_FMT "'", STR_ARG(run->args[cmd->args_max]));
+		return err_set(err, ERR_BAD_REQUEST, "unexpected argument '" STR_FMT "'",
+			       STR_ARG(run->args[cmd->args_max]));
 	return 0;
 }
 
-int cmd_parse(const struct cmd *cmd, const char *const *argv, int argc, struct arena *arena, struct cmd_run *ret, bool *ret_help,
-	      struct err *err)
+int cmd_parse(const struct cmd *cmd, const char *const *argv, int argc, struct arena *arena,
+	      struct cmd_run *ret, bool *ret_help, struct err *err)
 {
 	struct cmd_run run = { .cmd = cmd, .arena = arena };
 	struct reader r = { .cmd = cmd, .argv = argv, .argc = argc };
@@ -160,7 +169,8 @@ int cmd_parse(const struct cmd *cmd, const char *const *argv, int argc, struct a
 
 		if (!flags_over && strcmp(word, "--") == 0) {
 			flags_over = true;
-		} else if (!flags_over && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)) {
+		} else if (!flags_over &&
+			   (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)) {
 			*ret_help = true;
 			*ret = run;
 			return 0;
@@ -187,14 +197,16 @@ static int print(int fd, struct buf *text, int status)
 	return status;
 }
 
-static int complain(const struct program *program, const struct cmd *cmd, const struct err *err, int status)
+static int complain(const struct program *program, const struct cmd *cmd, const struct err *err,
+		    int status)
 {
 	struct buf text;
 
 	buf_init(&text, (size_t)1 << 16);
 	buf_printf(&text, "%s: %s\n", program->name, err->msg);
 	if (status == 2)
-		buf_printf(&text, "Try '%s%s%s --help'.\n", program->name, cmd ? " " : "", cmd ? cmd->path : "");
+		buf_printf(&text, "Try '%s%s%s --help'.\n", program->name, cmd ? " " : "",
+			   cmd ? cmd->path : "");
 	return print(STDERR_FILENO, &text, status);
 }
 
@@ -220,13 +232,15 @@ int program_main(const struct program *program, const char *const *argv, int arg
 	int words, status;
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
 		cmd = argc > 2 ? cmd_find(program, argv + 2, argc - 2, &words) : NULL;
 		return show_help(program, cmd);
 	}
 	cmd = cmd_find(program, argv + 1, argc - 1, &words);
 	if (!cmd) {
-		(void)err_set(&err, ERR_BAD_REQUEST, "unknown command '%s'", argv[1]); /* printed below */
+		(void)err_set(&err, ERR_BAD_REQUEST, "unknown command '%s'",
+			      argv[1]); /* printed below */
 		return complain(program, NULL, &err, 2);
 	}
 	if (cmd_parse(cmd, argv + 1 + words, argc - 1 - words, &arena, &run, &help, &err) < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `cube image …`: images of this machine, by way of the engine API on the server's socket. The same things can be done with the
- * docker client.
+ * `cube image …`: images of this machine, by way of the engine API on the server's socket. The same
+ * things can be done with the docker client.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -61,7 +61,8 @@ static int print_stream(struct str body, struct err *err)
 		yyjson_val *root = doc ? yyjson_doc_get_root(doc) : NULL;
 
 		if (json_get(root, "error"))
-			return err_set(err, ERR_INTERNAL, STR_FMT, STR_ARG(json_get_str(root, "error")));
+			return err_set(err, ERR_INTERNAL, STR_FMT,
+				       STR_ARG(json_get_str(root, "error")));
 		if (json_get(root, "stream") && print(json_get_str(root, "stream"), err) < 0)
 			return -1;
 	}
@@ -77,12 +78,15 @@ static int refused(const struct http_fetch_result *result, struct err *err)
 		return 0;
 	if (message.len)
 		return err_set(err, ERR_INTERNAL, STR_FMT, STR_ARG(message));
-	return err_set(err, ERR_INTERNAL, "the server answered %d %s", result->status, http_status_text(result->status));
+	return err_set(err, ERR_INTERNAL, "the server answered %d %s", result->status,
+		       http_status_text(result->status));
 }
 
-static int send(struct call *call, struct http_request *request, struct http_fetch_result *ret, struct err *err)
+static int ask(struct call *call, struct http_request *request, struct http_fetch_result *ret,
+	       struct err *err)
 {
-	struct http_fetch_options options = { .arena = call->run->arena, .body_bytes_max = ANSWER_BYTES_MAX };
+	struct http_fetch_options options = { .arena = call->run->arena,
+					      .body_bytes_max = ANSWER_BYTES_MAX };
 
 	request->unix_path = call->socket;
 	if (http_fetch(call->fetcher, request, &options, ret, err) < 0)
@@ -115,7 +119,8 @@ static int load_one(struct call *call, struct str path, struct err *err)
 	AUTO_FD fd = open(str_c_in(call->run->arena, path), O_RDONLY | O_CLOEXEC);
 	struct archive archive = { .block = arena_alloc(call->run->arena, READ_BYTES) };
 	struct http_source source = { .fill = archive_fill, .arg = &archive };
-	struct http_request request = { .method = STR("POST"), .url = STR("http://cube/v1.47/images/load"),
+	struct http_request request = { .method = STR("POST"),
+					.url = STR("http://cube/v1.47/images/load"),
 					.source = &source };
 	struct http_fetch_result result;
 	struct stat st;
@@ -126,7 +131,7 @@ static int load_one(struct call *call, struct str path, struct err *err)
 		return err_set(err, ERR_INVALID, STR_FMT " is not a regular file", STR_ARG(path));
 	archive.fd = fd;
 	archive.left_bytes = source.length_bytes = st.st_size;
-	if (send(call, &request, &result, err) < 0)
+	if (ask(call, &request, &result, err) < 0)
 		return err_wrap(err, "load " STR_FMT, STR_ARG(path));
 	return print_stream(result.body, err);
 }
@@ -165,7 +170,8 @@ static void put_row(struct buf *out, yyjson_val *image, struct str name)
 		tag = str_slice(name, colon + 1, name.len);
 	}
 	(void)str_strip_prefix(&id, STR("sha256:")); /* shown without */
-	buf_printf(out, "%-40.*s %-16.*s %-12.*s   ", STR_ARG(repository), STR_ARG(tag), (int)NUM_MIN(id.len, (size_t)12), id.ptr);
+	buf_printf(out, "%-40.*s %-16.*s %-12.*s   ", STR_ARG(repository), STR_ARG(tag),
+		   (int)NUM_MIN(id.len, (size_t)12), id.ptr);
 	put_size(out, json_get_int(image, "Size", 0));
 	buf_put_char(out, '\n');
 }
@@ -173,23 +179,24 @@ static void put_row(struct buf *out, yyjson_val *image, struct str name)
 static int ls_run(struct cmd_run *run, struct err *err)
 {
 	AUTO_CALL call;
-	struct http_request request = { .method = STR("GET"), .url = STR("http://cube/v1.47/images/json") };
+	struct http_request request = { .method = STR("GET"),
+					.url = STR("http://cube/v1.47/images/json") };
 	struct http_fetch_result result;
 	AUTO_BUF out = { 0 };
 	AUTO_JSON doc = NULL;
 
 	call_open(&call, run);
-	if (send(&call, &request, &result, err) < 0)
+	if (ask(&call, &request, &result, err) < 0)
 		return 1;
 	doc = json_parse(result.body, ANSWER_BYTES_MAX, err);
 	if (!doc)
 		return 1;
 	buf_init(&out, ANSWER_BYTES_MAX);
 	buf_printf(&out, "%-40s %-16s %-12s   %s\n", "REPOSITORY", "TAG", "IMAGE ID", "SIZE");
-	JSON_EACH(image, yyjson_doc_get_root(doc)) {
+	JSON_EACH (image, yyjson_doc_get_root(doc)) {
 		yyjson_val *names = json_get(image, "RepoTags");
 
-		JSON_EACH(name, names)
+		JSON_EACH (name, names)
 			put_row(&out, image, json_str(name));
 		if (yyjson_arr_size(names) == 0)
 			put_row(&out, image, STR_NONE);
@@ -218,11 +225,13 @@ static int rm_run(struct cmd_run *run, struct err *err)
 	call_open(&call, run);
 	for (size_t i = 0; i < run->arg_count; i++) {
 		struct http_request request = { .method = STR("DELETE"),
-						.url = url_of(run, "http://cube/v1.47/images/", run->args[i]) };
+						.url = url_of(run, "http://cube/v1.47/images/",
+							      run->args[i]) };
 		struct http_fetch_result result;
-		struct str line = str_printf_in(run->arena, "removed " STR_FMT "\n", STR_ARG(run->args[i]));
+		struct str line = str_printf_in(run->arena, "removed " STR_FMT "\n",
+						STR_ARG(run->args[i]));
 
-		if (send(&call, &request, &result, err) < 0 || print(line, err) < 0)
+		if (ask(&call, &request, &result, err) < 0 || print(line, err) < 0)
 			return 1;
 	}
 	return 0;
@@ -231,27 +240,39 @@ static int rm_run(struct cmd_run *run, struct err *err)
 static int pull_run(struct cmd_run *run, struct err *err)
 {
 	AUTO_CALL call;
-	struct http_request request = { .method = STR("POST"),
-					.url = url_of(run, "http://cube/v1.47/images/create?fromImage=", run->args[0]) };
+	struct http_request request = {
+		.method = STR("POST"),
+		.url = url_of(run, "http://cube/v1.47/images/create?fromImage=", run->args[0])
+	};
 	struct http_fetch_result result;
 
 	call_open(&call, run);
-	if (send(&call, &request, &result, err) < 0 || print_stream(result.body, err) < 0)
+	if (ask(&call, &request, &result, err) < 0 || print_stream(result.body, err) < 0)
 		return 1;
-	return print(str_printf_in(run->arena, "pulled " STR_FMT "\n", STR_ARG(run->args[0])), err) < 0 ? 1 : 0;
+	return print(str_printf_in(run->arena, "pulled " STR_FMT "\n", STR_ARG(run->args[0])),
+		     err) < 0
+		       ? 1
+		       : 0;
 }
 
 static const struct flag image_flags[] = {
-	FLAG_STRING(0, "run-dir", struct image_opts, run_dir, "/run/cube", "as given to cube server"),
+	FLAG_STRING(0, "run-dir", struct image_opts, run_dir, "/run/cube",
+		    "as given to cube server"),
 	{ 0 },
 };
 
-#define IMAGE_CMD(path_, args_, min_, max_, summary_, run_) \
-	{ .path = path_, .args = args_, .args_min = min_, .args_max = max_, .summary = summary_, .run = run_, \
-	  .opts_size = sizeof(struct image_opts), .flags = image_flags }
+#define IMAGE_CMD(path_, args_, min_, max_, summary_, run_)                               \
+	{                                                                                 \
+		.path = path_, .args = args_, .args_min = min_, .args_max = max_,         \
+		.summary = summary_, .run = run_, .opts_size = sizeof(struct image_opts), \
+		.flags = image_flags                                                      \
+	}
 
-const struct cmd cmd_image_load = IMAGE_CMD("image load", "FILE...", 1, CMD_ARGS_MAX,
-					    "Load images from OCI, docker or root-file-system archives", load_run);
+const struct cmd cmd_image_load = IMAGE_CMD(
+	"image load", "FILE...", 1, CMD_ARGS_MAX,
+	"Load images from OCI, docker or root-file-system archives", load_run);
 const struct cmd cmd_image_ls = IMAGE_CMD("image ls", "", 0, 0, "List images", ls_run);
-const struct cmd cmd_image_rm = IMAGE_CMD("image rm", "IMAGE...", 1, CMD_ARGS_MAX, "Remove images", rm_run);
-const struct cmd cmd_image_pull = IMAGE_CMD("image pull", "IMAGE", 1, 1, "Pull an image from its registry", pull_run);
+const struct cmd cmd_image_rm = IMAGE_CMD("image rm", "IMAGE...", 1, CMD_ARGS_MAX, "Remove images",
+					  rm_run);
+const struct cmd cmd_image_pull = IMAGE_CMD("image pull", "IMAGE", 1, 1,
+					    "Pull an image from its registry", pull_run);

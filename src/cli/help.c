@@ -69,7 +69,8 @@ void help_cmd(const struct program *program, const struct cmd *cmd, struct buf *
 
 void help_program(const struct program *program, struct buf *out)
 {
-	buf_printf(out, "%s\n\nUsage:\n  %s COMMAND [flags]\n\nCommands:\n", program->summary, program->name);
+	buf_printf(out, "%s\n\nUsage:\n  %s COMMAND [flags]\n\nCommands:\n", program->summary,
+		   program->name);
 	for (size_t i = 0; program->cmds[i]; i++) {
 		size_t start = out->len;
 
@@ -84,13 +85,17 @@ void help_program(const struct program *program, struct buf *out)
 
 void help_completion(const struct program *program, struct buf *out)
 {
-	buf_printf(out, "# bash completion for %s\n_%s() {\n\tlocal words=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\" word="
-			"\"${COMP_WORDS[COMP_CWORD]}\" list\n\tcase \"$words\" in\n", program->name, program->name);
+	buf_printf(out,
+		   "# bash completion for %s\n_%s() {\n\tlocal "
+		   "words=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\" word="
+		   "\"${COMP_WORDS[COMP_CWORD]}\" list\n\tcase \"$words\" in\n",
+		   program->name, program->name);
 	for (size_t i = 0; program->cmds[i]; i++) {
 		const struct cmd *cmd = program->cmds[i];
 
 		buf_printf(out, "\t\"%s\"*) list=\"--help", cmd->path);
-		for (const struct flag *flag = cmd->flags; flag && flag->type != FLAG_TYPE_NONE; flag++)
+		for (const struct flag *flag = cmd->flags; flag && flag->type != FLAG_TYPE_NONE;
+		     flag++)
 			buf_printf(out, " --%s", flag->name);
 		buf_put_c(out, "\" ;;\n");
 	}
@@ -98,9 +103,11 @@ void help_completion(const struct program *program, struct buf *out)
 	for (size_t i = 0; program->cmds[i]; i++)
 		if (!program->cmds[i]->hidden)
 			buf_printf(out, " %s", program->cmds[i]->path);
-	buf_printf(out, "\" ;;\n\tesac\n\tif [ \"${word#-}\" = \"$word\" ] && [ -n \"$words\" ]; then\n"
-			"\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n\telse\n"
-			"\t\tmapfile -t COMPREPLY < <(compgen -W \"$list\" -- \"$word\")\n\tfi\n}\ncomplete -F _%s %s\n",
+	buf_printf(out,
+		   "\" ;;\n\tesac\n\tif [ \"${word#-}\" = \"$word\" ] && [ -n \"$words\" ]; then\n"
+		   "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n\telse\n"
+		   "\t\tmapfile -t COMPREPLY < <(compgen -W \"$list\" -- "
+		   "\"$word\")\n\tfi\n}\ncomplete -F _%s %s\n",
 		   program->name, program->name);
 }
 
@@ -132,10 +139,12 @@ void help_man(const struct program *program, struct buf *out)
 			buf_put_c(out, ".PP\n");
 			man_text(out, cmd->description);
 		}
-		for (const struct flag *flag = cmd->flags; flag && flag->type != FLAG_TYPE_NONE; flag++) {
+		for (const struct flag *flag = cmd->flags; flag && flag->type != FLAG_TYPE_NONE;
+		     flag++) {
 			buf_put_c(out, ".TP\n.B ");
 			buf_printf(out, "\\-\\-%s", flag->name);
-			buf_printf(out, "%s%s\n", flag->type == FLAG_TYPE_BOOL ? "" : " ", value_name(flag));
+			buf_printf(out, "%s%s\n", flag->type == FLAG_TYPE_BOOL ? "" : " ",
+				   value_name(flag));
 			man_text(out, flag->help);
 		}
 	}

@@ -14,7 +14,8 @@ bool nft_is_name(struct str name)
 		char c = name.ptr[i];
 		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 
-		if (!letter && (i == 0 || !((c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' || c == '/')))
+		if (!letter && (i == 0 || !((c >= '0' && c <= '9') || c == '_' || c == '-' ||
+					    c == '.' || c == '/')))
 			return false;
 	}
 	return true;

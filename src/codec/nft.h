@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes nft(8) rule text: the only place that knows its syntax of braces and element lists. One struct nft is one
- * transaction. Names that nft would not read back as one word are refused by nft_is_name; callers skip such objects.
+ * Writes nft(8) rule text: the only place that knows its syntax of braces and element lists. One
+ * struct nft is one transaction. Names that nft would not read back as one word are refused by
+ * nft_is_name; callers skip such objects.
  */
 #ifndef CUBE_CODEC_NFT_H
 #define CUBE_CODEC_NFT_H
@@ -10,9 +11,9 @@
 
 struct nft {
 	struct buf *out;
-	const char *family;      /* "ip" */
+	const char *family; /* "ip" */
 	const char *table;
-	struct str open;         /* set or map whose elements are being written */
+	struct str open; /* set or map whose elements are being written */
 	bool has_elements;
 };
 
@@ -21,8 +22,9 @@ bool nft_is_name(struct str name) PURE;
 
 void nft_init(struct nft *n, struct buf *out, const char *family, const char *table);
 void nft_add_table(struct nft *n);
-void nft_delete_table(struct nft *n);      /* also when there is none */
-/* type: "ipv4_addr . inet_proto . inet_service" or, for maps, "... : verdict". extra: "flags dynamic,timeout; timeout 3h;" or
+void nft_delete_table(struct nft *n); /* also when there is none */
+/* type: "ipv4_addr . inet_proto . inet_service" or, for maps, "... : verdict". extra: "flags
+ * dynamic,timeout; timeout 3h;" or
  * "". Existing ones are kept with what is in them. */
 void nft_add_set(struct nft *n, struct str name, const char *type, const char *extra);
 void nft_add_map(struct nft *n, struct str name, const char *type);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which address a sandbox has is decided on the loop, in memory (taken[] and by_id); files and links follow on a worker. A
- * lease counts as taken from before its file exists until after its link is gone, so that no address is ever given twice.
+ * Which address a sandbox has is decided on the loop, in memory (taken[] and by_id); files and
+ * links follow on a worker. A lease counts as taken from before its file exists until after its
+ * link is gone, so that no address is ever given twice.
  */
 #include "container/network.h"
 
@@ -32,13 +33,13 @@ struct network {
 	char bridge[16];
 	int bridge_index;
 	int lease_dir_fd;
-	uint32_t base;          /* subnet's network address, host byte order */
+	uint32_t base; /* subnet's network address, host byte order */
 	uint8_t prefix_len;
-	uint32_t size;          /* addresses in the subnet, with network and broadcast */
-	uint32_t cursor;        /* where the search for a free one goes on: addresses are reused late */
+	uint32_t size;	 /* addresses in the subnet, with network and broadcast */
+	uint32_t cursor; /* where the search for a free one goes on: addresses are reused late */
 	uint32_t mtu;
-	uint8_t *taken;         /* one bit an address */
-	struct map by_id;       /* id -> struct lease */
+	uint8_t *taken;	  /* one bit an address */
+	struct map by_id; /* id -> struct lease */
 };
 
 static bool is_taken(const struct network *n, uint32_t index)
@@ -51,7 +52,7 @@ static void set_taken(struct network *n, uint32_t index, bool taken)
 	if (taken)
 		n->taken[index / 8] |= (uint8_t)(1U << (index % 8));
 	else
-		n->taken[index / 8] &= (uint8_t)~(1U << (index % 8));
+		n->taken[index / 8] &= (uint8_t) ~(1U << (index % 8));
 }
 
 static struct in_addr address_of(const struct network *n, uint32_t index)
@@ -71,7 +72,8 @@ static void veth_name(const char *id, char to[VETH_NAME_BYTES])
 		       (unsigned long long)(str_hash(str_from(id)) & 0xfffffffffffULL));
 }
 
-/* Locally administered, derived from the address: stable over restarts and unique where the address is. */
+/* Locally administered, derived from the address: stable over restarts and unique where the address
+ * is. */
 static void mac_of(struct in_addr address, uint8_t to[6])
 {
 	to[0] = 0x0a;
@@ -120,29 +122,34 @@ static int set_sysctl(const char *path, const char *value, struct err *err)
 	return fd_write_file(AT_FDCWD, path, str_from(value), err);
 }
 
-/* Redirects would tell sandboxes to talk to each other past the packet filter; route_localnet lets node ports answer on
- * 127.0.0.1 (proxy/ drops what comes from the bridge for 127.0.0.0/8). */
+/* Redirects would tell sandboxes to talk to each other past the packet filter; route_localnet lets
+ * node ports answer on 127.0.0.1 (proxy/ drops what comes from the bridge for 127.0.0.0/8). */
 static int set_forwarding(const struct network *n, struct err *err)
 {
 	static const struct {
 		const char *name, *value;
-	} per_link[] = { { "send_redirects", "0" }, { "route_localnet", "1" }, { "rp_filter", "0" } };
+	} per_link[] = { { "send_redirects", "0" },
+			 { "route_localnet", "1" },
+			 { "rp_filter", "0" } };
 	char path[96];
 
 	if (set_sysctl("/proc/sys/net/ipv4/ip_forward", "1", err) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_COUNT(per_link); i++) {
-		(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/%s", n->bridge, per_link[i].name);
+		(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/%s", n->bridge,
+			       per_link[i].name);
 		if (set_sysctl(path, per_link[i].value, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int open_bridge(struct network *n, const struct network_options *options, struct netlink *nl, struct err *err)
+static int open_bridge(struct network *n, const struct network_options *options, struct netlink *nl,
+		       struct err *err)
 {
 	struct in_addr gateway = network_gateway(n);
-	struct netlink_route routed = { .destination = options->routed, .prefix_len = options->routed_prefix_len,
+	struct netlink_route routed = { .destination = options->routed,
+					.prefix_len = options->routed_prefix_len,
 					.source = gateway };
 	uint8_t mac[6];
 	int r;
@@ -163,7 +170,8 @@ static int open_bridge(struct network *n, const struct network_options *options,
 		return err_neg(err, r, "set bridge %s up", n->bridge);
 	if (!options->routed_prefix_len)
 		return 0;
-	/* Without a route the host could not even try to reach a service address before it is translated. */
+	/* Without a route the host could not even try to reach a service address before it is
+	 * translated. */
 	routed.index = n->bridge_index;
 	r = netlink_route_set(nl, &routed);
 	return r < 0 ? err_neg(err, r, "route services to bridge %s", n->bridge) : 0;
@@ -233,7 +241,8 @@ int network_open(const struct network_options *options, struct network **ret, st
 	struct network *n;
 
 	if (options->prefix_len < 8 || options->prefix_len > 30)
-		return err_set(err, ERR_INVALID, "network of bridge %s: prefix length %u is not within 8 and 30",
+		return err_set(err, ERR_INVALID,
+			       "network of bridge %s: prefix length %u is not within 8 and 30",
 			       options->bridge, options->prefix_len);
 	n = NEW(struct network);
 	n->env = options->env;
@@ -247,7 +256,8 @@ int network_open(const struct network_options *options, struct network **ret, st
 	map_init(&n->by_id);
 	if (str_copy_to(str_from(options->bridge), n->bridge, sizeof(n->bridge)) < 0) {
 		network_close(n);
-		return err_set(err, ERR_INVALID, "bridge name '%s' is longer than 15 bytes", options->bridge);
+		return err_set(err, ERR_INVALID, "bridge name '%s' is longer than 15 bytes",
+			       options->bridge);
 	}
 	if (network_start(n, options, err) < 0) {
 		network_close(n);
@@ -303,7 +313,8 @@ static int write_lease(struct network *n, struct in_addr address, const char *id
 	return fd_write_all(fd, id, strlen(id), err);
 }
 
-/* Inside the sandbox: lo and eth0 up, the address, and everything by way of the bridge's address. */
+/* Inside the sandbox: lo and eth0 up, the address, and everything by way of the bridge's address.
+ */
 static int set_up_inside(const struct network_attach *attach, struct netlink *nl)
 {
 	struct netlink_route to_gateway = { .destination = attach->gateway, .prefix_len = 32 };
@@ -330,8 +341,11 @@ static int set_up_inside(const struct network_attach *attach, struct netlink *nl
 
 static int make_pair(const struct network_attach *attach, const char *name)
 {
-	struct netlink_veth veth = { .name = name, .peer_name = "eth0", .peer_netns_fd = attach->netns_fd,
-				     .master_index = attach->network->bridge_index, .mtu = attach->network->mtu };
+	struct netlink_veth veth = { .name = name,
+				     .peer_name = "eth0",
+				     .peer_netns_fd = attach->netns_fd,
+				     .master_index = attach->network->bridge_index,
+				     .mtu = attach->network->mtu };
 	struct netlink nl;
 	uint8_t mac[6];
 	int r = netlink_open(&nl, -1);
@@ -391,7 +405,8 @@ static void remove_lease_file(struct network *n, struct in_addr address)
 	char name[INET_ADDRSTRLEN];
 
 	lease_file(address, name);
-	(void)unlinkat(n->lease_dir_fd, name, 0); /* one that stays is taken back by network_forget_others() */
+	(void)unlinkat(n->lease_dir_fd, name,
+		       0); /* one that stays is taken back by network_forget_others() */
 }
 
 static void attach_run(struct work *work)
@@ -416,9 +431,7 @@ static void attach_done(struct work *work)
 	attach->done(attach, &attach->err);
 }
 
-static void nothing_to_run(struct work *work)
-{
-}
+static void nothing_to_run(struct work *work) {}
 
 static void attach_refused(struct work *work)
 {
@@ -435,9 +448,11 @@ void network_attach(struct network *n, struct network_attach *attach)
 	attach->network = n;
 	attach->work = (struct work){ .run = nothing_to_run, .done = attach_refused };
 	if (id.len == 0 || id.len > NETWORK_ID_MAX || map_get(&n->by_id, id)) {
-		(void)err_set(&attach->err, ERR_EXISTS, "sandbox '%s' has a network already", attach->id);
+		(void)err_set(&attach->err, ERR_EXISTS, "sandbox '%s' has a network already",
+			      attach->id);
 	} else if (!take_address(n, &index)) {
-		(void)err_set(&attach->err, ERR_NO_SPACE, "all %u addresses of bridge %s are in use", n->size - 3, n->bridge);
+		(void)err_set(&attach->err, ERR_NO_SPACE,
+			      "all %u addresses of bridge %s are in use", n->size - 3, n->bridge);
 	} else {
 		(void)lease_add(n, id, index); /* in the map now */
 		attach->address = address_of(n, index);
@@ -460,7 +475,8 @@ static void detach_run(struct work *work)
 	r = delete_pair(name);
 	detach->err.code = ERR_NONE;
 	if (r < 0)
-		(void)err_neg(&detach->err, r, "network of sandbox %s: delete link %s", detach->id, name);
+		(void)err_neg(&detach->err, r, "network of sandbox %s: delete link %s", detach->id,
+			      name);
 	else if (detach->address.s_addr)
 		remove_lease_file(detach->network, detach->address);
 }

@@ -56,7 +56,8 @@ static bool path_matches(const char *pattern, struct str path, struct str *ret_n
 	return true;
 }
 
-const struct route *route_find(enum http_method method, struct str path, struct str *ret_name, bool *ret_other_method)
+const struct route *route_find(enum http_method method, struct str path, struct str *ret_name,
+			       bool *ret_other_method)
 {
 	*ret_other_method = false;
 	for (size_t i = 0; i < engine_route_count; i++) {
@@ -156,7 +157,8 @@ bool query_flag(struct engine_request *request, const char *key, bool *ret)
 
 /* --- jobs --- */
 
-void engine_job_begin(struct engine *engine, struct engine_job *job, void (*cancel)(struct engine_job *job))
+void engine_job_begin(struct engine *engine, struct engine_job *job,
+		      void (*cancel)(struct engine_job *job))
 {
 	job->engine = engine;
 	job->cancel = cancel;
@@ -175,7 +177,8 @@ void engine_job_end(struct engine_job *job)
 /* --- exchanges --- */
 
 /* Finds the row and fills in the request; answers and returns NULL when there is none. */
-static const struct route *route_of(struct engine *engine, struct http_exchange *x, struct engine_request *ret)
+static const struct route *route_of(struct engine *engine, struct http_exchange *x,
+				    struct engine_request *ret)
 {
 	struct str path = x->path, version, name;
 	const struct route *route;
@@ -185,8 +188,10 @@ static const struct route *route_of(struct engine *engine, struct http_exchange 
 	(void)route_strip_version(&path, &version); /* any version is served as the newest */
 	route = route_find(x->method, path, &name, &other_method);
 	if (!route)
-		(void)err_set(&err, other_method ? ERR_METHOD_NOT_ALLOWED : ERR_NOT_FOUND, "page not found");
-	else if (url_decode(name, &x->arena, &ret->name, &err) == 0 && ret->name.len > ENGINE_NAME_BYTES_MAX)
+		(void)err_set(&err, other_method ? ERR_METHOD_NOT_ALLOWED : ERR_NOT_FOUND,
+			      "page not found");
+	else if (url_decode(name, &x->arena, &ret->name, &err) == 0 &&
+		 ret->name.len > ENGINE_NAME_BYTES_MAX)
 		(void)err_set(&err, ERR_BAD_REQUEST, "invalid reference format");
 	if (err.code != ERR_NONE) {
 		answer_error(x, &err);
@@ -219,7 +224,8 @@ static void on_request(void *arg, struct http_exchange *x)
 
 const struct http_handlers *engine_http_handlers(void)
 {
-	static const struct http_handlers handlers = { .on_headers = on_headers, .on_request = on_request };
+	static const struct http_handlers handlers = { .on_headers = on_headers,
+						       .on_request = on_request };
 
 	return &handlers;
 }
@@ -254,7 +260,7 @@ void engine_stop(struct engine *engine, void (*on_idle)(void *arg), void *arg)
 		on_idle(arg);
 		return;
 	}
-	LIST_FOR_EACH(node, &engine->busy) {
+	LIST_FOR_EACH (node, &engine->busy) {
 		struct engine_job *job = LIST_ENTRY(node, struct engine_job, link);
 
 		job->cancel(job);

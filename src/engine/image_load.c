@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * POST /images/load: the archive goes into an unnamed file on the images' disk, written by workers while the connection is held
- * back, and is then imported.
+ * POST /images/load: the archive goes into an unnamed file on the images' disk, written by workers
+ * while the connection is held back, and is then imported.
  *
  *   RECEIVING --last byte--> WRITING --file complete--> IMPORTING --done--> answered
  *        \--peer gone, disk full--> FAILED --writer back--> answered
@@ -46,17 +46,20 @@ static void tell_loaded(struct load_job *job, const struct image *image)
 
 		if (!image->names.count)
 			text = str_printf_in(&job->x->arena, "Loaded image ID: %s\n", image->id);
-		else if (reference_parse(image->names.items[i], &job->x->arena, &reference, NULL) == 0)
-			text = str_printf_in(&job->x->arena, "Loaded image: " STR_FMT "\n", STR_ARG(reference.familiar));
+		else if (reference_parse(image->names.items[i], &job->x->arena, &reference, NULL) ==
+			 0)
+			text = str_printf_in(&job->x->arena, "Loaded image: " STR_FMT "\n",
+					     STR_ARG(reference.familiar));
 		else
-			text = str_printf_in(&job->x->arena, "Loaded image: " STR_FMT "\n", STR_ARG(image->names.items[i]));
+			text = str_printf_in(&job->x->arena, "Loaded image: " STR_FMT "\n",
+					     STR_ARG(image->names.items[i]));
 		json_set_str(doc, yyjson_mut_doc_get_root(doc), "stream", text);
 		stream_line(job->x, doc);
 	}
 }
 
-static void on_imported(struct image_import *import, struct image *const *images, size_t image_count,
-			const struct err *err)
+static void on_imported(struct image_import *import, struct image *const *images,
+			size_t image_count, const struct err *err)
 {
 	struct load_job *job = import->owner;
 
@@ -111,7 +114,9 @@ static void go_on(struct load_job *job)
 		http_body_resume(job->x);
 	} else if (job->last_seen) {
 		job->importing = true;
-		job->import = (struct image_import){ .fd = job->fd, .done = on_imported, .owner = job };
+		job->import = (struct image_import){ .fd = job->fd,
+						     .done = on_imported,
+						     .owner = job };
 		image_import(job->job.engine->images, &job->import);
 	}
 }
@@ -155,13 +160,15 @@ static void load_cancel(struct engine_job *engine_job)
 
 void images_load(struct engine_request *request)
 {
-	static const struct http_exchange_events events = { .on_body = on_body, .on_closed = on_closed };
+	static const struct http_exchange_events events = { .on_body = on_body,
+							    .on_closed = on_closed };
 	struct load_job *job = NEW(struct load_job);
 	struct err err = { 0 };
 
 	job->fd = open(request->engine->temporary_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (job->fd < 0) {
-		(void)err_os(&err, "make a file in %s", request->engine->temporary_dir); /* answered */
+		(void)err_os(&err, "make a file in %s",
+			     request->engine->temporary_dir); /* answered */
 		answer_error(request->x, &err);
 		mem_free(job);
 		return;

@@ -12,7 +12,8 @@ struct pull_job {
 	struct engine_job job;
 	struct image_pull pull;
 	struct http_exchange *x;
-	struct arena arena;        /* strings of the request: they outlive the exchange's own when the peer goes */
+	struct arena arena; /* strings of the request: they outlive the exchange's own when the peer
+			       goes */
 };
 
 static const char *const states[] = {
@@ -24,7 +25,8 @@ static const char *const states[] = {
 	[IMAGE_PROGRESS_EXISTS] = "Already exists",
 };
 
-static void tell(struct http_exchange *x, struct str id, const char *status, int64_t done, int64_t total)
+static void tell(struct http_exchange *x, struct str id, const char *status, int64_t done,
+		 int64_t total)
 {
 	yyjson_mut_doc *doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *detail;
@@ -48,7 +50,8 @@ static void on_progress(struct image_pull *pull, const struct image_progress *pr
 
 	(void)str_strip_prefix(&digest, STR("sha256:")); /* Docker shows the first twelve digits */
 	tell(job->x, str_slice(digest, 0, 12), states[progress->state],
-	     progress->state == IMAGE_PROGRESS_DOWNLOADING ? progress->done_bytes : 0, progress->total_bytes);
+	     progress->state == IMAGE_PROGRESS_DOWNLOADING ? progress->done_bytes : 0,
+	     progress->total_bytes);
 }
 
 static void on_pulled(struct image_pull *pull, struct image *image, const struct err *err)
@@ -83,7 +86,8 @@ static void pull_cancel(struct engine_job *engine_job)
 }
 
 /* X-Registry-Auth: base64url of {"username","password","identitytoken","registrytoken"}. */
-static int read_auth(struct http_exchange *x, struct arena *arena, struct image_auth *ret, struct err *err)
+static int read_auth(struct http_exchange *x, struct arena *arena, struct image_auth *ret,
+		     struct err *err)
 {
 	struct str header = http_header_get(&x->headers, STR("X-Registry-Auth"));
 	AUTO_BUF text = { 0 };
@@ -117,11 +121,14 @@ void images_create(struct engine_request *request)
 	const char *separator;
 
 	if (!query_text(request, "fromImage", &image) || !query_text(request, "tag", &tag) ||
-	    !query_text(request, "platform", &platform) || !query_text(request, "fromSrc", &from_src))
+	    !query_text(request, "platform", &platform) ||
+	    !query_text(request, "fromSrc", &from_src))
 		return;
 	if (!image.len) {
-		(void)err_set(&err, from_src.len ? ERR_UNSUPPORTED : ERR_BAD_REQUEST, from_src.len ?
-			      "import of a file system by fromSrc is not supported: use images/load" : "fromImage is missing");
+		(void)err_set(&err, from_src.len ? ERR_UNSUPPORTED : ERR_BAD_REQUEST,
+			      from_src.len ? "import of a file system by fromSrc is not supported: "
+					     "use images/load"
+					   : "fromImage is missing");
 		answer_error(request->x, &err);
 		return;
 	}
@@ -135,8 +142,9 @@ void images_create(struct engine_request *request)
 	}
 	separator = str_has_prefix(tag, STR("sha256:")) ? "@" : ":";
 	job->x = request->x;
-	job->pull.reference = tag.len ? str_printf_in(&job->arena, STR_FMT "%s" STR_FMT, STR_ARG(image), separator,
-						      STR_ARG(tag)) : str_in(&job->arena, image);
+	job->pull.reference = tag.len ? str_printf_in(&job->arena, STR_FMT "%s" STR_FMT,
+						      STR_ARG(image), separator, STR_ARG(tag))
+				      : str_in(&job->arena, image);
 	job->pull.platform = str_in(&job->arena, platform);
 	job->pull.progress = on_progress;
 	job->pull.done = on_pulled;

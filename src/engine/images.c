@@ -15,8 +15,8 @@ static struct str familiar(struct arena *arena, struct str name)
 	return reference_parse(name, arena, &reference, NULL) < 0 ? name : reference.familiar;
 }
 
-static void put_names(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, const struct str_list *names,
-		      struct arena *arena)
+static void put_names(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key,
+		      const struct str_list *names, struct arena *arena)
 {
 	yyjson_mut_val *list = json_set_array(doc, object, key);
 
@@ -24,8 +24,8 @@ static void put_names(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *k
 		json_append_str(doc, list, familiar(arena, names->items[i]));
 }
 
-static void put_pairs(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, const struct oci_pair *pairs,
-		      size_t count)
+static void put_pairs(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key,
+		      const struct oci_pair *pairs, size_t count)
 {
 	yyjson_mut_val *map = json_set_object(doc, object, key);
 
@@ -33,7 +33,8 @@ static void put_pairs(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *k
 		json_put_str(doc, map, pairs[i].key, pairs[i].value);
 }
 
-static void put_strings(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, const struct str_list *strings)
+static void put_strings(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key,
+			const struct str_list *strings)
 {
 	yyjson_mut_val *list = json_set_array(doc, object, key);
 
@@ -77,7 +78,8 @@ void images_list(struct engine_request *request)
 	answer_json(request->x, 200, listing.doc);
 }
 
-static void put_config(yyjson_mut_doc *doc, yyjson_mut_val *root, const struct oci_image_config *config)
+static void put_config(yyjson_mut_doc *doc, yyjson_mut_val *root,
+		       const struct oci_image_config *config)
 {
 	yyjson_mut_val *object = json_set_object(doc, root, "Config"), *map;
 
@@ -207,6 +209,7 @@ void images_tag(struct engine_request *request)
 	if (!query_text(request, "repo", &repo) || !query_text(request, "tag", &tag))
 		return;
 	if (tag.len)
-		repo = str_printf_in(&request->x->arena, STR_FMT ":" STR_FMT, STR_ARG(repo), STR_ARG(tag));
+		repo = str_printf_in(&request->x->arena, STR_FMT ":" STR_FMT, STR_ARG(repo),
+				     STR_ARG(tag));
 	image_tag(request->engine->images, &change_new(request, repo)->change, image, repo);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rtnetlink requests, one message and one acknowledgement each. Every request is built by a small static function and
- * sent by talk(); no state but the socket's sequence number.
+ * rtnetlink requests, one message and one acknowledgement each. Every request is built by a small
+ * static function and sent by talk(); no state but the socket's sequence number.
  */
 #include "linux/netlink.h"
 
@@ -93,7 +93,8 @@ static int keep_link_index(const struct nlmsghdr *header, void *arg)
 	return MNL_CB_OK;
 }
 
-/* Sends the request and waits for its answer; link replies put their index into *ret_index when that is given. */
+/* Sends the request and waits for its answer; link replies put their index into *ret_index when
+ * that is given. */
 static int talk(struct netlink *nl, struct request *request, int *ret_index)
 {
 	_Alignas(struct nlmsghdr) char answer[8192];
@@ -112,7 +113,8 @@ static int talk(struct netlink *nl, struct request *request, int *ret_index)
 		}
 		if (n < 0)
 			return -errno;
-		r = mnl_cb_run(answer, (size_t)n, nl->sequence, port, ret_index ? keep_link_index : NULL, ret_index);
+		r = mnl_cb_run(answer, (size_t)n, nl->sequence, port,
+			       ret_index ? keep_link_index : NULL, ret_index);
 		if (r < 0)
 			return -errno;
 		/* A link that was asked for comes without an acknowledgement behind it. */

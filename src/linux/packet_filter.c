@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libnftables behind three functions. Its output is buffered, so that a refused rule ends in a message for the caller
- * instead of text on the process's stderr.
+ * libnftables behind three functions. Its output is buffered, so that a refused rule ends in a
+ * message for the caller instead of text on the process's stderr.
  */
 #include "linux/packet_filter.h"
 
@@ -35,7 +35,8 @@ void packet_filter_free(struct packet_filter *filter)
 	mem_free(filter);
 }
 
-int packet_filter_apply(struct packet_filter *filter, const char *rules, char *message, size_t message_bytes)
+int packet_filter_apply(struct packet_filter *filter, const char *rules, char *message,
+			size_t message_bytes)
 {
 	const char *words;
 	size_t len;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The packet filter of the network namespace the process is in, through libnftables. Applies rule text (nft(8) syntax, written
- * by codec/nft.h) as one transaction: all of it or nothing. Blocks; one caller at a time per struct.
+ * The packet filter of the network namespace the process is in, through libnftables. Applies rule
+ * text (nft(8) syntax, written by codec/nft.h) as one transaction: all of it or nothing. Blocks;
+ * one caller at a time per struct.
  */
 #ifndef CUBE_LINUX_PACKET_FILTER_H
 #define CUBE_LINUX_PACKET_FILTER_H

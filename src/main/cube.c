@@ -21,7 +21,8 @@ static int print_text(void (*write)(const struct program *, struct buf *), struc
 static int completion_run(struct cmd_run *run, struct err *err)
 {
 	if (!str_eq(run->args[0], STR("bash")) && !str_eq(run->args[0], STR("zsh")))
-		return err_set(err, ERR_BAD_REQUEST, "no completion for '" STR_FMT "': bash or zsh", STR_ARG(run->args[0]));
+		return err_set(err, ERR_BAD_REQUEST, "no completion for '" STR_FMT "': bash or zsh",
+			       STR_ARG(run->args[0]));
 	return print_text(help_completion, err);
 }
 
@@ -39,16 +40,25 @@ static int version_run(struct cmd_run *run, struct err *err)
 	return fd_write_all(STDOUT_FILENO, out.ptr, out.len, err) < 0 ? 1 : 0;
 }
 
-static const struct cmd cmd_completion = { .path = "completion", .args = "bash|zsh", .args_min = 1, .args_max = 1,
-					   .summary = "Print a completion script for the shell", .run = completion_run,
+static const struct cmd cmd_completion = { .path = "completion",
+					   .args = "bash|zsh",
+					   .args_min = 1,
+					   .args_max = 1,
+					   .summary = "Print a completion script for the shell",
+					   .run = completion_run,
 					   .example = "  source <(cube completion bash)" };
-static const struct cmd cmd_man = { .path = "man", .args = "", .summary = "Print the manual page", .run = man_run,
+static const struct cmd cmd_man = { .path = "man",
+				    .args = "",
+				    .summary = "Print the manual page",
+				    .run = man_run,
 				    .example = "  cube man | man -l -" };
-static const struct cmd cmd_version = { .path = "version", .args = "", .summary = "Print the version", .run = version_run };
+static const struct cmd cmd_version = {
+	.path = "version", .args = "", .summary = "Print the version", .run = version_run
+};
 
 static const struct cmd *const cmds[] = {
-	&cmd_server, &cmd_image_load, &cmd_image_ls, &cmd_image_pull, &cmd_image_rm, &cmd_reset, &cmd_completion, &cmd_man,
-	&cmd_version, NULL,
+	&cmd_server, &cmd_image_load, &cmd_image_ls, &cmd_image_pull, &cmd_image_rm,
+	&cmd_reset,  &cmd_completion, &cmd_man,	     &cmd_version,    NULL,
 };
 
 const struct program program_cube = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is on disk is trusted only as far as it fits together; anything else is an error that names the file, never a silent
- * replacement of an authority. */
+/* What is on disk is trusted only as far as it fits together; anything else is an error that names
+ * the file, never a silent replacement of an authority. */
 #include "main/pki.h"
 
 #include <arpa/inet.h>
@@ -48,10 +48,11 @@ static struct str file_of(const struct pki_options *o, struct arena *arena, cons
 }
 
 /* 1 = a pair that belongs together, 0 = neither file is there. */
-static int read_pair(const struct pki_options *o, const char *certificate, const char *key, struct arena *arena,
-		     struct x509_pair *ret, struct err *err)
+static int read_pair(const struct pki_options *o, const char *certificate, const char *key,
+		     struct arena *arena, struct x509_pair *ret, struct err *err)
 {
-	struct str certificate_path = file_of(o, arena, certificate), key_path = file_of(o, arena, key);
+	struct str certificate_path = file_of(o, arena, certificate),
+		   key_path = file_of(o, arena, key);
 	struct x509_pair pair;
 	int has_certificate = read_optional(certificate_path, arena, &pair.certificate_pem, err);
 	int has_key = has_certificate < 0 ? -1 : read_optional(key_path, arena, &pair.key_pem, err);
@@ -61,16 +62,19 @@ static int read_pair(const struct pki_options *o, const char *certificate, const
 	if (!has_certificate && !has_key)
 		return 0;
 	if (!has_certificate || !has_key)
-		return err_set(err, ERR_INVALID, "%s is there but %s is not: put it back, or remove both to have new ones made",
-			       has_key ? key_path.ptr : certificate_path.ptr, has_key ? certificate_path.ptr : key_path.ptr);
+		return err_set(err, ERR_INVALID,
+			       "%s is there but %s is not: put it back, or remove both to have new "
+			       "ones made",
+			       has_key ? key_path.ptr : certificate_path.ptr,
+			       has_key ? certificate_path.ptr : key_path.ptr);
 	if (x509_check_pair(&pair, err) < 0)
 		return err_wrap(err, "%s and %s", certificate_path.ptr, key_path.ptr);
 	*ret = pair;
 	return 1;
 }
 
-static int make(const struct pki_options *o, struct x509_spec *spec, const struct x509_pair *issuer, int days,
-		struct arena *arena, struct x509_pair *ret, struct err *err)
+static int make(const struct pki_options *o, struct x509_spec *spec, const struct x509_pair *issuer,
+		int days, struct arena *arena, struct x509_pair *ret, struct err *err)
 {
 	uint8_t *serial = arena_alloc(arena, 16);
 	int64_t now = env_wall_ns(o->env);
@@ -82,7 +86,8 @@ static int make(const struct pki_options *o, struct x509_spec *spec, const struc
 	return x509_make(spec, issuer, arena, ret, err);
 }
 
-static int open_ca(const struct pki_options *o, struct arena *arena, struct x509_pair *ret, struct err *err)
+static int open_ca(const struct pki_options *o, struct arena *arena, struct x509_pair *ret,
+		   struct err *err)
 {
 	struct x509_spec spec = { .common_name = STR("kubernetes"), .usage = X509_USAGE_CA };
 	int r = read_pair(o, "ca.crt", "ca.key", arena, ret, err);
@@ -92,7 +97,8 @@ static int open_ca(const struct pki_options *o, struct arena *arena, struct x509
 	log_info("server", "making a certificate authority in " STR_FMT, STR_ARG(o->dir));
 	if (make(o, &spec, NULL, CA_DAYS, arena, ret, err) < 0)
 		return -1;
-	return x509_write_pair(ret, file_of(o, arena, "ca.crt").ptr, file_of(o, arena, "ca.key").ptr, err);
+	return x509_write_pair(ret, file_of(o, arena, "ca.crt").ptr,
+			       file_of(o, arena, "ca.key").ptr, err);
 }
 
 static bool has_name(const struct str *list, size_t count, struct str name)
@@ -119,12 +125,17 @@ struct names {
 
 static void collect_names(const struct pki_options *o, struct names *names)
 {
-	static const char *const fixed[] = { "kubernetes", "kubernetes.default", "kubernetes.default.svc",
-					     "kubernetes.default.svc.cluster.local", "localhost", "127.0.0.1" };
+	static const char *const fixed[] = { "kubernetes",
+					     "kubernetes.default",
+					     "kubernetes.default.svc",
+					     "kubernetes.default.svc.cluster.local",
+					     "localhost",
+					     "127.0.0.1" };
 
 	*names = (struct names){ .dns_count = 0 };
 	for (size_t i = 0; i < ARRAY_COUNT(fixed) + o->name_count; i++) {
-		struct str name = i < ARRAY_COUNT(fixed) ? str_from(fixed[i]) : o->names[i - ARRAY_COUNT(fixed)];
+		struct str name = i < ARRAY_COUNT(fixed) ? str_from(fixed[i])
+							 : o->names[i - ARRAY_COUNT(fixed)];
 		bool ip = is_address(name);
 		struct str *list = ip ? names->ip : names->dns;
 		size_t *count = ip ? &names->ip_count : &names->dns_count;
@@ -134,8 +145,10 @@ static void collect_names(const struct pki_options *o, struct names *names)
 	}
 }
 
-/* True when the certificate names all that is wanted, was signed under this authority's name and lasts. */
-static bool still_fits(const struct pki_options *o, struct str certificate_pem, const struct names *names)
+/* True when the certificate names all that is wanted, was signed under this authority's name and
+ * lasts. */
+static bool still_fits(const struct pki_options *o, struct str certificate_pem,
+		       const struct names *names)
 {
 	struct tls_identity *identity;
 	bool fits;
@@ -151,9 +164,11 @@ static bool still_fits(const struct pki_options *o, struct str certificate_pem, 
 	return fits;
 }
 
-static int open_serving(const struct pki_options *o, struct arena *arena, struct pki *pki, struct err *err)
+static int open_serving(const struct pki_options *o, struct arena *arena, struct pki *pki,
+			struct err *err)
 {
-	struct x509_spec spec = { .common_name = STR("kube-apiserver"), .usage = X509_USAGE_SERVER };
+	struct x509_spec spec = { .common_name = STR("kube-apiserver"),
+				  .usage = X509_USAGE_SERVER };
 	struct names names;
 	int r = read_pair(o, "apiserver.crt", "apiserver.key", arena, &pki->serving, err);
 
@@ -168,8 +183,8 @@ static int open_serving(const struct pki_options *o, struct arena *arena, struct
 	spec.ip_name_count = names.ip_count;
 	if (make(o, &spec, &pki->ca, LEAF_DAYS, arena, &pki->serving, err) < 0)
 		return -1;
-	return x509_write_pair(&pki->serving, file_of(o, arena, "apiserver.crt").ptr, file_of(o, arena, "apiserver.key").ptr,
-			       err);
+	return x509_write_pair(&pki->serving, file_of(o, arena, "apiserver.crt").ptr,
+			       file_of(o, arena, "apiserver.key").ptr, err);
 }
 
 int pki_open(const struct pki_options *o, struct arena *arena, struct pki *ret, struct err *err)
@@ -184,10 +199,12 @@ int pki_open(const struct pki_options *o, struct arena *arena, struct pki *ret, 
 	return 0;
 }
 
-int pki_client(const struct pki_options *o, const struct pki *pki, struct str user, struct str group,
-	       struct arena *arena, struct x509_pair *ret, struct err *err)
+int pki_client(const struct pki_options *o, const struct pki *pki, struct str user,
+	       struct str group, struct arena *arena, struct x509_pair *ret, struct err *err)
 {
-	struct x509_spec spec = { .common_name = user, .organizations = &group, .organization_count = 1,
+	struct x509_spec spec = { .common_name = user,
+				  .organizations = &group,
+				  .organization_count = 1,
 				  .usage = X509_USAGE_CLIENT };
 
 	return make(o, &spec, &pki->ca, LEAF_DAYS, arena, ret, err);
@@ -195,7 +212,8 @@ int pki_client(const struct pki_options *o, const struct pki *pki, struct str us
 
 /* --- kubeconfig (v1 Config) --- */
 
-static void set_base64(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, struct str bytes)
+static void set_base64(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key,
+		       struct str bytes)
 {
 	struct buf text;
 
@@ -205,8 +223,8 @@ static void set_base64(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *
 	buf_deinit(&text);
 }
 
-static yyjson_mut_val *named(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *list, const char *what,
-			     struct str name)
+static yyjson_mut_val *named(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *list,
+			     const char *what, struct str name)
 {
 	yyjson_mut_val *item = json_append_object(doc, json_set_array(doc, root, list));
 
@@ -214,8 +232,8 @@ static yyjson_mut_val *named(yyjson_mut_doc *doc, yyjson_mut_val *root, const ch
 	return json_set_object(doc, item, what);
 }
 
-static void write_config(const struct pki *pki, const struct kubeconfig_options *config, const struct x509_pair *client,
-			 struct arena *arena, struct buf *out)
+static void write_config(const struct pki *pki, const struct kubeconfig_options *config,
+			 const struct x509_pair *client, struct arena *arena, struct buf *out)
 {
 	struct str context = str_printf_in(arena, STR_FMT "@kubernetes", STR_ARG(config->user));
 	AUTO_JSON_MUT doc = json_new_object();
@@ -238,8 +256,8 @@ static void write_config(const struct pki *pki, const struct kubeconfig_options 
 }
 
 /* The certificate that the file has for its user is the proof that it is ours and current. */
-static bool config_works(const struct pki_options *o, const struct pki *pki, const struct kubeconfig_options *config,
-			 struct str text)
+static bool config_works(const struct pki_options *o, const struct pki *pki,
+			 const struct kubeconfig_options *config, struct str text)
 {
 	AUTO_JSON_MUT doc = yaml_parse(text, FILE_BYTES_MAX, NULL);
 	yyjson_mut_val *root = doc ? yyjson_mut_doc_get_root(doc) : NULL;
@@ -248,15 +266,19 @@ static bool config_works(const struct pki_options *o, const struct pki *pki, con
 
 	buf_init(&ca, FILE_BYTES_MAX);
 	buf_init(&certificate, FILE_BYTES_MAX);
-	return root && str_eq(json_mut_get_str(root, "clusters.0.cluster.server"), config->server) &&
-	       base64_decode(json_mut_get_str(root, "clusters.0.cluster.certificate-authority-data"), &ca, NULL) == 0 &&
+	return root &&
+	       str_eq(json_mut_get_str(root, "clusters.0.cluster.server"), config->server) &&
+	       base64_decode(
+		       json_mut_get_str(root, "clusters.0.cluster.certificate-authority-data"), &ca,
+		       NULL) == 0 &&
 	       str_eq(buf_str(&ca), pki->ca.certificate_pem) &&
-	       base64_decode(json_mut_get_str(root, "users.0.user.client-certificate-data"), &certificate, NULL) == 0 &&
+	       base64_decode(json_mut_get_str(root, "users.0.user.client-certificate-data"),
+			     &certificate, NULL) == 0 &&
 	       still_fits(o, buf_str(&certificate), NULL);
 }
 
-int pki_kubeconfig(const struct pki_options *o, const struct pki *pki, const struct kubeconfig_options *config,
-		   struct arena *arena, struct err *err)
+int pki_kubeconfig(const struct pki_options *o, const struct pki *pki,
+		   const struct kubeconfig_options *config, struct arena *arena, struct err *err)
 {
 	struct str path = str_in(arena, config->path), old;
 	struct x509_pair client;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cluster's keys and certificates on disk, laid out as kubeadm does: made at the first start, kept afterwards, serving and
- * client certificates made anew when they are about to expire or no longer fit. Keys are 0600.
+ * The cluster's keys and certificates on disk, laid out as kubeadm does: made at the first start,
+ * kept afterwards, serving and client certificates made anew when they are about to expire or no
+ * longer fit. Keys are 0600.
  */
 #ifndef CUBE_MAIN_PKI_H
 #define CUBE_MAIN_PKI_H
@@ -12,31 +13,35 @@
 
 struct pki_options {
 	struct env *env;
-	struct str dir;               /* "/etc/kubernetes/pki" */
-	const struct str *names;      /* DNS names and addresses of the API server beyond the fixed ones */
+	struct str dir; /* "/etc/kubernetes/pki" */
+	const struct str
+		*names; /* DNS names and addresses of the API server beyond the fixed ones */
 	size_t name_count;
 };
 
 struct pki {
-	struct x509_pair ca;          /* in the arena, all of them */
+	struct x509_pair ca; /* in the arena, all of them */
 	struct x509_pair serving;
 	struct str ca_path;
 };
 
 /* Blocks; for start-up. */
-int pki_open(const struct pki_options *options, struct arena *arena, struct pki *ret, struct err *err) MUST_CHECK;
+int pki_open(const struct pki_options *options, struct arena *arena, struct pki *ret,
+	     struct err *err) MUST_CHECK;
 /* A client certificate signed by the cluster's authority. */
-int pki_client(const struct pki_options *options, const struct pki *pki, struct str user, struct str group,
-	       struct arena *arena, struct x509_pair *ret, struct err *err) MUST_CHECK;
+int pki_client(const struct pki_options *options, const struct pki *pki, struct str user,
+	       struct str group, struct arena *arena, struct x509_pair *ret,
+	       struct err *err) MUST_CHECK;
 
-/* Writes a kubeconfig (0600, replaced atomically) for this user unless the one there still works: same authority, same server,
- * certificate not about to expire. */
+/* Writes a kubeconfig (0600, replaced atomically) for this user unless the one there still works:
+ * same authority, same server, certificate not about to expire. */
 struct kubeconfig_options {
 	struct str path;
-	struct str server;            /* "https://127.0.0.1:6443" */
-	struct str user, group;       /* "kubernetes-admin", "kubeadm:cluster-admins" */
+	struct str server;	/* "https://127.0.0.1:6443" */
+	struct str user, group; /* "kubernetes-admin", "kubeadm:cluster-admins" */
 };
-int pki_kubeconfig(const struct pki_options *options, const struct pki *pki, const struct kubeconfig_options *config,
-		   struct arena *arena, struct err *err) MUST_CHECK;
+int pki_kubeconfig(const struct pki_options *options, const struct pki *pki,
+		   const struct kubeconfig_options *config, struct arena *arena,
+		   struct err *err) MUST_CHECK;
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `cube reset`: takes away what `cube server` made on this machine: containers with their mounts, cgroups and links, the
- * bridge, packet-filter rules, files. Goes on after a step that failed, so that as much as possible is gone, and says what is
- * left.
+ * `cube reset`: takes away what `cube server` made on this machine: containers with their mounts,
+ * cgroups and links, the bridge, packet-filter rules, files. Goes on after a step that failed, so
+ * that as much as possible is gone, and says what is left.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,7 @@ struct reset {
 	struct loop *loop;
 	struct container_service *containers;
 	struct container_op op;
-	struct err first;          /* what to tell at the end */
+	struct err first; /* what to tell at the end */
 	unsigned int left;
 };
 
@@ -105,10 +105,13 @@ static void remove_first(struct task *task)
 static void remove_containers(struct reset *r)
 {
 	struct str leases = path_join(r->arena, r->plan.run_dir, STR("leases"));
-	struct network_options network_options = { .bridge = r->plan.bridge.ptr, .subnet = r->plan.pods,
-						   .prefix_len = r->plan.pods_prefix_len, .lease_dir = leases.ptr };
+	struct network_options network_options = { .bridge = r->plan.bridge.ptr,
+						   .subnet = r->plan.pods,
+						   .prefix_len = r->plan.pods_prefix_len,
+						   .lease_dir = leases.ptr };
 	struct image_store_options image_options = { .data_dir = r->plan.data_dir.ptr };
-	struct container_service_options options = { .data_dir = r->plan.data_dir.ptr, .run_dir = r->plan.run_dir.ptr,
+	struct container_service_options options = { .data_dir = r->plan.data_dir.ptr,
+						     .run_dir = r->plan.run_dir.ptr,
 						     .oci_path = r->plan.oci_path.ptr,
 						     .cgroup_root = r->plan.cgroup_root.ptr };
 	struct start_task start = { .reset = r };
@@ -118,7 +121,8 @@ static void remove_containers(struct reset *r)
 
 	r->loop = loop_new();
 	network_options.env = image_options.env = options.env = loop_env(r->loop);
-	if (network_open(&network_options, &network, &err) < 0 || image_store_open(&image_options, &images, &err) < 0) {
+	if (network_open(&network_options, &network, &err) < 0 ||
+	    image_store_open(&image_options, &images, &err) < 0) {
 		note(r, &err);
 	} else {
 		options.network = network;
@@ -200,11 +204,14 @@ static int reset_run(struct cmd_run *run, struct err *err)
 	if (server_plan(&r.opts->server, r.arena, &r.plan, err) < 0)
 		return 1;
 	if (geteuid() != 0) {
-		(void)err_set(err, ERR_FORBIDDEN, "must run as root. Try: sudo cube reset"); /* printed by the caller */
+		(void)err_set(err, ERR_FORBIDDEN,
+			      "must run as root. Try: sudo cube reset"); /* printed by the caller */
 		return 1;
 	}
 	if (!r.opts->force) {
-		(void)err_set(err, ERR_BAD_REQUEST, "this removes all containers, images and the cluster's state in %s: add --force",
+		(void)err_set(err, ERR_BAD_REQUEST,
+			      "this removes all containers, images and the cluster's state in %s: "
+			      "add --force",
 			      r.plan.data_dir.ptr);
 		return 1;
 	}
@@ -222,12 +229,15 @@ static int reset_run(struct cmd_run *run, struct err *err)
 	return 0;
 }
 
-#define PLACE(name_, field_, fallback_, help_) FLAG_STRING(0, name_, struct reset_opts, server.field_, fallback_, help_)
+#define PLACE(name_, field_, fallback_, help_) \
+	FLAG_STRING(0, name_, struct reset_opts, server.field_, fallback_, help_)
 
 static const struct flag reset_flags[] = {
 	FLAG_BOOL(0, "force", struct reset_opts, force, "really do it"),
-	FLAG_BOOL(0, "keep-data", struct reset_opts, keep_data, "keep the cluster's state, images and certificates"),
-	PLACE("data-dir", data_dir, "/var/lib/cube", "as given to cube server; so are the following"),
+	FLAG_BOOL(0, "keep-data", struct reset_opts, keep_data,
+		  "keep the cluster's state, images and certificates"),
+	PLACE("data-dir", data_dir, "/var/lib/cube",
+	      "as given to cube server; so are the following"),
 	PLACE("run-dir", run_dir, "/run/cube", "sockets and state of what runs now"),
 	PLACE("kubeconfig", kubeconfig, "/etc/kubernetes/admin.conf", "administrator's kubeconfig"),
 	PLACE("cert-dir", pki_dir, "", "keys and certificates"),

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starting: check everything, take the port, then open files, store, API server and roles, lowest first. The API answers before
- * the node's part is opened. Stopping goes the other way: drain requests, let what is under way in the node finish, close the
- * store. Containers and packet-filter rules stay, so that applications do not notice.
+ * Starting: check everything, take the port, then open files, store, API server and roles, lowest
+ * first. The API answers before the node's part is opened. Stopping goes the other way: drain
+ * requests, let what is under way in the node finish, close the store. Containers and packet-filter
+ * rules stay, so that applications do not notice.
  */
 #include "main/server.h"
 
@@ -51,12 +52,15 @@ static int open_port(struct server *s, struct err *err)
 {
 	struct address address;
 
-	if (address_from_ip(s->opts->bind_address, (uint16_t)s->opts->secure_port, &address, err) < 0)
+	if (address_from_ip(s->opts->bind_address, (uint16_t)s->opts->secure_port, &address, err) <
+	    0)
 		return err_wrap(err, "--bind-address");
 	s->listen_fd = address_listen(&address, 0, err);
 	if (s->listen_fd < 0 && err->os_errno == EADDRINUSE)
-		return err_set(err, ERR_CONFLICT, "port %d is in use: another API server? (--secure-port takes another one)",
-			       (int)s->opts->secure_port);
+		return err_set(
+			err, ERR_CONFLICT,
+			"port %d is in use: another API server? (--secure-port takes another one)",
+			(int)s->opts->secure_port);
 	return s->listen_fd < 0 ? err_wrap(err, "port %d", (int)s->opts->secure_port) : 0;
 }
 
@@ -73,25 +77,32 @@ static struct pki_options pki_options(struct server *s)
 	names[count++] = s->plan.node_name;
 	names[count++] = s->plan.node_ip;
 	names[count++] = s->plan.advertise_address;
-	(void)inet_ntop(AF_INET, &address, first, sizeof(first)); /* cannot fail: the room is right */
+	(void)inet_ntop(AF_INET, &address, first,
+			sizeof(first)); /* cannot fail: the room is right */
 	names[count++] = str_in(s->arena, str_from(first));
-	return (struct pki_options){ .env = s->env, .dir = s->plan.pki_dir, .names = names, .name_count = count };
+	return (struct pki_options){
+		.env = s->env, .dir = s->plan.pki_dir, .names = names, .name_count = count
+	};
 }
 
 static int open_files(struct server *s, struct err *err)
 {
 	struct pki_options options = pki_options(s);
-	struct kubeconfig_options admin = { .path = s->plan.kubeconfig, .server = s->plan.endpoint,
-					    .user = STR("kubernetes-admin"), .group = STR("system:masters") };
+	struct kubeconfig_options admin = { .path = s->plan.kubeconfig,
+					    .server = s->plan.endpoint,
+					    .user = STR("kubernetes-admin"),
+					    .group = STR("system:masters") };
 	struct tls_server_options tls;
 
 	if (fd_make_dirs(AT_FDCWD, s->plan.data_dir.ptr, 0755, err) < 0 ||
 	    fd_make_dirs(AT_FDCWD, s->plan.run_dir.ptr, 0755, err) < 0)
 		return -1;
-	if (pki_open(&options, s->arena, &s->pki, err) < 0 || pki_kubeconfig(&options, &s->pki, &admin, s->arena, err) < 0)
+	if (pki_open(&options, s->arena, &s->pki, err) < 0 ||
+	    pki_kubeconfig(&options, &s->pki, &admin, s->arena, err) < 0)
 		return -1;
 	tls = (struct tls_server_options){ .certificate_pem = s->pki.serving.certificate_pem,
-					   .key_pem = s->pki.serving.key_pem, .client_ca_pem = s->pki.ca.certificate_pem };
+					   .key_pem = s->pki.serving.key_pem,
+					   .client_ca_pem = s->pki.ca.certificate_pem };
 	return tls_server_new(&tls, &s->tls, err);
 }
 
@@ -114,16 +125,21 @@ static void on_ready(void *arg, const struct err *err)
 		loop_stop(s->loop);
 		return;
 	}
-	log_info("server", "API server ready on %s after %lld ms; kubeconfig: %s", s->plan.endpoint.ptr,
-		 (long long)((env_mono_ns(s->env) - s->started_ns) / 1000000), s->plan.kubeconfig.ptr);
+	log_info("server", "API server ready on %s after %lld ms; kubeconfig: %s",
+		 s->plan.endpoint.ptr, (long long)((env_mono_ns(s->env) - s->started_ns) / 1000000),
+		 s->plan.kubeconfig.ptr);
 }
 
 static int start_api(struct server *s, struct err *err)
 {
-	struct apiserver_options options = { .env = s->env, .store = s->store, .service_cidr = s->plan.service_cidr,
+	struct apiserver_options options = { .env = s->env,
+					     .store = s->store,
+					     .service_cidr = s->plan.service_cidr,
 					     .advertise_address = s->plan.advertise_address,
 					     .secure_port = (uint16_t)s->opts->secure_port };
-	struct http_server_options http = { .env = s->env, .handlers = apiserver_http_handlers(), .tls = s->tls };
+	struct http_server_options http = { .env = s->env,
+					    .handlers = apiserver_http_handlers(),
+					    .tls = s->tls };
 
 	if (apiserver_new(&options, &s->apiserver, err) < 0)
 		return -1;
@@ -137,7 +153,8 @@ static int start_api(struct server *s, struct err *err)
 
 static int start_roles(struct server *s, struct err *err)
 {
-	struct controllers_options controllers = { .env = s->env, .root_ca = s->pki.ca.certificate_pem };
+	struct controllers_options controllers = { .env = s->env,
+						   .root_ca = s->pki.ca.certificate_pem };
 	struct scheduler_options scheduler = { .env = s->env };
 
 	if (server_role_start(s, &s->controlling, "system:kube-controller-manager", err) < 0 ||
@@ -154,8 +171,9 @@ static int start_roles(struct server *s, struct err *err)
 
 static int start(struct server *s, struct err *err)
 {
-	static int (*const steps[])(struct server *, struct err *) = { open_port, open_files, open_store, start_api,
-									start_roles };
+	static int (*const steps[])(struct server *, struct err *) = { open_port, open_files,
+								       open_store, start_api,
+								       start_roles };
 
 	for (size_t i = 0; i < ARRAY_COUNT(steps); i++)
 		if (steps[i](s, err) < 0)
@@ -215,7 +233,8 @@ static void close_all(struct server *s)
 		loop_free(s->loop);
 }
 
-/* Two servers on one data folder would undo each other's work. The lock goes with the process, however it ends. */
+/* Two servers on one data folder would undo each other's work. The lock goes with the process,
+ * however it ends. */
 static int lock_data(struct server *s, int *ret_fd, struct err *err)
 {
 	struct str path = path_join(s->arena, s->plan.run_dir, STR("server.lock"));
@@ -227,8 +246,10 @@ static int lock_data(struct server *s, int *ret_fd, struct err *err)
 	if (fd < 0)
 		return err_os(err, "open %s", path.ptr);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return err_set(err, ERR_CONFLICT, "another server uses %s (--run-dir and --data-dir take other folders)",
-			       s->plan.run_dir.ptr);
+		return err_set(
+			err, ERR_CONFLICT,
+			"another server uses %s (--run-dir and --data-dir take other folders)",
+			s->plan.run_dir.ptr);
 	*ret_fd = fd_take(&fd);
 	return 0;
 }
@@ -242,9 +263,10 @@ static int server_run(struct cmd_run *run, struct err *err)
 
 	if (log_level_parse(s.opts->log_level, &level, err) < 0)
 		return err_wrap(err, "--log-level");
-	log_set(level, str_eq(s.opts->log_format, STR("json")) ? LOG_JSON : LOG_TEXT, STDERR_FILENO);
-	if (server_plan(s.opts, s.arena, &s.plan, err) < 0 || server_check_machine(s.opts, &s.plan, err) < 0 ||
-	    lock_data(&s, &lock_fd, err) < 0)
+	log_set(level, str_eq(s.opts->log_format, STR("json")) ? LOG_JSON : LOG_TEXT,
+		STDERR_FILENO);
+	if (server_plan(s.opts, s.arena, &s.plan, err) < 0 ||
+	    server_check_machine(s.opts, &s.plan, err) < 0 || lock_data(&s, &lock_fd, err) < 0)
 		return 1;
 	s.loop = loop_new();
 	s.env = loop_env(s.loop);
@@ -261,35 +283,55 @@ static int server_run(struct cmd_run *run, struct err *err)
 }
 
 static const struct flag server_flags[] = {
-	FLAG_STRING(0, "data-dir", struct server_opts, data_dir, "/var/lib/cube", "state that must survive a reboot"),
-	FLAG_STRING(0, "run-dir", struct server_opts, run_dir, "/run/cube", "sockets and state of what runs now"),
+	FLAG_STRING(0, "data-dir", struct server_opts, data_dir, "/var/lib/cube",
+		    "state that must survive a reboot"),
+	FLAG_STRING(0, "run-dir", struct server_opts, run_dir, "/run/cube",
+		    "sockets and state of what runs now"),
 	FLAG_STRING(0, "kubeconfig", struct server_opts, kubeconfig, "/etc/kubernetes/admin.conf",
 		    "administrator's kubeconfig, written when missing or outdated"),
-	FLAG_STRING(0, "cert-dir", struct server_opts, pki_dir, "", "keys and certificates (default: pki beside the kubeconfig)"),
+	FLAG_STRING(0, "cert-dir", struct server_opts, pki_dir, "",
+		    "keys and certificates (default: pki beside the kubeconfig)"),
 	FLAG_STRING(0, "manifest-dir", struct server_opts, manifest_dir, "",
 		    "static pods (default: manifests beside the kubeconfig)"),
-	FLAG_STRING(0, "pod-log-dir", struct server_opts, pod_log_dir, "/var/log/pods", "logs of pods' containers"),
-	FLAG_STRING(0, "bind-address", struct server_opts, bind_address, "0.0.0.0", "address the API server listens on"),
-	FLAG_INT(0, "secure-port", struct server_opts, secure_port, "6443", 1, 65535, "port of the API server"),
+	FLAG_STRING(0, "pod-log-dir", struct server_opts, pod_log_dir, "/var/log/pods",
+		    "logs of pods' containers"),
+	FLAG_STRING(0, "bind-address", struct server_opts, bind_address, "0.0.0.0",
+		    "address the API server listens on"),
+	FLAG_INT(0, "secure-port", struct server_opts, secure_port, "6443", 1, 65535,
+		 "port of the API server"),
 	FLAG_STRING(0, "advertise-address", struct server_opts, advertise_address, "",
 		    "address by which pods reach the API server (default: the node's)"),
-	FLAG_LIST(0, "tls-san", struct server_opts, tls_sans, "further names and addresses in the API server's certificate"),
-	FLAG_STRING(0, "node-name", struct server_opts, node_name, "", "name of this node (default: the host name)"),
-	FLAG_STRING(0, "node-ip", struct server_opts, node_ip, "", "address of this node (default: that of the default route)"),
-	FLAG_STRING(0, "pod-cidr", struct server_opts, pod_cidr, "10.244.0.0/24", "addresses of this node's pods"),
-	FLAG_STRING(0, "service-cidr", struct server_opts, service_cidr, "10.96.0.0/12", "addresses of services"),
-	FLAG_STRING(0, "cluster-dns", struct server_opts, cluster_dns, "", "DNS server that pods use (default: the node's)"),
-	FLAG_STRING(0, "cluster-domain", struct server_opts, cluster_domain, "cluster.local", "DNS domain of the cluster"),
+	FLAG_LIST(0, "tls-san", struct server_opts, tls_sans,
+		  "further names and addresses in the API server's certificate"),
+	FLAG_STRING(0, "node-name", struct server_opts, node_name, "",
+		    "name of this node (default: the host name)"),
+	FLAG_STRING(0, "node-ip", struct server_opts, node_ip, "",
+		    "address of this node (default: that of the default route)"),
+	FLAG_STRING(0, "pod-cidr", struct server_opts, pod_cidr, "10.244.0.0/24",
+		    "addresses of this node's pods"),
+	FLAG_STRING(0, "service-cidr", struct server_opts, service_cidr, "10.96.0.0/12",
+		    "addresses of services"),
+	FLAG_STRING(0, "cluster-dns", struct server_opts, cluster_dns, "",
+		    "DNS server that pods use (default: the node's)"),
+	FLAG_STRING(0, "cluster-domain", struct server_opts, cluster_domain, "cluster.local",
+		    "DNS domain of the cluster"),
 	FLAG_STRING(0, "bridge", struct server_opts, bridge, "cube0", "bridge of this node's pods"),
-	FLAG_STRING(0, "nft-table", struct server_opts, table, "cube", "packet-filter table of the service rules"),
-	FLAG_STRING(0, "cgroup-root", struct server_opts, cgroup_root, "/", "parent of all cgroups made"),
-	FLAG_STRING(0, "store", struct server_opts, store, "lmdb", "where the cluster's state is kept"),
-	FLAG_STRING(0, "oci-path", struct server_opts, oci_path, "", "container runtime (default: cube-oci beside this program)"),
+	FLAG_STRING(0, "nft-table", struct server_opts, table, "cube",
+		    "packet-filter table of the service rules"),
+	FLAG_STRING(0, "cgroup-root", struct server_opts, cgroup_root, "/",
+		    "parent of all cgroups made"),
+	FLAG_STRING(0, "store", struct server_opts, store, "lmdb",
+		    "where the cluster's state is kept"),
+	FLAG_STRING(0, "oci-path", struct server_opts, oci_path, "",
+		    "container runtime (default: cube-oci beside this program)"),
 	FLAG_LIST(0, "insecure-registry", struct server_opts, insecure_registries,
 		  "registry (host:port) to speak plain HTTP to; loopback ones always may be"),
-	FLAG_INT(0, "max-pods", struct server_opts, max_pods, "110", 1, 10000, "pods this node takes"),
-	FLAG_BOOL(0, "no-node", struct server_opts, no_node, "run the control plane alone, no pods here"),
-	FLAG_STRING(0, "log-level", struct server_opts, log_level, "info", "error, warn, info or debug"),
+	FLAG_INT(0, "max-pods", struct server_opts, max_pods, "110", 1, 10000,
+		 "pods this node takes"),
+	FLAG_BOOL(0, "no-node", struct server_opts, no_node,
+		  "run the control plane alone, no pods here"),
+	FLAG_STRING(0, "log-level", struct server_opts, log_level, "info",
+		    "error, warn, info or debug"),
 	FLAG_STRING(0, "log-format", struct server_opts, log_format, "text", "text or json"),
 	{ 0 },
 };
@@ -298,9 +340,12 @@ const struct cmd cmd_server = {
 	.path = "server",
 	.args = "",
 	.summary = "Run a cluster on this machine: API server, store, scheduler, controllers, node",
-	.description = "Runs in the foreground until SIGTERM or SIGINT. Containers outlive it: started again, it finds them as "
-		       "they are\nnow. The administrator's kubeconfig is written at the first start.",
-	.example = "  cube server\n  cube server --data-dir /srv/a --run-dir /run/a --kubeconfig /srv/a/admin.conf --secure-port 7443",
+	.description =
+		"Runs in the foreground until SIGTERM or SIGINT. Containers outlive it: started "
+		"again, it finds them as "
+		"they are\nnow. The administrator's kubeconfig is written at the first start.",
+	.example = "  cube server\n  cube server --data-dir /srv/a --run-dir /run/a --kubeconfig "
+		   "/srv/a/admin.conf --secure-port 7443",
 	.run = server_run,
 	.opts_size = sizeof(struct server_opts),
 	.flags = server_flags,

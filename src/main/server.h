@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `cube server`: API server, store, controllers, scheduler, kubelet and service proxy in one process on one loop. server.c
- * holds the options and the order of starting and stopping; server_node.c the parts that touch this machine.
+ * `cube server`: API server, store, controllers, scheduler, kubelet and service proxy in one
+ * process on one loop. server.c holds the options and the order of starting and stopping;
+ * server_node.c the parts that touch this machine.
  */
 #ifndef CUBE_MAIN_SERVER_H
 #define CUBE_MAIN_SERVER_H
@@ -32,7 +33,7 @@ struct server_plan {
 	struct in_addr pods, services;
 	uint8_t pods_prefix_len, services_prefix_len;
 	struct str pod_cidr, service_cidr, bridge, table, cgroup_root;
-	struct str endpoint;            /* "https://127.0.0.1:6443" */
+	struct str endpoint; /* "https://127.0.0.1:6443" */
 };
 
 struct server_node;
@@ -62,11 +63,14 @@ struct server {
 };
 
 /* Fills in the plan, or names the flag that does not make sense. Changes nothing. */
-int server_plan(const struct server_opts *opts, struct arena *arena, struct server_plan *ret, struct err *err) MUST_CHECK;
+int server_plan(const struct server_opts *opts, struct arena *arena, struct server_plan *ret,
+		struct err *err) MUST_CHECK;
 /* Refuses a machine that cannot run containers, in one line. Changes nothing. */
-int server_check_machine(const struct server_opts *opts, const struct server_plan *plan, struct err *err) MUST_CHECK;
+int server_check_machine(const struct server_opts *opts, const struct server_plan *plan,
+			 struct err *err) MUST_CHECK;
 
-int server_role_start(struct server *server, struct server_role *role, const char *user, struct err *err) MUST_CHECK;
+int server_role_start(struct server *server, struct server_role *role, const char *user,
+		      struct err *err) MUST_CHECK;
 void server_role_stop(struct server_role *role);
 
 /* Network, images, containers, kubelet, proxy. */

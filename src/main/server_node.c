@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The part of `cube server` that touches this machine. Opened in the order in which later parts need earlier ones; closed the
- * other way round once nothing is under way.
+ * The part of `cube server` that touches this machine. Opened in the order in which later parts
+ * need earlier ones; closed the other way round once nothing is under way.
  */
 #include <string.h>
 
@@ -34,19 +34,27 @@ struct server_node {
 static int open_network(struct server *s, struct server_node *node, struct err *err)
 {
 	struct str leases = path_join(s->arena, s->plan.run_dir, STR("leases"));
-	struct network_options options = { .env = s->env, .bridge = s->plan.bridge.ptr, .subnet = s->plan.pods,
-					   .prefix_len = s->plan.pods_prefix_len, .routed = s->plan.services,
-					   .routed_prefix_len = s->plan.services_prefix_len, .lease_dir = leases.ptr };
+	struct network_options options = { .env = s->env,
+					   .bridge = s->plan.bridge.ptr,
+					   .subnet = s->plan.pods,
+					   .prefix_len = s->plan.pods_prefix_len,
+					   .routed = s->plan.services,
+					   .routed_prefix_len = s->plan.services_prefix_len,
+					   .lease_dir = leases.ptr };
 
 	return network_open(&options, &node->network, err);
 }
 
 static int open_containers(struct server *s, struct server_node *node, struct err *err)
 {
-	struct image_store_options images = { .env = s->env, .data_dir = s->plan.data_dir.ptr,
-					      .insecure_registries = s->opts->insecure_registries.items,
-					      .insecure_registry_count = s->opts->insecure_registries.count };
-	struct container_service_options containers = { .env = s->env, .network = node->network,
+	struct image_store_options images = {
+		.env = s->env,
+		.data_dir = s->plan.data_dir.ptr,
+		.insecure_registries = s->opts->insecure_registries.items,
+		.insecure_registry_count = s->opts->insecure_registries.count
+	};
+	struct container_service_options containers = { .env = s->env,
+							.network = node->network,
 							.data_dir = s->plan.data_dir.ptr,
 							.run_dir = s->plan.run_dir.ptr,
 							.oci_path = s->plan.oci_path.ptr,
@@ -66,7 +74,8 @@ static bool sandbox_is_known(void *arg, const char *id)
 	return container_get(arg, str_from(id)) != NULL;
 }
 
-static void serve_node(void *arg, struct http_exchange *x, const struct obj *node, struct str path, struct str query)
+static void serve_node(void *arg, struct http_exchange *x, const struct obj *node, struct str path,
+		       struct str query)
 {
 	kubelet_handle(arg, x, path, query);
 }
@@ -74,14 +83,24 @@ static void serve_node(void *arg, struct http_exchange *x, const struct obj *nod
 static int start_kubelet(struct server *s, struct server_node *node, struct err *err)
 {
 	struct str root_dir = path_join(s->arena, s->plan.data_dir, STR("kubelet"));
-	struct str user = str_printf_in(s->arena, "system:node:" STR_FMT, STR_ARG(s->plan.node_name));
-	struct runtime_container_options runtime = { .env = s->env, .containers = node->containers, .root_dir = root_dir,
+	struct str user = str_printf_in(s->arena, "system:node:" STR_FMT,
+					STR_ARG(s->plan.node_name));
+	struct runtime_container_options runtime = { .env = s->env,
+						     .containers = node->containers,
+						     .root_dir = root_dir,
 						     .log_dir = s->plan.pod_log_dir };
-	struct kubelet_options options = { .env = s->env, .containers = node->containers, .node_name = s->plan.node_name,
-					   .pod_cidr = s->plan.pod_cidr, .addresses = &s->plan.node_ip, .address_count = 1,
-					   .cluster_dns = s->opts->cluster_dns, .cluster_domain = s->opts->cluster_domain,
-					   .root_dir = root_dir, .log_dir = s->plan.pod_log_dir,
-					   .manifest_dir = s->plan.manifest_dir, .pods_max = s->opts->max_pods,
+	struct kubelet_options options = { .env = s->env,
+					   .containers = node->containers,
+					   .node_name = s->plan.node_name,
+					   .pod_cidr = s->plan.pod_cidr,
+					   .addresses = &s->plan.node_ip,
+					   .address_count = 1,
+					   .cluster_dns = s->opts->cluster_dns,
+					   .cluster_domain = s->opts->cluster_domain,
+					   .root_dir = root_dir,
+					   .log_dir = s->plan.pod_log_dir,
+					   .manifest_dir = s->plan.manifest_dir,
+					   .pods_max = s->opts->max_pods,
 					   .register_node = true };
 	struct apiserver_node_handler handler = { .serve = serve_node };
 
@@ -101,8 +120,11 @@ static int start_kubelet(struct server *s, struct server_node *node, struct err 
 
 static int start_proxy(struct server *s, struct server_node *node, struct err *err)
 {
-	struct proxy_options options = { .env = s->env, .node_name = s->plan.node_name, .pods = s->plan.pods,
-					 .pods_prefix_len = s->plan.pods_prefix_len, .bridge = s->plan.bridge.ptr,
+	struct proxy_options options = { .env = s->env,
+					 .node_name = s->plan.node_name,
+					 .pods = s->plan.pods,
+					 .pods_prefix_len = s->plan.pods_prefix_len,
+					 .bridge = s->plan.bridge.ptr,
 					 .table = s->plan.table.ptr };
 
 	if (server_role_start(s, &s->proxying, "system:kube-proxy", err) < 0)
@@ -112,11 +134,14 @@ static int start_proxy(struct server *s, struct server_node *node, struct err *e
 	return 0;
 }
 
-/* The engine API on a socket of the run folder, and nowhere else: the machine's own docker keeps its place. */
+/* The engine API on a socket of the run folder, and nowhere else: the machine's own docker keeps
+ * its place. */
 static int start_engine(struct server *s, struct server_node *node, struct err *err)
 {
 	struct str temporary = path_join(s->arena, s->plan.data_dir, STR("image"));
-	struct engine_options options = { .env = s->env, .images = node->images, .version = CUBE_VERSION,
+	struct engine_options options = { .env = s->env,
+					  .images = node->images,
+					  .version = CUBE_VERSION,
 					  .temporary_dir = temporary.ptr };
 	struct http_server_options http = { .env = s->env, .handlers = engine_http_handlers() };
 	struct address address;
@@ -124,7 +149,8 @@ static int start_engine(struct server *s, struct server_node *node, struct err *
 	node->engine = engine_new(&options);
 	http.arg = node->engine;
 	node->engine_http = http_server_new(&http);
-	if (address_from_unix(path_join(s->arena, s->plan.run_dir, STR("docker.sock")), &address, err) < 0 ||
+	if (address_from_unix(path_join(s->arena, s->plan.run_dir, STR("docker.sock")), &address,
+			      err) < 0 ||
 	    http_server_listen(node->engine_http, &address, 0600, NULL, err) < 0)
 		return err_wrap(err, "engine socket");
 	return 0;

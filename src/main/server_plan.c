@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From flags and what the machine says to a plan; all checks that come before anything is changed. */
+/* From flags and what the machine says to a plan; all checks that come before anything is changed.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,8 @@
 #include "base/path.h"
 #include "main/server.h"
 
-static int parse_cidr(struct str text, const char *flag, struct in_addr *ret, uint8_t *ret_prefix_len, struct err *err)
+static int parse_cidr(struct str text, const char *flag, struct in_addr *ret,
+		      uint8_t *ret_prefix_len, struct err *err)
 {
 	struct str address, prefix;
 	char c[INET_ADDRSTRLEN];
@@ -24,15 +26,19 @@ static int parse_cidr(struct str text, const char *flag, struct in_addr *ret, ui
 
 	if (!str_cut(text, '/', &address, &prefix) || str_copy_to(address, c, sizeof(c)) < 0 ||
 	    inet_pton(AF_INET, c, ret) != 1)
-		return err_set(err, ERR_INVALID, "--%s: '" STR_FMT "' is not an IPv4 range such as 10.244.0.0/16", flag,
-			       STR_ARG(text));
+		return err_set(err, ERR_INVALID,
+			       "--%s: '" STR_FMT "' is not an IPv4 range such as 10.244.0.0/16",
+			       flag, STR_ARG(text));
 	if (num_parse_u64(prefix, 30, "prefix length", &len, err) < 0)
 		return err_wrap(err, "--%s", flag);
 	if (len < 8)
-		return err_set(err, ERR_INVALID, "--%s: prefix length %u is not within 8 and 30", flag, (unsigned int)len);
+		return err_set(err, ERR_INVALID, "--%s: prefix length %u is not within 8 and 30",
+			       flag, (unsigned int)len);
 	*ret_prefix_len = (uint8_t)len;
 	if (ntohl(ret->s_addr) & ((UINT32_C(1) << (32 - len)) - 1))
-		return err_set(err, ERR_INVALID, "--%s: '" STR_FMT "' has bits set behind its prefix", flag, STR_ARG(text));
+		return err_set(err, ERR_INVALID,
+			       "--%s: '" STR_FMT "' has bits set behind its prefix", flag,
+			       STR_ARG(text));
 	return 0;
 }
 
@@ -43,10 +49,13 @@ static bool overlap(struct in_addr a, uint8_t a_len, struct in_addr b, uint8_t b
 	return (ntohl(a.s_addr) & mask) == (ntohl(b.s_addr) & mask);
 }
 
-/* The address the kernel would use towards the world: connecting a datagram socket sends nothing. */
+/* The address the kernel would use towards the world: connecting a datagram socket sends nothing.
+ */
 static bool outgoing_address(char to[INET_ADDRSTRLEN])
 {
-	struct sockaddr_in far = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(0xc0000201) };
+	struct sockaddr_in far = { .sin_family = AF_INET,
+				   .sin_port = htons(9),
+				   .sin_addr.s_addr = htonl(0xc0000201) };
 	struct sockaddr_in own;
 	socklen_t len = sizeof(own);
 	AUTO_FD fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -56,7 +65,8 @@ static bool outgoing_address(char to[INET_ADDRSTRLEN])
 	       inet_ntop(AF_INET, &own.sin_addr, to, INET_ADDRSTRLEN);
 }
 
-/* Without a default route: any address of a link that is up. Our own bridge does not count, it may go away. */
+/* Without a default route: any address of a link that is up. Our own bridge does not count, it may
+ * go away. */
 static bool any_address(const char *bridge, char to[INET_ADDRSTRLEN])
 {
 	struct ifaddrs *list, *entry;
@@ -106,7 +116,8 @@ static struct str or_below(struct arena *arena, struct str given, struct str dir
 	return str_is_empty(given) ? path_join(arena, dir, str_from(name)) : str_in(arena, given);
 }
 
-static int oci_path(const struct server_opts *opts, struct arena *arena, struct str *ret, struct err *err)
+static int oci_path(const struct server_opts *opts, struct arena *arena, struct str *ret,
+		    struct err *err)
 {
 	char self[PATH_MAX];
 	ssize_t len;
@@ -122,30 +133,37 @@ static int oci_path(const struct server_opts *opts, struct arena *arena, struct 
 	return 0;
 }
 
-static int plan_addresses(const struct server_opts *opts, struct arena *arena, struct server_plan *plan, struct err *err)
+static int plan_addresses(const struct server_opts *opts, struct arena *arena,
+			  struct server_plan *plan, struct err *err)
 {
 	struct in_addr binary;
 
 	if (parse_cidr(opts->pod_cidr, "pod-cidr", &plan->pods, &plan->pods_prefix_len, err) < 0 ||
-	    parse_cidr(opts->service_cidr, "service-cidr", &plan->services, &plan->services_prefix_len, err) < 0)
+	    parse_cidr(opts->service_cidr, "service-cidr", &plan->services,
+		       &plan->services_prefix_len, err) < 0)
 		return -1;
 	if (overlap(plan->pods, plan->pods_prefix_len, plan->services, plan->services_prefix_len))
-		return err_set(err, ERR_INVALID, "--pod-cidr " STR_FMT " and --service-cidr " STR_FMT " overlap",
+		return err_set(err, ERR_INVALID,
+			       "--pod-cidr " STR_FMT " and --service-cidr " STR_FMT " overlap",
 			       STR_ARG(opts->pod_cidr), STR_ARG(opts->service_cidr));
 	plan->pod_cidr = str_in(arena, opts->pod_cidr);
 	plan->service_cidr = str_in(arena, opts->service_cidr);
-	plan->node_ip = str_is_empty(opts->node_ip) ? own_address(arena, plan) : str_in(arena, opts->node_ip);
+	plan->node_ip = str_is_empty(opts->node_ip) ? own_address(arena, plan)
+						    : str_in(arena, opts->node_ip);
 	if (inet_pton(AF_INET, plan->node_ip.ptr, &binary) != 1)
-		return err_set(err, ERR_INVALID, "--node-ip: '%s' is not an IPv4 address", plan->node_ip.ptr);
-	plan->advertise_address =
-		str_is_empty(opts->advertise_address) ? plan->node_ip : str_in(arena, opts->advertise_address);
+		return err_set(err, ERR_INVALID, "--node-ip: '%s' is not an IPv4 address",
+			       plan->node_ip.ptr);
+	plan->advertise_address = str_is_empty(opts->advertise_address)
+					  ? plan->node_ip
+					  : str_in(arena, opts->advertise_address);
 	if (inet_pton(AF_INET, plan->advertise_address.ptr, &binary) != 1)
 		return err_set(err, ERR_INVALID, "--advertise-address: '%s' is not an IPv4 address",
 			       plan->advertise_address.ptr);
 	return 0;
 }
 
-int server_plan(const struct server_opts *opts, struct arena *arena, struct server_plan *ret, struct err *err)
+int server_plan(const struct server_opts *opts, struct arena *arena, struct server_plan *ret,
+		struct err *err)
 {
 	struct server_plan plan = { 0 };
 	bool any = str_is_empty(opts->bind_address) || str_eq(opts->bind_address, STR("0.0.0.0"));
@@ -156,24 +174,34 @@ int server_plan(const struct server_opts *opts, struct arena *arena, struct serv
 	plan.data_dir = str_in(arena, opts->data_dir);
 	plan.run_dir = str_in(arena, opts->run_dir);
 	plan.kubeconfig = str_in(arena, opts->kubeconfig);
-	if (!path_is_absolute(plan.data_dir) || !path_is_absolute(plan.run_dir) || !path_is_absolute(plan.kubeconfig))
-		return err_set(err, ERR_INVALID, "--data-dir, --run-dir and --kubeconfig must be absolute paths");
+	if (!path_is_absolute(plan.data_dir) || !path_is_absolute(plan.run_dir) ||
+	    !path_is_absolute(plan.kubeconfig))
+		return err_set(err, ERR_INVALID,
+			       "--data-dir, --run-dir and --kubeconfig must be absolute paths");
 	if (!path_is_absolute(plan.cgroup_root))
-		return err_set(err, ERR_INVALID, "--cgroup-root: '%s' must begin with '/'", plan.cgroup_root.ptr);
+		return err_set(err, ERR_INVALID, "--cgroup-root: '%s' must begin with '/'",
+			       plan.cgroup_root.ptr);
 	plan.pki_dir = or_below(arena, opts->pki_dir, path_dir(plan.kubeconfig), "pki");
-	plan.manifest_dir = or_below(arena, opts->manifest_dir, path_dir(plan.kubeconfig), "manifests");
+	plan.manifest_dir = or_below(arena, opts->manifest_dir, path_dir(plan.kubeconfig),
+				     "manifests");
 	plan.pod_log_dir = str_in(arena, opts->pod_log_dir);
 	if (plan.bridge.len == 0 || plan.bridge.len >= IFNAMSIZ)
-		return err_set(err, ERR_INVALID, "--bridge: '%s' is not an interface name of 1 to 15 bytes", plan.bridge.ptr);
+		return err_set(err, ERR_INVALID,
+			       "--bridge: '%s' is not an interface name of 1 to 15 bytes",
+			       plan.bridge.ptr);
 	if (!str_eq(opts->store, STR("lmdb")))
-		return err_set(err, ERR_UNSUPPORTED, "--store: '" STR_FMT "': only lmdb (the embedded store) is supported so far",
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--store: '" STR_FMT
+			       "': only lmdb (the embedded store) is supported so far",
 			       STR_ARG(opts->store));
-	if (plan_addresses(opts, arena, &plan, err) < 0 || oci_path(opts, arena, &plan.oci_path, err) < 0)
+	if (plan_addresses(opts, arena, &plan, err) < 0 ||
+	    oci_path(opts, arena, &plan.oci_path, err) < 0)
 		return -1;
 	plan.node_name = str_in(arena, opts->node_name);
 	if (str_is_empty(plan.node_name) && own_name(arena, &plan.node_name, err) < 0)
 		return -1;
-	plan.endpoint = str_printf_in(arena, "https://%s:%u", any ? "127.0.0.1" : str_c_in(arena, opts->bind_address),
+	plan.endpoint = str_printf_in(arena, "https://%s:%u",
+				      any ? "127.0.0.1" : str_c_in(arena, opts->bind_address),
 				      (unsigned int)opts->secure_port);
 	*ret = plan;
 	return 0;
@@ -196,19 +224,26 @@ static bool file_has_word(const char *path, const char *word)
 	return false;
 }
 
-int server_check_machine(const struct server_opts *opts, const struct server_plan *plan, struct err *err)
+int server_check_machine(const struct server_opts *opts, const struct server_plan *plan,
+			 struct err *err)
 {
 	if (geteuid() != 0)
-		return err_set(err, ERR_FORBIDDEN, "must run as root: containers need it. Try: sudo cube server");
+		return err_set(err, ERR_FORBIDDEN,
+			       "must run as root: containers need it. Try: sudo cube server");
 	if (opts->no_node)
 		return 0;
 	if (!file_has_word("/proc/filesystems", "overlay"))
-		return err_set(err, ERR_UNSUPPORTED, "this kernel has no overlay file system (try: modprobe overlay)");
+		return err_set(err, ERR_UNSUPPORTED,
+			       "this kernel has no overlay file system (try: modprobe overlay)");
 	if (!file_has_word("/proc/mounts", "cgroup"))
-		return err_set(err, ERR_UNSUPPORTED, "no cgroup hierarchy is mounted (try: mount -t cgroup2 none /sys/fs/cgroup)");
+		return err_set(err, ERR_UNSUPPORTED,
+			       "no cgroup hierarchy is mounted (try: mount -t cgroup2 none "
+			       "/sys/fs/cgroup)");
 	if (access("/proc/self/ns/net", F_OK) < 0 || access("/proc/self/ns/pid", F_OK) < 0)
-		return err_set(err, ERR_UNSUPPORTED, "this kernel has no network or process namespaces");
+		return err_set(err, ERR_UNSUPPORTED,
+			       "this kernel has no network or process namespaces");
 	if (access(plan->oci_path.ptr, X_OK) < 0)
-		return err_os(err, "container runtime %s (--oci-path says where it is)", plan->oci_path.ptr);
+		return err_os(err, "container runtime %s (--oci-path says where it is)",
+			      plan->oci_path.ptr);
 	return 0;
 }

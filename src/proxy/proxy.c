@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Acting part: plan on the loop, apply on a worker, one transaction at a time. dirty says that something changed since the
- * last plan; a refused transaction is tried again later from scratch, because then nobody knows what the kernel has.
+ * Acting part: plan on the loop, apply on a worker, one transaction at a time. dirty says that
+ * something changed since the last plan; a refused transaction is tried again later from scratch,
+ * because then nobody knows what the kernel has.
  */
 #include "proxy/proxy.h"
 
@@ -26,22 +27,23 @@ struct proxy {
 	struct timer timer;
 	struct work work;
 	struct buf rules;
-	struct arena names_arena;       /* of names, what is in force (or being applied) */
+	struct arena names_arena; /* of names, what is in force (or being applied) */
 	struct rules_names names;
 	bool names_known;
 	bool dirty, applying, freed;
-	int applied;                    /* result of the worker */
+	int applied; /* result of the worker */
 	char message[512];
 };
 
 /* Slices of a service: the index is by name alone, so the namespace is compared here. */
-static size_t slices_of(struct proxy *p, struct arena *arena, const struct obj *service, const struct obj ***ret)
+static size_t slices_of(struct proxy *p, struct arena *arena, const struct obj *service,
+			const struct obj ***ret)
 {
 	struct informer_set set = index_lookup(p->slices_by_service, service->name);
 	const struct obj **list = arena_array(arena, set.count, sizeof(const struct obj *));
 	size_t count = 0;
 
-	INFORMER_SET_FOR_EACH(slice, set)
+	INFORMER_SET_FOR_EACH (slice, set)
 		if (str_eq(slice->namespace_, service->namespace_))
 			list[count++] = slice;
 	*ret = list;
@@ -56,7 +58,7 @@ static void plan(struct proxy *p, struct arena *arena)
 	struct rules_names names;
 	size_t count = 0;
 
-	INFORMER_SET_FOR_EACH(service, all) {
+	INFORMER_SET_FOR_EACH (service, all) {
 		const struct obj **slices;
 		size_t slice_count = slices_of(p, arena, service, &slices);
 
@@ -65,7 +67,8 @@ static void plan(struct proxy *p, struct arena *arena)
 	}
 	arena_init(&names_arena, ARENA_DEFAULT_MAX);
 	buf_reset(&p->rules);
-	rules_plan(&names_arena, &p->node, list, count, p->names_known ? &p->names : NULL, &p->rules, &names);
+	rules_plan(&names_arena, &p->node, list, count, p->names_known ? &p->names : NULL,
+		   &p->rules, &names);
 	arena_deinit(&p->names_arena);
 	p->names_arena = names_arena;
 	p->names = names;
@@ -113,14 +116,16 @@ static void on_timer(struct timer *timer)
 	struct proxy *p = CONTAINER_OF(timer, struct proxy, timer);
 	struct arena arena;
 
-	if (p->applying || !p->dirty || !informer_is_synced(p->services) || !informer_is_synced(p->slices))
+	if (p->applying || !p->dirty || !informer_is_synced(p->services) ||
+	    !informer_is_synced(p->slices))
 		return;
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	plan(p, &arena);
 	arena_deinit(&arena);
 	p->dirty = false;
 	if (buf_failed(&p->rules)) {
-		log_error("proxy", "service rules are larger than %zu bytes: the old ones stay in force",
+		log_error("proxy",
+			  "service rules are larger than %zu bytes: the old ones stay in force",
 			  PROXY_RULES_BYTES_MAX);
 		p->names_known = false;
 		return;
@@ -137,11 +142,13 @@ static void changed(struct proxy *p)
 		timer_start(&p->timer, PROXY_APPLY_DELAY_MS);
 }
 
-static void on_change(struct informer_handler *handler, const struct obj *old, const struct obj *new_)
+static void on_change(struct informer_handler *handler, const struct obj *old,
+		      const struct obj *new_)
 {
 	struct proxy *p = handler->owner;
 
-	/* Most slice updates of an unchanged service are resourceVersion alone; planning twice is cheaper than comparing. */
+	/* Most slice updates of an unchanged service are resourceVersion alone; planning twice is
+	 * cheaper than comparing. */
 	changed(p);
 }
 
@@ -156,12 +163,16 @@ struct proxy *proxy_new(const struct proxy_options *options)
 
 	p->env = options->env;
 	p->node_name = options->node_name;
-	p->node = (struct rules_node){ .pods = options->pods, .pods_prefix_len = options->pods_prefix_len,
-				       .bridge = options->bridge, .table = options->table };
+	p->node = (struct rules_node){ .pods = options->pods,
+				       .pods_prefix_len = options->pods_prefix_len,
+				       .bridge = options->bridge,
+				       .table = options->table };
 	buf_init(&p->rules, PROXY_RULES_BYTES_MAX);
 	arena_init(&p->names_arena, ARENA_DEFAULT_MAX);
 	timer_init(&p->timer, p->env, on_timer);
-	p->on_service = (struct informer_handler){ .on_change = on_change, .on_synced = on_synced, .owner = p };
+	p->on_service = (struct informer_handler){ .on_change = on_change,
+						   .on_synced = on_synced,
+						   .owner = p };
 	p->on_slice = p->on_service;
 	p->services = client_informer(options->client, &kind_service, NULL);
 	p->slices = client_informer(options->client, &kind_endpointslice, NULL);
@@ -201,5 +212,7 @@ int proxy_remove_rules(const char *table, struct err *err)
 	nft_delete_table(&nft);
 	r = packet_filter_apply(filter, rules.ptr, message, sizeof(message));
 	packet_filter_free(filter);
-	return r < 0 ? err_set(err, ERR_INTERNAL, "delete packet-filter table %s: %s", table, message) : 0;
+	return r < 0 ? err_set(err, ERR_INTERNAL, "delete packet-filter table %s: %s", table,
+			       message)
+		     : 0;
 }

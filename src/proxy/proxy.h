@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The service proxy of one node: keeps the packet filter of its network namespace in step with Services and EndpointSlices.
+ * The service proxy of one node: keeps the packet filter of its network namespace in step with
+ * Services and EndpointSlices.
  */
 #ifndef CUBE_PROXY_PROXY_H
 #define CUBE_PROXY_PROXY_H
@@ -13,7 +14,7 @@ struct proxy;
 struct proxy_options {
 	struct env *env;
 	struct client *client;
-	struct str node_name;        /* strings are borrowed for the proxy's life */
+	struct str node_name; /* strings are borrowed for the proxy's life */
 	struct in_addr pods;
 	uint8_t pods_prefix_len;
 	const char *bridge;
@@ -22,7 +23,8 @@ struct proxy_options {
 
 /* Starts at once; the first transaction is applied when both informers have synced. */
 struct proxy *proxy_new(const struct proxy_options *options) MUST_CHECK;
-/* Rules stay in force: connections to running pods go on without the daemon. Waits for a transaction under way. */
+/* Rules stay in force: connections to running pods go on without the daemon. Waits for a
+ * transaction under way. */
 void proxy_free(struct proxy *proxy);
 /* True once the rules in force reflect all that the informers have shown. */
 bool proxy_is_settled(const struct proxy *proxy);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table: maps lead from an address and port to one chain per service port, so that the cost of a packet does not grow with
- * the number of services. All chains are flushed and written again in one transaction; established connections do not notice,
- * and sets that remember clients (session affinity) are kept.
+ * The table: maps lead from an address and port to one chain per service port, so that the cost of
+ * a packet does not grow with the number of services. All chains are flushed and written again in
+ * one transaction; established connections do not notice, and sets that remember clients (session
+ * affinity) are kept.
  */
 #include "proxy/rules_plan.h"
 
@@ -58,12 +59,14 @@ static struct address_text address_text(struct in_addr address)
 {
 	struct address_text t;
 
-	(void)inet_ntop(AF_INET, &address, t.text, sizeof(t.text)); /* cannot fail: the room is right */
+	(void)inet_ntop(AF_INET, &address, t.text,
+			sizeof(t.text)); /* cannot fail: the room is right */
 	return t;
 }
 #define ADDRESS(a) address_text(a).text
 
-static void push(struct arena *arena, struct str **list, size_t *count, size_t *room, struct str name)
+static void push(struct arena *arena, struct str **list, size_t *count, size_t *room,
+		 struct str name)
 {
 	if (*count == *room) {
 		size_t more = *room ? *room * 2 : 32;
@@ -93,7 +96,8 @@ static struct str name_of(struct plan *p, const char *prefix, struct str port_na
 static struct str endpoint_name(struct plan *p, const char *prefix, struct str chain,
 				const struct rules_endpoint *e)
 {
-	return str_printf_in(p->arena, "%s/" STR_FMT "/%s/%u", prefix, STR_ARG(chain), ADDRESS(e->address), e->port);
+	return str_printf_in(p->arena, "%s/" STR_FMT "/%s/%u", prefix, STR_ARG(chain),
+			     ADDRESS(e->address), e->port);
 }
 
 static void write_base(struct plan *p, bool afresh)
@@ -130,22 +134,28 @@ static void write_base_rules(struct plan *p)
 	nft_rule(n, STR("prerouting"), "jump services");
 	nft_rule(n, STR("output"), "jump services");
 	nft_rule(n, STR("services"), "ip daddr . meta l4proto . th dport vmap @service-ips");
-	nft_rule(n, STR("services"), "fib daddr type local meta l4proto . th dport vmap @node-ports");
-	nft_rule(n, STR("postrouting"), "meta mark and 0x%x != 0 meta mark set meta mark xor 0x%x masquerade",
+	nft_rule(n, STR("services"),
+		 "fib daddr type local meta l4proto . th dport vmap @node-ports");
+	nft_rule(n, STR("postrouting"),
+		 "meta mark and 0x%x != 0 meta mark set meta mark xor 0x%x masquerade",
 		 PROXY_MASQUERADE_MARK, PROXY_MASQUERADE_MARK);
-	/* An endpoint that reaches itself through its service must not see its own address as the client's. */
+	/* An endpoint that reaches itself through its service must not see its own address as the
+	 * client's. */
 	nft_rule(n, STR("postrouting"), "ip saddr . ip daddr @hairpin masquerade");
-	nft_rule(n, STR("postrouting"), "ip saddr %s/%u ip daddr != %s/%u oifname != \"%s\" masquerade", pods.text,
+	nft_rule(n, STR("postrouting"),
+		 "ip saddr %s/%u ip daddr != %s/%u oifname != \"%s\" masquerade", pods.text,
 		 prefix_len, pods.text, prefix_len, p->node->bridge);
 	nft_rule(n, STR("refuse"), "ip daddr . meta l4proto . th dport @no-endpoints reject");
-	nft_rule(n, STR("refuse"), "fib daddr type local meta l4proto . th dport @no-node-endpoints reject");
+	nft_rule(n, STR("refuse"),
+		 "fib daddr type local meta l4proto . th dport @no-node-endpoints reject");
 	nft_rule(n, STR("refuse-input"), "ct state new jump refuse");
 	nft_rule(n, STR("refuse-forward"), "ct state new jump refuse");
 	nft_rule(n, STR("refuse-output"), "ct state new jump refuse");
 }
 
 /* One of the endpoints at random. */
-static void write_choice(struct plan *p, struct str chain, const struct rules_port *port, bool local_only)
+static void write_choice(struct plan *p, struct str chain, const struct rules_port *port,
+			 bool local_only)
 {
 	struct buf text;
 	size_t count = 0;
@@ -156,19 +166,22 @@ static void write_choice(struct plan *p, struct str chain, const struct rules_po
 
 		if (local_only && !e->local)
 			continue;
-		buf_printf(&text, "%s%zu : %s . %u", count ? ", " : "", count, ADDRESS(e->address), e->port);
+		buf_printf(&text, "%s%zu : %s . %u", count ? ", " : "", count, ADDRESS(e->address),
+			   e->port);
 		count++;
 	}
-	nft_rule(&p->nft, chain, "meta l4proto %s dnat ip addr . port to numgen random mod %zu map { " STR_FMT " }",
+	nft_rule(&p->nft, chain,
+		 "meta l4proto %s dnat ip addr . port to numgen random mod %zu map { " STR_FMT " }",
 		 port->protocol, count, STR_ARG(buf_str(&text)));
 	buf_deinit(&text);
 }
 
 /* The same, but a client that was seen goes to where it went before. */
-static void write_sticky_choice(struct plan *p, struct str chain, const struct rules_port *port, bool local_only,
-				uint32_t seconds)
+static void write_sticky_choice(struct plan *p, struct str chain, const struct rules_port *port,
+				bool local_only, uint32_t seconds)
 {
-	struct str timeout = str_printf_in(p->arena, "flags dynamic,timeout; timeout %us;", seconds);
+	struct str timeout = str_printf_in(p->arena, "flags dynamic,timeout; timeout %us;",
+					   seconds);
 	struct buf text;
 	size_t count = 0;
 
@@ -184,13 +197,17 @@ static void write_sticky_choice(struct plan *p, struct str chain, const struct r
 		nft_add_set(&p->nft, set, "ipv4_addr", timeout.ptr);
 		push(p->arena, &p->names.sets, &p->names.set_count, &p->set_room, set);
 		fresh_chain(p, target);
-		nft_rule(&p->nft, target, "update @" STR_FMT " { ip saddr } meta l4proto %s dnat ip to %s:%u", STR_ARG(set),
-			 port->protocol, ADDRESS(e->address), e->port);
-		nft_rule(&p->nft, chain, "ip saddr @" STR_FMT " goto " STR_FMT, STR_ARG(set), STR_ARG(target));
-		buf_printf(&text, "%s%zu : goto " STR_FMT, count ? ", " : "", count, STR_ARG(target));
+		nft_rule(&p->nft, target,
+			 "update @" STR_FMT " { ip saddr } meta l4proto %s dnat ip to %s:%u",
+			 STR_ARG(set), port->protocol, ADDRESS(e->address), e->port);
+		nft_rule(&p->nft, chain, "ip saddr @" STR_FMT " goto " STR_FMT, STR_ARG(set),
+			 STR_ARG(target));
+		buf_printf(&text, "%s%zu : goto " STR_FMT, count ? ", " : "", count,
+			   STR_ARG(target));
 		count++;
 	}
-	nft_rule(&p->nft, chain, "numgen random mod %zu vmap { " STR_FMT " }", count, STR_ARG(buf_str(&text)));
+	nft_rule(&p->nft, chain, "numgen random mod %zu vmap { " STR_FMT " }", count,
+		 STR_ARG(buf_str(&text)));
 	buf_deinit(&text);
 }
 
@@ -203,7 +220,8 @@ static size_t local_count(const struct rules_port *port)
 	return count;
 }
 
-static void write_target(struct plan *p, const struct rules_service *s, const struct rules_port *port, bool local_only)
+static void write_target(struct plan *p, const struct rules_service *s,
+			 const struct rules_port *port, bool local_only)
 {
 	struct str chain = name_of(p, local_only ? "local" : "service", port->name);
 	size_t count = local_only ? local_count(port) : port->endpoint_count;
@@ -217,23 +235,27 @@ static void write_target(struct plan *p, const struct rules_service *s, const st
 		write_choice(p, chain, port, local_only);
 }
 
-/* For node ports and external addresses. Policy Cluster hides the client, so that replies come back through this node;
- * policy Local keeps it and stays on this node, but for the cluster's own clients. */
-static void write_external(struct plan *p, const struct rules_service *s, const struct rules_port *port)
+/* For node ports and external addresses. Policy Cluster hides the client, so that replies come back
+ * through this node; policy Local keeps it and stays on this node, but for the cluster's own
+ * clients. */
+static void write_external(struct plan *p, const struct rules_service *s,
+			   const struct rules_port *port)
 {
 	struct str chain = name_of(p, "external", port->name);
 
 	fresh_chain(p, chain);
 	if (s->external_local) {
-		nft_rule(&p->nft, chain, "ip saddr %s/%u goto service/" STR_FMT, ADDRESS(p->node->pods),
-			 p->node->pods_prefix_len, STR_ARG(port->name));
-		nft_rule(&p->nft, chain, "fib saddr type local meta mark set meta mark or 0x%x goto service/" STR_FMT,
+		nft_rule(&p->nft, chain, "ip saddr %s/%u goto service/" STR_FMT,
+			 ADDRESS(p->node->pods), p->node->pods_prefix_len, STR_ARG(port->name));
+		nft_rule(&p->nft, chain,
+			 "fib saddr type local meta mark set meta mark or 0x%x goto "
+			 "service/" STR_FMT,
 			 PROXY_MASQUERADE_MARK, STR_ARG(port->name));
 		nft_rule(&p->nft, chain, "goto local/" STR_FMT, STR_ARG(port->name));
 		return;
 	}
-	nft_rule(&p->nft, chain, "meta mark set meta mark or 0x%x goto service/" STR_FMT, PROXY_MASQUERADE_MARK,
-		 STR_ARG(port->name));
+	nft_rule(&p->nft, chain, "meta mark set meta mark or 0x%x goto service/" STR_FMT,
+		 PROXY_MASQUERADE_MARK, STR_ARG(port->name));
 }
 
 static void write_port(struct plan *p, const struct rules_service *s, const struct rules_port *port)
@@ -250,47 +272,56 @@ static void write_port(struct plan *p, const struct rules_service *s, const stru
 }
 
 /* Calls fn for every service port. */
-static void each_port(struct plan *p, void (*fn)(struct plan *, const struct rules_service *, const struct rules_port *))
+static void each_port(struct plan *p, void (*fn)(struct plan *, const struct rules_service *,
+						 const struct rules_port *))
 {
 	for (size_t i = 0; i < p->service_count; i++)
 		for (size_t k = 0; k < p->services[i].port_count; k++)
 			fn(p, &p->services[i], &p->services[i].ports[k]);
 }
 
-static void put_address_key(struct plan *p, const struct rules_service *s, const struct rules_port *port)
+static void put_address_key(struct plan *p, const struct rules_service *s,
+			    const struct rules_port *port)
 {
 	if (!port->endpoint_count)
 		return;
-	nft_element(&p->nft, "%s . %s . %u : goto %s/" STR_FMT, ADDRESS(s->cluster_ip), port->protocol, port->port,
-		    s->internal_local ? "local" : "service", STR_ARG(port->name));
+	nft_element(&p->nft, "%s . %s . %u : goto %s/" STR_FMT, ADDRESS(s->cluster_ip),
+		    port->protocol, port->port, s->internal_local ? "local" : "service",
+		    STR_ARG(port->name));
 	for (size_t i = 0; i < s->external_count; i++)
-		nft_element(&p->nft, "%s . %s . %u : goto external/" STR_FMT, ADDRESS(s->external[i]), port->protocol,
-			    port->port, STR_ARG(port->name));
-}
-
-static void put_node_key(struct plan *p, const struct rules_service *s, const struct rules_port *port)
-{
-	if (port->endpoint_count && port->node_port)
-		nft_element(&p->nft, "%s . %u : goto external/" STR_FMT, port->protocol, port->node_port,
+		nft_element(&p->nft, "%s . %s . %u : goto external/" STR_FMT,
+			    ADDRESS(s->external[i]), port->protocol, port->port,
 			    STR_ARG(port->name));
 }
 
-static void put_refused(struct plan *p, const struct rules_service *s, const struct rules_port *port)
+static void put_node_key(struct plan *p, const struct rules_service *s,
+			 const struct rules_port *port)
+{
+	if (port->endpoint_count && port->node_port)
+		nft_element(&p->nft, "%s . %u : goto external/" STR_FMT, port->protocol,
+			    port->node_port, STR_ARG(port->name));
+}
+
+static void put_refused(struct plan *p, const struct rules_service *s,
+			const struct rules_port *port)
 {
 	if (port->endpoint_count)
 		return;
 	nft_element(&p->nft, "%s . %s . %u", ADDRESS(s->cluster_ip), port->protocol, port->port);
 	for (size_t i = 0; i < s->external_count; i++)
-		nft_element(&p->nft, "%s . %s . %u", ADDRESS(s->external[i]), port->protocol, port->port);
+		nft_element(&p->nft, "%s . %s . %u", ADDRESS(s->external[i]), port->protocol,
+			    port->port);
 }
 
-static void put_refused_node(struct plan *p, const struct rules_service *s, const struct rules_port *port)
+static void put_refused_node(struct plan *p, const struct rules_service *s,
+			     const struct rules_port *port)
 {
 	if (!port->endpoint_count && port->node_port)
 		nft_element(&p->nft, "%s . %u", port->protocol, port->node_port);
 }
 
-static void put_hairpin(struct plan *p, const struct rules_service *s, const struct rules_port *port)
+static void put_hairpin(struct plan *p, const struct rules_service *s,
+			const struct rules_port *port)
 {
 	for (size_t i = 0; i < port->endpoint_count; i++)
 		if (port->endpoints[i].local)
@@ -304,8 +335,9 @@ static void write_elements(struct plan *p)
 		const char *set;
 		void (*put)(struct plan *, const struct rules_service *, const struct rules_port *);
 	} lists[] = {
-		{ "service-ips", put_address_key }, { "node-ports", put_node_key }, { "no-endpoints", put_refused },
-		{ "no-node-endpoints", put_refused_node }, { "hairpin", put_hairpin },
+		{ "service-ips", put_address_key }, { "node-ports", put_node_key },
+		{ "no-endpoints", put_refused },    { "no-node-endpoints", put_refused_node },
+		{ "hairpin", put_hairpin },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
@@ -337,11 +369,13 @@ static void delete_old(struct plan *p, const struct rules_names *previous)
 	map_deinit(&wanted);
 }
 
-void rules_plan(struct arena *arena, const struct rules_node *node, const struct rules_service *services,
-		size_t service_count, const struct rules_names *previous, struct buf *out,
-		struct rules_names *ret_names)
+void rules_plan(struct arena *arena, const struct rules_node *node,
+		const struct rules_service *services, size_t service_count,
+		const struct rules_names *previous, struct buf *out, struct rules_names *ret_names)
 {
-	struct plan p = { .arena = arena, .node = node, .services = services, .service_count = service_count };
+	struct plan p = {
+		.arena = arena, .node = node, .services = services, .service_count = service_count
+	};
 
 	nft_init(&p.nft, out, "ip", node->table);
 	write_base(&p, !previous);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads a Service and its EndpointSlices into struct rules_service (core/v1, discovery/v1). Objects come from the registry, so
- * they are well-formed; what this node cannot serve (IPv6, names nft does not take) is left out.
+ * Reads a Service and its EndpointSlices into struct rules_service (core/v1, discovery/v1). Objects
+ * come from the registry, so they are well-formed; what this node cannot serve (IPv6, names nft
+ * does not take) is left out.
  */
 #include "proxy/rules_plan.h"
 
@@ -38,7 +39,7 @@ static uint16_t slice_port(const struct obj *slice, struct str port_name, const 
 	yyjson_val *port;
 	size_t i, count;
 
-	yyjson_arr_foreach(json_get(slice->root, "ports"), i, count, port) {
+	yyjson_arr_foreach (json_get(slice->root, "ports"), i, count, port) {
 		const char *p = protocol_of(json_get_str(port, "protocol"));
 
 		if (p == protocol && str_eq(json_get_str(port, "name"), port_name))
@@ -52,19 +53,23 @@ struct endpoint_list {
 	size_t room, count, left_out_count;
 };
 
-static void add_endpoints(struct endpoint_list *list, yyjson_val *endpoint, uint16_t port, struct str node_name)
+static void add_endpoints(struct endpoint_list *list, yyjson_val *endpoint, uint16_t port,
+			  struct str node_name)
 {
-	struct rules_endpoint e = { .port = port, .local = str_eq(json_get_str(endpoint, "nodeName"), node_name) };
+	struct rules_endpoint e = {
+		.port = port, .local = str_eq(json_get_str(endpoint, "nodeName"), node_name)
+	};
 	yyjson_val *address;
 	size_t i, count;
 
-	yyjson_arr_foreach(json_get(endpoint, "addresses"), i, count, address) {
+	yyjson_arr_foreach (json_get(endpoint, "addresses"), i, count, address) {
 		bool known = false;
 
 		if (!read_address(json_str(address), &e.address))
 			continue;
 		for (size_t k = 0; k < list->count && !known; k++)
-			known = list->items[k].address.s_addr == e.address.s_addr && list->items[k].port == port;
+			known = list->items[k].address.s_addr == e.address.s_addr &&
+				list->items[k].port == port;
 		if (known)
 			continue; /* an endpoint may stand in two slices while it moves */
 		if (list->count == list->room)
@@ -75,7 +80,8 @@ static void add_endpoints(struct endpoint_list *list, yyjson_val *endpoint, uint
 }
 
 static void collect(struct endpoint_list *list, const struct obj *const *slices, size_t slice_count,
-		    const struct rules_port *port, struct str port_name, struct str node_name, bool terminating)
+		    const struct rules_port *port, struct str port_name, struct str node_name,
+		    bool terminating)
 {
 	for (size_t s = 0; s < slice_count; s++) {
 		uint16_t number = slice_port(slices[s], port_name, port->protocol);
@@ -84,7 +90,7 @@ static void collect(struct endpoint_list *list, const struct obj *const *slices,
 
 		if (!number || !str_eq(json_get_str(slices[s]->root, "addressType"), STR("IPv4")))
 			continue;
-		yyjson_arr_foreach(json_get(slices[s]->root, "endpoints"), i, count, endpoint) {
+		yyjson_arr_foreach (json_get(slices[s]->root, "endpoints"), i, count, endpoint) {
 			bool ready = json_get_bool(endpoint, "conditions.ready", true);
 			bool last_resort = json_get_bool(endpoint, "conditions.serving", false) &&
 					   json_get_bool(endpoint, "conditions.terminating", false);
@@ -104,13 +110,14 @@ static size_t room_for(const struct obj *const *slices, size_t slice_count)
 		yyjson_val *endpoint;
 		size_t i, count;
 
-		yyjson_arr_foreach(json_get(slices[s]->root, "endpoints"), i, count, endpoint)
+		yyjson_arr_foreach (json_get(slices[s]->root, "endpoints"), i, count, endpoint)
 			room += yyjson_arr_size(json_get(endpoint, "addresses"));
 	}
 	return NUM_MIN(room, (size_t)PROXY_ENDPOINTS_MAX);
 }
 
-static bool read_port(struct arena *arena, const struct obj *service, yyjson_val *spec, struct rules_port *ret)
+static bool read_port(struct arena *arena, const struct obj *service, yyjson_val *spec,
+		      struct rules_port *ret)
 {
 	ret->protocol = protocol_of(json_get_str(spec, "protocol"));
 	ret->port = (uint16_t)json_get_int(spec, "port", 0);
@@ -126,16 +133,19 @@ static void read_external(struct arena *arena, const struct obj *service, struct
 {
 	yyjson_val *own = json_get(service->root, "spec.externalIPs");
 	yyjson_val *ingress = json_get(service->root, "status.loadBalancer.ingress");
-	size_t room = NUM_MIN(yyjson_arr_size(own) + yyjson_arr_size(ingress), (size_t)PROXY_ADDRESSES_MAX);
+	size_t room = NUM_MIN(yyjson_arr_size(own) + yyjson_arr_size(ingress),
+			      (size_t)PROXY_ADDRESSES_MAX);
 	struct in_addr *list = arena_array(arena, room, sizeof(*list));
 	yyjson_val *item;
 	size_t i, count;
 
-	yyjson_arr_foreach(own, i, count, item)
-		if (ret->external_count < room && read_address(json_str(item), &list[ret->external_count]))
+	yyjson_arr_foreach (own, i, count, item)
+		if (ret->external_count < room &&
+		    read_address(json_str(item), &list[ret->external_count]))
 			ret->external_count++;
-	yyjson_arr_foreach(ingress, i, count, item)
-		if (ret->external_count < room && read_address(json_get_str(item, "ip"), &list[ret->external_count]))
+	yyjson_arr_foreach (ingress, i, count, item)
+		if (ret->external_count < room &&
+		    read_address(json_get_str(item, "ip"), &list[ret->external_count]))
 			ret->external_count++;
 	ret->external = list;
 }
@@ -150,14 +160,16 @@ bool rules_service(struct arena *arena, const struct obj *service, const struct 
 
 	if (!read_address(json_get_str(service->root, "spec.clusterIP"), &s.cluster_ip))
 		return false;
-	s.internal_local = str_eq(json_get_str(service->root, "spec.internalTrafficPolicy"), STR("Local"));
-	s.external_local = str_eq(json_get_str(service->root, "spec.externalTrafficPolicy"), STR("Local"));
+	s.internal_local = str_eq(json_get_str(service->root, "spec.internalTrafficPolicy"),
+				  STR("Local"));
+	s.external_local = str_eq(json_get_str(service->root, "spec.externalTrafficPolicy"),
+				  STR("Local"));
 	if (str_eq(json_get_str(service->root, "spec.sessionAffinity"), STR("ClientIP")))
 		s.affinity_seconds = (uint32_t)json_get_int(
 			service->root, "spec.sessionAffinityConfig.clientIP.timeoutSeconds", 10800);
 	read_external(arena, service, &s);
 	list = arena_array(arena, yyjson_arr_size(ports), sizeof(*list));
-	yyjson_arr_foreach(ports, i, count, spec) {
+	yyjson_arr_foreach (ports, i, count, spec) {
 		struct rules_port *port = &list[s.port_count];
 		struct endpoint_list endpoints = { 0 };
 		struct str name = json_get_str(spec, "name");
