@@ -19,7 +19,7 @@ struct address {
 
 #define ADDRESS_TEXT_BYTES 128
 
-/* "1.2.3.4:80", "[::1]:80", ":80" (all addresses, v6 socket that takes v4 too where there is IPv6),
+/* "1.2.3.4:80", "[::1]:80", ":80" (every IPv4 address),
  * "unix:/path". */
 int address_parse(struct str text, struct address *ret, struct err *err) MUST_CHECK;
 /* ip is "1.2.3.4", "::1" or "" for any. */
