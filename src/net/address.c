@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Text forms of socket addresses, and the sockets themselves. Every socket made here is non-blocking and close-on-exec.
+ * Text forms of socket addresses, and the sockets themselves. Every socket made here is
+ * non-blocking and close-on-exec.
  */
 #include "net/address.h"
 

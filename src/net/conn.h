@@ -14,6 +14,8 @@
 #include "net/http.h"
 #include "net/tls.h"
 
+#define CONN_UNREAD_BYTES_MAX (128u << 10)
+
 struct conn;
 
 /* The buffers that connections of one owner share; on one loop. Must outlive them. */
@@ -22,18 +24,27 @@ struct conn_pool *conn_pool_new(struct env *env) MUST_CHECK;
 void conn_pool_free(struct conn_pool *pool);
 
 struct conn_events {
-	/* The TLS handshake is done (not called for plain connections). */
+	/* Connected, and the TLS handshake is done. Not called for plain connections that were
+	 * connected at the start. */
 	void (*on_ready)(void *arg, struct conn *c);
-	/* Bytes arrived; borrowed for the call. Returns how many were taken: the rest is kept and
-	 * delivered again, with more behind it, when more comes or after conn_resume. */
+	/*
+	 * Bytes arrived; borrowed for the call. Returns how many were taken: the rest is kept and
+	 * delivered again, with more behind it, when more comes or after conn_resume. A reader that
+	 * leaves CONN_UNREAD_BYTES_MAX untaken is not called before it calls conn_resume.
+	 */
 	size_t (*on_read)(void *arg, struct conn *c, struct str bytes);
 	/* The peer will send no more (half-close); writing still works. Without it EOF counts as
 	 * closed. */
 	void (*on_eof)(void *arg, struct conn *c);
-	/* Queued bytes have fallen to low_bytes or below after being above it. */
+	/* Queued bytes have fallen to the low mark or below after being above it. */
 	void (*on_drained)(void *arg, struct conn *c);
-	/* Last event, once: broken or closed by the peer. err is ERR_CLOSED, ERR_OS or what TLS
-	 * said. The owner then calls conn_close, here or later. */
+	/* No piece is held any more, after conn_flush had left some: their memory may go. Optional. */
+	void (*on_sent)(void *arg, struct conn *c);
+	/*
+	 * Last event, once: broken or closed by the peer. err is ERR_CLOSED, ERR_OS or what TLS
+	 * said. The owner then calls conn_close, here or later. Never called from inside a function
+	 * below.
+	 */
 	void (*on_closed)(void *arg, struct conn *c, const struct err *err);
 };
 
@@ -44,14 +55,21 @@ struct conn *conn_new(struct conn_pool *pool, int fd, struct ssl_st *tls, const 
 /* fd is still connecting: the first event is on_ready, or on_closed. */
 struct conn *conn_new_connecting(struct conn_pool *pool, int fd, struct ssl_st *tls,
 				 const struct conn_events *events, void *arg) MUST_CHECK;
+/* Bytes that were not taken are delivered to the new events in a later turn. */
 void conn_set_events(struct conn *c, const struct conn_events *events, void *arg);
-/* Queues for sending. Pieces without owner are copied when copy is set, else must stay valid until
- * conn_queued_bytes says that they have gone. */
+/*
+ * Queues for sending at the end of the turn. Pieces without owner are copied when copy is set, else
+ * they must stay valid until conn_holds_pieces is false.
+ */
 void conn_write(struct conn *c, const struct http_piece *pieces, size_t piece_count, bool copy);
 static inline void conn_write_bytes(struct conn *c, struct str bytes)
 {
 	conn_write(c, &HTTP_BYTES(bytes), 1, true);
 }
+/* Sends at once without queueing pieces; what the kernel does not take is copied. For bytes in
+ * reused memory. */
+void conn_send(struct conn *c, struct str bytes);
+bool conn_holds_pieces(const struct conn *c) PURE;
 size_t conn_queued_bytes(const struct conn *c) PURE;
 void conn_set_low(struct conn *c, size_t low_bytes);     /* for on_drained; 64 KiB at first */
 void conn_flush(struct conn *c);                         /* now, instead of at the end of the turn */

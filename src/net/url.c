@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * URLs and query strings. Parsing only finds the parts; decoding is a step of its own, so nothing is decoded twice.
+ * URLs and query strings. Parsing only finds the parts; decoding is a step of its own, so nothing
+ * is decoded twice.
  */
 #include "net/url.h"
 
@@ -203,13 +204,15 @@ struct str url_unix_path(const struct url *url, struct arena *arena)
 	return url_decode(url->host, arena, &path, NULL) < 0 ? url->host : path;
 }
 
-int url_resolve(const struct url *base, struct str reference, struct arena *arena, struct str *ret, struct err *err)
+int url_resolve(const struct url *base, struct str reference, struct arena *arena, struct str *ret,
+		struct err *err)
 {
 	const char *scheme = base->scheme == URL_HTTPS ? "https" : "http";
 	struct str directory;
 	struct url check;
+	bool is_path = str_has_prefix(reference, STR("/")) && !str_has_prefix(reference, STR("//"));
 
-	if (base->scheme == URL_UNIX && (str_has_prefix(reference, STR("//")) || !str_has_prefix(reference, STR("/"))))
+	if (base->scheme == URL_UNIX && !is_path)
 		return err_set(err, ERR_UNSUPPORTED, "redirect from a unix socket to '" STR_FMT "'", STR_ARG(reference));
 	if (base->scheme == URL_UNIX) {
 		*ret = str_printf_in(arena, "unix://" STR_FMT "%s" STR_FMT, STR_ARG(base->host),
@@ -231,7 +234,8 @@ int url_resolve(const struct url *base, struct str reference, struct arena *aren
 	return url_parse(*ret, &check, err);
 }
 
-int query_next(struct str *query, struct arena *arena, struct str *ret_key, struct str *ret_value, struct err *err)
+int query_next(struct str *query, struct arena *arena, struct str *ret_key, struct str *ret_value,
+	       struct err *err)
 {
 	struct str part, key, value;
 
@@ -248,12 +252,14 @@ int query_next(struct str *query, struct arena *arena, struct str *ret_key, stru
 
 int query_get(struct str query, struct str key, struct arena *arena, struct str *ret_value, struct err *err)
 {
-	struct str found;
+	struct str found, value;
 	int more;
 
-	while ((more = query_next(&query, arena, &found, ret_value, err)) > 0) {
-		if (str_eq(found, key))
+	while ((more = query_next(&query, arena, &found, &value, err)) > 0) {
+		if (str_eq(found, key)) {
+			*ret_value = value;
 			return 1;
+		}
 	}
 	return more;
 }
@@ -283,6 +289,6 @@ int query_get_bool(struct str query, struct str key, struct arena *arena, bool *
 			return 0;
 		}
 	}
-	return err_set(err, ERR_BAD_REQUEST, "query parameter " STR_FMT ": invalid boolean \"" STR_FMT "\"", STR_ARG(key),
-		       STR_ARG(value));
+	return err_set(err, ERR_BAD_REQUEST, "query parameter " STR_FMT ": invalid boolean \"" STR_FMT "\"",
+		       STR_ARG(key), STR_ARG(value));
 }

@@ -1,0 +1,983 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Byte streams. All work of a connection happens in turn(): handshake, read, write, events, in this
+ * order. What the owner calls only changes state and puts the connection on the pool's dirty list,
+ * whose task calls turn(); so no event ever comes from inside a call. Encrypted bytes are collected
+ * in the pool's wire buffer (OpenSSL writes there through our BIO, which never refuses) and leave
+ * by one send(); what the kernel does not take becomes the connection's own `left`. connecting →
+ * handshaking → open → broken (on_closed) → dead (conn_close) → freed once no event of it runs
+ */
+#include "net/conn.h"
+
+#include <errno.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "base/assert.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "net/limits.h"
+#include "net/openssl.h"
+
+#define READ_BYTES (64u << 10)
+#define RECORD_BYTES 16384u
+#define RECORD_ROOM_BYTES (RECORD_BYTES + 512u)
+#define WIRE_BYTES (128u << 10)
+#define IOV_COUNT 64
+#define TURN_BYTES_MAX (1u << 20) /* sent by one connection before others get their turn */
+#define INLINE_PIECES 4u
+#define LOW_BYTES (64u << 10)
+
+struct held_piece {
+	const char *ptr;
+	size_t len;
+	struct blob *owner;
+};
+
+struct conn_pool {
+	struct env *env;
+	BIO_METHOD *bio;
+	char *read_bytes;
+	char *gather;      /* one record's plain text */
+	char *wire;
+	size_t wire_bytes; /* 0 whenever no function of this file runs */
+	struct list dirty;
+	struct list all;
+	struct task task;
+};
+
+struct conn {
+	struct conn_pool *pool;
+	struct io_watch watch;
+	int fd;
+	SSL *ssl;
+	const struct conn_events *events;
+	void *arg;
+
+	struct held_piece *ring; /* inline_pieces or heap */
+	uint32_t ring_cap, ring_head, ring_count;
+	struct held_piece inline_pieces[INLINE_PIECES];
+	size_t held_bytes;       /* in the ring */
+	char *left;              /* for the kernel as it is; heap */
+	size_t left_bytes, left_offset;
+	size_t low_bytes;
+	char *unread;            /* delivered but not taken; heap */
+	size_t unread_bytes;
+
+	struct list dirty_link, all_link;
+	struct timer linger;
+	void *attachment;
+	void (*attachment_free)(void *);
+	const char *broken_why;  /* constant text */
+	int broken_errno;
+	int depth;               /* events of it that are running */
+	bool connecting, handshaking, paused, stuffed, eof, eof_reported, broken, reported, dead;
+	bool readable;           /* try to read although the kernel did not say so */
+	bool redeliver, blocked, above_low, sent_wanted, fin_wanted, fin_done, lingering, bio_eof;
+};
+
+static void turn(struct conn *c);
+
+/* --- pool --- */
+
+static int bio_read(BIO *bio, char *to, size_t to_bytes, size_t *ret_bytes)
+{
+	struct conn *c = BIO_get_data(bio);
+	ssize_t n = recv(c->fd, to, to_bytes, 0);
+
+	BIO_clear_retry_flags(bio);
+	*ret_bytes = n > 0 ? (size_t)n : 0;
+	if (n > 0)
+		return 1;
+	if (n == 0)
+		c->bio_eof = true;
+	else if (errno == EAGAIN || errno == EINTR)
+		BIO_set_retry_read(bio);
+	return 0;
+}
+
+static void send_wire(struct conn *c);
+
+static int bio_write(BIO *bio, const char *from, size_t from_bytes, size_t *ret_bytes)
+{
+	struct conn *c = BIO_get_data(bio);
+	struct conn_pool *pool = c->pool;
+
+	BIO_clear_retry_flags(bio);
+	*ret_bytes = NUM_MIN(from_bytes, (size_t)WIRE_BYTES);
+	if (WIRE_BYTES - pool->wire_bytes < *ret_bytes)
+		send_wire(c);
+	memcpy(pool->wire + pool->wire_bytes, from, *ret_bytes);
+	pool->wire_bytes += *ret_bytes;
+	return 1;
+}
+
+static long bio_ctrl(BIO *bio, int what, long number, void *pointer)
+{
+	struct conn *c = BIO_get_data(bio);
+
+	if (what == BIO_CTRL_EOF)
+		return c->bio_eof;
+	return what == BIO_CTRL_FLUSH || what == BIO_CTRL_DUP;
+}
+
+static void run_dirty(struct task *task)
+{
+	struct conn_pool *pool = CONTAINER_OF(task, struct conn_pool, task);
+	struct list now;
+	struct list *node;
+
+	/* What becomes dirty meanwhile waits for the next turn of the loop. */
+	list_init(&now);
+	while ((node = list_pop_front(&pool->dirty)))
+		list_push_back(&now, node);
+	while ((node = list_pop_front(&now)))
+		turn(LIST_ENTRY(node, struct conn, dirty_link));
+}
+
+struct conn_pool *conn_pool_new(struct env *env)
+{
+	struct conn_pool *pool = NEW(struct conn_pool);
+
+	pool->env = env;
+	pool->bio = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "conn");
+	ASSERT(pool->bio);
+	BIO_meth_set_read_ex(pool->bio, bio_read);
+	BIO_meth_set_write_ex(pool->bio, bio_write);
+	BIO_meth_set_ctrl(pool->bio, bio_ctrl);
+	pool->read_bytes = mem_alloc(READ_BYTES);
+	pool->gather = mem_alloc(RECORD_BYTES);
+	pool->wire = mem_alloc(WIRE_BYTES);
+	list_init(&pool->dirty);
+	list_init(&pool->all);
+	task_init(&pool->task, run_dirty);
+	return pool;
+}
+
+void conn_pool_free(struct conn_pool *pool)
+{
+	struct list *node;
+
+	if (!pool)
+		return;
+	while ((node = list_first(&pool->all)))
+		conn_close(LIST_ENTRY(node, struct conn, all_link));
+	env_cancel(pool->env, &pool->task);
+	BIO_meth_free(pool->bio);
+	mem_free(pool->read_bytes);
+	mem_free(pool->gather);
+	mem_free(pool->wire);
+	mem_free(pool);
+}
+
+static void mark_dirty(struct conn *c)
+{
+	if (c->dead || list_is_linked(&c->dirty_link))
+		return;
+	list_push_back(&c->pool->dirty, &c->dirty_link);
+	env_defer(c->pool->env, &c->pool->task);
+}
+
+/* --- state --- */
+
+static void drop_pieces(struct conn *c)
+{
+	for (; c->ring_count > 0; c->ring_count--) {
+		blob_unref(c->ring[c->ring_head].owner);
+		c->ring_head = (c->ring_head + 1) % c->ring_cap;
+	}
+	if (c->ring != c->inline_pieces)
+		mem_free(c->ring);
+	c->ring = c->inline_pieces;
+	c->ring_cap = INLINE_PIECES;
+	c->ring_head = 0;
+	c->held_bytes = 0;
+}
+
+static void drop_left(struct conn *c)
+{
+	mem_free(c->left);
+	c->left = NULL;
+	c->left_bytes = c->left_offset = 0;
+}
+
+/* why is constant text. */
+static void fail(struct conn *c, int os_errno, const char *why)
+{
+	if (c->broken)
+		return;
+	c->broken = true;
+	c->broken_errno = os_errno;
+	c->broken_why = why;
+	drop_pieces(c);
+	drop_left(c);
+	mark_dirty(c);
+}
+
+static void fail_tls(struct conn *c)
+{
+	unsigned long number = ERR_peek_error();
+	const char *why = number ? ERR_reason_error_string(number) : NULL;
+
+	if (ERR_GET_REASON(number) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+		why = "connection cut off";
+	ERR_clear_error();
+	fail(c, 0, why ? why : "TLS failed");
+}
+
+static size_t total_bytes(const struct conn *c)
+{
+	return c->held_bytes + c->left_bytes;
+}
+
+static void update_interest(struct conn *c)
+{
+	int events = 0;
+
+	if (c->broken || c->dead || !io_is_started(&c->watch))
+		return;
+	if (!c->connecting && !c->paused && !c->stuffed && !c->eof)
+		events |= IO_READ;
+	if (c->connecting || c->blocked)
+		events |= IO_WRITE;
+	if (events != c->watch.events)
+		io_update(&c->watch, events);
+}
+
+/* --- sending --- */
+
+static void keep_left(struct conn *c, const char *bytes, size_t len)
+{
+	if (c->left_bytes == 0) {
+		drop_left(c);
+		c->left = mem_dup(bytes, len);
+	} else {
+		memmove(c->left, c->left + c->left_offset, c->left_bytes);
+		c->left = mem_realloc(c->left, c->left_bytes + len);
+		memcpy(c->left + c->left_bytes, bytes, len);
+		c->left_offset = 0;
+	}
+	c->left_bytes += len;
+}
+
+/* Bytes taken by the kernel; 0 when it is full or the connection broke. */
+static size_t send_bytes(struct conn *c, const char *bytes, size_t len)
+{
+	ssize_t n;
+
+	if (c->broken || c->blocked)
+		return 0;
+	n = send(c->fd, bytes, len, MSG_NOSIGNAL);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		fail(c, errno, "send");
+		return 0;
+	}
+	if (n < (ssize_t)len)
+		c->blocked = true;
+	return n > 0 ? (size_t)n : 0;
+}
+
+static void send_or_keep(struct conn *c, const char *bytes, size_t len)
+{
+	size_t sent = c->left_bytes > 0 ? 0 : send_bytes(c, bytes, len);
+
+	if (sent < len && !c->broken)
+		keep_left(c, bytes + sent, len - sent);
+}
+
+static void send_wire(struct conn *c)
+{
+	if (c->pool->wire_bytes > 0)
+		send_or_keep(c, c->pool->wire, c->pool->wire_bytes);
+	c->pool->wire_bytes = 0;
+}
+
+static void send_left(struct conn *c)
+{
+	size_t sent = send_bytes(c, c->left + c->left_offset, c->left_bytes);
+
+	if (c->broken)
+		return;
+	c->left_offset += sent;
+	c->left_bytes -= sent;
+	if (c->left_bytes == 0)
+		drop_left(c);
+}
+
+/* Drops len bytes from the front of the ring. */
+static void consume_pieces(struct conn *c, size_t len)
+{
+	c->held_bytes -= len;
+	while (c->ring_count > 0) {
+		struct held_piece *piece = &c->ring[c->ring_head];
+		size_t part = NUM_MIN(len, piece->len);
+
+		piece->ptr += part;
+		piece->len -= part;
+		len -= part;
+		if (piece->len > 0)
+			return;
+		blob_unref(piece->owner);
+		c->ring_head = (c->ring_head + 1) % c->ring_cap;
+		c->ring_count--;
+	}
+	if (c->ring_cap > INLINE_PIECES)
+		drop_pieces(c);
+}
+
+static bool encrypt(struct conn *c, const char *bytes, size_t len)
+{
+	size_t done;
+
+	ERR_clear_error();
+	if (SSL_write_ex(c->ssl, bytes, len, &done) != 1 || done != len) {
+		fail_tls(c);
+		return false;
+	}
+	return true;
+}
+
+/* The next record's plain text: a part of the first piece, or small pieces put together. */
+static const char *next_record(struct conn *c, size_t *ret_len)
+{
+	struct held_piece *first = &c->ring[c->ring_head];
+	size_t len = 0;
+
+	if (first->len >= RECORD_BYTES || c->ring_count == 1) {
+		*ret_len = NUM_MIN(first->len, (size_t)RECORD_BYTES);
+		return first->ptr;
+	}
+	for (uint32_t i = 0; i < c->ring_count && len < RECORD_BYTES; i++) {
+		const struct held_piece *piece = &c->ring[(c->ring_head + i) % c->ring_cap];
+		size_t part = NUM_MIN(piece->len, RECORD_BYTES - len);
+
+		memcpy(c->pool->gather + len, piece->ptr, part);
+		len += part;
+	}
+	*ret_len = len;
+	return c->pool->gather;
+}
+
+static void send_encrypted(struct conn *c)
+{
+	while (c->ring_count > 0 && WIRE_BYTES - c->pool->wire_bytes >= RECORD_ROOM_BYTES) {
+		size_t len;
+		const char *bytes = next_record(c, &len);
+
+		if (len > 0 && !encrypt(c, bytes, len))
+			return;
+		consume_pieces(c, len);
+	}
+	send_wire(c);
+}
+
+static void send_plain(struct conn *c)
+{
+	struct iovec iov[IOV_COUNT];
+	struct msghdr message = { .msg_iov = iov };
+	size_t want = 0;
+	ssize_t n;
+
+	while (message.msg_iovlen < IOV_COUNT && message.msg_iovlen < c->ring_count) {
+		struct held_piece *piece = &c->ring[(c->ring_head + message.msg_iovlen) % c->ring_cap];
+
+		iov[message.msg_iovlen++] = (struct iovec){ (void *)piece->ptr, piece->len };
+		want += piece->len;
+	}
+	n = sendmsg(c->fd, &message, MSG_NOSIGNAL);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		fail(c, errno, "send");
+		return;
+	}
+	if (n < (ssize_t)want)
+		c->blocked = true;
+	consume_pieces(c, n > 0 ? (size_t)n : 0);
+}
+
+static void finish_sending(struct conn *c)
+{
+	c->fin_done = true;
+	if (c->ssl) {
+		ERR_clear_error();
+		(void)SSL_shutdown(c->ssl); /* close_notify goes to the wire buffer; the answer is not waited for */
+		ERR_clear_error();
+		send_wire(c);
+	}
+	if (c->left_bytes == 0)
+		shutdown(c->fd, SHUT_WR);
+}
+
+static void flush(struct conn *c)
+{
+	size_t budget = TURN_BYTES_MAX;
+
+	if (c->connecting || c->handshaking)
+		return;
+	if (c->left_bytes > 0 && !c->blocked)
+		send_left(c);
+	while (c->ring_count > 0 && !c->blocked && !c->broken) {
+		size_t before = c->held_bytes;
+
+		if (budget == 0) {
+			mark_dirty(c);
+			return;
+		}
+		if (c->ssl)
+			send_encrypted(c);
+		else
+			send_plain(c);
+		budget -= NUM_MIN(budget, before - c->held_bytes);
+	}
+	if (c->fin_wanted && !c->broken && c->ring_count == 0 && c->left_bytes == 0) {
+		if (!c->fin_done)
+			finish_sending(c);
+		else
+			shutdown(c->fd, SHUT_WR);
+	}
+}
+
+/* --- receiving --- */
+
+static void keep_unread(struct conn *c, const char *bytes, size_t len)
+{
+	char *kept = len > 0 ? mem_dup(bytes, len) : NULL;
+
+	mem_free(c->unread);
+	c->unread = kept;
+	c->unread_bytes = len;
+	if (len >= CONN_UNREAD_BYTES_MAX)
+		c->stuffed = true;
+}
+
+static void deliver(struct conn *c, const char *bytes, size_t len)
+{
+	size_t taken;
+
+	if (c->lingering || c->broken)
+		return; /* thrown away */
+	if (c->unread_bytes == 0) {
+		taken = c->events->on_read(c->arg, c, str_sub(bytes, len));
+		ASSERT(taken <= len);
+		if (!c->dead && taken < len)
+			keep_unread(c, bytes + taken, len - taken);
+		return;
+	}
+	c->unread = mem_realloc(c->unread, c->unread_bytes + len);
+	memcpy(c->unread + c->unread_bytes, bytes, len);
+	c->unread_bytes += len;
+	taken = c->events->on_read(c->arg, c, str_sub(c->unread, c->unread_bytes));
+	ASSERT(taken <= c->unread_bytes);
+	if (c->dead)
+		return;
+	if (taken > 0)
+		keep_unread(c, c->unread + taken, c->unread_bytes - taken);
+	else if (c->unread_bytes >= CONN_UNREAD_BYTES_MAX)
+		c->stuffed = true;
+}
+
+static size_t read_tls(struct conn *c)
+{
+	size_t got = 0, n;
+
+	while (READ_BYTES - got >= RECORD_BYTES) {
+		ERR_clear_error();
+		if (SSL_read_ex(c->ssl, c->pool->read_bytes + got, READ_BYTES - got, &n) != 1)
+			break;
+		got += n;
+		if (!SSL_has_pending(c->ssl))
+			return got; /* the kernel tells when there is more */
+	}
+	if (READ_BYTES - got < RECORD_BYTES) {
+		c->readable = true; /* more may be waiting inside OpenSSL, where the kernel does not see it */
+		mark_dirty(c);
+		return got;
+	}
+	switch (SSL_get_error(c->ssl, 0)) {
+	case SSL_ERROR_WANT_READ:
+		break;
+	case SSL_ERROR_ZERO_RETURN:
+		c->eof = true;
+		break;
+	case SSL_ERROR_SYSCALL:
+		fail(c, errno, "receive");
+		break;
+	default:
+		fail_tls(c);
+		break;
+	}
+	ERR_clear_error();
+	return got;
+}
+
+static size_t read_plain(struct conn *c)
+{
+	ssize_t n = recv(c->fd, c->pool->read_bytes, READ_BYTES, 0);
+
+	if (n > 0)
+		return (size_t)n;
+	if (n == 0)
+		c->eof = true;
+	else if (errno != EAGAIN && errno != EINTR)
+		fail(c, errno, "receive");
+	return 0;
+}
+
+static void receive(struct conn *c)
+{
+	size_t got;
+
+	c->readable = false;
+	got = c->ssl ? read_tls(c) : read_plain(c);
+	send_wire(c); /* answers to key updates and the like */
+	if (got > 0) {
+		bool was_broken = c->broken;
+
+		c->broken = false; /* what came before the end is still delivered */
+		deliver(c, c->pool->read_bytes, got);
+		c->broken |= was_broken;
+	}
+	if (c->dead || !c->eof || c->eof_reported)
+		return;
+	c->eof_reported = true;
+	if (c->events->on_eof && !c->lingering)
+		c->events->on_eof(c->arg, c);
+	else
+		fail(c, 0, "closed by the peer");
+}
+
+static void redeliver(struct conn *c)
+{
+	size_t len = c->unread_bytes, taken;
+
+	c->redeliver = false;
+	if (len == 0)
+		return;
+	taken = c->events->on_read(c->arg, c, str_sub(c->unread, len));
+	if (!c->dead && taken > 0)
+		keep_unread(c, c->unread + taken, len - taken);
+}
+
+/* --- the turn --- */
+
+static void finish_connect(struct conn *c)
+{
+	int os_errno = 0;
+	socklen_t len = sizeof(os_errno);
+
+	c->connecting = false;
+	c->blocked = false;
+	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &os_errno, &len) < 0)
+		os_errno = errno;
+	if (os_errno != 0)
+		fail(c, os_errno, "connect");
+	else if (!c->ssl)
+		c->events->on_ready(c->arg, c);
+	else
+		c->readable = true;
+}
+
+static void handshake(struct conn *c)
+{
+	int done;
+
+	ERR_clear_error();
+	done = SSL_do_handshake(c->ssl);
+	if (done == 1) {
+		c->handshaking = false;
+		c->readable = true; /* data may have come with the last flight */
+		send_wire(c);
+		if (c->events->on_ready)
+			c->events->on_ready(c->arg, c);
+		return;
+	}
+	switch (SSL_get_error(c->ssl, done)) {
+	case SSL_ERROR_WANT_READ:
+		break;
+	case SSL_ERROR_SYSCALL:
+		send_wire(c);
+		fail(c, c->bio_eof ? 0 : errno, "TLS handshake cut off");
+		break;
+	default:
+		send_wire(c); /* the alert */
+		fail_tls(c);
+		break;
+	}
+	ERR_clear_error();
+	if (!c->broken)
+		send_wire(c);
+	c->pool->wire_bytes = 0;
+}
+
+static void report_closed(struct conn *c)
+{
+	struct err err;
+
+	c->reported = true;
+	io_stop(&c->watch);
+	if (c->lingering) {
+		conn_close(c);
+		return;
+	}
+	if (c->broken_errno == ECONNRESET || c->broken_errno == EPIPE)
+		(void)err_set(&err, ERR_CLOSED, "connection reset by peer");
+	else if (c->broken_errno != 0)
+		(void)err_neg(&err, -c->broken_errno, "%s", c->broken_why);
+	else
+		(void)err_set(&err, ERR_CLOSED, "%s", c->broken_why);
+	c->events->on_closed(c->arg, c, &err);
+}
+
+static void tell_progress(struct conn *c)
+{
+	if (c->sent_wanted && c->ring_count == 0 && !c->broken) {
+		c->sent_wanted = false;
+		if (c->events->on_sent)
+			c->events->on_sent(c->arg, c);
+	}
+	if (!c->dead && !c->broken && c->above_low && total_bytes(c) <= c->low_bytes) {
+		c->above_low = false;
+		if (c->events->on_drained)
+			c->events->on_drained(c->arg, c);
+	}
+}
+
+static void deinit(struct conn *c)
+{
+	void *attachment = c->attachment;
+	void (*attachment_free)(void *) = c->attachment_free;
+
+	mem_free(c);
+	if (attachment_free)
+		attachment_free(attachment);
+}
+
+static void turn(struct conn *c)
+{
+	c->depth++;
+	if (!c->broken && !c->dead && !c->connecting && c->handshaking)
+		handshake(c);
+	if (!c->dead && !c->broken && c->redeliver && !c->paused && !c->handshaking)
+		redeliver(c);
+	if (!c->dead && !c->broken && c->readable && !c->eof && !c->paused && !c->stuffed && !c->handshaking &&
+	    !c->connecting)
+		receive(c);
+	if (!c->dead && !c->broken)
+		flush(c);
+	if (!c->dead && !c->broken)
+		tell_progress(c);
+	if (!c->dead && c->broken && !c->reported)
+		report_closed(c);
+	if (!c->dead)
+		update_interest(c);
+	if (--c->depth == 0 && c->dead)
+		deinit(c);
+}
+
+static void on_io(struct io_watch *watch, int events)
+{
+	struct conn *c = CONTAINER_OF(watch, struct conn, watch);
+
+	c->depth++;
+	if (c->connecting && events)
+		finish_connect(c);
+	if (events & IO_WRITE)
+		c->blocked = false;
+	if (events & (IO_READ | IO_HANGUP))
+		c->readable = true;
+	/* Nobody reads, and the kernel keeps saying that both directions are gone. */
+	if ((events & IO_HANGUP) && (c->paused || c->stuffed || c->eof) && !c->dead)
+		fail(c, 0, "closed by the peer");
+	if (!c->dead)
+		turn(c);
+	if (--c->depth == 0 && c->dead)
+		deinit(c);
+}
+
+/* --- interface --- */
+
+static struct conn *make(struct conn_pool *pool, int fd, struct ssl_st *tls, const struct conn_events *events,
+			 void *arg)
+{
+	struct conn *c = NEW(struct conn);
+	BIO *bio;
+
+	c->pool = pool;
+	c->fd = fd;
+	c->ssl = tls;
+	c->handshaking = tls != NULL;
+	c->events = events;
+	c->arg = arg;
+	c->ring = c->inline_pieces;
+	c->ring_cap = INLINE_PIECES;
+	c->low_bytes = LOW_BYTES;
+	list_init(&c->dirty_link);
+	list_push_back(&pool->all, &c->all_link);
+	if (tls) {
+		bio = BIO_new(pool->bio);
+		ASSERT(bio);
+		BIO_set_data(bio, c);
+		BIO_set_init(bio, 1);
+		SSL_set_bio(tls, bio, bio);
+	}
+	c->watch.fn = on_io;
+	return c;
+}
+
+static void start(struct conn *c)
+{
+	struct err err;
+
+	if (io_start(c->pool->env, &c->watch, c->fd, c->connecting ? IO_WRITE : IO_READ, &err) < 0)
+		fail(c, err.os_errno ? err.os_errno : EIO, "watch socket");
+}
+
+struct conn *conn_new(struct conn_pool *pool, int fd, struct ssl_st *tls, const struct conn_events *events,
+		      void *arg)
+{
+	struct conn *c = make(pool, fd, tls, events, arg);
+
+	start(c);
+	if (tls && !SSL_is_server(tls))
+		mark_dirty(c); /* speaks first */
+	return c;
+}
+
+struct conn *conn_new_connecting(struct conn_pool *pool, int fd, struct ssl_st *tls,
+				 const struct conn_events *events, void *arg)
+{
+	struct conn *c = make(pool, fd, tls, events, arg);
+
+	c->connecting = true;
+	start(c);
+	return c;
+}
+
+void conn_set_events(struct conn *c, const struct conn_events *events, void *arg)
+{
+	c->events = events;
+	c->arg = arg;
+	c->redeliver = true;
+	mark_dirty(c);
+}
+
+static void grow_ring(struct conn *c)
+{
+	uint32_t cap = c->ring_cap * 4;
+	struct held_piece *ring = mem_calloc(cap, sizeof(*ring));
+
+	for (uint32_t i = 0; i < c->ring_count; i++)
+		ring[i] = c->ring[(c->ring_head + i) % c->ring_cap];
+	if (c->ring != c->inline_pieces)
+		mem_free(c->ring);
+	c->ring = ring;
+	c->ring_cap = cap;
+	c->ring_head = 0;
+}
+
+void conn_write(struct conn *c, const struct http_piece *pieces, size_t piece_count, bool copy)
+{
+	if (c->broken || c->dead || c->fin_wanted)
+		return;
+	for (size_t i = 0; i < piece_count; i++) {
+		struct held_piece piece = { pieces[i].bytes.ptr, pieces[i].bytes.len, pieces[i].owner };
+
+		if (piece.len == 0)
+			continue;
+		if (piece.owner) {
+			blob_ref(piece.owner);
+		} else if (copy) {
+			piece.owner = blob_new(pieces[i].bytes);
+			piece.ptr = piece.owner->bytes;
+		}
+		if (c->ring_count == c->ring_cap)
+			grow_ring(c);
+		c->ring[(c->ring_head + c->ring_count++) % c->ring_cap] = piece;
+		c->held_bytes += piece.len;
+	}
+	if (total_bytes(c) > CONN_QUEUE_BYTES_MAX)
+		fail(c, 0, "the peer reads too slowly");
+	if (total_bytes(c) > c->low_bytes)
+		c->above_low = true;
+	if (c->ring_count > 0)
+		mark_dirty(c);
+}
+
+void conn_send(struct conn *c, struct str bytes)
+{
+	if (c->broken || c->dead || c->fin_wanted)
+		return;
+	if (c->ring_count > 0 || c->connecting || c->handshaking) {
+		conn_write_bytes(c, bytes);
+		return;
+	}
+	if (!c->ssl) {
+		send_or_keep(c, bytes.ptr, bytes.len);
+	} else {
+		for (size_t at = 0, len; at < bytes.len; at += len) {
+			len = NUM_MIN(bytes.len - at, (size_t)RECORD_BYTES);
+			if (WIRE_BYTES - c->pool->wire_bytes < RECORD_ROOM_BYTES)
+				send_wire(c);
+			if (!encrypt(c, bytes.ptr + at, len))
+				break;
+		}
+		send_wire(c);
+	}
+	if (total_bytes(c) > c->low_bytes)
+		c->above_low = true;
+	if (c->depth == 0)
+		update_interest(c);
+}
+
+bool conn_holds_pieces(const struct conn *c)
+{
+	return c->ring_count > 0;
+}
+
+size_t conn_queued_bytes(const struct conn *c)
+{
+	return total_bytes(c);
+}
+
+void conn_set_low(struct conn *c, size_t low_bytes)
+{
+	c->low_bytes = low_bytes;
+}
+
+void conn_flush(struct conn *c)
+{
+	if (c->broken || c->dead)
+		return;
+	flush(c);
+	c->sent_wanted = c->ring_count > 0;
+	if (c->above_low && total_bytes(c) <= c->low_bytes)
+		mark_dirty(c);
+	if (c->depth == 0)
+		update_interest(c);
+}
+
+void conn_pause(struct conn *c)
+{
+	c->paused = true;
+	if (c->depth == 0)
+		update_interest(c);
+}
+
+void conn_resume(struct conn *c)
+{
+	if (c->dead || c->broken)
+		return;
+	c->paused = c->stuffed = false;
+	c->redeliver = c->unread_bytes > 0;
+	c->readable = true;
+	mark_dirty(c);
+}
+
+bool conn_is_paused(const struct conn *c)
+{
+	return c->paused;
+}
+
+void conn_shutdown(struct conn *c)
+{
+	if (c->broken || c->dead)
+		return;
+	c->fin_wanted = true;
+	mark_dirty(c);
+}
+
+static void on_linger_over(struct timer *timer)
+{
+	conn_close(CONTAINER_OF(timer, struct conn, linger));
+}
+
+void conn_close_after(struct conn *c, int64_t linger_ms)
+{
+	static const struct conn_events none;
+
+	if (c->broken || c->dead || (c->eof && total_bytes(c) == 0)) {
+		if (!c->broken && !c->dead)
+			flush(c);
+		conn_close(c);
+		return;
+	}
+	c->events = &none;
+	c->lingering = true;
+	c->paused = c->stuffed = false;
+	c->fin_wanted = true;
+	timer_init(&c->linger, c->pool->env, on_linger_over);
+	timer_start_slack(&c->linger, linger_ms, linger_ms);
+	c->readable = true;
+	mark_dirty(c);
+}
+
+void conn_close(struct conn *c)
+{
+	if (!c || c->dead)
+		return;
+	if (c->ssl && !c->broken && !c->handshaking && !c->connecting && !c->fin_done && c->left_bytes == 0)
+		finish_sending(c);
+	c->dead = true;
+	io_stop(&c->watch);
+	if (c->linger.fn)
+		timer_stop(&c->linger);
+	list_remove(&c->dirty_link);
+	list_remove(&c->all_link);
+	drop_pieces(c);
+	drop_left(c);
+	mem_free(c->unread);
+	c->unread = NULL;
+	SSL_free(c->ssl);
+	c->ssl = NULL;
+	fd_close(&c->fd);
+	if (c->depth == 0)
+		deinit(c);
+}
+
+bool conn_is_broken(const struct conn *c)
+{
+	return c->broken;
+}
+
+struct ssl_st *conn_tls(const struct conn *c)
+{
+	return c->ssl;
+}
+
+int conn_fd(const struct conn *c)
+{
+	return c->fd;
+}
+
+struct env *conn_env(const struct conn *c)
+{
+	return c->pool->env;
+}
+
+void conn_unread(struct conn *c, struct str bytes)
+{
+	char *joined;
+
+	if (bytes.len == 0)
+		return;
+	joined = mem_alloc(bytes.len + c->unread_bytes);
+	memcpy(joined, bytes.ptr, bytes.len);
+	if (c->unread_bytes > 0)
+		memcpy(joined + bytes.len, c->unread, c->unread_bytes);
+	mem_free(c->unread);
+	c->unread = joined;
+	c->unread_bytes += bytes.len;
+	c->redeliver = true;
+	mark_dirty(c);
+}
+
+void conn_attach(struct conn *c, void *attachment, void (*attachment_free)(void *))
+{
+	ASSERT(!c->attachment_free);
+	c->attachment = attachment;
+	c->attachment_free = attachment_free;
+}
+
+void *conn_attachment(const struct conn *c)
+{
+	return c->attachment;
+}

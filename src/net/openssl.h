@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Cleanup of OpenSSL's objects and their errors as struct err, for the files of net/ that talk to
+ * it. Not for other folders.
+ */
+#ifndef CUBE_NET_OPENSSL_H
+#define CUBE_NET_OPENSSL_H
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include "base/attr.h"
+
+#define OPENSSL_CLEANUP(type, name, release) \
+	static inline void name##_at(type **object) \
+	{ \
+		if (*object) \
+			release(*object); \
+	}
+OPENSSL_CLEANUP(BIO, openssl_bio, BIO_free_all)
+OPENSSL_CLEANUP(EVP_PKEY, openssl_key, EVP_PKEY_free)
+OPENSSL_CLEANUP(EVP_MD_CTX, openssl_digest, EVP_MD_CTX_free)
+OPENSSL_CLEANUP(X509, openssl_x509, X509_free)
+OPENSSL_CLEANUP(X509_REQ, openssl_request, X509_REQ_free)
+OPENSSL_CLEANUP(X509_STORE, openssl_store, X509_STORE_free)
+OPENSSL_CLEANUP(SSL_CTX, openssl_context, SSL_CTX_free)
+OPENSSL_CLEANUP(SSL, openssl_session, SSL_free)
+OPENSSL_CLEANUP(GENERAL_NAMES, openssl_names, GENERAL_NAMES_free)
+OPENSSL_CLEANUP(ECDSA_SIG, openssl_ecdsa, ECDSA_SIG_free)
+#define AUTO_BIO CLEANUP(openssl_bio_at) BIO *
+#define AUTO_KEY CLEANUP(openssl_key_at) EVP_PKEY *
+#define AUTO_DIGEST CLEANUP(openssl_digest_at) EVP_MD_CTX *
+#define AUTO_X509 CLEANUP(openssl_x509_at) X509 *
+#define AUTO_X509_REQUEST CLEANUP(openssl_request_at) X509_REQ *
+#define AUTO_X509_STORE CLEANUP(openssl_store_at) X509_STORE *
+#define AUTO_SSL_CONTEXT CLEANUP(openssl_context_at) SSL_CTX *
+#define AUTO_SSL CLEANUP(openssl_session_at) SSL *
+#define AUTO_NAMES CLEANUP(openssl_names_at) GENERAL_NAMES *
+#define AUTO_ECDSA CLEANUP(openssl_ecdsa_at) ECDSA_SIG *
+
+#endif

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS contexts. One SSL_CTX holds all that a handshake needs; reloading makes a new one and swaps
+ * it in, so a running connection keeps the one it was made with. A new context has new ticket keys:
+ * no session outlives the authorities that it was verified against.
+ */
+#include "net/tls.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/limits.h"
+#include "net/openssl.h"
+
+#define CIPHERS_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+#define CIPHERS_12 \
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:" \
+	"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+
+struct tls_server {
+	SSL_CTX *context;
+	uint64_t generation;
+	bool no_http2;
+};
+
+struct tls_client {
+	SSL_CTX *context;
+	bool insecure;
+	char *server_name; /* or NULL */
+};
+
+int tls_err(struct err *err, enum err_code code, const char *fmt, ...)
+{
+	unsigned long number = ERR_get_error();
+	const char *reason = number ? ERR_reason_error_string(number) : NULL;
+	char what[ERR_MSG_BYTES];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	ERR_clear_error();
+	return err_set(err, code, "%s: %s", what, reason ? reason : "unknown TLS error");
+}
+
+static BIO *bio_of(struct str bytes)
+{
+	return BIO_new_mem_buf(bytes.ptr ? bytes.ptr : "", (int)bytes.len);
+}
+
+static int check_pem_size(struct str pem, const char *what, struct err *err)
+{
+	if (pem.len > TLS_PEM_BYTES_MAX)
+		return err_set(err, ERR_TOO_LARGE, "%s is larger than %u bytes", what, TLS_PEM_BYTES_MAX);
+	return 0;
+}
+
+static int no_passphrase(char *to, int to_bytes, int is_writing, void *arg)
+{
+	return -1; /* an encrypted key is an error, never a prompt */
+}
+
+/* Leaf first, then the chain; and the key that belongs to it. */
+static int use_pair(SSL_CTX *context, struct str certificate_pem, struct str key_pem, struct err *err)
+{
+	AUTO_BIO chain = NULL;
+	AUTO_BIO key_bio = NULL;
+	AUTO_X509 leaf = NULL;
+	AUTO_KEY key = NULL;
+	X509 *above;
+
+	if (check_pem_size(certificate_pem, "certificate", err) < 0 || check_pem_size(key_pem, "key", err) < 0)
+		return -1;
+	chain = bio_of(certificate_pem);
+	key_bio = bio_of(key_pem);
+	leaf = PEM_read_bio_X509(chain, NULL, no_passphrase, NULL);
+	if (!leaf || SSL_CTX_use_certificate(context, leaf) != 1)
+		return tls_err(err, ERR_PARSE, "read certificate");
+	while ((above = PEM_read_bio_X509(chain, NULL, no_passphrase, NULL))) {
+		if (SSL_CTX_add0_chain_cert(context, above) != 1) {
+			X509_free(above);
+			return tls_err(err, ERR_PARSE, "read certificate chain");
+		}
+	}
+	ERR_clear_error(); /* the end of the PEM file */
+	key = PEM_read_bio_PrivateKey(key_bio, NULL, no_passphrase, NULL);
+	if (!key || SSL_CTX_use_PrivateKey(context, key) != 1)
+		return tls_err(err, ERR_PARSE, "read private key");
+	if (SSL_CTX_check_private_key(context) != 1)
+		return tls_err(err, ERR_PARSE, "private key does not belong to the certificate");
+	return 0;
+}
+
+/* Every certificate of the bundle becomes an authority. */
+static int use_authorities(SSL_CTX *context, struct str pem, bool announce, struct err *err)
+{
+	AUTO_BIO bio = NULL;
+	size_t count = 0;
+	X509 *certificate;
+
+	if (check_pem_size(pem, "CA bundle", err) < 0)
+		return -1;
+	bio = bio_of(pem);
+	while ((certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL))) {
+		bool is_fine = X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate) == 1;
+
+		if (is_fine && announce)
+			is_fine = SSL_CTX_add_client_CA(context, certificate) == 1;
+		X509_free(certificate);
+		if (!is_fine)
+			return tls_err(err, ERR_PARSE, "CA bundle");
+		count++;
+	}
+	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		return tls_err(err, ERR_PARSE, "CA bundle");
+	ERR_clear_error();
+	if (count == 0)
+		return err_set(err, ERR_PARSE, "CA bundle holds no certificate");
+	return 0;
+}
+
+static void set_defaults(SSL_CTX *context)
+{
+	SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+	SSL_CTX_set_ciphersuites(context, CIPHERS_13);
+	SSL_CTX_set_cipher_list(context, CIPHERS_12);
+	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_read_ahead(context, 1); /* one system call for a record, not two */
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+}
+
+/* Completes the handshake whatever the chain is worth; the verdict stays in SSL_get_verify_result. */
+static int note_verdict(int is_fine, X509_STORE_CTX *chain)
+{
+	return 1;
+}
+
+static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_bytes,
+			   const unsigned char *in, unsigned int in_bytes, void *arg)
+{
+	static const unsigned char with_http2[] = "\x02h2\x08http/1.1";
+	const struct tls_server *t = arg;
+	const unsigned char *ours = t->no_http2 ? with_http2 + 3 : with_http2;
+	unsigned int ours_bytes = (unsigned int)sizeof(with_http2) - 1 - (t->no_http2 ? 3 : 0);
+	unsigned char *chosen;
+
+	if (SSL_select_next_proto(&chosen, out_bytes, ours, ours_bytes, in, in_bytes) != OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_NOACK; /* as if it had not asked: HTTP/1.1 */
+	*out = chosen;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static SSL_CTX *make_server_context(struct tls_server *t, const struct tls_server_options *options,
+				    struct err *err)
+{
+	AUTO_SSL_CONTEXT context = SSL_CTX_new(TLS_server_method());
+	static const unsigned char session_context[] = "cube";
+
+	if (!context) {
+		(void)tls_err(err, ERR_INTERNAL, "make a TLS context");
+		return NULL;
+	}
+	set_defaults(context);
+	SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+	SSL_CTX_set_num_tickets(context, 1);
+	SSL_CTX_set_session_id_context(context, session_context, sizeof(session_context) - 1);
+	SSL_CTX_set_alpn_select_cb(context, select_protocol, t);
+	if (use_pair(context, options->certificate_pem, options->key_pem, err) < 0)
+		return NULL;
+	if (options->client_ca_pem.len > 0) {
+		if (use_authorities(context, options->client_ca_pem, true, err) < 0)
+			return NULL;
+		if (options->require_client)
+			SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+		else
+			SSL_CTX_set_verify(context, SSL_VERIFY_PEER, note_verdict);
+	}
+	return TAKE(context);
+}
+
+int tls_server_new(const struct tls_server_options *options, struct tls_server **ret, struct err *err)
+{
+	struct tls_server *t = NEW(struct tls_server);
+
+	if (tls_server_reload(t, options, err) < 0) {
+		mem_free(t);
+		return -1;
+	}
+	*ret = t;
+	return 0;
+}
+
+int tls_server_reload(struct tls_server *t, const struct tls_server_options *options, struct err *err)
+{
+	SSL_CTX *context = make_server_context(t, options, err);
+
+	if (!context)
+		return -1;
+	if (t->context)
+		SSL_CTX_free(t->context);
+	t->context = context;
+	t->no_http2 = options->no_http2;
+	t->generation++;
+	return 0;
+}
+
+uint64_t tls_server_generation(const struct tls_server *t)
+{
+	return t->generation;
+}
+
+void tls_server_free(struct tls_server *t)
+{
+	if (!t)
+		return;
+	SSL_CTX_free(t->context);
+	mem_free(t);
+}
+
+struct ssl_st *tls_server_session(struct tls_server *t)
+{
+	SSL *ssl = SSL_new(t->context);
+
+	SSL_set_accept_state(ssl);
+	return ssl;
+}
+
+int tls_client_new(const struct tls_client_options *options, struct tls_client **ret, struct err *err)
+{
+	static const unsigned char protocols[] = "\x02h2\x08http/1.1";
+	AUTO_SSL_CONTEXT context = SSL_CTX_new(TLS_client_method());
+	struct tls_client *t;
+
+	if (!context)
+		return tls_err(err, ERR_INTERNAL, "make a TLS context");
+	set_defaults(context);
+	if (options->certificate_pem.len > 0 &&
+	    use_pair(context, options->certificate_pem, options->key_pem, err) < 0)
+		return err_wrap(err, "client certificate");
+	if (options->ca_pem.len > 0) {
+		if (use_authorities(context, options->ca_pem, false, err) < 0)
+			return -1;
+	} else if (!options->insecure && SSL_CTX_set_default_verify_paths(context) != 1) {
+		return tls_err(err, ERR_INTERNAL, "load the system's authorities");
+	}
+	SSL_CTX_set_verify(context, options->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_alpn_protos(context, protocols + (options->http2 ? 0 : 3),
+				(unsigned int)sizeof(protocols) - 1 - (options->http2 ? 0 : 3));
+	t = NEW(struct tls_client);
+	t->context = TAKE(context);
+	t->insecure = options->insecure;
+	if (options->server_name.len > 0)
+		t->server_name = str_dup_c(options->server_name);
+	*ret = t;
+	return 0;
+}
+
+void tls_client_free(struct tls_client *t)
+{
+	if (!t)
+		return;
+	SSL_CTX_free(t->context);
+	mem_free(t->server_name);
+	mem_free(t);
+}
+
+int tls_client_session(struct tls_client *t, struct str host, struct ssl_st **ret, struct err *err)
+{
+	AUTO_SSL ssl = SSL_new(t->context);
+	char name[256];
+	unsigned char ip[16];
+	bool is_ip;
+
+	if (t->server_name)
+		host = str_from(t->server_name);
+	if (!ssl)
+		return tls_err(err, ERR_INTERNAL, "make a TLS session");
+	if (host.len == 0 || str_copy_to(host, name, sizeof(name)) < 0)
+		return err_set(err, ERR_PARSE, "'" STR_FMT "' cannot be a TLS server's name", STR_ARG(host));
+	is_ip = inet_pton(AF_INET, name, ip) == 1 || inet_pton(AF_INET6, name, ip) == 1;
+	if (!is_ip && SSL_set_tlsext_host_name(ssl, name) != 1)
+		return tls_err(err, ERR_PARSE, "server name '%s'", name);
+	if (!t->insecure && is_ip && X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) != 1)
+		return tls_err(err, ERR_PARSE, "server address '%s'", name);
+	if (!t->insecure && !is_ip && SSL_set1_host(ssl, name) != 1)
+		return tls_err(err, ERR_PARSE, "server name '%s'", name);
+	SSL_set_connect_state(ssl);
+	*ret = TAKE(ssl);
+	return 0;
+}
+
+bool tls_is_http2(struct ssl_st *ssl)
+{
+	const unsigned char *protocol;
+	unsigned int len;
+
+	SSL_get0_alpn_selected(ssl, &protocol, &len);
+	return len == 2 && memcmp(protocol, "h2", 2) == 0;
+}

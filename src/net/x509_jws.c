@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * JWS signatures (RFC 7515, 7518): RS256 and ES256. OpenSSL's ECDSA signatures are DER; JWS wants R
+ * and S as 32 bytes each.
+ */
+#include "net/x509.h"
+
+#include "net/openssl.h"
+
+#define ES256_HALF_BYTES 32
+
+static EVP_PKEY *read_any_key(struct str pem)
+{
+	AUTO_BIO bio = BIO_new_mem_buf(pem.ptr ? pem.ptr : "", (int)pem.len);
+	EVP_PKEY *key = NULL;
+
+	if (str_contains(pem, STR("PRIVATE KEY-----"))) {
+		key = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)"");
+	} else if (str_contains(pem, STR("BEGIN CERTIFICATE-----"))) {
+		AUTO_X509 certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+		key = certificate ? X509_get_pubkey(certificate) : NULL;
+	} else {
+		key = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+	}
+	return key;
+}
+
+static int kind_of(EVP_PKEY *key, enum x509_signature *ret, struct err *err)
+{
+	char group[32] = "";
+	size_t len;
+
+	if (EVP_PKEY_is_a(key, "RSA")) {
+		*ret = X509_RS256;
+		return 0;
+	}
+	EVP_PKEY_get_group_name(key, group, sizeof(group), &len);
+	if (!EVP_PKEY_is_a(key, "EC") || !str_eq_c(str_from(group), "prime256v1"))
+		return err_set(err, ERR_UNSUPPORTED, "only RSA and P-256 keys sign tokens");
+	*ret = X509_ES256;
+	return 0;
+}
+
+static int der_to_raw(struct str der, struct arena *arena, struct str *ret, struct err *err)
+{
+	const unsigned char *at = (const unsigned char *)der.ptr;
+	AUTO_ECDSA pair = d2i_ECDSA_SIG(NULL, &at, (long)der.len);
+	unsigned char *raw = arena_alloc(arena, 2 * ES256_HALF_BYTES);
+
+	if (!pair || BN_bn2binpad(ECDSA_SIG_get0_r(pair), raw, ES256_HALF_BYTES) < 0 ||
+	    BN_bn2binpad(ECDSA_SIG_get0_s(pair), raw + ES256_HALF_BYTES, ES256_HALF_BYTES) < 0)
+		return tls_err(err, ERR_INTERNAL, "encode signature");
+	*ret = str_sub((char *)raw, 2 * ES256_HALF_BYTES);
+	return 0;
+}
+
+int x509_sign(struct str private_pem, struct str input, struct arena *arena, struct x509_jws *ret,
+	      struct err *err)
+{
+	AUTO_KEY key = read_any_key(private_pem);
+	AUTO_DIGEST digest = EVP_MD_CTX_new();
+	enum x509_signature kind;
+	unsigned char *bytes;
+	size_t len = 0;
+
+	if (!key)
+		return tls_err(err, ERR_PARSE, "read private key");
+	if (kind_of(key, &kind, err) < 0)
+		return -1;
+	if (EVP_DigestSignInit(digest, NULL, EVP_sha256(), NULL, key) != 1 ||
+	    EVP_DigestSign(digest, NULL, &len, (const unsigned char *)input.ptr, input.len) != 1)
+		return tls_err(err, ERR_INTERNAL, "sign");
+	bytes = arena_alloc(arena, len);
+	if (EVP_DigestSign(digest, bytes, &len, (const unsigned char *)input.ptr, input.len) != 1)
+		return tls_err(err, ERR_INTERNAL, "sign");
+	ret->kind = kind;
+	ret->signature = str_sub((char *)bytes, len);
+	return kind == X509_ES256 ? der_to_raw(ret->signature, arena, &ret->signature, err) : 0;
+}
+
+static int verify_der(EVP_PKEY *key, struct str input, const unsigned char *der, size_t der_bytes)
+{
+	AUTO_DIGEST digest = EVP_MD_CTX_new();
+
+	if (EVP_DigestVerifyInit(digest, NULL, EVP_sha256(), NULL, key) != 1)
+		return -1;
+	return EVP_DigestVerify(digest, der, der_bytes, (const unsigned char *)input.ptr, input.len) == 1 ? 0 : -1;
+}
+
+static int verify_raw(EVP_PKEY *key, struct str input, struct str raw)
+{
+	const unsigned char *bytes = (const unsigned char *)raw.ptr;
+	AUTO_ECDSA pair = ECDSA_SIG_new();
+	BIGNUM *r, *s;
+	unsigned char *der = NULL;
+	int der_bytes, verified;
+
+	if (raw.len != 2 * ES256_HALF_BYTES)
+		return -1;
+	r = BN_bin2bn(bytes, ES256_HALF_BYTES, NULL);
+	s = BN_bin2bn(bytes + ES256_HALF_BYTES, ES256_HALF_BYTES, NULL);
+	ECDSA_SIG_set0(pair, r, s);
+	der_bytes = i2d_ECDSA_SIG(pair, &der);
+	verified = der_bytes > 0 ? verify_der(key, input, der, (size_t)der_bytes) : -1;
+	OPENSSL_free(der);
+	return verified;
+}
+
+int x509_verify(struct str key_pem, const struct x509_jws *jws, struct str input, struct err *err)
+{
+	AUTO_KEY key = read_any_key(key_pem);
+	enum x509_signature kind;
+	int verified;
+
+	if (!key)
+		return tls_err(err, ERR_PARSE, "read key");
+	if (kind_of(key, &kind, err) < 0)
+		return -1;
+	if (kind != jws->kind)
+		return err_set(err, ERR_UNAUTHORIZED, "the signature is of another kind than the key");
+	if (kind == X509_ES256)
+		verified = verify_raw(key, input, jws->signature);
+	else
+		verified = verify_der(key, input, (const unsigned char *)jws->signature.ptr, jws->signature.len);
+	ERR_clear_error();
+	return verified == 0 ? 0 : err_set(err, ERR_UNAUTHORIZED, "the signature does not match");
+}
