@@ -18,6 +18,7 @@
 #include "base/num.h"
 #include "net/limits.h"
 #include "net/openssl.h"
+#include "net/piece_queue.h"
 
 #define READ_BYTES (64u << 10)
 #define RECORD_BYTES 16384u
@@ -25,14 +26,7 @@
 #define WIRE_BYTES (128u << 10)
 #define IOV_COUNT 64
 #define TURN_BYTES_MAX (1u << 20) /* sent by one connection before others get their turn */
-#define INLINE_PIECES 4u
 #define LOW_BYTES (64u << 10)
-
-struct held_piece {
-	const char *ptr;
-	size_t len;
-	struct blob *owner;
-};
 
 struct conn_pool {
 	struct env *env;
@@ -54,13 +48,11 @@ struct conn {
 	const struct conn_events *events;
 	void *arg;
 
-	struct held_piece *ring; /* inline_pieces or heap */
-	uint32_t ring_cap, ring_head, ring_count;
-	struct held_piece inline_pieces[INLINE_PIECES];
-	size_t held_bytes;       /* in the ring */
+	struct piece_queue queue;
 	char *left;              /* for the kernel as it is; heap */
 	size_t left_bytes, left_offset;
 	size_t low_bytes;
+	uint64_t sent_bytes;     /* of pieces, ever */
 	char *unread;            /* delivered but not taken; heap */
 	size_t unread_bytes;
 
@@ -172,27 +164,13 @@ void conn_pool_free(struct conn_pool *pool)
 
 static void mark_dirty(struct conn *c)
 {
-	if (c->dead || list_is_linked(&c->dirty_link))
-		return;
+	if (c->dead || c->depth > 0 || list_is_linked(&c->dirty_link))
+		return; /* a turn that is running looks at everything again before it ends */
 	list_push_back(&c->pool->dirty, &c->dirty_link);
 	env_defer(c->pool->env, &c->pool->task);
 }
 
 /* --- state --- */
-
-static void drop_pieces(struct conn *c)
-{
-	for (; c->ring_count > 0; c->ring_count--) {
-		blob_unref(c->ring[c->ring_head].owner);
-		c->ring_head = (c->ring_head + 1) % c->ring_cap;
-	}
-	if (c->ring != c->inline_pieces)
-		mem_free(c->ring);
-	c->ring = c->inline_pieces;
-	c->ring_cap = INLINE_PIECES;
-	c->ring_head = 0;
-	c->held_bytes = 0;
-}
 
 static void drop_left(struct conn *c)
 {
@@ -209,7 +187,7 @@ static void fail(struct conn *c, int os_errno, const char *why)
 	c->broken = true;
 	c->broken_errno = os_errno;
 	c->broken_why = why;
-	drop_pieces(c);
+	piece_queue_clear(&c->queue);
 	drop_left(c);
 	mark_dirty(c);
 }
@@ -227,7 +205,7 @@ static void fail_tls(struct conn *c)
 
 static size_t total_bytes(const struct conn *c)
 {
-	return c->held_bytes + c->left_bytes;
+	return c->queue.bytes + c->left_bytes;
 }
 
 static void update_interest(struct conn *c)
@@ -299,30 +277,16 @@ static void send_left(struct conn *c)
 	if (c->broken)
 		return;
 	c->left_offset += sent;
+	c->sent_bytes += sent;
 	c->left_bytes -= sent;
 	if (c->left_bytes == 0)
 		drop_left(c);
 }
 
-/* Drops len bytes from the front of the ring. */
-static void consume_pieces(struct conn *c, size_t len)
+static void consume(struct conn *c, size_t len)
 {
-	c->held_bytes -= len;
-	while (c->ring_count > 0) {
-		struct held_piece *piece = &c->ring[c->ring_head];
-		size_t part = NUM_MIN(len, piece->len);
-
-		piece->ptr += part;
-		piece->len -= part;
-		len -= part;
-		if (piece->len > 0)
-			return;
-		blob_unref(piece->owner);
-		c->ring_head = (c->ring_head + 1) % c->ring_cap;
-		c->ring_count--;
-	}
-	if (c->ring_cap > INLINE_PIECES)
-		drop_pieces(c);
+	piece_queue_consume(&c->queue, len);
+	c->sent_bytes += len;
 }
 
 static bool encrypt(struct conn *c, const char *bytes, size_t len)
@@ -340,33 +304,25 @@ static bool encrypt(struct conn *c, const char *bytes, size_t len)
 /* The next record's plain text: a part of the first piece, or small pieces put together. */
 static const char *next_record(struct conn *c, size_t *ret_len)
 {
-	struct held_piece *first = &c->ring[c->ring_head];
-	size_t len = 0;
+	const struct http_piece *first = piece_queue_at(&c->queue, 0);
 
-	if (first->len >= RECORD_BYTES || c->ring_count == 1) {
-		*ret_len = NUM_MIN(first->len, (size_t)RECORD_BYTES);
-		return first->ptr;
+	if (first->bytes.len >= RECORD_BYTES || c->queue.count == 1) {
+		*ret_len = NUM_MIN(first->bytes.len, (size_t)RECORD_BYTES);
+		return first->bytes.ptr;
 	}
-	for (uint32_t i = 0; i < c->ring_count && len < RECORD_BYTES; i++) {
-		const struct held_piece *piece = &c->ring[(c->ring_head + i) % c->ring_cap];
-		size_t part = NUM_MIN(piece->len, RECORD_BYTES - len);
-
-		memcpy(c->pool->gather + len, piece->ptr, part);
-		len += part;
-	}
-	*ret_len = len;
+	*ret_len = piece_queue_peek(&c->queue, c->pool->gather, RECORD_BYTES);
 	return c->pool->gather;
 }
 
 static void send_encrypted(struct conn *c)
 {
-	while (c->ring_count > 0 && WIRE_BYTES - c->pool->wire_bytes >= RECORD_ROOM_BYTES) {
+	while (c->queue.count > 0 && WIRE_BYTES - c->pool->wire_bytes >= RECORD_ROOM_BYTES) {
 		size_t len;
 		const char *bytes = next_record(c, &len);
 
 		if (len > 0 && !encrypt(c, bytes, len))
 			return;
-		consume_pieces(c, len);
+		consume(c, len);
 	}
 	send_wire(c);
 }
@@ -378,11 +334,11 @@ static void send_plain(struct conn *c)
 	size_t want = 0;
 	ssize_t n;
 
-	while (message.msg_iovlen < IOV_COUNT && message.msg_iovlen < c->ring_count) {
-		struct held_piece *piece = &c->ring[(c->ring_head + message.msg_iovlen) % c->ring_cap];
+	while (message.msg_iovlen < IOV_COUNT && message.msg_iovlen < c->queue.count) {
+		struct str bytes = piece_queue_at(&c->queue, (uint32_t)message.msg_iovlen)->bytes;
 
-		iov[message.msg_iovlen++] = (struct iovec){ (void *)piece->ptr, piece->len };
-		want += piece->len;
+		iov[message.msg_iovlen++] = (struct iovec){ (void *)bytes.ptr, bytes.len };
+		want += bytes.len;
 	}
 	n = sendmsg(c->fd, &message, MSG_NOSIGNAL);
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
@@ -391,7 +347,7 @@ static void send_plain(struct conn *c)
 	}
 	if (n < (ssize_t)want)
 		c->blocked = true;
-	consume_pieces(c, n > 0 ? (size_t)n : 0);
+	consume(c, n > 0 ? (size_t)n : 0);
 }
 
 static void finish_sending(struct conn *c)
@@ -415,8 +371,8 @@ static void flush(struct conn *c)
 		return;
 	if (c->left_bytes > 0 && !c->blocked)
 		send_left(c);
-	while (c->ring_count > 0 && !c->blocked && !c->broken) {
-		size_t before = c->held_bytes;
+	while (c->queue.count > 0 && !c->blocked && !c->broken) {
+		size_t before = c->queue.bytes;
 
 		if (budget == 0) {
 			mark_dirty(c);
@@ -426,9 +382,9 @@ static void flush(struct conn *c)
 			send_encrypted(c);
 		else
 			send_plain(c);
-		budget -= NUM_MIN(budget, before - c->held_bytes);
+		budget -= NUM_MIN(budget, before - c->queue.bytes);
 	}
-	if (c->fin_wanted && !c->broken && c->ring_count == 0 && c->left_bytes == 0) {
+	if (c->fin_wanted && !c->broken && c->queue.count == 0 && c->left_bytes == 0) {
 		if (!c->fin_done)
 			finish_sending(c);
 		else
@@ -629,7 +585,7 @@ static void report_closed(struct conn *c)
 
 static void tell_progress(struct conn *c)
 {
-	if (c->sent_wanted && c->ring_count == 0 && !c->broken) {
+	if (c->sent_wanted && c->queue.count == 0 && !c->broken) {
 		c->sent_wanted = false;
 		if (c->events->on_sent)
 			c->events->on_sent(c->arg, c);
@@ -651,6 +607,29 @@ static void deinit(struct conn *c)
 		attachment_free(attachment);
 }
 
+/* What events of this turn asked for after their step was over. */
+static bool has_more(const struct conn *c)
+{
+	if (c->broken)
+		return !c->reported;
+	if (c->connecting || c->handshaking)
+		return false;
+	return (c->redeliver && !c->paused) || (c->readable && !c->paused && !c->stuffed && !c->eof) ||
+	       (c->queue.count > 0 && !c->blocked) || (c->sent_wanted && c->queue.count == 0) ||
+	       (c->above_low && total_bytes(c) <= c->low_bytes) ||
+	       (c->fin_wanted && !c->fin_done && total_bytes(c) == 0);
+}
+
+static void leave(struct conn *c)
+{
+	if (--c->depth > 0)
+		return;
+	if (c->dead)
+		deinit(c);
+	else if (has_more(c))
+		mark_dirty(c);
+}
+
 static void turn(struct conn *c)
 {
 	c->depth++;
@@ -669,8 +648,7 @@ static void turn(struct conn *c)
 		report_closed(c);
 	if (!c->dead)
 		update_interest(c);
-	if (--c->depth == 0 && c->dead)
-		deinit(c);
+	leave(c);
 }
 
 static void on_io(struct io_watch *watch, int events)
@@ -689,8 +667,7 @@ static void on_io(struct io_watch *watch, int events)
 		fail(c, 0, "closed by the peer");
 	if (!c->dead)
 		turn(c);
-	if (--c->depth == 0 && c->dead)
-		deinit(c);
+	leave(c);
 }
 
 /* --- interface --- */
@@ -707,8 +684,6 @@ static struct conn *make(struct conn_pool *pool, int fd, struct ssl_st *tls, con
 	c->handshaking = tls != NULL;
 	c->events = events;
 	c->arg = arg;
-	c->ring = c->inline_pieces;
-	c->ring_cap = INLINE_PIECES;
 	c->low_bytes = LOW_BYTES;
 	list_init(&c->dirty_link);
 	list_push_back(&pool->all, &c->all_link);
@@ -760,45 +735,17 @@ void conn_set_events(struct conn *c, const struct conn_events *events, void *arg
 	mark_dirty(c);
 }
 
-static void grow_ring(struct conn *c)
-{
-	uint32_t cap = c->ring_cap * 4;
-	struct held_piece *ring = mem_calloc(cap, sizeof(*ring));
-
-	for (uint32_t i = 0; i < c->ring_count; i++)
-		ring[i] = c->ring[(c->ring_head + i) % c->ring_cap];
-	if (c->ring != c->inline_pieces)
-		mem_free(c->ring);
-	c->ring = ring;
-	c->ring_cap = cap;
-	c->ring_head = 0;
-}
-
 void conn_write(struct conn *c, const struct http_piece *pieces, size_t piece_count, bool copy)
 {
 	if (c->broken || c->dead || c->fin_wanted)
 		return;
-	for (size_t i = 0; i < piece_count; i++) {
-		struct held_piece piece = { pieces[i].bytes.ptr, pieces[i].bytes.len, pieces[i].owner };
-
-		if (piece.len == 0)
-			continue;
-		if (piece.owner) {
-			blob_ref(piece.owner);
-		} else if (copy) {
-			piece.owner = blob_new(pieces[i].bytes);
-			piece.ptr = piece.owner->bytes;
-		}
-		if (c->ring_count == c->ring_cap)
-			grow_ring(c);
-		c->ring[(c->ring_head + c->ring_count++) % c->ring_cap] = piece;
-		c->held_bytes += piece.len;
-	}
+	for (size_t i = 0; i < piece_count; i++)
+		piece_queue_push(&c->queue, &pieces[i], copy);
 	if (total_bytes(c) > CONN_QUEUE_BYTES_MAX)
 		fail(c, 0, "the peer reads too slowly");
 	if (total_bytes(c) > c->low_bytes)
 		c->above_low = true;
-	if (c->ring_count > 0)
+	if (c->queue.count > 0)
 		mark_dirty(c);
 }
 
@@ -806,7 +753,7 @@ void conn_send(struct conn *c, struct str bytes)
 {
 	if (c->broken || c->dead || c->fin_wanted)
 		return;
-	if (c->ring_count > 0 || c->connecting || c->handshaking) {
+	if (c->queue.count > 0 || c->connecting || c->handshaking) {
 		conn_write_bytes(c, bytes);
 		return;
 	}
@@ -830,12 +777,17 @@ void conn_send(struct conn *c, struct str bytes)
 
 bool conn_holds_pieces(const struct conn *c)
 {
-	return c->ring_count > 0;
+	return c->queue.count > 0;
 }
 
 size_t conn_queued_bytes(const struct conn *c)
 {
 	return total_bytes(c);
+}
+
+uint64_t conn_sent_bytes(const struct conn *c)
+{
+	return c->sent_bytes;
 }
 
 void conn_set_low(struct conn *c, size_t low_bytes)
@@ -848,7 +800,7 @@ void conn_flush(struct conn *c)
 	if (c->broken || c->dead)
 		return;
 	flush(c);
-	c->sent_wanted = c->ring_count > 0;
+	c->sent_wanted = c->queue.count > 0;
 	if (c->above_low && total_bytes(c) <= c->low_bytes)
 		mark_dirty(c);
 	if (c->depth == 0)
@@ -864,7 +816,7 @@ void conn_pause(struct conn *c)
 
 void conn_resume(struct conn *c)
 {
-	if (c->dead || c->broken)
+	if (c->dead || c->broken || (!c->paused && !c->stuffed && c->unread_bytes == 0))
 		return;
 	c->paused = c->stuffed = false;
 	c->redeliver = c->unread_bytes > 0;
@@ -922,7 +874,7 @@ void conn_close(struct conn *c)
 		timer_stop(&c->linger);
 	list_remove(&c->dirty_link);
 	list_remove(&c->all_link);
-	drop_pieces(c);
+	piece_queue_clear(&c->queue);
 	drop_left(c);
 	mem_free(c->unread);
 	c->unread = NULL;

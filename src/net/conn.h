@@ -71,6 +71,7 @@ static inline void conn_write_bytes(struct conn *c, struct str bytes)
 void conn_send(struct conn *c, struct str bytes);
 bool conn_holds_pieces(const struct conn *c) PURE;
 size_t conn_queued_bytes(const struct conn *c) PURE;
+uint64_t conn_sent_bytes(const struct conn *c) PURE;     /* grows while the peer takes anything */
 void conn_set_low(struct conn *c, size_t low_bytes);     /* for on_drained; 64 KiB at first */
 void conn_flush(struct conn *c);                         /* now, instead of at the end of the turn */
 void conn_pause(struct conn *c);                         /* no on_read until conn_resume: back-pressure */

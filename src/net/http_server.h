@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HTTP/1.0, 1.1 and 2 over TCP, TLS and unix sockets on one env. A request is a struct
- * http_exchange, whichever version brought it. Ownership: an exchange belongs to the handler from
- * on_request (or on_headers) until it calls http_respond, http_respond_source, http_end, http_abort
- * or http_upgrade; after that it must not touch it. This holds also when the peer is gone
- * meanwhile: then on_closed is called (once, if set), whatever is sent is dropped, and the handler
- * still has to let go. So a handler that waits for a commit may simply answer later.
+ * http_exchange, whichever version brought it.
+ *
+ * Ownership: an exchange belongs to the handler from on_request (or its first answer in on_headers)
+ * until it calls http_respond, http_respond_source, http_end, http_abort or http_upgrade; after that
+ * it must not touch it. This holds also when the peer is gone meanwhile: then on_closed is called
+ * (once, if set), whatever is sent is dropped, and the handler still has to let go. So a handler that
+ * waits for a commit may simply answer later.
  */
 #ifndef CUBE_NET_HTTP_SERVER_H
 #define CUBE_NET_HTTP_SERVER_H
@@ -50,11 +52,13 @@ struct http_exchange {
 };
 
 struct http_handlers {
-	/* The headers are there, the body is not. Optional. May call http_set_body_max or
+	/* The headers are there, the body is not; the exchange is not the handler's yet. Optional. May call http_set_body_max or
 	 * http_stream_body, or answer at once (then on_request is not called). */
 	void (*on_headers)(void *arg, struct http_exchange *x);
 	/* Headers and body are there (or, with http_stream_body: the headers). */
 	void (*on_request)(void *arg, struct http_exchange *x);
+	/* Instead of on_request: the body is larger than its limit. Optional; without it 413 is answered. */
+	void (*on_body_too_large)(void *arg, struct http_exchange *x);
 };
 
 /* 0 takes the default of limits.h. */
@@ -72,7 +76,7 @@ struct http_server_options {
 	const struct http_handlers *handlers;
 	void *arg;
 	struct tls_server *tls;           /* NULL: listeners speak plain HTTP; borrowed */
-	bool plain_http2;                 /* HTTP/2 with prior knowledge on plain connections (gRPC on unix sockets) */
+	bool plain_http2;                 /* HTTP/2 with prior knowledge on plain connections (gRPC) */
 	struct http_server_limits limits;
 };
 
@@ -142,11 +146,14 @@ void http_abort(struct http_exchange *x);
  * with Connection: Upgrade and these headers (Upgrade among them); on success the exchange is let
  * go of and the connection is the caller's, who sets its events; bytes that came behind the request
  * are delivered through them. ERR_CLOSED when the peer is gone. peer moves along with the
- * connection (conn_peer). */
+ * connection (http_conn_peer). */
 int http_upgrade(struct http_exchange *x, const struct http_headers *headers, struct conn **ret_conn,
 		 struct err *err) MUST_CHECK;
 /* As http_upgrade, with a status other than 101 ("200 OK" of Docker's hijacked streams). */
 int http_hijack(struct http_exchange *x, int status, const struct http_headers *headers,
 		struct conn **ret_conn, struct err *err) MUST_CHECK;
+
+/* The peer of an upgraded connection. */
+const struct http_peer *http_conn_peer(const struct conn *c);
 
 #endif

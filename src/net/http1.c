@@ -1,0 +1,667 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP/1.x on a server connection: one exchange at a time. A head is parsed only once it is
+ * complete, in the arena of its exchange, so that every name and value is a reference into one
+ * copy. While an exchange is answered, what follows on the connection stays unread (pipelining);
+ * when its last piece has left, the next head is looked at. head → (on_headers) → body →
+ * (on_request) → answering → sent → head | close
+ */
+#include <stdio.h>
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "net/http_internal.h"
+
+#define FIXED_BODY_BYTES (64u << 10)
+
+static void look_for_next(struct server_conn *sc);
+static void progress(struct server_conn *sc);
+
+/* --- parsing --- */
+
+static struct exchange *of_parser(llhttp_t *parser)
+{
+	return CONTAINER_OF(parser, struct server_conn, parser)->current;
+}
+
+static int on_url(llhttp_t *parser, const char *at, size_t len)
+{
+	struct http_exchange *x = &of_parser(parser)->x;
+
+	if (x->path.ptr)
+		return -1;
+	x->has_query = str_cut(str_sub(at, len), '?', &x->path, &x->query);
+	return 0;
+}
+
+static int on_header_field(llhttp_t *parser, const char *at, size_t len)
+{
+	struct exchange *ex = of_parser(parser);
+	struct http_headers *h = &ex->x.headers;
+
+	if (h->count == ex->server->limits.header_count_max) {
+		llhttp_set_error_reason(parser, "HPE_USER:431");
+		return HPE_USER;
+	}
+	if (h->count == ex->header_cap) {
+		size_t cap = ex->header_cap ? ex->header_cap * 2 : 12;
+		struct http_header *list = arena_array(&ex->x.arena, cap, sizeof(*list));
+
+		if (h->count > 0)
+			memcpy(list, h->list, h->count * sizeof(*list));
+		h->list = list;
+		ex->header_cap = cap;
+	}
+	h->list[h->count++] = HTTP_HEADER(str_sub(at, len), STR_NONE);
+	return 0;
+}
+
+static int on_header_value(llhttp_t *parser, const char *at, size_t len)
+{
+	struct http_headers *h = &of_parser(parser)->x.headers;
+
+	/* A second part would be a folded line, which RFC 9112 5.2 lets servers refuse. */
+	if (h->count == 0 || h->list[h->count - 1].value.ptr)
+		return -1;
+	h->list[h->count - 1].value = str_trim(str_sub(at, len));
+	return 0;
+}
+
+static bool find_host(struct exchange *ex)
+{
+	size_t cursor = 0;
+	struct str again;
+
+	if (!http_header_next(&ex->x.headers, STR("Host"), &cursor, &ex->x.host))
+		return ex->x.version < 11; /* RFC 9112 3.2 */
+	return !http_header_next(&ex->x.headers, STR("Host"), &cursor, &again);
+}
+
+/* http://host/path, as proxies are asked: only path and query matter here. */
+static void strip_origin(struct http_exchange *x)
+{
+	struct str rest = x->path;
+	size_t slash;
+
+	if (rest.len == 0 || rest.ptr[0] == '/')
+		return;
+	if (!str_strip_prefix(&rest, STR("http://")) && !str_strip_prefix(&rest, STR("https://")))
+		return;
+	slash = str_find_char(rest, '/', 0);
+	x->path = slash == SIZE_MAX ? STR("/") : str_slice(rest, slash, rest.len);
+}
+
+static int on_headers_complete(llhttp_t *parser)
+{
+	struct exchange *ex = of_parser(parser);
+	struct server_conn *sc = ex->sc;
+	struct http_exchange *x = &ex->x;
+	bool has_body = (parser->flags & F_CHUNKED) || parser->content_length > 0;
+
+	x->version = parser->http_major * 10 + parser->http_minor;
+	x->method_text = str_from(llhttp_method_name(llhttp_get_method(parser)));
+	x->method = http_method_parse(x->method_text);
+	if (x->version > 11 || x->version < 10) {
+		llhttp_set_error_reason(parser, "HPE_USER:505");
+		return HPE_USER;
+	}
+	if (!find_host(ex))
+		return -1;
+	strip_origin(x);
+	ex->upgrade = parser->upgrade;
+	ex->keep_alive = x->version == 11 && llhttp_should_keep_alive(parser) && !sc->server->draining;
+	ex->body_done = !has_body;
+	exchange_head_done(ex);
+	if (!sc->conn || ex->ended || !has_body)
+		return 0;
+	ex->expects_continue = x->version == 11 &&
+			       http_header_has_token(&x->headers, STR("Expect"), STR("100-continue"));
+	if (ex->stream_body)
+		return 0;
+	if (!(parser->flags & F_CHUNKED)) {
+		if (parser->content_length > ex->body_bytes_max)
+			return 0; /* http1_read answers: not from inside the parser */
+		if (parser->content_length <= FIXED_BODY_BYTES)
+			ex->body_fixed = arena_alloc(&x->arena, (size_t)parser->content_length);
+	}
+	return 0;
+}
+
+static int on_body(llhttp_t *parser, const char *at, size_t len)
+{
+	struct exchange *ex = of_parser(parser);
+
+	if (!ex)
+		return HPE_PAUSED; /* broken off by the handler */
+	if (!exchange_body(ex, str_sub(at, len)))
+		ex->body_refused = true;
+	return ex->body_refused && !ex->ended ? HPE_PAUSED : 0;
+}
+
+static int on_message_complete(llhttp_t *parser)
+{
+	struct exchange *ex = of_parser(parser);
+
+	if (ex)
+		ex->body_done = true;
+	return HPE_PAUSED;
+}
+
+static const llhttp_settings_t parser_settings = {
+	.on_url = on_url,
+	.on_header_field = on_header_field,
+	.on_header_value = on_header_value,
+	.on_headers_complete = on_headers_complete,
+	.on_body = on_body,
+	.on_message_complete = on_message_complete,
+};
+
+/* --- refusing --- */
+
+/* Answers in the place of the handler and gives the connection up. */
+static void refuse(struct server_conn *sc, int status)
+{
+	struct exchange *ex = sc->current;
+
+	if (!ex) {
+		ex = exchange_new(sc);
+		sc->current = ex;
+	}
+	if (ex->x.version == 0)
+		ex->x.version = 11;
+	ex->keep_alive = false;
+	ex->body_refused = true;
+	if (ex->asked) {
+		server_conn_break(sc); /* somebody else is answering: only cutting off is left */
+		return;
+	}
+	exchange_answer(ex, status);
+}
+
+static int status_of_error(const llhttp_t *parser)
+{
+	const char *reason = llhttp_get_error_reason(parser);
+
+	if (reason && strcmp(reason, "HPE_USER:431") == 0)
+		return 431;
+	return reason && strcmp(reason, "HPE_USER:505") == 0 ? 505 : 400;
+}
+
+/* --- reading --- */
+
+static bool is_pause(llhttp_errno_t outcome)
+{
+	return outcome == HPE_OK || outcome == HPE_PAUSED || outcome == HPE_PAUSED_UPGRADE;
+}
+
+/* Handlers run inside the parser's callbacks; what they finish there is completed here, outside. */
+static llhttp_errno_t parse(struct server_conn *sc, struct str bytes)
+{
+	llhttp_errno_t outcome;
+
+	sc->in_parser = true;
+	outcome = llhttp_execute(&sc->parser, bytes.ptr, bytes.len);
+	sc->in_parser = false;
+	return outcome;
+}
+
+/* False when nothing is left to be done with ex, which may be gone. */
+static bool settle(struct server_conn *sc, struct exchange *ex, llhttp_errno_t outcome)
+{
+	if (!sc->conn || sc->current != ex)
+		return false;
+	if (ex->ended) {
+		progress(sc);
+		return false;
+	}
+	if (!is_pause(outcome)) {
+		refuse(sc, status_of_error(&sc->parser));
+		return false;
+	}
+	if (ex->body_refused) {
+		exchange_too_large(ex);
+		return false;
+	}
+	return true;
+}
+
+static void send_continue(struct server_conn *sc)
+{
+	static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	conn_send(sc->conn, str_sub(line, sizeof(line) - 1));
+}
+
+/* One complete head. */
+static void read_head(struct server_conn *sc, struct str head)
+{
+	struct exchange *ex = exchange_new(sc);
+	llhttp_errno_t outcome;
+	char *copy = arena_alloc(&ex->x.arena, head.len);
+
+	memcpy(copy, head.ptr, head.len);
+	sc->current = ex;
+	sc->scanned_bytes = 0;
+	llhttp_init(&sc->parser, HTTP_REQUEST, &parser_settings);
+	outcome = parse(sc, str_sub(copy, head.len));
+	if (!settle(sc, ex, outcome))
+		return;
+	if (ex->body_done) {
+		sc->deadline_kind = DEADLINE_NONE;
+		if (ex->stream_body)
+			exchange_ask(ex);
+		if (sc->conn && sc->current == ex)
+			exchange_body_done(ex);
+		return;
+	}
+	if (!ex->stream_body && (sc->parser.flags & F_CONTENT_LENGTH) &&
+	    sc->parser.content_length > ex->body_bytes_max) {
+		exchange_too_large(ex);
+		return;
+	}
+	server_conn_deadline(sc, DEADLINE_BODY);
+	if (ex->expects_continue)
+		send_continue(sc);
+	if (ex->stream_body && !ex->asked)
+		exchange_ask(ex);
+}
+
+/* Bytes of the head at the front of bytes; 0 when it is not complete, SIZE_MAX when it is too long. */
+static size_t head_bytes(struct server_conn *sc, struct str bytes)
+{
+	size_t from = sc->scanned_bytes > 3 ? sc->scanned_bytes - 3 : 0;
+	size_t max = sc->server->limits.head_bytes_max;
+	size_t end = str_find(bytes, STR("\r\n\r\n"), NUM_MIN(from, bytes.len));
+
+	if (end != SIZE_MAX)
+		return end + 4 <= max ? end + 4 : SIZE_MAX;
+	if (bytes.len > max)
+		return SIZE_MAX;
+	sc->scanned_bytes = bytes.len;
+	return 0;
+}
+
+static size_t feed_body(struct server_conn *sc, struct str bytes)
+{
+	struct exchange *ex = sc->current;
+	llhttp_errno_t outcome;
+	size_t taken = bytes.len;
+
+	server_conn_deadline(sc, DEADLINE_BODY);
+	outcome = parse(sc, bytes);
+	if (outcome == HPE_PAUSED || outcome == HPE_PAUSED_UPGRADE)
+		taken = (size_t)(llhttp_get_error_pos(&sc->parser) - bytes.ptr);
+	ASSERT(taken <= bytes.len);
+	if (!settle(sc, ex, outcome))
+		return taken;
+	if (ex->body_done) {
+		sc->deadline_kind = DEADLINE_NONE;
+		exchange_body_done(ex);
+	}
+	return taken;
+}
+
+/* Garbage shows in its first bytes: no need to wait for the end of a head that never comes. */
+static bool may_be_request(struct str bytes)
+{
+	for (size_t i = 0; i < NUM_MIN(bytes.len, (size_t)3); i++) {
+		if ((bytes.ptr[i] < 'A' || bytes.ptr[i] > 'Z') && bytes.ptr[i] != '-')
+			return false;
+	}
+	return true;
+}
+
+static size_t http1_read(struct server_conn *sc, struct str bytes)
+{
+	size_t taken = 0;
+
+	ASSERT(!sc->in_read);
+	sc->in_read = true;
+	while (sc->conn && !sc->closing && taken < bytes.len) {
+		struct str rest = str_slice(bytes, taken, bytes.len);
+		struct exchange *ex = sc->current;
+		size_t head;
+
+		if (ex && !ex->body_done && !ex->body_refused && !ex->body_paused) {
+			taken += feed_body(sc, rest);
+			continue;
+		}
+		if (ex)
+			break; /* being answered: the rest waits */
+		if (rest.ptr[0] == '\r' || rest.ptr[0] == '\n') {
+			taken++;
+			continue;
+		}
+		head = may_be_request(rest) ? head_bytes(sc, rest) : 0;
+		if (head == SIZE_MAX || !may_be_request(rest)) {
+			taken = bytes.len;
+			refuse(sc, head == SIZE_MAX ? 431 : 400);
+			break;
+		}
+		if (head == 0) {
+			if (sc->deadline_kind != DEADLINE_HEAD)
+				server_conn_deadline(sc, DEADLINE_HEAD);
+			break;
+		}
+		taken += head;
+		read_head(sc, str_slice(rest, 0, head));
+	}
+	sc->in_read = false;
+	if (!sc->conn || sc->closing)
+		taken = bytes.len;
+	return taken;
+}
+
+/* --- end of an exchange --- */
+
+/* The exchange is answered and nothing of it is queued any more. */
+static void finish_exchange(struct server_conn *sc)
+{
+	struct exchange *ex = sc->current;
+	bool keep_alive = ex->keep_alive && ex->body_done && !ex->aborted && !sc->eof && !sc->server->draining;
+
+	sc->current = NULL;
+	exchange_free(ex);
+	if (!keep_alive) {
+		sc->closing = true;
+		server_conn_close(sc);
+		return;
+	}
+	look_for_next(sc);
+}
+
+static void look_for_next(struct server_conn *sc)
+{
+	server_conn_deadline(sc, DEADLINE_IDLE);
+	if (!sc->in_read)
+		conn_resume(sc->conn); /* bytes that waited */
+}
+
+static void pump(struct exchange *ex)
+{
+	struct server_conn *sc = ex->sc;
+	struct http_piece pieces[SOURCE_PIECES];
+
+	while (ex->has_source && conn_queued_bytes(sc->conn) < QUEUE_HIGH_BYTES) {
+		int count = exchange_pull(ex, pieces, SOURCE_PIECES);
+
+		if (count < 0) {
+			server_conn_break(sc);
+			return;
+		}
+		if (count == 0) {
+			if (ex->source.release)
+				ex->source.release(ex->source.arg);
+			ex->has_source = false;
+			if (ex->chunked)
+				conn_write(sc->conn, &HTTP_BYTES(STR("0\r\n\r\n")), 1, false);
+			break;
+		}
+		sc->protocol->send(ex, pieces, (size_t)count, false);
+		conn_flush(sc->conn);
+	}
+}
+
+/* Sends what is there; once all has gone and the handler has let go, the exchange is over. */
+static void progress(struct server_conn *sc)
+{
+	struct exchange *ex = sc->current;
+
+	if (sc->in_parser)
+		return;
+	if (ex->has_source)
+		pump(ex);
+	if (!sc->conn)
+		return;
+	conn_flush(sc->conn);
+	server_conn_watch_sending(sc);
+	if (ex->ended && !ex->has_source && !conn_holds_pieces(sc->conn) && !conn_is_broken(sc->conn))
+		finish_exchange(sc);
+}
+
+static void http1_finish(struct exchange *ex)
+{
+	if (ex->chunked && !ex->has_source && !ex->no_body)
+		conn_write(ex->sc->conn, &HTTP_BYTES(STR("0\r\n\r\n")), 1, false);
+	progress(ex->sc);
+}
+
+static void http1_abort(struct exchange *ex)
+{
+	server_conn_break(ex->sc);
+}
+
+/* --- sending --- */
+
+/* A name or value that would break the framing is our bug or an attack through it: it is left out. */
+static void put_header(struct buf *to, const struct http_header *header)
+{
+	if (!http_is_token(header->name) || !http_is_value(header->value))
+		return;
+	buf_put_str(to, header->name);
+	buf_put(to, ": ", 2);
+	buf_put_str(to, header->value);
+	buf_put(to, "\r\n", 2);
+}
+
+static bool put_status(struct buf *to, struct exchange *ex, int status)
+{
+	if (status == 200)
+		buf_put_str(to, STR("HTTP/1.1 200 OK\r\nDate: "));
+	else
+		buf_printf(to, "HTTP/1.1 %d %s\r\nDate: ", status, http_status_text(status));
+	buf_put_str(to, server_date(ex->server));
+	buf_put(to, "\r\n", 2);
+	return true;
+}
+
+static void put_number(struct buf *to, struct str name, uint64_t number)
+{
+	char digits[24];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	buf_put_str(to, name);
+	buf_put(to, digits + at, sizeof(digits) - at);
+	buf_put(to, "\r\n", 2);
+}
+
+static void send_head(struct exchange *ex, struct buf *head)
+{
+	struct str copy;
+
+	if (buf_failed(head)) {
+		server_conn_break(ex->sc); /* headers of our own beyond all limits */
+		return;
+	}
+	copy = str_in(&ex->x.arena, buf_str(head));
+	conn_write(ex->sc->conn, &HTTP_BYTES(copy), 1, false);
+}
+
+static void http1_start(struct exchange *ex, const struct response_head *head)
+{
+	struct buf *to = &ex->server->head;
+
+	if (!ex->body_done || ex->body_refused || ex->server->draining || ex->sc->eof)
+		ex->keep_alive = false; /* what is left of the body would be read as the next request */
+	ex->sc->deadline_kind = DEADLINE_NONE;
+	buf_reset(to);
+	put_status(to, ex, head->status);
+	for (size_t i = 0; head->headers && i < head->headers->count; i++)
+		put_header(to, &head->headers->list[i]);
+	if (head->length_bytes >= 0 && head->status != 204) {
+		put_number(to, STR("Content-Length: "), (uint64_t)head->length_bytes);
+	} else if (head->status != 204 && head->status != 304) {
+		ex->chunked = ex->x.version >= 11 && !ex->no_body;
+		if (ex->x.version >= 11)
+			buf_put_str(to, STR("Transfer-Encoding: chunked\r\n"));
+		else
+			ex->keep_alive = false;
+	}
+	if (!ex->keep_alive)
+		buf_put_str(to, STR("Connection: close\r\n"));
+	buf_put(to, "\r\n", 2);
+	send_head(ex, to);
+}
+
+static void http1_send(struct exchange *ex, const struct http_piece *pieces, size_t piece_count, bool copy)
+{
+	struct conn *c = ex->sc->conn;
+	size_t len = 0;
+
+	if (!ex->chunked) {
+		conn_write(c, pieces, piece_count, copy);
+		if (copy)
+			server_conn_watch_sending(ex->sc);
+		return;
+	}
+	for (size_t i = 0; i < piece_count; i++)
+		len += pieces[i].bytes.len;
+	if (len == 0)
+		return; /* would be the last chunk */
+	char size[24];
+	int size_bytes = snprintf(size, sizeof(size), "%zx\r\n", len);
+
+	conn_write(c, &HTTP_BYTES(str_sub(size, (size_t)size_bytes)), 1, true);
+	conn_write(c, pieces, piece_count, copy);
+	conn_write(c, &HTTP_BYTES(STR("\r\n")), 1, false);
+	if (copy)
+		server_conn_watch_sending(ex->sc);
+}
+
+static size_t http1_queued(const struct exchange *ex)
+{
+	return conn_queued_bytes(ex->sc->conn);
+}
+
+/* --- events of the connection --- */
+
+static void http1_open(struct server_conn *sc)
+{
+	server_conn_deadline(sc, DEADLINE_HEAD);
+}
+
+static void http1_eof(struct server_conn *sc)
+{
+	struct exchange *ex = sc->current;
+
+	sc->eof = true;
+	if (!ex) {
+		server_conn_close(sc);
+		return;
+	}
+	/* A request that was asked completely is still answered; a stream without end is over. */
+	if (!ex->body_done || (ex->started && !ex->ended))
+		server_conn_break(sc);
+}
+
+static void http1_drained(struct server_conn *sc)
+{
+	struct exchange *ex = sc->current;
+
+	if (!ex)
+		return;
+	if (ex->ended)
+		progress(sc);
+	else
+		exchange_drained(ex);
+}
+
+static void http1_sent(struct server_conn *sc)
+{
+	if (sc->current && sc->current->ended)
+		progress(sc);
+}
+
+static void http1_timed_out(struct server_conn *sc)
+{
+	enum deadline_kind kind = sc->deadline_kind;
+
+	sc->deadline_kind = DEADLINE_NONE;
+	if ((kind == DEADLINE_HEAD && sc->scanned_bytes > 0) || kind == DEADLINE_BODY)
+		refuse(sc, 408);
+	else
+		server_conn_close(sc);
+}
+
+static void http1_drain(struct server_conn *sc)
+{
+	if (!sc->current)
+		server_conn_close(sc);
+}
+
+static void http1_closed(struct server_conn *sc)
+{
+	struct exchange *ex = sc->current;
+
+	sc->current = NULL;
+	sc->closing = true;
+	if (ex)
+		exchange_peer_gone(ex);
+}
+
+static void http1_body_resumed(struct exchange *ex)
+{
+	conn_resume(ex->sc->conn);
+}
+
+const struct http_protocol http1_protocol = {
+	.open = http1_open,
+	.read = http1_read,
+	.eof = http1_eof,
+	.drained = http1_drained,
+	.sent = http1_sent,
+	.timed_out = http1_timed_out,
+	.drain = http1_drain,
+	.closed = http1_closed,
+	.start = http1_start,
+	.send = http1_send,
+	.finish = http1_finish,
+	.abort = http1_abort,
+	.queued = http1_queued,
+	.body_resumed = http1_body_resumed,
+};
+
+/* --- upgrade --- */
+
+int http_hijack(struct http_exchange *x, int status, const struct http_headers *headers, struct conn **ret_conn,
+		struct err *err)
+{
+	struct exchange *ex = exchange_of(x);
+	struct server_conn *sc = ex->sc;
+	struct buf *to = &ex->server->head;
+	struct conn *c;
+
+	ASSERT(!ex->started);
+	if (!sc)
+		return err_set(err, ERR_CLOSED, "the client is gone");
+	if (x->version != 11)
+		return err_set(err, ERR_UNSUPPORTED, "only HTTP/1.1 connections can be upgraded");
+	if (!ex->body_done && !ex->stream_body)
+		return err_set(err, ERR_BAD_REQUEST, "the request has a body that was not read");
+	buf_reset(to);
+	put_status(to, ex, status);
+	if (status == 101)
+		buf_put_str(to, STR("Connection: Upgrade\r\n"));
+	for (size_t i = 0; headers && i < headers->count; i++)
+		put_header(to, &headers->list[i]);
+	buf_put(to, "\r\n", 2);
+	if (buf_failed(to))
+		return err_set(err, ERR_TOO_LARGE, "response headers");
+	conn_send(sc->conn, buf_str(to));
+	sc->current = NULL;
+	sc->closing = true;
+	c = server_conn_detach(sc);
+	ex->sc = NULL;
+	exchange_free(ex);
+	*ret_conn = c;
+	return 0;
+}
+
+int http_upgrade(struct http_exchange *x, const struct http_headers *headers, struct conn **ret_conn, struct err *err)
+{
+	return http_hijack(x, 101, headers, ret_conn, err);
+}
