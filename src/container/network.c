@@ -17,7 +17,6 @@
 #include "base/fd.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "container/limits.h"
 #include "linux/netlink.h"
 
 #define VETH_NAME_BYTES 16

@@ -15,6 +15,8 @@
 
 struct network;
 
+#define NETWORK_ID_MAX 128 /* bytes of a sandbox id */
+
 struct network_options {
 	struct env *env;
 	const char *bridge;    /* interface name, "cube0" */
