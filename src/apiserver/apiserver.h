@@ -20,7 +20,7 @@ struct apiserver;
 
 struct apiserver_options {
 	struct env *env;
-	struct store *store;             /* open; outlives the apiserver */
+	struct store *store;             /* open */
 	struct str service_cidr;         /* empty: 10.96.0.0/12; its first address is the kubernetes service */
 	struct str advertise_address;    /* where the kubernetes service leads; empty: the service gets no endpoints */
 	uint16_t secure_port;
@@ -29,7 +29,8 @@ struct apiserver_options {
 
 /* Fails on an unusable service network only. */
 int apiserver_new(const struct apiserver_options *options, struct apiserver **ret, struct err *err) MUST_CHECK;
-/* Ends all watches at once; requests in flight are answered 503. Stop the http_server and the roles first. */
+/* The http_server and the roles are gone, and the store was closed or abandoned (that completed, or lost, what was in
+ * flight): it is not touched any more. */
 void apiserver_free(struct apiserver *apiserver);
 /* Makes the objects every cluster has (system namespaces, the kubernetes service) and then calls on_ready (may be NULL):
  * /readyz is fine from then on. */

@@ -17,8 +17,6 @@
 #define WATCH_BOOKMARK_SECONDS 60
 #define PATCH_RETRIES_MAX 5                 /* as upstream, for patches without a resourceVersion */
 #define GENERATE_NAME_TRIES_MAX 8
-#define NAME_SUFFIX_CHARS 5
-#define GENERATE_NAME_BYTES_MAX 58          /* 63 less the suffix */
 #define WARNINGS_MAX 64
 #define WARNING_BYTES_MAX 4096
 #define STATUS_CAUSES_MAX 256

@@ -13,7 +13,7 @@ enum { WORD_BITS = 64, HOST_BITS_MAX = 20 };
 void number_range_init(struct number_range *range, uint32_t first, uint32_t count)
 {
 	/* upstream: a sixteenth of the range, at least 16 and at most 256 numbers; none of a range too small for that */
-	uint32_t band = NUM_MIN(NUM_MAX(count / 16, 16u), 256u);
+	uint32_t sixteenth = NUM_MAX(count / 16, 16u), band = NUM_MIN(sixteenth, 256u);
 
 	*range = (struct number_range){ .first = first, .count = count, .band_count = band < count ? band : 0 };
 	range->taken = mem_calloc(count / WORD_BITS + 1, sizeof(range->taken[0]));

@@ -246,6 +246,8 @@ void refusal_write(const struct refusal *s, struct buf *to)
 	AUTO_JSON_MUT doc = new_status("Failure");
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
 
+	if (s->continue_token.len)
+		json_set_str(doc, json_mut_get(root, "metadata"), "continue", s->continue_token);
 	add_str(doc, root, "message", s->message);
 	add_str(doc, root, "reason", s->reason);
 	add_details(s, doc, root);

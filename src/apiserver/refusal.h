@@ -26,6 +26,7 @@ struct refusal {
 	struct refusal_cause *causes;
 	size_t cause_count;
 	int retry_after_seconds;
+	struct str continue_token; /* metadata.continue of an expired list */
 	struct arena *arena;
 };
 

@@ -51,7 +51,7 @@ static int unescape(struct arena *arena, struct str text, bool plus_is_space, st
 	return 0;
 }
 
-int query_parse(struct arena *arena, struct str text, struct query *ret, struct err *err)
+int params_parse(struct arena *arena, struct str text, struct params *ret, struct err *err)
 {
 	struct str rest = text, part, key, value;
 	size_t count = 0;
@@ -67,7 +67,7 @@ int query_parse(struct arena *arena, struct str text, struct query *ret, struct 
 			       REQUEST_PARAMS_MAX);
 	ret->params = arena_array(arena, count, sizeof(ret->params[0]));
 	while (str_next_part(&rest, '&', &part)) {
-		struct query_param *param = &ret->params[ret->count];
+		struct param *param = &ret->params[ret->count];
 
 		if (!part.len)
 			continue;
@@ -79,7 +79,7 @@ int query_parse(struct arena *arena, struct str text, struct query *ret, struct 
 	return 0;
 }
 
-struct str query_get(const struct query *query, const char *key)
+struct str params_get(const struct params *query, const char *key)
 {
 	for (size_t i = 0; i < query->count; i++)
 		if (str_eq_c(query->params[i].key, key))
@@ -87,7 +87,7 @@ struct str query_get(const struct query *query, const char *key)
 	return STR_NONE;
 }
 
-bool query_has(const struct query *query, const char *key)
+bool params_has(const struct params *query, const char *key)
 {
 	for (size_t i = 0; i < query->count; i++)
 		if (str_eq_c(query->params[i].key, key))
@@ -95,13 +95,13 @@ bool query_has(const struct query *query, const char *key)
 	return false;
 }
 
-bool query_bool(const struct query *query, const char *key)
+bool params_bool(const struct params *query, const char *key)
 {
 	struct str value;
 
-	if (!query_has(query, key))
+	if (!params_has(query, key))
 		return false;
-	value = query_get(query, key);
+	value = params_get(query, key);
 	return !str_eq_c(value, "0") && !str_eq_nocase(value, STR("false"));
 }
 
@@ -133,7 +133,7 @@ static struct str lower_in(struct arena *arena, struct str s)
 /* A name given as field selector narrows what RBAC's resourceNames are compared with. */
 static void take_selected_name(struct target *t)
 {
-	struct str selector = query_get(&t->query, "fieldSelector"), part, rest = selector;
+	struct str selector = params_get(&t->query, "fieldSelector"), part, rest = selector;
 
 	if (!selector.len)
 		return;
@@ -153,7 +153,7 @@ static void refine_verb(struct target *t)
 	if (t->is_watch_path) {
 		t->verb = STR("watch");
 	} else if (!t->name.len && str_eq_c(t->verb, "get")) {
-		t->verb = query_bool(&t->query, "watch") ? STR("watch") : STR("list");
+		t->verb = params_bool(&t->query, "watch") ? STR("watch") : STR("list");
 	} else if (!t->name.len && str_eq_c(t->verb, "delete")) {
 		t->verb = STR("deletecollection");
 		return;
@@ -217,7 +217,7 @@ int target_parse(struct arena *arena, struct str method, struct str path, struct
 	if (path.len + query.len > REQUEST_URI_BYTES_MAX)
 		return err_set(err, ERR_BAD_REQUEST, "request target is too long: %zu bytes, at most %d are allowed",
 			       path.len + query.len, REQUEST_URI_BYTES_MAX);
-	if (unescape(arena, path, false, &r.path, err) < 0 || query_parse(arena, query, &r.query, err) < 0)
+	if (unescape(arena, path, false, &r.path, err) < 0 || params_parse(arena, query, &r.query, err) < 0)
 		return -1;
 	r.verb = lower_in(arena, method);
 

@@ -10,12 +10,12 @@
 #include "base/err.h"
 #include "base/str.h"
 
-struct query_param {
+struct param {
 	struct str key, value; /* percent-decoded */
 };
 
-struct query {
-	struct query_param *params;
+struct params {
+	struct param *params;
 	size_t count;
 };
 
@@ -31,18 +31,18 @@ struct target {
 	struct str resource, subresource;
 	struct str name;
 	struct str rest;       /* what follows the subresource, starting with '/' when not empty (proxy) */
-	struct query query;
+	struct params query;
 };
 
 /* path and query as sent. Refuses malformed escapes, NUL bytes and what is beyond the limits; anything else is some request, known or not. */
 int target_parse(struct arena *arena, struct str method, struct str path, struct str query, struct target *ret,
 		 struct err *err) MUST_CHECK;
 
-/* First value, empty when absent; query_has tells those apart. */
-struct str query_get(const struct query *query, const char *key) PURE;
-bool query_has(const struct query *query, const char *key) PURE;
+/* First value, empty when absent; params_has tells those apart. */
+struct str params_get(const struct params *query, const char *key) PURE;
+bool params_has(const struct params *query, const char *key) PURE;
 /* As Go's conversion of a query value to bool: absent, "0" and "false" are false, all else (also "") is true. */
-bool query_bool(const struct query *query, const char *key) PURE;
-int query_parse(struct arena *arena, struct str text, struct query *ret, struct err *err) MUST_CHECK;
+bool params_bool(const struct params *query, const char *key) PURE;
+int params_parse(struct arena *arena, struct str text, struct params *ret, struct err *err) MUST_CHECK;
 
 #endif

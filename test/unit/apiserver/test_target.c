@@ -73,15 +73,15 @@ static void test_paths(void **state)
 static void test_query(void **state)
 {
 	AUTO_ARENA arena;
-	struct query q;
+	struct params q;
 	struct err err = { 0 };
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	assert_int_equal(query_parse(&arena, STR("a=1&b=x+y%2B&&c&a=2"), &q, &err), 0);
-	assert_true(str_eq_c(query_get(&q, "a"), "1"));
-	assert_true(str_eq_c(query_get(&q, "b"), "x y+"));
-	assert_true(query_has(&q, "c") && query_bool(&q, "c"));
-	assert_false(query_has(&q, "d") || query_bool(&q, "d"));
+	assert_int_equal(params_parse(&arena, STR("a=1&b=x+y%2B&&c&a=2"), &q, &err), 0);
+	assert_true(str_eq_c(params_get(&q, "a"), "1"));
+	assert_true(str_eq_c(params_get(&q, "b"), "x y+"));
+	assert_true(params_has(&q, "c") && params_bool(&q, "c"));
+	assert_false(params_has(&q, "d") || params_bool(&q, "d"));
 	assert_int_equal(q.count, 4);
 }
 
@@ -90,7 +90,7 @@ static void test_refused(void **state)
 	static const char *const bad[] = { "/%", "/%4", "/%zz", "/a%00b" };
 	AUTO_ARENA arena;
 	AUTO_BUF many;
-	struct query q;
+	struct params q;
 	struct target t;
 	struct err err = { 0 };
 
@@ -102,9 +102,9 @@ static void test_refused(void **state)
 	buf_init(&many, 1 << 20);
 	for (int i = 0; i < REQUEST_PARAMS_MAX - 1; i++)
 		buf_put_char(&many, '&');
-	assert_int_equal(query_parse(&arena, buf_str(&many), &q, &err), 0);
+	assert_int_equal(params_parse(&arena, buf_str(&many), &q, &err), 0);
 	buf_put_char(&many, '&');
-	assert_int_equal(query_parse(&arena, buf_str(&many), &q, &err), -1);
+	assert_int_equal(params_parse(&arena, buf_str(&many), &q, &err), -1);
 	buf_reset(&many);
 	for (int i = 0; i < 200; i++)
 		buf_put_c(&many, "/x");

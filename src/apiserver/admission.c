@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The admission plug-ins and their order. */
+#include "apiserver/admission.h"
+
+#include "apiserver/registry.h"
+
+#define TOLERATION_SECONDS 300
+
+static bool is_pod_create(const struct operation *op)
+{
+	return !op->edit.old && !op->kind->group.len && str_eq_c(op->kind->plural, "pods") && !op->subresource.len;
+}
+
+static const struct kind *core_kind(const char *name) { return kind_find(STR(""), STR("v1"), str_from(name)); }
+
+/* --- NamespaceLifecycle --- */
+
+/* Nothing is made in a namespace that is not there, or that is going away. */
+static int lifecycle_admit(struct operation *op)
+{
+	const struct obj *ns;
+
+	if (op->edit.old || !kind_is_namespaced(op->kind))
+		return 0;
+	ns = registry_get_pending(op->registry, core_kind("Namespace"), STR_NONE, op->namespace_);
+	if (!ns)
+		return refusal_not_found(&op->refusal, (struct subject){ STR(""), STR("namespaces"), op->namespace_ });
+	if (!ns->deletion_timestamp.len)
+		return 0;
+	refusal_add_cause(&op->refusal, (struct refusal_cause){
+		.reason = STR("NamespaceTerminating"), .field = STR("metadata.namespace"),
+		.message = str_printf_in(op->arena, "namespace " STR_FMT " is being terminated", STR_ARG(op->namespace_)),
+	});
+	return refusal_forbidden(&op->refusal, operation_subject(op),
+				 "unable to create new content in namespace " STR_FMT " because it is being terminated",
+				 STR_ARG(op->namespace_));
+}
+
+static int lifecycle_delete(struct operation *op)
+{
+	static const char *const immortal[] = { "default", "kube-system", "kube-public" };
+
+	if (op->kind->group.len || !str_eq_c(op->kind->plural, "namespaces"))
+		return 0;
+	for (size_t i = 0; i < ARRAY_COUNT(immortal); i++)
+		if (str_eq_c(op->name, immortal[i]))
+			return refusal_forbidden(&op->refusal, operation_subject(op), "this namespace may not be deleted");
+	return 0;
+}
+
+/* --- ServiceAccount --- */
+
+/* A pod runs as some service account. One that was named must be there; "default" may still be on its way. */
+static int service_account_admit(struct operation *op)
+{
+	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
+	struct str name;
+	const struct obj *account;
+
+	if (!is_pod_create(op))
+		return 0;
+	if (json_mut_key(json_mut_get(op->edit.root, "metadata.annotations"), STR("kubernetes.io/config.mirror")))
+		return 0; /* a static pod's mirror has none */
+	name = json_mut_get_str(spec, "serviceAccountName");
+	if (!name.len) {
+		name = STR("default");
+		json_set_str(op->edit.doc, spec, "serviceAccountName", name);
+		json_set_str(op->edit.doc, spec, "serviceAccount", name);
+	}
+	account = registry_get_pending(op->registry, core_kind("ServiceAccount"), op->namespace_, name);
+	if (!account && !str_eq_c(name, "default"))
+		return refusal_forbidden(&op->refusal, operation_subject(op),
+					 "error looking up service account " STR_FMT "/" STR_FMT ": serviceaccount \"" STR_FMT
+					 "\" not found", STR_ARG(op->namespace_), STR_ARG(name), STR_ARG(name));
+	if (account && !json_mut_get_count(spec, "imagePullSecrets") && json_get_count(account->root, "imagePullSecrets"))
+		json_set(op->edit.doc, spec, "imagePullSecrets",
+			 json_copy_at(op->edit.doc, account->root, "imagePullSecrets"));
+	return 0;
+}
+
+/* --- DefaultTolerationSeconds --- */
+
+static bool tolerates(yyjson_mut_val *tolerations, struct str key)
+{
+	JSON_MUT_EACH(t, tolerations) {
+		struct str given = json_mut_get_str(t, "key"), effect = json_mut_get_str(t, "effect");
+
+		if ((str_eq(given, key) || !given.len) && (!effect.len || str_eq_c(effect, "NoExecute")))
+			return true;
+	}
+	return false;
+}
+
+static int tolerations_admit(struct operation *op)
+{
+	static const struct str keys[] = {
+		STR_INIT("node.kubernetes.io/not-ready"), STR_INIT("node.kubernetes.io/unreachable"),
+	};
+	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec"), *list;
+	bool has[ARRAY_COUNT(keys)];
+
+	if (!is_pod_create(op))
+		return 0;
+	for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
+		has[i] = tolerates(json_mut_get(spec, "tolerations"), keys[i]);
+	for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+		yyjson_mut_val *t;
+
+		if (has[i])
+			continue;
+		list = json_ensure_array(op->edit.doc, spec, "tolerations");
+		t = json_append_object(op->edit.doc, list);
+		json_set_str(op->edit.doc, t, "key", keys[i]);
+		json_set_str(op->edit.doc, t, "operator", STR("Exists"));
+		json_set_str(op->edit.doc, t, "effect", STR("NoExecute"));
+		json_set_int(op->edit.doc, t, "tolerationSeconds", TOLERATION_SECONDS);
+	}
+	return 0;
+}
+
+/* --- Priority --- */
+
+struct priority_search {
+	const struct obj *found;
+};
+
+static bool is_global_default(void *arg, const struct obj *obj)
+{
+	struct priority_search *search = arg;
+
+	if (!json_get_bool(obj->root, "globalDefault", false))
+		return true;
+	if (!search->found || json_get_int(obj->root, "value", 0) < json_get_int(search->found->root, "value", 0))
+		search->found = obj;
+	return true;
+}
+
+static int priority_admit(struct operation *op)
+{
+	static const struct {
+		const char *name;
+		int64_t value;
+	} system_classes[] = { { "system-cluster-critical", 2000000000 }, { "system-node-critical", 2000001000 } };
+	const struct kind *kind = kind_find(STR("scheduling.k8s.io"), STR("v1"), STR("PriorityClass"));
+	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
+	struct priority_search search = { 0 };
+	struct str name, policy = STR("PreemptLowerPriority");
+	int64_t value = 0;
+	bool known = false;
+
+	if (!is_pod_create(op))
+		return 0;
+	name = json_mut_get_str(spec, "priorityClassName");
+	for (size_t i = 0; i < ARRAY_COUNT(system_classes); i++)
+		if (str_eq_c(name, system_classes[i].name)) {
+			value = system_classes[i].value;
+			known = true;
+		}
+	if (!known && kind) {
+		if (name.len)
+			search.found = registry_get_pending(op->registry, kind, STR_NONE, name);
+		else
+			registry_each(op->registry, kind, STR_NONE, is_global_default, &search);
+	}
+	if (name.len && !known && !search.found)
+		return refusal_forbidden(&op->refusal, operation_subject(op), "no PriorityClass with name " STR_FMT
+					 " was found", STR_ARG(name));
+	if (search.found) {
+		value = json_get_int(search.found->root, "value", 0);
+		if (json_get_str(search.found->root, "preemptionPolicy").len)
+			policy = json_get_str(search.found->root, "preemptionPolicy");
+		json_set_str(op->edit.doc, spec, "priorityClassName", search.found->name);
+	}
+	if (json_mut_get(spec, "priority") && json_mut_get_int(spec, "priority", 0) != value)
+		return refusal_forbidden(&op->refusal, operation_subject(op),
+					 "the integer value of priority (%lld) must not be provided in pod spec; priority "
+					 "admission controller computed %lld from the given PriorityClass name",
+					 (long long)json_mut_get_int(spec, "priority", 0), (long long)value);
+	json_set_int(op->edit.doc, spec, "priority", value);
+	if (!json_mut_get_str(spec, "preemptionPolicy").len)
+		json_set_str(op->edit.doc, spec, "preemptionPolicy", policy);
+	return 0;
+}
+
+/* --- the table --- */
+
+static const struct plugin {
+	const char *name;
+	int (*mutate)(struct operation *op);
+	int (*validate)(struct operation *op);
+	int (*remove)(struct operation *op);
+} plugins[] = {
+	{ .name = "NamespaceLifecycle", .mutate = lifecycle_admit, .remove = lifecycle_delete },
+	{ .name = "ServiceAccount", .mutate = service_account_admit },
+	{ .name = "DefaultTolerationSeconds", .mutate = tolerations_admit },
+	{ .name = "Priority", .mutate = priority_admit },
+};
+
+int admission_mutate(struct operation *op)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(plugins); i++)
+		if (plugins[i].mutate && plugins[i].mutate(op) < 0)
+			return -1;
+	return 0;
+}
+
+int admission_validate(struct operation *op)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(plugins); i++)
+		if (plugins[i].validate && plugins[i].validate(op) < 0)
+			return -1;
+	return 0;
+}
+
+int admission_delete(struct operation *op)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(plugins); i++)
+		if (plugins[i].remove && plugins[i].remove(op) < 0)
+			return -1;
+	return 0;
+}

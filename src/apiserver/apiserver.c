@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server's life: parts made, first objects written, parts taken down. */
+#include "apiserver/apiserver_internal.h"
+
+#include "apiserver/documents.h"
+#include "apiserver/http_watch.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "loop/env.h"
+
+#define DEFAULT_SERVICE_CIDR STR("10.96.0.0/12")
+
+int apiserver_new(const struct apiserver_options *options, struct apiserver **ret, struct err *err)
+{
+	struct apiserver *s = NEW(struct apiserver);
+	char *version;
+
+	if (registry_init(&s->registry, options->env, options->store,
+			  options->service_cidr.len ? options->service_cidr : DEFAULT_SERVICE_CIDR, err) < 0) {
+		mem_free(s);
+		return -1;
+	}
+	s->env = options->env;
+	s->store = options->store;
+	s->started_wall_ns = env_wall_ns(s->env);
+	s->started_mono_ns = env_mono_ns(s->env);
+	version = mem_printf("v1.36.0+%s", options->build ? options->build : "cube");
+	s->version = str_from(version);
+	local_hub_init(&s->hub, &s->registry);
+	metrics_init(&s->metrics);
+	list_init(&s->watches);
+	list_init(&s->documents);
+	timer_init(&s->bookmarks, s->env, http_watch_bookmarks);
+	s->bootstrap = (struct bootstrap){
+		.registry = &s->registry, .advertise_address = str_dup(options->advertise_address),
+		.secure_port = options->secure_port,
+	};
+	*ret = s;
+	return 0;
+}
+
+void apiserver_free(struct apiserver *s)
+{
+	if (!s)
+		return;
+	timer_stop(&s->bookmarks);
+	http_watch_end_all(s, false);
+	local_hub_deinit(&s->hub);
+	bootstrap_deinit(&s->bootstrap);
+	mem_free((void *)s->bootstrap.advertise_address.ptr);
+	documents_free(s);
+	metrics_deinit(&s->metrics);
+	registry_deinit(&s->registry);
+	mem_free((void *)s->version.ptr);
+	mem_free(s);
+}
+
+static void bootstrap_done(struct bootstrap *bootstrap, const struct err *err)
+{
+	struct apiserver *s = CONTAINER_OF(bootstrap, struct apiserver, bootstrap);
+
+	s->is_bootstrapped = !err;
+	if (s->on_ready)
+		s->on_ready(s->on_ready_arg, err);
+}
+
+void apiserver_start(struct apiserver *s, void (*on_ready)(void *arg, const struct err *err), void *arg)
+{
+	s->on_ready = on_ready;
+	s->on_ready_arg = arg;
+	s->bootstrap.done = bootstrap_done;
+	bootstrap_start(&s->bootstrap);
+}
+
+bool apiserver_is_ready(const struct apiserver *s) { return s->is_bootstrapped && !s->is_draining; }
+
+void apiserver_drain(struct apiserver *s)
+{
+	s->is_draining = true;
+	http_watch_end_all(s, true);
+}
+
+struct api_transport *apiserver_transport(struct apiserver *s, struct str user)
+{
+	return local_transport_new(&s->hub, user);
+}
+
+void apiserver_transport_free(struct api_transport *transport) { local_transport_free(transport); }
+
+void apiserver_set_node_handler(struct apiserver *s, const struct apiserver_node_handler *handler)
+{
+	s->node_handler = handler ? *handler : (struct apiserver_node_handler){ 0 };
+}

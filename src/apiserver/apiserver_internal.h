@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server's own parts, seen by the files of this folder that serve HTTP. */
+#ifndef CUBE_APISERVER_APISERVER_INTERNAL_H
+#define CUBE_APISERVER_APISERVER_INTERNAL_H
+
+#include "apiserver/apiserver.h"
+#include "apiserver/bootstrap.h"
+#include "apiserver/local.h"
+#include "apiserver/metrics.h"
+#include "apiserver/registry.h"
+
+struct api_document; /* documents.c */
+
+struct apiserver {
+	struct env *env;
+	struct store *store;
+	struct registry registry;
+	struct local_hub hub;
+	struct bootstrap bootstrap;
+	struct metrics metrics;
+	struct str version;              /* "v1.36.0+cube" */
+	struct apiserver_node_handler node_handler;
+	void (*on_ready)(void *arg, const struct err *err);
+	void *on_ready_arg;
+	bool is_bootstrapped, is_draining;
+	int64_t started_wall_ns, started_mono_ns;
+	size_t reading_count, writing_count;
+	struct list watches;             /* struct http_watch */
+	size_t watch_count;
+	struct timer bookmarks;
+	struct list documents;           /* struct api_document: discovery and OpenAPI, made at first request */
+};
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* System namespaces and the kubernetes service with the endpoints of this server. */
+#include "apiserver/bootstrap.h"
+
+#include "apiserver/user.h"
+
+struct step {
+	const char *group, *version, *kind, *namespace_, *name;
+	void (*fill)(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root); /* NULL: metadata alone */
+	bool updates;   /* an object that is there is brought up to date */
+	bool advertises; /* only with an address to advertise */
+};
+
+static void fill_port(yyjson_mut_doc *doc, yyjson_mut_val *port, int64_t number)
+{
+	json_set_str(doc, port, "name", STR("https"));
+	json_set_int(doc, port, "port", number);
+	json_set_str(doc, port, "protocol", STR("TCP"));
+}
+
+static void fill_service(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
+{
+	yyjson_mut_val *labels = json_set_object(doc, json_mut_get(root, "metadata"), "labels");
+	yyjson_mut_val *spec = json_set_object(doc, root, "spec"), *port;
+	char address[SERVICE_ADDRESS_BYTES];
+
+	json_set_str(doc, labels, "component", STR("apiserver"));
+	json_set_str(doc, labels, "provider", STR("kubernetes"));
+	json_set_str(doc, spec, "type", STR("ClusterIP"));
+	json_set_str(doc, spec, "clusterIP", str_from(address_range_text(&b->registry->addresses, 1, address)));
+	port = json_append_object(doc, json_set_array(doc, spec, "ports"));
+	fill_port(doc, port, 443);
+	json_set_int(doc, port, "targetPort", b->secure_port);
+}
+
+static void fill_endpoints(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
+{
+	yyjson_mut_val *labels = json_set_object(doc, json_mut_get(root, "metadata"), "labels");
+	yyjson_mut_val *subset = json_append_object(doc, json_set_array(doc, root, "subsets"));
+
+	json_set_str(doc, labels, "endpointslice.kubernetes.io/skip-mirror", STR("true"));
+	json_set_str(doc, json_append_object(doc, json_set_array(doc, subset, "addresses")), "ip", b->advertise_address);
+	fill_port(doc, json_append_object(doc, json_set_array(doc, subset, "ports")), b->secure_port);
+}
+
+static void fill_slice(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
+{
+	bool is_v6 = str_find_char(b->advertise_address, ':', 0) != SIZE_MAX;
+	yyjson_mut_val *labels = json_set_object(doc, json_mut_get(root, "metadata"), "labels"), *endpoint;
+
+	json_set_str(doc, labels, "kubernetes.io/service-name", STR("kubernetes"));
+	json_set_str(doc, root, "addressType", is_v6 ? STR("IPv6") : STR("IPv4"));
+	endpoint = json_append_object(doc, json_set_array(doc, root, "endpoints"));
+	json_append_str(doc, json_set_array(doc, endpoint, "addresses"), b->advertise_address);
+	json_set_bool(doc, json_set_object(doc, endpoint, "conditions"), "ready", true);
+	fill_port(doc, json_append_object(doc, json_set_array(doc, root, "ports")), b->secure_port);
+}
+
+static const struct step steps[] = {
+	{ "", "v1", "Namespace", "", "default" },
+	{ "", "v1", "Namespace", "", "kube-system" },
+	{ "", "v1", "Namespace", "", "kube-public" },
+	{ "", "v1", "Namespace", "", "kube-node-lease" },
+	{ "", "v1", "Service", "default", "kubernetes", .fill = fill_service },
+	{ "", "v1", "Endpoints", "default", "kubernetes", .fill = fill_endpoints, .updates = true, .advertises = true },
+	{ "discovery.k8s.io", "v1", "EndpointSlice", "default", "kubernetes", .fill = fill_slice, .updates = true,
+	  .advertises = true },
+};
+
+static void run_step(struct bootstrap *b);
+
+static void step_done(struct operation *op)
+{
+	struct bootstrap *b = op->owner;
+	const struct step *step = &steps[b->step];
+	struct err err = { 0 };
+	bool exists = op->refusal.code == 409;
+
+	refusal_to_err(&op->refusal, &err);
+	if (op->refusal.code && !exists) {
+		operation_deinit(op);
+		b->done(b, &err);
+		return;
+	}
+	operation_deinit(op);
+	if (exists && step->updates && !b->is_updating) {
+		b->is_updating = true;
+	} else {
+		b->is_updating = false;
+		b->step++;
+	}
+	run_step(b);
+}
+
+static void run_step(struct bootstrap *b)
+{
+	const struct step *step;
+	yyjson_mut_doc *doc;
+	yyjson_mut_val *root, *metadata;
+
+	while (b->step < ARRAY_COUNT(steps) && steps[b->step].advertises && !b->advertise_address.len)
+		b->step++;
+	if (b->step == ARRAY_COUNT(steps)) {
+		b->done(b, NULL);
+		return;
+	}
+	step = &steps[b->step];
+	doc = json_new_object();
+	root = yyjson_mut_doc_get_root(doc);
+	metadata = json_set_object(doc, root, "metadata");
+	json_set_str(doc, metadata, "name", str_from(step->name));
+	if (step->namespace_[0])
+		json_set_str(doc, metadata, "namespace", str_from(step->namespace_));
+	if (step->fill)
+		step->fill(b, doc, root);
+	arena_reset(&b->arena);
+	b->op = (struct operation){
+		.registry = b->registry, .arena = &b->arena,
+		.verb = b->is_updating ? OPERATION_UPDATE : OPERATION_CREATE,
+		.kind = kind_find(str_from(step->group), str_from(step->version), str_from(step->kind)),
+		.namespace_ = str_from(step->namespace_), .name = b->is_updating ? str_from(step->name) : STR_NONE,
+		.user = user_loopback.name, .field_manager = STR("kube-apiserver"), .check = FIELDS_STRICT, .body = doc,
+		.done = step_done, .owner = b,
+	};
+	operation_start(&b->op);
+}
+
+void bootstrap_start(struct bootstrap *b)
+{
+	arena_init(&b->arena, ARENA_DEFAULT_MAX);
+	b->step = 0;
+	b->is_updating = false;
+	run_step(b);
+}
+
+void bootstrap_deinit(struct bootstrap *b)
+{
+	operation_deinit(&b->op);
+	arena_deinit(&b->arena);
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sub-resources that lead to a node: logs, exec, attach, port-forward, nodes/proxy. Everything that the API alone can
+ * refuse is refused here, in upstream's words; then the exchange goes to the node's kubelet with the target a kubelet
+ * would be asked for.
+ */
+#include "apiserver/authz.h"
+#include "apiserver/exchange.h"
+
+struct kubelet_target {
+	struct str node_name;
+	struct str path;
+	struct buf query;
+};
+
+static void put_escaped(struct buf *to, struct str s)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+			     c == '_' || c == '.' || c == '~';
+
+		if (plain) {
+			buf_put_char(to, (char)c);
+		} else {
+			buf_put_char(to, '%');
+			buf_put_char(to, digits[c >> 4]);
+			buf_put_char(to, digits[c & 15]);
+		}
+	}
+}
+
+static void put_param(struct buf *to, const char *key, struct str value)
+{
+	if (to->len)
+		buf_put_char(to, '&');
+	buf_put_c(to, key);
+	buf_put_char(to, '=');
+	put_escaped(to, value);
+}
+
+/* --- which container --- */
+
+static bool has_container(yyjson_val *list, struct str name)
+{
+	JSON_EACH(c, list)
+		if (str_eq(json_get_str(c, "name"), name))
+			return true;
+	return false;
+}
+
+static void put_names(struct buf *to, yyjson_val *list)
+{
+	bool first = true;
+
+	buf_put_char(to, '[');
+	JSON_EACH(c, list) {
+		if (!first)
+			buf_put_char(to, ' ');
+		first = false;
+		buf_put_str(to, json_get_str(c, "name"));
+	}
+	buf_put_char(to, ']');
+}
+
+static int refuse_unnamed(struct exchange *e, yyjson_val *spec)
+{
+	AUTO_BUF text;
+
+	buf_init(&text, 1u << 16);
+	buf_printf(&text, "a container name must be specified for pod " STR_FMT ", choose one of: ", STR_ARG(e->target.name));
+	put_names(&text, json_get(spec, "containers"));
+	if (json_get_count(spec, "initContainers")) {
+		buf_put_c(&text, " or one of the init containers: ");
+		put_names(&text, json_get(spec, "initContainers"));
+	}
+	if (json_get_count(spec, "ephemeralContainers")) {
+		buf_put_c(&text, " or one of the ephemeral containers: ");
+		put_names(&text, json_get(spec, "ephemeralContainers"));
+	}
+	return refusal_bad_request(&e->refusal, STR_FMT, STR_ARG(buf_str(&text)));
+}
+
+static int choose_container(struct exchange *e, const struct obj *pod, struct str *ret)
+{
+	yyjson_val *spec = json_get(pod->root, "spec");
+	struct str name = params_get(&e->target.query, "container");
+
+	if (name.len) {
+		if (!has_container(json_get(spec, "containers"), name) &&
+		    !has_container(json_get(spec, "initContainers"), name) &&
+		    !has_container(json_get(spec, "ephemeralContainers"), name))
+			return refusal_bad_request(&e->refusal, "container " STR_FMT " is not valid for pod " STR_FMT,
+						   STR_ARG(name), STR_ARG(e->target.name));
+		*ret = name;
+		return 0;
+	}
+	if (json_get_count(spec, "containers") != 1 || json_get_count(spec, "initContainers") ||
+	    json_get_count(spec, "ephemeralContainers"))
+		return refuse_unnamed(e, spec);
+	*ret = json_get_str(spec, "containers.0.name");
+	return 0;
+}
+
+/* --- the targets --- */
+
+static int check_host(struct exchange *e, const struct obj *pod, struct kubelet_target *to)
+{
+	to->node_name = json_get_str(pod->root, "spec.nodeName");
+	if (!to->node_name.len)
+		return refusal_bad_request(&e->refusal, "pod " STR_FMT " does not have a host assigned",
+					   STR_ARG(e->target.name));
+	return 0;
+}
+
+static int set_path(struct exchange *e, struct kubelet_target *to, const char *what, struct str container)
+{
+	to->path = str_printf_in(e->arena, "/%s/" STR_FMT "/" STR_FMT "%s" STR_FMT, what, STR_ARG(e->target.namespace_),
+				 STR_ARG(e->target.name), container.len ? "/" : "", STR_ARG(container));
+	return 0;
+}
+
+static int log_target(struct exchange *e, const struct obj *pod, struct kubelet_target *to)
+{
+	static const char *const passed[] = {
+		"follow", "previous", "timestamps", "sinceSeconds", "sinceTime", "tailLines", "limitBytes", "stream",
+	};
+	struct str container;
+
+	if (choose_container(e, pod, &container) < 0)
+		return -1;
+	to->node_name = json_get_str(pod->root, "spec.nodeName");
+	for (size_t i = 0; i < ARRAY_COUNT(passed); i++)
+		if (params_has(&e->target.query, passed[i]))
+			put_param(&to->query, passed[i], params_get(&e->target.query, passed[i]));
+	return set_path(e, to, "containerLogs", container);
+}
+
+static void put_streams(struct exchange *e, struct kubelet_target *to, bool outputs_by_default)
+{
+	static const struct {
+		const char *from, *to;
+		bool is_output;
+	} streams[] = { { "stdin", "input" }, { "stdout", "output", true }, { "stderr", "error", true }, { "tty", "tty" } };
+
+	for (size_t i = 0; i < ARRAY_COUNT(streams); i++)
+		if (params_has(&e->target.query, streams[i].from) ? params_bool(&e->target.query, streams[i].from) :
+								   outputs_by_default && streams[i].is_output)
+			put_param(&to->query, streams[i].to, STR("1"));
+}
+
+static int check_phase(struct exchange *e, const struct obj *pod)
+{
+	struct str phase = json_get_str(pod->root, "status.phase");
+
+	if (str_eq_c(phase, "Succeeded") || str_eq_c(phase, "Failed"))
+		return refusal_bad_request(&e->refusal, "cannot exec into a container in a completed pod; current phase is "
+					   STR_FMT, STR_ARG(phase));
+	return 0;
+}
+
+static int exec_target(struct exchange *e, const struct obj *pod, struct kubelet_target *to)
+{
+	struct str container;
+	bool any = false;
+
+	for (size_t i = 0; i < e->target.query.count; i++)
+		if (str_eq_c(e->target.query.params[i].key, "command")) {
+			put_param(&to->query, "command", e->target.query.params[i].value);
+			any = true;
+		}
+	if (!any)
+		return refusal_bad_request(&e->refusal, "you must specify at least 1 command for the container");
+	if (choose_container(e, pod, &container) < 0 || check_host(e, pod, to) < 0 || check_phase(e, pod) < 0)
+		return -1;
+	put_streams(e, to, false);
+	return set_path(e, to, "exec", container);
+}
+
+static int attach_target(struct exchange *e, const struct obj *pod, struct kubelet_target *to)
+{
+	struct str container;
+
+	if (choose_container(e, pod, &container) < 0 || check_host(e, pod, to) < 0)
+		return -1;
+	put_streams(e, to, true);
+	return set_path(e, to, "attach", container);
+}
+
+static int forward_target(struct exchange *e, const struct obj *pod, struct kubelet_target *to)
+{
+	if (check_host(e, pod, to) < 0)
+		return -1;
+	for (size_t i = 0; i < e->target.query.count; i++)
+		if (str_eq_c(e->target.query.params[i].key, "ports"))
+			put_param(&to->query, "port", e->target.query.params[i].value);
+	return set_path(e, to, "portForward", STR_NONE);
+}
+
+static int node_target(struct exchange *e, const struct obj *node, struct kubelet_target *to)
+{
+	to->node_name = e->target.name;
+	to->path = e->target.rest.len ? e->target.rest : STR("/");
+	buf_put_str(&to->query, e->x->query);
+	return 0;
+}
+
+static const struct {
+	const char *resource, *subresource, *methods;
+	int (*read)(struct exchange *e, const struct obj *obj, struct kubelet_target *to);
+} targets[] = {
+	{ "pods", "log", "GET", log_target },
+	{ "pods", "exec", "GET POST", exec_target },
+	{ "pods", "attach", "GET POST", attach_target },
+	{ "pods", "portforward", "GET POST", forward_target },
+	{ "nodes", "proxy", "GET HEAD POST PUT PATCH DELETE OPTIONS", node_target },
+};
+
+static int hand_over(struct exchange *e, struct kubelet_target *to)
+{
+	struct apiserver *s = e->server;
+	const struct obj *node = registry_get(&s->registry, kind_find(STR(""), STR("v1"), STR("Node")), STR_NONE, to->node_name);
+	struct str query = str_in(e->arena, buf_str(&to->query));
+
+	if (!node)
+		return refusal_not_found(&e->refusal, (struct subject){ STR(""), STR("nodes"), to->node_name });
+	if (!s->node_handler.serve)
+		return refusal_set(&e->refusal, 503, "ServiceUnavailable", "node \"" STR_FMT "\" cannot be reached",
+				   STR_ARG(to->node_name));
+	exchange_count(e, 200);
+	s->node_handler.serve(s->node_handler.arg, e->x, node, to->path, query);
+	return 0;
+}
+
+static int answer_empty(struct exchange *e)
+{
+	exchange_answer_bytes(e, 200, STR("text/plain"), STR(""));
+	return 0;
+}
+
+int connect_serve(struct exchange *e)
+{
+	const struct target *t = &e->target;
+	struct kubelet_target to = { 0 };
+	const struct obj *obj;
+	int result = -1;
+
+	for (size_t i = 0; i < ARRAY_COUNT(targets); i++) {
+		if (!str_eq_c(t->resource, targets[i].resource) || !str_eq_c(t->subresource, targets[i].subresource))
+			continue;
+		if (!authz_word_matches(targets[i].methods, t->method))
+			return refusal_method_not_allowed(&e->refusal);
+		obj = registry_get(&e->server->registry, e->kind, t->namespace_, t->name);
+		if (!obj)
+			return refusal_not_found(&e->refusal, (struct subject){ t->group, t->resource, t->name });
+		buf_init(&to.query, 1u << 17);
+		if (targets[i].read(e, obj, &to) == 0)
+			/* a pod that runs nowhere has said nothing yet */
+			result = to.node_name.len ? hand_over(e, &to) : answer_empty(e);
+		buf_deinit(&to.query);
+		return result;
+	}
+	return refusal_set(&e->refusal, 501, "NotImplemented", "proxying to " STR_FMT " is not available on this server",
+			   STR_ARG(t->resource));
+}

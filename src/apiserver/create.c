@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Creating an object: default, prepare, admit, validate, allocate, write where nothing is. */
+#include "apiserver/admission.h"
+#include "apiserver/limits.h"
+#include "apiserver/operation.h"
+#include "apiserver/registry.h"
+#include "apiserver/service_claim.h"
+#include "loop/env.h"
+
+/* A body may leave the namespace out; another one than the path's is refused. */
+static int check_namespace(struct operation *op)
+{
+	struct str given = json_mut_get_str(op->edit.root, "metadata.namespace");
+
+	if (given.len && !str_eq(given, op->namespace_))
+		return refusal_bad_request(&op->refusal, kind_is_namespaced(op->kind) ?
+				"the namespace of the provided object does not match the namespace sent on the request" :
+				"namespace \"" STR_FMT "\" not allowed on a cluster-scoped object", STR_ARG(given));
+	return 0;
+}
+
+static int validate(struct operation *op)
+{
+	struct field_errors errors;
+
+	field_errors_init(&errors, op->arena);
+	object_validate_create(&op->edit, &errors);
+	return operation_take_fields(op, &errors, operation_kind_subject(op));
+}
+
+static int prepare(struct operation *op)
+{
+	struct env *env = registry_env(op->registry);
+	char *uid = arena_alloc(op->arena, ENV_UUID_BYTES), *suffix = arena_alloc(op->arena, OWNER_NAME_RANDOM_BYTES + 1);
+	struct object_birth birth = { .namespace_ = op->namespace_ };
+	struct err err = { 0 };
+
+	env_uuid(env, uid);
+	env_name_suffix(env, suffix, OWNER_NAME_RANDOM_BYTES);
+	birth.uid = str_from(uid);
+	birth.suffix = str_from(suffix);
+	if (object_prepare_create(&op->edit, &birth, &err) < 0)
+		return refusal_from_err(&op->refusal, &err);
+	op->name = str_in(op->arena, json_mut_get_str(op->edit.root, "metadata.name"));
+	op->key = registry_key(op->registry, op->arena, op->kind, op->namespace_, op->name);
+	return 0;
+}
+
+int create_object(struct operation *op)
+{
+	op->edit.old = NULL;
+	if (check_namespace(op) < 0)
+		return -1;
+	object_default(&op->edit);
+	if (prepare(op) < 0 || admission_mutate(op) < 0 || validate(op) < 0)
+		return -1;
+	object_warn(&op->edit, &op->notices);
+	if (admission_validate(op) < 0)
+		return -1;
+	op->http_status = 201;
+	if (registry_exists(op->registry, op->key))
+		return create_again(op);
+	if (service_claim_create(op) < 0)
+		return -1;
+	return operation_put(op);
+}
+
+int create_run(struct operation *op)
+{
+	if (operation_read_body(op, op->kind) < 0)
+		return -1;
+	return create_object(op);
+}
+
+int create_again(struct operation *op)
+{
+	struct str prefix = json_mut_get_str(op->edit.root, "metadata.generateName");
+	char *suffix;
+
+	if (!prefix.len || !str_has_prefix(op->name, prefix) || op->name.len != prefix.len + OWNER_NAME_RANDOM_BYTES)
+		return refusal_exists(&op->refusal, operation_subject(op));
+	for (int i = 0; i < GENERATE_NAME_TRIES_MAX; i++) {
+		suffix = arena_alloc(op->arena, OWNER_NAME_RANDOM_BYTES + 1);
+		env_name_suffix(registry_env(op->registry), suffix, OWNER_NAME_RANDOM_BYTES);
+		op->name = str_printf_in(op->arena, STR_FMT "%s", STR_ARG(prefix), suffix);
+		op->key = registry_key(op->registry, op->arena, op->kind, op->namespace_, op->name);
+		if (registry_exists(op->registry, op->key))
+			continue;
+		json_set_str(op->edit.doc, json_mut_get(op->edit.root, "metadata"), "name", op->name);
+		if (service_claim_create(op) < 0)
+			return -1;
+		return operation_put(op);
+	}
+	return refusal_exists(&op->refusal, operation_subject(op));
+}

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests that are not about a kind: a table of paths. */
+#include "apiserver/documents.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "api/openapi.h"
+#include "apiserver/discovery.h"
+#include "apiserver/exchange.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "loop/env.h"
+
+#define DOCUMENT_BYTES_MAX ((size_t)64 << 20)
+
+/* One made document: its bytes and what announces them. */
+struct api_document {
+	struct list link;
+	struct str key; /* path and form; heap */
+	struct str content_type;
+	struct blob *bytes;
+	char etag[20];
+};
+
+void documents_free(struct apiserver *s)
+{
+	while (!list_is_empty(&s->documents)) {
+		struct api_document *d = LIST_ENTRY(list_first(&s->documents), struct api_document, link);
+
+		list_remove(&d->link);
+		mem_free((void *)d->key.ptr);
+		blob_unref(d->bytes);
+		mem_free(d);
+	}
+}
+
+static struct api_document *find_document(struct apiserver *s, struct str key)
+{
+	LIST_FOR_EACH(node, &s->documents) {
+		struct api_document *d = LIST_ENTRY(node, struct api_document, link);
+
+		if (str_eq(d->key, key))
+			return d;
+	}
+	return NULL;
+}
+
+static struct api_document *keep_document(struct apiserver *s, struct str key, struct str content_type, struct buf *text)
+{
+	struct api_document *d = NEW(struct api_document);
+
+	d->key = str_dup(key);
+	d->content_type = content_type;
+	d->bytes = blob_new(buf_str(text));
+	snprintf(d->etag, sizeof(d->etag), "\"%016llX\"", (unsigned long long)str_hash(buf_str(text)));
+	list_push_back(&s->documents, &d->link);
+	return d;
+}
+
+static int answer_document(struct exchange *e, const struct api_document *d)
+{
+	struct http_header list[] = {
+		HTTP_HEADER(STR("Content-Type"), d->content_type), HTTP_HEADER(STR("ETag"), str_from(d->etag)),
+		HTTP_HEADER(STR("Vary"), STR("Accept")), HTTP_HEADER(STR("Cache-Control"), STR("no-cache, private")),
+	};
+	struct http_headers headers = { list, ARRAY_COUNT(list) };
+	struct http_piece piece = HTTP_BLOB(d->bytes);
+	struct str known = http_header_get(&e->x->headers, STR("If-None-Match"));
+
+	list[1].value = str_in(e->arena, list[1].value);
+	if (known.len && str_contains(known, str_from(d->etag)))
+		http_respond(e->x, 304, &headers, NULL, 0);
+	else
+		http_respond(e->x, 200, &headers, &piece, 1);
+	return 0;
+}
+
+static const struct str json_type = STR_INIT("application/json");
+
+/* --- discovery --- */
+
+/* "v2" or "v2beta1" when the client prefers the aggregated form. */
+static const char *aggregated_version(struct exchange *e)
+{
+	struct str header = http_header_get(&e->x->headers, STR("Accept"));
+	struct accept_type t;
+
+	while (accept_next(&header, &t)) {
+		if (str_eq_c(t.as, "APIGroupDiscoveryList") && str_eq_c(t.group, "apidiscovery.k8s.io") &&
+		    str_eq_c(t.type, "application/json")) {
+			if (str_eq_c(t.version, "v2"))
+				return "v2";
+			if (str_eq_c(t.version, "v2beta1"))
+				return "v2beta1";
+		}
+		if (!t.as.len && (str_eq_c(t.type, "application/json") || str_eq_c(t.type, "*/*")))
+			return NULL;
+	}
+	return NULL;
+}
+
+static int serve_api_roots(struct exchange *e, struct str rest)
+{
+	bool core = str_eq_c(e->target.path, "/api") || str_eq_c(e->target.path, "/api/");
+	const char *version = aggregated_version(e);
+	struct str key = str_printf_in(e->arena, "%s %s", core ? "/api" : "/apis", version ? version : "");
+	struct api_document *d = find_document(e->server, key);
+	AUTO_BUF text;
+
+	if (d)
+		return answer_document(e, d);
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	if (version)
+		discovery_aggregated(core, version, &text);
+	else if (core)
+		discovery_core_versions(&text);
+	else
+		discovery_groups(&text);
+	if (!version)
+		return answer_document(e, keep_document(e->server, key, json_type, &text));
+	return answer_document(e, keep_document(e->server, key,
+				str_eq_c(str_from(version), "v2") ?
+					STR("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList") :
+					STR("application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"),
+				&text));
+}
+
+/* /api/v1, /apis/<group>, /apis/<group>/<version> */
+static int serve_group(struct exchange *e, struct str rest)
+{
+	struct str group = STR(""), version, path = e->target.path;
+	struct api_document *d;
+	bool found;
+	AUTO_BUF text;
+
+	(void)str_strip_suffix(&path, STR("/"));
+	(void)str_strip_suffix(&rest, STR("/"));
+	if (!rest.len)
+		return serve_api_roots(e, rest);
+	d = find_document(e->server, path);
+	if (d)
+		return answer_document(e, d);
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	if (str_has_prefix(path, STR("/api/")))
+		found = discovery_resources(group, rest, &text);
+	else if (str_cut(rest, '/', &group, &version))
+		found = discovery_resources(group, version, &text);
+	else
+		found = discovery_group(rest, &text);
+	if (!found)
+		return refusal_no_route(&e->refusal);
+	return answer_document(e, keep_document(e->server, path, json_type, &text));
+}
+
+/* --- OpenAPI --- */
+
+static int serve_openapi_v2(struct exchange *e, struct str rest)
+{
+	struct str accept = http_header_get(&e->x->headers, STR("Accept")), header = accept;
+	struct api_document *d = find_document(e->server, STR("/openapi/v2"));
+	struct accept_type t;
+	bool ok = !accept.len;
+	AUTO_BUF text;
+
+	while (accept_next(&header, &t))
+		ok |= str_eq_c(t.type, "application/json") || str_eq_c(t.type, "*/*") || str_eq_c(t.type, "application/*");
+	if (!ok)
+		return refusal_set(&e->refusal, 406, "NotAcceptable",
+				   "only the following media types are accepted: application/json");
+	if (d)
+		return answer_document(e, d);
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	openapi_v2_write(&text);
+	return answer_document(e, keep_document(e->server, STR("/openapi/v2"), json_type, &text));
+}
+
+static int serve_openapi_v3(struct exchange *e, struct str rest)
+{
+	struct api_document *d;
+	struct str path = e->target.path, group = STR(""), version;
+	struct err err = { 0 };
+	AUTO_BUF text;
+
+	(void)str_strip_suffix(&path, STR("/"));
+	d = find_document(e->server, path);
+	if (d)
+		return answer_document(e, d);
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	(void)str_strip_suffix(&rest, STR("/"));
+	if (!rest.len) {
+		openapi_v3_index(&text);
+		return answer_document(e, keep_document(e->server, path, json_type, &text));
+	}
+	if (str_strip_prefix(&rest, STR("apis/"))) {
+		if (!str_cut(rest, '/', &group, &version))
+			return refusal_no_route(&e->refusal);
+	} else if (str_strip_prefix(&rest, STR("api/"))) {
+		version = rest;
+	} else {
+		return refusal_no_route(&e->refusal);
+	}
+	if (openapi_v3_write(group, version, &text, &err) < 0)
+		return err.code == ERR_NOT_FOUND ? refusal_no_route(&e->refusal) : refusal_from_err(&e->refusal, &err);
+	return answer_document(e, keep_document(e->server, path, json_type, &text));
+}
+
+/* --- version, health, metrics, index --- */
+
+static int serve_version(struct exchange *e, struct str rest)
+{
+	AUTO_JSON_MUT doc = json_new_object();
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
+	AUTO_BUF text;
+
+	buf_init(&text, 1u << 16);
+	json_set_str(doc, root, "major", STR("1"));
+	json_set_str(doc, root, "minor", STR("36"));
+	json_set_str(doc, root, "gitVersion", e->server->version);
+	json_set_str(doc, root, "gitCommit", STR(""));
+	json_set_str(doc, root, "gitTreeState", STR("clean"));
+	json_set_str(doc, root, "buildDate", STR("1970-01-01T00:00:00Z"));
+	json_set_str(doc, root, "goVersion", STR("none"));
+	json_set_str(doc, root, "compiler", STR("cc"));
+	json_set_str(doc, root, "platform", STR("linux/amd64"));
+	json_mut_write_pretty(root, &text);
+	exchange_answer_bytes(e, 200, json_type, str_in(e->arena, buf_str(&text)));
+	return 0;
+}
+
+static bool check_ping(const struct apiserver *s) { return true; }
+static bool check_started(const struct apiserver *s) { return s->is_bootstrapped; }
+static bool check_shutdown(const struct apiserver *s) { return !s->is_draining; }
+
+static const struct check {
+	const char *name;
+	bool (*ok)(const struct apiserver *s);
+	bool ready_only;
+} checks[] = {
+	{ "ping", check_ping },
+	{ "etcd", check_ping }, /* the store lives in this process: who answers has it */
+	{ "poststarthook/bootstrap-controller", check_started, .ready_only = true },
+	{ "shutdown", check_shutdown, .ready_only = true },
+};
+
+static bool is_excluded(const struct exchange *e, const char *name)
+{
+	for (size_t i = 0; i < e->target.query.count; i++)
+		if (str_eq_c(e->target.query.params[i].key, "exclude") && str_eq_c(e->target.query.params[i].value, name))
+			return true;
+	return false;
+}
+
+static int serve_health(struct exchange *e, struct str rest)
+{
+	bool ready = str_has_prefix(e->target.path, STR("/readyz")), failed = false, found = !rest.len;
+	struct str which = str_has_prefix(e->target.path, STR("/healthz")) ? STR("healthz") : str_slice(e->target.path, 1, ready ? 7 : 6);
+	AUTO_BUF text;
+
+	buf_init(&text, 1u << 16);
+	for (size_t i = 0; i < ARRAY_COUNT(checks); i++) {
+		bool ok;
+
+		if ((checks[i].ready_only && !ready) || (rest.len && !str_eq_c(rest, checks[i].name)))
+			continue;
+		found = true;
+		if (is_excluded(e, checks[i].name)) {
+			buf_printf(&text, "[+]%s excluded: ok\n", checks[i].name);
+			continue;
+		}
+		ok = checks[i].ok(e->server);
+		failed |= !ok;
+		buf_printf(&text, ok ? "[+]%s ok\n" : "[-]%s failed: reason withheld\n", checks[i].name);
+	}
+	if (!found)
+		return refusal_no_route(&e->refusal);
+	if (!failed && (rest.len || !params_has(&e->target.query, "verbose")))
+		buf_reset(&text);
+	if (failed)
+		buf_printf(&text, STR_FMT " check failed\n", STR_ARG(which));
+	else if (!text.len)
+		buf_put_c(&text, "ok");
+	else
+		buf_printf(&text, STR_FMT " check passed\n", STR_ARG(which));
+	exchange_answer_bytes(e, failed ? 500 : 200, STR("text/plain; charset=utf-8"), str_in(e->arena, buf_str(&text)));
+	return 0;
+}
+
+static void write_process(struct apiserver *s, struct buf *to)
+{
+	struct rusage usage = { 0 };
+	AUTO_BUF stat;
+	struct str rest, word;
+	unsigned long long resident_pages = 0;
+
+	buf_init(&stat, 4096);
+	(void)getrusage(RUSAGE_SELF, &usage); /* zeros say the same as an error */
+	if (env_read_file(s->env, "/proc/self/statm", 4096, &stat, NULL) == 0) {
+		rest = buf_str(&stat);
+		(void)str_next_part(&rest, ' ', &word);
+		(void)str_next_part(&rest, ' ', &word);
+		for (size_t i = 0; i < word.len && word.ptr[i] >= '0' && word.ptr[i] <= '9'; i++)
+			resident_pages = resident_pages * 10 + (unsigned long long)(word.ptr[i] - '0');
+	}
+	buf_printf(to, "# HELP process_cpu_seconds_total Total user and system CPU time spent in seconds.\n"
+		       "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total %.2f\n",
+		   (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+			   (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+	metrics_gauge(to, "process_resident_memory_bytes", "Resident memory size in bytes.",
+		      (double)resident_pages * (double)sysconf(_SC_PAGESIZE));
+	metrics_gauge(to, "process_start_time_seconds", "Start time of the process since unix epoch in seconds.",
+		      (double)(s->started_wall_ns / TIME_NS_PER_SECOND));
+}
+
+static int serve_metrics(struct exchange *e, struct str rest)
+{
+	struct apiserver *s = e->server;
+	AUTO_BUF text;
+	struct blob *blob;
+	struct http_header header = HTTP_HEADER(STR("Content-Type"), STR("text/plain; version=0.0.4; charset=utf-8"));
+	struct http_headers headers = { &header, 1 };
+	struct http_piece piece;
+
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	metrics_write(&s->metrics, &text);
+	buf_printf(&text, "# HELP apiserver_current_inflight_requests Maximal number of currently used inflight request limit "
+			  "of this apiserver per request kind in last second.\n"
+			  "# TYPE apiserver_current_inflight_requests gauge\n"
+			  "apiserver_current_inflight_requests{request_kind=\"mutating\"} %zu\n"
+			  "apiserver_current_inflight_requests{request_kind=\"readOnly\"} %zu\n",
+		   s->writing_count, s->reading_count);
+	metrics_gauge(&text, "apiserver_longrunning_requests", "Number of active watches.", (double)s->watch_count);
+	metrics_gauge(&text, "apiserver_storage_size_bytes", "Size of keys and values in the store.",
+		      (double)store_size_bytes(s->store));
+	write_process(s, &text);
+	blob = blob_new(buf_str(&text));
+	piece = HTTP_BLOB(blob);
+	http_respond(e->x, 200, &headers, &piece, 1);
+	blob_unref(blob);
+	return 0;
+}
+
+static int serve_index(struct exchange *e, struct str rest);
+
+static const struct {
+	const char *path;   /* with a '/' at the end: and everything below */
+	int (*serve)(struct exchange *e, struct str rest);
+	bool hidden;        /* not in the index */
+} paths[] = {
+	{ "/", serve_index, .hidden = true },
+	{ "/api", serve_api_roots },
+	{ "/api/", serve_group, .hidden = true },
+	{ "/apis", serve_api_roots },
+	{ "/apis/", serve_group, .hidden = true },
+	{ "/healthz", serve_health },
+	{ "/healthz/", serve_health, .hidden = true },
+	{ "/livez", serve_health },
+	{ "/livez/", serve_health, .hidden = true },
+	{ "/metrics", serve_metrics },
+	{ "/openapi/v2", serve_openapi_v2 },
+	{ "/openapi/v3", serve_openapi_v3 },
+	{ "/openapi/v3/", serve_openapi_v3, .hidden = true },
+	{ "/readyz", serve_health },
+	{ "/readyz/", serve_health, .hidden = true },
+	{ "/version", serve_version },
+	{ "/version/", serve_version, .hidden = true },
+};
+
+static int serve_index(struct exchange *e, struct str rest)
+{
+	AUTO_JSON_MUT doc = json_new_object();
+	yyjson_mut_val *list = json_set_array(doc, yyjson_mut_doc_get_root(doc), "paths");
+	char text[KIND_TEXT_BYTES];
+	AUTO_BUF out;
+
+	if (rest.len)
+		return refusal_no_route(&e->refusal);
+	buf_init(&out, 1u << 20);
+	for (size_t i = 0; i < ARRAY_COUNT(paths); i++)
+		if (!paths[i].hidden)
+			json_append_str(doc, list, str_from(paths[i].path));
+	for (size_t i = 0; i < kind_group_count; i++) {
+		if (!kind_groups[i].enabled)
+			continue;
+		snprintf(text, sizeof(text), kind_groups[i].group.len ? "/apis/" STR_FMT "/" STR_FMT : "/api" STR_FMT "/" STR_FMT,
+			 STR_ARG(kind_groups[i].group), STR_ARG(kind_groups[i].version));
+		json_append_str(doc, list, str_from(text));
+	}
+	json_mut_write_pretty(yyjson_mut_doc_get_root(doc), &out);
+	exchange_answer_bytes(e, 200, json_type, str_in(e->arena, buf_str(&out)));
+	return 0;
+}
+
+int documents_serve(struct exchange *e)
+{
+	struct str path = e->target.path;
+	bool reads = str_eq_c(e->target.method, "GET") || str_eq_c(e->target.method, "HEAD");
+
+	for (size_t i = ARRAY_COUNT(paths); i-- > 0;) {
+		struct str row = str_from(paths[i].path), rest = path;
+		bool below = row.ptr[row.len - 1] == '/';
+
+		if (!(below ? str_strip_prefix(&rest, row) : str_eq(path, row)))
+			continue;
+		if (!below)
+			rest = STR_NONE;
+		if (!reads)
+			return refusal_method_not_allowed(&e->refusal);
+		return paths[i].serve(e, rest);
+	}
+	return refusal_no_route(&e->refusal);
+}

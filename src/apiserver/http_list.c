@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * LIST: the stored bytes of all that matches, gathered behind a small head and sent as they are. Pages continue at the
+ * revision of the first one for as long as the history reaches back to it.
+ */
+#include "api/object.h"
+#include "api/table.h"
+#include "apiserver/exchange.h"
+#include "apiserver/limits.h"
+#include "apiserver/read_options.h"
+#include "base/mem.h"
+#include "loop/env.h"
+
+struct listing {
+	struct exchange *e;
+	struct read_options options;
+	struct blob **blobs;
+	size_t count, room, bytes;
+	int64_t revision;
+	struct str prefix;       /* of the keys of the kind */
+	struct str more_from;    /* key of the first that did not fit the page; empty: that was all */
+	bool too_large;
+	size_t next;             /* of fill */
+	bool head_sent;
+	struct str head, tail;
+	struct err err;
+};
+
+static bool take_entry(void *arg, struct str key, const struct store_entry *entry)
+{
+	struct listing *l = arg;
+	struct blob *object;
+
+	if (l->options.filter.has_selector) {
+		const struct obj *obj = obj_of(entry->value, NULL);
+
+		if (!obj || !watch_filter_matches(&l->options.filter, obj))
+			return true;
+	}
+	if (l->options.limit && l->count == (size_t)l->options.limit) {
+		l->more_from = str_in(l->e->arena, key);
+		return false;
+	}
+	object = registry_present(l->e->kind, entry->value, &l->err);
+	if (!object)
+		return false;
+	if (l->count == l->room) {
+		l->room = l->room ? l->room * 2 : 64;
+		l->blobs = mem_realloc_array(l->blobs, l->room, sizeof(l->blobs[0]));
+	}
+	l->blobs[l->count++] = object;
+	l->bytes += object->len + 1;
+	l->too_large = l->count > LIST_ITEMS_MAX || l->bytes > LIST_BYTES_MAX;
+	return !l->too_large;
+}
+
+static void release(void *arg)
+{
+	struct listing *l = arg;
+
+	for (size_t i = 0; i < l->count; i++)
+		blob_unref(l->blobs[i]);
+	mem_free(l->blobs);
+	mem_free((void *)l->head.ptr);
+	mem_free(l);
+}
+
+static int fill(void *arg, struct http_piece *to, size_t max)
+{
+	struct listing *l = arg;
+	size_t n = 0;
+
+	if (!l->head_sent && max) {
+		to[n++] = HTTP_BYTES(l->head);
+		l->head_sent = true;
+	}
+	while (l->next < l->count && n + 2 <= max) {
+		if (l->next)
+			to[n++] = HTTP_BYTES(STR(","));
+		to[n++] = HTTP_BLOB(l->blobs[l->next]);
+		l->next++;
+	}
+	if (l->next == l->count && l->tail.len && n < max) {
+		to[n++] = HTTP_BYTES(l->tail);
+		l->tail = STR_NONE;
+	}
+	return (int)n;
+}
+
+static struct str token_of(struct listing *l)
+{
+	if (!l->more_from.len)
+		return STR_NONE;
+	return continue_token_in(l->e->arena, l->revision, str_slice(l->more_from, l->prefix.len, l->more_from.len));
+}
+
+static bool count_entry(void *arg, struct str key, const struct store_entry *entry)
+{
+	(*(int64_t *)arg)++;
+	return true;
+}
+
+/* Only known without selectors, as upstream has it. */
+static int64_t remaining_of(struct listing *l, struct str prefix)
+{
+	int64_t count = 0;
+
+	if (!l->more_from.len || l->options.filter.has_selector)
+		return -1;
+	store_walk(l->e->server->store, prefix, l->more_from, count_entry, &count);
+	return count;
+}
+
+static void answer_objects(struct listing *l, int64_t remaining)
+{
+	struct exchange *e = l->e;
+	struct http_header header = HTTP_HEADER(STR("Content-Type"), STR("application/json"));
+	struct http_headers headers = { &header, 1 };
+	struct http_source source = { .fill = fill, .release = release, .arg = l };
+	AUTO_BUF head;
+
+	buf_init(&head, 1u << 20);
+	object_list_head(e->kind, l->revision, token_of(l), remaining, &head);
+	l->head = buf_take(&head);
+	l->tail = STR("]}\n");
+	source.length_bytes = (int64_t)(l->head.len + l->tail.len + l->bytes) - (l->count ? 1 : 0);
+	exchange_count(e, 200);
+	http_respond_source(e->x, 200, &headers, &source);
+}
+
+/* YAML, Table, metadata only and pretty JSON are made anew. */
+static void write_objects(struct listing *l, int64_t remaining, struct buf *to)
+{
+	object_list_head(l->e->kind, l->revision, token_of(l), remaining, to);
+	for (size_t i = 0; i < l->count; i++) {
+		if (i)
+			buf_put_char(to, ',');
+		buf_put_str(to, blob_str(l->blobs[i]));
+	}
+	buf_put_c(to, "]}");
+}
+
+static void write_partial(struct listing *l, int64_t remaining, struct buf *to)
+{
+	object_list_head(&kind_partialobjectmetadata, l->revision, token_of(l), remaining, to);
+	for (size_t i = 0; i < l->count; i++) {
+		if (i)
+			buf_put_char(to, ',');
+		table_partial_metadata(obj_get(l->blobs[i]), to);
+	}
+	buf_put_c(to, "]}");
+}
+
+static void write_table(struct listing *l, int64_t remaining, struct buf *to)
+{
+	struct table_options options = {
+		.kind = l->e->kind, .now_ns = env_wall_ns(l->e->server->env), .revision = l->revision,
+		.continue_token = token_of(l), .remaining = remaining,
+	};
+	struct table table;
+
+	if (!table_include_parse(params_get(&l->e->target.query, "includeObject"), &options.include))
+		options.include = TABLE_INCLUDE_METADATA;
+	table_start(&table, &options, to);
+	for (size_t i = 0; i < l->count; i++)
+		table_row(&table, obj_get(l->blobs[i]));
+	table_end(&table);
+}
+
+static void answer_written(struct listing *l, int64_t remaining)
+{
+	struct exchange *e = l->e;
+	AUTO_BUF text;
+	struct blob *blob;
+
+	buf_init(&text, LIST_BYTES_MAX);
+	if (e->form == ANSWER_TABLE)
+		write_table(l, remaining, &text);
+	else if (e->form == ANSWER_PARTIAL_METADATA)
+		write_partial(l, remaining, &text);
+	else
+		write_objects(l, remaining, &text);
+	blob = blob_new(buf_str(&text));
+	release(l);
+	exchange_answer_object(e, 200, blob, NULL);
+	blob_unref(blob);
+}
+
+/* The page's token is older than the history: say so, with a token that goes on in the newest state. */
+static int refuse_expired(struct listing *l)
+{
+	struct exchange *e = l->e;
+
+	if (!l->options.continue_revision)
+		return refusal_gone(&e->refusal, "The resourceVersion for the provided list is too old.");
+	e->refusal.continue_token = continue_token_in(e->arena, -1, l->options.continue_from);
+	return refusal_gone(&e->refusal,
+			    "The provided continue parameter is too old to display a consistent list result. You can start "
+			    "a new list without the continue parameter, or use the continue token in this response to "
+			    "retrieve the remainder of the results. Continuing with the provided token results in an "
+			    "inconsistent list - objects that were created, modified, or deleted between the time the "
+			    "first chunk was returned and now may show up in the list.");
+}
+
+static int collect(struct listing *l, struct str prefix)
+{
+	struct store *store = l->e->server->store;
+	struct str from = STR_NONE;
+	struct err err = { 0 };
+	int64_t at = 0;
+
+	if (l->options.continue_from.len)
+		from = str_printf_in(l->e->arena, STR_FMT STR_FMT, STR_ARG(l->prefix), STR_ARG(l->options.continue_from));
+	if (l->options.continue_revision > 0)
+		at = l->options.continue_revision;
+	else if (l->options.match == MATCH_EXACT || (l->options.limit && l->options.revision && !l->options.match))
+		at = l->options.revision;
+	l->revision = at ? at : store_revision(store);
+	if (!at || at == store_revision(store)) {
+		store_walk(store, prefix, from, take_entry, l);
+		return 0;
+	}
+	if (at > store_revision(store))
+		return refuse_expired(l);
+	return store_walk_at(store, at, prefix, from, take_entry, l, &err) < 0 ? refuse_expired(l) : 0;
+}
+
+int read_list(struct exchange *e)
+{
+	struct listing *l;
+	struct read_options options;
+	struct str prefix;
+	int64_t remaining;
+
+	if (accept_read(e, true) < 0 || read_options_parse(e, &options) < 0)
+		return -1;
+	l = NEW(struct listing);
+	l->e = e;
+	l->options = options;
+	l->prefix = registry_prefix(e->arena, e->kind);
+	prefix = registry_list_prefix(e->arena, e->kind, e->target.namespace_);
+	if (collect(l, prefix) < 0) {
+		release(l);
+		return -1;
+	}
+	if (l->err.code || l->too_large) {
+		bool too_large = l->too_large;
+		struct err err = l->err;
+
+		release(l);
+		return too_large ? refusal_set(&e->refusal, 413, "RequestEntityTooLarge",
+					       "the list is too large: use limit and continue") :
+				   refusal_from_err(&e->refusal, &err);
+	}
+	remaining = remaining_of(l, prefix);
+	if (e->form == ANSWER_OBJECT && e->format == ANSWER_JSON && !e->is_pretty)
+		answer_objects(l, remaining);
+	else
+		answer_written(l, remaining);
+	return 0;
+}

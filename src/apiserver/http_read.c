@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET of one object: the bytes as they are stored, unless another form was asked for. */
+#include "api/table.h"
+#include "apiserver/exchange.h"
+#include "apiserver/read_options.h"
+#include "apiserver/scale.h"
+#include "loop/env.h"
+
+static void answer_table(struct exchange *e, const struct obj *obj, enum table_include include)
+{
+	struct table_options options = {
+		.kind = e->kind, .include = include, .now_ns = env_wall_ns(e->server->env),
+		.revision = obj->resource_version, .remaining = -1,
+	};
+	struct table table;
+	AUTO_BUF text;
+
+	buf_init(&text, (size_t)64 << 20);
+	table_start(&table, &options, &text);
+	table_row(&table, obj);
+	table_end(&table);
+	exchange_answer_json(e, 200, str_in(e->arena, buf_str(&text)));
+}
+
+static void answer_partial(struct exchange *e, const struct obj *obj)
+{
+	AUTO_BUF text;
+
+	buf_init(&text, (size_t)64 << 20);
+	table_partial_metadata(obj, &text);
+	exchange_answer_json(e, 200, str_in(e->arena, buf_str(&text)));
+}
+
+static void answer_scale(struct exchange *e, const struct obj *obj)
+{
+	AUTO_JSON_MUT doc = scale_of(e->kind, obj->root, e->arena);
+	AUTO_BUF text;
+
+	buf_init(&text, 1u << 20);
+	json_mut_write(yyjson_mut_doc_get_root(doc), &text);
+	exchange_answer_json(e, 200, str_in(e->arena, buf_str(&text)));
+}
+
+int read_get(struct exchange *e)
+{
+	const struct target *t = &e->target;
+	struct str key = registry_key(&e->server->registry, e->arena, e->kind, t->namespace_, t->name);
+	const struct store_entry *entry;
+	enum table_include include;
+	struct read_options options;
+	struct err err = { 0 };
+	struct blob *object;
+
+	if (accept_read(e, !t->subresource.len) < 0 || read_options_parse(e, &options) < 0)
+		return -1;
+	entry = store_get(e->server->store, key);
+	if (!entry)
+		return refusal_not_found(&e->refusal, (struct subject){ t->group, t->resource, t->name });
+	object = registry_present(e->kind, entry->value, &err);
+	if (!object)
+		return refusal_from_err(&e->refusal, &err);
+	if (!table_include_parse(params_get(&t->query, "includeObject"), &include))
+		include = TABLE_INCLUDE_METADATA;
+	if (str_eq_c(t->subresource, "scale"))
+		answer_scale(e, obj_get(object));
+	else if (e->form == ANSWER_TABLE)
+		answer_table(e, obj_get(object), include);
+	else if (e->form == ANSWER_PARTIAL_METADATA)
+		answer_partial(e, obj_get(object));
+	else
+		exchange_answer_object(e, 200, object, NULL);
+	blob_unref(object);
+	return 0;
+}

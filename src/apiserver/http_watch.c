@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Watch streams. */
+#include "apiserver/http_watch.h"
+
+#include "api/table.h"
+#include "apiserver/exchange.h"
+#include "apiserver/limits.h"
+#include "apiserver/read_options.h"
+#include "base/mem.h"
+#include "loop/env.h"
+
+struct http_watch {
+	struct apiserver *server;
+	struct http_exchange *x;
+	const struct kind *kind;
+	struct store_watcher watcher;
+	struct watch_filter filter;
+	struct arena arena;
+	struct list link;
+	struct timer timeout;
+	enum answer_form form;
+	enum table_include include;
+	bool sent_columns;
+	bool bookmarks;
+	bool is_paused;
+	int64_t revision;       /* of the last event sent, or of the start */
+};
+
+static void watch_free(struct http_watch *w)
+{
+	if (list_is_linked(&w->link)) {
+		list_remove(&w->link);
+		w->server->watch_count--;
+	}
+	timer_stop(&w->timeout);
+	arena_deinit(&w->arena);
+	mem_free(w);
+}
+
+/* Ends the stream and everything that is here of it. */
+static void watch_end(struct http_watch *w, bool politely)
+{
+	struct http_exchange *x = w->x;
+
+	store_unwatch(&w->watcher);
+	watch_free(w);
+	if (politely && !http_is_closed(x))
+		http_end(x);
+	else
+		http_abort(x);
+}
+
+static struct str prefix_of(enum api_event_type type)
+{
+	switch (type) {
+	case API_EVENT_ADDED:
+		return STR("{\"type\":\"ADDED\",\"object\":");
+	case API_EVENT_MODIFIED:
+		return STR("{\"type\":\"MODIFIED\",\"object\":");
+	case API_EVENT_DELETED:
+		return STR("{\"type\":\"DELETED\",\"object\":");
+	case API_EVENT_SYNCED:
+	case API_EVENT_PROGRESS:
+		break;
+	}
+	return STR("{\"type\":\"BOOKMARK\",\"object\":");
+}
+
+static const struct str frame_end = STR_INIT("}\n");
+
+static void write_form(struct http_watch *w, const struct obj *obj, struct buf *to)
+{
+	struct table_options options = {
+		.kind = w->kind, .include = w->include, .no_headers = w->sent_columns,
+		.now_ns = env_wall_ns(w->server->env), .revision = obj->resource_version, .remaining = -1,
+	};
+	struct table table;
+
+	if (w->form == ANSWER_PARTIAL_METADATA) {
+		table_partial_metadata(obj, to);
+		return;
+	}
+	table_start(&table, &options, to);
+	table_row(&table, obj);
+	table_end(&table);
+	w->sent_columns = true;
+}
+
+static void send_event(struct http_watch *w, enum api_event_type type, struct blob *object, int64_t revision)
+{
+	struct http_piece pieces[3] = { HTTP_BYTES(prefix_of(type)), HTTP_BLOB(object), HTTP_BYTES(frame_end) };
+	AUTO_BUF text;
+
+	buf_init(&text, (size_t)64 << 20);
+	if (w->form != ANSWER_OBJECT) {
+		write_form(w, obj_get(object), &text);
+		pieces[1] = HTTP_BYTES(buf_str(&text));
+	}
+	http_send(w->x, pieces, 3);
+	w->revision = revision;
+}
+
+static void send_bookmark(struct http_watch *w, int64_t revision, bool ends_initial)
+{
+	AUTO_JSON_MUT doc = json_new_object();
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *metadata;
+	AUTO_BUF text;
+	char number[24];
+	struct http_piece piece;
+
+	buf_init(&text, 1u << 16);
+	buf_put_str(&text, prefix_of(API_EVENT_PROGRESS));
+	snprintf(number, sizeof(number), "%lld", (long long)revision);
+	json_set_str(doc, root, "kind", w->form == ANSWER_OBJECT ? w->kind->name : STR("PartialObjectMetadata"));
+	json_set_str(doc, root, "apiVersion", w->form == ANSWER_OBJECT ? w->kind->api_version : STR("meta.k8s.io/v1"));
+	metadata = json_set_object(doc, root, "metadata");
+	json_set_str(doc, metadata, "resourceVersion", str_from(number));
+	json_set(doc, metadata, "creationTimestamp", yyjson_mut_null(doc));
+	if (ends_initial)
+		json_set_str(doc, json_set_object(doc, metadata, "annotations"), "k8s.io/initial-events-end", STR("true"));
+	json_mut_write(root, &text);
+	buf_put_str(&text, frame_end);
+	piece = HTTP_BYTES(buf_str(&text));
+	http_send(w->x, &piece, 1);
+	w->revision = revision;
+}
+
+static void send_gone(struct http_watch *w, const char *message)
+{
+	struct refusal refusal;
+	AUTO_BUF text;
+	struct http_piece piece;
+
+	buf_init(&text, 1u << 16);
+	refusal_init(&refusal, &w->arena);
+	(void)refusal_gone(&refusal, "%s", message); /* its -1 is for callers that return it */
+	buf_put_c(&text, "{\"type\":\"ERROR\",\"object\":");
+	refusal_write(&refusal, &text);
+	buf_put_str(&text, frame_end);
+	piece = HTTP_BYTES(buf_str(&text));
+	http_send(w->x, &piece, 1);
+}
+
+static void check_queue(struct http_watch *w)
+{
+	if (w->is_paused || http_queued_bytes(w->x) < WATCH_QUEUE_BYTES_MAX)
+		return;
+	w->is_paused = true;
+	store_watch_pause(&w->watcher);
+}
+
+static void on_event(struct store_watcher *watcher, const struct store_event *event)
+{
+	struct http_watch *w = CONTAINER_OF(watcher, struct http_watch, watcher);
+	enum api_event_type type;
+	struct blob *object;
+
+	if (!watch_filter_event(&w->filter, event, &type, &object))
+		return;
+	send_event(w, type, object, event->revision);
+	blob_unref(object);
+	check_queue(w);
+}
+
+static void on_end(struct store_watcher *watcher, struct err *err)
+{
+	struct http_watch *w = CONTAINER_OF(watcher, struct http_watch, watcher);
+	struct http_exchange *x = w->x;
+	char message[128];
+
+	if (err->code == ERR_GONE) {
+		snprintf(message, sizeof(message), "too old resource version: %lld (%lld)", (long long)w->revision,
+			 (long long)store_compact_revision(w->server->store));
+		send_gone(w, message);
+	}
+	watch_free(w);
+	if (http_is_closed(x))
+		http_abort(x);
+	else
+		http_end(x);
+}
+
+static void on_drained(void *arg, struct http_exchange *x)
+{
+	struct http_watch *w = arg;
+
+	if (!w->is_paused)
+		return;
+	w->is_paused = false;
+	store_watch_resume(&w->watcher);
+}
+
+static void on_closed(void *arg, struct http_exchange *x) { watch_end(arg, false); }
+
+static const struct http_exchange_events watch_events = { .on_drained = on_drained, .on_closed = on_closed };
+
+static void on_timeout(struct timer *timer)
+{
+	struct http_watch *w = CONTAINER_OF(timer, struct http_watch, timeout);
+	bool tell = w->bookmarks && !w->is_paused && w->form == ANSWER_OBJECT;
+
+	if (tell)
+		send_bookmark(w, store_revision(w->server->store), false);
+	watch_end(w, true);
+}
+
+/* All watches that asked for bookmarks and had nothing to say for a while; one timer for all. */
+void http_watch_bookmarks(struct timer *timer)
+{
+	struct apiserver *s = CONTAINER_OF(timer, struct apiserver, bookmarks);
+	int64_t revision = store_revision(s->store);
+	bool any = false;
+
+	LIST_FOR_EACH(node, &s->watches) {
+		struct http_watch *w = LIST_ENTRY(node, struct http_watch, link);
+
+		any |= w->bookmarks;
+		if (w->bookmarks && !w->is_paused && revision > w->revision)
+			send_bookmark(w, revision, false);
+	}
+	if (any)
+		timer_start_slack(timer, WATCH_BOOKMARK_SECONDS * 1000, 5000);
+}
+
+void http_watch_end_all(struct apiserver *s, bool politely)
+{
+	while (!list_is_empty(&s->watches))
+		watch_end(LIST_ENTRY(list_first(&s->watches), struct http_watch, link), politely);
+}
+
+static bool send_existing(void *arg, struct str key, const struct store_entry *entry)
+{
+	struct http_watch *w = arg;
+	const struct obj *obj;
+	struct blob *object;
+
+	if (w->filter.has_selector) {
+		obj = obj_of(entry->value, NULL);
+		if (!obj || !watch_filter_matches(&w->filter, obj))
+			return true;
+	}
+	object = registry_present(w->kind, entry->value, NULL);
+	if (object)
+		send_event(w, API_EVENT_ADDED, object, entry->mod_revision);
+	blob_unref(object);
+	return true;
+}
+
+static void start_timeout(struct http_watch *w, int64_t seconds)
+{
+	struct env *env = w->server->env;
+
+	if (!seconds)
+		seconds = WATCH_TIMEOUT_SECONDS_MIN + (int64_t)env_random_below(env, WATCH_TIMEOUT_SECONDS_MIN);
+	timer_init(&w->timeout, env, on_timeout);
+	timer_start_slack(&w->timeout, seconds > INT64_MAX / 1000 ? INT64_MAX / 1000 : seconds * 1000,
+			  seconds > 60 ? 5000 : 0);
+}
+
+static void begin(struct http_watch *w, const struct read_options *options)
+{
+	struct store *store = w->server->store;
+	bool existing = options->has_initial_events ? options->initial_events : !options->revision;
+
+	w->revision = options->revision;
+	if (existing) {
+		w->revision = store_revision(store);
+		store_walk(store, w->filter.prefix, STR_NONE, send_existing, w);
+		w->revision = store_revision(store);
+		if (options->initial_events && options->bookmarks)
+			send_bookmark(w, w->revision, true);
+	} else if (!options->revision) {
+		w->revision = store_revision(store);
+	}
+	w->watcher = (struct store_watcher){ .event = on_event, .end = on_end };
+	store_watch(store, &w->watcher, w->filter.prefix, false, w->revision);
+	check_queue(w);
+}
+
+static struct http_watch *watch_new(struct exchange *e, struct str namespace_)
+{
+	struct http_watch *w = NEW(struct http_watch);
+
+	w->server = e->server;
+	w->x = e->x;
+	w->kind = e->kind;
+	w->form = e->form;
+	arena_init(&w->arena, ARENA_DEFAULT_MAX);
+	w->filter.prefix = registry_list_prefix(&w->arena, e->kind, namespace_);
+	if (!table_include_parse(params_get(&e->target.query, "includeObject"), &w->include))
+		w->include = TABLE_INCLUDE_METADATA;
+	return w;
+}
+
+/* /watch/pods/x of old, and GET of one object with watch: a field selector on the name. */
+static int add_name(struct exchange *e, struct read_options *options)
+{
+	struct str text = str_printf_in(e->arena, "metadata.name=" STR_FMT, STR_ARG(e->target.name));
+	struct err err = { 0 };
+
+	if (!e->target.is_watch_path || !e->target.name.len)
+		return 0;
+	if (watch_filter_init(&options->filter, e->kind, params_get(&e->target.query, "labelSelector"), text, e->arena, &err) < 0)
+		return refusal_from_err(&e->refusal, &err);
+	return 0;
+}
+
+int watch_serve(struct exchange *e)
+{
+	struct http_header header = HTTP_HEADER(STR("Content-Type"), STR("application/json"));
+	struct http_headers headers = { &header, 1 };
+	struct read_options options;
+	struct http_watch *w;
+	struct str prefix;
+
+	if (accept_read(e, true) < 0 || read_options_parse(e, &options) < 0 || add_name(e, &options) < 0)
+		return -1;
+	if (e->format != ANSWER_JSON)
+		return refusal_set(&e->refusal, 406, "NotAcceptable",
+				   "only the following media types are accepted: application/json, application/json;stream=watch");
+	if (options.has_initial_events && options.match != MATCH_NOT_OLDER) {
+		refusal_add_cause(&e->refusal, (struct refusal_cause){
+			.reason = STR("FieldValueForbidden"), .field = STR("resourceVersionMatch"),
+			.message = STR("Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
+		});
+		return refusal_invalid(&e->refusal, (struct subject){ STR("meta.k8s.io"), STR("ListOptions"), STR("") });
+	}
+	w = watch_new(e, e->target.namespace_);
+	prefix = w->filter.prefix;
+	/* the selectors' strings must outlive the exchange's own arena only as long as the exchange itself */
+	w->filter = options.filter;
+	w->filter.prefix = prefix;
+	w->bookmarks = options.bookmarks;
+	start_timeout(w, options.timeout_seconds);
+	list_push_back(&e->server->watches, &w->link);
+	e->server->watch_count++;
+	exchange_count(e, 200);
+	http_set_events(e->x, &watch_events, w);
+	http_start(e->x, 200, &headers);
+	begin(w, &options);
+	if (w->bookmarks && !timer_is_running(&e->server->bookmarks))
+		timer_start_slack(&e->server->bookmarks, WATCH_BOOKMARK_SECONDS * 1000, 5000);
+	return 0;
+}

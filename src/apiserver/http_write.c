@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * POST, PUT, PATCH and DELETE over HTTP: an operation made from the request, an answer from what became of it. The
+ * operation's memory is its own: a client that goes away does not take back what was submitted.
+ */
+#include "apiserver/exchange.h"
+#include "apiserver/limits.h"
+#include "apiserver/operation.h"
+#include "apiserver/read_options.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "codec/yaml.h"
+
+struct http_write {
+	struct operation op;
+	struct arena arena;
+	struct exchange *e;      /* NULL: the client is gone */
+};
+
+static void write_free(struct http_write *w)
+{
+	operation_deinit(&w->op);
+	arena_deinit(&w->arena);
+	mem_free(w);
+}
+
+static void write_done(struct operation *op)
+{
+	struct http_write *w = CONTAINER_OF(op, struct http_write, op);
+	struct exchange *e = w->e;
+
+	if (!e) {
+		write_free(w);
+		return;
+	}
+	http_set_events(e->x, NULL, NULL);
+	if (op->refusal.code) {
+		e->refusal = op->refusal;
+		exchange_refuse(e);
+	} else {
+		exchange_answer_object(e, op->http_status, op->result, &op->notices);
+	}
+	write_free(w);
+}
+
+static void write_closed(void *arg, struct http_exchange *x)
+{
+	struct http_write *w = arg;
+	struct exchange *e = w->e;
+
+	w->e = NULL;
+	w->op.body_bytes = STR_NONE;
+	w->op.tries = PATCH_RETRIES_MAX; /* its body went with the exchange */
+	exchange_count(e, 499);
+	http_abort(x);
+}
+
+static const struct http_exchange_events write_events = { .on_closed = write_closed };
+
+/* --- the body --- */
+
+static struct str media_type(struct exchange *e)
+{
+	struct str header = http_header_get(&e->x->headers, STR("Content-Type")), type, parameters;
+
+	(void)str_cut(header, ';', &type, &parameters); /* without parameters the second is empty */
+	return str_trim(type);
+}
+
+static int refuse_media(struct exchange *e, const char *accepted)
+{
+	return refusal_set(&e->refusal, 415, "UnsupportedMediaType",
+			   "the body of the request was in an unknown format - accepted media types include: %s", accepted);
+}
+
+static int read_format(struct exchange *e, enum object_format *ret)
+{
+	struct str type = media_type(e);
+
+	if (!type.len || str_eq_c(type, "application/json"))
+		*ret = OBJECT_JSON;
+	else if (str_eq_c(type, "application/yaml"))
+		*ret = OBJECT_YAML;
+	else
+		return refuse_media(e, "application/json, application/yaml");
+	return 0;
+}
+
+static const struct {
+	const char *type;
+	enum api_patch patch;
+} patch_types[] = {
+	{ "application/json-patch+json", API_PATCH_JSON },
+	{ "application/merge-patch+json", API_PATCH_MERGE },
+	{ "application/strategic-merge-patch+json", API_PATCH_STRATEGIC },
+	{ "application/apply-patch+yaml", API_PATCH_APPLY },
+};
+
+static int read_patch(struct exchange *e, struct operation *op)
+{
+	struct str type = media_type(e);
+	AUTO_JSON_MUT doc = NULL;
+	struct err err = { 0 };
+	bool known = false;
+
+	for (size_t i = 0; i < ARRAY_COUNT(patch_types); i++)
+		if (str_eq_c(type, patch_types[i].type)) {
+			op->patch_type = patch_types[i].patch;
+			known = true;
+		}
+	if (!known || (op->kind->flags & KIND_CUSTOM && op->patch_type == API_PATCH_STRATEGIC))
+		return refuse_media(e, "application/json-patch+json, application/merge-patch+json, "
+				       "application/strategic-merge-patch+json, application/apply-patch+yaml");
+	if (op->patch_type == API_PATCH_APPLY) {
+		doc = yaml_parse(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
+		op->patch = doc ? json_freeze(yyjson_mut_doc_get_root(doc)) : NULL;
+	} else {
+		op->patch = json_parse(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
+	}
+	if (!op->patch)
+		return err.code == ERR_TOO_LARGE ? refusal_from_err(&e->refusal, &err) :
+						   refusal_bad_request(&e->refusal, "error decoding patch: %s", err.msg);
+	return 0;
+}
+
+/* DeleteOptions in the body, or as query parameters. */
+static int read_delete(struct exchange *e, struct operation *op)
+{
+	const struct params *query = &e->target.query;
+	struct decode_options options = { .kind = &kind_deleteoptions, .check = FIELDS_IGNORE };
+	struct err err = { 0 };
+	yyjson_mut_val *root;
+
+	if (e->x->body.len) {
+		if (read_format(e, &options.format) < 0)
+			return -1;
+		op->body = object_decode(e->x->body, &options, &err);
+		if (!op->body)
+			return refusal_from_err(&e->refusal, &err);
+	} else {
+		op->body = json_new_object();
+	}
+	root = yyjson_mut_doc_get_root(op->body);
+	if (!e->x->body.len && params_has(query, "gracePeriodSeconds")) {
+		struct str text = params_get(query, "gracePeriodSeconds");
+		int64_t seconds;
+
+		if (num_parse_i64(text, INT64_MIN, INT64_MAX, "gracePeriodSeconds", &seconds, &err) < 0)
+			return refusal_bad_request(&e->refusal, "gracePeriodSeconds: %s", err.msg);
+		json_set_int(op->body, root, "gracePeriodSeconds", seconds);
+	}
+	if (!e->x->body.len && params_get(query, "propagationPolicy").len)
+		json_set_str(op->body, root, "propagationPolicy", params_get(query, "propagationPolicy"));
+	if (!e->x->body.len && params_has(query, "orphanDependents"))
+		json_set_bool(op->body, root, "orphanDependents", params_bool(query, "orphanDependents"));
+	JSON_MUT_EACH(item, json_mut_get(root, "dryRun"))
+		if (str_eq_c(json_mut_str(item), "All"))
+			op->dry_run = true;
+	return 0;
+}
+
+static int read_body(struct exchange *e, struct operation *op)
+{
+	switch (op->verb) {
+	case OPERATION_PATCH:
+		return read_patch(e, op);
+	case OPERATION_DELETE:
+		return read_delete(e, op);
+	case OPERATION_CREATE:
+	case OPERATION_UPDATE:
+	case OPERATION_VERB_COUNT:
+		break;
+	}
+	op->body_bytes = e->x->body;
+	return read_format(e, &op->body_format);
+}
+
+/* --- the query --- */
+
+static int refuse_option(struct exchange *e, const char *kind, const char *field, struct str value, const char *supported)
+{
+	refusal_add_cause(&e->refusal, (struct refusal_cause){
+		.reason = STR("FieldValueNotSupported"), .field = str_from(field),
+		.message = str_printf_in(e->arena, "Unsupported value: \"" STR_FMT "\": supported values: %s", STR_ARG(value),
+					 supported),
+	});
+	return refusal_invalid(&e->refusal, (struct subject){ STR("meta.k8s.io"), str_from(kind), STR("") });
+}
+
+static int read_query(struct exchange *e, struct operation *op)
+{
+	static const char *const option_kinds[] = { "CreateOptions", "UpdateOptions", "PatchOptions", "DeleteOptions" };
+	const struct params *query = &e->target.query;
+	struct str dry_run = params_get(query, "dryRun"), check = params_get(query, "fieldValidation");
+
+	if (dry_run.len && !str_eq_c(dry_run, "All"))
+		return refuse_option(e, option_kinds[op->verb], "dryRun", dry_run, "\"All\"");
+	if (!field_check_parse(check, &op->check))
+		return refuse_option(e, option_kinds[op->verb], "fieldValidation", check,
+				     "\"Ignore\", \"Strict\", \"Warn\"");
+	op->dry_run = op->dry_run || dry_run.len > 0;
+	op->force = params_bool(query, "force");
+	op->field_manager = params_get(query, "fieldManager");
+	if (!op->field_manager.len) { /* as upstream: the client's own name up to its version */
+		struct str agent = http_header_get(&e->x->headers, STR("User-Agent")), rest;
+
+		(void)str_cut(agent, '/', &op->field_manager, &rest); /* without '/' all of it */
+	}
+	return 0;
+}
+
+static enum operation_verb verb_of(const struct exchange *e)
+{
+	if (str_eq_c(e->target.verb, "create"))
+		return OPERATION_CREATE;
+	if (str_eq_c(e->target.verb, "update"))
+		return OPERATION_UPDATE;
+	return str_eq_c(e->target.verb, "patch") ? OPERATION_PATCH : OPERATION_DELETE;
+}
+
+static struct http_write *write_new(struct exchange *e, struct str name)
+{
+	struct http_write *w = NEW(struct http_write);
+
+	arena_init(&w->arena, ARENA_DEFAULT_MAX);
+	w->e = e;
+	w->op = (struct operation){
+		.registry = &e->server->registry, .arena = &w->arena, .verb = verb_of(e), .kind = e->kind,
+		.name = str_in(&w->arena, name), .subresource = str_in(&w->arena, e->target.subresource),
+		.user = str_in(&w->arena, e->user->name), .done = write_done,
+	};
+	if (kind_is_namespaced(e->kind))
+		w->op.namespace_ = str_in(&w->arena, e->target.namespace_);
+	return w;
+}
+
+int write_serve(struct exchange *e)
+{
+	struct http_write *w;
+
+	if (accept_read(e, true) < 0)
+		return -1;
+	w = write_new(e, e->target.name);
+	if (read_query(e, &w->op) < 0 || read_body(e, &w->op) < 0) {
+		write_free(w);
+		return -1;
+	}
+	w->op.field_manager = str_in(&w->arena, w->op.field_manager);
+	http_set_events(e->x, &write_events, w);
+	operation_start(&w->op);
+	return 0;
+}
+
+/* --- delete of a collection: one operation per object, answered when all are done --- */
+
+struct collection {
+	struct exchange *e;      /* NULL: the client is gone */
+	size_t left;
+	struct blob **results;
+	size_t count;
+	struct refusal refusal;  /* the first that was not "gone already" */
+	struct arena arena;
+};
+
+struct collection_op {
+	struct operation op;
+	struct arena arena;
+	struct collection *collection;
+};
+
+static void collection_finish(struct collection *c)
+{
+	struct exchange *e = c->e;
+	AUTO_BUF text;
+	struct blob *blob;
+
+	buf_init(&text, LIST_BYTES_MAX);
+	if (e && c->refusal.code) {
+		http_set_events(e->x, NULL, NULL);
+		e->refusal = c->refusal;
+		exchange_refuse(e);
+	} else if (e) {
+		http_set_events(e->x, NULL, NULL);
+		object_list_head(e->kind, store_revision(e->server->store), STR_NONE, -1, &text);
+		for (size_t i = 0; i < c->count; i++) {
+			if (i)
+				buf_put_char(&text, ',');
+			buf_put_str(&text, blob_str(c->results[i]));
+		}
+		buf_put_c(&text, "]}");
+		blob = blob_new(buf_str(&text));
+		exchange_answer_object(e, 200, blob, NULL);
+		blob_unref(blob);
+	}
+	for (size_t i = 0; i < c->count; i++)
+		blob_unref(c->results[i]);
+	mem_free(c->results);
+	arena_deinit(&c->arena);
+	mem_free(c);
+}
+
+static void collection_done(struct operation *op)
+{
+	struct collection_op *cop = CONTAINER_OF(op, struct collection_op, op);
+	struct collection *c = cop->collection;
+
+	if (op->refusal.code && op->refusal.code != 404 && !c->refusal.code) {
+		refusal_init(&c->refusal, &c->arena);
+		(void)refusal_set(&c->refusal, op->refusal.code, "", STR_FMT, STR_ARG(op->refusal.message)); /* kept below */
+		c->refusal.reason = str_in(&c->arena, op->refusal.reason);
+	} else if (!op->refusal.code) {
+		c->results[c->count++] = blob_ref(op->result);
+	}
+	operation_deinit(op);
+	arena_deinit(&cop->arena);
+	mem_free(cop);
+	if (!--c->left)
+		collection_finish(c);
+}
+
+static void collection_closed(void *arg, struct http_exchange *x)
+{
+	struct collection *c = arg;
+	struct exchange *e = c->e;
+
+	c->e = NULL;
+	exchange_count(e, 499);
+	http_abort(x);
+}
+
+static const struct http_exchange_events collection_events = { .on_closed = collection_closed };
+
+struct names {
+	struct exchange *e;
+	const struct watch_filter *filter;
+	struct blob **blobs;
+	size_t count, room;
+};
+
+static bool take_name(void *arg, struct str key, const struct store_entry *entry)
+{
+	struct names *names = arg;
+	const struct obj *obj = obj_of(entry->value, NULL);
+
+	if (!obj || !watch_filter_matches(names->filter, obj))
+		return true;
+	if (names->count == names->room) {
+		names->room = names->room ? names->room * 2 : 64;
+		names->blobs = mem_realloc_array(names->blobs, names->room, sizeof(names->blobs[0]));
+	}
+	names->blobs[names->count++] = blob_ref(entry->value);
+	return true;
+}
+
+static void start_one(struct collection *c, const struct operation *model, const struct obj *obj)
+{
+	struct collection_op *cop = NEW(struct collection_op);
+
+	arena_init(&cop->arena, ARENA_DEFAULT_MAX);
+	cop->collection = c;
+	cop->op = *model;
+	cop->op.arena = &cop->arena;
+	cop->op.body = model->body ? yyjson_mut_doc_mut_copy(model->body, &json_alc) : NULL;
+	cop->op.namespace_ = str_in(&cop->arena, obj->namespace_);
+	cop->op.name = str_in(&cop->arena, obj->name);
+	cop->op.user = str_in(&cop->arena, model->user);
+	cop->op.done = collection_done;
+	cop->op.wants_object = true;
+	operation_start(&cop->op);
+}
+
+int write_collection(struct exchange *e)
+{
+	struct read_options options;
+	struct names names = { .e = e };
+	struct collection *c;
+	struct operation model = { .registry = &e->server->registry, .verb = OPERATION_DELETE, .kind = e->kind,
+				   .user = e->user->name };
+
+	if (accept_read(e, false) < 0 || read_options_parse(e, &options) < 0 || read_query(e, &model) < 0 ||
+	    read_delete(e, &model) < 0) {
+		json_mut_free(model.body);
+		return -1;
+	}
+	names.filter = &options.filter;
+	store_walk(e->server->store,
+		   registry_list_prefix(e->arena, e->kind, kind_is_namespaced(e->kind) ? e->target.namespace_ : STR_NONE),
+		   STR_NONE, take_name, &names);
+	c = NEW(struct collection);
+	arena_init(&c->arena, ARENA_DEFAULT_MAX);
+	c->e = e;
+	c->left = names.count + 1;
+	c->results = mem_calloc(names.count + 1, sizeof(c->results[0]));
+	http_set_events(e->x, &collection_events, c);
+	for (size_t i = 0; i < names.count; i++) {
+		start_one(c, &model, obj_get(names.blobs[i]));
+		blob_unref(names.blobs[i]);
+	}
+	mem_free(names.blobs);
+	json_mut_free(model.body);
+	if (!--c->left)
+		collection_finish(c);
+	return 0;
+}

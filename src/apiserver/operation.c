@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The frame of every write: which steps run, how they end, and when they are tried again. */
+#include "apiserver/operation.h"
+
+#include "api/convert.h"
+#include "apiserver/limits.h"
+#include "apiserver/registry.h"
+#include "apiserver/scale.h"
+#include "apiserver/service_claim.h"
+#include "base/log.h"
+#include "loop/env.h"
+
+#define EVENT_TTL_SECONDS 3600
+
+/* What each verb does to an object and to its sub-resources; what is not here is not allowed. */
+static const struct {
+	const char *subresource;
+	int (*run[OPERATION_VERB_COUNT])(struct operation *op);
+} steps[] = {
+	{ "", { create_run, update_run, patch_run, delete_run } },
+	{ "status", { NULL, update_run, patch_run, NULL } },
+	{ "finalize", { NULL, finalize_update, NULL, NULL } },
+	{ "ephemeralcontainers", { NULL, ephemeral_update, ephemeral_update, NULL } },
+	{ "scale", { NULL, scale_update, scale_patch, NULL } },
+	{ "binding", { binding_create, NULL, NULL, NULL } },
+	{ "eviction", { eviction_create, NULL, NULL, NULL } },
+	{ "approval", { NULL, update_run, patch_run, NULL } },
+};
+
+struct subject operation_subject(const struct operation *op)
+{
+	return (struct subject){ op->kind->group, op->kind->plural, op->name };
+}
+
+struct subject operation_kind_subject(const struct operation *op)
+{
+	return (struct subject){ op->kind->group, op->kind->name, op->name };
+}
+
+static void reset_edit(struct operation *op)
+{
+	json_mut_free(op->edit.doc);
+	op->edit = (struct edit){
+		.kind = op->kind, .arena = op->arena, .now_ns = env_wall_ns(registry_env(op->registry)), .user = op->user,
+		.subresource = op->subresource,
+	};
+}
+
+void operation_unload(struct operation *op)
+{
+	blob_unref(op->old_blob);
+	json_free(op->old_converted);
+	op->old_blob = NULL;
+	op->old_converted = NULL;
+	op->old_revision = 0;
+	op->edit.old = NULL;
+}
+
+static void finish(struct operation *op)
+{
+	list_remove(&op->link);
+	op->registry->operation_count--;
+	service_claim_end(op, op->refusal.code == 0);
+	op->done(op);
+}
+
+static void run(struct operation *op)
+{
+	int (*step)(struct operation *op) = NULL;
+	int progress;
+
+	for (size_t i = 0; i < ARRAY_COUNT(steps); i++)
+		if (str_eq_c(op->subresource, steps[i].subresource))
+			step = steps[i].run[op->verb];
+	reset_edit(op);
+	op->returns_status = op->returns_scale = op->is_delete_write = false;
+	progress = step ? step(op) : refusal_method_not_allowed(&op->refusal);
+	if (progress != OPERATION_SUBMITTED)
+		finish(op);
+}
+
+void operation_start(struct operation *op)
+{
+	refusal_init(&op->refusal, op->arena);
+	notices_init(&op->notices, op->arena);
+	list_init(&op->link);
+	list_push_back(&op->registry->operations, &op->link);
+	op->registry->operation_count++;
+	op->http_status = 200;
+	if (str_eq_c(op->kind->plural, "bindings") && op->verb == OPERATION_CREATE) {
+		op->kind = kind_find(STR(""), STR("v1"), STR("Pod"));
+		op->subresource = STR("binding");
+	}
+	if (op->name.len)
+		op->key = registry_key(op->registry, op->arena, op->kind, op->namespace_, op->name);
+	run(op);
+}
+
+void operation_deinit(struct operation *op)
+{
+	operation_unload(op);
+	json_mut_free(op->edit.doc);
+	json_mut_free(op->body);
+	json_free(op->patch);
+	blob_unref(op->result);
+	op->edit.doc = NULL;
+	op->body = NULL;
+	op->patch = NULL;
+	op->result = NULL;
+}
+
+int operation_read_body(struct operation *op, const struct kind *kind)
+{
+	struct decode_options options = {
+		.kind = kind, .format = op->body_format, .check = op->check, .notices = op->tries ? NULL : &op->notices,
+	};
+	struct err err = { 0 };
+
+	json_mut_free(op->edit.doc);
+	op->edit.doc = op->body ? object_decode_mut(yyjson_mut_doc_get_root(op->body), &options, &err) :
+				  object_decode(op->body_bytes, &options, &err);
+	if (!op->edit.doc)
+		return refusal_from_err(&op->refusal, &err);
+	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
+	return 0;
+}
+
+int operation_load(struct operation *op)
+{
+	const struct store_entry *entry = registry_pending(op->registry, op->key);
+	const struct obj *obj;
+	struct err err = { 0 };
+
+	operation_unload(op);
+	if (!entry)
+		return refusal_not_found(&op->refusal, operation_subject(op));
+	obj = obj_of(entry->value, &err);
+	if (!obj)
+		return refusal_internal(&op->refusal, "stored object is damaged: %s", err.msg);
+	op->old_blob = blob_ref(entry->value);
+	op->old_revision = entry->mod_revision;
+	op->edit.old = obj->root;
+	if (registry_needs_conversion(op->kind)) {
+		AUTO_JSON_MUT doc = json_thaw(obj->root);
+
+		if (convert_object(doc, kind_stored(op->kind), op->kind, &err) < 0)
+			return refusal_from_err(&op->refusal, &err);
+		op->old_converted = json_freeze(yyjson_mut_doc_get_root(doc));
+		op->edit.old = yyjson_doc_get_root(op->old_converted);
+	}
+	return 0;
+}
+
+int operation_take_fields(struct operation *op, const struct field_errors *errors, struct subject subject)
+{
+	if (!errors->count)
+		return 0;
+	for (size_t i = 0; i < errors->count; i++)
+		refusal_add_cause(&op->refusal, (struct refusal_cause){
+			.reason = str_from(field_error_reason(errors->items[i].type)),
+			.message = errors->items[i].message, .field = errors->items[i].field,
+		});
+	return refusal_invalid(&op->refusal, subject);
+}
+
+/* --- ends --- */
+
+static void take_result(struct operation *op, struct blob *object)
+{
+	AUTO_JSON_MUT scale = NULL;
+	const struct obj *obj;
+
+	blob_unref(op->result);
+	op->result = object;
+	if (!op->returns_scale)
+		return;
+	obj = obj_get(object);
+	scale = scale_of(op->kind, obj->root, op->arena);
+	op->result = json_mut_to_blob(yyjson_mut_doc_get_root(scale));
+	blob_unref(object);
+}
+
+static int answer_blob(struct operation *op, struct blob *stored)
+{
+	struct err err = { 0 };
+	struct blob *object = registry_present(op->kind, stored, &err);
+
+	if (!object)
+		return refusal_from_err(&op->refusal, &err);
+	take_result(op, object);
+	return OPERATION_FINISHED;
+}
+
+int operation_answer_old(struct operation *op) { return answer_blob(op, op->old_blob); }
+
+int operation_answer_bytes(struct operation *op, struct str bytes)
+{
+	blob_unref(op->result);
+	op->result = blob_new(bytes);
+	return OPERATION_FINISHED;
+}
+
+int operation_answer_success(struct operation *op, struct str uid)
+{
+	AUTO_BUF text;
+
+	buf_init(&text, 64u << 10);
+	refusal_write_success(operation_subject(op), uid, &text);
+	return operation_answer_bytes(op, buf_str(&text));
+}
+
+/* Whether trying again with the state as it is now may go well. */
+static bool may_retry(const struct operation *op)
+{
+	if (op->tries + 1 >= PATCH_RETRIES_MAX || op->verb == OPERATION_CREATE)
+		return false;
+	if (op->verb == OPERATION_UPDATE && op->edit.root)
+		return op->kind->flags & KIND_UNCONDITIONAL_UPDATE &&
+		       !json_mut_get_str(op->edit.root, "metadata.resourceVersion").len;
+	return true;
+}
+
+static void submit_failed(struct operation *op, const struct err *err)
+{
+	service_claim_end(op, false);
+	if (err->code == ERR_EXISTS && op->verb == OPERATION_CREATE && !op->subresource.len) {
+		if (create_again(op) != OPERATION_SUBMITTED)
+			finish(op);
+		return;
+	}
+	if ((err->code == ERR_CONFLICT || err->code == ERR_NOT_FOUND || err->code == ERR_EXISTS) && may_retry(op)) {
+		op->tries++;
+		run(op);
+		return;
+	}
+	if (err->code == ERR_NOT_FOUND)
+		refusal_not_found(&op->refusal, operation_subject(op));
+	else if (err->code == ERR_CONFLICT || err->code == ERR_EXISTS)
+		refusal_modified(&op->refusal, operation_subject(op));
+	else
+		refusal_from_err(&op->refusal, err);
+	finish(op);
+}
+
+static void submit_done(struct store_write *write, int64_t revision, struct err *err)
+{
+	struct operation *op = CONTAINER_OF(write, struct operation, write);
+	const struct obj *obj;
+
+	if (err) {
+		submit_failed(op, err);
+		return;
+	}
+	if (op->returns_status && !op->wants_object) {
+		obj = obj_of(write->ops[0].value, NULL);
+		if (operation_answer_success(op, op->is_delete_write && obj ? obj->uid : STR_NONE) < 0)
+			refusal_internal(&op->refusal, "no answer");
+	} else if (answer_blob(op, write->ops[0].value) < 0) {
+		log_debug("apiserver", "answer: " STR_FMT, STR_ARG(op->refusal.message));
+	}
+	finish(op);
+}
+
+static struct operation *op_of(struct store_op *store_op)
+{
+	return CONTAINER_OF(store_op, struct operation, store_op);
+}
+
+static struct blob *encode_put(struct store_op *store_op, int64_t revision, struct err *err)
+{
+	return object_encode(op_of(store_op)->edit.root, revision);
+}
+
+static struct blob *encode_removed(struct store_op *store_op, int64_t revision, struct err *err)
+{
+	struct operation *op = op_of(store_op);
+
+	if (op->final_state)
+		return object_encode(op->final_state, revision);
+	return registry_restamp(obj_get(op->old_blob), revision);
+}
+
+static int submit(struct operation *op)
+{
+	op->store_op.key = op->key;
+	op->store_op.value = op->store_op.previous = NULL;
+	op->write = (struct store_write){ .ops = &op->store_op, .op_count = 1, .done = submit_done };
+	store_submit(op->registry->store, &op->write);
+	return OPERATION_SUBMITTED;
+}
+
+/* To the version that is stored. */
+static int to_stored(struct operation *op, yyjson_mut_doc *doc)
+{
+	struct err err = { 0 };
+
+	if (registry_needs_conversion(op->kind) && convert_object(doc, op->kind, kind_stored(op->kind), &err) < 0)
+		return refusal_from_err(&op->refusal, &err);
+	op->edit.root = yyjson_mut_doc_get_root(doc);
+	return 0;
+}
+
+int operation_put(struct operation *op)
+{
+	bool is_event = str_eq_c(op->kind->plural, "events");
+
+	if (op->dry_run) {
+		if (op->returns_status)
+			return operation_answer_success(op, STR_NONE);
+		take_result(op, object_encode(op->edit.root, op->old_revision));
+		return OPERATION_FINISHED;
+	}
+	if (to_stored(op, op->edit.doc) < 0)
+		return -1;
+	op->is_delete_write = false;
+	op->store_op = (struct store_op){
+		.type = STORE_PUT, .encode = encode_put, .ttl_seconds = is_event ? EVENT_TTL_SECONDS : 0,
+		.expected_revision = op->old_blob ? op->old_revision : STORE_REVISION_NONE,
+	};
+	return submit(op);
+}
+
+int operation_remove(struct operation *op, yyjson_mut_val *final_state)
+{
+	op->final_state = final_state;
+	op->is_delete_write = true;
+	if (op->dry_run) {
+		if (op->returns_status)
+			return operation_answer_success(op, json_get_str(op->edit.old, "metadata.uid"));
+		return operation_answer_old(op);
+	}
+	if (final_state && to_stored(op, op->edit.doc) < 0)
+		return -1;
+	if (final_state)
+		op->final_state = op->edit.root;
+	op->store_op = (struct store_op){
+		.type = STORE_DELETE, .encode = encode_removed, .expected_revision = op->old_revision,
+	};
+	service_claim_remove(op);
+	return submit(op);
+}

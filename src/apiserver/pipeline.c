@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way of an HTTP request: a table of steps, each of which may refuse. What a request is about is decided from the
+ * target alone, before anybody is asked whether it is allowed; bodies are looked at by the handlers only.
+ */
+#include "apiserver/authn.h"
+#include "apiserver/authz.h"
+#include "apiserver/exchange.h"
+#include "apiserver/limits.h"
+#include "base/num.h"
+#include "codec/yaml.h"
+#include "loop/env.h"
+
+static int read_target(struct exchange *e)
+{
+	struct err err = { 0 };
+
+	if (target_parse(e->arena, e->x->method_text, e->x->path, e->x->query, &e->target, &err) < 0)
+		return refusal_from_err(&e->refusal, &err);
+	e->is_pretty = params_has(&e->target.query, "pretty") && params_bool(&e->target.query, "pretty");
+	return 0;
+}
+
+static int authenticate(struct exchange *e) { return authn_find(e->x, &e->user, &e->refusal); }
+
+/* Watches and streams are long and cost nothing while idle: they are bounded by connections, not here. */
+static int count_in_flight(struct exchange *e)
+{
+	struct apiserver *s = e->server;
+	bool reads = str_eq_c(e->target.verb, "get") || str_eq_c(e->target.verb, "list");
+	size_t *count = reads ? &s->reading_count : &s->writing_count;
+
+	if (str_eq_c(e->target.verb, "watch") || !e->target.is_resource)
+		return 0;
+	if (*count >= (reads ? REQUESTS_READING_MAX : REQUESTS_WRITING_MAX))
+		return refusal_too_many(&e->refusal);
+	(*count)++;
+	e->in_flight = count;
+	return 0;
+}
+
+static int authorize(struct exchange *e)
+{
+	struct authz_attributes attributes = { .user = e->user, .target = &e->target };
+
+	return authz_check(&e->server->registry, &attributes, &e->refusal);
+}
+
+static int find_kind(struct exchange *e)
+{
+	const struct target *t = &e->target;
+
+	if (!t->is_resource)
+		return 0;
+	e->kind = kind_find_plural(t->group, t->version, t->resource);
+	if (!e->kind || e->kind->flags & (KIND_UNSERVED | KIND_OFF_BY_DEFAULT))
+		return refusal_no_route(&e->refusal);
+	if (t->subresource.len) {
+		e->subresource = kind_subresource(e->kind, t->subresource);
+		if (!e->subresource)
+			return refusal_no_route(&e->refusal);
+	}
+	if (!kind_is_namespaced(e->kind) && t->namespace_.len && !str_eq_c(t->resource, "namespaces"))
+		return refusal_no_route(&e->refusal);
+	if (kind_is_namespaced(e->kind) && !t->namespace_.len && t->name.len && !str_eq_c(t->verb, "list") &&
+	    !str_eq_c(t->verb, "watch"))
+		return refusal_no_route(&e->refusal);
+	return 0;
+}
+
+static const struct {
+	const char *verb;
+	uint16_t bit;
+	int (*serve)(struct exchange *e);
+} verbs[] = {
+	{ "get", VERB_GET, read_get },           { "list", VERB_LIST, read_list },
+	{ "watch", VERB_WATCH, watch_serve },    { "create", VERB_CREATE, write_serve },
+	{ "update", VERB_UPDATE, write_serve },  { "patch", VERB_PATCH, write_serve },
+	{ "delete", VERB_DELETE, write_serve },  { "deletecollection", VERB_DELETECOLLECTION, write_collection },
+};
+
+static bool is_connect(const struct exchange *e)
+{
+	static const char *const names[] = { "log", "exec", "attach", "portforward", "proxy" };
+
+	for (size_t i = 0; e->subresource && i < ARRAY_COUNT(names); i++)
+		if (str_eq_c(e->target.subresource, names[i]))
+			return true;
+	return false;
+}
+
+static int dispatch(struct exchange *e)
+{
+	const struct target *t = &e->target;
+	uint16_t allowed;
+
+	if (!t->is_resource)
+		return documents_serve(e);
+	if (is_connect(e))
+		return connect_serve(e);
+	allowed = e->subresource ? e->subresource->verbs : e->kind->verbs;
+	for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
+		if (!str_eq_c(t->verb, verbs[i].verb))
+			continue;
+		if (!(allowed & verbs[i].bit))
+			break;
+		if (verbs[i].bit == VERB_CREATE && !t->subresource.len && t->name.len)
+			break; /* POST goes to collections */
+		if (verbs[i].bit == VERB_CREATE && !t->subresource.len && kind_is_namespaced(e->kind) && !t->namespace_.len)
+			break;
+		return verbs[i].serve(e);
+	}
+	return refusal_method_not_allowed(&e->refusal);
+}
+
+static int (*const steps[])(struct exchange *e) = {
+	read_target, authenticate, count_in_flight, authorize, find_kind, dispatch,
+};
+
+static struct exchange *exchange_new(struct apiserver *server, struct http_exchange *x)
+{
+	struct exchange *e = ARENA_NEW(&x->arena, struct exchange);
+
+	e->server = server;
+	e->x = x;
+	e->arena = &x->arena;
+	e->started_ns = env_mono_ns(server->env);
+	e->user = &user_anonymous;
+	refusal_init(&e->refusal, &x->arena);
+	x->user = e;
+	return e;
+}
+
+static void on_request(void *arg, struct http_exchange *x)
+{
+	struct exchange *e = exchange_new(arg, x);
+
+	for (size_t i = 0; i < ARRAY_COUNT(steps); i++)
+		if (steps[i](e) < 0) {
+			exchange_refuse(e);
+			return;
+		}
+}
+
+static int refuse_large(struct exchange *e)
+{
+	return refusal_set(&e->refusal, 413, "RequestEntityTooLarge", "Request entity too large: limit is %u",
+			   REQUEST_BODY_BYTES_MAX);
+}
+
+/* Answered before the body comes, when its length says enough. */
+static void on_headers(void *arg, struct http_exchange *x)
+{
+	struct str length = http_header_get(&x->headers, STR("Content-Length"));
+	uint64_t bytes;
+
+	if (length.len && num_parse_u64(length, UINT64_MAX, "Content-Length", &bytes, NULL) == 0 &&
+	    bytes > REQUEST_BODY_BYTES_MAX) {
+		struct exchange *e = exchange_new(arg, x);
+
+		if (refuse_large(e) < 0)
+			exchange_refuse(e);
+	}
+}
+
+const struct http_handlers *apiserver_http_handlers(void)
+{
+	static const struct http_handlers handlers = { .on_headers = on_headers, .on_request = on_request };
+
+	return &handlers;
+}
+
+/* --- answers --- */
+
+void exchange_count(struct exchange *e, int status)
+{
+	if (e->in_flight)
+		(*e->in_flight)--;
+	e->in_flight = NULL;
+	if (e->kind)
+		metrics_count(&e->server->metrics, &e->target, status, env_mono_ns(e->server->env) - e->started_ns);
+}
+
+static void respond(struct exchange *e, int status, struct http_headers *headers, struct http_piece *pieces, size_t count)
+{
+	exchange_count(e, status);
+	http_respond(e->x, status, headers, pieces, count);
+}
+
+void exchange_answer_bytes(struct exchange *e, int status, struct str content_type, struct str bytes)
+{
+	struct http_header header = HTTP_HEADER(STR("Content-Type"), content_type);
+	struct http_headers headers = { &header, 1 };
+	struct http_piece piece = HTTP_BYTES(bytes);
+
+	respond(e, status, &headers, &piece, 1);
+}
+
+/* JSON text as YAML, or with line breaks, as asked; else NONE: as it is. */
+static struct str reformat(struct exchange *e, struct str json)
+{
+	AUTO_JSON doc = NULL;
+	AUTO_BUF text;
+
+	if (e->format == ANSWER_JSON && !e->is_pretty)
+		return STR_NONE;
+	doc = json_parse(json, SIZE_MAX, NULL);
+	if (!doc)
+		return STR_NONE;
+	buf_init(&text, (size_t)256 << 20);
+	if (e->format == ANSWER_YAML)
+		yaml_write(yyjson_doc_get_root(doc), &text);
+	else
+		json_write_pretty(yyjson_doc_get_root(doc), &text);
+	return buf_failed(&text) ? STR_NONE : str_in(e->arena, buf_str(&text));
+}
+
+static struct str content_type_of(const struct exchange *e)
+{
+	return e->format == ANSWER_YAML ? STR("application/yaml") : STR("application/json");
+}
+
+void exchange_answer_json(struct exchange *e, int status, struct str json)
+{
+	struct str text = reformat(e, json);
+
+	exchange_answer_bytes(e, status, content_type_of(e), text.len ? text : json);
+}
+
+/* Quoted-string of a Warning header: quotes and backslashes escaped, no control characters. */
+static struct str quote_warning(struct exchange *e, struct str text)
+{
+	AUTO_BUF out;
+
+	buf_init(&out, WARNING_BYTES_MAX);
+	buf_put_c(&out, "299 - \"");
+	for (size_t i = 0; i < text.len && out.len < WARNING_BYTES_MAX - 4; i++) {
+		char c = text.ptr[i];
+
+		if (c == '"' || c == '\\')
+			buf_put_char(&out, '\\');
+		buf_put_char(&out, (unsigned char)c < 0x20 || c == 0x7f ? ' ' : c);
+	}
+	buf_put_char(&out, '"');
+	return str_in(e->arena, buf_str(&out));
+}
+
+void exchange_answer_object(struct exchange *e, int status, struct blob *object, const struct notices *warnings)
+{
+	size_t warning_count = warnings ? NUM_MIN(warnings->count, (size_t)WARNINGS_MAX) : 0;
+	struct http_header *list = arena_array(e->arena, warning_count + 1, sizeof(list[0]));
+	struct http_headers headers = { list, 0 };
+	struct http_piece pieces[2] = { HTTP_BLOB(object), HTTP_BYTES(STR("\n")) };
+	struct str text = reformat(e, blob_str(object));
+
+	list[headers.count++] = HTTP_HEADER(STR("Content-Type"), content_type_of(e));
+	for (size_t i = 0; i < warning_count; i++)
+		list[headers.count++] = HTTP_HEADER(STR("Warning"), quote_warning(e, warnings->items[i]));
+	if (text.len)
+		pieces[0] = HTTP_BYTES(text);
+	respond(e, status, &headers, pieces, text.len ? 1 : 2);
+}
+
+void exchange_refuse(struct exchange *e)
+{
+	struct http_header list[3];
+	struct http_headers headers = { list, 0 };
+	struct http_piece piece;
+	struct str text, json;
+	AUTO_BUF out;
+
+	buf_init(&out, 1u << 20);
+	refusal_write(&e->refusal, &out);
+	buf_put_char(&out, '\n');
+	json = str_in(e->arena, buf_str(&out));
+	text = reformat(e, json);
+	piece = HTTP_BYTES(text.len ? text : json);
+	list[headers.count++] = HTTP_HEADER(STR("Content-Type"), content_type_of(e));
+	if (e->refusal.code == 429 || e->refusal.retry_after_seconds)
+		list[headers.count++] = HTTP_HEADER(STR("Retry-After"), STR("1"));
+	respond(e, e->refusal.code ? e->refusal.code : 500, &headers, &piece, 1);
+}

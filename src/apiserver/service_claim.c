@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a Service's spec asks of the cluster's address and port ranges. */
+#include "apiserver/service_claim.h"
+
+#include "apiserver/registry.h"
+
+struct number_list {
+	uint32_t *items;
+	size_t count;
+};
+
+struct service_claim {
+	struct number_list taken_addresses, taken_ports; /* given back on failure */
+	struct number_list freed_addresses, freed_ports; /* given back on success */
+};
+
+static bool is_service(const struct operation *op)
+{
+	return !op->kind->group.len && str_eq_c(op->kind->plural, "services") && !op->subresource.len;
+}
+
+static void list_add(struct operation *op, struct number_list *list, uint32_t number)
+{
+	uint32_t *items = arena_array(op->arena, list->count + 1, sizeof(items[0]));
+
+	if (list->count)
+		memcpy(items, list->items, list->count * sizeof(items[0]));
+	items[list->count++] = number;
+	list->items = items;
+}
+
+static bool list_holds(const struct number_list *list, uint32_t number)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i] == number)
+			return true;
+	return false;
+}
+
+static struct service_claim *claim_of(struct operation *op)
+{
+	if (!op->claim)
+		op->claim = ARENA_NEW(op->arena, struct service_claim);
+	return op->claim;
+}
+
+static bool needs_address(struct str type, struct str cluster_ip)
+{
+	return !str_eq_c(type, "ExternalName") && !str_eq_c(cluster_ip, "None");
+}
+
+static bool needs_node_ports(yyjson_mut_val *spec)
+{
+	struct str type = json_mut_get_str(spec, "type");
+
+	return str_eq_c(type, "NodePort") ||
+	       (str_eq_c(type, "LoadBalancer") && json_mut_get_bool(spec, "allocateLoadBalancerNodePorts", true));
+}
+
+static bool needs_health_port(yyjson_mut_val *spec)
+{
+	return str_eq_c(json_mut_get_str(spec, "type"), "LoadBalancer") &&
+	       str_eq_c(json_mut_get_str(spec, "externalTrafficPolicy"), "Local");
+}
+
+/* --- addresses --- */
+
+static int refuse_address(struct operation *op, struct str address, const char *why)
+{
+	struct field_errors errors;
+
+	field_errors_init(&errors, op->arena);
+	field_error_add(&errors, FIELD_INVALID, FIELD_NAME(FIELD_NAME(NULL, "spec"), "clusterIPs"),
+			"Invalid value: [\"" STR_FMT "\"]: failed to allocate IP " STR_FMT ": %s", STR_ARG(address),
+			STR_ARG(address), why);
+	return operation_take_fields(op, &errors, operation_kind_subject(op));
+}
+
+static int take_given_address(struct operation *op, struct str address)
+{
+	struct registry *registry = op->registry;
+	uint32_t offset;
+	char why[200];
+
+	if (!address_range_offset(&registry->addresses, address, &offset)) {
+		snprintf(why, sizeof(why),
+			 "the provided IP (" STR_FMT ") is not in the valid range. The range of valid IPs is " STR_FMT,
+			 STR_ARG(address), STR_ARG(registry->addresses.cidr));
+		return refuse_address(op, address, why);
+	}
+	if (op->dry_run && !number_range_is_taken(&registry->addresses.offsets, offset))
+		return 0;
+	if (!number_range_take(&registry->addresses.offsets, offset))
+		return refuse_address(op, address, "provided IP is already allocated");
+	list_add(op, &claim_of(op)->taken_addresses, offset);
+	return 0;
+}
+
+static void set_address(struct operation *op, yyjson_mut_val *spec, struct str address)
+{
+	yyjson_mut_val *list;
+
+	json_set_str(op->edit.doc, spec, "clusterIP", address);
+	list = json_set_array(op->edit.doc, spec, "clusterIPs");
+	json_append_str(op->edit.doc, list, address);
+}
+
+static int take_address(struct operation *op, yyjson_mut_val *spec)
+{
+	struct str given = json_mut_get_str(spec, "clusterIP");
+	char text[SERVICE_ADDRESS_BYTES];
+	uint32_t offset;
+
+	if (!needs_address(json_mut_get_str(spec, "type"), given)) {
+		if (given.len)
+			set_address(op, spec, given);
+		return 0;
+	}
+	if (given.len) {
+		if (take_given_address(op, given) < 0)
+			return -1;
+		set_address(op, spec, given);
+		return 0;
+	}
+	if (op->dry_run)
+		return 0; /* a dry run shows no address, as it would not keep it */
+	if (!number_range_take_any(&op->registry->addresses.offsets, op->registry->env, &offset))
+		return refusal_internal(&op->refusal, "failed to allocate a serviceIP: range is full");
+	list_add(op, &claim_of(op)->taken_addresses, offset);
+	set_address(op, spec, str_from(address_range_text(&op->registry->addresses, offset, text)));
+	return 0;
+}
+
+/* --- families: one network, one family, except for services without selector that name their own addresses --- */
+
+static void set_families(struct operation *op, yyjson_mut_val *spec)
+{
+	bool is_v6 = op->registry->addresses.is_v6;
+	bool is_own = str_eq_c(json_mut_get_str(spec, "clusterIP"), "None") && !json_mut_get_count(spec, "selector");
+	struct str policy = json_mut_get_str(spec, "ipFamilyPolicy");
+	yyjson_mut_val *list;
+
+	if (str_eq_c(json_mut_get_str(spec, "type"), "ExternalName"))
+		return;
+	if (!policy.len) {
+		policy = is_own ? STR("RequireDualStack") : STR("SingleStack");
+		json_set_str(op->edit.doc, spec, "ipFamilyPolicy", policy);
+	}
+	if (json_mut_get_count(spec, "ipFamilies"))
+		return;
+	list = json_set_array(op->edit.doc, spec, "ipFamilies");
+	json_append_str(op->edit.doc, list, is_v6 ? STR("IPv6") : STR("IPv4"));
+	if (is_own && !str_eq_c(policy, "SingleStack"))
+		json_append_str(op->edit.doc, list, is_v6 ? STR("IPv4") : STR("IPv6"));
+}
+
+static int check_families(struct operation *op, yyjson_mut_val *spec)
+{
+	struct str policy = json_mut_get_str(spec, "ipFamilyPolicy"), wanted;
+	bool is_own = str_eq_c(json_mut_get_str(spec, "clusterIP"), "None") && !json_mut_get_count(spec, "selector");
+	const struct field_path *at = FIELD_NAME(NULL, "spec");
+	struct field_errors errors;
+	size_t index = 0;
+
+	if (is_own)
+		return 0;
+	field_errors_init(&errors, op->arena);
+	wanted = op->registry->addresses.is_v6 ? STR("IPv6") : STR("IPv4");
+	if (str_eq_c(policy, "RequireDualStack"))
+		field_invalid_str(&errors, FIELD_NAME(at, "ipFamilyPolicy"), policy,
+				  "this cluster is not configured for dual-stack services");
+	JSON_MUT_EACH(family, json_mut_get(spec, "ipFamilies")) {
+		if (!str_eq(json_mut_str(family), wanted))
+			field_invalid_str(&errors, FIELD_INDEX(FIELD_NAME(at, "ipFamilies"), index), json_mut_str(family),
+					  "not configured on this cluster");
+		index++;
+	}
+	return operation_take_fields(op, &errors, operation_kind_subject(op));
+}
+
+/* --- ports --- */
+
+static int refuse_port(struct operation *op, size_t index, int64_t port, const char *why)
+{
+	const struct field_path *ports = FIELD_NAME(FIELD_NAME(NULL, "spec"), "ports");
+	struct field_errors errors;
+
+	field_errors_init(&errors, op->arena);
+	field_invalid_int(&errors, FIELD_NAME(FIELD_INDEX(ports, index), "nodePort"), port, why);
+	return operation_take_fields(op, &errors, operation_kind_subject(op));
+}
+
+static bool had_port(const struct operation *op, uint32_t number)
+{
+	JSON_EACH(port, json_get(op->edit.old, "spec.ports"))
+		if (json_get_int(port, "nodePort", 0) == number)
+			return true;
+	return false;
+}
+
+static int take_given_port(struct operation *op, size_t index, uint32_t number)
+{
+	struct number_range *range = &op->registry->node_ports;
+	char why[100];
+
+	/* TCP and UDP may share a number within one service */
+	if (had_port(op, number) || list_holds(&claim_of(op)->taken_ports, number))
+		return 0;
+	if (!number_range_holds(range, number)) {
+		snprintf(why, sizeof(why), "provided port is not in the valid range. The range of valid ports is %u-%u",
+			 range->first, range->first + range->count - 1);
+		return refuse_port(op, index, number, why);
+	}
+	if (op->dry_run && !number_range_is_taken(range, number))
+		return 0;
+	if (!number_range_take(range, number))
+		return refuse_port(op, index, number, "provided port is already allocated");
+	list_add(op, &claim_of(op)->taken_ports, number);
+	return 0;
+}
+
+/* A port of the same number and another protocol already has a node port: take that one too. */
+static uint32_t shared_port(yyjson_mut_val *spec, yyjson_mut_val *wanted)
+{
+	JSON_MUT_EACH(port, json_mut_get(spec, "ports"))
+		if (port != wanted && json_mut_get_int(port, "nodePort", 0) &&
+		    json_mut_get_int(port, "port", 0) == json_mut_get_int(wanted, "port", 0) &&
+		    !str_eq(json_mut_get_str(port, "protocol"), json_mut_get_str(wanted, "protocol")))
+			return (uint32_t)json_mut_get_int(port, "nodePort", 0);
+	return 0;
+}
+
+static int take_any_port(struct operation *op, yyjson_mut_val *object, const char *field, uint32_t shared)
+{
+	uint32_t number = shared;
+
+	if (op->dry_run)
+		return 0;
+	if (!number) {
+		if (!number_range_take_any(&op->registry->node_ports, op->registry->env, &number))
+			return refusal_internal(&op->refusal, "failed to allocate a nodePort: range is full");
+		list_add(op, &claim_of(op)->taken_ports, number);
+	}
+	json_set_int(op->edit.doc, object, field, number);
+	return 0;
+}
+
+static int take_ports(struct operation *op, yyjson_mut_val *spec)
+{
+	yyjson_mut_val *ports = json_mut_get(spec, "ports");
+	size_t index = 0;
+
+	if (!needs_node_ports(spec))
+		return 0;
+	JSON_MUT_EACH(port, ports) {
+		int64_t number = json_mut_get_int(port, "nodePort", 0);
+
+		if (number && take_given_port(op, index, (uint32_t)number) < 0)
+			return -1;
+		index++;
+	}
+	JSON_MUT_EACH(port, ports)
+		if (!json_mut_get_int(port, "nodePort", 0) &&
+		    take_any_port(op, port, "nodePort", shared_port(spec, port)) < 0)
+			return -1;
+	if (needs_health_port(spec) && !json_mut_get_int(spec, "healthCheckNodePort", 0))
+		return take_any_port(op, spec, "healthCheckNodePort", 0);
+	return 0;
+}
+
+/* --- the operation's steps --- */
+
+int service_claim_create(struct operation *op)
+{
+	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
+
+	if (!is_service(op))
+		return 0;
+	service_claim_end(op, false);
+	set_families(op, spec);
+	if (check_families(op, spec) < 0 || take_address(op, spec) < 0 || take_ports(op, spec) < 0) {
+		service_claim_end(op, false);
+		return -1;
+	}
+	return 0;
+}
+
+static yyjson_val *old_port(yyjson_val *old, yyjson_mut_val *port)
+{
+	JSON_EACH(candidate, json_get(old, "spec.ports"))
+		if (json_get_int(candidate, "port", 0) == json_mut_get_int(port, "port", 0) &&
+		    str_eq(json_get_str(candidate, "protocol"), json_mut_get_str(port, "protocol")))
+			return candidate;
+	return NULL;
+}
+
+void service_claim_keep(struct operation *op)
+{
+	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
+	yyjson_val *old = op->edit.old;
+	struct str old_ip = json_get_str(old, "spec.clusterIP"), ip = json_mut_get_str(spec, "clusterIP");
+	int64_t health = json_get_int(old, "spec.healthCheckNodePort", 0);
+
+	if (!is_service(op) || !spec)
+		return;
+	if (needs_address(json_get_str(old, "spec.type"), old_ip) && needs_address(json_mut_get_str(spec, "type"), ip)) {
+		if (!ip.len)
+			json_set_str(op->edit.doc, spec, "clusterIP", old_ip);
+		if (!json_mut_get_count(spec, "clusterIPs") && (!ip.len || str_eq(ip, old_ip)))
+			json_set(op->edit.doc, spec, "clusterIPs", json_copy_at(op->edit.doc, old, "spec.clusterIPs"));
+	}
+	if (!json_mut_get_count(spec, "ipFamilies") && json_get(old, "spec.ipFamilies") &&
+	    !str_eq_c(json_mut_get_str(spec, "type"), "ExternalName"))
+		json_set(op->edit.doc, spec, "ipFamilies", json_copy_at(op->edit.doc, old, "spec.ipFamilies"));
+	if (!json_mut_get_str(spec, "ipFamilyPolicy").len && json_get(old, "spec.ipFamilyPolicy") &&
+	    !str_eq_c(json_mut_get_str(spec, "type"), "ExternalName"))
+		json_set(op->edit.doc, spec, "ipFamilyPolicy", json_copy_at(op->edit.doc, old, "spec.ipFamilyPolicy"));
+	if (needs_node_ports(spec))
+		JSON_MUT_EACH(port, json_mut_get(spec, "ports")) {
+			int64_t number = json_get_int(old_port(old, port), "nodePort", 0);
+
+			if (!json_mut_get_int(port, "nodePort", 0) && number)
+				json_set_int(op->edit.doc, port, "nodePort", number);
+		}
+	if (needs_health_port(spec) && health && !json_mut_get_int(spec, "healthCheckNodePort", 0))
+		json_set_int(op->edit.doc, spec, "healthCheckNodePort", health);
+}
+
+static bool keeps_port(yyjson_mut_val *spec, int64_t number)
+{
+	JSON_MUT_EACH(port, json_mut_get(spec, "ports"))
+		if (json_mut_get_int(port, "nodePort", 0) == number)
+			return true;
+	return json_mut_get_int(spec, "healthCheckNodePort", 0) == number;
+}
+
+/* What the old state holds and the new one (NULL: none) does not. */
+static void free_old(struct operation *op, yyjson_mut_val *spec)
+{
+	struct service_claim *claim = claim_of(op);
+	yyjson_val *old = op->edit.old;
+	int64_t health = json_get_int(old, "spec.healthCheckNodePort", 0);
+	uint32_t offset;
+
+	if (!spec || !needs_address(json_mut_get_str(spec, "type"), json_mut_get_str(spec, "clusterIP")))
+		JSON_EACH(ip, json_get(old, "spec.clusterIPs"))
+			if (address_range_offset(&op->registry->addresses, json_str(ip), &offset))
+				list_add(op, &claim->freed_addresses, offset);
+	JSON_EACH(port, json_get(old, "spec.ports")) {
+		int64_t number = json_get_int(port, "nodePort", 0);
+
+		if (number && (!spec || !keeps_port(spec, number)))
+			list_add(op, &claim->freed_ports, (uint32_t)number);
+	}
+	if (health && (!spec || !keeps_port(spec, health)))
+		list_add(op, &claim->freed_ports, (uint32_t)health);
+}
+
+int service_claim_update(struct operation *op)
+{
+	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
+	bool had;
+	int result = 0;
+
+	if (!is_service(op))
+		return 0;
+	service_claim_end(op, false);
+	set_families(op, spec);
+	had = needs_address(json_get_str(op->edit.old, "spec.type"), json_get_str(op->edit.old, "spec.clusterIP"));
+	if (!had)
+		result = take_address(op, spec);
+	if (result < 0 || take_ports(op, spec) < 0) {
+		service_claim_end(op, false);
+		return -1;
+	}
+	free_old(op, spec);
+	return 0;
+}
+
+void service_claim_remove(struct operation *op)
+{
+	if (!is_service(op))
+		return;
+	service_claim_end(op, false);
+	free_old(op, NULL);
+}
+
+void service_claim_end(struct operation *op, bool success)
+{
+	struct service_claim *claim = op->claim;
+	const struct number_list *addresses, *ports;
+
+	if (!claim)
+		return;
+	addresses = success ? &claim->freed_addresses : &claim->taken_addresses;
+	ports = success ? &claim->freed_ports : &claim->taken_ports;
+	for (size_t i = 0; i < addresses->count; i++)
+		number_range_release(&op->registry->addresses.offsets, addresses->items[i]);
+	for (size_t i = 0; i < ports->count; i++)
+		number_range_release(&op->registry->node_ports, ports->items[i]);
+	op->claim = NULL;
+}

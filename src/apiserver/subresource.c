@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sub-resources whose body is not simply the object: scale, binding, eviction, finalize, ephemeralcontainers. */
+#include "api/selector.h"
+#include "apiserver/operation.h"
+#include "apiserver/registry.h"
+#include "apiserver/scale.h"
+#include "base/time.h"
+
+/* op->edit.doc := the stored state. */
+static void edit_stored(struct operation *op)
+{
+	json_mut_free(op->edit.doc);
+	op->edit.doc = json_thaw(op->edit.old);
+	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
+}
+
+/* The stored state with only the value at path taken from the body, and its resourceVersion for locking. */
+static int take_only(struct operation *op, const char *path)
+{
+	AUTO_JSON_MUT given = NULL;
+	yyjson_mut_val *value;
+	struct str version;
+
+	if (operation_load(op) < 0)
+		return -1;
+	if (op->verb == OPERATION_PATCH) {
+		struct decode_options options = { .kind = op->kind, .check = op->check, .notices = &op->notices };
+		AUTO_JSON_MUT patched = NULL;
+		struct err err = { 0 };
+
+		if (patch_apply_to(op, op->edit.old, op->kind->schema, &patched) < 0)
+			return -1;
+		given = object_decode_mut(yyjson_mut_doc_get_root(patched), &options, &err);
+		if (!given)
+			return refusal_from_err(&op->refusal, &err);
+	} else {
+		if (operation_read_body(op, op->kind) < 0)
+			return -1;
+		given = op->edit.doc;
+		op->edit.doc = NULL;
+	}
+	edit_stored(op);
+	value = json_mut_get(yyjson_mut_doc_get_root(given), path);
+	version = json_mut_get_str(yyjson_mut_doc_get_root(given), "metadata.resourceVersion");
+	(void)json_remove_path(op->edit.root, path); /* the doc owns it */
+	if (value)
+		json_set_path(op->edit.doc, op->edit.root, path, json_mut_copy(op->edit.doc, value));
+	if (version.len)
+		json_set_str(op->edit.doc, json_mut_get(op->edit.root, "metadata"), "resourceVersion", version);
+	return 0;
+}
+
+int finalize_update(struct operation *op)
+{
+	return take_only(op, "spec.finalizers") < 0 ? -1 : update_object(op);
+}
+
+int ephemeral_update(struct operation *op)
+{
+	return take_only(op, "spec.ephemeralContainers") < 0 ? -1 : update_object(op);
+}
+
+/* --- scale --- */
+
+yyjson_mut_doc *scale_of(const struct kind *kind, yyjson_val *object, struct arena *arena)
+{
+	static const char *const fields[] = { "name", "namespace", "uid", "resourceVersion", "creationTimestamp" };
+	yyjson_val *selector = json_get(object, "spec.selector");
+	yyjson_mut_doc *doc = json_new_object();
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *part;
+
+	json_set_str(doc, root, "kind", STR("Scale"));
+	json_set_str(doc, root, "apiVersion", STR("autoscaling/v1"));
+	part = json_set_object(doc, root, "metadata");
+	for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+		yyjson_val *value = json_key(json_get(object, "metadata"), str_from(fields[i]));
+
+		if (value)
+			json_set(doc, part, fields[i], json_copy(doc, value));
+	}
+	part = json_set_object(doc, root, "spec");
+	json_set_int(doc, part, "replicas", json_get_int(object, "spec.replicas", 0));
+	part = json_set_object(doc, root, "status");
+	json_set_int(doc, part, "replicas", json_get_int(object, "status.replicas", 0));
+	if (selector) {
+		bool is_map = !kind->group.len; /* replication controllers */
+
+		json_set_str(doc, part, "selector", is_map ? selector_of_map_in(arena, selector) :
+							     selector_of_object_in(arena, selector));
+	}
+	return doc;
+}
+
+/* The stored object with the replicas that this Scale asks for. */
+static int update_scaled(struct operation *op, yyjson_mut_val *scale)
+{
+	int64_t replicas = json_mut_get_int(scale, "spec.replicas", 0);
+	struct str version = json_mut_get_str(scale, "metadata.resourceVersion");
+	struct field_errors errors;
+
+	if (replicas < 0) {
+		field_errors_init(&errors, op->arena);
+		field_invalid_int(&errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "replicas"), replicas,
+				  "must be greater than or equal to 0");
+		return operation_take_fields(op, &errors, (struct subject){ STR("autoscaling"), STR("Scale"), op->name });
+	}
+	if (version.len && !str_eq(version, json_get_str(op->edit.old, "metadata.resourceVersion")))
+		return refusal_modified(&op->refusal, operation_subject(op));
+	edit_stored(op);
+	json_set_int(op->edit.doc, json_ensure_object(op->edit.doc, op->edit.root, "spec"), "replicas", replicas);
+	op->edit.subresource = STR_NONE;
+	op->returns_scale = true;
+	return update_object(op);
+}
+
+int scale_update(struct operation *op)
+{
+	AUTO_JSON_MUT scale = NULL;
+
+	if (operation_load(op) < 0 || operation_read_body(op, &kind_scale) < 0)
+		return -1;
+	scale = op->edit.doc;
+	op->edit.doc = NULL;
+	return update_scaled(op, yyjson_mut_doc_get_root(scale));
+}
+
+int scale_patch(struct operation *op)
+{
+	AUTO_JSON_MUT scale = NULL;
+	AUTO_JSON_MUT patched = NULL;
+	AUTO_JSON frozen = NULL;
+
+	if (operation_load(op) < 0)
+		return -1;
+	scale = scale_of(op->kind, op->edit.old, op->arena);
+	frozen = json_freeze(yyjson_mut_doc_get_root(scale));
+	if (patch_apply_to(op, yyjson_doc_get_root(frozen), kind_scale.schema, &patched) < 0)
+		return -1;
+	return update_scaled(op, yyjson_mut_doc_get_root(patched));
+}
+
+/* --- binding --- */
+
+static void set_scheduled(struct operation *op)
+{
+	yyjson_mut_val *status = json_ensure_object(op->edit.doc, op->edit.root, "status");
+	yyjson_mut_val *list = json_ensure_array(op->edit.doc, status, "conditions"), *condition = NULL;
+	char text[TIME_TEXT_BYTES];
+
+	JSON_MUT_EACH(c, list)
+		if (str_eq_c(json_mut_get_str(c, "type"), "PodScheduled"))
+			condition = c;
+	if (!condition) {
+		condition = json_append_object(op->edit.doc, list);
+		json_set_str(op->edit.doc, condition, "type", STR("PodScheduled"));
+	}
+	if (str_eq_c(json_mut_get_str(condition, "status"), "True"))
+		return;
+	(void)json_remove(condition, STR("reason")); /* the doc owns them */
+	(void)json_remove(condition, STR("message"));
+	json_set_str(op->edit.doc, condition, "status", STR("True"));
+	json_set(op->edit.doc, condition, "lastProbeTime", yyjson_mut_null(op->edit.doc));
+	json_set_str(op->edit.doc, condition, "lastTransitionTime", str_from(time_format(op->edit.now_ns, text)));
+}
+
+static int refuse_binding(struct operation *op, const char *fmt, struct str detail)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), fmt, STR_ARG(op->name), STR_ARG(detail));
+	return refusal_conflict(&op->refusal, (struct subject){ STR(""), STR("pods/binding"), op->name }, "%s", text);
+}
+
+static int check_binding(struct operation *op, yyjson_mut_val *binding)
+{
+	yyjson_val *pod = op->edit.old;
+	struct str uid = json_mut_get_str(binding, "metadata.uid"), kind = json_mut_get_str(binding, "target.kind");
+	struct field_errors errors;
+
+	field_errors_init(&errors, op->arena);
+	if (kind.len && !str_eq_c(kind, "Node"))
+		field_unsupported(&errors, FIELD_NAME(FIELD_NAME(NULL, "target"), "kind"), kind, "Node|<empty>");
+	if (!json_mut_get_str(binding, "target.name").len)
+		field_required(&errors, FIELD_NAME(FIELD_NAME(NULL, "target"), "name"), "");
+	if (operation_take_fields(op, &errors, (struct subject){ STR(""), STR("Binding"), op->name }) < 0)
+		return -1;
+	if (uid.len && !str_eq(uid, json_get_str(pod, "metadata.uid")))
+		return refuse_binding(op, "the UID of pod " STR_FMT " in the precondition (" STR_FMT ") does not match", uid);
+	if (json_get(pod, "metadata.deletionTimestamp"))
+		return refuse_binding(op, "pod " STR_FMT " is being deleted, cannot be assigned to a host" STR_FMT, STR_NONE);
+	if (json_get_str(pod, "spec.nodeName").len)
+		return refuse_binding(op, "pod " STR_FMT " is already assigned to node \"" STR_FMT "\"",
+				      json_get_str(pod, "spec.nodeName"));
+	if (json_get_count(pod, "spec.schedulingGates"))
+		return refuse_binding(op, "pod " STR_FMT " has non-empty .spec.schedulingGates" STR_FMT, STR_NONE);
+	return 0;
+}
+
+int binding_create(struct operation *op)
+{
+	const struct kind *kind = kind_find(STR(""), STR("v1"), STR("Binding"));
+	AUTO_JSON_MUT binding = NULL;
+	yyjson_mut_val *root;
+
+	if (operation_read_body(op, kind) < 0)
+		return -1;
+	binding = op->edit.doc;
+	op->edit.doc = NULL;
+	root = yyjson_mut_doc_get_root(binding);
+	if (!op->name.len) {
+		op->name = str_in(op->arena, json_mut_get_str(root, "metadata.name"));
+		op->key = registry_key(op->registry, op->arena, op->kind, op->namespace_, op->name);
+	}
+	if (operation_load(op) < 0 || check_binding(op, root) < 0)
+		return -1;
+	edit_stored(op);
+	json_set_path_str(op->edit.doc, op->edit.root, "spec.nodeName", json_mut_get_str(root, "target.name"));
+	JSON_MUT_MEMBERS(key, value, json_mut_get(root, "metadata.annotations"))
+		json_put_str(op->edit.doc,
+			     json_ensure_object(op->edit.doc, json_mut_get(op->edit.root, "metadata"), "annotations"),
+			     json_mut_str(key), json_mut_str(value));
+	set_scheduled(op);
+	op->http_status = 201;
+	op->returns_status = true;
+	return operation_put(op);
+}
+
+/* --- eviction --- */
+
+struct budget_search {
+	struct operation *op;
+	yyjson_val *pod;
+	const struct obj *found;
+	size_t count;
+};
+
+static bool take_budget(void *arg, const struct obj *budget)
+{
+	struct budget_search *search = arg;
+	struct selector selector;
+
+	if (selector_from_object(json_get(budget->root, "spec.selector"), search->op->arena, &selector, NULL) < 0 ||
+	    !selector_matches(&selector, json_get(search->pod, "metadata.labels")))
+		return true;
+	search->found = budget;
+	search->count++;
+	return true;
+}
+
+static bool is_running(yyjson_val *pod)
+{
+	struct str phase = json_get_str(pod, "status.phase");
+
+	return !json_get(pod, "metadata.deletionTimestamp") && !str_eq_c(phase, "Pending") &&
+	       !str_eq_c(phase, "Succeeded") && !str_eq_c(phase, "Failed");
+}
+
+static int check_budget(struct operation *op)
+{
+	const struct kind *kind = kind_find(STR("policy"), STR("v1"), STR("PodDisruptionBudget"));
+	struct budget_search search = { .op = op, .pod = op->edit.old };
+	yyjson_val *status;
+
+	if (!kind || !is_running(op->edit.old))
+		return 0;
+	registry_each(op->registry, kind, op->namespace_, take_budget, &search);
+	if (search.count > 1)
+		return refusal_internal(&op->refusal, "This pod has more than one PodDisruptionBudget, which the eviction "
+						      "subresource does not support.");
+	if (!search.found)
+		return 0;
+	status = json_get(search.found->root, "status");
+	if (json_get_int(status, "observedGeneration", 0) >= search.found->generation &&
+	    json_get_int(status, "disruptionsAllowed", 0) > 0)
+		return 0;
+	refusal_add_cause(&op->refusal, (struct refusal_cause){
+		.reason = STR("DisruptionBudget"),
+		.message = str_printf_in(op->arena, "The disruption budget " STR_FMT " needs %lld healthy pods and has %lld "
+					 "currently", STR_ARG(search.found->name),
+					 (long long)json_get_int(status, "desiredHealthy", 0),
+					 (long long)json_get_int(status, "currentHealthy", 0)),
+	});
+	return refusal_set(&op->refusal, 429, "TooManyRequests",
+			   "Cannot evict pod as it would violate the pod's disruption budget.");
+}
+
+int eviction_create(struct operation *op)
+{
+	AUTO_JSON_MUT eviction = NULL;
+	struct delete_options options = { 0 };
+	yyjson_mut_val *given;
+	struct str name;
+	int progress;
+
+	if (operation_read_body(op, &kind_eviction) < 0)
+		return -1;
+	eviction = op->edit.doc;
+	op->edit.doc = NULL;
+	name = json_mut_get_str(yyjson_mut_doc_get_root(eviction), "metadata.name");
+	if (name.len && !str_eq(name, op->name))
+		return refusal_bad_request(&op->refusal, "name in URL does not match name in Eviction object: " STR_FMT
+					   " != " STR_FMT, STR_ARG(op->name), STR_ARG(name));
+	given = json_mut_get(yyjson_mut_doc_get_root(eviction), "deleteOptions");
+	options.has_grace = json_mut_get(given, "gracePeriodSeconds") != NULL;
+	options.grace_seconds = json_mut_get_int(given, "gracePeriodSeconds", 0);
+	options.uid = str_in(op->arena, json_mut_get_str(given, "preconditions.uid"));
+	options.resource_version = str_in(op->arena, json_mut_get_str(given, "preconditions.resourceVersion"));
+	options.propagation = str_in(op->arena, json_mut_get_str(given, "propagationPolicy"));
+	if (operation_load(op) < 0 || check_budget(op) < 0)
+		return -1;
+	progress = delete_with(op, &options);
+	op->http_status = 201;
+	op->returns_status = true;
+	return progress == OPERATION_FINISHED ? operation_answer_success(op, STR_NONE) : progress;
+}

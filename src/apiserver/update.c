@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Changing an object: the body or the patched state becomes the new one, whatever the client may not change is taken from
+ * the old one, and nothing is written when nothing changed.
+ */
+#include "apiserver/admission.h"
+#include "apiserver/limits.h"
+#include "apiserver/operation.h"
+#include "apiserver/registry.h"
+#include "apiserver/service_claim.h"
+#include "api/strategic.h"
+#include "codec/patch.h"
+
+static int validate(struct operation *op)
+{
+	struct field_errors errors;
+
+	field_errors_init(&errors, op->arena);
+	object_validate_update(&op->edit, &errors);
+	return operation_take_fields(op, &errors, operation_kind_subject(op));
+}
+
+/* The last finalizer went away from an object whose deletion was asked for and whose grace is over. */
+static bool is_final(const struct operation *op)
+{
+	yyjson_val *old = op->edit.old;
+
+	if (json_mut_get_count(op->edit.root, "metadata.finalizers") || !json_get(old, "metadata.deletionTimestamp"))
+		return false;
+	if (op->kind->group.len == 0 && str_eq_c(op->kind->plural, "namespaces") &&
+	    json_mut_get_count(op->edit.root, "spec.finalizers"))
+		return false;
+	return json_get_int(old, "metadata.deletionGracePeriodSeconds", 0) == 0;
+}
+
+/* PUT without a resourceVersion overwrites whatever is there, where the kind allows that. */
+static int check_version(struct operation *op)
+{
+	struct field_errors errors;
+
+	if (json_mut_get_str(op->edit.root, "metadata.resourceVersion").len || op->verb != OPERATION_UPDATE ||
+	    op->kind->flags & KIND_UNCONDITIONAL_UPDATE)
+		return 0;
+	field_errors_init(&errors, op->arena);
+	field_error_add(&errors, FIELD_INVALID, FIELD_NAME(FIELD_NAME(NULL, "metadata"), "resourceVersion"),
+			"Invalid value: 0: must be specified for an update");
+	return operation_take_fields(op, &errors, operation_kind_subject(op));
+}
+
+int update_object(struct operation *op)
+{
+	struct err err = { 0 };
+
+	if (check_version(op) < 0)
+		return -1;
+	object_default(&op->edit);
+	service_claim_keep(op);
+	if (object_prepare_update(&op->edit, &err) < 0)
+		return err.code == ERR_CONFLICT ? refusal_modified(&op->refusal, operation_subject(op)) :
+						  refusal_from_err(&op->refusal, &err);
+	if (admission_mutate(op) < 0 || validate(op) < 0)
+		return -1;
+	object_warn(&op->edit, &op->notices);
+	if (admission_validate(op) < 0)
+		return -1;
+	op->http_status = 200;
+	if (is_final(op))
+		return operation_remove(op, op->edit.root);
+	if (object_is_unchanged(&op->edit))
+		return operation_answer_old(op);
+	if (service_claim_update(op) < 0)
+		return -1;
+	return operation_put(op);
+}
+
+/* PUT where nothing is creates, for kinds that allow it. */
+static int create_missing(struct operation *op)
+{
+	struct str given;
+
+	if (operation_read_body(op, op->kind) < 0)
+		return -1;
+	given = json_mut_get_str(op->edit.root, "metadata.name");
+	if (given.len && !str_eq(given, op->name))
+		return refusal_bad_request(&op->refusal,
+					   "the name of the object (" STR_FMT ") does not match the name on the URL (" STR_FMT ")",
+					   STR_ARG(given), STR_ARG(op->name));
+	return create_object(op);
+}
+
+int update_run(struct operation *op)
+{
+	if (op->kind->flags & KIND_CREATE_ON_UPDATE && !op->subresource.len && !registry_exists(op->registry, op->key))
+		return create_missing(op);
+	if (operation_load(op) < 0 || operation_read_body(op, op->kind) < 0)
+		return -1;
+	return update_object(op);
+}
+
+int patch_apply_to(struct operation *op, yyjson_val *target, struct schema_at schema, yyjson_mut_doc **ret)
+{
+	struct err err = { 0 };
+	yyjson_val *patch = yyjson_doc_get_root(op->patch);
+	yyjson_mut_doc *patched = NULL;
+
+	switch (op->patch_type) {
+	case API_PATCH_JSON:
+		patched = patch_json(target, patch, &err);
+		break;
+	case API_PATCH_MERGE:
+		if (!yyjson_is_obj(patch))
+			return refusal_bad_request(&op->refusal, "invalid merge patch: it is not an object");
+		patched = patch_merge(target, patch, &err);
+		break;
+	case API_PATCH_STRATEGIC:
+		patched = strategic_merge(schema, target, patch, &err);
+		break;
+	case API_PATCH_APPLY:
+		(void)err_set(&err, ERR_UNSUPPORTED_MEDIA, "server-side apply is not available for this request");
+		break;
+	}
+	if (!patched) {
+		if (err.code == ERR_INVALID && op->patch_type == API_PATCH_JSON) {
+			refusal_set(&op->refusal, 422, "Invalid", "the server rejected our request due to an error in our request");
+			return refusal_about(&op->refusal, (struct subject){ 0 });
+		}
+		return refusal_from_err(&op->refusal, &err);
+	}
+	*ret = patched;
+	return 0;
+}
+
+int patch_run(struct operation *op)
+{
+	AUTO_JSON_MUT patched = NULL;
+	struct decode_options options = { .kind = op->kind, .check = op->check, .notices = &op->notices };
+	struct err err = { 0 };
+
+	if (operation_load(op) < 0 || patch_apply_to(op, op->edit.old, op->kind->schema, &patched) < 0)
+		return -1;
+	json_mut_free(op->edit.doc);
+	op->edit.doc = object_decode_mut(yyjson_mut_doc_get_root(patched), &options, &err);
+	if (!op->edit.doc)
+		return refusal_from_err(&op->refusal, &err);
+	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
+	return update_object(op);
+}
