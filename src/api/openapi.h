@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * OpenAPI v2 and v3 written from the schema tables. Callers cache what comes out; the etag changes with the bytes only.
+ * OpenAPI v2 and v3 written from the schema tables. Callers cache what comes out; the etag changes
+ * with the bytes only.
  */
 #ifndef CUBE_API_OPENAPI_H
 #define CUBE_API_OPENAPI_H
@@ -11,7 +12,8 @@
 /* /openapi/v3 : {"paths":{"api/v1":{"serverRelativeURL":"/openapi/v3/api/v1?hash=..."}}} */
 void openapi_v3_index(struct buf *to);
 /* One group version ("", "v1"). ERR_NOT_FOUND for one without kinds. */
-int openapi_v3_write(struct str group, struct str version, struct buf *to, struct err *err) MUST_CHECK;
+int openapi_v3_write(struct str group, struct str version, struct buf *to,
+		     struct err *err) MUST_CHECK;
 /* The same hash the index announces. */
 uint64_t openapi_v3_hash(struct str group, struct str version);
 /* The whole of /openapi/v2 as JSON. */

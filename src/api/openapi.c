@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OpenAPI documents: info, the paths of each kind with their operations, and the types these lead
+ * to. kubectl reads from the paths which query parameters and patch types a kind supports.
+ */
+#include "api/openapi.h"
+
+#include "api/openapi_internal.h"
+#include "base/mem.h"
+
+#define PATH_BYTES_MAX 512
+
+enum scope { AT_ALL, AT_COLLECTION, AT_ITEM };
+
+static const struct operation {
+	const char *method, *action;
+	uint16_t verb;
+	enum scope scope;
+	bool has_body, writes;
+} operations[] = {
+	{ "get", "list", VERB_LIST, AT_ALL, false, false },
+	{ "get", "list", VERB_LIST, AT_COLLECTION, false, false },
+	{ "post", "post", VERB_CREATE, AT_COLLECTION, true, true },
+	{ "delete", "deletecollection", VERB_DELETECOLLECTION, AT_COLLECTION, false, false },
+	{ "get", "get", VERB_GET, AT_ITEM, false, false },
+	{ "put", "put", VERB_UPDATE, AT_ITEM, true, true },
+	{ "patch", "patch", VERB_PATCH, AT_ITEM, true, true },
+	{ "delete", "delete", VERB_DELETE, AT_ITEM, false, false },
+};
+
+static const char *const patch_types[] = { "application/apply-patch+yaml",
+					   "application/json-patch+json",
+					   "application/merge-patch+json",
+					   "application/strategic-merge-patch+json" };
+
+static void put_parameter(struct openapi *o, yyjson_mut_val *list, const char *name, const char *in,
+			  const char *type)
+{
+	yyjson_mut_val *at = json_append_object(o->doc, list);
+
+	json_set_str(o->doc, at, "name", str_from(name));
+	json_set_str(o->doc, at, "in", str_from(in));
+	if (strcmp(in, "path") == 0)
+		json_set_bool(o->doc, at, "required", true);
+	json_set_bool(o->doc, at, "uniqueItems", true);
+	json_set_str(o->doc, o->v3 ? json_set_object(o->doc, at, "schema") : at, "type",
+		     str_from(type));
+}
+
+static void put_parameters(struct openapi *o, yyjson_mut_val *at, const struct operation *operation)
+{
+	yyjson_mut_val *list = json_set_array(o->doc, at, "parameters");
+
+	if (operation->verb == VERB_LIST || operation->verb == VERB_DELETECOLLECTION) {
+		put_parameter(o, list, "labelSelector", "query", "string");
+		put_parameter(o, list, "fieldSelector", "query", "string");
+		put_parameter(o, list, "limit", "query", "integer");
+		put_parameter(o, list, "continue", "query", "string");
+		put_parameter(o, list, "resourceVersion", "query", "string");
+		put_parameter(o, list, "resourceVersionMatch", "query", "string");
+	}
+	if (operation->verb == VERB_LIST) {
+		put_parameter(o, list, "watch", "query", "boolean");
+		put_parameter(o, list, "allowWatchBookmarks", "query", "boolean");
+		put_parameter(o, list, "sendInitialEvents", "query", "boolean");
+		put_parameter(o, list, "timeoutSeconds", "query", "integer");
+	}
+	if (operation->writes || operation->verb == VERB_DELETE ||
+	    operation->verb == VERB_DELETECOLLECTION)
+		put_parameter(o, list, "dryRun", "query", "string");
+	if (operation->writes) {
+		put_parameter(o, list, "fieldManager", "query", "string");
+		put_parameter(o, list, "fieldValidation", "query", "string");
+	}
+	if (operation->verb == VERB_PATCH)
+		put_parameter(o, list, "force", "query", "boolean");
+}
+
+static void put_media(struct openapi *o, yyjson_mut_val *content, const char *media,
+		      struct schema_at type)
+{
+	yyjson_mut_val *at = json_set_object(o->doc, content, media);
+
+	openapi_ref(o, json_set_object(o->doc, at, "schema"), type);
+}
+
+static void put_body(struct openapi *o, yyjson_mut_val *at, const struct operation *operation,
+		     struct schema_at type)
+{
+	yyjson_mut_val *body, *content, *list;
+
+	if (!o->v3) {
+		list = json_set_array(o->doc, at, "consumes");
+		for (size_t i = 0; operation->verb == VERB_PATCH && i < ARRAY_COUNT(patch_types);
+		     i++)
+			json_append_str(o->doc, list, str_from(patch_types[i]));
+		if (operation->verb != VERB_PATCH)
+			json_append_str(o->doc, list, STR("*/*"));
+		return;
+	}
+	body = json_set_object(o->doc, at, "requestBody");
+	content = json_set_object(o->doc, body, "content");
+	if (operation->verb == VERB_PATCH) {
+		for (size_t i = 0; i < ARRAY_COUNT(patch_types); i++)
+			openapi_ref_name(
+				o,
+				json_set_object(o->doc,
+						json_set_object(o->doc, content, patch_types[i]),
+						"schema"),
+				"meta/v1.Patch");
+	} else {
+		put_media(o, content, "*/*", type);
+	}
+	json_set_bool(o->doc, body, "required", true);
+}
+
+static void put_answers(struct openapi *o, yyjson_mut_val *at, struct schema_at type)
+{
+	yyjson_mut_val *answers = json_set_object(o->doc, at, "responses");
+	yyjson_mut_val *ok = json_set_object(o->doc, answers, "200");
+
+	json_set_str(o->doc, ok, "description", STR("OK"));
+	if (o->v3)
+		put_media(o, json_set_object(o->doc, ok, "content"), "application/json", type);
+	else
+		openapi_ref(o, json_set_object(o->doc, ok, "schema"), type);
+	json_set_str(o->doc, json_set_object(o->doc, answers, "401"), "description",
+		     STR("Unauthorized"));
+}
+
+/* What an operation answers with: a list for list, Status for deletes, else the object. */
+static struct schema_at answer_type(const struct kind *kind, const struct operation *operation)
+{
+	struct schema_at status = schema_find(STR("meta/v1.Status"));
+	struct schema_at list = { .set = NULL };
+
+	if (operation->verb == VERB_DELETE || operation->verb == VERB_DELETECOLLECTION)
+		return status.type ? status : kind->schema;
+	if (operation->verb == VERB_LIST) {
+		struct str name = schema_str(kind->schema.set, kind->schema.type->name);
+		struct buf text;
+
+		buf_init(&text, PATH_BYTES_MAX);
+		buf_printf(&text, STR_FMT "List", STR_ARG(name));
+		list = schema_find(buf_str(&text));
+		buf_deinit(&text);
+	}
+	return list.type ? list : kind->schema;
+}
+
+static void put_operation(struct openapi *o, yyjson_mut_val *path, const struct kind *kind,
+			  const struct operation *operation)
+{
+	yyjson_mut_val *at = json_set_object(o->doc, path, operation->method);
+
+	put_parameters(o, at, operation);
+	if (operation->has_body)
+		put_body(o, at, operation, kind->schema);
+	put_answers(o, at, answer_type(kind, operation));
+	json_set_str(o->doc, at, "x-kubernetes-action", str_from(operation->action));
+	openapi_put_gvk(o, json_set_object(o->doc, at, "x-kubernetes-group-version-kind"),
+			kind->group, kind->version, kind->name);
+}
+
+static void path_of(const struct kind *kind, enum scope scope, struct buf *to)
+{
+	if (str_is_empty(kind->group))
+		buf_printf(to, "/api/" STR_FMT, STR_ARG(kind->version));
+	else
+		buf_printf(to, "/apis/" STR_FMT "/" STR_FMT, STR_ARG(kind->group),
+			   STR_ARG(kind->version));
+	if (kind_is_namespaced(kind) && scope != AT_ALL)
+		buf_put_c(to, "/namespaces/{namespace}");
+	buf_printf(to, "/" STR_FMT, STR_ARG(kind->plural));
+	if (scope == AT_ITEM)
+		buf_put_c(to, "/{name}");
+}
+
+static void put_path(struct openapi *o, yyjson_mut_val *paths, const struct kind *kind,
+		     enum scope scope)
+{
+	yyjson_mut_val *path = NULL, *list;
+	struct buf text;
+
+	buf_init(&text, PATH_BYTES_MAX);
+	path_of(kind, scope, &text);
+	for (size_t i = 0; i < ARRAY_COUNT(operations); i++) {
+		if (operations[i].scope != scope || !(kind->verbs & operations[i].verb))
+			continue;
+		if (!path) {
+			path = yyjson_mut_obj(o->doc);
+			json_put(o->doc, paths, buf_str(&text), path);
+		}
+		put_operation(o, path, kind, &operations[i]);
+	}
+	buf_deinit(&text);
+	if (!path)
+		return;
+	list = json_set_array(o->doc, path, "parameters");
+	if (scope == AT_ITEM)
+		put_parameter(o, list, "name", "path", "string");
+	if (kind_is_namespaced(kind) && scope != AT_ALL)
+		put_parameter(o, list, "namespace", "path", "string");
+	put_parameter(o, list, "pretty", "query", "string");
+}
+
+static void put_paths(struct openapi *o, yyjson_mut_val *paths, const struct kind *kind)
+{
+	if (kind_is_namespaced(kind))
+		put_path(o, paths, kind, AT_ALL);
+	put_path(o, paths, kind, AT_COLLECTION);
+	put_path(o, paths, kind, AT_ITEM);
+}
+
+static bool is_of(const struct kind *kind, struct str group, struct str version)
+{
+	return !(kind->flags & KIND_UNSERVED) && str_eq(kind->group, group) &&
+	       str_eq(kind->version, version);
+}
+
+static void open_document(struct openapi *o, bool v3)
+{
+	yyjson_mut_val *root;
+
+	*o = (struct openapi){ .doc = json_new_object(), .v3 = v3 };
+	o->seen = mem_calloc(schema_builtin.type_count, sizeof(*o->seen));
+	o->queue = mem_calloc(schema_builtin.type_count, sizeof(*o->queue));
+	root = yyjson_mut_doc_get_root(o->doc);
+	json_set_str(o->doc, root, v3 ? "openapi" : "swagger", v3 ? STR("3.0.0") : STR("2.0"));
+	json_set_path_str(o->doc, root, "info.title", STR("Kubernetes"));
+	json_set_path_str(o->doc, root, "info.version", STR("v1.36.0"));
+	o->schemas = v3 ? json_set_object(o->doc, json_set_object(o->doc, root, "components"),
+					  "schemas")
+			: json_set_object(o->doc, root, "definitions");
+}
+
+static void close_document(struct openapi *o, struct buf *to)
+{
+	openapi_write_types(o);
+	json_mut_write(yyjson_mut_doc_get_root(o->doc), to);
+	json_mut_free(o->doc);
+	mem_free(o->seen);
+	mem_free(o->queue);
+}
+
+int openapi_v3_write(struct str group, struct str version, struct buf *to, struct err *err)
+{
+	yyjson_mut_val *paths;
+	struct openapi o;
+	bool found = false;
+
+	for (size_t i = 0; i < kind_count && !found; i++)
+		found = is_of(kind_table[i], group, version);
+	if (!found)
+		return err_set(err, ERR_NOT_FOUND,
+			       "no OpenAPI document of group \"" STR_FMT "\" version \"" STR_FMT
+			       "\"",
+			       STR_ARG(group), STR_ARG(version));
+	open_document(&o, true);
+	paths = json_set_object(o.doc, yyjson_mut_doc_get_root(o.doc), "paths");
+	for (size_t i = 0; i < kind_count; i++) {
+		if (!is_of(kind_table[i], group, version))
+			continue;
+		put_paths(&o, paths, kind_table[i]);
+		openapi_ref(&o, yyjson_mut_obj(o.doc), kind_table[i]->schema);
+	}
+	close_document(&o, to);
+	return 0;
+}
+
+void openapi_v2_write(struct buf *to)
+{
+	yyjson_mut_val *paths;
+	struct openapi o;
+
+	open_document(&o, false);
+	paths = json_set_object(o.doc, yyjson_mut_doc_get_root(o.doc), "paths");
+	for (size_t i = 0; i < kind_count; i++) {
+		if (kind_table[i]->flags & (KIND_UNSERVED | KIND_OFF_BY_DEFAULT))
+			continue;
+		put_paths(&o, paths, kind_table[i]);
+		openapi_ref(&o, yyjson_mut_obj(o.doc), kind_table[i]->schema);
+	}
+	close_document(&o, to);
+}
+
+/* The tables are constant, so what identifies them identifies the documents: their sizes and
+ * strings' place values. */
+uint64_t openapi_v3_hash(struct str group, struct str version)
+{
+	uint64_t hash = str_hash(group) * 31 + str_hash(version);
+
+	for (size_t i = 0; i < kind_count; i++) {
+		const struct schema_type *type = kind_table[i]->schema.type;
+
+		if (is_of(kind_table[i], group, version))
+			hash = hash * 1099511628211ULL ^ str_hash(kind_table[i]->name) ^
+			       type->field_count ^
+			       ((uint64_t)schema_builtin.field_count << 32 |
+				schema_builtin.type_count);
+	}
+	return hash;
+}
+
+void openapi_v3_index(struct buf *to)
+{
+	AUTO_JSON_MUT doc = json_new_object();
+	yyjson_mut_val *paths = json_set_object(doc, yyjson_mut_doc_get_root(doc), "paths");
+
+	for (size_t i = 0; i < kind_group_count; i++) {
+		const struct kind_group *g = &kind_groups[i];
+		yyjson_mut_val *at;
+		struct buf path, url;
+
+		if (!g->enabled)
+			continue;
+		buf_init(&path, PATH_BYTES_MAX);
+		buf_init(&url, PATH_BYTES_MAX);
+		if (str_is_empty(g->group))
+			buf_printf(&path, "api/" STR_FMT, STR_ARG(g->version));
+		else
+			buf_printf(&path, "apis/" STR_FMT "/" STR_FMT, STR_ARG(g->group),
+				   STR_ARG(g->version));
+		buf_printf(&url, "/openapi/v3/" STR_FMT "?hash=%016llX", STR_ARG(buf_str(&path)),
+			   (unsigned long long)openapi_v3_hash(g->group, g->version));
+		at = yyjson_mut_obj(doc);
+		json_put(doc, paths, buf_str(&path), at);
+		json_set_str(doc, at, "serverRelativeURL", buf_str(&url));
+		buf_deinit(&path);
+		buf_deinit(&url);
+	}
+	json_mut_write(yyjson_mut_doc_get_root(doc), to);
+}
