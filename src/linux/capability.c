@@ -69,3 +69,15 @@ int capability_apply(const struct capability_sets *sets)
 	}
 	return 0;
 }
+
+int capability_raise(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct both[2];
+
+	if (syscall(SYS_capget, &header, both) < 0)
+		return -errno;
+	both[0].effective = both[0].permitted;
+	both[1].effective = both[1].permitted;
+	return syscall(SYS_capset, &header, both) < 0 ? -errno : 0;
+}

@@ -17,6 +17,8 @@ int capability_number(const char *name) PURE;
 const char *capability_name(int number) PURE; /* "CAP_…" or NULL */
 /* Before the user changes: drops from the bounding set what is not in it and asks to keep capabilities over setuid. */
 int capability_drop_bounding(const struct capability_sets *sets) MUST_CHECK;
+/* Makes all that is permitted effective again (changing the user took that away). */
+int capability_raise(void) MUST_CHECK;
 /* After the user changed: sets the other four. */
 int capability_apply(const struct capability_sets *sets) MUST_CHECK;
 

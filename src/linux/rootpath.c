@@ -15,13 +15,8 @@
 
 #define RACE_TRIES_MAX 128
 
-int rootpath_open(int root_fd, const char *path, int flags, mode_t mode)
+static int open_how(int root_fd, const char *path, struct open_how how)
 {
-	struct open_how how = {
-		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
-		.mode = mode,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
 	long fd;
 
 	for (int i = 0; i < RACE_TRIES_MAX; i++) {
@@ -32,6 +27,23 @@ int rootpath_open(int root_fd, const char *path, int flags, mode_t mode)
 			break;
 	}
 	return -errno;
+}
+
+int rootpath_open(int root_fd, const char *path, int flags, mode_t mode)
+{
+	return open_how(root_fd, path, (struct open_how){
+		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+		.mode = mode,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	});
+}
+
+int rootpath_open_plain(int root_fd, const char *path)
+{
+	return open_how(root_fd, path, (struct open_how){
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
+	});
 }
 
 int rootpath_make_dir(int root_fd, const char *path, mode_t mode)

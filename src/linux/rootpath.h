@@ -10,6 +10,8 @@
 #include "base/attr.h"
 
 int rootpath_open(int root_fd, const char *path, int flags, mode_t mode) MUST_CHECK;
+/* O_PATH of a folder that is reached without following any link; -ELOOP when there is one on the way. */
+int rootpath_open_plain(int root_fd, const char *path) MUST_CHECK;
 /* O_PATH of a folder, made with its parents where missing. */
 int rootpath_make_dir(int root_fd, const char *path, mode_t mode) MUST_CHECK;
 /* O_PATH of a regular file, made empty (with its folders) when missing. An existing thing of any kind is returned as is. */

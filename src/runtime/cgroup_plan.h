@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From linux.resources to the files of a cgroup: a pure plan for v1 or v2, and applying it. Used by create and update.
+ */
+#ifndef CUBE_RUNTIME_CGROUP_PLAN_H
+#define CUBE_RUNTIME_CGROUP_PLAN_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "linux/cgroup.h"
+#include "linux/filter.h"
+#include "oci/spec.h"
+
+struct cgroup_change {
+	enum cgroup_controller controller; /* whose folder on v1 */
+	const char *file, *value;
+	const char *field;                 /* of config.json, for errors */
+};
+
+#define CGROUP_CHANGES_MAX 1024
+struct cgroup_plan {
+	struct cgroup_change *changes; /* in the order to be written */
+	size_t count;
+	uint32_t controllers;          /* that must be there */
+	bool has_devices;
+	struct filter_device *devices; /* v2: the whole list, last match wins */
+	size_t device_count;
+};
+
+int cgroup_plan(const struct oci_resources *resources, bool is_v2, struct arena *arena, struct cgroup_plan *ret,
+		struct err *err) MUST_CHECK;
+/* Makes the folders that are missing and writes the values. */
+int cgroup_plan_apply(const struct cgroup_plan *plan, struct cgroup *cgroup, struct err *err) MUST_CHECK;
+/* "/a/b" from linux.cgroupsPath, or "/<id>" without one. */
+int cgroup_plan_path(const char *cgroups_path, const char *id, struct arena *arena, const char **ret,
+		     struct err *err) MUST_CHECK;
+uint64_t cgroup_plan_weight(uint64_t shares); /* cpu.weight for v1's shares */
+
+#endif

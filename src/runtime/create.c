@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See create.h. One clone3 makes the process in all its new namespaces; joining a user namespace together with making
+ * others needs the order reversed, so those are then unshared by the child (unshare_later).
+ */
+#include "runtime/create.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/assert.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "linux/process.h"
+#include "linux/rootpath.h"
+#include "runtime/cgroup_plan.h"
+#include "runtime/console.h"
+#include "runtime/hooks.h"
+#include "runtime/userns.h"
+
+struct making {
+	const struct create *create;
+	struct container *c;
+	struct init init;
+	struct cgroup_plan plan;
+	int sock;       /* ours; init.sock is the child's */
+	bool is_waiting, is_execing; /* READY, EXECING came */
+	struct created *out;
+};
+
+static int plan_namespaces(struct making *m, struct err *err)
+{
+	const struct oci_list *list = &m->create->spec->linux_part->namespaces;
+	struct init *init = &m->init;
+	bool joins_user = false;
+
+	for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++)
+		init->join_fds[i] = -1;
+	for (size_t i = 0; i < list->count; i++) {
+		const struct oci_namespace *ns = OCI_ITEM(*list, struct oci_namespace, i);
+		uint64_t flag = namespace_flag(oci_namespace_names[ns->type].name);
+		size_t slot = 0;
+
+		while (namespace_all[slot] != flag)
+			slot++;
+		if (!ns->path || !ns->path[0]) {
+			init->new_namespaces |= flag;
+			m->c->namespaces |= flag;
+			continue;
+		}
+		init->join_fds[slot] = open(ns->path, O_RDONLY | O_CLOEXEC);
+		if (init->join_fds[slot] < 0)
+			return err_os(err, "linux.namespaces[%zu].path: %s", i, ns->path);
+		m->c->namespaces |= flag;
+		joins_user |= flag == CLONE_NEWUSER;
+	}
+	/* our own cgroup namespace must be rooted where we are once we have joined our cgroups */
+	if (init->new_namespaces & CLONE_NEWCGROUP) {
+		init->new_namespaces &= ~(uint64_t)CLONE_NEWCGROUP;
+		init->unshare_later |= CLONE_NEWCGROUP;
+	}
+	if (joins_user) {
+		if (init->new_namespaces & CLONE_NEWPID)
+			return err_set(err, ERR_UNSUPPORTED,
+				       "linux.namespaces: a new pid namespace in a joined user namespace is not supported");
+		init->unshare_later |= init->new_namespaces;
+		init->new_namespaces = 0;
+	}
+	init->program.has_userns = joins_user || (init->new_namespaces & CLONE_NEWUSER);
+	return 0;
+}
+
+static int make_cgroups(struct making *m, struct err *err)
+{
+	const struct oci_linux *l = m->create->spec->linux_part;
+	struct container *c = m->c;
+	const char *path;
+	int failed;
+
+	if (cgroup_plan_path(l->cgroups_path, c->id, m->init.arena, &path, err) < 0)
+		return -1;
+	failed = cgroup_init(&c->cgroup, path);
+	if (failed < 0) {
+		if (l->resources && !m->create->ignore_cgroup_errors)
+			return err_neg(err, failed, "no cgroup file system at /sys/fs/cgroup");
+		return 0;
+	}
+	if (cgroup_plan(l->resources, c->cgroup.is_v2, m->init.arena, &m->plan, err) < 0)
+		return -1;
+	c->has_cgroup = true;
+	if (symlinkat(path, c->dir_fd, CONTAINER_CGROUP) < 0)
+		return err_os(err, "note the cgroup's path");
+	/* One hierarchy in which all of its processes can be found: v2 where there is one. */
+	if (c->cgroup.has_unified)
+		failed = cgroup_make(&c->cgroup, CGROUP_UNIFIED);
+	else if (!m->plan.controllers)
+		failed = cgroup_make(&c->cgroup, CGROUP_FREEZER);
+	if (failed < 0) {
+		if (!m->create->ignore_cgroup_errors)
+			return err_neg(err, failed, "make cgroup %s", path);
+		c->has_cgroup = false;
+		return 0;
+	}
+	if (cgroup_plan_apply(&m->plan, &c->cgroup, err) < 0) {
+		if (!m->create->ignore_cgroup_errors || m->plan.count)
+			return -1;
+	}
+	m->init.cgroup = &c->cgroup;
+	m->init.cgroup_join = c->cgroup.joined & ~CGROUP_BIT(CGROUP_UNIFIED);
+	return 0;
+}
+
+static int listen_for_start(struct making *m, struct err *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" CONTAINER_START, m->c->dir_fd);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 1) < 0)
+		return err_os(err, "make the start socket");
+	m->init.start_fd = fd_take(&fd);
+	return 0;
+}
+
+static int prepare_rootfs_path(struct making *m, struct err *err)
+{
+	const struct create *cr = m->create;
+	struct arena *arena = m->init.arena;
+	struct stat st;
+
+	if (cr->overlay || (cr->is_sandbox && !cr->spec->root)) {
+		if (mkdirat(m->c->dir_fd, "rootfs", 0700) < 0 && errno != EEXIST)
+			return err_os(err, "make %s/%s/rootfs", cr->root, cr->id);
+		m->init.rootfs = str_printf_in(arena, "%s/%s/rootfs", cr->root, cr->id).ptr;
+	} else if (!cr->spec->root) {
+		return err_set(err, ERR_INVALID, "root: required field is missing");
+	} else if (cr->spec->root->path[0] == '/') {
+		m->init.rootfs = cr->spec->root->path;
+	} else {
+		m->init.rootfs = str_printf_in(arena, "%s/%s", cr->bundle, cr->spec->root->path).ptr;
+	}
+	if (stat(m->init.rootfs, &st) < 0)
+		return err_os(err, "root.path: %s", m->init.rootfs);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(err, ERR_INVALID, "root.path: %s is not a directory", m->init.rootfs);
+	m->c->rootfs = m->init.rootfs;
+	return 0;
+}
+
+static int prepare_program(struct making *m, struct err *err)
+{
+	const struct create *cr = m->create;
+	struct program *program = &m->init.program;
+
+	memcpy(program->stdio, cr->stdio, sizeof(cr->stdio));
+	program->preserve_fds = cr->preserve_fds;
+	program->personality = cr->spec->linux_part->personality;
+	if (program_open_host_proc(program, err) < 0)
+		return -1;
+	m->init.null_fd = open("/dev/null", O_PATH | O_CLOEXEC);
+	if (m->init.null_fd < 0)
+		return err_os(err, "open /dev/null");
+	if (cr->is_sandbox)
+		return 0;
+	if (!cr->spec->process)
+		return err_set(err, ERR_INVALID, "process: required field is missing");
+	if (program_prepare(program, cr->spec->process, err) < 0)
+		return -1;
+	if (cr->spec->linux_part->seccomp) {
+		AUTO_FD cache = open(cr->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (seccomp_compile(cr->spec->linux_part->seccomp, cache, &program->seccomp, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static struct str state_text(struct making *m)
+{
+	char *json = container_state_json(m->c, CONTAINER_CREATING, false);
+	struct str text = str_in(m->init.arena, str_from(json));
+
+	free(json);
+	return text;
+}
+
+static int run_parent_hooks(struct making *m, struct err *err)
+{
+	const struct oci_hooks *hooks = m->create->spec->hooks;
+	struct str state = state_text(m);
+
+	if (hooks_run(&hooks->prestart, "prestart", m->create->bundle, state, err) < 0 ||
+	    hooks_run(&hooks->create_runtime, "createRuntime", m->create->bundle, state, err) < 0)
+		return -1;
+	return 0;
+}
+
+static int answer(struct making *m, struct err *err)
+{
+	char go = INIT_GO;
+
+	return send(m->sock, &go, 1, MSG_NOSIGNAL) == 1 ? 0 : err_os(err, "speak to the container's first process");
+}
+
+/* One message of the child; 0 at the end of the stream. */
+static int handle_message(struct making *m, const char *message, size_t len, int *fd, struct err *err)
+{
+	switch (message[0]) {
+	case INIT_USERNS:
+		if (userns_map(m->create->spec, m->c->pid, err) < 0)
+			return -1;
+		return answer(m, err);
+	case INIT_HOOKS:
+		if (run_parent_hooks(m, err) < 0)
+			return -1;
+		return answer(m, err);
+	case INIT_CONSOLE:
+		if (m->create->console_socket >= 0)
+			return console_send(m->create->console_socket, *fd, err);
+		m->out->master = fd_take(fd);
+		return 0;
+	case INIT_LISTENER:
+		return console_send_listener(&m->init.program.seccomp, m->c, *fd, err);
+	case INIT_READY:
+		m->is_waiting = true;
+		return 0;
+	case INIT_EXECING:
+		m->is_execing = true;
+		return 0;
+	case INIT_ERROR:
+		if (len == 1 + sizeof(struct err) && err) {
+			memcpy(err, message + 1, sizeof(*err));
+			err->msg[sizeof(err->msg) - 1] = '\0';
+		}
+		return -1;
+	default:
+		return err_set(err, ERR_INTERNAL, "the container's first process sent '%c'", message[0]);
+	}
+}
+
+static COLD int died(struct making *m, struct err *err)
+{
+	int status = 0;
+
+	if (process_wait(m->c->pidfd, &status) < 0)
+		return err_os(err, "wait for the container's first process");
+	fd_close(&m->c->pidfd);
+	m->c->pid = 0;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && cgroup_oom_kills(&m->c->cgroup) > 0)
+		return err_set(err, ERR_NO_SPACE, "linux.resources.memory.limit: too small to start in");
+	if (WIFSIGNALED(status))
+		return err_set(err, ERR_INTERNAL, "the container's first process was killed by signal %d",
+			       WTERMSIG(status));
+	return err_set(err, ERR_INTERNAL, "the container's first process ended with status %d", WEXITSTATUS(status));
+}
+
+/* Serves the child until it has exec'd or waits for start. */
+static int serve_child(struct making *m, struct err *err)
+{
+	char message[2 + sizeof(struct err)];
+	size_t fd_count;
+	ssize_t got;
+
+	for (;;) {
+		AUTO_FD fd = -1;
+
+		got = fd_recv_fds(m->sock, message, sizeof(message), &fd, 1, &fd_count, err);
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		if (handle_message(m, message, (size_t)got, &fd, err) < 0)
+			return -1;
+		if (m->is_waiting)
+			return 0;
+	}
+	return m->is_execing ? 0 : died(m, err);
+}
+
+/* A pid namespace takes effect for children only, so it is we who join it, for the moment of the clone. */
+static pid_t clone_in_pid_namespace(struct making *m, int cgroup_fd)
+{
+	const struct init *init = &m->init;
+	int join_fd = -1;
+	AUTO_FD own = -1;
+	pid_t pid;
+
+	for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++) {
+		if (namespace_all[i] == CLONE_NEWPID)
+			join_fd = init->join_fds[i];
+	}
+	if (join_fd < 0)
+		return process_clone(init->new_namespaces, cgroup_fd, &m->c->pidfd);
+	own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	if (own < 0 || setns(join_fd, CLONE_NEWPID) < 0)
+		return -errno;
+	pid = process_clone(init->new_namespaces, cgroup_fd, &m->c->pidfd);
+	if (pid != 0 && setns(own, CLONE_NEWPID) < 0)
+		log_debug("runtime", "back to our pid namespace: %m");
+	return pid;
+}
+
+static int clone_child(struct making *m, struct err *err)
+{
+	struct init *init = &m->init;
+	int pair[2], cgroup_fd = -1;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_os(err, "socketpair");
+	m->sock = pair[0];
+	init->sock = pair[1];
+	if (userns_time_offsets(m->create->spec, &init->new_namespaces, err) < 0)
+		return -1;
+	if (m->c->has_cgroup)
+		cgroup_fd = m->c->cgroup.dir_fds[CGROUP_UNIFIED];
+	pid = clone_in_pid_namespace(m, cgroup_fd);
+	if (pid < 0)
+		return err_neg(err, pid, "linux.namespaces: make the container's first process");
+	if (pid == 0) {
+		close(pair[0]);
+		init_main(init);
+	}
+	m->c->pid = pid;
+	fd_close(&init->sock);
+	return 0;
+}
+
+static int make(struct making *m, struct err *err)
+{
+	struct init *init = &m->init;
+	const struct create *cr = m->create;
+	char state;
+
+	if (plan_namespaces(m, err) < 0 || prepare_rootfs_path(m, err) < 0 || prepare_program(m, err) < 0)
+		return -1;
+	if (make_cgroups(m, err) < 0)
+		return -1;
+	if (cr->wait_for_start && listen_for_start(m, err) < 0)
+		return -1;
+	m->c->created_ns = process_wall_ns();
+	if (cr->spec->hooks) {
+		init->has_hooks_before_pivot = cr->spec->hooks->prestart.count || cr->spec->hooks->create_runtime.count;
+		init->state = state_text(m);
+		m->c->has_poststop = cr->spec->hooks->poststop.count > 0;
+	}
+	if (clone_child(m, err) < 0)
+		return -1;
+	/* While the child builds its root on the other processor: */
+	if (process_start_ticks(m->c->pid, &m->c->start_ticks, &state) < 0)
+		return err_set(err, ERR_INTERNAL, "the container's first process is gone");
+	if (cr->config.len && fd_replace_file(m->c->dir_fd, cr->config_name, cr->config, 0600, false, err) < 0)
+		return -1;
+	if (container_save(m->c, err) < 0)
+		return -1;
+	if (serve_child(m, err) < 0)
+		return -1;
+	if (!cr->wait_for_start)
+		m->out->started_ns = process_wall_ns();
+	return 0;
+}
+
+static void undo(struct making *m)
+{
+	struct err inner;
+	int status;
+
+	if (m->c->pidfd >= 0 && (process_signal(m->c->pidfd, SIGKILL) < 0 || process_wait(m->c->pidfd, &status) < 0))
+		log_debug("runtime", "the container's first process is gone already");
+	fd_close(&m->c->pidfd);
+	fd_close(&m->out->master);
+	if (container_destroy(m->c, &inner) < 0)
+		log_warn("runtime", "clean up: %s", inner.msg);
+}
+
+static void release(struct making *m)
+{
+	struct init *init = &m->init;
+
+	fd_close(&m->sock);
+	fd_close(&init->sock);
+	fd_close(&init->start_fd);
+	fd_close(&init->null_fd);
+	fd_close(&init->program.host_proc_fd);
+	for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++)
+		fd_close(&init->join_fds[i]);
+	seccomp_free(&init->program.seccomp);
+}
+
+int container_create(const struct create *create, struct arena *arena, struct container *ret, struct created *ret_more,
+		     struct err *err)
+{
+	struct making m = { .create = create, .c = ret, .out = ret_more, .sock = -1 };
+	int failed;
+
+	container_blank(ret);
+	ret->id = create->id;
+	ret->root = create->root;
+	ret->bundle = create->bundle;
+	ret->annotations = create->spec->annotations;
+	*ret_more = (struct created){ .master = -1 };
+	m.init = (struct init){
+		.spec = create->spec, .arena = arena, .bundle = create->bundle, .overlay = create->overlay,
+		.is_sandbox = create->is_sandbox, .no_pivot = create->no_pivot, .wait_for_start = create->wait_for_start,
+		.sock = -1, .start_fd = -1, .null_fd = -1, .container = ret,
+		.program = { .host_proc_fd = -1, .error_sock = -1 },
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(m.init.join_fds); i++)
+		m.init.join_fds[i] = -1;
+	if (container_id_check(create->id, err) < 0 || container_make_dir(ret, create->dir_may_exist, err) < 0)
+		return -1;
+	failed = make(&m, err);
+	if (failed < 0)
+		undo(&m);
+	release(&m);
+	return failed;
+}
+
+static int run_state_hooks(struct container *c, const struct oci_list *hooks, const char *name,
+			   enum container_status status, struct err *err)
+{
+	char *json;
+	int failed;
+
+	if (hooks->count == 0)
+		return 0;
+	json = container_state_json(c, status, false);
+	failed = hooks_run(hooks, name, c->bundle, str_from(json), err);
+	free(json);
+	return failed;
+}
+
+int container_start(struct container *c, const struct oci_spec *spec, struct err *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char message[1 + sizeof(struct err)];
+	struct err inner;
+	size_t fd_count;
+	ssize_t got;
+	AUTO_FD sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" CONTAINER_START, c->dir_fd);
+	if (sock < 0)
+		return err_os(err, "socket");
+	if (connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return err_set(err, ERR_CONFLICT, "cannot start a container that is not in the created state");
+	if (unlinkat(c->dir_fd, CONTAINER_START, 0) < 0)
+		return err_set(err, ERR_CONFLICT, "cannot start a container that has been started");
+	for (;;) {
+		AUTO_FD fd = -1;
+
+		got = fd_recv_fds(sock, message, sizeof(message), &fd, 1, &fd_count, err);
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		if (message[0] == INIT_LISTENER && spec->linux_part->seccomp) {
+			struct seccomp_program to = { .listener_path = spec->linux_part->seccomp->listener_path,
+						      .listener_metadata = spec->linux_part->seccomp->listener_metadata };
+
+			if (console_send_listener(&to, c, fd, err) < 0)
+				return -1;
+		} else if (got == sizeof(message)) {
+			memcpy(&inner, message + 1, sizeof(inner));
+			return err_set(err, inner.code, "%.470s", inner.msg);
+		}
+	}
+	if (spec && spec->hooks && run_state_hooks(c, &spec->hooks->poststart, "poststart", CONTAINER_RUNNING, &inner) < 0)
+		log_warn("runtime", "%s", inner.msg);
+	return 0;
+}
+
+int container_delete(struct container *c, const struct oci_spec *spec, bool keep_dir, struct err *err)
+{
+	struct err inner;
+	int failed;
+
+	if (!keep_dir) {
+		if (container_destroy(c, err) < 0)
+			return -1;
+	} else if (c->has_cgroup) {
+		failed = cgroup_kill(&c->cgroup);
+		if (failed == 0)
+			failed = cgroup_remove(&c->cgroup, 10000);
+		if (failed < 0)
+			return err_neg(err, failed, "remove cgroup %s", c->cgroup.path);
+	}
+	if (spec && spec->hooks && run_state_hooks(c, &spec->hooks->poststop, "poststop", CONTAINER_STOPPED, &inner) < 0)
+		log_warn("runtime", "%s", inner.msg);
+	return 0;
+}

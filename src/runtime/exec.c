@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See exec.h. The process is cloned into the container's pid namespace and cgroups and joins the other namespaces by the
+ * pidfd of the first process, all at once, so that they are those of one and the same container. It is undumpable from
+ * before it enters until execve: nothing in there can trace it or open its descriptors.
+ */
+#include "runtime/exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/fd.h"
+#include "base/log.h"
+#include "linux/process.h"
+#include "linux/terminal.h"
+#include "runtime/console.h"
+#include "runtime/init.h"
+#include "runtime/selfexe.h"
+
+static int open_terminal(const struct exec *exec, struct program *program, int sock, struct err *err)
+{
+	const struct oci_process *p = exec->process;
+	struct statfs fs;
+	int failed;
+	AUTO_FD master = -1;
+	AUTO_FD slave = -1;
+	AUTO_FD pts = open("/dev/pts", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (pts < 0 || fstatfs(pts, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC)
+		return err_set(err, ERR_INVALID, "process.terminal: the container has no devpts on /dev/pts");
+	failed = terminal_open(pts, "ptmx", &master, &slave);
+	if (failed == 0 && p->console_size)
+		failed = terminal_resize(master, (uint16_t)p->console_size->height.value,
+					 (uint16_t)p->console_size->width.value);
+	if (failed == 0)
+		failed = terminal_control(slave);
+	if (failed < 0)
+		return err_neg(err, failed, "process.terminal");
+	if (p->user->uid.value && fchown(slave, (uid_t)p->user->uid.value, (gid_t)-1) < 0)
+		return err_os(err, "process.terminal: change the owner");
+	if (init_send(sock, INIT_CONSOLE, master, err) < 0)
+		return -1;
+	for (int i = 0; i < 3; i++) {
+		program->stdio[i] = -1;
+		if (dup2(slave, i) < 0)
+			return err_os(err, "process.terminal: stdio");
+	}
+	return 0;
+}
+
+static int enter(const struct exec *exec, struct program *program, int sock, struct err *err)
+{
+	struct container *c = exec->container;
+	uint64_t namespaces = c->namespaces & ~(uint64_t)CLONE_NEWPID;
+	struct err detach;
+	int failed;
+
+	if (selfexe_detach(&detach) < 0 && !(detach.code == ERR_UNSUPPORTED && geteuid() != 0))
+		return err_set(err, ERR_INTERNAL, "protect the runtime's program: %s", detach.msg);
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setsid() < 0)
+		return err_os(err, "make a session");
+	for (int i = 0; i < CGROUP_UNIFIED; i++) {
+		if (c->cgroup.dir_fds[i] < 0)
+			continue;
+		failed = cgroup_write(c->cgroup.dir_fds[i], "cgroup.procs", "0");
+		if (failed < 0)
+			return err_neg(err, failed, "join cgroup %s", c->cgroup.path);
+	}
+	if (setns(c->pidfd, (int)namespaces) < 0)
+		return err_os(err, "join the container's namespaces");
+	if (namespaces & CLONE_NEWUSER) {
+		if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+			return err_os(err, "become root of the user namespace");
+		/* becoming another user made us undumpable for good measure, and kept so */
+		if (setgroups(0, NULL) < 0 && errno != EPERM)
+			return err_os(err, "drop supplementary groups");
+	}
+	if (exec->process->terminal && open_terminal(exec, program, sock, err) < 0)
+		return -1;
+	return program_enter(program, err);
+}
+
+static NORETURN void child_main(const struct exec *exec, struct program *program, int sock)
+{
+	char message[1 + sizeof(struct err)];
+	struct err err;
+
+	program->error_sock = sock;
+	if (enter(exec, program, sock, &err) == 0 && program_exec(program, &err) == 0)
+		_exit(0);
+	message[0] = INIT_ERROR;
+	memcpy(message + 1, &err, sizeof(err));
+	if (send(sock, message, sizeof(message), MSG_NOSIGNAL) < 0)
+		_exit(126);
+	_exit(126);
+}
+
+static int serve(const struct exec *exec, const struct program *program, int sock, int *ret_master, struct err *err)
+{
+	char message[2 + sizeof(struct err)];
+	struct err inner;
+	bool execing = false;
+	size_t fd_count;
+	ssize_t got;
+
+	for (;;) {
+		AUTO_FD fd = -1;
+
+		got = fd_recv_fds(sock, message, sizeof(message), &fd, 1, &fd_count, err);
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		if (message[0] == INIT_EXECING) {
+			execing = true;
+		} else if (message[0] == INIT_LISTENER) {
+			if (console_send_listener(&program->seccomp, exec->container, fd, err) < 0)
+				return -1;
+		} else if (message[0] == INIT_CONSOLE && exec->console_socket >= 0) {
+			if (console_send(exec->console_socket, fd, err) < 0)
+				return -1;
+		} else if (message[0] == INIT_CONSOLE) {
+			*ret_master = fd_take(&fd);
+		} else if (got == 1 + (ssize_t)sizeof(struct err)) {
+			memcpy(&inner, message + 1, sizeof(inner));
+			inner.msg[sizeof(inner.msg) - 1] = '\0';
+			return err_set(err, inner.code, "%s", inner.msg);
+		}
+	}
+	return execing ? 0 : err_set(err, ERR_INTERNAL, "the process died before it could exec");
+}
+
+/* Clones into the pid namespace of the container and back to ours. */
+static pid_t clone_inside(const struct exec *exec, int *ret_pidfd)
+{
+	struct container *c = exec->container;
+	int cgroup_fd = c->has_cgroup ? c->cgroup.dir_fds[CGROUP_UNIFIED] : -1;
+	AUTO_FD own = -1;
+	pid_t pid;
+
+	if (!(c->namespaces & CLONE_NEWPID))
+		return process_clone(0, cgroup_fd, ret_pidfd);
+	own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	if (own < 0 || setns(c->pidfd, CLONE_NEWPID) < 0)
+		return -errno;
+	pid = process_clone(0, cgroup_fd, ret_pidfd);
+	/* EBUSY: controllers are enabled for folders below the container's: join the leaf its first process is in */
+	if (pid == -EBUSY || pid == -EOPNOTSUPP)
+		pid = process_clone(0, -1, ret_pidfd);
+	if (pid != 0 && setns(own, CLONE_NEWPID) < 0)
+		log_debug("runtime", "back to our pid namespace: %m");
+	return pid;
+}
+
+int container_exec(const struct exec *exec, pid_t *ret_pid, int *ret_pidfd, int *ret_master, struct err *err)
+{
+	struct container *c = exec->container;
+	const struct oci_linux *l = exec->spec->linux_part;
+	struct program program = {
+		.stdio = { -1, -1, -1 }, .host_proc_fd = -1, .preserve_fds = exec->preserve_fds,
+		.personality = l->personality, .has_userns = c->namespaces & CLONE_NEWUSER,
+	};
+	int pair[2], failed, status;
+	AUTO_FD pidfd = -1;
+	pid_t pid;
+
+	if (program_prepare(&program, exec->process, err) < 0)
+		return -1;
+	if (l->seccomp) {
+		AUTO_FD cache = open(c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (seccomp_compile(l->seccomp, cache, &program.seccomp, err) < 0)
+			return -1;
+	}
+	if (program_open_host_proc(&program, err) < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		seccomp_free(&program.seccomp);
+		return err_os(err, "prepare the program");
+	}
+	pid = clone_inside(exec, &pidfd);
+	if (pid == 0) {
+		close(pair[0]);
+		child_main(exec, &program, pair[1]);
+	}
+	close(pair[1]);
+	failed = pid < 0 ? err_neg(err, pid, "make a process in container \"%s\"", c->id) :
+			   serve(exec, &program, pair[0], ret_master, err);
+	close(pair[0]);
+	fd_close(&program.host_proc_fd);
+	seccomp_free(&program.seccomp);
+	if (failed < 0) {
+		if (pid > 0 && (process_signal(pidfd, SIGKILL) < 0 || process_wait(pidfd, &status) < 0))
+			log_debug("runtime", "the process is gone already");
+		fd_close(ret_master);
+		return -1;
+	}
+	*ret_pid = pid;
+	*ret_pidfd = fd_take(&pidfd);
+	return 0;
+}

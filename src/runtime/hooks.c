@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See hooks.h. The state is written before the hook can block us: it fits into a pipe's buffer, or a memfd is used. */
+#include "runtime/hooks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/fd.h"
+#include "linux/process.h"
+
+static NORETURN void exec_hook(const struct oci_hook *hook, const char *cwd, int stdin_fd)
+{
+	static const char *const no_env[] = { NULL };
+	const char *args[] = { hook->path, NULL };
+	sigset_t none;
+
+	sigemptyset(&none);
+	if (dup2(stdin_fd, 0) < 0 || close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0 || (cwd && chdir(cwd) < 0) ||
+	    sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+		_exit(126);
+	execve(hook->path, (char *const *)(hook->args.count ? hook->args.items : args),
+	       (char *const *)(hook->env.count ? hook->env.items : (const char **)(uintptr_t)no_env));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+static int run_one(const struct oci_hook *hook, const char *name, const char *cwd, struct str state, struct err *err)
+{
+	int timeout_ms = hook->timeout.is_set ? (int)(hook->timeout.value > 2000000 ? 2000000 : hook->timeout.value) * 1000 : -1;
+	AUTO_FD input = memfd_create("state", MFD_CLOEXEC);
+	AUTO_FD pidfd = -1;
+	int status = 0, got;
+	pid_t pid;
+
+	if (input < 0 || fd_write_all(input, state.ptr, state.len, err) < 0 || lseek(input, 0, SEEK_SET) < 0)
+		return err_os(err, "%s hook %s: hand over the state", name, hook->path);
+	pid = process_clone(0, -1, &pidfd);
+	if (pid < 0)
+		return err_neg(err, pid, "%s hook %s", name, hook->path);
+	if (pid == 0)
+		exec_hook(hook, cwd, input);
+	do {
+		got = poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, timeout_ms);
+	} while (got < 0 && errno == EINTR);
+	if (got == 0 && process_signal(pidfd, SIGKILL) < 0)
+		got = 0; /* it ended just now */
+	if (process_wait(pidfd, &status) < 0)
+		return err_os(err, "%s hook %s: wait", name, hook->path);
+	if (got == 0)
+		return err_set(err, ERR_TIMEOUT, "%s hook %s: took longer than %d s", name, hook->path, timeout_ms / 1000);
+	if (WIFSIGNALED(status))
+		return err_set(err, ERR_INTERNAL, "%s hook %s: killed by signal %d", name, hook->path, WTERMSIG(status));
+	if (WEXITSTATUS(status) != 0)
+		return err_set(err, ERR_INTERNAL, "%s hook %s: exit status %d", name, hook->path, WEXITSTATUS(status));
+	return 0;
+}
+
+int hooks_run(const struct oci_list *hooks, const char *name, const char *cwd, struct str state, struct err *err)
+{
+	for (size_t i = 0; i < hooks->count; i++) {
+		if (run_one(OCI_ITEM(*hooks, struct oci_hook, i), name, cwd, state, err) < 0)
+			return -1;
+	}
+	return 0;
+}

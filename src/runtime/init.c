@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See init.h. Nothing here allocates more than a little: the process may already live under a tiny memory limit. */
+#include "runtime/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/assert.h"
+#include "base/fd.h"
+#include "linux/process.h"
+#include "runtime/container.h"
+#include "runtime/hooks.h"
+#include "runtime/selfexe.h"
+
+int init_send(int sock, enum init_message kind, int fd, struct err *err)
+{
+	char byte = (char)kind;
+
+	return fd_send_fds(sock, str_sub(&byte, 1), &fd, fd >= 0 ? 1 : 0, err);
+}
+
+static NORETURN void fail(int sock, const struct err *err)
+{
+	char message[1 + sizeof(struct err)];
+
+	message[0] = INIT_ERROR;
+	memcpy(message + 1, err, sizeof(*err));
+	if (send(sock, message, sizeof(message), MSG_NOSIGNAL) < 0)
+		_exit(126); /* nobody is left to be told */
+	_exit(err->code == ERR_NOT_FOUND ? 127 : 126);
+}
+
+/* Sends kind and waits for the parent to say go; its death ends us. */
+static int ask(struct init *init, enum init_message kind, struct err *err)
+{
+	ssize_t got;
+	char answer;
+
+	if (init_send(init->sock, kind, -1, err) < 0)
+		return -1;
+	do {
+		got = recv(init->sock, &answer, 1, 0);
+	} while (got < 0 && errno == EINTR);
+	if (got != 1 || answer != INIT_GO)
+		_exit(125); /* the parent gave up and knows why */
+	return 0;
+}
+
+static int join_namespaces(struct init *init, struct err *err)
+{
+	/* user first: it decides what we may do; mount last: it changes what paths mean */
+	for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++) {
+		if (init->join_fds[i] < 0 || namespace_all[i] == CLONE_NEWPID || namespace_all[i] == CLONE_NEWNS)
+			continue;
+		if (setns(init->join_fds[i], (int)namespace_all[i]) < 0)
+			return err_os(err, "join the %s namespace", namespace_file(namespace_all[i]));
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++) {
+		if (init->join_fds[i] >= 0 && namespace_all[i] == CLONE_NEWNS && setns(init->join_fds[i], CLONE_NEWNS) < 0)
+			return err_os(err, "join the mnt namespace");
+	}
+	return 0;
+}
+
+static int enter_user_namespace(struct init *init, struct err *err)
+{
+	if (!(init->new_namespaces & CLONE_NEWUSER))
+		return 0;
+	if (ask(init, INIT_USERNS, err) < 0)
+		return -1;
+	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+		return err_os(err, "become root of the user namespace");
+	/* inherited groups are the host's; with setgroups denied there is nothing to drop them with */
+	if (setgroups(0, NULL) < 0 && errno != EPERM)
+		return err_os(err, "drop supplementary groups");
+	return 0;
+}
+
+static int join_cgroups(struct init *init, struct err *err)
+{
+	for (int i = 0; init->cgroup && i < CGROUP_CONTROLLER_COUNT; i++) {
+		int failed;
+
+		if (!(init->cgroup_join & CGROUP_BIT(i)) || init->cgroup->dir_fds[i] < 0)
+			continue;
+		failed = cgroup_write(init->cgroup->dir_fds[i], "cgroup.procs", "0");
+		if (failed < 0)
+			return err_neg(err, failed, "join cgroup %s of controller %s", init->cgroup->path,
+				       cgroup_name((enum cgroup_controller)i));
+	}
+	if (init->unshare_later && unshare((int)init->unshare_later) < 0)
+		return err_os(err, "make namespaces");
+	return 0;
+}
+
+static int set_names(struct init *init, struct err *err)
+{
+	const struct oci_spec *spec = init->spec;
+	bool own = ((init->new_namespaces | init->unshare_later) & CLONE_NEWUTS) != 0;
+
+	for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++)
+		own |= namespace_all[i] == CLONE_NEWUTS && init->join_fds[i] >= 0;
+	if (spec->hostname && spec->hostname[0]) {
+		if (!own)
+			return err_set(err, ERR_INVALID, "hostname: needs a namespace of type \"uts\"");
+		if (sethostname(spec->hostname, strlen(spec->hostname)) < 0)
+			return err_os(err, "hostname");
+	}
+	if (spec->domainname && spec->domainname[0]) {
+		if (!own)
+			return err_set(err, ERR_INVALID, "domainname: needs a namespace of type \"uts\"");
+		if (setdomainname(spec->domainname, strlen(spec->domainname)) < 0)
+			return err_os(err, "domainname");
+	}
+	return 0;
+}
+
+static int raise_loopback(struct init *init, struct err *err)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+
+	if (!((init->new_namespaces | init->unshare_later) & CLONE_NEWNET))
+		return 0;
+	AUTO_FD sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (sock < 0 || ioctl(sock, SIOCSIFFLAGS, &request) < 0)
+		return err_os(err, "raise the loopback interface");
+	return 0;
+}
+
+/* The sandbox's first process: reaps what is left to it and waits to be ended. */
+static NORETURN void pause_main(struct init *init)
+{
+	static const int ends[] = { SIGTERM, SIGINT, SIGCHLD };
+	sigset_t set;
+	int got;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_COUNT(ends); i++)
+		sigaddset(&set, ends[i]);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || prctl(PR_SET_NAME, "pause", 0, 0, 0) < 0 ||
+	    init_send(init->sock, INIT_EXECING, -1, NULL) < 0 || capability_apply(&(struct capability_sets){ 0 }) < 0 || close_range(0, ~0u, 0) < 0)
+		_exit(126);
+	for (;;) {
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+		got = sigwaitinfo(&set, NULL);
+		if (got == SIGTERM || got == SIGINT)
+			_exit(0);
+	}
+}
+
+/* Waits for `start` to connect. Returns the connection, over which a failure to exec is reported. */
+static int wait_for_start(struct init *init, struct err *err)
+{
+	int sock;
+
+	if (init_send(init->sock, INIT_READY, -1, err) < 0)
+		return -1;
+	fd_close(&init->sock);
+	do {
+		sock = accept4(init->start_fd, NULL, NULL, SOCK_CLOEXEC);
+	} while (sock < 0 && errno == EINTR);
+	if (sock < 0)
+		_exit(125);
+	init->sock = init->program.error_sock = sock;
+	return 0;
+}
+
+static int run_start_hooks(struct init *init, struct err *err)
+{
+	const struct oci_hooks *hooks = init->spec->hooks;
+
+	if (!hooks || hooks->start_container.count == 0)
+		return 0;
+	return hooks_run(&hooks->start_container, "startContainer", NULL, init->state, err);
+}
+
+static int setup(struct init *init, struct err *err)
+{
+	struct err detach;
+
+	/* Before anything else: here it is not yet charged to the container, and we have all capabilities we ever will. */
+	if (!init->is_sandbox && selfexe_detach(&detach) < 0 &&
+	    !(detach.code == ERR_UNSUPPORTED && (geteuid() != 0 || init->new_namespaces & CLONE_NEWUSER)))
+		return err_set(err, ERR_INTERNAL, "protect the runtime's program: %s", detach.msg);
+	if (setsid() < 0)
+		return err_os(err, "make a session");
+	if (join_namespaces(init, err) < 0 || enter_user_namespace(init, err) < 0)
+		return -1;
+	/* Nobody in the namespaces we just joined may trace us or look at our descriptors. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_os(err, "make the process undumpable");
+	if (join_cgroups(init, err) < 0 || set_names(init, err) < 0 || raise_loopback(init, err) < 0)
+		return -1;
+	if (rootfs_setup(init, err) < 0)
+		return -1;
+	return 0;
+}
+
+void init_main(struct init *init)
+{
+	struct err err;
+
+	init->program.error_sock = init->sock;
+	if (setup(init, &err) < 0)
+		fail(init->sock, &err);
+	if (init->is_sandbox) {
+		if (init->wait_for_start && wait_for_start(init, &err) < 0)
+			fail(init->sock, &err);
+		pause_main(init);
+	}
+	if (program_enter(&init->program, &err) < 0)
+		fail(init->sock, &err);
+	if (init->wait_for_start && wait_for_start(init, &err) < 0)
+		fail(init->sock, &err);
+	if (run_start_hooks(init, &err) < 0 || program_exec(&init->program, &err) < 0)
+		fail(init->sock, &err);
+	UNREACHABLE();
+	_exit(125);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The container's first process between clone and execve. It talks to its maker over one SOCK_SEQPACKET pair; the first
+ * byte of a message is its kind.
+ *
+ *   child → parent                               parent → child
+ *   USERNS   map my ids, please                  GO
+ *   HOOKS    namespaces and mounts are there     GO (after prestart and createRuntime hooks)
+ *   CONSOLE  carries the pty's master
+ *   LISTENER carries the seccomp listener
+ *   READY    waiting for `start`
+ *   EXECING  last word before execve: what ends the stream after it is the exec, before it a death
+ *   ERROR    struct err
+ */
+#ifndef CUBE_RUNTIME_INIT_H
+#define CUBE_RUNTIME_INIT_H
+
+#include "base/arena.h"
+#include "linux/cgroup.h"
+#include "oci/spec.h"
+#include "runtime/program.h"
+
+enum init_message {
+	INIT_USERNS = 'U', INIT_HOOKS = 'H', INIT_CONSOLE = 'C', INIT_LISTENER = 'L', INIT_READY = 'R', INIT_ERROR = 'E',
+	INIT_EXECING = 'X', INIT_GO = 'G',
+};
+
+struct overlay {
+	struct oci_strings lower; /* topmost first */
+	const char *upper, *work; /* NULL: read-only */
+};
+
+struct init {
+	const struct oci_spec *spec;
+	struct arena *arena;
+	struct program program;
+	const char *bundle;        /* absolute */
+	const char *rootfs;        /* absolute; where the root gets mounted */
+	const struct overlay *overlay;
+	bool is_sandbox;           /* pid 1 is the built-in pause; without root.path an empty read-only root */
+	bool no_pivot;
+	bool wait_for_start;
+	bool has_hooks_before_pivot;
+	uint64_t new_namespaces;   /* cloned with these */
+	uint64_t unshare_later;    /* cgroup, and what must wait for a joined user namespace */
+	int join_fds[8];           /* by namespace_all; -1 */
+	struct cgroup *cgroup;     /* v1: joined here; NULL for none */
+	uint32_t cgroup_join;      /* controllers still to be joined */
+	int sock;
+	int start_fd;              /* listening socket, -1 without wait_for_start */
+	int null_fd;
+	struct str state;          /* for createContainer and startContainer hooks; pid is our own */
+	const struct container *container;
+};
+
+/* Never returns. */
+NORETURN void init_main(struct init *init);
+
+/* rootfs.c: mounts everything and makes it the root. */
+int rootfs_setup(struct init *init, struct err *err) MUST_CHECK;
+/* device.c: nodes and links in /dev, the console. */
+int device_make_all(struct init *init, int root_fd, bool has_dev_mount, struct err *err) MUST_CHECK;
+int console_setup(struct init *init, int root_fd, struct err *err) MUST_CHECK;
+/* One message with at most one descriptor (-1 for none). */
+int init_send(int sock, enum init_message kind, int fd, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The container's root: its file system, everything mounted into it, what is hidden and read-only, then pivot_root. All
+ * targets are resolved beneath the root's descriptor before anything is mounted on them, and everything is done before
+ * the pivot, where /proc, /dev/null and bind sources are still the host's and can be trusted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/fd.h"
+#include "linux/mounts.h"
+#include "linux/process.h"
+#include "linux/rootpath.h"
+#include "runtime/container.h"
+#include "runtime/hooks.h"
+#include "runtime/init.h"
+#include "runtime/rootfs.h"
+
+#define OPTIONS_MAX 4096
+
+/* "lowerdir=a:b,upperdir=…"; the bytes that mean something there are escaped. */
+static int put_escaped(struct buf *b, const char *path, struct err *err)
+{
+	if (path[0] != '/')
+		return err_set(err, ERR_INVALID, "overlay: expected an absolute path, got \"%.200s\"", path);
+	for (; *path; path++) {
+		if (strchr("\\:,", *path))
+			buf_put_char(b, '\\');
+		buf_put_char(b, *path);
+	}
+	return 0;
+}
+
+static int mount_overlay(const struct overlay *o, const char *target, struct err *err)
+{
+	AUTO_BUF options = { 0 };
+
+	buf_init(&options, OPTIONS_MAX - 1);
+	buf_put_c(&options, "lowerdir=");
+	for (size_t i = 0; i < o->lower.count; i++) {
+		if (i > 0)
+			buf_put_char(&options, ':');
+		if (put_escaped(&options, o->lower.items[i], err) < 0)
+			return -1;
+	}
+	if (o->upper) {
+		buf_put_c(&options, ",upperdir=");
+		if (put_escaped(&options, o->upper, err) < 0)
+			return -1;
+		buf_put_c(&options, ",workdir=");
+		if (put_escaped(&options, o->work ? o->work : "", err) < 0)
+			return -1;
+	}
+	if (buf_check(&options, "overlay: the list of layers", err) < 0)
+		return -1;
+	if (mount("overlay", target, "overlay", 0, options.ptr) < 0)
+		return err_os(err, "overlay: mount on %s", target);
+	return 0;
+}
+
+/* Gives init->rootfs its file system and opens it. */
+static int open_root(struct init *init, struct err *err)
+{
+	int fd;
+
+	if (init->overlay) {
+		if (mount_overlay(init->overlay, init->rootfs, err) < 0)
+			return -1;
+	} else if (init->is_sandbox && !init->spec->root) {
+		if (mount("none", init->rootfs, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755") < 0)
+			return err_os(err, "mount an empty root on %s", init->rootfs);
+	} else if (mount(init->rootfs, init->rootfs, NULL, MS_BIND | MS_REC, NULL) < 0) {
+		return err_os(err, "root.path: %s", init->rootfs);
+	}
+	fd = open(init->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_os(err, "root.path: %s", init->rootfs) : fd;
+}
+
+static int join_options(const struct oci_mount *m, struct mount_options *options, char *text, struct err *err)
+{
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < m->options.count; i++) {
+		const char *one = m->options.items[i];
+
+		if (mount_option_parse(one, options))
+			continue;
+		if (len + strlen(one) + 2 > OPTIONS_MAX)
+			return err_set(err, ERR_TOO_LARGE, "options are longer than %d bytes", OPTIONS_MAX);
+		len += (size_t)snprintf(text + len, OPTIONS_MAX - len, "%s%s", len ? "," : "", one);
+	}
+	return 0;
+}
+
+/* Where a new file system goes. A proc or sysfs that lands elsewhere through a link would stay unmasked. */
+static int open_target(int root_fd, const struct oci_mount *m, bool is_file, struct err *err)
+{
+	bool strict = m->type && (strcmp(m->type, "proc") == 0 || strcmp(m->type, "sysfs") == 0);
+	int fd = is_file ? rootpath_make_file(root_fd, m->destination, 0755) :
+			   rootpath_make_dir(root_fd, m->destination, 0755);
+
+	if (fd < 0)
+		return err_neg(err, fd, "make %s in the root", m->destination);
+	if (strict) {
+		AUTO_FD plain = rootpath_open_plain(root_fd, m->destination);
+
+		if (plain < 0) {
+			close(fd);
+			return err_set(err, ERR_INVALID, "filesystem \"%s\" must be mounted on ordinary directory", m->type);
+		}
+	}
+	return fd;
+}
+
+static int finish_mount(int root_fd, const struct oci_mount *m, const struct mount_options *options, struct err *err)
+{
+	int failed;
+
+	if (!options->propagation && !options->rec_attr_set && !options->rec_attr_clear)
+		return 0;
+	AUTO_FD fd = rootpath_open(root_fd, m->destination, O_PATH, 0);
+	if (fd < 0)
+		return err_neg(err, fd, "reopen %s", m->destination);
+	failed = mount_set(fd, true, options->rec_attr_set, options->rec_attr_clear);
+	if (failed == 0 && options->propagation)
+		failed = mount_set_propagation(fd, options->propagation);
+	return failed < 0 ? err_neg(err, failed, "set options") : 0;
+}
+
+static int mount_bind(struct init *init, int root_fd, const struct oci_mount *m, const struct mount_options *options,
+		      struct err *err)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	int failed;
+
+	if (!m->source)
+		return err_set(err, ERR_INVALID, "a bind mount needs a source");
+	if (snprintf(path, sizeof(path), m->source[0] == '/' ? "%s%s" : "%s/%s", m->source[0] == '/' ? "" : init->bundle,
+		     m->source) >= (int)sizeof(path))
+		return err_set(err, ERR_INVALID, "source is too long");
+	AUTO_FD tree = mount_clone(AT_FDCWD, path, options->is_recursive);
+	if (tree < 0)
+		return err_neg(err, tree, "source %s", path);
+	if (fstat(tree, &st) < 0)
+		return err_os(err, "source %s", path);
+	AUTO_FD target = open_target(root_fd, m, !S_ISDIR(st.st_mode), err);
+	if (target < 0)
+		return -1;
+	if (options->idmap || m->uid_mappings.count) {
+		failed = rootfs_idmap(init, m, tree, options->idmap_recursive, err);
+		if (failed < 0)
+			return -1;
+	}
+	failed = mount_set(tree, false, options->attr_set, options->attr_clear);
+	if (failed == 0)
+		failed = mount_set(tree, true, options->rec_attr_set, options->rec_attr_clear);
+	/* without a word in the options a bind shares nothing with the host */
+	if (failed == 0)
+		failed = mount_set_propagation(tree, options->propagation ? options->propagation : MS_PRIVATE | MS_REC);
+	if (failed == 0)
+		failed = mount_attach(tree, target);
+	return failed < 0 ? err_neg(err, failed, "bind %s", path) : 0;
+}
+
+static int mount_cgroup_v1(struct init *init, int root_fd, const struct oci_mount *m,
+			   const struct mount_options *options, struct err *err)
+{
+	char sub[PATH_MAX];
+	int failed;
+
+	AUTO_FD target = open_target(root_fd, m, false, err);
+	if (target < 0)
+		return -1;
+	failed = mount_fs("tmpfs", "tmpfs", target, options->flags & ~(unsigned long)MS_RDONLY, "mode=755,size=64k");
+	if (failed < 0)
+		return err_neg(err, failed, "mount a tmpfs");
+	for (int i = 0; init->cgroup && i < CGROUP_CONTROLLER_COUNT; i++) {
+		const char *name = cgroup_name((enum cgroup_controller)i);
+
+		if (init->cgroup->dir_fds[i] < 0)
+			continue;
+		snprintf(sub, sizeof(sub), "%s/%s", m->destination, name);
+		AUTO_FD dir = rootpath_make_dir(root_fd, sub, 0755);
+		if (dir < 0)
+			return err_neg(err, dir, "make %s in the root", sub);
+		if (init->unshare_later & CLONE_NEWCGROUP) {
+			failed = i == CGROUP_UNIFIED ? mount_fs("cgroup2", "cgroup", dir, options->flags, NULL) :
+				 i == CGROUP_SYSTEMD ? mount_fs("cgroup", "cgroup", dir, options->flags, "none,name=systemd") :
+						       mount_fs("cgroup", "cgroup", dir, options->flags, name);
+		} else {
+			AUTO_FD tree = mount_clone(init->cgroup->dir_fds[i], "", false);
+
+			failed = tree < 0 ? tree : mount_set(tree, false, options->attr_set, 0);
+			if (failed == 0)
+				failed = mount_attach(tree, dir);
+		}
+		if (failed < 0)
+			return err_neg(err, failed, "mount controller %s", name);
+	}
+	if (options->flags & MS_RDONLY) {
+		AUTO_FD top = rootpath_open(root_fd, m->destination, O_PATH, 0);
+
+		failed = mount_set(top, false, MOUNT_ATTR_RDONLY, 0);
+		if (failed < 0)
+			return err_neg(err, failed, "make it read-only");
+	}
+	return 0;
+}
+
+static int mount_cgroup(struct init *init, int root_fd, const struct oci_mount *m, const struct mount_options *options,
+			struct err *err)
+{
+	int failed;
+
+	if (!init->cgroup || !init->cgroup->is_v2)
+		return mount_cgroup_v1(init, root_fd, m, options, err);
+	AUTO_FD target = open_target(root_fd, m, false, err);
+	if (target < 0)
+		return -1;
+	if (init->unshare_later & CLONE_NEWCGROUP) {
+		failed = mount_fs("cgroup2", "cgroup", target, options->flags, NULL);
+		if (failed == 0)
+			return 0;
+	}
+	AUTO_FD tree = mount_clone(init->cgroup->dir_fds[CGROUP_UNIFIED], "", false);
+	failed = tree < 0 ? tree : mount_set(tree, false, options->attr_set, options->attr_clear);
+	if (failed == 0)
+		failed = mount_attach(tree, target);
+	return failed < 0 ? err_neg(err, failed, "mount cgroup2") : 0;
+}
+
+/* A sysfs of our own needs a network namespace of our own: without one, the host's is shown. */
+static int mount_host_sys(int root_fd, const struct oci_mount *m, const struct mount_options *options, struct err *err)
+{
+	int failed;
+
+	AUTO_FD target = open_target(root_fd, m, false, err);
+	if (target < 0)
+		return -1;
+	AUTO_FD tree = mount_clone(AT_FDCWD, "/sys", true);
+	failed = tree < 0 ? tree : mount_set(tree, false, options->attr_set, options->attr_clear);
+	if (failed == 0)
+		failed = mount_set_propagation(tree, MS_PRIVATE | MS_REC);
+	if (failed == 0)
+		failed = mount_attach(tree, target);
+	return failed < 0 ? err_neg(err, failed, "bind /sys") : 0;
+}
+
+static int mount_one(struct init *init, int root_fd, const struct oci_mount *m, struct err *err)
+{
+	struct mount_options options = { 0 };
+	char text[OPTIONS_MAX];
+	int failed;
+
+	if (join_options(m, &options, text, err) < 0)
+		return -1;
+	if (options.is_bind || (m->type && strcmp(m->type, "bind") == 0))
+		return mount_bind(init, root_fd, m, &options, err);
+	if (options.flags & MS_REMOUNT) {
+		AUTO_FD fd = rootpath_open(root_fd, m->destination, O_PATH, 0);
+
+		failed = fd < 0 ? fd : mount_set(fd, false, options.attr_set, options.attr_clear);
+		return failed < 0 ? err_neg(err, failed, "remount") : 0;
+	}
+	if (!m->type || !m->type[0])
+		return err_set(err, ERR_INVALID, "type: required field is missing");
+	if (strcmp(m->type, "cgroup") == 0 || strcmp(m->type, "cgroup2") == 0) {
+		if (mount_cgroup(init, root_fd, m, &options, err) < 0)
+			return -1;
+		return finish_mount(root_fd, m, &options, err);
+	}
+	AUTO_FD target = open_target(root_fd, m, false, err);
+	if (target < 0)
+		return -1;
+	if (options.copy_up && strcmp(m->type, "tmpfs") == 0)
+		return rootfs_tmpfs_copy(root_fd, m, &options, text, err);
+	failed = mount_fs(m->type, m->source ? m->source : m->type, target, options.flags, text[0] ? text : NULL);
+	if (failed == -EPERM && strcmp(m->type, "sysfs") == 0)
+		return mount_host_sys(root_fd, m, &options, err);
+	if (failed < 0)
+		return err_neg(err, failed, "mount %s", m->type);
+	return finish_mount(root_fd, m, &options, err);
+}
+
+static int mask_path(struct init *init, int root_fd, const char *path, int *first_dir_fd, struct err *err)
+{
+	char null_path[ROOTPATH_PROC_BYTES], target[ROOTPATH_PROC_BYTES];
+	struct stat st;
+	int failed;
+
+	AUTO_FD fd = rootpath_open(root_fd, path, O_PATH, 0);
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -EACCES)
+		return 0;
+	if (fd < 0)
+		return err_neg(err, fd, "linux.maskedPaths: %s", path);
+	if (fstat(fd, &st) < 0)
+		return err_os(err, "linux.maskedPaths: %s", path);
+	rootpath_proc(fd, target);
+	if (!S_ISDIR(st.st_mode)) {
+		failed = mount(rootpath_proc(init->null_fd, null_path), target, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
+	} else if (*first_dir_fd >= 0) {
+		/* one empty file system does for all of them */
+		failed = mount(rootpath_proc(*first_dir_fd, null_path), target, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
+	} else {
+		failed = mount_fs("tmpfs", "tmpfs", fd, MS_RDONLY, "size=0k,nr_inodes=1");
+		*first_dir_fd = rootpath_open(root_fd, path, O_PATH, 0);
+	}
+	return failed < 0 ? err_neg(err, failed, "linux.maskedPaths: %s", path) : 0;
+}
+
+static int readonly_path(int root_fd, const char *path, struct err *err)
+{
+	int failed;
+
+	AUTO_FD fd = rootpath_open(root_fd, path, O_PATH, 0);
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -EACCES)
+		return 0;
+	if (fd < 0)
+		return err_neg(err, fd, "linux.readonlyPaths: %s", path);
+	AUTO_FD tree = mount_clone(fd, "", true);
+	failed = tree < 0 ? tree : mount_set(tree, true, MOUNT_ATTR_RDONLY, 0);
+	if (failed == 0)
+		failed = mount_attach(tree, fd);
+	return failed < 0 ? err_neg(err, failed, "linux.readonlyPaths: %s", path) : 0;
+}
+
+static int hide_paths(struct init *init, int root_fd, struct err *err)
+{
+	const struct oci_linux *l = init->spec->linux_part;
+	AUTO_FD first_dir = -1;
+
+	for (size_t i = 0; i < l->readonly_paths.count; i++) {
+		if (readonly_path(root_fd, l->readonly_paths.items[i], err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < l->masked_paths.count; i++) {
+		if (mask_path(init, root_fd, l->masked_paths.items[i], &first_dir, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool has_namespace(const struct init *init, uint64_t flag)
+{
+	if ((init->new_namespaces | init->unshare_later) & flag)
+		return true;
+	for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++) {
+		if (namespace_all[i] == flag && init->join_fds[i] >= 0)
+			return true;
+	}
+	return false;
+}
+
+/* Through the host's /proc: what a key stands for is decided by the namespaces of who writes. */
+static int set_sysctls(struct init *init, struct err *err)
+{
+	static const struct {
+		char prefix[16];
+		uint64_t namespace;
+	} owners[] = {
+		{ "net.", CLONE_NEWNET },           { "fs.mqueue.", CLONE_NEWIPC },    { "kernel.msg", CLONE_NEWIPC },
+		{ "kernel.sem", CLONE_NEWIPC },     { "kernel.shm", CLONE_NEWIPC },    { "kernel.auto_msg", CLONE_NEWIPC },
+		{ "kernel.domainna", CLONE_NEWUTS }, { "kernel.hostname", CLONE_NEWUTS },
+	};
+	char path[300];
+
+	for (size_t i = 0; i < init->spec->linux_part->sysctl.count; i++) {
+		const struct oci_pair *pair = &init->spec->linux_part->sysctl.items[i];
+		uint64_t namespace = 0;
+		struct err inner;
+
+		for (size_t k = 0; k < ARRAY_COUNT(owners); k++) {
+			if (strncmp(pair->key, owners[k].prefix, strnlen(owners[k].prefix, 15)) == 0)
+				namespace = owners[k].namespace;
+		}
+		if (!namespace || !has_namespace(init, namespace))
+			return err_set(err, ERR_INVALID, "linux.sysctl: \"%.200s\" is not in a separate kernel namespace",
+				       pair->key);
+		if (snprintf(path, sizeof(path), "sys/%s", pair->key) >= (int)sizeof(path))
+			return err_set(err, ERR_INVALID, "linux.sysctl: \"%.200s\" is too long", pair->key);
+		for (char *c = path; *c; c++) {
+			/* "net.ipv4.conf.eth0/1.rp_filter" has the dot of the name as a slash */
+			if (*c == '.')
+				*c = '/';
+			else if (*c == '/' && c != path + 3)
+				*c = '.';
+		}
+		if (fd_write_file(init->program.host_proc_fd, path, str_from(pair->value), &inner) < 0)
+			return err_set(err, ERR_INVALID, "linux.sysctl: \"%.200s\": %s", pair->key, inner.msg);
+	}
+	return 0;
+}
+
+static int run_hooks(struct init *init, struct err *err)
+{
+	const struct oci_hooks *hooks = init->spec->hooks;
+	char answer;
+
+	if (init->has_hooks_before_pivot) {
+		if (init_send(init->sock, INIT_HOOKS, -1, err) < 0)
+			return -1;
+		if (recv(init->sock, &answer, 1, 0) != 1 || answer != INIT_GO)
+			_exit(125); /* the parent gave up and knows why */
+	}
+	if (!hooks || hooks->create_container.count == 0)
+		return 0;
+	return hooks_run(&hooks->create_container, "createContainer", init->bundle, init->state, err);
+}
+
+static int make_root(struct init *init, int root_fd, struct err *err)
+{
+	const char *text = init->spec->linux_part->rootfs_propagation;
+	int failed;
+
+	if (init->no_pivot) {
+		if (fchdir(root_fd) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
+			return err_os(err, "move the root");
+	} else {
+		failed = mount_pivot(root_fd);
+		if (failed < 0)
+			return err_neg(err, failed, "pivot_root");
+	}
+	if (text && mount(NULL, "/", NULL, mount_propagation(text), NULL) < 0)
+		return err_os(err, "linux.rootfsPropagation: %s", text);
+	if ((init->spec->root && init->spec->root->readonly) || (init->is_sandbox && !init->spec->root)) {
+		failed = 0;
+		AUTO_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		failed = mount_set(root, false, MOUNT_ATTR_RDONLY, 0);
+		if (failed < 0)
+			return err_neg(err, failed, "root.readonly");
+	}
+	return 0;
+}
+
+int rootfs_setup(struct init *init, struct err *err)
+{
+	const struct oci_spec *spec = init->spec;
+	const char *text = spec->linux_part->rootfs_propagation;
+	unsigned long propagation = text ? mount_propagation(text) : MS_SLAVE | MS_REC;
+	bool has_dev = false;
+
+	if (!has_namespace(init, CLONE_NEWNS))
+		return err_set(err, ERR_UNSUPPORTED, "linux.namespaces: a namespace of type \"mount\" is needed");
+	if (!propagation)
+		return err_set(err, ERR_INVALID, "linux.rootfsPropagation: unknown \"%.40s\"", text);
+	/* Never shared while we build: pivot_root refuses that, and nothing of ours may show up on the host. */
+	if (propagation & MS_SHARED)
+		propagation = MS_SLAVE | MS_REC;
+	if (mount(NULL, "/", NULL, MS_REC | propagation, NULL) < 0)
+		return err_os(err, "change the propagation of /");
+	AUTO_FD root = open_root(init, err);
+	if (root < 0)
+		return -1;
+	for (size_t i = 0; i < spec->mounts.count; i++) {
+		const struct oci_mount *m = OCI_ITEM(spec->mounts, struct oci_mount, i);
+
+		if (mount_one(init, root, m, err) < 0)
+			return err_wrap(err, "mounts[%zu] (%.100s)", i, m->destination);
+		has_dev |= strcmp(m->destination, "/dev") == 0;
+	}
+	if (!init->is_sandbox || spec->root) {
+		if (device_make_all(init, root, has_dev, err) < 0 || console_setup(init, root, err) < 0)
+			return -1;
+	}
+	if (set_sysctls(init, err) < 0)
+		return -1;
+	if (!init->is_sandbox) {
+		AUTO_FD cwd = rootpath_make_dir(root, spec->process->cwd, 0755);
+
+		if (cwd < 0)
+			return err_neg(err, cwd, "process.cwd: make %s", spec->process->cwd);
+	}
+	if (hide_paths(init, root, err) < 0 || run_hooks(init, err) < 0)
+		return -1;
+	return make_root(init, root, err);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keeps a container from reaching the runtime's own program file through /proc/self/exe. */
+#ifndef CUBE_RUNTIME_SELFEXE_H
+#define CUBE_RUNTIME_SELFEXE_H
+
+#include "base/err.h"
+
+/*
+ * Called by the child that is about to exec the container's program, while it still has all capabilities: moves this
+ * process's program image into anonymous memory and makes /proc/self/exe an empty sealed file. ERR_UNSUPPORTED when the
+ * kernel or a missing CAP_SYS_RESOURCE do not let it; then the caller decides.
+ */
+int selfexe_detach(struct err *err) MUST_CHECK;
+
+#endif
