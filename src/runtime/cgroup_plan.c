@@ -476,3 +476,34 @@ int cgroup_plan_path(const char *cgroups_path, const char *id, struct arena *are
 	*ret = str_c_in(arena, path);
 	return 0;
 }
+
+static int move_into(void *arg, pid_t pid)
+{
+	char text[16];
+	int failed;
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	failed = cgroup_write(*(const int *)arg, "cgroup.procs", text);
+	return failed == -ESRCH ? 0 : failed;
+}
+
+int cgroup_plan_update(const struct cgroup_plan *plan, struct cgroup *cgroup, struct err *err)
+{
+	uint32_t before = cgroup->joined;
+	int failed;
+
+	if (cgroup_plan_apply(plan, cgroup, err) < 0)
+		return -1;
+	for (int i = 0; i < CGROUP_UNIFIED && !cgroup->is_v2; i++) {
+		if (!(cgroup->joined & ~before & CGROUP_BIT(i)))
+			continue;
+		/* twice: what was forked during the first pass is found by the second */
+		for (int pass = 0; pass < 2; pass++) {
+			failed = cgroup_each_pid(cgroup, move_into, &cgroup->dir_fds[i]);
+			if (failed < 0)
+				return err_neg(err, failed, "move the processes to controller %s",
+					       cgroup_name((enum cgroup_controller)i));
+		}
+	}
+	return 0;
+}

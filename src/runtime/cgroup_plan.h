@@ -31,6 +31,8 @@ int cgroup_plan(const struct oci_resources *resources, bool is_v2, struct arena 
 		struct err *err) MUST_CHECK;
 /* Makes the folders that are missing and writes the values. */
 int cgroup_plan_apply(const struct cgroup_plan *plan, struct cgroup *cgroup, struct err *err) MUST_CHECK;
+/* For a running container: its processes also move into the folders that were made only now. */
+int cgroup_plan_update(const struct cgroup_plan *plan, struct cgroup *cgroup, struct err *err) MUST_CHECK;
 /* "/a/b" from linux.cgroupsPath, or "/<id>" without one. */
 int cgroup_plan_path(const char *cgroups_path, const char *id, struct arena *arena, const char **ret,
 		     struct err *err) MUST_CHECK;

@@ -339,3 +339,15 @@ int container_destroy(struct container *c, struct err *err)
 		return err_wrap(err, "remove state folder");
 	return 0;
 }
+
+static int signal_one(void *arg, pid_t pid)
+{
+	return kill(pid, *(int *)arg) < 0 && errno != ESRCH ? -errno : 0;
+}
+
+int container_signal_all(struct container *c, int signal)
+{
+	if (signal == SIGKILL)
+		return cgroup_kill(&c->cgroup);
+	return cgroup_each_pid(&c->cgroup, signal_one, &signal);
+}

@@ -63,6 +63,8 @@ int container_spec(const struct container *c, struct arena *arena, struct oci_sp
 const char *container_status_name(enum container_status status) PURE;
 /* Kills what is left, removes cgroups and the state folder. */
 int container_destroy(struct container *c, struct err *err) MUST_CHECK;
+/* Returns -errno. Every process of it, by its cgroup. */
+int container_signal_all(struct container *c, int signal) MUST_CHECK;
 /* The JSON of `state` (also what hooks read); heap memory. */
 char *container_state_json(const struct container *c, enum container_status status, bool pretty) MUST_CHECK;
 

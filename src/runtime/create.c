@@ -440,6 +440,11 @@ static int run_state_hooks(struct container *c, const struct oci_list *hooks, co
 	return failed;
 }
 
+int container_started(struct container *c, const struct oci_spec *spec, struct err *err)
+{
+	return spec->hooks ? run_state_hooks(c, &spec->hooks->poststart, "poststart", CONTAINER_RUNNING, err) : 0;
+}
+
 int container_start(struct container *c, const struct oci_spec *spec, struct err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -475,7 +480,7 @@ int container_start(struct container *c, const struct oci_spec *spec, struct err
 			return err_set(err, inner.code, "%.470s", inner.msg);
 		}
 	}
-	if (spec && spec->hooks && run_state_hooks(c, &spec->hooks->poststart, "poststart", CONTAINER_RUNNING, &inner) < 0)
+	if (container_started(c, spec, &inner) < 0)
 		log_warn("runtime", "%s", inner.msg);
 	return 0;
 }

@@ -31,6 +31,8 @@ struct created {
 /* ret must be AUTO_CONTAINER'd by the caller; ret->pidfd is open. */
 int container_create(const struct create *create, struct arena *arena, struct container *ret, struct created *ret_more,
 		     struct err *err) MUST_CHECK;
+/* Runs poststart hooks, after a container_create() that did not wait for start. */
+int container_started(struct container *c, const struct oci_spec *spec, struct err *err) MUST_CHECK;
 /* Lets a created container's program run; an exec failure comes back as the error. Runs poststart hooks. */
 int container_start(struct container *c, const struct oci_spec *spec, struct err *err) MUST_CHECK;
 /* After its end: removes what is left, runs poststop hooks (their failure is only logged). spec may be NULL. */

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The config.json that `cube-oci spec` prints: a shell in a terminal. */
+#ifndef CUBE_OCI_DEFAULT_SPEC_H
+#define CUBE_OCI_DEFAULT_SPEC_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include "base/attr.h"
+
+/* Heap memory, pretty-printed. For rootless use ids are mapped to uid and gid. */
+char *oci_default_spec(bool rootless, uid_t uid, gid_t gid) MUST_CHECK;
+
+#endif

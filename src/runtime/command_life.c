@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands that change a container's state: create, start, run, kill, delete, pause, resume. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/path.h"
+#include "linux/process.h"
+#include "linux/signals.h"
+#include "runtime/commands.h"
+#include "runtime/console.h"
+#include "runtime/create.h"
+
+struct bundle {
+	struct arena *arena;
+	struct buf text;
+	yyjson_doc *doc;
+	struct oci_spec spec;
+	const char *path;
+};
+
+static void bundle_close(struct bundle *b)
+{
+	yyjson_doc_free(b->doc);
+	buf_deinit(&b->text);
+}
+
+static int bundle_open(struct bundle *b, const char *path, struct err *err)
+{
+	char here[PATH_MAX], file[PATH_MAX];
+
+	buf_init(&b->text, OCI_SPEC_BYTES_MAX);
+	if (!path || path[0] != '/') {
+		if (!getcwd(here, sizeof(here)))
+			return err_os(err, "getcwd");
+		b->path = path ? path_clean(b->arena, str_printf_in(b->arena, "%s/%s", here, path)).ptr :
+				 str_c_in(b->arena, str_from(here));
+	} else {
+		b->path = path;
+	}
+	if (snprintf(file, sizeof(file), "%s/config.json", b->path) >= (int)sizeof(file))
+		return err_set(err, ERR_INVALID, "bundle: path is too long");
+	if (fd_read_file(AT_FDCWD, file, OCI_SPEC_BYTES_MAX, &b->text, err) < 0)
+		return -1;
+	if (oci_json_parse(buf_str(&b->text), "config.json", &b->doc, err) < 0)
+		return -1;
+	return oci_spec_decode(yyjson_doc_get_root(b->doc), b->arena, &b->spec, err);
+}
+
+int command_write_pid(const char *path, int pid, struct err *err)
+{
+	char text[16];
+
+	if (!path)
+		return 0;
+	snprintf(text, sizeof(text), "%d", pid);
+	return fd_replace_file(AT_FDCWD, path, str_from(text), 0644, false, err);
+}
+
+/* Standard descriptors that are closed would be taken by the first files we open. */
+static int open_missing_stdio(struct err *err)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return err_os(err, "open /dev/null");
+	}
+	return 0;
+}
+
+static int prepare(const struct command_line *line, struct bundle *bundle, struct create *create, struct err *err)
+{
+	const char *preserve = command_value(line, "preserve-fds");
+	const char *socket = command_value(line, "console-socket");
+	uint64_t count = 0;
+
+	if (line->globals->systemd_cgroup)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--systemd-cgroup: cgroups are managed as files here; configure the engine for \"cgroupfs\"");
+	if (open_missing_stdio(err) < 0 || bundle_open(bundle, command_value(line, "bundle"), err) < 0)
+		return -1;
+	if (preserve && num_parse_u64(str_from(preserve), 1024, "--preserve-fds", &count, err) < 0)
+		return -1;
+	*create = (struct create){
+		.id = line->args[0], .root = line->globals->root, .bundle = bundle->path, .spec = &bundle->spec,
+		.config = buf_str(&bundle->text), .config_name = CONTAINER_CONFIG,
+		.no_pivot = command_has(line, "no-pivot"), .ignore_cgroup_errors = line->globals->is_rootless,
+		.stdio = { -1, -1, -1 }, .preserve_fds = (int)count, .console_socket = -1,
+	};
+	if (bundle->spec.process && bundle->spec.process->terminal) {
+		if (socket)
+			create->console_socket = console_connect(socket, "--console-socket", err);
+		if (socket && create->console_socket < 0)
+			return -1;
+	} else if (socket) {
+		return err_set(err, ERR_INVALID, "cannot use console socket if process.terminal is not set");
+	}
+	return 0;
+}
+
+int command_create(const struct command_line *line, int *ret_status, struct err *err)
+{
+	AUTO_ARENA arena;
+	struct bundle bundle = { .arena = &arena };
+	struct created created;
+	struct create create;
+	AUTO_CONTAINER c;
+	int failed;
+
+	container_blank(&c);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	failed = prepare(line, &bundle, &create, err);
+	if (failed == 0 && bundle.spec.process && bundle.spec.process->terminal && create.console_socket < 0)
+		failed = err_set(err, ERR_INVALID, "cannot allocate tty if runc will detach without setting console socket");
+	if (failed == 0) {
+		create.wait_for_start = true;
+		failed = container_create(&create, &arena, &c, &created, err);
+		if (failed == 0)
+			failed = command_write_pid(command_value(line, "pid-file"), c.pid, err);
+	}
+	bundle_close(&bundle);
+	return failed;
+}
+
+int command_start(const struct command_line *line, int *ret_status, struct err *err)
+{
+	AUTO_ARENA arena;
+	struct oci_spec spec;
+	AUTO_CONTAINER c;
+	yyjson_doc *doc;
+	int failed;
+
+	container_blank(&c);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	if (container_open(line->globals->root, line->args[0], &arena, &c, err) < 0)
+		return -1;
+	if (c.status == CONTAINER_STOPPED)
+		return err_set(err, ERR_CONFLICT, "cannot start a container that has stopped");
+	if (c.status != CONTAINER_CREATED)
+		return err_set(err, ERR_CONFLICT, "cannot start an already running container");
+	if (container_spec(&c, &arena, &spec, &doc, err) < 0)
+		return -1;
+	failed = container_start(&c, &spec, err);
+	yyjson_doc_free(doc);
+	return failed;
+}
+
+static int exit_status(int wait_status)
+{
+	return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
+}
+
+/* Adopted orphans of a container without a pid namespace end with it. */
+static int run_foreground(const struct command_line *line, const struct create *create, struct container *c,
+			  struct created *created, int *ret_status, struct err *err)
+{
+	int status = 0;
+
+	if (console_relay(created->master, c->pidfd, &status, err) < 0)
+		return -1;
+	*ret_status = exit_status(status);
+	fd_close(&c->pidfd);
+	if (command_has(line, "keep"))
+		return 0;
+	return container_delete(c, create->spec, false, err);
+}
+
+int command_run_container(const struct command_line *line, int *ret_status, struct err *err)
+{
+	AUTO_ARENA arena;
+	struct bundle bundle = { .arena = &arena };
+	struct created created = { .master = -1 };
+	bool detach = command_has(line, "detach");
+	struct create create;
+	AUTO_CONTAINER c;
+	int failed;
+
+	container_blank(&c);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	failed = prepare(line, &bundle, &create, err);
+	if (failed == 0 && detach && bundle.spec.process && bundle.spec.process->terminal && create.console_socket < 0)
+		failed = err_set(err, ERR_INVALID, "cannot allocate tty if runc will detach without setting console socket");
+	if (failed == 0 && !detach && !command_has(line, "no-subreaper") && process_set_subreaper() < 0)
+		failed = err_os(err, "become the reaper of orphans");
+	if (failed == 0)
+		failed = container_create(&create, &arena, &c, &created, err);
+	if (failed == 0 && bundle.spec.hooks) {
+		struct err inner;
+
+		if (container_started(&c, &bundle.spec, &inner) < 0)
+			fprintf(stderr, "%s\n", inner.msg);
+	}
+	if (failed == 0)
+		failed = command_write_pid(command_value(line, "pid-file"), c.pid, err);
+	if (failed == 0 && !detach)
+		failed = run_foreground(line, &create, &c, &created, ret_status, err);
+	bundle_close(&bundle);
+	return failed;
+}
+
+int command_kill(const struct command_line *line, int *ret_status, struct err *err)
+{
+	int signal = signal_number(line->arg_count > 1 ? line->args[1] : "TERM");
+	AUTO_ARENA arena;
+	AUTO_CONTAINER c;
+	int failed;
+
+	container_blank(&c);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	if (signal < 0)
+		return err_set(err, ERR_INVALID, "unknown signal \"%.40s\"", line->args[1]);
+	if (container_open(line->globals->root, line->args[0], &arena, &c, err) < 0)
+		return -1;
+	if (command_has(line, "all") && c.has_cgroup) {
+		failed = container_signal_all(&c, signal);
+		return failed < 0 ? err_neg(err, failed, "kill container \"%s\"", c.id) : 0;
+	}
+	if (c.pidfd < 0)
+		return err_set(err, ERR_CONFLICT, "container not running");
+	failed = process_signal(c.pidfd, signal);
+	/* a frozen process cannot die */
+	if (failed == 0 && signal == SIGKILL && c.status == CONTAINER_PAUSED)
+		failed = cgroup_freeze(&c.cgroup, false);
+	return failed < 0 ? err_neg(err, failed, "kill container \"%s\"", c.id) : 0;
+}
+
+int command_delete(const struct command_line *line, int *ret_status, struct err *err)
+{
+	bool force = command_has(line, "force");
+	struct oci_spec spec;
+	AUTO_ARENA arena;
+	AUTO_CONTAINER c;
+	yyjson_doc *doc = NULL;
+	struct err inner;
+	int failed;
+
+	container_blank(&c);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	if (container_open(line->globals->root, line->args[0], &arena, &c, &inner) < 0) {
+		if (force && inner.code == ERR_NOT_FOUND)
+			return 0;
+		return err_set(err, inner.code, "%s", inner.msg);
+	}
+	if (!force && c.status != CONTAINER_STOPPED && c.status != CONTAINER_CREATED)
+		return err_set(err, ERR_CONFLICT, "cannot delete container \"%s\" that is not stopped: it is %s", c.id,
+			       container_status_name(c.status));
+	if (c.has_poststop && container_spec(&c, &arena, &spec, &doc, &inner) < 0)
+		doc = NULL; /* what cannot be read any more cannot be run, and must not keep the rest alive */
+	failed = container_delete(&c, doc ? &spec : NULL, false, err);
+	yyjson_doc_free(doc);
+	return failed;
+}
+
+static int freeze(const struct command_line *line, bool frozen, struct err *err)
+{
+	AUTO_ARENA arena;
+	AUTO_CONTAINER c;
+	int failed;
+
+	container_blank(&c);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	if (container_open(line->globals->root, line->args[0], &arena, &c, err) < 0)
+		return -1;
+	if (frozen ? (c.status != CONTAINER_RUNNING && c.status != CONTAINER_CREATED) : c.status != CONTAINER_PAUSED)
+		return err_set(err, ERR_CONFLICT, frozen ? "container not running" : "container not paused");
+	if (!c.has_cgroup)
+		return err_set(err, ERR_UNSUPPORTED, "container \"%s\" has no cgroup to freeze", c.id);
+	failed = cgroup_freeze(&c.cgroup, frozen);
+	return failed < 0 ? err_neg(err, failed, "%s container \"%s\"", frozen ? "pause" : "resume", c.id) : 0;
+}
+
+int command_pause(const struct command_line *line, int *ret_status, struct err *err)
+{
+	return freeze(line, true, err);
+}
+
+int command_resume(const struct command_line *line, int *ret_status, struct err *err)
+{
+	return freeze(line, false, err);
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands that only look: state, list, ps, events, features. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/fd.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "linux/capability.h"
+#include "linux/process.h"
+#include "oci/default_spec.h"
+#include "oci/spec.h"
+#include "runtime/commands.h"
+#include "runtime/container.h"
+
+int command_print(const char *text, struct err *err)
+{
+	if (!text)
+		return err_set(err, ERR_INTERNAL, "out of memory");
+	return fd_write_all(1, text, strlen(text), err);
+}
+
+static int print_doc(yyjson_mut_doc *doc, bool pretty, struct err *err)
+{
+	char *text = yyjson_mut_write(doc, (pretty ? YYJSON_WRITE_PRETTY_TWO_SPACES : 0) | YYJSON_WRITE_NEWLINE_AT_END, NULL);
+	int failed = command_print(text, err);
+
+	yyjson_mut_doc_free(doc);
+	free(text);
+	return failed;
+}
+
+int command_state(const struct command_line *line, int *ret_status, struct err *err)
+{
+	AUTO_ARENA arena;
+	AUTO_CONTAINER c;
+	char *text;
+	int failed;
+
+	container_blank(&c);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	if (container_open(line->globals->root, line->args[0], &arena, &c, err) < 0)
+		return -1;
+	text = container_state_json(&c, c.status, true);
+	failed = command_print(text, err);
+	free(text);
+	return failed < 0 ? -1 : command_print("\n", err);
+}
+
+static int list_row(const struct command_line *line, const char *id, yyjson_mut_doc *doc, struct err *err)
+{
+	char created[TIME_TEXT_BYTES], row[512];
+	const char *format = command_value(line, "format");
+	AUTO_ARENA arena;
+	AUTO_CONTAINER c;
+	yyjson_doc *parsed;
+	char *text;
+
+	container_blank(&c);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	if (container_open(line->globals->root, id, &arena, &c, NULL) < 0)
+		return 0; /* not a container, or gone while we look */
+	if (command_has(line, "quiet")) {
+		snprintf(row, sizeof(row), "%s\n", c.id);
+		return command_print(row, err);
+	}
+	if (format && strcmp(format, "json") == 0) {
+		text = container_state_json(&c, c.status, false);
+		parsed = yyjson_read(text, strlen(text), 0);
+		yyjson_mut_arr_append(yyjson_mut_doc_get_root(doc), yyjson_val_mut_copy(doc, yyjson_doc_get_root(parsed)));
+		yyjson_doc_free(parsed);
+		free(text);
+		return 0;
+	}
+	snprintf(row, sizeof(row), "%-11s %-11d %-11s %-19s %s %s\n", c.id, c.status == CONTAINER_STOPPED ? 0 : c.pid,
+		 container_status_name(c.status), c.bundle ? c.bundle : "-", time_format_nano(c.created_ns, created),
+		 c.owner ? c.owner : "root");
+	return command_print(row, err);
+}
+
+int command_list(const struct command_line *line, int *ret_status, struct err *err)
+{
+	const char *format = command_value(line, "format");
+	bool json = format && strcmp(format, "json") == 0;
+	yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+	DIR *dir = opendir(line->globals->root);
+	struct dirent *entry;
+	int failed = 0;
+
+	yyjson_mut_doc_set_root(doc, yyjson_mut_arr(doc));
+	if (format && !json && strcmp(format, "table") != 0)
+		failed = err_set(err, ERR_INVALID, "invalid format option");
+	else if (!json && !command_has(line, "quiet"))
+		failed = command_print("ID          PID         STATUS      BUNDLE              CREATED                        OWNER\n",
+				       err);
+	while (failed == 0 && dir && (entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] != '.')
+			failed = list_row(line, entry->d_name, doc, err);
+	}
+	if (dir)
+		closedir(dir);
+	if (failed == 0 && json && !command_has(line, "quiet"))
+		return print_doc(doc, false, err);
+	yyjson_mut_doc_free(doc);
+	return failed;
+}
+
+static int add_pid(void *arg, pid_t pid)
+{
+	yyjson_mut_doc *doc = arg;
+
+	return yyjson_mut_arr_add_int(doc, yyjson_mut_doc_get_root(doc), pid) ? 0 : -ENOMEM;
+}
+
+/* `ps -ef`'s table cut down to the container's processes, as runc prints it. */
+static int print_ps_table(const struct command_line *line, yyjson_mut_doc *pids, struct err *err)
+{
+	const char *argv[COMMAND_VALUES_MAX] = { "ps", "-ef" };
+	char text[65536];
+	int pair[2], status;
+	size_t len = 0, pid_column = 0, n = 0;
+	struct str rest, row, cell;
+	ssize_t got;
+	AUTO_FD pidfd = -1;
+	pid_t pid;
+
+	for (int i = 1; i < line->arg_count && i < COMMAND_VALUES_MAX - 1; i++)
+		argv[i] = line->args[i];
+	if (pipe2(pair, 0) < 0)
+		return err_os(err, "pipe");
+	pid = process_clone(0, -1, &pidfd);
+	if (pid == 0) {
+		if (dup2(pair[1], 1) == 1)
+			execvp("ps", (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	close(pair[1]);
+	while (pid > 0 && len < sizeof(text) && (got = read(pair[0], text + len, sizeof(text) - len)) > 0)
+		len += (size_t)got;
+	close(pair[0]);
+	if (pid < 0 || process_wait(pidfd, &status) < 0 || status != 0)
+		return err_set(err, ERR_UNSUPPORTED, "cannot run ps");
+	rest = str_sub(text, len);
+	for (bool first = true; str_next_part(&rest, '\n', &row); first = false) {
+		struct str cells = row, wanted = { 0 };
+		bool print = first;
+
+		for (n = 0; str_next_part(&cells, ' ', &cell);) {
+			if (cell.len == 0)
+				continue;
+			if (first && str_eq_c(cell, "PID"))
+				pid_column = n;
+			if (n++ == pid_column)
+				wanted = cell;
+		}
+		for (size_t i = 0; i < yyjson_mut_arr_size(yyjson_mut_doc_get_root(pids)) && !print; i++) {
+			char number[16];
+
+			snprintf(number, sizeof(number), "%d",
+				 (int)yyjson_mut_get_int(yyjson_mut_arr_get(yyjson_mut_doc_get_root(pids), i)));
+			print = str_eq_c(wanted, number);
+		}
+		if (print && row.len > 0 && (fd_write_all(1, row.ptr, row.len, err) < 0 || command_print("\n", err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+int command_ps(const struct command_line *line, int *ret_status, struct err *err)
+{
+	const char *format = command_value(line, "format");
+	yyjson_mut_doc *doc;
+	AUTO_ARENA arena;
+	AUTO_CONTAINER c;
+	int failed;
+
+	container_blank(&c);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	if (container_open(line->globals->root, line->args[0], &arena, &c, err) < 0)
+		return -1;
+	if (!c.has_cgroup)
+		return err_set(err, ERR_UNSUPPORTED, "container \"%s\" has no cgroup to list", c.id);
+	doc = yyjson_mut_doc_new(NULL);
+	yyjson_mut_doc_set_root(doc, yyjson_mut_arr(doc));
+	failed = cgroup_each_pid(&c.cgroup, add_pid, doc);
+	if (failed < 0) {
+		yyjson_mut_doc_free(doc);
+		return err_neg(err, failed, "list the processes of container \"%s\"", c.id);
+	}
+	if (format && strcmp(format, "json") == 0)
+		return print_doc(doc, false, err);
+	failed = print_ps_table(line, doc, err);
+	yyjson_mut_doc_free(doc);
+	return failed;
+}
+
+/* Numbers of one file each: where they are in `events --stats` and in which file, v1 and v2. */
+static const struct {
+	const char *part, *group, *name;
+	enum cgroup_controller controller;
+	const char *v1_file, *v2_file, *v2_key;
+} stat_rows[] = {
+	{ "cpu", "usage", "total", CGROUP_CPUACCT, "cpuacct.usage", "cpu.stat", "usage_usec" },
+	{ "memory", "usage", "usage", CGROUP_MEMORY, "memory.usage_in_bytes", "memory.current", NULL },
+	{ "memory", "usage", "limit", CGROUP_MEMORY, "memory.limit_in_bytes", "memory.max", NULL },
+	{ "memory", "usage", "max", CGROUP_MEMORY, "memory.max_usage_in_bytes", "memory.peak", NULL },
+	{ "memory", "usage", "failcnt", CGROUP_MEMORY, "memory.failcnt", "memory.events", "max" },
+	{ "memory", "swap", "usage", CGROUP_MEMORY, "memory.memsw.usage_in_bytes", "memory.swap.current", NULL },
+	{ "pids", NULL, "current", CGROUP_PIDS, "pids.current", "pids.current", NULL },
+	{ "pids", NULL, "limit", CGROUP_PIDS, "pids.max", "pids.max", NULL },
+};
+
+static yyjson_mut_val *child_object(yyjson_mut_doc *doc, yyjson_mut_val *in, const char *name)
+{
+	yyjson_mut_val *child = yyjson_mut_obj_get(in, name);
+
+	return child ? child : yyjson_mut_obj_add_obj(doc, in, name);
+}
+
+static int print_stats(struct container *c, struct err *err)
+{
+	yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *root = yyjson_mut_obj(doc), *values;
+
+	yyjson_mut_doc_set_root(doc, root);
+	yyjson_mut_obj_add_str(doc, root, "type", "stats");
+	yyjson_mut_obj_add_str(doc, root, "id", c->id);
+	values = yyjson_mut_obj_add_obj(doc, root, "data");
+	for (size_t i = 0; i < ARRAY_COUNT(stat_rows); i++) {
+		bool v2 = c->cgroup.is_v2;
+		int dir_fd = c->cgroup.dir_fds[v2 ? CGROUP_UNIFIED : stat_rows[i].controller];
+		yyjson_mut_val *part;
+		uint64_t value;
+
+		if (dir_fd < 0)
+			continue;
+		if (v2 && stat_rows[i].v2_key) {
+			if (cgroup_read_key(dir_fd, stat_rows[i].v2_file, stat_rows[i].v2_key, &value) < 0)
+				continue;
+			if (strcmp(stat_rows[i].v2_key, "usage_usec") == 0)
+				value *= 1000;
+		} else if (cgroup_read_u64(dir_fd, v2 ? stat_rows[i].v2_file : stat_rows[i].v1_file, &value) < 0) {
+			continue;
+		}
+		part = child_object(doc, values, stat_rows[i].part);
+		if (stat_rows[i].group)
+			part = child_object(doc, part, stat_rows[i].group);
+		yyjson_mut_obj_add_uint(doc, part, stat_rows[i].name, value);
+	}
+	return print_doc(doc, false, err);
+}
+
+int command_events(const struct command_line *line, int *ret_status, struct err *err)
+{
+	const char *interval = command_value(line, "interval");
+	int64_t interval_ns = 5 * TIME_NS_PER_SECOND;
+	AUTO_ARENA arena;
+	AUTO_CONTAINER c;
+
+	container_blank(&c);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	if (interval && (time_parse_duration(str_from(interval), &interval_ns, err) < 0 || interval_ns <= 0))
+		return err_set(err, ERR_INVALID, "duration interval must be greater than 0");
+	if (container_open(line->globals->root, line->args[0], &arena, &c, err) < 0)
+		return -1;
+	if (c.pidfd < 0)
+		return err_set(err, ERR_CONFLICT, "container with id %s is not running", c.id);
+	if (command_has(line, "stats"))
+		return print_stats(&c, err);
+	do {
+		if (print_stats(&c, err) < 0)
+			return -1;
+	} while (poll(&(struct pollfd){ .fd = c.pidfd, .events = POLLIN }, 1, (int)(interval_ns / TIME_NS_PER_MS)) == 0);
+	return 0;
+}
+
+static void add_names(yyjson_mut_doc *doc, yyjson_mut_val *to, const char *name, const char *const *names)
+{
+	yyjson_mut_val *list = yyjson_mut_obj_add_arr(doc, to, name);
+
+	for (; *names; names++)
+		yyjson_mut_arr_add_str(doc, list, *names);
+}
+
+int command_features(const struct command_line *line, int *ret_status, struct err *err)
+{
+	static const char *const hooks[] = { "prestart", "createRuntime", "createContainer", "startContainer", "poststart",
+					     "poststop", NULL };
+	static const char *const options[] = {
+		"async", "atime", "bind", "defaults", "dev", "diratime", "dirsync", "exec", "iversion", "lazytime", "loud",
+		"mand", "noatime", "nodev", "nodiratime", "noexec", "noiversion", "nolazytime", "nomand", "norelatime",
+		"nostrictatime", "nosuid", "nosymfollow", "private", "rbind", "relatime", "remount", "ro", "rprivate", "rro",
+		"rrw", "rshared", "rslave", "runbindable", "rw", "shared", "silent", "slave", "strictatime", "suid", "sync",
+		"symfollow", "tmpcopyup", "unbindable", "idmap", "ridmap", NULL };
+	static const char *const actions[] = { "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS",
+					       "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE",
+					       "SCMP_ACT_TRAP", NULL };
+	yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *root = yyjson_mut_obj(doc), *part, *list, *sub;
+
+	yyjson_mut_doc_set_root(doc, root);
+	yyjson_mut_obj_add_str(doc, root, "ociVersionMin", "1.0.0");
+	yyjson_mut_obj_add_str(doc, root, "ociVersionMax", OCI_SPEC_VERSION);
+	add_names(doc, root, "hooks", hooks);
+	add_names(doc, root, "mountOptions", options);
+	part = yyjson_mut_obj_add_obj(doc, root, "linux");
+	list = yyjson_mut_obj_add_arr(doc, part, "namespaces");
+	for (const struct field_name *n = oci_namespace_names; n->name; n++)
+		yyjson_mut_arr_add_str(doc, list, n->name);
+	list = yyjson_mut_obj_add_arr(doc, part, "capabilities");
+	for (int i = 0; i < CAPABILITY_COUNT; i++)
+		yyjson_mut_arr_add_str(doc, list, capability_name(i));
+	sub = yyjson_mut_obj_add_obj(doc, part, "cgroup");
+	yyjson_mut_obj_add_bool(doc, sub, "v1", true);
+	yyjson_mut_obj_add_bool(doc, sub, "v2", true);
+	yyjson_mut_obj_add_bool(doc, sub, "systemd", false);
+	yyjson_mut_obj_add_bool(doc, sub, "systemdUser", false);
+	yyjson_mut_obj_add_bool(doc, sub, "rdma", true);
+	sub = yyjson_mut_obj_add_obj(doc, part, "seccomp");
+	yyjson_mut_obj_add_bool(doc, sub, "enabled", true);
+	add_names(doc, sub, "actions", actions);
+	yyjson_mut_obj_add_bool(doc, child_object(doc, part, "apparmor"), "enabled", true);
+	yyjson_mut_obj_add_bool(doc, child_object(doc, part, "selinux"), "enabled", true);
+	yyjson_mut_obj_add_bool(doc, child_object(doc, part, "intelRdt"), "enabled", false);
+	sub = child_object(doc, part, "mountExtensions");
+	yyjson_mut_obj_add_bool(doc, child_object(doc, sub, "idmap"), "enabled", true);
+	return print_doc(doc, true, err);
+}
+
+int command_spec(const struct command_line *line, int *ret_status, struct err *err)
+{
+	const char *bundle = command_value(line, "bundle");
+	char *text = oci_default_spec(command_has(line, "rootless"), geteuid(), getegid());
+	int failed = 0;
+
+	if (bundle && chdir(bundle) < 0)
+		failed = err_os(err, "--bundle %s", bundle);
+	AUTO_FD fd = failed < 0 ? -1 : open("config.json", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+	if (failed == 0 && fd < 0)
+		failed = errno == EEXIST ? err_set(err, ERR_EXISTS, "File config.json exists. Remove it first") :
+					   err_os(err, "make config.json");
+	if (failed == 0)
+		failed = fd_write_all(fd, text, strlen(text), err);
+	free(text);
+	return failed;
+}
