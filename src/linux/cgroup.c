@@ -85,6 +85,18 @@ int cgroup_attach(struct cgroup *c, enum cgroup_controller controller)
 	return 0;
 }
 
+int cgroup_reopen(const struct cgroup *c, enum cgroup_controller controller)
+{
+	char path[CGROUP_PATH_MAX + 64];
+	int err = folder(c, controller, c->path, path, sizeof(path));
+	int fd;
+
+	if (err < 0)
+		return err;
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 int cgroup_write(int dir_fd, const char *file, const char *text)
 {
 	AUTO_FD fd = openat(dir_fd, file, O_WRONLY | O_CLOEXEC);

@@ -41,6 +41,8 @@ int cgroup_make(struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
 int cgroup_enable(struct cgroup *c, uint32_t controllers) MUST_CHECK;
 /* Opens the folder when it exists. */
 int cgroup_attach(struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
+/* The folder once more, as seen in the mount namespace of now. Returns the descriptor. */
+int cgroup_reopen(const struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
 /* The folder whose cgroup.procs lists all of the container's processes; -1 when none is joined. */
 int cgroup_tracking_fd(const struct cgroup *c) PURE;
 int cgroup_write(int dir_fd, const char *file, const char *text) MUST_CHECK;

@@ -167,9 +167,6 @@ static int prepare_program(struct making *m, struct err *err)
 	program->personality = cr->spec->linux_part->personality;
 	if (program_open_host_proc(program, err) < 0)
 		return -1;
-	m->init.null_fd = open("/dev/null", O_PATH | O_CLOEXEC);
-	if (m->init.null_fd < 0)
-		return err_os(err, "open /dev/null");
 	if (cr->is_sandbox)
 		return 0;
 	if (!cr->spec->process)
@@ -390,7 +387,6 @@ static void release(struct making *m)
 	fd_close(&m->sock);
 	fd_close(&init->sock);
 	fd_close(&init->start_fd);
-	fd_close(&init->null_fd);
 	fd_close(&init->program.host_proc_fd);
 	for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++)
 		fd_close(&init->join_fds[i]);

@@ -196,7 +196,8 @@ static int mount_cgroup_v1(struct init *init, int root_fd, const struct oci_moun
 				 i == CGROUP_SYSTEMD ? mount_fs("cgroup", "cgroup", dir, options->flags, "none,name=systemd") :
 						       mount_fs("cgroup", "cgroup", dir, options->flags, name);
 		} else {
-			AUTO_FD tree = mount_clone(init->cgroup->dir_fds[i], "", false);
+			AUTO_FD here = cgroup_reopen(init->cgroup, (enum cgroup_controller)i);
+			AUTO_FD tree = here < 0 ? here : mount_clone(here, "", false);
 
 			failed = tree < 0 ? tree : mount_set(tree, false, options->attr_set, 0);
 			if (failed == 0)
@@ -230,7 +231,8 @@ static int mount_cgroup(struct init *init, int root_fd, const struct oci_mount *
 		if (failed == 0)
 			return 0;
 	}
-	AUTO_FD tree = mount_clone(init->cgroup->dir_fds[CGROUP_UNIFIED], "", false);
+	AUTO_FD here = cgroup_reopen(init->cgroup, CGROUP_UNIFIED);
+	AUTO_FD tree = here < 0 ? here : mount_clone(here, "", false);
 	failed = tree < 0 ? tree : mount_set(tree, false, options->attr_set, options->attr_clear);
 	if (failed == 0)
 		failed = mount_attach(tree, target);
@@ -457,6 +459,11 @@ int rootfs_setup(struct init *init, struct err *err)
 		propagation = MS_SLAVE | MS_REC;
 	if (mount(NULL, "/", NULL, MS_REC | propagation, NULL) < 0)
 		return err_os(err, "change the propagation of /");
+	/* descriptors from before the clone belong to the host's mounts, which cannot be bound from here */
+	AUTO_FD null = open("/dev/null", O_PATH | O_CLOEXEC);
+	if (null < 0)
+		return err_os(err, "open /dev/null");
+	init->null_fd = null;
 	AUTO_FD root = open_root(init, err);
 	if (root < 0)
 		return -1;

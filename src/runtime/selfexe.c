@@ -60,6 +60,20 @@ __attribute__((no_sanitize("address", "undefined"))) static void copy_segment(ui
 		*(volatile uint64_t *)to = *(const volatile uint64_t *)from;
 }
 
+/* Without CAP_SYS_RESOURCE, CAP_CHECKPOINT_RESTORE of the user namespace does, if the whole map is stated. The numbers
+ * only have to be plausible: execve makes new ones; but the heap must stay where it is. */
+static int exchange(const struct image *image, int fd)
+{
+	uintptr_t brk = (uintptr_t)sbrk(0), page = image->start;
+	struct prctl_mm_map map = {
+		.start_code = page, .end_code = page + PAGE_BYTES, .start_data = page, .end_data = page + PAGE_BYTES,
+		.start_brk = brk, .brk = brk, .start_stack = (uintptr_t)&map, .arg_start = page, .arg_end = page,
+		.env_start = page, .env_end = page, .exe_fd = (uint32_t)fd,
+	};
+
+	return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0);
+}
+
 int selfexe_detach(struct err *err)
 {
 	struct image image = { 0 };
@@ -85,8 +99,8 @@ int selfexe_detach(struct err *err)
 	if (mremap(copy, image.end - image.start, image.end - image.start, MREMAP_MAYMOVE | MREMAP_FIXED,
 		   (void *)image.start) == MAP_FAILED)
 		return err_os(err, "replace the program image");
-	if (prctl(PR_SET_MM, PR_SET_MM_EXE_FILE, empty, 0, 0) < 0)
-		return err_set(err, errno == EPERM ? ERR_UNSUPPORTED : ERR_INTERNAL, "let go of the program file: error %d",
-			       errno);
+	if (prctl(PR_SET_MM, PR_SET_MM_EXE_FILE, empty, 0, 0) < 0 && exchange(&image, empty) < 0)
+		return err_set(err, errno == EPERM || errno == EINVAL ? ERR_UNSUPPORTED : ERR_INTERNAL,
+			       "let go of the program file: error %d", errno);
 	return 0;
 }

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The entry of cube-oci: global flags, then one row of runtime_commands. An error is written once, here: one line on
+ * stderr and, with --log, in the format that engines read back.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <yyjson.h>
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "linux/process.h"
+#include "oci/spec.h"
+#include "runtime/command.h"
+
+#define VERSION "0.1.0"
+
+static const struct command_flag global_flags[] = {
+	{ "root", 0, true, false, "Folder for the state of containers (default /run/cube-oci)" },
+	{ "log", 0, true, false, "File to write errors to" },
+	{ "log-format", 0, true, false, "text or json" },
+	{ "debug", 0, false, false, "Log more" },
+	{ "systemd-cgroup", 's', false, false, "Refused: cgroups are managed as files" },
+	{ "cgroup-manager", 0, true, false, "cgroupfs; systemd and disabled are refused" },
+	{ "rootless", 0, true, false, "true, false or auto" },
+	{ "criu", 0, true, false, "Accepted for compatibility" },
+	{ "version", 'v', false, false, "Print the version" },
+	{ "help", 'h', false, false, "Print this" },
+	{ NULL, 0, false, false, NULL },
+};
+static const struct command_flag help_flags[] = {
+	{ "help", 'h', false, false, "Print this" },
+	{ NULL, 0, false, false, NULL },
+};
+
+static void print_flags(const struct command_flag *flags)
+{
+	for (; flags->name; flags++) {
+		char left[48];
+
+		snprintf(left, sizeof(left), "  %c%c%s --%s%s", flags->letter ? '-' : ' ', flags->letter ? flags->letter : ' ',
+			 flags->letter ? "," : " ", flags->name, flags->takes_value ? " VALUE" : "");
+		printf("%-32s %s\n", left, flags->help);
+	}
+}
+
+static int print_help(const struct command *command)
+{
+	if (command) {
+		printf("Usage: cube-oci %s\n\n%s\n\n", command->usage, command->refusal ? command->refusal : command->summary);
+		print_flags(command->flags);
+		print_flags(help_flags);
+		return 0;
+	}
+	printf("Usage: cube-oci [flags] COMMAND\n\nRuns containers as the OCI runtime specification describes them.\n\n"
+	       "Commands:\n");
+	for (const struct command *c = runtime_commands; c->name; c++) {
+		if (!c->refusal)
+			printf("  %-12s %s\n", c->name, c->summary);
+	}
+	printf("  %-12s %s\n\nFlags:\n", "monitor", "Hold one container for a daemon (job on fd 3, answer on fd 4)");
+	print_flags(global_flags);
+	return 0;
+}
+
+static void report(const struct command_globals *globals, const struct err *err)
+{
+	char now[TIME_TEXT_BYTES];
+	yyjson_mut_doc *doc;
+	yyjson_mut_val *root;
+	char *text;
+
+	fprintf(stderr, "cube-oci: %s\n", err->msg);
+	if (!globals->log_path)
+		return;
+	AUTO_FD fd = open(globals->log_path, O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return; /* stderr has it */
+	time_format(process_wall_ns(), now);
+	if (!globals->log_json) {
+		dprintf(fd, "time=\"%s\" level=error msg=\"%s\"\n", now, err->msg);
+		return;
+	}
+	doc = yyjson_mut_doc_new(NULL);
+	root = yyjson_mut_obj(doc);
+	yyjson_mut_doc_set_root(doc, root);
+	yyjson_mut_obj_add_str(doc, root, "level", "error");
+	yyjson_mut_obj_add_str(doc, root, "msg", err->msg);
+	yyjson_mut_obj_add_str(doc, root, "time", now);
+	text = yyjson_mut_write(doc, YYJSON_WRITE_NEWLINE_AT_END, NULL);
+	if (text && fd_write_all(fd, text, strlen(text), NULL) < 0)
+		text[0] = '\0'; /* stderr has it */
+	yyjson_mut_doc_free(doc);
+	mem_free(text);
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (const struct command *c = runtime_commands; c->name; c++) {
+		if (strcmp(c->name, name) == 0)
+			return c;
+	}
+	return NULL;
+}
+
+/* Global flags end at the command's name. */
+static int read_globals(struct command_line *line, struct command_globals *globals, struct err *err)
+{
+	const char *manager = command_value(line, "cgroup-manager"), *rootless = command_value(line, "rootless");
+	const char *format = command_value(line, "log-format");
+	const char *runtime_dir;
+
+	globals->log_path = command_value(line, "log");
+	globals->log_json = format && strcmp(format, "json") == 0;
+	globals->debug = command_has(line, "debug");
+	globals->systemd_cgroup = command_has(line, "systemd-cgroup") || (manager && strcmp(manager, "systemd") == 0);
+	globals->is_rootless = geteuid() != 0;
+	if (rootless && strcmp(rootless, "true") == 0)
+		globals->is_rootless = true;
+	globals->root = command_value(line, "root");
+	if (format && !globals->log_json && strcmp(format, "text") != 0)
+		return err_set(err, ERR_BAD_REQUEST, "unknown log-format \"%.40s\"", format);
+	if (globals->root && globals->root[0] != '/')
+		return err_set(err, ERR_BAD_REQUEST, "--root: expected an absolute path, got \"%.200s\"", globals->root);
+	if (globals->root)
+		return 0;
+	globals->root = "/run/cube-oci";
+	runtime_dir = getenv("XDG_RUNTIME_DIR");
+	if (geteuid() != 0 && runtime_dir && runtime_dir[0] == '/')
+		globals->root = mem_printf("%s/cube-oci", runtime_dir);
+	return 0;
+}
+
+static int run(const struct command *command, const char *const *argv, int argc, struct command_globals *globals)
+{
+	struct command_line line = { .globals = globals };
+	struct err err = { .code = ERR_NONE };
+	int status = 0;
+
+	for (int i = 0; i < argc && argv[i][0] == '-'; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return print_help(command);
+	}
+	if (command->refusal)
+		err_set(&err, ERR_UNSUPPORTED, "%s", command->refusal);
+	else if (command_parse(command, argv, argc, &line, &err) == 0 && command->run(&line, &status, &err) == 0)
+		return status;
+	report(globals, &err);
+	return status ? status : 1;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct command global = {
+		.name = "cube-oci", .usage = "[flags] COMMAND", .flags = global_flags, .args_max = -1,
+	};
+	struct command_globals globals = { 0 };
+	struct command_line line = { 0 };
+	const struct command *command;
+	struct err err;
+
+	if (command_parse(&global, (const char *const *)argv + 1, argc - 1, &line, &err) < 0 ||
+	    read_globals(&line, &globals, &err) < 0) {
+		report(&globals, &err);
+		return 1;
+	}
+	log_set(globals.debug ? LOG_DEBUG : LOG_WARN, LOG_TEXT, 2);
+	if (command_has(&line, "version")) {
+		printf("cube-oci version " VERSION "\nspec: " OCI_SPEC_VERSION "\n");
+		return 0;
+	}
+	if (command_has(&line, "help") || line.arg_count == 0 || strcmp(line.args[0], "help") == 0)
+		return print_help(NULL);
+	command = find_command(line.args[0]);
+	if (!command) {
+		err_set(&err, ERR_BAD_REQUEST, "unknown command \"%.40s\" (see cube-oci --help)", line.args[0]);
+		report(&globals, &err);
+		return 1;
+	}
+	return run(command, line.args + 1, line.arg_count - 1, &globals);
+}
