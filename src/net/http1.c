@@ -135,7 +135,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 		return HPE_PAUSED; /* broken off by the handler */
 	if (!exchange_body(ex, str_sub(at, len)))
 		ex->body_refused = true;
-	return ex->body_refused && !ex->ended ? HPE_PAUSED : 0;
+	return (ex->body_refused || ex->body_paused) && !ex->ended ? HPE_PAUSED : 0;
 }
 
 static int on_message_complete(llhttp_t *parser)
@@ -199,6 +199,8 @@ static llhttp_errno_t parse(struct server_conn *sc, struct str bytes)
 {
 	llhttp_errno_t outcome;
 
+	if (llhttp_get_errno(&sc->parser) == HPE_PAUSED)
+		llhttp_resume(&sc->parser);
 	sc->in_parser = true;
 	outcome = llhttp_execute(&sc->parser, bytes.ptr, bytes.len);
 	sc->in_parser = false;

@@ -99,7 +99,7 @@ void http_fetcher_free(struct http_fetcher *f);
 int http_fetch(struct http_fetcher *f, const struct http_request *request,
 	       const struct http_fetch_options *options, struct http_fetch_result *ret,
 	       struct err *err) MUST_CHECK;
-/* From any thread: the running fetch ends with ERR_CANCELLED. */
+/* From any thread: the running fetch, and each later one, ends with ERR_CANCELLED. */
 void http_fetcher_cancel(struct http_fetcher *f);
 
 #endif

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The client against our own server: bodies both ways, keep-alive, redirects, limits, refusals, TLS
+ * verification. */
+#include "net_fixture.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+struct service {
+	int requests;
+	char big[300000];
+};
+
+static void redirect_to(struct http_exchange *x, int status, struct str to)
+{
+	struct http_header location = HTTP_HEADER(STR("Location"), to);
+	struct http_headers headers = { &location, 1 };
+
+	http_respond(x, status, &headers, NULL, 0);
+}
+
+static void stream_three(struct http_exchange *x)
+{
+	http_start(x, 200, NULL);
+	for (int i = 0; i < 3; i++)
+		http_send(x, &HTTP_BYTES(STR("part,")), 1);
+	http_end(x);
+}
+
+static void on_late_closed(void *arg, struct http_exchange *x)
+{
+	http_abort(x);
+}
+
+static const struct http_exchange_events late_events = { .on_closed = on_late_closed };
+
+static void on_request(void *arg, struct http_exchange *x)
+{
+	struct service *s = arg;
+
+	s->requests++;
+	if (str_eq(x->path, STR("/echo")))
+		http_respond_bytes(x, 200, STR("text/plain"), x->body);
+	else if (str_eq(x->path, STR("/big")))
+		http_respond_bytes(x, 200, STR("text/plain"), str_sub(s->big, sizeof(s->big)));
+	else if (str_eq(x->path, STR("/chunks")))
+		stream_three(x);
+	else if (str_eq(x->path, STR("/moved")))
+		redirect_to(x, 302, STR("/echo2"));
+	else if (str_eq(x->path, STR("/again")))
+		redirect_to(x, 307, STR("echo"));
+	else if (str_eq(x->path, STR("/loop")))
+		redirect_to(x, 302, STR("/loop"));
+	else if (str_eq(x->path, STR("/method")))
+		http_respond_bytes(x, 200, STR("text/plain"), x->method_text);
+	else if (str_eq(x->path, STR("/echo2")))
+		http_respond_bytes(x, 200, STR("text/plain"), x->method_text);
+	else if (str_eq(x->path, STR("/auth")))
+		http_respond_bytes(x, 200, STR("text/plain"), http_header_get(&x->headers, STR("authorization")));
+	else if (str_eq(x->path, STR("/abort")))
+		http_abort(x);
+	else if (str_eq(x->path, STR("/late")))
+		http_set_events(x, &late_events, NULL); /* never answers */
+	else
+		http_respond_bytes(x, 404, STR("text/plain"), STR("no such page"));
+}
+
+static const struct http_handlers handlers = { .on_request = on_request };
+
+struct outcome {
+	bool ended, failed;
+	struct err err;
+	int status;
+	struct buf body;
+};
+
+static void on_headers(void *arg, struct http_call *call, const struct http_reply *reply)
+{
+	((struct outcome *)arg)->status = reply->status;
+}
+
+static void on_body(void *arg, struct http_call *call, struct str bytes)
+{
+	buf_put_str(&((struct outcome *)arg)->body, bytes);
+}
+
+static void on_end(void *arg, struct http_call *call, const struct err *err)
+{
+	struct outcome *o = arg;
+
+	o->ended = true;
+	o->failed = err != NULL;
+	if (err)
+		o->err = *err;
+}
+
+static const struct http_call_events events = { .on_headers = on_headers, .on_body = on_body, .on_end = on_end };
+
+static void call(struct fixture *f, struct http_client *client, struct http_request *request, const char *path,
+		 struct outcome *ret)
+{
+	char url[256];
+
+	memset(ret, 0, sizeof(*ret));
+	buf_init(&ret->body, FIXTURE_BYTES_MAX);
+	snprintf(url, sizeof(url), "%s%s", f->url, path);
+	request->url = str_from(url);
+	(void)http_client_start(client, request, &events, ret);
+	fixture_run_until(f, &ret->ended);
+}
+
+static void expect(struct outcome *o, int status, const char *body)
+{
+	if (o->failed)
+		fail_msg("%s", o->err.msg);
+	assert_int_equal(o->status, status);
+	if (body)
+		assert_string_equal(o->body.ptr, body);
+	buf_deinit(&o->body);
+}
+
+static void expect_failure(struct outcome *o, enum err_code code, const char *part)
+{
+	assert_true(o->failed);
+	assert_int_equal(o->err.code, code);
+	if (!strstr(o->err.msg, part))
+		fail_msg("'%s' lacks '%s'", o->err.msg, part);
+	buf_deinit(&o->body);
+}
+
+/* Breaks if bodies, methods or connection reuse go wrong in either direction. */
+static void test_requests(void **state)
+{
+	struct fixture f;
+	struct service s = { 0 };
+	struct http_client *client;
+	struct outcome o;
+	struct http_request get = { 0 };
+	struct http_request post = { .method = STR("POST"), .pieces = (struct http_piece[]){ HTTP_BYTES(STR("he")),
+		HTTP_BYTES(STR("llo")) }, .piece_count = 2 };
+	struct http_request head = { .method = STR("HEAD") };
+
+	memset(s.big, 'b', sizeof(s.big));
+	fixture_open(&f, &handlers, &s, false, NULL);
+	client = http_client_new(&(struct http_client_options){ .env = f.env });
+	call(&f, client, &post, "/echo", &o);
+	expect(&o, 200, "hello");
+	call(&f, client, &get, "/chunks", &o);
+	expect(&o, 200, "part,part,part,");
+	call(&f, client, &head, "/big", &o);
+	assert_int_equal(o.body.len, 0);
+	expect(&o, 200, "");
+	call(&f, client, &get, "/big", &o);
+	assert_int_equal(o.body.len, sizeof(s.big));
+	expect(&o, 200, NULL);
+	call(&f, client, &get, "/nothing", &o);
+	expect(&o, 404, "no such page");
+	assert_int_equal(s.requests, 5);
+	assert_int_equal(http_server_connection_count(f.server), 1); /* all on one */
+	call(&f, client, &get, "/abort", &o);
+	expect_failure(&o, ERR_CLOSED, "/abort");
+	http_client_free(client);
+	fixture_close(&f);
+}
+
+/* Breaks if redirects lose or keep what they must not: method, body, credentials. */
+static void test_redirects(void **state)
+{
+	struct fixture f;
+	struct service s = { 0 };
+	struct http_client *client;
+	struct outcome o;
+	struct http_request post = { .method = STR("POST"), .redirect_max = 3,
+				     .pieces = &HTTP_BYTES(STR("body")), .piece_count = 1 };
+	struct http_request as_is = { 0 };
+
+	fixture_open(&f, &handlers, &s, false, NULL);
+	client = http_client_new(&(struct http_client_options){ .env = f.env });
+	call(&f, client, &post, "/moved", &o);
+	expect(&o, 200, "GET");
+	call(&f, client, &post, "/again", &o);
+	expect(&o, 200, "body");
+	call(&f, client, &post, "/loop", &o);
+	expect_failure(&o, ERR_INTERNAL, "stopped after 3 redirects");
+	call(&f, client, &as_is, "/moved", &o);
+	expect(&o, 302, "");
+	http_client_free(client);
+	fixture_close(&f);
+}
+
+/* Breaks if credentials are sent wrongly, or text of the caller can split a request. */
+static void test_headers(void **state)
+{
+	struct fixture f;
+	struct service s = { 0 };
+	struct http_client *client;
+	struct outcome o;
+	struct http_header evil = HTTP_HEADER(STR("X-A"), STR("b\r\nX-Evil: c"));
+	struct http_request bearer = { .bearer_token = STR("abc") };
+	struct http_request basic = { .basic_user = STR("Aladdin"), .basic_password = STR("open sesame") };
+	struct http_request split = { .headers = { &evil, 1 } };
+
+	fixture_open(&f, &handlers, &s, false, NULL);
+	client = http_client_new(&(struct http_client_options){ .env = f.env });
+	call(&f, client, &bearer, "/auth", &o);
+	expect(&o, 200, "Bearer abc");
+	call(&f, client, &basic, "/auth", &o);
+	expect(&o, 200, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+	call(&f, client, &split, "/auth", &o);
+	expect_failure(&o, ERR_BAD_REQUEST, "invalid header");
+	http_client_free(client);
+	fixture_close(&f);
+}
+
+/* Breaks if a call can hang: no answer, no listener, bad URL. */
+static void test_failures(void **state)
+{
+	struct fixture f;
+	struct service s = { 0 };
+	struct http_client *client;
+	struct outcome o;
+	struct http_request slow = { .deadline_ms = 30 };
+	struct http_request bad = { .url = STR("ftp://x/") };
+	struct http_request nobody = { .unix_path = STR("/nonexistent/socket") };
+
+	fixture_open(&f, &handlers, &s, false, NULL);
+	client = http_client_new(&(struct http_client_options){ .env = f.env });
+	call(&f, client, &slow, "/late", &o);
+	expect_failure(&o, ERR_TIMEOUT, "not answered within 30 ms");
+	call(&f, client, &nobody, "/x", &o);
+	expect_failure(&o, ERR_OS, "/nonexistent/socket");
+	f.url[0] = 0;
+	call(&f, client, &bad, "ftp://x/", &o);
+	expect_failure(&o, ERR_PARSE, "must start with http://");
+	http_client_free(client);
+	fixture_close(&f);
+}
+
+/* Breaks if the client accepts a server that it must not trust. */
+static void test_tls(void **state)
+{
+	static const struct {
+		const char *name;
+		bool wrong_ca, insecure;
+		struct str server_name;
+		const char *failure;
+	} cases[] = {
+		{ "own authority", .failure = NULL },
+		{ "stranger's authority", .wrong_ca = true, .failure = "certificate verify failed" },
+		{ "stranger's authority, insecure", .wrong_ca = true, .insecure = true },
+		{ "another name in the certificate", .server_name = STR_INIT("kubernetes.default") },
+		{ "a name that is not in it", .server_name = STR_INIT("evil.example"),
+		  .failure = "certificate verify failed" },
+	};
+	struct fixture f;
+	struct service s = { 0 };
+
+	fixture_open(&f, &handlers, &s, true, NULL);
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct tls_client_options options = { .insecure = cases[i].insecure,
+			.server_name = cases[i].server_name,
+			.ca_pem = cases[i].wrong_ca ? f.other_ca.certificate_pem : f.ca.certificate_pem };
+		struct http_request get = { 0 };
+		struct tls_client *tls;
+		struct http_client *client;
+		struct outcome o;
+		struct err err;
+
+		assert_int_equal(tls_client_new(&options, &tls, &err), 0);
+		client = http_client_new(&(struct http_client_options){ .env = f.env, .tls = tls });
+		call(&f, client, &get, "/method", &o);
+		if (cases[i].failure)
+			expect_failure(&o, ERR_CLOSED, cases[i].failure);
+		else
+			expect(&o, 200, "GET");
+		http_client_free(client);
+		tls_client_free(tls);
+	}
+	fixture_close(&f);
+}
+
+struct paused {
+	struct http_call *call;
+	size_t bytes;
+	bool ended, was_called_while_paused, is_paused, first_done;
+};
+
+static void on_paused_body(void *arg, struct http_call *c, struct str bytes)
+{
+	struct paused *p = arg;
+
+	p->was_called_while_paused |= p->is_paused;
+	p->bytes += bytes.len;
+	if (!p->first_done) {
+		p->first_done = p->is_paused = true;
+		http_call_pause(c);
+	}
+}
+
+static void on_paused_end(void *arg, struct http_call *c, const struct err *err)
+{
+	((struct paused *)arg)->ended = err == NULL;
+}
+
+/* Breaks if a paused reader still gets bytes, or loses some. */
+static void test_pause(void **state)
+{
+	static const struct http_call_events paused_events = { .on_body = on_paused_body, .on_end = on_paused_end };
+	struct fixture f;
+	struct service s = { 0 };
+	struct http_client *client;
+	struct paused p = { 0 };
+	char url[256];
+
+	fixture_open(&f, &handlers, &s, false, NULL);
+	client = http_client_new(&(struct http_client_options){ .env = f.env });
+	snprintf(url, sizeof(url), "%s/big", f.url);
+	p.call = http_client_start(client, &(struct http_request){ .url = str_from(url) }, &paused_events, &p);
+	fixture_run_until(&f, &p.first_done);
+	fixture_run_for(&f, 20);
+	assert_false(p.was_called_while_paused);
+	assert_true(p.bytes < sizeof(s.big));
+	p.is_paused = false;
+	http_call_resume(p.call);
+	fixture_run_until(&f, &p.ended);
+	assert_int_equal(p.bytes, sizeof(s.big));
+	http_client_free(client);
+	fixture_close(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_requests), cmocka_unit_test(test_redirects), cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_failures), cmocka_unit_test(test_tls), cmocka_unit_test(test_pause),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
