@@ -284,6 +284,8 @@ void loop_free(struct loop *loop)
 	if (!loop)
 		return;
 	child_drop_all(loop);
+	/* Tasks posted but not run may be their owner's last chance to free memory. */
+	on_bell(&loop->bell);
 	while ((link = list_pop_front(&loop->signals)))
 		uv_close((uv_handle_t *)&LIST_ENTRY(link, struct signal_watch, link)->signal, free_signal);
 	uv_close((uv_handle_t *)&loop->alarm, NULL);

@@ -13,7 +13,7 @@
 struct loop;
 
 struct loop *loop_new(void) MUST_CHECK;
-void loop_free(struct loop *loop);                /* nothing may be running on it */
+void loop_free(struct loop *loop);                /* nothing may be running on it; posted tasks are still run */
 struct env *loop_env(struct loop *loop);
 void loop_run(struct loop *loop);                 /* until loop_stop */
 void loop_stop(struct loop *loop);                /* from any thread */

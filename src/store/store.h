@@ -32,7 +32,8 @@ int store_open_lmdb(struct env *env, const char *dir, const struct store_options
 		    struct err *err) MUST_CHECK;
 /* Makes what was submitted durable and calls its done() before it returns; watchers end with ERR_CLOSED. */
 void store_close(struct store *store);
-/* As if the process died now: nothing more is committed, nobody is called. For simulations and tests. */
+/* As if the process died now: nothing more is committed, nobody is called. For simulations and tests. Comes before the
+ * memory of writes in flight and of watchers is freed. Not from inside a callback. */
 void store_abandon(struct store *store);
 
 /* --- reading: the committed state --- */
@@ -69,8 +70,8 @@ enum store_op_type { STORE_PUT, STORE_DELETE, STORE_CHECK /* only the preconditi
 struct store_op {
 	enum store_op_type type;
 	struct str key;             /* the submitter's, unchanged until done() */
-	/* The key's mod_revision must be this, or ANY, or NONE; it is compared with the last submitted state. DELETE of a
-	 * missing key is ERR_NOT_FOUND, NONE of an existing one ERR_EXISTS, anything else ERR_CONFLICT. */
+	/* The key's mod_revision must be this, or ANY, or NONE; it is compared with the last submitted state. A missing key
+	 * is ERR_NOT_FOUND (also for DELETE with ANY), NONE of an existing one ERR_EXISTS, another revision ERR_CONFLICT. */
 	int64_t expected_revision;
 	int64_t ttl_seconds;        /* PUT: deleted by the store after that; 0 never */
 	/* Gives the value with its revision in place, as one reference; called once, inside store_submit, after all
@@ -80,7 +81,7 @@ struct store_op {
 	/* Set by the store, valid in done() of a write that succeeded; borrowed. */
 	struct blob *value;
 	struct blob *previous;      /* NULL when the key did not exist */
-	int64_t create_revision;
+	int64_t create_revision, mod_revision;
 	/* The store's own. */
 	int64_t previous_revision, base_revision, version, expires_wall_s;
 	uint64_t id;

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of this folder share. A write travels: store.c checks it against the pending state and gives it its
+ * revision → commit.c queues it and has the back end make it durable → store.c publishes it to the index, the history
+ * (history.c) and the watchers (watch.c). Included by no other folder.
+ */
+#ifndef CUBE_STORE_INTERNAL_H
+#define CUBE_STORE_INTERNAL_H
+
+#include "base/map.h"
+#include "store/store.h"
+
+/* --- back ends --- */
+
+/* One entry as back ends and snapshots keep it. */
+struct store_record {
+	uint64_t id; /* unique among live entries, ascending with creation */
+	int64_t create_revision, mod_revision, version, expires_wall_s;
+	struct str key, value;
+};
+
+enum commit_outcome { COMMIT_DONE, COMMIT_FAILED, COMMIT_CRASHED };
+
+struct store_backend;
+struct store_backend_ops {
+	/* All of the writes (struct store_write by link), durably, or none. May block; on the commit thread when the back
+	 * end has threaded set. COMMIT_CRASHED: a simulated crash, nobody must hear of anything any more. */
+	enum commit_outcome (*commit)(struct store_backend *backend, const struct list *writes, struct err *err);
+	/* Calls fn for every record; *ret_revision is that of the last commit, or 1. */
+	int (*load)(struct store_backend *backend, int (*fn)(void *arg, const struct store_record *, struct err *),
+		    void *arg, int64_t *ret_revision, struct err *err);
+	/* How long a commit shall wait: simulated disks only. */
+	int64_t (*delay_ms)(struct store_backend *backend, struct env *env);
+	/* Called on the loop after COMMIT_CRASHED. */
+	void (*crashed)(struct store_backend *backend);
+	void (*close)(struct store_backend *backend);
+	bool threaded;
+};
+struct store_backend {
+	const struct store_backend_ops *ops;
+};
+
+/* Opens the LMDB file; exclusive to this process. */
+int backend_open_lmdb(const char *dir, size_t map_bytes, struct store_backend **ret, struct err *err) MUST_CHECK;
+/* Loads what the back end has; owns it from here on, also on failure. */
+int store_start(struct env *env, struct store_backend *backend, const struct store_options *options,
+		struct store **ret_store, struct err *err) MUST_CHECK;
+
+/* record.c: the bytes of a record, without its id. */
+#define RECORD_HEAD_BYTES 40
+size_t record_size(const struct store_record *record) PURE;
+void record_encode(const struct store_record *record, void *to);
+int record_decode(struct str bytes, struct store_record *ret, struct err *err) MUST_CHECK;
+void record_from_op(const struct store_op *op, struct store_record *ret);
+
+/* --- history: the last events, in revision order --- */
+struct history {
+	struct store_event *events; /* ring; slot of sequence s is s & (cap - 1) */
+	size_t cap;                 /* a power of two, or 0 */
+	uint64_t first_sequence, next_sequence; /* from 1 */
+	size_t bytes;
+	size_t events_max, bytes_max;
+	int64_t compact_revision;   /* events up to here may be missing */
+};
+void history_init(struct history *h, size_t events_max, size_t bytes_max, int64_t revision);
+void history_deinit(struct history *h);
+/* Copies the key and takes references. Drops the oldest beyond the limits, never the one just added. */
+const struct store_event *history_add(struct history *h, const struct store_event *event);
+const struct store_event *history_at(const struct history *h, uint64_t sequence);
+/* Sequence of the first event with a greater revision; next_sequence when there is none. */
+uint64_t history_after(const struct history *h, int64_t revision);
+void history_compact(struct history *h, int64_t revision);
+
+/* --- watchers --- */
+struct hub {
+	struct map groups;                    /* prefix -> struct store_watch_group */
+	unsigned int *group_count_by_length;  /* of prefixes; STORE_KEY_BYTES_MAX + 1 of them */
+	struct list replaying, paused;
+	struct list unused;                   /* groups to be freed when no event is being handed out */
+	struct list *dispatch_next;           /* the live watcher after the one being called */
+	struct store_watcher *current;        /* being called; NULL once it was stopped */
+	struct task replay;
+	bool is_dispatching, is_live_event;
+};
+void hub_init(struct hub *hub);
+void hub_publish(struct store *store, const struct store_event *event);
+/* Ends every watcher, with a call to end() when err is given. */
+void hub_deinit(struct store *store, const struct err *err);
+
+/* --- commit queue --- */
+struct commit;
+struct commit *commit_new(struct store *store, struct store_backend *backend) MUST_CHECK;
+void commit_submit(struct commit *c, struct store_write *write);
+/* Waits for what is being committed; with drain everything else up to the first failure is committed as well. Results
+ * are left for take. */
+void commit_stop(struct commit *c, bool drain);
+/* After stop: commits what is left, on the caller's thread, up to the first failure. */
+void commit_drain(struct commit *c);
+/* Moves finished writes to ret_done, those of a failed transaction to ret_failed. */
+void commit_take(struct commit *c, struct list *ret_done, struct list *ret_failed, struct err *ret_err);
+/* After a failure nothing is committed until resume. In between, and after stop, the queue may be changed. */
+struct list *commit_queue(struct commit *c);
+void commit_resume(struct commit *c);
+void commit_free(struct commit *c);
+
+/* --- expiry --- */
+struct expiry {
+	struct omap keys; /* deadline (8 bytes, big endian) and key -> struct live_entry */
+	struct timer timer;
+};
+
+struct live_entry {
+	struct store_entry entry; /* first */
+	uint64_t id;
+};
+void expiry_init(struct store *store);
+void expiry_deinit(struct store *store);
+void expiry_add(struct store *store, struct str key, struct live_entry *live);
+void expiry_remove(struct store *store, struct str key, const struct live_entry *live);
+/* Frees the write when it is one of ours that will not be reported. */
+void expiry_forget(struct store_write *write);
+
+struct pending_entry {
+	struct store_entry entry; /* first */
+	uint64_t id;
+	bool is_deleted;
+};
+
+struct store {
+	struct env *env;
+	struct store_options options;
+	struct commit *commit;
+	struct store_backend *backend;
+	struct omap index;         /* key -> struct live_entry, committed */
+	struct omap pending;       /* key -> struct pending_entry, where it differs */
+	int64_t revision;          /* committed */
+	int64_t next_revision;
+	uint64_t next_id;
+	size_t size_bytes;
+	size_t waiting_count, waiting_bytes;
+	struct list refused;
+	struct task refuse;
+	struct history history;
+	struct hub hub;
+	struct expiry expiry;
+	int64_t compact_wanted;    /* asked for while events were being handed out */
+	bool is_publishing, is_closing, is_dead;
+};
+
+/* commit.c → store.c: results are there to be taken. */
+void store_on_committed(struct store *store);
+/* The simulated machine died. */
+void store_on_crashed(struct store *store);
+
+#endif

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The LMDB back end. Two tables: "kv" maps a record's id to its bytes (ids ascend with creation, so that new records fill
+ * the last page instead of being strewn over the tree, and long keys are no matter), "meta" holds the format and, in
+ * the same transaction as the records, the revision. Read once, at the start; afterwards only the commit thread uses it,
+ * so LMDB's own lock file is not needed: a lock of ours keeps other processes out.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/internal.h"
+
+#define FORMAT 1
+#define MAP_BYTES_FIRST ((size_t)64 << 20)
+/* Pages of the map that reading touched are given back after so many records: the index has all of it anyway. */
+#define RECORDS_PER_TRIM 1024
+
+struct lmdb_backend {
+	struct store_backend backend; /* first */
+	char *dir;
+	int lock_fd;
+	MDB_env *env;
+	MDB_dbi kv, meta;
+	size_t map_bytes;
+	int64_t revision;       /* of the last commit that was reported done */
+	uint64_t highest_id;
+	size_t touched_count;
+	bool is_broken;         /* what the file holds is not what was reported: no write until the next start */
+};
+
+/* The value of "state" in meta. */
+struct state {
+	uint64_t revision; /* little endian */
+};
+
+static int lmdb_error(struct err *err, int r, const char *what)
+{
+	if (r == ENOSPC || r == EDQUOT || r == EFBIG || r == MDB_MAP_FULL) {
+		err_set(err, ERR_NO_SPACE, "store: %s: %s", what, mdb_strerror(r));
+		if (err && r > 0)
+			err->os_errno = r;
+		return -1;
+	}
+	if (r > 0)
+		return err_neg(err, -r, "store: %s", what);
+	return err_set(err, ERR_INTERNAL, "store: %s: %s", what, mdb_strerror(r));
+}
+
+static MDB_val to_val(const void *bytes, size_t len)
+{
+	return (MDB_val){ .mv_size = len, .mv_data = (void *)bytes };
+}
+
+/* --- opening --- */
+
+static int check_format(struct lmdb_backend *b, MDB_txn *txn, struct err *err)
+{
+	MDB_val key = to_val("format", 6), value;
+	uint32_t format = htole32(FORMAT);
+	int r = mdb_get(txn, b->meta, &key, &value);
+
+	if (r == MDB_NOTFOUND) {
+		value = to_val(&format, sizeof(format));
+		r = mdb_put(txn, b->meta, &key, &value, 0);
+		return r ? lmdb_error(err, r, "write the format") : 0;
+	}
+	if (r)
+		return lmdb_error(err, r, "read the format");
+	if (value.mv_size != sizeof(format) || memcmp(value.mv_data, &format, sizeof(format)) != 0)
+		return err_set(err, ERR_UNSUPPORTED, "store: '%s' was written by another version of this program",
+			       b->dir);
+	return 0;
+}
+
+static int read_revision(struct lmdb_backend *b, MDB_txn *txn, int64_t *ret, struct err *err)
+{
+	MDB_val key = to_val("state", 5), value;
+	struct state state;
+	int r = mdb_get(txn, b->meta, &key, &value);
+
+	if (r == MDB_NOTFOUND) {
+		*ret = 1;
+		return 0;
+	}
+	if (r)
+		return lmdb_error(err, r, "read the revision");
+	if (value.mv_size != sizeof(state))
+		return err_set(err, ERR_INTERNAL, "store: '%s' is damaged: its revision is not readable", b->dir);
+	memcpy(&state, value.mv_data, sizeof(state));
+	*ret = (int64_t)le64toh(state.revision);
+	return 0;
+}
+
+static int open_tables(struct lmdb_backend *b, struct err *err)
+{
+	MDB_txn *txn;
+	int r = mdb_txn_begin(b->env, NULL, 0, &txn);
+
+	if (r)
+		return lmdb_error(err, r, "begin");
+	r = mdb_dbi_open(txn, "kv", MDB_CREATE | MDB_INTEGERKEY, &b->kv);
+	if (!r)
+		r = mdb_dbi_open(txn, "meta", MDB_CREATE, &b->meta);
+	if (r) {
+		mdb_txn_abort(txn);
+		return lmdb_error(err, r, "open tables");
+	}
+	if (check_format(b, txn, err) < 0) {
+		mdb_txn_abort(txn);
+		return -1;
+	}
+	r = mdb_txn_commit(txn);
+	return r ? lmdb_error(err, r, "open tables") : 0;
+}
+
+static int open_env(struct lmdb_backend *b, struct err *err)
+{
+	int r = mdb_env_create(&b->env);
+
+	if (r) {
+		b->env = NULL;
+		return lmdb_error(err, r, "create");
+	}
+	mdb_env_set_maxdbs(b->env, 2);
+	r = mdb_env_set_mapsize(b->env, b->map_bytes);
+	if (!r)
+		r = mdb_env_open(b->env, b->dir, MDB_NORDAHEAD | MDB_NOLOCK, 0600);
+	if (r) {
+		mdb_env_close(b->env);
+		b->env = NULL;
+		if (r == MDB_INVALID || r == MDB_VERSION_MISMATCH)
+			return err_set(err, ERR_INTERNAL, "store: '%s/data.mdb' is not a store: %s", b->dir,
+				       mdb_strerror(r));
+		return lmdb_error(err, r, "open");
+	}
+	return open_tables(b, err);
+}
+
+static int take_lock(struct lmdb_backend *b, int dir_fd, struct err *err)
+{
+	b->lock_fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (b->lock_fd < 0)
+		return err_os(err, "store: open '%s/lock'", b->dir);
+	if (flock(b->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK)
+			return err_set(err, ERR_UNAVAILABLE, "store: '%s' is in use by another process", b->dir);
+		return err_os(err, "store: lock '%s'", b->dir);
+	}
+	return 0;
+}
+
+static void lmdb_close(struct store_backend *backend)
+{
+	struct lmdb_backend *b = CONTAINER_OF(backend, struct lmdb_backend, backend);
+
+	if (b->env)
+		mdb_env_close(b->env);
+	fd_close(&b->lock_fd);
+	mem_free(b->dir);
+	mem_free(b);
+}
+
+/* --- loading --- */
+
+/* Gives the pages of the map that are in memory back to the page cache. LMDB does not tell where it mapped the file. */
+static void trim(struct lmdb_backend *b)
+{
+	char line[512], path[300];
+	uintptr_t start, end;
+	FILE *maps;
+
+	b->touched_count = 0;
+	if (snprintf(path, sizeof(path), "%s/data.mdb\n", b->dir) >= (int)sizeof(path))
+		return;
+	maps = fopen("/proc/self/maps", "re");
+	while (maps && fgets(line, sizeof(line), maps)) {
+		if (!str_has_suffix(str_from(line), str_from(path)))
+			continue;
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2)
+			madvise((void *)start, end - start, MADV_DONTNEED); /* a clean shared file mapping: nothing is lost */
+	}
+	if (maps)
+		fclose(maps);
+}
+
+static int load_records(struct lmdb_backend *b, MDB_txn *txn,
+			int (*fn)(void *arg, const struct store_record *, struct err *), void *arg, struct err *err)
+{
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	int r = mdb_cursor_open(txn, b->kv, &cursor), result = 0;
+
+	if (r)
+		return lmdb_error(err, r, "read");
+	while (result == 0 && (r = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+		struct store_record record;
+		size_t id;
+
+		if (key.mv_size != sizeof(id)) {
+			result = err_set(err, ERR_INTERNAL, "record with a key of %zu bytes", key.mv_size);
+			break;
+		}
+		memcpy(&id, key.mv_data, sizeof(id));
+		result = record_decode(str_sub(value.mv_data, value.mv_size), &record, err);
+		record.id = id;
+		b->highest_id = id;
+		if (result == 0)
+			result = fn(arg, &record, err);
+		if (result < 0)
+			err_wrap(err, "record %zu", id);
+	}
+	mdb_cursor_close(cursor);
+	if (result < 0)
+		return err_wrap(err, "store: '%s' is damaged", b->dir);
+	return r && r != MDB_NOTFOUND ? lmdb_error(err, r, "read") : 0;
+}
+
+static int lmdb_load(struct store_backend *backend, int (*fn)(void *arg, const struct store_record *, struct err *),
+		     void *arg, int64_t *ret_revision, struct err *err)
+{
+	struct lmdb_backend *b = CONTAINER_OF(backend, struct lmdb_backend, backend);
+	MDB_txn *txn;
+	int r = mdb_txn_begin(b->env, NULL, MDB_RDONLY, &txn), result;
+
+	if (r)
+		return lmdb_error(err, r, "begin");
+	result = read_revision(b, txn, &b->revision, err);
+	if (result == 0)
+		result = load_records(b, txn, fn, arg, err);
+	mdb_txn_abort(txn);
+	trim(b);
+	*ret_revision = b->revision;
+	return result;
+}
+
+/* --- committing --- */
+
+static int put_record(struct lmdb_backend *b, MDB_txn *txn, const struct store_record *record)
+{
+	size_t id = record->id;
+	MDB_val key = to_val(&id, sizeof(id)), value = to_val(NULL, record_size(record));
+	unsigned int flags = MDB_RESERVE;
+	int r;
+
+	/* Appending fills pages to the brim instead of splitting them in halves. */
+	if (id > b->highest_id)
+		flags |= MDB_APPEND;
+	r = mdb_put(txn, b->kv, &key, &value, flags);
+	if (r)
+		return r;
+	record_encode(record, value.mv_data);
+	b->highest_id = id > b->highest_id ? id : b->highest_id;
+	return 0;
+}
+
+static int put_op(struct lmdb_backend *b, MDB_txn *txn, const struct store_op *op)
+{
+	struct store_record record;
+	size_t id = op->id;
+	MDB_val key = to_val(&id, sizeof(id));
+
+	if (op->type == STORE_CHECK)
+		return 0;
+	b->touched_count++;
+	if (op->type == STORE_DELETE)
+		return mdb_del(txn, b->kv, &key, NULL);
+	record_from_op(op, &record);
+	return put_record(b, txn, &record);
+}
+
+static int put_batch(struct lmdb_backend *b, MDB_txn *txn, const struct list *writes, int64_t *ret_revision)
+{
+	MDB_val key = to_val("state", 5), value;
+	struct state state = { 0 };
+	int r = 0;
+
+	LIST_FOR_EACH(link, (struct list *)writes) {
+		const struct store_write *w = LIST_ENTRY(link, struct store_write, link);
+
+		for (size_t i = 0; i < w->op_count && !r; i++)
+			r = put_op(b, txn, &w->ops[i]);
+		if (r)
+			return r;
+		*ret_revision = w->revision;
+	}
+	state.revision = htole64((uint64_t)*ret_revision);
+	value = to_val(&state, sizeof(state));
+	return mdb_put(txn, b->meta, &key, &value, 0);
+}
+
+/* One attempt; *ret_revision is the batch's last revision as soon as that is known. */
+static int try_commit(struct lmdb_backend *b, const struct list *writes, int64_t *ret_revision)
+{
+	uint64_t highest_id = b->highest_id;
+	MDB_txn *txn;
+	int r = mdb_txn_begin(b->env, NULL, 0, &txn);
+
+	if (r)
+		return r;
+	r = put_batch(b, txn, writes, ret_revision);
+	if (r)
+		mdb_txn_abort(txn);
+	else
+		r = mdb_txn_commit(txn);
+	if (r)
+		b->highest_id = highest_id;
+	return r;
+}
+
+static bool grow_map(struct lmdb_backend *b)
+{
+	if (b->map_bytes >= STORE_MAP_BYTES_MAX || mdb_env_set_mapsize(b->env, b->map_bytes * 2) != 0)
+		return false;
+	b->map_bytes *= 2;
+	return true;
+}
+
+static int reopen(struct lmdb_backend *b, int64_t *ret_revision)
+{
+	struct err err = { 0 };
+	MDB_txn *txn;
+	int r;
+
+	if (b->env)
+		mdb_env_close(b->env);
+	b->env = NULL;
+	r = open_env(b, &err);
+	if (r == 0 && mdb_txn_begin(b->env, NULL, MDB_RDONLY, &txn) == 0) {
+		r = read_revision(b, txn, ret_revision, &err);
+		mdb_txn_abort(txn);
+		if (r == 0)
+			return 0;
+	}
+	log_error("store", "reopen '%s' after a failed commit: %s", b->dir, err.msg);
+	if (b->env)
+		mdb_env_close(b->env);
+	b->env = NULL;
+	return -1;
+}
+
+/* After a failed commit LMDB may refuse to go on, its last page write being in doubt: opens the file anew and finds out
+ * whether the batch is in it. Returns 0 when it is, durably, or else r. */
+static int resolve_doubt(struct lmdb_backend *b, int64_t batch_revision, int r)
+{
+	int64_t revision;
+	MDB_txn *txn;
+
+	if (mdb_txn_begin(b->env, NULL, 0, &txn) == 0) {
+		mdb_txn_abort(txn);
+		return r;
+	}
+	if (reopen(b, &revision) < 0 || revision == b->revision)
+		return r;
+	if (revision == batch_revision && mdb_env_sync(b->env, 1) == 0)
+		return 0;
+	b->is_broken = true;
+	return r;
+}
+
+static enum commit_outcome lmdb_commit(struct store_backend *backend, const struct list *writes, struct err *err)
+{
+	struct lmdb_backend *b = CONTAINER_OF(backend, struct lmdb_backend, backend);
+	int64_t revision = b->revision;
+	int r;
+
+	if (!b->env) {
+		if (reopen(b, &revision) < 0) {
+			err_set(err, ERR_UNAVAILABLE, "store: '%s' cannot be opened", b->dir);
+			return COMMIT_FAILED;
+		}
+		b->is_broken = revision != b->revision;
+	}
+	if (b->is_broken) {
+		err_set(err, ERR_UNAVAILABLE, "store: '%s' must be opened anew after a failed write", b->dir);
+		return COMMIT_FAILED;
+	}
+	do {
+		r = try_commit(b, writes, &revision);
+	} while (r == MDB_MAP_FULL && grow_map(b));
+	if (r)
+		r = resolve_doubt(b, revision, r);
+	if (r) {
+		lmdb_error(err, r, "commit");
+		return COMMIT_FAILED;
+	}
+	b->revision = revision;
+	if (b->touched_count >= RECORDS_PER_TRIM)
+		trim(b);
+	return COMMIT_DONE;
+}
+
+static const struct store_backend_ops lmdb_ops = {
+	.commit = lmdb_commit,
+	.load = lmdb_load,
+	.close = lmdb_close,
+	.threaded = true,
+};
+
+int backend_open_lmdb(const char *dir, size_t map_bytes, struct store_backend **ret, struct err *err)
+{
+	struct lmdb_backend *b = NEW(struct lmdb_backend);
+	AUTO_FD dir_fd = -1;
+	struct stat st;
+
+	b->backend.ops = &lmdb_ops;
+	b->lock_fd = -1;
+	b->dir = mem_strdup(dir);
+	b->map_bytes = map_bytes ? map_bytes : MAP_BYTES_FIRST;
+	if (fd_make_dirs(AT_FDCWD, dir, 0700, err) < 0) {
+		lmdb_close(&b->backend);
+		return err_wrap(err, "store");
+	}
+	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0) {
+		err_os(err, "store: open '%s'", dir);
+		lmdb_close(&b->backend);
+		return -1;
+	}
+	/* A file that grew beyond the first size must fit the map. */
+	if (fstatat(dir_fd, "data.mdb", &st, 0) == 0) {
+		while (b->map_bytes < (size_t)st.st_size + (size_t)st.st_size / 2 && b->map_bytes < STORE_MAP_BYTES_MAX)
+			b->map_bytes *= 2;
+	}
+	if (take_lock(b, dir_fd, err) < 0 || open_env(b, err) < 0) {
+		lmdb_close(&b->backend);
+		return -1;
+	}
+	if (fsync(dir_fd) < 0) {
+		err_os(err, "store: fsync '%s'", dir);
+		lmdb_close(&b->backend);
+		return -1;
+	}
+	*ret = &b->backend;
+	return 0;
+}
+
+int store_open_lmdb(struct env *env, const char *dir, const struct store_options *options, struct store **ret_store,
+		    struct err *err)
+{
+	struct store_backend *backend;
+
+	if (backend_open_lmdb(dir, options ? options->map_bytes : 0, &backend, err) < 0)
+		return -1;
+	return store_start(env, backend, options, ret_store, err);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading: the committed index as it is, as it will be, and, with the help of the history, as it was. */
+#include "base/mem.h"
+#include "store/internal.h"
+
+int64_t store_revision(const struct store *store)
+{
+	return store->revision;
+}
+
+int64_t store_compact_revision(const struct store *store)
+{
+	return store->history.compact_revision;
+}
+
+size_t store_size_bytes(const struct store *store)
+{
+	return store->size_bytes;
+}
+
+const struct store_entry *store_get(const struct store *store, struct str key)
+{
+	return omap_get(&store->index, key);
+}
+
+const struct store_entry *store_get_pending(const struct store *store, struct str key)
+{
+	const struct pending_entry *pending = store->pending.count ? omap_get(&store->pending, key) : NULL;
+
+	if (pending)
+		return pending->is_deleted ? NULL : &pending->entry;
+	return omap_get(&store->index, key);
+}
+
+struct walk {
+	store_walk_fn *fn;
+	void *arg;
+};
+
+static bool on_entry(void *arg, struct str key, void *value)
+{
+	struct walk *w = arg;
+
+	return w->fn(w->arg, key, value);
+}
+
+void store_walk(const struct store *store, struct str prefix, struct str from, store_walk_fn *fn, void *arg)
+{
+	struct walk w = { fn, arg };
+
+	omap_walk_range(&store->index, from, prefix, on_entry, &w);
+}
+
+static bool on_count(void *arg, struct str key, void *value)
+{
+	(*(size_t *)arg)++;
+	return true;
+}
+
+size_t store_count_from(const struct store *store, struct str prefix, struct str from)
+{
+	size_t count = 0;
+
+	omap_walk_range(&store->index, from, prefix, on_count, &count);
+	return count;
+}
+
+size_t store_count(const struct store *store, struct str prefix)
+{
+	return store_count_from(store, prefix, prefix);
+}
+
+/* --- as it was --- */
+
+/* A key's state before its first change after the revision asked for. */
+struct past_entry {
+	struct store_entry entry; /* value NULL: it did not exist */
+};
+
+struct past_walk {
+	struct omap changed; /* key -> struct past_entry */
+	struct str prefix;
+	struct str changed_key; /* next changed key to come */
+	struct past_entry *next;
+	store_walk_fn *fn;
+	void *arg;
+	bool is_over;
+};
+
+static void step(struct past_walk *w)
+{
+	void *value;
+
+	w->next = omap_after(&w->changed, w->changed_key, &w->changed_key, &value) ? value : NULL;
+}
+
+/* Hands out the changed keys that come before key (all of them when it is NULL). */
+static void give_changed(struct past_walk *w, const struct str *key)
+{
+	while (!w->is_over && w->next && (!key || str_cmp(w->changed_key, *key) < 0)) {
+		struct str given = w->changed_key;
+		struct past_entry *past = w->next;
+
+		step(w);
+		if (past->entry.value)
+			w->is_over = !w->fn(w->arg, given, &past->entry);
+	}
+}
+
+static bool on_current(void *arg, struct str key, void *value)
+{
+	struct past_walk *w = arg;
+
+	give_changed(w, &key);
+	if (w->is_over)
+		return false;
+	if (w->next && str_eq(w->changed_key, key)) {
+		struct past_entry *past = w->next;
+
+		step(w);
+		w->is_over = past->entry.value && !w->fn(w->arg, key, &past->entry);
+	} else {
+		w->is_over = !w->fn(w->arg, key, value);
+	}
+	return !w->is_over;
+}
+
+static void collect_changes(const struct history *h, int64_t revision, struct past_walk *w)
+{
+	for (uint64_t s = history_after(h, revision); s < h->next_sequence; s++) {
+		const struct store_event *event = history_at(h, s);
+		struct past_entry *past;
+
+		if (!str_has_prefix(event->key, w->prefix) || omap_get(&w->changed, event->key))
+			continue;
+		past = NEW(struct past_entry);
+		if (event->previous)
+			past->entry = (struct store_entry){
+				.value = event->previous,
+				.create_revision = event->create_revision,
+				.mod_revision = event->previous_revision,
+				.version = event->type == STORE_DELETED ? event->version : event->version - 1,
+			};
+		omap_put(&w->changed, event->key, past);
+	}
+}
+
+int store_walk_at(const struct store *store, int64_t revision, struct str prefix, struct str from, store_walk_fn *fn,
+		  void *arg, struct err *err)
+{
+	struct past_walk w = { .prefix = prefix, .fn = fn, .arg = arg };
+	struct str key;
+	void *value;
+
+	if (revision < store->history.compact_revision)
+		return err_set(err, ERR_GONE, "The resourceVersion for the provided list is too old.");
+	if (revision >= store->revision) {
+		store_walk(store, prefix, from, fn, arg);
+		return 0;
+	}
+	omap_init(&w.changed);
+	collect_changes(&store->history, revision, &w);
+	if (omap_at_least(&w.changed, from, &w.changed_key, &value))
+		w.next = value;
+	omap_walk_range(&store->index, from, prefix, on_current, &w);
+	give_changed(&w, NULL);
+	while (omap_at_least(&w.changed, STR(""), &key, &value)) {
+		omap_remove(&w.changed, key);
+		mem_free(value);
+	}
+	omap_deinit(&w.changed);
+	return 0;
+}
