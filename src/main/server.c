@@ -223,10 +223,10 @@ static void close_all(struct server *s)
 	server_role_stop(&s->controlling);
 	if (s->http)
 		http_server_free(s->http);
+	if (s->store)
+		store_close(s->store); /* completes what the API server has in flight */
 	if (s->apiserver)
 		apiserver_free(s->apiserver);
-	if (s->store)
-		store_close(s->store);
 	tls_server_free(s->tls);
 	fd_close(&s->listen_fd);
 	if (s->loop)
