@@ -68,6 +68,8 @@ void field_error_add(struct field_errors *e, enum field_error_type type, const s
 		     const char *fmt, ...) PRINTF_LIKE(4, 5);
 const char *field_error_reason(enum field_error_type type) PURE;           /* "FieldValueRequired", ... */
 
+/* `a: Required value` or `[a: ..., b: ...]`. */
+void field_errors_write(const struct field_errors *e, struct buf *to);
 /* `Deployment.apps "x" is invalid: spec.a: Required value` or `...: [a, b]`; ERR_INVALID. Returns -1. */
 struct kind;
 int field_errors_to_err(const struct field_errors *e, const struct kind *kind, struct str name, struct err *err);

@@ -151,7 +151,7 @@ extern const struct kind kind_csidriver, kind_csinode, kind_csistoragecapacity, 
 /* storagemigration.k8s.io */
 extern const struct kind kind_storageversionmigration_v1beta1;
 /* not resources of their own */
-extern const struct kind kind_status, kind_scale, kind_eviction, kind_deleteoptions, kind_tokenrequest, kind_list,
-	kind_meta_table, kind_partialobjectmetadata, kind_partialobjectmetadatalist;
+extern const struct kind kind_status, kind_scale, kind_eviction, kind_deleteoptions, kind_tokenrequest,
+	kind_meta_table, kind_partialobjectmetadata;
 
 #endif

@@ -70,9 +70,13 @@ bool object_is_unchanged(struct edit *e);
 
 /* ---- encode ---- */
 
-/* Bytes for the store with this resourceVersion, exactly as long as the text. The place of the revision in the bytes can be found
- * again: object_set_revision works on bytes made here only. */
+/* Bytes for the store with this resourceVersion, exactly as long as the text. root is as before afterwards. */
 struct blob *object_encode(yyjson_mut_val *root, int64_t revision) MUST_CHECK;
+/* The same object as of another revision: what the DELETE event carries. */
+struct blob *object_with_revision(const struct obj *obj, int64_t revision) MUST_CHECK;
+/* The empty status (or other top-level field) of a kind as it is always written: "status": {"loadBalancer":{}}. NULL when the
+ * kind has no such field. */
+yyjson_mut_val *object_zero_field(yyjson_mut_doc *doc, const struct kind *kind, const char *field);
 /* {"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"..."},"items":[ without the items and the end. */
 void object_list_head(const struct kind *kind, int64_t revision, struct str continue_token, int64_t remaining,
 		      struct buf *to);

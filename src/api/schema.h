@@ -40,6 +40,7 @@ enum schema_flag {
 	SCHEMA_PRESERVE = 1 << 10,     /* x-kubernetes-preserve-unknown-fields */
 	SCHEMA_EMBEDDED = 1 << 11,     /* x-kubernetes-embedded-resource */
 	SCHEMA_NULLABLE = 1 << 12,
+	SCHEMA_DEFAULT = 1 << 13,      /* its extra has a static default */
 };
 
 #define SCHEMA_NONE 0xffff              /* no type, no extra */

@@ -28,6 +28,8 @@ struct strategy {
 	/* Defaults that depend on other fields; static ones of the schema come first. Also called for stored objects read in
 	 * another version. Must be idempotent. */
 	void (*default_object)(struct edit *e);
+	bool keeps_status_on_create;     /* Node: the client's status stays */
+	const char *const *immutable;    /* dotted paths that an update must not change; NULL-terminated, NULL = none */
 	/* Before validation: what the client may not set is dropped or taken from old. Status and generation are handled for
 	 * every kind (KIND_HAS_STATUS, KIND_HAS_GENERATION). */
 	void (*prepare_create)(struct edit *e);

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One walk from a parsed body to the tree that is written: checks types, leaves out unknown fields, nulls and what Go would omit,
+ * adds what Go would always write and static defaults, brings values to their canonical form.
+ */
+#include "api/decode_internal.h"
+
+#include <stdio.h>
+#include "base/assert.h"
+#include "codec/json_index.h"
+#include "codec/yaml.h"
+
+#define TYPE_FIELDS_MAX 256
+
+struct seen {
+	uint64_t bits[TYPE_FIELDS_MAX / 64];
+};
+
+static bool seen_test_and_set(struct seen *s, size_t index)
+{
+	uint64_t bit = UINT64_C(1) << (index % 64);
+	bool was = s->bits[index / 64] & bit;
+
+	s->bits[index / 64] |= bit;
+	return was;
+}
+
+static int decode_object(struct decoder *d, struct schema_at at, const struct field_path *path, yyjson_val *v,
+			 yyjson_mut_val **ret);
+
+/* ---- what is written though nobody gave it ---- */
+
+static yyjson_mut_val *default_value(struct decoder *d, struct schema_at at, const struct schema_field *field)
+{
+	struct str text = schema_str(at.set, schema_extra(at, field)->default_json);
+	yyjson_mut_val *value;
+
+	if (field->shape == SCHEMA_ONE && text.ptr[0] == '"')
+		return json_new_str(d->doc, str_slice(text, 1, text.len - 1)); /* our own tables: nothing is escaped */
+	{
+		AUTO_JSON doc = json_parse(text, text.len, NULL);
+
+		ASSERT(doc);
+		value = json_copy(d->doc, yyjson_doc_get_root(doc));
+	}
+	return value;
+}
+
+static yyjson_mut_val *zero_value(struct decoder *d, struct schema_at at, const struct schema_field *field)
+{
+	yyjson_mut_val *value = NULL;
+
+	if (field->shape != SCHEMA_ONE || (field->flags & SCHEMA_POINTER))
+		return yyjson_mut_null(d->doc);
+	switch ((enum schema_value)field->value) {
+	case SCHEMA_STRING:
+	case SCHEMA_DURATION:
+		return yyjson_mut_strn(d->doc, "", 0);
+	case SCHEMA_INT32:
+	case SCHEMA_INT64:
+	case SCHEMA_DOUBLE:
+	case SCHEMA_INT_OR_STRING:
+		return yyjson_mut_uint(d->doc, 0);
+	case SCHEMA_BOOL:
+		return yyjson_mut_bool(d->doc, false);
+	case SCHEMA_QUANTITY:
+		return yyjson_mut_strn(d->doc, "0", 1);
+	case SCHEMA_OBJECT:
+		if (decode_object(d, schema_ref(at, field), NULL, NULL, &value) < 0)
+			UNREACHABLE(); /* there is nothing in it that could be wrong */
+		return value;
+	default:
+		return yyjson_mut_null(d->doc);
+	}
+}
+
+static yyjson_mut_val *key_of(struct decoder *d, struct schema_at at, const struct schema_field *field)
+{
+	if (at.set == &schema_builtin)
+		return yyjson_mut_strn(d->doc, at.set->strings + field->name, field->name_len);
+	return yyjson_mut_strncpy(d->doc, at.set->strings + field->name, field->name_len);
+}
+
+static void fill(struct decoder *d, struct schema_at at, const struct seen *seen, yyjson_mut_val *object)
+{
+	const struct schema_field *fields = schema_fields(at);
+
+	for (size_t i = 0; i < at.type->field_count; i++) {
+		if (!(fields[i].flags & (SCHEMA_ALWAYS | SCHEMA_DEFAULT)) || (seen->bits[i / 64] >> (i % 64) & 1))
+			continue;
+		yyjson_mut_obj_add(object, key_of(d, at, &fields[i]), fields[i].flags & SCHEMA_DEFAULT ?
+				   default_value(d, at, &fields[i]) : zero_value(d, at, &fields[i]));
+	}
+}
+
+/* ---- elements, lists, maps ---- */
+
+/* JSONSchemaProps or something simpler, as apiextensions has them. */
+static int decode_union(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+{
+	yyjson_mut_val *item;
+	size_t i = 0;
+
+	if (yyjson_is_obj(v))
+		return decode_object(d, schema_ref(at->owner, at->field), at->path, v, ret);
+	if (at->field->value == SCHEMA_OR_BOOL && yyjson_is_bool(v)) {
+		*ret = json_copy(d->doc, v);
+		return 0;
+	}
+	if (at->field->value == SCHEMA_OR_BOOL || !yyjson_is_arr(v))
+		return decode_wrong_type(d, at, v, false);
+	*ret = yyjson_mut_arr(d->doc);
+	JSON_EACH(element, v) {
+		if (at->field->value == SCHEMA_OR_STRINGS) {
+			if (!yyjson_is_str(element))
+				return decode_wrong_type(d, at, element, false);
+			item = json_copy(d->doc, element);
+		} else if (!yyjson_is_obj(element)) {
+			return decode_wrong_type(d, at, element, false);
+		} else if (decode_object(d, schema_ref(at->owner, at->field), FIELD_INDEX(at->path, i), element, &item) < 0) {
+			return -1;
+		}
+		yyjson_mut_arr_append(*ret, item);
+		i++;
+	}
+	return 0;
+}
+
+static int decode_element(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+{
+	switch (at->field->value) {
+	case SCHEMA_OBJECT:
+		if (!yyjson_is_obj(v))
+			return decode_wrong_type(d, at, v, false);
+		return decode_object(d, schema_ref(at->owner, at->field), at->path, v, ret);
+	case SCHEMA_OR_LIST:
+	case SCHEMA_OR_BOOL:
+	case SCHEMA_OR_STRINGS:
+		return decode_union(d, at, v, ret);
+	default:
+		return decode_scalar(d, at, v, ret);
+	}
+}
+
+/* A null inside a list or map is the zero value of its type. */
+static yyjson_mut_val *zero_element(struct decoder *d, const struct decode_at *at)
+{
+	struct schema_field one = *at->field;
+
+	one.shape = SCHEMA_ONE;
+	one.flags &= (uint16_t)~SCHEMA_POINTER;
+	return zero_value(d, at->owner, &one);
+}
+
+static int decode_list(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+{
+	yyjson_mut_val *list, *item;
+	size_t i = 0;
+
+	if (!yyjson_is_arr(v))
+		return decode_wrong_type(d, at, v, true);
+	list = yyjson_mut_arr(d->doc);
+	JSON_EACH(element, v) {
+		struct field_path path = { .parent = at->path, .index = i++ };
+		struct decode_at inside = { &path, at->owner, at->field };
+
+		if (yyjson_is_null(element))
+			item = zero_element(d, at);
+		else if (decode_element(d, &inside, element, &item) < 0)
+			return -1;
+		yyjson_mut_arr_append(list, item);
+	}
+	*ret = list;
+	return 0;
+}
+
+static int decode_nested_list(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+{
+	if (yyjson_is_null(v)) {
+		*ret = yyjson_mut_null(d->doc);
+		return 0;
+	}
+	return decode_list(d, at, v, ret);
+}
+
+static int decode_map(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+{
+	bool has_lists = at->field->shape == SCHEMA_MAP_OF_LISTS;
+	yyjson_mut_val *map, *item;
+	AUTO_JSON_INDEX index = { .slots = NULL };
+
+	if (!yyjson_is_obj(v))
+		return decode_wrong_type(d, at, v, true);
+	json_index_init(&index, yyjson_obj_size(v));
+	map = yyjson_mut_obj(d->doc);
+	JSON_MEMBERS(key, value, v) {
+		struct field_path path = { .parent = at->path, .key = json_str(key) };
+		struct decode_at inside = { &path, at->owner, at->field };
+		int failed = 0;
+
+		if (has_lists)
+			failed = decode_nested_list(d, &inside, value, &item);
+		else if (yyjson_is_null(value))
+			item = zero_element(d, at);
+		else
+			failed = decode_element(d, &inside, value, &item);
+		if (failed < 0)
+			return -1;
+		if (!json_index_add(&index, json_str(key), item)) {
+			yyjson_mut_obj_add(map, json_copy(d->doc, key), item);
+			continue;
+		}
+		/* Of keys given twice the last one counts. */
+		json_put(d->doc, map, json_str(key), item);
+		if (d->notices) {
+			struct str text = field_path_in(d->notices->arena, at->path);
+
+			notices_add(d->notices, "duplicate field \"" STR_FMT "." STR_FMT "\"", STR_ARG(text),
+				    STR_ARG(json_str(key)));
+		}
+	}
+	*ret = map;
+	return 0;
+}
+
+static int decode_lists(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+{
+	yyjson_mut_val *item;
+
+	if (!yyjson_is_arr(v))
+		return decode_wrong_type(d, at, v, true);
+	*ret = yyjson_mut_arr(d->doc);
+	JSON_EACH(element, v) {
+		if (decode_nested_list(d, at, element, &item) < 0)
+			return -1;
+		yyjson_mut_arr_append(*ret, item);
+	}
+	return 0;
+}
+
+/* A present, non-null field; *ret NULL when it is not written. */
+static int decode_field(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+{
+	int failed;
+
+	*ret = NULL;
+	switch ((enum schema_shape)at->field->shape) {
+	case SCHEMA_ONE:
+		return decode_element(d, at, v, ret);
+	case SCHEMA_LIST:
+		failed = decode_list(d, at, v, ret);
+		break;
+	case SCHEMA_LIST_OF_LISTS:
+		failed = decode_lists(d, at, v, ret);
+		break;
+	default:
+		failed = decode_map(d, at, v, ret);
+	}
+	if (failed < 0)
+		return -1;
+	if (!unsafe_yyjson_get_len(*ret) && !(at->field->flags & (SCHEMA_ALWAYS | SCHEMA_POINTER)))
+		*ret = NULL;
+	return 0;
+}
+
+/* ---- objects ---- */
+
+static void note(struct decoder *d, const char *what, const struct field_path *path, struct str name)
+{
+	struct str text;
+
+	if (!d->notices)
+		return;
+	text = field_path_in(d->notices->arena, path);
+	notices_add(d->notices, "%s field \"" STR_FMT "%s" STR_FMT "\"", what, STR_ARG(text), text.len ? "." : "",
+		    STR_ARG(name));
+}
+
+static int decode_members(struct decoder *d, struct schema_at at, const struct field_path *path, yyjson_val *v,
+			  struct seen *seen, yyjson_mut_val *object)
+{
+	const struct schema_field *fields = schema_fields(at);
+
+	JSON_MEMBERS(key, value, v) {
+		const struct schema_field *field = schema_field(at, json_str(key));
+		yyjson_mut_val *item = NULL;
+		bool again;
+
+		if (!field) {
+			note(d, "unknown", path, json_str(key));
+			continue;
+		}
+		again = seen_test_and_set(seen, (size_t)(field - fields));
+		if (again)
+			note(d, "duplicate", path, json_str(key));
+		if (!yyjson_is_null(value)) {
+			struct field_path here = { .parent = path, .name = at.set->strings + field->name };
+			struct decode_at inside = { &here, at, field };
+
+			if (decode_field(d, &inside, value, &item) < 0)
+				return -1;
+		} else if (!again) {
+			seen->bits[(size_t)(field - fields) / 64] &= ~(UINT64_C(1) << ((size_t)(field - fields) % 64));
+		}
+		if (!item) {
+			if (again && !yyjson_is_null(value))
+				(void)json_remove(object, json_str(key));
+			else if (field->flags & SCHEMA_DEFAULT)
+				seen->bits[(size_t)(field - fields) / 64] &= ~(UINT64_C(1) << ((size_t)(field - fields) % 64));
+			continue;
+		}
+		if (again)
+			json_put(d->doc, object, json_str(key), item);
+		else
+			yyjson_mut_obj_add(object, key_of(d, at, field), item);
+	}
+	return 0;
+}
+
+static int decode_object(struct decoder *d, struct schema_at at, const struct field_path *path, yyjson_val *v,
+			 yyjson_mut_val **ret)
+{
+	yyjson_mut_val *object = yyjson_mut_obj(d->doc);
+	struct seen seen = { { 0 } };
+
+	ASSERT(at.type->field_count <= TYPE_FIELDS_MAX);
+	if (v && decode_members(d, at, path, v, &seen, object) < 0)
+		return -1;
+	fill(d, at, &seen, object);
+	*ret = object;
+	return 0;
+}
+
+/* ---- the whole ---- */
+
+static int fail_whole(const struct decode_options *o, struct str version, struct str name, struct err *err)
+{
+	struct err inner = *err;
+
+	if (str_is_empty(version))
+		version = o->kind->version;
+	if (str_is_empty(name))
+		name = o->kind->name;
+	return err_set(err, ERR_BAD_REQUEST, STR_FMT " in version \"" STR_FMT "\" cannot be handled as a " STR_FMT ": %s",
+		       STR_ARG(name), STR_ARG(version), STR_ARG(o->kind->name), inner.msg);
+}
+
+/* apiVersion and kind, when given, are those of the request. DeleteOptions come in the clothes of any group. */
+static int check_kind(yyjson_val *root, const struct decode_options *o, struct err *err)
+{
+	struct str api_version = json_str(yyjson_obj_get(root, "apiVersion"));
+	struct str name = json_str(yyjson_obj_get(root, "kind")), group, version;
+
+	if (o->kind->flags & KIND_UNSERVED) {
+		if (name.len && !str_eq(name, o->kind->name))
+			return err_set(err, ERR_BAD_REQUEST, "the object provided is unrecognized (must be of type " STR_FMT
+				       "): no kind \"" STR_FMT "\" is expected here", STR_ARG(o->kind->name), STR_ARG(name));
+		return 0;
+	}
+	if (api_version.len && !str_eq(api_version, o->kind->api_version))
+		return err_set(err, ERR_BAD_REQUEST, "the API version in the data (" STR_FMT
+			       ") does not match the expected API version (" STR_FMT ")", STR_ARG(api_version),
+			       STR_ARG(o->kind->api_version));
+	if (name.len && !str_eq(name, o->kind->name)) {
+		if (!str_cut(o->kind->api_version, '/', &group, &version))
+			version = o->kind->api_version;
+		return err_set(err, ERR_BAD_REQUEST, STR_FMT " in version \"" STR_FMT "\" cannot be handled as a " STR_FMT
+			       ": converting (" STR_FMT ") to (" STR_FMT "): unknown conversion", STR_ARG(name),
+			       STR_ARG(version), STR_ARG(o->kind->name), STR_ARG(name), STR_ARG(o->kind->name));
+	}
+	return 0;
+}
+
+static int refuse_strict(const struct decode_options *o, const struct notices *found, struct err *err)
+{
+	AUTO_BUF text;
+
+	buf_init(&text, ERR_MSG_BYTES);
+	buf_put_c(&text, "strict decoding error: ");
+	for (size_t i = 0; i < found->count; i++) {
+		if (i)
+			buf_put_c(&text, ", ");
+		buf_put_str(&text, found->items[i]);
+	}
+	(void)err_set(err, ERR_BAD_REQUEST, "%s", text.ptr);
+	return fail_whole(o, STR_NONE, STR_NONE, err);
+}
+
+static void put_type(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *key, struct str value)
+{
+	yyjson_mut_val *there = yyjson_mut_obj_get(root, key);
+
+	if (yyjson_mut_is_str(there) && yyjson_mut_get_len(there))
+		return;
+	(void)json_remove(root, str_from(key));
+	yyjson_mut_obj_insert(root, yyjson_mut_str(doc, key), json_new_str(doc, value), 0);
+}
+
+static int decode_root(yyjson_val *root, const struct decode_options *o, struct arena *arena, yyjson_mut_doc *doc,
+		       struct err *err)
+{
+	struct notices own;
+	struct decoder d = { .doc = doc, .kind = o->kind, .err = err };
+	yyjson_mut_val *object = NULL;
+
+	if (!yyjson_is_obj(root)) {
+		(void)err_set(err, ERR_BAD_REQUEST, "json: cannot unmarshal %s into Go value of type " STR_FMT "." STR_FMT,
+			      yyjson_get_type_desc(root), STR_ARG(o->kind->version), STR_ARG(o->kind->name));
+		return fail_whole(o, STR_NONE, STR_NONE, err);
+	}
+	if (check_kind(root, o, err) < 0)
+		return -1;
+	notices_init(&own, arena);
+	if (o->check != FIELDS_IGNORE)
+		d.notices = o->notices && o->check == FIELDS_WARN ? o->notices : &own;
+	if (decode_object(&d, o->kind->schema, NULL, root, &object) < 0)
+		return fail_whole(o, json_str(yyjson_obj_get(root, "version")), STR_NONE, err);
+	if (o->check == FIELDS_STRICT && own.count)
+		return refuse_strict(o, &own, err);
+	put_type(doc, object, "apiVersion", o->kind->api_version);
+	put_type(doc, object, "kind", o->kind->name);
+	yyjson_mut_doc_set_root(doc, object);
+	return 0;
+}
+
+yyjson_mut_doc *object_decode_val(yyjson_val *root, const struct decode_options *options, struct err *err)
+{
+	yyjson_mut_doc *doc = json_new();
+	struct arena arena;
+	struct err mine = { 0 };
+	int failed;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	failed = decode_root(root, options, &arena, doc, &mine);
+	arena_deinit(&arena);
+	if (failed < 0) {
+		json_mut_free(doc);
+		if (err)
+			*err = mine;
+		return NULL;
+	}
+	return doc;
+}
+
+yyjson_mut_doc *object_decode_mut(yyjson_mut_val *root, const struct decode_options *options, struct err *err)
+{
+	AUTO_JSON doc = json_freeze(root);
+
+	return object_decode_val(yyjson_doc_get_root(doc), options, err);
+}
+
+static yyjson_doc *parse_yaml(struct str body, size_t bytes_max, struct err *err)
+{
+	AUTO_JSON_MUT tree = yaml_parse(body, bytes_max, err);
+
+	return tree ? json_freeze(yyjson_mut_doc_get_root(tree)) : NULL;
+}
+
+static yyjson_doc *parse_body(struct str body, enum object_format format, size_t bytes_max, struct err *err)
+{
+	struct err inner = { 0 };
+	yyjson_doc *doc = format == OBJECT_YAML ? parse_yaml(body, bytes_max, &inner) : json_parse(body, bytes_max, &inner);
+
+	if (doc)
+		return doc;
+	if (inner.code == ERR_TOO_LARGE)
+		(void)err_set(err, ERR_TOO_LARGE, "Request entity too large: limit is %zu", bytes_max);
+	else
+		(void)err_set(err, ERR_BAD_REQUEST, "couldn't get version/kind; %s parse error: %s",
+			      format == OBJECT_YAML ? "yaml" : "json", inner.msg);
+	return NULL;
+}
+
+yyjson_mut_doc *object_decode(struct str body, const struct decode_options *options, struct err *err)
+{
+	AUTO_JSON doc = parse_body(body, options->format, options->bytes_max ? options->bytes_max : OBJECT_BYTES_MAX, err);
+
+	return doc ? object_decode_val(yyjson_doc_get_root(doc), options, err) : NULL;
+}
+
+int object_peek(struct str body, enum object_format format, struct arena *arena, struct str *ret_api_version,
+		struct str *ret_kind, struct err *err)
+{
+	AUTO_JSON doc = parse_body(body, format, OBJECT_BYTES_MAX, err);
+	yyjson_val *root = yyjson_doc_get_root(doc);
+
+	if (!doc)
+		return -1;
+	if (!yyjson_is_obj(root))
+		return err_set(err, ERR_BAD_REQUEST, "couldn't get version/kind; json parse error: not an object");
+	*ret_api_version = str_in(arena, json_get_str(root, "apiVersion"));
+	*ret_kind = str_in(arena, json_get_str(root, "kind"));
+	return 0;
+}
+
+yyjson_mut_val *object_zero_field(yyjson_mut_doc *doc, const struct kind *kind, const char *name)
+{
+	const struct schema_field *field = schema_field(kind->schema, str_from(name));
+	struct decoder d = { .doc = doc, .kind = kind };
+
+	return field ? zero_value(&d, kind->schema, field) : NULL;
+}
+
+bool field_check_parse(struct str text, enum field_check *ret)
+{
+	if (str_is_empty(text) || str_eq_c(text, "Warn"))
+		*ret = FIELDS_WARN;
+	else if (str_eq_c(text, "Ignore"))
+		*ret = FIELDS_IGNORE;
+	else if (str_eq_c(text, "Strict"))
+		*ret = FIELDS_STRICT;
+	else
+		return false;
+	return true;
+}

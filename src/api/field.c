@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Field errors in upstream's words. Text is made only when there is something to report. */
+#include "api/field.h"
+
+#include <stdio.h>
+#include "api/kind.h"
+#include "api/limits.h"
+#include "codec/json.h"
+
+#define MESSAGE_BYTES_MAX 8192
+
+void field_path_write(const struct field_path *path, struct buf *to)
+{
+	if (!path)
+		return;
+	field_path_write(path->parent, to);
+	if (path->name) {
+		if (to->len)
+			buf_put_char(to, '.');
+		buf_put_c(to, path->name);
+	} else if (path->key.ptr) {
+		buf_put_char(to, '[');
+		buf_put_str(to, path->key);
+		buf_put_char(to, ']');
+	} else {
+		buf_printf(to, "[%zu]", path->index);
+	}
+}
+
+struct str field_path_in(struct arena *arena, const struct field_path *path)
+{
+	AUTO_BUF text;
+
+	buf_init(&text, JSON_PATH_BYTES_MAX);
+	field_path_write(path, &text);
+	return str_in(arena, buf_str(&text));
+}
+
+void field_errors_init(struct field_errors *errors, struct arena *arena)
+{
+	*errors = (struct field_errors){ .arena = arena };
+}
+
+static void add(struct field_errors *e, enum field_error_type type, const struct field_path *path, struct str message)
+{
+	if (e->count >= FIELD_ERRORS_MAX) {
+		e->truncated = true;
+		return;
+	}
+	if (e->count == e->room) {
+		size_t room = e->room ? e->room * 2 : 8;
+		struct field_error *items = arena_array(e->arena, room, sizeof(items[0]));
+
+		if (e->count)
+			memcpy(items, e->items, e->count * sizeof(items[0]));
+		e->items = items;
+		e->room = room;
+	}
+	e->items[e->count++] = (struct field_error){
+		.type = type, .field = field_path_in(e->arena, path), .message = str_in(e->arena, message),
+	};
+}
+
+static const struct {
+	const char *text, *reason;
+} types[] = {
+	[FIELD_REQUIRED] = { "Required value", "FieldValueRequired" },
+	[FIELD_INVALID] = { "Invalid value", "FieldValueInvalid" },
+	[FIELD_DUPLICATE] = { "Duplicate value", "FieldValueDuplicate" },
+	[FIELD_UNSUPPORTED] = { "Unsupported value", "FieldValueNotSupported" },
+	[FIELD_FORBIDDEN] = { "Forbidden", "FieldValueForbidden" },
+	[FIELD_TOO_LONG] = { "Too long", "FieldValueTooLong" },
+	[FIELD_TOO_MANY] = { "Too many", "FieldValueTooMany" },
+	[FIELD_NOT_FOUND] = { "Not found", "FieldValueNotFound" },
+	[FIELD_INTERNAL] = { "Internal error", "InternalError" },
+	[FIELD_TYPE_INVALID] = { "Invalid value", "FieldValueTypeInvalid" },
+};
+
+const char *field_error_reason(enum field_error_type type)
+{
+	return types[type].reason;
+}
+
+/* "Type: value: detail" with what is given. */
+static void report(struct field_errors *e, enum field_error_type type, const struct field_path *path, struct str value,
+		   const char *detail)
+{
+	AUTO_BUF text;
+
+	buf_init(&text, MESSAGE_BYTES_MAX);
+	buf_put_c(&text, types[type].text);
+	if (value.ptr) {
+		buf_put_c(&text, ": ");
+		buf_put_str(&text, value.len <= MESSAGE_BYTES_MAX / 2 ? value : str_slice(value, 0, MESSAGE_BYTES_MAX / 2));
+	}
+	if (detail && *detail) {
+		buf_put_c(&text, ": ");
+		buf_put_c(&text, detail);
+	}
+	add(e, type, path, buf_str(&text));
+}
+
+static void report_quoted(struct field_errors *e, enum field_error_type type, const struct field_path *path,
+			  struct str value, const char *detail)
+{
+	AUTO_BUF quoted;
+
+	buf_init(&quoted, MESSAGE_BYTES_MAX);
+	json_write_quoted(value.len <= MESSAGE_BYTES_MAX / 8 ? value : str_slice(value, 0, MESSAGE_BYTES_MAX / 8), &quoted);
+	report(e, type, path, buf_str(&quoted), detail);
+}
+
+static void report_int(struct field_errors *e, enum field_error_type type, const struct field_path *path, int64_t value,
+		       const char *detail)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%lld", (long long)value);
+	report(e, type, path, str_from(text), detail);
+}
+
+static void report_val(struct field_errors *e, enum field_error_type type, const struct field_path *path,
+		       yyjson_mut_val *value, const char *detail)
+{
+	AUTO_BUF text;
+
+	buf_init(&text, OBJECT_BYTES_MAX);
+	if (value)
+		json_mut_write(value, &text);
+	else
+		buf_put_c(&text, "null");
+	report(e, type, path, buf_str(&text), detail);
+}
+
+void field_required(struct field_errors *e, const struct field_path *path, const char *detail)
+{
+	report(e, FIELD_REQUIRED, path, STR_NONE, detail);
+}
+
+void field_invalid_str(struct field_errors *e, const struct field_path *path, struct str value, const char *detail)
+{
+	report_quoted(e, FIELD_INVALID, path, value, detail);
+}
+
+void field_invalid_int(struct field_errors *e, const struct field_path *path, int64_t value, const char *detail)
+{
+	report_int(e, FIELD_INVALID, path, value, detail);
+}
+
+void field_invalid_val(struct field_errors *e, const struct field_path *path, yyjson_mut_val *value, const char *detail)
+{
+	report_val(e, FIELD_INVALID, path, value, detail);
+}
+
+void field_duplicate_str(struct field_errors *e, const struct field_path *path, struct str value)
+{
+	report_quoted(e, FIELD_DUPLICATE, path, value, NULL);
+}
+
+void field_duplicate_int(struct field_errors *e, const struct field_path *path, int64_t value)
+{
+	report_int(e, FIELD_DUPLICATE, path, value, NULL);
+}
+
+void field_duplicate_val(struct field_errors *e, const struct field_path *path, yyjson_mut_val *value)
+{
+	report_val(e, FIELD_DUPLICATE, path, value, NULL);
+}
+
+void field_unsupported(struct field_errors *e, const struct field_path *path, struct str value, const char *values)
+{
+	struct str rest = str_from(values), part;
+	AUTO_BUF detail;
+
+	buf_init(&detail, MESSAGE_BYTES_MAX);
+	buf_put_c(&detail, "supported values: ");
+	for (bool first = true; str_next_part(&rest, '|', &part); first = false) {
+		if (!first)
+			buf_put_c(&detail, ", ");
+		json_write_quoted(part, &detail);
+	}
+	report_quoted(e, FIELD_UNSUPPORTED, path, value, detail.ptr);
+}
+
+void field_forbidden(struct field_errors *e, const struct field_path *path, const char *detail)
+{
+	report(e, FIELD_FORBIDDEN, path, STR_NONE, detail);
+}
+
+void field_too_long(struct field_errors *e, const struct field_path *path, size_t bytes_max)
+{
+	char detail[64];
+
+	(void)snprintf(detail, sizeof(detail), "may not be more than %zu bytes", bytes_max);
+	report(e, FIELD_TOO_LONG, path, STR_NONE, detail);
+}
+
+void field_too_many(struct field_errors *e, const struct field_path *path, size_t count, size_t count_max)
+{
+	char detail[64];
+
+	(void)snprintf(detail, sizeof(detail), "must have at most %zu items", count_max);
+	report_int(e, FIELD_TOO_MANY, path, (int64_t)count, detail);
+}
+
+void field_not_found(struct field_errors *e, const struct field_path *path, struct str value)
+{
+	report_quoted(e, FIELD_NOT_FOUND, path, value, NULL);
+}
+
+void field_internal(struct field_errors *e, const struct field_path *path, const char *detail)
+{
+	report(e, FIELD_INTERNAL, path, STR_NONE, detail);
+}
+
+void field_error_add(struct field_errors *e, enum field_error_type type, const struct field_path *path,
+		     const char *fmt, ...)
+{
+	AUTO_BUF detail;
+	va_list ap;
+
+	buf_init(&detail, MESSAGE_BYTES_MAX);
+	va_start(ap, fmt);
+	buf_vprintf(&detail, fmt, ap);
+	va_end(ap);
+	report(e, type, path, STR_NONE, detail.ptr);
+}
+
+int field_errors_to_err(const struct field_errors *e, const struct kind *kind, struct str name, struct err *err)
+{
+	char what[KIND_TEXT_BYTES];
+	AUTO_BUF text;
+
+	buf_init(&text, FIELD_ERRORS_MAX * MESSAGE_BYTES_MAX);
+	field_errors_write(e, &text);
+	return err_set(err, ERR_INVALID, "%s \"" STR_FMT "\" is invalid: %s", kind_text(kind, what), STR_ARG(name), text.ptr);
+}
+
+void field_errors_write(const struct field_errors *e, struct buf *to)
+{
+	if (e->count > 1)
+		buf_put_char(to, '[');
+	for (size_t i = 0; i < e->count; i++) {
+		if (i)
+			buf_put_c(to, ", ");
+		if (e->items[i].field.len) {
+			buf_put_str(to, e->items[i].field);
+			buf_put_c(to, ": ");
+		}
+		buf_put_str(to, e->items[i].message);
+	}
+	if (e->count > 1)
+		buf_put_char(to, ']');
+}
+
+/* ---- notices ---- */
+
+void notices_init(struct notices *n, struct arena *arena)
+{
+	*n = (struct notices){ .arena = arena };
+}
+
+void notices_add(struct notices *n, const char *fmt, ...)
+{
+	AUTO_BUF text = { 0 };
+	va_list ap;
+
+	if (n->count >= OBJECT_NOTICES_MAX)
+		return;
+	if (n->count == n->room) {
+		size_t room = n->room ? n->room * 2 : 4;
+		struct str *items = arena_array(n->arena, room, sizeof(items[0]));
+
+		if (n->count)
+			memcpy(items, n->items, n->count * sizeof(items[0]));
+		n->items = items;
+		n->room = room;
+	}
+	buf_init(&text, MESSAGE_BYTES_MAX);
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	n->items[n->count++] = str_in(n->arena, buf_str(&text));
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What happens to every object on its way to the store, whatever its kind: metadata that the server owns, status and generation
+ * rules, immutable fields. The kind's own rules are called from here.
+ */
+#include "api/object.h"
+
+#include <stdio.h>
+#include "api/meta.h"
+#include "api/schema_check.h"
+#include "api/status.h"
+#include "base/assert.h"
+#include "base/time.h"
+
+const struct strategy strategy_plain = { .default_object = NULL };
+
+void object_default(struct edit *e)
+{
+	if (e->kind->strategy->default_object)
+		e->kind->strategy->default_object(e);
+}
+
+struct str name_suffix(uint64_t random, char to[OWNER_NAME_RANDOM_BYTES + 1])
+{
+	/* Neither vowels nor digits that look like letters: no words come out. */
+	static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
+
+	for (size_t i = 0; i < OWNER_NAME_RANDOM_BYTES; i++) {
+		to[i] = letters[random % (sizeof(letters) - 1)];
+		random /= sizeof(letters) - 1;
+	}
+	to[OWNER_NAME_RANDOM_BYTES] = '\0';
+	return str_sub(to, OWNER_NAME_RANDOM_BYTES);
+}
+
+/* ---- create ---- */
+
+static int fill_namespace(struct edit *e, yyjson_mut_val *meta, struct str wanted, struct err *err)
+{
+	struct str given = json_mut_str(yyjson_mut_obj_get(meta, "namespace"));
+
+	if (!kind_is_namespaced(e->kind)) {
+		(void)json_remove(meta, STR("namespace"));
+		return 0;
+	}
+	if (given.len && wanted.len && !str_eq(given, wanted))
+		return err_set(err, ERR_BAD_REQUEST,
+			       "the namespace of the provided object does not match the namespace sent on the request");
+	if (!given.len && wanted.len)
+		json_set_str(e->doc, meta, "namespace", wanted);
+	return 0;
+}
+
+static void fill_name(struct edit *e, yyjson_mut_val *meta, struct str suffix)
+{
+	struct str name = json_mut_str(yyjson_mut_obj_get(meta, "name"));
+	struct str base = json_mut_str(yyjson_mut_obj_get(meta, "generateName"));
+
+	if (name.len || !base.len)
+		return;
+	if (base.len > GENERATE_NAME_BYTES_MAX)
+		base.len = GENERATE_NAME_BYTES_MAX;
+	json_set_str(e->doc, meta, "name", str_printf_in(e->arena, STR_FMT STR_FMT, STR_ARG(base), STR_ARG(suffix)));
+}
+
+static void drop_server_owned(yyjson_mut_val *meta)
+{
+	static const char *const owned[] = { "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields",
+					     "generation", "resourceVersion" };
+
+	for (size_t i = 0; i < ARRAY_COUNT(owned); i++)
+		(void)json_remove(meta, str_from(owned[i]));
+}
+
+static void put_zero_status(struct edit *e)
+{
+	yyjson_mut_val *zero = object_zero_field(e->doc, e->kind, "status");
+
+	(void)json_remove(e->root, STR("status"));
+	if (zero && !yyjson_mut_is_null(zero))
+		json_set(e->doc, e->root, "status", zero);
+}
+
+int object_prepare_create(struct edit *e, const struct object_birth *birth, struct err *err)
+{
+	yyjson_mut_val *meta = json_ensure_object(e->doc, e->root, "metadata");
+	char now[TIME_TEXT_BYTES];
+
+	if (json_mut_str(yyjson_mut_obj_get(meta, "resourceVersion")).len)
+		return err_set(err, ERR_BAD_REQUEST, "resourceVersion should not be set on objects to be created");
+	if (fill_namespace(e, meta, birth->namespace_, err) < 0)
+		return -1;
+	drop_server_owned(meta);
+	fill_name(e, meta, birth->suffix);
+	json_set_str(e->doc, meta, "uid", birth->uid);
+	json_set_str(e->doc, meta, "creationTimestamp", str_from(time_format(e->now_ns, now)));
+	if (e->kind->flags & KIND_HAS_GENERATION)
+		json_set_int(e->doc, meta, "generation", 1);
+	if ((e->kind->flags & KIND_HAS_STATUS) && !e->kind->strategy->keeps_status_on_create)
+		put_zero_status(e);
+	if (e->kind->strategy->prepare_create)
+		e->kind->strategy->prepare_create(e);
+	return 0;
+}
+
+/* ---- update ---- */
+
+static void take_from_old(struct edit *e, yyjson_mut_val *object, yyjson_val *old, const char *key)
+{
+	yyjson_val *value = yyjson_obj_get(old, key);
+
+	if (value)
+		json_set(e->doc, object, key, json_copy(e->doc, value));
+	else
+		(void)json_remove(object, str_from(key));
+}
+
+static int check_preconditions(struct edit *e, yyjson_mut_val *meta, yyjson_val *old_meta, struct err *err)
+{
+	struct str name = json_get_str(old_meta, "name");
+	struct str uid = json_mut_str(yyjson_mut_obj_get(meta, "uid"));
+	struct str version = json_mut_str(yyjson_mut_obj_get(meta, "resourceVersion"));
+	char what[KIND_TEXT_BYTES];
+
+	if (uid.len && !str_eq(uid, json_get_str(old_meta, "uid"))) {
+		struct str detail = str_printf_in(e->arena, "Precondition failed: UID in precondition: " STR_FMT
+						  ", UID in object meta: " STR_FMT, STR_ARG(uid),
+						  STR_ARG(json_get_str(old_meta, "uid")));
+
+		return status_conflict(err, e->kind, name, detail.ptr);
+	}
+	if ((!version.len || str_eq_c(version, "0")) && !(e->kind->flags & KIND_UNCONDITIONAL_UPDATE))
+		return err_set(err, ERR_INVALID, "%s \"" STR_FMT "\" is invalid: metadata.resourceVersion: Invalid value: 0: "
+			       "must be specified for an update", kind_text(e->kind, what), STR_ARG(name));
+	if (version.len && !str_eq_c(version, "0") && !str_eq(version, json_get_str(old_meta, "resourceVersion")))
+		return status_conflict(err, e->kind, name, NULL);
+	return 0;
+}
+
+static int check_identity(struct edit *e, yyjson_mut_val *meta, yyjson_val *old_meta, struct err *err)
+{
+	struct str name = json_mut_str(yyjson_mut_obj_get(meta, "name"));
+	struct str old_name = json_get_str(old_meta, "name");
+
+	if (name.len && !str_eq(name, old_name))
+		return err_set(err, ERR_BAD_REQUEST, "the name of the object (" STR_FMT ") does not match the name on the URL ("
+			       STR_FMT ")", STR_ARG(name), STR_ARG(old_name));
+	if (!name.len)
+		json_set_str(e->doc, meta, "name", old_name);
+	return fill_namespace(e, meta, json_get_str(old_meta, "namespace"), err);
+}
+
+static bool is_type_or_meta(struct str key)
+{
+	return str_eq_c(key, "apiVersion") || str_eq_c(key, "kind") || str_eq_c(key, "metadata");
+}
+
+/* The status endpoint changes nothing but status, every other one everything but status. */
+static void split_status(struct edit *e)
+{
+	if (!(e->kind->flags & KIND_HAS_STATUS))
+		return;
+	if (!str_eq_c(e->subresource, "status")) {
+		take_from_old(e, e->root, e->old, "status");
+		return;
+	}
+	for (size_t i = 0; i < e->kind->schema.type->field_count; i++) {
+		const struct schema_field *field = &schema_fields(e->kind->schema)[i];
+		struct str key = schema_name(e->kind->schema.set, field);
+		yyjson_val *value = json_key(e->old, key);
+
+		if (is_type_or_meta(key) || str_eq_c(key, "status"))
+			continue;
+		if (value)
+			json_put(e->doc, e->root, key, json_copy(e->doc, value));
+		else
+			(void)json_remove(e->root, key);
+	}
+}
+
+/* What is wanted: everything but metadata and status. */
+static bool wants_the_same(struct edit *e)
+{
+	for (size_t i = 0; i < e->kind->schema.type->field_count; i++) {
+		struct str key = schema_name(e->kind->schema.set, &schema_fields(e->kind->schema)[i]);
+
+		if (is_type_or_meta(key) || str_eq_c(key, "status"))
+			continue;
+		if (!json_mixed_equal(json_mut_key(e->root, key), json_key(e->old, key)))
+			return false;
+	}
+	return true;
+}
+
+int object_prepare_update(struct edit *e, struct err *err)
+{
+	static const char *const kept[] = { "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+					    "selfLink", "generation", "managedFields", "resourceVersion" };
+	yyjson_mut_val *meta = json_ensure_object(e->doc, e->root, "metadata");
+	yyjson_val *old_meta = yyjson_obj_get(e->old, "metadata");
+	const struct strategy *strategy = e->kind->strategy;
+	int64_t generation;
+
+	if (check_identity(e, meta, old_meta, err) < 0 || check_preconditions(e, meta, old_meta, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_COUNT(kept); i++)
+		take_from_old(e, meta, old_meta, kept[i]);
+	split_status(e);
+	if (str_eq_c(e->subresource, "status")) {
+		if (strategy->prepare_status_update)
+			strategy->prepare_status_update(e);
+		return 0;
+	}
+	if (strategy->prepare_update)
+		strategy->prepare_update(e);
+	generation = json_get_int(old_meta, "generation", 0);
+	if ((e->kind->flags & KIND_HAS_GENERATION) && !wants_the_same(e))
+		json_set_int(e->doc, meta, "generation", generation + 1);
+	return 0;
+}
+
+bool object_is_unchanged(struct edit *e)
+{
+	return e->old && json_mixed_equal(e->root, e->old);
+}
+
+/* ---- validate ---- */
+
+void object_validate_create(struct edit *e, struct field_errors *errors)
+{
+	meta_validate(e, errors);
+	if (e->kind->strategy->validate)
+		e->kind->strategy->validate(e, errors);
+	schema_check(e, errors);
+}
+
+static const struct field_path *path_in(struct arena *arena, const char *dotted)
+{
+	struct str rest = str_from(dotted), part;
+	const struct field_path *path = NULL;
+
+	while (str_next_part(&rest, '.', &part)) {
+		struct field_path *next = ARENA_NEW(arena, struct field_path);
+
+		next->parent = path;
+		next->name = str_c_in(arena, part);
+		path = next;
+	}
+	return path;
+}
+
+static void check_immutable(struct edit *e, struct field_errors *errors)
+{
+	for (const char *const *path = e->kind->strategy->immutable; path && *path; path++) {
+		yyjson_mut_val *now = json_mut_get(e->root, *path);
+
+		if (!json_mixed_equal(now, json_get(e->old, *path)))
+			field_invalid_val(errors, path_in(e->arena, *path), now, "field is immutable");
+	}
+}
+
+void object_validate_update(struct edit *e, struct field_errors *errors)
+{
+	const struct strategy *strategy = e->kind->strategy;
+
+	meta_validate_update(e, errors);
+	if (str_eq_c(e->subresource, "status")) {
+		if (strategy->validate_status_update)
+			strategy->validate_status_update(e, errors);
+		schema_check(e, errors);
+		return;
+	}
+	if (strategy->validate)
+		strategy->validate(e, errors);
+	check_immutable(e, errors);
+	if (strategy->validate_update)
+		strategy->validate_update(e, errors);
+	schema_check(e, errors);
+}
+
+void object_warn(struct edit *e, struct notices *notices)
+{
+	if (e->kind->strategy->warn)
+		e->kind->strategy->warn(e, notices);
+}
+
+/* ---- encode ---- */
+
+struct blob *object_encode(yyjson_mut_val *root, int64_t revision)
+{
+	yyjson_mut_val *meta = yyjson_mut_obj_get(root, "metadata");
+	yyjson_mut_val *there = yyjson_mut_obj_get(meta, "resourceVersion"), saved, key, value;
+	struct blob *blob;
+	char text[24];
+
+	ASSERT(yyjson_mut_is_obj(meta));
+	(void)snprintf(text, sizeof(text), "%lld", (long long)revision);
+	if (there) {
+		saved = *there;
+		yyjson_mut_set_str(there, text);
+		blob = json_mut_to_blob(root);
+		there->tag = saved.tag;
+		there->uni = saved.uni;
+		return blob;
+	}
+	/* Two values of this frame hang in the tree while it is written. */
+	yyjson_mut_set_str(&key, "resourceVersion");
+	yyjson_mut_set_str(&value, text);
+	yyjson_mut_obj_add(meta, &key, &value);
+	blob = json_mut_to_blob(root);
+	(void)json_remove(meta, STR("resourceVersion"));
+	return blob;
+}
+
+struct blob *object_with_revision(const struct obj *obj, int64_t revision)
+{
+	AUTO_JSON_MUT doc = json_thaw(obj->root);
+
+	return object_encode(yyjson_mut_doc_get_root(doc), revision);
+}
+
+void object_list_head(const struct kind *kind, int64_t revision, struct str continue_token, int64_t remaining,
+		      struct buf *to)
+{
+	AUTO_JSON_MUT doc = json_new_object();
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *meta;
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%lld", (long long)revision);
+	json_set_str(doc, root, "kind", kind->list_name);
+	json_set_str(doc, root, "apiVersion", kind->api_version);
+	meta = json_set_object(doc, root, "metadata");
+	json_set_str(doc, meta, "resourceVersion", str_from(text));
+	if (continue_token.len)
+		json_set_str(doc, meta, "continue", continue_token);
+	if (continue_token.len && remaining > 0)
+		json_set_int(doc, meta, "remainingItemCount", remaining);
+	(void)json_set_array(doc, root, "items");
+	json_mut_write(root, to);
+	if (!buf_failed(to))
+		buf_truncate(to, to->len - 2); /* "]}" comes behind the items */
+}
