@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""wait_ready.py DIR NODE BEGIN_MS: asks until /readyz answers 200 and the node is Ready; prints both times since BEGIN_MS."""
+import http.client
+import json
+import ssl
+import sys
+import time
+
+folder, node, begin = sys.argv[1], sys.argv[2], int(sys.argv[3])
+context = ssl.create_default_context(cafile=f"{folder}/ca.pem")
+context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
+until = time.time() + 30
+connection = None
+
+
+def ask(path):
+    global connection
+    try:
+        if connection is None:
+            connection = http.client.HTTPSConnection("127.0.0.1", 6443, context=context, timeout=2)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (OSError, http.client.HTTPException):
+        connection = None
+        return 0, b""
+
+
+def wait(check):
+    while not check():
+        if time.time() > until:
+            sys.exit("gave up")
+        time.sleep(0.001)
+    return int(time.time() * 1000) - begin
+
+
+def is_ready():
+    status, body = ask(f"/api/v1/nodes/{node}")
+    if status != 200:
+        return False
+    conditions = json.loads(body)["status"].get("conditions", [])
+    beats = [c for c in conditions if c["type"] == "Ready" and c["status"] == "True"]
+    # The state that the server before left behind does not count: it has to say so itself.
+    return bool(beats) and bool(beats[0].get("lastHeartbeatTime")) and heartbeat(beats[0]["lastHeartbeatTime"]) >= begin // 1000
+
+
+def heartbeat(text):
+    import calendar
+    return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+
+
+print(wait(lambda: ask("/readyz")[0] == 200), wait(is_ready))
