@@ -15,7 +15,7 @@
 
 struct flight {
 	struct api_call call;
-	struct client *client;      /* NULL: nobody is told */
+	struct client *client;
 	struct list link;
 	struct request request;     /* strings point behind this struct */
 	struct task refused;        /* too many in flight */
@@ -40,20 +40,42 @@ struct client *client_new(struct env *env, struct api_transport *transport, stru
 	return client;
 }
 
+void client_close(struct client *client)
+{
+	if (client->closed)
+		return;
+	client->closed = true;
+	informers_free(client);
+	LIST_FOR_EACH(node, &client->requests) {
+		struct flight *flight = LIST_ENTRY(node, struct flight, link);
+
+		flight->request.done = NULL;
+		flight->request.answered = NULL;
+		flight->request.queue = NULL;
+	}
+}
+
 void client_free(struct client *client)
+{
+	if (!client)
+		return;
+	client_close(client);
+	if (list_is_empty(&client->requests))
+		mem_free(client);
+	else
+		client->doomed = true;
+}
+
+void client_abandon(struct client *client)
 {
 	struct list *node;
 
-	informers_free(client);
+	client_close(client);
 	while ((node = list_pop_front(&client->requests))) {
 		struct flight *flight = LIST_ENTRY(node, struct flight, link);
 
-		if (list_is_linked(&flight->refused.link)) {
-			env_cancel(client->env, &flight->refused);
-			flight_free(flight);
-		} else {
-			flight->client = NULL;
-		}
+		env_cancel(client->env, &flight->refused);
+		flight_free(flight);
 	}
 	mem_free(client);
 }
@@ -91,13 +113,21 @@ static void flight_end(struct flight *flight, const struct obj *result, const st
 		r->answered(r->owner, r, result, err);
 }
 
+static void flight_release(struct flight *flight)
+{
+	struct client *client = flight->client;
+
+	flight_free(flight);
+	if (client->doomed && list_is_empty(&client->requests))
+		mem_free(client);
+}
+
 static void call_done(struct api_call *call, const struct obj *result, const struct err *err)
 {
 	struct flight *flight = CONTAINER_OF(call, struct flight, call);
 
-	if (flight->client)
-		flight_end(flight, err ? NULL : result, err);
-	flight_free(flight);
+	flight_end(flight, err ? NULL : result, err);
+	flight_release(flight);
 }
 
 static void refuse(struct task *task)
@@ -108,7 +138,7 @@ static void refuse(struct task *task)
 	(void)err_set(&err, ERR_TOO_MANY, "more than %d requests in flight", CLIENT_REQUESTS_MAX); /* is passed on */
 	json_mut_free(flight->call.body);
 	flight_end(flight, NULL, &err);
-	flight_free(flight);
+	flight_release(flight);
 }
 
 static struct str keep(char **at, struct str s)

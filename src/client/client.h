@@ -20,13 +20,19 @@ struct client {
 	struct list informers;
 	struct list requests;     /* in flight */
 	size_t request_count;
+	bool closed;              /* no informers any more; nobody is told of answers */
+	bool doomed;              /* freed with its last answer */
 };
 
 /* name is borrowed for the client's life. The transport outlives the client. */
 struct client *client_new(struct env *env, struct api_transport *transport, struct str name) MUST_CHECK;
-/* Stops all informers; requests in flight are completed by the transport without anybody being told. Queues, recorders
- * and electors of this client are deinitialised before. */
+/* Stops all informers; nobody is told of requests in flight any more. Queues, recorders and electors of this client are
+ * deinitialised before. */
+void client_close(struct client *client);
+/* Closes it, and frees it as soon as the transport has answered what is in flight. */
 void client_free(struct client *client);
+/* Frees a closed client at once: its transport has died and will not answer. */
+void client_abandon(struct client *client);
 
 /* A request. Everything is copied but body, whose ownership moves. With a queue and a key it is a tracked write: the key is
  * not reconciled again until the write was answered and the informer of its kind has shown it; when it fails the key comes
