@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Endpoints objects: pods with the same ports make one subset, ready ones in addresses, others in notReadyAddresses. The
- * body is built anew each time and written only when it differs from what is there.
+ * Endpoints objects: pods with the same ports make one subset, ready ones in addresses, others in
+ * notReadyAddresses. The body is built anew each time and written only when it differs from what is
+ * there.
  */
 #include "controllers/endpoints.h"
 
@@ -15,7 +16,8 @@ static void put_address(yyjson_mut_doc *doc, yyjson_mut_val *subset, const struc
 {
 	yyjson_mut_val *address, *ref;
 
-	address = json_append_object(doc, json_ensure_array(doc, subset, e->ready ? "addresses" : "notReadyAddresses"));
+	address = json_append_object(
+		doc, json_ensure_array(doc, subset, e->ready ? "addresses" : "notReadyAddresses"));
 	json_set_str(doc, address, "ip", e->ip);
 	if (e->hostname.len)
 		json_set_str(doc, address, "hostname", e->hostname);
@@ -32,7 +34,8 @@ static void put_ports(yyjson_mut_doc *doc, yyjson_mut_val *subset, const struct 
 {
 	for (size_t i = 0; i < e->port_count; i++) {
 		const struct endpoint_port *from = &e->ports[i];
-		yyjson_mut_val *port = json_append_object(doc, json_ensure_array(doc, subset, "ports"));
+		yyjson_mut_val *port = json_append_object(doc,
+							  json_ensure_array(doc, subset, "ports"));
 
 		if (from->name.len)
 			json_set_str(doc, port, "name", from->name);
@@ -48,7 +51,8 @@ static bool is_listed(const struct endpoints_view *view, const struct endpoint *
 {
 	bool has_ports = json_get_count(view->service->root, "spec.ports") > 0;
 
-	return (!e->terminating || json_get_bool(view->service->root, "spec.publishNotReadyAddresses", false)) &&
+	return (!e->terminating ||
+		json_get_bool(view->service->root, "spec.publishNotReadyAddresses", false)) &&
 	       (e->port_count > 0 || !has_ports);
 }
 
@@ -67,7 +71,8 @@ static yyjson_mut_val *build_subsets(yyjson_mut_doc *doc, const struct endpoints
 		for (size_t k = i; k < view->count && listed < ENDPOINTS_ADDRESSES_MAX; k++) {
 			const struct endpoint *e = &view->endpoints[k];
 
-			if (done[k] || !is_listed(view, e) || !endpoint_ports_equal(e, &view->endpoints[i]))
+			if (done[k] || !is_listed(view, e) ||
+			    !endpoint_ports_equal(e, &view->endpoints[i]))
 				continue;
 			done[k] = true;
 			listed++;
@@ -80,7 +85,8 @@ static yyjson_mut_val *build_subsets(yyjson_mut_doc *doc, const struct endpoints
 
 static yyjson_mut_val *build_labels(yyjson_mut_doc *doc, const struct obj *service)
 {
-	yyjson_mut_val *labels = service->labels ? json_copy(doc, service->labels) : yyjson_mut_obj(doc);
+	yyjson_mut_val *labels = service->labels ? json_copy(doc, service->labels)
+						 : yyjson_mut_obj(doc);
 
 	json_set_str(doc, labels, "endpoints.kubernetes.io/managed-by", STR("endpoint-controller"));
 	if (str_eq(json_get_str(service->root, "spec.clusterIP"), STR("None")))
@@ -88,10 +94,12 @@ static yyjson_mut_val *build_labels(yyjson_mut_doc *doc, const struct obj *servi
 	return labels;
 }
 
-static void submit(struct controller *c, struct key key, const struct endpoints_view *view, const struct obj *old)
+static void submit(struct controller *c, struct key key, const struct endpoints_view *view,
+		   const struct obj *old)
 {
 	yyjson_mut_doc *doc = old ? json_thaw(old->root) : json_new_object();
-	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *metadata, *subsets = build_subsets(doc, view);
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *metadata,
+		       *subsets = build_subsets(doc, view);
 	yyjson_val *had = old ? json_get(old->root, "subsets") : NULL;
 	yyjson_mut_val *labels = build_labels(doc, view->service);
 
@@ -107,11 +115,13 @@ static void submit(struct controller *c, struct key key, const struct endpoints_
 	json_set_str(doc, metadata, "namespace", view->service->namespace_);
 	json_set(doc, metadata, "labels", labels);
 	json_set(doc, root, "subsets", subsets);
-	controller_submit(c, key.text, old ? request_update(&kind_endpoints, old, doc) :
-					     request_create(&kind_endpoints, view->service->namespace_, doc));
+	controller_submit(c, key.text,
+			  old ? request_update(&kind_endpoints, old, doc)
+			      : request_create(&kind_endpoints, view->service->namespace_, doc));
 }
 
-static enum reconcile_result endpoints_reconcile(struct controller *c, struct key key, struct err *err)
+static enum reconcile_result endpoints_reconcile(struct controller *c, struct key key,
+						 struct err *err)
 {
 	const struct obj *service = informer_get(c->informers[WATCH_SERVICES], key.text);
 	const struct obj *old = informer_get(c->informers[WATCH_ENDPOINTS], key.text);
@@ -121,15 +131,18 @@ static enum reconcile_result endpoints_reconcile(struct controller *c, struct ke
 
 	(void)err; /* nothing here can fail before the API answers */
 	if (!service) {
-		if (old && !obj_is_deleting(old) && obj_label(old, "endpoints.kubernetes.io/managed-by").len)
-			controller_submit(c, key.text, request_delete(&kind_endpoints, old, -1, NULL));
+		if (old && !obj_is_deleting(old) &&
+		    obj_label(old, "endpoints.kubernetes.io/managed-by").len)
+			controller_submit(c, key.text,
+					  request_delete(&kind_endpoints, old, -1, NULL));
 		return RECONCILE_DONE;
 	}
 	if (!service_is_selecting(service) || obj_is_deleting(service))
 		return RECONCILE_DONE; /* somebody else's to fill in */
 	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	v6 = str_eq(json_get_str(service->root, "spec.ipFamilies.0"), STR("IPv6"));
-	endpoints_view(service, index_lookup(c->indexes[WATCH_PODS], service->namespace_), v6, NULL, NULL, &arena, &view);
+	endpoints_view(service, index_lookup(c->indexes[WATCH_PODS], service->namespace_), v6, NULL,
+		       NULL, &arena, &view);
 	submit(c, key, &view, old);
 	return RECONCILE_DONE;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * EndpointSlices of services with a selector, per address family; slices that others manage are left alone. A service
- * without pods has one slice without endpoints, so that readers can tell "none" from "not known yet".
+ * EndpointSlices of services with a selector, per address family; slices that others manage are
+ * left alone. A service without pods has one slice without endpoints, so that readers can tell
+ * "none" from "not known yet".
  */
 #include "controllers/endpointslice.h"
 
@@ -64,7 +65,8 @@ static yyjson_mut_val *build_endpoints(yyjson_mut_doc *doc, const struct slice_v
 
 static yyjson_mut_val *build_labels(yyjson_mut_doc *doc, const struct obj *service)
 {
-	yyjson_mut_val *labels = service->labels ? json_copy(doc, service->labels) : yyjson_mut_obj(doc);
+	yyjson_mut_val *labels = service->labels ? json_copy(doc, service->labels)
+						 : yyjson_mut_obj(doc);
 
 	json_set_str(doc, labels, "kubernetes.io/service-name", service->name);
 	json_set_str(doc, labels, MANAGED_BY, STR(MANAGER));
@@ -82,11 +84,14 @@ static void submit_update(struct controller *c, struct key key, const struct obj
 			  const struct slice_view *slice)
 {
 	yyjson_mut_doc *doc = json_thaw(slice->obj->root);
-	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *endpoints = build_endpoints(doc, slice);
-	yyjson_mut_val *labels = build_labels(doc, service), *ports = build_ports(doc, slice->ports_of);
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc),
+		       *endpoints = build_endpoints(doc, slice);
+	yyjson_mut_val *labels = build_labels(doc, service),
+		       *ports = build_ports(doc, slice->ports_of);
 
 	if (list_equal(endpoints, json_get(slice->obj->root, "endpoints")) &&
-	    list_equal(ports, json_get(slice->obj->root, "ports")) && json_mixed_equal(labels, slice->obj->labels)) {
+	    list_equal(ports, json_get(slice->obj->root, "ports")) &&
+	    json_mixed_equal(labels, slice->obj->labels)) {
 		json_mut_free(doc);
 		return;
 	}
@@ -103,7 +108,8 @@ static void submit_create(struct controller *c, struct key key, const struct obj
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *metadata;
 	char prefix[DNS_SUBDOMAIN_BYTES_MAX + 2];
 
-	(void)snprintf(prefix, sizeof(prefix), STR_FMT "-", STR_ARG(service->name)); /* names are no longer than that */
+	(void)snprintf(prefix, sizeof(prefix), STR_FMT "-",
+		       STR_ARG(service->name)); /* names are no longer than that */
 	json_set_str(doc, root, "apiVersion", STR("discovery.k8s.io/v1"));
 	json_set_str(doc, root, "kind", STR("EndpointSlice"));
 	metadata = json_set_object(doc, root, "metadata");
@@ -114,7 +120,8 @@ static void submit_create(struct controller *c, struct key key, const struct obj
 	json_set_str(doc, root, "addressType", v6 ? STR("IPv6") : STR("IPv4"));
 	json_set(doc, root, "endpoints", build_endpoints(doc, slice));
 	json_set(doc, root, "ports", build_ports(doc, slice->ports_of));
-	controller_submit(c, key.text, request_create(&kind_endpointslice, service->namespace_, doc));
+	controller_submit(c, key.text,
+			  request_create(&kind_endpointslice, service->namespace_, doc));
 }
 
 static struct str zone_of(void *arg, struct str node_name)
@@ -125,8 +132,8 @@ static struct str zone_of(void *arg, struct str node_name)
 	return node ? obj_label(node, "topology.kubernetes.io/zone") : STR_NONE;
 }
 
-static void reconcile_family(struct controller *c, struct key key, const struct obj *service, bool v6,
-			     struct informer_set slices)
+static void reconcile_family(struct controller *c, struct key key, const struct obj *service,
+			     bool v6, struct informer_set slices)
 {
 	struct endpoints_view view;
 	struct slices_plan plan;
@@ -137,12 +144,14 @@ static void reconcile_family(struct controller *c, struct key key, const struct 
 
 	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	existing = arena_array(&arena, slices.count + 1, sizeof(*existing));
-	INFORMER_SET_FOR_EACH(slice, slices)
+	INFORMER_SET_FOR_EACH (slice, slices)
 		if (str_eq(slice->namespace_, service->namespace_) && !obj_is_deleting(slice) &&
 		    str_eq(obj_label(slice, MANAGED_BY), STR(MANAGER)) &&
-		    str_eq(json_get_str(slice->root, "addressType"), v6 ? STR("IPv6") : STR("IPv4")))
+		    str_eq(json_get_str(slice->root, "addressType"),
+			   v6 ? STR("IPv6") : STR("IPv4")))
 			existing[existing_count++] = slice;
-	endpoints_view(service, index_lookup(c->indexes[WATCH_PODS], service->namespace_), v6, zone_of, c, &arena, &view);
+	endpoints_view(service, index_lookup(c->indexes[WATCH_PODS], service->namespace_), v6,
+		       zone_of, c, &arena, &view);
 	slices_plan(&view, existing, existing_count, ENDPOINT_SLICE_ENDPOINTS_MAX, &arena, &plan);
 	for (size_t i = 0; i < plan.count; i++)
 		used |= plan.slices[i].member_count > 0;
@@ -154,7 +163,9 @@ static void reconcile_family(struct controller *c, struct key key, const struct 
 		else if (slice->member_count || (!used && i == 0))
 			submit_update(c, key, service, slice);
 		else
-			controller_submit(c, key.text, request_delete(&kind_endpointslice, slice->obj, -1, NULL));
+			controller_submit(
+				c, key.text,
+				request_delete(&kind_endpointslice, slice->obj, -1, NULL));
 	}
 	if (plan.count == 0)
 		submit_create(c, key, service, &(struct slice_view){ .obj = NULL }, v6);
@@ -162,13 +173,15 @@ static void reconcile_family(struct controller *c, struct key key, const struct 
 
 static void delete_all(struct controller *c, struct key key, struct informer_set slices)
 {
-	INFORMER_SET_FOR_EACH(slice, slices)
+	INFORMER_SET_FOR_EACH (slice, slices)
 		if (str_eq(slice->namespace_, key.namespace_) && !obj_is_deleting(slice) &&
 		    str_eq(obj_label(slice, MANAGED_BY), STR(MANAGER)))
-			controller_submit(c, key.text, request_delete(&kind_endpointslice, slice, -1, NULL));
+			controller_submit(c, key.text,
+					  request_delete(&kind_endpointslice, slice, -1, NULL));
 }
 
-static enum reconcile_result endpointslice_reconcile(struct controller *c, struct key key, struct err *err)
+static enum reconcile_result endpointslice_reconcile(struct controller *c, struct key key,
+						     struct err *err)
 {
 	const struct obj *service = informer_get(c->informers[WATCH_SERVICES], key.text);
 	struct informer_set slices = index_lookup(c->indexes[WATCH_SLICES], key.name);
@@ -184,7 +197,7 @@ static enum reconcile_result endpointslice_reconcile(struct controller *c, struc
 	families = json_get(service->root, "spec.ipFamilies");
 	if (!yyjson_arr_size(families))
 		reconcile_family(c, key, service, false, slices);
-	JSON_EACH(family, families)
+	JSON_EACH (family, families)
 		reconcile_family(c, key, service, str_eq(json_str(family), STR("IPv6")), slices);
 	return RECONCILE_DONE;
 }

@@ -16,15 +16,18 @@ static bool is_wanted(const struct kind *kind, const struct kinds_options *optio
 	return !options->without_events || !str_eq(kind->name, STR("Event"));
 }
 
-static void change_told(struct informer_handler *handler, const struct obj *old, const struct obj *new_)
+static void change_told(struct informer_handler *handler, const struct obj *old,
+			const struct obj *new_)
 {
 	struct kinds_entry *entry = CONTAINER_OF(handler, struct kinds_entry, handler);
 
 	entry->kinds->changed(entry, old, new_);
 }
 
-void kinds_start(struct kinds *kinds, struct controller *controller, const struct kinds_options *options,
-		 void (*changed)(struct kinds_entry *entry, const struct obj *old, const struct obj *new_))
+void kinds_start(struct kinds *kinds, struct controller *controller,
+		 const struct kinds_options *options,
+		 void (*changed)(struct kinds_entry *entry, const struct obj *old,
+				 const struct obj *new_))
 {
 	kinds->controller = controller;
 	kinds->changed = changed;
@@ -39,9 +42,11 @@ void kinds_start(struct kinds *kinds, struct controller *controller, const struc
 		entry->kinds = kinds;
 		entry->informer = client_informer(controller->client, entry->kind, NULL);
 		if (options->by_namespace)
-			entry->by_namespace = informer_add_index(entry->informer, index_by_namespace);
+			entry->by_namespace = informer_add_index(entry->informer,
+								 index_by_namespace);
 		if (options->by_owner)
-			entry->by_owner = informer_add_index(entry->informer, index_by_any_owner_uid);
+			entry->by_owner = informer_add_index(entry->informer,
+							     index_by_any_owner_uid);
 		queue_need(&controller->queue, entry->informer);
 		entry->handler.on_change = change_told;
 	}
@@ -66,7 +71,8 @@ struct kinds_entry *kinds_find(const struct kinds *kinds, struct str api_version
 	if (!str_cut(api_version, '/', &group, &version))
 		group = STR_NONE;
 	for (size_t i = 0; i < kinds->count; i++)
-		if (str_eq(kinds->entries[i].kind->name, name) && str_eq(kinds->entries[i].kind->group, group))
+		if (str_eq(kinds->entries[i].kind->name, name) &&
+		    str_eq(kinds->entries[i].kind->group, group))
 			return &kinds->entries[i];
 	return NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The end of a namespace: everything in it is deleted, pods before the rest, and once nothing is left the "kubernetes"
- * finalizer goes, which lets the namespace itself go. Conditions say what it waits for.
+ * The end of a namespace: everything in it is deleted, pods before the rest, and once nothing is
+ * left the "kubernetes" finalizer goes, which lets the namespace itself go. Conditions say what it
+ * waits for.
  */
 #include "base/time.h"
 #include "controllers/controller.h"
@@ -22,7 +23,7 @@ static void submit_finalize(struct controller *c, struct key key, const struct o
 	bool had = false;
 
 	kept = json_set_array(doc, spec, "finalizers");
-	JSON_EACH(finalizer, json_get(namespace_->root, "spec.finalizers")) {
+	JSON_EACH (finalizer, json_get(namespace_->root, "spec.finalizers")) {
 		if (str_eq(json_str(finalizer), STR("kubernetes")))
 			had = true;
 		else
@@ -43,7 +44,8 @@ static void submit_conditions(struct controller *c, struct key key, const struct
 {
 	yyjson_val *old = json_get(namespace_->root, "status.conditions");
 	yyjson_mut_doc *patch;
-	yyjson_mut_val *status = status_patch_new(&patch), *conditions = json_set_array(patch, status, "conditions");
+	yyjson_mut_val *status = status_patch_new(&patch),
+		       *conditions = json_set_array(patch, status, "conditions");
 	char now[TIME_TEXT_BYTES];
 	bool changed = false;
 
@@ -52,7 +54,8 @@ static void submit_conditions(struct controller *c, struct key key, const struct
 		const struct namespace_condition *to = &plan->conditions[i];
 		yyjson_val *had = condition_find(old, str_from(to->type));
 		yyjson_mut_val *condition = json_append_object(patch, conditions);
-		bool same_status = str_eq(json_get_str(had, "status"), str_from(to->is_true ? "True" : "False"));
+		bool same_status = str_eq(json_get_str(had, "status"),
+					  str_from(to->is_true ? "True" : "False"));
 
 		json_set_str(patch, condition, "type", str_from(to->type));
 		json_set_str(patch, condition, "status", str_from(to->is_true ? "True" : "False"));
@@ -78,11 +81,12 @@ static void delete_contents(struct namespace_controller *c, struct key key, bool
 
 		if (pods_only && entry->kind != &kind_pod)
 			continue;
-		INFORMER_SET_FOR_EACH(obj, set) {
+		INFORMER_SET_FOR_EACH (obj, set) {
 			if (obj_is_deleting(obj) || left == 0)
 				continue;
 			left--;
-			controller_submit(&c->base, key.text, request_delete(entry->kind, obj, -1, "Background"));
+			controller_submit(&c->base, key.text,
+					  request_delete(entry->kind, obj, -1, "Background"));
 		}
 	}
 }
@@ -99,12 +103,15 @@ static void view_contents(struct namespace_controller *c, struct key key, struct
 		if (!set.count)
 			continue;
 		ret->remains[ret->count++] = (struct namespace_remains){
-			.kind = entry->kind, .objects = set.entries, .object_count = set.count,
+			.kind = entry->kind,
+			.objects = set.entries,
+			.object_count = set.count,
 		};
 	}
 }
 
-static enum reconcile_result namespace_reconcile(struct controller *base, struct key key, struct err *err)
+static enum reconcile_result namespace_reconcile(struct controller *base, struct key key,
+						 struct err *err)
 {
 	struct namespace_controller *c = CONTAINER_OF(base, struct namespace_controller, base);
 	const struct obj *namespace_ = informer_get(base->informers[0], key.text);
@@ -135,7 +142,8 @@ static void namespace_changed(struct controller *c, const struct obj *old, const
 }
 
 /* Something left a namespace, or came into one, that is on its way out. */
-static void content_changed(struct kinds_entry *entry, const struct obj *old, const struct obj *new_)
+static void content_changed(struct kinds_entry *entry, const struct obj *old,
+			    const struct obj *new_)
 {
 	struct controller *c = entry->kinds->controller;
 	const struct obj *obj = new_ ? new_ : old, *namespace_;
@@ -151,7 +159,8 @@ static void namespace_start(struct controller *base)
 {
 	struct namespace_controller *c = CONTAINER_OF(base, struct namespace_controller, base);
 
-	kinds_start(&c->kinds, base, &(struct kinds_options){ .namespaced_only = true, .by_namespace = true },
+	kinds_start(&c->kinds, base,
+		    &(struct kinds_options){ .namespaced_only = true, .by_namespace = true },
 		    content_changed);
 }
 

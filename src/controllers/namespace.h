@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a namespace that is being deleted still holds, and what is to be done and said about it. Pure. */
+/* What a namespace that is being deleted still holds, and what is to be done and said about it.
+ * Pure. */
 #ifndef CUBE_CONTROLLERS_NAMESPACE_H
 #define CUBE_CONTROLLERS_NAMESPACE_H
 
@@ -15,7 +16,7 @@ struct namespace_remains {
 };
 
 struct namespace_view {
-	struct namespace_remains *remains;   /* kinds that have objects in it */
+	struct namespace_remains *remains; /* kinds that have objects in it */
 	size_t count;
 };
 
@@ -29,11 +30,12 @@ struct namespace_condition {
 };
 
 struct namespace_plan {
-	bool finalize;                       /* nothing is left */
-	bool pods_only;                      /* pods go before what they may need to go */
+	bool finalize;	/* nothing is left */
+	bool pods_only; /* pods go before what they may need to go */
 	struct namespace_condition conditions[NAMESPACE_CONDITION_COUNT];
 };
 
-void namespace_plan(const struct namespace_view *view, struct arena *arena, struct namespace_plan *ret_plan);
+void namespace_plan(const struct namespace_view *view, struct arena *arena,
+		    struct namespace_plan *ret_plan);
 
 #endif

@@ -16,7 +16,8 @@ static struct str remaining_text(const struct namespace_view *view, struct arena
 
 	for (size_t i = 0; i < view->count; i++)
 		texts[i] = str_printf_in(arena, STR_FMT "." STR_FMT " has %zu resource instances",
-					 STR_ARG(view->remains[i].kind->plural), STR_ARG(view->remains[i].kind->group),
+					 STR_ARG(view->remains[i].kind->plural),
+					 STR_ARG(view->remains[i].kind->group),
 					 view->remains[i].object_count);
 	qsort(texts, view->count, sizeof(*texts), compare);
 	return str_printf_in(arena, "Some resources are remaining: " STR_FMT,
@@ -28,13 +29,14 @@ struct finalizer_count {
 	size_t count;
 };
 
-static size_t count_finalizers(const struct namespace_view *view, struct finalizer_count *counts, size_t max)
+static size_t count_finalizers(const struct namespace_view *view, struct finalizer_count *counts,
+			       size_t max)
 {
 	size_t used = 0;
 
 	for (size_t i = 0; i < view->count; i++)
 		for (size_t k = 0; k < view->remains[i].object_count; k++)
-			JSON_EACH(finalizer, view->remains[i].objects[k]->obj->finalizers) {
+			JSON_EACH (finalizer, view->remains[i].objects[k]->obj->finalizers) {
 				struct str name = json_str(finalizer);
 				size_t n = 0;
 
@@ -53,14 +55,16 @@ static struct str finalizers_text(struct finalizer_count *counts, size_t count, 
 	struct str *texts = arena_array(arena, count + 1, sizeof(*texts));
 
 	for (size_t i = 0; i < count; i++)
-		texts[i] = str_printf_in(arena, STR_FMT " in %zu resource instances", STR_ARG(counts[i].name),
-					 counts[i].count);
+		texts[i] = str_printf_in(arena, STR_FMT " in %zu resource instances",
+					 STR_ARG(counts[i].name), counts[i].count);
 	qsort(texts, count, sizeof(*texts), compare);
-	return str_printf_in(arena, "Some content in the namespace has finalizers remaining: " STR_FMT,
+	return str_printf_in(arena,
+			     "Some content in the namespace has finalizers remaining: " STR_FMT,
 			     STR_ARG(str_join_in(arena, texts, count, STR(", "))));
 }
 
-void namespace_plan(const struct namespace_view *view, struct arena *arena, struct namespace_plan *ret_plan)
+void namespace_plan(const struct namespace_view *view, struct arena *arena,
+		    struct namespace_plan *ret_plan)
 {
 	struct finalizer_count counts[32];
 	size_t finalizers = count_finalizers(view, counts, ARRAY_COUNT(counts));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Gives each node without addresses for its pods the first free subnet of the cluster's network. What is taken is read from
- * the nodes and from what was submitted and not yet seen, so a restart needs no state of its own.
+ * Gives each node without addresses for its pods the first free subnet of the cluster's network.
+ * What is taken is read from the nodes and from what was submitted and not yet seen, so a restart
+ * needs no state of its own.
  */
 #include "controllers/node_cidr.h"
 
@@ -14,14 +15,16 @@ struct cidr_controller {
 	struct cidr cluster;
 	int node_bits;
 	bool enabled;
-	struct map submitted;      /* node name → index + 1 as a pointer */
+	struct map submitted; /* node name → index + 1 as a pointer */
 };
 
 static size_t index_of(const struct cidr_controller *c, struct str text)
 {
 	struct cidr cidr;
 
-	return text.len && cidr_parse(text, &cidr, NULL) == 0 ? cidr_subnet_index(&c->cluster, c->node_bits, &cidr) : SIZE_MAX;
+	return text.len && cidr_parse(text, &cidr, NULL) == 0
+		       ? cidr_subnet_index(&c->cluster, c->node_bits, &cidr)
+		       : SIZE_MAX;
 }
 
 static size_t find_free(const struct cidr_controller *c)
@@ -32,7 +35,7 @@ static size_t find_free(const struct cidr_controller *c)
 	struct str name;
 	void *value;
 
-	INFORMER_SET_FOR_EACH(node, nodes) {
+	INFORMER_SET_FOR_EACH (node, nodes) {
 		size_t index = index_of(c, json_get_str(node->root, "spec.podCIDR"));
 
 		if (index != SIZE_MAX)
@@ -46,7 +49,8 @@ static size_t find_free(const struct cidr_controller *c)
 	return SIZE_MAX;
 }
 
-static void answered(void *owner, const struct request *request, const struct obj *result, const struct err *err)
+static void answered(void *owner, const struct request *request, const struct obj *result,
+		     const struct err *err)
 {
 	struct cidr_controller *c = owner;
 
@@ -55,7 +59,8 @@ static void answered(void *owner, const struct request *request, const struct ob
 		(void)map_remove(&c->submitted, request->key); /* the subnet is free again */
 }
 
-static enum reconcile_result cidr_reconcile(struct controller *base, struct key key, struct err *err)
+static enum reconcile_result cidr_reconcile(struct controller *base, struct key key,
+					    struct err *err)
 {
 	struct cidr_controller *c = CONTAINER_OF(base, struct cidr_controller, base);
 	const struct obj *node = informer_get(base->informers[0], key.text);
@@ -74,7 +79,8 @@ static enum reconcile_result cidr_reconcile(struct controller *base, struct key 
 	index = find_free(c);
 	if (index == SIZE_MAX) {
 		recorder_event(base->recorder, node, EVENT_NORMAL, "CIDRNotAvailable",
-			       "Node " STR_FMT " status is now: CIDRNotAvailable", STR_ARG(node->name));
+			       "Node " STR_FMT " status is now: CIDRNotAvailable",
+			       STR_ARG(node->name));
 		return RECONCILE_RETRY;
 	}
 	cidr_subnet(&c->cluster, c->node_bits, index, &cidr);
@@ -87,7 +93,8 @@ static enum reconcile_result cidr_reconcile(struct controller *base, struct key 
 	r.missing_is_fine = true;
 	r.answered = answered;
 	r.owner = c;
-	(void)map_put(&c->submitted, key.text, (void *)(uintptr_t)(index + 1)); /* replaced at most by itself */
+	(void)map_put(&c->submitted, key.text,
+		      (void *)(uintptr_t)(index + 1)); /* replaced at most by itself */
 	controller_submit(base, key.text, r);
 	return RECONCILE_DONE;
 }
@@ -113,7 +120,9 @@ static void cidr_start(struct controller *base)
 		log_error(base->type->name, "%s", err.msg);
 		return;
 	}
-	c->node_bits = base->options->node_cidr_bits ? base->options->node_cidr_bits : c->cluster.v6 ? 64 : 24;
+	c->node_bits = base->options->node_cidr_bits ? base->options->node_cidr_bits
+		       : c->cluster.v6		     ? 64
+						     : 24;
 	c->enabled = cidr_subnet_count(&c->cluster, c->node_bits) > 0;
 	if (!c->enabled)
 		log_error(base->type->name, STR_FMT " has no room for networks of %d bits",

@@ -25,7 +25,7 @@ static uint64_t bits_get(const uint8_t *address, int from, int to)
 static void bits_set(uint8_t *address, int from, int to, uint64_t value)
 {
 	for (int i = to - 1; i >= from; i--, value >>= 1) {
-		address[i / 8] &= (uint8_t)~(1u << (7 - i % 8));
+		address[i / 8] &= (uint8_t) ~(1u << (7 - i % 8));
 		address[i / 8] |= (uint8_t)((value & 1) << (7 - i % 8));
 	}
 }
@@ -39,13 +39,17 @@ int cidr_parse(struct str text, struct cidr *ret, struct err *err)
 
 	if (!str_cut(text, '/', &address, &bits) || str_copy_to(address, copy, sizeof(copy)) < 0 ||
 	    inet_pton(cidr.v6 ? AF_INET6 : AF_INET, copy, cidr.address) != 1)
-		return err_set(err, ERR_INVALID, "\"" STR_FMT "\" is not a network like 10.244.0.0/16", STR_ARG(text));
+		return err_set(err, ERR_INVALID,
+			       "\"" STR_FMT "\" is not a network like 10.244.0.0/16",
+			       STR_ARG(text));
 	if (num_parse_u64(bits, (uint64_t)address_bits(&cidr), "prefix length", &prefix, err) < 0)
 		return -1;
 	cidr.prefix_bits = (int)prefix;
 	for (int i = cidr.prefix_bits; i < address_bits(&cidr); i++)
 		if (bits_get(cidr.address, i, i + 1))
-			return err_set(err, ERR_INVALID, "\"" STR_FMT "\" has bits set behind its prefix", STR_ARG(text));
+			return err_set(err, ERR_INVALID,
+				       "\"" STR_FMT "\" has bits set behind its prefix",
+				       STR_ARG(text));
 	*ret = cidr;
 	return 0;
 }
@@ -54,8 +58,9 @@ const char *cidr_format(const struct cidr *cidr, char to[CIDR_TEXT_BYTES])
 {
 	char address[INET6_ADDRSTRLEN] = "";
 
-	(void)inet_ntop(cidr->v6 ? AF_INET6 : AF_INET, cidr->address, address, sizeof(address)); /* fits */
-	(void)snprintf(to, CIDR_TEXT_BYTES, "%s/%d", address, cidr->prefix_bits);              /* fits */
+	(void)inet_ntop(cidr->v6 ? AF_INET6 : AF_INET, cidr->address, address,
+			sizeof(address));					  /* fits */
+	(void)snprintf(to, CIDR_TEXT_BYTES, "%s/%d", address, cidr->prefix_bits); /* fits */
 	return to;
 }
 
@@ -81,7 +86,8 @@ size_t cidr_subnet_index(const struct cidr *cluster, int node_bits, const struct
 {
 	size_t index;
 
-	if (subnet->v6 != cluster->v6 || subnet->prefix_bits != node_bits || node_bits < cluster->prefix_bits)
+	if (subnet->v6 != cluster->v6 || subnet->prefix_bits != node_bits ||
+	    node_bits < cluster->prefix_bits)
 		return SIZE_MAX;
 	for (int i = 0; i < cluster->prefix_bits; i++)
 		if (bits_get(subnet->address, i, i + 1) != bits_get(cluster->address, i, i + 1))

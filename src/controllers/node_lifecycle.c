@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Nodes that fall silent. A heartbeat is any change of a node's lease or conditions as seen here, timed by our own clock;
- * a deadline is set for the moment the grace period would end, so nothing polls. A silent node's conditions become
- * Unknown, its taints follow, and its pods are no longer ready.
+ * Nodes that fall silent. A heartbeat is any change of a node's lease or conditions as seen here,
+ * timed by our own clock; a deadline is set for the moment the grace period would end, so nothing
+ * polls. A silent node's conditions become Unknown, its taints follow, and its pods are no longer
+ * ready.
  */
 #include "base/mem.h"
 #include "base/time.h"
@@ -13,14 +14,14 @@
 enum { WATCH_NODES, WATCH_LEASES, WATCH_PODS };
 
 struct heartbeat {
-	int64_t seen_ns;           /* monotonic */
+	int64_t seen_ns; /* monotonic */
 	bool was_ready;
-	bool known;                /* a lease or Ready condition was ever seen */
+	bool known; /* a lease or Ready condition was ever seen */
 };
 
 struct node_controller {
 	struct controller base;
-	struct map heartbeats;     /* node name → struct heartbeat */
+	struct map heartbeats; /* node name → struct heartbeat */
 };
 
 static struct heartbeat *heartbeat_of(struct node_controller *c, struct str name)
@@ -37,17 +38,20 @@ static struct heartbeat *heartbeat_of(struct node_controller *c, struct str name
 
 static int64_t grace_ms(const struct node_controller *c, const struct heartbeat *beat)
 {
-	int64_t ms = c->base.options->node_grace_ms ? c->base.options->node_grace_ms : NODE_GRACE_MS;
+	int64_t ms = c->base.options->node_grace_ms ? c->base.options->node_grace_ms
+						    : NODE_GRACE_MS;
 
 	return beat->known || ms > NODE_STARTUP_GRACE_MS ? ms : NODE_STARTUP_GRACE_MS;
 }
 
 static void submit_unknown(struct controller *c, struct key key, const struct obj *node)
 {
-	static const char *const types[] = { "Ready", "MemoryPressure", "DiskPressure", "PIDPressure" };
+	static const char *const types[] = { "Ready", "MemoryPressure", "DiskPressure",
+					     "PIDPressure" };
 	yyjson_val *old = json_get(node->root, "status.conditions");
 	yyjson_mut_doc *patch;
-	yyjson_mut_val *status = status_patch_new(&patch), *conditions = json_set_array(patch, status, "conditions");
+	yyjson_mut_val *status = status_patch_new(&patch),
+		       *conditions = json_set_array(patch, status, "conditions");
 	char now[TIME_TEXT_BYTES];
 	struct request r;
 
@@ -58,12 +62,15 @@ static void submit_unknown(struct controller *c, struct key key, const struct ob
 
 		json_set_str(patch, to, "type", str_from(types[i]));
 		json_set_str(patch, to, "status", STR("Unknown"));
-		json_set_str(patch, to, "reason", had ? STR("NodeStatusUnknown") : STR("NodeStatusNeverUpdated"));
+		json_set_str(patch, to, "reason",
+			     had ? STR("NodeStatusUnknown") : STR("NodeStatusNeverUpdated"));
 		json_set_str(patch, to, "message",
-			     had ? STR("Kubelet stopped posting node status.") : STR("Kubelet never posted node status."));
+			     had ? STR("Kubelet stopped posting node status.")
+				 : STR("Kubelet never posted node status."));
 		json_set_str(patch, to, "lastTransitionTime", str_from(now));
 		if (json_get_str(had, "lastHeartbeatTime").len)
-			json_set_str(patch, to, "lastHeartbeatTime", json_get_str(had, "lastHeartbeatTime"));
+			json_set_str(patch, to, "lastHeartbeatTime",
+				     json_get_str(had, "lastHeartbeatTime"));
 	}
 	r = request_patch(&kind_node, node, API_PATCH_STRATEGIC, patch);
 	r.subresource = STR("status");
@@ -71,7 +78,8 @@ static void submit_unknown(struct controller *c, struct key key, const struct ob
 	controller_submit(c, key.text, r);
 }
 
-static void submit_taints(struct controller *c, struct key key, const struct obj *node, const struct node_plan *plan)
+static void submit_taints(struct controller *c, struct key key, const struct obj *node,
+			  const struct node_plan *plan)
 {
 	yyjson_mut_doc *patch = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(patch), *taints;
@@ -80,9 +88,10 @@ static void submit_taints(struct controller *c, struct key key, const struct obj
 
 	json_set_path_str(patch, root, "metadata.uid", node->uid);
 	/* The list is replaced as a whole: nobody else may have changed it meanwhile. */
-	json_set_path_str(patch, root, "metadata.resourceVersion", json_get_str(node->root, "metadata.resourceVersion"));
+	json_set_path_str(patch, root, "metadata.resourceVersion",
+			  json_get_str(node->root, "metadata.resourceVersion"));
 	taints = json_set_array(patch, json_set_object(patch, root, "spec"), "taints");
-	JSON_EACH(taint, json_get(node->root, "spec.taints"))
+	JSON_EACH (taint, json_get(node->root, "spec.taints"))
 		if (!node_taint_is_managed(json_get_str(taint, "key")))
 			yyjson_mut_arr_append(taints, json_copy(patch, taint));
 	(void)time_format(env_wall_ns(c->env), now); /* returns now */
@@ -90,7 +99,7 @@ static void submit_taints(struct controller *c, struct key key, const struct obj
 		yyjson_mut_val *to;
 		yyjson_val *had = NULL;
 
-		JSON_EACH(taint, json_get(node->root, "spec.taints"))
+		JSON_EACH (taint, json_get(node->root, "spec.taints"))
 			if (str_eq_c(json_get_str(taint, "key"), plan->taints[i].key) &&
 			    str_eq_c(json_get_str(taint, "effect"), plan->taints[i].effect))
 				had = taint;
@@ -115,7 +124,7 @@ static void submit_pods_not_ready(struct controller *c, struct key key)
 	char now[TIME_TEXT_BYTES];
 
 	(void)time_format(env_wall_ns(c->env), now); /* returns now */
-	INFORMER_SET_FOR_EACH(pod, pods) {
+	INFORMER_SET_FOR_EACH (pod, pods) {
 		yyjson_mut_doc *patch;
 		yyjson_mut_val *status, *to;
 		struct request r;
@@ -131,11 +140,13 @@ static void submit_pods_not_ready(struct controller *c, struct key key)
 		r.subresource = STR("status");
 		r.missing_is_fine = true;
 		controller_submit(c, key.text, r);
-		recorder_event(c->recorder, pod, EVENT_WARNING, "NodeNotReady", "Node is not ready");
+		recorder_event(c->recorder, pod, EVENT_WARNING, "NodeNotReady",
+			       "Node is not ready");
 	}
 }
 
-static enum reconcile_result node_reconcile(struct controller *base, struct key key, struct err *err)
+static enum reconcile_result node_reconcile(struct controller *base, struct key key,
+					    struct err *err)
 {
 	struct node_controller *c = CONTAINER_OF(base, struct node_controller, base);
 	const struct obj *node = informer_get(base->informers[WATCH_NODES], key.text);
@@ -176,7 +187,9 @@ static void beat(struct node_controller *c, struct str name, bool known)
 
 static bool is_unknown(const struct obj *node)
 {
-	return str_eq(json_get_str(condition_find(json_get(node->root, "status.conditions"), STR("Ready")), "status"),
+	return str_eq(json_get_str(condition_find(json_get(node->root, "status.conditions"),
+						  STR("Ready")),
+				   "status"),
 		      STR("Unknown"));
 }
 
@@ -191,7 +204,8 @@ static void node_changed(struct controller *base, const struct obj *old, const s
 
 	/* What we write ourselves when it is silent is no sign of life. */
 	if (new_ && !is_unknown(new_) &&
-	    (!old || !json_equal(json_get(old->root, "status.conditions"), json_get(new_->root, "status.conditions"))))
+	    (!old || !json_equal(json_get(old->root, "status.conditions"),
+				 json_get(new_->root, "status.conditions"))))
 		beat(c, new_->name, has_ready(new_));
 	queue_add_obj(&base->queue, new_ ? new_ : old);
 }
@@ -201,9 +215,11 @@ static void lease_changed(struct controller *base, const struct obj *old, const 
 	struct node_controller *c = CONTAINER_OF(base, struct node_controller, base);
 
 	if (!new_ || !str_eq(new_->namespace_, STR("kube-node-lease")) ||
-	    (old && str_eq(json_get_str(old->root, "spec.renewTime"), json_get_str(new_->root, "spec.renewTime"))))
+	    (old && str_eq(json_get_str(old->root, "spec.renewTime"),
+			   json_get_str(new_->root, "spec.renewTime"))))
 		return;
-	if (!map_get(&c->heartbeats, new_->name) && !informer_get(base->informers[WATCH_NODES], new_->name))
+	if (!map_get(&c->heartbeats, new_->name) &&
+	    !informer_get(base->informers[WATCH_NODES], new_->name))
 		return;
 	beat(c, new_->name, true);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Taints by condition: a node that says it is not ready, or says nothing any more, or is short of something, or cordoned.
- * Taints that others set are never touched.
+ * Taints by condition: a node that says it is not ready, or says nothing any more, or is short of
+ * something, or cordoned. Taints that others set are never touched.
  */
 #include "controllers/node.h"
 
@@ -12,7 +12,9 @@
 #define TAINT_UNREACHABLE "node.kubernetes.io/unreachable"
 #define TAINT_UNSCHEDULABLE "node.kubernetes.io/unschedulable"
 
-static const struct { const char *condition, *key; } pressures[] = {
+static const struct {
+	const char *condition, *key;
+} pressures[] = {
 	{ "MemoryPressure", "node.kubernetes.io/memory-pressure" },
 	{ "DiskPressure", "node.kubernetes.io/disk-pressure" },
 	{ "PIDPressure", "node.kubernetes.io/pid-pressure" },
@@ -62,11 +64,14 @@ void node_plan(const struct obj *node, bool silent, struct node_plan *ret_plan)
 		want(&plan, TAINT_NOT_READY, "NoExecute");
 	}
 	for (size_t i = 0; i < ARRAY_COUNT(pressures); i++)
-		if (str_eq(json_get_str(condition_find(conditions, str_from(pressures[i].condition)), "status"), STR("True")))
+		if (str_eq(json_get_str(
+				   condition_find(conditions, str_from(pressures[i].condition)),
+				   "status"),
+			   STR("True")))
 			want(&plan, pressures[i].key, "NoSchedule");
 	if (json_get_bool(node->root, "spec.unschedulable", false))
 		want(&plan, TAINT_UNSCHEDULABLE, "NoSchedule");
-	JSON_EACH(taint, json_get(node->root, "spec.taints")) {
+	JSON_EACH (taint, json_get(node->root, "spec.taints")) {
 		if (!node_taint_is_managed(json_get_str(taint, "key")))
 			continue;
 		had++;
@@ -78,7 +83,8 @@ void node_plan(const struct obj *node, bool silent, struct node_plan *ret_plan)
 
 static bool tolerates(yyjson_val *toleration, yyjson_val *taint)
 {
-	struct str effect = json_get_str(toleration, "effect"), key = json_get_str(toleration, "key");
+	struct str effect = json_get_str(toleration, "effect"),
+		   key = json_get_str(toleration, "key");
 
 	if (effect.len && !str_eq(effect, json_get_str(taint, "effect")))
 		return false;
@@ -92,17 +98,18 @@ int64_t taint_eviction_seconds(yyjson_val *tolerations, yyjson_val *taints)
 {
 	int64_t least = INT64_MAX;
 
-	JSON_EACH(taint, taints) {
+	JSON_EACH (taint, taints) {
 		bool tolerated = false;
 
 		if (!str_eq(json_get_str(taint, "effect"), STR("NoExecute")))
 			continue;
-		JSON_EACH(toleration, tolerations) {
+		JSON_EACH (toleration, tolerations) {
 			if (!tolerates(toleration, taint))
 				continue;
 			tolerated = true;
 			if (yyjson_obj_get(toleration, "tolerationSeconds"))
-				least = NUM_MIN(least, json_get_int(toleration, "tolerationSeconds", 0));
+				least = NUM_MIN(least,
+						json_get_int(toleration, "tolerationSeconds", 0));
 		}
 		if (!tolerated)
 			return 0;

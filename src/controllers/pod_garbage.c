@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pods that nobody will end: those of nodes that are gone, and pods being deleted that never had a node. A key is a pod. A
- * node must be gone for a while first, because a restarting kubelet registers again. Beyond a threshold the oldest
- * finished pods go as well.
+ * Pods that nobody will end: those of nodes that are gone, and pods being deleted that never had a
+ * node. A key is a pod. A node must be gone for a while first, because a restarting kubelet
+ * registers again. Beyond a threshold the oldest finished pods go as well.
  */
 #include <stdlib.h>
 #include "base/mem.h"
@@ -14,12 +14,13 @@ enum { WATCH_PODS, WATCH_NODES };
 
 struct pod_garbage_controller {
 	struct controller base;
-	size_t ended_count;        /* pods that are Succeeded or Failed */
+	size_t ended_count; /* pods that are Succeeded or Failed */
 };
 
 static int64_t quarantine_ms(const struct controller *c)
 {
-	return c->options->orphan_quarantine_ms ? c->options->orphan_quarantine_ms : POD_ORPHAN_QUARANTINE_MS;
+	return c->options->orphan_quarantine_ms ? c->options->orphan_quarantine_ms
+						: POD_ORPHAN_QUARANTINE_MS;
 }
 
 static void submit_failed(struct controller *c, struct key key, const struct obj *pod)
@@ -39,7 +40,8 @@ static void submit_failed(struct controller *c, struct key key, const struct obj
 	json_set_str(patch, to, "status", STR("True"));
 	json_set_str(patch, to, "reason", STR("DeletionByPodGC"));
 	json_set_str(patch, to, "message", STR("PodGC: node no longer exists"));
-	json_set_str(patch, to, "lastTransitionTime", str_from(time_format(env_wall_ns(c->env), now)));
+	json_set_str(patch, to, "lastTransitionTime",
+		     str_from(time_format(env_wall_ns(c->env), now)));
 	r = request_patch(&kind_pod, pod, API_PATCH_STRATEGIC, patch);
 	r.subresource = STR("status");
 	r.missing_is_fine = true;
@@ -48,7 +50,8 @@ static void submit_failed(struct controller *c, struct key key, const struct obj
 
 static int oldest_first(const void *a, const void *b)
 {
-	int64_t x = obj_created_ns(*(const struct obj *const *)a), y = obj_created_ns(*(const struct obj *const *)b);
+	int64_t x = obj_created_ns(*(const struct obj *const *)a),
+		y = obj_created_ns(*(const struct obj *const *)b);
 
 	if (x != y)
 		return x < y ? -1 : 1;
@@ -61,7 +64,7 @@ static void delete_ended(struct pod_garbage_controller *c, struct key key)
 	AUTO_FREE const struct obj **ended = mem_calloc(all.count + 1, sizeof(*ended));
 	size_t count = 0;
 
-	INFORMER_SET_FOR_EACH(pod, all)
+	INFORMER_SET_FOR_EACH (pod, all)
 		if (pod_is_terminal(pod) && !obj_is_deleting(pod))
 			ended[count++] = pod;
 	qsort(ended, count, sizeof(*ended), oldest_first);
@@ -69,7 +72,8 @@ static void delete_ended(struct pod_garbage_controller *c, struct key key)
 		controller_submit(&c->base, key.text, request_delete(&kind_pod, ended[i], 0, NULL));
 }
 
-static enum reconcile_result garbage_reconcile(struct controller *base, struct key key, struct err *err)
+static enum reconcile_result garbage_reconcile(struct controller *base, struct key key,
+					       struct err *err)
 {
 	struct pod_garbage_controller *c = CONTAINER_OF(base, struct pod_garbage_controller, base);
 	const struct obj *pod = informer_get(base->informers[WATCH_PODS], key.text);
@@ -101,10 +105,12 @@ static void pod_changed(struct controller *base, const struct obj *old, const st
 	if (!new_)
 		return;
 	if (pod_node_name(new_).len) {
-		/* At the start nodes may come after their pods, and a node may come back: looked at after a while. */
+		/* At the start nodes may come after their pods, and a node may come back: looked at
+		 * after a while. */
 		if ((!old || !pod_node_name(old).len) &&
 		    !informer_get(base->informers[WATCH_NODES], pod_node_name(new_)))
-			queue_add_after(&base->queue, str_sub(text, informer_key(new_, text, sizeof(text))),
+			queue_add_after(&base->queue,
+					str_sub(text, informer_key(new_, text, sizeof(text))),
 					quarantine_ms(base));
 	} else if (obj_is_deleting(new_)) {
 		queue_add_obj(&base->queue, new_);
@@ -120,10 +126,11 @@ static void node_changed(struct controller *c, const struct obj *old, const stru
 	if (new_)
 		return;
 	pods = index_lookup(c->indexes[WATCH_PODS], old->name);
-	INFORMER_SET_FOR_EACH(pod, pods) {
+	INFORMER_SET_FOR_EACH (pod, pods) {
 		char text[CLIENT_KEY_BYTES_MAX];
 
-		queue_add_after(&c->queue, str_sub(text, informer_key(pod, text, sizeof(text))), quarantine_ms(c));
+		queue_add_after(&c->queue, str_sub(text, informer_key(pod, text, sizeof(text))),
+				quarantine_ms(c));
 	}
 }
 

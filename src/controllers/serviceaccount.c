@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every namespace gets: the ServiceAccount "default" and, when the cluster has its own authority, the ConfigMap
- * "kube-root-ca.crt" with its certificate, by which pods know the API server. A key is a namespace.
+ * What every namespace gets: the ServiceAccount "default" and, when the cluster has its own
+ * authority, the ConfigMap "kube-root-ca.crt" with its certificate, by which pods know the API
+ * server. A key is a namespace.
  */
 #include "controllers/controller.h"
 
@@ -29,7 +30,8 @@ static yyjson_mut_doc *body_new(const char *kind, const char *name, struct str n
 	return doc;
 }
 
-static void submit_new(struct controller *c, struct key key, const struct kind *kind, yyjson_mut_doc *body)
+static void submit_new(struct controller *c, struct key key, const struct kind *kind,
+		       yyjson_mut_doc *body)
 {
 	struct request r = request_create(kind, key.name, body);
 
@@ -37,11 +39,14 @@ static void submit_new(struct controller *c, struct key key, const struct kind *
 	controller_submit(c, key.text, r);
 }
 
-static enum reconcile_result account_reconcile(struct controller *c, struct key key, struct err *err)
+static enum reconcile_result account_reconcile(struct controller *c, struct key key,
+					       struct err *err)
 {
 	(void)err; /* nothing here can fail before the API answers */
-	if (live_namespace(c, key) && !informer_find(c->informers[WATCH_OWN], key.name, STR(ACCOUNT_NAME)))
-		submit_new(c, key, &kind_serviceaccount, body_new("ServiceAccount", ACCOUNT_NAME, key.name));
+	if (live_namespace(c, key) &&
+	    !informer_find(c->informers[WATCH_OWN], key.name, STR(ACCOUNT_NAME)))
+		submit_new(c, key, &kind_serviceaccount,
+			   body_new("ServiceAccount", ACCOUNT_NAME, key.name));
 	return RECONCILE_DONE;
 }
 
@@ -55,15 +60,19 @@ static enum reconcile_result ca_reconcile(struct controller *c, struct key key, 
 	if (!c->options->root_ca.len || !live_namespace(c, key))
 		return RECONCILE_DONE;
 	if (old && json_get_count(old->root, "data") == 1 &&
-	    str_eq(json_str(json_key(json_get(old->root, "data"), STR("ca.crt"))), c->options->root_ca))
+	    str_eq(json_str(json_key(json_get(old->root, "data"), STR("ca.crt"))),
+		   c->options->root_ca))
 		return RECONCILE_DONE;
 	doc = old ? json_thaw(old->root) : body_new("ConfigMap", CA_NAME, key.name);
 	root = yyjson_mut_doc_get_root(doc);
 	if (!old)
-		json_put_str(doc, json_ensure_object(doc, json_mut_get(root, "metadata"), "annotations"),
+		json_put_str(doc,
+			     json_ensure_object(doc, json_mut_get(root, "metadata"), "annotations"),
 			     STR("kubernetes.io/description"),
-			     STR("Contains a CA bundle that can be used to verify the kube-apiserver when using internal "
-				 "endpoints such as the internal service IP or kubernetes.default.svc. No other usage is "
+			     STR("Contains a CA bundle that can be used to verify the "
+				 "kube-apiserver when using internal "
+				 "endpoints such as the internal service IP or "
+				 "kubernetes.default.svc. No other usage is "
 				 "guaranteed across distributions of Kubernetes clusters."));
 	json_put_str(doc, json_set_object(doc, root, "data"), STR("ca.crt"), c->options->root_ca);
 	if (old)
