@@ -128,7 +128,7 @@ static void put_line(struct shim_log *log, struct buf *out, int stream, struct s
 void shim_log_write(struct shim_log *log, int stream, struct str bytes, int64_t wall_ns)
 {
 	struct buf *held = &log->lines[stream - 1];
-	AUTO_BUF out;
+	AUTO_BUF out = { 0 };
 
 	if (log->format == SHIM_LOG_NONE)
 		return;
@@ -167,7 +167,7 @@ void shim_log_write(struct shim_log *log, int stream, struct str bytes, int64_t 
 void shim_log_end(struct shim_log *log, int stream, int64_t wall_ns)
 {
 	struct buf *held = &log->lines[stream - 1];
-	AUTO_BUF out;
+	AUTO_BUF out = { 0 };
 
 	if (held->len == 0)
 		return;
