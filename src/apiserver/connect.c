@@ -6,6 +6,7 @@
  */
 #include "apiserver/authz.h"
 #include "apiserver/exchange.h"
+#include "net/url.h"
 
 struct kubelet_target {
 	struct str node_name;
@@ -13,32 +14,13 @@ struct kubelet_target {
 	struct buf query;
 };
 
-static void put_escaped(struct buf *to, struct str s)
-{
-	static const char digits[] = "0123456789ABCDEF";
-
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-			     c == '_' || c == '.' || c == '~';
-
-		if (plain) {
-			buf_put_char(to, (char)c);
-		} else {
-			buf_put_char(to, '%');
-			buf_put_char(to, digits[c >> 4]);
-			buf_put_char(to, digits[c & 15]);
-		}
-	}
-}
-
 static void put_param(struct buf *to, const char *key, struct str value)
 {
 	if (to->len)
 		buf_put_char(to, '&');
 	buf_put_c(to, key);
 	buf_put_char(to, '=');
-	put_escaped(to, value);
+	url_encode(to, value);
 }
 
 /* --- which container --- */
@@ -67,7 +49,7 @@ static void put_names(struct buf *to, yyjson_val *list)
 
 static int refuse_unnamed(struct exchange *e, yyjson_val *spec)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 1u << 16);
 	buf_printf(&text, "a container name must be specified for pod " STR_FMT ", choose one of: ", STR_ARG(e->target.name));

@@ -106,7 +106,7 @@ static int serve_api_roots(struct exchange *e, struct str rest)
 	const char *version = aggregated_version(e);
 	struct str key = str_printf_in(e->arena, "%s %s", core ? "/api" : "/apis", version ? version : "");
 	struct api_document *d = find_document(e->server, key);
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	if (d)
 		return answer_document(e, d);
@@ -132,7 +132,7 @@ static int serve_group(struct exchange *e, struct str rest)
 	struct str group = STR(""), version, path = e->target.path;
 	struct api_document *d;
 	bool found;
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	(void)str_strip_suffix(&path, STR("/"));
 	(void)str_strip_suffix(&rest, STR("/"));
@@ -161,7 +161,7 @@ static int serve_openapi_v2(struct exchange *e, struct str rest)
 	struct api_document *d = find_document(e->server, STR("/openapi/v2"));
 	struct accept_type t;
 	bool ok = !accept.len;
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	while (accept_next(&header, &t))
 		ok |= str_eq_c(t.type, "application/json") || str_eq_c(t.type, "*/*") || str_eq_c(t.type, "application/*");
@@ -180,7 +180,7 @@ static int serve_openapi_v3(struct exchange *e, struct str rest)
 	struct api_document *d;
 	struct str path = e->target.path, group = STR(""), version;
 	struct err err = { 0 };
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	(void)str_strip_suffix(&path, STR("/"));
 	d = find_document(e->server, path);
@@ -211,7 +211,7 @@ static int serve_version(struct exchange *e, struct str rest)
 {
 	AUTO_JSON_MUT doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 1u << 16);
 	json_set_str(doc, root, "major", STR("1"));
@@ -255,7 +255,7 @@ static int serve_health(struct exchange *e, struct str rest)
 {
 	bool ready = str_has_prefix(e->target.path, STR("/readyz")), failed = false, found = !rest.len;
 	struct str which = str_has_prefix(e->target.path, STR("/healthz")) ? STR("healthz") : str_slice(e->target.path, 1, ready ? 7 : 6);
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 1u << 16);
 	for (size_t i = 0; i < ARRAY_COUNT(checks); i++) {
@@ -289,7 +289,7 @@ static int serve_health(struct exchange *e, struct str rest)
 static void write_process(struct apiserver *s, struct buf *to)
 {
 	struct rusage usage = { 0 };
-	AUTO_BUF stat;
+	AUTO_BUF stat = { 0 };
 	struct str rest, word;
 	unsigned long long resident_pages = 0;
 
@@ -315,7 +315,7 @@ static void write_process(struct apiserver *s, struct buf *to)
 static int serve_metrics(struct exchange *e, struct str rest)
 {
 	struct apiserver *s = e->server;
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 	struct blob *blob;
 	struct http_header header = HTTP_HEADER(STR("Content-Type"), STR("text/plain; version=0.0.4; charset=utf-8"));
 	struct http_headers headers = { &header, 1 };
@@ -371,7 +371,7 @@ static int serve_index(struct exchange *e, struct str rest)
 	AUTO_JSON_MUT doc = json_new_object();
 	yyjson_mut_val *list = json_set_array(doc, yyjson_mut_doc_get_root(doc), "paths");
 	char text[KIND_TEXT_BYTES];
-	AUTO_BUF out;
+	AUTO_BUF out = { 0 };
 
 	if (rest.len)
 		return refusal_no_route(&e->refusal);

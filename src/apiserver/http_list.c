@@ -117,7 +117,7 @@ static void answer_objects(struct listing *l, int64_t remaining)
 	struct http_header header = HTTP_HEADER(STR("Content-Type"), STR("application/json"));
 	struct http_headers headers = { &header, 1 };
 	struct http_source source = { .fill = fill, .release = release, .arg = l };
-	AUTO_BUF head;
+	AUTO_BUF head = { 0 };
 
 	buf_init(&head, 1u << 20);
 	object_list_head(e->kind, l->revision, token_of(l), remaining, &head);
@@ -170,7 +170,7 @@ static void write_table(struct listing *l, int64_t remaining, struct buf *to)
 static void answer_written(struct listing *l, int64_t remaining)
 {
 	struct exchange *e = l->e;
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 	struct blob *blob;
 
 	buf_init(&text, LIST_BYTES_MAX);

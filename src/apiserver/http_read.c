@@ -13,7 +13,7 @@ static void answer_table(struct exchange *e, const struct obj *obj, enum table_i
 		.revision = obj->resource_version, .remaining = -1,
 	};
 	struct table table;
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, (size_t)64 << 20);
 	table_start(&table, &options, &text);
@@ -24,7 +24,7 @@ static void answer_table(struct exchange *e, const struct obj *obj, enum table_i
 
 static void answer_partial(struct exchange *e, const struct obj *obj)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, (size_t)64 << 20);
 	table_partial_metadata(obj, &text);
@@ -34,7 +34,7 @@ static void answer_partial(struct exchange *e, const struct obj *obj)
 static void answer_scale(struct exchange *e, const struct obj *obj)
 {
 	AUTO_JSON_MUT doc = scale_of(e->kind, obj->root, e->arena);
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 1u << 20);
 	json_mut_write(yyjson_mut_doc_get_root(doc), &text);

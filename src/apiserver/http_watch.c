@@ -89,7 +89,7 @@ static void write_form(struct http_watch *w, const struct obj *obj, struct buf *
 static void send_event(struct http_watch *w, enum api_event_type type, struct blob *object, int64_t revision)
 {
 	struct http_piece pieces[3] = { HTTP_BYTES(prefix_of(type)), HTTP_BLOB(object), HTTP_BYTES(frame_end) };
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, (size_t)64 << 20);
 	if (w->form != ANSWER_OBJECT) {
@@ -104,7 +104,7 @@ static void send_bookmark(struct http_watch *w, int64_t revision, bool ends_init
 {
 	AUTO_JSON_MUT doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *metadata;
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 	char number[24];
 	struct http_piece piece;
 
@@ -128,7 +128,7 @@ static void send_bookmark(struct http_watch *w, int64_t revision, bool ends_init
 static void send_gone(struct http_watch *w, const char *message)
 {
 	struct refusal refusal;
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 	struct http_piece piece;
 
 	buf_init(&text, 1u << 16);

@@ -271,7 +271,7 @@ struct collection_op {
 static void collection_finish(struct collection *c)
 {
 	struct exchange *e = c->e;
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 	struct blob *blob;
 
 	buf_init(&text, LIST_BYTES_MAX);

@@ -202,7 +202,7 @@ int operation_answer_bytes(struct operation *op, struct str bytes)
 
 int operation_answer_success(struct operation *op, struct str uid)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 64u << 10);
 	refusal_write_success(operation_subject(op), uid, &text);
@@ -307,7 +307,10 @@ int operation_put(struct operation *op)
 	if (op->dry_run) {
 		if (op->returns_status)
 			return operation_answer_success(op, STR_NONE);
-		take_result(op, object_encode(op->edit.root, op->old_revision));
+		if (op->old_revision)
+			take_result(op, object_encode(op->edit.root, op->old_revision));
+		else
+			take_result(op, json_mut_to_blob(op->edit.root)); /* what is not there has no revision */
 		return OPERATION_FINISHED;
 	}
 	if (to_stored(op, op->edit.doc) < 0)

@@ -105,7 +105,9 @@ static int dispatch(struct exchange *e)
 		if (!(allowed & verbs[i].bit))
 			break;
 		if (verbs[i].bit == VERB_CREATE && !t->subresource.len && t->name.len)
-			break; /* POST goes to collections */
+			break; /* POST goes to collections, */
+		if (verbs[i].bit & (VERB_UPDATE | VERB_PATCH) && !t->name.len)
+			break; /* PUT and PATCH to objects */
 		if (verbs[i].bit == VERB_CREATE && !t->subresource.len && kind_is_namespaced(e->kind) && !t->namespace_.len)
 			break;
 		return verbs[i].serve(e);
@@ -200,7 +202,7 @@ void exchange_answer_bytes(struct exchange *e, int status, struct str content_ty
 static struct str reformat(struct exchange *e, struct str json)
 {
 	AUTO_JSON doc = NULL;
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	if (e->format == ANSWER_JSON && !e->is_pretty)
 		return STR_NONE;
@@ -230,7 +232,7 @@ void exchange_answer_json(struct exchange *e, int status, struct str json)
 /* Quoted-string of a Warning header: quotes and backslashes escaped, no control characters. */
 static struct str quote_warning(struct exchange *e, struct str text)
 {
-	AUTO_BUF out;
+	AUTO_BUF out = { 0 };
 
 	buf_init(&out, WARNING_BYTES_MAX);
 	buf_put_c(&out, "299 - \"");
@@ -267,7 +269,7 @@ void exchange_refuse(struct exchange *e)
 	struct http_headers headers = { list, 0 };
 	struct http_piece piece;
 	struct str text, json;
-	AUTO_BUF out;
+	AUTO_BUF out = { 0 };
 
 	buf_init(&out, 1u << 20);
 	refusal_write(&e->refusal, &out);

@@ -67,7 +67,7 @@ static int read_token(struct exchange *e, struct read_options *o)
 {
 	struct str token = params_get(&e->target.query, "continue"), from;
 	AUTO_JSON doc = NULL;
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	if (!token.len)
 		return 0;
@@ -93,7 +93,7 @@ struct str continue_token_in(struct arena *arena, int64_t revision, struct str f
 {
 	AUTO_JSON_MUT doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
-	AUTO_BUF text, token;
+	AUTO_BUF text = { 0 }, token = { 0 };
 
 	buf_init(&text, TOKEN_BYTES_MAX);
 	buf_init(&token, 2 * TOKEN_BYTES_MAX);

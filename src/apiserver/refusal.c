@@ -8,7 +8,7 @@ void refusal_init(struct refusal *s, struct arena *arena) { *s = (struct refusal
 
 static int refusal_vset(struct refusal *s, int code, const char *reason, const char *fmt, va_list ap)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	if (s->code)
 		return -1;
@@ -94,7 +94,7 @@ int refusal_exists(struct refusal *s, struct subject about)
 
 int refusal_conflict(struct refusal *s, struct subject about, const char *fmt, ...)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 	va_list ap;
 
 	if (s->code)
@@ -117,7 +117,7 @@ int refusal_modified(struct refusal *s, struct subject about)
 
 int refusal_forbidden(struct refusal *s, struct subject about, const char *fmt, ...)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 	va_list ap;
 
 	if (s->code)
@@ -163,7 +163,7 @@ int refusal_gone(struct refusal *s, const char *fmt, ...)
 
 int refusal_internal(struct refusal *s, const char *fmt, ...)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 	va_list ap;
 
 	buf_init(&text, 64u << 10);
@@ -176,7 +176,7 @@ int refusal_internal(struct refusal *s, const char *fmt, ...)
 
 int refusal_invalid(struct refusal *s, struct subject about)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	if (s->code)
 		return -1;

@@ -6,48 +6,17 @@
 #include "apiserver/target.h"
 
 #include "apiserver/limits.h"
+#include "net/url.h"
 
-static int hex_value(char c)
+static int unescape(struct arena *arena, struct str text, bool is_form, struct str *ret, struct err *err)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-static int unescape(struct arena *arena, struct str text, bool plus_is_space, struct str *ret, struct err *err)
-{
-	char *to;
-	size_t len = 0;
-
-	if (str_find_char(text, '%', 0) == SIZE_MAX && (!plus_is_space || str_find_char(text, '+', 0) == SIZE_MAX)) {
-		*ret = text;
-		return 0;
+	if ((is_form ? url_decode_form(text, arena, ret, err) : url_decode(text, arena, ret, err)) < 0) {
+		if (err)
+			err->code = ERR_BAD_REQUEST;
+		return -1;
 	}
-	to = arena_alloc(arena, text.len + 1);
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.ptr[i];
-
-		if (c == '%') {
-			int high = i + 2 < text.len ? hex_value(text.ptr[i + 1]) : -1;
-			int low = i + 2 < text.len ? hex_value(text.ptr[i + 2]) : -1;
-
-			if (high < 0 || low < 0)
-				return err_set(err, ERR_BAD_REQUEST, "invalid URL escape \"" STR_FMT "\"",
-					       STR_ARG(str_slice(text, i, i + 3)));
-			c = (char)(high << 4 | low);
-			if (!c)
-				return err_set(err, ERR_BAD_REQUEST, "invalid URL escape \"%%00\"");
-			i += 2;
-		} else if (c == '+' && plus_is_space) {
-			c = ' ';
-		}
-		to[len++] = c;
-	}
-	*ret = str_sub(to, len);
+	if (ret->len && memchr(ret->ptr, 0, ret->len))
+		return err_set(err, ERR_BAD_REQUEST, "invalid URL escape \"%%00\"");
 	return 0;
 }
 
@@ -196,7 +165,7 @@ static bool is_resource_path(struct str *parts, size_t count, struct target *t, 
 		t->group = parts[at++];
 	}
 	t->version = parts[at++];
-	for (size_t i = at; i < count && i < at + 3; i++)
+	for (size_t i = 1; i < count && i < at + 3; i++)
 		if (!parts[i].len)
 			return false;
 	if (count - at > 1 && str_eq_c(parts[at], "watch")) {
