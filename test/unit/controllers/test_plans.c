@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The smaller plans: garbage collection, taints, evictions, subnets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "controllers/garbage.h"
+#include "controllers/limits.h"
+#include "controllers/node.h"
+#include "controllers/node_cidr.h"
+#include "controllers/pod.h"
+
+static const struct {
+	const char *name;
+	struct garbage_view view;
+	enum garbage_action want;
+} garbage_cases[] = {
+	{ "keeps what has no owners", { .dependents = 1 }, GARBAGE_KEEP },
+	{ "keeps what an owner holds", { .solid_owners = 1 }, GARBAGE_KEEP },
+	{ "deletes what lost its only owner", { .gone_owners = 1 }, GARBAGE_DELETE_BACKGROUND },
+	{ "drops only the reference while another owner lives",
+	  { .solid_owners = 1, .gone_owners = 1 },
+	  GARBAGE_DROP_OWNERS },
+	{ "does not judge kinds it does not know",
+	  { .unknown_owners = 1, .gone_owners = 1 },
+	  GARBAGE_KEEP },
+	{ "deletes a leaf of a foreground deletion",
+	  { .waiting_owners = 1 },
+	  GARBAGE_DELETE_BACKGROUND },
+	{ "carries a foreground deletion on",
+	  { .waiting_owners = 1, .dependents = 2 },
+	  GARBAGE_DELETE_FOREGROUND },
+	{ "waits for dependents that block",
+	  { .deleting = true, .has_foreground = true, .blocking_dependents = 1 },
+	  GARBAGE_DELETE_DEPENDENTS },
+	{ "finishes when none blocks",
+	  { .deleting = true, .has_foreground = true, .dependents = 1 },
+	  GARBAGE_FINISH_FOREGROUND },
+	{ "orphans when asked to",
+	  { .deleting = true, .has_orphan = true, .dependents = 1 },
+	  GARBAGE_ORPHAN_DEPENDENTS },
+	{ "leaves what is being deleted to others",
+	  { .deleting = true, .gone_owners = 1 },
+	  GARBAGE_KEEP },
+};
+
+/* Deleting one object too many here loses somebody's data. */
+static void garbage(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(garbage_cases) / sizeof(garbage_cases[0]); i++) {
+		print_message("%s\n", garbage_cases[i].name);
+		assert_int_equal(garbage_plan(&garbage_cases[i].view), garbage_cases[i].want);
+	}
+}
+
+/* A pod evicted too early is an outage; one never evicted is a dead application. */
+static void evictions(void **state)
+{
+	static const struct {
+		const char *tolerations, *taints;
+		int64_t want;
+	} rows[] = {
+		{ "[]", "[]", INT64_MAX },
+		{ "[]", "[{\"key\":\"k\",\"effect\":\"NoSchedule\"}]", INT64_MAX },
+		{ "[]", "[{\"key\":\"k\",\"effect\":\"NoExecute\"}]", 0 },
+		{ "[{\"key\":\"k\",\"operator\":\"Exists\",\"effect\":\"NoExecute\","
+		  "\"tolerationSeconds\":300}]",
+		  "[{\"key\":\"k\",\"effect\":\"NoExecute\"}]", 300 },
+		{ "[{\"operator\":\"Exists\"}]", "[{\"key\":\"k\",\"effect\":\"NoExecute\"}]",
+		  INT64_MAX },
+		{ "[{\"key\":\"k\",\"value\":\"a\"}]",
+		  "[{\"key\":\"k\",\"value\":\"b\",\"effect\":\"NoExecute\"}]", 0 },
+		{ "[{\"key\":\"k\",\"value\":\"b\",\"tolerationSeconds\":-5}]",
+		  "[{\"key\":\"k\",\"value\":\"b\",\"effect\":\"NoExecute\"}]", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		AUTO_JSON tolerations = json_parse(str_from(rows[i].tolerations), 1000, NULL);
+		AUTO_JSON taints = json_parse(str_from(rows[i].taints), 1000, NULL);
+
+		assert_true(taint_eviction_seconds(yyjson_doc_get_root(tolerations),
+						   yyjson_doc_get_root(taints)) == rows[i].want);
+	}
+}
+
+/* Two nodes with one subnet send each other's traffic astray. */
+static void subnets(void **state)
+{
+	static const struct {
+		const char *cluster;
+		int bits;
+		size_t index;
+		const char *want;
+	} rows[] = {
+		{ "10.244.0.0/16", 24, 0, "10.244.0.0/24" },
+		{ "10.244.0.0/16", 24, 255, "10.244.255.0/24" },
+		{ "10.0.0.0/8", 26, 5, "10.0.1.64/26" },
+		{ "fd00::/48", 64, 258, "fd00:0:0:102::/64" },
+	};
+	struct cidr cluster, subnet;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[CIDR_TEXT_BYTES];
+
+		assert_int_equal(cidr_parse(str_from(rows[i].cluster), &cluster, NULL), 0);
+		cidr_subnet(&cluster, rows[i].bits, rows[i].index, &subnet);
+		assert_string_equal(cidr_format(&subnet, text), rows[i].want);
+		assert_int_equal(cidr_subnet_index(&cluster, rows[i].bits, &subnet), rows[i].index);
+	}
+	assert_int_equal(cidr_parse(STR("10.244.0.0/16"), &cluster, NULL), 0);
+	assert_int_equal(cidr_subnet_count(&cluster, 24), 256);
+	assert_int_equal(cidr_subnet_count(&cluster, 8), 0);
+	assert_int_equal(cidr_parse(STR("10.244.0.1/16"), &cluster, NULL), -1);
+	assert_int_equal(cidr_parse(STR("10.244.0.0"), &cluster, NULL), -1);
+	assert_int_equal(cidr_parse(STR("10.244.0.0/33"), &cluster, NULL), -1);
+}
+
+/* maxSurge rounds up and maxUnavailable down, or rollouts stand still. */
+static void scaled_values(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t total;
+		bool up;
+		int64_t want;
+	} rows[] = {
+		{ "\"25%\"", 10, true, 3 }, { "\"25%\"", 10, false, 2 }, { "\"100%\"", 7, true, 7 },
+		{ "\"0%\"", 7, true, 0 },   { "4", 10, true, 4 },	 { "\"x\"", 10, true, -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		AUTO_JSON doc = json_parse(str_from(rows[i].text), 100, NULL);
+
+		assert_int_equal(
+			scaled_value(yyjson_doc_get_root(doc), rows[i].total, rows[i].up, -1),
+			rows[i].want);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(garbage),
+		cmocka_unit_test(evictions),
+		cmocka_unit_test(subnets),
+		cmocka_unit_test(scaled_values),
+	};
+
+	return cmocka_run_group_tests_name("controllers/plans", tests, NULL, NULL);
+}
