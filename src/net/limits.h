@@ -29,7 +29,7 @@
 #define CONN_QUEUE_BYTES_MAX (64u << 20)       /* waiting to be sent on one connection */
 #define URL_BYTES_MAX (16u << 10)
 #define WEBSOCKET_FRAME_BYTES_MAX (1u << 20)
-#define SPDY_FRAME_BYTES_MAX (1u << 20)
+#define SPDY_FRAME_BYTES_MAX (64u << 10)       /* control frames; data has no bound but is never kept */
 #define SPDY_HEADER_BYTES_MAX (64u << 10)      /* one header block, inflated */
 #define SPDY_STREAMS_MAX 1024
 #define SPDY_WINDOW_BYTES (256u << 10)

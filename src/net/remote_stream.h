@@ -75,7 +75,7 @@ struct port_forward_events {
 	void (*on_data)(void *arg, struct port_forward *f, uint32_t id, struct str bytes);
 	void (*on_eof)(void *arg, struct port_forward *f, uint32_t id);
 	void (*on_drained)(void *arg, struct port_forward *f, uint32_t id);
-	/* That connection is over (reset by the client, or after port_forward_close). */
+	/* The client reset that connection: its id means nothing any more. */
 	void (*on_end)(void *arg, struct port_forward *f, uint32_t id);
 	void (*on_closed)(void *arg, struct port_forward *f); /* last event; then port_forward_free */
 };
