@@ -33,7 +33,9 @@ bool authz_word_matches(const char *words, struct str word)
 
 static enum authz_decision decide_masters(struct registry *registry, const struct authz_attributes *a)
 {
-	return user_in_group(a->user, "system:masters") ? AUTHZ_ALLOW : AUTHZ_NO_OPINION;
+	/* kubeadm's group of administrators, whom it binds to cluster-admin at the first start */
+	return user_in_group(a->user, "system:masters") || user_in_group(a->user, "kubeadm:cluster-admins") ?
+		       AUTHZ_ALLOW : AUTHZ_NO_OPINION;
 }
 
 static bool path_matches(struct str pattern, struct str path)
