@@ -141,7 +141,7 @@ static void put_extra(struct openapi *o, yyjson_mut_val *at, struct schema_at ho
 	AUTO_JSON fallback = NULL;
 
 	if (field->flags & SCHEMA_DEFAULT) {
-		fallback = json_parse(schema_str(holder.set, extra->default_json), JSON_BYTES_MAX,
+		fallback = json_parse(schema_str(holder.set, extra->default_json), DEFAULT_BYTES_MAX,
 				      NULL);
 		if (fallback)
 			json_set(o->doc, at, "default",

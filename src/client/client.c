@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests in flight. Each is one allocation that holds its strings and stays on the client's list until the transport
- * has answered, whoever asked for it being gone or not; that is what lets a role be taken down at any moment.
+ * Requests in flight. Each is one allocation that holds its strings and stays on the client's list
+ * until the transport has answered, whoever asked for it being gone or not; that is what lets a
+ * role be taken down at any moment.
  */
 #include "client/client.h"
 
@@ -15,10 +16,10 @@
 
 struct flight {
 	struct api_call call;
-	struct client *client;      /* NULL: nobody is told */
+	struct client *client;
 	struct list link;
-	struct request request;     /* strings point behind this struct */
-	struct task refused;        /* too many in flight */
+	struct request request; /* strings point behind this struct */
+	struct task refused;	/* too many in flight */
 	char strings[];
 };
 
@@ -40,26 +41,49 @@ struct client *client_new(struct env *env, struct api_transport *transport, stru
 	return client;
 }
 
+void client_close(struct client *client)
+{
+	if (client->closed)
+		return;
+	client->closed = true;
+	informers_free(client);
+	LIST_FOR_EACH (node, &client->requests) {
+		struct flight *flight = LIST_ENTRY(node, struct flight, link);
+
+		flight->request.done = NULL;
+		flight->request.answered = NULL;
+		flight->request.queue = NULL;
+	}
+}
+
 void client_free(struct client *client)
+{
+	if (!client)
+		return;
+	client_close(client);
+	if (list_is_empty(&client->requests))
+		mem_free(client);
+	else
+		client->doomed = true;
+}
+
+void client_abandon(struct client *client)
 {
 	struct list *node;
 
-	informers_free(client);
+	client_close(client);
 	while ((node = list_pop_front(&client->requests))) {
 		struct flight *flight = LIST_ENTRY(node, struct flight, link);
 
-		if (list_is_linked(&flight->refused.link)) {
-			env_cancel(client->env, &flight->refused);
-			flight_free(flight);
-		} else {
-			flight->client = NULL;
-		}
+		env_cancel(client->env, &flight->refused);
+		flight_free(flight);
 	}
 	mem_free(client);
 }
 
 /* The informer that will show the write; NULL when none is sure to. */
-static struct informer *informer_for(struct client *client, const struct api_call *call, const struct obj *result)
+static struct informer *informer_for(struct client *client, const struct api_call *call,
+				     const struct obj *result)
 {
 	struct informer *informer = client_informer_of(client, call->kind);
 
@@ -75,29 +99,39 @@ static void flight_end(struct flight *flight, const struct obj *result, const st
 
 	list_remove(&flight->link);
 	client->request_count--;
-	if (err && ((err->code == ERR_NOT_FOUND && r->missing_is_fine) || (err->code == ERR_EXISTS && r->exists_is_fine)))
+	if (err && ((err->code == ERR_NOT_FOUND && r->missing_is_fine) ||
+		    (err->code == ERR_EXISTS && r->exists_is_fine)))
 		err = NULL;
 	if (r->queue && err && !r->drop_failed)
 		writes_fail(r->queue, r->key);
 	else if (r->queue)
-		writes_end(r->queue, r->key, result ? informer_for(client, &flight->call, result) : NULL,
+		writes_end(r->queue, r->key,
+			   result ? informer_for(client, &flight->call, result) : NULL,
 			   result ? result->resource_version : 0);
 	if (err)
-		log_debug("client", STR_FMT ": " STR_FMT "/" STR_FMT ": %s", STR_ARG(client->name), STR_ARG(r->namespace_),
-			  STR_ARG(r->name), err->msg);
+		log_debug("client", STR_FMT ": " STR_FMT "/" STR_FMT ": %s", STR_ARG(client->name),
+			  STR_ARG(r->namespace_), STR_ARG(r->name), err->msg);
 	if (r->done)
 		r->done(r->owner, result, err);
 	else if (r->answered)
 		r->answered(r->owner, r, result, err);
 }
 
+static void flight_release(struct flight *flight)
+{
+	struct client *client = flight->client;
+
+	flight_free(flight);
+	if (client->doomed && list_is_empty(&client->requests))
+		mem_free(client);
+}
+
 static void call_done(struct api_call *call, const struct obj *result, const struct err *err)
 {
 	struct flight *flight = CONTAINER_OF(call, struct flight, call);
 
-	if (flight->client)
-		flight_end(flight, err ? NULL : result, err);
-	flight_free(flight);
+	flight_end(flight, err ? NULL : result, err);
+	flight_release(flight);
 }
 
 static void refuse(struct task *task)
@@ -105,10 +139,11 @@ static void refuse(struct task *task)
 	struct flight *flight = CONTAINER_OF(task, struct flight, refused);
 	struct err err;
 
-	(void)err_set(&err, ERR_TOO_MANY, "more than %d requests in flight", CLIENT_REQUESTS_MAX); /* is passed on */
+	(void)err_set(&err, ERR_TOO_MANY, "more than %d requests in flight",
+		      CLIENT_REQUESTS_MAX); /* is passed on */
 	json_mut_free(flight->call.body);
 	flight_end(flight, NULL, &err);
-	flight_free(flight);
+	flight_release(flight);
 }
 
 static struct str keep(char **at, struct str s)
@@ -124,7 +159,8 @@ static struct str keep(char **at, struct str s)
 
 void client_submit(struct client *client, const struct request *request)
 {
-	size_t bytes = request->namespace_.len + request->name.len + request->subresource.len + request->key.len + 4;
+	size_t bytes = request->namespace_.len + request->name.len + request->subresource.len +
+		       request->key.len + 4;
 	struct flight *flight = mem_zalloc(sizeof(*flight) + bytes);
 	char *at = flight->strings;
 
@@ -160,7 +196,7 @@ void client_submit(struct client *client, const struct request *request)
 
 void client_forget_owner(struct client *client, const void *owner)
 {
-	LIST_FOR_EACH(node, &client->requests) {
+	LIST_FOR_EACH (node, &client->requests) {
 		struct flight *flight = LIST_ENTRY(node, struct flight, link);
 
 		if (flight->request.owner == owner) {
@@ -172,7 +208,7 @@ void client_forget_owner(struct client *client, const void *owner)
 
 void client_forget_queue(struct client *client, const struct queue *queue)
 {
-	LIST_FOR_EACH(node, &client->requests) {
+	LIST_FOR_EACH (node, &client->requests) {
 		struct flight *flight = LIST_ENTRY(node, struct flight, link);
 
 		if (flight->request.queue == queue)
@@ -182,17 +218,24 @@ void client_forget_queue(struct client *client, const struct queue *queue)
 
 struct request request_create(const struct kind *kind, struct str namespace_, yyjson_mut_doc *body)
 {
-	return (struct request){ .verb = API_CREATE, .kind = kind, .namespace_ = namespace_, .body = body };
+	return (struct request){
+		.verb = API_CREATE, .kind = kind, .namespace_ = namespace_, .body = body
+	};
 }
 
 struct request request_update(const struct kind *kind, const struct obj *obj, yyjson_mut_doc *body)
 {
 	return (struct request){
-		.verb = API_UPDATE, .kind = kind, .namespace_ = obj->namespace_, .name = obj->name, .body = body,
+		.verb = API_UPDATE,
+		.kind = kind,
+		.namespace_ = obj->namespace_,
+		.name = obj->name,
+		.body = body,
 	};
 }
 
-struct request request_update_status(const struct kind *kind, const struct obj *obj, yyjson_mut_doc *body)
+struct request request_update_status(const struct kind *kind, const struct obj *obj,
+				     yyjson_mut_doc *body)
 {
 	struct request r = request_update(kind, obj, body);
 

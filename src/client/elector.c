@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request at a time: get the lease, then create or update it with its resourceVersion as the guard. Other holders'
- * clocks are never compared with ours: a lease counts as abandoned when its text has not changed for its duration by our
- * own monotonic clock.
+ * One request at a time: get the lease, then create or update it with its resourceVersion as the
+ * guard. Other holders' clocks are never compared with ours: a lease counts as abandoned when its
+ * text has not changed for its duration by our own monotonic clock.
  *
- *   waiting --lease free or abandoned, write answered--> leading --renewal fails past the deadline--> waiting
+ *   waiting --lease free or abandoned, write answered--> leading --renewal fails past the
+ * deadline--> waiting
  */
 #include "client/elector.h"
 
@@ -22,9 +23,9 @@ struct elector {
 	void (*on_change)(void *owner, bool leading);
 	void *owner;
 	struct timer timer;
-	const struct obj *seen;        /* the lease as last read */
-	int64_t seen_ns;               /* when it was first seen like this */
-	int64_t renewed_ns;            /* when our last successful write was submitted */
+	const struct obj *seen; /* the lease as last read */
+	int64_t seen_ns;	/* when it was first seen like this */
+	int64_t renewed_ns;	/* when our last successful write was submitted */
 	int64_t submitted_ns;
 	bool leading;
 	bool releasing;
@@ -36,8 +37,8 @@ static void set_leading(struct elector *elector, bool leading)
 	if (elector->leading == leading)
 		return;
 	elector->leading = leading;
-	log_info("elector", STR_FMT ": %s as " STR_FMT, STR_ARG(elector->name), leading ? "leading" : "stopped leading",
-		 STR_ARG(elector->identity));
+	log_info("elector", STR_FMT ": %s as " STR_FMT, STR_ARG(elector->name),
+		 leading ? "leading" : "stopped leading", STR_ARG(elector->identity));
 	elector->on_change(elector->owner, leading);
 }
 
@@ -54,7 +55,8 @@ static void try_again(struct elector *elector)
 	int64_t now_ns = env_mono_ns(elector->client->env);
 
 	elector->busy = false;
-	if (elector->leading && now_ns - elector->renewed_ns > ELECTOR_RENEW_DEADLINE_SECONDS * TIME_NS_PER_SECOND)
+	if (elector->leading &&
+	    now_ns - elector->renewed_ns > ELECTOR_RENEW_DEADLINE_SECONDS * TIME_NS_PER_SECOND)
 		set_leading(elector, false);
 	timer_start_slack(&elector->timer, ELECTOR_RETRY_SECONDS * 1000, 100);
 }
@@ -79,7 +81,8 @@ static void write_lease(struct elector *elector, const struct obj *old)
 	yyjson_mut_doc *body = old ? json_thaw(old->root) : json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(body), *spec;
 	char now[TIME_TEXT_BYTES];
-	bool ours = old && str_eq(json_get_str(old->root, "spec.holderIdentity"), elector->identity);
+	bool ours = old &&
+		    str_eq(json_get_str(old->root, "spec.holderIdentity"), elector->identity);
 	int64_t transitions = old ? json_get_int(old->root, "spec.leaseTransitions", 0) : 0;
 	struct request r;
 
@@ -89,15 +92,18 @@ static void write_lease(struct elector *elector, const struct obj *old)
 	json_set_path_str(body, root, "metadata.name", elector->name);
 	json_set_path_str(body, root, "metadata.namespace", elector->namespace_);
 	spec = json_ensure_object(body, root, "spec");
-	json_set_str(body, spec, "holderIdentity", elector->releasing ? STR("") : elector->identity);
-	json_set_int(body, spec, "leaseDurationSeconds", elector->releasing ? 1 : ELECTOR_LEASE_SECONDS);
+	json_set_str(body, spec, "holderIdentity",
+		     elector->releasing ? STR("") : elector->identity);
+	json_set_int(body, spec, "leaseDurationSeconds",
+		     elector->releasing ? 1 : ELECTOR_LEASE_SECONDS);
 	json_set_str(body, spec, "renewTime", str_from(now));
 	if (!ours) {
 		json_set_str(body, spec, "acquireTime", str_from(now));
 		json_set_int(body, spec, "leaseTransitions", old ? transitions + 1 : 0);
 	}
 	elector->submitted_ns = env_mono_ns(elector->client->env);
-	r = old ? request_update(elector->kind, old, body) : request_create(elector->kind, elector->namespace_, body);
+	r = old ? request_update(elector->kind, old, body)
+		: request_create(elector->kind, elector->namespace_, body);
 	r.done = written;
 	r.owner = elector;
 	client_submit(elector->client, &r);
@@ -106,7 +112,8 @@ static void write_lease(struct elector *elector, const struct obj *old)
 static bool may_take(const struct elector *elector)
 {
 	struct str holder = json_get_str(elector->seen->root, "spec.holderIdentity");
-	int64_t seconds = json_get_int(elector->seen->root, "spec.leaseDurationSeconds", ELECTOR_LEASE_SECONDS);
+	int64_t seconds = json_get_int(elector->seen->root, "spec.leaseDurationSeconds",
+				       ELECTOR_LEASE_SECONDS);
 
 	return holder.len == 0 || str_eq(holder, elector->identity) ||
 	       env_mono_ns(elector->client->env) - elector->seen_ns > seconds * TIME_NS_PER_SECOND;
@@ -139,8 +146,12 @@ static void look(struct timer *timer)
 {
 	struct elector *elector = CONTAINER_OF(timer, struct elector, timer);
 	struct request r = {
-		.verb = API_GET, .kind = elector->kind, .namespace_ = elector->namespace_, .name = elector->name,
-		.done = got, .owner = elector,
+		.verb = API_GET,
+		.kind = elector->kind,
+		.namespace_ = elector->namespace_,
+		.name = elector->name,
+		.done = got,
+		.owner = elector,
 	};
 
 	elector->busy = true;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cache: a hash by key for lookups, a dense array for walks, and per index a hash from value to a dense array, each
- * entry knowing its places, so that every change is O(number of its index values). Objects are counted, never copied.
- * The cache is changed before handlers are told, and handlers before those who wait for a revision.
+ * The cache: a hash by key for lookups, a dense array for walks, and per index a hash from value to
+ * a dense array, each entry knowing its places, so that every change is O(number of its index
+ * values). Objects are counted, never copied. The cache is changed before handlers are told, and
+ * handlers before those who wait for a revision.
  */
 #include "client/informer.h"
 
@@ -11,7 +12,7 @@
 #include "client/client_internal.h"
 
 struct bucket {
-	struct str value;                 /* owned by the bucket */
+	struct str value; /* owned by the bucket */
 	struct informer_index *index;
 	struct informer_entry **entries;
 	size_t count, cap;
@@ -43,7 +44,7 @@ struct informer {
 	struct informer_index *indexes[CLIENT_INDEXES_MAX];
 	size_t index_count;
 	struct list handlers;
-	struct list waits;                /* struct revision_wait, ascending */
+	struct list waits; /* struct revision_wait, ascending */
 };
 
 size_t informer_key(const struct obj *obj, char *to, size_t to_bytes)
@@ -114,10 +115,12 @@ static void index_entry(struct informer_index *index, struct informer_entry *ent
 
 		if (is_member(entry, bucket))
 			continue;
-		entry->memberships = mem_realloc_array(entry->memberships, entry->membership_count + 1,
+		entry->memberships = mem_realloc_array(entry->memberships,
+						       entry->membership_count + 1,
 						       sizeof(*entry->memberships));
-		entry->memberships[entry->membership_count++] =
-			(struct informer_membership){ bucket, bucket->count };
+		entry->memberships[entry->membership_count++] = (struct informer_membership){
+			bucket, bucket->count
+		};
 		bucket->entries = grown(bucket->entries, bucket->count, &bucket->cap);
 		bucket->entries[bucket->count++] = entry;
 	}
@@ -148,7 +151,8 @@ static void unindex_entry(struct informer_entry *entry)
 }
 
 struct informer_index *informer_add_index(struct informer *informer,
-					  void (*fn)(const struct obj *obj, struct index_values *values))
+					  void (*fn)(const struct obj *obj,
+						     struct index_values *values))
 {
 	struct informer_index *index;
 
@@ -169,7 +173,8 @@ struct informer_set index_lookup(const struct informer_index *index, struct str 
 {
 	const struct bucket *bucket = map_get(&index->buckets, value);
 
-	return bucket ? (struct informer_set){ bucket->entries, bucket->count } : (struct informer_set){ NULL, 0 };
+	return bucket ? (struct informer_set){ bucket->entries, bucket->count }
+		      : (struct informer_set){ NULL, 0 };
 }
 
 static void index_free(struct informer_index *index)
@@ -194,7 +199,7 @@ void index_by_any_owner_uid(const struct obj *obj, struct index_values *values)
 	size_t i, max;
 	yyjson_val *ref;
 
-	yyjson_arr_foreach(obj->owner_references, i, max, ref) {
+	yyjson_arr_foreach (obj->owner_references, i, max, ref) {
 		yyjson_val *uid = yyjson_obj_get(ref, "uid");
 
 		if (yyjson_is_str(uid))
@@ -262,7 +267,7 @@ static const struct obj *cache_remove(struct informer *informer, struct str key)
 
 static void tell(struct informer *informer, const struct obj *old, const struct obj *new_)
 {
-	LIST_FOR_EACH(node, &informer->handlers) {
+	LIST_FOR_EACH (node, &informer->handlers) {
 		struct informer_handler *handler = LIST_ENTRY(node, struct informer_handler, link);
 
 		handler->on_change(handler, old, new_);
@@ -321,8 +326,9 @@ static void watch_event(struct api_watch *watch, const struct api_event *event)
 		informer->revision = event->revision;
 	if (event->type == API_EVENT_SYNCED && !informer->synced) {
 		informer->synced = true;
-		LIST_FOR_EACH(node, &informer->handlers) {
-			struct informer_handler *handler = LIST_ENTRY(node, struct informer_handler, link);
+		LIST_FOR_EACH (node, &informer->handlers) {
+			struct informer_handler *handler = LIST_ENTRY(node, struct informer_handler,
+								      link);
 
 			if (handler->on_synced)
 				handler->on_synced(handler);
@@ -336,12 +342,14 @@ static void start_watch(struct task *task)
 	struct informer *informer = CONTAINER_OF(task, struct informer, start);
 
 	informer->watching = true;
-	informer->client->transport->ops->watch_start(informer->client->transport, &informer->watch);
+	informer->client->transport->ops->watch_start(informer->client->transport,
+						      &informer->watch);
 }
 
 static bool selector_eq(const struct informer_selector *a, const struct informer_selector *b)
 {
-	return str_eq(a->namespace_, b->namespace_) && str_eq(a->label_selector, b->label_selector) &&
+	return str_eq(a->namespace_, b->namespace_) &&
+	       str_eq(a->label_selector, b->label_selector) &&
 	       str_eq(a->field_selector, b->field_selector);
 }
 
@@ -353,7 +361,7 @@ struct informer *client_informer(struct client *client, const struct kind *kind,
 
 	if (!selector)
 		selector = &all;
-	LIST_FOR_EACH(node, &client->informers) {
+	LIST_FOR_EACH (node, &client->informers) {
 		informer = LIST_ENTRY(node, struct informer, link);
 		if (informer->kind == kind && selector_eq(&informer->selector, selector))
 			return informer;
@@ -392,7 +400,7 @@ struct informer *client_informer_of(struct client *client, const struct kind *ki
 {
 	struct informer *found = NULL;
 
-	LIST_FOR_EACH(node, &client->informers) {
+	LIST_FOR_EACH (node, &client->informers) {
 		struct informer *informer = LIST_ENTRY(node, struct informer, link);
 
 		if (informer->kind != kind)
@@ -425,7 +433,8 @@ const struct obj *informer_get(const struct informer *informer, struct str key)
 	return entry ? entry->obj : NULL;
 }
 
-const struct obj *informer_find(const struct informer *informer, struct str namespace_, struct str name)
+const struct obj *informer_find(const struct informer *informer, struct str namespace_,
+				struct str name)
 {
 	char text[CLIENT_KEY_BYTES_MAX];
 	struct obj probe = { .namespace_ = namespace_, .name = name };
@@ -467,7 +476,8 @@ void informer_wait(struct informer *informer, struct revision_wait *wait, int64_
 
 	wait->revision = revision;
 	/* Revisions come in ascending order, so the right place is nearly always the end. */
-	while (at->prev != &informer->waits && LIST_ENTRY(at->prev, struct revision_wait, link)->revision > revision)
+	while (at->prev != &informer->waits &&
+	       LIST_ENTRY(at->prev, struct revision_wait, link)->revision > revision)
 		at = at->prev;
 	list_insert_before(at, &wait->link);
 }

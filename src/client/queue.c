@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A queue item exists while there is something to remember of its key: being ready, a delayed add, failures, writes in
- * flight or not yet seen. The list of ready keys is in order of adding.
+ * A queue item exists while there is something to remember of its key: being ready, a delayed add,
+ * failures, writes in flight or not yet seen. The list of ready keys is in order of adding.
  *
  *   idle --add--> ready --popped--> (reconcile) --> idle | delayed
  *     \--add while writes are unsettled--> blocked --settled--> ready
@@ -25,20 +25,20 @@ struct item_wait {
 	struct revision_wait wait;
 	struct queue_item *item;
 	struct informer *informer;
-	struct list link;              /* item->waits */
+	struct list link; /* item->waits */
 };
 
 struct queue_item {
 	struct queue *queue;
-	struct list ready;             /* on queue->ready */
+	struct list ready; /* on queue->ready */
 	struct list waits;
 	unsigned in_flight;
 	unsigned failures;
-	bool blocked;                  /* to become ready when its writes have settled */
-	bool batch_failed;             /* one of the writes in flight failed */
-	bool forget;                   /* reconciled well: forget the failures unless a write fails */
+	bool blocked;	   /* to become ready when its writes have settled */
+	bool batch_failed; /* one of the writes in flight failed */
+	bool forget;	   /* reconciled well: forget the failures unless a write fails */
 	bool running;
-	size_t heap_index;             /* +1 in queue->delayed; 0 = not there */
+	size_t heap_index; /* +1 in queue->delayed; 0 = not there */
 	int64_t due_ns;
 	uint64_t sequence;
 	size_t key_len;
@@ -94,7 +94,8 @@ static void heap_down(struct queue *queue, size_t at)
 
 		if (child >= queue->delayed_count)
 			break;
-		if (child + 1 < queue->delayed_count && is_before(queue->delayed[child + 1], queue->delayed[child]))
+		if (child + 1 < queue->delayed_count &&
+		    is_before(queue->delayed[child + 1], queue->delayed[child]))
 			child++;
 		if (!is_before(queue->delayed[child], item))
 			break;
@@ -126,7 +127,8 @@ static void arm(struct queue *queue)
 		return;
 	}
 	delay_ns = queue->delayed[0]->due_ns - env_mono_ns(queue->env);
-	timer_start(&queue->timer, delay_ns <= 0 ? 0 : (delay_ns + TIME_NS_PER_MS - 1) / TIME_NS_PER_MS);
+	timer_start(&queue->timer,
+		    delay_ns <= 0 ? 0 : (delay_ns + TIME_NS_PER_MS - 1) / TIME_NS_PER_MS);
 }
 
 /* --- items --- */
@@ -154,8 +156,8 @@ static struct queue_item *item_of(struct queue *queue, struct str key)
 
 static void item_release(struct queue_item *item)
 {
-	if (item->running || item->failures || item->blocked || item->heap_index || !is_settled(item) ||
-	    list_is_linked(&item->ready))
+	if (item->running || item->failures || item->blocked || item->heap_index ||
+	    !is_settled(item) || list_is_linked(&item->ready))
 		return;
 	(void)map_remove(&item->queue->items, item_key(item)); /* it is this item */
 	mem_free(item);
@@ -163,7 +165,7 @@ static void item_release(struct queue_item *item)
 
 static bool has_synced(const struct queue *queue)
 {
-	LIST_FOR_EACH(node, &queue->needs)
+	LIST_FOR_EACH (node, &queue->needs)
 		if (!informer_is_synced(LIST_ENTRY(node, struct queue_need, link)->informer))
 			return false;
 	return true;
@@ -205,7 +207,8 @@ static void item_delay(struct queue_item *item, int64_t delay_ns)
 	item->sequence = queue->sequence++;
 	if (queue->delayed_count == queue->delayed_cap) {
 		queue->delayed_cap = queue->delayed_cap ? queue->delayed_cap * 2 : 16;
-		queue->delayed = mem_realloc_array(queue->delayed, queue->delayed_cap, sizeof(*queue->delayed));
+		queue->delayed = mem_realloc_array(queue->delayed, queue->delayed_cap,
+						   sizeof(*queue->delayed));
 	}
 	queue->delayed[queue->delayed_count] = item;
 	heap_up(queue, queue->delayed_count++);
@@ -220,8 +223,10 @@ static void item_backoff(struct queue_item *item)
 		delay_ms = NUM_MIN((int64_t)QUEUE_BACKOFF_BASE_MS << item->failures, delay_ms);
 	item->failures++;
 	/* Up to a tenth of jitter, so that keys that failed together do not come back together. */
-	item_delay(item, delay_ms * TIME_NS_PER_MS +
-		   (int64_t)env_random_below(item->queue->env, (uint64_t)(delay_ms * TIME_NS_PER_MS / 10)));
+	item_delay(item,
+		   delay_ms * TIME_NS_PER_MS +
+			   (int64_t)env_random_below(item->queue->env,
+						     (uint64_t)(delay_ms * TIME_NS_PER_MS / 10)));
 }
 
 static void timer_fired(struct timer *timer)
@@ -279,7 +284,8 @@ static void run_batch(struct task *task)
 	if (!queue->started || !has_synced(queue))
 		return;
 	for (int i = 0; i < QUEUE_BATCH_MAX && queue->ready_count; i++) {
-		struct queue_item *item = LIST_ENTRY(list_pop_front(&queue->ready), struct queue_item, ready);
+		struct queue_item *item = LIST_ENTRY(list_pop_front(&queue->ready),
+						     struct queue_item, ready);
 
 		queue->ready_count--;
 		if (is_settled(item))
@@ -290,7 +296,8 @@ static void run_batch(struct task *task)
 	kick(queue);
 }
 
-static void need_changed(struct informer_handler *handler, const struct obj *old, const struct obj *new_)
+static void need_changed(struct informer_handler *handler, const struct obj *old,
+			 const struct obj *new_)
 {
 	(void)handler; /* only interested in the sync; keys are added by their controllers */
 	(void)old;
@@ -303,7 +310,9 @@ static void need_synced(struct informer_handler *handler)
 }
 
 void queue_init(struct queue *queue, struct env *env, const char *name,
-		enum reconcile_result (*reconcile)(struct queue *queue, struct key key, struct err *err), void *owner)
+		enum reconcile_result (*reconcile)(struct queue *queue, struct key key,
+						   struct err *err),
+		void *owner)
 {
 	*queue = (struct queue){ .env = env, .name = name, .reconcile = reconcile, .owner = owner };
 	map_init(&queue->items);
@@ -466,7 +475,7 @@ static void item_wait_for(struct queue_item *item, struct informer *informer, in
 
 	if (!informer || revision <= informer_revision(informer))
 		return;
-	LIST_FOR_EACH(node, &item->waits) {
+	LIST_FOR_EACH (node, &item->waits) {
 		wait = LIST_ENTRY(node, struct item_wait, link);
 		if (wait->informer != informer)
 			continue;
@@ -513,7 +522,7 @@ int64_t writes_revision(const struct queue *queue, struct str key)
 		return 0;
 	if (item->in_flight)
 		return INT64_MAX;
-	LIST_FOR_EACH(node, &item->waits) {
+	LIST_FOR_EACH (node, &item->waits) {
 		const struct item_wait *wait = LIST_ENTRY(node, struct item_wait, link);
 
 		revision = NUM_MAX(revision, wait->wait.revision);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A queue of keys to reconcile. A key is in it at most once, is never reconciled twice at once, and one added while it is
- * put off for writes runs once more afterwards. It owns per-key exponential back-off, delayed adds (deadlines, never
- * polling) and write tracking: a key is not reconciled before its own writes were answered and shown by the informers of
- * their kinds, so that no decision is taken twice from an old cache. It starts to run once the informers it needs have
+ * A queue of keys to reconcile. A key is in it at most once, is never reconciled twice at once, and
+ * one added while it is put off for writes runs once more afterwards. It owns per-key exponential
+ * back-off, delayed adds (deadlines, never polling) and write tracking: a key is not reconciled
+ * before its own writes were answered and shown by the informers of their kinds, so that no
+ * decision is taken twice from an old cache. It starts to run once the informers it needs have
  * synced.
  */
 #ifndef CUBE_CLIENT_QUEUE_H
@@ -13,51 +14,55 @@
 #include "client/informer.h"
 
 struct key {
-	struct str text;          /* as it was added */
-	struct str namespace_;    /* part before '/', empty without one */
-	struct str name;          /* part after it */
+	struct str text;       /* as it was added */
+	struct str namespace_; /* part before '/', empty without one */
+	struct str name;       /* part after it */
 };
 
 enum reconcile_result {
-	RECONCILE_DONE,           /* back-off forgotten */
-	RECONCILE_RETRY,          /* again with back-off; err, if set, is logged */
-	RECONCILE_WAIT,           /* again when its writes have settled */
+	RECONCILE_DONE,	 /* back-off forgotten */
+	RECONCILE_RETRY, /* again with back-off; err, if set, is logged */
+	RECONCILE_WAIT,	 /* again when its writes have settled */
 };
 
 struct queue_item;
 
 struct queue {
 	struct env *env;
-	const char *name;         /* in logs */
+	const char *name; /* in logs */
 	enum reconcile_result (*reconcile)(struct queue *queue, struct key key, struct err *err);
 	void *owner;
-	struct map items;         /* key → struct queue_item, only those with something to remember */
+	struct map items; /* key → struct queue_item, only those with something to remember */
 	struct list ready;
 	struct task task;
-	struct timer timer;       /* earliest delayed add */
+	struct timer timer;	     /* earliest delayed add */
 	struct queue_item **delayed; /* binary heap by due time */
 	size_t delayed_count, delayed_cap;
-	struct list needs;        /* informers that must have synced */
+	struct list needs; /* informers that must have synced */
 	size_t ready_count;
 	bool started;
 	uint64_t sequence;
 };
 
 void queue_init(struct queue *queue, struct env *env, const char *name,
-		enum reconcile_result (*reconcile)(struct queue *queue, struct key key, struct err *err), void *owner);
-/* Before its client's client_free; tracked requests of that client may go on, nothing is called any more. */
+		enum reconcile_result (*reconcile)(struct queue *queue, struct key key,
+						   struct err *err),
+		void *owner);
+/* Before its client's client_free; tracked requests of that client may go on, nothing is called any
+ * more. */
 void queue_deinit(struct queue *queue, struct client *client);
 void queue_need(struct queue *queue, struct informer *informer); /* before queue_start */
 void queue_start(struct queue *queue);
-void queue_stop(struct queue *queue);                            /* keeps keys; queue_start goes on */
+void queue_stop(struct queue *queue); /* keeps keys; queue_start goes on */
 
 void queue_add(struct queue *queue, struct str key);
-void queue_add_obj(struct queue *queue, const struct obj *obj);  /* NULL is fine */
+void queue_add_obj(struct queue *queue, const struct obj *obj); /* NULL is fine */
 void queue_add_name(struct queue *queue, struct str namespace_, struct str name);
-void queue_add_after(struct queue *queue, struct str key, int64_t delay_ms); /* an earlier delayed add stays */
+void queue_add_after(struct queue *queue, struct str key,
+		     int64_t delay_ms); /* an earlier delayed add stays */
 void queue_add_backoff(struct queue *queue, struct str key);
-void queue_forget(struct queue *queue, struct str key);          /* the back-off */
-size_t queue_depth(const struct queue *queue);                   /* ready keys */
+void queue_forget(struct queue *queue, struct str key); /* the back-off */
+size_t queue_depth(const struct queue *queue);		/* ready keys */
 unsigned queue_failures(const struct queue *queue, struct str key);
 struct key key_of(struct str text);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Events as upstream's correlator makes them, in this order: combine (ten different messages of one reason about one object
- * within ten minutes become one), count (an equal event patches the count of the Event that is there), cut off (a bucket
- * of tokens per source and object). What it remembers is a bounded, least-recently-used set of records under three kinds
- * of keys.
+ * Events as upstream's correlator makes them, in this order: combine (ten different messages of one
+ * reason about one object within ten minutes become one), count (an equal event patches the count
+ * of the Event that is there), cut off (a bucket of tokens per source and object). What it
+ * remembers is a bounded, least-recently-used set of records under three kinds of keys.
  */
 #include "client/recorder.h"
 
@@ -23,7 +23,7 @@ enum record_type { RECORD_SIMILAR, RECORD_EQUAL, RECORD_BUCKET };
 
 struct record {
 	struct list lru;
-	struct str key;                /* owned */
+	struct str key; /* owned */
 	int64_t last_ns;
 	/* RECORD_SIMILAR */
 	uint64_t messages[RECORDER_AGGREGATE_AFTER]; /* hashes of the different messages */
@@ -41,7 +41,7 @@ struct recorder {
 	const struct kind *kind;
 	struct str component, host;
 	struct map records;
-	struct list lru;               /* least recently used first */
+	struct list lru; /* least recently used first */
 	int64_t last_name_ns;
 };
 
@@ -90,7 +90,8 @@ static struct record *record_of(struct recorder *recorder, struct str key, bool 
 		list_remove(&record->lru);
 	} else {
 		if (recorder->records.count >= RECORDER_CACHE_MAX)
-			record_free(recorder, LIST_ENTRY(list_first(&recorder->lru), struct record, lru));
+			record_free(recorder,
+				    LIST_ENTRY(list_first(&recorder->lru), struct record, lru));
 		record = NEW(struct record);
 		record->key = str_dup(key);
 		list_init(&record->lru);
@@ -102,9 +103,9 @@ static struct record *record_of(struct recorder *recorder, struct str key, bool 
 
 static void put_key(struct buf *to, enum record_type type, const struct event_note *note)
 {
-	buf_printf(to, "%d\n" STR_FMT "\n" STR_FMT "\n" STR_FMT "\n" STR_FMT "\n" STR_FMT, (int)type,
-		   STR_ARG(note->kind), STR_ARG(note->namespace_), STR_ARG(note->name), STR_ARG(note->uid),
-		   STR_ARG(note->api_version));
+	buf_printf(to, "%d\n" STR_FMT "\n" STR_FMT "\n" STR_FMT "\n" STR_FMT "\n" STR_FMT,
+		   (int)type, STR_ARG(note->kind), STR_ARG(note->namespace_), STR_ARG(note->name),
+		   STR_ARG(note->uid), STR_ARG(note->api_version));
 	if (type != RECORD_BUCKET)
 		buf_printf(to, "\n%s\n%s", note->type, note->reason);
 }
@@ -146,7 +147,8 @@ static bool is_cut_off(struct recorder *recorder, const struct event_note *note,
 	else
 		record->tokens = NUM_MIN((double)RECORDER_BURST,
 					 record->tokens + (double)(now_ns - record->last_ns) /
-					 ((double)RECORDER_REFILL_SECONDS * (double)TIME_NS_PER_SECOND));
+								  ((double)RECORDER_REFILL_SECONDS *
+								   (double)TIME_NS_PER_SECOND));
 	record->last_ns = now_ns;
 	if (record->tokens < 1)
 		return true;
@@ -154,8 +156,8 @@ static bool is_cut_off(struct recorder *recorder, const struct event_note *note,
 	return false;
 }
 
-static yyjson_mut_doc *event_body(struct recorder *recorder, const struct event_note *note, struct str message,
-				  const struct record *record)
+static yyjson_mut_doc *event_body(struct recorder *recorder, const struct event_note *note,
+				  struct str message, const struct record *record)
 {
 	yyjson_mut_doc *doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *part;
@@ -165,7 +167,8 @@ static yyjson_mut_doc *event_body(struct recorder *recorder, const struct event_
 	json_set_str(doc, root, "kind", STR("Event"));
 	part = json_set_object(doc, root, "metadata");
 	json_set_str(doc, part, "name", str_from(record->name));
-	json_set_str(doc, part, "namespace", note->namespace_.len ? note->namespace_ : STR("default"));
+	json_set_str(doc, part, "namespace",
+		     note->namespace_.len ? note->namespace_ : STR("default"));
 	part = json_set_object(doc, root, "involvedObject");
 	json_set_str(doc, part, "kind", note->kind);
 	if (note->namespace_.len)
@@ -192,14 +195,16 @@ static yyjson_mut_doc *event_body(struct recorder *recorder, const struct event_
 	return doc;
 }
 
-static void name_event(struct recorder *recorder, struct record *record, struct str about, int64_t now_ns)
+static void name_event(struct recorder *recorder, struct record *record, struct str about,
+		       int64_t now_ns)
 {
 	/* Two events of one object in the same nanosecond still need two names. */
 	recorder->last_name_ns = NUM_MAX(now_ns, recorder->last_name_ns + 1);
 	if (about.len > sizeof(record->name) - 18)
 		about.len = sizeof(record->name) - 18;
-	(void)snprintf(record->name, sizeof(record->name), STR_FMT ".%llx", STR_ARG(about),
-		       (unsigned long long)recorder->last_name_ns); /* fits: 17 bytes are left for it */
+	(void)snprintf(
+		record->name, sizeof(record->name), STR_FMT ".%llx", STR_ARG(about),
+		(unsigned long long)recorder->last_name_ns); /* fits: 17 bytes are left for it */
 }
 
 static void write_done(void *owner, const struct obj *result, const struct err *err)
@@ -210,25 +215,31 @@ static void write_done(void *owner, const struct obj *result, const struct err *
 		log_debug("events", "dropped: %s", err->msg);
 }
 
-static void write_event(struct recorder *recorder, const struct event_note *note, struct str message,
-			struct record *record)
+static void write_event(struct recorder *recorder, const struct event_note *note,
+			struct str message, struct record *record)
 {
 	struct str namespace_ = note->namespace_.len ? note->namespace_ : STR("default");
 	struct request r;
 
 	if (record->count == 1) {
-		r = request_create(recorder->kind, namespace_, event_body(recorder, note, message, record));
+		r = request_create(recorder->kind, namespace_,
+				   event_body(recorder, note, message, record));
 	} else {
 		yyjson_mut_doc *patch = json_new_object();
 		yyjson_mut_val *root = yyjson_mut_doc_get_root(patch);
 		char last[TIME_TEXT_BYTES];
 
 		json_set_int(patch, root, "count", record->count);
-		json_set_str(patch, root, "lastTimestamp", str_from(time_format(record->last_ns, last)));
+		json_set_str(patch, root, "lastTimestamp",
+			     str_from(time_format(record->last_ns, last)));
 		json_set_str(patch, root, "message", message);
 		r = (struct request){
-			.verb = API_PATCH, .kind = recorder->kind, .namespace_ = namespace_,
-			.name = str_from(record->name), .body = patch, .patch = API_PATCH_MERGE,
+			.verb = API_PATCH,
+			.kind = recorder->kind,
+			.namespace_ = namespace_,
+			.name = str_from(record->name),
+			.body = patch,
+			.patch = API_PATCH_MERGE,
 		};
 	}
 	r.done = write_done;
@@ -279,8 +290,8 @@ struct event_note event_note_about(const struct obj *about)
 	};
 }
 
-void recorder_event(struct recorder *recorder, const struct obj *about, const char *type, const char *reason,
-		    const char *fmt, ...)
+void recorder_event(struct recorder *recorder, const struct obj *about, const char *type,
+		    const char *reason, const char *fmt, ...)
 {
 	AUTO_BUF message;
 	struct event_note note = event_note_about(about);

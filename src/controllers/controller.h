@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What all controllers share: a const row that says what one watches and how it reconciles, and the state every one has.
- * controllers.c lists the rows, makes the state, connects informers to the row's functions and starts the queue once all
- * that is watched has synced. A controller decides in its *_plan.c, which is pure, and only submits elsewhere.
+ * What all controllers share: a const row that says what one watches and how it reconciles, and the
+ * state every one has. controllers.c lists the rows, makes the state, connects informers to the
+ * row's functions and starts the queue once all that is watched has synced. A controller decides in
+ * its *_plan.c, which is pure, and only submits elsewhere.
  */
 #ifndef CUBE_CONTROLLERS_CONTROLLER_H
 #define CUBE_CONTROLLERS_CONTROLLER_H
@@ -20,20 +21,24 @@ struct controller;
 struct controller_watch {
 	const struct kind *kind;
 	/* A change of an object of this kind: adds keys to the queue. */
-	void (*changed)(struct controller *controller, const struct obj *old, const struct obj *new_);
-	void (*index)(const struct obj *obj, struct index_values *values); /* may be NULL; likewise */
+	void (*changed)(struct controller *controller, const struct obj *old,
+			const struct obj *new_);
+	void (*index)(const struct obj *obj,
+		      struct index_values *values); /* may be NULL; likewise */
 	void (*index2)(const struct obj *obj, struct index_values *values);
 };
 
 struct controller_type {
-	const char *name;         /* in logs and options */
-	const char *component;    /* source of its events */
+	const char *name;      /* in logs and options */
+	const char *component; /* source of its events */
 	const char *summary;
-	size_t state_bytes;       /* of the struct that begins with struct controller; 0 = just that */
+	size_t state_bytes; /* of the struct that begins with struct controller; 0 = just that */
 	struct controller_watch watches[CONTROLLER_WATCHES_MAX]; /* ends with a NULL kind */
-	enum reconcile_result (*reconcile)(struct controller *controller, struct key key, struct err *err);
-	void (*start)(struct controller *controller); /* may be NULL; before the first change is told */
-	void (*stop)(struct controller *controller);  /* may be NULL */
+	enum reconcile_result (*reconcile)(struct controller *controller, struct key key,
+					   struct err *err);
+	void (*start)(
+		struct controller *controller); /* may be NULL; before the first change is told */
+	void (*stop)(struct controller *controller); /* may be NULL */
 };
 
 struct controller_handler {
@@ -62,14 +67,17 @@ void controller_submit(struct controller *controller, struct str key, struct req
 /* The informer of a kind that the row watches. */
 struct informer *controller_informer(const struct controller *controller, const struct kind *kind);
 
-/* A merge patch of the status: the caller fills in the object that is returned and submits with controller_submit_status. */
+/* A merge patch of the status: the caller fills in the object that is returned and submits with
+ * controller_submit_status. */
 yyjson_mut_val *status_patch_new(yyjson_mut_doc **ret_doc);
-void controller_submit_status(struct controller *controller, struct str key, const struct kind *kind,
-			      const struct obj *obj, yyjson_mut_doc *patch);
+void controller_submit_status(struct controller *controller, struct str key,
+			      const struct kind *kind, const struct obj *obj,
+			      yyjson_mut_doc *patch);
 
-extern const struct controller_type controller_deployment, controller_replicaset, controller_replication,
-	controller_endpoints, controller_endpointslice, controller_namespace, controller_garbage,
-	controller_serviceaccount, controller_root_ca, controller_node_lifecycle, controller_taint_eviction,
-	controller_pod_garbage, controller_node_cidr;
+extern const struct controller_type controller_deployment, controller_replicaset,
+	controller_replication, controller_endpoints, controller_endpointslice,
+	controller_namespace, controller_garbage, controller_serviceaccount, controller_root_ca,
+	controller_node_lifecycle, controller_taint_eviction, controller_pod_garbage,
+	controller_node_cidr;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of controllers and what brings a row to life. Informers are shared through the client, so a kind that ten
- * controllers watch is cached once.
+ * The table of controllers and what brings a row to life. Informers are shared through the client,
+ * so a kind that ten controllers watch is cached once.
  */
 #include "controllers/controllers.h"
 
@@ -10,18 +10,10 @@
 #include "controllers/controller.h"
 
 static const struct controller_type *const controller_types[] = {
-	&controller_namespace,
-	&controller_serviceaccount,
-	&controller_root_ca,
-	&controller_deployment,
-	&controller_replicaset,
-	&controller_replication,
-	&controller_endpoints,
-	&controller_endpointslice,
-	&controller_garbage,
-	&controller_node_cidr,
-	&controller_node_lifecycle,
-	&controller_taint_eviction,
+	&controller_namespace,	 &controller_serviceaccount, &controller_root_ca,
+	&controller_deployment,	 &controller_replicaset,     &controller_replication,
+	&controller_endpoints,	 &controller_endpointslice,  &controller_garbage,
+	&controller_node_cidr,	 &controller_node_lifecycle, &controller_taint_eviction,
 	&controller_pod_garbage,
 };
 
@@ -43,7 +35,8 @@ static bool is_wanted(const struct controllers_options *options, const char *nam
 	return false;
 }
 
-static void change_told(struct informer_handler *handler, const struct obj *old, const struct obj *new_)
+static void change_told(struct informer_handler *handler, const struct obj *old,
+			const struct obj *new_)
 {
 	struct controller_handler *h = CONTAINER_OF(handler, struct controller_handler, handler);
 
@@ -60,7 +53,8 @@ static enum reconcile_result reconcile(struct queue *queue, struct key key, stru
 static struct controller *controller_new(const struct controllers_options *options,
 					 const struct controller_type *type)
 {
-	struct controller *c = mem_zalloc(type->state_bytes ? type->state_bytes : sizeof(struct controller));
+	struct controller *c = mem_zalloc(type->state_bytes ? type->state_bytes
+							    : sizeof(struct controller));
 
 	c->type = type;
 	c->options = options;
@@ -166,8 +160,8 @@ yyjson_mut_val *status_patch_new(yyjson_mut_doc **ret_doc)
 	return json_set_object(*ret_doc, yyjson_mut_doc_get_root(*ret_doc), "status");
 }
 
-void controller_submit_status(struct controller *controller, struct str key, const struct kind *kind,
-			      const struct obj *obj, yyjson_mut_doc *patch)
+void controller_submit_status(struct controller *controller, struct str key,
+			      const struct kind *kind, const struct obj *obj, yyjson_mut_doc *patch)
 {
 	struct request r = request_patch(kind, obj, API_PATCH_MERGE, patch);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All controllers of the cluster, on one loop and one client. main (or a simulation) makes them, starts them, and stops
- * them when leadership is lost.
+ * All controllers of the cluster, on one loop and one client. main (or a simulation) makes them,
+ * starts them, and stops them when leadership is lost.
  */
 #ifndef CUBE_CONTROLLERS_CONTROLLERS_H
 #define CUBE_CONTROLLERS_CONTROLLERS_H
@@ -13,18 +13,21 @@ struct controllers;
 struct controllers_options {
 	struct env *env;
 	struct client *client;
-	struct str root_ca;            /* PEM, for kube-root-ca.crt in every namespace; empty = not published */
-	struct str cluster_cidr;       /* pod addresses of all nodes; empty = nodes bring their own podCIDR */
-	int node_cidr_bits;            /* of one node; 0 = 24 for IPv4, 64 for IPv6 */
-	int64_t node_grace_ms;         /* 0 = NODE_GRACE_MS; likewise */
+	struct str
+		root_ca; /* PEM, for kube-root-ca.crt in every namespace; empty = not published */
+	struct str cluster_cidr; /* pod addresses of all nodes; empty = nodes bring their own
+				    podCIDR */
+	int node_cidr_bits;	 /* of one node; 0 = 24 for IPv4, 64 for IPv6 */
+	int64_t node_grace_ms;	 /* 0 = NODE_GRACE_MS; likewise */
 	int64_t orphan_quarantine_ms;
-	struct str only;               /* comma-separated names, empty = all */
+	struct str only; /* comma-separated names, empty = all */
 };
 
 /* Strings are borrowed for the controllers' life. */
 struct controllers *controllers_new(const struct controllers_options *options) MUST_CHECK;
-void controllers_start(struct controllers *controllers);  /* returns at once; they run when their informers have synced */
-void controllers_free(struct controllers *controllers);   /* at any moment; before its client */
+void controllers_start(struct controllers *controllers); /* returns at once; they run when their
+							    informers have synced */
+void controllers_free(struct controllers *controllers);	 /* at any moment; before its client */
 /* Names and one-line summaries, for help and tests. */
 void controllers_each(void (*fn)(void *arg, const char *name, const char *summary), void *arg);
 

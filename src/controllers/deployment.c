@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deployments: read what is there into a view, let deployment_plan decide, write the replica sets, the revision and the
- * status that differ. A new replica set's name follows from its template, so that a create repeated after a crash finds
- * the first one instead of making a second.
+ * Deployments: read what is there into a view, let deployment_plan decide, write the replica sets,
+ * the revision and the status that differ. A new replica set's name follows from its template, so
+ * that a create repeated after a crash finds the first one instead of making a second.
  */
 #include "controllers/deployment.h"
 
@@ -26,7 +26,7 @@ enum { WATCH_DEPLOYMENTS, WATCH_SETS, WATCH_PODS };
 
 struct deployment_controller {
 	struct controller base;
-	struct map create_errors;  /* key → char *, of the last attempt to make a replica set */
+	struct map create_errors; /* key → char *, of the last attempt to make a replica set */
 };
 
 /* One reconcile. */
@@ -57,7 +57,7 @@ static bool has_running_pods(const struct deployment_controller *c, const struct
 {
 	struct informer_set pods = index_lookup(c->base.indexes[WATCH_PODS], set->uid);
 
-	INFORMER_SET_FOR_EACH(pod, pods)
+	INFORMER_SET_FOR_EACH (pod, pods)
 		if (!pod_is_terminal(pod))
 			return true;
 	return false;
@@ -65,7 +65,8 @@ static bool has_running_pods(const struct deployment_controller *c, const struct
 
 static struct deployment_set set_view(const struct work_on *w, const struct obj *set, size_t index)
 {
-	yyjson_val *failure = condition_find(json_get(set->root, "status.conditions"), STR("ReplicaFailure"));
+	yyjson_val *failure = condition_find(json_get(set->root, "status.conditions"),
+					     STR("ReplicaFailure"));
 
 	return (struct deployment_set){
 		.name = set->name,
@@ -138,7 +139,8 @@ static bool is_owned(const struct work_on *w, const struct obj *set)
 static void view_deployment(struct work_on *w)
 {
 	const struct obj *d = w->deployment, *same_name;
-	yyjson_val *spec = yyjson_obj_get(d->root, "spec"), *template = yyjson_obj_get(spec, "template");
+	yyjson_val *spec = yyjson_obj_get(d->root, "spec"),
+		   *template = yyjson_obj_get(spec, "template");
 	struct deployment_view *view = &w->view;
 
 	*view = (struct deployment_view){
@@ -153,18 +155,22 @@ static void view_deployment(struct work_on *w)
 		.now_ns = env_wall_ns(w->c->base.env),
 		.status = status_view(d),
 	};
-	view->max_surge = scaled_value(json_get(spec, "strategy.rollingUpdate.maxSurge"), view->replicas, true, 0);
-	view->max_unavailable = scaled_value(json_get(spec, "strategy.rollingUpdate.maxUnavailable"), view->replicas,
-					     false, 0);
+	view->max_surge = scaled_value(json_get(spec, "strategy.rollingUpdate.maxSurge"),
+				       view->replicas, true, 0);
+	view->max_unavailable = scaled_value(
+		json_get(spec, "strategy.rollingUpdate.maxUnavailable"), view->replicas, false, 0);
 	deployment_fenceposts(view->replicas, &view->max_surge, &view->max_unavailable);
 	view->sets = arena_array(w->arena, w->owned.count + 1, sizeof(*view->sets));
 	for (size_t i = 0; i < w->owned.count; i++)
 		view->sets[view->set_count++] = set_view(w, w->owned.objects[i], i);
-	view->new_name = str_printf_in(w->arena, STR_FMT "-%s", STR_ARG(d->name),
-				       template_hash(template, view->status.collision_count, w->hash));
+	view->new_name = str_printf_in(
+		w->arena, STR_FMT "-%s", STR_ARG(d->name),
+		template_hash(template, view->status.collision_count, w->hash));
 	same_name = informer_find(w->c->base.informers[WATCH_SETS], d->namespace_, view->new_name);
-	view->new_name_taken = same_name && (!is_owned(w, same_name) ||
-				!template_equal(json_get(same_name->root, "spec.template"), template));
+	view->new_name_taken = same_name &&
+			       (!is_owned(w, same_name) ||
+				!template_equal(json_get(same_name->root, "spec.template"),
+						template));
 	view->create_error = str_from(map_get(&w->c->create_errors, w->key.text));
 }
 
@@ -178,7 +184,8 @@ static bool is_own_annotation(struct str name)
 	       str_eq(name, STR("deprecated.deployment.rollback.to"));
 }
 
-static void put_int(yyjson_mut_doc *doc, yyjson_mut_val *annotations, const char *name, int64_t value)
+static void put_int(yyjson_mut_doc *doc, yyjson_mut_val *annotations, const char *name,
+		    int64_t value)
 {
 	char text[24];
 
@@ -190,7 +197,8 @@ static void put_int(yyjson_mut_doc *doc, yyjson_mut_val *annotations, const char
 static void put_history(const struct work_on *w, yyjson_mut_doc *doc, yyjson_mut_val *annotations,
 			const struct obj *set)
 {
-	struct str had = obj_annotation(set, ANNOTATION_REVISION), history = obj_annotation(set, ANNOTATION_HISTORY);
+	struct str had = obj_annotation(set, ANNOTATION_REVISION),
+		   history = obj_annotation(set, ANNOTATION_HISTORY);
 	struct str part;
 
 	if (!had.len)
@@ -199,16 +207,18 @@ static void put_history(const struct work_on *w, yyjson_mut_doc *doc, yyjson_mut
 		if (!str_next_part(&history, ',', &part))
 			break;
 	json_set_str(doc, annotations, ANNOTATION_HISTORY,
-		     history.len ? str_printf_in(w->arena, STR_FMT "," STR_FMT, STR_ARG(history), STR_ARG(had)) : had);
+		     history.len ? str_printf_in(w->arena, STR_FMT "," STR_FMT, STR_ARG(history),
+						 STR_ARG(had))
+				 : had);
 }
 
 /* The deployment's own annotations that the new set lacks. */
-static bool copy_annotations(const struct work_on *w, yyjson_mut_doc *doc, yyjson_mut_val *annotations,
-			     const struct obj *set)
+static bool copy_annotations(const struct work_on *w, yyjson_mut_doc *doc,
+			     yyjson_mut_val *annotations, const struct obj *set)
 {
 	bool changed = false;
 
-	JSON_MEMBERS(name, value, w->deployment->annotations) {
+	JSON_MEMBERS (name, value, w->deployment->annotations) {
 		if (is_own_annotation(json_str(name)) ||
 		    (set && json_equal(json_key(set->annotations, json_str(name)), value)))
 			continue;
@@ -221,11 +231,12 @@ static bool copy_annotations(const struct work_on *w, yyjson_mut_doc *doc, yyjso
 static void tell_scaled(const struct work_on *w, struct str name, int64_t from, int64_t to)
 {
 	recorder_event(w->c->base.recorder, w->deployment, EVENT_NORMAL, "ScalingReplicaSet",
-		       "Scaled %s replica set " STR_FMT " from %lld to %lld", to > from ? "up" : "down", STR_ARG(name),
-		       (long long)from, (long long)to);
+		       "Scaled %s replica set " STR_FMT " from %lld to %lld",
+		       to > from ? "up" : "down", STR_ARG(name), (long long)from, (long long)to);
 }
 
-static void set_written(void *owner, const struct request *request, const struct obj *result, const struct err *err)
+static void set_written(void *owner, const struct request *request, const struct obj *result,
+			const struct err *err)
 {
 	struct deployment_controller *c = owner;
 	int64_t replicas;
@@ -234,12 +245,14 @@ static void set_written(void *owner, const struct request *request, const struct
 		mem_free(map_remove(&c->create_errors, request->key));
 		replicas = json_get_int(result->root, "spec.replicas", 0);
 		if (replicas > 0)
-			recorder_event(c->base.recorder, request->about, EVENT_NORMAL, "ScalingReplicaSet",
-				       "Scaled up replica set " STR_FMT " from 0 to %lld", STR_ARG(result->name),
-				       (long long)replicas);
+			recorder_event(c->base.recorder, request->about, EVENT_NORMAL,
+				       "ScalingReplicaSet",
+				       "Scaled up replica set " STR_FMT " from 0 to %lld",
+				       STR_ARG(result->name), (long long)replicas);
 		return;
 	}
-	if (err->code == ERR_EXISTS || str_contains(str_from(err->msg), STR("because it is being terminated")))
+	if (err->code == ERR_EXISTS ||
+	    str_contains(str_from(err->msg), STR("because it is being terminated")))
 		return; /* the cache will show the one that exists; or all of this is going away */
 	mem_free(map_put(&c->create_errors, request->key, mem_strdup(err->msg)));
 	recorder_event(c->base.recorder, request->about, EVENT_WARNING, "ReplicaSetCreateError",
@@ -256,7 +269,8 @@ static yyjson_mut_doc *set_body(const struct work_on *w)
 	const struct obj *d = w->deployment;
 	yyjson_val *old_spec = yyjson_obj_get(d->root, "spec");
 	yyjson_mut_doc *doc = json_new_object();
-	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *metadata, *spec, *template, *annotations;
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *metadata, *spec, *template,
+		       *annotations;
 
 	json_set_str(doc, root, "apiVersion", STR("apps/v1"));
 	json_set_str(doc, root, "kind", STR("ReplicaSet"));
@@ -268,16 +282,22 @@ static yyjson_mut_doc *set_body(const struct work_on *w)
 	json_set_int(doc, spec, "replicas", w->plan.create_replicas);
 	json_set_int(doc, spec, "minReadySeconds", json_get_int(old_spec, "minReadySeconds", 0));
 	json_set(doc, spec, "selector", json_copy(doc, yyjson_obj_get(old_spec, "selector")));
-	put_hash(doc, json_ensure_object(doc, json_mut_get(spec, "selector"), "matchLabels"), w->hash);
+	put_hash(doc, json_ensure_object(doc, json_mut_get(spec, "selector"), "matchLabels"),
+		 w->hash);
 	template = json_copy(doc, yyjson_obj_get(old_spec, "template"));
 	json_set(doc, spec, "template", template);
-	put_hash(doc, json_ensure_object(doc, json_ensure_object(doc, template, "metadata"), "labels"), w->hash);
-	json_set(doc, metadata, "labels", json_mut_copy(doc, json_mut_get(template, "metadata.labels")));
+	put_hash(doc,
+		 json_ensure_object(doc, json_ensure_object(doc, template, "metadata"), "labels"),
+		 w->hash);
+	json_set(doc, metadata, "labels",
+		 json_mut_copy(doc, json_mut_get(template, "metadata.labels")));
 	annotations = json_set_object(doc, metadata, "annotations");
-	(void)copy_annotations(w, doc, annotations, NULL); /* whether there are any does not matter */
+	(void)copy_annotations(w, doc, annotations,
+			       NULL); /* whether there are any does not matter */
 	put_int(doc, annotations, ANNOTATION_REVISION, w->plan.revision);
 	put_int(doc, annotations, ANNOTATION_DESIRED, w->view.replicas);
-	put_int(doc, annotations, ANNOTATION_MAX, w->view.replicas + (w->view.recreate ? 0 : w->view.max_surge));
+	put_int(doc, annotations, ANNOTATION_MAX,
+		w->view.replicas + (w->view.recreate ? 0 : w->view.max_surge));
 	return doc;
 }
 
@@ -326,7 +346,8 @@ static void submit_set(struct work_on *w, const struct deployment_set *planned)
 		put_int(patch, annotations, ANNOTATION_DESIRED, planned->desired);
 	if (planned->max_replicas >= 0)
 		put_int(patch, annotations, ANNOTATION_MAX, planned->max_replicas);
-	controller_submit(&w->c->base, w->key.text, request_patch(&kind_replicaset, set, API_PATCH_MERGE, patch));
+	controller_submit(&w->c->base, w->key.text,
+			  request_patch(&kind_replicaset, set, API_PATCH_MERGE, patch));
 }
 
 static void submit_revision(struct work_on *w)
@@ -334,12 +355,14 @@ static void submit_revision(struct work_on *w)
 	yyjson_mut_doc *patch;
 	yyjson_mut_val *metadata;
 
-	if (!w->plan.revision || w->plan.revision == int_annotation(w->deployment, ANNOTATION_REVISION, 0))
+	if (!w->plan.revision ||
+	    w->plan.revision == int_annotation(w->deployment, ANNOTATION_REVISION, 0))
 		return;
 	patch = json_new_object();
 	metadata = json_set_object(patch, yyjson_mut_doc_get_root(patch), "metadata");
 	json_set_str(patch, metadata, "uid", w->deployment->uid);
-	put_int(patch, json_set_object(patch, metadata, "annotations"), ANNOTATION_REVISION, w->plan.revision);
+	put_int(patch, json_set_object(patch, metadata, "annotations"), ANNOTATION_REVISION,
+		w->plan.revision);
 	controller_submit(&w->c->base, w->key.text,
 			  request_patch(&kind_deployment, w->deployment, API_PATCH_MERGE, patch));
 }
@@ -392,7 +415,8 @@ static void apply_plan(struct work_on *w)
 
 		if (set->drop)
 			controller_submit(&w->c->base, w->key.text,
-					  request_delete(&kind_replicaset, w->owned.objects[set->index], -1, NULL));
+					  request_delete(&kind_replicaset,
+							 w->owned.objects[set->index], -1, NULL));
 		else
 			submit_set(w, set);
 	}
@@ -415,7 +439,8 @@ static enum reconcile_result select_all(struct work_on *w)
 	return RECONCILE_DONE;
 }
 
-static enum reconcile_result deployment_reconcile(struct controller *base, struct key key, struct err *err)
+static enum reconcile_result deployment_reconcile(struct controller *base, struct key key,
+						  struct err *err)
 {
 	struct deployment_controller *c = CONTAINER_OF(base, struct deployment_controller, base);
 	AUTO_ARENA arena;
@@ -428,14 +453,21 @@ static enum reconcile_result deployment_reconcile(struct controller *base, struc
 		mem_free(map_remove(&c->create_errors, key.text));
 		return RECONCILE_DONE;
 	}
-	if (selector_from_object(json_get(w.deployment->root, "spec.selector"), &arena, &selector, err) < 0)
+	if (selector_from_object(json_get(w.deployment->root, "spec.selector"), &arena, &selector,
+				 err) < 0)
 		return RECONCILE_DONE; /* only a new spec can help, and it will be told */
 	if (selector_is_everything(&selector))
 		return select_all(&w);
-	w.owned = owned_find(base, key.text, &(struct owned_query){
-		.owner_kind = &kind_deployment, .owner = w.deployment, .selector = &selector, .kind = &kind_replicaset,
-		.by_owner = base->indexes[WATCH_SETS], .orphans = base->indexes2[WATCH_SETS],
-	}, &arena);
+	w.owned = owned_find(base, key.text,
+			     &(struct owned_query){
+				     .owner_kind = &kind_deployment,
+				     .owner = w.deployment,
+				     .selector = &selector,
+				     .kind = &kind_replicaset,
+				     .by_owner = base->indexes[WATCH_SETS],
+				     .orphans = base->indexes2[WATCH_SETS],
+			     },
+			     &arena);
 	if (w.owned.changing)
 		return RECONCILE_WAIT;
 	view_deployment(&w);
@@ -446,7 +478,8 @@ static enum reconcile_result deployment_reconcile(struct controller *base, struc
 
 /* --- events --- */
 
-static void deployment_changed(struct controller *base, const struct obj *old, const struct obj *new_)
+static void deployment_changed(struct controller *base, const struct obj *old,
+			       const struct obj *new_)
 {
 	queue_add_obj(&base->queue, new_ ? new_ : old);
 }
@@ -462,10 +495,11 @@ static void set_changed(struct controller *base, const struct obj *old, const st
 		return;
 	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	deployments = index_lookup(base->indexes[WATCH_DEPLOYMENTS], new_->namespace_);
-	INFORMER_SET_FOR_EACH(d, deployments) {
+	INFORMER_SET_FOR_EACH (d, deployments) {
 		struct selector selector;
 
-		if (selector_from_object(json_get(d->root, "spec.selector"), &arena, &selector, NULL) == 0 &&
+		if (selector_from_object(json_get(d->root, "spec.selector"), &arena, &selector,
+					 NULL) == 0 &&
 		    selector_matches(&selector, new_->labels))
 			queue_add_obj(&base->queue, d);
 	}
@@ -482,7 +516,8 @@ static void pod_changed(struct controller *base, const struct obj *old, const st
 	ref = obj_controller_ref(old);
 	if (!ref || !str_eq(json_get_str(ref, "kind"), kind_replicaset.name))
 		return;
-	set = informer_find(base->informers[WATCH_SETS], old->namespace_, json_get_str(ref, "name"));
+	set = informer_find(base->informers[WATCH_SETS], old->namespace_,
+			    json_get_str(ref, "name"));
 	set_ref = set ? obj_controller_ref(set) : NULL;
 	if (set_ref && str_eq(json_get_str(set_ref, "kind"), kind_deployment.name))
 		queue_add_name(&base->queue, set->namespace_, json_get_str(set_ref, "name"));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sizes of replica sets. A rolling update never lets the sets' sizes add up to more than replicas + maxSurge and never takes a
- * pod away when that could leave fewer than replicas - maxUnavailable available ones. What a set shows as available is
- * never believed beyond its size, because its status trails behind.
+ * Sizes of replica sets. A rolling update never lets the sets' sizes add up to more than replicas +
+ * maxSurge and never takes a pod away when that could leave fewer than replicas - maxUnavailable
+ * available ones. What a set shows as available is never believed beyond its size, because its
+ * status trails behind.
  */
 #include "controllers/deployment.h"
 
@@ -12,8 +13,8 @@
 
 struct sizes {
 	struct deployment_view *view;
-	struct deployment_set *new_set;    /* NULL while there is none */
-	struct deployment_set **old;       /* all others, oldest first */
+	struct deployment_set *new_set; /* NULL while there is none */
+	struct deployment_set **old;	/* all others, oldest first */
 	size_t old_count;
 };
 
@@ -62,23 +63,29 @@ static int oldest_first(const void *a, const void *b)
 
 static int biggest_then_newest(const void *a, const void *b)
 {
-	const struct deployment_set *x = *(struct deployment_set *const *)a, *y = *(struct deployment_set *const *)b;
+	const struct deployment_set *x = *(struct deployment_set *const *)a,
+				    *y = *(struct deployment_set *const *)b;
 
-	return x->replicas != y->replicas ? (x->replicas > y->replicas ? -1 : 1) : compare_age(y, x);
+	return x->replicas != y->replicas ? (x->replicas > y->replicas ? -1 : 1)
+					  : compare_age(y, x);
 }
 
 static int biggest_then_oldest(const void *a, const void *b)
 {
-	const struct deployment_set *x = *(struct deployment_set *const *)a, *y = *(struct deployment_set *const *)b;
+	const struct deployment_set *x = *(struct deployment_set *const *)a,
+				    *y = *(struct deployment_set *const *)b;
 
-	return x->replicas != y->replicas ? (x->replicas > y->replicas ? -1 : 1) : compare_age(x, y);
+	return x->replicas != y->replicas ? (x->replicas > y->replicas ? -1 : 1)
+					  : compare_age(x, y);
 }
 
 static int by_revision(const void *a, const void *b)
 {
-	const struct deployment_set *x = *(struct deployment_set *const *)a, *y = *(struct deployment_set *const *)b;
+	const struct deployment_set *x = *(struct deployment_set *const *)a,
+				    *y = *(struct deployment_set *const *)b;
 
-	return x->revision != y->revision ? (x->revision < y->revision ? -1 : 1) : compare_age(x, y);
+	return x->revision != y->revision ? (x->revision < y->revision ? -1 : 1)
+					  : compare_age(x, y);
 }
 
 /* The size changes, and the annotations follow that proportional scaling reads. */
@@ -183,7 +190,8 @@ static bool shrink_old(struct sizes *s)
 
 /* --- scaling while no rollout moves things --- */
 
-static int64_t proportion(const struct sizes *s, const struct deployment_set *set, int64_t to_add, int64_t added)
+static int64_t proportion(const struct sizes *s, const struct deployment_set *set, int64_t to_add,
+			  int64_t added)
 {
 	const struct deployment_view *view = s->view;
 	int64_t before = set->max_replicas > 0 ? set->max_replicas : view->status.replicas, share;
@@ -195,19 +203,22 @@ static int64_t proportion(const struct sizes *s, const struct deployment_set *se
 	else if (before == 0)
 		share = 0;
 	else
-		share = (int64_t)round((double)(set->replicas * (view->replicas + surge(view))) / (double)before) -
+		share = (int64_t)round((double)(set->replicas * (view->replicas + surge(view))) /
+				       (double)before) -
 			set->replicas;
 	return to_add > 0 ? NUM_MIN(share, to_add - added) : NUM_MAX(share, to_add - added);
 }
 
-static void scale_in_proportion(struct sizes *s, struct deployment_set **active, size_t count, struct arena *arena)
+static void scale_in_proportion(struct sizes *s, struct deployment_set **active, size_t count,
+				struct arena *arena)
 {
 	struct deployment_view *view = s->view;
 	int64_t allowed = view->replicas > 0 ? view->replicas + surge(view) : 0;
 	int64_t to_add = allowed - sum_replicas(view), added = 0;
 	int64_t *sizes = arena_array(arena, count + 1, sizeof(*sizes));
 
-	qsort(active, count, sizeof(*active), to_add > 0 ? biggest_then_newest : biggest_then_oldest);
+	qsort(active, count, sizeof(*active),
+	      to_add > 0 ? biggest_then_newest : biggest_then_oldest);
 	for (size_t i = 0; i < count; i++) {
 		int64_t more = to_add ? proportion(s, active[i], to_add, added) : 0;
 
@@ -237,14 +248,17 @@ static bool is_saturated(const struct sizes *s)
 
 static void scale(struct sizes *s, struct arena *arena)
 {
-	struct deployment_set **active = arena_array(arena, s->view->set_count + 1, sizeof(*active));
+	struct deployment_set **active = arena_array(arena, s->view->set_count + 1,
+						     sizeof(*active));
 	size_t count = 0;
 
 	for (size_t i = 0; i < s->view->set_count; i++)
 		if (s->view->sets[i].replicas > 0)
 			active[count++] = &s->view->sets[i];
 	if (count == 0) {
-		struct deployment_set *latest = s->new_set ? s->new_set : s->old_count ? s->old[s->old_count - 1] : NULL;
+		struct deployment_set *latest = s->new_set     ? s->new_set
+						: s->old_count ? s->old[s->old_count - 1]
+							       : NULL;
 
 		if (latest)
 			(void)resize(s, latest, s->view->replicas); /* may be that size already */
@@ -261,7 +275,8 @@ static void scale(struct sizes *s, struct arena *arena)
 static bool is_scaled(const struct deployment_view *view)
 {
 	for (size_t i = 0; i < view->set_count; i++)
-		if (view->sets[i].replicas > 0 && view->sets[i].desired >= 0 && view->sets[i].desired != view->replicas)
+		if (view->sets[i].replicas > 0 && view->sets[i].desired >= 0 &&
+		    view->sets[i].desired != view->replicas)
 			return true;
 	return false;
 }
@@ -325,7 +340,8 @@ static void sort_sets(struct sizes *s, struct arena *arena)
 		s->old[s->old_count++] = &view->sets[i];
 	}
 	qsort(s->old, s->old_count, sizeof(*s->old), oldest_first);
-	/* The oldest set with the template is the new one; others with the same template count as old. */
+	/* The oldest set with the template is the new one; others with the same template count as
+	 * old. */
 	for (size_t i = 0; i < s->old_count && !s->new_set; i++) {
 		if (!s->old[i]->is_new)
 			continue;
@@ -337,7 +353,8 @@ static void sort_sets(struct sizes *s, struct arena *arena)
 		view->sets[i].is_new = &view->sets[i] == s->new_set;
 }
 
-void deployment_plan(struct deployment_view *view, struct arena *arena, struct deployment_plan *ret_plan)
+void deployment_plan(struct deployment_view *view, struct arena *arena,
+		     struct deployment_plan *ret_plan)
 {
 	struct sizes s = { .view = view };
 	struct deployment_plan plan = { .status = view->status };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What several controllers read of pods and conditions. Pure: nothing here knows of a clock or a client. */
+/* What several controllers read of pods and conditions. Pure: nothing here knows of a clock or a
+ * client. */
 #include "controllers/pod.h"
 
 #include "api/kind.h"
@@ -25,7 +26,7 @@ bool pod_is_active(const struct obj *pod)
 
 yyjson_val *condition_find(yyjson_val *conditions, struct str type)
 {
-	JSON_EACH(condition, conditions)
+	JSON_EACH (condition, conditions)
 		if (str_eq(json_get_str(condition, "type"), type))
 			return condition;
 	return NULL;
@@ -63,7 +64,7 @@ int64_t pod_restarts(const struct obj *pod)
 {
 	int64_t most = 0;
 
-	JSON_EACH(status, json_get(pod->root, "status.containerStatuses"))
+	JSON_EACH (status, json_get(pod->root, "status.containerStatuses"))
 		most = NUM_MAX(most, json_get_int(status, "restartCount", 0));
 	return most;
 }
@@ -91,7 +92,8 @@ int64_t obj_created_ns(const struct obj *obj)
 void owner_reference_add(yyjson_mut_doc *doc, yyjson_mut_val *metadata, const struct kind *kind,
 			 const struct obj *owner)
 {
-	yyjson_mut_val *ref = json_append_object(doc, json_ensure_array(doc, metadata, "ownerReferences"));
+	yyjson_mut_val *ref = json_append_object(
+		doc, json_ensure_array(doc, metadata, "ownerReferences"));
 
 	json_set_str(doc, ref, "apiVersion", kind->api_version);
 	json_set_str(doc, ref, "kind", kind->name);
@@ -108,7 +110,8 @@ int64_t scaled_value(yyjson_val *int_or_percent, int64_t total, bool round_up, i
 
 	if (!text.len)
 		return json_int(int_or_percent, fallback);
-	if (!str_strip_suffix(&text, STR("%")) || num_parse_i64(text, 0, INT32_MAX, "percent", &percent, NULL) < 0)
+	if (!str_strip_suffix(&text, STR("%")) ||
+	    num_parse_i64(text, 0, INT32_MAX, "percent", &percent, NULL) < 0)
 		return fallback;
 	return (total * percent + (round_up ? 99 : 0)) / 100;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What several controllers read of pods and conditions, as upstream's pod utilities define it. Pure. */
+/* What several controllers read of pods and conditions, as upstream's pod utilities define it.
+ * Pure. */
 #ifndef CUBE_CONTROLLERS_POD_H
 #define CUBE_CONTROLLERS_POD_H
 
@@ -7,18 +8,19 @@
 #include "codec/json.h"
 
 struct str pod_phase(const struct obj *pod);
-bool pod_is_terminal(const struct obj *pod);           /* Succeeded or Failed */
-bool pod_is_active(const struct obj *pod);             /* neither terminal nor being deleted */
+bool pod_is_terminal(const struct obj *pod); /* Succeeded or Failed */
+bool pod_is_active(const struct obj *pod);   /* neither terminal nor being deleted */
 bool pod_is_ready(const struct obj *pod);
-int64_t pod_ready_since_ns(const struct obj *pod);     /* 0 when not ready or unknown */
-int64_t pod_restarts(const struct obj *pod);           /* of the container that restarted most */
+int64_t pod_ready_since_ns(const struct obj *pod); /* 0 when not ready or unknown */
+int64_t pod_restarts(const struct obj *pod);	   /* of the container that restarted most */
 int64_t pod_deletion_cost(const struct obj *pod);
 struct str pod_node_name(const struct obj *pod);
-int64_t obj_created_ns(const struct obj *obj);         /* 0 when unknown */
-int64_t time_of(struct str text);                      /* wall ns; 0 when empty or bad */
+int64_t obj_created_ns(const struct obj *obj); /* 0 when unknown */
+int64_t time_of(struct str text);	       /* wall ns; 0 when empty or bad */
 /* The condition of this type in an array of conditions, NULL when there is none. */
 yyjson_val *condition_find(yyjson_val *conditions, struct str type);
-/* {"apiVersion", "kind", "name", "uid", "controller": true, "blockOwnerDeletion": true} appended to metadata. */
+/* {"apiVersion", "kind", "name", "uid", "controller": true, "blockOwnerDeletion": true} appended to
+ * metadata. */
 struct kind;
 void owner_reference_add(yyjson_mut_doc *doc, yyjson_mut_val *metadata, const struct kind *kind,
 			 const struct obj *owner);

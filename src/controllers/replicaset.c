@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ReplicaSets and, by the same code, ReplicationControllers: look at the pods that are owned, let replicaset_plan decide,
- * submit. The error of the last failed create is kept per key until one succeeds, because the status shows it.
+ * ReplicaSets and, by the same code, ReplicationControllers: look at the pods that are owned, let
+ * replicaset_plan decide, submit. The error of the last failed create is kept per key until one
+ * succeeds, because the status shows it.
  */
 #include "controllers/replicaset.h"
 
@@ -17,13 +18,13 @@
 enum { WATCH_SETS, WATCH_PODS };
 
 struct failure {
-	struct str message;        /* owned */
+	struct str message; /* owned */
 	bool of_create;
 };
 
 struct replicaset_controller {
 	struct controller base;
-	struct map failures;       /* key → struct failure */
+	struct map failures; /* key → struct failure */
 	const struct kind *kind;
 };
 
@@ -35,7 +36,8 @@ static void failure_free(struct failure *failure)
 	mem_free(failure);
 }
 
-static void set_failure(struct replicaset_controller *c, struct str key, bool of_create, const char *message)
+static void set_failure(struct replicaset_controller *c, struct str key, bool of_create,
+			const char *message)
 {
 	struct failure *failure;
 
@@ -50,7 +52,8 @@ static void set_failure(struct replicaset_controller *c, struct str key, bool of
 }
 
 /* A pod was made or deleted, or could not be. */
-static void pod_written(void *owner, const struct request *request, const struct obj *result, const struct err *err)
+static void pod_written(void *owner, const struct request *request, const struct obj *result,
+			const struct err *err)
 {
 	struct replicaset_controller *c = owner;
 	bool is_create = request->verb == API_CREATE;
@@ -68,12 +71,14 @@ static void pod_written(void *owner, const struct request *request, const struct
 	}
 	if (str_contains(str_from(err->msg), STR("because it is being terminated")))
 		return; /* its namespace is going away, and so is this set */
-	recorder_event(recorder, request->about, EVENT_WARNING, is_create ? "FailedCreate" : "FailedDelete",
-		       "Error %s: %s", is_create ? "creating" : "deleting", err->msg);
+	recorder_event(recorder, request->about, EVENT_WARNING,
+		       is_create ? "FailedCreate" : "FailedDelete", "Error %s: %s",
+		       is_create ? "creating" : "deleting", err->msg);
 	set_failure(c, request->key, is_create, err->msg);
 }
 
-static void submit_pod_write(struct replicaset_controller *c, struct str key, const struct obj *set, struct request r)
+static void submit_pod_write(struct replicaset_controller *c, struct str key, const struct obj *set,
+			     struct request r)
 {
 	r.about = set;
 	r.answered = pod_written;
@@ -92,7 +97,8 @@ static yyjson_mut_doc *pod_body(const struct replicaset_controller *c, const str
 	json_set_str(doc, root, "apiVersion", STR("v1"));
 	json_set_str(doc, root, "kind", STR("Pod"));
 	metadata = json_set_object(doc, root, "metadata");
-	(void)snprintf(prefix, sizeof(prefix), STR_FMT "-", STR_ARG(set->name)); /* names are no longer than that */
+	(void)snprintf(prefix, sizeof(prefix), STR_FMT "-",
+		       STR_ARG(set->name)); /* names are no longer than that */
 	json_set_str(doc, metadata, "generateName", str_from(prefix));
 	for (size_t i = 0; i < ARRAY_COUNT(kept); i++) {
 		yyjson_val *v = yyjson_obj_get(yyjson_obj_get(template, "metadata"), kept[i]);
@@ -111,7 +117,7 @@ static yyjson_mut_doc *pod_body(const struct replicaset_controller *c, const str
 
 static bool has_labels(yyjson_val *labels, yyjson_val *wanted)
 {
-	JSON_MEMBERS(key, value, wanted)
+	JSON_MEMBERS (key, value, wanted)
 		if (!str_eq(json_str(json_key(labels, json_str(key))), json_str(value)))
 			return false;
 	return true;
@@ -126,7 +132,9 @@ static struct rs_pod pod_view(const struct obj *pod, yyjson_val *template_labels
 		.uid = pod->uid,
 		.active = pod_is_active(pod),
 		.assigned = pod_node_name(pod).len > 0,
-		.phase = str_eq(phase, STR("Running")) ? RS_RUNNING : str_eq(phase, STR("Unknown")) ? RS_UNKNOWN : RS_PENDING,
+		.phase = str_eq(phase, STR("Running"))	 ? RS_RUNNING
+			 : str_eq(phase, STR("Unknown")) ? RS_UNKNOWN
+							 : RS_PENDING,
 		.ready = pod_is_ready(pod),
 		.fully_labeled = has_labels(pod->labels, template_labels),
 		.ready_since_ns = pod_ready_since_ns(pod),
@@ -138,30 +146,33 @@ static struct rs_pod pod_view(const struct obj *pod, yyjson_val *template_labels
 }
 
 /* Active pods on a node of all sets that have the same owner as this one. */
-static int64_t count_related(struct replicaset_controller *c, const struct obj *set, struct str node_name)
+static int64_t count_related(struct replicaset_controller *c, const struct obj *set,
+			     struct str node_name)
 {
-	struct informer_set siblings = index_lookup(c->base.indexes[WATCH_SETS], obj_controller_uid(set));
+	struct informer_set siblings = index_lookup(c->base.indexes[WATCH_SETS],
+						    obj_controller_uid(set));
 	int64_t count = 0;
 
-	INFORMER_SET_FOR_EACH(sibling, siblings) {
+	INFORMER_SET_FOR_EACH (sibling, siblings) {
 		struct informer_set pods = index_lookup(c->base.indexes[WATCH_PODS], sibling->uid);
 
-		INFORMER_SET_FOR_EACH(pod, pods)
+		INFORMER_SET_FOR_EACH (pod, pods)
 			count += pod_is_active(pod) && str_eq(pod_node_name(pod), node_name);
 	}
 	return count;
 }
 
-static void view_related(struct replicaset_controller *c, const struct obj *set, const struct owned_set *owned,
-			 struct rs_pod *pods)
+static void view_related(struct replicaset_controller *c, const struct obj *set,
+			 const struct owned_set *owned, struct rs_pod *pods)
 {
 	for (size_t i = 0; i < owned->count; i++)
 		if (pods[i].assigned && pods[i].active)
-			pods[i].related_on_node = count_related(c, set, pod_node_name(owned->objects[i]));
+			pods[i].related_on_node = count_related(c, set,
+								pod_node_name(owned->objects[i]));
 }
 
-static int parse_selector(const struct replicaset_controller *c, const struct obj *set, struct arena *arena,
-			  struct selector *ret, struct err *err)
+static int parse_selector(const struct replicaset_controller *c, const struct obj *set,
+			  struct arena *arena, struct selector *ret, struct err *err)
 {
 	yyjson_val *selector = json_get(set->root, "spec.selector");
 
@@ -177,14 +188,15 @@ static int parse_selector(const struct replicaset_controller *c, const struct ob
 static bool copy_conditions(yyjson_mut_doc *doc, yyjson_mut_val *status, const struct obj *set,
 			    const struct failure *failure, int64_t now_ns)
 {
-	yyjson_val *old = condition_find(json_get(set->root, "status.conditions"), STR("ReplicaFailure"));
+	yyjson_val *old = condition_find(json_get(set->root, "status.conditions"),
+					 STR("ReplicaFailure"));
 	yyjson_mut_val *conditions, *condition;
 	char now[TIME_TEXT_BYTES];
 
 	if (!old == !failure)
 		return false;
 	conditions = json_set_array(doc, status, "conditions");
-	JSON_EACH(kept, json_get(set->root, "status.conditions"))
+	JSON_EACH (kept, json_get(set->root, "status.conditions"))
 		if (kept != old)
 			yyjson_mut_arr_append(conditions, json_copy(doc, kept));
 	if (!failure)
@@ -193,7 +205,8 @@ static bool copy_conditions(yyjson_mut_doc *doc, yyjson_mut_val *status, const s
 	json_set_str(doc, condition, "type", STR("ReplicaFailure"));
 	json_set_str(doc, condition, "status", STR("True"));
 	json_set_str(doc, condition, "lastTransitionTime", str_from(time_format(now_ns, now)));
-	json_set_str(doc, condition, "reason", failure->of_create ? STR("FailedCreate") : STR("FailedDelete"));
+	json_set_str(doc, condition, "reason",
+		     failure->of_create ? STR("FailedCreate") : STR("FailedDelete"));
 	json_set_str(doc, condition, "message", failure->message);
 	return true;
 }
@@ -201,7 +214,10 @@ static bool copy_conditions(yyjson_mut_doc *doc, yyjson_mut_val *status, const s
 static void submit_status(struct replicaset_controller *c, struct key key, const struct obj *set,
 			  const struct rs_plan *plan)
 {
-	const struct { const char *name; int64_t value; } fields[] = {
+	const struct {
+		const char *name;
+		int64_t value;
+	} fields[] = {
 		{ "replicas", plan->status.replicas },
 		{ "fullyLabeledReplicas", plan->status.fully_labeled },
 		{ "readyReplicas", plan->status.ready },
@@ -211,7 +227,8 @@ static void submit_status(struct replicaset_controller *c, struct key key, const
 	yyjson_val *old = yyjson_obj_get(set->root, "status");
 	yyjson_mut_doc *patch;
 	yyjson_mut_val *status = status_patch_new(&patch);
-	bool changed = copy_conditions(patch, status, set, map_get(&c->failures, key.text), env_wall_ns(c->base.env));
+	bool changed = copy_conditions(patch, status, set, map_get(&c->failures, key.text),
+				       env_wall_ns(c->base.env));
 
 	for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
 		changed |= json_get_int(old, fields[i].name, 0) != fields[i].value;
@@ -229,13 +246,16 @@ static void submit_pods(struct replicaset_controller *c, struct key key, const s
 			const struct rs_plan *plan, const struct owned_set *owned)
 {
 	for (int64_t i = 0; i < plan->create_count; i++)
-		submit_pod_write(c, key.text, set, request_create(&kind_pod, set->namespace_, pod_body(c, set)));
+		submit_pod_write(c, key.text, set,
+				 request_create(&kind_pod, set->namespace_, pod_body(c, set)));
 	for (size_t i = 0; i < plan->delete_count; i++)
 		submit_pod_write(c, key.text, set,
-				 request_delete(&kind_pod, owned->objects[plan->deletes[i]->index], -1, NULL));
+				 request_delete(&kind_pod, owned->objects[plan->deletes[i]->index],
+						-1, NULL));
 }
 
-static enum reconcile_result replicaset_reconcile(struct controller *base, struct key key, struct err *err)
+static enum reconcile_result replicaset_reconcile(struct controller *base, struct key key,
+						  struct err *err)
 {
 	struct replicaset_controller *c = CONTAINER_OF(base, struct replicaset_controller, base);
 	const struct obj *set = informer_get(base->informers[WATCH_SETS], key.text);
@@ -253,15 +273,22 @@ static enum reconcile_result replicaset_reconcile(struct controller *base, struc
 	}
 	if (parse_selector(c, set, &arena, &selector, err) < 0)
 		return RECONCILE_DONE; /* only a new spec can help, and it will be told */
-	owned = owned_find(base, key.text, &(struct owned_query){
-		.owner_kind = c->kind, .owner = set, .selector = &selector, .kind = &kind_pod,
-		.by_owner = base->indexes[WATCH_PODS], .orphans = base->indexes2[WATCH_PODS],
-	}, &arena);
+	owned = owned_find(base, key.text,
+			   &(struct owned_query){
+				   .owner_kind = c->kind,
+				   .owner = set,
+				   .selector = &selector,
+				   .kind = &kind_pod,
+				   .by_owner = base->indexes[WATCH_PODS],
+				   .orphans = base->indexes2[WATCH_PODS],
+			   },
+			   &arena);
 	if (owned.changing)
 		return RECONCILE_WAIT;
 	pods = arena_array(&arena, owned.count + 1, sizeof(*pods));
 	for (size_t i = 0; i < owned.count; i++)
-		pods[i] = pod_view(owned.objects[i], json_get(set->root, "spec.template.metadata.labels"), i);
+		pods[i] = pod_view(owned.objects[i],
+				   json_get(set->root, "spec.template.metadata.labels"), i);
 	view = (struct rs_view){
 		.replicas = json_get_int(set->root, "spec.replicas", 1),
 		.min_ready_seconds = json_get_int(set->root, "spec.minReadySeconds", 0),
@@ -295,10 +322,11 @@ static void add_matching_sets(struct replicaset_controller *c, const struct obj 
 	AUTO_ARENA arena;
 
 	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
-	INFORMER_SET_FOR_EACH(set, sets) {
+	INFORMER_SET_FOR_EACH (set, sets) {
 		struct selector selector;
 
-		if (parse_selector(c, set, &arena, &selector, NULL) == 0 && selector_matches(&selector, pod->labels))
+		if (parse_selector(c, set, &arena, &selector, NULL) == 0 &&
+		    selector_matches(&selector, pod->labels))
 			queue_add_obj(&c->base.queue, set);
 	}
 }

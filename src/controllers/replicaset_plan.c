@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules of a ReplicaSet. Which pods go first when there are too many, as upstream ranks them: not assigned, not running,
- * not ready, cheaper, more siblings on the node, ready for less time (by powers of two, so that age alone does not always
- * hit the newest), more restarts, newer; the uid decides what is left.
+ * The rules of a ReplicaSet. Which pods go first when there are too many, as upstream ranks them:
+ * not assigned, not running, not ready, cheaper, more siblings on the node, ready for less time (by
+ * powers of two, so that age alone does not always hit the newest), more restarts, newer; the uid
+ * decides what is left.
  */
 #include "controllers/replicaset.h"
 
@@ -28,7 +29,8 @@ static int compare(int64_t a, int64_t b)
 }
 
 /* The younger first; ages of one power of two count as equal and the uid decides. */
-static int compare_ages(const struct rs_pod *a, const struct rs_pod *b, int64_t a_ns, int64_t b_ns, int64_t now_ns)
+static int compare_ages(const struct rs_pod *a, const struct rs_pod *b, int64_t a_ns, int64_t b_ns,
+			int64_t now_ns)
 {
 	int order;
 
@@ -61,7 +63,8 @@ int replicaset_delete_order(const struct rs_pod *a, const struct rs_pod *b, int6
 
 static int compare_pods(const void *a, const void *b, void *view)
 {
-	return replicaset_delete_order(*(const struct rs_pod *const *)a, *(const struct rs_pod *const *)b,
+	return replicaset_delete_order(*(const struct rs_pod *const *)a,
+				       *(const struct rs_pod *const *)b,
 				       ((const struct rs_view *)view)->now_ns);
 }
 
@@ -84,7 +87,8 @@ static void plan_status(const struct rs_view *view, struct rs_plan *plan)
 		    (pod->ready_since_ns && pod->ready_since_ns + min_ready_ns <= view->now_ns))
 			plan->status.available++;
 		else if (pod->ready_since_ns)
-			next_ns = NUM_MIN(next_ns, pod->ready_since_ns + min_ready_ns - view->now_ns);
+			next_ns = NUM_MIN(next_ns,
+					  pod->ready_since_ns + min_ready_ns - view->now_ns);
 	}
 	if (next_ns != INT64_MAX)
 		plan->requeue_after_ms = next_ns / TIME_NS_PER_MS + 1;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The hash is FNV-1a (32 bits) over a canonical form of the template: members sorted bytewise by key, each value behind a
- * byte for its type, then the collision count as four little-endian bytes; written in decimal with the digits mapped to
- * letters that cannot spell words, as upstream does. It must never change.
+ * The hash is FNV-1a (32 bits) over a canonical form of the template: members sorted bytewise by
+ * key, each value behind a byte for its type, then the collision count as four little-endian bytes;
+ * written in decimal with the digits mapped to letters that cannot spell words, as upstream does.
+ * It must never change.
  */
 #include "controllers/template.h"
 
@@ -43,7 +44,7 @@ static void hash_object(uint32_t *hash, yyjson_val *object)
 	size_t count = yyjson_obj_size(object), i = 0;
 	AUTO_FREE yyjson_val **keys = mem_calloc(count + 1, sizeof(yyjson_val *));
 
-	JSON_MEMBERS(key, value, object)
+	JSON_MEMBERS (key, value, object)
 		keys[i++] = key;
 	qsort(keys, count, sizeof(yyjson_val *), compare_keys);
 	hash_byte(hash, '{');
@@ -73,7 +74,7 @@ static void hash_value(uint32_t *hash, yyjson_val *v)
 		hash_object(hash, v);
 	} else if (yyjson_is_arr(v)) {
 		hash_byte(hash, '[');
-		JSON_EACH(item, v)
+		JSON_EACH (item, v)
 			hash_value(hash, item);
 		hash_byte(hash, ']');
 	} else if (yyjson_is_str(v)) {
@@ -85,7 +86,8 @@ static void hash_value(uint32_t *hash, yyjson_val *v)
 	}
 }
 
-const char *template_hash(yyjson_val *template, int64_t collision_count, char to[TEMPLATE_HASH_BYTES])
+const char *template_hash(yyjson_val *template, int64_t collision_count,
+			  char to[TEMPLATE_HASH_BYTES])
 {
 	static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
 	uint32_t hash = FNV_OFFSET;
@@ -93,7 +95,9 @@ const char *template_hash(yyjson_val *template, int64_t collision_count, char to
 	hash_value(&hash, template);
 	if (collision_count) {
 		uint8_t bytes[4] = {
-			(uint8_t)collision_count, (uint8_t)(collision_count >> 8), (uint8_t)(collision_count >> 16),
+			(uint8_t)collision_count,
+			(uint8_t)(collision_count >> 8),
+			(uint8_t)(collision_count >> 16),
 			(uint8_t)(collision_count >> 24),
 		};
 
@@ -110,7 +114,7 @@ static bool members_in(yyjson_val *a, yyjson_val *b, struct str skip, size_t *re
 {
 	size_t count = 0;
 
-	JSON_MEMBERS(key, value, a) {
+	JSON_MEMBERS (key, value, a) {
 		if (str_eq(json_str(key), skip))
 			continue;
 		if (!json_equal(value, json_key(b, json_str(key))))
@@ -127,16 +131,18 @@ static bool members_equal(yyjson_val *a, yyjson_val *b, struct str skip)
 
 	if (!members_in(a, b, skip, &a_count))
 		return false;
-	JSON_MEMBERS(key, value, b)
+	JSON_MEMBERS (key, value, b)
 		b_count += !str_eq(json_str(key), skip);
 	return a_count == b_count;
 }
 
 bool template_equal(yyjson_val *a, yyjson_val *b)
 {
-	yyjson_val *a_metadata = yyjson_obj_get(a, "metadata"), *b_metadata = yyjson_obj_get(b, "metadata");
+	yyjson_val *a_metadata = yyjson_obj_get(a, "metadata"),
+		   *b_metadata = yyjson_obj_get(b, "metadata");
 
-	return members_equal(a, b, STR("metadata")) && members_equal(a_metadata, b_metadata, STR("labels")) &&
-	       members_equal(yyjson_obj_get(a_metadata, "labels"), yyjson_obj_get(b_metadata, "labels"),
-			     STR(TEMPLATE_HASH_LABEL));
+	return members_equal(a, b, STR("metadata")) &&
+	       members_equal(a_metadata, b_metadata, STR("labels")) &&
+	       members_equal(yyjson_obj_get(a_metadata, "labels"),
+			     yyjson_obj_get(b_metadata, "labels"), STR(TEMPLATE_HASH_LABEL));
 }

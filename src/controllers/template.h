@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pod templates: equal or not apart from their hash label, and the hash that names a revision's objects. Pure. */
+/* Pod templates: equal or not apart from their hash label, and the hash that names a revision's
+ * objects. Pure. */
 #ifndef CUBE_CONTROLLERS_TEMPLATE_H
 #define CUBE_CONTROLLERS_TEMPLATE_H
 
@@ -10,7 +11,9 @@
 
 /* Equal, not looking at the pod-template-hash label. */
 bool template_equal(yyjson_val *a, yyjson_val *b);
-/* Depends on values only, never on the order of members; stable for all time, because objects in stores are named by it. */
-const char *template_hash(yyjson_val *template, int64_t collision_count, char to[TEMPLATE_HASH_BYTES]);
+/* Depends on values only, never on the order of members; stable for all time, because objects in
+ * stores are named by it. */
+const char *template_hash(yyjson_val *template, int64_t collision_count,
+			  char to[TEMPLATE_HASH_BYTES]);
 
 #endif

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -523,4 +524,28 @@ uint64_t cgroup_oom_kills(const struct cgroup *c)
 	if (fd < 0 || cgroup_read_key(fd, v2 ? "memory.events" : "memory.oom_control", "oom_kill", &count) < 0)
 		return 0;
 	return count;
+}
+
+int cgroup_oom_fd(const struct cgroup *c, short *ret_events)
+{
+	int dir_fd = c->dir_fds[c->is_v2 ? CGROUP_UNIFIED : CGROUP_MEMORY];
+	AUTO_FD fd = -1;
+	char text[32];
+	int err;
+
+	if (dir_fd < 0)
+		return -ENOENT;
+	if (c->is_v2) {
+		*ret_events = POLLPRI;
+		fd = openat(dir_fd, "memory.events", O_RDONLY | O_CLOEXEC);
+		return fd < 0 ? -errno : fd_take(&fd);
+	}
+	*ret_events = POLLIN;
+	AUTO_FD control = openat(dir_fd, "memory.oom_control", O_RDONLY | O_CLOEXEC);
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (control < 0 || fd < 0)
+		return -errno;
+	snprintf(text, sizeof(text), "%d %d", fd, control);
+	err = cgroup_write(dir_fd, "cgroup.event_control", text);
+	return err < 0 ? err : fd_take(&fd);
 }

@@ -59,6 +59,8 @@ bool cgroup_is_frozen(const struct cgroup *c);
 int cgroup_kill(struct cgroup *c) MUST_CHECK;
 /* Removes the folders with all beneath them; waits for the last process to be gone, at most wait_ms. */
 int cgroup_remove(struct cgroup *c, int wait_ms) MUST_CHECK;
+/* A descriptor that becomes ready (*ret_events) when memory ran out; -ENOENT without a memory controller. */
+int cgroup_oom_fd(const struct cgroup *c, short *ret_events) MUST_CHECK;
 /* Number of processes killed for lack of memory so far. */
 uint64_t cgroup_oom_kills(const struct cgroup *c);
 

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "linux/process.h"
+#include "main/oci_monitor.h"
 #include "oci/spec.h"
 #include "runtime/command.h"
 
@@ -174,6 +175,8 @@ int main(int argc, char **argv)
 	}
 	if (command_has(&line, "help") || line.arg_count == 0 || strcmp(line.args[0], "help") == 0)
 		return print_help(NULL);
+	if (strcmp(line.args[0], "monitor") == 0)
+		return oci_monitor_main();
 	command = find_command(line.args[0]);
 	if (!command) {
 		err_set(&err, ERR_BAD_REQUEST, "unknown command \"%.40s\" (see cube-oci --help)", line.args[0]);

@@ -7,6 +7,7 @@
  */
 #include "main/server.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Amounts: the four that every pod has are plain numbers, all others a short list. CPU counts in thousandths. */
+/* Amounts: the four that every pod has are plain numbers, all others a short list. CPU counts in
+ * thousandths. */
 #include "scheduler/amounts.h"
 
 #include "api/quantity.h"
@@ -28,7 +29,7 @@ void amounts_read(yyjson_val *list, struct amounts *ret)
 
 	ret->cpu_milli = ret->memory = ret->ephemeral = ret->pods = 0;
 	ret->scalar_count = 0;
-	JSON_MEMBERS(key, value, list) {
+	JSON_MEMBERS (key, value, list) {
 		struct str name = json_str(key), text = json_str(value);
 
 		if (!text.len && yyjson_is_num(value)) {
@@ -82,11 +83,11 @@ void amounts_of_pod(yyjson_val *spec, struct amounts *ret)
 {
 	struct amounts sum = { .pods = 0 }, most = { .pods = 0 }, sidecars = { .pods = 0 }, one;
 
-	JSON_EACH(container, yyjson_obj_get(spec, "containers")) {
+	JSON_EACH (container, yyjson_obj_get(spec, "containers")) {
 		amounts_read(json_get(container, "resources.requests"), &one);
 		amounts_add(&sum, &one, 1, NULL);
 	}
-	JSON_EACH(container, yyjson_obj_get(spec, "initContainers")) {
+	JSON_EACH (container, yyjson_obj_get(spec, "initContainers")) {
 		amounts_read(json_get(container, "resources.requests"), &one);
 		if (str_eq(json_get_str(container, "restartPolicy"), STR("Always"))) {
 			amounts_add(&sum, &one, 1, NULL);
@@ -108,7 +109,7 @@ void amounts_assumed(yyjson_val *spec, int64_t *ret_cpu_milli, int64_t *ret_memo
 {
 	int64_t cpu = 0, memory = 0;
 
-	JSON_EACH(container, yyjson_obj_get(spec, "containers")) {
+	JSON_EACH (container, yyjson_obj_get(spec, "containers")) {
 		struct amounts one;
 		yyjson_val *requests = json_get(container, "resources.requests");
 

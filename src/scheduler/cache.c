@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A node that goes away while pods are still on it stays as a shell without an object, so that their accounting has a place;
- * only nodes with an object are in cluster.nodes.
+ * A node that goes away while pods are still on it stays as a shell without an object, so that
+ * their accounting has a place; only nodes with an object are in cluster.nodes.
  */
 #include "scheduler/cache.h"
 
@@ -45,7 +45,8 @@ void cache_deinit(struct cache *cache)
 
 /* --- images --- */
 
-static void image_put(struct cache *cache, struct node_state *node, struct str name, int64_t size_bytes)
+static void image_put(struct cache *cache, struct node_state *node, struct str name,
+		      int64_t size_bytes)
 {
 	struct image_use *use = map_get(&cache->images, name);
 
@@ -78,11 +79,11 @@ static void images_set(struct cache *cache, struct node_state *node, const struc
 
 	if (json_equal(old, new_))
 		return;
-	JSON_EACH(image, old)
-		JSON_EACH(name, yyjson_obj_get(image, "names"))
+	JSON_EACH (image, old)
+		JSON_EACH (name, yyjson_obj_get(image, "names"))
 			image_drop(cache, node, json_str(name));
-	JSON_EACH(image, new_)
-		JSON_EACH(name, yyjson_obj_get(image, "names"))
+	JSON_EACH (image, new_)
+		JSON_EACH (name, yyjson_obj_get(image, "names"))
 			image_put(cache, node, json_str(name), json_get_int(image, "sizeBytes", 0));
 }
 
@@ -114,9 +115,11 @@ static uint32_t node_changes(const struct obj *old, const struct obj *new_)
 	if (!json_equal(old->labels, new_->labels))
 		events |= EVENT_NODE_LABELS;
 	if (!json_equal(json_get(old->root, "spec.taints"), json_get(new_->root, "spec.taints")) ||
-	    json_get_bool(old->root, "spec.unschedulable", false) != json_get_bool(new_->root, "spec.unschedulable", false))
+	    json_get_bool(old->root, "spec.unschedulable", false) !=
+		    json_get_bool(new_->root, "spec.unschedulable", false))
 		events |= EVENT_NODE_TAINTS;
-	if (!json_equal(json_get(old->root, "status.allocatable"), json_get(new_->root, "status.allocatable")))
+	if (!json_equal(json_get(old->root, "status.allocatable"),
+			json_get(new_->root, "status.allocatable")))
 		events |= EVENT_NODE_RESOURCES;
 	return events;
 }
@@ -130,7 +133,8 @@ uint32_t cache_node_set(struct cache *cache, const struct obj *obj)
 	if (!node->obj) {
 		if (cluster->node_count == cache->node_cap) {
 			cache->node_cap = cache->node_cap ? cache->node_cap * 2 : 8;
-			cluster->nodes = mem_realloc_array(cluster->nodes, cache->node_cap, sizeof(*cluster->nodes));
+			cluster->nodes = mem_realloc_array(cluster->nodes, cache->node_cap,
+							   sizeof(*cluster->nodes));
 		}
 		node->index = cluster->node_count;
 		cluster->nodes[cluster->node_count++] = node;
@@ -211,7 +215,8 @@ uint32_t cache_pod_set(struct cache *cache, const struct obj *obj)
 	uint32_t events = old && !old->assumed ? 0 : EVENT_POD_PLACED;
 
 	if (old && (!json_equal(old->labels, pod->labels) || old->deleting != pod->deleting ||
-		    pod->request.cpu_milli < old->request.cpu_milli || pod->request.memory < old->request.memory))
+		    pod->request.cpu_milli < old->request.cpu_milli ||
+		    pod->request.memory < old->request.memory))
 		events |= EVENT_POD_CHANGED;
 	if (old)
 		(void)cache_pod_remove(cache, obj->uid); /* it is there */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Filter, score, choose. The search stops early in big clusters once enough nodes fit; the message about why none fits
- * counts reasons and sorts them as texts, exactly as upstream prints it.
+ * Filter, score, choose. The search stops early in big clusters once enough nodes fit; the message
+ * about why none fits counts reasons and sorts them as texts, exactly as upstream prints it.
  */
 #include "scheduler/cycle.h"
 
@@ -45,7 +45,8 @@ static enum refusal filter(struct cycle *cycle, const struct node_state *node)
 	return REFUSED_NOT;
 }
 
-/* How many fitting nodes are enough: all of up to a hundred, then a falling share of at least five percent. */
+/* How many fitting nodes are enough: all of up to a hundred, then a falling share of at least five
+ * percent. */
 static size_t enough(size_t node_count)
 {
 	size_t percent = node_count / 125 < 45 ? 50 - node_count / 125 : 5;
@@ -94,7 +95,8 @@ static int compare_str(const void *a, const void *b)
 	return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* What would come of evicting others: nothing for nodes that refuse for good, and no victim elsewhere. */
+/* What would come of evicting others: nothing for nodes that refuse for good, and no victim
+ * elsewhere. */
 static struct str preemption_text(const struct cycle *cycle)
 {
 	size_t all = cycle->cluster->node_count, hopeless = cycle->refused_for_good;
@@ -103,12 +105,15 @@ static struct str preemption_text(const struct cycle *cycle)
 	if (cycle->pod->never_preempts)
 		return STR("preemption: not eligible due to preemptionPolicy=Never.");
 	a = str_printf_in(cycle->arena, "%zu Preemption is not helpful for scheduling", hopeless);
-	b = str_printf_in(cycle->arena, "%zu No preemption victims found for incoming pod", all - hopeless);
+	b = str_printf_in(cycle->arena, "%zu No preemption victims found for incoming pod",
+			  all - hopeless);
 	if (hopeless == all || hopeless == 0)
-		return str_printf_in(cycle->arena, "preemption: 0/%zu nodes are available: " STR_FMT ".", all,
+		return str_printf_in(cycle->arena,
+				     "preemption: 0/%zu nodes are available: " STR_FMT ".", all,
 				     STR_ARG(hopeless ? a : b));
-	return str_printf_in(cycle->arena, "preemption: 0/%zu nodes are available: " STR_FMT ", " STR_FMT ".", all,
-			     STR_ARG(str_cmp(a, b) < 0 ? a : b), STR_ARG(str_cmp(a, b) < 0 ? b : a));
+	return str_printf_in(
+		cycle->arena, "preemption: 0/%zu nodes are available: " STR_FMT ", " STR_FMT ".",
+		all, STR_ARG(str_cmp(a, b) < 0 ? a : b), STR_ARG(str_cmp(a, b) < 0 ? b : a));
 }
 
 static struct str refusal_text(const struct cycle *cycle)
@@ -121,14 +126,15 @@ static struct str refusal_text(const struct cycle *cycle)
 		texts[i] = str_printf_in(cycle->arena, "%zu " STR_FMT, cycle->reasons[i].count,
 					 STR_ARG(cycle->reasons[i].text));
 	qsort(texts, cycle->reason_count, sizeof(*texts), compare_str);
-	return str_printf_in(cycle->arena, "0/%zu nodes are available: " STR_FMT ". " STR_FMT,
-			     cycle->cluster->node_count,
-			     STR_ARG(str_join_in(cycle->arena, texts, cycle->reason_count, STR(", "))),
-			     STR_ARG(preemption_text(cycle)));
+	return str_printf_in(
+		cycle->arena, "0/%zu nodes are available: " STR_FMT ". " STR_FMT,
+		cycle->cluster->node_count,
+		STR_ARG(str_join_in(cycle->arena, texts, cycle->reason_count, STR(", "))),
+		STR_ARG(preemption_text(cycle)));
 }
 
-void schedule_plan(const struct cluster *cluster, const struct pod_state *pod, size_t start, struct arena *arena,
-		   struct schedule_plan *ret_plan)
+void schedule_plan(const struct cluster *cluster, const struct pod_state *pod, size_t start,
+		   struct arena *arena, struct schedule_plan *ret_plan)
 {
 	struct cycle *cycle = ARENA_NEW(arena, struct cycle);
 	struct node_state **fitting = arena_array(arena, cluster->node_count + 1, sizeof(*fitting));
@@ -139,7 +145,8 @@ void schedule_plan(const struct cluster *cluster, const struct pod_state *pod, s
 	cycle->pod = pod;
 	prepare(cycle);
 	while (looked_at < cluster->node_count && count < wanted) {
-		struct node_state *node = cluster->nodes[(start + looked_at++) % cluster->node_count];
+		struct node_state *node =
+			cluster->nodes[(start + looked_at++) % cluster->node_count];
 		enum refusal refusal = filter(cycle, node);
 
 		if (refusal == REFUSED_NOT)

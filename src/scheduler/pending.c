@@ -39,7 +39,8 @@ static void heap_down(struct pending_heap *heap, size_t at)
 	struct pending_pod *p = heap->items[at];
 
 	for (size_t child; (child = at * 2 + 1) < heap->count; at = child) {
-		if (child + 1 < heap->count && is_before(heap->items[child + 1], heap->items[child]))
+		if (child + 1 < heap->count &&
+		    is_before(heap->items[child + 1], heap->items[child]))
 			child++;
 		if (!is_before(heap->items[child], p))
 			break;
@@ -119,7 +120,8 @@ bool pending_set(struct pending *pending, struct pod_state *pod)
 		return true;
 	}
 	changed = !json_equal(p->pod->labels, pod->labels) ||
-		  !json_equal(yyjson_obj_get(p->pod->obj->root, "spec"), yyjson_obj_get(pod->obj->root, "spec"));
+		  !json_equal(yyjson_obj_get(p->pod->obj->root, "spec"),
+			      yyjson_obj_get(pod->obj->root, "spec"));
 	leave(pending, p);
 	pod_state_free(p->pod);
 	p->pod = pod;
@@ -173,7 +175,8 @@ static void give_back(struct pending *pending, struct pending_pod *p)
 	ASSERT(!other);
 }
 
-void pending_refused(struct pending *pending, struct pending_pod *p, uint32_t refused_by, int64_t now_ns)
+void pending_refused(struct pending *pending, struct pending_pod *p, uint32_t refused_by,
+		     int64_t now_ns)
 {
 	p->refused_by = refused_by;
 	p->backoff_until_ns = now_ns + backoff_ns(p);
@@ -197,7 +200,8 @@ struct pod_state *pending_placed(struct pending_pod *p)
 	return pod;
 }
 
-void pending_restore(struct pending *pending, struct pod_state *pod, unsigned attempts, int64_t now_ns)
+void pending_restore(struct pending *pending, struct pod_state *pod, unsigned attempts,
+		     int64_t now_ns)
 {
 	struct pending_pod *p = NEW(struct pending_pod);
 
@@ -232,7 +236,8 @@ void pending_wake(struct pending *pending, uint32_t events, int64_t now_ns)
 		leave(pending, moving[i]);
 		moving[i]->due_ns = moving[i]->backoff_until_ns;
 		push(pending, moving[i],
-		     idle || moving[i]->backoff_until_ns <= now_ns ? PENDING_ACTIVE : PENDING_BACKOFF);
+		     idle || moving[i]->backoff_until_ns <= now_ns ? PENDING_ACTIVE
+								   : PENDING_BACKOFF);
 	}
 }
 

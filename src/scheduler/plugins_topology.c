@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Spreading over topologies and (anti-)affinity between pods. Both count pods per value of a topology label once per cycle,
- * in a table per rule, so that filtering a node is a lookup.
+ * Spreading over topologies and (anti-)affinity between pods. Both count pods per value of a
+ * topology label once per cycle, in a table per rule, so that filtering a node is a lookup.
  */
 #include <math.h>
 #include "base/num.h"
@@ -12,7 +12,7 @@ struct topology_counts {
 	struct domain {
 		struct str value;
 		int64_t count;
-	} *domains;
+	} * domains;
 	size_t domain_count, room;
 	int64_t total;
 };
@@ -60,15 +60,16 @@ static int64_t counts_get(const struct topology_counts *counts, struct str value
 /* --- PodTopologySpread --- */
 
 struct spread_state {
-	struct topology_counts *counts;    /* per constraint */
-	int64_t *least;                    /* per constraint: pods in the emptiest domain */
-	bool by_owner;                     /* no constraints of its own: spread what one controller owns */
+	struct topology_counts *counts; /* per constraint */
+	int64_t *least;			/* per constraint: pods in the emptiest domain */
+	bool by_owner; /* no constraints of its own: spread what one controller owns */
 };
 
 static bool has_all_keys(const struct pod_state *pod, const struct node_state *node, bool must)
 {
 	for (size_t i = 0; i < pod->spread_count; i++)
-		if (pod->spreads[i].must == must && !node_has_label(node, pod->spreads[i].topology_key))
+		if (pod->spreads[i].must == must &&
+		    !node_has_label(node, pod->spreads[i].topology_key))
 			return false;
 	return true;
 }
@@ -76,14 +77,17 @@ static bool has_all_keys(const struct pod_state *pod, const struct node_state *n
 static bool tolerates_node(const struct pod_state *pod, const struct node_state *node)
 {
 	for (size_t i = 0; i < node->taint_count; i++)
-		if (node->taints[i].effect != TAINT_PREFER_NO_SCHEDULE && !pod_tolerates(pod, &node->taints[i]))
+		if (node->taints[i].effect != TAINT_PREFER_NO_SCHEDULE &&
+		    !pod_tolerates(pod, &node->taints[i]))
 			return false;
 	return true;
 }
 
-static bool node_counts(const struct pod_state *pod, const struct spread *s, const struct node_state *node)
+static bool node_counts(const struct pod_state *pod, const struct spread *s,
+			const struct node_state *node)
 {
-	return (s->ignore_affinity || node_is_selected(pod, node)) && (!s->honor_taints || tolerates_node(pod, node));
+	return (s->ignore_affinity || node_is_selected(pod, node)) &&
+	       (!s->honor_taints || tolerates_node(pod, node));
 }
 
 static int64_t count_matching(const struct pod_state *pod, const struct selector *selector,
@@ -92,7 +96,8 @@ static int64_t count_matching(const struct pod_state *pod, const struct selector
 	int64_t count = 0;
 
 	for (size_t i = 0; i < node->pod_count; i++)
-		count += !node->pods[i]->deleting && str_eq(node->pods[i]->namespace_, pod->namespace_) &&
+		count += !node->pods[i]->deleting &&
+			 str_eq(node->pods[i]->namespace_, pod->namespace_) &&
 			 selector_matches(selector, node->pods[i]->labels);
 	return count;
 }
@@ -113,7 +118,8 @@ static void count_constraint(struct cycle *cycle, struct spread_state *state, si
 	state->least[index] = INT64_MAX;
 	for (size_t i = 0; i < counts->room; i++)
 		if (counts->domains[i].value.ptr)
-			state->least[index] = NUM_MIN(state->least[index], counts->domains[i].count);
+			state->least[index] = NUM_MIN(state->least[index],
+						      counts->domains[i].count);
 	if ((int64_t)counts->domain_count < s->min_domains || state->least[index] == INT64_MAX)
 		state->least[index] = 0;
 }
@@ -150,9 +156,14 @@ enum refusal spread_filter(struct cycle *cycle, const struct node_state *node, s
 			continue;
 		if (!node_has_label(node, s->topology_key))
 			return cycle_refuse(cycle, REFUSED_FOR_GOOD,
-				STR("node(s) didn't match pod topology spread constraints (missing required label)"));
-		if (counts_get(&state->counts[i], node_label(node, s->topology_key)) + self - state->least[i] > s->max_skew)
-			return cycle_refuse(cycle, REFUSED, STR("node(s) didn't match pod topology spread constraints"));
+					    STR("node(s) didn't match pod topology spread "
+						"constraints (missing required label)"));
+		if (counts_get(&state->counts[i], node_label(node, s->topology_key)) + self -
+			    state->least[i] >
+		    s->max_skew)
+			return cycle_refuse(
+				cycle, REFUSED,
+				STR("node(s) didn't match pod topology spread constraints"));
 	}
 	return REFUSED_NOT;
 }
@@ -170,18 +181,23 @@ static void scores_spread(double *raw, size_t count, int64_t *scores)
 		max = NUM_MAX(max, scores[n]);
 	}
 	for (size_t n = 0; n < count; n++)
-		scores[n] = scores[n] < 0 ? 0 : max == 0 ? SCORE_MAX : SCORE_MAX * (max + min - scores[n]) / max;
+		scores[n] = scores[n] < 0 ? 0
+			    : max == 0	  ? SCORE_MAX
+					  : SCORE_MAX * (max + min - scores[n]) / max;
 }
 
-static void score_by_owner(const struct cycle *cycle, struct node_state *const *nodes, size_t count, double *raw)
+static void score_by_owner(const struct cycle *cycle, struct node_state *const *nodes, size_t count,
+			   double *raw)
 {
 	for (size_t n = 0; n < count; n++)
 		for (size_t i = 0; i < nodes[n]->pod_count; i++)
 			raw[n] += !nodes[n]->pods[i]->deleting &&
-				  str_eq(nodes[n]->pods[i]->controller_uid, cycle->pod->controller_uid);
+				  str_eq(nodes[n]->pods[i]->controller_uid,
+					 cycle->pod->controller_uid);
 }
 
-bool spread_score(struct cycle *cycle, struct node_state *const *nodes, size_t count, int64_t *scores, size_t index)
+bool spread_score(struct cycle *cycle, struct node_state *const *nodes, size_t count,
+		  int64_t *scores, size_t index)
 {
 	const struct spread_state *state = cycle->state[index];
 	const struct pod_state *pod = cycle->pod;
@@ -201,8 +217,11 @@ bool spread_score(struct cycle *cycle, struct node_state *const *nodes, size_t c
 			if (!has_all_keys(pod, nodes[n], false))
 				raw[n] = -1;
 			if (raw[n] >= 0)
-				raw[n] += (double)counts_get(&state->counts[i], node_label(nodes[n], s->topology_key)) *
-					  weight + (double)(s->max_skew - 1);
+				raw[n] += (double)counts_get(
+						  &state->counts[i],
+						  node_label(nodes[n], s->topology_key)) *
+						  weight +
+					  (double)(s->max_skew - 1);
 		}
 	}
 	if (any)
@@ -213,14 +232,16 @@ bool spread_score(struct cycle *cycle, struct node_state *const *nodes, size_t c
 /* --- InterPodAffinity --- */
 
 struct pod_affinity_state {
-	struct topology_counts *with, *apart;  /* per term of the pod */
-	const struct pod_term **others;        /* anti-affinity terms of placed pods that refuse this pod ... */
-	struct str *other_values;              /* ... and the value of their topology */
+	struct topology_counts *with, *apart; /* per term of the pod */
+	const struct pod_term *
+		*others;	  /* anti-affinity terms of placed pods that refuse this pod ... */
+	struct str *other_values; /* ... and the value of their topology */
 	size_t other_count;
-	bool first_of_its_kind;                /* nothing matches its affinity, but it would match itself */
+	bool first_of_its_kind; /* nothing matches its affinity, but it would match itself */
 };
 
-bool term_matches(const struct cycle *cycle, const struct pod_term *term, const struct pod_state *pod)
+bool term_matches(const struct cycle *cycle, const struct pod_term *term,
+		  const struct pod_state *pod)
 {
 	bool in_namespace = false;
 
@@ -230,7 +251,8 @@ bool term_matches(const struct cycle *cycle, const struct pod_term *term, const 
 		in_namespace = selector_is_everything(&term->namespace_selector) ||
 			       (cycle->cluster->namespace_labels &&
 				selector_matches(&term->namespace_selector,
-						 cycle->cluster->namespace_labels(cycle->cluster->arg, pod->namespace_)));
+						 cycle->cluster->namespace_labels(
+							 cycle->cluster->arg, pod->namespace_)));
 	return in_namespace && selector_matches(&term->selector, pod->labels);
 }
 
@@ -257,11 +279,16 @@ static void count_terms(struct cycle *cycle, struct pod_affinity_state *state)
 
 			for (size_t i = 0; all && i < pod->affinity_count; i++)
 				if (node_has_label(node, pod->affinity[i].topology_key))
-					counts_add(&state->with[i], node_label(node, pod->affinity[i].topology_key), 1);
+					counts_add(&state->with[i],
+						   node_label(node, pod->affinity[i].topology_key),
+						   1);
 			for (size_t i = 0; i < pod->anti_affinity_count; i++)
 				if (node_has_label(node, pod->anti_affinity[i].topology_key) &&
 				    term_matches(cycle, &pod->anti_affinity[i], other))
-					counts_add(&state->apart[i], node_label(node, pod->anti_affinity[i].topology_key), 1);
+					counts_add(&state->apart[i],
+						   node_label(node,
+							      pod->anti_affinity[i].topology_key),
+						   1);
 		}
 	}
 }
@@ -282,9 +309,11 @@ static void find_others(struct cycle *cycle, struct pod_affinity_state *state)
 		for (size_t i = 0; i < other->anti_affinity_count; i++) {
 			const struct pod_term *term = &other->anti_affinity[i];
 
-			if (!node_has_label(other->node, term->topology_key) || !term_matches(cycle, term, cycle->pod))
+			if (!node_has_label(other->node, term->topology_key) ||
+			    !term_matches(cycle, term, cycle->pod))
 				continue;
-			state->other_values[state->other_count] = node_label(other->node, term->topology_key);
+			state->other_values[state->other_count] = node_label(other->node,
+									     term->topology_key);
 			state->others[state->other_count++] = term;
 		}
 	}
@@ -301,7 +330,8 @@ bool pod_affinity_prepare(struct cycle *cycle, size_t index)
 	state = ARENA_NEW(cycle->arena, struct pod_affinity_state);
 	cycle->state[index] = state;
 	state->with = arena_array(cycle->arena, pod->affinity_count + 1, sizeof(*state->with));
-	state->apart = arena_array(cycle->arena, pod->anti_affinity_count + 1, sizeof(*state->apart));
+	state->apart = arena_array(cycle->arena, pod->anti_affinity_count + 1,
+				   sizeof(*state->apart));
 	for (size_t i = 0; i < pod->affinity_count; i++)
 		counts_init(&state->with[i], cycle);
 	for (size_t i = 0; i < pod->anti_affinity_count; i++)
@@ -310,7 +340,8 @@ bool pod_affinity_prepare(struct cycle *cycle, size_t index)
 		count_terms(cycle, state);
 	for (size_t i = 0; i < pod->affinity_count; i++)
 		total += state->with[i].total;
-	state->first_of_its_kind = total == 0 && matches_all(cycle, pod->affinity, pod->affinity_count, pod);
+	state->first_of_its_kind = total == 0 &&
+				   matches_all(cycle, pod->affinity, pod->affinity_count, pod);
 	find_others(cycle, state);
 	return pod->affinity_count || pod->anti_affinity_count || state->other_count;
 }
@@ -324,7 +355,8 @@ static bool has_company(const struct cycle *cycle, const struct pod_affinity_sta
 	for (size_t i = 0; i < pod->affinity_count; i++) {
 		if (!node_has_label(node, pod->affinity[i].topology_key))
 			return false;
-		all &= counts_get(&state->with[i], node_label(node, pod->affinity[i].topology_key)) > 0;
+		all &= counts_get(&state->with[i],
+				  node_label(node, pod->affinity[i].topology_key)) > 0;
 	}
 	return all || state->first_of_its_kind;
 }
@@ -335,15 +367,21 @@ enum refusal pod_affinity_filter(struct cycle *cycle, const struct node_state *n
 	const struct pod_state *pod = cycle->pod;
 
 	if (!has_company(cycle, state, node))
-		return cycle_refuse(cycle, REFUSED_FOR_GOOD, STR("node(s) didn't match pod affinity rules"));
+		return cycle_refuse(cycle, REFUSED_FOR_GOOD,
+				    STR("node(s) didn't match pod affinity rules"));
 	for (size_t i = 0; i < pod->anti_affinity_count; i++)
 		if (node_has_label(node, pod->anti_affinity[i].topology_key) &&
-		    counts_get(&state->apart[i], node_label(node, pod->anti_affinity[i].topology_key)) > 0)
-			return cycle_refuse(cycle, REFUSED, STR("node(s) didn't match pod anti-affinity rules"));
+		    counts_get(&state->apart[i],
+			       node_label(node, pod->anti_affinity[i].topology_key)) > 0)
+			return cycle_refuse(cycle, REFUSED,
+					    STR("node(s) didn't match pod anti-affinity rules"));
 	for (size_t i = 0; i < state->other_count; i++)
 		if (node_has_label(node, state->others[i]->topology_key) &&
-		    str_eq(node_label(node, state->others[i]->topology_key), state->other_values[i]))
-			return cycle_refuse(cycle, REFUSED, STR("node(s) didn't satisfy existing pods anti-affinity rules"));
+		    str_eq(node_label(node, state->others[i]->topology_key),
+			   state->other_values[i]))
+			return cycle_refuse(
+				cycle, REFUSED,
+				STR("node(s) didn't satisfy existing pods anti-affinity rules"));
 	return REFUSED_NOT;
 }
 
@@ -361,7 +399,8 @@ static void pull(const struct pod_term *term, const struct node_state *from, int
 			scores[n] += weight;
 }
 
-static void pull_by_own(struct cycle *cycle, struct node_state *const *nodes, size_t count, int64_t *scores)
+static void pull_by_own(struct cycle *cycle, struct node_state *const *nodes, size_t count,
+			int64_t *scores)
 {
 	const struct pod_state *pod = cycle->pod;
 
@@ -373,26 +412,29 @@ static void pull_by_own(struct cycle *cycle, struct node_state *const *nodes, si
 			for (size_t p = 0; p < node->pod_count; p++)
 				matching += term_matches(cycle, &pod->preferred[i], node->pods[p]);
 			if (matching)
-				pull(&pod->preferred[i], node, pod->preferred[i].weight * matching, nodes, count, scores);
+				pull(&pod->preferred[i], node, pod->preferred[i].weight * matching,
+				     nodes, count, scores);
 		}
 }
 
-static void pull_by_others(struct cycle *cycle, struct node_state *const *nodes, size_t count, int64_t *scores)
+static void pull_by_others(struct cycle *cycle, struct node_state *const *nodes, size_t count,
+			   int64_t *scores)
 {
 	for (size_t p = 0; p < cycle->cluster->with_terms_count; p++) {
 		const struct pod_state *other = cycle->cluster->with_terms[p];
 
 		for (size_t i = 0; i < other->preferred_count; i++)
 			if (term_matches(cycle, &other->preferred[i], cycle->pod))
-				pull(&other->preferred[i], other->node, other->preferred[i].weight, nodes, count, scores);
+				pull(&other->preferred[i], other->node, other->preferred[i].weight,
+				     nodes, count, scores);
 		for (size_t i = 0; i < other->affinity_count; i++)
 			if (term_matches(cycle, &other->affinity[i], cycle->pod))
 				pull(&other->affinity[i], other->node, 1, nodes, count, scores);
 	}
 }
 
-bool pod_affinity_score(struct cycle *cycle, struct node_state *const *nodes, size_t count, int64_t *scores,
-			size_t index)
+bool pod_affinity_score(struct cycle *cycle, struct node_state *const *nodes, size_t count,
+			int64_t *scores, size_t index)
 {
 	int64_t min = INT64_MAX, max = INT64_MIN;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From events to cycles to bindings. A turn of the loop places a batch of pods and gives way; bindings complete later. A
- * binding that fails takes the assumption back and the pod is tried again after its back-off.
+ * From events to cycles to bindings. A turn of the loop places a batch of pods and gives way;
+ * bindings complete later. A binding that fails takes the assumption back and the pod is tried
+ * again after its back-off.
  */
 #include "scheduler/scheduler.h"
 
@@ -25,10 +26,11 @@ struct scheduler {
 	struct informer_handler pod_handler, node_handler, namespace_handler;
 	struct cache cache;
 	struct pending pending;
-	struct map attempts;       /* uid → attempts + 1 as a pointer, of pods whose binding is in flight */
+	struct map
+		attempts; /* uid → attempts + 1 as a pointer, of pods whose binding is in flight */
 	struct task task;
 	struct timer timer;
-	uint32_t events;           /* that woke nobody yet */
+	uint32_t events; /* that woke nobody yet */
 	size_t next_node;
 	bool started;
 };
@@ -74,7 +76,8 @@ static void pod_left(struct scheduler *s, const struct obj *pod)
 		note_events(s, EVENT_POD_GONE);
 }
 
-static void pod_changed(struct informer_handler *handler, const struct obj *old, const struct obj *new_)
+static void pod_changed(struct informer_handler *handler, const struct obj *old,
+			const struct obj *new_)
 {
 	struct scheduler *s = handler->owner;
 
@@ -85,14 +88,16 @@ static void pod_changed(struct informer_handler *handler, const struct obj *old,
 		note_events(s, cache_pod_set(&s->cache, new_));
 	} else if (cache_has_pod(&s->cache, new_->uid)) {
 		/* Its binding is on the way. */
-	} else if (!is_ours(s, new_) || obj_is_deleting(new_) || json_get_count(new_->root, "spec.schedulingGates")) {
+	} else if (!is_ours(s, new_) || obj_is_deleting(new_) ||
+		   json_get_count(new_->root, "spec.schedulingGates")) {
 		pending_remove(&s->pending, new_->uid);
 	} else if (pending_set(&s->pending, pod_state_new(new_))) {
 		kick(s);
 	}
 }
 
-static void node_changed(struct informer_handler *handler, const struct obj *old, const struct obj *new_)
+static void node_changed(struct informer_handler *handler, const struct obj *old,
+			 const struct obj *new_)
 {
 	struct scheduler *s = handler->owner;
 
@@ -102,9 +107,11 @@ static void node_changed(struct informer_handler *handler, const struct obj *old
 		cache_node_remove(&s->cache, old->name);
 }
 
-static void namespace_changed(struct informer_handler *handler, const struct obj *old, const struct obj *new_)
+static void namespace_changed(struct informer_handler *handler, const struct obj *old,
+			      const struct obj *new_)
 {
-	/* Labels of namespaces are read when a cycle needs them; their change can only matter to pod affinity. */
+	/* Labels of namespaces are read when a cycle needs them; their change can only matter to
+	 * pod affinity. */
 	if (old && new_ && !json_equal(old->labels, new_->labels))
 		note_events(handler->owner, EVENT_POD_CHANGED);
 }
@@ -124,7 +131,8 @@ static yyjson_val *namespace_labels(void *arg, struct str name)
 
 /* --- no node --- */
 
-static void submit_condition(struct scheduler *s, const struct obj *pod, struct str reason, struct str message)
+static void submit_condition(struct scheduler *s, const struct obj *pod, struct str reason,
+			     struct str message)
 {
 	yyjson_mut_doc *patch = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(patch), *condition;
@@ -132,22 +140,25 @@ static void submit_condition(struct scheduler *s, const struct obj *pod, struct 
 	char now[TIME_TEXT_BYTES];
 	struct request r;
 
-	JSON_EACH(c, json_get(pod->root, "status.conditions"))
+	JSON_EACH (c, json_get(pod->root, "status.conditions"))
 		if (str_eq(json_get_str(c, "type"), STR("PodScheduled")))
 			had = c;
-	if (str_eq(json_get_str(had, "status"), STR("False")) && str_eq(json_get_str(had, "reason"), reason) &&
+	if (str_eq(json_get_str(had, "status"), STR("False")) &&
+	    str_eq(json_get_str(had, "reason"), reason) &&
 	    str_eq(json_get_str(had, "message"), message)) {
 		json_mut_free(patch);
 		return;
 	}
 	json_set_path_str(patch, root, "metadata.uid", pod->uid);
-	condition = json_append_object(patch, json_set_array(patch, json_set_object(patch, root, "status"), "conditions"));
+	condition = json_append_object(
+		patch, json_set_array(patch, json_set_object(patch, root, "status"), "conditions"));
 	json_set_str(patch, condition, "type", STR("PodScheduled"));
 	json_set_str(patch, condition, "status", STR("False"));
 	json_set_str(patch, condition, "reason", reason);
 	json_set_str(patch, condition, "message", message);
 	if (str_eq(json_get_str(had, "status"), STR("False")))
-		json_set_str(patch, condition, "lastTransitionTime", json_get_str(had, "lastTransitionTime"));
+		json_set_str(patch, condition, "lastTransitionTime",
+			     json_get_str(had, "lastTransitionTime"));
 	else
 		json_set_str(patch, condition, "lastTransitionTime",
 			     str_from(time_format(env_wall_ns(s->env), now)));
@@ -161,14 +172,16 @@ static void refuse(struct scheduler *s, struct pending_pod *p, const struct sche
 {
 	const struct obj *pod = p->pod->obj;
 
-	recorder_event(s->recorder, pod, EVENT_WARNING, "FailedScheduling", STR_FMT, STR_ARG(plan->message));
+	recorder_event(s->recorder, pod, EVENT_WARNING, "FailedScheduling", STR_FMT,
+		       STR_ARG(plan->message));
 	submit_condition(s, pod, STR("Unschedulable"), plan->message);
 	pending_refused(&s->pending, p, plan->refused_by, env_mono_ns(s->env));
 }
 
 /* --- binding --- */
 
-static void bound(void *owner, const struct request *request, const struct obj *result, const struct err *err)
+static void bound(void *owner, const struct request *request, const struct obj *result,
+		  const struct err *err)
 {
 	struct scheduler *s = owner;
 	const struct obj *pod = request->about, *now;
@@ -177,8 +190,8 @@ static void bound(void *owner, const struct request *request, const struct obj *
 	(void)result;
 	if (!err) {
 		recorder_event(s->recorder, pod, EVENT_NORMAL, "Scheduled",
-			       "Successfully assigned " STR_FMT "/" STR_FMT " to " STR_FMT, STR_ARG(pod->namespace_),
-			       STR_ARG(pod->name), STR_ARG(request->key));
+			       "Successfully assigned " STR_FMT "/" STR_FMT " to " STR_FMT,
+			       STR_ARG(pod->namespace_), STR_ARG(pod->name), STR_ARG(request->key));
 		return;
 	}
 	now = informer_find(s->pods, pod->namespace_, pod->name);
@@ -186,10 +199,11 @@ static void bound(void *owner, const struct request *request, const struct obj *
 		return; /* somebody bound it; what we know of it is right already */
 	if (cache_pod_remove(&s->cache, pod->uid))
 		note_events(s, EVENT_POD_GONE);
-	if (!now || !str_eq(now->uid, pod->uid) || obj_is_deleting(now) || pending_has(&s->pending, now->uid))
+	if (!now || !str_eq(now->uid, pod->uid) || obj_is_deleting(now) ||
+	    pending_has(&s->pending, now->uid))
 		return;
-	log_debug("scheduler", "binding " STR_FMT "/" STR_FMT ": %s", STR_ARG(pod->namespace_), STR_ARG(pod->name),
-		  err->msg);
+	log_debug("scheduler", "binding " STR_FMT "/" STR_FMT ": %s", STR_ARG(pod->namespace_),
+		  STR_ARG(pod->name), err->msg);
 	pending_restore(&s->pending, pod_state_new(now), attempts, env_mono_ns(s->env));
 	timer_start(&s->timer, 0);
 }
@@ -232,8 +246,10 @@ static void schedule_one(struct scheduler *s, struct pending_pod *p)
 
 	arena_init(&arena, SCHEDULER_CYCLE_ARENA_BYTES_MAX);
 	schedule_plan(&s->cache.cluster, p->pod, s->next_node, &arena, &plan);
-	s->next_node = s->cache.cluster.node_count ?
-		       (s->next_node + NUM_MAX(plan.looked_at, (size_t)1)) % s->cache.cluster.node_count : 0;
+	s->next_node = s->cache.cluster.node_count
+			       ? (s->next_node + NUM_MAX(plan.looked_at, (size_t)1)) %
+					 s->cache.cluster.node_count
+			       : 0;
 	if (plan.node)
 		submit_binding(s, p, plan.node);
 	else
@@ -255,7 +271,8 @@ static void run(struct task *task)
 		schedule_one(s, p);
 	next_ns = pending_advance(&s->pending, env_mono_ns(s->env));
 	if (next_ns != INT64_MAX)
-		timer_start_slack(&s->timer, (next_ns - env_mono_ns(s->env)) / TIME_NS_PER_MS + 1, 50);
+		timer_start_slack(&s->timer, (next_ns - env_mono_ns(s->env)) / TIME_NS_PER_MS + 1,
+				  50);
 	else
 		timer_stop(&s->timer);
 	kick(s);
@@ -265,7 +282,8 @@ static void timer_fired(struct timer *timer)
 {
 	struct scheduler *s = CONTAINER_OF(timer, struct scheduler, timer);
 
-	(void)pending_advance(&s->pending, env_mono_ns(s->env)); /* run asks again for when the next is due */
+	(void)pending_advance(&s->pending,
+			      env_mono_ns(s->env)); /* run asks again for when the next is due */
 	if (is_running(s))
 		env_defer(s->env, &s->task);
 }
@@ -281,10 +299,15 @@ struct scheduler *scheduler_new(const struct scheduler_options *options)
 	s->nodes = client_informer(s->client, &kind_node, NULL);
 	s->pods = client_informer(s->client, &kind_pod, NULL);
 	s->namespaces = client_informer(s->client, &kind_namespace, NULL);
-	s->node_handler = (struct informer_handler){ .on_change = node_changed, .on_synced = synced, .owner = s };
-	s->pod_handler = (struct informer_handler){ .on_change = pod_changed, .on_synced = synced, .owner = s };
-	s->namespace_handler =
-		(struct informer_handler){ .on_change = namespace_changed, .on_synced = synced, .owner = s };
+	s->node_handler = (struct informer_handler){ .on_change = node_changed,
+						     .on_synced = synced,
+						     .owner = s };
+	s->pod_handler = (struct informer_handler){ .on_change = pod_changed,
+						    .on_synced = synced,
+						    .owner = s };
+	s->namespace_handler = (struct informer_handler){ .on_change = namespace_changed,
+							  .on_synced = synced,
+							  .owner = s };
 	cache_init(&s->cache);
 	s->cache.cluster.namespace_labels = namespace_labels;
 	s->cache.cluster.arg = s;

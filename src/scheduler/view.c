@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decoding. A plain pod costs one allocation; selectors, tolerations and ports go into an arena of the pod that is not
- * allocated when it has none.
+ * Decoding. A plain pod costs one allocation; selectors, tolerations and ports go into an arena of
+ * the pod that is not allocated when it has none.
  */
 #include "scheduler/view.h"
 
@@ -27,7 +27,7 @@ static void read_tolerations(struct pod_state *pod, yyjson_val *list)
 	if (!count)
 		return;
 	to = arena_array(&pod->arena, count, sizeof(*to));
-	JSON_EACH(t, list)
+	JSON_EACH (t, list)
 		to[i++] = (struct toleration){
 			.key = json_get_str(t, "key"),
 			.value = json_get_str(t, "value"),
@@ -44,16 +44,17 @@ static void read_ports(struct pod_state *pod)
 	struct port_use *to = NULL;
 	size_t count = 0;
 
-	JSON_EACH(container, pod->containers)
-		JSON_EACH(port, yyjson_obj_get(container, "ports"))
+	JSON_EACH (container, pod->containers)
+		JSON_EACH (port, yyjson_obj_get(container, "ports"))
 			count += json_get_int(port, "hostPort", 0) > 0;
 	if (!count)
 		return;
 	to = arena_array(&pod->arena, count, sizeof(*to));
-	JSON_EACH(container, pod->containers)
-		JSON_EACH(port, yyjson_obj_get(container, "ports")) {
+	JSON_EACH (container, pod->containers)
+		JSON_EACH (port, yyjson_obj_get(container, "ports")) {
 			struct port_use use = {
-				json_get_str(port, "hostIP"), json_get_str(port, "protocol"),
+				json_get_str(port, "hostIP"),
+				json_get_str(port, "protocol"),
 				json_get_int(port, "hostPort", 0),
 			};
 
@@ -68,15 +69,18 @@ static void read_ports(struct pod_state *pod)
 
 static bool read_term(struct pod_state *pod, yyjson_val *term, int64_t weight, struct pod_term *ret)
 {
-	yyjson_val *list = yyjson_obj_get(term, "namespaces"), *selector = yyjson_obj_get(term, "namespaceSelector");
+	yyjson_val *list = yyjson_obj_get(term, "namespaces"),
+		   *selector = yyjson_obj_get(term, "namespaceSelector");
 	struct str *namespaces;
 
-	*ret = (struct pod_term){ .topology_key = json_get_str(term, "topologyKey"), .weight = weight };
-	if (selector_from_object(yyjson_obj_get(term, "labelSelector"), &pod->arena, &ret->selector, NULL) < 0 ||
+	*ret = (struct pod_term){ .topology_key = json_get_str(term, "topologyKey"),
+				  .weight = weight };
+	if (selector_from_object(yyjson_obj_get(term, "labelSelector"), &pod->arena, &ret->selector,
+				 NULL) < 0 ||
 	    selector_from_object(selector, &pod->arena, &ret->namespace_selector, NULL) < 0)
 		return false;
 	namespaces = arena_array(&pod->arena, yyjson_arr_size(list) + 1, sizeof(*namespaces));
-	JSON_EACH(name, list)
+	JSON_EACH (name, list)
 		namespaces[ret->namespace_count++] = json_str(name);
 	if (ret->namespace_count == 0 && !selector)
 		namespaces[ret->namespace_count++] = pod->namespace_;
@@ -84,7 +88,8 @@ static bool read_term(struct pod_state *pod, yyjson_val *term, int64_t weight, s
 	return true;
 }
 
-static const struct pod_term *read_required(struct pod_state *pod, yyjson_val *rules, size_t *ret_count)
+static const struct pod_term *read_required(struct pod_state *pod, yyjson_val *rules,
+					    size_t *ret_count)
 {
 	yyjson_val *list = yyjson_obj_get(rules, "requiredDuringSchedulingIgnoredDuringExecution");
 	size_t count = yyjson_arr_size(list);
@@ -94,7 +99,7 @@ static const struct pod_term *read_required(struct pod_state *pod, yyjson_val *r
 	if (!count)
 		return NULL;
 	terms = arena_array(&pod->arena, count, sizeof(*terms));
-	JSON_EACH(term, list)
+	JSON_EACH (term, list)
 		if (read_term(pod, term, 0, &terms[*ret_count]))
 			++*ret_count;
 	return terms;
@@ -109,24 +114,27 @@ static void read_preferred(struct pod_state *pod, yyjson_val *affinity, yyjson_v
 	if (!count)
 		return;
 	terms = arena_array(&pod->arena, count, sizeof(*terms));
-	JSON_EACH(term, yyjson_obj_get(affinity, field))
-		if (read_term(pod, yyjson_obj_get(term, "podAffinityTerm"), json_get_int(term, "weight", 0),
-			      &terms[pod->preferred_count]))
+	JSON_EACH (term, yyjson_obj_get(affinity, field))
+		if (read_term(pod, yyjson_obj_get(term, "podAffinityTerm"),
+			      json_get_int(term, "weight", 0), &terms[pod->preferred_count]))
 			pod->preferred_count++;
-	JSON_EACH(term, yyjson_obj_get(anti, field))
-		if (read_term(pod, yyjson_obj_get(term, "podAffinityTerm"), -json_get_int(term, "weight", 0),
-			      &terms[pod->preferred_count]))
+	JSON_EACH (term, yyjson_obj_get(anti, field))
+		if (read_term(pod, yyjson_obj_get(term, "podAffinityTerm"),
+			      -json_get_int(term, "weight", 0), &terms[pod->preferred_count]))
 			pod->preferred_count++;
 	pod->preferred = terms;
 }
 
 static void read_affinity(struct pod_state *pod, yyjson_val *affinity)
 {
-	yyjson_val *node = yyjson_obj_get(affinity, "nodeAffinity"), *with = yyjson_obj_get(affinity, "podAffinity"),
+	yyjson_val *node = yyjson_obj_get(affinity, "nodeAffinity"),
+		   *with = yyjson_obj_get(affinity, "podAffinity"),
 		   *apart = yyjson_obj_get(affinity, "podAntiAffinity");
 
-	pod->node_terms = json_get(node, "requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms");
-	pod->node_preferences = yyjson_obj_get(node, "preferredDuringSchedulingIgnoredDuringExecution");
+	pod->node_terms = json_get(
+		node, "requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms");
+	pod->node_preferences = yyjson_obj_get(node,
+					       "preferredDuringSchedulingIgnoredDuringExecution");
 	pod->affinity = read_required(pod, with, &pod->affinity_count);
 	pod->anti_affinity = read_required(pod, apart, &pod->anti_affinity_count);
 	read_preferred(pod, with, apart);
@@ -142,8 +150,9 @@ static void require_own_labels(struct pod_state *pod, yyjson_val *keys, struct s
 		return;
 	requirements = arena_array(&pod->arena, selector->count + count, sizeof(*requirements));
 	if (selector->count)
-		memcpy(requirements, selector->requirements, selector->count * sizeof(*requirements));
-	JSON_EACH(key, keys) {
+		memcpy(requirements, selector->requirements,
+		       selector->count * sizeof(*requirements));
+	JSON_EACH (key, keys) {
 		yyjson_val *label = json_key(pod->labels, json_str(key));
 		struct str *value;
 
@@ -152,7 +161,10 @@ static void require_own_labels(struct pod_state *pod, yyjson_val *keys, struct s
 		value = ARENA_NEW(&pod->arena, struct str);
 		*value = json_str(label);
 		requirements[selector->count++] = (struct selector_requirement){
-			.operator = SELECTOR_IN, .key = json_str(key), .values = value, .value_count = 1,
+			.operator= SELECTOR_IN,
+			.key = json_str(key),
+			.values = value,
+			.value_count = 1,
 		};
 	}
 	selector->requirements = requirements;
@@ -166,18 +178,21 @@ static void read_spreads(struct pod_state *pod, yyjson_val *list)
 	if (!count)
 		return;
 	spreads = arena_array(&pod->arena, count, sizeof(*spreads));
-	JSON_EACH(c, list) {
+	JSON_EACH (c, list) {
 		struct spread *s = &spreads[pod->spread_count];
 
 		*s = (struct spread){
 			.topology_key = json_get_str(c, "topologyKey"),
 			.max_skew = json_get_int(c, "maxSkew", 1),
 			.min_domains = json_get_int(c, "minDomains", 1),
-			.must = !str_eq(json_get_str(c, "whenUnsatisfiable"), STR("ScheduleAnyway")),
-			.ignore_affinity = str_eq(json_get_str(c, "nodeAffinityPolicy"), STR("Ignore")),
+			.must = !str_eq(json_get_str(c, "whenUnsatisfiable"),
+					STR("ScheduleAnyway")),
+			.ignore_affinity = str_eq(json_get_str(c, "nodeAffinityPolicy"),
+						  STR("Ignore")),
 			.honor_taints = str_eq(json_get_str(c, "nodeTaintsPolicy"), STR("Honor")),
 		};
-		if (selector_from_object(yyjson_obj_get(c, "labelSelector"), &pod->arena, &s->selector, NULL) < 0)
+		if (selector_from_object(yyjson_obj_get(c, "labelSelector"), &pod->arena,
+					 &s->selector, NULL) < 0)
 			continue;
 		require_own_labels(pod, yyjson_obj_get(c, "matchLabelKeys"), &s->selector);
 		pod->spread_count++;
@@ -188,7 +203,8 @@ static void read_spreads(struct pod_state *pod, yyjson_val *list)
 struct pod_state *pod_state_new(const struct obj *obj)
 {
 	struct pod_state *pod = NEW(struct pod_state);
-	yyjson_val *spec = yyjson_obj_get(obj->root, "spec"), *affinity = yyjson_obj_get(spec, "affinity");
+	yyjson_val *spec = yyjson_obj_get(obj->root, "spec"),
+		   *affinity = yyjson_obj_get(spec, "affinity");
 
 	pod->obj = obj_ref(obj);
 	pod->namespace_ = obj->namespace_;
@@ -236,9 +252,10 @@ struct node_state *node_state_new(struct str name)
 
 static void read_taints(struct node_state *node, yyjson_val *list)
 {
-	struct taint *taints = arena_array(&node->arena, yyjson_arr_size(list) + 1, sizeof(*taints));
+	struct taint *taints = arena_array(&node->arena, yyjson_arr_size(list) + 1,
+					   sizeof(*taints));
 
-	JSON_EACH(t, list) {
+	JSON_EACH (t, list) {
 		struct taint taint = { json_get_str(t, "key"), json_get_str(t, "value"),
 				       effect_of(json_get_str(t, "effect")) };
 
@@ -264,7 +281,8 @@ void node_state_set(struct node_state *node, const struct obj *obj)
 	node->labels = obj->labels;
 	node->unschedulable = json_get_bool(spec, "unschedulable", false);
 	resources = json_get(obj->root, "status.allocatable");
-	amounts_read(resources ? resources : json_get(obj->root, "status.capacity"), &node->allocatable);
+	amounts_read(resources ? resources : json_get(obj->root, "status.capacity"),
+		     &node->allocatable);
 	read_taints(node, yyjson_obj_get(spec, "taints"));
 }
 
@@ -290,7 +308,8 @@ void node_add_pod(struct node_state *node, struct pod_state *pod)
 {
 	if (node->pod_count == node->pod_cap) {
 		node->pod_cap = node->pod_cap ? node->pod_cap * 2 : 8;
-		node->pods = mem_realloc_array(node->pods, node->pod_cap, sizeof(struct pod_state *));
+		node->pods = mem_realloc_array(node->pods, node->pod_cap,
+					       sizeof(struct pod_state *));
 	}
 	pod->node = node;
 	pod->position = node->pod_count;
@@ -339,7 +358,7 @@ bool node_has_label(const struct node_state *node, struct str key)
 
 static bool is_listed(yyjson_val *values, struct str value)
 {
-	JSON_EACH(v, values)
+	JSON_EACH (v, values)
 		if (str_eq(json_str(v), value))
 			return true;
 	return false;
@@ -350,14 +369,15 @@ static bool compares(yyjson_val *values, struct str value, bool greater)
 	int64_t have, limit;
 
 	if (num_parse_i64(value, INT64_MIN, INT64_MAX, "label", &have, NULL) < 0 ||
-	    num_parse_i64(json_str(yyjson_arr_get_first(values)), INT64_MIN, INT64_MAX, "value", &limit, NULL) < 0)
+	    num_parse_i64(json_str(yyjson_arr_get_first(values)), INT64_MIN, INT64_MAX, "value",
+			  &limit, NULL) < 0)
 		return false;
 	return greater ? have > limit : have < limit;
 }
 
 static bool expression_matches(yyjson_val *e, bool present, struct str value)
 {
-	struct str operator = json_get_str(e, "operator");
+	struct str operator= json_get_str(e, "operator");
 	yyjson_val *values = yyjson_obj_get(e, "values");
 
 	if (str_eq(operator, STR("In")))
@@ -373,25 +393,27 @@ static bool expression_matches(yyjson_val *e, bool present, struct str value)
 
 bool node_term_matches(yyjson_val *term, const struct node_state *node)
 {
-	yyjson_val *expressions = yyjson_obj_get(term, "matchExpressions"), *fields = yyjson_obj_get(term, "matchFields");
+	yyjson_val *expressions = yyjson_obj_get(term, "matchExpressions"),
+		   *fields = yyjson_obj_get(term, "matchFields");
 
 	if (yyjson_arr_size(expressions) + yyjson_arr_size(fields) == 0)
 		return false; /* an empty term selects nothing */
-	JSON_EACH(e, expressions) {
+	JSON_EACH (e, expressions) {
 		struct str key = json_get_str(e, "key");
 
 		if (!expression_matches(e, node_has_label(node, key), node_label(node, key)))
 			return false;
 	}
-	JSON_EACH(e, fields)
-		if (!expression_matches(e, str_eq(json_get_str(e, "key"), STR("metadata.name")), node->name))
+	JSON_EACH (e, fields)
+		if (!expression_matches(e, str_eq(json_get_str(e, "key"), STR("metadata.name")),
+					node->name))
 			return false;
 	return true;
 }
 
 bool node_terms_match(yyjson_val *terms, const struct node_state *node)
 {
-	JSON_EACH(term, terms)
+	JSON_EACH (term, terms)
 		if (node_term_matches(term, node))
 			return true;
 	return false;
@@ -399,8 +421,9 @@ bool node_terms_match(yyjson_val *terms, const struct node_state *node)
 
 bool node_is_selected(const struct pod_state *pod, const struct node_state *node)
 {
-	JSON_MEMBERS(key, value, pod->node_selector)
-		if (!node_has_label(node, json_str(key)) || !str_eq(node_label(node, json_str(key)), json_str(value)))
+	JSON_MEMBERS (key, value, pod->node_selector)
+		if (!node_has_label(node, json_str(key)) ||
+		    !str_eq(node_label(node, json_str(key)), json_str(value)))
 			return false;
 	return !pod->node_terms || node_terms_match(pod->node_terms, node);
 }

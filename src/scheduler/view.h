@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pods and nodes as the scheduler sees them: what filters and scores read, decoded once per version of the object. Strings
- * and selectors point into the object, which a view keeps a reference on.
+ * Pods and nodes as the scheduler sees them: what filters and scores read, decoded once per version
+ * of the object. Strings and selectors point into the object, which a view keeps a reference on.
  */
 #ifndef CUBE_SCHEDULER_VIEW_H
 #define CUBE_SCHEDULER_VIEW_H
@@ -22,12 +22,12 @@ struct taint {
 
 struct toleration {
 	struct str key, value;
-	bool exists;               /* operator Exists */
-	enum taint_effect effect;  /* TAINT_ANY = all */
+	bool exists;		  /* operator Exists */
+	enum taint_effect effect; /* TAINT_ANY = all */
 };
 
 struct port_use {
-	struct str host_ip;        /* "0.0.0.0" when unset */
+	struct str host_ip; /* "0.0.0.0" when unset */
 	struct str protocol;
 	int64_t port;
 };
@@ -39,25 +39,25 @@ struct pod_term {
 	size_t namespace_count;
 	struct selector namespace_selector; /* nothing = only the list */
 	struct str topology_key;
-	int64_t weight;            /* of preferred terms; negative for anti-affinity */
+	int64_t weight; /* of preferred terms; negative for anti-affinity */
 };
 
 struct spread {
 	struct selector selector;
 	struct str topology_key;
 	int64_t max_skew, min_domains;
-	bool must;                 /* DoNotSchedule */
-	bool ignore_affinity;      /* nodeAffinityPolicy Ignore */
-	bool honor_taints;         /* nodeTaintsPolicy Honor */
+	bool must;	      /* DoNotSchedule */
+	bool ignore_affinity; /* nodeAffinityPolicy Ignore */
+	bool honor_taints;    /* nodeTaintsPolicy Honor */
 };
 
 struct node_state;
 
 struct pod_state {
-	const struct obj *obj;     /* counted */
+	const struct obj *obj; /* counted */
 	struct str namespace_, name, uid;
 	yyjson_val *labels;
-	struct str node_name;      /* bound or assumed */
+	struct str node_name; /* bound or assumed */
 	struct str controller_uid;
 	int64_t priority;
 	bool deleting;
@@ -69,24 +69,24 @@ struct pod_state {
 	const struct port_use *ports;
 	size_t port_count;
 	yyjson_val *node_selector; /* map or NULL */
-	yyjson_val *node_terms;    /* required node affinity: nodeSelectorTerms or NULL */
+	yyjson_val *node_terms;	   /* required node affinity: nodeSelectorTerms or NULL */
 	yyjson_val *node_preferences;
 	const struct pod_term *affinity, *anti_affinity, *preferred;
 	size_t affinity_count, anti_affinity_count, preferred_count;
 	const struct spread *spreads;
 	size_t spread_count;
 	yyjson_val *containers;
-	struct arena arena;        /* empty for plain pods */
+	struct arena arena; /* empty for plain pods */
 	/* In the cache. */
 	struct node_state *node;
-	size_t position;           /* in node->pods */
-	size_t term_position;      /* +1 in cache->with_terms */
-	bool assumed;              /* bound by us, not yet seen */
+	size_t position;      /* in node->pods */
+	size_t term_position; /* +1 in cache->with_terms */
+	bool assumed;	      /* bound by us, not yet seen */
 };
 
 struct node_state {
-	struct str name;           /* owned */
-	const struct obj *obj;     /* counted; NULL: pods are known to be on it, the node is not */
+	struct str name;       /* owned */
+	const struct obj *obj; /* counted; NULL: pods are known to be on it, the node is not */
 	yyjson_val *labels;
 	bool unschedulable;
 	const struct taint *taints;
@@ -95,10 +95,10 @@ struct node_state {
 	int64_t assumed_cpu_milli, assumed_memory;
 	struct pod_state **pods;
 	size_t pod_count, pod_cap;
-	size_t port_count;         /* host ports in use */
+	size_t port_count; /* host ports in use */
 	struct arena arena;
-	struct arena names;        /* of resources in requested */
-	size_t index;              /* in cache->nodes, when obj is set */
+	struct arena names; /* of resources in requested */
+	size_t index;	    /* in cache->nodes, when obj is set */
 };
 
 /* Reads; the view counts on obj. */
@@ -106,7 +106,7 @@ struct pod_state *pod_state_new(const struct obj *pod) MUST_CHECK;
 void pod_state_free(struct pod_state *pod);
 struct node_state *node_state_new(struct str name) MUST_CHECK;
 void node_state_set(struct node_state *node, const struct obj *obj); /* obj NULL: gone */
-void node_state_free(struct node_state *node);                       /* its pods are not freed */
+void node_state_free(struct node_state *node);			     /* its pods are not freed */
 void node_add_pod(struct node_state *node, struct pod_state *pod);
 void node_remove_pod(struct node_state *node, struct pod_state *pod);
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/fd.h"
@@ -43,17 +44,19 @@ struct state {
 	uint64_t revision; /* little endian */
 };
 
-static int lmdb_error(struct err *err, int r, const char *what)
+static int lmdb_error(const struct lmdb_backend *b, int r, const char *what, struct err *err)
 {
 	if (r == ENOSPC || r == EDQUOT || r == EFBIG || r == MDB_MAP_FULL) {
-		err_set(err, ERR_NO_SPACE, "store: %s: %s", what, mdb_strerror(r));
+		err_set(err, ERR_NO_SPACE, "store: %s '%s': %s", what, b->dir, mdb_strerror(r));
 		if (err && r > 0)
 			err->os_errno = r;
 		return -1;
 	}
 	if (r > 0)
-		return err_neg(err, -r, "store: %s", what);
-	return err_set(err, ERR_INTERNAL, "store: %s: %s", what, mdb_strerror(r));
+		return err_neg(err, -r, "store: %s '%s'", what, b->dir);
+	if (r == MDB_CORRUPTED || r == MDB_PAGE_NOTFOUND || r == MDB_CURSOR_FULL || r == MDB_BAD_DBI)
+		return err_set(err, ERR_INTERNAL, "store: '%s' is damaged: %s", b->dir, mdb_strerror(r));
+	return err_set(err, ERR_INTERNAL, "store: %s '%s': %s", what, b->dir, mdb_strerror(r));
 }
 
 static MDB_val to_val(const void *bytes, size_t len)
@@ -72,10 +75,10 @@ static int check_format(struct lmdb_backend *b, MDB_txn *txn, struct err *err)
 	if (r == MDB_NOTFOUND) {
 		value = to_val(&format, sizeof(format));
 		r = mdb_put(txn, b->meta, &key, &value, 0);
-		return r ? lmdb_error(err, r, "write the format") : 0;
+		return r ? lmdb_error(b, r, "write the format of", err) : 0;
 	}
 	if (r)
-		return lmdb_error(err, r, "read the format");
+		return lmdb_error(b, r, "read the format of", err);
 	if (value.mv_size != sizeof(format) || memcmp(value.mv_data, &format, sizeof(format)) != 0)
 		return err_set(err, ERR_UNSUPPORTED, "store: '%s' was written by another version of this program",
 			       b->dir);
@@ -93,7 +96,7 @@ static int read_revision(struct lmdb_backend *b, MDB_txn *txn, int64_t *ret, str
 		return 0;
 	}
 	if (r)
-		return lmdb_error(err, r, "read the revision");
+		return lmdb_error(b, r, "read the revision of", err);
 	if (value.mv_size != sizeof(state))
 		return err_set(err, ERR_INTERNAL, "store: '%s' is damaged: its revision is not readable", b->dir);
 	memcpy(&state, value.mv_data, sizeof(state));
@@ -107,20 +110,39 @@ static int open_tables(struct lmdb_backend *b, struct err *err)
 	int r = mdb_txn_begin(b->env, NULL, 0, &txn);
 
 	if (r)
-		return lmdb_error(err, r, "begin");
+		return lmdb_error(b, r, "begin in", err);
 	r = mdb_dbi_open(txn, "kv", MDB_CREATE | MDB_INTEGERKEY, &b->kv);
 	if (!r)
 		r = mdb_dbi_open(txn, "meta", MDB_CREATE, &b->meta);
 	if (r) {
 		mdb_txn_abort(txn);
-		return lmdb_error(err, r, "open tables");
+		return lmdb_error(b, r, "open the tables of", err);
 	}
 	if (check_format(b, txn, err) < 0) {
 		mdb_txn_abort(txn);
 		return -1;
 	}
 	r = mdb_txn_commit(txn);
-	return r ? lmdb_error(err, r, "open tables") : 0;
+	return r ? lmdb_error(b, r, "open the tables of", err) : 0;
+}
+
+/* The file may end before the last page LMDB counts, when that one was freed again before it was ever written; or because
+ * it lost its end, and then reading would be SIGBUS. Zero pages instead are found out by LMDB or by record_decode. */
+static int restore_length(struct lmdb_backend *b, struct err *err)
+{
+	mdb_filehandle_t fd;
+	MDB_envinfo used;
+	MDB_stat page;
+	struct stat st;
+	off_t length;
+
+	if (mdb_env_get_fd(b->env, &fd) || mdb_env_info(b->env, &used) || mdb_env_stat(b->env, &page) ||
+	    fstat(fd, &st) < 0)
+		return err_set(err, ERR_INTERNAL, "store: '%s/data.mdb' cannot be examined", b->dir);
+	length = ((off_t)used.me_last_pgno + 1) * (off_t)page.ms_psize;
+	if (st.st_size < length && ftruncate(fd, length) < 0)
+		return err_os(err, "store: extend '%s/data.mdb'", b->dir);
+	return 0;
 }
 
 static int open_env(struct lmdb_backend *b, struct err *err)
@@ -129,7 +151,7 @@ static int open_env(struct lmdb_backend *b, struct err *err)
 
 	if (r) {
 		b->env = NULL;
-		return lmdb_error(err, r, "create");
+		return lmdb_error(b, r, "create", err);
 	}
 	mdb_env_set_maxdbs(b->env, 2);
 	r = mdb_env_set_mapsize(b->env, b->map_bytes);
@@ -141,9 +163,9 @@ static int open_env(struct lmdb_backend *b, struct err *err)
 		if (r == MDB_INVALID || r == MDB_VERSION_MISMATCH)
 			return err_set(err, ERR_INTERNAL, "store: '%s/data.mdb' is not a store: %s", b->dir,
 				       mdb_strerror(r));
-		return lmdb_error(err, r, "open");
+		return lmdb_error(b, r, "open", err);
 	}
-	return open_tables(b, err);
+	return restore_length(b, err) < 0 ? -1 : open_tables(b, err);
 }
 
 static int take_lock(struct lmdb_backend *b, int dir_fd, struct err *err)
@@ -201,7 +223,7 @@ static int load_records(struct lmdb_backend *b, MDB_txn *txn,
 	int r = mdb_cursor_open(txn, b->kv, &cursor), result = 0;
 
 	if (r)
-		return lmdb_error(err, r, "read");
+		return lmdb_error(b, r, "read", err);
 	while (result == 0 && (r = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
 		struct store_record record;
 		size_t id;
@@ -222,7 +244,7 @@ static int load_records(struct lmdb_backend *b, MDB_txn *txn,
 	mdb_cursor_close(cursor);
 	if (result < 0)
 		return err_wrap(err, "store: '%s' is damaged", b->dir);
-	return r && r != MDB_NOTFOUND ? lmdb_error(err, r, "read") : 0;
+	return r && r != MDB_NOTFOUND ? lmdb_error(b, r, "read", err) : 0;
 }
 
 static int lmdb_load(struct store_backend *backend, int (*fn)(void *arg, const struct store_record *, struct err *),
@@ -233,7 +255,7 @@ static int lmdb_load(struct store_backend *backend, int (*fn)(void *arg, const s
 	int r = mdb_txn_begin(b->env, NULL, MDB_RDONLY, &txn), result;
 
 	if (r)
-		return lmdb_error(err, r, "begin");
+		return lmdb_error(b, r, "begin in", err);
 	result = read_revision(b, txn, &b->revision, err);
 	if (result == 0)
 		result = load_records(b, txn, fn, arg, err);
@@ -317,6 +339,22 @@ static int try_commit(struct lmdb_backend *b, const struct list *writes, int64_t
 	return r;
 }
 
+/* LMDB calls a write that was cut short EIO; whether the disk is full must be asked. */
+static bool is_disk_full(struct lmdb_backend *b)
+{
+	mdb_filehandle_t fd;
+	struct rlimit limit;
+	struct stat st;
+
+	if (!b->env || mdb_env_get_fd(b->env, &fd) || fstat(fd, &st) < 0)
+		return false;
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+	    limit.rlim_cur < (rlim_t)st.st_size + STORE_BATCH_BYTES_MAX)
+		return true;
+	return fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size, (off_t)STORE_BATCH_BYTES_MAX) < 0 &&
+	       (errno == ENOSPC || errno == EDQUOT || errno == EFBIG);
+}
+
 static bool grow_map(struct lmdb_backend *b)
 {
 	if (b->map_bytes >= STORE_MAP_BYTES_MAX || mdb_env_set_mapsize(b->env, b->map_bytes * 2) != 0)
@@ -390,7 +428,7 @@ static enum commit_outcome lmdb_commit(struct store_backend *backend, const stru
 	if (r)
 		r = resolve_doubt(b, revision, r);
 	if (r) {
-		lmdb_error(err, r, "commit");
+		lmdb_error(b, r == EIO && is_disk_full(b) ? ENOSPC : r, "commit to", err);
 		return COMMIT_FAILED;
 	}
 	b->revision = revision;

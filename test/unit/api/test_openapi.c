@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* OpenAPI documents: complete in themselves, and with what kubectl looks for in them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "api/openapi.h"
+#include "codec/json.h"
+
+#define DOCUMENT_BYTES_MAX ((size_t)64 << 20)
+
+static void check_refs(yyjson_val *at, yyjson_val *schemas, const char *prefix, size_t *count)
+{
+	JSON_EACH (item, at)
+		check_refs(item, schemas, prefix, count);
+	JSON_MEMBERS (key, value, at) {
+		struct str target = json_str(value);
+
+		if (yyjson_is_str(value) && str_eq(json_str(key), STR("$ref"))) {
+			++*count;
+			assert_true(str_strip_prefix(&target, str_from(prefix)));
+			if (!json_key(schemas, target))
+				fail_msg("$ref to " STR_FMT " leads nowhere", STR_ARG(target));
+		}
+		check_refs(value, schemas, prefix, count);
+	}
+}
+
+static yyjson_doc *v3_document(const char *group, const char *version)
+{
+	struct buf text;
+	struct err err = { 0 };
+	yyjson_doc *doc;
+
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	if (openapi_v3_write(str_from(group), str_from(version), &text, &err) < 0)
+		fail_msg("%s", err.msg);
+	doc = json_parse(buf_str(&text), DOCUMENT_BYTES_MAX, &err);
+	if (!doc)
+		fail_msg("%s", err.msg);
+	buf_deinit(&text);
+	return doc;
+}
+
+/* Would break: clients that follow references would fail on the whole group. */
+static void test_every_reference_resolves(void **state)
+{
+	struct buf text;
+	yyjson_doc *doc;
+	size_t count = 0;
+
+	for (size_t i = 0; i < kind_group_count; i++) {
+		if (!kind_groups[i].enabled)
+			continue;
+		doc = v3_document(kind_groups[i].group.ptr, kind_groups[i].version.ptr);
+		check_refs(yyjson_doc_get_root(doc),
+			   json_get(yyjson_doc_get_root(doc), "components.schemas"),
+			   "#/components/schemas/", &count);
+		json_free(doc);
+	}
+	assert_true(count > 1000);
+	count = 0;
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	openapi_v2_write(&text);
+	doc = json_parse(buf_str(&text), DOCUMENT_BYTES_MAX, NULL);
+	assert_non_null(doc);
+	check_refs(yyjson_doc_get_root(doc), json_get(yyjson_doc_get_root(doc), "definitions"),
+		   "#/definitions/", &count);
+	assert_true(count > 1000);
+	json_free(doc);
+	buf_deinit(&text);
+}
+
+/* Would break: kubectl apply would not validate on the server, or merge lists as a whole. */
+static void test_what_kubectl_reads(void **state)
+{
+	yyjson_doc *doc = v3_document("apps", "v1");
+	yyjson_val *root = yyjson_doc_get_root(doc), *paths, *patch, *spec;
+	bool validation = false;
+
+	paths = json_get(root, "paths");
+	patch = json_get(
+		json_key(paths, STR("/apis/apps/v1/namespaces/{namespace}/deployments/{name}")),
+		"patch");
+	assert_non_null(patch);
+	JSON_EACH (parameter, json_get(patch, "parameters"))
+		validation |= str_eq(json_get_str(parameter, "name"), STR("fieldValidation"));
+	assert_true(validation);
+	assert_true(str_eq(
+		json_get_str(json_key(patch, STR("x-kubernetes-group-version-kind")), "kind"),
+		STR("Deployment")));
+	assert_non_null(json_key(json_get(patch, "requestBody.content"),
+				 STR("application/strategic-merge-patch+json")));
+	spec = json_key(json_get(root, "components.schemas"), STR("io.k8s.api.core.v1.PodSpec"));
+	assert_true(str_eq(json_str(json_key(json_get(spec, "properties.containers"),
+					     STR("x-kubernetes-patch-merge-key"))),
+			   STR("name")));
+	json_free(doc);
+}
+
+/* Would break: a client would wait for a document that is announced but not there. */
+static void test_index_names_documents_that_exist(void **state)
+{
+	struct buf text;
+	yyjson_doc *doc;
+	size_t count = 0;
+
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	openapi_v3_index(&text);
+	doc = json_parse(buf_str(&text), DOCUMENT_BYTES_MAX, NULL);
+	assert_non_null(doc);
+	JSON_MEMBERS (key, value, json_get(yyjson_doc_get_root(doc), "paths")) {
+		struct str url = json_get_str(value, "serverRelativeURL");
+
+		assert_true(str_has_prefix(url, STR("/openapi/v3/")));
+		assert_true(str_contains(url, json_str(key)));
+		count++;
+	}
+	assert_true(count >= 10);
+	json_free(doc);
+	buf_reset(&text);
+	assert_true(openapi_v3_write(STR("nosuch.example"), STR("v1"), &text, NULL) < 0);
+	buf_deinit(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_reference_resolves),
+		cmocka_unit_test(test_what_kubectl_reads),
+		cmocka_unit_test(test_index_names_documents_that_exist),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
