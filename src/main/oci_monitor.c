@@ -26,6 +26,7 @@
 #include "shim/monitor.h"
 
 struct held {
+	struct arena names; /* strings that container and log point to */
 	struct container container;
 	struct shim_subject subject;
 	struct shim_log log;
@@ -67,7 +68,7 @@ static int open_log(struct held *h, const struct shim_job *job, struct err *err)
 	h->log = (struct shim_log){ .format = SHIM_LOG_NONE, .fd = -1, .max_files = 1 };
 	if (job->log) {
 		h->log.format = (enum shim_log_format)job->log->format;
-		h->log.path = job->log->path ? mem_strdup(job->log->path) : NULL;
+		h->log.path = job->log->path ? str_c_in(&h->names, str_from(job->log->path)) : NULL;
 		h->log.max_size_bytes = job->log->max_size_bytes.value;
 		h->log.max_files = job->log->max_files.value ? (unsigned)job->log->max_files.value : 1;
 	}
@@ -164,13 +165,13 @@ static int make_container(struct held *h, struct work *w, struct err *err)
 	struct overlay overlay;
 	struct created created;
 	struct create create = {
-		.id = mem_strdup(w->job.id),
-		.root = str_dup_c(path_dir(str_from(w->job.state_dir))),
+		.id = str_c_in(&h->names, str_from(w->job.id)),
+		.root = str_c_in(&h->names, path_dir(str_from(w->job.state_dir))),
 		.spec = &w->spec, .config = buf_str(&w->text), .config_name = CONTAINER_JOB,
 		.is_sandbox = h->is_sandbox, .wait_for_start = !w->job.start, .dir_may_exist = true, .console_socket = -1,
 	};
 
-	create.bundle = mem_strdup(w->job.state_dir);
+	create.bundle = str_c_in(&h->names, str_from(w->job.state_dir));
 	memcpy(create.stdio, w->child_stdio, sizeof(create.stdio));
 	if (w->job.overlay) {
 		overlay = (struct overlay){ w->job.overlay->lower, w->job.overlay->upper, w->job.overlay->work };
@@ -265,23 +266,27 @@ int oci_monitor_main(void)
 
 	h.subject.arg = &h;
 	container_blank(&h.container);
+	arena_init(&h.names, ARENA_DEFAULT_MAX);
 	arena_init(&w.arena, ARENA_DEFAULT_MAX);
 	buf_init(&w.text, MONITOR_JOB_BYTES_MAX);
 	failed = become_monitor(&err);
 	if (failed == 0)
 		failed = make(&h, &w, &err);
 	answer(&h, failed < 0 ? &err : NULL);
-	if (failed < 0)
-		return 1;
 	for (int i = 0; i < 3; i++)
 		fd_close(&w.child_stdio[i]);
 	yyjson_doc_free(w.doc);
 	buf_deinit(&w.text);
 	arena_deinit(&w.arena);
-	malloc_trim(0);
-	if (monitor_run(&h.subject, &h.log, h.listen_fd, &err) < 0) {
-		log_error("monitor", "%s", err.msg);
+	if (failed < 0) {
+		arena_deinit(&h.names);
 		return 1;
 	}
-	return 0;
+	malloc_trim(0);
+	failed = monitor_run(&h.subject, &h.log, h.listen_fd, &err);
+	if (failed < 0)
+		log_error("monitor", "%s", err.msg);
+	container_close(&h.container);
+	arena_deinit(&h.names);
+	return failed < 0 ? 1 : 0;
 }

@@ -164,11 +164,18 @@ static NORETURN void pause_main(struct init *init)
 /* Waits for `start` to connect. Returns the connection, over which a failure to exec is reported. */
 static int wait_for_start(struct init *init, struct err *err)
 {
+	int keep = 3 + init->program.preserve_fds;
 	int sock;
 
 	if (init_send(init->sock, INIT_READY, -1, err) < 0)
 		return -1;
 	fd_close(&init->sock);
+	/* this may take hours: let go of all that our maker had open, the daemon's end of its answer above all */
+	if (init->start_fd != keep && dup3(init->start_fd, keep, O_CLOEXEC) < 0)
+		return err_os(err, "keep the start socket");
+	init->start_fd = keep;
+	if (close_range((unsigned)keep + 1, ~0u, 0) < 0)
+		return err_os(err, "close descriptors");
 	do {
 		sock = accept4(init->start_fd, NULL, NULL, SOCK_CLOEXEC);
 	} while (sock < 0 && errno == EINTR);

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The measuring part of bench_runtime.sh: runs each command of each runtime in turn and prints CPU, wall time and RSS."""
+import json
+import os
+import shutil
+import sys
+import time
+
+DEFAULT_MASKED = ["/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+                  "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi"]
+DEFAULT_READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+
+
+def config(cgroup, limit=64 << 20):
+    def mount(where, kind, source, *options):
+        return {"destination": where, "type": kind, "source": source, "options": list(options)}
+    return {
+        "ociVersion": "1.0.2",
+        "process": {"user": {"uid": 0, "gid": 0}, "args": ["/bin/true"], "env": ["PATH=/bin", "HOME=/"], "cwd": "/",
+                    "capabilities": {k: ["CAP_KILL", "CAP_AUDIT_WRITE"] for k in ("bounding", "effective", "permitted")},
+                    "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}], "noNewPrivileges": True},
+        "root": {"path": "rootfs", "readonly": True}, "hostname": "bench",
+        "mounts": [
+            mount("/proc", "proc", "proc"),
+            mount("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
+            mount("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
+            mount("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k"),
+            mount("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"),
+            mount("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", "ro"),
+        ],
+        "linux": {
+            "cgroupsPath": cgroup,
+            "resources": {"devices": [{"allow": False, "access": "rwm"}], "memory": {"limit": limit}, "pids": {"limit": 64}},
+            "namespaces": [{"type": t} for t in ("pid", "network", "ipc", "uts", "mount")],
+            "maskedPaths": DEFAULT_MASKED, "readonlyPaths": DEFAULT_READONLY,
+        },
+    }
+
+
+def measure(argv):
+    """One command: wall and CPU seconds of it and what it waited for, its peak RSS in KiB."""
+    begin = time.perf_counter()
+    pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)])
+    _, status, used = os.wait4(pid, 0)
+    wall = time.perf_counter() - begin
+    if status != 0:
+        sys.exit("%s: status %d" % (" ".join(argv), status))
+    return wall, used.ru_utime + used.ru_stime, used.ru_maxrss
+
+
+def p10(values):
+    return sorted(values)[len(values) // 10]
+
+
+def main():
+    cube, work, parent, rounds = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+    runtimes = {"cube-oci": cube}
+    for name in ("crun", "runc"):
+        if shutil.which(name):
+            runtimes[name] = shutil.which(name)
+    bundle = os.path.join(work, "bundle")
+    samples = {}
+    for i in range(rounds):
+        for name, path in runtimes.items():
+            if name == "runc" and i % 4:
+                continue
+            ident = "%s-%d" % (name, i)
+            with open(os.path.join(bundle, "config.json"), "w") as out:
+                json.dump(config("/%s/%s" % (parent, ident)), out)
+            base = [path, "--root", os.path.join(work, "state-" + name)]
+            steps = [("run", base + ["run", "-b", bundle, ident])]
+            if i % 2 == 0:
+                steps += [("create", base + ["create", "-b", bundle, ident]), ("start", base + ["start", ident]),
+                          ("delete", base + ["delete", "-f", ident])]
+            for step, argv in steps:
+                samples.setdefault((step, name), []).append(measure(argv))
+                if step == "start":
+                    time.sleep(0.01)  # the program is to be over before it is deleted
+    print("%-7s %-9s %10s %10s %10s %8s" % ("command", "runtime", "cpu ms", "wall p10", "wall p50", "RSS KiB"))
+    for step in ("run", "create", "start", "delete"):
+        for name in runtimes:
+            rows = samples[step, name]
+            walls = [r[0] * 1e3 for r in rows]
+            cpu = sorted(r[1] * 1e3 for r in rows)
+            print("%-7s %-9s %10.2f %10.2f %10.2f %8d" % (step, name, sum(cpu) / len(cpu), p10(walls),
+                                                         sorted(walls)[len(walls) // 2], max(r[2] for r in rows)))
+        if "crun" in runtimes:
+            ours, theirs = samples[step, "cube-oci"], samples[step, "crun"]
+            print("%-7s cube-oci/crun: cpu %.2f, wall p10 %.2f" % (
+                step, sum(r[1] for r in ours) / len(ours) / (sum(r[1] for r in theirs) / len(theirs)),
+                p10([r[0] for r in ours]) / p10([r[0] for r in theirs])))
+
+
+main()
