@@ -102,7 +102,7 @@ static void test_beneath(void **state)
 {
 	/* No path may leave the root: not by "..", not by links, not through /proc's magic ones. */
 	struct fixture *f = *state;
-	AUTO_FD inside = -1, made = -1;
+	AUTO_FD made = -1;
 	char text[8] = "";
 
 	assert_int_equal(fd_make_dirs(f->fd, "etc/deep/er", 0755, &f->err), 0);
