@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -122,10 +123,13 @@ static void loop_post(struct env *env, struct task *task)
 	pthread_mutex_lock(&loop->mailbox_lock);
 	was_empty = list_is_empty(&loop->mailbox);
 	list_push_back(&loop->mailbox, &task->link);
-	/* Rung under the lock: once the task is visible, its owner may end the loop. */
+	/* Once the task is visible its owner may end the loop, which waits for ringers. Rung without the lock: the loop,
+	 * woken at once, wants it. */
+	atomic_fetch_add(&loop->ringer_count, 1);
+	pthread_mutex_unlock(&loop->mailbox_lock);
 	if (was_empty)
 		uv_async_send(&loop->bell);
-	pthread_mutex_unlock(&loop->mailbox_lock);
+	atomic_fetch_sub(&loop->ringer_count, 1);
 }
 
 static void on_turn(uv_idle_t *turn)
@@ -290,10 +294,9 @@ void loop_free(struct loop *loop)
 		uv_close((uv_handle_t *)&LIST_ENTRY(link, struct signal_watch, link)->signal, free_signal);
 	uv_close((uv_handle_t *)&loop->alarm, NULL);
 	uv_close((uv_handle_t *)&loop->turn, NULL);
-	/* A poster may still be leaving loop_post. */
-	pthread_mutex_lock(&loop->mailbox_lock);
+	while (atomic_load(&loop->ringer_count))
+		sched_yield(); /* a few instructions from leaving loop_post or loop_stop */
 	uv_close((uv_handle_t *)&loop->bell, NULL);
-	pthread_mutex_unlock(&loop->mailbox_lock);
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
 	ASSERT(uv_loop_close(&loop->uv) == 0);
 	env_deinit_timers(&loop->env);
@@ -315,10 +318,10 @@ void loop_run(struct loop *loop)
 
 void loop_stop(struct loop *loop)
 {
-	pthread_mutex_lock(&loop->mailbox_lock);
+	atomic_fetch_add(&loop->ringer_count, 1);
 	atomic_store(&loop->stop, true);
 	uv_async_send(&loop->bell);
-	pthread_mutex_unlock(&loop->mailbox_lock);
+	atomic_fetch_sub(&loop->ringer_count, 1);
 }
 
 static void on_signal(uv_signal_t *signal, int signo)

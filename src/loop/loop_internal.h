@@ -19,6 +19,7 @@ struct loop {
 	struct list children;  /* watched until reaped */
 	pthread_mutex_t mailbox_lock;
 	struct list mailbox;   /* guarded by mailbox_lock */
+	atomic_uint ringer_count; /* threads in the middle of ringing the bell */
 	atomic_bool stop;
 };
 

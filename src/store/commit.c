@@ -73,6 +73,21 @@ static void commit_batch(struct commit *c)
 	move_all(&batch, &c->failed);
 }
 
+/* What the thread does between two batches without the lock: waking the loop first, which wants the lock. */
+static void announce(struct commit *c)
+{
+	bool is_first = !c->is_posted && !c->is_stopping;
+	bool is_resting = list_is_empty(&c->waiting) && c->backend->ops->rest && !c->is_stopping;
+
+	c->is_posted = c->is_posted || is_first;
+	pthread_mutex_unlock(&c->lock);
+	if (is_first)
+		env_post(c->env, &c->task);
+	if (is_resting)
+		c->backend->ops->rest(c->backend);
+	pthread_mutex_lock(&c->lock);
+}
+
 static void *run_thread(void *arg)
 {
 	struct commit *c = arg;
@@ -85,10 +100,7 @@ static void *run_thread(void *arg)
 		if (c->is_stopping && (!c->is_draining || c->is_halted || list_is_empty(&c->waiting)))
 			break;
 		commit_batch(c);
-		if (!c->is_posted && !c->is_stopping) {
-			c->is_posted = true;
-			env_post(c->env, &c->task);
-		}
+		announce(c);
 	}
 	pthread_mutex_unlock(&c->lock);
 	return NULL;

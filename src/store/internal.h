@@ -29,6 +29,8 @@ struct store_backend_ops {
 	/* Calls fn for every record; *ret_revision is that of the last commit, or 1. */
 	int (*load)(struct store_backend *backend, int (*fn)(void *arg, const struct store_record *, struct err *),
 		    void *arg, int64_t *ret_revision, struct err *err);
+	/* Called by whoever commits when nothing waits any more: for what no write should have to wait for. May be NULL. */
+	void (*rest)(struct store_backend *backend);
 	/* How long a commit shall wait: simulated disks only. */
 	int64_t (*delay_ms)(struct store_backend *backend, struct env *env);
 	/* Called on the loop after COMMIT_CRASHED. */

@@ -378,15 +378,13 @@ static void test_damaged_file(void **state)
 	/* A damaged file must be refused with its name, never crash the server or pass for empty. */
 	struct fixture *f = *state;
 	char garbage[8192];
-	struct stat st;
 
 	memset(garbage, 0xa5, sizeof(garbage));
 	open_store(f, 0);
 	put(f, "/p/a", "a");
 	assert_int_equal(put_bytes(f, "/p/b", 100000), 0);
 	close_store(f);
-	assert_int_equal(stat(f->file, &st), 0);
-	assert_int_equal(truncate(f->file, st.st_size / 2), 0);
+	assert_int_equal(truncate(f->file, 20 << 10), 0);
 	assert_refused(f, "is damaged");
 	overwrite(f->file, 0, garbage, sizeof(garbage));
 	assert_refused(f, "is not a store");
