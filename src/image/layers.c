@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "image/limits.h"
@@ -112,6 +113,15 @@ static int unpack_to(struct layers *l, const struct layers_install *in, const ch
 	return fd_replace_file(dir, "size", str_from(size), 0600, false, err);
 }
 
+/* What cannot be removed now is at the next sweep. */
+static void drop_folder(struct layers *l, const char *name)
+{
+	struct err err = { 0 };
+
+	if (fd_remove_tree(l->layers_fd, name, &err) < 0)
+		log_debug("image", "remove %s: %s", name, err.msg);
+}
+
 int layers_install(struct layers *l, const struct layers_install *install, struct err *err)
 {
 	struct str chain = install->chains[install->chain_count - 1];
@@ -125,14 +135,14 @@ int layers_install(struct layers *l, const struct layers_install *install, struc
 		return 0;
 	snprintf(name, sizeof(name), "new-%u", atomic_fetch_add(&l->next, 1));
 	if (unpack_to(l, install, name, err) < 0) {
-		(void)fd_remove_tree(l->layers_fd, name, NULL); /* what stays is removed at the next sweep */
+		drop_folder(l, name);
 		return -1;
 	}
 	if (renameat(l->layers_fd, name, l->layers_fd, hex) == 0)
 		return 0;
 	if (errno != EEXIST && errno != ENOTEMPTY) {
 		err_os(err, "store layer");
-		(void)fd_remove_tree(l->layers_fd, name, NULL); /* as above */
+		drop_folder(l, name);
 		return -1;
 	}
 	return fd_remove_tree(l->layers_fd, name, err); /* somebody else was faster */
