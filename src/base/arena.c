@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Blocks are chained newest first and grow with the arena, so that a small request costs one malloc and a large one few.
- * used_bytes counts what callers asked for (rounded up), over all blocks.
+ * Blocks are chained newest first and grow with the arena, so that a small request costs one malloc and a large one
+ * few. used_bytes counts what callers asked for (rounded up), over all blocks.
  */
 #include "base/arena.h"
 

@@ -27,8 +27,8 @@ int fd_write_all(int fd, const void *from, size_t size_bytes, struct err *err) M
 int fd_set_nonblock(int fd, bool nonblock, struct err *err) MUST_CHECK;
 int fd_set_cloexec(int fd, bool cloexec, struct err *err) MUST_CHECK;
 
-/* The whole of a file, at most max_bytes (else ERR_TOO_LARGE), relative to dir_fd (AT_FDCWD for none), into an initialised
- * buf, whose content is replaced on success. */
+/* The whole of a file, at most max_bytes (else ERR_TOO_LARGE), relative to dir_fd (AT_FDCWD for none), into an
+ * initialised buf, whose content is replaced on success. */
 int fd_read_file(int dir_fd, const char *path, size_t max_bytes, struct buf *ret, struct err *err) MUST_CHECK;
 /* Writes beside the file, fsyncs when durable, renames over it: readers see the old or the new bytes, never a mix. */
 int fd_replace_file(int dir_fd, const char *path, struct str bytes, mode_t mode, bool durable,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ordered map: a treap. Each node has a random priority, a parent's is never below its child's, which keeps the expected
- * depth logarithmic for every order of keys. The key lies in the node. Priorities come from a random seed, so that
- * no choice of keys can unbalance it; nothing a caller sees depends on them.
+ * Ordered map: a treap. Each node has a random priority, a parent's is never below its child's, which keeps the
+ * expected depth logarithmic for every order of keys. The key lies in the node. Priorities come from a random seed,
+ * so that no choice of keys can unbalance it; nothing a caller sees depends on them.
  */
 #include <sys/auxv.h>
 #include "base/assert.h"

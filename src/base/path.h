@@ -9,7 +9,7 @@
 
 struct str path_join(struct arena *arena, struct str dir, struct str name); /* exactly one '/' between */
 struct str path_base(struct str path) PURE;                                 /* "c" of "/a/b/c" and "/a/b/c/" */
-struct str path_dir(struct str path) PURE;                                  /* "/a/b" of "/a/b/c"; "." and "/" as POSIX */
+struct str path_dir(struct str path) PURE;                                  /* "/a/b" of "/a/b/c"; as POSIX */
 /* Resolves ".", ".." and "//" textually; ".." never climbs above "/" of an absolute path. */
 struct str path_clean(struct arena *arena, struct str path);
 bool path_is_absolute(struct str path) PURE;

@@ -223,7 +223,8 @@ static int64_t take_unit(struct str *s)
 	return 0;
 }
 
-/* One "1.5h"; false when it is malformed or too large. Adds to *sum, which counts downwards: INT64_MIN has no positive. */
+/* One "1.5h"; false when it is malformed or too large. Adds to *sum, which counts downwards: INT64_MIN has no
+ * positive. */
 static bool take_term(struct str *s, int64_t *sum)
 {
 	int64_t whole = 0, fraction = 0, scale = 1, unit;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * struct env is everything that is not a pure function of its input: clock, random, timers, deferred tasks, the worker
- * pool, child processes, files that hold a role's own state, sockets. Each loop has one; all code of a role gets it as a
- * parameter and never asks the operating system behind its back, so that test/sim can run the whole control plane in one
- * thread from a seed. loop.h makes the real one; test/sim/env_sim.c the simulated one.
+ * struct env is everything that is not a pure function of its input: clock, random, timers, deferred tasks, the
+ * worker pool, child processes, files that hold a role's own state, sockets. Each loop has one; all code of a role
+ * gets it as a parameter and never asks the operating system behind its back, so that test/sim can run the whole
+ * control plane in one thread from a seed. loop.h makes the real one; test/sim/env_sim.c the simulated one.
  *
  * Unless said otherwise everything here is called on the env's own loop, and every callback runs there, never from
  * inside the call that asked for it.
@@ -32,7 +32,8 @@ struct env_ops {
 	int64_t (*wall_ns)(struct env *env);
 	int64_t (*mono_ns)(struct env *env);
 	void (*random)(struct env *env, void *to, size_t size_bytes);
-	/* The earliest timer's deadline changed (monotonic ns, INT64_MAX for none): wake up then and call env_run_timers(). */
+	/* The earliest timer's deadline changed (monotonic ns, INT64_MAX for none): wake up then and call
+	 * env_run_timers(). */
 	void (*arm)(struct env *env, int64_t deadline_ns);
 	void (*post)(struct env *env, struct task *task);         /* from any thread */
 	void (*defer)(struct env *env, struct task *task);        /* from the loop */

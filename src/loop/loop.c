@@ -123,8 +123,8 @@ static void loop_post(struct env *env, struct task *task)
 	pthread_mutex_lock(&loop->mailbox_lock);
 	was_empty = list_is_empty(&loop->mailbox);
 	list_push_back(&loop->mailbox, &task->link);
-	/* Once the task is visible its owner may end the loop, which waits for ringers. Rung without the lock: the loop,
-	 * woken at once, wants it. */
+	/* Once the task is visible its owner may end the loop, which waits for ringers. Rung without the lock: the
+	 * loop, woken at once, wants it. */
 	atomic_fetch_add(&loop->ringer_count, 1);
 	pthread_mutex_unlock(&loop->mailbox_lock);
 	if (was_empty)

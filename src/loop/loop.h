@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The real event loop (libuv) and worker pool behind struct env. One loop per thread that has one; the pool is shared by
- * all loops of the process and starts its threads on first use.
+ * The real event loop (libuv) and worker pool behind struct env. One loop per thread that has one; the pool is shared
+ * by all loops of the process and starts its threads on first use.
  */
 #ifndef CUBE_LOOP_LOOP_H
 #define CUBE_LOOP_LOOP_H

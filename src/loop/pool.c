@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Worker threads for whatever blocks, shared by all loops of the process: hence the one mutable global here. A thread is
- * started when work waits and none is idle, and leaves after ten idle seconds; work is taken first in, first out.
+ * Worker threads for whatever blocks, shared by all loops of the process: hence the one mutable global here. A thread
+ * is started when work waits and none is idle, and leaves after ten idle seconds; work is taken first in, first out.
  */
 #include "loop/loop_internal.h"
 

@@ -151,7 +151,8 @@ void env_run_timers(struct env *env)
 	int64_t now_ns = env_mono_ns(env);
 	uint64_t first_new = env->timer_sequence;
 
-	/* A timer started by a callback waits for the next call, or one that restarts itself at 0 would never let go. */
+	/* A timer started by a callback waits for the next call, or one that restarts itself at 0 would never let
+	 * go. */
 	while (env->timer_count && env->timers[0]->deadline_ns <= now_ns && env->timers[0]->sequence < first_new) {
 		struct timer *t = env->timers[0];
 

@@ -92,7 +92,9 @@ static struct blob *encode_last(struct store_op *op, int64_t revision, struct er
 	const struct store *store = CONTAINER_OF(op, struct removal, op)->store;
 	const struct store_entry *entry = store_get_pending(store, op->key);
 
-	return store->options.expired ? store->options.expired(store->options.arg, op->key, entry->value, revision) : NULL;
+	if (!store->options.expired)
+		return NULL;
+	return store->options.expired(store->options.arg, op->key, entry->value, revision);
 }
 
 static void on_removed(struct store_write *write, int64_t revision, struct err *err)

@@ -23,13 +23,14 @@ enum commit_outcome { COMMIT_DONE, COMMIT_FAILED, COMMIT_CRASHED };
 
 struct store_backend;
 struct store_backend_ops {
-	/* All of the writes (struct store_write by link), durably, or none. May block; on the commit thread when the back
-	 * end has threaded set. COMMIT_CRASHED: a simulated crash, nobody must hear of anything any more. */
+	/* All of the writes (struct store_write by link), durably, or none. May block; on the commit thread when
+	 * the back end has threaded set. COMMIT_CRASHED: a simulated crash, nobody must hear of anything any more. */
 	enum commit_outcome (*commit)(struct store_backend *backend, const struct list *writes, struct err *err);
 	/* Calls fn for every record; *ret_revision is that of the last commit, or 1. */
 	int (*load)(struct store_backend *backend, int (*fn)(void *arg, const struct store_record *, struct err *),
 		    void *arg, int64_t *ret_revision, struct err *err);
-	/* Called by whoever commits when nothing waits any more: for what no write should have to wait for. May be NULL. */
+	/* Called by whoever commits when nothing waits any more: for what no write should have to wait for. May be
+	 * NULL. */
 	void (*rest)(struct store_backend *backend);
 	/* How long a commit shall wait: simulated disks only. */
 	int64_t (*delay_ms)(struct store_backend *backend, struct env *env);

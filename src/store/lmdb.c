@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The LMDB back end. Two tables: "kv" maps a record's id to its bytes (ids ascend with creation, so that new records fill
- * the last page instead of being strewn over the tree, and long keys are no matter), "meta" holds the format and, in
- * the same transaction as the records, the revision. Read once, at the start; afterwards only the commit thread uses it,
- * so LMDB's own lock file is not needed: a lock of ours keeps other processes out.
+ * The LMDB back end. Two tables: "kv" maps a record's id to its bytes (ids ascend with creation, so that new records
+ * fill the last page instead of being strewn over the tree, and long keys are no matter), "meta" holds the format
+ * and, in the same transaction as the records, the revision. Read once, at the start; afterwards only the commit
+ * thread uses it, so LMDB's own lock file is not needed: a lock of ours keeps other processes out.
  */
 #include <endian.h>
 #include <errno.h>
@@ -23,8 +23,8 @@
 
 #define FORMAT 1
 #define MAP_BYTES_FIRST ((size_t)64 << 20)
-/* The file is kept this much longer than used, in written zeros: a commit then changes no metadata of the file system, which
- * makes it twice as fast. Grown when less than half of it is left. */
+/* The file is kept this much longer than used, in written zeros: a commit then changes no metadata of the file
+ * system, whose journal has nothing to do. Grown when less than half of it is left. */
 #define RESERVE_BYTES ((off_t)2 << 20)
 /* Pages of the map that reading touched are given back after so many records: the index has all of it anyway. */
 #define RECORDS_PER_TRIM 1024
@@ -130,8 +130,9 @@ static int open_tables(struct lmdb_backend *b, struct err *err)
 	return r ? lmdb_error(b, r, "open the tables of", err) : 0;
 }
 
-/* The file may end before the last page LMDB counts, when that one was freed again before it was ever written; or because
- * it lost its end, and then reading would be SIGBUS. Zero pages instead are found out by LMDB or by record_decode. */
+/* The file may end before the last page LMDB counts, when that one was freed again before it was ever written; or
+ * because it lost its end, and then reading would be SIGBUS. Zero pages instead are found out by LMDB or by
+ * record_decode. */
 static int restore_length(struct lmdb_backend *b, struct err *err)
 {
 	mdb_filehandle_t fd;
@@ -215,7 +216,7 @@ static void trim(struct lmdb_backend *b)
 		if (!str_has_suffix(str_from(line), str_from(path)))
 			continue;
 		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2)
-			madvise((void *)start, end - start, MADV_DONTNEED); /* a clean shared file mapping: nothing is lost */
+			madvise((void *)start, end - start, MADV_DONTNEED); /* of a clean file: nothing is lost */
 	}
 	if (maps)
 		fclose(maps);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The back end in memory: a disk object that outlives the store, with faults asked for at each write. It has bytes of its
- * own, never the store's blobs, as a real disk would.
+ * The back end in memory: a disk object that outlives the store, with faults asked for at each write. It has bytes of
+ * its own, never the store's blobs, as a real disk would.
  */
 #include "base/assert.h"
 #include "base/mem.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A record's bytes: a head of fixed size in little endian, the key, the value. Used by the LMDB file and by snapshots, so
- * that both are read by one decoder.
+ * A record's bytes: a head of fixed size in little endian, the key, the value. Used by the LMDB file and by snapshots,
+ * so that both are read by one decoder.
  *   0 u32 key length   4 u32 zero   8 create revision   16 mod revision   24 version   32 expiry (Unix seconds)
  */
 #include <endian.h>

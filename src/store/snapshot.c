@@ -185,8 +185,8 @@ static bool keep(void *arg, struct str key, const struct store_entry *entry)
 	return true;
 }
 
-void store_snapshot_save(struct store *store, const char *path, void (*done)(void *arg, int64_t revision, struct err *err),
-			 void *arg)
+void store_snapshot_save(struct store *store, const char *path,
+			 void (*done)(void *arg, int64_t revision, struct err *err), void *arg)
 {
 	struct saving *s = NEW(struct saving);
 

@@ -152,7 +152,7 @@ static int prepare_op(struct store *store, struct store_op *op, int64_t revision
 {
 	const struct pending_entry *pending = store->pending.count ? omap_get(&store->pending, op->key) : NULL;
 	const struct live_entry *live = pending ? NULL : omap_get(&store->index, op->key);
-	const struct store_entry *now = pending ? (pending->is_deleted ? NULL : &pending->entry) : live ? &live->entry : NULL;
+	const struct store_entry *now = store_get_pending(store, op->key);
 
 	/* In case encode does not say. */
 	err_set(err, ERR_INTERNAL, "encoding of '" STR_FMT "' failed", STR_ARG(op->key));

@@ -21,8 +21,8 @@ struct store_options {
 	size_t history_events_max; /* 0: the default of limits.h */
 	size_t history_bytes_max;  /* counts values */
 	size_t map_bytes;          /* LMDB: first size of the map, grown when needed; 0: default */
-	/* The last value of a key whose time to live is over, as the DELETE event shall carry it at that revision. NULL, or
-	 * a NULL result: the value as it is. */
+	/* The last value of a key whose time to live is over, as the DELETE event shall carry it at that revision.
+	 * NULL, or a NULL result: the value as it is. */
 	struct blob *(*expired)(void *arg, struct str key, struct blob *value, int64_t revision);
 	void *arg;
 };
@@ -50,8 +50,8 @@ int64_t store_compact_revision(const struct store *store);    /* events up to he
 const struct store_entry *store_get(const struct store *store, struct str key);
 /* The same, but as of the last *submitted* write: what a write submitted now will meet. */
 const struct store_entry *store_get_pending(const struct store *store, struct str key);
-/* Calls fn in key order for entries whose key has the prefix and is >= from (empty: all), until it returns false. fn must
- * not submit. */
+/* Calls fn in key order for entries whose key has the prefix and is >= from (empty: all), until it returns false.
+ * fn must not submit. */
 typedef bool store_walk_fn(void *arg, struct str key, const struct store_entry *entry);
 void store_walk(const struct store *store, struct str prefix, struct str from, store_walk_fn *fn, void *arg);
 /* The state as it was at an earlier revision; ERR_GONE when the history does not reach back so far. */
@@ -70,8 +70,9 @@ enum store_op_type { STORE_PUT, STORE_DELETE, STORE_CHECK /* only the preconditi
 struct store_op {
 	enum store_op_type type;
 	struct str key;             /* the submitter's, unchanged until done() */
-	/* The key's mod_revision must be this, or ANY, or NONE; it is compared with the last submitted state. A missing key
-	 * is ERR_NOT_FOUND (also for DELETE with ANY), NONE of an existing one ERR_EXISTS, another revision ERR_CONFLICT. */
+	/* The key's mod_revision must be this, or ANY, or NONE; it is compared with the last submitted state. A
+	 * missing key is ERR_NOT_FOUND (also for DELETE with ANY), NONE of an existing one ERR_EXISTS, another
+	 * revision ERR_CONFLICT. */
 	int64_t expected_revision;
 	int64_t ttl_seconds;        /* PUT: deleted by the store after that; 0 never */
 	/* Gives the value with its revision in place, as one reference; called once, inside store_submit, after all
@@ -131,8 +132,8 @@ struct store_watcher {
 	unsigned char state;
 	bool exact;
 };
-/* Events with revision > from_revision whose key has the prefix (exact: is the key), oldest first: first what the history
- * has, then live ones. event and end must be set, the rest zero. */
+/* Events with revision > from_revision whose key has the prefix (exact: is the key), oldest first: first what the
+ * history has, then live ones. event and end must be set, the rest zero. */
 void store_watch(struct store *store, struct store_watcher *watcher, struct str prefix, bool exact,
 		 int64_t from_revision);
 /* No event until resume, which goes on behind the last one delivered. Nothing is queued per watcher: the place in the

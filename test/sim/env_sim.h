@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The simulated env: a world of named processes in one thread, whose clock jumps to whatever is due next and whose chance
- * comes from a seed. The same seed and the same calls give the same run, byte for byte: sim_hash says whether they
- * did. A process can crash: its tasks, timers and work vanish, its files stay.
+ * The simulated env: a world of named processes in one thread, whose clock jumps to whatever is due next and whose
+ * chance comes from a seed. The same seed and the same calls give the same run, byte for byte: sim_hash says whether
+ * they did. A process can crash: its tasks, timers and work vanish, its files stay.
  */
 #ifndef CUBE_SIM_ENV_SIM_H
 #define CUBE_SIM_ENV_SIM_H
@@ -17,11 +17,11 @@ void sim_free(struct sim *sim);
 /* The env of a process, made at its first mention; valid until sim_free. Child processes and sockets are refused by an
  * assertion: roles of a simulated cluster are connected in process. */
 struct env *sim_env(struct sim *sim, const char *process);
-/* What the process had queued or running is forgotten without a call; its files and its env stay. Owners then free their
- * memory without stopping timers or cancelling tasks first (doing so is harmless). */
+/* What the process had queued or running is forgotten without a call; its files and its env stay. Owners then free
+ * their memory without stopping timers or cancelling tasks first (doing so is harmless). */
 void sim_crash(struct sim *sim, struct env *env);
-/* Tasks of several processes, and mailbox against deferred ones of one process, run in a random order instead of in turn.
- * The order within one queue is always kept, as the real loop keeps it. */
+/* Tasks of several processes, and mailbox against deferred ones of one process, run in a random order instead of
+ * in turn. The order within one queue is always kept, as the real loop keeps it. */
 void sim_shuffle(struct sim *sim, bool shuffle);
 /* Work runs up to this much later (default 5). */
 void sim_set_work_delay(struct sim *sim, int64_t delay_ms_max);

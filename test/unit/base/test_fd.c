@@ -143,7 +143,8 @@ static void test_write_file(void **state)
 
 static void test_remove_deep(void **state)
 {
-	/* A tree deeper than there are descriptors, with links out of it, must go, and what the links point at must stay. */
+	/* A tree deeper than there are descriptors, with links out of it, must go, and what the links point at
+	 * must stay. */
 	struct fixture *f = *state;
 	int at = dup(f->fd);
 

@@ -256,7 +256,8 @@ static void test_log(void **state)
 	assert_int_equal(str_find_char(text, '\n', 0), text.len - 1);
 	text = logged(LOG_JSON, "a\nb \"c\" \xff", line, sizeof(line));
 	assert_true(str_has_prefix(text, STR("{\"ts\":\"2")));
-	assert_true(str_has_suffix(text, STR("\"level\":\"info\",\"part\":\"part\",\"msg\":\"a\\u000ab \\\"c\\\" ?\"}\n")));
+	assert_true(str_has_suffix(text, STR("\"level\":\"info\",\"part\":\"part\","
+					     "\"msg\":\"a\\u000ab \\\"c\\\" ?\"}\n")));
 	memset(huge, '\n', sizeof(huge) - 1);
 	huge[sizeof(huge) - 1] = '\0';
 	text = logged(LOG_JSON, huge, line, sizeof(line));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The real loop: timers, deferred and posted tasks, worker pool, child processes, readiness, and that idling is idle. */
+/* The real loop: timers, deferred and posted tasks, worker pool, child processes, readiness, and that idling is
+ * idle. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -127,7 +128,8 @@ static void on_step_task(struct task *t)
 
 static void test_defer(void **state)
 {
-	/* A deferred task must not run inside the call, must run once however often it was deferred, and be cancellable. */
+	/* A deferred task must not run inside the call, must run once however often it was deferred, and be
+	 * cancellable. */
 	struct fixture *f = *state;
 	struct step s[3], cancelled;
 	int count = 0, never = 0;
@@ -319,7 +321,8 @@ static void test_child_missing(void **state)
 
 static void test_child_descriptors(void **state)
 {
-	/* The child must get exactly the descriptors named, also when their numbers cross, and our environment never. */
+	/* The child must get exactly the descriptors named, also when their numbers cross, and our environment
+	 * never. */
 	struct fixture *f = *state;
 	int leak = open("/dev/zero", O_RDONLY); /* without close-on-exec, on purpose */
 	int out[2], odd[2];
@@ -356,7 +359,8 @@ static void test_child_descriptors(void **state)
 
 static void test_child_forget(void **state)
 {
-	/* A forgotten child must be reaped without a call; one that still runs must not keep the loop from being freed. */
+	/* A forgotten child must be reaped without a call; one that still runs must not keep the loop from being
+	 * freed. */
 	struct fixture *f = *state;
 	struct process gone, marker, running;
 

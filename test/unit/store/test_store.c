@@ -313,7 +313,8 @@ static void test_waiting_limit(void **state)
 
 static void test_full_disk(void **state)
 {
-	/* When a commit fails, its writes and all that build on them must fail, others go on, and the store stay usable. */
+	/* When a commit fails, its writes and all that build on them must fail, others go on, and the store stay
+	 * usable. */
 	struct fixture *f = *state;
 	struct probe before, failing, dependent, second_key, chained, independent, after;
 	int order = 0;
