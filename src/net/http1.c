@@ -349,7 +349,7 @@ static size_t http1_read(struct server_conn *sc, struct str bytes)
 		read_head(sc, str_slice(rest, 0, head));
 	}
 	sc->in_read = false;
-	if (!sc->conn || sc->closing)
+	if (!sc->detached && (!sc->conn || sc->closing))
 		taken = bytes.len;
 	return taken;
 }

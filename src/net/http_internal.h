@@ -65,6 +65,7 @@ struct server_conn {
 	struct exchange *current;        /* HTTP/1: the one that is read or answered */
 	size_t scanned_bytes;            /* of an unfinished head */
 	bool in_read, in_parser, closing, eof;
+	bool detached;                   /* upgraded: what was not read yet is the new owner's */
 	llhttp_t parser;
 	struct http2 *h2;
 };

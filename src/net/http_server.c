@@ -216,6 +216,7 @@ struct conn *server_conn_detach(struct server_conn *sc)
 	moved->identity = sc->identity;
 	sc->peer.attachment_free = NULL;
 	sc->identity = NULL;
+	sc->detached = true;
 	conn_attach(conn, moved, free_moved_peer);
 	retire(sc);
 	return conn;
