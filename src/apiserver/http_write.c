@@ -3,6 +3,7 @@
  * POST, PUT, PATCH and DELETE over HTTP: an operation made from the request, an answer from what became of it. The
  * operation's memory is its own: a client that goes away does not take back what was submitted.
  */
+#include "api/protobuf.h"
 #include "apiserver/exchange.h"
 #include "apiserver/limits.h"
 #include "apiserver/operation.h"
@@ -73,17 +74,23 @@ static int refuse_media(struct exchange *e, const char *accepted)
 			   "the body of the request was in an unknown format - accepted media types include: %s", accepted);
 }
 
-static int read_format(struct exchange *e, enum object_format *ret)
+/* Text stays text, *ret_tree is what protobuf was read into. */
+static int read_format(struct exchange *e, enum object_format *ret, yyjson_mut_doc **ret_tree)
 {
 	struct str type = media_type(e);
+	struct err err = { 0 };
 
+	*ret = OBJECT_JSON;
 	if (!type.len || str_eq_c(type, "application/json"))
-		*ret = OBJECT_JSON;
-	else if (str_eq_c(type, "application/yaml"))
+		return 0;
+	if (str_eq_c(type, "application/yaml")) {
 		*ret = OBJECT_YAML;
-	else
-		return refuse_media(e, "application/json, application/yaml");
-	return 0;
+		return 0;
+	}
+	if (!str_eq_c(type, "application/vnd.kubernetes.protobuf"))
+		return refuse_media(e, "application/json, application/yaml, application/vnd.kubernetes.protobuf");
+	*ret_tree = protobuf_decode(e->x->body, REQUEST_BODY_BYTES_MAX, NULL, &err);
+	return *ret_tree ? 0 : refusal_from_err(&e->refusal, &err);
 }
 
 static const struct {
@@ -132,9 +139,10 @@ static int read_delete(struct exchange *e, struct operation *op)
 	yyjson_mut_val *root;
 
 	if (e->x->body.len) {
-		if (read_format(e, &options.format) < 0)
+		if (read_format(e, &options.format, &op->body) < 0)
 			return -1;
-		op->body = object_decode(e->x->body, &options, &err);
+		if (!op->body)
+			op->body = object_decode(e->x->body, &options, &err);
 		if (!op->body)
 			return refusal_from_err(&e->refusal, &err);
 	} else {
@@ -172,7 +180,7 @@ static int read_body(struct exchange *e, struct operation *op)
 		break;
 	}
 	op->body_bytes = e->x->body;
-	return read_format(e, &op->body_format);
+	return read_format(e, &op->body_format, &op->body);
 }
 
 /* --- the query --- */
