@@ -33,7 +33,8 @@ struct container_service_options {
 	const char *data_dir;     /* absolute; containers lie in <data_dir>/containers, mode 0700 */
 	const char *run_dir;      /* absolute; monitors' state in <run_dir>/containers */
 	const char *oci_path;     /* the cube-oci program */
-	const char *cgroup_root;  /* parent of containers that name none, "/cube" when NULL */
+	const char *cgroup_root;  /* above all cgroups made, NULL or "/" = none; containers that
+				   * name no parent are in <cgroup_root>/cube */
 };
 
 /* Reads the records, reconnects to the monitors that are alive, notes what ended meanwhile, clears away what has no

@@ -159,7 +159,7 @@ struct str unit_cgroup_parent(const struct unit *u)
 		return u->spec.cgroup_parent;
 	if (u->c.sandbox)
 		return unit_cgroup_parent(unit_of(u->c.sandbox));
-	return str_from(u->service->cgroup_root);
+	return str_from(u->service->cgroup_default);
 }
 
 struct str unit_cgroup_path(const struct unit *u, struct arena *arena)
@@ -299,7 +299,8 @@ static int service_init(struct container_service *s, const struct container_serv
 	s->states_path = mem_printf("%s/containers", o->run_dir);
 	s->empty_path = mem_printf("%s/containers/empty", o->data_dir);
 	s->oci_path = mem_strdup(o->oci_path);
-	s->cgroup_root = mem_strdup(o->cgroup_root ? o->cgroup_root : "/cube");
+	s->cgroup_root = mem_strdup(o->cgroup_root && strcmp(o->cgroup_root, "/") != 0 ? o->cgroup_root : "");
+	s->cgroup_default = mem_printf("%s/cube", s->cgroup_root);
 	if (access(o->oci_path, X_OK) < 0)
 		return err_os(err, "%s", o->oci_path);
 	if (make_dir(s->containers_path, &s->containers_fd, err) < 0 || make_dir(s->states_path, &s->states_fd, err) < 0 ||
@@ -345,5 +346,6 @@ void container_service_close(struct container_service *s)
 	mem_free(s->empty_path);
 	mem_free(s->oci_path);
 	mem_free(s->cgroup_root);
+	mem_free(s->cgroup_default);
 	mem_free(s);
 }

@@ -24,7 +24,9 @@ struct container_service {
 	char *containers_path;           /* <data_dir>/containers */
 	char *states_path;               /* <run_dir>/containers */
 	char *empty_path;                /* an empty folder: lower layer of an image without any */
-	char *oci_path, *cgroup_root;
+	char *oci_path;
+	char *cgroup_root;               /* before every cgroup_parent; "" = none */
+	char *cgroup_default;            /* parent of containers that name none */
 
 	int containers_fd, states_fd;
 	struct map by_id, by_name;
