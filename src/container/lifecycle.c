@@ -195,7 +195,7 @@ static void create_begin(struct container_service *s, struct container_op *op, c
 	u = unit_new(s, id);
 	spec_copy(spec, &u->arena, &u->spec);
 	if (u->spec.cgroup_parent.len) /* kept as it is on this machine, so that a record needs no context */
-		u->spec.cgroup_parent = str_printf_in(&u->arena, "%s" STR_FMT, service->cgroup_root,
+		u->spec.cgroup_parent = str_printf_in(&u->arena, "%s" STR_FMT, s->cgroup_root,
 						      STR_ARG(u->spec.cgroup_parent));
 	u->c.image = image ? image_ref(image) : NULL;
 	u->c.sandbox = sandbox ? &sandbox->c : NULL;
