@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates made, read, verified; what the server learns of its clients; signatures. */
+#include "net_fixture.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/fd.h"
+#include "base/time.h"
+
+struct seen {
+	bool asked, has_identity, verified;
+	char common_name[64], groups[128], message[128], text[ADDRESS_TEXT_BYTES];
+	int attachments_freed, requests;
+	uint64_t generation;
+};
+
+static void free_attachment(void *attachment)
+{
+	((struct seen *)attachment)->attachments_freed++;
+}
+
+static void on_request(void *arg, struct http_exchange *x)
+{
+	struct seen *s = arg;
+	const struct tls_identity *id = x->peer->identity;
+
+	s->requests++;
+	s->asked = true;
+	s->generation = x->peer->tls_generation;
+	s->has_identity = id != NULL;
+	if (!x->peer->attachment) {
+		x->peer->attachment = s;
+		x->peer->attachment_free = free_attachment;
+	}
+	if (id) {
+		s->verified = id->verified;
+		snprintf(s->message, sizeof(s->message), "%s", id->verify_message);
+		assert_int_equal(str_copy_to(id->common_name, s->common_name, sizeof(s->common_name)), 0);
+		assert_int_equal(str_copy_to(str_join_in(&x->arena, id->organizations, id->organization_count, STR(",")),
+					     s->groups, sizeof(s->groups)), 0);
+	}
+	http_respond_bytes(x, 200, STR("text/plain"), STR("ok"));
+}
+
+static const struct http_handlers handlers = { .on_request = on_request };
+
+static void on_end(void *arg, struct http_call *call, const struct err *err)
+{
+	*(bool *)arg = true;
+	if (err)
+		fail_msg("%s", err->msg);
+}
+
+static const struct http_call_events events = { .on_end = on_end };
+
+static void ask_as(struct fixture *f, const struct x509_pair *pair)
+{
+	struct tls_client_options options = { .ca_pem = f->ca.certificate_pem };
+	struct tls_client *tls;
+	struct http_client *client;
+	struct err err;
+	bool ended = false;
+
+	if (pair) {
+		options.certificate_pem = pair->certificate_pem;
+		options.key_pem = pair->key_pem;
+	}
+	if (tls_client_new(&options, &tls, &err) < 0)
+		fail_msg("%s", err.msg);
+	client = http_client_new(&(struct http_client_options){ .env = f->env, .tls = tls });
+	for (int i = 0; i < 2; i++) { /* the second one on the kept connection */
+		ended = false;
+		(void)http_client_start(client, &(struct http_request){ .url = str_from(f->url) }, &events, &ended);
+		fixture_run_until(f, &ended);
+	}
+	http_client_free(client);
+	tls_client_free(tls);
+	fixture_run_for(f, 5);
+}
+
+/* Breaks if a client's certificate is misread, or one that nobody signed is taken for good. */
+static void test_clients(void **state)
+{
+	struct fixture f;
+	struct seen s = { 0 };
+	struct x509_pair old, server_kind;
+	struct x509_spec spec = { .common_name = STR("late"), .usage = X509_USAGE_CLIENT };
+
+	fixture_open(&f, &handlers, &s, true, NULL);
+	ask_as(&f, NULL);
+	assert_true(s.asked);
+	assert_false(s.has_identity);
+	ask_as(&f, &f.client_pair);
+	assert_true(s.has_identity && s.verified);
+	assert_string_equal(s.common_name, "alice");
+	assert_string_equal(s.groups, "system:masters,devs");
+	assert_int_equal(s.attachments_freed, 2); /* one for each connection */
+	ask_as(&f, &f.stranger_pair);
+	assert_true(s.has_identity);
+	assert_false(s.verified);
+	spec.not_before_ns = env_wall_ns(f.env) - 7200 * TIME_NS_PER_SECOND;
+	spec.not_after_ns = env_wall_ns(f.env) - 3600 * TIME_NS_PER_SECOND;
+	fixture_make_pair(&f, &spec, &f.ca, &old);
+	ask_as(&f, &old);
+	assert_false(s.verified);
+	assert_string_equal(s.message, "certificate has expired");
+	spec = (struct x509_spec){ .common_name = STR("server"), .usage = X509_USAGE_SERVER };
+	fixture_make_pair(&f, &spec, &f.ca, &server_kind);
+	ask_as(&f, &server_kind);
+	assert_false(s.verified); /* not made for clients */
+	fixture_close(&f);
+}
+
+/* Breaks if new certificates need a restart, or a bad reload loses the old ones. */
+static void test_reload(void **state)
+{
+	struct fixture f;
+	struct seen s = { 0 };
+	struct tls_server_options options;
+	struct err err;
+	uint64_t before;
+
+	fixture_open(&f, &handlers, &s, true, NULL);
+	before = tls_server_generation(f.tls);
+	options = (struct tls_server_options){ .certificate_pem = f.server_pair.certificate_pem,
+					       .key_pem = f.client_pair.key_pem };
+	assert_int_equal(tls_server_reload(f.tls, &options, &err), -1);
+	assert_int_equal(tls_server_generation(f.tls), before);
+	options.key_pem = f.server_pair.key_pem;
+	options.client_ca_pem = f.other_ca.certificate_pem;
+	assert_int_equal(tls_server_reload(f.tls, &options, &err), 0);
+	ask_as(&f, &f.stranger_pair);
+	assert_true(s.verified); /* its authority is trusted now */
+	assert_int_equal(s.generation, before + 1);
+	options.client_ca_pem = STR("not PEM");
+	assert_int_equal(tls_server_reload(f.tls, &options, &err), -1);
+	assert_non_null(strstr(err.msg, "CA bundle holds no certificate"));
+	fixture_close(&f);
+}
+
+/* Breaks if a certificate does not say what was asked for. */
+static void test_make(void **state)
+{
+	struct fixture f;
+	struct seen s = { 0 };
+	struct tls_identity *id;
+	struct err err;
+	struct str bad_ip = STR("300.1.1.1");
+	struct x509_spec spec = { .common_name = STR("x"), .usage = X509_USAGE_SERVER, .ip_names = &bad_ip,
+				  .ip_name_count = 1, .serial_bytes = STR("12345678"), .not_after_ns = 1000000000000 };
+	struct x509_pair pair;
+
+	fixture_open(&f, &handlers, &s, true, NULL);
+	assert_int_equal(tls_identity_decode(f.server_pair.certificate_pem, &id, &err), 0);
+	assert_true(str_eq_c(id->common_name, "server"));
+	assert_int_equal(id->dns_name_count, 2);
+	assert_true(str_eq_c(id->dns_names[1], "kubernetes.default"));
+	assert_int_equal(id->ip_name_count, 2);
+	assert_true(str_eq_c(id->ip_names[0], "127.0.0.1"));
+	assert_true(str_eq_c(id->ip_names[1], "::1"));
+	assert_true(id->not_after_ns > env_wall_ns(f.env));
+	tls_identity_free(id);
+	assert_int_equal(x509_check_pair(&f.server_pair, &err), 0);
+	pair = (struct x509_pair){ f.server_pair.certificate_pem, f.client_pair.key_pem };
+	assert_int_equal(x509_check_pair(&pair, &err), -1);
+	assert_int_equal(x509_make(&spec, &f.ca, &f.arena, &pair, &err), -1);
+	assert_string_equal(err.msg, "'300.1.1.1' is not an IP address");
+	spec.ip_name_count = 0;
+	spec.common_name = STR("12345678901234567890123456789012345678901234567890123456789012345");
+	assert_int_equal(x509_make(&spec, &f.ca, &f.arena, &pair, &err), -1);
+	spec.common_name = str_slice(spec.common_name, 0, 64);
+	assert_int_equal(x509_make(&spec, &f.ca, &f.arena, &pair, &err), 0);
+	spec.serial_bytes = STR("1234567");
+	assert_int_equal(x509_make(&spec, &f.ca, &f.arena, &pair, &err), -1);
+	assert_int_equal(tls_identity_decode(STR("-----BEGIN CERTIFICATE-----\nAAAA\n"), &id, &err), -1);
+	assert_int_equal(tls_identity_decode(STR("\x30\x03garbage"), &id, &err), -1);
+	fixture_close(&f);
+}
+
+/* Breaks if a private key is readable by others. */
+static void test_write(void **state)
+{
+	struct fixture f;
+	struct seen s = { 0 };
+	char folder[] = "/tmp/cube-test-tls-XXXXXX", certificate[64], key[64];
+	struct stat st;
+	struct err err;
+
+	fixture_open(&f, &handlers, &s, true, NULL);
+	assert_non_null(mkdtemp(folder));
+	snprintf(certificate, sizeof(certificate), "%s/a.crt", folder);
+	snprintf(key, sizeof(key), "%s/a.key", folder);
+	assert_int_equal(x509_write_pair(&f.client_pair, certificate, key, &err), 0);
+	assert_int_equal(stat(key, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(stat(certificate, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644);
+	assert_int_equal(fd_remove_tree(AT_FDCWD, folder, &err), 0);
+	fixture_close(&f);
+}
+
+/* Breaks if a token's signature is accepted for other text, by another key, or as another kind. */
+static void test_signatures(void **state)
+{
+	static const enum x509_key_type types[] = { X509_KEY_P256, X509_KEY_RSA2048 };
+	AUTO_ARENA arena;
+	struct str private_pem, public_pem, other_private, other_public;
+	struct x509_jws jws, broken;
+	struct err err;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
+		assert_int_equal(x509_make_key(types[i], &arena, &private_pem, &public_pem, &err), 0);
+		assert_int_equal(x509_make_key(types[i], &arena, &other_private, &other_public, &err), 0);
+		assert_int_equal(x509_sign(private_pem, STR("head.payload"), &arena, &jws, &err), 0);
+		assert_int_equal(jws.kind, types[i] == X509_KEY_P256 ? X509_ES256 : X509_RS256);
+		assert_int_equal(jws.signature.len, types[i] == X509_KEY_P256 ? 64 : 256);
+		assert_int_equal(x509_verify(public_pem, &jws, STR("head.payload"), &err), 0);
+		assert_int_equal(x509_verify(private_pem, &jws, STR("head.payload"), &err), 0);
+		assert_int_equal(x509_verify(public_pem, &jws, STR("head.payloae"), &err), -1);
+		assert_int_equal(err.code, ERR_UNAUTHORIZED);
+		assert_int_equal(x509_verify(other_public, &jws, STR("head.payload"), &err), -1);
+		broken = jws;
+		broken.kind = jws.kind == X509_ES256 ? X509_RS256 : X509_ES256;
+		assert_int_equal(x509_verify(public_pem, &broken, STR("head.payload"), &err), -1);
+		broken = jws;
+		broken.signature.len--;
+		assert_int_equal(x509_verify(public_pem, &broken, STR("head.payload"), &err), -1);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_clients), cmocka_unit_test(test_reload), cmocka_unit_test(test_make),
+		cmocka_unit_test(test_write), cmocka_unit_test(test_signatures),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
