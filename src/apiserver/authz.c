@@ -130,7 +130,15 @@ static const struct rule controller_rules[] = {
 	{ 0 },
 };
 
+/* system:basic-user */
+static const struct rule known_rules[] = {
+	{ "create", "authorization.k8s.io", "selfsubjectaccessreviews selfsubjectrulesreviews" },
+	{ "create", "authentication.k8s.io", "selfsubjectreviews" },
+	{ 0 },
+};
+
 static const struct identity identities[] = {
+	{ .group = "system:authenticated", .rules = known_rules },
 	{ .group = "system:nodes", .rules = node_rules },
 	{ .user = "system:kube-scheduler", .rules = scheduler_rules },
 	{ .user = "system:kube-proxy", .rules = proxy_rules },

@@ -8,6 +8,7 @@
 
 #include "api/field.h"
 #include "api/kind.h"
+#include "api/object.h"
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/refusal.h"
 #include "apiserver/target.h"
@@ -57,6 +58,8 @@ int watch_serve(struct exchange *e) MUST_CHECK;    /* http_watch.c */
 int write_serve(struct exchange *e) MUST_CHECK;    /* http_write.c */
 int write_collection(struct exchange *e) MUST_CHECK;
 int connect_serve(struct exchange *e) MUST_CHECK;  /* connect.c */
+bool review_is(const struct kind *kind) PURE;      /* review.c: kinds that are answered and not stored */
+int review_serve(struct exchange *e, struct str body, enum object_format format, yyjson_mut_doc *tree) MUST_CHECK;
 int documents_serve(struct exchange *e) MUST_CHECK; /* documents.c; not about a kind */
 
 #endif

@@ -22,7 +22,8 @@ struct listing {
 	bool too_large;
 	size_t next;             /* of fill */
 	bool head_sent;
-	struct str head, tail;
+	struct blob *head;
+	struct str tail;
 	struct err err;
 };
 
@@ -61,7 +62,7 @@ static void release(void *arg)
 	for (size_t i = 0; i < l->count; i++)
 		blob_unref(l->blobs[i]);
 	mem_free(l->blobs);
-	mem_free((void *)l->head.ptr);
+	blob_unref(l->head);
 	mem_free(l);
 }
 
@@ -71,7 +72,7 @@ static int fill(void *arg, struct http_piece *to, size_t max)
 	size_t n = 0;
 
 	if (!l->head_sent && max) {
-		to[n++] = HTTP_BYTES(l->head);
+		to[n++] = HTTP_BLOB(l->head);
 		l->head_sent = true;
 	}
 	while (l->next < l->count && n + 2 <= max) {
@@ -121,9 +122,9 @@ static void answer_objects(struct listing *l, int64_t remaining)
 
 	buf_init(&head, 1u << 20);
 	object_list_head(e->kind, l->revision, token_of(l), remaining, &head);
-	l->head = buf_take(&head);
+	l->head = blob_new(buf_str(&head));
 	l->tail = STR("]}\n");
-	source.length_bytes = (int64_t)(l->head.len + l->tail.len + l->bytes) - (l->count ? 1 : 0);
+	source.length_bytes = (int64_t)(l->head->len + l->tail.len + l->bytes) - (l->count ? 1 : 0);
 	exchange_count(e, 200);
 	http_respond_source(e->x, 200, &headers, &source);
 }

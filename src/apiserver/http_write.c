@@ -242,12 +242,27 @@ static struct http_write *write_new(struct exchange *e, struct str name)
 	return w;
 }
 
+static int serve_review(struct exchange *e)
+{
+	enum object_format format;
+	yyjson_mut_doc *tree = NULL;
+	int result;
+
+	if (read_format(e, &format, &tree) < 0)
+		return -1;
+	result = review_serve(e, e->x->body, format, tree);
+	json_mut_free(tree);
+	return result;
+}
+
 int write_serve(struct exchange *e)
 {
 	struct http_write *w;
 
 	if (accept_read(e, true) < 0)
 		return -1;
+	if (review_is(e->kind))
+		return serve_review(e);
 	w = write_new(e, e->target.name);
 	if (read_query(e, &w->op) < 0 || read_body(e, &w->op) < 0) {
 		write_free(w);

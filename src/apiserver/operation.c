@@ -74,6 +74,8 @@ static void run(struct operation *op)
 			step = steps[i].run[op->verb];
 	reset_edit(op);
 	op->returns_status = op->returns_scale = op->is_delete_write = false;
+	if (!(op->kind->verbs & (VERB_GET | VERB_LIST)))
+		step = NULL; /* questions, not objects */
 	progress = step ? step(op) : refusal_method_not_allowed(&op->refusal);
 	if (progress != OPERATION_SUBMITTED)
 		finish(op);

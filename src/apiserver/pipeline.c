@@ -23,6 +23,47 @@ static int read_target(struct exchange *e)
 
 static int authenticate(struct exchange *e) { return authn_find(e->x, &e->user, &e->refusal); }
 
+/* May the user act as this user or group. */
+static int check_impersonation(struct exchange *e, struct str resource, struct str name)
+{
+	struct target target = { .verb = STR("impersonate"), .is_resource = true, .version = STR("v1"), .resource = resource,
+				 .name = name };
+	struct authz_attributes attributes = { .user = e->user, .target = &target };
+
+	return authz_check(&e->server->registry, &attributes, &e->refusal);
+}
+
+/* From here on the request is that of the user it names, if the one who sent it may do that. */
+static int impersonate(struct exchange *e)
+{
+	struct str name = http_header_get(&e->x->headers, STR("Impersonate-User")), group;
+	struct user *user;
+	struct str *groups;
+	size_t count = 0, cursor = 0;
+
+	if (!name.len) {
+		if (http_header_get(&e->x->headers, STR("Impersonate-Group")).len ||
+		    http_header_get(&e->x->headers, STR("Impersonate-Uid")).len)
+			return refusal_bad_request(&e->refusal, "requested [{Group}] without impersonating a user");
+		return 0;
+	}
+	if (check_impersonation(e, STR("users"), name) < 0)
+		return -1;
+	groups = arena_array(e->arena, USER_GROUPS_MAX + 1, sizeof(groups[0]));
+	while (http_header_next(&e->x->headers, STR("Impersonate-Group"), &cursor, &group)) {
+		if (check_impersonation(e, STR("groups"), group) < 0)
+			return -1;
+		if (count == USER_GROUPS_MAX)
+			return refusal_bad_request(&e->refusal, "too many Impersonate-Group headers");
+		groups[count++] = group;
+	}
+	groups[count++] = str_eq(name, user_anonymous.name) ? STR("system:unauthenticated") : STR("system:authenticated");
+	user = ARENA_NEW(e->arena, struct user);
+	*user = (struct user){ .name = name, .groups = groups, .group_count = count };
+	e->user = user;
+	return 0;
+}
+
 /* Watches and streams are long and cost nothing while idle: they are bounded by connections, not here. */
 static int count_in_flight(struct exchange *e)
 {
@@ -116,7 +157,7 @@ static int dispatch(struct exchange *e)
 }
 
 static int (*const steps[])(struct exchange *e) = {
-	read_target, authenticate, count_in_flight, authorize, find_kind, dispatch,
+	read_target, authenticate, impersonate, count_in_flight, authorize, find_kind, dispatch,
 };
 
 static struct exchange *exchange_new(struct apiserver *server, struct http_exchange *x)

@@ -131,7 +131,7 @@ static void on_body(void *arg, struct http_exchange *x, struct str bytes, bool l
 			      (long long)ENGINE_UPLOAD_BYTES_MAX); /* answered by go_on */
 	buf_put_str(&job->incoming, bytes);
 	if (job->err.code == ERR_NONE && buf_failed(&job->incoming))
-		(void)buf_check(&job->incoming, "upload buffer", &job->err); /* fills err */
+		(void)err_set(&job->err, ERR_TOO_LARGE, "upload comes faster than it can be stored");
 	job->last_seen |= last;
 	if (job->incoming.len > ENGINE_UPLOAD_BUFFER_MAX / 2)
 		http_body_pause(x);

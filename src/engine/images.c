@@ -55,7 +55,8 @@ static bool list_one(void *arg, struct image *image)
 	yyjson_mut_val *item = json_append_object(doc, listing->list);
 	int64_t created_ns = 0;
 
-	(void)time_parse(image->config.created, &created_ns, NULL); /* an image need not say */
+	if (time_parse(image->config.created, &created_ns, NULL) < 0)
+		created_ns = 0; /* an image need not say */
 	json_set_str(doc, item, "Id", str_from(image->id));
 	json_set_str(doc, item, "ParentId", STR(""));
 	put_names(doc, item, "RepoTags", &image->names, listing->arena);

@@ -165,7 +165,7 @@ static int prepare_program(struct making *m, struct err *err)
 	memcpy(program->stdio, cr->stdio, sizeof(cr->stdio));
 	program->preserve_fds = cr->preserve_fds;
 	program->personality = cr->spec->linux_part->personality;
-	if (program_open_host_proc(program, err) < 0)
+	if (program_open_host(program, err) < 0)
 		return -1;
 	if (cr->is_sandbox)
 		return 0;
@@ -388,6 +388,7 @@ static void release(struct making *m)
 	fd_close(&init->sock);
 	fd_close(&init->start_fd);
 	fd_close(&init->program.host_proc_fd);
+	fd_close(&init->program.exe_fd);
 	for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++)
 		fd_close(&init->join_fds[i]);
 	seccomp_free(&init->program.seccomp);
@@ -409,7 +410,7 @@ int container_create(const struct create *create, struct arena *arena, struct co
 		.spec = create->spec, .arena = arena, .bundle = create->bundle, .overlay = create->overlay,
 		.is_sandbox = create->is_sandbox, .no_pivot = create->no_pivot, .wait_for_start = create->wait_for_start,
 		.sock = -1, .start_fd = -1, .null_fd = -1, .container = ret,
-		.program = { .host_proc_fd = -1, .error_sock = -1 },
+		.program = { .host_proc_fd = -1, .exe_fd = -1, .error_sock = -1 },
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(m.init.join_fds); i++)
 		m.init.join_fds[i] = -1;

@@ -67,7 +67,7 @@ static int enter(const struct exec *exec, struct program *program, int sock, str
 	struct err detach;
 	int failed;
 
-	if (selfexe_detach(&detach) < 0 && !(detach.code == ERR_UNSUPPORTED && geteuid() != 0))
+	if (selfexe_detach(program->exe_fd, &detach) < 0 && !(detach.code == ERR_UNSUPPORTED && geteuid() != 0))
 		return err_set(err, ERR_INTERNAL, "protect the runtime's program: %s", detach.msg);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setsid() < 0)
 		return err_os(err, "make a session");
@@ -169,7 +169,7 @@ int container_exec(const struct exec *exec, pid_t *ret_pid, int *ret_pidfd, int 
 	struct container *c = exec->container;
 	const struct oci_linux *l = exec->spec->linux_part;
 	struct program program = {
-		.stdio = { -1, -1, -1 }, .host_proc_fd = -1, .preserve_fds = exec->preserve_fds,
+		.stdio = { -1, -1, -1 }, .host_proc_fd = -1, .exe_fd = -1, .preserve_fds = exec->preserve_fds,
 		.personality = l->personality, .has_userns = c->namespaces & CLONE_NEWUSER,
 	};
 	int pair[2], failed, status;
@@ -184,7 +184,7 @@ int container_exec(const struct exec *exec, pid_t *ret_pid, int *ret_pidfd, int 
 		if (seccomp_compile(l->seccomp, cache, &program.seccomp, err) < 0)
 			return -1;
 	}
-	if (program_open_host_proc(&program, err) < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+	if (program_open_host(&program, err) < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		seccomp_free(&program.seccomp);
 		return err_os(err, "prepare the program");
 	}
@@ -198,6 +198,7 @@ int container_exec(const struct exec *exec, pid_t *ret_pid, int *ret_pidfd, int 
 			   serve(exec, &program, pair[0], ret_master, err);
 	close(pair[0]);
 	fd_close(&program.host_proc_fd);
+	fd_close(&program.exe_fd);
 	seccomp_free(&program.seccomp);
 	if (failed < 0) {
 		if (pid > 0 && (process_signal(pidfd, SIGKILL) < 0 || process_wait(pidfd, &status) < 0))

@@ -199,7 +199,7 @@ static int setup(struct init *init, struct err *err)
 	struct err detach;
 
 	/* Before anything else: here it is not yet charged to the container, and we have all capabilities we ever will. */
-	if (!init->is_sandbox && selfexe_detach(&detach) < 0 &&
+	if (!init->is_sandbox && selfexe_detach(init->program.exe_fd, &detach) < 0 &&
 	    !(detach.code == ERR_UNSUPPORTED && (geteuid() != 0 || init->new_namespaces & CLONE_NEWUSER)))
 		return err_set(err, ERR_INTERNAL, "protect the runtime's program: %s", detach.msg);
 	if (setsid() < 0)

@@ -27,6 +27,7 @@
 #include "base/num.h"
 #include "linux/filter.h"
 #include "linux/process.h"
+#include "runtime/selfexe.h"
 
 static int parse_set(const struct oci_strings *names, uint64_t *ret)
 {
@@ -63,8 +64,9 @@ int program_prepare(struct program *program, const struct oci_process *process, 
 	return 0;
 }
 
-int program_open_host_proc(struct program *program, struct err *err)
+int program_open_host(struct program *program, struct err *err)
 {
+	program->exe_fd = selfexe_prepare();
 	program->host_proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return program->host_proc_fd < 0 ? err_os(err, "open /proc") : 0;
 }
@@ -325,7 +327,7 @@ int program_enter(struct program *program, struct err *err)
 	sigemptyset(&none);
 	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		return err_os(err, "reset the signal mask");
-	for (int i = 1; i < 65; i++) {
+	for (int i = 1; i < SIGRTMIN; i++) {
 		struct sigaction action;
 
 		/* ignored signals survive execve: give the program a clean start */

@@ -22,6 +22,7 @@ struct program {
 	int stdio[3];          /* become 0, 1, 2; -1: stay as they are */
 	int preserve_fds;      /* 3 … 3+n-1 stay open in the program */
 	int host_proc_fd;      /* the host's /proc, O_PATH */
+	int exe_fd;            /* selfexe_prepare() */
 	int error_sock;        /* where the seccomp listener and errors go; close-on-exec */
 	bool has_userns;
 	char path[PATH_MAX];   /* filled by program_find() */
@@ -33,6 +34,7 @@ int program_prepare(struct program *program, const struct oci_process *process, 
 int program_enter(struct program *program, struct err *err) MUST_CHECK;
 /* Capabilities, no_new_privs, seccomp, execve. Returns only on failure. */
 int program_exec(struct program *program, struct err *err) MUST_CHECK;
-int program_open_host_proc(struct program *program, struct err *err) MUST_CHECK;
+/* The descriptors of the host that the child needs. */
+int program_open_host(struct program *program, struct err *err) MUST_CHECK;
 
 #endif

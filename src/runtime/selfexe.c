@@ -2,8 +2,8 @@
 /*
  * See selfexe.h. A container whose program is "/proc/self/exe" (or a script with that interpreter) would otherwise have
  * the kernel open the runtime's file on the host for it, and could later write to it. Copying the file and executing the
- * copy, the usual cure, costs another exec (0.5 ms); this costs four calls. The kernel itself checks that nothing of the
- * file is mapped any more before it lets go of it (EBUSY otherwise).
+ * copy, the usual cure, costs another exec (0.5 ms); this costs a dozen calls. The kernel itself checks that nothing of
+ * the file is mapped any more, under the mount it was executed from, before it lets go of it (EBUSY otherwise).
  */
 #include "runtime/selfexe.h"
 
@@ -11,8 +11,10 @@
 #include <fcntl.h>
 #include <link.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 #include "base/fd.h"
@@ -74,31 +76,60 @@ static int exchange(const struct image *image, int fd)
 	return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0);
 }
 
-int selfexe_detach(struct err *err)
+int selfexe_prepare(void)
+{
+	char path[40];
+	AUTO_FD tree = open_tree(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	if (tree < 0)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", tree);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* The same bytes at the same addresses, from the other mount: the file is no longer mapped as what was executed. */
+static int map_again(const struct image *image, const ElfW(Phdr) *h, int fd)
+{
+	uintptr_t from = (image->base + h->p_vaddr) & ~(uintptr_t)(PAGE_BYTES - 1);
+	uintptr_t end = (image->base + h->p_vaddr + h->p_memsz + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
+	int prot = PROT_READ | (h->p_flags & PF_X ? PROT_EXEC : 0);
+
+	return mmap((void *)from, end - from, prot, MAP_PRIVATE | MAP_FIXED, fd,
+		    (off_t)(h->p_offset & ~(uintptr_t)(PAGE_BYTES - 1))) == MAP_FAILED ? -1 : 0;
+}
+
+static int copy_to_memory(const struct image *image, const ElfW(Phdr) *h)
+{
+	uintptr_t from = (image->base + h->p_vaddr) & ~(uintptr_t)(PAGE_BYTES - 1);
+	uintptr_t end = (image->base + h->p_vaddr + h->p_memsz + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
+	void *copy = mmap(NULL, end - from, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (copy == MAP_FAILED)
+		return -1;
+	copy_segment((uintptr_t)copy, from, end);
+	if ((h->p_flags & PF_W) == 0 && mprotect(copy, end - from, PROT_READ | (h->p_flags & PF_X ? PROT_EXEC : 0)) < 0)
+		return -1;
+	/* From the return of this call we run in the copy. */
+	return mremap(copy, end - from, end - from, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)from) == MAP_FAILED ? -1 : 0;
+}
+
+int selfexe_detach(int again_fd, struct err *err)
 {
 	struct image image = { 0 };
 	AUTO_FD empty = memfd_create("cube-oci", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	char *copy;
 
 	if (empty < 0 || fcntl(empty, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
 		return err_os(err, "make an empty sealed file");
 	if (!find_image(&image))
 		return err_set(err, ERR_UNSUPPORTED, "program headers not found");
-	copy = mmap(NULL, image.end - image.start, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (copy == MAP_FAILED)
-		return err_set(err, ERR_UNSUPPORTED, "no memory that is writable and executable");
 	for (size_t i = 0; i < image.header_count; i++) {
 		const ElfW(Phdr) *h = &image.headers[i];
-		uintptr_t from = (image.base + h->p_vaddr) & ~(uintptr_t)(PAGE_BYTES - 1);
-		uintptr_t end = (image.base + h->p_vaddr + h->p_memsz + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
 
-		if (h->p_type == PT_LOAD)
-			copy_segment((uintptr_t)copy + (from - image.start), from, end);
+		if (h->p_type != PT_LOAD)
+			continue;
+		if ((again_fd >= 0 && !(h->p_flags & PF_W) ? map_again(&image, h, again_fd) : copy_to_memory(&image, h)) < 0)
+			return err_os(err, "replace the program image");
 	}
-	/* From here to the return of this call we run in the copy, at the same addresses. */
-	if (mremap(copy, image.end - image.start, image.end - image.start, MREMAP_MAYMOVE | MREMAP_FIXED,
-		   (void *)image.start) == MAP_FAILED)
-		return err_os(err, "replace the program image");
 	if (prctl(PR_SET_MM, PR_SET_MM_EXE_FILE, empty, 0, 0) < 0 && exchange(&image, empty) < 0)
 		return err_set(err, errno == EPERM || errno == EINVAL ? ERR_UNSUPPORTED : ERR_INTERNAL,
 			       "let go of the program file: error %d", errno);

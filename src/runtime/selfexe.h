@@ -5,11 +5,14 @@
 
 #include "base/err.h"
 
+/* In the parent: the program file through a detached mount of its own, which saves copying it. -1: not to be had. */
+int selfexe_prepare(void) MUST_CHECK;
+
 /*
  * Called by the child that is about to exec the container's program, while it still has all capabilities: moves this
  * process's program image into anonymous memory and makes /proc/self/exe an empty sealed file. ERR_UNSUPPORTED when the
  * kernel or a missing CAP_SYS_RESOURCE do not let it; then the caller decides.
  */
-int selfexe_detach(struct err *err) MUST_CHECK;
+int selfexe_detach(int again_fd, struct err *err) MUST_CHECK;
 
 #endif

@@ -291,6 +291,8 @@ static void test_authorization(void **state)
 		{ "GET", "/apis", NULL, NULL, 200, { "APIGroupList" } },
 		{ "GET", "/api/v1/nodes", NULL, NULL, 200, { "NodeList" } },
 		{ "DELETE", "/api/v1/nodes/n", NULL, NULL, 403, { "cannot delete resource" } },
+		{ "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", JSON, "{\"spec\":{\"resourceAttributes\":{\"verb\":\"list\",\"resource\":\"pods\"}}}", 201, { "\"allowed\":true" } },
+		{ "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", JSON, "{\"spec\":{\"resourceAttributes\":{\"verb\":\"list\",\"resource\":\"deployments\",\"group\":\"apps\"}}}", 201, { "\"allowed\":false" } },
 		{ "POST", DEPLOY, JSON, "{}", 403, { "cannot create resource \\\"deployments\\\" in API group \\\"apps\\\"" } },
 	};
 	/* clang-format on */
@@ -302,6 +304,14 @@ static void test_authorization(void **state)
 	run_rows(&f, anonymous, sizeof(anonymous) / sizeof(anonymous[0]));
 	assert_int_equal(http_fixture_do(&f, "GET", "/version", "Authorization: Bearer nonsense\r\n", NULL, &body), 401);
 	assert_non_null(strstr(body, "\"message\":\"Unauthorized\",\"reason\":\"Unauthorized\",\"code\":401"));
+	f.user = "admin";
+	f.group = "system:masters";
+	http_fixture_disconnect(&f);
+	http_fixture_connect(&f, &f);
+	assert_int_equal(http_fixture_do(&f, "GET", PODS, "Impersonate-User: x\r\n", NULL, &body), 403);
+	assert_non_null(strstr(body, "User \\\"x\\\" cannot list"));
+	http_fixture_disconnect(&f);
+	http_fixture_connect(&f, &f);
 	f.user = "system:node:n";
 	f.group = "system:nodes";
 	run_rows(&f, node, sizeof(node) / sizeof(node[0]));
