@@ -95,9 +95,8 @@ static void pull_end(struct pull *p, struct image *image)
 	struct err err = p->err;
 	bool failed = p->failed;
 
-	if (failed && err.code != ERR_CANCELLED)
-		err_wrap(&err, "failed to pull and unpack image \"" STR_FMT "\"",
-			 STR_ARG(p->reference.full.len ? p->reference.full : request->reference));
+	if (failed && err.code != ERR_CANCELLED && p->reference.full.len)
+		err_wrap(&err, "failed to pull and unpack image \"" STR_FMT "\"", STR_ARG(p->reference.full));
 	pull_free(p);
 	request->impl = NULL;
 	s->sweep_wanted |= failed;
