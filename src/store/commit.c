@@ -28,11 +28,11 @@ struct commit {
 	bool is_crashed;
 };
 
-static void move_batch(struct list *from, struct list *to)
+static void move_batch(struct list *from, struct list *to, size_t writes_max)
 {
 	size_t bytes = 0;
 
-	while (!list_is_empty(from)) {
+	for (; writes_max > 0 && !list_is_empty(from); writes_max--) {
 		struct store_write *write = LIST_ENTRY(list_first(from), struct store_write, link);
 
 		if (bytes && bytes + write->size_bytes > STORE_BATCH_BYTES_MAX)
@@ -54,14 +54,15 @@ static void move_all(struct list *from, struct list *to)
 /* Lock held, and given up meanwhile. */
 static void commit_batch(struct commit *c)
 {
+	const struct store_backend_ops *ops = c->backend->ops;
 	struct list batch;
 	enum commit_outcome outcome;
 	struct err err = { 0 };
 
 	list_init(&batch);
-	move_batch(&c->waiting, &batch);
+	move_batch(&c->waiting, &batch, ops->batch_writes ? ops->batch_writes(c->backend, c->env) : SIZE_MAX);
 	pthread_mutex_unlock(&c->lock);
-	outcome = c->backend->ops->commit(c->backend, &batch, &err);
+	outcome = ops->commit(c->backend, &batch, &err);
 	pthread_mutex_lock(&c->lock);
 	if (outcome == COMMIT_DONE) {
 		move_all(&batch, &c->done);

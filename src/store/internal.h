@@ -34,6 +34,8 @@ struct store_backend_ops {
 	void (*rest)(struct store_backend *backend);
 	/* How long a commit shall wait: simulated disks only. */
 	int64_t (*delay_ms)(struct store_backend *backend, struct env *env);
+	/* How many writes the next transaction shall have: simulated disks only. */
+	size_t (*batch_writes)(struct store_backend *backend, struct env *env);
 	/* Called on the loop after COMMIT_CRASHED. */
 	void (*crashed)(struct store_backend *backend);
 	void (*close)(struct store_backend *backend);

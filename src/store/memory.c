@@ -164,6 +164,11 @@ static int64_t memory_delay_ms(struct store_backend *backend, struct env *env)
 	return max_ms > 0 ? (int64_t)env_random_below(env, (uint64_t)max_ms + 1) : 0;
 }
 
+static size_t memory_batch_writes(struct store_backend *backend, struct env *env)
+{
+	return disk_of(backend)->faults.random_batches ? 1 + env_random_below(env, 4) : SIZE_MAX;
+}
+
 static void memory_crashed(struct store_backend *backend)
 {
 	struct store_disk *disk = disk_of(backend);
@@ -182,6 +187,7 @@ static const struct store_backend_ops memory_ops = {
 	.commit = memory_commit,
 	.load = memory_load,
 	.delay_ms = memory_delay_ms,
+	.batch_writes = memory_batch_writes,
 	.crashed = memory_crashed,
 	.close = memory_close,
 };

@@ -172,6 +172,7 @@ struct store_disk_faults {
 	enum store_fault (*fault)(void *arg, uint64_t write_index);
 	void (*crashed)(void *arg);
 	void *arg;
+	bool random_batches;         /* transactions take one to four writes, not all that wait */
 	int64_t commit_delay_ms_max; /* a transaction takes a random time up to it; 0: until the next turn */
 };
 void store_disk_set_faults(struct store_disk *disk, const struct store_disk_faults *faults);   /* NULL: none */

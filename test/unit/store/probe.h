@@ -22,6 +22,7 @@ struct probe {
 	int *order;         /* when set: counts completions */
 	int place;
 	void (*then)(struct probe *probe);
+	void *arg;
 	struct store *store;
 };
 void probe_init(struct probe *p);
