@@ -16,6 +16,7 @@
 struct kubelet;
 struct http_exchange;
 struct container_service;
+struct image_store;
 
 /* Strings are borrowed for the kubelet's life. */
 struct kubelet_options {
@@ -31,7 +32,7 @@ struct kubelet_options {
 	struct str cluster_domain;            /* "cluster.local" when empty */
 	struct str root_dir;                  /* pods' volumes and files: <data-dir>/kubelet */
 	struct str log_dir;                   /* container logs: "<log_dir>/<ns>_<pod>_<uid>/<container>/<n>.log" */
-	struct str manifest_dir;              /* static pods; empty = none */
+	struct str manifest_dir;              /* static pods: not read yet */
 	struct str resolv_conf;               /* "/etc/resolv.conf" when empty */
 	struct str os_image, kernel_version, machine_id, boot_id, system_uuid; /* nodeInfo, filled by kubelet_probe_host */
 	int64_t cpu_milli, memory_bytes, storage_bytes; /* capacity; 0 = none known */
@@ -66,6 +67,7 @@ void kubelet_handle(struct kubelet *kubelet, struct http_exchange *exchange, str
 struct runtime_container_options {
 	struct env *env;
 	struct container_service *containers;
+	struct image_store *images;
 	struct str root_dir, log_dir;         /* as in kubelet_options */
 };
 struct pod_runtime *runtime_container_new(const struct runtime_container_options *options) MUST_CHECK;

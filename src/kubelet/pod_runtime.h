@@ -65,6 +65,7 @@ struct runtime_sandbox_create {
 
 struct runtime_mount {
 	struct str host_path, container_path;
+	struct str sub_path;           /* below host_path, and never outside it */
 	bool read_only, recursive_read_only;
 	enum runtime_propagation { PROPAGATION_NONE, PROPAGATION_FROM_HOST, PROPAGATION_BOTH } propagation;
 };
@@ -110,6 +111,9 @@ struct runtime_container_create {
 	int64_t grace_seconds;
 	struct str stop_signal;        /* empty = the image's */
 	bool run_as_non_root;          /* refuse with "container has runAsNonRoot and image will run as root ..." */
+	struct str pod_dir;            /* for the termination message and etc-hosts */
+	struct str hosts;              /* content of /etc/hosts; empty = not ours */
+	struct str resolv_conf;        /* content */
 	char ret_id[RUNTIME_ID_BYTES];
 };
 
@@ -195,6 +199,8 @@ struct runtime_volumes {
 	struct runtime_op op;          /* an error's text is the FailedMount event's message */
 	struct str pod_uid;
 	const struct volume_set *set;  /* setup */
+	bool keep_logs;                /* remove: the pod is over, but still in the API */
+	struct str namespace_, pod_name;
 };
 
 struct runtime_stats {
@@ -213,11 +219,13 @@ struct pod_runtime_ops {
 	void (*listen)(struct pod_runtime *rt, const struct pod_runtime_events *events); /* before any other call */
 	void (*list)(struct pod_runtime *rt, struct runtime_list *op);
 	void (*sandbox_create)(struct pod_runtime *rt, struct runtime_sandbox_create *op);  /* created and started */
-	void (*sandbox_remove)(struct pod_runtime *rt, struct runtime_container_op *op);    /* stops it; gives back its address */
+	/* Kills what is left in it, gives back its address, forgets its containers; their logs stay. */
+	void (*sandbox_remove)(struct pod_runtime *rt, struct runtime_container_op *op);
+	/* Also removes logs of attempts before the last one. */
 	void (*container_create)(struct pod_runtime *rt, struct runtime_container_create *op);
 	void (*container_start)(struct pod_runtime *rt, struct runtime_container_op *op);
 	void (*container_kill)(struct pod_runtime *rt, struct runtime_kill *op);
-	void (*container_remove)(struct pod_runtime *rt, struct runtime_container_op *op);  /* with its logs */
+	void (*container_remove)(struct pod_runtime *rt, struct runtime_container_op *op);  /* its log stays */
 	void (*image)(struct pod_runtime *rt, struct runtime_image *op);
 	void (*volumes_setup)(struct pod_runtime *rt, struct runtime_volumes *op);          /* again when contents changed */
 	void (*volumes_remove)(struct pod_runtime *rt, struct runtime_volumes *op);         /* and the pod's folders, logs, cgroup */

@@ -87,6 +87,7 @@ static int start_kubelet(struct server *s, struct server_node *node, struct err 
 					STR_ARG(s->plan.node_name));
 	struct runtime_container_options runtime = { .env = s->env,
 						     .containers = node->containers,
+						     .images = node->images,
 						     .root_dir = root_dir,
 						     .log_dir = s->plan.pod_log_dir };
 	struct kubelet_options options = { .env = s->env,

@@ -53,9 +53,9 @@ int store_start(struct env *env, struct store_backend *backend, const struct sto
 
 /* record.c: the bytes of a record, without its id. */
 #define RECORD_HEAD_BYTES 40
-size_t record_size(const struct store_record *record) PURE;
-void record_encode(const struct store_record *record, void *to);
-int record_decode(struct str bytes, struct store_record *ret, struct err *err) MUST_CHECK;
+size_t store_record_size(const struct store_record *record) PURE;
+void store_record_encode(const struct store_record *record, void *to);
+int store_record_decode(struct str bytes, struct store_record *ret, struct err *err) MUST_CHECK;
 void record_from_op(const struct store_op *op, struct store_record *ret);
 
 /* --- history: the last events, in revision order --- */

@@ -132,7 +132,7 @@ static int open_tables(struct lmdb_backend *b, struct err *err)
 
 /* The file may end before the last page LMDB counts, when that one was freed again before it was ever written; or
  * because it lost its end, and then reading would be SIGBUS. Zero pages instead are found out by LMDB or by
- * record_decode. */
+ * store_record_decode. */
 static int restore_length(struct lmdb_backend *b, struct err *err)
 {
 	mdb_filehandle_t fd;
@@ -240,7 +240,7 @@ static int load_records(struct lmdb_backend *b, MDB_txn *txn,
 			break;
 		}
 		memcpy(&id, key.mv_data, sizeof(id));
-		result = record_decode(str_sub(value.mv_data, value.mv_size), &record, err);
+		result = store_record_decode(str_sub(value.mv_data, value.mv_size), &record, err);
 		record.id = id;
 		b->highest_id = id;
 		if (result == 0)
@@ -277,7 +277,7 @@ static int lmdb_load(struct store_backend *backend, int (*fn)(void *arg, const s
 static int put_record(struct lmdb_backend *b, MDB_txn *txn, const struct store_record *record)
 {
 	size_t id = record->id;
-	MDB_val key = to_val(&id, sizeof(id)), value = to_val(NULL, record_size(record));
+	MDB_val key = to_val(&id, sizeof(id)), value = to_val(NULL, store_record_size(record));
 	unsigned int flags = MDB_RESERVE;
 	int r;
 
@@ -287,7 +287,7 @@ static int put_record(struct lmdb_backend *b, MDB_txn *txn, const struct store_r
 	r = mdb_put(txn, b->kv, &key, &value, flags);
 	if (r)
 		return r;
-	record_encode(record, value.mv_data);
+	store_record_encode(record, value.mv_data);
 	b->highest_id = id > b->highest_id ? id : b->highest_id;
 	return 0;
 }

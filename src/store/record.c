@@ -7,7 +7,7 @@
 #include <endian.h>
 #include "store/internal.h"
 
-size_t record_size(const struct store_record *record)
+size_t store_record_size(const struct store_record *record)
 {
 	return RECORD_HEAD_BYTES + record->key.len + record->value.len;
 }
@@ -27,7 +27,7 @@ static int64_t get_i64(const char *at)
 	return (int64_t)le64toh(value);
 }
 
-void record_encode(const struct store_record *record, void *to)
+void store_record_encode(const struct store_record *record, void *to)
 {
 	char *at = put_u64(to, record->key.len);
 
@@ -40,7 +40,7 @@ void record_encode(const struct store_record *record, void *to)
 		memcpy(at + record->key.len, record->value.ptr, record->value.len);
 }
 
-int record_decode(struct str bytes, struct store_record *ret, struct err *err)
+int store_record_decode(struct str bytes, struct store_record *ret, struct err *err)
 {
 	uint64_t key_len;
 

@@ -88,13 +88,13 @@ static int put_u64(struct writer *w, uint64_t value)
 
 static int put_record(struct writer *w, const struct kept *k)
 {
-	size_t size_bytes = record_size(&k->record);
+	size_t size_bytes = store_record_size(&k->record);
 	char *room;
 
 	if (put_u64(w, k->record.id) < 0 || put_u64(w, size_bytes) < 0)
 		return -1;
 	room = buf_room(&w->buf, size_bytes);
-	record_encode(&k->record, room);
+	store_record_encode(&k->record, room);
 	w->crc = crc_add(w->crc, room, size_bytes);
 	buf_added(&w->buf, size_bytes);
 	return w->buf.len >= IO_BYTES ? flush(w) : 0;
@@ -257,7 +257,7 @@ static int take_record(struct reader *r, struct buf *bytes, struct store_record 
 	if (take(r, room, size_bytes) < 0)
 		return -1;
 	buf_added(bytes, size_bytes);
-	if (record_decode(buf_str(bytes), ret, r->err) < 0)
+	if (store_record_decode(buf_str(bytes), ret, r->err) < 0)
 		return err_wrap(r->err, "snapshot '%s'", r->path);
 	ret->id = id;
 	return 0;
