@@ -149,7 +149,7 @@ struct store {
 	struct hub hub;
 	struct expiry expiry;
 	int64_t compact_wanted;    /* asked for while events were being handed out */
-	bool is_publishing, is_closing, is_dead;
+	bool is_publishing, is_closing, is_dead, is_failing;
 };
 
 /* commit.c → store.c: results are there to be taken. */

@@ -376,6 +376,18 @@ static void fail_dependents(struct store *store, struct list *failed)
 	mem_free(revisions);
 }
 
+/* Once when writing begins to fail and once when it works again, however many writes are tried in between. */
+static void report_health(struct store *store, bool is_failing, const struct err *err)
+{
+	if (store->is_failing == is_failing)
+		return;
+	store->is_failing = is_failing;
+	if (is_failing)
+		log_error("store", "writes fail: %s", err->msg);
+	else
+		log_info("store", "writes succeed again");
+}
+
 void store_on_committed(struct store *store)
 {
 	struct list done, failed, *link;
@@ -383,6 +395,8 @@ void store_on_committed(struct store *store)
 
 	commit_take(store->commit, &done, &failed, &err);
 	store->is_publishing = true;
+	if (!list_is_empty(&done))
+		report_health(store, false, &err);
 	while ((link = list_pop_front(&done))) {
 		struct store_write *w = LIST_ENTRY(link, struct store_write, link);
 
@@ -391,7 +405,7 @@ void store_on_committed(struct store *store)
 		report(store, w, NULL);
 	}
 	if (!list_is_empty(&failed)) {
-		log_error("store", "commit: %s", err.msg);
+		report_health(store, true, &err);
 		fail_dependents(store, &failed);
 		commit_resume(store->commit);
 	}

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -458,6 +459,120 @@ static void test_broken_pipe_wakes_writer(void **state)
 	close(fds[1]);
 }
 
+static int make_eventfd(int *ret_other)
+{
+	*ret_other = -1;
+	return eventfd(0, EFD_CLOEXEC);
+}
+
+static void poke_eventfd(int fd, int other)
+{
+	assert_int_equal(eventfd_write(fd, 1), 0);
+}
+
+static int make_inotify(int *ret_other)
+{
+	int fd = inotify_init1(IN_CLOEXEC);
+
+	*ret_other = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return fd;
+}
+
+static void poke_inotify(int fd, int other)
+{
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", other);
+	assert_true(inotify_add_watch(fd, path, IN_MODIFY) > 0);
+	assert_int_equal(write(other, "x", 1), 1);
+}
+
+static int make_pty(int *ret_other)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	assert_int_equal(unlockpt(master), 0);
+	*ret_other = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return master;
+}
+
+static void poke_other(int fd, int other)
+{
+	assert_int_equal(write(other, "x", 1), 1);
+}
+
+static int make_pipe(int *ret_other)
+{
+	int fds[2];
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	*ret_other = fds[1];
+	return fds[0];
+}
+
+static const struct {
+	const char *name;
+	int (*make)(int *ret_other);
+	void (*poke)(int fd, int other);
+	bool hangs_up; /* when the other end is closed */
+} descriptor_kinds[] = {
+	{ "eventfd", make_eventfd, poke_eventfd, false },
+	{ "inotify", make_inotify, poke_inotify, false },
+	{ "terminal", make_pty, poke_other, true },
+	{ "pipe", make_pipe, poke_other, true },
+};
+
+struct counting {
+	struct io_watch watch;
+	struct fixture *f;
+	int calls, events;
+};
+
+static void on_counted(struct io_watch *w, int events)
+{
+	struct counting *c = CONTAINER_OF(w, struct counting, watch);
+	char bytes[512];
+	ssize_t got = read(w->fd, bytes, sizeof(bytes));
+
+	c->calls++;
+	c->events |= events;
+	if (got <= 0)
+		io_update(w, 0);
+	loop_stop(c->f->loop);
+}
+
+static void test_descriptor_kinds(void **state)
+{
+	/* Whatever roles wait for must wake them once when it happens, not before, and tell the end of the peer. */
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_COUNT(descriptor_kinds); i++) {
+		int other, fd = descriptor_kinds[i].make(&other);
+		struct counting c = { .f = f, .watch = { .fn = on_counted } };
+		struct err err;
+
+		assert_int_equal(io_start(f->env, &c.watch, fd, IO_READ, &err), 0);
+		timer_start(&f->limit, 10);
+		loop_run(f->loop);
+		assert_int_equal(c.calls, 0);
+		descriptor_kinds[i].poke(fd, other);
+		run(f);
+		assert_int_equal(c.calls, 1);
+		assert_int_equal(c.events, IO_READ);
+		timer_start(&f->limit, 10);
+		loop_run(f->loop);
+		assert_int_equal(c.calls, 1);
+		fd_close(&other);
+		if (descriptor_kinds[i].hangs_up) {
+			run(f);
+			assert_true(c.events & IO_READ);
+			assert_int_equal(c.calls, 2);
+		}
+		io_stop(&c.watch);
+		close(fd);
+	}
+}
+
 static void test_regular_file_refused(void **state)
 {
 	/* Files are always ready: watching one is a mistake that must be told, not a busy loop. */
@@ -545,6 +660,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_child_forget, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_readiness, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_broken_pipe_wakes_writer, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_descriptor_kinds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_regular_file_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_signal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
