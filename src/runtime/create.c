@@ -116,7 +116,8 @@ static int make_cgroups(struct making *m, struct err *err)
 			return -1;
 	}
 	m->init.cgroup = &c->cgroup;
-	m->init.cgroup_join = c->cgroup.joined & ~CGROUP_BIT(CGROUP_UNIFIED);
+	if (!(m->init.new_namespaces & CLONE_NEWUSER))
+		m->init.cgroup_join = c->cgroup.joined & ~CGROUP_BIT(CGROUP_UNIFIED);
 	return 0;
 }
 
@@ -191,6 +192,21 @@ static struct str state_text(struct making *m)
 	return text;
 }
 
+/* In a user namespace of its own it may not open the files any more. */
+static int join_for_child(struct making *m, struct err *err)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", (int)m->c->pid);
+	for (int i = 0; i < CGROUP_UNIFIED && m->c->has_cgroup; i++) {
+		int failed = m->c->cgroup.dir_fds[i] < 0 ? 0 : cgroup_write(m->c->cgroup.dir_fds[i], "cgroup.procs", pid);
+
+		if (failed < 0)
+			return err_neg(err, failed, "join cgroup %s", m->c->cgroup.path);
+	}
+	return 0;
+}
+
 static int run_parent_hooks(struct making *m, struct err *err)
 {
 	const struct oci_hooks *hooks = m->create->spec->hooks;
@@ -214,7 +230,7 @@ static int handle_message(struct making *m, const char *message, size_t len, int
 {
 	switch (message[0]) {
 	case INIT_USERNS:
-		if (userns_map(m->create->spec, m->c->pid, err) < 0)
+		if (userns_map(m->create->spec, m->c->pid, err) < 0 || join_for_child(m, err) < 0)
 			return -1;
 		return answer(m, err);
 	case INIT_HOOKS:

@@ -13,9 +13,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "base/fd.h"
 #include "base/mem.h"
+#include "linux/process.h"
 
 #define PROGRAM_MAX 32768 /* BPF_MAXINSNS is 4096; what is larger the kernel refuses */
 
@@ -154,12 +156,11 @@ static int read_program(int fd, struct seccomp_program *ret, struct err *err)
 	return 0;
 }
 
-static int compile(const struct oci_seccomp *profile, struct seccomp_program *ret, struct err *err)
+static int compile_into(const struct oci_seccomp *profile, int fd, struct err *err)
 {
 	uint32_t default_action;
 	scmp_filter_ctx filter;
 	int failed = 0;
-	AUTO_FD fd = -1;
 
 	if (action_value(profile->default_action, &profile->default_errno_ret, "linux.seccomp.defaultAction",
 			 &default_action, err) < 0)
@@ -176,13 +177,43 @@ static int compile(const struct oci_seccomp *profile, struct seccomp_program *re
 	for (size_t i = 0; i < profile->syscalls.count && failed == 0; i++)
 		failed = add_rules(filter, OCI_ITEM(profile->syscalls, struct oci_syscall, i), i, default_action, err);
 	if (failed == 0) {
-		fd = memfd_create("seccomp", MFD_CLOEXEC);
-		failed = fd < 0 ? -errno : seccomp_export_bpf(filter, fd);
+		failed = seccomp_export_bpf(filter, fd);
 		if (failed < 0)
 			failed = err_neg(err, failed, "linux.seccomp: compile");
 	}
 	seccomp_release(filter);
-	return failed < 0 ? -1 : read_program(fd, ret, err);
+	return failed < 0 ? -1 : 0;
+}
+
+/* In a process of its own: the compiler needs half a megabyte, which a monitor would hold on to for as long as its
+ * container lives. */
+static int compile(const struct oci_seccomp *profile, struct seccomp_program *ret, struct err *err)
+{
+	AUTO_FD fd = memfd_create("seccomp", MFD_CLOEXEC);
+	AUTO_FD pidfd = -1;
+	struct err inner;
+	int status = 0;
+	pid_t pid;
+
+	if (fd < 0)
+		return err_os(err, "linux.seccomp: make a file");
+	pid = process_clone(0, -1, &pidfd);
+	if (pid < 0)
+		return err_neg(err, pid, "linux.seccomp: compile");
+	if (pid == 0) {
+		if (compile_into(profile, fd, &inner) == 0)
+			_exit(0);
+		_exit(ftruncate(fd, 0) == 0 && pwrite(fd, &inner, sizeof(inner), 0) == (ssize_t)sizeof(inner) ? 1 : 2);
+	}
+	if (process_wait(pidfd, &status) < 0)
+		return err_os(err, "linux.seccomp: compile");
+	if (status == 0)
+		return read_program(fd, ret, err);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 1 ||
+	    pread(fd, &inner, sizeof(inner), 0) != (ssize_t)sizeof(inner))
+		return err_set(err, ERR_INTERNAL, "linux.seccomp: the compiler died");
+	inner.msg[sizeof(inner.msg) - 1] = '\0';
+	return err_set(err, inner.code, "%s", inner.msg);
 }
 
 static void hash_bytes(uint64_t *hash, const void *bytes, size_t len)
