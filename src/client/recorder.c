@@ -254,10 +254,10 @@ void recorder_note(struct recorder *recorder, const struct event_note *note)
 	bool combined = is_combined(recorder, note, now_ns), fresh;
 	struct record *record;
 
-	if (is_cut_off(recorder, note, now_ns))
-		return;
 	buf_init(&message, RECORDER_MESSAGE_BYTES_MAX * 4);
 	buf_init(&key, RECORDER_MESSAGE_BYTES_MAX * 8);
+	if (is_cut_off(recorder, note, now_ns))
+		return;
 	if (combined)
 		buf_put_c(&message, "(combined from similar events): ");
 	buf_put_str(&message, str_slice(note->message, 0, RECORDER_MESSAGE_BYTES_MAX - 32));

@@ -489,11 +489,11 @@ static void set_changed(struct controller *base, const struct obj *old, const st
 	struct informer_set deployments;
 	AUTO_ARENA arena;
 
+	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	owned_changed(base, &kind_deployment, old, new_);
 	if (!new_ || obj_controller_ref(new_) ||
 	    (old && !obj_controller_ref(old) && json_equal(old->labels, new_->labels)))
 		return;
-	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	deployments = index_lookup(base->indexes[WATCH_DEPLOYMENTS], new_->namespace_);
 	INFORMER_SET_FOR_EACH (d, deployments) {
 		struct selector selector;

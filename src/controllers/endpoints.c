@@ -129,6 +129,7 @@ static enum reconcile_result endpoints_reconcile(struct controller *c, struct ke
 	bool v6;
 	AUTO_ARENA arena;
 
+	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	(void)err; /* nothing here can fail before the API answers */
 	if (!service) {
 		if (old && !obj_is_deleting(old) &&
@@ -139,7 +140,6 @@ static enum reconcile_result endpoints_reconcile(struct controller *c, struct ke
 	}
 	if (!service_is_selecting(service) || obj_is_deleting(service))
 		return RECONCILE_DONE; /* somebody else's to fill in */
-	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	v6 = str_eq(json_get_str(service->root, "spec.ipFamilies.0"), STR("IPv6"));
 	endpoints_view(service, index_lookup(c->indexes[WATCH_PODS], service->namespace_), v6, NULL,
 		       NULL, &arena, &view);

@@ -167,10 +167,10 @@ void endpoints_of_pod(const struct informer_index *services_by_namespace, const 
 	struct informer_set services;
 	AUTO_ARENA arena;
 
+	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	if (old && new_ && !matters(old, new_))
 		return;
 	services = index_lookup(services_by_namespace, old ? old->namespace_ : new_->namespace_);
-	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	INFORMER_SET_FOR_EACH (service, services) {
 		struct selector selector;
 

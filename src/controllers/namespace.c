@@ -119,10 +119,10 @@ static enum reconcile_result namespace_reconcile(struct controller *base, struct
 	struct namespace_plan plan;
 	AUTO_ARENA arena;
 
+	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	(void)err; /* nothing here can fail before the API answers */
 	if (!namespace_ || !obj_is_deleting(namespace_))
 		return RECONCILE_DONE;
-	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	view_contents(c, key, &arena, &view);
 	namespace_plan(&view, &arena, &plan);
 	if (plan.finalize) {

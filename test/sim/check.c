@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules that hold at every event, whatever crashed: revisions never go back, never more pods than replicas and surge, never fewer
- * ready ones than the update allows because a controller took one away.
+ * Rules that hold at every event, whatever crashed: revisions never go back, never more pods than
+ * replicas and surge, never fewer ready ones than the update allows because a controller took one
+ * away.
  */
 #include "api/kind.h"
 #include "codec/json.h"
@@ -23,7 +24,7 @@ static bool has_ended(const struct obj *pod)
 
 static bool is_ready(const struct obj *pod)
 {
-	JSON_EACH(condition, json_get(pod->root, "status.conditions"))
+	JSON_EACH (condition, json_get(pod->root, "status.conditions"))
 		if (str_eq(json_get_str(condition, "type"), STR("Ready")))
 			return str_eq(json_get_str(condition, "status"), STR("True"));
 	return false;
@@ -34,7 +35,7 @@ static void check_pods(struct cluster *c)
 	struct informer_set pods = informer_all(c->pods);
 	int64_t active = 0;
 
-	INFORMER_SET_FOR_EACH(pod, pods)
+	INFORMER_SET_FOR_EACH (pod, pods)
 		active += !has_ended(pod) && !obj_is_deleting(pod);
 	if (informer_is_synced(c->pods) && active > c->bounds.active_max)
 		cluster_violate(c, "more pods than replicas and surge");
@@ -45,7 +46,7 @@ static void check_availability(struct cluster *c)
 	struct informer_set pods = informer_all(c->pods);
 	int64_t ready = 0;
 
-	INFORMER_SET_FOR_EACH(pod, pods)
+	INFORMER_SET_FOR_EACH (pod, pods)
 		ready += is_ready(pod) && !obj_is_deleting(pod);
 	if (ready < c->bounds.ready_min)
 		cluster_violate(c, "a controller took a ready pod away below the minimum");
@@ -56,12 +57,16 @@ static void changed(struct informer_handler *handler, const struct obj *old, con
 	struct cluster *c = handler->owner;
 	const struct obj *obj = new_ ? new_ : old;
 
-	sim_trace(c->sim, "%s " STR_FMT " " STR_FMT " %lld", !old ? "+" : !new_ ? "-" : "~", STR_ARG(obj->kind),
-		  STR_ARG(obj->name), (long long)obj->resource_version);
+	sim_trace(c->sim, "%s " STR_FMT " " STR_FMT " %lld",
+		  !old	  ? "+"
+		  : !new_ ? "-"
+			  : "~",
+		  STR_ARG(obj->kind), STR_ARG(obj->name), (long long)obj->resource_version);
 	/* At the start objects come in the order of their names. */
-	if (informer_is_synced(handler == &c->watchers[0] ? c->pods :
-			       handler == &c->watchers[1] ? c->sets :
-			       handler == &c->watchers[2] ? c->deployments : c->services)) {
+	if (informer_is_synced(handler == &c->watchers[0]   ? c->pods
+			       : handler == &c->watchers[1] ? c->sets
+			       : handler == &c->watchers[2] ? c->deployments
+							    : c->services)) {
 		if (obj->resource_version < c->last_revision)
 			cluster_violate(c, "a watch went back");
 		c->last_revision = obj->resource_version;

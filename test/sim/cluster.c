@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starting, crashing and starting again. A crash takes memory and what was in flight; the disk and the nodes stay. */
+/* Starting, crashing and starting again. A crash takes memory and what was in flight; the disk and
+ * the nodes stay. */
 #include "sim/cluster.h"
 
 #include <setjmp.h>
@@ -30,14 +31,16 @@ static void crashed(void *arg)
 
 static void role_open(struct cluster *c, struct role *role, const char *user)
 {
-	role->slow = slow_transport_new(c->sim, c->env, apiserver_transport(c->apiserver, str_from(user)),
+	role->slow = slow_transport_new(c->sim, c->env,
+					apiserver_transport(c->apiserver, str_from(user)),
 					c->options.delay_ms_max);
 	role->client = client_new(c->env, slow_transport_base(role->slow), str_from(user));
 }
 
 static void start_roles(struct cluster *c)
 {
-	struct controllers_options controllers = { .env = c->env, .root_ca = STR("-----BEGIN CERTIFICATE-----\n"),
+	struct controllers_options controllers = { .env = c->env,
+						   .root_ca = STR("-----BEGIN CERTIFICATE-----\n"),
 						   .cluster_cidr = STR("10.1.0.0/16") };
 	struct scheduler_options scheduler = { .env = c->env };
 
@@ -52,8 +55,9 @@ static void start_roles(struct cluster *c)
 	for (size_t i = 0; i < CLUSTER_NODES; i++) {
 		if (hollow_is_dead(c->hollows[i]))
 			continue;
-		c->nodes[i].slow = slow_transport_new(c->sim, c->env, apiserver_transport(c->apiserver, STR("system:node")),
-						      c->options.delay_ms_max);
+		c->nodes[i].slow = slow_transport_new(
+			c->sim, c->env, apiserver_transport(c->apiserver, STR("system:node")),
+			c->options.delay_ms_max);
 		hollow_connect(c->hollows[i], slow_transport_base(c->nodes[i].slow));
 	}
 }
@@ -108,7 +112,9 @@ static void go_down(struct cluster *c)
 
 void cluster_start(struct cluster *c, const struct cluster_options *options)
 {
-	struct store_disk_faults faults = { .fault = ask_fault, .crashed = crashed, .arg = c,
+	struct store_disk_faults faults = { .fault = ask_fault,
+					    .crashed = crashed,
+					    .arg = c,
 					    .commit_delay_ms_max = options->delay_ms_max / 4 };
 
 	*c = (struct cluster){ .options = *options };

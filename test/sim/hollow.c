@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Level-triggered like a real kubelet: what is to be said about a pod follows from what runs and what its object says. */
+/* Level-triggered like a real kubelet: what is to be said about a pod follows from what runs and
+ * what its object says. */
 #include "sim/hollow.h"
 
 #include <stdio.h>
@@ -18,9 +19,9 @@ struct hollow_pod {
 	struct hollow *hollow;
 	enum hollow_state state;
 	struct timer timer;
-	struct str key, uid;          /* owned */
+	struct str key, uid; /* owned */
 	int address;
-	bool busy;                    /* a request about it is in flight */
+	bool busy; /* a request about it is in flight */
 };
 
 struct hollow {
@@ -31,7 +32,7 @@ struct hollow {
 	struct informer *pods, *nodes;
 	struct informer_handler pod_handler, node_handler;
 	struct timer lease_timer;
-	struct map states;            /* uid → struct hollow_pod */
+	struct map states; /* uid → struct hollow_pod */
 	int next_address;
 	bool dead, registering;
 };
@@ -53,7 +54,8 @@ static void pod_free(struct hollow_pod *p)
 	mem_free(p);
 }
 
-static void said(void *owner, const struct request *request, const struct obj *result, const struct err *err)
+static void said(void *owner, const struct request *request, const struct obj *result,
+		 const struct err *err)
 {
 	struct hollow *h = owner;
 	struct hollow_pod *p = map_get(&h->states, request->about->uid);
@@ -78,7 +80,8 @@ static void submit(struct hollow_pod *p, const struct obj *pod, struct request r
 static void submit_running(struct hollow_pod *p, const struct obj *pod)
 {
 	yyjson_mut_doc *patch = json_new_object();
-	yyjson_mut_val *status = json_set_object(patch, yyjson_mut_doc_get_root(patch), "status"), *condition;
+	yyjson_mut_val *status = json_set_object(patch, yyjson_mut_doc_get_root(patch), "status"),
+		       *condition;
 	char now[TIME_TEXT_BYTES], ip[32];
 	struct request r;
 
@@ -98,7 +101,7 @@ static void submit_running(struct hollow_pod *p, const struct obj *pod)
 
 static bool is_ready(const struct obj *pod)
 {
-	JSON_EACH(c, json_get(pod->root, "status.conditions"))
+	JSON_EACH (c, json_get(pod->root, "status.conditions"))
 		if (str_eq(json_get_str(c, "type"), STR("Ready")))
 			return str_eq(json_get_str(c, "status"), STR("True"));
 	return false;
@@ -146,7 +149,8 @@ static struct hollow_pod *pod_of(struct hollow *h, const struct obj *pod)
 	return p;
 }
 
-static void pod_changed(struct informer_handler *handler, const struct obj *old, const struct obj *new_)
+static void pod_changed(struct informer_handler *handler, const struct obj *old,
+			const struct obj *new_)
 {
 	struct hollow *h = handler->owner;
 	struct hollow_pod *p;
@@ -201,7 +205,8 @@ static yyjson_mut_doc *node_body(struct hollow *h)
 	return doc;
 }
 
-static void node_answered(void *owner, const struct request *request, const struct obj *result, const struct err *err)
+static void node_answered(void *owner, const struct request *request, const struct obj *result,
+			  const struct err *err)
 {
 	struct hollow *h = owner;
 
@@ -214,7 +219,8 @@ static void node_answered(void *owner, const struct request *request, const stru
 static void submit_ready(struct hollow *h, const struct obj *node)
 {
 	yyjson_mut_doc *patch = json_new_object();
-	yyjson_mut_val *status = json_set_object(patch, yyjson_mut_doc_get_root(patch), "status"), *condition;
+	yyjson_mut_val *status = json_set_object(patch, yyjson_mut_doc_get_root(patch), "status"),
+		       *condition;
 	char now[TIME_TEXT_BYTES];
 	struct request r;
 
@@ -222,7 +228,8 @@ static void submit_ready(struct hollow *h, const struct obj *node)
 	json_set_str(patch, condition, "type", STR("Ready"));
 	json_set_str(patch, condition, "status", STR("True"));
 	json_set_str(patch, condition, "reason", STR("KubeletReady"));
-	json_set_str(patch, condition, "lastTransitionTime", str_from(time_format(env_wall_ns(h->env), now)));
+	json_set_str(patch, condition, "lastTransitionTime",
+		     str_from(time_format(env_wall_ns(h->env), now)));
 	r = request_patch(&kind_node, node, API_PATCH_STRATEGIC, patch);
 	r.subresource = STR("status");
 	r.answered = node_answered;
@@ -251,7 +258,8 @@ static void look_at_node(struct hollow *h)
 	client_submit(h->client, &r);
 }
 
-static void node_changed(struct informer_handler *handler, const struct obj *old, const struct obj *new_)
+static void node_changed(struct informer_handler *handler, const struct obj *old,
+			 const struct obj *new_)
 {
 	(void)old;
 	(void)new_; /* it is looked up */
@@ -282,7 +290,10 @@ static void renew(struct timer *timer)
 	json_set_str(doc, spec, "renewTime", str_from(time_format_micro(env_wall_ns(h->env), now)));
 	/* A PUT of a lease that is not there makes it. */
 	r = (struct request){
-		.verb = API_UPDATE, .kind = &kind_lease, .namespace_ = STR("kube-node-lease"), .name = str_from(h->name),
+		.verb = API_UPDATE,
+		.kind = &kind_lease,
+		.namespace_ = STR("kube-node-lease"),
+		.name = str_from(h->name),
 		.body = doc,
 	};
 	client_submit(h->client, &r);
@@ -300,8 +311,12 @@ struct hollow *hollow_new(struct sim *sim, const char *name)
 	h->env = sim_env(sim, h->name);
 	map_init(&h->states);
 	timer_init(&h->lease_timer, h->env, renew);
-	h->pod_handler = (struct informer_handler){ .on_change = pod_changed, .on_synced = pods_synced, .owner = h };
-	h->node_handler = (struct informer_handler){ .on_change = node_changed, .on_synced = node_synced, .owner = h };
+	h->pod_handler = (struct informer_handler){ .on_change = pod_changed,
+						    .on_synced = pods_synced,
+						    .owner = h };
+	h->node_handler = (struct informer_handler){ .on_change = node_changed,
+						     .on_synced = node_synced,
+						     .owner = h };
 	return h;
 }
 
@@ -314,14 +329,16 @@ void hollow_connect(struct hollow *h, struct api_transport *transport)
 
 	if (h->dead)
 		return;
-	(void)snprintf(mine, sizeof(mine), "spec.nodeName=%s", h->name);  /* fits */
+	(void)snprintf(mine, sizeof(mine), "spec.nodeName=%s", h->name); /* fits */
 	(void)snprintf(name, sizeof(name), "metadata.name=%s", h->name); /* fits */
 	h->client = client_new(h->env, transport, str_from(h->name));
 	h->registering = false;
 	while (map_next(&h->states, &cursor, &uid, &value))
 		((struct hollow_pod *)value)->busy = false;
-	h->pods = client_informer(h->client, &kind_pod, &(struct informer_selector){ .field_selector = str_from(mine) });
-	h->nodes = client_informer(h->client, &kind_node, &(struct informer_selector){ .field_selector = str_from(name) });
+	h->pods = client_informer(h->client, &kind_pod,
+				  &(struct informer_selector){ .field_selector = str_from(mine) });
+	h->nodes = client_informer(h->client, &kind_node,
+				   &(struct informer_selector){ .field_selector = str_from(name) });
 	informer_add_handler(h->pods, &h->pod_handler);
 	informer_add_handler(h->nodes, &h->node_handler);
 	timer_start(&h->lease_timer, (int64_t)sim_random_below(h->sim, 500));

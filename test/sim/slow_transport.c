@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One queue of events for all watches, emptied by a timer; its clock and chance are the simulation's. */
+/* One queue of events for all watches, emptied by a timer; its clock and chance are the
+ * simulation's. */
 #include "sim/slow_transport.h"
 
 #include "base/mem.h"
 
 struct slow_event {
 	struct list link;
-	struct api_watch *watch;      /* the outer one; NULL once it was stopped */
-	struct api_event event;       /* obj counted */
+	struct api_watch *watch; /* the outer one; NULL once it was stopped */
+	struct api_event event;	 /* obj counted */
 };
 
 struct slow_watch {
@@ -40,7 +41,8 @@ static void event_free(struct slow_event *e)
 static void arm(struct slow_transport *slow)
 {
 	if (!list_is_empty(&slow->events) && !timer_is_running(&slow->timer))
-		timer_start(&slow->timer, (int64_t)sim_random_below(slow->sim, (uint64_t)slow->delay_ms_max + 1));
+		timer_start(&slow->timer,
+			    (int64_t)sim_random_below(slow->sim, (uint64_t)slow->delay_ms_max + 1));
 }
 
 static void deliver(struct timer *timer)
@@ -100,7 +102,7 @@ static void watch_stop(struct api_transport *transport, struct api_watch *watch)
 	struct slow_watch *w = watch->impl;
 
 	slow->inner->ops->watch_stop(slow->inner, &w->inner);
-	LIST_FOR_EACH(node, &slow->events) {
+	LIST_FOR_EACH (node, &slow->events) {
 		struct slow_event *e = LIST_ENTRY(node, struct slow_event, link);
 
 		if (e->watch == watch)
@@ -122,8 +124,8 @@ static int64_t revision(struct api_transport *transport)
 
 static const struct api_transport_ops ops = { call, watch_start, watch_stop, revision };
 
-struct slow_transport *slow_transport_new(struct sim *sim, struct env *env, struct api_transport *inner,
-					  int64_t delay_ms_max)
+struct slow_transport *slow_transport_new(struct sim *sim, struct env *env,
+					  struct api_transport *inner, int64_t delay_ms_max)
 {
 	struct slow_transport *slow = NEW(struct slow_transport);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The control plane under crashes. By default a bounded part of all crash points and seeds is run; CUBE_SIM_SEEDS=<n> runs n seeds
- * and every crash point, CUBE_SIM_SEED=<s> one seed with its trace on standard error.
+ * The control plane under crashes. By default a bounded part of all crash points and seeds is run;
+ * CUBE_SIM_SEEDS=<n> runs n seeds and every crash point, CUBE_SIM_SEED=<s> one seed with its trace
+ * on standard error.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +24,10 @@ static uint64_t setting(const char *name, uint64_t fallback)
 {
 	uint64_t value;
 
-	return getenv(name) && num_parse_u64(str_from(getenv(name)), UINT64_MAX, name, &value, NULL) == 0 ? value : fallback;
+	return getenv(name) && num_parse_u64(str_from(getenv(name)), UINT64_MAX, name, &value,
+					     NULL) == 0
+		       ? value
+		       : fallback;
 }
 
 static struct run run(const struct cluster_options *options)
@@ -36,18 +40,23 @@ static struct run run(const struct cluster_options *options)
 	if (getenv("CUBE_SIM_SEED"))
 		sim_trace_to(c.sim, 2);
 	wrong = cluster_run(&c);
-	r = (struct run){ sim_hash(c.sim), store_disk_write_count(c.disk), c.crash_count, sim_now_ms(c.sim) };
+	r = (struct run){ sim_hash(c.sim), store_disk_write_count(c.disk), c.crash_count,
+			  sim_now_ms(c.sim) };
 	if (wrong)
-		fail_msg("%s in step \"%s\" at %lld ms: seed %llu, fault at %llu, %u crashes, node kill %d", wrong,
-			 script_step_name(c.step), (long long)r.ms, (unsigned long long)options->seed,
-			 (unsigned long long)options->fault_at, r.crashes, options->kill_node);
+		fail_msg("%s in step \"%s\" at %lld ms: seed %llu, fault at %llu, %u crashes, node "
+			 "kill %d",
+			 wrong, script_step_name(c.step), (long long)r.ms,
+			 (unsigned long long)options->seed, (unsigned long long)options->fault_at,
+			 r.crashes, options->kill_node);
 	cluster_end(&c);
 	return r;
 }
 
 static struct cluster_options options_of(uint64_t seed)
 {
-	return (struct cluster_options){ .seed = setting("CUBE_SIM_SEED", seed), .delay_ms_max = 20, .shuffle = true };
+	return (struct cluster_options){ .seed = setting("CUBE_SIM_SEED", seed),
+					 .delay_ms_max = 20,
+					 .shuffle = true };
 }
 
 /* If one seed could run in two ways, no failure found here could ever be looked into. */
@@ -57,7 +66,8 @@ static void replays(void **state)
 	struct run first = run(&options), second = run(&options);
 
 	(void)state;
-	print_message("%llu writes, %lld ms of simulated time\n", (unsigned long long)first.writes, (long long)first.ms);
+	print_message("%llu writes, %lld ms of simulated time\n", (unsigned long long)first.writes,
+		      (long long)first.ms);
 	assert_true(first.hash == second.hash);
 	options.seed++;
 	second = run(&options);
@@ -66,15 +76,18 @@ static void replays(void **state)
 
 static enum store_fault crash_before(struct cluster *c, uint64_t write_index)
 {
-	return write_index == c->options.fault_at && !c->crash_count ? STORE_FAULT_CRASH_BEFORE : STORE_FAULT_NONE;
+	return write_index == c->options.fault_at && !c->crash_count ? STORE_FAULT_CRASH_BEFORE
+								     : STORE_FAULT_NONE;
 }
 
 static enum store_fault crash_after(struct cluster *c, uint64_t write_index)
 {
-	return write_index == c->options.fault_at && !c->crash_count ? STORE_FAULT_CRASH_AFTER : STORE_FAULT_NONE;
+	return write_index == c->options.fault_at && !c->crash_count ? STORE_FAULT_CRASH_AFTER
+								     : STORE_FAULT_NONE;
 }
 
-/* A crash at some write that leaves two replicas where one was wanted, or none, or something nobody ever deletes. */
+/* A crash at some write that leaves two replicas where one was wanted, or none, or something nobody
+ * ever deletes. */
 static void survives_a_crash_at_each_write(void **state)
 {
 	struct cluster_options options = options_of(1);
@@ -115,7 +128,8 @@ static void survives_many_crashes(void **state)
 	}
 }
 
-/* A machine that is switched off: its pods must come up elsewhere, and what is left of it must go. */
+/* A machine that is switched off: its pods must come up elsewhere, and what is left of it must go.
+ */
 static void survives_the_loss_of_a_node(void **state)
 {
 	uint64_t seeds = setting("CUBE_SIM_SEEDS", 2);
