@@ -176,10 +176,11 @@ static void reorder(struct merging *m, struct items *merged, const struct items 
 	qsort(named, named_count, sizeof(named[0]), placed_cmp);
 	qsort(others, other_count, sizeof(others[0]), placed_cmp);
 	for (size_t k = 0; k < merged->count; k++) {
-		bool take_named = j >= other_count || (i < named_count && named[i].server_at && others[j].server_at &&
-						       named[i].server_at < others[j].server_at);
+		/* an unnamed item stands before the first named one that was behind it; new ones are before it */
+		bool take_other = i >= named_count || (j < other_count && named[i].server_at && others[j].server_at &&
+						       others[j].server_at < named[i].server_at);
 
-		merged->at[k] = take_named ? named[i++].item : others[j++].item;
+		merged->at[k] = take_other ? others[j++].item : named[i++].item;
 	}
 }
 

@@ -1,0 +1,258 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The API without a node, driven by the real kubectl: what clients do to objects, and what they are told when they are wrong.
+# One server for the whole file; each test works in a namespace of its own.
+
+BUILD=${CUBE_BUILD:-$(cd "$BATS_TEST_DIRNAME/../../build-release" && pwd)}
+
+wait_ready() {
+	for _ in $(seq 100); do
+		grep -q '^ready' "$API_DIR/out" && return 0
+		read -rt 0.1 <> <(:) || :
+	done
+	cat "$API_DIR/out" "$API_DIR/err" >&2
+	return 1
+}
+
+start_server() {
+	"$BUILD/test/system/test-apiserver" "$API_DIR" --lmdb >"$API_DIR/out" 2>"$API_DIR/err" 3>&- &
+	echo $! >"$API_DIR/pid"
+	wait_ready
+}
+
+stop_server() {
+	[ -s "$API_DIR/pid" ] || return 0
+	kill "-${1:-TERM}" "$(cat "$API_DIR/pid")" 2>/dev/null || :
+	while kill -0 "$(cat "$API_DIR/pid")" 2>/dev/null; do read -rt 0.05 <> <(:) || :; done
+	rm -f "$API_DIR/pid"
+}
+
+setup_file() {
+	API_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-api.XXXXXX")
+	export API_DIR BATS_NO_PARALLELIZE_WITHIN_FILE=1
+	start_server
+}
+
+teardown_file() {
+	stop_server
+	rm -rf "$API_DIR"
+}
+
+k() { timeout 30 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DIR/cache" -n "${NS:-default}" "$@"; }
+
+setup() {
+	NS=t$BATS_TEST_NUMBER
+	k get namespace "$NS" >/dev/null 2>&1 || k create namespace "$NS" >/dev/null
+}
+
+teardown() {
+	[ -n "$BATS_TEST_COMPLETED" ] || tail -n 30 "$API_DIR/err" >&2
+}
+
+web() { # REPLICAS IMAGE
+	cat <<-YAML
+	apiVersion: apps/v1
+	kind: Deployment
+	metadata: {name: web}
+	spec:
+	  replicas: $1
+	  selector: {matchLabels: {app: web}}
+	  template:
+	    metadata: {labels: {app: web}}
+	    spec:
+	      containers:
+	      - {name: main, image: "$2", ports: [{containerPort: 80}]}
+	---
+	apiVersion: v1
+	kind: Service
+	metadata: {name: web}
+	spec:
+	  selector: {app: web}
+	  ports: [{port: 80}]
+	YAML
+}
+
+@test "[W27] version, cluster-info, api-versions, api-resources" {
+	k version | grep -q 'Server Version: v1.36.0+cube'
+	k cluster-info | grep -q 'control plane.* is running at .*https://127.0.0.1:'
+	k api-versions | grep -qx apps/v1
+	k api-resources --namespaced=true -o wide | grep -Eq '^deployments +deploy +apps/v1 +true +Deployment +create,delete,deletecollection,get,list,patch,update,watch +all'
+}
+
+@test "[W27] explain reads the published schema" {
+	k explain deployment.spec.strategy.rollingUpdate.maxSurge | grep -q '^FIELD: maxSurge'
+	k explain pods | grep -q 'containers'
+	run k explain pod.spec.nonsense
+	[ "$status" -ne 0 ]
+	[[ "$output" == *'field "nonsense" does not exist'* ]]
+}
+
+@test "[W28] create, get in every form, delete" {
+	k create configmap a --from-literal=x=1
+	[ "$(k get cm a -o 'jsonpath={.data.x}')" = 1 ]
+	k get cm a -o yaml | grep -q '^kind: ConfigMap'
+	k get cm a -o json | grep -q '"kind": "ConfigMap"'
+	[ "$(k get cm a -o name)" = configmap/a ]
+	[ "$(k get cm a -o custom-columns=NAME:.metadata.name,X:.data.x --no-headers)" = "a     1" ]
+	k get cm | head -1 | grep -Eq '^NAME +DATA +AGE$'
+	k get cm a | grep -Eq '^a +1 +[0-9]+s$'
+	run k create configmap a
+	[ "$status" -ne 0 ]
+	[[ "$output" == *'configmaps "a" already exists'* ]]
+	[ "$(k delete cm a)" = 'configmap "a" deleted' ]
+	run k get cm a
+	[[ "$output" == *'Error from server (NotFound): configmaps "a" not found'* ]]
+}
+
+@test "[W28] create deployment and describe it" {
+	k create deployment d --image=nginx --replicas=3
+	k get deployment d | grep -Eq '^d +0/3 +0 +0 '
+	k get deployment d -o wide | grep -q 'nginx'
+	k describe deployment d | grep -Eq '^Replicas: +3 desired'
+}
+
+@test "[W28] apply, apply again, diff, apply a change" {
+	web 2 nginx | k apply -f - | grep -q 'deployment.apps/web created'
+	web 2 nginx | k apply -f - | grep -q 'deployment.apps/web unchanged'
+	run k diff -f <(web 4 nginx:2)
+	[ "$status" -eq 1 ]
+	[[ "$output" == *'+  replicas: 4'* ]]
+	web 4 nginx:2 | k apply -f - | grep -q 'deployment.apps/web configured'
+	[ "$(k get deploy web -o 'jsonpath={.spec.replicas} {.spec.template.spec.containers[0].image} {.metadata.generation}')" = "4 nginx:2 2" ]
+	web 4 nginx:2 | k delete -f -
+	run k get deploy,svc
+	[[ "$output" == *'No resources found'* ]]
+}
+
+@test "[W29] patch in all three ways" {
+	k create configmap a --from-literal=x=1
+	k patch cm a -p '{"data":{"y":"2"}}'
+	k patch cm a --type=merge -p '{"data":{"x":null}}'
+	k patch cm a --type=json -p '[{"op":"add","path":"/data/z","value":"3"}]'
+	[ "$(k get cm a -o 'jsonpath={.data}')" = '{"y":"2","z":"3"}' ]
+	run k patch cm a --type=json -p '[{"op":"remove","path":"/data/none"}]'
+	[ "$status" -ne 0 ]
+	k create deployment d --image=one
+	k patch deployment d -p '{"spec":{"template":{"spec":{"containers":[{"name":"side","image":"two"}]}}}}'
+	[ "$(k get deployment d -o 'jsonpath={.spec.template.spec.containers[*].image}')" = "two one" ]
+	k set image deployment/d one=three
+	[ "$(k get deployment d -o 'jsonpath={.spec.template.spec.containers[*].image}')" = "two three" ]
+}
+
+@test "[W29] label, annotate, selectors" {
+	for n in a b c; do k create configmap $n; done
+	k label cm a tier=front
+	k label cm b tier=back
+	run k label cm a tier=other
+	[ "$status" -ne 0 ]
+	k label cm a tier=other --overwrite
+	[ "$(k get cm -l tier=other -o name)" = configmap/a ]
+	[ "$(k get cm -l 'tier in (back,front)' -o name)" = configmap/b ]
+	[ "$(k get cm -l '!tier' -o name)" = configmap/c ]
+	[ "$(k get cm -l tier!=other,tier -o name)" = configmap/b ]
+	[ "$(k get cm --field-selector metadata.name=c -o name)" = configmap/c ]
+	k label cm a tier-
+	k annotate cm a note=x
+	[ "$(k get cm a -o 'jsonpath={.metadata.labels}{.metadata.annotations.note}')" = x ]
+	run k get cm -l 'a b'
+	[ "$status" -ne 0 ]
+	k delete cm -l tier=back
+	[ "$(k get cm -o name | wc -l)" = 2 ]
+	k delete cm --all
+	[ -z "$(k get cm -o name)" ]
+}
+
+@test "[W29] scale" {
+	k create deployment d --image=nginx
+	k scale deployment d --replicas=5
+	[ "$(k get deployment d -o 'jsonpath={.spec.replicas}')" = 5 ]
+	run k scale deployment d --replicas=2 --current-replicas=9
+	[ "$status" -ne 0 ]
+	run k scale deployment none --replicas=1
+	[[ "$output" == *'deployments.apps "none" not found'* ]]
+	k run p --image=nginx
+	run k scale pod p --replicas=2
+	[[ "$output" == *'could not find the requested resource'* ]]
+}
+
+@test "[W28] watch delivers each change once" {
+	k get cm -w --no-headers -o custom-columns=N:.metadata.name,X:.data.x >"$API_DIR/watch" 2>&1 3>&- &
+	watcher=$!
+	k create configmap w --from-literal=x=1
+	k patch cm w -p '{"data":{"x":"2"}}'
+	k delete cm w
+	for _ in $(seq 50); do [ "$(wc -l <"$API_DIR/watch")" -ge 3 ] && break; read -rt 0.1 <> <(:) || :; done
+	kill $watcher
+	[ "$(tr -s ' ' <"$API_DIR/watch" | tr '\n' ';')" = "w 1;w 2;w 2;" ]
+}
+
+@test "[W40] services get addresses and ports; conflicts are refused" {
+	k create service clusterip a --tcp=80
+	k get svc a | grep -Eq '^a +ClusterIP +10\.[0-9.]+ +<none> +80/TCP'
+	ip=$(k get svc a -o 'jsonpath={.spec.clusterIP}')
+	run k create service clusterip b --tcp=80 --clusterip="$ip"
+	[ "$status" -ne 0 ]
+	k create service nodeport n --tcp=80 --node-port=30123
+	run k create service nodeport m --tcp=80 --node-port=30123
+	[[ "$output" == *'provided port is already allocated'* ]]
+	k delete svc n
+	k create service nodeport m --tcp=80 --node-port=30123
+}
+
+@test "[W36] a namespace that goes away takes nothing new in" {
+	k create namespace gone
+	k delete namespace gone --wait=false
+	run kubectl --kubeconfig "$API_DIR/admin.conf" -n gone create configmap a
+	[[ "$output" == *'unable to create new content in namespace gone because it is being terminated'* ]]
+	run k delete namespace default
+	[[ "$output" == *'namespaces "default" is forbidden: this namespace may not be deleted'* ]]
+}
+
+@test "wrong manifests are refused with the field at fault" {
+	run k create -f - <<-YAML
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: bad}
+	spec: {containers: [{name: c, image: i, foo: bar}]}
+	YAML
+	[[ "$output" == *'unknown field "spec.containers[0].foo"'* ]]
+	run k create -f - <<-YAML
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: bad}
+	spec: {containers: [{name: c, image: i, ports: [{containerPort: "x"}]}]}
+	YAML
+	[ "$status" -ne 0 ]
+	run k create -f - <<-YAML
+	apiVersion: v1
+	kind: ConfigMap
+	metadata: {name: Bad_Name}
+	YAML
+	[[ "$output" == *'The ConfigMap "Bad_Name" is invalid: metadata.name: Invalid value: "Bad_Name"'* ]]
+}
+
+@test "[W48] auth can-i, whoami, --as" {
+	[ "$(k auth can-i delete nodes)" = yes ]
+	[ "$(k auth can-i list pods --as=nobody)" = "no" ] || [ "$(k auth can-i list pods --as=nobody || :)" = no ]
+	k auth whoami | grep -q kubernetes-admin
+	run k get pods --as=nobody
+	[[ "$output" == *'pods is forbidden: User "nobody" cannot list resource "pods" in API group "" in the namespace'* ]]
+}
+
+@test "server-side dry run stores nothing; field managers and edits do" {
+	k create configmap a --from-literal=x=1 --dry-run=server
+	run k get cm a
+	[ "$status" -ne 0 ]
+	k create configmap a --from-literal=x=1
+	KUBE_EDITOR="sed -i /x:/s/1/9/" k edit cm a
+	[ "$(k get cm a -o 'jsonpath={.data.x}')" = 9 ]
+	k get cm a -o yaml | sed 's/"9"/"8"/' | k replace -f -
+	[ "$(k get cm a -o 'jsonpath={.data.x}')" = 8 ]
+}
+
+@test "what was acknowledged is there after kill -9" {
+	for n in $(seq 20); do k create configmap c"$n" >/dev/null; done
+	stop_server KILL
+	start_server
+	[ "$(k get cm -o name | wc -l)" = 20 ]
+}
