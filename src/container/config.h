@@ -35,6 +35,7 @@ struct config_input {
 	struct config_namespace network, ipc, uts, pid;
 	struct str hostname;             /* for $HOSTNAME and, with an own uts, to be set */
 	struct str cgroup_path;
+	bool has_cgroup_v1;              /* controllers are in trees of their own */
 	struct str shm_path;             /* the sandbox's; empty = a tmpfs of its own */
 	struct str hosts_path, hostname_path, resolv_path; /* empty = not mounted */
 	const struct config_mount *mounts; /* the request's, sources resolved */

@@ -185,6 +185,18 @@ void config_resources(const struct container_resources *r, yyjson_mut_doc *doc, 
 	}
 }
 
+/* What is not limited is counted all the same: a runtime joins only the controllers that have something to do. */
+static void put_resources(const struct config_input *in, yyjson_mut_doc *doc, yyjson_mut_val *to)
+{
+	struct container_resources r = in->spec->resources;
+
+	if (r.memory_bytes == 0 && r.memory_swap_bytes == 0)
+		r.memory_bytes = -1;
+	if (r.cpu_shares == 0 && in->has_cgroup_v1)
+		r.cpu_shares = 1024;
+	config_resources(&r, doc, to);
+}
+
 static void put_device_rules(const struct config_input *in, yyjson_mut_doc *doc, yyjson_mut_val *resources)
 {
 	yyjson_mut_val *list = json_set_array(doc, resources, "devices"), *rule;
@@ -242,7 +254,7 @@ static int put_linux(const struct config_input *in, yyjson_mut_doc *doc, yyjson_
 	put_namespaces(in, doc, section);
 	resources = json_set_object(doc, section, "resources");
 	if (!spec->is_sandbox) /* a sandbox's are its pod's */
-		config_resources(&spec->resources, doc, resources);
+		put_resources(in, doc, resources);
 	put_device_rules(in, doc, resources);
 	put_devices(in, doc, section);
 	if (!spec->privileged && !spec->unmask_proc) {

@@ -315,7 +315,7 @@ static int put_config(struct building *b, yyjson_mut_doc *doc, yyjson_mut_val *r
 		.id = in->id, .spec = in->spec, .image = in->image, .user = in->user, .network = in->network, .ipc = in->ipc,
 		.uts = in->uts, .pid = in->pid, .hostname = in->hostname, .cgroup_path = in->cgroup_path,
 		.shm_path = in->shm_path, .mounts = b->mounts, .mount_count = b->mount_count, .devices = b->devices,
-		.device_count = b->device_count,
+		.device_count = b->device_count, .has_cgroup_v1 = in->has_cgroup_v1,
 	};
 
 	if (!in->spec->is_sandbox) {

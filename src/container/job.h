@@ -18,6 +18,7 @@ struct job_input {
 	struct str hostname, cgroup_path;
 	struct str files_path;                 /* folder with hosts, hostname, resolv.conf: the sandbox's or the own one */
 	struct str shm_path;
+	bool has_cgroup_v1;
 };
 
 /* Returns a sealed descriptor, or -1. *ret_two_phase: sub paths have to be checked before the program may run. */

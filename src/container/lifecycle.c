@@ -237,7 +237,7 @@ struct starting {
 	bool child_running;
 	struct io_watch ready;
 	int ready_fd;
-	struct buf answer;
+	struct buf answer, record;
 	struct network_attach attach;
 	bool attached;
 	char address[INET_ADDRSTRLEN];
@@ -254,6 +254,7 @@ static void starting_free(struct starting *st)
 	fd_close(&st->ready_fd);
 	fd_close(&st->job_fd);
 	buf_deinit(&st->answer);
+	buf_deinit(&st->record);
 	arena_deinit(&st->arena);
 	mem_free(st);
 	s->busy--;
@@ -547,7 +548,13 @@ static int prepare_start(struct starting *st, struct err *err)
 	struct unit *u = st->unit;
 	struct job_files files = { .spec = &u->spec, .hostname = st->input.hostname };
 
+	char record[CONTAINER_ID_BYTES + sizeof("/" RECORD_NAME)];
+
+	snprintf(record, sizeof(record), "%s/" RECORD_NAME, u->c.id);
 	if (fd_remove_tree(u->service->states_fd, u->c.id, err) < 0)
+		return -1;
+	/* Before anything runs, so that a service killed right now knows that something may. */
+	if (st->record.len && fd_replace_file(u->service->containers_fd, record, buf_str(&st->record), 0600, false, err) < 0)
 		return -1;
 	if (u->spec.is_sandbox && u->spec.cgroup_parent.len &&
 	    pod_cgroup_make(u->spec.cgroup_parent, &u->spec.resources, err) < 0)
@@ -645,6 +652,7 @@ static int fill_input(struct starting *st, struct err *err)
 		in->image = &u->c.image->config;
 		in->layers = &u->c.image->layers;
 	}
+	in->has_cgroup_v1 = u->service->has_cgroup_v1;
 	in->hostname = host_name(u, &st->arena);
 	in->cgroup_path = unit_cgroup_path(u, &st->arena);
 	if (u->spec.is_sandbox || (sandbox && sandbox->spec.ipc != CONTAINER_NAMESPACE_HOST &&
@@ -697,7 +705,8 @@ void container_start(struct container_service *service, struct container_op *op,
 	buf_init(&st->answer, CONTAINER_ANSWER_BYTES_MAX);
 	service->busy++;
 	(void)container_advance(u, CAUSE_START, NULL); /* checked above */
-	if (fill_input(st, &err) < 0) {
+	buf_init(&st->record, RECORD_BYTES_MAX);
+	if (fill_input(st, &err) < 0 || (!u->saving && unit_encode_record(u, &st->record, &err) < 0)) {
 		start_failed(st, &err);
 		return;
 	}

@@ -54,7 +54,9 @@ void monitor_link_close(struct monitor_link *link)
 {
 	if (link->fd < 0)
 		return;
-	link->generation++;
+	if (link->closed)
+		*link->closed = true;
+	link->closed = NULL;
 	io_stop(&link->watch);
 	fd_close(&link->fd);
 	buf_deinit(&link->in);
@@ -76,9 +78,10 @@ static void link_update(struct monitor_link *link)
 /* Frames that are whole; false when the link was closed meanwhile. */
 static bool link_deliver(struct monitor_link *link)
 {
-	unsigned generation = link->generation;
+	bool closed = false;
 	size_t at = 0;
 
+	link->closed = &closed;
 	while (link->in.len - at >= sizeof(struct monitor_frame)) {
 		struct monitor_frame frame;
 
@@ -91,9 +94,10 @@ static bool link_deliver(struct monitor_link *link)
 			break;
 		at += sizeof(frame) + frame.length_bytes;
 		link->on_frame(link, &frame, str_sub(link->in.ptr + at - frame.length_bytes, frame.length_bytes));
-		if (link->generation != generation)
+		if (closed)
 			return false;
 	}
+	link->closed = NULL;
 	buf_consume(&link->in, at);
 	return true;
 }
@@ -135,7 +139,7 @@ static int link_flush(struct monitor_link *link)
 static void link_ready(struct io_watch *watch, int events)
 {
 	struct monitor_link *link = CONTAINER_OF(watch, struct monitor_link, watch);
-	unsigned generation = link->generation;
+	bool closed = false;
 
 	if ((events & IO_WRITE) && link->out.len) {
 		if (link_flush(link) < 0) {
@@ -143,10 +147,13 @@ static void link_ready(struct io_watch *watch, int events)
 			buf_reset(&link->out);
 		}
 		link_update(link);
-		if (link->out.len == 0 && link->on_writable)
+		if (link->out.len == 0 && link->on_writable) {
+			link->closed = &closed;
 			link->on_writable(link);
-		if (link->generation != generation)
-			return;
+			if (closed)
+				return;
+			link->closed = NULL;
+		}
 	}
 	if (events & (IO_READ | IO_HANGUP))
 		link_read(link);

@@ -20,7 +20,7 @@ struct monitor_link {
 	int fd;                       /* -1 = closed */
 	struct buf in, out;
 	bool paused;
-	unsigned generation;          /* counts closes: frames of a closed link are dropped */
+	bool *closed;                 /* set by a close, for whoever is calling back: the link itself may be gone then */
 };
 
 void monitor_link_init(struct monitor_link *link);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "container/service_internal.h"
+#include "linux/cgroup.h"
 
 struct unit *unit_new(struct container_service *s, const char *id)
 {
@@ -295,6 +296,8 @@ static int make_dir(const char *path, int *ret_fd, struct err *err)
 
 static int service_init(struct container_service *s, const struct container_service_options *o, struct err *err)
 {
+	struct cgroup cgroup;
+
 	s->containers_path = mem_printf("%s/containers", o->data_dir);
 	s->states_path = mem_printf("%s/containers", o->run_dir);
 	s->empty_path = mem_printf("%s/containers/empty", o->data_dir);
@@ -306,6 +309,10 @@ static int service_init(struct container_service *s, const struct container_serv
 	if (make_dir(s->containers_path, &s->containers_fd, err) < 0 || make_dir(s->states_path, &s->states_fd, err) < 0 ||
 	    fd_make_dirs(AT_FDCWD, s->empty_path, 0755, err) < 0)
 		return -1;
+	if (cgroup_init(&cgroup, "/") == 0) {
+		s->has_cgroup_v1 = !cgroup.is_v2;
+		cgroup_deinit(&cgroup);
+	}
 	return service_restore(s, err);
 }
 

@@ -25,6 +25,7 @@ struct container_service {
 	char *states_path;               /* <run_dir>/containers */
 	char *empty_path;                /* an empty folder: lower layer of an image without any */
 	char *oci_path;
+	bool has_cgroup_v1;
 	char *cgroup_root;               /* before every cgroup_parent; "" = none */
 	char *cgroup_default;            /* parent of containers that name none */
 
