@@ -114,6 +114,8 @@ def check_c(path, text, allowed):
             name = match.group(1)
             if name in BANNED_CALLS and path.startswith("src/") and path not in CALLS_ALLOWED_IN.get(name, ()):
                 yield number, f"{name}() is banned: use {BANNED_CALLS[name]}"
+        if re.match(r"\s*AUTO_\w+ \*?\w+(;|,)", line):
+            yield number, "initialise it: an early return would clean up what was never set"
         if path.startswith("src/") and FORK.search(line) and not path.startswith(FORK_ALLOWED_IN):
             yield number, "processes are made by env_spawn only"
         if path.startswith("src/") and path.endswith(".c") and re.match(r"\s*#\s*if(def|ndef)?\b", line):
@@ -171,6 +173,7 @@ def self_test():
         "long function": ("src/api/x.c", head + "void f(void)\n{\n" + "\tg();\n" * 71 + "}\n"),
         "long file": ("src/api/x.c", head + "\n" * FILE_MAX),
         "long line": ("src/api/x.c", head + "int " + "x" * 140 + ";\n"),
+        "cleanup": ("src/api/x.c", head + "void f(void)\n{\n\tAUTO_ARENA arena;\n}\n"),
         "note": ("src/api/x.c", head + "/* TO" + "DO */\n"),
     }
     failed = [name for name, (path, text) in bad.items() if not list(check_c(path, text, allowed))]

@@ -373,7 +373,7 @@ static int check_kind(yyjson_val *root, const struct decode_options *o, struct e
 
 static int refuse_strict(const struct decode_options *o, const struct notices *found, struct err *err)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, ERR_MSG_BYTES);
 	buf_put_c(&text, "strict decoding error: ");

@@ -86,7 +86,7 @@ static void go_value_write(yyjson_val *v, struct buf *to)
 
 static int wrong_type(struct decoder *d, const struct decode_at *at, yyjson_val *v, bool whole, bool with_number)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 4096);
 	buf_put_c(&text, "json: cannot unmarshal ");
@@ -209,7 +209,7 @@ static int decode_quantity(struct decoder *d, const struct decode_at *at, yyjson
 	struct err problem = { 0 };
 	struct quantity q;
 	struct str text = str_trim(json_str(v));
-	AUTO_BUF number;
+	AUTO_BUF number = { 0 };
 
 	buf_init(&number, 400);
 	if (yyjson_is_num(v)) {

@@ -29,7 +29,7 @@ void field_path_write(const struct field_path *path, struct buf *to)
 
 struct str field_path_in(struct arena *arena, const struct field_path *path)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, JSON_PATH_BYTES_MAX);
 	field_path_write(path, &text);
@@ -85,7 +85,7 @@ const char *field_error_reason(enum field_error_type type)
 static void report(struct field_errors *e, enum field_error_type type, const struct field_path *path, struct str value,
 		   const char *detail)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, MESSAGE_BYTES_MAX);
 	buf_put_c(&text, types[type].text);
@@ -103,7 +103,7 @@ static void report(struct field_errors *e, enum field_error_type type, const str
 static void report_quoted(struct field_errors *e, enum field_error_type type, const struct field_path *path,
 			  struct str value, const char *detail)
 {
-	AUTO_BUF quoted;
+	AUTO_BUF quoted = { 0 };
 
 	buf_init(&quoted, MESSAGE_BYTES_MAX);
 	json_write_quoted(value.len <= MESSAGE_BYTES_MAX / 8 ? value : str_slice(value, 0, MESSAGE_BYTES_MAX / 8), &quoted);
@@ -122,7 +122,7 @@ static void report_int(struct field_errors *e, enum field_error_type type, const
 static void report_val(struct field_errors *e, enum field_error_type type, const struct field_path *path,
 		       yyjson_mut_val *value, const char *detail)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, OBJECT_BYTES_MAX);
 	if (value)
@@ -170,7 +170,7 @@ void field_duplicate_val(struct field_errors *e, const struct field_path *path, 
 void field_unsupported(struct field_errors *e, const struct field_path *path, struct str value, const char *values)
 {
 	struct str rest = str_from(values), part;
-	AUTO_BUF detail;
+	AUTO_BUF detail = { 0 };
 
 	buf_init(&detail, MESSAGE_BYTES_MAX);
 	buf_put_c(&detail, "supported values: ");
@@ -216,7 +216,7 @@ void field_internal(struct field_errors *e, const struct field_path *path, const
 void field_error_add(struct field_errors *e, enum field_error_type type, const struct field_path *path,
 		     const char *fmt, ...)
 {
-	AUTO_BUF detail;
+	AUTO_BUF detail = { 0 };
 	va_list ap;
 
 	buf_init(&detail, MESSAGE_BYTES_MAX);
@@ -229,7 +229,7 @@ void field_error_add(struct field_errors *e, enum field_error_type type, const s
 int field_errors_to_err(const struct field_errors *e, const struct kind *kind, struct str name, struct err *err)
 {
 	char what[KIND_TEXT_BYTES];
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, FIELD_ERRORS_MAX * MESSAGE_BYTES_MAX);
 	field_errors_write(e, &text);

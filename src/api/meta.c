@@ -142,7 +142,7 @@ static void check_no_new_finalizers(struct edit *e, yyjson_mut_val *finalizers, 
 				    struct field_errors *errors)
 {
 	yyjson_val *old = json_get(e->old, "metadata.finalizers");
-	AUTO_BUF extra;
+	AUTO_BUF extra = { 0 };
 
 	buf_init(&extra, 4096);
 	JSON_MUT_EACH(finalizer, finalizers) {

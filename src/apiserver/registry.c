@@ -66,7 +66,7 @@ static const struct obj *entry_obj(const struct store_entry *entry)
 
 const struct obj *registry_get(struct registry *registry, const struct kind *kind, struct str namespace_, struct str name)
 {
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	return entry_obj(store_get(registry->store, registry_key(registry, &arena, kind, namespace_, name)));
@@ -75,7 +75,7 @@ const struct obj *registry_get(struct registry *registry, const struct kind *kin
 const struct obj *registry_get_pending(struct registry *registry, const struct kind *kind, struct str namespace_,
 				       struct str name)
 {
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	return entry_obj(store_get_pending(registry->store, registry_key(registry, &arena, kind, namespace_, name)));
@@ -97,7 +97,7 @@ static bool each_entry(void *arg, struct str key, const struct store_entry *entr
 void registry_each(struct registry *registry, const struct kind *kind, struct str namespace_,
 		   bool (*fn)(void *arg, const struct obj *obj), void *arg)
 {
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	struct each each = { fn, arg };
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);

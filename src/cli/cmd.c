@@ -224,7 +224,7 @@ static int show_help(const struct program *program, const struct cmd *cmd)
 
 int program_main(const struct program *program, const char *const *argv, int argc)
 {
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	const struct cmd *cmd;
 	struct cmd_run run;
 	struct err err = { 0 };

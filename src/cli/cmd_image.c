@@ -99,31 +99,37 @@ static int ask(struct call *call, struct http_request *request, struct http_fetc
 struct archive {
 	int fd;
 	int64_t left_bytes;
-	char *block;
+	struct blob *block; /* the last one handed out */
 };
 
 static int archive_fill(void *arg, struct http_piece *to, size_t max)
 {
 	struct archive *archive = arg;
-	ssize_t n = read(archive->fd, archive->block, READ_BYTES);
+	size_t want = (size_t)NUM_MIN(archive->left_bytes, (int64_t)READ_BYTES);
 
-	if (n <= 0 || max == 0)
-		return n < 0 || archive->left_bytes > 0 ? -1 : 0;
-	archive->left_bytes -= n;
-	to[0] = HTTP_BYTES(str_sub(archive->block, (size_t)n));
+	blob_unref(archive->block); /* what is still being sent has a reference of its own */
+	archive->block = NULL;
+	if (want == 0 || max == 0)
+		return 0;
+	archive->block = blob_alloc(want);
+	if (fd_read_exact(archive->fd, archive->block->bytes, want, NULL) < 0)
+		return -1; /* it got shorter meanwhile */
+	archive->left_bytes -= (int64_t)want;
+	to[0] = HTTP_BLOB(archive->block);
 	return 1;
 }
 
 static int load_one(struct call *call, struct str path, struct err *err)
 {
 	AUTO_FD fd = open(str_c_in(call->run->arena, path), O_RDONLY | O_CLOEXEC);
-	struct archive archive = { .block = arena_alloc(call->run->arena, READ_BYTES) };
+	struct archive archive = { 0 };
 	struct http_source source = { .fill = archive_fill, .arg = &archive };
 	struct http_request request = { .method = STR("POST"),
 					.url = STR("http://cube/v1.47/images/load"),
 					.source = &source };
 	struct http_fetch_result result;
 	struct stat st;
+	int r;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_os(err, "open " STR_FMT, STR_ARG(path));
@@ -131,14 +137,16 @@ static int load_one(struct call *call, struct str path, struct err *err)
 		return err_set(err, ERR_INVALID, STR_FMT " is not a regular file", STR_ARG(path));
 	archive.fd = fd;
 	archive.left_bytes = source.length_bytes = st.st_size;
-	if (ask(call, &request, &result, err) < 0)
+	r = ask(call, &request, &result, err);
+	blob_unref(archive.block);
+	if (r < 0)
 		return err_wrap(err, "load " STR_FMT, STR_ARG(path));
 	return print_stream(result.body, err);
 }
 
 static int load_run(struct cmd_run *run, struct err *err)
 {
-	AUTO_CALL call;
+	AUTO_CALL call = { 0 };
 
 	call_open(&call, run);
 	for (size_t i = 0; i < run->arg_count; i++)
@@ -178,7 +186,7 @@ static void put_row(struct buf *out, yyjson_val *image, struct str name)
 
 static int ls_run(struct cmd_run *run, struct err *err)
 {
-	AUTO_CALL call;
+	AUTO_CALL call = { 0 };
 	struct http_request request = { .method = STR("GET"),
 					.url = STR("http://cube/v1.47/images/json") };
 	struct http_fetch_result result;
@@ -220,7 +228,7 @@ static struct str url_of(struct cmd_run *run, const char *before, struct str nam
 
 static int rm_run(struct cmd_run *run, struct err *err)
 {
-	AUTO_CALL call;
+	AUTO_CALL call = { 0 };
 
 	call_open(&call, run);
 	for (size_t i = 0; i < run->arg_count; i++) {
@@ -239,7 +247,7 @@ static int rm_run(struct cmd_run *run, struct err *err)
 
 static int pull_run(struct cmd_run *run, struct err *err)
 {
-	AUTO_CALL call;
+	AUTO_CALL call = { 0 };
 	struct http_request request = {
 		.method = STR("POST"),
 		.url = url_of(run, "http://cube/v1.47/images/create?fromImage=", run->args[0])

@@ -113,7 +113,7 @@ static void put_key(struct buf *to, enum record_type type, const struct event_no
 /* True when this is one of many similar ones, to be counted in one combined Event. */
 static bool is_combined(struct recorder *recorder, const struct event_note *note, int64_t now_ns)
 {
-	AUTO_BUF key;
+	AUTO_BUF key = { 0 };
 	uint64_t hash = str_hash(note->message);
 	struct record *record;
 	bool fresh;
@@ -135,7 +135,7 @@ static bool is_combined(struct recorder *recorder, const struct event_note *note
 
 static bool is_cut_off(struct recorder *recorder, const struct event_note *note, int64_t now_ns)
 {
-	AUTO_BUF key;
+	AUTO_BUF key = { 0 };
 	struct record *record;
 	bool fresh;
 
@@ -293,7 +293,7 @@ struct event_note event_note_about(const struct obj *about)
 void recorder_event(struct recorder *recorder, const struct obj *about, const char *type,
 		    const char *reason, const char *fmt, ...)
 {
-	AUTO_BUF message;
+	AUTO_BUF message = { 0 };
 	struct event_note note = event_note_about(about);
 	va_list ap;
 

@@ -157,7 +157,7 @@ bool yaml_scalar_is_string(struct str text)
 /* !!binary as text; JSON can only hold it when it is UTF-8. */
 static yyjson_mut_val *binary_value(yyjson_mut_doc *doc, struct str text, const char **ret_problem)
 {
-	AUTO_BUF bytes;
+	AUTO_BUF bytes = { 0 };
 
 	buf_init(&bytes, text.len);
 	if (base64_decode(text, &bytes, NULL) < 0) {

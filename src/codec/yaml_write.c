@@ -92,7 +92,7 @@ static void emit_array(yaml_emitter_t *emitter, yyjson_val *array)
 
 static void emit_value(yaml_emitter_t *emitter, yyjson_val *v)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 64);
 	switch (yyjson_get_type(v)) {

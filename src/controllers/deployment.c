@@ -443,7 +443,7 @@ static enum reconcile_result deployment_reconcile(struct controller *base, struc
 						  struct err *err)
 {
 	struct deployment_controller *c = CONTAINER_OF(base, struct deployment_controller, base);
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	struct selector selector;
 	struct work_on w = { .c = c, .key = key, .arena = &arena };
 
@@ -487,7 +487,7 @@ static void deployment_changed(struct controller *base, const struct obj *old,
 static void set_changed(struct controller *base, const struct obj *old, const struct obj *new_)
 {
 	struct informer_set deployments;
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	owned_changed(base, &kind_deployment, old, new_);

@@ -127,7 +127,7 @@ static enum reconcile_result endpoints_reconcile(struct controller *c, struct ke
 	const struct obj *old = informer_get(c->informers[WATCH_ENDPOINTS], key.text);
 	struct endpoints_view view;
 	bool v6;
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	(void)err; /* nothing here can fail before the API answers */

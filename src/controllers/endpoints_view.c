@@ -165,7 +165,7 @@ void endpoints_of_pod(const struct informer_index *services_by_namespace, const 
 		      void *arg)
 {
 	struct informer_set services;
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	if (old && new_ && !matters(old, new_))

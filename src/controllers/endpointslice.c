@@ -140,7 +140,7 @@ static void reconcile_family(struct controller *c, struct key key, const struct 
 	const struct obj **existing;
 	size_t existing_count = 0;
 	bool used = false;
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	existing = arena_array(&arena, slices.count + 1, sizeof(*existing));

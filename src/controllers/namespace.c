@@ -117,7 +117,7 @@ static enum reconcile_result namespace_reconcile(struct controller *base, struct
 	const struct obj *namespace_ = informer_get(base->informers[0], key.text);
 	struct namespace_view view;
 	struct namespace_plan plan;
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	(void)err; /* nothing here can fail before the API answers */

@@ -259,7 +259,7 @@ static enum reconcile_result replicaset_reconcile(struct controller *base, struc
 {
 	struct replicaset_controller *c = CONTAINER_OF(base, struct replicaset_controller, base);
 	const struct obj *set = informer_get(base->informers[WATCH_SETS], key.text);
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	struct selector selector;
 	struct owned_set owned;
 	struct rs_pod *pods;
@@ -319,7 +319,7 @@ static void set_changed(struct controller *base, const struct obj *old, const st
 static void add_matching_sets(struct replicaset_controller *c, const struct obj *pod)
 {
 	struct informer_set sets = index_lookup(c->base.indexes2[WATCH_SETS], pod->namespace_);
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	INFORMER_SET_FOR_EACH (set, sets) {

@@ -107,7 +107,7 @@ static int subject_start(void *arg, struct err *err)
 	struct held *h = arg;
 	struct oci_spec spec;
 	yyjson_doc *doc;
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	int failed;
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
@@ -148,7 +148,7 @@ static int subject_finish(void *arg, struct err *err)
 	struct held *h = arg;
 	struct oci_spec spec;
 	yyjson_doc *doc = NULL;
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	int failed;
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);

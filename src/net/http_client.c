@@ -602,7 +602,7 @@ static void on_drained(void *arg, struct conn *conn)
 
 static void put_basic(struct buf *to, const struct http_request *request)
 {
-	AUTO_BUF plain;
+	AUTO_BUF plain = { 0 };
 	unsigned char *encoded;
 
 	buf_init(&plain, HTTP_HEAD_BYTES_MAX);
@@ -665,7 +665,7 @@ static void ask(struct http_call *call)
 {
 	const struct http_request *r = &call->request;
 	struct str head;
-	AUTO_BUF to;
+	AUTO_BUF to = { 0 };
 
 	buf_init(&to, HTTP_REPLY_HEAD_BYTES_MAX);
 	buf_printf(&to, STR_FMT " " STR_FMT, STR_ARG(r->method), STR_ARG(call->url.path));

@@ -151,7 +151,7 @@ static int on_syn_stream(struct spdy *s, const uint8_t *payload, size_t len, uin
 {
 	struct http_header list[HEADERS_MAX];
 	struct http_headers headers;
-	AUTO_BUF block;
+	AUTO_BUF block = { 0 };
 	uint32_t id;
 
 	buf_init(&block, SPDY_HEADER_BYTES_MAX);

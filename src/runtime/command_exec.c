@@ -288,7 +288,7 @@ static int exec_job(struct running *r, int *ret_status, struct err *err)
 int command_exec(const struct command_line *line, int *ret_status, struct err *err)
 {
 	struct running r = { 0 };
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	int failed;
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);

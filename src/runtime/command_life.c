@@ -106,7 +106,7 @@ static int prepare(const struct command_line *line, struct bundle *bundle, struc
 
 int command_create(const struct command_line *line, int *ret_status, struct err *err)
 {
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	struct bundle bundle = { .arena = &arena };
 	struct created created;
 	struct create create;
@@ -130,7 +130,7 @@ int command_create(const struct command_line *line, int *ret_status, struct err 
 
 int command_start(const struct command_line *line, int *ret_status, struct err *err)
 {
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	struct oci_spec spec;
 	AUTO_CONTAINER c;
 	yyjson_doc *doc;
@@ -173,7 +173,7 @@ static int run_foreground(const struct command_line *line, const struct create *
 
 int command_run_container(const struct command_line *line, int *ret_status, struct err *err)
 {
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	struct bundle bundle = { .arena = &arena };
 	struct created created = { .master = -1 };
 	bool detach = command_has(line, "detach");
@@ -207,7 +207,7 @@ int command_run_container(const struct command_line *line, int *ret_status, stru
 int command_kill(const struct command_line *line, int *ret_status, struct err *err)
 {
 	int signal = signal_number(line->arg_count > 1 ? line->args[1] : "TERM");
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	AUTO_CONTAINER c;
 	int failed;
 
@@ -234,7 +234,7 @@ int command_delete(const struct command_line *line, int *ret_status, struct err 
 {
 	bool force = command_has(line, "force");
 	struct oci_spec spec;
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	AUTO_CONTAINER c;
 	yyjson_doc *doc = NULL;
 	struct err inner;
@@ -259,7 +259,7 @@ int command_delete(const struct command_line *line, int *ret_status, struct err 
 
 static int freeze(const struct command_line *line, bool frozen, struct err *err)
 {
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	AUTO_CONTAINER c;
 	int failed;
 

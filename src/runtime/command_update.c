@@ -116,9 +116,9 @@ int command_update(const struct command_line *line, int *ret_status, struct err 
 	const char *file = command_value(line, "resources");
 	yyjson_mut_doc *flags = NULL;
 	yyjson_doc *doc = NULL;
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	AUTO_CONTAINER c;
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 	int failed;
 
 	container_blank(&c);

@@ -242,7 +242,7 @@ static void submit_binding(struct scheduler *s, struct pending_pod *p, struct no
 static void schedule_one(struct scheduler *s, struct pending_pod *p)
 {
 	struct schedule_plan plan;
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, SCHEDULER_CYCLE_ARENA_BYTES_MAX);
 	schedule_plan(&s->cache.cluster, p->pod, s->next_node, &arena, &plan);

@@ -368,7 +368,7 @@ static int restore(struct reader *r, const char *dir, struct err *err)
 {
 	struct store_backend *backend;
 	int64_t revision;
-	AUTO_BUF bytes;
+	AUTO_BUF bytes = { 0 };
 	int result;
 
 	buf_init(&bytes, RECORD_BYTES_MAX);

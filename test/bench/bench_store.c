@@ -94,7 +94,7 @@ static double cpu_seconds(void)
 
 static long rss_kb(void)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 	long pages = 0;
 
 	buf_init(&text, 0);

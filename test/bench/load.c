@@ -107,7 +107,7 @@ static double own_cpu_s(void)
 /* utime + stime of another process; 0 when it cannot be read. */
 static double cpu_s_of(int pid)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 	struct str rest, part;
 	char path[64];
 	uint64_t ticks = 0, number;

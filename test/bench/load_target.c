@@ -133,7 +133,7 @@ static int make_pair(struct env *env, struct x509_spec *spec, const struct x509_
 
 static int make_tls(struct env *env, const char *folder, struct tls_server **ret, struct err *err)
 {
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	struct str ip = STR("127.0.0.1");
 	struct x509_spec ca_spec = { .common_name = STR("load-ca"), .usage = X509_USAGE_CA };
 	struct x509_spec server_spec = { .common_name = STR("load"), .usage = X509_USAGE_SERVER, .ip_names = &ip,

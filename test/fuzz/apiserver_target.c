@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct str method, rest, path, query;
 	struct target target;
 	struct err err = { 0 };
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	(void)str_cut(str_sub((const char *)bytes, len), ' ', &method, &rest);

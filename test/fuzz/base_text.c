@@ -48,7 +48,7 @@ static void try_numbers(struct str s)
 
 static void try_path(struct str s)
 {
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	struct str clean;
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);

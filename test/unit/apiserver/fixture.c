@@ -162,7 +162,7 @@ void http_fixture_close(struct http_fixture *f)
 static void send_request(struct http_fixture *f, const char *method, const char *path, const char *headers,
 			 const char *body)
 {
-	AUTO_BUF out;
+	AUTO_BUF out = { 0 };
 	struct err err = { 0 };
 
 	buf_init(&out, (size_t)16 << 20);

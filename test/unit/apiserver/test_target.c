@@ -48,7 +48,7 @@ static const struct {
 static void test_paths(void **state)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		AUTO_ARENA arena;
+		AUTO_ARENA arena = { 0 };
 		struct target t;
 		struct err err = { 0 };
 
@@ -72,7 +72,7 @@ static void test_paths(void **state)
 
 static void test_query(void **state)
 {
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	struct params q;
 	struct err err = { 0 };
 
@@ -88,8 +88,8 @@ static void test_query(void **state)
 static void test_refused(void **state)
 {
 	static const char *const bad[] = { "/%", "/%4", "/%zz", "/a%00b" };
-	AUTO_ARENA arena;
-	AUTO_BUF many;
+	AUTO_ARENA arena = { 0 };
+	AUTO_BUF many = { 0 };
 	struct params q;
 	struct target t;
 	struct err err = { 0 };

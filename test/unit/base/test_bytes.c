@@ -14,7 +14,7 @@
 static void test_buf_limit(void **state)
 {
 	/* A buffer must take exactly max_bytes; one more fails it until reset and leaves what was there. */
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	struct err err;
 
 	buf_init(&b, 10);
@@ -42,7 +42,7 @@ static void test_buf_limit(void **state)
 static void test_buf_limit_within_capacity(void **state)
 {
 	/* The limit must hold for formatted text too when memory beyond it is there already. */
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 
 	buf_init(&b, 5);
 	buf_put_c(&b, "abc"); /* capacity is 64 now */
@@ -55,7 +55,7 @@ static void test_buf_limit_within_capacity(void **state)
 static void test_buf_growth(void **state)
 {
 	/* Appending piece by piece, consuming and taking must never lose or repeat a byte. */
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	struct str taken;
 	char *room;
 
@@ -86,7 +86,7 @@ static void test_buf_growth(void **state)
 static void test_arena(void **state)
 {
 	/* Arena memory must be cleared, aligned, apart from each other, and usable again after a reset. */
-	AUTO_ARENA a;
+	AUTO_ARENA a = { 0 };
 
 	arena_init(&a, ARENA_DEFAULT_MAX);
 	for (int round = 0; round < 3; round++) {

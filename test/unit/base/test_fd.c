@@ -57,7 +57,7 @@ static void test_replace(void **state)
 {
 	/* A replaced file must have the new bytes and mode, and nothing else may be left beside it. */
 	struct fixture *f = *state;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	struct stat st;
 
 	buf_init(&b, 0);
@@ -85,7 +85,7 @@ static void test_large_file(void **state)
 	/* Files larger than one read must come back whole; /proc files have no size. */
 	struct fixture *f = *state;
 	char *bytes = mem_zalloc(300001);
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 
 	buf_init(&b, 0);
 	memset(bytes, 'x', 300000);

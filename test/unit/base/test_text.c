@@ -100,7 +100,7 @@ static void test_utf8(void **state)
 static void test_copying(void **state)
 {
 	/* Copies must be complete and terminated; a fixed array that is too small must be left alone. */
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	char to[4] = "old";
 	const struct str parts[] = { STR_INIT("a"), STR_INIT(""), STR_INIT("c") };
 
@@ -176,7 +176,7 @@ static const struct {
 static void test_paths(void **state)
 {
 	/* Cleaning must never climb above the root, which is what checks of user paths rest on. */
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, 1 << 16);
 	for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {

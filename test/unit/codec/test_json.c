@@ -94,7 +94,7 @@ static void test_build(void **state)
 	/* Would break: setting a member twice gives it twice, or loses its neighbours. */
 	AUTO_JSON_MUT doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	json_set_int(doc, root, "a", 1);
 	json_set_int(doc, root, "a", 2);

@@ -19,7 +19,7 @@ static void check(const struct patch_case *c, yyjson_mut_doc *(*apply)(yyjson_va
 	AUTO_JSON target = json_parse(str_from(c->target), 10000, NULL);
 	AUTO_JSON patch = json_parse(str_from(c->patch), 10000, NULL);
 	AUTO_JSON_MUT result = apply(yyjson_doc_get_root(target), yyjson_doc_get_root(patch), &err);
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 10000);
 	if (c->want[0] == '!') {
@@ -89,7 +89,7 @@ static void test_limits(void **state)
 	AUTO_JSON target = json_parse(STR("{\"a\":[\"0123456789\"]}"), 1000, NULL);
 	AUTO_JSON patch = NULL;
 	struct err err = { 0 };
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 1 << 20);
 	buf_put_char(&text, '[');

@@ -34,7 +34,7 @@ static void test_read(void **state)
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
 		struct err err = { 0 };
 		AUTO_JSON_MUT doc = yaml_parse(str_from(cases[i].yaml), 10000, &err);
-		AUTO_BUF text;
+		AUTO_BUF text = { 0 };
 
 		buf_init(&text, 10000);
 		if (!doc)
@@ -76,7 +76,7 @@ static void test_refuse(void **state)
 static void test_expansion(void **state)
 {
 	/* Would break: a few lines of aliases of aliases eat all memory, or overflow the stack. */
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 	struct err err = { 0 };
 
 	buf_init(&text, 1 << 20);
@@ -117,7 +117,7 @@ static void test_write(void **state)
 	AUTO_JSON doc = json_parse(STR("{\"b\":{\"z\":\"true\",\"x\":\"plain\"},\"a\":[1,\"2\",{\"k\":[]},null,{}],\"c\":\"l1\\nl2\\n\","
 				       "\"d\":\"\",\"e\":\"a: b\",\"f\":1.5}"), 1000, NULL);
 	AUTO_JSON_MUT back = NULL;
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 10000);
 	yaml_write(yyjson_doc_get_root(doc), &text);

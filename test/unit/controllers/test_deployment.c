@@ -222,7 +222,7 @@ static void plans(void **state)
 		const struct want *want = &cases[i].want;
 		struct deployment_plan plan;
 		char sizes[256], dropped[256];
-		AUTO_ARENA arena;
+		AUTO_ARENA arena = { 0 };
 
 		arena_init(&arena, ARENA_DEFAULT_MAX);
 		view.now_ns = NOW;

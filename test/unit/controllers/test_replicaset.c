@@ -127,7 +127,7 @@ static void plans(void **state)
 		struct rs_plan plan;
 		char deleted[64] = "";
 		size_t len = 0;
-		AUTO_ARENA arena;
+		AUTO_ARENA arena = { 0 };
 
 		arena_init(&arena, ARENA_DEFAULT_MAX);
 		view.now_ns = NOW;

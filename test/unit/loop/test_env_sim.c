@@ -150,7 +150,7 @@ static void test_crash(void **state)
 	struct sim *sim = sim_new(3);
 	struct env *a = sim_env(sim, "a");
 	struct counter dead, alive;
-	AUTO_BUF bytes;
+	AUTO_BUF bytes = { 0 };
 	struct err err;
 
 	buf_init(&bytes, 100);

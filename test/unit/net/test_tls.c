@@ -206,7 +206,7 @@ static void test_write(void **state)
 static void test_signatures(void **state)
 {
 	static const enum x509_key_type types[] = { X509_KEY_P256, X509_KEY_RSA2048 };
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	struct str private_pem, public_pem, other_private, other_public;
 	struct x509_jws jws, broken;
 	struct err err;

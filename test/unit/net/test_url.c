@@ -92,7 +92,7 @@ static void test_resolve(void **state)
 		{ "unix:///s:/a", "http://other/", NULL },
 		{ "https://h/a", "/\x01", NULL },
 	};
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -118,8 +118,8 @@ static void test_decode(void **state)
 		{ "%2541", "%41", "%41" }, { "a%20", "a ", "a " }, { "%", NULL, NULL }, { "%4", NULL, NULL },
 		{ "a%4", NULL, NULL }, { "%zz", NULL, NULL }, { "%e2%82%ac", "\xe2\x82\xac", "\xe2\x82\xac" },
 	};
-	AUTO_ARENA arena;
-	AUTO_BUF encoded;
+	AUTO_ARENA arena = { 0 };
+	AUTO_BUF encoded = { 0 };
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -143,7 +143,7 @@ static void test_decode(void **state)
 /* Breaks if repeated keys, keys without values or bad escapes in a query are misread. */
 static void test_query(void **state)
 {
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	struct str query = STR("a=1&&b&a=%32&c=x%3Dy+z&=v"), key, value;
 	struct err err;
 	bool yes;

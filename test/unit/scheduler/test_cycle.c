@@ -149,7 +149,7 @@ static void decisions(void **state)
 		struct pod_state *pod = pod_state_new(obj_get(blob));
 		struct schedule_plan plan;
 		struct cache cache;
-		AUTO_ARENA arena;
+		AUTO_ARENA arena = { 0 };
 
 		arena_init(&arena, SCHEDULER_CYCLE_ARENA_BYTES_MAX);
 		cache_init(&cache);

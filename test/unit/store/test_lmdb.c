@@ -493,7 +493,7 @@ static void test_damaged_snapshot(void **state)
 	/* Any change to the file must be noticed before anything is written. */
 	struct fixture *f = *state;
 	struct saved s;
-	AUTO_BUF good;
+	AUTO_BUF good = { 0 };
 	struct str bytes;
 	char *copy;
 
