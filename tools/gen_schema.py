@@ -10,7 +10,7 @@ and holds blocks: a head line and tab-indented lines, ended by an empty line. Te
 
   kind NAME plural/singular : ...      a served kind; then "short A B", "in CATEGORY", "scope Namespaced|Cluster", "verbs all|...",
                                        "sub NAME GROUP/VERSION.KIND verbs", "stored VERSION HASH", "column NAME : TYPE [FORMAT]
-                                       [wide]", "select FIELD...", "traits generation create-on-update unconditional-update",
+                                       [wide] [= PATH]", "select FIELD...", "traits generation create-on-update unconditional-update",
                                        "strategy NAME", "listable", "symbol NAME"
   object NAME : ...                    has apiVersion and kind but no resource of its own
   type NAME : ...
@@ -197,11 +197,13 @@ class Type:
         elif words[0] == 'stored':
             self.stored, self.hash = rest
         elif words[0] == 'column':
+            text, _, path = text.partition(' = ')
             name, attributes = split_doc(text[len('column '):])
             attributes = attributes.split()
             wide = attributes[-1] == 'wide'
             attributes = attributes[:-1] if wide else attributes
-            self.columns.append((name, attributes[0], attributes[1] if len(attributes) > 1 else '', int(wide)))
+            self.columns.append((name, attributes[0], attributes[1] if len(attributes) > 1 else '',
+                                 '"%s"' % path if path else 'NULL', int(wide)))
         elif words[0] == 'select' and self.word == 'kind':
             self.select = rest
         elif words[0] == 'traits':
@@ -370,7 +372,7 @@ class Tables:
             if any(s[0] == 'status' for s in t.subs):
                 flags.append('KIND_HAS_STATUS')
         if t.columns:
-            columns = ['{ "%s", "%s", "%s", "", NULL, %d }' % c for c in t.columns]
+            columns = ['{ "%s", "%s", "%s", "", %s, %d }' % c for c in t.columns]
             rows.append('.columns = (const struct kind_column[]){\n\t\t%s, { 0 } }' % ',\n\t\t'.join(columns))
         if t.hash:
             rows.append('.storage_hash = %s' % c_str(t.hash))

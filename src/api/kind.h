@@ -38,7 +38,7 @@ struct kind_subresource {
 /* A column of the Table form. */
 struct kind_column {
 	const char *name, *type, *format, *description;
-	const char *json_path;           /* custom kinds only */
+	const char *json_path;           /* dotted, '#' behind it counts; NULL = the strategy writes the cell */
 	int priority;                    /* 0 = always, 1 = wide */
 };
 
