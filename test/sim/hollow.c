@@ -191,18 +191,22 @@ static void pods_synced(struct informer_handler *handler)
 static yyjson_mut_doc *node_body(struct hollow *h)
 {
 	yyjson_mut_doc *doc = json_new_object();
-	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *status, *part;
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
 
 	json_set_str(doc, root, "apiVersion", STR("v1"));
 	json_set_str(doc, root, "kind", STR("Node"));
 	json_set_path_str(doc, root, "metadata.name", str_from(h->name));
-	status = json_set_object(doc, root, "status");
-	part = json_set_object(doc, status, "capacity");
+	return doc;
+}
+
+static void put_capacity(yyjson_mut_doc *doc, yyjson_mut_val *status)
+{
+	yyjson_mut_val *part = json_set_object(doc, status, "capacity");
+
 	json_set_str(doc, part, "cpu", STR("4"));
 	json_set_str(doc, part, "memory", STR("8Gi"));
 	json_set_str(doc, part, "pods", STR("110"));
 	json_set(doc, status, "allocatable", json_mut_copy(doc, part));
-	return doc;
 }
 
 static void node_answered(void *owner, const struct request *request, const struct obj *result,
@@ -224,6 +228,7 @@ static void submit_ready(struct hollow *h, const struct obj *node)
 	char now[TIME_TEXT_BYTES];
 	struct request r;
 
+	put_capacity(patch, status);
 	condition = json_append_object(patch, json_set_array(patch, status, "conditions"));
 	json_set_str(patch, condition, "type", STR("Ready"));
 	json_set_str(patch, condition, "status", STR("True"));
@@ -271,32 +276,47 @@ static void node_synced(struct informer_handler *handler)
 	look_at_node(handler->owner);
 }
 
-static void renew(struct timer *timer)
+static void lease_answered(void *owner, const struct obj *result, const struct err *err);
+
+/* A lease that is not there yet is made. */
+static void submit_lease(struct hollow *h, bool create)
 {
-	struct hollow *h = CONTAINER_OF(timer, struct hollow, lease_timer);
 	yyjson_mut_doc *doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *spec;
 	char now[TIME_TEXT_BYTES];
-	struct request r;
+	struct request r = {
+		.verb = create ? API_CREATE : API_PATCH,
+		.kind = &kind_lease,
+		.namespace_ = STR("kube-node-lease"),
+		.name = create ? STR_NONE : str_from(h->name),
+		.body = doc,
+		.patch = API_PATCH_MERGE,
+		.done = create ? NULL : lease_answered,
+		.owner = h,
+	};
 
-	look_at_node(h);
-	json_set_str(doc, root, "apiVersion", STR("coordination.k8s.io/v1"));
-	json_set_str(doc, root, "kind", STR("Lease"));
-	json_set_path_str(doc, root, "metadata.name", str_from(h->name));
-	json_set_path_str(doc, root, "metadata.namespace", STR("kube-node-lease"));
+	if (create)
+		json_set_path_str(doc, root, "metadata.name", str_from(h->name));
 	spec = json_set_object(doc, root, "spec");
 	json_set_str(doc, spec, "holderIdentity", str_from(h->name));
 	json_set_int(doc, spec, "leaseDurationSeconds", 40);
 	json_set_str(doc, spec, "renewTime", str_from(time_format_micro(env_wall_ns(h->env), now)));
-	/* A PUT of a lease that is not there makes it. */
-	r = (struct request){
-		.verb = API_UPDATE,
-		.kind = &kind_lease,
-		.namespace_ = STR("kube-node-lease"),
-		.name = str_from(h->name),
-		.body = doc,
-	};
 	client_submit(h->client, &r);
+}
+
+static void lease_answered(void *owner, const struct obj *result, const struct err *err)
+{
+	(void)result;
+	if (err && err->code == ERR_NOT_FOUND)
+		submit_lease(owner, true);
+}
+
+static void renew(struct timer *timer)
+{
+	struct hollow *h = CONTAINER_OF(timer, struct hollow, lease_timer);
+
+	look_at_node(h);
+	submit_lease(h, false);
 	timer_start(&h->lease_timer, LEASE_MS);
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include "base/log.h"
 #include "base/num.h"
 #include "sim/cluster.h"
 
@@ -37,8 +38,10 @@ static struct run run(const struct cluster_options *options)
 	const char *wrong;
 
 	cluster_start(&c, options);
-	if (getenv("CUBE_SIM_SEED"))
+	if (getenv("CUBE_SIM_SEED")) {
 		sim_trace_to(c.sim, 2);
+		log_set(LOG_DEBUG, LOG_TEXT, 2);
+	}
 	wrong = cluster_run(&c);
 	r = (struct run){ sim_hash(c.sim), store_disk_write_count(c.disk), c.crash_count,
 			  sim_now_ms(c.sim) };
