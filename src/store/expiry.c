@@ -9,6 +9,7 @@
 #include "store/internal.h"
 
 #define RETRY_MS 10000
+#define LOOK_AGAIN_S 3600 /* the wall clock may have been set meanwhile */
 
 struct removal {
 	struct store_write write;
@@ -65,6 +66,8 @@ static void arm(struct store *store)
 		return;
 	}
 	delay_s = key_deadline(first) - wall_s(store);
+	if (delay_s > LOOK_AGAIN_S)
+		delay_s = LOOK_AGAIN_S;
 	timer_start_slack(&store->expiry.timer, delay_s > 0 ? delay_s * 1000 : 0, STORE_EXPIRE_SLACK_MS);
 }
 

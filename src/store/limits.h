@@ -8,7 +8,7 @@
 #define STORE_OPS_MAX 1024                             /* of one write; ERR_TOO_LARGE */
 #define STORE_WAITING_WRITES_MAX 32768                 /* submitted, not durable; ERR_TOO_MANY */
 #define STORE_WAITING_BYTES_MAX ((size_t)256 << 20)    /* the same; ERR_TOO_MANY */
-#define STORE_BATCH_BYTES_MAX ((size_t)4 << 20)        /* of one transaction; the rest goes into the next */
+#define STORE_BATCH_BYTES_MAX ((size_t)2 << 20)        /* of one transaction; the rest goes into the next */
 #define STORE_HISTORY_EVENTS_MAX 20000                 /* defaults of struct store_options; ERR_GONE beyond */
 #define STORE_HISTORY_BYTES_MAX ((size_t)24 << 20)
 #define STORE_REPLAY_EVENTS_MAX 256                    /* handed to one watcher per turn of the loop */
