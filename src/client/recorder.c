@@ -249,7 +249,8 @@ static void write_event(struct recorder *recorder, const struct event_note *note
 
 void recorder_note(struct recorder *recorder, const struct event_note *note)
 {
-	AUTO_BUF key, message;
+	AUTO_BUF key = { 0 };
+	AUTO_BUF message = { 0 };
 	int64_t now_ns = env_wall_ns(recorder->client->env);
 	bool combined = is_combined(recorder, note, now_ns), fresh;
 	struct record *record;

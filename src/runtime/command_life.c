@@ -110,7 +110,7 @@ int command_create(const struct command_line *line, int *ret_status, struct err 
 	struct bundle bundle = { .arena = &arena };
 	struct created created;
 	struct create create;
-	AUTO_CONTAINER c;
+	AUTO_CONTAINER c = { 0 };
 	int failed;
 
 	container_blank(&c);
@@ -132,7 +132,7 @@ int command_start(const struct command_line *line, int *ret_status, struct err *
 {
 	AUTO_ARENA arena = { 0 };
 	struct oci_spec spec;
-	AUTO_CONTAINER c;
+	AUTO_CONTAINER c = { 0 };
 	yyjson_doc *doc;
 	int failed;
 
@@ -178,7 +178,7 @@ int command_run_container(const struct command_line *line, int *ret_status, stru
 	struct created created = { .master = -1 };
 	bool detach = command_has(line, "detach");
 	struct create create;
-	AUTO_CONTAINER c;
+	AUTO_CONTAINER c = { 0 };
 	int failed;
 
 	container_blank(&c);
@@ -208,7 +208,7 @@ int command_kill(const struct command_line *line, int *ret_status, struct err *e
 {
 	int signal = signal_number(line->arg_count > 1 ? line->args[1] : "TERM");
 	AUTO_ARENA arena = { 0 };
-	AUTO_CONTAINER c;
+	AUTO_CONTAINER c = { 0 };
 	int failed;
 
 	container_blank(&c);
@@ -235,7 +235,7 @@ int command_delete(const struct command_line *line, int *ret_status, struct err 
 	bool force = command_has(line, "force");
 	struct oci_spec spec;
 	AUTO_ARENA arena = { 0 };
-	AUTO_CONTAINER c;
+	AUTO_CONTAINER c = { 0 };
 	yyjson_doc *doc = NULL;
 	struct err inner;
 	int failed;
@@ -260,7 +260,7 @@ int command_delete(const struct command_line *line, int *ret_status, struct err 
 static int freeze(const struct command_line *line, bool frozen, struct err *err)
 {
 	AUTO_ARENA arena = { 0 };
-	AUTO_CONTAINER c;
+	AUTO_CONTAINER c = { 0 };
 	int failed;
 
 	container_blank(&c);

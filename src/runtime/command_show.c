@@ -38,7 +38,7 @@ static int print_doc(yyjson_mut_doc *doc, bool pretty, struct err *err)
 int command_state(const struct command_line *line, int *ret_status, struct err *err)
 {
 	AUTO_ARENA arena = { 0 };
-	AUTO_CONTAINER c;
+	AUTO_CONTAINER c = { 0 };
 	char *text;
 	int failed;
 
@@ -57,7 +57,7 @@ static int list_row(const struct command_line *line, const char *id, yyjson_mut_
 	char created[TIME_TEXT_BYTES], row[512];
 	const char *format = command_value(line, "format");
 	AUTO_ARENA arena = { 0 };
-	AUTO_CONTAINER c;
+	AUTO_CONTAINER c = { 0 };
 	yyjson_doc *parsed;
 	char *text;
 
@@ -176,7 +176,7 @@ int command_ps(const struct command_line *line, int *ret_status, struct err *err
 	const char *format = command_value(line, "format");
 	yyjson_mut_doc *doc;
 	AUTO_ARENA arena = { 0 };
-	AUTO_CONTAINER c;
+	AUTO_CONTAINER c = { 0 };
 	int failed;
 
 	container_blank(&c);
@@ -260,7 +260,7 @@ int command_events(const struct command_line *line, int *ret_status, struct err 
 	const char *interval = command_value(line, "interval");
 	int64_t interval_ns = 5 * TIME_NS_PER_SECOND;
 	AUTO_ARENA arena = { 0 };
-	AUTO_CONTAINER c;
+	AUTO_CONTAINER c = { 0 };
 
 	container_blank(&c);
 	arena_init(&arena, ARENA_DEFAULT_MAX);

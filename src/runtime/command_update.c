@@ -117,7 +117,7 @@ int command_update(const struct command_line *line, int *ret_status, struct err 
 	yyjson_mut_doc *flags = NULL;
 	yyjson_doc *doc = NULL;
 	AUTO_ARENA arena = { 0 };
-	AUTO_CONTAINER c;
+	AUTO_CONTAINER c = { 0 };
 	AUTO_BUF text = { 0 };
 	int failed;
 

@@ -252,7 +252,7 @@ int container_open(const char *root, const char *id, struct arena *arena, struct
 	struct err inner;
 	ssize_t len;
 	AUTO_BUF text = { 0 };
-	AUTO_CONTAINER c;
+	AUTO_CONTAINER c = { 0 };
 
 	container_blank(&c);
 	buf_init(&text, CONTAINER_STATE_MAX);
