@@ -155,7 +155,7 @@ static int decode_message(struct decoder *d, const struct place *place, struct s
 static int read_scalars(struct decoder *d, struct str bytes, uint64_t ret[4], struct str ret_text[4])
 {
 	struct reader r = reader_of(bytes);
-	struct element e;
+	struct element e = { 0 };
 	int more;
 
 	while ((more = next_element(d, &r, &e)) > 0)
@@ -322,7 +322,7 @@ static int decode_items(struct decoder *d, struct schema_at at, const struct sch
 			yyjson_mut_val **ret)
 {
 	struct reader r = reader_of(bytes);
-	struct element e;
+	struct element e = { 0 };
 	yyjson_mut_val *item;
 	int more;
 
@@ -343,7 +343,7 @@ static int decode_entry(struct decoder *d, struct schema_at at, const struct sch
 			yyjson_mut_val *map)
 {
 	bool is_number = f->value == SCHEMA_INT32 || f->value == SCHEMA_INT64 || f->value == SCHEMA_BOOL;
-	struct element e, value = { .number = 2, .wire = is_number ? WIRE_VARINT : WIRE_BYTES, .bytes = STR("") };
+	struct element e = { 0 }, value = { .number = 2, .wire = is_number ? WIRE_VARINT : WIRE_BYTES, .bytes = STR("") };
 	struct reader r = reader_of(bytes);
 	struct str key = STR("");
 	yyjson_mut_val *v = NULL;
@@ -406,7 +406,7 @@ static int decode_field(struct decoder *d, struct schema_at at, const struct sch
 static int decode_message(struct decoder *d, const struct place *place, struct str bytes, yyjson_mut_val *object)
 {
 	struct reader r = reader_of(bytes);
-	struct element e;
+	struct element e = { 0 };
 	int more;
 
 	if (!place->at.type || ++d->depth > JSON_DEPTH_MAX)
@@ -438,7 +438,7 @@ static int read_envelope(struct decoder *d, struct str bytes, struct str *ret_ap
 	uint64_t numbers[4] = { 0 };
 	struct str texts[4] = { { NULL, 0 } };
 	struct reader r;
-	struct element e;
+	struct element e = { 0 };
 	int more;
 
 	if (!str_strip_prefix(&bytes, str_sub("k8s\0", 4)))

@@ -89,10 +89,10 @@ static __int128 scale_to_nano(unsigned __int128 digits, int scale, int binary_sc
 int quantity_parse(struct str text, struct quantity *ret, struct err *err)
 {
 	unsigned __int128 digits = 0;
-	bool negative, dot = false, any = false, binary, rest = false;
-	int scale = 0, exponent;
+	bool negative, dot = false, any = false, binary = false, rest = false;
+	int scale = 0, exponent = 0;
 	size_t i = 0, digit_count = 0;
-	enum quantity_format format;
+	enum quantity_format format = QUANTITY_DECIMAL_SI;
 
 	if (!text.len)
 		return bad(err, not_a_quantity);
