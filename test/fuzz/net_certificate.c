@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates, PEM or DER, keys and signatures as a stranger may send them. */
+#include <stdint.h>
+#include <stdlib.h>
+#include "net/tls.h"
+#include "net/x509.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+{
+	struct str text = str_sub((const char *)bytes, size_bytes);
+	struct x509_jws jws = { X509_ES256, text };
+	struct tls_identity *identity;
+
+	if (tls_identity_decode(text, &identity, NULL) == 0)
+		tls_identity_free(identity);
+	if (x509_verify(text, &jws, text, NULL) == 0)
+		abort(); /* a text that signs itself with itself as the key */
+	return 0;
+}
