@@ -384,7 +384,7 @@ static void pump(struct exchange *ex)
 	struct server_conn *sc = ex->sc;
 	struct http_piece pieces[SOURCE_PIECES];
 
-	while (ex->has_source && conn_queued_bytes(sc->conn) < QUEUE_HIGH_BYTES) {
+	while (exchange_is_pulling(ex) && conn_queued_bytes(sc->conn) < QUEUE_HIGH_BYTES) {
 		int count = exchange_pull(ex, pieces, SOURCE_PIECES);
 
 		if (count < 0) {
@@ -392,9 +392,7 @@ static void pump(struct exchange *ex)
 			return;
 		}
 		if (count == 0) {
-			if (ex->source.release)
-				ex->source.release(ex->source.arg);
-			ex->has_source = false;
+			ex->source_ended = true; /* released when its last piece has gone */
 			if (ex->chunked)
 				conn_write(sc->conn, &HTTP_BYTES(STR("0\r\n\r\n")), 1, false);
 			break;
@@ -411,19 +409,19 @@ static void progress(struct server_conn *sc)
 
 	if (sc->in_parser)
 		return;
-	if (ex->has_source)
+	if (exchange_is_pulling(ex))
 		pump(ex);
 	if (!sc->conn)
 		return;
 	conn_flush(sc->conn);
 	server_conn_watch_sending(sc);
-	if (ex->ended && !ex->has_source && !conn_holds_pieces(sc->conn) && !conn_is_broken(sc->conn))
+	if (ex->ended && !exchange_is_pulling(ex) && !conn_holds_pieces(sc->conn) && !conn_is_broken(sc->conn))
 		finish_exchange(sc);
 }
 
 static void http1_finish(struct exchange *ex)
 {
-	if (ex->chunked && !ex->has_source && !ex->no_body)
+	if (ex->chunked && !exchange_is_pulling(ex) && !ex->no_body)
 		conn_write(ex->sc->conn, &HTTP_BYTES(STR("0\r\n\r\n")), 1, false);
 	progress(ex->sc);
 }

@@ -265,15 +265,12 @@ static int refill(struct exchange *ex)
 	struct http_piece pieces[SOURCE_PIECES];
 	int count;
 
-	while (ex->has_source && ex->out.bytes < FLUSH_BYTES) {
+	while (exchange_is_pulling(ex) && ex->out.bytes < FLUSH_BYTES) {
 		count = exchange_pull(ex, pieces, SOURCE_PIECES);
 		if (count < 0)
 			return -1;
-		if (count == 0) {
-			if (ex->source.release)
-				ex->source.release(ex->source.arg);
-			ex->has_source = false;
-		}
+		if (count == 0)
+			ex->source_ended = true; /* released with the exchange: pieces of it are queued */
 		for (int i = 0; i < count; i++)
 			piece_queue_push(&ex->out, &pieces[i], false);
 	}
@@ -290,7 +287,7 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *t
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* resets the stream */
 	len = piece_queue_peek(&ex->out, (char *)to, to_bytes);
 	piece_queue_consume(&ex->out, len);
-	if (ex->ended && ex->out.bytes == 0 && !ex->has_source)
+	if (ex->ended && ex->out.bytes == 0 && !exchange_is_pulling(ex))
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
 	else if (len == 0) {
 		ex->deferred = true;

@@ -81,7 +81,7 @@ struct http_call {
 	int redirect_count;
 	struct timer deadline, idle;
 	struct err err;
-	bool has_deadline, reused, retried, answered, source_open, drop_credentials, replace_method;
+	bool has_deadline, reused, retried, answered, has_source, source_open, drop_credentials, replace_method;
 	bool in_head, in_body, complete, keep_alive, in_parser, paused, ended, failed, redirecting, no_body;
 };
 
@@ -92,9 +92,9 @@ static void resolve(struct http_call *call);
 
 static void release_source(struct http_call *call)
 {
-	if (call->source_open && call->request.source->release)
+	if (call->has_source && call->request.source->release)
 		call->request.source->release(call->request.source->arg);
-	call->source_open = false;
+	call->has_source = call->source_open = false;
 }
 
 static void free_call(struct http_call *call)
@@ -584,9 +584,7 @@ static void pump(struct http_call *call)
 			conn_write(call->conn, &HTTP_BYTES(STR("\r\n")), 1, false);
 		conn_flush(call->conn);
 		if (count == 0) {
-			call->source_open = false;
-			if (source->release)
-				source->release(source->arg);
+			call->source_open = false; /* released with the call: pieces of it may be queued */
 		}
 	}
 }
@@ -900,6 +898,7 @@ static void copy_request(struct http_call *call, const struct http_request *from
 		struct http_source *source = ARENA_NEW(arena, struct http_source);
 
 		*source = *from->source;
+		call->has_source = true;
 		to->source = source;
 	}
 }

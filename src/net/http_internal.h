@@ -41,7 +41,8 @@ struct exchange {
 	bool asked;                      /* on_request was called, or will never be */
 	bool stream_body, body_done, body_paused, body_refused;
 	bool started, ended;             /* response head given; response complete */
-	bool has_source, length_known, no_body, chunked, aborted;
+	bool has_source, source_ended;   /* not released yet; nothing more to be had */
+	bool length_known, no_body, chunked, aborted;
 	bool closed, closed_told;
 	bool keep_alive, expects_continue, upgrade; /* HTTP/1 */
 	int32_t stream_id;               /* HTTP/2 from here */
@@ -152,6 +153,7 @@ void exchange_drained(struct exchange *ex);
 void exchange_answer(struct exchange *ex, int status);
 /* Next pieces of the source: count, 0 at the end, < 0 when it broke off. */
 int exchange_pull(struct exchange *ex, struct http_piece *to, size_t max);
+static inline bool exchange_is_pulling(const struct exchange *ex) { return ex->has_source && !ex->source_ended; }
 static inline struct exchange *exchange_of(const struct http_exchange *x) { return (struct exchange *)x; }
 
 #endif

@@ -52,8 +52,9 @@ struct http_exchange {
 };
 
 struct http_handlers {
-	/* The headers are there, the body is not; the exchange is not the handler's yet. Optional. May call http_set_body_max or
-	 * http_stream_body, or answer at once (then on_request is not called). */
+	/* The headers are there, the body is not; the exchange is not the handler's yet. Optional. May
+	 * call http_set_body_max or http_stream_body, or answer at once (then on_request is not
+	 * called). */
 	void (*on_headers)(void *arg, struct http_exchange *x);
 	/* Headers and body are there (or, with http_stream_body: the headers). */
 	void (*on_request)(void *arg, struct http_exchange *x);

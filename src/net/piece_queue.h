@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pieces waiting to be sent, each with its reference, in a ring that needs no memory of its own while it is short. Shared by
- * conn and http2 only.
+ * Pieces waiting to be sent, each with its reference, in a ring that needs no memory of its own
+ * while it is short. Shared by conn and http2 only.
  */
 #ifndef CUBE_NET_PIECE_QUEUE_H
 #define CUBE_NET_PIECE_QUEUE_H
@@ -17,7 +17,8 @@ struct piece_queue {
 	struct http_piece small[PIECE_QUEUE_INLINE];
 };
 
-/* Takes a reference; empty pieces are skipped. With copy, bytes without owner are copied. A zeroed queue is empty. */
+/* Takes a reference; empty pieces are skipped. With copy, bytes without owner are copied. A zeroed
+ * queue is empty. */
 void piece_queue_push(struct piece_queue *q, const struct http_piece *piece, bool copy);
 struct http_piece *piece_queue_at(struct piece_queue *q, uint32_t index) PURE;
 void piece_queue_consume(struct piece_queue *q, size_t len); /* from the front; drops what is used up */

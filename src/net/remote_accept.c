@@ -94,8 +94,8 @@ bool remote_wants_spdy(const struct http_exchange *x)
 	       http_header_has_token(&x->headers, STR("Upgrade"), STR("SPDY/3.1"));
 }
 
-static int refuse_protocol(struct http_exchange *x, const struct str *offers, size_t offer_count, const struct str *ours,
-			   size_t our_count, struct err *err)
+static int refuse_protocol(struct http_exchange *x, const struct str *offers, size_t offer_count,
+			   const struct str *ours, size_t our_count, struct err *err)
 {
 	struct http_header *list = arena_array(&x->arena, our_count, sizeof(*list));
 

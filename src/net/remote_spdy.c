@@ -62,7 +62,7 @@ static void on_data(void *arg, uint32_t id, struct str bytes)
 	int channel = channel_of(r, id);
 
 	if (channel >= 0)
-		(void)remote_data(r, (enum remote_channel)channel, bytes); /* depth keeps it until spdy_decode is done */
+		(void)remote_data(r, (enum remote_channel)channel, bytes); /* depth keeps r until we return */
 	if (r->dead || r->closed)
 		spdy_pause(r->spdy, true);
 }

@@ -207,7 +207,8 @@ int remote_stream_accept(struct http_exchange *x, const struct remote_stream_opt
 
 void remote_stream_send(struct remote_stream *r, enum remote_channel channel, struct str bytes)
 {
-	if ((channel == REMOTE_STDOUT && !r->options.has_stdout) || (channel == REMOTE_STDERR && !r->options.has_stderr))
+	if ((channel == REMOTE_STDOUT && !r->options.has_stdout) ||
+	    (channel == REMOTE_STDERR && !r->options.has_stderr))
 		return; /* the client has no such stream */
 	if (r->conn && !r->finished && bytes.len > 0)
 		r->protocol->send(r, channel, bytes);

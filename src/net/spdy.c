@@ -18,7 +18,16 @@
 #define WINDOW_STEP_BYTES (32u << 10)
 #define FLAG_LAST 1
 
-enum { SYN_STREAM = 1, SYN_REPLY = 2, RST_STREAM = 3, SETTINGS = 4, PING = 6, GOAWAY = 7, HEADERS = 8, WINDOW_UPDATE = 9 };
+enum {
+	SYN_STREAM = 1,
+	SYN_REPLY = 2,
+	RST_STREAM = 3,
+	SETTINGS = 4,
+	PING = 6,
+	GOAWAY = 7,
+	HEADERS = 8,
+	WINDOW_UPDATE = 9
+};
 
 struct spdy {
 	const struct spdy_events *events;
@@ -91,7 +100,8 @@ static int inflate_block(struct spdy *s, const uint8_t *from, size_t len, struct
 		int r;
 
 		if (!room)
-			return err_set(err, ERR_TOO_LARGE, "SPDY headers are larger than %u bytes", SPDY_HEADER_BYTES_MAX);
+			return err_set(err, ERR_TOO_LARGE, "SPDY headers are larger than %u bytes",
+				       SPDY_HEADER_BYTES_MAX);
 		z->next_out = room;
 		z->avail_out = 1024;
 		r = inflate(z, Z_SYNC_FLUSH);
@@ -123,7 +133,8 @@ static bool take_text(struct str *rest, struct str *ret)
 }
 
 /* Names and values borrow from block. */
-static int decode_block(struct str block, struct http_header list[HEADERS_MAX], struct http_headers *ret, struct err *err)
+static int decode_block(struct str block, struct http_header list[HEADERS_MAX],
+			struct http_headers *ret, struct err *err)
 {
 	uint32_t count;
 

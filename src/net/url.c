@@ -213,7 +213,8 @@ int url_resolve(const struct url *base, struct str reference, struct arena *aren
 	bool is_path = str_has_prefix(reference, STR("/")) && !str_has_prefix(reference, STR("//"));
 
 	if (base->scheme == URL_UNIX && !is_path)
-		return err_set(err, ERR_UNSUPPORTED, "redirect from a unix socket to '" STR_FMT "'", STR_ARG(reference));
+		return err_set(err, ERR_UNSUPPORTED, "redirect from a unix socket to '" STR_FMT "'",
+			       STR_ARG(reference));
 	if (base->scheme == URL_UNIX) {
 		*ret = str_printf_in(arena, "unix://" STR_FMT "%s" STR_FMT, STR_ARG(base->host),
 				     base->host.ptr[0] == '/' ? ":" : "", STR_ARG(reference));
@@ -222,7 +223,8 @@ int url_resolve(const struct url *base, struct str reference, struct arena *aren
 	} else if (str_has_prefix(reference, STR("//"))) {
 		*ret = str_printf_in(arena, "%s:" STR_FMT, scheme, STR_ARG(reference));
 	} else if (str_has_prefix(reference, STR("/"))) {
-		*ret = str_printf_in(arena, "%s://" STR_FMT STR_FMT, scheme, STR_ARG(base->authority), STR_ARG(reference));
+		*ret = str_printf_in(arena, "%s://" STR_FMT STR_FMT, scheme, STR_ARG(base->authority),
+				     STR_ARG(reference));
 	} else if (str_has_prefix(reference, STR("?"))) {
 		*ret = str_printf_in(arena, "%s://" STR_FMT STR_FMT STR_FMT, scheme, STR_ARG(base->authority),
 				     STR_ARG(base->path), STR_ARG(reference));

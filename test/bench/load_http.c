@@ -134,7 +134,8 @@ static struct str header_value(struct str head, struct str name)
 	struct str line;
 
 	while (str_next_part(&head, '\n', &line)) {
-		if (line.len > name.len && line.ptr[name.len] == ':' && str_eq_nocase(str_slice(line, 0, name.len), name))
+		if (line.len > name.len && line.ptr[name.len] == ':' &&
+		    str_eq_nocase(str_slice(line, 0, name.len), name))
 			return str_trim(str_slice(line, name.len + 1, line.len));
 	}
 	return STR_NONE;

@@ -41,7 +41,8 @@ static int list_fill(void *arg, struct http_piece *to, size_t max)
 	size_t count = 0;
 
 	for (; count < max && source->left > 0; count++, source->left--)
-		to[count] = (struct http_piece){ str_sub(source->target->blob->bytes, ITEM_BYTES), source->target->blob };
+		to[count] = (struct http_piece){ str_sub(source->target->blob->bytes, ITEM_BYTES),
+						 source->target->blob };
 	return (int)count;
 }
 

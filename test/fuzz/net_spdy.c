@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 {
 	struct peer p = { 0 };
 	struct str all = str_sub((const char *)bytes, size_bytes);
-	AUTO_BUF out;
+	AUTO_BUF out = { 0 };
 	int64_t n;
 
 	buf_init(&out, 1u << 20);

@@ -12,8 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 	char formatted[ADDRESS_TEXT_BYTES];
 	struct address address;
 	struct url url, base;
-	AUTO_ARENA arena;
-	AUTO_BUF encoded;
+	AUTO_ARENA arena = { 0 };
+	AUTO_BUF encoded = { 0 };
 
 	if (size_bytes > 65536)
 		return 0;
@@ -21,8 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 	buf_init(&encoded, 1u << 20);
 	if (url_parse(text, &url, NULL) == 0 && url.scheme == URL_UNIX)
 		(void)url_unix_path(&url, &arena);
-	if (url_parse(STR("https://h/a/b?c"), &base, NULL) == 0 && url_resolve(&base, text, &arena, &value, NULL) == 0 &&
-	    url_parse(value, &url, NULL) < 0)
+	if (url_parse(STR("https://h/a/b?c"), &base, NULL) == 0 &&
+	    url_resolve(&base, text, &arena, &value, NULL) == 0 && url_parse(value, &url, NULL) < 0)
 		abort(); /* what it resolved to must be a URL */
 	while (query_next(&query, &arena, &key, &value, NULL) > 0)
 		;

@@ -174,7 +174,8 @@ static void test_pipelining(void **state)
 
 	open_service(&s, NULL);
 	say(&s, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
-		"POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;ext=1\r\nde\r\n0\r\n\r\n"
+		"POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+		"chunked\r\n\r\n3\r\nabc\r\n2;ext=1\r\nde\r\n0\r\n\r\n"
 		"PUT /c HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
 		"GET /d HTTP/1.1\r\nHost: x\r\n\r\n");
 	raw_wait_for(&s.raw, "GET:");
@@ -203,12 +204,20 @@ static void test_malformed(void **state)
 		{ "no version", "GET /\r\n\r\n", "HTTP/1.1 400 " },
 		{ "space in name", "GET / HTTP/1.1\r\nHost : x\r\n\r\n", "HTTP/1.1 400 " },
 		{ "folded header", "GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n", "HTTP/1.1 400 " },
-		{ "length and chunks", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+		{ "length and chunks",
+		  "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: "
+		  "chunked\r\n\r\n",
 		  "HTTP/1.1 400 " },
-		{ "two lengths", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", "HTTP/1.1 400 " },
-		{ "bad length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\n", "HTTP/1.1 400 " },
-		{ "bad chunk", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP/1.1 400 " },
-		{ "huge length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", "HTTP/1.1 400 " },
+		{ "two lengths",
+		  "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
+		  "HTTP/1.1 400 " },
+		{ "bad length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\n",
+		  "HTTP/1.1 400 " },
+		{ "bad chunk", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+		  "HTTP/1.1 400 " },
+		{ "huge length",
+		  "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
+		  "HTTP/1.1 400 " },
 		{ "version 3", "GET / HTTP/3.0\r\nHost: x\r\n\r\n", "HTTP/1.1 400 " },
 	};
 
@@ -265,17 +274,25 @@ static void test_limits(void **state)
 		{ "head beyond", .head_bytes = 1001, .want = "HTTP/1.1 431 " },
 		{ "most headers", .headers = 20, .want = "HTTP/1.1 200 " },
 		{ "headers beyond", .headers = 21, .want = "HTTP/1.1 431 " },
-		{ "body at its own limit", .request = "POST /small HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789",
+		{ "body at its own limit",
+		  .request = "POST /small HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789",
 		  .want = "HTTP/1.1 200 " },
-		{ "body beyond", .request = "POST /small HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n01234567890",
+		{ "body beyond",
+		  .request = "POST /small HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n01234567890",
 		  .want = "HTTP/1.1 413 " },
-		{ "chunks at the limit", .request = "POST /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-		  "5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n", .want = "HTTP/1.1 200 " },
-		{ "chunks beyond", .request = "POST /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-		  "5\r\n01234\r\n6\r\n567890\r\n0\r\n\r\n", .want = "HTTP/1.1 413 " },
-		{ "server's limit", .request = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n",
+		{ "chunks at the limit",
+		  .request = "POST /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+			     "5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n",
+		  .want = "HTTP/1.1 200 " },
+		{ "chunks beyond",
+		  .request = "POST /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+			     "5\r\n01234\r\n6\r\n567890\r\n0\r\n\r\n",
 		  .want = "HTTP/1.1 413 " },
-		{ "denied before the body", .request = "POST /denied HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
+		{ "server's limit",
+		  .request = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n",
+		  .want = "HTTP/1.1 413 " },
+		{ "denied before the body",
+		  .request = "POST /denied HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
 		  .want = "HTTP/1.1 401 " },
 	};
 
@@ -350,11 +367,13 @@ static void test_manners(void **state)
 		bool half_close, closes;
 	} cases[] = {
 		{ "HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", "Connection: close", NULL, .closes = true },
-		{ "close asked", "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "Connection: close", NULL,
+		{ "close asked", "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+		  "Connection: close", NULL, .closes = true },
+		{ "half-closed", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "GET:", NULL, .half_close = true,
 		  .closes = true },
-		{ "half-closed", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "GET:", NULL, .half_close = true, .closes = true },
 		{ "HEAD", "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", "Content-Length: 5\r\n", "HEAD:" },
-		{ "continue", "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n",
+		{ "continue",
+		  "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n",
 		  "HTTP/1.1 100 Continue\r\n\r\n", "200" },
 		{ "absolute form", "GET http://x/hello HTTP/1.1\r\nHost: x\r\n\r\n", "GET:", NULL },
 	};
@@ -580,9 +599,13 @@ static void test_idle_memory(void **state)
 {
 	static const struct http_handlers idle_handlers = { .on_request = on_idle_request };
 	static const char request[] =
-		"GET /api/v1/namespaces/default/pods?watch=true&resourceVersion=12345&allowWatchBookmarks=true HTTP/1.1\r\n"
-		"Host: 127.0.0.1:6443\r\nUser-Agent: kubectl/v1.32.0 (linux/amd64) kubernetes/abcdef0\r\n"
-		"Accept: application/json\r\nAuthorization: Bearer 0123456789012345678901234567890123456789\r\n\r\n";
+		"GET "
+		"/api/v1/namespaces/default/"
+		"pods?watch=true&resourceVersion=12345&allowWatchBookmarks=true HTTP/1.1\r\n"
+		"Host: 127.0.0.1:6443\r\nUser-Agent: kubectl/v1.32.0 (linux/amd64) "
+		"kubernetes/abcdef0\r\n"
+		"Accept: application/json\r\nAuthorization: Bearer "
+		"0123456789012345678901234567890123456789\r\n\r\n";
 	struct fixture f;
 	struct idle *idle = NEW(struct idle);
 	int fds[IDLE_STREAMS];

@@ -220,7 +220,9 @@ static void on_body(void *arg, struct http_exchange *x, struct str bytes, bool l
 		http_respond_bytes(x, 200, STR("text/plain"), STR("streamed"));
 }
 
-static const struct http_exchange_events events = { .on_body = on_body, .on_closed = on_closed, .on_drained = on_drained };
+static const struct http_exchange_events events = { .on_body = on_body,
+						    .on_closed = on_closed,
+						    .on_drained = on_drained };
 
 static int fill(void *arg, struct http_piece *to, size_t max)
 {

@@ -123,7 +123,9 @@ static const struct http_handlers handlers = { .on_request = on_request };
 static void open_service(struct service *s, bool tty)
 {
 	memset(s, 0, sizeof(*s));
-	s->options = (struct remote_stream_options){ .has_stdin = true, .has_stdout = true, .has_stderr = true, .tty = tty };
+	s->options = (struct remote_stream_options){
+		.has_stdin = true, .has_stdout = true, .has_stderr = true, .tty = tty
+	};
 	buf_init(&s->data, FIXTURE_BYTES_MAX);
 	fixture_open(&s->f, &handlers, s, false, NULL);
 	raw_open(&s->raw, &s->f);
@@ -154,15 +156,21 @@ static void test_refusals(void **state)
 	} cases[] = {
 		{ "GET /exec HTTP/1.1\r\nHost: x\r\n\r\n", "400",
 		  "unable to upgrade: X-Stream-Protocol-Version is required\n" },
-		{ "POST /exec HTTP/1.1\r\nHost: x\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n", "400",
-		  "unable to upgrade: missing upgrade headers in request" },
+		{ "POST /exec HTTP/1.1\r\nHost: x\r\nX-Stream-Protocol-Version: "
+		  "v4.channel.k8s.io\r\n\r\n",
+		  "400", "unable to upgrade: missing upgrade headers in request" },
 		{ "POST /exec HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
-		  "X-Stream-Protocol-Version: v9.channel.k8s.io, v8\r\n\r\n", "403",
-		  "unable to upgrade: unable to negotiate protocol: client supports [v9.channel.k8s.io v8], server accepts "
+		  "X-Stream-Protocol-Version: v9.channel.k8s.io, v8\r\n\r\n",
+		  "403",
+		  "unable to upgrade: unable to negotiate protocol: client supports [v9.channel.k8s.io "
+		  "v8], server accepts "
 		  "[v4.channel.k8s.io v3.channel.k8s.io v2.channel.k8s.io channel.k8s.io]\n" },
-		{ "GET /exec HTTP/1.1\r\n" WS_HEAD "Sec-WebSocket-Protocol: v9.channel.k8s.io\r\n\r\n", "403", "Forbidden" },
-		{ "GET /exec HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 12\r\n"
-		  "Sec-WebSocket-Key: a\r\n\r\n", "400", "Sec-WebSocket-Version: 13" },
+		{ "GET /exec HTTP/1.1\r\n" WS_HEAD "Sec-WebSocket-Protocol: v9.channel.k8s.io\r\n\r\n",
+		  "403", "Forbidden" },
+		{ "GET /exec HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: "
+		  "websocket\r\nSec-WebSocket-Version: 12\r\n"
+		  "Sec-WebSocket-Key: a\r\n\r\n",
+		  "400", "Sec-WebSocket-Version: 13" },
 		{ "POST /exec HTTP/1.1\r\n" WS_HEAD "Content-Length: 0\r\n\r\n", "400", "Bad Request" },
 	};
 

@@ -39,8 +39,10 @@ static void on_request(void *arg, struct http_exchange *x)
 		s->verified = id->verified;
 		snprintf(s->message, sizeof(s->message), "%s", id->verify_message);
 		assert_int_equal(str_copy_to(id->common_name, s->common_name, sizeof(s->common_name)), 0);
-		assert_int_equal(str_copy_to(str_join_in(&x->arena, id->organizations, id->organization_count, STR(",")),
-					     s->groups, sizeof(s->groups)), 0);
+		assert_int_equal(str_copy_to(str_join_in(&x->arena, id->organizations,
+							 id->organization_count, STR(",")),
+					     s->groups, sizeof(s->groups)),
+				 0);
 	}
 	http_respond_bytes(x, 200, STR("text/plain"), STR("ok"));
 }
