@@ -326,7 +326,7 @@ static int plan_unified(struct builder *b, const struct oci_map *unified, struct
 			if (strncmp(pair->key, owners[k].prefix, strlen(owners[k].prefix)) == 0)
 				controller = owners[k].controller;
 		}
-		add(b, controller, pair->key, "linux.resources.unified", "%.250s", pair->value);
+		add(b, controller, str_c_in(b->arena, str_from(pair->key)), "linux.resources.unified", "%.250s", pair->value);
 	}
 	return 0;
 }

@@ -436,5 +436,6 @@ job() { # job 'PYTHON' changes the job j
 	pid=$(cut -d' ' -f4 "/proc/$(oci state c | python3 -c 'import json,sys; print(json.load(sys.stdin)["pid"])')/stat")
 	private=$(awk '/^Private/ { sum += $2 } END { print sum }' "/proc/$pid/smaps_rollup")
 	echo "private: $private KB"
+	nm -D "$CUBE_OCI" | grep -q __asan_ && skip "built with sanitizers"
 	[ "$private" -le 250 ]
 }
