@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Conversions between versions that share a stored form. Most pairs differ in apiVersion only; Event (core and events.k8s.io) moves
- * fields. What has no common form is refused.
+ * Conversions between versions that share a stored form. Most pairs differ in apiVersion only;
+ * Event (core and events.k8s.io) moves fields. What has no common form is refused.
  */
 #include "api/convert.h"
 
@@ -10,9 +10,13 @@ struct move {
 };
 
 static const struct move event_moves[] = {
-	{ "involvedObject", "regarding" }, { "message", "note" }, { "source", "deprecatedSource" },
-	{ "firstTimestamp", "deprecatedFirstTimestamp" }, { "lastTimestamp", "deprecatedLastTimestamp" },
-	{ "count", "deprecatedCount" }, { "reportingComponent", "reportingController" },
+	{ "involvedObject", "regarding" },
+	{ "message", "note" },
+	{ "source", "deprecatedSource" },
+	{ "firstTimestamp", "deprecatedFirstTimestamp" },
+	{ "lastTimestamp", "deprecatedLastTimestamp" },
+	{ "count", "deprecatedCount" },
+	{ "reportingComponent", "reportingController" },
 };
 
 static bool is_event(const struct kind *kind)
@@ -30,7 +34,8 @@ bool convert_is_needed(const struct kind *from, const struct kind *to)
 	return from != to && (is_event(from) || is_autoscaler(from));
 }
 
-static void rename_member(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *from, const char *to)
+static void rename_member(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *from,
+			  const char *to)
 {
 	yyjson_mut_val *value = json_remove(root, str_from(from));
 
@@ -41,7 +46,8 @@ static void rename_member(yyjson_mut_doc *doc, yyjson_mut_val *root, const char 
 /* autoscaling/v1 knows CPU utilization only: what else there is does not show in it. */
 static void autoscaler_to_v2(yyjson_mut_doc *doc, yyjson_mut_val *spec)
 {
-	yyjson_mut_val *percent = json_remove(spec, STR("targetCPUUtilizationPercentage")), *metric, *resource, *target;
+	yyjson_mut_val *percent = json_remove(spec, STR("targetCPUUtilizationPercentage")), *metric,
+		       *resource, *target;
 
 	if (!percent)
 		return;
@@ -58,11 +64,13 @@ static void autoscaler_to_v1(yyjson_mut_doc *doc, yyjson_mut_val *spec)
 {
 	yyjson_mut_val *metrics = json_remove(spec, STR("metrics"));
 
-	JSON_MUT_EACH(metric, metrics) {
-		yyjson_mut_val *percent = json_mut_get(metric, "resource.target.averageUtilization");
+	JSON_MUT_EACH (metric, metrics) {
+		yyjson_mut_val *percent = json_mut_get(metric,
+						       "resource.target.averageUtilization");
 
 		if (percent && str_eq_c(json_mut_get_str(metric, "resource.name"), "cpu")) {
-			json_set(doc, spec, "targetCPUUtilizationPercentage", json_mut_copy(doc, percent));
+			json_set(doc, spec, "targetCPUUtilizationPercentage",
+				 json_mut_copy(doc, percent));
 			break;
 		}
 	}
@@ -79,20 +87,24 @@ static void convert_event(yyjson_mut_doc *doc, yyjson_mut_val *root, bool to_cor
 	}
 }
 
-int convert_object(yyjson_mut_doc *doc, const struct kind *from, const struct kind *to, struct err *err)
+int convert_object(yyjson_mut_doc *doc, const struct kind *from, const struct kind *to,
+		   struct err *err)
 {
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
 	yyjson_mut_val *spec = yyjson_mut_obj_get(root, "spec");
 
 	if (kind_stored(from) != kind_stored(to))
-		return err_set(err, ERR_UNSUPPORTED, "no conversion from " STR_FMT " " STR_FMT " to " STR_FMT " " STR_FMT,
-			       STR_ARG(from->api_version), STR_ARG(from->name), STR_ARG(to->api_version), STR_ARG(to->name));
+		return err_set(err, ERR_UNSUPPORTED,
+			       "no conversion from " STR_FMT " " STR_FMT " to " STR_FMT " " STR_FMT,
+			       STR_ARG(from->api_version), STR_ARG(from->name),
+			       STR_ARG(to->api_version), STR_ARG(to->name));
 	if (from == to)
 		return 0;
 	if (is_event(from))
 		convert_event(doc, root, to == &kind_event);
 	else if (is_autoscaler(from) && yyjson_mut_is_obj(spec))
-		(to == &kind_horizontalpodautoscaler ? autoscaler_to_v2 : autoscaler_to_v1)(doc, spec);
+		(to == &kind_horizontalpodautoscaler ? autoscaler_to_v2 : autoscaler_to_v1)(doc,
+											    spec);
 	json_set_str(doc, root, "apiVersion", to->api_version);
 	return 0;
 }

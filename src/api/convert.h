@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One object between the versions and groups that share a stored form (Event in core and events.k8s.io, HPA v1 and v2). */
+/* One object between the versions and groups that share a stored form (Event in core and
+ * events.k8s.io, HPA v1 and v2). */
 #ifndef CUBE_API_CONVERT_H
 #define CUBE_API_CONVERT_H
 
@@ -9,6 +10,7 @@
 /* True when bytes of one can be served as the other without a change but apiVersion. */
 bool convert_is_needed(const struct kind *from, const struct kind *to);
 /* In place. ERR_UNSUPPORTED when the two have no common stored form. */
-int convert_object(yyjson_mut_doc *doc, const struct kind *from, const struct kind *to, struct err *err) MUST_CHECK;
+int convert_object(yyjson_mut_doc *doc, const struct kind *from, const struct kind *to,
+		   struct err *err) MUST_CHECK;
 
 #endif

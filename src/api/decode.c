@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One walk from a parsed body to the tree that is written: checks types, leaves out unknown fields, nulls and what Go would omit,
- * adds what Go would always write and static defaults, brings values to their canonical form.
+ * One walk from a parsed body to the tree that is written: checks types, leaves out unknown fields,
+ * nulls and what Go would omit, adds what Go would always write and static defaults, brings values
+ * to their canonical form.
  */
 #include "api/decode_internal.h"
 
@@ -25,18 +26,21 @@ static bool seen_test_and_set(struct seen *s, size_t index)
 	return was;
 }
 
-static int decode_object(struct decoder *d, struct schema_at at, const struct field_path *path, yyjson_val *v,
-			 yyjson_mut_val **ret);
+static int decode_object(struct decoder *d, struct schema_at at, const struct field_path *path,
+			 yyjson_val *v, yyjson_mut_val **ret);
 
 /* ---- what is written though nobody gave it ---- */
 
-static yyjson_mut_val *default_value(struct decoder *d, struct schema_at at, const struct schema_field *field)
+static yyjson_mut_val *default_value(struct decoder *d, struct schema_at at,
+				     const struct schema_field *field)
 {
 	struct str text = schema_str(at.set, schema_extra(at, field)->default_json);
 	yyjson_mut_val *value;
 
 	if (field->shape == SCHEMA_ONE && text.ptr[0] == '"')
-		return json_new_str(d->doc, str_slice(text, 1, text.len - 1)); /* our own tables: nothing is escaped */
+		return json_new_str(
+			d->doc,
+			str_slice(text, 1, text.len - 1)); /* our own tables: nothing is escaped */
 	{
 		AUTO_JSON doc = json_parse(text, text.len, NULL);
 
@@ -46,7 +50,8 @@ static yyjson_mut_val *default_value(struct decoder *d, struct schema_at at, con
 	return value;
 }
 
-static yyjson_mut_val *zero_value(struct decoder *d, struct schema_at at, const struct schema_field *field)
+static yyjson_mut_val *zero_value(struct decoder *d, struct schema_at at,
+				  const struct schema_field *field)
 {
 	yyjson_mut_val *value = NULL;
 
@@ -74,29 +79,35 @@ static yyjson_mut_val *zero_value(struct decoder *d, struct schema_at at, const 
 	}
 }
 
-static yyjson_mut_val *key_of(struct decoder *d, struct schema_at at, const struct schema_field *field)
+static yyjson_mut_val *key_of(struct decoder *d, struct schema_at at,
+			      const struct schema_field *field)
 {
 	if (at.set == &schema_builtin)
 		return yyjson_mut_strn(d->doc, at.set->strings + field->name, field->name_len);
 	return yyjson_mut_strncpy(d->doc, at.set->strings + field->name, field->name_len);
 }
 
-static void fill(struct decoder *d, struct schema_at at, const struct seen *seen, yyjson_mut_val *object)
+static void fill(struct decoder *d, struct schema_at at, const struct seen *seen,
+		 yyjson_mut_val *object)
 {
 	const struct schema_field *fields = schema_fields(at);
 
 	for (size_t i = 0; i < at.type->field_count; i++) {
-		if (!(fields[i].flags & (SCHEMA_ALWAYS | SCHEMA_DEFAULT)) || (seen->bits[i / 64] >> (i % 64) & 1))
+		if (!(fields[i].flags & (SCHEMA_ALWAYS | SCHEMA_DEFAULT)) ||
+		    (seen->bits[i / 64] >> (i % 64) & 1))
 			continue;
-		yyjson_mut_obj_add(object, key_of(d, at, &fields[i]), fields[i].flags & SCHEMA_DEFAULT ?
-				   default_value(d, at, &fields[i]) : zero_value(d, at, &fields[i]));
+		yyjson_mut_obj_add(object, key_of(d, at, &fields[i]),
+				   fields[i].flags & SCHEMA_DEFAULT
+					   ? default_value(d, at, &fields[i])
+					   : zero_value(d, at, &fields[i]));
 	}
 }
 
 /* ---- elements, lists, maps ---- */
 
 /* JSONSchemaProps or something simpler, as apiextensions has them. */
-static int decode_union(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+static int decode_union(struct decoder *d, const struct decode_at *at, yyjson_val *v,
+			yyjson_mut_val **ret)
 {
 	yyjson_mut_val *item;
 	size_t i = 0;
@@ -110,14 +121,15 @@ static int decode_union(struct decoder *d, const struct decode_at *at, yyjson_va
 	if (at->field->value == SCHEMA_OR_BOOL || !yyjson_is_arr(v))
 		return decode_wrong_type(d, at, v, false);
 	*ret = yyjson_mut_arr(d->doc);
-	JSON_EACH(element, v) {
+	JSON_EACH (element, v) {
 		if (at->field->value == SCHEMA_OR_STRINGS) {
 			if (!yyjson_is_str(element))
 				return decode_wrong_type(d, at, element, false);
 			item = json_copy(d->doc, element);
 		} else if (!yyjson_is_obj(element)) {
 			return decode_wrong_type(d, at, element, false);
-		} else if (decode_object(d, schema_ref(at->owner, at->field), FIELD_INDEX(at->path, i), element, &item) < 0) {
+		} else if (decode_object(d, schema_ref(at->owner, at->field),
+					 FIELD_INDEX(at->path, i), element, &item) < 0) {
 			return -1;
 		}
 		yyjson_mut_arr_append(*ret, item);
@@ -126,7 +138,8 @@ static int decode_union(struct decoder *d, const struct decode_at *at, yyjson_va
 	return 0;
 }
 
-static int decode_element(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+static int decode_element(struct decoder *d, const struct decode_at *at, yyjson_val *v,
+			  yyjson_mut_val **ret)
 {
 	switch (at->field->value) {
 	case SCHEMA_OBJECT:
@@ -152,7 +165,8 @@ static yyjson_mut_val *zero_element(struct decoder *d, const struct decode_at *a
 	return zero_value(d, at->owner, &one);
 }
 
-static int decode_list(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+static int decode_list(struct decoder *d, const struct decode_at *at, yyjson_val *v,
+		       yyjson_mut_val **ret)
 {
 	yyjson_mut_val *list, *item;
 	size_t i = 0;
@@ -160,7 +174,7 @@ static int decode_list(struct decoder *d, const struct decode_at *at, yyjson_val
 	if (!yyjson_is_arr(v))
 		return decode_wrong_type(d, at, v, true);
 	list = yyjson_mut_arr(d->doc);
-	JSON_EACH(element, v) {
+	JSON_EACH (element, v) {
 		struct field_path path = { .parent = at->path, .index = i++ };
 		struct decode_at inside = { &path, at->owner, at->field };
 
@@ -174,7 +188,8 @@ static int decode_list(struct decoder *d, const struct decode_at *at, yyjson_val
 	return 0;
 }
 
-static int decode_nested_list(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+static int decode_nested_list(struct decoder *d, const struct decode_at *at, yyjson_val *v,
+			      yyjson_mut_val **ret)
 {
 	if (yyjson_is_null(v)) {
 		*ret = yyjson_mut_null(d->doc);
@@ -183,7 +198,8 @@ static int decode_nested_list(struct decoder *d, const struct decode_at *at, yyj
 	return decode_list(d, at, v, ret);
 }
 
-static int decode_map(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+static int decode_map(struct decoder *d, const struct decode_at *at, yyjson_val *v,
+		      yyjson_mut_val **ret)
 {
 	bool has_lists = at->field->shape == SCHEMA_MAP_OF_LISTS;
 	yyjson_mut_val *map, *item;
@@ -193,7 +209,7 @@ static int decode_map(struct decoder *d, const struct decode_at *at, yyjson_val 
 		return decode_wrong_type(d, at, v, true);
 	json_index_init(&index, yyjson_obj_size(v));
 	map = yyjson_mut_obj(d->doc);
-	JSON_MEMBERS(key, value, v) {
+	JSON_MEMBERS (key, value, v) {
 		struct field_path path = { .parent = at->path, .key = json_str(key) };
 		struct decode_at inside = { &path, at->owner, at->field };
 		int failed = 0;
@@ -215,22 +231,23 @@ static int decode_map(struct decoder *d, const struct decode_at *at, yyjson_val 
 		if (d->notices) {
 			struct str text = field_path_in(d->notices->arena, at->path);
 
-			notices_add(d->notices, "duplicate field \"" STR_FMT "." STR_FMT "\"", STR_ARG(text),
-				    STR_ARG(json_str(key)));
+			notices_add(d->notices, "duplicate field \"" STR_FMT "." STR_FMT "\"",
+				    STR_ARG(text), STR_ARG(json_str(key)));
 		}
 	}
 	*ret = map;
 	return 0;
 }
 
-static int decode_lists(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+static int decode_lists(struct decoder *d, const struct decode_at *at, yyjson_val *v,
+			yyjson_mut_val **ret)
 {
 	yyjson_mut_val *item;
 
 	if (!yyjson_is_arr(v))
 		return decode_wrong_type(d, at, v, true);
 	*ret = yyjson_mut_arr(d->doc);
-	JSON_EACH(element, v) {
+	JSON_EACH (element, v) {
 		if (decode_nested_list(d, at, element, &item) < 0)
 			return -1;
 		yyjson_mut_arr_append(*ret, item);
@@ -239,7 +256,8 @@ static int decode_lists(struct decoder *d, const struct decode_at *at, yyjson_va
 }
 
 /* A present, non-null field; *ret NULL when it is not written. */
-static int decode_field(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+static int decode_field(struct decoder *d, const struct decode_at *at, yyjson_val *v,
+			yyjson_mut_val **ret)
 {
 	int failed;
 
@@ -265,23 +283,24 @@ static int decode_field(struct decoder *d, const struct decode_at *at, yyjson_va
 
 /* ---- objects ---- */
 
-static void note(struct decoder *d, const char *what, const struct field_path *path, struct str name)
+static void note(struct decoder *d, const char *what, const struct field_path *path,
+		 struct str name)
 {
 	struct str text;
 
 	if (!d->notices)
 		return;
 	text = field_path_in(d->notices->arena, path);
-	notices_add(d->notices, "%s field \"" STR_FMT "%s" STR_FMT "\"", what, STR_ARG(text), text.len ? "." : "",
-		    STR_ARG(name));
+	notices_add(d->notices, "%s field \"" STR_FMT "%s" STR_FMT "\"", what, STR_ARG(text),
+		    text.len ? "." : "", STR_ARG(name));
 }
 
-static int decode_members(struct decoder *d, struct schema_at at, const struct field_path *path, yyjson_val *v,
-			  struct seen *seen, yyjson_mut_val *object)
+static int decode_members(struct decoder *d, struct schema_at at, const struct field_path *path,
+			  yyjson_val *v, struct seen *seen, yyjson_mut_val *object)
 {
 	const struct schema_field *fields = schema_fields(at);
 
-	JSON_MEMBERS(key, value, v) {
+	JSON_MEMBERS (key, value, v) {
 		const struct schema_field *field = schema_field(at, json_str(key));
 		yyjson_mut_val *item = NULL;
 		bool again;
@@ -294,19 +313,22 @@ static int decode_members(struct decoder *d, struct schema_at at, const struct f
 		if (again)
 			note(d, "duplicate", path, json_str(key));
 		if (!yyjson_is_null(value)) {
-			struct field_path here = { .parent = path, .name = at.set->strings + field->name };
+			struct field_path here = { .parent = path,
+						   .name = at.set->strings + field->name };
 			struct decode_at inside = { &here, at, field };
 
 			if (decode_field(d, &inside, value, &item) < 0)
 				return -1;
 		} else if (!again) {
-			seen->bits[(size_t)(field - fields) / 64] &= ~(UINT64_C(1) << ((size_t)(field - fields) % 64));
+			seen->bits[(size_t)(field - fields) / 64] &= ~(
+				UINT64_C(1) << ((size_t)(field - fields) % 64));
 		}
 		if (!item) {
 			if (again && !yyjson_is_null(value))
 				(void)json_remove(object, json_str(key));
 			else if (field->flags & SCHEMA_DEFAULT)
-				seen->bits[(size_t)(field - fields) / 64] &= ~(UINT64_C(1) << ((size_t)(field - fields) % 64));
+				seen->bits[(size_t)(field - fields) / 64] &= ~(
+					UINT64_C(1) << ((size_t)(field - fields) % 64));
 			continue;
 		}
 		if (again)
@@ -317,8 +339,8 @@ static int decode_members(struct decoder *d, struct schema_at at, const struct f
 	return 0;
 }
 
-static int decode_object(struct decoder *d, struct schema_at at, const struct field_path *path, yyjson_val *v,
-			 yyjson_mut_val **ret)
+static int decode_object(struct decoder *d, struct schema_at at, const struct field_path *path,
+			 yyjson_val *v, yyjson_mut_val **ret)
 {
 	yyjson_mut_val *object = yyjson_mut_obj(d->doc);
 	struct seen seen = { { 0 } };
@@ -333,7 +355,8 @@ static int decode_object(struct decoder *d, struct schema_at at, const struct fi
 
 /* ---- the whole ---- */
 
-static int fail_whole(const struct decode_options *o, struct str version, struct str name, struct err *err)
+static int fail_whole(const struct decode_options *o, struct str version, struct str name,
+		      struct err *err)
 {
 	struct err inner = *err;
 
@@ -341,11 +364,13 @@ static int fail_whole(const struct decode_options *o, struct str version, struct
 		version = o->kind->version;
 	if (str_is_empty(name))
 		name = o->kind->name;
-	return err_set(err, ERR_BAD_REQUEST, STR_FMT " in version \"" STR_FMT "\" cannot be handled as a " STR_FMT ": %s",
+	return err_set(err, ERR_BAD_REQUEST,
+		       STR_FMT " in version \"" STR_FMT "\" cannot be handled as a " STR_FMT ": %s",
 		       STR_ARG(name), STR_ARG(version), STR_ARG(o->kind->name), inner.msg);
 }
 
-/* apiVersion and kind, when given, are those of the request. DeleteOptions come in the clothes of any group. */
+/* apiVersion and kind, when given, are those of the request. DeleteOptions come in the clothes of
+ * any group. */
 static int check_kind(yyjson_val *root, const struct decode_options *o, struct err *err)
 {
 	struct str api_version = json_str(yyjson_obj_get(root, "apiVersion"));
@@ -353,25 +378,33 @@ static int check_kind(yyjson_val *root, const struct decode_options *o, struct e
 
 	if (o->kind->flags & KIND_UNSERVED) {
 		if (name.len && !str_eq(name, o->kind->name))
-			return err_set(err, ERR_BAD_REQUEST, "the object provided is unrecognized (must be of type " STR_FMT
-				       "): no kind \"" STR_FMT "\" is expected here", STR_ARG(o->kind->name), STR_ARG(name));
+			return err_set(
+				err, ERR_BAD_REQUEST,
+				"the object provided is unrecognized (must be of type " STR_FMT
+				"): no kind \"" STR_FMT "\" is expected here",
+				STR_ARG(o->kind->name), STR_ARG(name));
 		return 0;
 	}
 	if (api_version.len && !str_eq(api_version, o->kind->api_version))
-		return err_set(err, ERR_BAD_REQUEST, "the API version in the data (" STR_FMT
-			       ") does not match the expected API version (" STR_FMT ")", STR_ARG(api_version),
-			       STR_ARG(o->kind->api_version));
+		return err_set(err, ERR_BAD_REQUEST,
+			       "the API version in the data (" STR_FMT
+			       ") does not match the expected API version (" STR_FMT ")",
+			       STR_ARG(api_version), STR_ARG(o->kind->api_version));
 	if (name.len && !str_eq(name, o->kind->name)) {
 		if (!str_cut(o->kind->api_version, '/', &group, &version))
 			version = o->kind->api_version;
-		return err_set(err, ERR_BAD_REQUEST, STR_FMT " in version \"" STR_FMT "\" cannot be handled as a " STR_FMT
-			       ": converting (" STR_FMT ") to (" STR_FMT "): unknown conversion", STR_ARG(name),
-			       STR_ARG(version), STR_ARG(o->kind->name), STR_ARG(name), STR_ARG(o->kind->name));
+		return err_set(err, ERR_BAD_REQUEST,
+			       STR_FMT " in version \"" STR_FMT "\" cannot be handled as a " STR_FMT
+				       ": converting (" STR_FMT ") to (" STR_FMT
+				       "): unknown conversion",
+			       STR_ARG(name), STR_ARG(version), STR_ARG(o->kind->name),
+			       STR_ARG(name), STR_ARG(o->kind->name));
 	}
 	return 0;
 }
 
-static int refuse_strict(const struct decode_options *o, const struct notices *found, struct err *err)
+static int refuse_strict(const struct decode_options *o, const struct notices *found,
+			 struct err *err)
 {
 	AUTO_BUF text = { 0 };
 
@@ -396,16 +429,19 @@ static void put_type(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *key,
 	yyjson_mut_obj_insert(root, yyjson_mut_str(doc, key), json_new_str(doc, value), 0);
 }
 
-static int decode_root(yyjson_val *root, const struct decode_options *o, struct arena *arena, yyjson_mut_doc *doc,
-		       struct err *err)
+static int decode_root(yyjson_val *root, const struct decode_options *o, struct arena *arena,
+		       yyjson_mut_doc *doc, struct err *err)
 {
 	struct notices own;
 	struct decoder d = { .doc = doc, .kind = o->kind, .err = err };
 	yyjson_mut_val *object = NULL;
 
 	if (!yyjson_is_obj(root)) {
-		(void)err_set(err, ERR_BAD_REQUEST, "json: cannot unmarshal %s into Go value of type " STR_FMT "." STR_FMT,
-			      yyjson_get_type_desc(root), STR_ARG(o->kind->version), STR_ARG(o->kind->name));
+		(void)err_set(err, ERR_BAD_REQUEST,
+			      "json: cannot unmarshal %s into Go value of type " STR_FMT
+			      "." STR_FMT,
+			      yyjson_get_type_desc(root), STR_ARG(o->kind->version),
+			      STR_ARG(o->kind->name));
 		return fail_whole(o, STR_NONE, STR_NONE, err);
 	}
 	if (check_kind(root, o, err) < 0)
@@ -423,7 +459,8 @@ static int decode_root(yyjson_val *root, const struct decode_options *o, struct 
 	return 0;
 }
 
-yyjson_mut_doc *object_decode_val(yyjson_val *root, const struct decode_options *options, struct err *err)
+yyjson_mut_doc *object_decode_val(yyjson_val *root, const struct decode_options *options,
+				  struct err *err)
 {
 	yyjson_mut_doc *doc = json_new();
 	struct arena arena;
@@ -442,7 +479,8 @@ yyjson_mut_doc *object_decode_val(yyjson_val *root, const struct decode_options 
 	return doc;
 }
 
-yyjson_mut_doc *object_decode_mut(yyjson_mut_val *root, const struct decode_options *options, struct err *err)
+yyjson_mut_doc *object_decode_mut(yyjson_mut_val *root, const struct decode_options *options,
+				  struct err *err)
 {
 	AUTO_JSON doc = json_freeze(root);
 
@@ -456,30 +494,35 @@ static yyjson_doc *parse_yaml(struct str body, size_t bytes_max, struct err *err
 	return tree ? json_freeze(yyjson_mut_doc_get_root(tree)) : NULL;
 }
 
-static yyjson_doc *parse_body(struct str body, enum object_format format, size_t bytes_max, struct err *err)
+static yyjson_doc *parse_body(struct str body, enum object_format format, size_t bytes_max,
+			      struct err *err)
 {
 	struct err inner = { 0 };
-	yyjson_doc *doc = format == OBJECT_YAML ? parse_yaml(body, bytes_max, &inner) : json_parse(body, bytes_max, &inner);
+	yyjson_doc *doc = format == OBJECT_YAML ? parse_yaml(body, bytes_max, &inner)
+						: json_parse(body, bytes_max, &inner);
 
 	if (doc)
 		return doc;
 	if (inner.code == ERR_TOO_LARGE)
-		(void)err_set(err, ERR_TOO_LARGE, "Request entity too large: limit is %zu", bytes_max);
+		(void)err_set(err, ERR_TOO_LARGE, "Request entity too large: limit is %zu",
+			      bytes_max);
 	else
 		(void)err_set(err, ERR_BAD_REQUEST, "couldn't get version/kind; %s parse error: %s",
 			      format == OBJECT_YAML ? "yaml" : "json", inner.msg);
 	return NULL;
 }
 
-yyjson_mut_doc *object_decode(struct str body, const struct decode_options *options, struct err *err)
+yyjson_mut_doc *object_decode(struct str body, const struct decode_options *options,
+			      struct err *err)
 {
-	AUTO_JSON doc = parse_body(body, options->format, options->bytes_max ? options->bytes_max : OBJECT_BYTES_MAX, err);
+	AUTO_JSON doc = parse_body(body, options->format,
+				   options->bytes_max ? options->bytes_max : OBJECT_BYTES_MAX, err);
 
 	return doc ? object_decode_val(yyjson_doc_get_root(doc), options, err) : NULL;
 }
 
-int object_peek(struct str body, enum object_format format, struct arena *arena, struct str *ret_api_version,
-		struct str *ret_kind, struct err *err)
+int object_peek(struct str body, enum object_format format, struct arena *arena,
+		struct str *ret_api_version, struct str *ret_kind, struct err *err)
 {
 	AUTO_JSON doc = parse_body(body, format, OBJECT_BYTES_MAX, err);
 	yyjson_val *root = yyjson_doc_get_root(doc);
@@ -487,7 +530,8 @@ int object_peek(struct str body, enum object_format format, struct arena *arena,
 	if (!doc)
 		return -1;
 	if (!yyjson_is_obj(root))
-		return err_set(err, ERR_BAD_REQUEST, "couldn't get version/kind; json parse error: not an object");
+		return err_set(err, ERR_BAD_REQUEST,
+			       "couldn't get version/kind; json parse error: not an object");
 	*ret_api_version = str_in(arena, json_get_str(root, "apiVersion"));
 	*ret_kind = str_in(arena, json_get_str(root, "kind"));
 	return 0;

@@ -9,21 +9,22 @@
 struct decoder {
 	yyjson_mut_doc *doc;
 	const struct kind *kind;
-	struct notices *notices;         /* where unknown and duplicate fields go; NULL = nowhere */
+	struct notices *notices; /* where unknown and duplicate fields go; NULL = nowhere */
 	struct err *err;
 };
 
 /* Where a value stands. */
 struct decode_at {
 	const struct field_path *path;
-	struct schema_at owner;          /* the type that has the field */
+	struct schema_at owner; /* the type that has the field */
 	const struct schema_field *field;
 };
 
 /* One element. *ret is NULL when it is empty and nothing is to be written. */
-int decode_scalar(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret);
-/* `json: cannot unmarshal string into Go struct field PodSpec.spec.x of type int32`. Returns -1. whole: the list or map itself is
- * of the wrong type. */
+int decode_scalar(struct decoder *d, const struct decode_at *at, yyjson_val *v,
+		  yyjson_mut_val **ret);
+/* `json: cannot unmarshal string into Go struct field PodSpec.spec.x of type int32`. Returns -1.
+ * whole: the list or map itself is of the wrong type. */
 int decode_wrong_type(struct decoder *d, const struct decode_at *at, yyjson_val *v, bool whole);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Single values: type checks with the messages of Go's decoder, and the canonical forms that Go would write back. */
+/* Single values: type checks with the messages of Go's decoder, and the canonical forms that Go
+ * would write back. */
 #include "api/decode_internal.h"
 
 #include <stdio.h>
@@ -13,25 +14,40 @@
 static void element_type(const struct decode_at *at, struct buf *to)
 {
 	static const char *const names[SCHEMA_VALUE_COUNT] = {
-		[SCHEMA_STRING] = "string", [SCHEMA_INT32] = "int32", [SCHEMA_INT64] = "int64", [SCHEMA_BOOL] = "bool",
-		[SCHEMA_DOUBLE] = "float64", [SCHEMA_BYTES] = "[]uint8", [SCHEMA_TIME] = "string",
-		[SCHEMA_MICROTIME] = "string", [SCHEMA_DURATION] = "string", [SCHEMA_QUANTITY] = "resource.Quantity",
-		[SCHEMA_INT_OR_STRING] = "int32", [SCHEMA_RAW] = "runtime.RawExtension", [SCHEMA_ANY] = "v1.JSON",
-		[SCHEMA_FIELDSET] = "v1.FieldsV1", [SCHEMA_OR_LIST] = "v1.JSONSchemaProps",
-		[SCHEMA_OR_BOOL] = "v1.JSONSchemaProps", [SCHEMA_OR_STRINGS] = "[]string",
+		[SCHEMA_STRING] = "string",
+		[SCHEMA_INT32] = "int32",
+		[SCHEMA_INT64] = "int64",
+		[SCHEMA_BOOL] = "bool",
+		[SCHEMA_DOUBLE] = "float64",
+		[SCHEMA_BYTES] = "[]uint8",
+		[SCHEMA_TIME] = "string",
+		[SCHEMA_MICROTIME] = "string",
+		[SCHEMA_DURATION] = "string",
+		[SCHEMA_QUANTITY] = "resource.Quantity",
+		[SCHEMA_INT_OR_STRING] = "int32",
+		[SCHEMA_RAW] = "runtime.RawExtension",
+		[SCHEMA_ANY] = "v1.JSON",
+		[SCHEMA_FIELDSET] = "v1.FieldsV1",
+		[SCHEMA_OR_LIST] = "v1.JSONSchemaProps",
+		[SCHEMA_OR_BOOL] = "v1.JSONSchemaProps",
+		[SCHEMA_OR_STRINGS] = "[]string",
 	};
 	struct str go_type = schema_str(at->owner.set, schema_extra(at->owner, at->field)->go_type);
 	struct schema_at ref = schema_ref(at->owner, at->field);
 
 	if (go_type.len || at->field->value == SCHEMA_OBJECT) {
-		struct str prefix = schema_str(at->owner.set, at->field->value == SCHEMA_OBJECT ? ref.type->name :
-					       at->owner.type->name), group, version;
+		struct str prefix = schema_str(at->owner.set, at->field->value == SCHEMA_OBJECT
+								      ? ref.type->name
+								      : at->owner.type->name),
+			   group, version;
 
 		(void)str_cut(prefix, '/', &group, &version);
 		(void)str_cut(version, '.', &group, &version);
 		buf_put_str(to, group);
 		buf_put_char(to, '.');
-		buf_put_str(to, at->field->value == SCHEMA_OBJECT ? schema_str(ref.set, ref.type->go_name) : go_type);
+		buf_put_str(to, at->field->value == SCHEMA_OBJECT
+					? schema_str(ref.set, ref.type->go_name)
+					: go_type);
 		return;
 	}
 	buf_put_c(to, names[at->field->value]);
@@ -40,8 +56,11 @@ static void element_type(const struct decode_at *at, struct buf *to)
 static void go_type_write(const struct decode_at *at, bool whole, struct buf *to)
 {
 	static const char *const shapes[] = {
-		[SCHEMA_ONE] = "", [SCHEMA_LIST] = "[]", [SCHEMA_MAP] = "map[string]",
-		[SCHEMA_MAP_OF_LISTS] = "map[string][]", [SCHEMA_LIST_OF_LISTS] = "[][]",
+		[SCHEMA_ONE] = "",
+		[SCHEMA_LIST] = "[]",
+		[SCHEMA_MAP] = "map[string]",
+		[SCHEMA_MAP_OF_LISTS] = "map[string][]",
+		[SCHEMA_LIST_OF_LISTS] = "[][]",
 	};
 
 	if (whole && !(at->field->value == SCHEMA_QUANTITY && at->field->shape == SCHEMA_MAP))
@@ -84,7 +103,8 @@ static void go_value_write(yyjson_val *v, struct buf *to)
 	}
 }
 
-static int wrong_type(struct decoder *d, const struct decode_at *at, yyjson_val *v, bool whole, bool with_number)
+static int wrong_type(struct decoder *d, const struct decode_at *at, yyjson_val *v, bool whole,
+		      bool with_number)
 {
 	AUTO_BUF text = { 0 };
 
@@ -110,10 +130,12 @@ int decode_wrong_type(struct decoder *d, const struct decode_at *at, yyjson_val 
 
 static bool keeps_zero(const struct decode_at *at)
 {
-	return (at->field->flags & (SCHEMA_POINTER | SCHEMA_ALWAYS)) || at->field->shape != SCHEMA_ONE;
+	return (at->field->flags & (SCHEMA_POINTER | SCHEMA_ALWAYS)) ||
+	       at->field->shape != SCHEMA_ONE;
 }
 
-static int decode_string(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+static int decode_string(struct decoder *d, const struct decode_at *at, yyjson_val *v,
+			 yyjson_mut_val **ret)
 {
 	if (!yyjson_is_str(v))
 		return decode_wrong_type(d, at, v, false);
@@ -122,7 +144,8 @@ static int decode_string(struct decoder *d, const struct decode_at *at, yyjson_v
 	return 0;
 }
 
-static int decode_int(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+static int decode_int(struct decoder *d, const struct decode_at *at, yyjson_val *v,
+		      yyjson_mut_val **ret)
 {
 	bool is_small = at->field->value != SCHEMA_INT64;
 	int64_t number;
@@ -135,11 +158,13 @@ static int decode_int(struct decoder *d, const struct decode_at *at, yyjson_val 
 	if (is_small && (number < INT32_MIN || number > INT32_MAX))
 		return wrong_type(d, at, v, false, true);
 	if (number || keeps_zero(at) || at->field->value == SCHEMA_INT_OR_STRING)
-		*ret = number < 0 ? yyjson_mut_sint(d->doc, number) : yyjson_mut_uint(d->doc, (uint64_t)number);
+		*ret = number < 0 ? yyjson_mut_sint(d->doc, number)
+				  : yyjson_mut_uint(d->doc, (uint64_t)number);
 	return 0;
 }
 
-static int decode_bool(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+static int decode_bool(struct decoder *d, const struct decode_at *at, yyjson_val *v,
+		       yyjson_mut_val **ret)
 {
 	if (!yyjson_is_bool(v))
 		return decode_wrong_type(d, at, v, false);
@@ -148,7 +173,8 @@ static int decode_bool(struct decoder *d, const struct decode_at *at, yyjson_val
 	return 0;
 }
 
-static int decode_double(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+static int decode_double(struct decoder *d, const struct decode_at *at, yyjson_val *v,
+			 yyjson_mut_val **ret)
 {
 	if (!yyjson_is_num(v))
 		return decode_wrong_type(d, at, v, false);
@@ -158,7 +184,8 @@ static int decode_double(struct decoder *d, const struct decode_at *at, yyjson_v
 }
 
 /* Base 64 is checked and written back without line ends, as Go does. */
-static int decode_bytes(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+static int decode_bytes(struct decoder *d, const struct decode_at *at, yyjson_val *v,
+			yyjson_mut_val **ret)
 {
 	struct str text = json_str(v);
 	struct err problem = { 0 };
@@ -182,8 +209,10 @@ static int decode_bytes(struct decoder *d, const struct decode_at *at, yyjson_va
 	return 0;
 }
 
-/* "2024-01-02T03:04:05Z": already as it is written. Digits are checked by time_parse all the same. */
-static int decode_time(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+/* "2024-01-02T03:04:05Z": already as it is written. Digits are checked by time_parse all the same.
+ */
+static int decode_time(struct decoder *d, const struct decode_at *at, yyjson_val *v,
+		       yyjson_mut_val **ret)
 {
 	struct str text = json_str(v);
 	char canonical[TIME_TEXT_BYTES];
@@ -192,9 +221,13 @@ static int decode_time(struct decoder *d, const struct decode_at *at, yyjson_val
 	if (!yyjson_is_str(v))
 		return decode_wrong_type(d, at, v, false);
 	if (time_parse(text, &wall_ns, NULL) < 0)
-		return err_set(d->err, ERR_BAD_REQUEST, "parsing time \"" STR_FMT "\" as \"%s\": cannot parse \"" STR_FMT
-			       "\" as \"2006\"", STR_ARG(text), at->field->value == SCHEMA_TIME ?
-			       "2006-01-02T15:04:05Z07:00" : "2006-01-02T15:04:05.000000Z07:00", STR_ARG(text));
+		return err_set(d->err, ERR_BAD_REQUEST,
+			       "parsing time \"" STR_FMT "\" as \"%s\": cannot parse \"" STR_FMT
+			       "\" as \"2006\"",
+			       STR_ARG(text),
+			       at->field->value == SCHEMA_TIME ? "2006-01-02T15:04:05Z07:00"
+							       : "2006-01-02T15:04:05.000000Z07:00",
+			       STR_ARG(text));
 	if (at->field->value == SCHEMA_TIME)
 		(void)time_format(wall_ns, canonical);
 	else
@@ -203,7 +236,8 @@ static int decode_time(struct decoder *d, const struct decode_at *at, yyjson_val
 	return 0;
 }
 
-static int decode_quantity(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+static int decode_quantity(struct decoder *d, const struct decode_at *at, yyjson_val *v,
+			   yyjson_mut_val **ret)
 {
 	char canonical[QUANTITY_TEXT_BYTES];
 	struct err problem = { 0 };
@@ -216,19 +250,22 @@ static int decode_quantity(struct decoder *d, const struct decode_at *at, yyjson
 		json_write(v, &number);
 		text = buf_str(&number);
 	} else if (!yyjson_is_str(v)) {
-		return err_set(d->err, ERR_BAD_REQUEST, "quantities must match the regular expression "
+		return err_set(d->err, ERR_BAD_REQUEST,
+			       "quantities must match the regular expression "
 			       "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
 	}
 	if (quantity_parse(text, &q, &problem) < 0)
 		return err_set(d->err, ERR_BAD_REQUEST, "%s", problem.msg);
-	if (at->field->shape == SCHEMA_MAP && q.nano % 1000000) /* a ResourceList holds nothing finer than thousandths */
+	if (at->field->shape == SCHEMA_MAP &&
+	    q.nano % 1000000) /* a ResourceList holds nothing finer than thousandths */
 		q.nano += q.nano > 0 ? 1000000 - q.nano % 1000000 : -1000000 - q.nano % 1000000;
 	(void)quantity_format(&q, canonical);
 	*ret = json_new_str(d->doc, str_from(canonical));
 	return 0;
 }
 
-int decode_scalar(struct decoder *d, const struct decode_at *at, yyjson_val *v, yyjson_mut_val **ret)
+int decode_scalar(struct decoder *d, const struct decode_at *at, yyjson_val *v,
+		  yyjson_mut_val **ret)
 {
 	*ret = NULL;
 	switch ((enum schema_value)at->field->value) {

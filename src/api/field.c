@@ -41,7 +41,8 @@ void field_errors_init(struct field_errors *errors, struct arena *arena)
 	*errors = (struct field_errors){ .arena = arena };
 }
 
-static void add(struct field_errors *e, enum field_error_type type, const struct field_path *path, struct str message)
+static void add(struct field_errors *e, enum field_error_type type, const struct field_path *path,
+		struct str message)
 {
 	if (e->count >= FIELD_ERRORS_MAX) {
 		e->truncated = true;
@@ -57,7 +58,9 @@ static void add(struct field_errors *e, enum field_error_type type, const struct
 		e->room = room;
 	}
 	e->items[e->count++] = (struct field_error){
-		.type = type, .field = field_path_in(e->arena, path), .message = str_in(e->arena, message),
+		.type = type,
+		.field = field_path_in(e->arena, path),
+		.message = str_in(e->arena, message),
 	};
 }
 
@@ -82,8 +85,8 @@ const char *field_error_reason(enum field_error_type type)
 }
 
 /* "Type: value: detail" with what is given. */
-static void report(struct field_errors *e, enum field_error_type type, const struct field_path *path, struct str value,
-		   const char *detail)
+static void report(struct field_errors *e, enum field_error_type type,
+		   const struct field_path *path, struct str value, const char *detail)
 {
 	AUTO_BUF text = { 0 };
 
@@ -91,7 +94,9 @@ static void report(struct field_errors *e, enum field_error_type type, const str
 	buf_put_c(&text, types[type].text);
 	if (value.ptr) {
 		buf_put_c(&text, ": ");
-		buf_put_str(&text, value.len <= MESSAGE_BYTES_MAX / 2 ? value : str_slice(value, 0, MESSAGE_BYTES_MAX / 2));
+		buf_put_str(&text, value.len <= MESSAGE_BYTES_MAX / 2
+					   ? value
+					   : str_slice(value, 0, MESSAGE_BYTES_MAX / 2));
 	}
 	if (detail && *detail) {
 		buf_put_c(&text, ": ");
@@ -100,18 +105,21 @@ static void report(struct field_errors *e, enum field_error_type type, const str
 	add(e, type, path, buf_str(&text));
 }
 
-static void report_quoted(struct field_errors *e, enum field_error_type type, const struct field_path *path,
-			  struct str value, const char *detail)
+static void report_quoted(struct field_errors *e, enum field_error_type type,
+			  const struct field_path *path, struct str value, const char *detail)
 {
 	AUTO_BUF quoted = { 0 };
 
 	buf_init(&quoted, MESSAGE_BYTES_MAX);
-	json_write_quoted(value.len <= MESSAGE_BYTES_MAX / 8 ? value : str_slice(value, 0, MESSAGE_BYTES_MAX / 8), &quoted);
+	json_write_quoted(value.len <= MESSAGE_BYTES_MAX / 8
+				  ? value
+				  : str_slice(value, 0, MESSAGE_BYTES_MAX / 8),
+			  &quoted);
 	report(e, type, path, buf_str(&quoted), detail);
 }
 
-static void report_int(struct field_errors *e, enum field_error_type type, const struct field_path *path, int64_t value,
-		       const char *detail)
+static void report_int(struct field_errors *e, enum field_error_type type,
+		       const struct field_path *path, int64_t value, const char *detail)
 {
 	char text[24];
 
@@ -119,8 +127,8 @@ static void report_int(struct field_errors *e, enum field_error_type type, const
 	report(e, type, path, str_from(text), detail);
 }
 
-static void report_val(struct field_errors *e, enum field_error_type type, const struct field_path *path,
-		       yyjson_mut_val *value, const char *detail)
+static void report_val(struct field_errors *e, enum field_error_type type,
+		       const struct field_path *path, yyjson_mut_val *value, const char *detail)
 {
 	AUTO_BUF text = { 0 };
 
@@ -137,17 +145,20 @@ void field_required(struct field_errors *e, const struct field_path *path, const
 	report(e, FIELD_REQUIRED, path, STR_NONE, detail);
 }
 
-void field_invalid_str(struct field_errors *e, const struct field_path *path, struct str value, const char *detail)
+void field_invalid_str(struct field_errors *e, const struct field_path *path, struct str value,
+		       const char *detail)
 {
 	report_quoted(e, FIELD_INVALID, path, value, detail);
 }
 
-void field_invalid_int(struct field_errors *e, const struct field_path *path, int64_t value, const char *detail)
+void field_invalid_int(struct field_errors *e, const struct field_path *path, int64_t value,
+		       const char *detail)
 {
 	report_int(e, FIELD_INVALID, path, value, detail);
 }
 
-void field_invalid_val(struct field_errors *e, const struct field_path *path, yyjson_mut_val *value, const char *detail)
+void field_invalid_val(struct field_errors *e, const struct field_path *path, yyjson_mut_val *value,
+		       const char *detail)
 {
 	report_val(e, FIELD_INVALID, path, value, detail);
 }
@@ -162,12 +173,14 @@ void field_duplicate_int(struct field_errors *e, const struct field_path *path, 
 	report_int(e, FIELD_DUPLICATE, path, value, NULL);
 }
 
-void field_duplicate_val(struct field_errors *e, const struct field_path *path, yyjson_mut_val *value)
+void field_duplicate_val(struct field_errors *e, const struct field_path *path,
+			 yyjson_mut_val *value)
 {
 	report_val(e, FIELD_DUPLICATE, path, value, NULL);
 }
 
-void field_unsupported(struct field_errors *e, const struct field_path *path, struct str value, const char *values)
+void field_unsupported(struct field_errors *e, const struct field_path *path, struct str value,
+		       const char *values)
 {
 	struct str rest = str_from(values), part;
 	AUTO_BUF detail = { 0 };
@@ -195,7 +208,8 @@ void field_too_long(struct field_errors *e, const struct field_path *path, size_
 	report(e, FIELD_TOO_LONG, path, STR_NONE, detail);
 }
 
-void field_too_many(struct field_errors *e, const struct field_path *path, size_t count, size_t count_max)
+void field_too_many(struct field_errors *e, const struct field_path *path, size_t count,
+		    size_t count_max)
 {
 	char detail[64];
 
@@ -213,8 +227,8 @@ void field_internal(struct field_errors *e, const struct field_path *path, const
 	report(e, FIELD_INTERNAL, path, STR_NONE, detail);
 }
 
-void field_error_add(struct field_errors *e, enum field_error_type type, const struct field_path *path,
-		     const char *fmt, ...)
+void field_error_add(struct field_errors *e, enum field_error_type type,
+		     const struct field_path *path, const char *fmt, ...)
 {
 	AUTO_BUF detail = { 0 };
 	va_list ap;
@@ -226,14 +240,16 @@ void field_error_add(struct field_errors *e, enum field_error_type type, const s
 	report(e, type, path, STR_NONE, detail.ptr);
 }
 
-int field_errors_to_err(const struct field_errors *e, const struct kind *kind, struct str name, struct err *err)
+int field_errors_to_err(const struct field_errors *e, const struct kind *kind, struct str name,
+			struct err *err)
 {
 	char what[KIND_TEXT_BYTES];
 	AUTO_BUF text = { 0 };
 
 	buf_init(&text, FIELD_ERRORS_MAX * MESSAGE_BYTES_MAX);
 	field_errors_write(e, &text);
-	return err_set(err, ERR_INVALID, "%s \"" STR_FMT "\" is invalid: %s", kind_text(kind, what), STR_ARG(name), text.ptr);
+	return err_set(err, ERR_INVALID, "%s \"" STR_FMT "\" is invalid: %s", kind_text(kind, what),
+		       STR_ARG(name), text.ptr);
 }
 
 void field_errors_write(const struct field_errors *e, struct buf *to)

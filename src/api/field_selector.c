@@ -34,7 +34,9 @@ static int unescape(struct str text, struct arena *arena, struct str *ret, struc
 	for (size_t i = 0; i < text.len; i++) {
 		if (text.ptr[i] == '\\') {
 			if (++i == text.len || !strchr("\\,=", text.ptr[i]))
-				return err_set(err, ERR_BAD_REQUEST, "invalid field selector: invalid escape sequence in " STR_FMT,
+				return err_set(err, ERR_BAD_REQUEST,
+					       "invalid field selector: invalid escape sequence "
+					       "in " STR_FMT,
 					       STR_ARG(text));
 		}
 		to[len++] = text.ptr[i];
@@ -57,40 +59,46 @@ static bool next_term(struct str *rest, struct str *ret)
 	return true;
 }
 
-static int parse_term(const struct kind *kind, struct str term, struct arena *arena, struct field_requirement *ret,
-		      struct err *err)
+static int parse_term(const struct kind *kind, struct str term, struct arena *arena,
+		      struct field_requirement *ret, struct err *err)
 {
 	size_t at = 0;
 	struct str value;
 
-	while (at < term.len && term.ptr[at] != '=' && !(term.ptr[at] == '!' && at + 1 < term.len && term.ptr[at + 1] == '='))
+	while (at < term.len && term.ptr[at] != '=' &&
+	       !(term.ptr[at] == '!' && at + 1 < term.len && term.ptr[at + 1] == '='))
 		at++;
 	if (at >= term.len)
-		return err_set(err, ERR_BAD_REQUEST, "invalid field selector: invalid selector: '" STR_FMT
-			       "'; can't understand '" STR_FMT "'", STR_ARG(term), STR_ARG(term));
+		return err_set(err, ERR_BAD_REQUEST,
+			       "invalid field selector: invalid selector: '" STR_FMT
+			       "'; can't understand '" STR_FMT "'",
+			       STR_ARG(term), STR_ARG(term));
 	ret->negated = term.ptr[at] == '!';
 	ret->field = str_in(arena, str_trim(str_slice(term, 0, at)));
 	value = str_slice(term, at + 1 + ret->negated, term.len);
 	if (!ret->negated && value.len && value.ptr[0] == '=')
 		value = str_slice(value, 1, value.len);
 	if (!is_supported(kind, ret->field))
-		return err_set(err, ERR_BAD_REQUEST, "field label not supported: " STR_FMT, STR_ARG(ret->field));
+		return err_set(err, ERR_BAD_REQUEST, "field label not supported: " STR_FMT,
+			       STR_ARG(ret->field));
 	return unescape(value, arena, &ret->value, err);
 }
 
-int field_selector_parse(const struct kind *kind, struct str text, struct arena *arena, struct field_selector *ret,
-			 struct err *err)
+int field_selector_parse(const struct kind *kind, struct str text, struct arena *arena,
+			 struct field_selector *ret, struct err *err)
 {
 	struct field_requirement *requirements;
 	size_t count = 0, room = 1;
 	struct str term;
 
 	if (text.len > SELECTOR_BYTES_MAX)
-		return err_set(err, ERR_BAD_REQUEST, "field selector is longer than %u bytes", SELECTOR_BYTES_MAX);
+		return err_set(err, ERR_BAD_REQUEST, "field selector is longer than %u bytes",
+			       SELECTOR_BYTES_MAX);
 	for (size_t i = 0; i < text.len; i++)
 		room += text.ptr[i] == ',';
 	if (room > SELECTOR_REQUIREMENTS_MAX)
-		return err_set(err, ERR_BAD_REQUEST, "field selector has more than %d requirements", SELECTOR_REQUIREMENTS_MAX);
+		return err_set(err, ERR_BAD_REQUEST, "field selector has more than %d requirements",
+			       SELECTOR_REQUIREMENTS_MAX);
 	requirements = arena_array(arena, room, sizeof(requirements[0]));
 	while (next_term(&text, &term)) {
 		if (str_is_empty(str_trim(term)))
@@ -103,7 +111,8 @@ int field_selector_parse(const struct kind *kind, struct str text, struct arena 
 	return 0;
 }
 
-/* Scalars as Go's conversion functions print them; a list matches by its first element (status.podIPs). */
+/* Scalars as Go's conversion functions print them; a list matches by its first element
+ * (status.podIPs). */
 static struct str value_text(yyjson_val *v, char to[32])
 {
 	if (yyjson_is_str(v))
@@ -130,10 +139,12 @@ static struct str absent_value(const struct kind *kind, struct str field)
 	found = schema_path(kind->schema, path, &at);
 	if (found && found->value == SCHEMA_BOOL)
 		return STR("false");
-	return found && (found->value == SCHEMA_INT32 || found->value == SCHEMA_INT64) ? STR("0") : STR("");
+	return found && (found->value == SCHEMA_INT32 || found->value == SCHEMA_INT64) ? STR("0")
+										       : STR("");
 }
 
-static struct str field_value(const struct kind *kind, const struct obj *obj, struct str field, char to[32])
+static struct str field_value(const struct kind *kind, const struct obj *obj, struct str field,
+			      char to[32])
 {
 	struct str value;
 	char path[128];
@@ -155,7 +166,8 @@ static struct str field_value(const struct kind *kind, const struct obj *obj, st
 	return value_text(v, to);
 }
 
-bool field_selector_matches(const struct field_selector *s, const struct kind *kind, const struct obj *obj)
+bool field_selector_matches(const struct field_selector *s, const struct kind *kind,
+			    const struct obj *obj)
 {
 	char room[32];
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lookups over the table of kinds. It has about a hundred rows; requests find theirs by plural once. */
+/* Lookups over the table of kinds. It has about a hundred rows; requests find theirs by plural
+ * once. */
 #include "api/kind.h"
 
 #include <stdio.h>
@@ -13,7 +14,8 @@ const struct kind *kind_find(struct str group, struct str version, struct str na
 	for (size_t i = 0; i < kind_count; i++) {
 		const struct kind *kind = kind_table[i];
 
-		if (str_eq(kind->name, name) && str_eq(kind->group, group) && str_eq(kind->version, version))
+		if (str_eq(kind->name, name) && str_eq(kind->group, group) &&
+		    str_eq(kind->version, version))
 			return kind;
 	}
 	return NULL;
@@ -26,7 +28,8 @@ const struct kind *kind_find_plural(struct str group, struct str version, struct
 	for (size_t i = 0; i < kind_count; i++) {
 		const struct kind *kind = kind_table[i];
 
-		if (str_eq(kind->plural, plural) && str_eq(kind->group, group) && str_eq(kind->version, version))
+		if (str_eq(kind->plural, plural) && str_eq(kind->group, group) &&
+		    str_eq(kind->version, version))
 			return kind;
 	}
 	return NULL;
@@ -35,7 +38,8 @@ const struct kind *kind_find_plural(struct str group, struct str version, struct
 const struct kind *kind_find_api_version(struct str api_version, struct str name)
 {
 	for (size_t i = 0; i < kind_count; i++) {
-		if (str_eq(kind_table[i]->name, name) && str_eq(kind_table[i]->api_version, api_version))
+		if (str_eq(kind_table[i]->name, name) &&
+		    str_eq(kind_table[i]->api_version, api_version))
 			return kind_table[i];
 	}
 	return NULL;
@@ -74,9 +78,11 @@ const struct kind *kind_find_argument(struct str text)
 	for (size_t i = 0; i < kind_count; i++) {
 		const struct kind *kind = kind_table[i];
 
-		if ((kind->flags & KIND_UNSERVED) || !is_called(kind, word) || !is_qualified(kind, qualifier))
+		if ((kind->flags & KIND_UNSERVED) || !is_called(kind, word) ||
+		    !is_qualified(kind, qualifier))
 			continue;
-		if (!best || ((best->flags & KIND_OFF_BY_DEFAULT) && !(kind->flags & KIND_OFF_BY_DEFAULT)))
+		if (!best ||
+		    ((best->flags & KIND_OFF_BY_DEFAULT) && !(kind->flags & KIND_OFF_BY_DEFAULT)))
 			best = kind;
 	}
 	return best;
@@ -93,14 +99,14 @@ const struct kind_subresource *kind_subresource(const struct kind *kind, struct 
 
 const char *kind_resource_text(const struct kind *kind, char to[KIND_TEXT_BYTES])
 {
-	(void)snprintf(to, KIND_TEXT_BYTES, STR_FMT "%s" STR_FMT, STR_ARG(kind->plural), kind->group.len ? "." : "",
-		       STR_ARG(kind->group));
+	(void)snprintf(to, KIND_TEXT_BYTES, STR_FMT "%s" STR_FMT, STR_ARG(kind->plural),
+		       kind->group.len ? "." : "", STR_ARG(kind->group));
 	return to;
 }
 
 const char *kind_text(const struct kind *kind, char to[KIND_TEXT_BYTES])
 {
-	(void)snprintf(to, KIND_TEXT_BYTES, STR_FMT "%s" STR_FMT, STR_ARG(kind->name), kind->group.len ? "." : "",
-		       STR_ARG(kind->group));
+	(void)snprintf(to, KIND_TEXT_BYTES, STR_FMT "%s" STR_FMT, STR_ARG(kind->name),
+		       kind->group.len ? "." : "", STR_ARG(kind->group));
 	return to;
 }

@@ -5,16 +5,16 @@
 
 #include "codec/limits.h"
 
-#define OBJECT_BYTES_MAX (3u << 20)          /* of a request body; as upstream */
-#define OBJECT_NOTICES_MAX 100               /* unknown and duplicate fields named in one answer */
-#define FIELD_ERRORS_MAX 200                 /* causes of one Status */
+#define OBJECT_BYTES_MAX (3u << 20) /* of a request body; as upstream */
+#define OBJECT_NOTICES_MAX 100	    /* unknown and duplicate fields named in one answer */
+#define FIELD_ERRORS_MAX 200	    /* causes of one Status */
 #define FIELD_DEPTH_MAX JSON_DEPTH_MAX
 #define OBJECT_METADATA_BYTES_MAX (256u << 10) /* annotations, keys and values together */
 #define SELECTOR_REQUIREMENTS_MAX 1000
 #define SELECTOR_BYTES_MAX (64u << 10)
 #define DNS_LABEL_BYTES_MAX 63
 #define DNS_SUBDOMAIN_BYTES_MAX 253
-#define OWNER_NAME_RANDOM_BYTES 5            /* behind generateName */
+#define OWNER_NAME_RANDOM_BYTES 5 /* behind generateName */
 #define GENERATE_NAME_BYTES_MAX (DNS_LABEL_BYTES_MAX - OWNER_NAME_RANDOM_BYTES)
 
 #endif

@@ -6,17 +6,20 @@
 #include "api/limits.h"
 #include "api/strategy.h"
 
-static void invalid(struct field_errors *e, const struct field_path *path, struct str value, const char *problem)
+static void invalid(struct field_errors *e, const struct field_path *path, struct str value,
+		    const char *problem)
 {
 	if (problem)
 		field_invalid_str(e, path, value, problem);
 }
 
-void meta_validate_labels(yyjson_mut_val *labels, const struct field_path *path, struct field_errors *errors)
+void meta_validate_labels(yyjson_mut_val *labels, const struct field_path *path,
+			  struct field_errors *errors)
 {
-	JSON_MUT_MEMBERS(key, value, labels) {
+	JSON_MUT_MEMBERS (key, value, labels) {
 		invalid(errors, path, json_mut_str(key), name_qualified_problem(json_mut_str(key)));
-		invalid(errors, path, json_mut_str(value), name_label_value_problem(json_mut_str(value)));
+		invalid(errors, path, json_mut_str(value),
+			name_label_value_problem(json_mut_str(value)));
 	}
 }
 
@@ -28,15 +31,17 @@ static const char *annotation_key_problem(struct str key)
 	if (key.len > sizeof(lower))
 		return name_qualified_problem(key);
 	for (size_t i = 0; i < key.len; i++)
-		lower[i] = key.ptr[i] >= 'A' && key.ptr[i] <= 'Z' ? (char)(key.ptr[i] + 'a' - 'A') : key.ptr[i];
+		lower[i] = key.ptr[i] >= 'A' && key.ptr[i] <= 'Z' ? (char)(key.ptr[i] + 'a' - 'A')
+								  : key.ptr[i];
 	return name_qualified_problem(str_sub(lower, key.len));
 }
 
-void meta_validate_annotations(yyjson_mut_val *annotations, const struct field_path *path, struct field_errors *errors)
+void meta_validate_annotations(yyjson_mut_val *annotations, const struct field_path *path,
+			       struct field_errors *errors)
 {
 	size_t sum = 0;
 
-	JSON_MUT_MEMBERS(key, value, annotations) {
+	JSON_MUT_MEMBERS (key, value, annotations) {
 		invalid(errors, path, json_mut_str(key), annotation_key_problem(json_mut_str(key)));
 		sum += json_mut_str(key).len + json_mut_str(value).len;
 	}
@@ -44,48 +49,62 @@ void meta_validate_annotations(yyjson_mut_val *annotations, const struct field_p
 		field_too_long(errors, path, OBJECT_METADATA_BYTES_MAX);
 }
 
-static void validate_owner(yyjson_mut_val *owner, const struct field_path *path, struct field_errors *errors)
+static void validate_owner(yyjson_mut_val *owner, const struct field_path *path,
+			   struct field_errors *errors)
 {
-	struct str api_version = json_mut_get_str(owner, "apiVersion"), kind = json_mut_get_str(owner, "kind"), rest, version;
+	struct str api_version = json_mut_get_str(owner, "apiVersion"),
+		   kind = json_mut_get_str(owner, "kind"), rest, version;
 
 	if (!str_cut(api_version, '/', &rest, &version))
 		version = api_version;
 	if (!version.len)
-		field_invalid_str(errors, FIELD_NAME(path, "apiVersion"), api_version, "version must not be empty");
+		field_invalid_str(errors, FIELD_NAME(path, "apiVersion"), api_version,
+				  "version must not be empty");
 	if (!kind.len)
 		field_invalid_str(errors, FIELD_NAME(path, "kind"), kind, "kind must not be empty");
 	if (!json_mut_get_str(owner, "name").len)
-		field_invalid_str(errors, FIELD_NAME(path, "name"), STR(""), "name must not be empty");
+		field_invalid_str(errors, FIELD_NAME(path, "name"), STR(""),
+				  "name must not be empty");
 	if (!json_mut_get_str(owner, "uid").len)
-		field_invalid_str(errors, FIELD_NAME(path, "uid"), STR(""), "uid must not be empty");
+		field_invalid_str(errors, FIELD_NAME(path, "uid"), STR(""),
+				  "uid must not be empty");
 	if (str_eq_c(api_version, "v1") && str_eq_c(kind, "Event"))
-		field_invalid_val(errors, path, owner, "/v1, Kind=Event is disallowed from being an owner");
+		field_invalid_val(errors, path, owner,
+				  "/v1, Kind=Event is disallowed from being an owner");
 }
 
-static void validate_owners(yyjson_mut_val *owners, const struct field_path *path, struct field_errors *errors)
+static void validate_owners(yyjson_mut_val *owners, const struct field_path *path,
+			    struct field_errors *errors)
 {
 	yyjson_mut_val *controller = NULL;
 
-	JSON_MUT_EACH(owner, owners) {
+	JSON_MUT_EACH (owner, owners) {
 		validate_owner(owner, path, errors);
 		if (!json_mut_get_bool(owner, "controller", false))
 			continue;
 		if (controller)
-			field_invalid_val(errors, path, owners, str_printf_in(errors->arena,
-				"Only one reference can have Controller set to true. Found \"true\" in references for "
-				STR_FMT "/" STR_FMT " and " STR_FMT "/" STR_FMT, STR_ARG(json_mut_get_str(controller, "kind")),
-				STR_ARG(json_mut_get_str(controller, "name")), STR_ARG(json_mut_get_str(owner, "kind")),
-				STR_ARG(json_mut_get_str(owner, "name"))).ptr);
+			field_invalid_val(
+				errors, path, owners,
+				str_printf_in(errors->arena,
+					      "Only one reference can have Controller set to true. "
+					      "Found \"true\" in references for " STR_FMT
+					      "/" STR_FMT " and " STR_FMT "/" STR_FMT,
+					      STR_ARG(json_mut_get_str(controller, "kind")),
+					      STR_ARG(json_mut_get_str(controller, "name")),
+					      STR_ARG(json_mut_get_str(owner, "kind")),
+					      STR_ARG(json_mut_get_str(owner, "name")))
+					.ptr);
 		else
 			controller = owner;
 	}
 }
 
-static void validate_finalizers(yyjson_mut_val *finalizers, const struct field_path *path, struct field_errors *errors)
+static void validate_finalizers(yyjson_mut_val *finalizers, const struct field_path *path,
+				struct field_errors *errors)
 {
 	bool orphan = false, foreground = false;
 
-	JSON_MUT_EACH(finalizer, finalizers) {
+	JSON_MUT_EACH (finalizer, finalizers) {
 		struct str name = json_mut_str(finalizer);
 
 		invalid(errors, path, name, name_qualified_problem(name));
@@ -93,14 +112,19 @@ static void validate_finalizers(yyjson_mut_val *finalizers, const struct field_p
 		foreground |= str_eq_c(name, "foregroundDeletion");
 	}
 	if (orphan && foreground)
-		field_invalid_val(errors, path, finalizers, "finalizer orphan and foregroundDeletion cannot be both set");
+		field_invalid_val(errors, path, finalizers,
+				  "finalizer orphan and foregroundDeletion cannot be both set");
 }
 
-static void validate_parts(yyjson_mut_val *meta, const struct field_path *path, struct field_errors *errors)
+static void validate_parts(yyjson_mut_val *meta, const struct field_path *path,
+			   struct field_errors *errors)
 {
-	meta_validate_labels(yyjson_mut_obj_get(meta, "labels"), FIELD_NAME(path, "labels"), errors);
-	meta_validate_annotations(yyjson_mut_obj_get(meta, "annotations"), FIELD_NAME(path, "annotations"), errors);
-	validate_owners(yyjson_mut_obj_get(meta, "ownerReferences"), FIELD_NAME(path, "ownerReferences"), errors);
+	meta_validate_labels(yyjson_mut_obj_get(meta, "labels"), FIELD_NAME(path, "labels"),
+			     errors);
+	meta_validate_annotations(yyjson_mut_obj_get(meta, "annotations"),
+				  FIELD_NAME(path, "annotations"), errors);
+	validate_owners(yyjson_mut_obj_get(meta, "ownerReferences"),
+			FIELD_NAME(path, "ownerReferences"), errors);
 }
 
 void meta_validate(struct edit *e, struct field_errors *errors)
@@ -108,7 +132,8 @@ void meta_validate(struct edit *e, struct field_errors *errors)
 	const struct field_path *path = FIELD_NAME(NULL, "metadata");
 	yyjson_mut_val *meta = yyjson_mut_obj_get(e->root, "metadata");
 	const char *(*problem)(struct str, bool) = e->kind->strategy->name_problem;
-	struct str name = json_mut_get_str(meta, "name"), base = json_mut_get_str(meta, "generateName");
+	struct str name = json_mut_get_str(meta, "name"),
+		   base = json_mut_get_str(meta, "generateName");
 	struct str space = json_mut_get_str(meta, "namespace");
 
 	if (!problem)
@@ -116,36 +141,39 @@ void meta_validate(struct edit *e, struct field_errors *errors)
 	if (base.len)
 		invalid(errors, FIELD_NAME(path, "generateName"), base, problem(base, true));
 	if (!name.len)
-		field_required(errors, FIELD_NAME(path, "name"), "name or generateName is required");
+		field_required(errors, FIELD_NAME(path, "name"),
+			       "name or generateName is required");
 	else
 		invalid(errors, FIELD_NAME(path, "name"), name, problem(name, false));
 	if (kind_is_namespaced(e->kind)) {
 		if (!space.len)
 			field_required(errors, FIELD_NAME(path, "namespace"), "");
 		else
-			invalid(errors, FIELD_NAME(path, "namespace"), space, name_label_problem(space));
+			invalid(errors, FIELD_NAME(path, "namespace"), space,
+				name_label_problem(space));
 	}
 	validate_parts(meta, path, errors);
-	validate_finalizers(yyjson_mut_obj_get(meta, "finalizers"), FIELD_NAME(path, "finalizers"), errors);
+	validate_finalizers(yyjson_mut_obj_get(meta, "finalizers"), FIELD_NAME(path, "finalizers"),
+			    errors);
 }
 
 static bool list_has(yyjson_val *list, struct str text)
 {
-	JSON_EACH(item, list) {
+	JSON_EACH (item, list) {
 		if (str_eq(json_str(item), text))
 			return true;
 	}
 	return false;
 }
 
-static void check_no_new_finalizers(struct edit *e, yyjson_mut_val *finalizers, const struct field_path *path,
-				    struct field_errors *errors)
+static void check_no_new_finalizers(struct edit *e, yyjson_mut_val *finalizers,
+				    const struct field_path *path, struct field_errors *errors)
 {
 	yyjson_val *old = json_get(e->old, "metadata.finalizers");
 	AUTO_BUF extra = { 0 };
 
 	buf_init(&extra, 4096);
-	JSON_MUT_EACH(finalizer, finalizers) {
+	JSON_MUT_EACH (finalizer, finalizers) {
 		if (list_has(old, json_mut_str(finalizer)))
 			continue;
 		if (extra.len)
@@ -153,8 +181,13 @@ static void check_no_new_finalizers(struct edit *e, yyjson_mut_val *finalizers, 
 		json_write_quoted(json_mut_str(finalizer), &extra);
 	}
 	if (extra.len)
-		field_forbidden(errors, path, str_printf_in(errors->arena, "no new finalizers can be added if the object is being "
-				"deleted, found new finalizers []string{%s}", extra.ptr).ptr);
+		field_forbidden(
+			errors, path,
+			str_printf_in(errors->arena,
+				      "no new finalizers can be added if the object is being "
+				      "deleted, found new finalizers []string{%s}",
+				      extra.ptr)
+				.ptr);
 }
 
 void meta_validate_update(struct edit *e, struct field_errors *errors)

@@ -1,34 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What names may look like, checked by hand; the regular expressions are part of the messages only. */
+/* What names may look like, checked by hand; the regular expressions are part of the messages only.
+ */
 #include "api/meta.h"
 
 #include <arpa/inet.h>
 #include "api/limits.h"
 #include "base/num.h"
 
-#define REGEX(message, examples, regex) message " (e.g. " examples ", regex used for validation is '" regex "')"
+#define REGEX(message, examples, regex) \
+	message " (e.g. " examples ", regex used for validation is '" regex "')"
 #define LABEL_REGEX "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 #define QUALIFIED_REGEX "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 
-static const char label_text[] = REGEX("a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
-	"and must start and end with an alphanumeric character", "'my-name',  or '123-abc'", LABEL_REGEX);
-static const char subdomain_text[] = REGEX("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, "
-	"'-' or '.', and must start and end with an alphanumeric character", "'example.com'",
-	LABEL_REGEX "(\\." LABEL_REGEX ")*");
-static const char label1035_text[] = REGEX("a DNS-1035 label must consist of lower case alphanumeric characters or '-', start "
-	"with an alphabetic character, and end with an alphanumeric character", "'my-name',  or 'abc-123'",
-	"[a-z]([-a-z0-9]*[a-z0-9])?");
-static const char wildcard_text[] = REGEX("a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS "
-	"subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+static const char label_text[] = REGEX(
+	"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
+	"and must start and end with an alphanumeric character",
+	"'my-name',  or '123-abc'", LABEL_REGEX);
+static const char subdomain_text[] = REGEX(
+	"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, "
+	"'-' or '.', and must start and end with an alphanumeric character",
+	"'example.com'", LABEL_REGEX "(\\." LABEL_REGEX ")*");
+static const char label1035_text[] = REGEX(
+	"a DNS-1035 label must consist of lower case alphanumeric characters or '-', start "
+	"with an alphabetic character, and end with an alphanumeric character",
+	"'my-name',  or 'abc-123'", "[a-z]([-a-z0-9]*[a-z0-9])?");
+static const char wildcard_text[] = REGEX(
+	"a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS "
+	"subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end "
+	"with an alphanumeric character",
 	"'*.example.com'", "\\*\\." LABEL_REGEX "(\\." LABEL_REGEX ")*");
-#define QUALIFIED_TEXT REGEX("must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an " \
-	"alphanumeric character", "'MyName',  or 'my.name',  or '123-abc'", QUALIFIED_REGEX)
+#define QUALIFIED_TEXT                                                                            \
+	REGEX("must consist of alphanumeric characters, '-', '_' or '.', and must start and end " \
+	      "with an "                                                                          \
+	      "alphanumeric character",                                                           \
+	      "'MyName',  or 'my.name',  or '123-abc'", QUALIFIED_REGEX)
 
 static const char long_label[] = "must be no more than 63 characters";
 static const char long_subdomain[] = "must be no more than 253 characters";
 
-static bool is_lower(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-static bool is_alnum(char c) { return is_lower(c) || (c >= 'A' && c <= 'Z'); }
+static bool is_lower(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+static bool is_alnum(char c)
+{
+	return is_lower(c) || (c >= 'A' && c <= 'Z');
+}
 
 static bool is_label(struct str s)
 {
@@ -81,7 +98,9 @@ const char *name_subdomain_wildcard_problem(struct str name)
 {
 	if (name.len > DNS_SUBDOMAIN_BYTES_MAX)
 		return long_subdomain;
-	return str_has_prefix(name, STR("*.")) && is_subdomain(str_slice(name, 2, name.len)) ? NULL : wildcard_text;
+	return str_has_prefix(name, STR("*.")) && is_subdomain(str_slice(name, 2, name.len))
+		       ? NULL
+		       : wildcard_text;
 }
 
 static bool is_qualified_part(struct str s)
@@ -105,15 +124,19 @@ const char *name_qualified_problem(struct str name)
 		name = str_slice(name, slash + 1, name.len);
 		if (str_find_char(name, '/', 0) != SIZE_MAX)
 			return "a qualified name " QUALIFIED_TEXT
-			       " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
+			       " with an optional DNS subdomain prefix and '/' (e.g. "
+			       "'example.com/MyName')";
 		if (!prefix.len)
 			return "prefix part must be non-empty";
 		if (prefix.len > DNS_SUBDOMAIN_BYTES_MAX)
 			return "prefix part must be no more than 253 characters";
 		if (!is_subdomain(prefix))
-			return "prefix part " REGEX("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
-				"characters, '-' or '.', and must start and end with an alphanumeric character",
-				"'example.com'", LABEL_REGEX "(\\." LABEL_REGEX ")*");
+			return "prefix part " REGEX("a lowercase RFC 1123 subdomain must consist "
+						    "of lower case alphanumeric "
+						    "characters, '-' or '.', and must start and "
+						    "end with an alphanumeric character",
+						    "'example.com'",
+						    LABEL_REGEX "(\\." LABEL_REGEX ")*");
 	}
 	if (!name.len)
 		return "name part must be non-empty";
@@ -128,9 +151,10 @@ const char *name_label_value_problem(struct str value)
 		return long_label;
 	if (!value.len || is_qualified_part(value))
 		return NULL;
-	return REGEX("a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start "
-		     "and end with an alphanumeric character", "'MyValue',  or 'my_value',  or '12345'",
-		     "(" QUALIFIED_REGEX ")?");
+	return REGEX("a valid label must be an empty string or consist of alphanumeric characters, "
+		     "'-', '_' or '.', and must start "
+		     "and end with an alphanumeric character",
+		     "'MyValue',  or 'my_value',  or '12345'", "(" QUALIFIED_REGEX ")?");
 }
 
 const char *name_port_problem(struct str name)
@@ -141,14 +165,17 @@ const char *name_port_problem(struct str name)
 		return "must be no more than 15 characters";
 	for (size_t i = 0; i < name.len; i++) {
 		if (!is_lower(name.ptr[i]) && name.ptr[i] != '-')
-			return "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)";
+			return "must contain only alpha-numeric characters (a-z, 0-9), and hyphens "
+			       "(-)";
 		letter |= name.ptr[i] >= 'a' && name.ptr[i] <= 'z';
 		if (i && name.ptr[i] == '-' && name.ptr[i - 1] == '-')
 			return "must not contain consecutive hyphens";
 	}
 	if (!letter)
 		return "must contain at least one letter (a-z)";
-	return name.ptr[0] == '-' || name.ptr[name.len - 1] == '-' ? "must not begin or end with a hyphen" : NULL;
+	return name.ptr[0] == '-' || name.ptr[name.len - 1] == '-'
+		       ? "must not begin or end with a hyphen"
+		       : NULL;
 }
 
 const char *name_path_segment_problem(struct str name)
@@ -181,7 +208,8 @@ const char *name_config_key_problem(struct str key)
 		key.len = 0;
 	}
 	if (!key.len)
-		return REGEX("a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+		return REGEX("a valid config key must consist of alphanumeric characters, '-', '_' "
+			     "or '.'",
 			     "'key.name',  or 'KEY_NAME',  or 'key-name'", "[-._a-zA-Z0-9]+");
 	return dots_problem(key);
 }
@@ -192,7 +220,8 @@ const char *name_env_problem(struct str name)
 		return "environment variable name must be non-empty";
 	for (size_t i = 0; i < name.len; i++) {
 		if (name.ptr[i] < ' ' || name.ptr[i] > '~' || name.ptr[i] == '=')
-			return "a valid environment variable name must consist only of printable ASCII characters other than '='";
+			return "a valid environment variable name must consist only of printable "
+			       "ASCII characters other than '='";
 	}
 	return NULL;
 }
@@ -203,9 +232,11 @@ const char *name_c_identifier_problem(struct str name)
 
 	for (size_t i = 0; i < name.len; i++)
 		good &= is_alnum(name.ptr[i]) || name.ptr[i] == '_';
-	return good ? NULL : REGEX("a valid C identifier must start with alphabetic character or '_', followed by a string of "
-				   "alphanumeric characters or '_'", "'my_name',  or 'MY_NAME',  or 'MyName'",
-				   "[A-Za-z_][A-Za-z0-9_]*");
+	return good ? NULL
+		    : REGEX("a valid C identifier must start with alphabetic character or '_', "
+			    "followed by a string of "
+			    "alphanumeric characters or '_'",
+			    "'my_name',  or 'MY_NAME',  or 'MyName'", "[A-Za-z_][A-Za-z0-9_]*");
 }
 
 /* A prefix may end in what a name must not: something is put behind it. */
@@ -252,7 +283,8 @@ static bool address_is(struct str text, int family)
 {
 	char copy[INET6_ADDRSTRLEN + 1], raw[16];
 
-	return text.len && str_copy_to(text, copy, sizeof(copy)) == 0 && inet_pton(family, copy, raw) == 1;
+	return text.len && str_copy_to(text, copy, sizeof(copy)) == 0 &&
+	       inet_pton(family, copy, raw) == 1;
 }
 
 bool ip_is_v6(struct str text)

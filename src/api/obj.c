@@ -23,7 +23,8 @@ static void read_metadata(struct obj *obj, yyjson_val *meta)
 	obj->namespace_ = json_str(yyjson_obj_get(meta, "namespace"));
 	obj->name = json_str(yyjson_obj_get(meta, "name"));
 	obj->uid = json_str(yyjson_obj_get(meta, "uid"));
-	if (num_parse_u64(json_str(yyjson_obj_get(meta, "resourceVersion")), INT64_MAX, "revision", &revision, NULL) == 0)
+	if (num_parse_u64(json_str(yyjson_obj_get(meta, "resourceVersion")), INT64_MAX, "revision",
+			  &revision, NULL) == 0)
 		obj->resource_version = (int64_t)revision;
 	obj->generation = json_int(yyjson_obj_get(meta, "generation"), 0);
 	obj->labels = yyjson_obj_get(meta, "labels");
@@ -96,7 +97,7 @@ struct str obj_annotation(const struct obj *obj, const char *key)
 
 yyjson_val *obj_controller_ref(const struct obj *obj)
 {
-	JSON_EACH(ref, obj->owner_references) {
+	JSON_EACH (ref, obj->owner_references) {
 		if (json_bool(yyjson_obj_get(ref, "controller"), false))
 			return ref;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An API object: immutable JSON bytes in a struct blob, plus its tree and most used metadata, parsed at first need and
- * then shared by everybody for as long as the bytes live. Nobody copies it and nobody changes it; a change is a new
- * object. Used on the control loop only.
+ * An API object: immutable JSON bytes in a struct blob, plus its tree and most used metadata,
+ * parsed at first need and then shared by everybody for as long as the bytes live. Nobody copies it
+ * and nobody changes it; a change is a new object. Used on the control loop only.
  */
 #ifndef CUBE_API_OBJ_H
 #define CUBE_API_OBJ_H
@@ -12,13 +12,13 @@
 #include "base/err.h"
 
 struct obj {
-	struct blob *blob;          /* not counted: the object lives inside its blob */
+	struct blob *blob; /* not counted: the object lives inside its blob */
 	yyjson_val *root;
 	struct str api_version, kind;
 	struct str namespace_, name, uid;
-	int64_t resource_version;   /* 0 when absent */
+	int64_t resource_version; /* 0 when absent */
 	int64_t generation;
-	yyjson_val *labels;         /* metadata.labels, NULL when absent; likewise the next ones */
+	yyjson_val *labels; /* metadata.labels, NULL when absent; likewise the next ones */
 	yyjson_val *annotations;
 	yyjson_val *owner_references;
 	yyjson_val *finalizers;
@@ -26,15 +26,17 @@ struct obj {
 	yyjson_doc *doc;
 };
 
-/* The parsed form of blob, parsing it when this is the first call. NULL and err when the bytes are not a JSON object with
- * metadata (only possible for bytes that did not come from the registry). Borrowed: lives as long as the blob. */
+/* The parsed form of blob, parsing it when this is the first call. NULL and err when the bytes are
+ * not a JSON object with metadata (only possible for bytes that did not come from the registry).
+ * Borrowed: lives as long as the blob. */
 const struct obj *obj_of(struct blob *blob, struct err *err);
 /* obj_of for bytes known to be good: ASSERTs. */
 const struct obj *obj_get(struct blob *blob);
-const struct obj *obj_ref(const struct obj *obj);   /* counts on the blob; returns obj; NULL is fine */
-void obj_unref(const struct obj *obj);              /* NULL is fine */
+const struct obj *
+obj_ref(const struct obj *obj);	       /* counts on the blob; returns obj; NULL is fine */
+void obj_unref(const struct obj *obj); /* NULL is fine */
 
-struct str obj_label(const struct obj *obj, const char *key);       /* empty when absent */
+struct str obj_label(const struct obj *obj, const char *key); /* empty when absent */
 struct str obj_annotation(const struct obj *obj, const char *key);
 /* The ownerReference with controller=true, NULL when there is none. */
 yyjson_val *obj_controller_ref(const struct obj *obj);

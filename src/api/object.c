@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What happens to every object on its way to the store, whatever its kind: metadata that the server owns, status and generation
- * rules, immutable fields. The kind's own rules are called from here.
+ * What happens to every object on its way to the store, whatever its kind: metadata that the server
+ * owns, status and generation rules, immutable fields. The kind's own rules are called from here.
  */
 #include "api/object.h"
 
@@ -45,7 +45,8 @@ static int fill_namespace(struct edit *e, yyjson_mut_val *meta, struct str wante
 	}
 	if (given.len && wanted.len && !str_eq(given, wanted))
 		return err_set(err, ERR_BAD_REQUEST,
-			       "the namespace of the provided object does not match the namespace sent on the request");
+			       "the namespace of the provided object does not match the namespace "
+			       "sent on the request");
 	if (!given.len && wanted.len)
 		json_set_str(e->doc, meta, "namespace", wanted);
 	return 0;
@@ -60,13 +61,15 @@ static void fill_name(struct edit *e, yyjson_mut_val *meta, struct str suffix)
 		return;
 	if (base.len > GENERATE_NAME_BYTES_MAX)
 		base.len = GENERATE_NAME_BYTES_MAX;
-	json_set_str(e->doc, meta, "name", str_printf_in(e->arena, STR_FMT STR_FMT, STR_ARG(base), STR_ARG(suffix)));
+	json_set_str(e->doc, meta, "name",
+		     str_printf_in(e->arena, STR_FMT STR_FMT, STR_ARG(base), STR_ARG(suffix)));
 }
 
 static void drop_server_owned(yyjson_mut_val *meta)
 {
-	static const char *const owned[] = { "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields",
-					     "generation", "resourceVersion" };
+	static const char *const owned[] = { "deletionTimestamp", "deletionGracePeriodSeconds",
+					     "selfLink",	  "managedFields",
+					     "generation",	  "resourceVersion" };
 
 	for (size_t i = 0; i < ARRAY_COUNT(owned); i++)
 		(void)json_remove(meta, str_from(owned[i]));
@@ -87,7 +90,8 @@ int object_prepare_create(struct edit *e, const struct object_birth *birth, stru
 	char now[TIME_TEXT_BYTES];
 
 	if (json_mut_str(yyjson_mut_obj_get(meta, "resourceVersion")).len)
-		return err_set(err, ERR_BAD_REQUEST, "resourceVersion should not be set on objects to be created");
+		return err_set(err, ERR_BAD_REQUEST,
+			       "resourceVersion should not be set on objects to be created");
 	if (fill_namespace(e, meta, birth->namespace_, err) < 0)
 		return -1;
 	drop_server_owned(meta);
@@ -115,7 +119,8 @@ static void take_from_old(struct edit *e, yyjson_mut_val *object, yyjson_val *ol
 		(void)json_remove(object, str_from(key));
 }
 
-static int check_preconditions(struct edit *e, yyjson_mut_val *meta, yyjson_val *old_meta, struct err *err)
+static int check_preconditions(struct edit *e, yyjson_mut_val *meta, yyjson_val *old_meta,
+			       struct err *err)
 {
 	struct str name = json_get_str(old_meta, "name");
 	struct str uid = json_mut_str(yyjson_mut_obj_get(meta, "uid"));
@@ -123,28 +128,38 @@ static int check_preconditions(struct edit *e, yyjson_mut_val *meta, yyjson_val 
 	char what[KIND_TEXT_BYTES];
 
 	if (uid.len && !str_eq(uid, json_get_str(old_meta, "uid"))) {
-		struct str detail = str_printf_in(e->arena, "Precondition failed: UID in precondition: " STR_FMT
-						  ", UID in object meta: " STR_FMT, STR_ARG(uid),
-						  STR_ARG(json_get_str(old_meta, "uid")));
+		struct str detail = str_printf_in(
+			e->arena,
+			"Precondition failed: UID in precondition: " STR_FMT
+			", UID in object meta: " STR_FMT,
+			STR_ARG(uid), STR_ARG(json_get_str(old_meta, "uid")));
 
 		return status_conflict(err, e->kind, name, detail.ptr);
 	}
-	if ((!version.len || str_eq_c(version, "0")) && !(e->kind->flags & KIND_UNCONDITIONAL_UPDATE))
-		return err_set(err, ERR_INVALID, "%s \"" STR_FMT "\" is invalid: metadata.resourceVersion: Invalid value: 0: "
-			       "must be specified for an update", kind_text(e->kind, what), STR_ARG(name));
-	if (version.len && !str_eq_c(version, "0") && !str_eq(version, json_get_str(old_meta, "resourceVersion")))
+	if ((!version.len || str_eq_c(version, "0")) &&
+	    !(e->kind->flags & KIND_UNCONDITIONAL_UPDATE))
+		return err_set(err, ERR_INVALID,
+			       "%s \"" STR_FMT
+			       "\" is invalid: metadata.resourceVersion: Invalid value: 0: "
+			       "must be specified for an update",
+			       kind_text(e->kind, what), STR_ARG(name));
+	if (version.len && !str_eq_c(version, "0") &&
+	    !str_eq(version, json_get_str(old_meta, "resourceVersion")))
 		return status_conflict(err, e->kind, name, NULL);
 	return 0;
 }
 
-static int check_identity(struct edit *e, yyjson_mut_val *meta, yyjson_val *old_meta, struct err *err)
+static int check_identity(struct edit *e, yyjson_mut_val *meta, yyjson_val *old_meta,
+			  struct err *err)
 {
 	struct str name = json_mut_str(yyjson_mut_obj_get(meta, "name"));
 	struct str old_name = json_get_str(old_meta, "name");
 
 	if (name.len && !str_eq(name, old_name))
-		return err_set(err, ERR_BAD_REQUEST, "the name of the object (" STR_FMT ") does not match the name on the URL ("
-			       STR_FMT ")", STR_ARG(name), STR_ARG(old_name));
+		return err_set(err, ERR_BAD_REQUEST,
+			       "the name of the object (" STR_FMT
+			       ") does not match the name on the URL (" STR_FMT ")",
+			       STR_ARG(name), STR_ARG(old_name));
 	if (!name.len)
 		json_set_str(e->doc, meta, "name", old_name);
 	return fill_namespace(e, meta, json_get_str(old_meta, "namespace"), err);
@@ -182,7 +197,8 @@ static void split_status(struct edit *e)
 static bool wants_the_same(struct edit *e)
 {
 	for (size_t i = 0; i < e->kind->schema.type->field_count; i++) {
-		struct str key = schema_name(e->kind->schema.set, &schema_fields(e->kind->schema)[i]);
+		struct str key = schema_name(e->kind->schema.set,
+					     &schema_fields(e->kind->schema)[i]);
 
 		if (is_type_or_meta(key) || str_eq_c(key, "status"))
 			continue;
@@ -194,14 +210,17 @@ static bool wants_the_same(struct edit *e)
 
 int object_prepare_update(struct edit *e, struct err *err)
 {
-	static const char *const kept[] = { "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
-					    "selfLink", "generation", "managedFields", "resourceVersion" };
+	static const char *const kept[] = {
+		"uid",	    "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+		"selfLink", "generation",	 "managedFields",     "resourceVersion"
+	};
 	yyjson_mut_val *meta = json_ensure_object(e->doc, e->root, "metadata");
 	yyjson_val *old_meta = yyjson_obj_get(e->old, "metadata");
 	const struct strategy *strategy = e->kind->strategy;
 	int64_t generation;
 
-	if (check_identity(e, meta, old_meta, err) < 0 || check_preconditions(e, meta, old_meta, err) < 0)
+	if (check_identity(e, meta, old_meta, err) < 0 ||
+	    check_preconditions(e, meta, old_meta, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_COUNT(kept); i++)
 		take_from_old(e, meta, old_meta, kept[i]);
@@ -255,7 +274,8 @@ static void check_immutable(struct edit *e, struct field_errors *errors)
 		yyjson_mut_val *now = json_mut_get(e->root, *path);
 
 		if (!json_mixed_equal(now, json_get(e->old, *path)))
-			field_invalid_val(errors, path_in(e->arena, *path), now, "field is immutable");
+			field_invalid_val(errors, path_in(e->arena, *path), now,
+					  "field is immutable");
 	}
 }
 
@@ -319,8 +339,8 @@ struct blob *object_with_revision(const struct obj *obj, int64_t revision)
 	return object_encode(yyjson_mut_doc_get_root(doc), revision);
 }
 
-void object_list_head(const struct kind *kind, int64_t revision, struct str continue_token, int64_t remaining,
-		      struct buf *to)
+void object_list_head(const struct kind *kind, int64_t revision, struct str continue_token,
+		      int64_t remaining, struct buf *to)
 {
 	AUTO_JSON_MUT doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *meta;

@@ -141,8 +141,8 @@ static void put_extra(struct openapi *o, yyjson_mut_val *at, struct schema_at ho
 	AUTO_JSON fallback = NULL;
 
 	if (field->flags & SCHEMA_DEFAULT) {
-		fallback = json_parse(schema_str(holder.set, extra->default_json), DEFAULT_BYTES_MAX,
-				      NULL);
+		fallback = json_parse(schema_str(holder.set, extra->default_json),
+				      DEFAULT_BYTES_MAX, NULL);
 		if (fallback)
 			json_set(o->doc, at, "default",
 				 json_copy(o->doc, yyjson_doc_get_root(fallback)));

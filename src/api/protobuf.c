@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Protobuf to trees. Messages of Go structs that JSON embeds are nested on the wire: their fields carry the path of numbers
- * (see pack_numbers in tools/gen_schema.py), and one walk follows it.
+ * Protobuf to trees. Messages of Go structs that JSON embeds are nested on the wire: their fields
+ * carry the path of numbers (see pack_numbers in tools/gen_schema.py), and one walk follows it.
  */
 #include "api/protobuf.h"
 
@@ -20,8 +20,8 @@ struct reader {
 struct element {
 	uint32_t number;
 	enum wire wire;
-	uint64_t value;       /* varint and fixed */
-	struct str bytes;     /* WIRE_BYTES */
+	uint64_t value;	  /* varint and fixed */
+	struct str bytes; /* WIRE_BYTES */
 };
 
 /* Where in a type of JSON a message stands: the numbers of the embedded structs above it. */
@@ -127,8 +127,10 @@ static unsigned unpack_numbers(uint16_t proto, uint32_t numbers[EMBEDDED_MAX])
 	return proto ? 1 : 0;
 }
 
-/* The field of this number at this place; or, with *ret_embedded, that the number is an embedded struct's. */
-static const struct schema_field *find_field(const struct place *p, uint32_t number, bool *ret_embedded)
+/* The field of this number at this place; or, with *ret_embedded, that the number is an embedded
+ * struct's. */
+static const struct schema_field *find_field(const struct place *p, uint32_t number,
+					     bool *ret_embedded)
 {
 	const struct schema_field *fields = schema_fields(p->at);
 
@@ -137,7 +139,8 @@ static const struct schema_field *find_field(const struct place *p, uint32_t num
 		uint32_t numbers[EMBEDDED_MAX];
 		unsigned count = unpack_numbers(fields[i].proto, numbers);
 
-		if (count <= p->outer_count || memcmp(numbers, p->outer, p->outer_count * sizeof(numbers[0])) ||
+		if (count <= p->outer_count ||
+		    memcmp(numbers, p->outer, p->outer_count * sizeof(numbers[0])) ||
 		    numbers[p->outer_count] != number)
 			continue;
 		if (count == p->outer_count + 1)
@@ -147,12 +150,14 @@ static const struct schema_field *find_field(const struct place *p, uint32_t num
 	return NULL;
 }
 
-static int decode_message(struct decoder *d, const struct place *place, struct str bytes, yyjson_mut_val *object);
+static int decode_message(struct decoder *d, const struct place *place, struct str bytes,
+			  yyjson_mut_val *object);
 
 /* --- values --- */
 
 /* A message of scalars: element number i of it goes to ret[i]; strings to ret_text. */
-static int read_scalars(struct decoder *d, struct str bytes, uint64_t ret[4], struct str ret_text[4])
+static int read_scalars(struct decoder *d, struct str bytes, uint64_t ret[4],
+			struct str ret_text[4])
 {
 	struct reader r = reader_of(bytes);
 	struct element e = { 0 };
@@ -174,11 +179,13 @@ static int new_time(struct decoder *d, const uint64_t numbers[4], bool micro, yy
 	*ret = NULL;
 	if (!seconds && !nanos)
 		return 0; /* Go's zero time: absent */
-	if (seconds < INT64_MIN / TIME_NS_PER_SECOND || seconds > INT64_MAX / TIME_NS_PER_SECOND - 1 || nanos < 0 ||
+	if (seconds < INT64_MIN / TIME_NS_PER_SECOND ||
+	    seconds > INT64_MAX / TIME_NS_PER_SECOND - 1 || nanos < 0 ||
 	    nanos >= TIME_NS_PER_SECOND)
 		return damaged(d, "time out of range");
 	seconds = seconds * TIME_NS_PER_SECOND + nanos;
-	*ret = json_new_str(d->doc, str_from(micro ? time_format_micro(seconds, text) : time_format(seconds, text)));
+	*ret = json_new_str(d->doc, str_from(micro ? time_format_micro(seconds, text)
+						   : time_format(seconds, text)));
 	return 0;
 }
 
@@ -207,7 +214,8 @@ static int new_text(struct decoder *d, struct str text, yyjson_mut_val **ret)
 	return 0;
 }
 
-static int decode_special(struct decoder *d, enum schema_value type, struct str bytes, yyjson_mut_val **ret)
+static int decode_special(struct decoder *d, enum schema_value type, struct str bytes,
+			  yyjson_mut_val **ret)
 {
 	uint64_t numbers[4] = { 0 };
 	struct str texts[4] = { { NULL, 0 } };
@@ -221,7 +229,8 @@ static int decode_special(struct decoder *d, enum schema_value type, struct str 
 	case SCHEMA_MICROTIME:
 		return new_time(d, numbers, type == SCHEMA_MICROTIME, ret);
 	case SCHEMA_DURATION:
-		*ret = json_new_str(d->doc, str_from(time_format_duration((int64_t)numbers[1], text)));
+		*ret = json_new_str(d->doc,
+				    str_from(time_format_duration((int64_t)numbers[1], text)));
 		return 0;
 	case SCHEMA_QUANTITY:
 		return new_text(d, texts[1], ret);
@@ -235,11 +244,13 @@ static int decode_special(struct decoder *d, enum schema_value type, struct str 
 	case SCHEMA_FIELDSET:
 		return new_json(d, texts[1], ret);
 	default:
-		return err_set(d->err, ERR_UNSUPPORTED_MEDIA, "JSON schemas are not read as protobuf: send JSON");
+		return err_set(d->err, ERR_UNSUPPORTED_MEDIA,
+			       "JSON schemas are not read as protobuf: send JSON");
 	}
 }
 
-static int decode_object(struct decoder *d, struct schema_at at, struct str bytes, yyjson_mut_val **ret)
+static int decode_object(struct decoder *d, struct schema_at at, struct str bytes,
+			 yyjson_mut_val **ret)
 {
 	struct place place = { .at = at };
 
@@ -258,8 +269,8 @@ static int decode_bytes(struct decoder *d, struct str bytes, yyjson_mut_val **re
 }
 
 /* *ret is NULL for what JSON leaves out. */
-static int decode_value(struct decoder *d, struct schema_at at, const struct schema_field *f, const struct element *e,
-			yyjson_mut_val **ret)
+static int decode_value(struct decoder *d, struct schema_at at, const struct schema_field *f,
+			const struct element *e, yyjson_mut_val **ret)
 {
 	bool wants_bytes = true;
 	double number;
@@ -271,8 +282,8 @@ static int decode_value(struct decoder *d, struct schema_at at, const struct sch
 	case SCHEMA_BOOL:
 		if (e->wire != WIRE_VARINT)
 			return damaged(d, "wrong wire type");
-		*ret = f->value == SCHEMA_BOOL ? yyjson_mut_bool(d->doc, e->value != 0) :
-						 yyjson_mut_sint(d->doc, (int64_t)e->value);
+		*ret = f->value == SCHEMA_BOOL ? yyjson_mut_bool(d->doc, e->value != 0)
+					       : yyjson_mut_sint(d->doc, (int64_t)e->value);
 		wants_bytes = false;
 		break;
 	case SCHEMA_DOUBLE:
@@ -298,7 +309,8 @@ static int decode_value(struct decoder *d, struct schema_at at, const struct sch
 	return decode_special(d, (enum schema_value)f->value, e->bytes, ret);
 }
 
-/* What Go's JSON would not write: zero values of fields that are not pointers and not always written. */
+/* What Go's JSON would not write: zero values of fields that are not pointers and not always
+ * written. */
 static bool is_left_out(const struct schema_field *f, const struct element *e)
 {
 	if (f->flags & (SCHEMA_POINTER | SCHEMA_ALWAYS))
@@ -318,8 +330,8 @@ static bool is_left_out(const struct schema_field *f, const struct element *e)
 }
 
 /* {items=1} */
-static int decode_items(struct decoder *d, struct schema_at at, const struct schema_field *f, struct str bytes,
-			yyjson_mut_val **ret)
+static int decode_items(struct decoder *d, struct schema_at at, const struct schema_field *f,
+			struct str bytes, yyjson_mut_val **ret)
 {
 	struct reader r = reader_of(bytes);
 	struct element e = { 0 };
@@ -339,11 +351,14 @@ static int decode_items(struct decoder *d, struct schema_at at, const struct sch
 }
 
 /* One entry of a map: {key=1, value=2}; the value's zero is left off the wire by some writers. */
-static int decode_entry(struct decoder *d, struct schema_at at, const struct schema_field *f, struct str bytes,
-			yyjson_mut_val *map)
+static int decode_entry(struct decoder *d, struct schema_at at, const struct schema_field *f,
+			struct str bytes, yyjson_mut_val *map)
 {
-	bool is_number = f->value == SCHEMA_INT32 || f->value == SCHEMA_INT64 || f->value == SCHEMA_BOOL;
-	struct element e = { 0 }, value = { .number = 2, .wire = is_number ? WIRE_VARINT : WIRE_BYTES, .bytes = STR("") };
+	bool is_number = f->value == SCHEMA_INT32 || f->value == SCHEMA_INT64 ||
+			 f->value == SCHEMA_BOOL;
+	struct element e = { 0 }, value = { .number = 2,
+					    .wire = is_number ? WIRE_VARINT : WIRE_BYTES,
+					    .bytes = STR("") };
 	struct reader r = reader_of(bytes);
 	struct str key = STR("");
 	yyjson_mut_val *v = NULL;
@@ -371,8 +386,8 @@ static int decode_entry(struct decoder *d, struct schema_at at, const struct sch
 	return 0;
 }
 
-static int decode_field(struct decoder *d, struct schema_at at, const struct schema_field *f, const struct element *e,
-			yyjson_mut_val *object)
+static int decode_field(struct decoder *d, struct schema_at at, const struct schema_field *f,
+			const struct element *e, yyjson_mut_val *object)
 {
 	const char *name = at.set->strings + f->name;
 	yyjson_mut_val *value;
@@ -400,10 +415,12 @@ static int decode_field(struct decoder *d, struct schema_at at, const struct sch
 	case SCHEMA_LIST_OF_LISTS:
 		break;
 	}
-	return err_set(d->err, ERR_UNSUPPORTED_MEDIA, "field %s is not read as protobuf: send JSON", name);
+	return err_set(d->err, ERR_UNSUPPORTED_MEDIA, "field %s is not read as protobuf: send JSON",
+		       name);
 }
 
-static int decode_message(struct decoder *d, const struct place *place, struct str bytes, yyjson_mut_val *object)
+static int decode_message(struct decoder *d, const struct place *place, struct str bytes,
+			  yyjson_mut_val *object)
 {
 	struct reader r = reader_of(bytes);
 	struct element e = { 0 };
@@ -432,8 +449,8 @@ static int decode_message(struct decoder *d, const struct place *place, struct s
 
 /* --- the envelope --- */
 
-static int read_envelope(struct decoder *d, struct str bytes, struct str *ret_api_version, struct str *ret_kind,
-			 struct str *ret_raw)
+static int read_envelope(struct decoder *d, struct str bytes, struct str *ret_api_version,
+			 struct str *ret_kind, struct str *ret_raw)
 {
 	uint64_t numbers[4] = { 0 };
 	struct str texts[4] = { { NULL, 0 } };
@@ -442,10 +459,12 @@ static int read_envelope(struct decoder *d, struct str bytes, struct str *ret_ap
 	int more;
 
 	if (!str_strip_prefix(&bytes, str_sub("k8s\0", 4)))
-		return damaged(d, "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]");
+		return damaged(d, "provided data does not appear to be a protobuf message, "
+				  "expected prefix [107 56 115 0]");
 	r = reader_of(bytes);
 	while ((more = next_element(d, &r, &e)) > 0) {
-		if (e.number == 1 && e.wire == WIRE_BYTES && read_scalars(d, e.bytes, numbers, texts) < 0)
+		if (e.number == 1 && e.wire == WIRE_BYTES &&
+		    read_scalars(d, e.bytes, numbers, texts) < 0)
 			return -1;
 		if (e.number == 2 && e.wire == WIRE_BYTES)
 			*ret_raw = e.bytes;
@@ -457,16 +476,19 @@ static int read_envelope(struct decoder *d, struct str bytes, struct str *ret_ap
 
 static const struct kind *find_kind(struct str api_version, struct str name)
 {
-	static const struct kind *const unserved[] = { &kind_scale, &kind_eviction, &kind_deleteoptions, &kind_tokenrequest };
+	static const struct kind *const unserved[] = { &kind_scale, &kind_eviction,
+						       &kind_deleteoptions, &kind_tokenrequest };
 	const struct kind *kind = kind_find_api_version(api_version, name);
 
 	for (size_t i = 0; !kind && i < ARRAY_COUNT(unserved); i++)
 		if (str_eq(unserved[i]->name, name))
-			kind = unserved[i]; /* DeleteOptions comes under the version of what is deleted */
+			kind = unserved[i]; /* DeleteOptions comes under the version of what is
+					       deleted */
 	return kind;
 }
 
-yyjson_mut_doc *protobuf_decode(struct str bytes, size_t bytes_max, const struct kind **ret_kind, struct err *err)
+yyjson_mut_doc *protobuf_decode(struct str bytes, size_t bytes_max, const struct kind **ret_kind,
+				struct err *err)
 {
 	AUTO_JSON_MUT doc = NULL;
 	struct decoder d = { .err = err };
@@ -475,15 +497,17 @@ yyjson_mut_doc *protobuf_decode(struct str bytes, size_t bytes_max, const struct
 	struct place place = { 0 };
 
 	if (bytes.len > bytes_max) {
-		err_set(err, ERR_TOO_LARGE, "body is too large: %zu bytes, at most %zu are allowed", bytes.len, bytes_max);
+		err_set(err, ERR_TOO_LARGE, "body is too large: %zu bytes, at most %zu are allowed",
+			bytes.len, bytes_max);
 		return NULL;
 	}
 	if (read_envelope(&d, bytes, &api_version, &name, &raw) < 0)
 		return NULL;
 	kind = find_kind(api_version, name);
 	if (!kind) {
-		err_set(err, ERR_BAD_REQUEST, "no kind \"" STR_FMT "\" is registered for version \"" STR_FMT "\"", STR_ARG(name),
-			STR_ARG(api_version));
+		err_set(err, ERR_BAD_REQUEST,
+			"no kind \"" STR_FMT "\" is registered for version \"" STR_FMT "\"",
+			STR_ARG(name), STR_ARG(api_version));
 		return NULL;
 	}
 	d.doc = doc = json_new_object();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Quantities. Digits are read into 128 bits with a decimal or binary scale, then brought to 10^-9. The canonical form has no
- * fraction, and the largest suffix for which that is so.
+ * Quantities. Digits are read into 128 bits with a decimal or binary scale, then brought to 10^-9.
+ * The canonical form has no fraction, and the largest suffix for which that is so.
  */
 #include "api/quantity.h"
 
@@ -15,12 +15,13 @@
 
 static const struct {
 	const char *text;
-	int exponent;                   /* of 10, or of 1024 when binary */
+	int exponent; /* of 10, or of 1024 when binary */
 	bool binary;
 } suffixes[] = {
-	{ "", 0, false }, { "n", -9, false }, { "u", -6, false }, { "m", -3, false }, { "k", 3, false },
-	{ "M", 6, false }, { "G", 9, false }, { "T", 12, false }, { "P", 15, false }, { "E", 18, false },
-	{ "Ki", 1, true }, { "Mi", 2, true }, { "Gi", 3, true }, { "Ti", 4, true }, { "Pi", 5, true }, { "Ei", 6, true },
+	{ "", 0, false },   { "n", -9, false }, { "u", -6, false }, { "m", -3, false },
+	{ "k", 3, false },  { "M", 6, false },	{ "G", 9, false },  { "T", 12, false },
+	{ "P", 15, false }, { "E", 18, false }, { "Ki", 1, true },  { "Mi", 2, true },
+	{ "Gi", 3, true },  { "Ti", 4, true },	{ "Pi", 5, true },  { "Ei", 6, true },
 };
 
 static int bad(struct err *err, const char *what)
@@ -28,14 +29,14 @@ static int bad(struct err *err, const char *what)
 	return err_set(err, ERR_PARSE, "%s", what);
 }
 
-static const char not_a_quantity[] =
-	"quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+static const char not_a_quantity[] = "quantities must match the regular expression "
+				     "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 static const char bad_suffix[] = "unable to parse quantity's suffix";
 static const char bad_number[] = "unable to parse numeric part of quantity";
 
 /* What stands behind the digits. */
-static int parse_suffix(struct str text, int *ret_exponent, bool *ret_binary, enum quantity_format *ret_format,
-			struct err *err)
+static int parse_suffix(struct str text, int *ret_exponent, bool *ret_binary,
+			enum quantity_format *ret_format, struct err *err)
 {
 	int exponent = 0;
 
@@ -120,7 +121,9 @@ int quantity_parse(struct str text, struct quantity *ret, struct err *err)
 	if (!any)
 		return bad(err, i < text.len && text.ptr[i] == '.' ? bad_number : not_a_quantity);
 	if (parse_suffix(str_slice(text, i, text.len), &exponent, &binary, &format, err) < 0)
-		return bad(err, i < text.len && strchr("eEinumkKMGTP", text.ptr[i]) ? bad_suffix : not_a_quantity);
+		return bad(err, i < text.len && strchr("eEinumkKMGTP", text.ptr[i])
+					? bad_suffix
+					: not_a_quantity);
 	if (scale < -NANO * 2)
 		rest |= digits != 0;
 	ret->nano = scale_to_nano(digits, scale + (binary ? 0 : exponent), binary ? exponent : 0);
@@ -128,8 +131,10 @@ int quantity_parse(struct str text, struct quantity *ret, struct err *err)
 		ret->nano = 1;
 	if (negative)
 		ret->nano = -ret->nano;
-	/* Upstream keeps a binary suffix only for values that are not below 1024 in it and have no fraction. */
-	if (format == QUANTITY_BINARY_SI && ret->nano > -(__int128)1024000000000 && ret->nano < (__int128)1024000000000)
+	/* Upstream keeps a binary suffix only for values that are not below 1024 in it and have no
+	 * fraction. */
+	if (format == QUANTITY_BINARY_SI && ret->nano > -(__int128)1024000000000 &&
+	    ret->nano < (__int128)1024000000000)
 		format = QUANTITY_DECIMAL_SI;
 	ret->format = format;
 	return 0;
@@ -169,9 +174,11 @@ static size_t format_binary(bool negative, unsigned __int128 whole, char *to)
 size_t quantity_format(const struct quantity *q, char to[QUANTITY_TEXT_BYTES])
 {
 	static const char *const decimal[] = { "n", "u", "m", "", "k", "M", "G", "T", "P", "E" };
-	static const char *const exponent[] = { "e-9", "e-6", "e-3", "", "e3", "e6", "e9", "e12", "e15", "e18" };
+	static const char *const exponent[] = { "e-9", "e-6", "e-3", "",    "e3",
+						"e6",  "e9",  "e12", "e15", "e18" };
 	bool negative = q->nano < 0;
-	unsigned __int128 number = negative ? (unsigned __int128)-q->nano : (unsigned __int128)q->nano;
+	unsigned __int128 number = negative ? (unsigned __int128)-q->nano
+					    : (unsigned __int128)q->nano;
 	size_t i = 0;
 
 	if (!number)
@@ -182,7 +189,8 @@ size_t quantity_format(const struct quantity *q, char to[QUANTITY_TEXT_BYTES])
 		number /= 1000;
 		i++;
 	}
-	return put_number(to, negative, number, q->format == QUANTITY_DECIMAL_EXPONENT ? exponent[i] : decimal[i]);
+	return put_number(to, negative, number,
+			  q->format == QUANTITY_DECIMAL_EXPONENT ? exponent[i] : decimal[i]);
 }
 
 int quantity_cmp(const struct quantity *a, const struct quantity *b)
@@ -192,7 +200,9 @@ int quantity_cmp(const struct quantity *a, const struct quantity *b)
 
 static __int128 capped(__int128 nano)
 {
-	return nano > QUANTITY_NANO_MAX ? QUANTITY_NANO_MAX : nano < -QUANTITY_NANO_MAX ? -QUANTITY_NANO_MAX : nano;
+	return nano > QUANTITY_NANO_MAX	   ? QUANTITY_NANO_MAX
+	       : nano < -QUANTITY_NANO_MAX ? -QUANTITY_NANO_MAX
+					   : nano;
 }
 
 void quantity_add(struct quantity *sum, const struct quantity *q)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walking the schema tables. Fields of a type are sorted by name; a type is found by name through a linear walk, which only
- * set-up code does. */
+/* Walking the schema tables. Fields of a type are sorted by name; a type is found by name through a
+ * linear walk, which only set-up code does. */
 #include "api/schema.h"
 
 #include "base/assert.h"
@@ -23,7 +23,8 @@ struct schema_at schema_ref(struct schema_at at, const struct schema_field *fiel
 	if (field->ref == SCHEMA_NONE)
 		return (struct schema_at){ at.set, NULL };
 	if (field->ref & SCHEMA_BUILTIN)
-		return (struct schema_at){ &schema_builtin, &schema_builtin.types[field->ref & ~SCHEMA_BUILTIN] };
+		return (struct schema_at){ &schema_builtin,
+					   &schema_builtin.types[field->ref & ~SCHEMA_BUILTIN] };
 	return (struct schema_at){ at.set, &at.set->types[field->ref] };
 }
 
@@ -43,7 +44,8 @@ const struct schema_field *schema_field(struct schema_at at, struct str name)
 		return NULL;
 	while (from < to) {
 		size_t middle = (from + to) / 2;
-		int order = name_cmp(at.set->strings + fields[middle].name, fields[middle].name_len, name);
+		int order = name_cmp(at.set->strings + fields[middle].name, fields[middle].name_len,
+				     name);
 
 		if (!order)
 			return &fields[middle];
@@ -71,7 +73,8 @@ bool schema_values_have(struct str values, struct str value)
 	return false;
 }
 
-const struct schema_field *schema_path(struct schema_at at, const char *path, struct schema_at *ret_at)
+const struct schema_field *schema_path(struct schema_at at, const char *path,
+				       struct schema_at *ret_at)
 {
 	struct str rest = str_from(path), part;
 	const struct schema_field *field = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One walk over the object along its schema. Only fields whose table row has something to check cost more than a lookup. */
+/* One walk over the object along its schema. Only fields whose table row has something to check
+ * cost more than a lookup. */
 #include "api/schema_check.h"
 
 #include <stdio.h>
@@ -7,7 +8,7 @@
 struct check {
 	struct field_errors *errors;
 	struct arena *arena;
-	size_t own_count;               /* errors of the kind's own checks, in front */
+	size_t own_count; /* errors of the kind's own checks, in front */
 };
 
 /* The kind's own check knows better what to say. */
@@ -25,7 +26,8 @@ static bool is_reported(const struct check *c, const struct field_path *path)
 	return false;
 }
 
-static void check_object(struct check *c, struct schema_at at, const struct field_path *path, yyjson_mut_val *v);
+static void check_object(struct check *c, struct schema_at at, const struct field_path *path,
+			 yyjson_mut_val *v);
 
 static void check_value(struct check *c, struct schema_at at, const struct schema_field *field,
 			const struct field_path *path, yyjson_mut_val *v)
@@ -38,16 +40,23 @@ static void check_value(struct check *c, struct schema_at at, const struct schem
 			check_object(c, schema_ref(at, field), path, v);
 		return;
 	}
-	if ((field->flags & SCHEMA_CLOSED) && text.len && !schema_values_have(values, text) && !is_reported(c, path))
+	if ((field->flags & SCHEMA_CLOSED) && text.len && !schema_values_have(values, text) &&
+	    !is_reported(c, path))
 		field_unsupported(c->errors, path, text, values.ptr);
 	if (extra->bytes_max && text.len > extra->bytes_max && !is_reported(c, path))
 		field_too_long(c->errors, path, extra->bytes_max);
-	if (extra->has_min && yyjson_mut_is_num(v) && json_mut_int(v, 0) < extra->min && !is_reported(c, path))
-		field_invalid_int(c->errors, path, json_mut_int(v, 0),
-				  str_printf_in(c->arena, "must be greater than or equal to %d", extra->min).ptr);
-	if (extra->has_max && yyjson_mut_is_num(v) && json_mut_int(v, 0) > extra->max && !is_reported(c, path))
-		field_invalid_int(c->errors, path, json_mut_int(v, 0),
-				  str_printf_in(c->arena, "must be less than or equal to %d", extra->max).ptr);
+	if (extra->has_min && yyjson_mut_is_num(v) && json_mut_int(v, 0) < extra->min &&
+	    !is_reported(c, path))
+		field_invalid_int(
+			c->errors, path, json_mut_int(v, 0),
+			str_printf_in(c->arena, "must be greater than or equal to %d", extra->min)
+				.ptr);
+	if (extra->has_max && yyjson_mut_is_num(v) && json_mut_int(v, 0) > extra->max &&
+	    !is_reported(c, path))
+		field_invalid_int(
+			c->errors, path, json_mut_int(v, 0),
+			str_printf_in(c->arena, "must be less than or equal to %d", extra->max)
+				.ptr);
 }
 
 static bool needs_check(struct schema_at at, const struct schema_field *field)
@@ -74,11 +83,11 @@ static void check_field(struct check *c, struct schema_at at, const struct schem
 	case SCHEMA_LIST:
 		if (items_max && yyjson_mut_arr_size(v) > items_max && !is_reported(c, path))
 			field_too_many(c->errors, path, yyjson_mut_arr_size(v), items_max);
-		JSON_MUT_EACH(item, v)
+		JSON_MUT_EACH (item, v)
 			check_value(c, at, field, FIELD_INDEX(path, i++), item);
 		return;
 	case SCHEMA_MAP:
-		JSON_MUT_MEMBERS(key, value, v)
+		JSON_MUT_MEMBERS (key, value, v)
 			check_value(c, at, field, FIELD_KEY(path, json_mut_str(key)), value);
 		return;
 	default:
@@ -86,9 +95,10 @@ static void check_field(struct check *c, struct schema_at at, const struct schem
 	}
 }
 
-static void check_object(struct check *c, struct schema_at at, const struct field_path *path, yyjson_mut_val *v)
+static void check_object(struct check *c, struct schema_at at, const struct field_path *path,
+			 yyjson_mut_val *v)
 {
-	JSON_MUT_MEMBERS(key, value, v) {
+	JSON_MUT_MEMBERS (key, value, v) {
 		const struct schema_field *field = schema_field(at, json_mut_str(key));
 
 		if (!field || yyjson_mut_is_null(value) || !needs_check(at, field))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks that the schema alone can make: closed sets of values, ranges, sizes, what must not be empty. */
+/* Checks that the schema alone can make: closed sets of values, ranges, sizes, what must not be
+ * empty. */
 #ifndef CUBE_API_SCHEMA_CHECK_H
 #define CUBE_API_SCHEMA_CHECK_H
 

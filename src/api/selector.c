@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Label selectors. Text is read by a small recursive-free parser over tokens ("," "(" ")" "!" "=" "==" "!=" ">" "<" and words);
- * its messages are those of apimachinery's.
+ * Label selectors. Text is read by a small recursive-free parser over tokens ("," "(" ")" "!" "="
+ * "==" "!=" ">" "<" and words); its messages are those of apimachinery's.
  */
 #include "api/selector.h"
 
@@ -10,19 +10,36 @@
 #include "api/meta.h"
 #include "base/num.h"
 
-enum token { TOKEN_END, TOKEN_WORD, TOKEN_COMMA, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_NOT, TOKEN_EQUAL, TOKEN_NOT_EQUAL,
-	     TOKEN_GREATER, TOKEN_LESS, TOKEN_BAD };
+enum token {
+	TOKEN_END,
+	TOKEN_WORD,
+	TOKEN_COMMA,
+	TOKEN_OPEN,
+	TOKEN_CLOSE,
+	TOKEN_NOT,
+	TOKEN_EQUAL,
+	TOKEN_NOT_EQUAL,
+	TOKEN_GREATER,
+	TOKEN_LESS,
+	TOKEN_BAD
+};
 
 struct parser {
 	struct str rest;
-	enum token token;               /* the one to be looked at */
-	struct str text;                /* of it */
+	enum token token; /* the one to be looked at */
+	struct str text;  /* of it */
 	struct arena *arena;
 	struct err *err;
 };
 
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-static bool is_special(char c) { return c && strchr("=!(),><", c); }
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+static bool is_special(char c)
+{
+	return c && strchr("=!(),><", c);
+}
 
 static void advance(struct parser *p)
 {
@@ -30,9 +47,9 @@ static void advance(struct parser *p)
 		const char *text;
 		enum token token;
 	} symbols[] = {
-		{ "==", TOKEN_EQUAL }, { "!=", TOKEN_NOT_EQUAL }, { "=", TOKEN_EQUAL }, { "!", TOKEN_NOT },
-		{ ",", TOKEN_COMMA }, { "(", TOKEN_OPEN }, { ")", TOKEN_CLOSE }, { ">", TOKEN_GREATER },
-		{ "<", TOKEN_LESS },
+		{ "==", TOKEN_EQUAL }, { "!=", TOKEN_NOT_EQUAL }, { "=", TOKEN_EQUAL },
+		{ "!", TOKEN_NOT },    { ",", TOKEN_COMMA },	  { "(", TOKEN_OPEN },
+		{ ")", TOKEN_CLOSE },  { ">", TOKEN_GREATER },	  { "<", TOKEN_LESS },
 	};
 	size_t len = 0;
 
@@ -60,7 +77,8 @@ static void advance(struct parser *p)
 
 static int unexpected(struct parser *p, const char *expected)
 {
-	return err_set(p->err, ERR_BAD_REQUEST, "unable to parse requirement: found '" STR_FMT "', expected: %s",
+	return err_set(p->err, ERR_BAD_REQUEST,
+		       "unable to parse requirement: found '" STR_FMT "', expected: %s",
 		       STR_ARG(p->text), expected);
 }
 
@@ -70,7 +88,8 @@ static int check_key(struct parser *p, struct str key)
 
 	if (!problem)
 		return 0;
-	return err_set(p->err, ERR_BAD_REQUEST, "unable to parse requirement: <nil>: Invalid value: \"" STR_FMT "\": %s",
+	return err_set(p->err, ERR_BAD_REQUEST,
+		       "unable to parse requirement: <nil>: Invalid value: \"" STR_FMT "\": %s",
 		       STR_ARG(key), problem);
 }
 
@@ -80,8 +99,10 @@ static int check_value(struct parser *p, struct str key, struct str value, size_
 
 	if (!problem)
 		return 0;
-	return err_set(p->err, ERR_BAD_REQUEST, "unable to parse requirement: values[%zu][" STR_FMT
-		       "]: Invalid value: \"" STR_FMT "\": %s", index, STR_ARG(key), STR_ARG(value), problem);
+	return err_set(p->err, ERR_BAD_REQUEST,
+		       "unable to parse requirement: values[%zu][" STR_FMT
+		       "]: Invalid value: \"" STR_FMT "\": %s",
+		       index, STR_ARG(key), STR_ARG(value), problem);
 }
 
 static int str_order(const void *a, const void *b)
@@ -137,10 +158,13 @@ static int parse_one_value(struct parser *p, struct selector_requirement *r)
 	}
 	if (!value->ptr)
 		*value = STR("");
-	if (r->operator == SELECTOR_GREATER || r->operator == SELECTOR_LESS) {
+	if (r->operator== SELECTOR_GREATER || r->operator== SELECTOR_LESS) {
 		if (num_parse_i64(*value, INT64_MIN, INT64_MAX, "value", &number, NULL) < 0)
-			return err_set(p->err, ERR_BAD_REQUEST, "unable to parse requirement: values[0]: Invalid value: \""
-				       STR_FMT "\": for 'Gt', 'Lt' operators, the value must be an integer", STR_ARG(*value));
+			return err_set(
+				p->err, ERR_BAD_REQUEST,
+				"unable to parse requirement: values[0]: Invalid value: \"" STR_FMT
+				"\": for 'Gt', 'Lt' operators, the value must be an integer",
+				STR_ARG(*value));
 	} else if (check_value(p, r->key, *value, 0) < 0) {
 		return -1;
 	}
@@ -153,7 +177,7 @@ static int parse_requirement(struct parser *p, struct selector_requirement *r)
 {
 	bool negated = p->token == TOKEN_NOT;
 
-	*r = (struct selector_requirement){ .operator = SELECTOR_EXISTS };
+	*r = (struct selector_requirement){ .operator= SELECTOR_EXISTS };
 	if (negated)
 		advance(p);
 	if (p->token != TOKEN_WORD)
@@ -163,18 +187,20 @@ static int parse_requirement(struct parser *p, struct selector_requirement *r)
 		return -1;
 	advance(p);
 	if (negated || p->token == TOKEN_END || p->token == TOKEN_COMMA) {
-		r->operator = negated ? SELECTOR_NOT_EXISTS : SELECTOR_EXISTS;
+		r->operator= negated ? SELECTOR_NOT_EXISTS : SELECTOR_EXISTS;
 		return 0;
 	}
 	if (p->token == TOKEN_WORD && (str_eq_c(p->text, "in") || str_eq_c(p->text, "notin"))) {
-		r->operator = p->text.len == 2 ? SELECTOR_IN : SELECTOR_NOT_IN;
+		r->operator= p->text.len == 2 ? SELECTOR_IN : SELECTOR_NOT_IN;
 		advance(p);
 		return parse_set(p, r);
 	}
 	if (p->token < TOKEN_EQUAL || p->token > TOKEN_LESS)
 		return unexpected(p, "in, notin, =, ==, !=, gt, lt");
-	r->operator = p->token == TOKEN_EQUAL ? SELECTOR_IN : p->token == TOKEN_NOT_EQUAL ? SELECTOR_NOT_IN :
-		p->token == TOKEN_GREATER ? SELECTOR_GREATER : SELECTOR_LESS;
+	r->operator= p->token == TOKEN_EQUAL ? SELECTOR_IN
+	: p->token == TOKEN_NOT_EQUAL	     ? SELECTOR_NOT_IN
+	: p->token == TOKEN_GREATER	     ? SELECTOR_GREATER
+					     : SELECTOR_LESS;
 	advance(p);
 	return parse_one_value(p, r);
 }
@@ -186,11 +212,13 @@ int selector_parse(struct str text, struct arena *arena, struct selector *ret, s
 	size_t count = 0, room = 1;
 
 	if (text.len > SELECTOR_BYTES_MAX)
-		return err_set(err, ERR_BAD_REQUEST, "label selector is longer than %u bytes", SELECTOR_BYTES_MAX);
+		return err_set(err, ERR_BAD_REQUEST, "label selector is longer than %u bytes",
+			       SELECTOR_BYTES_MAX);
 	for (size_t i = 0; i < text.len; i++)
 		room += text.ptr[i] == ',';
 	if (room > SELECTOR_REQUIREMENTS_MAX)
-		return err_set(err, ERR_BAD_REQUEST, "label selector has more than %d requirements", SELECTOR_REQUIREMENTS_MAX);
+		return err_set(err, ERR_BAD_REQUEST, "label selector has more than %d requirements",
+			       SELECTOR_REQUIREMENTS_MAX);
 	requirements = arena_array(arena, room, sizeof(requirements[0]));
 	advance(&p);
 	while (p.token != TOKEN_END) {
@@ -217,8 +245,9 @@ static int operator_of(struct str text, enum selector_operator *ret, struct err 
 		const char *text;
 		enum selector_operator operator;
 	} operators[] = {
-		{ "In", SELECTOR_IN }, { "NotIn", SELECTOR_NOT_IN }, { "Exists", SELECTOR_EXISTS },
-		{ "DoesNotExist", SELECTOR_NOT_EXISTS }, { "Gt", SELECTOR_GREATER }, { "Lt", SELECTOR_LESS },
+		{ "In", SELECTOR_IN },	       { "NotIn", SELECTOR_NOT_IN },
+		{ "Exists", SELECTOR_EXISTS }, { "DoesNotExist", SELECTOR_NOT_EXISTS },
+		{ "Gt", SELECTOR_GREATER },    { "Lt", SELECTOR_LESS },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(operators); i++) {
@@ -227,34 +256,41 @@ static int operator_of(struct str text, enum selector_operator *ret, struct err 
 			return 0;
 		}
 	}
-	return err_set(err, ERR_BAD_REQUEST, "\"" STR_FMT "\" is not a valid label selector operator", STR_ARG(text));
+	return err_set(err, ERR_BAD_REQUEST,
+		       "\"" STR_FMT "\" is not a valid label selector operator", STR_ARG(text));
 }
 
-static void add_equal(struct selector_requirement *r, struct str key, struct str value, struct arena *arena)
+static void add_equal(struct selector_requirement *r, struct str key, struct str value,
+		      struct arena *arena)
 {
 	struct str *copy = ARENA_NEW(arena, struct str);
 
 	*copy = value;
-	*r = (struct selector_requirement){ .operator = SELECTOR_IN, .key = key, .values = copy, .value_count = 1 };
+	*r = (struct selector_requirement){
+		.operator= SELECTOR_IN, .key = key, .values = copy, .value_count = 1
+	};
 }
 
-static int add_expression(struct selector_requirement *r, yyjson_val *expression, struct arena *arena, struct err *err)
+static int add_expression(struct selector_requirement *r, yyjson_val *expression,
+			  struct arena *arena, struct err *err)
 {
 	yyjson_val *values = yyjson_obj_get(expression, "values");
 	struct str *copies = arena_array(arena, yyjson_arr_size(values) + 1, sizeof(copies[0]));
 	size_t count = 0;
 
-	*r = (struct selector_requirement){ .key = json_get_str(expression, "key"), .values = copies };
+	*r = (struct selector_requirement){ .key = json_get_str(expression, "key"),
+					    .values = copies };
 	if (operator_of(json_get_str(expression, "operator"), &r->operator, err) < 0)
 		return -1;
-	JSON_EACH(value, values)
+	JSON_EACH (value, values)
 		copies[count++] = json_str(value);
 	r->value_count = count;
 	qsort(copies, count, sizeof(copies[0]), str_order);
 	return 0;
 }
 
-int selector_from_object(yyjson_val *label_selector, struct arena *arena, struct selector *ret, struct err *err)
+int selector_from_object(yyjson_val *label_selector, struct arena *arena, struct selector *ret,
+			 struct err *err)
 {
 	yyjson_val *labels = yyjson_obj_get(label_selector, "matchLabels");
 	yyjson_val *expressions = yyjson_obj_get(label_selector, "matchExpressions");
@@ -265,10 +301,12 @@ int selector_from_object(yyjson_val *label_selector, struct arena *arena, struct
 		*ret = (struct selector){ .nothing = true };
 		return 0;
 	}
-	requirements = arena_array(arena, yyjson_obj_size(labels) + yyjson_arr_size(expressions) + 1, sizeof(requirements[0]));
-	JSON_MEMBERS(key, value, labels)
+	requirements = arena_array(arena,
+				   yyjson_obj_size(labels) + yyjson_arr_size(expressions) + 1,
+				   sizeof(requirements[0]));
+	JSON_MEMBERS (key, value, labels)
 		add_equal(&requirements[count++], json_str(key), json_str(value), arena);
-	JSON_EACH(expression, expressions) {
+	JSON_EACH (expression, expressions) {
 		if (add_expression(&requirements[count++], expression, arena, err) < 0)
 			return -1;
 	}
@@ -278,10 +316,11 @@ int selector_from_object(yyjson_val *label_selector, struct arena *arena, struct
 
 void selector_from_map(yyjson_val *map, struct arena *arena, struct selector *ret)
 {
-	struct selector_requirement *requirements = arena_array(arena, yyjson_obj_size(map) + 1, sizeof(requirements[0]));
+	struct selector_requirement *requirements = arena_array(arena, yyjson_obj_size(map) + 1,
+								sizeof(requirements[0]));
 	size_t count = 0;
 
-	JSON_MEMBERS(key, value, map)
+	JSON_MEMBERS (key, value, map)
 		add_equal(&requirements[count++], json_str(key), json_str(value), arena);
 	*ret = (struct selector){ .requirements = requirements, .count = count, .nothing = !count };
 }
@@ -292,10 +331,11 @@ static bool compares(const struct selector_requirement *r, struct str value)
 {
 	int64_t number, limit;
 
-	if (num_parse_i64(value, INT64_MIN, INT64_MAX, "label", &number, NULL) < 0 || r->value_count != 1 ||
+	if (num_parse_i64(value, INT64_MIN, INT64_MAX, "label", &number, NULL) < 0 ||
+	    r->value_count != 1 ||
 	    num_parse_i64(r->values[0], INT64_MIN, INT64_MAX, "value", &limit, NULL) < 0)
 		return false;
-	return r->operator == SELECTOR_GREATER ? number > limit : number < limit;
+	return r->operator== SELECTOR_GREATER ? number > limit : number<limit;
 }
 
 static bool requirement_matches(const struct selector_requirement *r, yyjson_val *labels)
@@ -315,7 +355,7 @@ static bool requirement_matches(const struct selector_requirement *r, yyjson_val
 	default:
 		for (size_t i = 0; label && i < r->value_count && !found; i++)
 			found = str_eq(r->values[i], value);
-		return found == (r->operator == SELECTOR_IN);
+		return found == (r->operator== SELECTOR_IN);
 	}
 }
 
@@ -341,17 +381,17 @@ static void requirement_write(const struct selector_requirement *r, struct buf *
 {
 	bool is_set = r->value_count != 1;
 
-	if (r->operator == SELECTOR_NOT_EXISTS)
+	if (r->operator== SELECTOR_NOT_EXISTS)
 		buf_put_char(to, '!');
 	buf_put_str(to, r->key);
-	if (r->operator == SELECTOR_EXISTS || r->operator == SELECTOR_NOT_EXISTS)
+	if (r->operator== SELECTOR_EXISTS || r->operator== SELECTOR_NOT_EXISTS)
 		return;
-	if (r->operator == SELECTOR_GREATER || r->operator == SELECTOR_LESS)
-		buf_put_char(to, r->operator == SELECTOR_GREATER ? '>' : '<');
+	if (r->operator== SELECTOR_GREATER || r->operator== SELECTOR_LESS)
+		buf_put_char(to, r->operator== SELECTOR_GREATER ? '>' : '<');
 	else if (is_set)
-		buf_put_c(to, r->operator == SELECTOR_IN ? " in (" : " notin (");
+		buf_put_c(to, r->operator== SELECTOR_IN ? " in (" : " notin (");
 	else
-		buf_put_c(to, r->operator == SELECTOR_IN ? "=" : "!=");
+		buf_put_c(to, r->operator== SELECTOR_IN ? "=" : "!=");
 	for (size_t i = 0; i < r->value_count; i++) {
 		if (i)
 			buf_put_char(to, ',');
@@ -363,7 +403,8 @@ static void requirement_write(const struct selector_requirement *r, struct buf *
 
 static int by_key(const void *a, const void *b)
 {
-	return str_cmp(((const struct selector_requirement *)a)->key, ((const struct selector_requirement *)b)->key);
+	return str_cmp(((const struct selector_requirement *)a)->key,
+		       ((const struct selector_requirement *)b)->key);
 }
 
 void selector_write(const struct selector *s, struct buf *to)
@@ -377,7 +418,8 @@ void selector_write(const struct selector *s, struct buf *to)
 	for (size_t i = 0; i < s->count; i++) {
 		if (i)
 			buf_put_char(to, ',');
-		requirement_write(s->count <= ARRAY_COUNT(sorted) ? &sorted[i] : &s->requirements[i], to);
+		requirement_write(
+			s->count <= ARRAY_COUNT(sorted) ? &sorted[i] : &s->requirements[i], to);
 	}
 }
 
@@ -411,9 +453,11 @@ struct str selector_of_map_in(struct arena *arena, yyjson_val *map)
 
 /* ---- checks ---- */
 
-static void validate_expression(yyjson_mut_val *expression, const struct field_path *path, struct field_errors *errors)
+static void validate_expression(yyjson_mut_val *expression, const struct field_path *path,
+				struct field_errors *errors)
 {
-	struct str operator = json_mut_get_str(expression, "operator"), key = json_mut_get_str(expression, "key");
+	struct str operator= json_mut_get_str(expression, "operator"),
+		   key = json_mut_get_str(expression, "key");
 	yyjson_mut_val *values = yyjson_mut_obj_get(expression, "values");
 	const char *problem = name_qualified_problem(key);
 	size_t i = 0;
@@ -425,25 +469,31 @@ static void validate_expression(yyjson_mut_val *expression, const struct field_p
 	} else if (str_eq_c(operator, "Exists") || str_eq_c(operator, "DoesNotExist")) {
 		if (yyjson_mut_arr_size(values))
 			field_forbidden(errors, FIELD_NAME(path, "values"),
-					"may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+					"may not be specified when `operator` is 'Exists' or "
+					"'DoesNotExist'");
 	} else {
-		field_invalid_str(errors, FIELD_NAME(path, "operator"), operator, "not a valid selector operator");
+		field_invalid_str(errors, FIELD_NAME(path, "operator"), operator,
+				  "not a valid selector operator");
 	}
 	if (problem)
 		field_invalid_str(errors, FIELD_NAME(path, "key"), key, problem);
-	JSON_MUT_EACH(value, values) {
+	JSON_MUT_EACH (value, values) {
 		problem = name_label_value_problem(json_mut_str(value));
 		if (problem)
-			field_invalid_str(errors, FIELD_INDEX(FIELD_NAME(path, "values"), i), json_mut_str(value), problem);
+			field_invalid_str(errors, FIELD_INDEX(FIELD_NAME(path, "values"), i),
+					  json_mut_str(value), problem);
 		i++;
 	}
 }
 
-void selector_validate(yyjson_mut_val *label_selector, const struct field_path *path, struct field_errors *errors)
+void selector_validate(yyjson_mut_val *label_selector, const struct field_path *path,
+		       struct field_errors *errors)
 {
 	size_t i = 0;
 
-	meta_validate_labels(yyjson_mut_obj_get(label_selector, "matchLabels"), FIELD_NAME(path, "matchLabels"), errors);
-	JSON_MUT_EACH(expression, yyjson_mut_obj_get(label_selector, "matchExpressions"))
-		validate_expression(expression, FIELD_INDEX(FIELD_NAME(path, "matchExpressions"), i++), errors);
+	meta_validate_labels(yyjson_mut_obj_get(label_selector, "matchLabels"),
+			     FIELD_NAME(path, "matchLabels"), errors);
+	JSON_MUT_EACH (expression, yyjson_mut_obj_get(label_selector, "matchExpressions"))
+		validate_expression(expression,
+				    FIELD_INDEX(FIELD_NAME(path, "matchExpressions"), i++), errors);
 }

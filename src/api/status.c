@@ -15,7 +15,8 @@ static void start(yyjson_mut_doc *doc, const char *outcome)
 	json_set_str(doc, root, "status", str_from(outcome));
 }
 
-static void put_subject(yyjson_mut_doc *doc, yyjson_mut_val *details, const struct status_subject *subject, bool by_kind)
+static void put_subject(yyjson_mut_doc *doc, yyjson_mut_val *details,
+			const struct status_subject *subject, bool by_kind)
 {
 	if (subject->name.len)
 		json_set_str(doc, details, "name", subject->name);
@@ -23,20 +24,23 @@ static void put_subject(yyjson_mut_doc *doc, yyjson_mut_val *details, const stru
 		return;
 	if (subject->kind->group.len)
 		json_set_str(doc, details, "group", subject->kind->group);
-	json_set_str(doc, details, "kind", by_kind || !subject->kind->plural.len ? subject->kind->name :
-		     subject->kind->plural);
+	json_set_str(doc, details, "kind",
+		     by_kind || !subject->kind->plural.len ? subject->kind->name
+							   : subject->kind->plural);
 	if (subject->uid.len)
 		json_set_str(doc, details, "uid", subject->uid);
 }
 
-static void put_causes(yyjson_mut_doc *doc, yyjson_mut_val *details, const struct field_errors *errors)
+static void put_causes(yyjson_mut_doc *doc, yyjson_mut_val *details,
+		       const struct field_errors *errors)
 {
 	yyjson_mut_val *causes = json_set_array(doc, details, "causes");
 
 	for (size_t i = 0; i < errors->count; i++) {
 		yyjson_mut_val *cause = json_append_object(doc, causes);
 
-		json_set_str(doc, cause, "reason", str_from(field_error_reason(errors->items[i].type)));
+		json_set_str(doc, cause, "reason",
+			     str_from(field_error_reason(errors->items[i].type)));
 		json_set_str(doc, cause, "message", errors->items[i].message);
 		if (errors->items[i].field.len)
 			json_set_str(doc, cause, "field", errors->items[i].field);
@@ -54,13 +58,14 @@ static void put_message(yyjson_mut_doc *doc, yyjson_mut_val *root, const struct 
 		return;
 	}
 	buf_init(&text, 1 << 20);
-	buf_printf(&text, "%s \"" STR_FMT "\" is invalid: ", kind_text(subject->kind, what), STR_ARG(subject->name));
+	buf_printf(&text, "%s \"" STR_FMT "\" is invalid: ", kind_text(subject->kind, what),
+		   STR_ARG(subject->name));
 	field_errors_write(errors, &text);
 	json_set_str(doc, root, "message", buf_str(&text));
 }
 
-int status_from_err(yyjson_mut_doc *doc, const struct err *err, const struct status_subject *subject,
-		    const struct field_errors *errors)
+int status_from_err(yyjson_mut_doc *doc, const struct err *err,
+		    const struct status_subject *subject, const struct field_errors *errors)
 {
 	int code = err_http_status(err->code);
 	const char *reason = err_reason(err->code);
@@ -77,7 +82,8 @@ int status_from_err(yyjson_mut_doc *doc, const struct err *err, const struct sta
 		if (errors && errors->count)
 			put_causes(doc, details, errors);
 		if (subject->retry_after_seconds)
-			json_set_int(doc, details, "retryAfterSeconds", subject->retry_after_seconds);
+			json_set_int(doc, details, "retryAfterSeconds",
+				     subject->retry_after_seconds);
 	}
 	json_set_int(doc, root, "code", code);
 	return code;
@@ -96,11 +102,18 @@ void status_success(yyjson_mut_doc *doc, const struct status_subject *subject)
 void status_to_err(yyjson_val *status, int http_code, struct err *ret_err)
 {
 	static const enum err_code codes[] = {
-		ERR_UNAUTHORIZED, ERR_FORBIDDEN, ERR_NOT_FOUND, ERR_METHOD_NOT_ALLOWED, ERR_NOT_ACCEPTABLE, ERR_EXISTS,
-		ERR_CONFLICT, ERR_GONE, ERR_TOO_LARGE, ERR_UNSUPPORTED_MEDIA, ERR_INVALID, ERR_TOO_MANY, ERR_TIMEOUT,
-		ERR_UNAVAILABLE, ERR_UNSUPPORTED, ERR_NO_SPACE, ERR_BAD_REQUEST, ERR_INTERNAL,
+		ERR_UNAUTHORIZED,   ERR_FORBIDDEN,
+		ERR_NOT_FOUND,	    ERR_METHOD_NOT_ALLOWED,
+		ERR_NOT_ACCEPTABLE, ERR_EXISTS,
+		ERR_CONFLICT,	    ERR_GONE,
+		ERR_TOO_LARGE,	    ERR_UNSUPPORTED_MEDIA,
+		ERR_INVALID,	    ERR_TOO_MANY,
+		ERR_TIMEOUT,	    ERR_UNAVAILABLE,
+		ERR_UNSUPPORTED,    ERR_NO_SPACE,
+		ERR_BAD_REQUEST,    ERR_INTERNAL,
 	};
-	struct str reason = json_get_str(status, "reason"), message = json_get_str(status, "message");
+	struct str reason = json_get_str(status, "reason"),
+		   message = json_get_str(status, "message");
 	enum err_code code = http_code >= 500 ? ERR_INTERNAL : ERR_BAD_REQUEST;
 
 	for (size_t i = ARRAY_COUNT(codes); i-- > 0;) {
@@ -123,14 +136,16 @@ int status_not_found(struct err *err, const struct kind *kind, struct str name)
 {
 	char what[KIND_TEXT_BYTES];
 
-	return err_set(err, ERR_NOT_FOUND, "%s \"" STR_FMT "\" not found", kind_resource_text(kind, what), STR_ARG(name));
+	return err_set(err, ERR_NOT_FOUND, "%s \"" STR_FMT "\" not found",
+		       kind_resource_text(kind, what), STR_ARG(name));
 }
 
 int status_exists(struct err *err, const struct kind *kind, struct str name)
 {
 	char what[KIND_TEXT_BYTES];
 
-	return err_set(err, ERR_EXISTS, "%s \"" STR_FMT "\" already exists", kind_resource_text(kind, what), STR_ARG(name));
+	return err_set(err, ERR_EXISTS, "%s \"" STR_FMT "\" already exists",
+		       kind_resource_text(kind, what), STR_ARG(name));
 }
 
 int status_conflict(struct err *err, const struct kind *kind, struct str name, const char *detail)
@@ -138,6 +153,8 @@ int status_conflict(struct err *err, const struct kind *kind, struct str name, c
 	char what[KIND_TEXT_BYTES];
 
 	return err_set(err, ERR_CONFLICT, "Operation cannot be fulfilled on %s \"" STR_FMT "\": %s",
-		       kind_resource_text(kind, what), STR_ARG(name), detail ? detail :
-		       "the object has been modified; please apply your changes to the latest version and try again");
+		       kind_resource_text(kind, what), STR_ARG(name),
+		       detail ? detail
+			      : "the object has been modified; please apply your changes to the "
+				"latest version and try again");
 }

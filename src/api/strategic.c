@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strategic merge patch. The target is copied once and then changed in place; lists are taken apart into arrays of values,
- * merged through an index over their merge keys, put into the order that $setElementOrder (or the patch) asks for, and put
- * together again.
+ * Strategic merge patch. The target is copied once and then changed in place; lists are taken apart
+ * into arrays of values, merged through an index over their merge keys, put into the order that
+ * $setElementOrder (or the patch) asks for, and put together again.
  */
 #include "api/strategic.h"
 
@@ -26,12 +26,13 @@ struct items {
 	size_t count;
 };
 
-static int merge_object(struct merging *m, struct schema_at at, yyjson_mut_val *target, yyjson_val *patch);
+static int merge_object(struct merging *m, struct schema_at at, yyjson_mut_val *target,
+			yyjson_val *patch);
 
 static bool is_directive(struct str key)
 {
-	return str_eq_c(key, PATCH) || str_eq_c(key, RETAIN_KEYS) || str_has_prefix(key, STR(DELETE_PREFIX)) ||
-	       str_has_prefix(key, STR(ORDER_PREFIX));
+	return str_eq_c(key, PATCH) || str_eq_c(key, RETAIN_KEYS) ||
+	       str_has_prefix(key, STR(DELETE_PREFIX)) || str_has_prefix(key, STR(ORDER_PREFIX));
 }
 
 /* ---- copies of what the target does not have: no directives, no nulls in objects ---- */
@@ -42,16 +43,17 @@ static yyjson_mut_val *copy_plain(struct merging *m, yyjson_val *v)
 
 	if (yyjson_is_obj(v)) {
 		copy = yyjson_mut_obj(m->doc);
-		JSON_MEMBERS(key, value, v) {
+		JSON_MEMBERS (key, value, v) {
 			if (!is_directive(json_str(key)) && !yyjson_is_null(value))
-				yyjson_mut_obj_add(copy, json_copy(m->doc, key), copy_plain(m, value));
+				yyjson_mut_obj_add(copy, json_copy(m->doc, key),
+						   copy_plain(m, value));
 		}
 		return copy;
 	}
 	if (!yyjson_is_arr(v))
 		return json_copy(m->doc, v);
 	copy = yyjson_mut_arr(m->doc);
-	JSON_EACH(item, v) {
+	JSON_EACH (item, v) {
 		if (!yyjson_is_obj(item) || !yyjson_obj_get(item, PATCH))
 			yyjson_mut_arr_append(copy, copy_plain(m, item));
 	}
@@ -68,7 +70,8 @@ static struct str scalar_text(struct merging *m, yyjson_mut_val *v)
 		return json_mut_str(v);
 	buf_init(&text, 3u << 20);
 	json_mut_write(v, &text);
-	return str_printf_in(&m->arena, "\001" STR_FMT, STR_ARG(buf_str(&text))); /* no text of a string looks so */
+	return str_printf_in(&m->arena, "\001" STR_FMT,
+			     STR_ARG(buf_str(&text))); /* no text of a string looks so */
 }
 
 /* What tells items of a list apart; NULL text when an object lacks its merge key. */
@@ -93,29 +96,35 @@ static struct str item_key(struct merging *m, yyjson_mut_val *item, struct str m
 
 static int no_merge_key(struct merging *m, struct str merge_key)
 {
-	return err_set(m->err, ERR_BAD_REQUEST, "map: does not contain declared merge key: " STR_FMT, STR_ARG(merge_key));
+	return err_set(m->err, ERR_BAD_REQUEST,
+		       "map: does not contain declared merge key: " STR_FMT, STR_ARG(merge_key));
 }
 
 static struct items items_of(struct merging *m, yyjson_mut_val *array, size_t extra)
 {
-	struct items items = { arena_array(&m->arena, yyjson_mut_arr_size(array) + extra + 1, sizeof(items.at[0])), 0 };
+	struct items items = { arena_array(&m->arena, yyjson_mut_arr_size(array) + extra + 1,
+					   sizeof(items.at[0])),
+			       0 };
 
-	JSON_MUT_EACH(item, array)
+	JSON_MUT_EACH (item, array)
 		items.at[items.count++] = item;
 	return items;
 }
 
 static struct items items_of_patch(struct merging *m, yyjson_val *array)
 {
-	struct items items = { arena_array(&m->arena, yyjson_arr_size(array) + 1, sizeof(items.at[0])), 0 };
+	struct items items = {
+		arena_array(&m->arena, yyjson_arr_size(array) + 1, sizeof(items.at[0])), 0
+	};
 
-	JSON_EACH(item, array)
+	JSON_EACH (item, array)
 		items.at[items.count++] = json_copy(m->doc, item);
 	return items;
 }
 
 /* Positions by key, plus one (so that they are never NULL); the first of equal keys counts. */
-static void index_items(struct merging *m, struct json_index *index, const struct items *items, struct str merge_key)
+static void index_items(struct merging *m, struct json_index *index, const struct items *items,
+			struct str merge_key)
 {
 	json_index_init(index, items->count);
 	for (size_t i = 0; i < items->count; i++) {
@@ -126,7 +135,8 @@ static void index_items(struct merging *m, struct json_index *index, const struc
 	}
 }
 
-static size_t position(struct merging *m, const struct json_index *index, yyjson_mut_val *item, struct str merge_key)
+static size_t position(struct merging *m, const struct json_index *index, yyjson_mut_val *item,
+		       struct str merge_key)
 {
 	struct str key = item_key(m, item, merge_key);
 
@@ -135,8 +145,8 @@ static size_t position(struct merging *m, const struct json_index *index, yyjson
 
 struct placed {
 	yyjson_mut_val *item;
-	size_t at;                      /* in the list that orders it */
-	size_t server_at;               /* in the list as it was; 0 = new */
+	size_t at;	  /* in the list that orders it */
+	size_t server_at; /* in the list as it was; 0 = new */
 	size_t tie;
 };
 
@@ -149,10 +159,10 @@ static int placed_cmp(const void *a, const void *b)
 	return x->tie < y->tie ? -1 : x->tie > y->tie;
 }
 
-/* Items named by order stand in its order, the others in the order they had; both runs are merged so that neighbours
- * known from the old list keep their sides. */
-static void reorder(struct merging *m, struct items *merged, const struct items *server, const struct items *order,
-		    struct str merge_key)
+/* Items named by order stand in its order, the others in the order they had; both runs are merged
+ * so that neighbours known from the old list keep their sides. */
+static void reorder(struct merging *m, struct items *merged, const struct items *server,
+		    const struct items *order, struct str merge_key)
 {
 	struct placed *named = arena_array(&m->arena, merged->count + 1, sizeof(named[0]));
 	struct placed *others = arena_array(&m->arena, merged->count + 1, sizeof(others[0]));
@@ -176,9 +186,11 @@ static void reorder(struct merging *m, struct items *merged, const struct items 
 	qsort(named, named_count, sizeof(named[0]), placed_cmp);
 	qsort(others, other_count, sizeof(others[0]), placed_cmp);
 	for (size_t k = 0; k < merged->count; k++) {
-		/* an unnamed item stands before the first named one that was behind it; new ones are before it */
-		bool take_other = i >= named_count || (j < other_count && named[i].server_at && others[j].server_at &&
-						       others[j].server_at < named[i].server_at);
+		/* an unnamed item stands before the first named one that was behind it; new ones
+		 * are before it */
+		bool take_other = i >= named_count ||
+				  (j < other_count && named[i].server_at && others[j].server_at &&
+				   others[j].server_at < named[i].server_at);
 
 		merged->at[k] = take_other ? others[j++].item : named[i++].item;
 	}
@@ -191,14 +203,16 @@ static void rebuild(yyjson_mut_val *array, const struct items *items)
 		yyjson_mut_arr_append(array, items->at[i]);
 }
 
-/* Takes {"$patch": "replace"} and {"$patch": "delete", key: x} out of the patch. *ret_replace: the rest replaces the list. */
-static int apply_special(struct merging *m, struct items *list, yyjson_val *patch, struct str merge_key, bool *ret_replace)
+/* Takes {"$patch": "replace"} and {"$patch": "delete", key: x} out of the patch. *ret_replace: the
+ * rest replaces the list. */
+static int apply_special(struct merging *m, struct items *list, yyjson_val *patch,
+			 struct str merge_key, bool *ret_replace)
 {
 	AUTO_JSON_INDEX gone = { .slots = NULL };
 	size_t kept = 0;
 
 	json_index_init(&gone, yyjson_arr_size(patch));
-	JSON_EACH(item, patch) {
+	JSON_EACH (item, patch) {
 		struct str directive = json_str(yyjson_obj_get(item, PATCH));
 		yyjson_mut_val *copy;
 		struct str key;
@@ -210,9 +224,12 @@ static int apply_special(struct merging *m, struct items *list, yyjson_val *patc
 			continue;
 		}
 		if (!str_eq_c(directive, "delete"))
-			return err_set(m->err, ERR_BAD_REQUEST, str_eq_c(directive, "merge") ?
-				       "merging lists cannot yet be specified in the patch" :
-				       "unknown patch type in list: " STR_FMT, STR_ARG(directive));
+			return err_set(
+				m->err, ERR_BAD_REQUEST,
+				str_eq_c(directive, "merge")
+					? "merging lists cannot yet be specified in the patch"
+					: "unknown patch type in list: " STR_FMT,
+				STR_ARG(directive));
 		copy = json_copy(m->doc, item);
 		key = item_key(m, copy, merge_key);
 		if (!key.ptr)
@@ -229,7 +246,8 @@ static int apply_special(struct merging *m, struct items *list, yyjson_val *patc
 	return 0;
 }
 
-static int merge_items(struct merging *m, struct schema_at at, struct items *list, yyjson_val *patch, struct str merge_key)
+static int merge_items(struct merging *m, struct schema_at at, struct items *list,
+		       yyjson_val *patch, struct str merge_key)
 {
 	AUTO_JSON_INDEX index = { .slots = NULL };
 
@@ -240,14 +258,15 @@ static int merge_items(struct merging *m, struct schema_at at, struct items *lis
 		if (key.ptr)
 			(void)json_index_add(&index, key, list->at[i]);
 	}
-	JSON_EACH(item, patch) {
+	JSON_EACH (item, patch) {
 		yyjson_mut_val *copy, *there;
 		struct str key;
 
 		if (yyjson_is_obj(item) && yyjson_obj_get(item, PATCH))
 			continue;
 		if (yyjson_is_obj(item) != (merge_key.len > 0))
-			return err_set(m->err, ERR_BAD_REQUEST, "list element types are not identical");
+			return err_set(m->err, ERR_BAD_REQUEST,
+				       "list element types are not identical");
 		copy = copy_plain(m, item);
 		key = item_key(m, copy, merge_key);
 		if (!key.ptr)
@@ -282,8 +301,8 @@ struct list_patch {
 	yyjson_val *items, *unwanted, *order;
 };
 
-static int merge_list(struct merging *m, struct schema_at at, const struct schema_field *field, yyjson_mut_val *array,
-		      const struct list_patch *patch)
+static int merge_list(struct merging *m, struct schema_at at, const struct schema_field *field,
+		      yyjson_mut_val *array, const struct list_patch *patch)
 {
 	struct str merge_key = schema_str(at.set, schema_extra(at, field)->merge_key);
 	struct schema_at item_type = schema_ref(at, field);
@@ -293,7 +312,8 @@ static int merge_list(struct merging *m, struct schema_at at, const struct schem
 	bool replace = false;
 
 	if (!merge_key.len && field->value == SCHEMA_OBJECT)
-		return err_set(m->err, ERR_BAD_REQUEST, "cannot merge lists without merge key for " STR_FMT,
+		return err_set(m->err, ERR_BAD_REQUEST,
+			       "cannot merge lists without merge key for " STR_FMT,
 			       STR_ARG(schema_name(at.set, field)));
 	if (merge_key.len && apply_special(m, &list, patch->items, merge_key, &replace) < 0)
 		return -1;
@@ -323,14 +343,18 @@ static int apply_retain_keys(struct merging *m, yyjson_mut_val *target, yyjson_v
 	if (!yyjson_is_arr(keys))
 		return err_set(m->err, ERR_BAD_REQUEST, "invalid patch format of retainKeys");
 	json_index_init(&index, yyjson_arr_size(keys));
-	JSON_EACH(key, keys)
+	JSON_EACH (key, keys)
 		(void)json_index_add(&index, json_str(key), key);
-	JSON_MEMBERS(key, value, patch) {
-		if (!is_directive(json_str(key)) && !yyjson_is_null(value) && !json_index_get(&index, json_str(key)))
-			return err_set(m->err, ERR_BAD_REQUEST, "invalid patch format of retainKeys");
+	JSON_MEMBERS (key, value, patch) {
+		if (!is_directive(json_str(key)) && !yyjson_is_null(value) &&
+		    !json_index_get(&index, json_str(key)))
+			return err_set(m->err, ERR_BAD_REQUEST,
+				       "invalid patch format of retainKeys");
 	}
-	gone = (struct items){ arena_array(&m->arena, yyjson_mut_obj_size(target) + 1, sizeof(gone.at[0])), 0 };
-	JSON_MUT_MEMBERS(name, member, target) {
+	gone = (struct items){
+		arena_array(&m->arena, yyjson_mut_obj_size(target) + 1, sizeof(gone.at[0])), 0
+	};
+	JSON_MUT_MEMBERS (name, member, target) {
 		if (member && !json_index_get(&index, json_mut_str(name)))
 			gone.at[gone.count++] = name;
 	}
@@ -362,9 +386,10 @@ static struct str parallel_key(struct merging *m, const char *prefix, struct str
 }
 
 /* Lists that the patch only deletes from or orders. */
-static int apply_list_directives(struct merging *m, struct schema_at at, yyjson_mut_val *target, yyjson_val *patch)
+static int apply_list_directives(struct merging *m, struct schema_at at, yyjson_mut_val *target,
+				 yyjson_val *patch)
 {
-	JSON_MEMBERS(name, value, patch) {
+	JSON_MEMBERS (name, value, patch) {
 		struct str key = json_str(name);
 		struct list_patch list = { NULL, NULL, NULL };
 		yyjson_mut_val *there;
@@ -380,10 +405,13 @@ static int apply_list_directives(struct merging *m, struct schema_at at, yyjson_
 			continue;
 		}
 		if (!yyjson_is_arr(value))
-			return err_set(m->err, ERR_BAD_REQUEST, list.unwanted ? "invalid patch format of primitive list" :
-				       "invalid patch format of setElementOrder list");
+			return err_set(m->err, ERR_BAD_REQUEST,
+				       list.unwanted
+					       ? "invalid patch format of primitive list"
+					       : "invalid patch format of setElementOrder list");
 		there = json_mut_key(target, key);
-		if (json_key(patch, key) || !yyjson_mut_is_arr(there) || !merges_list(field_of(at, key)))
+		if (json_key(patch, key) || !yyjson_mut_is_arr(there) ||
+		    !merges_list(field_of(at, key)))
 			continue; /* goes with the list itself */
 		if (merge_list(m, at, field_of(at, key), there, &list) < 0)
 			return -1;
@@ -391,7 +419,8 @@ static int apply_list_directives(struct merging *m, struct schema_at at, yyjson_
 	return 0;
 }
 
-static int merge_member(struct merging *m, struct schema_at at, yyjson_mut_val *target, yyjson_val *name, yyjson_val *patch)
+static int merge_member(struct merging *m, struct schema_at at, yyjson_mut_val *target,
+			yyjson_val *name, yyjson_val *patch)
 {
 	struct str key = json_str(name);
 	yyjson_val *value = yyjson_obj_iter_get_val(name);
@@ -405,7 +434,8 @@ static int merge_member(struct merging *m, struct schema_at at, yyjson_mut_val *
 	if (yyjson_is_obj(value) && yyjson_mut_is_obj(there))
 		return merge_object(m, type_below(at, field), there, value);
 	if (yyjson_is_arr(value) && merges_list(field)) {
-		struct list_patch list = { value, json_key(patch, parallel_key(m, DELETE_PREFIX, key)),
+		struct list_patch list = { value,
+					   json_key(patch, parallel_key(m, DELETE_PREFIX, key)),
 					   json_key(patch, parallel_key(m, ORDER_PREFIX, key)) };
 
 		if (!yyjson_mut_is_arr(there)) {
@@ -423,7 +453,8 @@ static void clear_object(yyjson_mut_val *object)
 	yyjson_mut_obj_clear(object);
 }
 
-static int merge_object(struct merging *m, struct schema_at at, yyjson_mut_val *target, yyjson_val *patch)
+static int merge_object(struct merging *m, struct schema_at at, yyjson_mut_val *target,
+			yyjson_val *patch)
 {
 	yyjson_val *directive = yyjson_obj_get(patch, PATCH);
 
@@ -437,25 +468,32 @@ static int merge_object(struct merging *m, struct schema_at at, yyjson_mut_val *
 		if (str_eq_c(word, "replace"))
 			clear_object(target);
 		else if (!str_eq_c(word, "merge"))
-			return err_set(m->err, ERR_BAD_REQUEST, "unknown patch type in map: " STR_FMT, STR_ARG(word));
+			return err_set(m->err, ERR_BAD_REQUEST,
+				       "unknown patch type in map: " STR_FMT, STR_ARG(word));
 	}
-	if (apply_retain_keys(m, target, patch) < 0 || apply_list_directives(m, at, target, patch) < 0)
+	if (apply_retain_keys(m, target, patch) < 0 ||
+	    apply_list_directives(m, at, target, patch) < 0)
 		return -1;
-	JSON_MEMBERS(name, value, patch) {
-		if (value && !is_directive(json_str(name)) && merge_member(m, at, target, name, patch) < 0)
+	JSON_MEMBERS (name, value, patch) {
+		if (value && !is_directive(json_str(name)) &&
+		    merge_member(m, at, target, name, patch) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-yyjson_mut_doc *strategic_merge(struct schema_at at, yyjson_val *target, yyjson_val *patch, struct err *err)
+yyjson_mut_doc *strategic_merge(struct schema_at at, yyjson_val *target, yyjson_val *patch,
+				struct err *err)
 {
 	struct merging m = { .err = err };
 	int failed;
 
 	if (!at.type) {
-		(void)err_set(err, ERR_UNSUPPORTED_MEDIA, "the body of the request was in an unknown format - accepted media types "
-			      "include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml");
+		(void)err_set(
+			err, ERR_UNSUPPORTED_MEDIA,
+			"the body of the request was in an unknown format - accepted media types "
+			"include: application/json-patch+json, application/merge-patch+json, "
+			"application/apply-patch+yaml");
 		return NULL;
 	}
 	if (!yyjson_is_obj(patch) || !yyjson_is_obj(target)) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables are written as they go, row by row: nothing is kept. Simple columns are a path in the kind's row. */
+/* Tables are written as they go, row by row: nothing is kept. Simple columns are a path in the
+ * kind's row. */
 #include "api/table.h"
 
 #include <stdio.h>
@@ -67,7 +68,8 @@ void table_start(struct table *t, const struct table_options *options, struct bu
 
 void table_partial_metadata(const struct obj *obj, struct buf *to)
 {
-	buf_put_c(to, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":");
+	buf_put_c(to, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/"
+		      "v1\",\"metadata\":");
 	json_write(yyjson_obj_get(obj->root, "metadata"), to);
 	buf_put_char(to, '}');
 }
@@ -105,7 +107,7 @@ void cell_bool(struct cells *c, bool value)
 
 void cell_printf(struct cells *c, const char *fmt, ...)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 	va_list ap;
 
 	buf_init(&text, CELL_BYTES_MAX);
@@ -145,7 +147,8 @@ static void path_cell(struct cells *c, const struct kind_column *column)
 	struct str path = str_from(column->json_path);
 	bool counts = str_strip_suffix(&path, STR("#"));
 	char text[128];
-	yyjson_val *v = str_copy_to(path, text, sizeof(text)) == 0 ? json_get(c->obj->root, text) : NULL;
+	yyjson_val *v = str_copy_to(path, text, sizeof(text)) == 0 ? json_get(c->obj->root, text)
+								   : NULL;
 	AUTO_BUF cell = { 0 };
 
 	if (counts) {
@@ -165,7 +168,7 @@ static void path_cell(struct cells *c, const struct kind_column *column)
 		return;
 	}
 	buf_init(&cell, CELL_BYTES_MAX);
-	JSON_EACH(item, v) {
+	JSON_EACH (item, v) {
 		if (cell.len)
 			buf_put_char(&cell, ',');
 		put_scalar(item, &cell);
@@ -179,7 +182,8 @@ static void plain_cells(struct cells *c)
 {
 	struct str created = json_get_str(c->obj->root, "metadata.creationTimestamp");
 
-	for (const struct kind_column *column = c->kind->columns; column && column->name; column++) {
+	for (const struct kind_column *column = c->kind->columns; column && column->name;
+	     column++) {
 		if (column->json_path)
 			path_cell(c, column);
 		else if (strcmp(column->name, "Name") == 0)
@@ -195,7 +199,9 @@ static void plain_cells(struct cells *c)
 
 void table_row(struct table *t, const struct obj *obj)
 {
-	struct cells cells = { .to = t->to, .obj = obj, .kind = t->options.kind, .now_ns = t->options.now_ns };
+	struct cells cells = {
+		.to = t->to, .obj = obj, .kind = t->options.kind, .now_ns = t->options.now_ns
+	};
 	const struct strategy *strategy = t->options.kind->strategy;
 
 	buf_put_c(t->to, t->row_count++ ? ",{\"cells\":[" : "{\"cells\":[");

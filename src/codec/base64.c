@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Both alphabets differ in two characters and in padding only. Decoding rejects what encoding would not have produced. */
+/* Both alphabets differ in two characters and in padding only. Decoding rejects what encoding would
+ * not have produced. */
 #include "codec/base64.h"
 
 struct alphabet {
@@ -80,13 +81,15 @@ static int decode(const struct alphabet *a, struct str text, struct buf *to, str
 		}
 		group = group << 6 | (uint32_t)value;
 		if (++digits % 4 == 0) {
-			uint8_t out[3] = { (uint8_t)(group >> 16), (uint8_t)(group >> 8), (uint8_t)group };
+			uint8_t out[3] = { (uint8_t)(group >> 16), (uint8_t)(group >> 8),
+					   (uint8_t)group };
 
 			buf_put(to, out, 3);
 			group = 0;
 		}
 	}
-	if (digits % 4 == 1 || (a->padded && (digits + padding) % 4) || (padding && (digits + padding) % 4)) {
+	if (digits % 4 == 1 || (a->padded && (digits + padding) % 4) ||
+	    (padding && (digits + padding) % 4)) {
 		to->len = start;
 		return err_set(err, ERR_PARSE, "illegal base64 data at input byte %zu", text.len);
 	}

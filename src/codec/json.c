@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Parsing with limits and reading by path. yyjson's reader does not recurse; depth and duplicates are checked over its flat
- * array of values afterwards.
+ * Parsing with limits and reading by path. yyjson's reader does not recurse; depth and duplicates
+ * are checked over its flat array of values afterwards.
  */
 #include "codec/json.h"
 
@@ -56,7 +56,9 @@ yyjson_doc *json_parse(struct str text, size_t bytes_max, struct err *err)
 	yyjson_doc *doc;
 
 	if (text.len > bytes_max) {
-		(void)err_set(err, ERR_TOO_LARGE, "JSON of %zu bytes is larger than the limit of %zu", text.len, bytes_max);
+		(void)err_set(err, ERR_TOO_LARGE,
+			      "JSON of %zu bytes is larger than the limit of %zu", text.len,
+			      bytes_max);
 		return NULL;
 	}
 	if (!text.len) {
@@ -68,7 +70,8 @@ yyjson_doc *json_parse(struct str text, size_t bytes_max, struct err *err)
 		size_t line = 1, column = 1, character;
 
 		yyjson_locate_pos(text.ptr, text.len, failure.pos, &line, &column, &character);
-		(void)err_set(err, ERR_PARSE, "invalid JSON at line %zu, column %zu: %s", line, column, failure.msg);
+		(void)err_set(err, ERR_PARSE, "invalid JSON at line %zu, column %zu: %s", line,
+			      column, failure.msg);
 		return NULL;
 	}
 	if (is_too_deep(yyjson_doc_get_root(doc))) {
@@ -95,7 +98,7 @@ static void search_object(struct search *s, yyjson_val *object)
 	AUTO_JSON_INDEX index;
 
 	json_index_init(&index, unsafe_yyjson_get_len(object));
-	JSON_MEMBERS(key, value, object) {
+	JSON_MEMBERS (key, value, object) {
 		struct str name = json_str(key);
 
 		if (path_len)
@@ -116,7 +119,7 @@ static void search_value(struct search *s, yyjson_val *v)
 		search_object(s, v);
 		return;
 	}
-	JSON_EACH(item, v) {
+	JSON_EACH (item, v) {
 		if (unsafe_yyjson_is_ctn(item)) {
 			buf_printf(&s->path, "[%zu]", i);
 			search_value(s, item);
@@ -147,7 +150,8 @@ static void note_duplicate(void *arg, struct str path)
 
 	if (d->count++ >= JSON_DUPLICATES_MAX)
 		return;
-	buf_printf(&d->text, "%sduplicate field \"" STR_FMT "\"", d->text.len ? ", " : "", STR_ARG(path));
+	buf_printf(&d->text, "%sduplicate field \"" STR_FMT "\"", d->text.len ? ", " : "",
+		   STR_ARG(path));
 }
 
 yyjson_doc *json_parse_unique(struct str text, size_t bytes_max, struct err *err)
@@ -228,7 +232,8 @@ yyjson_arr_iter json_arr_iter(yyjson_val *array)
 {
 	yyjson_arr_iter iter = { 0 };
 
-	(void)yyjson_arr_iter_init(array, &iter); /* leaves an empty iterator for anything but an array */
+	(void)yyjson_arr_iter_init(array,
+				   &iter); /* leaves an empty iterator for anything but an array */
 	return iter;
 }
 
@@ -305,7 +310,8 @@ yyjson_val *json_get(yyjson_val *v, const char *path)
 
 struct str json_str(yyjson_val *v)
 {
-	return yyjson_is_str(v) ? str_sub(unsafe_yyjson_get_str(v), unsafe_yyjson_get_len(v)) : STR_NONE;
+	return yyjson_is_str(v) ? str_sub(unsafe_yyjson_get_str(v), unsafe_yyjson_get_len(v))
+				: STR_NONE;
 }
 
 struct str json_get_str(yyjson_val *v, const char *path)
@@ -325,7 +331,8 @@ int64_t json_int(yyjson_val *v, int64_t fallback)
 	if (yyjson_is_sint(v))
 		return unsafe_yyjson_get_sint(v);
 	if (yyjson_is_uint(v))
-		return unsafe_yyjson_get_uint(v) <= INT64_MAX ? (int64_t)unsafe_yyjson_get_uint(v) : fallback;
+		return unsafe_yyjson_get_uint(v) <= INT64_MAX ? (int64_t)unsafe_yyjson_get_uint(v)
+							      : fallback;
 	return yyjson_is_real(v) ? double_to_int(unsafe_yyjson_get_real(v), fallback) : fallback;
 }
 
@@ -371,7 +378,8 @@ yyjson_mut_val *json_mut_get(yyjson_mut_val *v, const char *path)
 
 struct str json_mut_str(yyjson_mut_val *v)
 {
-	return yyjson_mut_is_str(v) ? str_sub(unsafe_yyjson_get_str(v), unsafe_yyjson_get_len(v)) : STR_NONE;
+	return yyjson_mut_is_str(v) ? str_sub(unsafe_yyjson_get_str(v), unsafe_yyjson_get_len(v))
+				    : STR_NONE;
 }
 
 struct str json_mut_get_str(yyjson_mut_val *v, const char *path)
@@ -381,7 +389,8 @@ struct str json_mut_get_str(yyjson_mut_val *v, const char *path)
 
 int64_t json_mut_int(yyjson_mut_val *v, int64_t fallback)
 {
-	return json_int((yyjson_val *)v, fallback); /* both kinds of value start with the same tag and number */
+	return json_int((yyjson_val *)v,
+			fallback); /* both kinds of value start with the same tag and number */
 }
 
 int64_t json_mut_get_int(yyjson_mut_val *v, const char *path, int64_t fallback)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Building, copying and writing trees. Keys that are literals are pointed to, everything else is copied into the document. */
+/* Building, copying and writing trees. Keys that are literals are pointed to, everything else is
+ * copied into the document. */
 #include "codec/json.h"
 
 #include "base/assert.h"
@@ -17,10 +18,12 @@ static void put_value(yyjson_mut_val *object, yyjson_mut_val *key, yyjson_mut_va
 		for (size_t i = unsafe_yyjson_get_len(object); i > 0; i--) {
 			yyjson_mut_val *name = at->next->next;
 
-			if (unsafe_yyjson_equals_strn(name, unsafe_yyjson_get_str(key), unsafe_yyjson_get_len(key))) {
+			if (unsafe_yyjson_equals_strn(name, unsafe_yyjson_get_str(key),
+						      unsafe_yyjson_get_len(key))) {
 				value->next = name->next->next;
 				name->next = value;
-				/* the list is a ring that starts behind the last key: value takes the old value's place */
+				/* the list is a ring that starts behind the last key: value takes
+				 * the old value's place */
 				return;
 			}
 			at = name;
@@ -102,7 +105,8 @@ yyjson_mut_val *json_ensure_array(yyjson_mut_doc *doc, yyjson_mut_val *object, c
 	return yyjson_mut_is_arr(value) ? value : json_set_array(doc, object, key);
 }
 
-void json_set_path(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *path, yyjson_mut_val *value)
+void json_set_path(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *path,
+		   yyjson_mut_val *value)
 {
 	const char *end;
 
@@ -120,7 +124,8 @@ void json_set_path(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *path
 	json_put(doc, object, str_from(path), value);
 }
 
-void json_set_path_str(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *path, struct str value)
+void json_set_path_str(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *path,
+		       struct str value)
 {
 	json_set_path(doc, object, path, json_new_str(doc, value));
 }
@@ -132,7 +137,9 @@ void json_set_path_int(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *
 
 yyjson_mut_val *json_remove(yyjson_mut_val *object, struct str key)
 {
-	return yyjson_mut_is_obj(object) ? yyjson_mut_obj_remove_keyn(object, key.ptr ? key.ptr : "", key.len) : NULL;
+	return yyjson_mut_is_obj(object)
+		       ? yyjson_mut_obj_remove_keyn(object, key.ptr ? key.ptr : "", key.len)
+		       : NULL;
 }
 
 yyjson_mut_val *json_remove_path(yyjson_mut_val *object, const char *path)
@@ -178,16 +185,17 @@ size_t json_mut_depth(yyjson_mut_val *v)
 {
 	size_t deepest = 0;
 
-	JSON_MUT_EACH(item, v)
+	JSON_MUT_EACH (item, v)
 		deepest = NUM_MAX(deepest, json_mut_depth(item));
-	JSON_MUT_MEMBERS(key, value, v)
+	JSON_MUT_MEMBERS (key, value, v)
 		deepest = NUM_MAX(deepest, json_mut_depth(value));
 	return deepest + 1;
 }
 
 /* ---- writing ---- */
 
-/* Text is UTF-8 or came from our own literals; doubles that JSON cannot write were refused when they were read. */
+/* Text is UTF-8 or came from our own literals; doubles that JSON cannot write were refused when
+ * they were read. */
 #define WRITE_FLAGS (YYJSON_WRITE_INF_AND_NAN_AS_NULL | YYJSON_WRITE_ALLOW_INVALID_UNICODE)
 #define PRETTY_FLAGS (WRITE_FLAGS | YYJSON_WRITE_PRETTY | YYJSON_WRITE_NEWLINE_AT_END)
 

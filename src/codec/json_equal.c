@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Equality of trees that can be changed and trees that cannot, in every combination: one walk over nodes that know which they
- * are. Both kinds of yyjson value start with the same tag and payload.
+ * Equality of trees that can be changed and trees that cannot, in every combination: one walk over
+ * nodes that know which they are. Both kinds of yyjson value start with the same tag and payload.
  */
 #include "codec/json.h"
 
@@ -14,7 +14,10 @@ struct node {
 
 static bool node_equal(struct node a, struct node b);
 
-static size_t node_len(struct node n) { return unsafe_yyjson_get_len(n.val); }
+static size_t node_len(struct node n)
+{
+	return unsafe_yyjson_get_len(n.val);
+}
 
 /* First child (for objects: the first key). */
 static struct node node_first(struct node n)
@@ -23,7 +26,8 @@ static struct node node_first(struct node n)
 
 	if (!n.mut)
 		return (struct node){ (yyjson_val *)n.val + 1, false };
-	last = ((yyjson_mut_val *)n.val)->uni.ptr; /* the last child or key; the ring goes on with the first */
+	last = ((yyjson_mut_val *)n.val)
+		       ->uni.ptr; /* the last child or key; the ring goes on with the first */
 	return (struct node){ unsafe_yyjson_is_obj(n.val) ? last->next->next : last->next, true };
 }
 
@@ -44,8 +48,10 @@ static bool number_equal(yyjson_val *a, yyjson_val *b)
 	bool a_real = unsafe_yyjson_is_real(a), b_real = unsafe_yyjson_is_real(b);
 
 	if (!a_real && !b_real) {
-		bool a_negative = unsafe_yyjson_get_subtype(a) == YYJSON_SUBTYPE_SINT && a->uni.i64 < 0;
-		bool b_negative = unsafe_yyjson_get_subtype(b) == YYJSON_SUBTYPE_SINT && b->uni.i64 < 0;
+		bool a_negative = unsafe_yyjson_get_subtype(a) == YYJSON_SUBTYPE_SINT &&
+				  a->uni.i64 < 0;
+		bool b_negative = unsafe_yyjson_get_subtype(b) == YYJSON_SUBTYPE_SINT &&
+				  b->uni.i64 < 0;
 
 		return a_negative == b_negative && a->uni.u64 == b->uni.u64;
 	}
@@ -85,13 +91,15 @@ static bool object_equal_unordered(struct node a, struct node b)
 	for (size_t i = 0; i < len; i++) {
 		struct node value = node_next(key);
 
-		(void)json_index_add(&index, node_str(key), value.val); /* of keys given twice the first counts */
+		(void)json_index_add(&index, node_str(key),
+				     value.val); /* of keys given twice the first counts */
 		if (i + 1 < len)
 			key = node_next(value);
 	}
 	key = node_first(a);
 	for (size_t i = 0; i < len; i++) {
-		struct node value = node_next(key), other = { json_index_get(&index, node_str(key)), b.mut };
+		struct node value = node_next(key),
+			    other = { json_index_get(&index, node_str(key)), b.mut };
 
 		if (!other.val || !node_equal(value, other))
 			return false;

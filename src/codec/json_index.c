@@ -27,7 +27,8 @@ void json_index_deinit(struct json_index *index)
 	index->slots = NULL;
 }
 
-static struct json_index_slot *slot_of(const struct json_index *index, struct str key, uint64_t hash)
+static struct json_index_slot *slot_of(const struct json_index *index, struct str key,
+				       uint64_t hash)
 {
 	size_t mask = index->slot_count - 1;
 

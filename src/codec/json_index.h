@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A short-lived index over the keys of an object, so that merging and comparing large hostile objects stays linear. Keys are
- * borrowed. Lives on the stack; only objects of more than 32 members touch the heap.
+ * A short-lived index over the keys of an object, so that merging and comparing large hostile
+ * objects stays linear. Keys are borrowed. Lives on the stack; only objects of more than 32 members
+ * touch the heap.
  */
 #ifndef CUBE_CODEC_JSON_INDEX_H
 #define CUBE_CODEC_JSON_INDEX_H
@@ -13,12 +14,12 @@
 struct json_index_slot {
 	struct str key;
 	uint64_t hash;
-	void *value;                    /* NULL = free */
+	void *value; /* NULL = free */
 };
 
 struct json_index {
 	struct json_index_slot *slots;
-	size_t slot_count;              /* a power of two, at least twice the members */
+	size_t slot_count; /* a power of two, at least twice the members */
 	struct json_index_slot inline_slots[JSON_INDEX_INLINE];
 };
 

@@ -3,14 +3,16 @@
 #ifndef CUBE_CODEC_LIMITS_H
 #define CUBE_CODEC_LIMITS_H
 
-#define JSON_DEPTH_MAX 200              /* nesting of objects and arrays; all walkers here recurse at most so deep */
-#define JSON_PATH_BYTES_MAX 1024        /* a field path in a message; longer ones are cut at the front */
-#define YAML_NODES_MAX 1000000          /* values of a document after aliases were followed */
-#define YAML_EXPANSION_MAX 100          /* values made from aliases may be so many times those written out ... */
-#define YAML_EXPANSION_FREE 10000       /* ... once there are more than this */
+#define JSON_DEPTH_MAX \
+	200 /* nesting of objects and arrays; all walkers here recurse at most so deep */
+#define JSON_PATH_BYTES_MAX 1024 /* a field path in a message; longer ones are cut at the front */
+#define YAML_NODES_MAX 1000000	 /* values of a document after aliases were followed */
+#define YAML_EXPANSION_MAX \
+	100 /* values made from aliases may be so many times those written out ... */
+#define YAML_EXPANSION_FREE 10000 /* ... once there are more than this */
 #define PATCH_OPERATIONS_MAX 10000
-#define JSON_POINTER_INDEX_MAX 999999999 /* of an array element in a JSON Patch */
+#define JSON_POINTER_INDEX_MAX 999999999  /* of an array element in a JSON Patch */
 #define PATCH_RESULT_BYTES_MAX (3u << 20) /* JSON Patch: what "copy" may blow a document up to */
-#define JSON_DUPLICATES_MAX 100         /* reported in one message */
+#define JSON_DUPLICATES_MAX 100		  /* reported in one message */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON Patch and JSON Merge Patch. Messages are those of the Go library that the API server upstream uses. What "copy" can grow a
- * document to is limited, and so is the number of operations.
+ * JSON Patch and JSON Merge Patch. Messages are those of the Go library that the API server
+ * upstream uses. What "copy" can grow a document to is limited, and so is the number of operations.
  */
 #include "codec/patch.h"
 
@@ -10,14 +10,14 @@
 #include "codec/json_index.h"
 
 struct pointer {
-	yyjson_mut_val *parent;         /* NULL when the pointer is the whole document */
-	struct str token;               /* last part, unescaped */
+	yyjson_mut_val *parent; /* NULL when the pointer is the whole document */
+	struct str token;	/* last part, unescaped */
 	size_t parent_depth;
 };
 
 struct patching {
 	yyjson_mut_doc *doc;
-	struct arena arena;             /* unescaped tokens */
+	struct arena arena; /* unescaped tokens */
 	size_t copied_bytes;
 	struct err *err;
 };
@@ -118,7 +118,9 @@ static int insert(struct patching *p, const struct pointer *at, yyjson_mut_val *
 		return 0;
 	}
 	if (!index_of(at->token, yyjson_mut_arr_size(at->parent), &index))
-		return err_set(p->err, ERR_INVALID, "Unable to access invalid index: " STR_FMT ": invalid index referenced",
+		return err_set(p->err, ERR_INVALID,
+			       "Unable to access invalid index: " STR_FMT
+			       ": invalid index referenced",
 			       STR_ARG(at->token));
 	yyjson_mut_arr_insert(at->parent, value, index);
 	return 0;
@@ -137,8 +139,10 @@ static yyjson_mut_val *detach(const struct pointer *at)
 
 static int missing(struct patching *p, const char *operation, struct str path)
 {
-	return err_set(p->err, ERR_INVALID, "%s operation does not apply: doc is missing path: \"" STR_FMT
-		       "\": missing value", operation, STR_ARG(path));
+	return err_set(p->err, ERR_INVALID,
+		       "%s operation does not apply: doc is missing path: \"" STR_FMT
+		       "\": missing value",
+		       operation, STR_ARG(path));
 }
 
 static int apply_add(struct patching *p, struct str path, yyjson_mut_val *value)
@@ -148,7 +152,8 @@ static int apply_add(struct patching *p, struct str path, yyjson_mut_val *value)
 	return find_parent(p, path, &at) ? insert(p, &at, value) : missing(p, "add", path);
 }
 
-static int apply_remove(struct patching *p, struct str path, const char *operation, yyjson_mut_val **ret)
+static int apply_remove(struct patching *p, struct str path, const char *operation,
+			yyjson_mut_val **ret)
 {
 	struct pointer at;
 
@@ -156,8 +161,10 @@ static int apply_remove(struct patching *p, struct str path, const char *operati
 		return missing(p, operation, path);
 	*ret = detach(&at);
 	if (!*ret)
-		return err_set(p->err, ERR_INVALID, "error in %s for path: '" STR_FMT "': Unable to remove nonexistent key: "
-			       STR_FMT ": missing value", operation, STR_ARG(path), STR_ARG(at.token));
+		return err_set(p->err, ERR_INVALID,
+			       "error in %s for path: '" STR_FMT
+			       "': Unable to remove nonexistent key: " STR_FMT ": missing value",
+			       operation, STR_ARG(path), STR_ARG(at.token));
 	return 0;
 }
 
@@ -169,8 +176,10 @@ static int apply_replace(struct patching *p, struct str path, yyjson_mut_val *va
 	if (!find_parent(p, path, &at))
 		return missing(p, "replace", path);
 	if (!value_at(p, &at))
-		return err_set(p->err, ERR_INVALID, "replace operation does not apply: doc is missing key: " STR_FMT
-			       ": missing value", STR_ARG(path));
+		return err_set(p->err, ERR_INVALID,
+			       "replace operation does not apply: doc is missing key: " STR_FMT
+			       ": missing value",
+			       STR_ARG(path));
 	if (at.parent_depth + json_mut_depth(value) > JSON_DEPTH_MAX)
 		return err_set(p->err, ERR_INVALID, "exceeded max depth of %d", JSON_DEPTH_MAX);
 	if (!at.parent)
@@ -178,7 +187,8 @@ static int apply_replace(struct patching *p, struct str path, yyjson_mut_val *va
 	else if (yyjson_mut_is_obj(at.parent))
 		json_put(p->doc, at.parent, at.token, value);
 	else if (index_of(at.token, JSON_POINTER_INDEX_MAX, &index))
-		(void)yyjson_mut_arr_replace(at.parent, index, value); /* the index was found just above */
+		(void)yyjson_mut_arr_replace(at.parent, index,
+					     value); /* the index was found just above */
 	return 0;
 }
 
@@ -186,9 +196,9 @@ static size_t tree_bytes(yyjson_mut_val *v)
 {
 	size_t sum = yyjson_mut_get_len(v) + 8;
 
-	JSON_MUT_EACH(item, v)
+	JSON_MUT_EACH (item, v)
 		sum += tree_bytes(item);
-	JSON_MUT_MEMBERS(key, value, v)
+	JSON_MUT_MEMBERS (key, value, v)
 		sum += yyjson_mut_get_len(key) + 4 + tree_bytes(value);
 	return sum;
 }
@@ -202,12 +212,16 @@ static int apply_copy(struct patching *p, struct str from, struct str path)
 		return missing(p, "copy", from);
 	value = value_at(p, &at);
 	if (!value)
-		return err_set(p->err, ERR_INVALID, "error in copy for from: '" STR_FMT "': missing value", STR_ARG(from));
+		return err_set(p->err, ERR_INVALID,
+			       "error in copy for from: '" STR_FMT "': missing value",
+			       STR_ARG(from));
 	p->copied_bytes += tree_bytes(value);
 	if (p->copied_bytes > PATCH_RESULT_BYTES_MAX)
 		return err_set(p->err, ERR_TOO_LARGE,
-			       "Unable to complete the copy, the accumulated size increase of copy is %zu, "
-			       "exceeding the limit %u", p->copied_bytes, PATCH_RESULT_BYTES_MAX);
+			       "Unable to complete the copy, the accumulated size increase of copy "
+			       "is %zu, "
+			       "exceeding the limit %u",
+			       p->copied_bytes, PATCH_RESULT_BYTES_MAX);
 	return apply_add(p, path, json_mut_copy(p->doc, value));
 }
 
@@ -217,8 +231,9 @@ static int apply_move(struct patching *p, struct str from, struct str path)
 	struct str below = path;
 
 	if (str_strip_prefix(&below, from) && str_has_prefix(below, STR("/")))
-		return err_set(p->err, ERR_INVALID, "error in move: '" STR_FMT "' is inside '" STR_FMT "'", STR_ARG(path),
-			       STR_ARG(from));
+		return err_set(p->err, ERR_INVALID,
+			       "error in move: '" STR_FMT "' is inside '" STR_FMT "'",
+			       STR_ARG(path), STR_ARG(from));
 	if (apply_remove(p, from, "move", &value) < 0)
 		return -1;
 	return apply_add(p, path, value);
@@ -231,7 +246,8 @@ static int apply_test(struct patching *p, struct str path, yyjson_val *want)
 
 	if (value ? json_mixed_equal(value, want) : yyjson_is_null(want))
 		return 0;
-	return err_set(p->err, ERR_INVALID, "testing value " STR_FMT " failed: test failed", STR_ARG(path));
+	return err_set(p->err, ERR_INVALID, "testing value " STR_FMT " failed: test failed",
+		       STR_ARG(path));
 }
 
 static int apply_operation(struct patching *p, yyjson_val *operation)
@@ -242,21 +258,26 @@ static int apply_operation(struct patching *p, yyjson_val *operation)
 	yyjson_mut_val *removed = NULL;
 
 	if (!yyjson_is_obj(operation) || !path.ptr || (path.len && path.ptr[0] != '/'))
-		return err_set(p->err, ERR_BAD_REQUEST, "invalid JSON patch: an operation needs a path");
+		return err_set(p->err, ERR_BAD_REQUEST,
+			       "invalid JSON patch: an operation needs a path");
 	if (str_eq_c(name, "remove"))
 		return apply_remove(p, path, "remove", &removed);
 	if (str_eq_c(name, "move") || str_eq_c(name, "copy")) {
 		if (!from.ptr || (from.len && from.ptr[0] != '/'))
-			return err_set(p->err, ERR_BAD_REQUEST, "invalid JSON patch: " STR_FMT " needs from", STR_ARG(name));
-		return str_eq_c(name, "move") ? apply_move(p, from, path) : apply_copy(p, from, path);
+			return err_set(p->err, ERR_BAD_REQUEST,
+				       "invalid JSON patch: " STR_FMT " needs from", STR_ARG(name));
+		return str_eq_c(name, "move") ? apply_move(p, from, path)
+					      : apply_copy(p, from, path);
 	}
 	if (str_eq_c(name, "test"))
-		return value ? apply_test(p, path, value) :
-			err_set(p->err, ERR_BAD_REQUEST, "invalid JSON patch: test needs a value");
+		return value ? apply_test(p, path, value)
+			     : err_set(p->err, ERR_BAD_REQUEST,
+				       "invalid JSON patch: test needs a value");
 	if (!str_eq_c(name, "add") && !str_eq_c(name, "replace"))
 		return err_set(p->err, ERR_BAD_REQUEST, "Unexpected kind: " STR_FMT, STR_ARG(name));
 	if (!value)
-		return err_set(p->err, ERR_BAD_REQUEST, "invalid JSON patch: " STR_FMT " needs a value", STR_ARG(name));
+		return err_set(p->err, ERR_BAD_REQUEST,
+			       "invalid JSON patch: " STR_FMT " needs a value", STR_ARG(name));
 	if (str_eq_c(name, "add"))
 		return apply_add(p, path, json_copy(p->doc, value));
 	return apply_replace(p, path, json_copy(p->doc, value));
@@ -268,17 +289,19 @@ yyjson_mut_doc *patch_json(yyjson_val *target, yyjson_val *patch, struct err *er
 	int failed = 0;
 
 	if (!yyjson_is_arr(patch)) {
-		(void)err_set(err, ERR_BAD_REQUEST, "invalid JSON patch: not an array of operations");
+		(void)err_set(err, ERR_BAD_REQUEST,
+			      "invalid JSON patch: not an array of operations");
 		return NULL;
 	}
 	if (yyjson_arr_size(patch) > PATCH_OPERATIONS_MAX) {
-		(void)err_set(err, ERR_TOO_LARGE, "The allowed maximum operations in a JSON patch is %d, got %zu",
+		(void)err_set(err, ERR_TOO_LARGE,
+			      "The allowed maximum operations in a JSON patch is %d, got %zu",
 			      PATCH_OPERATIONS_MAX, yyjson_arr_size(patch));
 		return NULL;
 	}
 	p.doc = json_thaw(target);
 	arena_init(&p.arena, ARENA_DEFAULT_MAX);
-	JSON_EACH(operation, patch) {
+	JSON_EACH (operation, patch) {
 		failed = apply_operation(&p, operation);
 		if (failed < 0)
 			break;
@@ -301,10 +324,11 @@ static yyjson_mut_val *merge(yyjson_mut_doc *doc, yyjson_val *target, yyjson_val
 	if (!yyjson_is_obj(patch))
 		return json_copy(doc, patch);
 	json_index_init(&changes, yyjson_obj_size(patch) + yyjson_get_len(target));
-	JSON_MEMBERS(key, value, patch)
-		(void)json_index_add(&changes, json_str(key), value); /* of keys given twice the first counts */
+	JSON_MEMBERS (key, value, patch)
+		(void)json_index_add(&changes, json_str(key),
+				     value); /* of keys given twice the first counts */
 	result = yyjson_mut_obj(doc);
-	JSON_MEMBERS(key, value, target) {
+	JSON_MEMBERS (key, value, target) {
 		yyjson_val *change = json_index_get(&changes, json_str(key));
 
 		if (!change)
@@ -314,9 +338,9 @@ static yyjson_mut_val *merge(yyjson_mut_doc *doc, yyjson_val *target, yyjson_val
 	}
 	json_index_deinit(&changes);
 	json_index_init(&changes, yyjson_obj_size(patch) + yyjson_get_len(target));
-	JSON_MEMBERS(key, value, target)
+	JSON_MEMBERS (key, value, target)
 		(void)json_index_add(&changes, json_str(key), value);
-	JSON_MEMBERS(key, value, patch) {
+	JSON_MEMBERS (key, value, patch) {
 		if (!yyjson_is_null(value) && !json_index_add(&changes, json_str(key), value))
 			yyjson_mut_obj_add(result, json_copy(doc, key), merge(doc, NULL, value));
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tar reader's frame: blocks in, entries and their data out. What extended headers say is in tar_pax.c. The
- * invariant: stored_left and padding_left are exactly the bytes between the read position and the next header.
+ * The tar reader's frame: blocks in, entries and their data out. What extended headers say is in
+ * tar_pax.c. The invariant: stored_left and padding_left are exactly the bytes between the read
+ * position and the next header.
  */
 #include "codec/tar.h"
 
@@ -10,7 +11,8 @@
 #include "base/num.h"
 #include "codec/tar_internal.h"
 
-void tar_init(struct tar_reader *t, int (*next)(void *arg, struct str *ret, struct err *err), void *arg)
+void tar_init(struct tar_reader *t, int (*next)(void *arg, struct str *ret, struct err *err),
+	      void *arg)
 {
 	*t = (struct tar_reader){ .next = next, .arg = arg };
 	buf_init(&t->path, TAR_PATH_BYTES_MAX);
@@ -177,22 +179,28 @@ static struct str field_text(const unsigned char *field, size_t size)
 }
 
 /* The fields that every header has; extended ones replace them later. */
-static int tar_decode_fields(struct tar_reader *t, const unsigned char *block, int64_t *ret_size, struct err *err)
+static int tar_decode_fields(struct tar_reader *t, const unsigned char *block, int64_t *ret_size,
+			     struct err *err)
 {
-	bool is_ustar = memcmp(block + 257, "ustar\0" "00", 8) == 0;
+	bool is_ustar = memcmp(block + 257,
+			       "ustar\0"
+			       "00",
+			       8) == 0;
 	bool is_gnu = memcmp(block + 257, "ustar  ", 7) == 0;
 	struct tar_entry *e = &t->entry;
 	int64_t mode, uid, gid, major = 0, minor = 0;
 
-	if (tar_number(block + 100, 8, &mode, err) < 0 || tar_number(block + 108, 8, &uid, err) < 0 ||
-	    tar_number(block + 116, 8, &gid, err) < 0 || tar_number(block + 124, 12, ret_size, err) < 0 ||
+	if (tar_number(block + 100, 8, &mode, err) < 0 ||
+	    tar_number(block + 108, 8, &uid, err) < 0 ||
+	    tar_number(block + 116, 8, &gid, err) < 0 ||
+	    tar_number(block + 124, 12, ret_size, err) < 0 ||
 	    tar_number(block + 136, 12, &e->mtime_seconds, err) < 0)
 		return -1;
 	if ((is_ustar || is_gnu) && (tar_number(block + 329, 8, &major, err) < 0 ||
 				     tar_number(block + 337, 8, &minor, err) < 0))
 		return -1;
-	if (*ret_size < 0 || uid < 0 || uid > UINT32_MAX || gid < 0 || gid > UINT32_MAX || major < 0 ||
-	    major > UINT32_MAX || minor < 0 || minor > UINT32_MAX)
+	if (*ret_size < 0 || uid < 0 || uid > UINT32_MAX || gid < 0 || gid > UINT32_MAX ||
+	    major < 0 || major > UINT32_MAX || minor < 0 || minor > UINT32_MAX)
 		return err_set(err, ERR_PARSE, "tar: invalid header: number out of range");
 	e->mode = (uint32_t)mode & 07777;
 	e->uid = (uint32_t)uid;
@@ -221,21 +229,28 @@ static int64_t padding_of(int64_t size)
 static int tar_read_long(struct tar_reader *t, int64_t size, struct buf *to, struct err *err)
 {
 	if (size > (int64_t)TAR_PATH_BYTES_MAX + 1)
-		return err_set(err, ERR_TOO_LARGE, "tar: name longer than %u bytes", TAR_PATH_BYTES_MAX);
+		return err_set(err, ERR_TOO_LARGE, "tar: name longer than %u bytes",
+			       TAR_PATH_BYTES_MAX);
 	buf_reset(&t->xattr_bytes);
-	if (tar_read_stored(t, &t->xattr_bytes, (size_t)size, err) < 0 || tar_skip(t, padding_of(size), err) < 0)
+	if (tar_read_stored(t, &t->xattr_bytes, (size_t)size, err) < 0 ||
+	    tar_skip(t, padding_of(size), err) < 0)
 		return -1;
 	buf_reset(to);
-	buf_put_str(to, str_sub(t->xattr_bytes.ptr, strnlen(t->xattr_bytes.ptr, t->xattr_bytes.len)));
+	buf_put_str(to,
+		    str_sub(t->xattr_bytes.ptr, strnlen(t->xattr_bytes.ptr, t->xattr_bytes.len)));
 	buf_reset(&t->xattr_bytes);
 	return buf_check(to, "tar: name", err);
 }
 
 static int tar_set_type(struct tar_reader *t, unsigned char flag, struct err *err)
 {
-	static const struct { char flag; enum tar_type type; } types[] = {
-		{ '0', TAR_FILE }, { '\0', TAR_FILE }, { '7', TAR_FILE }, { 'S', TAR_FILE }, { '1', TAR_HARDLINK },
-		{ '2', TAR_SYMLINK }, { '3', TAR_CHAR }, { '4', TAR_BLOCK }, { '5', TAR_DIR }, { '6', TAR_FIFO },
+	static const struct {
+		char flag;
+		enum tar_type type;
+	} types[] = {
+		{ '0', TAR_FILE },     { '\0', TAR_FILE },   { '7', TAR_FILE }, { 'S', TAR_FILE },
+		{ '1', TAR_HARDLINK }, { '2', TAR_SYMLINK }, { '3', TAR_CHAR }, { '4', TAR_BLOCK },
+		{ '5', TAR_DIR },      { '6', TAR_FIFO },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
@@ -292,7 +307,8 @@ static int tar_check_parts(struct tar_reader *t, struct err *err)
 	if (buf_failed(&t->parts))
 		return err_set(err, ERR_TOO_LARGE, "tar: too many sparse parts");
 	for (size_t i = 0; i < count; i++) {
-		if (parts[i].offset < end || parts[i].length < 0 || parts[i].offset > t->entry.size_bytes ||
+		if (parts[i].offset < end || parts[i].length < 0 ||
+		    parts[i].offset > t->entry.size_bytes ||
 		    parts[i].length > t->entry.size_bytes - parts[i].offset)
 			return err_set(err, ERR_PARSE, "tar: invalid sparse map");
 		end = parts[i].offset + parts[i].length;
@@ -303,7 +319,8 @@ static int tar_check_parts(struct tar_reader *t, struct err *err)
 	return 0;
 }
 
-static int tar_finish_entry(struct tar_reader *t, unsigned char *block, int64_t size, struct err *err)
+static int tar_finish_entry(struct tar_reader *t, unsigned char *block, int64_t size,
+			    struct err *err)
 {
 	struct tar_entry *e = &t->entry;
 	struct tar_pax pax = { .size = size };
@@ -328,8 +345,10 @@ static int tar_finish_entry(struct tar_reader *t, unsigned char *block, int64_t 
 	if (t->is_sparse && tar_check_parts(t, err) < 0)
 		return -1;
 	if (buf_failed(&t->path) || buf_failed(&t->link))
-		return err_set(err, ERR_TOO_LARGE, "tar: name longer than %u bytes", TAR_PATH_BYTES_MAX);
-	if (t->path.len == 0 || memchr(t->path.ptr, 0, t->path.len) || memchr(t->link.ptr, 0, t->link.len))
+		return err_set(err, ERR_TOO_LARGE, "tar: name longer than %u bytes",
+			       TAR_PATH_BYTES_MAX);
+	if (t->path.len == 0 || memchr(t->path.ptr, 0, t->path.len) ||
+	    memchr(t->link.ptr, 0, t->link.len))
 		return err_set(err, ERR_PARSE, "tar: invalid name in header");
 	e->path = buf_str(&t->path);
 	e->link = buf_str(&t->link);
@@ -377,7 +396,8 @@ static int tar_prelude(struct tar_reader *t, const unsigned char *block, struct 
 		buf_reset(&t->pax);
 		if (size > (int64_t)TAR_PAX_BYTES_MAX)
 			return err_set(err, ERR_TOO_LARGE, "tar: header too large");
-		if (tar_read_stored(t, &t->pax, (size_t)size, err) < 0 || tar_skip(t, padding_of(size), err) < 0)
+		if (tar_read_stored(t, &t->pax, (size_t)size, err) < 0 ||
+		    tar_skip(t, padding_of(size), err) < 0)
 			return -1;
 		return 1;
 	default: /* global headers and volume labels say nothing about files */
@@ -413,7 +433,8 @@ int tar_next(struct tar_reader *t, const struct tar_entry **ret, struct err *err
 		if (r == 0)
 			break;
 	}
-	if (tar_decode_fields(t, block, &size, err) < 0 || tar_finish_entry(t, block, size, err) < 0)
+	if (tar_decode_fields(t, block, &size, err) < 0 ||
+	    tar_finish_entry(t, block, size, err) < 0)
 		return -1;
 	*ret = &t->entry;
 	return 1;

@@ -6,8 +6,8 @@
 #include "codec/tar.h"
 
 struct tar_pax {
-	int64_t size;        /* stored; in: the header's own */
-	int64_t real_size;   /* of a sparse file */
+	int64_t size;	   /* stored; in: the header's own */
+	int64_t real_size; /* of a sparse file */
 	bool is_sparse, map_in_data, has_sparse_name;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Extended (pax) headers: records "<length> <key>=<value>\n" that replace header fields, add extended attributes, or
- * describe GNU's sparse files (forms 0.0, 0.1 and 1.0). Called by tar.c for each entry.
+ * Extended (pax) headers: records "<length> <key>=<value>\n" that replace header fields, add
+ * extended attributes, or describe GNU's sparse files (forms 0.0, 0.1 and 1.0). Called by tar.c for
+ * each entry.
  */
 #include <string.h>
 #include "base/num.h"
@@ -30,7 +31,8 @@ static int pax_time(struct str value, struct tar_entry *e, struct err *err)
 	bool negative = str_has_prefix(value, STR("-"));
 
 	str_cut(value, '.', &whole, &fraction);
-	if (num_parse_i64(whole, INT64_MIN / 2, INT64_MAX / 2, "tar: pax mtime", &e->mtime_seconds, err) < 0)
+	if (num_parse_i64(whole, INT64_MIN / 2, INT64_MAX / 2, "tar: pax mtime", &e->mtime_seconds,
+			  err) < 0)
 		return -1;
 	for (size_t i = 0; i < fraction.len; i++, unit /= 10) {
 		if (fraction.ptr[i] < '0' || fraction.ptr[i] > '9')
@@ -47,7 +49,8 @@ static int pax_time(struct str value, struct tar_entry *e, struct err *err)
 
 static int pax_name(struct str value, struct buf *to, struct err *err)
 {
-	if (value.len == 0) /* an empty value takes the record back: the header's own field counts */
+	if (value.len ==
+	    0) /* an empty value takes the record back: the header's own field counts */
 		return 0;
 	buf_reset(to);
 	buf_put_str(to, value);
@@ -65,7 +68,8 @@ static int pax_sparse_map(struct tar_reader *t, struct str value, struct err *er
 
 		if (!value.ptr || !str_next_part(&value, ',', &second))
 			return err_set(err, ERR_PARSE, "tar: invalid sparse map");
-		if (pax_number(first, &part.offset, err) < 0 || pax_number(second, &part.length, err) < 0)
+		if (pax_number(first, &part.offset, err) < 0 ||
+		    pax_number(second, &part.length, err) < 0)
 			return -1;
 		buf_put(&t->parts, &part, sizeof(part));
 		if (!value.ptr)
@@ -74,13 +78,15 @@ static int pax_sparse_map(struct tar_reader *t, struct str value, struct err *er
 	return 0;
 }
 
-static int pax_sparse(struct tar_reader *t, struct tar_pax *pax, struct str key, struct str value, struct err *err)
+static int pax_sparse(struct tar_reader *t, struct tar_pax *pax, struct str key, struct str value,
+		      struct err *err)
 {
 	struct tar_part part;
 
 	pax->is_sparse = true;
 	if (str_eq_c(key, "name")) {
-		pax->has_sparse_name = true; /* "path" is made up in this form, and may come later */
+		pax->has_sparse_name =
+			true; /* "path" is made up in this form, and may come later */
 		return pax_name(value, &t->path, err);
 	}
 	if (str_eq_c(key, "size") || str_eq_c(key, "realsize"))
@@ -128,11 +134,13 @@ static int pax_xattr(struct tar_reader *t, struct str name, struct str value, st
 	xattr.value = (struct str){ (const char *)(at + name.len + 1), value.len };
 	buf_put(&t->xattrs, &xattr, sizeof(xattr));
 	if (buf_failed(&t->xattrs))
-		return err_set(err, ERR_TOO_LARGE, "tar: more than %u extended attributes", TAR_XATTRS_MAX);
+		return err_set(err, ERR_TOO_LARGE, "tar: more than %u extended attributes",
+			       TAR_XATTRS_MAX);
 	return 0;
 }
 
-static int pax_record(struct tar_reader *t, struct tar_pax *pax, struct str key, struct str value, struct err *err)
+static int pax_record(struct tar_reader *t, struct tar_pax *pax, struct str key, struct str value,
+		      struct err *err)
 {
 	struct tar_entry *e = &t->entry;
 
@@ -220,7 +228,8 @@ int tar_pax_read_map(struct tar_reader *t, struct err *err)
 	for (int64_t i = 0; i < count; i++) {
 		struct tar_part part;
 
-		if (map_number(t, &at, &part.offset, err) < 0 || map_number(t, &at, &part.length, err) < 0)
+		if (map_number(t, &at, &part.offset, err) < 0 ||
+		    map_number(t, &at, &part.length, err) < 0)
 			return -1;
 		buf_put(&t->parts, &part, sizeof(part));
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * YAML to JSON trees over libyaml's events. Plain scalars get the types that Go's yaml.v2 gives them (YAML 1.1), map keys
- * become strings, "<<" merges. Aliases copy; what they may multiply a document to is limited.
+ * YAML to JSON trees over libyaml's events. Plain scalars get the types that Go's yaml.v2 gives
+ * them (YAML 1.1), map keys become strings, "<<" merges. Aliases copy; what they may multiply a
+ * document to is limited.
  */
 #include "codec/yaml.h"
 
@@ -18,9 +19,9 @@ struct yaml_reader {
 	bool ended, failed;
 	/* of the document being read */
 	yyjson_mut_doc *doc;
-	struct map anchors;             /* name → value, complete ones only */
-	size_t node_count;              /* values in the document */
-	size_t written_count;           /* of them not made by following an alias */
+	struct map anchors;   /* name → value, complete ones only */
+	size_t node_count;    /* values in the document */
+	size_t written_count; /* of them not made by following an alias */
 };
 
 struct yaml_reader *yaml_open(struct str text, size_t bytes_max, struct err *err)
@@ -28,7 +29,9 @@ struct yaml_reader *yaml_open(struct str text, size_t bytes_max, struct err *err
 	struct yaml_reader *r;
 
 	if (text.len > bytes_max) {
-		(void)err_set(err, ERR_TOO_LARGE, "YAML of %zu bytes is larger than the limit of %zu", text.len, bytes_max);
+		(void)err_set(err, ERR_TOO_LARGE,
+			      "YAML of %zu bytes is larger than the limit of %zu", text.len,
+			      bytes_max);
 		return NULL;
 	}
 	r = NEW(struct yaml_reader);
@@ -37,7 +40,8 @@ struct yaml_reader *yaml_open(struct str text, size_t bytes_max, struct err *err
 		(void)err_set(err, ERR_INTERNAL, "out of memory for the YAML parser");
 		return NULL;
 	}
-	yaml_parser_set_input_string(&r->parser, (const unsigned char *)(text.ptr ? text.ptr : ""), text.len);
+	yaml_parser_set_input_string(&r->parser, (const unsigned char *)(text.ptr ? text.ptr : ""),
+				     text.len);
 	yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
 	map_init(&r->anchors);
 	return r;
@@ -71,33 +75,37 @@ static int next_event(struct yaml_reader *r, yaml_event_t *ret, struct err *err)
 		return 0;
 	r->failed = true;
 	return err_set(err, ERR_PARSE, "yaml: line %zu: %s%s%s", p->problem_mark.line + 1,
-		       p->context ? p->context : "", p->context ? ": " : "", p->problem ? p->problem : "not YAML");
+		       p->context ? p->context : "", p->context ? ": " : "",
+		       p->problem ? p->problem : "not YAML");
 }
 
 static size_t tree_count(yyjson_mut_val *v)
 {
 	size_t count = 1;
 
-	JSON_MUT_EACH(item, v)
+	JSON_MUT_EACH (item, v)
 		count += tree_count(item);
-	JSON_MUT_MEMBERS(key, value, v)
+	JSON_MUT_MEMBERS (key, value, v)
 		count += 1 + tree_count(value);
 	return count;
 }
 
-static int count_nodes(struct yaml_reader *r, const yaml_event_t *event, size_t made, struct err *err)
+static int count_nodes(struct yaml_reader *r, const yaml_event_t *event, size_t made,
+		       struct err *err)
 {
 	r->node_count += made;
 	if (event->type != YAML_ALIAS_EVENT)
 		r->written_count += made;
 	if (r->node_count > YAML_NODES_MAX)
 		return fail_at(event, err, "document has too many values");
-	if (r->node_count > YAML_EXPANSION_FREE && r->node_count / YAML_EXPANSION_MAX > r->written_count)
+	if (r->node_count > YAML_EXPANSION_FREE &&
+	    r->node_count / YAML_EXPANSION_MAX > r->written_count)
 		return fail_at(event, err, "document contains excessive aliasing");
 	return 0;
 }
 
-static int read_node(struct yaml_reader *r, yaml_event_t *event, size_t depth, yyjson_mut_val **ret, struct err *err);
+static int read_node(struct yaml_reader *r, yaml_event_t *event, size_t depth, yyjson_mut_val **ret,
+		     struct err *err);
 
 static void remember(struct yaml_reader *r, const unsigned char *anchor, yyjson_mut_val *value)
 {
@@ -105,14 +113,15 @@ static void remember(struct yaml_reader *r, const unsigned char *anchor, yyjson_
 		(void)map_put(&r->anchors, str_from((const char *)anchor), value);
 }
 
-static int read_alias(struct yaml_reader *r, const yaml_event_t *event, size_t depth, yyjson_mut_val **ret,
-		      struct err *err)
+static int read_alias(struct yaml_reader *r, const yaml_event_t *event, size_t depth,
+		      yyjson_mut_val **ret, struct err *err)
 {
 	struct str name = str_from((const char *)event->data.alias.anchor);
 	yyjson_mut_val *target = map_get(&r->anchors, name);
 
 	if (!target)
-		return err_set(err, ERR_PARSE, "yaml: line %zu: unknown anchor '" STR_FMT "' referenced",
+		return err_set(err, ERR_PARSE,
+			       "yaml: line %zu: unknown anchor '" STR_FMT "' referenced",
 			       event->start_mark.line + 1, STR_ARG(name));
 	if (depth + json_mut_depth(target) > JSON_DEPTH_MAX)
 		return fail_at(event, err, "exceeded max depth");
@@ -122,9 +131,11 @@ static int read_alias(struct yaml_reader *r, const yaml_event_t *event, size_t d
 	return 0;
 }
 
-static int read_scalar(struct yaml_reader *r, const yaml_event_t *event, yyjson_mut_val **ret, struct err *err)
+static int read_scalar(struct yaml_reader *r, const yaml_event_t *event, yyjson_mut_val **ret,
+		       struct err *err)
 {
-	struct str text = str_sub((const char *)event->data.scalar.value, event->data.scalar.length);
+	struct str text = str_sub((const char *)event->data.scalar.value,
+				  event->data.scalar.length);
 	const char *problem = NULL;
 
 	*ret = yaml_scalar_value(r->doc, text, event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE,
@@ -135,8 +146,8 @@ static int read_scalar(struct yaml_reader *r, const yaml_event_t *event, yyjson_
 	return 0;
 }
 
-static int read_sequence(struct yaml_reader *r, const yaml_event_t *start, size_t depth, yyjson_mut_val **ret,
-			 struct err *err)
+static int read_sequence(struct yaml_reader *r, const yaml_event_t *start, size_t depth,
+			 yyjson_mut_val **ret, struct err *err)
 {
 	yyjson_mut_val *array = yyjson_mut_arr(r->doc), *item = NULL;
 	yaml_event_t event;
@@ -161,11 +172,12 @@ static int read_sequence(struct yaml_reader *r, const yaml_event_t *start, size_
 	return 0;
 }
 
-/* A mapping being read: keys in the order they came. Members merged by "<<" give way to those written out. */
+/* A mapping being read: keys in the order they came. Members merged by "<<" give way to those
+ * written out. */
 struct mapping {
-	yyjson_mut_val **pairs;         /* key, value, key, value */
-	size_t count, room;             /* of pairs / 2 */
-	yyjson_mut_val *merged;         /* what "<<" gave: a mapping or a sequence of them */
+	yyjson_mut_val **pairs; /* key, value, key, value */
+	size_t count, room;	/* of pairs / 2 */
+	yyjson_mut_val *merged; /* what "<<" gave: a mapping or a sequence of them */
 };
 
 static void mapping_add(struct mapping *m, yyjson_mut_val *key, yyjson_mut_val *value)
@@ -179,16 +191,17 @@ static void mapping_add(struct mapping *m, yyjson_mut_val *key, yyjson_mut_val *
 	m->count++;
 }
 
-static void merge_members(struct json_index *index, struct mapping *m, yyjson_mut_val *from, struct yaml_reader *r)
+static void merge_members(struct json_index *index, struct mapping *m, yyjson_mut_val *from,
+			  struct yaml_reader *r)
 {
-	JSON_MUT_MEMBERS(key, value, from) {
+	JSON_MUT_MEMBERS (key, value, from) {
 		if (!json_index_add(index, json_mut_str(key), value))
 			mapping_add(m, json_mut_copy(r->doc, key), json_mut_copy(r->doc, value));
 	}
 }
 
-static int mapping_finish(struct yaml_reader *r, struct mapping *m, const yaml_event_t *start, yyjson_mut_val **ret,
-			  struct err *err)
+static int mapping_finish(struct yaml_reader *r, struct mapping *m, const yaml_event_t *start,
+			  yyjson_mut_val **ret, struct err *err)
 {
 	yyjson_mut_val *object = yyjson_mut_obj(r->doc);
 	size_t merged_max = m->merged ? tree_count(m->merged) : 0;
@@ -199,11 +212,13 @@ static int mapping_finish(struct yaml_reader *r, struct mapping *m, const yaml_e
 		struct str name = json_mut_str(m->pairs[2 * i]);
 
 		if (json_index_add(&index, name, m->pairs[2 * i + 1]))
-			return err_set(err, ERR_PARSE, "yaml: unmarshal errors:\n  line %zu: key \"" STR_FMT
-				       "\" already set in map", start->start_mark.line + 1, STR_ARG(name));
+			return err_set(err, ERR_PARSE,
+				       "yaml: unmarshal errors:\n  line %zu: key \"" STR_FMT
+				       "\" already set in map",
+				       start->start_mark.line + 1, STR_ARG(name));
 	}
 	merge_members(&index, m, m->merged, r);
-	JSON_MUT_EACH(one, m->merged)
+	JSON_MUT_EACH (one, m->merged)
 		merge_members(&index, m, one, r);
 	for (size_t i = 0; i < m->count; i++)
 		yyjson_mut_obj_add(object, m->pairs[2 * i], m->pairs[2 * i + 1]);
@@ -214,7 +229,8 @@ static int mapping_finish(struct yaml_reader *r, struct mapping *m, const yaml_e
 
 static bool is_merge_key(const yaml_event_t *event)
 {
-	return event->type == YAML_SCALAR_EVENT && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+	return event->type == YAML_SCALAR_EVENT &&
+	       event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
 	       event->data.scalar.length == 2 && memcmp(event->data.scalar.value, "<<", 2) == 0;
 }
 
@@ -222,16 +238,20 @@ static int check_merge(yyjson_mut_val *value, const yaml_event_t *event, struct 
 {
 	if (yyjson_mut_is_obj(value))
 		return 0;
-	JSON_MUT_EACH(one, value) {
+	JSON_MUT_EACH (one, value) {
 		if (!yyjson_mut_is_obj(one))
-			return fail_at(event, err, "map merge requires map or sequence of maps as the value");
+			return fail_at(event, err,
+				       "map merge requires map or sequence of maps as the value");
 	}
-	return yyjson_mut_is_arr(value) ? 0 :
-		fail_at(event, err, "map merge requires map or sequence of maps as the value");
+	return yyjson_mut_is_arr(value)
+		       ? 0
+		       : fail_at(event, err,
+				 "map merge requires map or sequence of maps as the value");
 }
 
 /* One key and its value; *ret_end at the end of the mapping. */
-static int read_member(struct yaml_reader *r, struct mapping *m, size_t depth, bool *ret_end, struct err *err)
+static int read_member(struct yaml_reader *r, struct mapping *m, size_t depth, bool *ret_end,
+		       struct err *err)
 {
 	yyjson_mut_val *key = NULL, *value = NULL;
 	yaml_event_t key_event, event;
@@ -267,8 +287,8 @@ static int read_member(struct yaml_reader *r, struct mapping *m, size_t depth, b
 	return failed;
 }
 
-static int read_mapping(struct yaml_reader *r, const yaml_event_t *start, size_t depth, yyjson_mut_val **ret,
-			struct err *err)
+static int read_mapping(struct yaml_reader *r, const yaml_event_t *start, size_t depth,
+			yyjson_mut_val **ret, struct err *err)
 {
 	struct mapping m = { .pairs = NULL };
 	bool end = false;
@@ -282,7 +302,8 @@ static int read_mapping(struct yaml_reader *r, const yaml_event_t *start, size_t
 	return failed;
 }
 
-static int read_node(struct yaml_reader *r, yaml_event_t *event, size_t depth, yyjson_mut_val **ret, struct err *err)
+static int read_node(struct yaml_reader *r, yaml_event_t *event, size_t depth, yyjson_mut_val **ret,
+		     struct err *err)
 {
 	if (depth > JSON_DEPTH_MAX)
 		return fail_at(event, err, "exceeded max depth");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * YAML (1.1 as kubectl and Go's yaml read it: yes/no/on/off stay strings in keys and become booleans in values as there)
- * to JSON trees and back. Anchors are followed within an expansion limit; a key given twice is an error; every error has
- * its line.
+ * YAML (1.1 as kubectl and Go's yaml read it: yes/no/on/off stay strings in keys and become
+ * booleans in values as there) to JSON trees and back. Anchors are followed within an expansion
+ * limit; a key given twice is an error; every error has its line.
  */
 #ifndef CUBE_CODEC_YAML_H
 #define CUBE_CODEC_YAML_H
@@ -13,8 +13,8 @@ struct yaml_reader; /* over a text with any number of documents */
 
 /* The text must outlive the reader. NULL with ERR_TOO_LARGE when it is longer than bytes_max. */
 struct yaml_reader *yaml_open(struct str text, size_t bytes_max, struct err *err) MUST_CHECK;
-/* 1 and a document of the caller's, 0 at the end, < 0 and ERR_PARSE ("yaml: line 3: ..."); then only close.
- * Empty documents are skipped. */
+/* 1 and a document of the caller's, 0 at the end, < 0 and ERR_PARSE ("yaml: line 3: ..."); then
+ * only close. Empty documents are skipped. */
 int yaml_next(struct yaml_reader *reader, yyjson_mut_doc **ret_doc, struct err *err) MUST_CHECK;
 void yaml_close(struct yaml_reader *reader); /* NULL is fine */
 void yaml_close_at(struct yaml_reader **reader);

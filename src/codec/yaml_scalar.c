@@ -12,7 +12,14 @@
 #define NUMBER_BYTES_MAX 400
 
 enum scalar_type {
-	SCALAR_STRING, SCALAR_NULL, SCALAR_TRUE, SCALAR_FALSE, SCALAR_INT, SCALAR_UINT, SCALAR_DOUBLE, SCALAR_NOT_JSON,
+	SCALAR_STRING,
+	SCALAR_NULL,
+	SCALAR_TRUE,
+	SCALAR_FALSE,
+	SCALAR_INT,
+	SCALAR_UINT,
+	SCALAR_DOUBLE,
+	SCALAR_NOT_JSON,
 };
 
 struct scalar {
@@ -26,17 +33,19 @@ static const struct {
 	const char *text;
 	enum scalar_type type;
 } words[] = {
-	{ "", SCALAR_NULL }, { "~", SCALAR_NULL }, { "null", SCALAR_NULL }, { "Null", SCALAR_NULL },
-	{ "NULL", SCALAR_NULL }, { "y", SCALAR_TRUE }, { "Y", SCALAR_TRUE }, { "yes", SCALAR_TRUE },
-	{ "Yes", SCALAR_TRUE }, { "YES", SCALAR_TRUE }, { "true", SCALAR_TRUE }, { "True", SCALAR_TRUE },
-	{ "TRUE", SCALAR_TRUE }, { "on", SCALAR_TRUE }, { "On", SCALAR_TRUE }, { "ON", SCALAR_TRUE },
-	{ "n", SCALAR_FALSE }, { "N", SCALAR_FALSE }, { "no", SCALAR_FALSE }, { "No", SCALAR_FALSE },
-	{ "NO", SCALAR_FALSE }, { "false", SCALAR_FALSE }, { "False", SCALAR_FALSE }, { "FALSE", SCALAR_FALSE },
-	{ "off", SCALAR_FALSE }, { "Off", SCALAR_FALSE }, { "OFF", SCALAR_FALSE },
-	{ ".inf", SCALAR_NOT_JSON }, { ".Inf", SCALAR_NOT_JSON }, { ".INF", SCALAR_NOT_JSON },
+	{ "", SCALAR_NULL },	      { "~", SCALAR_NULL },	    { "null", SCALAR_NULL },
+	{ "Null", SCALAR_NULL },      { "NULL", SCALAR_NULL },	    { "y", SCALAR_TRUE },
+	{ "Y", SCALAR_TRUE },	      { "yes", SCALAR_TRUE },	    { "Yes", SCALAR_TRUE },
+	{ "YES", SCALAR_TRUE },	      { "true", SCALAR_TRUE },	    { "True", SCALAR_TRUE },
+	{ "TRUE", SCALAR_TRUE },      { "on", SCALAR_TRUE },	    { "On", SCALAR_TRUE },
+	{ "ON", SCALAR_TRUE },	      { "n", SCALAR_FALSE },	    { "N", SCALAR_FALSE },
+	{ "no", SCALAR_FALSE },	      { "No", SCALAR_FALSE },	    { "NO", SCALAR_FALSE },
+	{ "false", SCALAR_FALSE },    { "False", SCALAR_FALSE },    { "FALSE", SCALAR_FALSE },
+	{ "off", SCALAR_FALSE },      { "Off", SCALAR_FALSE },	    { "OFF", SCALAR_FALSE },
+	{ ".inf", SCALAR_NOT_JSON },  { ".Inf", SCALAR_NOT_JSON },  { ".INF", SCALAR_NOT_JSON },
 	{ "+.inf", SCALAR_NOT_JSON }, { "+.Inf", SCALAR_NOT_JSON }, { "+.INF", SCALAR_NOT_JSON },
 	{ "-.inf", SCALAR_NOT_JSON }, { "-.Inf", SCALAR_NOT_JSON }, { "-.INF", SCALAR_NOT_JSON },
-	{ ".nan", SCALAR_NOT_JSON }, { ".NaN", SCALAR_NOT_JSON }, { ".NAN", SCALAR_NOT_JSON },
+	{ ".nan", SCALAR_NOT_JSON },  { ".NaN", SCALAR_NOT_JSON },  { ".NAN", SCALAR_NOT_JSON },
 };
 
 /* Digits of base with '_' taken out; false when there is anything else or it passes 64 bits. */
@@ -48,11 +57,13 @@ static bool parse_digits(const char *digits, unsigned int base, uint64_t *ret)
 		return false;
 	for (; *digits; digits++) {
 		char c = *digits;
-		unsigned int digit = c >= '0' && c <= '9' ? (unsigned int)(c - '0') :
-			c >= 'a' && c <= 'f' ? (unsigned int)(c - 'a') + 10 :
-			c >= 'A' && c <= 'F' ? (unsigned int)(c - 'A') + 10 : 99;
+		unsigned int digit = c >= '0' && c <= '9'   ? (unsigned int)(c - '0')
+				     : c >= 'a' && c <= 'f' ? (unsigned int)(c - 'a') + 10
+				     : c >= 'A' && c <= 'F' ? (unsigned int)(c - 'A') + 10
+							    : 99;
 
-		if (digit >= base || __builtin_mul_overflow(sum, base, &sum) || __builtin_add_overflow(sum, digit, &sum))
+		if (digit >= base || __builtin_mul_overflow(sum, base, &sum) ||
+		    __builtin_add_overflow(sum, digit, &sum))
 			return false;
 	}
 	*ret = sum;
@@ -68,7 +79,9 @@ static bool parse_int(const char *text, struct scalar *ret)
 	if (*text == '-' || *text == '+')
 		text++;
 	if (text[0] == '0' && text[1]) {
-		base = text[1] == 'x' || text[1] == 'X' ? 16 : text[1] == 'b' || text[1] == 'B' ? 2 : 8;
+		base = text[1] == 'x' || text[1] == 'X'	  ? 16
+		       : text[1] == 'b' || text[1] == 'B' ? 2
+							  : 8;
 		text += base != 8 || text[1] == 'o' || text[1] == 'O' ? 2 : 1;
 	}
 	if (!parse_digits(text, base, &magnitude))
@@ -178,7 +191,8 @@ yyjson_mut_val *yaml_scalar_value(yyjson_mut_doc *doc, struct str text, bool pla
 
 	if (str_eq_c(tag, "tag:yaml.org,2002:binary"))
 		return binary_value(doc, text, ret_problem);
-	if (str_eq_c(tag, "tag:yaml.org,2002:str") || str_eq_c(tag, "!") || (!plain && str_is_empty(tag)))
+	if (str_eq_c(tag, "tag:yaml.org,2002:str") || str_eq_c(tag, "!") ||
+	    (!plain && str_is_empty(tag)))
 		return json_new_str(doc, text);
 	scalar = resolve(text);
 	switch (scalar.type) {
@@ -188,8 +202,10 @@ yyjson_mut_val *yaml_scalar_value(yyjson_mut_doc *doc, struct str text, bool pla
 	case SCALAR_FALSE:
 		return yyjson_mut_bool(doc, scalar.type == SCALAR_TRUE);
 	case SCALAR_INT:
-		return str_eq_c(tag, "tag:yaml.org,2002:float") ? yyjson_mut_real(doc, (double)scalar.i64) :
-			scalar.i64 < 0 ? yyjson_mut_sint(doc, scalar.i64) : yyjson_mut_uint(doc, (uint64_t)scalar.i64);
+		return str_eq_c(tag, "tag:yaml.org,2002:float")
+			       ? yyjson_mut_real(doc, (double)scalar.i64)
+		       : scalar.i64 < 0 ? yyjson_mut_sint(doc, scalar.i64)
+					: yyjson_mut_uint(doc, (uint64_t)scalar.i64);
 	case SCALAR_UINT:
 		return yyjson_mut_uint(doc, scalar.u64);
 	case SCALAR_DOUBLE:
@@ -203,7 +219,8 @@ yyjson_mut_val *yaml_scalar_value(yyjson_mut_doc *doc, struct str text, bool pla
 	return json_new_str(doc, text);
 }
 
-yyjson_mut_val *yaml_scalar_key(yyjson_mut_doc *doc, yyjson_mut_val *value, const char **ret_problem)
+yyjson_mut_val *yaml_scalar_key(yyjson_mut_doc *doc, yyjson_mut_val *value,
+				const char **ret_problem)
 {
 	AUTO_BUF text = { 0 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON trees as YAML through libyaml's emitter, styled as Go's yaml.v2 does: text with line ends as "|", what would be read back
- * as something else in double quotes, keys sorted. */
+/* JSON trees as YAML through libyaml's emitter, styled as Go's yaml.v2 does: text with line ends as
+ * "|", what would be read back as something else in double quotes, keys sorted. */
 #include "codec/yaml.h"
 
 #include <stdlib.h>
@@ -26,7 +26,8 @@ static void emit_text(yaml_emitter_t *emitter, struct str text, yaml_scalar_styl
 {
 	yaml_event_t event;
 
-	yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)(text.ptr ? text.ptr : ""), (int)text.len,
+	yaml_scalar_event_initialize(&event, NULL, NULL,
+				     (const yaml_char_t *)(text.ptr ? text.ptr : ""), (int)text.len,
 				     1, 1, style);
 	emit(emitter, &event);
 }
@@ -51,7 +52,8 @@ struct member {
 
 static int member_cmp(const void *a, const void *b)
 {
-	return str_cmp(json_str(((const struct member *)a)->key), json_str(((const struct member *)b)->key));
+	return str_cmp(json_str(((const struct member *)a)->key),
+		       json_str(((const struct member *)b)->key));
 }
 
 static void emit_value(yaml_emitter_t *emitter, yyjson_val *v);
@@ -62,11 +64,11 @@ static void emit_object(yaml_emitter_t *emitter, yyjson_val *object)
 	struct member *members = mem_calloc(count, sizeof(members[0]));
 	yaml_event_t event;
 
-	JSON_MEMBERS(key, value, object)
+	JSON_MEMBERS (key, value, object)
 		members[i++] = (struct member){ key, value };
 	qsort(members, count, sizeof(members[0]), member_cmp);
-	yaml_mapping_start_event_initialize(&event, NULL, NULL, 1,
-					    count ? YAML_BLOCK_MAPPING_STYLE : YAML_FLOW_MAPPING_STYLE);
+	yaml_mapping_start_event_initialize(
+		&event, NULL, NULL, 1, count ? YAML_BLOCK_MAPPING_STYLE : YAML_FLOW_MAPPING_STYLE);
 	emit(emitter, &event);
 	for (i = 0; i < count; i++) {
 		emit_string(emitter, json_str(members[i].key));
@@ -81,10 +83,11 @@ static void emit_array(yaml_emitter_t *emitter, yyjson_val *array)
 {
 	yaml_event_t event;
 
-	yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, yyjson_arr_size(array) ?
-					     YAML_BLOCK_SEQUENCE_STYLE : YAML_FLOW_SEQUENCE_STYLE);
+	yaml_sequence_start_event_initialize(&event, NULL, NULL, 1,
+					     yyjson_arr_size(array) ? YAML_BLOCK_SEQUENCE_STYLE
+								    : YAML_FLOW_SEQUENCE_STYLE);
 	emit(emitter, &event);
-	JSON_EACH(item, array)
+	JSON_EACH (item, array)
 		emit_value(emitter, item);
 	yaml_sequence_end_event_initialize(&event);
 	emit(emitter, &event);

@@ -21,7 +21,7 @@ void cell_or(struct cells *c, struct str text, const char *fallback)
 
 void cell_labels(struct cells *c, yyjson_val *map)
 {
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	cell_str(c, selector_of_map_in(&arena, map));
@@ -29,7 +29,7 @@ void cell_labels(struct cells *c, yyjson_val *map)
 
 void cell_selector(struct cells *c, yyjson_val *label_selector)
 {
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	cell_str(c, selector_of_object_in(&arena, label_selector));
@@ -37,7 +37,7 @@ void cell_selector(struct cells *c, yyjson_val *label_selector)
 
 static void put_keys(yyjson_val *list, const char *key, struct buf *to)
 {
-	JSON_EACH(item, list) {
+	JSON_EACH (item, list) {
 		if (to->len)
 			buf_put_char(to, ',');
 		buf_put_str(to, json_get_str(item, key));
@@ -46,7 +46,7 @@ static void put_keys(yyjson_val *list, const char *key, struct buf *to)
 
 void cell_container_names(struct cells *c, yyjson_val *pod_spec)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, CELL_TEXT_MAX);
 	put_keys(yyjson_obj_get(pod_spec, "containers"), "name", &text);
@@ -55,7 +55,7 @@ void cell_container_names(struct cells *c, yyjson_val *pod_spec)
 
 void cell_container_images(struct cells *c, yyjson_val *pod_spec)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, CELL_TEXT_MAX);
 	put_keys(yyjson_obj_get(pod_spec, "containers"), "image", &text);
@@ -64,7 +64,7 @@ void cell_container_images(struct cells *c, yyjson_val *pod_spec)
 
 void cell_keys(struct cells *c, yyjson_val *list, const char *key)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, CELL_TEXT_MAX);
 	put_keys(list, key, &text);

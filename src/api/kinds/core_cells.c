@@ -13,12 +13,14 @@ static void node_status(struct cells *c)
 {
 	const char *ready = "Unknown";
 
-	JSON_EACH(condition, json_get(c->obj->root, "status.conditions")) {
+	JSON_EACH (condition, json_get(c->obj->root, "status.conditions")) {
 		if (str_eq_c(json_get_str(condition, "type"), "Ready"))
-			ready = str_eq_c(json_get_str(condition, "status"), "True") ? "Ready" : "NotReady";
+			ready = str_eq_c(json_get_str(condition, "status"), "True") ? "Ready"
+										    : "NotReady";
 	}
 	cell_printf(c, "%s%s", ready,
-		    json_get_bool(c->obj->root, "spec.unschedulable", false) ? ",SchedulingDisabled" : "");
+		    json_get_bool(c->obj->root, "spec.unschedulable", false) ? ",SchedulingDisabled"
+									     : "");
 }
 
 static int str_order(const void *a, const void *b)
@@ -30,10 +32,10 @@ static void node_roles(struct cells *c)
 {
 	size_t count = 0, room = yyjson_obj_size(c->obj->labels) + 1;
 	AUTO_FREE struct str *roles = mem_calloc(room, sizeof(roles[0]));
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, CELL_TEXT_MAX);
-	JSON_MEMBERS(key, value, c->obj->labels) {
+	JSON_MEMBERS (key, value, c->obj->labels) {
 		struct str role = json_str(key);
 
 		if (str_strip_prefix(&role, STR("node-role.kubernetes.io/")) && role.len)
@@ -52,7 +54,7 @@ static void node_roles(struct cells *c)
 
 static struct str node_address(const struct obj *obj, const char *type)
 {
-	JSON_EACH(address, json_get(obj->root, "status.addresses")) {
+	JSON_EACH (address, json_get(obj->root, "status.addresses")) {
 		if (str_eq_c(json_get_str(address, "type"), type))
 			return json_get_str(address, "address");
 	}
@@ -88,7 +90,7 @@ static void service_external(struct cells *c, yyjson_val *spec)
 {
 	struct str type = json_get_str(spec, "type");
 	bool balanced = str_eq_c(type, "LoadBalancer");
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, CELL_TEXT_MAX);
 	if (str_eq_c(type, "ExternalName")) {
@@ -96,26 +98,27 @@ static void service_external(struct cells *c, yyjson_val *spec)
 		return;
 	}
 	if (balanced) {
-		JSON_EACH(ingress, json_get(c->obj->root, "status.loadBalancer.ingress")) {
+		JSON_EACH (ingress, json_get(c->obj->root, "status.loadBalancer.ingress")) {
 			struct str ip = json_get_str(ingress, "ip");
 
 			put_joined(&text, ip.len ? ip : json_get_str(ingress, "hostname"));
 		}
 	}
-	JSON_EACH(ip, yyjson_obj_get(spec, "externalIPs"))
+	JSON_EACH (ip, yyjson_obj_get(spec, "externalIPs"))
 		put_joined(&text, json_str(ip));
 	cell_or(c, buf_str(&text), balanced ? "<pending>" : "<none>");
 }
 
 static void service_ports(struct cells *c, yyjson_val *spec)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, CELL_TEXT_MAX);
-	JSON_EACH(port, yyjson_obj_get(spec, "ports")) {
+	JSON_EACH (port, yyjson_obj_get(spec, "ports")) {
 		int64_t node_port = json_get_int(port, "nodePort", 0);
 
-		buf_printf(&text, "%s%lld", text.len ? "," : "", (long long)json_get_int(port, "port", 0));
+		buf_printf(&text, "%s%lld", text.len ? "," : "",
+			   (long long)json_get_int(port, "port", 0));
 		if (node_port)
 			buf_printf(&text, ":%lld", (long long)node_port);
 		buf_printf(&text, "/" STR_FMT, STR_ARG(json_get_str(port, "protocol")));
@@ -181,16 +184,17 @@ void endpoints_cells(struct cells *c)
 	struct shown s = { .count = 0 };
 
 	buf_init(&s.text, CELL_TEXT_MAX);
-	JSON_EACH(subset, yyjson_obj_get(c->obj->root, "subsets")) {
-		yyjson_val *ports = yyjson_obj_get(subset, "ports"), *addresses = yyjson_obj_get(subset, "addresses");
+	JSON_EACH (subset, yyjson_obj_get(c->obj->root, "subsets")) {
+		yyjson_val *ports = yyjson_obj_get(subset, "ports"),
+			   *addresses = yyjson_obj_get(subset, "addresses");
 
-		JSON_EACH(port, ports) {
-			JSON_EACH(address, addresses)
+		JSON_EACH (port, ports) {
+			JSON_EACH (address, addresses)
 				show_address(&s, json_get_str(address, "ip"), port);
 		}
 		if (yyjson_arr_size(ports))
 			continue;
-		JSON_EACH(address, addresses)
+		JSON_EACH (address, addresses)
 			show_address(&s, json_get_str(address, "ip"), NULL);
 	}
 	cell_name(c);
@@ -205,15 +209,15 @@ void endpoint_slice_cells(struct cells *c)
 
 	buf_init(&ports.text, CELL_TEXT_MAX);
 	buf_init(&endpoints.text, CELL_TEXT_MAX);
-	JSON_EACH(port, yyjson_obj_get(c->obj->root, "ports")) {
+	JSON_EACH (port, yyjson_obj_get(c->obj->root, "ports")) {
 		to = show_next(&ports);
 		if (to && yyjson_is_num(yyjson_obj_get(port, "port")))
 			buf_printf(to, "%lld", (long long)json_get_int(port, "port", 0));
 		else if (to)
 			buf_put_char(to, '*');
 	}
-	JSON_EACH(endpoint, yyjson_obj_get(c->obj->root, "endpoints")) {
-		JSON_EACH(address, yyjson_obj_get(endpoint, "addresses")) {
+	JSON_EACH (endpoint, yyjson_obj_get(c->obj->root, "endpoints")) {
+		JSON_EACH (address, yyjson_obj_get(endpoint, "addresses")) {
 			to = show_next(&endpoints);
 			if (to)
 				buf_put_str(to, json_str(address));
@@ -238,11 +242,13 @@ static struct str either(yyjson_val *root, const char *core, const char *events)
 static void event_object(struct cells *c, yyjson_val *about)
 {
 	struct str kind = json_get_str(about, "kind"), name = json_get_str(about, "name");
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, CELL_TEXT_MAX);
 	for (size_t i = 0; i < kind.len; i++)
-		buf_put_char(&text, kind.ptr[i] >= 'A' && kind.ptr[i] <= 'Z' ? (char)(kind.ptr[i] + 'a' - 'A') : kind.ptr[i]);
+		buf_put_char(&text, kind.ptr[i] >= 'A' && kind.ptr[i] <= 'Z'
+					    ? (char)(kind.ptr[i] + 'a' - 'A')
+					    : kind.ptr[i]);
 	if (name.len)
 		buf_printf(&text, "/" STR_FMT, STR_ARG(name));
 	cell_str(c, buf_str(&text));
@@ -257,12 +263,14 @@ static void event_source(struct cells *c, yyjson_val *root)
 		component = either(root, "reportingComponent", "reportingController");
 	if (!host.len)
 		host = json_get_str(root, "reportingInstance");
-	cell_printf(c, STR_FMT "%s" STR_FMT, STR_ARG(component), component.len && host.len ? ", " : "", STR_ARG(host));
+	cell_printf(c, STR_FMT "%s" STR_FMT, STR_ARG(component),
+		    component.len && host.len ? ", " : "", STR_ARG(host));
 }
 
 void event_cells(struct cells *c)
 {
-	yyjson_val *root = c->obj->root, *about = yyjson_obj_get(root, "involvedObject"), *series = yyjson_obj_get(root, "series");
+	yyjson_val *root = c->obj->root, *about = yyjson_obj_get(root, "involvedObject"),
+		   *series = yyjson_obj_get(root, "series");
 	struct str first = either(root, "firstTimestamp", "deprecatedFirstTimestamp");
 	struct str last = either(root, "lastTimestamp", "deprecatedLastTimestamp");
 	int64_t count = json_get_int(root, "count", json_get_int(root, "deprecatedCount", 0));
@@ -304,7 +312,8 @@ void secret_cells(struct cells *c)
 void configmap_cells(struct cells *c)
 {
 	cell_name(c);
-	cell_int(c, (int64_t)(json_get_count(c->obj->root, "data") + json_get_count(c->obj->root, "binaryData")));
+	cell_int(c, (int64_t)(json_get_count(c->obj->root, "data") +
+			      json_get_count(c->obj->root, "binaryData")));
 	cell_created_age(c);
 }
 
@@ -315,14 +324,16 @@ static void access_modes_cell(struct cells *c, yyjson_val *modes)
 	static const struct {
 		const char *name, *letters;
 	} names[] = {
-		{ "ReadWriteOnce", "RWO" }, { "ReadOnlyMany", "ROX" }, { "ReadWriteMany", "RWX" },
+		{ "ReadWriteOnce", "RWO" },
+		{ "ReadOnlyMany", "ROX" },
+		{ "ReadWriteMany", "RWX" },
 		{ "ReadWriteOncePod", "RWOP" },
 	};
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, CELL_TEXT_MAX);
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-		JSON_EACH(mode, modes) {
+		JSON_EACH (mode, modes) {
 			if (str_eq_c(json_str(mode), names[i].name)) {
 				put_joined(&text, str_from(names[i].letters));
 				break;
@@ -341,12 +352,14 @@ static struct str storage_class(const struct obj *obj)
 
 static void phase_cell(struct cells *c)
 {
-	cell_str(c, obj_is_deleting(c->obj) ? STR("Terminating") : json_get_str(c->obj->root, "status.phase"));
+	cell_str(c, obj_is_deleting(c->obj) ? STR("Terminating")
+					    : json_get_str(c->obj->root, "status.phase"));
 }
 
 void volume_cells(struct cells *c)
 {
-	yyjson_val *spec = yyjson_obj_get(c->obj->root, "spec"), *claim = yyjson_obj_get(spec, "claimRef");
+	yyjson_val *spec = yyjson_obj_get(c->obj->root, "spec"),
+		   *claim = yyjson_obj_get(spec, "claimRef");
 
 	cell_name(c);
 	cell_str(c, json_get_str(spec, "capacity.storage"));
@@ -354,7 +367,8 @@ void volume_cells(struct cells *c)
 	cell_str(c, json_get_str(spec, "persistentVolumeReclaimPolicy"));
 	phase_cell(c);
 	if (yyjson_is_obj(claim))
-		cell_printf(c, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(claim, "namespace")), STR_ARG(json_get_str(claim, "name")));
+		cell_printf(c, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(claim, "namespace")),
+			    STR_ARG(json_get_str(claim, "name")));
 	else
 		cell_c(c, "");
 	cell_str(c, storage_class(c->obj));
@@ -366,7 +380,8 @@ void volume_cells(struct cells *c)
 
 void claim_cells(struct cells *c)
 {
-	yyjson_val *spec = yyjson_obj_get(c->obj->root, "spec"), *status = yyjson_obj_get(c->obj->root, "status");
+	yyjson_val *spec = yyjson_obj_get(c->obj->root, "spec"),
+		   *status = yyjson_obj_get(c->obj->root, "status");
 	struct str volume = json_get_str(spec, "volumeName");
 
 	cell_name(c);
@@ -384,15 +399,17 @@ void claim_cells(struct cells *c)
 
 static void quota_side(struct cells *c, bool limits)
 {
-	yyjson_val *hard = json_get(c->obj->root, "status.hard"), *used = json_get(c->obj->root, "status.used");
-	AUTO_BUF text;
+	yyjson_val *hard = json_get(c->obj->root, "status.hard"),
+		   *used = json_get(c->obj->root, "status.used");
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, CELL_TEXT_MAX);
-	JSON_MEMBERS(key, value, hard) {
+	JSON_MEMBERS (key, value, hard) {
 		if (str_has_prefix(json_str(key), STR("limits")) != limits)
 			continue;
-		buf_printf(&text, "%s" STR_FMT ": " STR_FMT "/" STR_FMT, text.len ? ", " : "", STR_ARG(json_str(key)),
-			   STR_ARG(json_str(json_key(used, json_str(key)))), STR_ARG(json_str(value)));
+		buf_printf(&text, "%s" STR_FMT ": " STR_FMT "/" STR_FMT, text.len ? ", " : "",
+			   STR_ARG(json_str(key)), STR_ARG(json_str(json_key(used, json_str(key)))),
+			   STR_ARG(json_str(value)));
 	}
 	cell_str(c, buf_str(&text));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of the kinds of the named groups (apps, batch, networking, ...), worded as upstream's printers. */
+/* Rows of the kinds of the named groups (apps, batch, networking, ...), worded as upstream's
+ * printers. */
 #include "api/kinds/cells.h"
 
 #include "base/time.h"
@@ -18,7 +19,8 @@ static void template_cells(struct cells *c, yyjson_val *pod_spec)
 void deployment_cells(struct cells *c)
 {
 	cell_name(c);
-	cell_printf(c, "%lld/%lld", (long long)number(c, "status.readyReplicas"), (long long)number(c, "spec.replicas"));
+	cell_printf(c, "%lld/%lld", (long long)number(c, "status.readyReplicas"),
+		    (long long)number(c, "spec.replicas"));
 	cell_int(c, number(c, "status.updatedReplicas"));
 	cell_int(c, number(c, "status.availableReplicas"));
 	cell_created_age(c);
@@ -67,14 +69,15 @@ void daemonset_cells(struct cells *c)
 void statefulset_cells(struct cells *c)
 {
 	cell_name(c);
-	cell_printf(c, "%lld/%lld", (long long)number(c, "status.readyReplicas"), (long long)number(c, "spec.replicas"));
+	cell_printf(c, "%lld/%lld", (long long)number(c, "status.readyReplicas"),
+		    (long long)number(c, "spec.replicas"));
 	cell_created_age(c);
 	template_cells(c, json_get(c->obj->root, "spec.template.spec"));
 }
 
 static bool has_condition(const struct obj *obj, const char *type)
 {
-	JSON_EACH(condition, json_get(obj->root, "status.conditions")) {
+	JSON_EACH (condition, json_get(obj->root, "status.conditions")) {
 		if (str_eq_c(json_get_str(condition, "type"), type))
 			return str_eq_c(json_get_str(condition, "status"), "True");
 	}
@@ -86,12 +89,17 @@ static const char *job_status(const struct obj *obj)
 	static const struct {
 		const char *condition, *status;
 	} rows[] = {
-		{ "Complete", "Complete" }, { "Failed", "Failed" }, { NULL, "Terminating" }, { "Suspended", "Suspended" },
-		{ "FailureTarget", "FailureTarget" }, { "SuccessCriteriaMet", "SuccessCriteriaMet" },
+		{ "Complete", "Complete" },
+		{ "Failed", "Failed" },
+		{ NULL, "Terminating" },
+		{ "Suspended", "Suspended" },
+		{ "FailureTarget", "FailureTarget" },
+		{ "SuccessCriteriaMet", "SuccessCriteriaMet" },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-		if (rows[i].condition ? has_condition(obj, rows[i].condition) : obj_is_deleting(obj))
+		if (rows[i].condition ? has_condition(obj, rows[i].condition)
+				      : obj_is_deleting(obj))
 			return rows[i].status;
 	}
 	return "Running";
@@ -135,13 +143,16 @@ void job_cells(struct cells *c)
 
 void cronjob_cells(struct cells *c)
 {
-	yyjson_val *spec = yyjson_obj_get(c->obj->root, "spec"), *suspend = yyjson_obj_get(spec, "suspend");
+	yyjson_val *spec = yyjson_obj_get(c->obj->root, "spec"),
+		   *suspend = yyjson_obj_get(spec, "suspend");
 	struct str last = json_get_str(c->obj->root, "status.lastScheduleTime");
 
 	cell_name(c);
 	cell_str(c, json_get_str(spec, "schedule"));
 	cell_or(c, json_get_str(spec, "timeZone"), "<none>");
-	cell_c(c, !yyjson_is_bool(suspend) ? "<unset>" : json_bool(suspend, false) ? "True" : "False");
+	cell_c(c, !yyjson_is_bool(suspend)    ? "<unset>"
+		  : json_bool(suspend, false) ? "True"
+					      : "False");
 	cell_int(c, (int64_t)json_get_count(c->obj->root, "status.active"));
 	if (last.len)
 		cell_age(c, last);
@@ -164,15 +175,17 @@ static void put_target(struct buf *to, yyjson_val *metric, yyjson_val *current)
 		yyjson_val *now = json_get(current, "resource.current.averageUtilization");
 
 		if (yyjson_is_num(now))
-			buf_printf(to, STR_FMT ": %lld%%/%lld%%", STR_ARG(name), (long long)json_int(now, 0),
-				   (long long)json_int(percent, 0));
+			buf_printf(to, STR_FMT ": %lld%%/%lld%%", STR_ARG(name),
+				   (long long)json_int(now, 0), (long long)json_int(percent, 0));
 		else
-			buf_printf(to, STR_FMT ": <unknown>/%lld%%", STR_ARG(name), (long long)json_int(percent, 0));
+			buf_printf(to, STR_FMT ": <unknown>/%lld%%", STR_ARG(name),
+				   (long long)json_int(percent, 0));
 		return;
 	}
 	value = json_get_str(current, "resource.current.averageValue");
 	if (name.len) {
-		buf_printf(to, STR_FMT ": " STR_FMT "/" STR_FMT, STR_ARG(name), STR_ARG(value.len ? value : STR("<unknown>")),
+		buf_printf(to, STR_FMT ": " STR_FMT "/" STR_FMT, STR_ARG(name),
+			   STR_ARG(value.len ? value : STR("<unknown>")),
 			   STR_ARG(json_get_str(metric, "resource.target.averageValue")));
 		return;
 	}
@@ -184,12 +197,12 @@ static void autoscaler_targets(struct cells *c)
 	yyjson_val *current = json_get(c->obj->root, "status.currentMetrics");
 	yyjson_val *percent = json_get(c->obj->root, "spec.targetCPUUtilizationPercentage");
 	size_t i = 0;
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, CELL_TEXT_MAX);
 	if (percent)
 		buf_printf(&text, "cpu: <unknown>/%lld%%", (long long)json_int(percent, 0));
-	JSON_EACH(metric, json_get(c->obj->root, "spec.metrics"))
+	JSON_EACH (metric, json_get(c->obj->root, "spec.metrics"))
 		put_target(&text, metric, yyjson_arr_get(current, i++));
 	cell_or(c, buf_str(&text), "<none>");
 }
@@ -199,7 +212,8 @@ void autoscaler_cells(struct cells *c)
 	yyjson_val *target = json_get(c->obj->root, "spec.scaleTargetRef");
 
 	cell_name(c);
-	cell_printf(c, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(target, "kind")), STR_ARG(json_get_str(target, "name")));
+	cell_printf(c, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(target, "kind")),
+		    STR_ARG(json_get_str(target, "name")));
 	autoscaler_targets(c);
 	cell_int_or_string(c, json_get(c->obj->root, "spec.minReplicas"), "<unset>");
 	cell_int(c, number(c, "spec.maxReplicas"));
@@ -219,10 +233,10 @@ void disruption_budget_cells(struct cells *c)
 static void ingress_hosts(struct cells *c)
 {
 	size_t count = 0;
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, CELL_TEXT_MAX);
-	JSON_EACH(rule, json_get(c->obj->root, "spec.rules")) {
+	JSON_EACH (rule, json_get(c->obj->root, "spec.rules")) {
 		struct str host = json_get_str(rule, "host");
 
 		if (host.len && count++ < 3)
@@ -236,12 +250,12 @@ static void ingress_hosts(struct cells *c)
 void ingress_cells(struct cells *c)
 {
 	struct str class = json_get_str(c->obj->root, "spec.ingressClassName");
-	AUTO_BUF address;
+	AUTO_BUF address = { 0 };
 
 	buf_init(&address, CELL_TEXT_MAX);
 	if (!class.len)
 		class = obj_annotation(c->obj, "kubernetes.io/ingress.class");
-	JSON_EACH(ingress, json_get(c->obj->root, "status.loadBalancer.ingress")) {
+	JSON_EACH (ingress, json_get(c->obj->root, "status.loadBalancer.ingress")) {
 		struct str ip = json_get_str(ingress, "ip");
 
 		buf_printf(&address, "%s" STR_FMT, address.len ? "," : "",
@@ -263,7 +277,8 @@ void ingressclass_cells(struct cells *c)
 	cell_name(c);
 	cell_str(c, json_get_str(c->obj->root, "spec.controller"));
 	if (yyjson_is_obj(parameters))
-		cell_printf(c, STR_FMT "%s" STR_FMT "/" STR_FMT, STR_ARG(json_get_str(parameters, "kind")), group.len ? "." : "",
+		cell_printf(c, STR_FMT "%s" STR_FMT "/" STR_FMT,
+			    STR_ARG(json_get_str(parameters, "kind")), group.len ? "." : "",
 			    STR_ARG(group), STR_ARG(json_get_str(parameters, "name")));
 	else
 		cell_c(c, "<none>");
@@ -279,7 +294,8 @@ void networkpolicy_cells(struct cells *c)
 
 void storageclass_cells(struct cells *c)
 {
-	bool is_default = str_eq_c(obj_annotation(c->obj, "storageclass.kubernetes.io/is-default-class"), "true");
+	bool is_default = str_eq_c(
+		obj_annotation(c->obj, "storageclass.kubernetes.io/is-default-class"), "true");
 
 	cell_printf(c, STR_FMT "%s", STR_ARG(c->obj->name), is_default ? " (default)" : "");
 	cell_str(c, json_get_str(c->obj->root, "provisioner"));
@@ -291,10 +307,10 @@ void storageclass_cells(struct cells *c)
 
 static void subjects_cell(struct cells *c, const char *kind)
 {
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, CELL_TEXT_MAX);
-	JSON_EACH(subject, yyjson_obj_get(c->obj->root, "subjects")) {
+	JSON_EACH (subject, yyjson_obj_get(c->obj->root, "subjects")) {
 		struct str space = json_get_str(subject, "namespace");
 
 		if (!str_eq_c(json_get_str(subject, "kind"), kind))
@@ -313,7 +329,8 @@ void binding_cells(struct cells *c)
 	yyjson_val *role = yyjson_obj_get(c->obj->root, "roleRef");
 
 	cell_name(c);
-	cell_printf(c, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(role, "kind")), STR_ARG(json_get_str(role, "name")));
+	cell_printf(c, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(role, "kind")),
+		    STR_ARG(json_get_str(role, "name")));
 	cell_created_age(c);
 	subjects_cell(c, "User");
 	subjects_cell(c, "Group");
@@ -322,7 +339,8 @@ void binding_cells(struct cells *c)
 
 void signing_request_cells(struct cells *c)
 {
-	yyjson_val *spec = yyjson_obj_get(c->obj->root, "spec"), *seconds = yyjson_obj_get(spec, "expirationSeconds");
+	yyjson_val *spec = yyjson_obj_get(c->obj->root, "spec"),
+		   *seconds = yyjson_obj_get(spec, "expirationSeconds");
 	bool denied = has_condition(c->obj, "Denied"), failed = has_condition(c->obj, "Failed");
 	char text[TIME_TEXT_BYTES];
 
@@ -330,9 +348,15 @@ void signing_request_cells(struct cells *c)
 	cell_created_age(c);
 	cell_or(c, json_get_str(spec, "signerName"), "<none>");
 	cell_str(c, json_get_str(spec, "username"));
-	cell_c(c, yyjson_is_num(seconds) ? time_format_age(json_int(seconds, 0) * TIME_NS_PER_SECOND, text) : "<none>");
-	cell_printf(c, "%s%s%s", denied ? "Denied" : has_condition(c->obj, "Approved") ? "Approved" : "Pending",
-		    failed ? ",Failed" : "", json_get_str(c->obj->root, "status.certificate").len ? ",Issued" : "");
+	cell_c(c, yyjson_is_num(seconds)
+			  ? time_format_age(json_int(seconds, 0) * TIME_NS_PER_SECOND, text)
+			  : "<none>");
+	cell_printf(c, "%s%s%s",
+		    denied				? "Denied"
+		    : has_condition(c->obj, "Approved") ? "Approved"
+							: "Pending",
+		    failed ? ",Failed" : "",
+		    json_get_str(c->obj->root, "status.certificate").len ? ",Issued" : "");
 }
 
 void apiservice_cells(struct cells *c)
@@ -345,13 +369,14 @@ void apiservice_cells(struct cells *c)
 			    STR_ARG(json_get_str(service, "name")));
 	else
 		cell_c(c, "Local");
-	JSON_EACH(condition, json_get(c->obj->root, "status.conditions")) {
+	JSON_EACH (condition, json_get(c->obj->root, "status.conditions")) {
 		if (!str_eq_c(json_get_str(condition, "type"), "Available"))
 			continue;
 		if (str_eq_c(json_get_str(condition, "status"), "True"))
 			cell_c(c, "True");
 		else
-			cell_printf(c, STR_FMT " (" STR_FMT ")", STR_ARG(json_get_str(condition, "status")),
+			cell_printf(c, STR_FMT " (" STR_FMT ")",
+				    STR_ARG(json_get_str(condition, "status")),
 				    STR_ARG(json_get_str(condition, "reason")));
 		break;
 	}
@@ -364,12 +389,14 @@ void revision_cells(struct cells *c)
 {
 	yyjson_val *owner = obj_controller_ref(c->obj);
 	struct str group, version, kind = json_get_str(owner, "kind");
-	AUTO_BUF text;
+	AUTO_BUF text = { 0 };
 
 	buf_init(&text, CELL_TEXT_MAX);
 	if (owner) {
 		for (size_t i = 0; i < kind.len; i++)
-			buf_put_char(&text, kind.ptr[i] >= 'A' && kind.ptr[i] <= 'Z' ? (char)(kind.ptr[i] + 'a' - 'A') : kind.ptr[i]);
+			buf_put_char(&text, kind.ptr[i] >= 'A' && kind.ptr[i] <= 'Z'
+						    ? (char)(kind.ptr[i] + 'a' - 'A')
+						    : kind.ptr[i]);
 		if (str_cut(json_get_str(owner, "apiVersion"), '/', &group, &version))
 			buf_printf(&text, "." STR_FMT, STR_ARG(group));
 		buf_printf(&text, "/" STR_FMT, STR_ARG(json_get_str(owner, "name")));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kinds of the named groups that differ from the rest in little: immutable fields, a few defaults and checks, their rows. */
+/* Kinds of the named groups that differ from the rest in little: immutable fields, a few defaults
+ * and checks, their rows. */
 #include "api/kinds/cells.h"
 #include "api/kinds/pod_spec.h"
 #include "api/meta.h"
@@ -24,12 +25,14 @@ static void add_policy(struct edit *e, yyjson_mut_val *policies, const char *typ
 
 static void autoscaler_default(struct edit *e)
 {
-	yyjson_mut_val *spec = yyjson_mut_obj_get(e->root, "spec"), *behavior = yyjson_mut_obj_get(spec, "behavior"), *rules;
+	yyjson_mut_val *spec = yyjson_mut_obj_get(e->root, "spec"),
+		       *behavior = yyjson_mut_obj_get(spec, "behavior"), *rules;
 
 	if (e->kind != &kind_horizontalpodautoscaler)
 		return;
 	if (!yyjson_mut_arr_size(yyjson_mut_obj_get(spec, "metrics"))) {
-		yyjson_mut_val *metric = json_append_object(e->doc, json_set_array(e->doc, spec, "metrics"));
+		yyjson_mut_val *metric = json_append_object(
+			e->doc, json_set_array(e->doc, spec, "metrics"));
 
 		json_set_str(e->doc, metric, "type", STR("Resource"));
 		json_set_path_str(e->doc, metric, "resource.name", STR("cpu"));
@@ -57,12 +60,15 @@ static void autoscaler_default(struct edit *e)
 static void autoscaler_validate(struct edit *e, struct field_errors *errors)
 {
 	const struct field_path *path = FIELD_NAME(NULL, "spec");
-	int64_t least = json_mut_get_int(e->root, "spec.minReplicas", 1), most = json_mut_get_int(e->root, "spec.maxReplicas", 0);
+	int64_t least = json_mut_get_int(e->root, "spec.minReplicas", 1),
+		most = json_mut_get_int(e->root, "spec.maxReplicas", 0);
 
 	if (least < 1)
-		field_invalid_int(errors, FIELD_NAME(path, "minReplicas"), least, "must be greater than or equal to 1");
+		field_invalid_int(errors, FIELD_NAME(path, "minReplicas"), least,
+				  "must be greater than or equal to 1");
 	if (most < 1)
-		field_invalid_int(errors, FIELD_NAME(path, "maxReplicas"), most, "must be greater than 0");
+		field_invalid_int(errors, FIELD_NAME(path, "maxReplicas"), most,
+				  "must be greater than 0");
 	else if (most < least)
 		field_invalid_int(errors, FIELD_NAME(path, "maxReplicas"), most,
 				  "must be greater than or equal to `minReplicas`");
@@ -73,7 +79,9 @@ static void autoscaler_validate(struct edit *e, struct field_errors *errors)
 }
 
 const struct strategy strategy_autoscaler = {
-	.default_object = autoscaler_default, .validate = autoscaler_validate, .cells = autoscaler_cells,
+	.default_object = autoscaler_default,
+	.validate = autoscaler_validate,
+	.cells = autoscaler_cells,
 };
 
 /* ---- policy ---- */
@@ -84,12 +92,15 @@ static void disruption_budget_validate(struct edit *e, struct field_errors *erro
 	yyjson_mut_val *spec = yyjson_mut_obj_get(e->root, "spec");
 
 	if (yyjson_mut_obj_get(spec, "minAvailable") && yyjson_mut_obj_get(spec, "maxUnavailable"))
-		field_invalid_val(errors, path, spec, "minAvailable and maxUnavailable cannot be both set");
-	selector_validate(yyjson_mut_obj_get(spec, "selector"), FIELD_NAME(path, "selector"), errors);
+		field_invalid_val(errors, path, spec,
+				  "minAvailable and maxUnavailable cannot be both set");
+	selector_validate(yyjson_mut_obj_get(spec, "selector"), FIELD_NAME(path, "selector"),
+			  errors);
 }
 
 const struct strategy strategy_disruption_budget = {
-	.validate = disruption_budget_validate, .cells = disruption_budget_cells,
+	.validate = disruption_budget_validate,
+	.cells = disruption_budget_cells,
 };
 
 /* ---- networking ---- */
@@ -99,14 +110,17 @@ static void ingress_validate(struct edit *e, struct field_errors *errors)
 	const struct field_path *path = FIELD_NAME(NULL, "spec");
 	size_t i = 0;
 
-	if (!json_mut_get_count(e->root, "spec.rules") && !json_mut_get(e->root, "spec.defaultBackend"))
+	if (!json_mut_get_count(e->root, "spec.rules") &&
+	    !json_mut_get(e->root, "spec.defaultBackend"))
 		field_invalid_val(errors, path, yyjson_mut_obj_get(e->root, "spec"),
 				  "either `defaultBackend` or `rules` must be specified");
-	JSON_MUT_EACH(rule, json_mut_get(e->root, "spec.rules")) {
+	JSON_MUT_EACH (rule, json_mut_get(e->root, "spec.rules")) {
 		const struct field_path *here = FIELD_INDEX(FIELD_NAME(path, "rules"), i++);
 		struct str host = json_mut_get_str(rule, "host");
-		const char *problem = !host.len ? NULL : str_has_prefix(host, STR("*")) ?
-			name_subdomain_wildcard_problem(host) : name_subdomain_problem(host);
+		const char *problem = !host.len ? NULL
+				      : str_has_prefix(host, STR("*"))
+					      ? name_subdomain_wildcard_problem(host)
+					      : name_subdomain_problem(host);
 
 		if (problem)
 			field_invalid_str(errors, FIELD_NAME(here, "host"), host, problem);
@@ -119,13 +133,15 @@ const struct strategy strategy_ingress = { .validate = ingress_validate, .cells 
 
 static const char *const ingressclass_immutable[] = { "spec.controller", NULL };
 
-const struct strategy strategy_ingressclass = { .immutable = ingressclass_immutable, .cells = ingressclass_cells };
+const struct strategy strategy_ingressclass = { .immutable = ingressclass_immutable,
+						.cells = ingressclass_cells };
 
 static void networkpolicy_default(struct edit *e)
 {
 	yyjson_mut_val *spec = yyjson_mut_obj_get(e->root, "spec"), *types;
 
-	if (!yyjson_mut_is_obj(spec) || yyjson_mut_arr_size(yyjson_mut_obj_get(spec, "policyTypes")))
+	if (!yyjson_mut_is_obj(spec) ||
+	    yyjson_mut_arr_size(yyjson_mut_obj_get(spec, "policyTypes")))
 		return;
 	types = json_set_array(e->doc, spec, "policyTypes");
 	json_append_str(e->doc, types, STR("Ingress"));
@@ -135,19 +151,23 @@ static void networkpolicy_default(struct edit *e)
 
 static void networkpolicy_validate(struct edit *e, struct field_errors *errors)
 {
-	selector_validate(json_mut_get(e->root, "spec.podSelector"), FIELD_NAME(FIELD_NAME(NULL, "spec"), "podSelector"), errors);
+	selector_validate(json_mut_get(e->root, "spec.podSelector"),
+			  FIELD_NAME(FIELD_NAME(NULL, "spec"), "podSelector"), errors);
 }
 
 const struct strategy strategy_networkpolicy = {
-	.default_object = networkpolicy_default, .validate = networkpolicy_validate, .cells = networkpolicy_cells,
+	.default_object = networkpolicy_default,
+	.validate = networkpolicy_validate,
+	.cells = networkpolicy_cells,
 };
 
 /* ---- rbac ---- */
 
 static void binding_default(struct edit *e)
 {
-	default_str(e, yyjson_mut_obj_get(e->root, "roleRef"), "apiGroup", "rbac.authorization.k8s.io");
-	JSON_MUT_EACH(subject, yyjson_mut_obj_get(e->root, "subjects")) {
+	default_str(e, yyjson_mut_obj_get(e->root, "roleRef"), "apiGroup",
+		    "rbac.authorization.k8s.io");
+	JSON_MUT_EACH (subject, yyjson_mut_obj_get(e->root, "subjects")) {
 		struct str kind = json_mut_get_str(subject, "kind");
 
 		if (str_eq_c(kind, "User") || str_eq_c(kind, "Group"))
@@ -157,23 +177,27 @@ static void binding_default(struct edit *e)
 
 static void binding_validate(struct edit *e, struct field_errors *errors)
 {
-	struct str kind = json_mut_get_str(e->root, "roleRef.kind"), name = json_mut_get_str(e->root, "roleRef.name");
+	struct str kind = json_mut_get_str(e->root, "roleRef.kind"),
+		   name = json_mut_get_str(e->root, "roleRef.name");
 	const struct field_path *path = FIELD_NAME(NULL, "roleRef");
 	size_t i = 0;
 
-	if (!str_eq_c(kind, "ClusterRole") && (e->kind == &kind_clusterrolebinding || !str_eq_c(kind, "Role")))
+	if (!str_eq_c(kind, "ClusterRole") &&
+	    (e->kind == &kind_clusterrolebinding || !str_eq_c(kind, "Role")))
 		field_unsupported(errors, FIELD_NAME(path, "kind"), kind,
-				  e->kind == &kind_clusterrolebinding ? "ClusterRole" : "Role|ClusterRole");
+				  e->kind == &kind_clusterrolebinding ? "ClusterRole"
+								      : "Role|ClusterRole");
 	if (!name.len)
 		field_required(errors, FIELD_NAME(path, "name"), "");
-	JSON_MUT_EACH(subject, yyjson_mut_obj_get(e->root, "subjects")) {
+	JSON_MUT_EACH (subject, yyjson_mut_obj_get(e->root, "subjects")) {
 		const struct field_path *here = FIELD_INDEX(FIELD_NAME(NULL, "subjects"), i++);
 		struct str type = json_mut_get_str(subject, "kind");
 
 		if (!json_mut_get_str(subject, "name").len)
 			field_required(errors, FIELD_NAME(here, "name"), "");
 		if (!schema_values_have(STR("ServiceAccount|User|Group"), type))
-			field_unsupported(errors, FIELD_NAME(here, "kind"), type, "ServiceAccount|User|Group");
+			field_unsupported(errors, FIELD_NAME(here, "kind"), type,
+					  "ServiceAccount|User|Group");
 		if (str_eq_c(type, "ServiceAccount") && e->kind == &kind_clusterrolebinding &&
 		    !json_mut_get_str(subject, "namespace").len)
 			field_required(errors, FIELD_NAME(here, "namespace"), "");
@@ -182,45 +206,56 @@ static void binding_validate(struct edit *e, struct field_errors *errors)
 
 static void binding_validate_update(struct edit *e, struct field_errors *errors)
 {
-	if (!json_mixed_equal(yyjson_mut_obj_get(e->root, "roleRef"), yyjson_obj_get(e->old, "roleRef")))
-		field_invalid_val(errors, FIELD_NAME(NULL, "roleRef"), yyjson_mut_obj_get(e->root, "roleRef"),
-				  "cannot change roleRef");
+	if (!json_mixed_equal(yyjson_mut_obj_get(e->root, "roleRef"),
+			      yyjson_obj_get(e->old, "roleRef")))
+		field_invalid_val(errors, FIELD_NAME(NULL, "roleRef"),
+				  yyjson_mut_obj_get(e->root, "roleRef"), "cannot change roleRef");
 }
 
 const struct strategy strategy_binding = {
-	.default_object = binding_default, .validate = binding_validate, .validate_update = binding_validate_update,
-	.name_problem = name_is_path_segment, .cells = binding_cells,
+	.default_object = binding_default,
+	.validate = binding_validate,
+	.validate_update = binding_validate_update,
+	.name_problem = name_is_path_segment,
+	.cells = binding_cells,
 };
 
 static void role_validate(struct edit *e, struct field_errors *errors)
 {
 	size_t i = 0;
 
-	JSON_MUT_EACH(rule, yyjson_mut_obj_get(e->root, "rules")) {
+	JSON_MUT_EACH (rule, yyjson_mut_obj_get(e->root, "rules")) {
 		const struct field_path *here = FIELD_INDEX(FIELD_NAME(NULL, "rules"), i++);
 		size_t urls = json_mut_get_count(rule, "nonResourceURLs");
 
 		if (!json_mut_get_count(rule, "verbs"))
-			field_required(errors, FIELD_NAME(here, "verbs"), "verbs must contain at least one value");
+			field_required(errors, FIELD_NAME(here, "verbs"),
+				       "verbs must contain at least one value");
 		if (urls && kind_is_namespaced(e->kind))
-			field_invalid_val(errors, FIELD_NAME(here, "nonResourceURLs"), yyjson_mut_obj_get(rule, "nonResourceURLs"),
+			field_invalid_val(errors, FIELD_NAME(here, "nonResourceURLs"),
+					  yyjson_mut_obj_get(rule, "nonResourceURLs"),
 					  "namespaced rules cannot apply to non-resource URLs");
 		if (urls)
 			continue;
 		if (!json_mut_get_count(rule, "apiGroups"))
-			field_required(errors, FIELD_NAME(here, "apiGroups"), "resource rules must supply at least one api group");
+			field_required(errors, FIELD_NAME(here, "apiGroups"),
+				       "resource rules must supply at least one api group");
 		if (!json_mut_get_count(rule, "resources"))
-			field_required(errors, FIELD_NAME(here, "resources"), "resource rules must supply at least one resource");
+			field_required(errors, FIELD_NAME(here, "resources"),
+				       "resource rules must supply at least one resource");
 	}
 }
 
-const struct strategy strategy_role = { .validate = role_validate, .name_problem = name_is_path_segment };
+const struct strategy strategy_role = { .validate = role_validate,
+					.name_problem = name_is_path_segment };
 
 /* ---- storage, scheduling, node, certificates, aggregation ---- */
 
-static const char *const storageclass_immutable[] = { "provisioner", "parameters", "reclaimPolicy", "volumeBindingMode", NULL };
+static const char *const storageclass_immutable[] = { "provisioner", "parameters", "reclaimPolicy",
+						      "volumeBindingMode", NULL };
 
-const struct strategy strategy_storageclass = { .immutable = storageclass_immutable, .cells = storageclass_cells };
+const struct strategy strategy_storageclass = { .immutable = storageclass_immutable,
+						.cells = storageclass_cells };
 
 static void priorityclass_validate(struct edit *e, struct field_errors *errors)
 {
@@ -230,7 +265,8 @@ static void priorityclass_validate(struct edit *e, struct field_errors *errors)
 	if (str_has_prefix(name, STR("system-")) && !str_eq_c(name, "system-node-critical") &&
 	    !str_eq_c(name, "system-cluster-critical"))
 		field_forbidden(errors, FIELD_NAME(FIELD_NAME(NULL, "metadata"), "name"),
-				"priority class names with 'system-' prefix are reserved for system use only");
+				"priority class names with 'system-' prefix are reserved for "
+				"system use only");
 	else if (value > 1000000000 && !str_has_prefix(name, STR("system-")))
 		field_forbidden(errors, FIELD_NAME(NULL, "value"),
 				"maximum allowed value of a user defined priority is 1000000000");
@@ -239,7 +275,8 @@ static void priorityclass_validate(struct edit *e, struct field_errors *errors)
 static const char *const priorityclass_immutable[] = { "value", "preemptionPolicy", NULL };
 
 const struct strategy strategy_priorityclass = {
-	.validate = priorityclass_validate, .immutable = priorityclass_immutable,
+	.validate = priorityclass_validate,
+	.immutable = priorityclass_immutable,
 };
 
 static void runtimeclass_validate(struct edit *e, struct field_errors *errors)
@@ -247,34 +284,42 @@ static void runtimeclass_validate(struct edit *e, struct field_errors *errors)
 	struct str handler = json_mut_get_str(e->root, "handler");
 
 	if (name_label_problem(handler))
-		field_invalid_str(errors, FIELD_NAME(NULL, "handler"), handler, name_label_problem(handler));
+		field_invalid_str(errors, FIELD_NAME(NULL, "handler"), handler,
+				  name_label_problem(handler));
 }
 
 static const char *const runtimeclass_immutable[] = { "handler", NULL };
 
 const struct strategy strategy_runtimeclass = {
-	.validate = runtimeclass_validate, .immutable = runtimeclass_immutable,
+	.validate = runtimeclass_validate,
+	.immutable = runtimeclass_immutable,
 };
 
 static const char *const signing_request_immutable[] = { "spec", NULL };
 
 const struct strategy strategy_signing_request = {
-	.immutable = signing_request_immutable, .cells = signing_request_cells,
+	.immutable = signing_request_immutable,
+	.cells = signing_request_cells,
 };
 
 static void apiservice_validate(struct edit *e, struct field_errors *errors)
 {
 	struct str name = json_mut_get_str(e->root, "metadata.name");
-	struct str want = str_printf_in(e->arena, STR_FMT "." STR_FMT, STR_ARG(json_mut_get_str(e->root, "spec.version")),
+	struct str want = str_printf_in(e->arena, STR_FMT "." STR_FMT,
+					STR_ARG(json_mut_get_str(e->root, "spec.version")),
 					STR_ARG(json_mut_get_str(e->root, "spec.group")));
 
 	if (!str_eq(name, want))
-		field_invalid_str(errors, FIELD_NAME(FIELD_NAME(NULL, "metadata"), "name"), name,
-				  str_printf_in(e->arena, "must be `spec.version+\".\"+spec.group`: \"" STR_FMT "\"",
-						STR_ARG(want)).ptr);
+		field_invalid_str(
+			errors, FIELD_NAME(FIELD_NAME(NULL, "metadata"), "name"), name,
+			str_printf_in(e->arena,
+				      "must be `spec.version+\".\"+spec.group`: \"" STR_FMT "\"",
+				      STR_ARG(want))
+				.ptr);
 }
 
-const struct strategy strategy_apiservice = { .validate = apiservice_validate, .cells = apiservice_cells };
+const struct strategy strategy_apiservice = { .validate = apiservice_validate,
+					      .cells = apiservice_cells };
 
 static void crd_default(struct edit *e)
 {
@@ -285,11 +330,14 @@ static void crd_default(struct edit *e)
 	if (!yyjson_mut_is_obj(names) || kind.len >= sizeof(lower) || !kind.len)
 		return;
 	for (size_t i = 0; i < kind.len; i++)
-		lower[i] = kind.ptr[i] >= 'A' && kind.ptr[i] <= 'Z' ? (char)(kind.ptr[i] + 'a' - 'A') : kind.ptr[i];
+		lower[i] = kind.ptr[i] >= 'A' && kind.ptr[i] <= 'Z'
+				   ? (char)(kind.ptr[i] + 'a' - 'A')
+				   : kind.ptr[i];
 	if (!json_mut_get_str(names, "singular").len)
 		json_set_str(e->doc, names, "singular", str_sub(lower, kind.len));
 	if (!json_mut_get_str(names, "listKind").len)
-		json_set_str(e->doc, names, "listKind", str_printf_in(e->arena, STR_FMT "List", STR_ARG(kind)));
+		json_set_str(e->doc, names, "listKind",
+			     str_printf_in(e->arena, STR_FMT "List", STR_ARG(kind)));
 	if (!json_mut_get(e->root, "spec.conversion"))
 		json_set_path_str(e->doc, e->root, "spec.conversion.strategy", STR("None"));
 }
@@ -297,19 +345,23 @@ static void crd_default(struct edit *e)
 static void crd_validate(struct edit *e, struct field_errors *errors)
 {
 	struct str name = json_mut_get_str(e->root, "metadata.name");
-	struct str want = str_printf_in(e->arena, STR_FMT "." STR_FMT, STR_ARG(json_mut_get_str(e->root, "spec.names.plural")),
+	struct str want = str_printf_in(e->arena, STR_FMT "." STR_FMT,
+					STR_ARG(json_mut_get_str(e->root, "spec.names.plural")),
 					STR_ARG(json_mut_get_str(e->root, "spec.group")));
 
 	if (!str_eq(name, want))
 		field_invalid_str(errors, FIELD_NAME(FIELD_NAME(NULL, "metadata"), "name"), name,
 				  "must be spec.names.plural+\".\"+spec.group");
 	if (!json_mut_get_count(e->root, "spec.versions"))
-		field_required(errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "versions"), "must have exactly one version marked as "
+		field_required(errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "versions"),
+			       "must have exactly one version marked as "
 			       "storage version");
 }
 
 static const char *const crd_immutable[] = { "spec.group", "spec.names.plural", NULL };
 
 const struct strategy strategy_crd = {
-	.default_object = crd_default, .validate = crd_validate, .immutable = crd_immutable,
+	.default_object = crd_default,
+	.validate = crd_validate,
+	.immutable = crd_immutable,
 };

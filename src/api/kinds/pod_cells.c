@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The row of a Pod: READY, STATUS and RESTARTS are worked out of the container statuses exactly as upstream's printer does. */
+/* The row of a Pod: READY, STATUS and RESTARTS are worked out of the container statuses exactly as
+ * upstream's printer does. */
 #include "api/kinds/cells.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
 struct summary {
 	struct buf *reason;
 	int64_t restarts, ready, total;
-	int64_t last_restart_ns;        /* 0 = none */
+	int64_t last_restart_ns; /* 0 = none */
 };
 
 static void set_reason(struct summary *s, const char *prefix, struct str reason)
@@ -22,7 +23,8 @@ static void note_restart(int64_t *last_ns, yyjson_val *status)
 {
 	int64_t finished_ns;
 
-	if (time_parse(json_get_str(status, "lastState.terminated.finishedAt"), &finished_ns, NULL) == 0 &&
+	if (time_parse(json_get_str(status, "lastState.terminated.finishedAt"), &finished_ns,
+		       NULL) == 0 &&
 	    finished_ns > *last_ns)
 		*last_ns = finished_ns;
 }
@@ -38,12 +40,13 @@ static void terminated_reason(struct summary *s, const char *prefix, yyjson_val 
 	if (signal)
 		buf_printf(s->reason, "Signal:%lld", (long long)signal);
 	else
-		buf_printf(s->reason, "ExitCode:%lld", (long long)json_get_int(terminated, "exitCode", 0));
+		buf_printf(s->reason, "ExitCode:%lld",
+			   (long long)json_get_int(terminated, "exitCode", 0));
 }
 
 static yyjson_val *init_container(yyjson_val *spec, struct str name)
 {
-	JSON_EACH(container, yyjson_obj_get(spec, "initContainers")) {
+	JSON_EACH (container, yyjson_obj_get(spec, "initContainers")) {
 		if (str_eq(json_get_str(container, "name"), name))
 			return container;
 	}
@@ -61,11 +64,12 @@ struct sidecars {
 };
 
 /* True while the pod is still being initialized. */
-static bool init_statuses(struct summary *s, yyjson_val *spec, yyjson_val *status, struct sidecars *sidecars)
+static bool init_statuses(struct summary *s, yyjson_val *spec, yyjson_val *status,
+			  struct sidecars *sidecars)
 {
 	size_t count = json_get_count(spec, "initContainers"), i = 0;
 
-	JSON_EACH(one, yyjson_obj_get(status, "initContainerStatuses")) {
+	JSON_EACH (one, yyjson_obj_get(status, "initContainerStatuses")) {
 		yyjson_val *terminated = json_get(one, "state.terminated");
 		struct str waiting = json_get_str(one, "state.waiting.reason");
 		bool sidecar = is_sidecar(init_container(spec, json_get_str(one, "name")));
@@ -98,7 +102,7 @@ static bool init_statuses(struct summary *s, yyjson_val *spec, yyjson_val *statu
 
 static bool condition_is_true(yyjson_val *status, const char *type)
 {
-	JSON_EACH(condition, yyjson_obj_get(status, "conditions")) {
+	JSON_EACH (condition, yyjson_obj_get(status, "conditions")) {
 		if (str_eq_c(json_get_str(condition, "type"), type))
 			return str_eq_c(json_get_str(condition, "status"), "True");
 	}
@@ -127,12 +131,13 @@ static void container_statuses(struct summary *s, yyjson_val *status)
 		}
 	}
 	if (str_eq_c(buf_str(s->reason), "Completed") && has_running)
-		set_reason(s, "", condition_is_true(status, "Ready") ? STR("Running") : STR("NotReady"));
+		set_reason(s, "",
+			   condition_is_true(status, "Ready") ? STR("Running") : STR("NotReady"));
 }
 
 static bool is_gated(yyjson_val *status)
 {
-	JSON_EACH(condition, yyjson_obj_get(status, "conditions")) {
+	JSON_EACH (condition, yyjson_obj_get(status, "conditions")) {
 		if (str_eq_c(json_get_str(condition, "type"), "PodScheduled") &&
 		    str_eq_c(json_get_str(condition, "reason"), "SchedulingGated"))
 			return true;
@@ -142,17 +147,19 @@ static bool is_gated(yyjson_val *status)
 
 static void summarize(struct summary *s, const struct obj *obj)
 {
-	yyjson_val *spec = yyjson_obj_get(obj->root, "spec"), *status = yyjson_obj_get(obj->root, "status");
+	yyjson_val *spec = yyjson_obj_get(obj->root, "spec"),
+		   *status = yyjson_obj_get(obj->root, "status");
 	struct str phase = json_get_str(status, "phase"), reason = json_get_str(status, "reason");
 	struct sidecars sidecars = { 0 };
 
 	s->total = (int64_t)json_get_count(spec, "containers");
-	JSON_EACH(container, yyjson_obj_get(spec, "initContainers"))
+	JSON_EACH (container, yyjson_obj_get(spec, "initContainers"))
 		s->total += is_sidecar(container);
 	set_reason(s, "", reason.len ? reason : phase);
 	if (is_gated(status))
 		set_reason(s, "", STR("SchedulingGated"));
-	if (!init_statuses(s, spec, status, &sidecars) || condition_is_true(status, "Initialized")) {
+	if (!init_statuses(s, spec, status, &sidecars) ||
+	    condition_is_true(status, "Initialized")) {
 		s->restarts = sidecars.restarts;
 		s->last_restart_ns = sidecars.last_restart_ns;
 		container_statuses(s, status);
@@ -174,7 +181,7 @@ static void gates_cell(struct cells *c, yyjson_val *spec, yyjson_val *status)
 		cell_c(c, "<none>");
 		return;
 	}
-	JSON_EACH(gate, yyjson_obj_get(spec, "readinessGates")) {
+	JSON_EACH (gate, yyjson_obj_get(spec, "readinessGates")) {
 		if (str_copy_to(json_get_str(gate, "conditionType"), type, sizeof(type)) == 0)
 			open += condition_is_true(status, type);
 	}
@@ -183,9 +190,10 @@ static void gates_cell(struct cells *c, yyjson_val *spec, yyjson_val *status)
 
 void pod_cells(struct cells *c)
 {
-	yyjson_val *spec = yyjson_obj_get(c->obj->root, "spec"), *status = yyjson_obj_get(c->obj->root, "status");
+	yyjson_val *spec = yyjson_obj_get(c->obj->root, "spec"),
+		   *status = yyjson_obj_get(c->obj->root, "status");
 	char ago[TIME_TEXT_BYTES];
-	AUTO_BUF reason;
+	AUTO_BUF reason = { 0 };
 	struct summary s = { .reason = &reason };
 
 	buf_init(&reason, 4096);
@@ -194,7 +202,8 @@ void pod_cells(struct cells *c)
 	cell_printf(c, "%lld/%lld", (long long)s.ready, (long long)s.total);
 	cell_str(c, buf_str(&reason));
 	if (s.restarts && s.last_restart_ns)
-		cell_printf(c, "%lld (%s ago)", (long long)s.restarts, time_format_age(c->now_ns - s.last_restart_ns, ago));
+		cell_printf(c, "%lld (%s ago)", (long long)s.restarts,
+			    time_format_age(c->now_ns - s.last_restart_ns, ago));
 	else
 		cell_printf(c, "%lld", (long long)s.restarts);
 	cell_created_age(c);

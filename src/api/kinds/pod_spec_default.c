@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Defaults of pod specs that follow from other fields: pull policies, requests from limits, volumes without a source. */
+/* Defaults of pod specs that follow from other fields: pull policies, requests from limits, volumes
+ * without a source. */
 #include "api/kinds/pod_spec.h"
 
 #include "api/quantity.h"
 
-static const char *const container_lists[] = { "initContainers", "containers", "ephemeralContainers" };
+static const char *const container_lists[] = { "initContainers", "containers",
+					       "ephemeralContainers" };
 
 /* No tag or "latest" and no digest. */
 static bool is_latest(struct str image)
@@ -18,10 +20,12 @@ static bool is_latest(struct str image)
 	return colon == SIZE_MAX || str_eq_c(str_slice(name, colon + 1, name.len), "latest");
 }
 
-static void default_pull_policy(yyjson_mut_doc *doc, yyjson_mut_val *holder, const char *key, struct str image)
+static void default_pull_policy(yyjson_mut_doc *doc, yyjson_mut_val *holder, const char *key,
+				struct str image)
 {
 	if (!json_mut_get_str(holder, key).len)
-		json_set_str(doc, holder, key, is_latest(image) ? STR("Always") : STR("IfNotPresent"));
+		json_set_str(doc, holder, key,
+			     is_latest(image) ? STR("Always") : STR("IfNotPresent"));
 }
 
 static void default_requests(yyjson_mut_doc *doc, yyjson_mut_val *container)
@@ -32,7 +36,7 @@ static void default_requests(yyjson_mut_doc *doc, yyjson_mut_val *container)
 	if (!yyjson_mut_obj_size(limits))
 		return;
 	requests = json_ensure_object(doc, resources, "requests");
-	JSON_MUT_MEMBERS(key, value, limits) {
+	JSON_MUT_MEMBERS (key, value, limits) {
 		if (!json_mut_key(requests, json_mut_str(key)))
 			json_put(doc, requests, json_mut_str(key), json_mut_copy(doc, value));
 	}
@@ -40,9 +44,10 @@ static void default_requests(yyjson_mut_doc *doc, yyjson_mut_val *container)
 
 static void default_host_ports(yyjson_mut_doc *doc, yyjson_mut_val *container)
 {
-	JSON_MUT_EACH(port, yyjson_mut_obj_get(container, "ports")) {
+	JSON_MUT_EACH (port, yyjson_mut_obj_get(container, "ports")) {
 		if (!json_mut_get_int(port, "hostPort", 0))
-			json_set_int(doc, port, "hostPort", json_mut_get_int(port, "containerPort", 0));
+			json_set_int(doc, port, "hostPort",
+				     json_mut_get_int(port, "containerPort", 0));
 	}
 }
 
@@ -74,15 +79,16 @@ void pod_spec_default(yyjson_mut_doc *doc, yyjson_mut_val *spec, bool is_pod)
 	if (!yyjson_mut_is_obj(spec))
 		return;
 	for (size_t i = 0; i < ARRAY_COUNT(container_lists); i++) {
-		JSON_MUT_EACH(container, yyjson_mut_obj_get(spec, container_lists[i])) {
-			default_pull_policy(doc, container, "imagePullPolicy", json_mut_get_str(container, "image"));
+		JSON_MUT_EACH (container, yyjson_mut_obj_get(spec, container_lists[i])) {
+			default_pull_policy(doc, container, "imagePullPolicy",
+					    json_mut_get_str(container, "image"));
 			if (is_pod)
 				default_requests(doc, container);
 			if (is_pod && host_network)
 				default_host_ports(doc, container);
 		}
 	}
-	JSON_MUT_EACH(volume, yyjson_mut_obj_get(spec, "volumes"))
+	JSON_MUT_EACH (volume, yyjson_mut_obj_get(spec, "volumes"))
 		default_volume(doc, volume);
 	mirror(doc, spec, "serviceAccountName", "serviceAccount");
 	if (is_pod && !yyjson_mut_obj_get(spec, "enableServiceLinks"))
@@ -120,7 +126,7 @@ const char *pod_spec_qos(yyjson_mut_val *spec)
 	bool guaranteed = true;
 
 	for (size_t i = 0; i < 2; i++) {
-		JSON_MUT_EACH(container, yyjson_mut_obj_get(spec, container_lists[i])) {
+		JSON_MUT_EACH (container, yyjson_mut_obj_get(spec, container_lists[i])) {
 			yyjson_mut_val *asked = json_mut_get(container, "resources.requests");
 			yyjson_mut_val *allowed = json_mut_get(container, "resources.limits");
 			bool cpu, memory;
@@ -128,13 +134,15 @@ const char *pod_spec_qos(yyjson_mut_val *spec)
 			(void)add_positive(&requests.cpu, &requests.has_cpu, asked, "cpu");
 			(void)add_positive(&requests.memory, &requests.has_memory, asked, "memory");
 			cpu = add_positive(&limits.cpu, &limits.has_cpu, allowed, "cpu");
-			memory = add_positive(&limits.memory, &limits.has_memory, allowed, "memory");
+			memory = add_positive(&limits.memory, &limits.has_memory, allowed,
+					      "memory");
 			guaranteed &= cpu && memory;
 		}
 	}
 	if (!requests.has_cpu && !requests.has_memory && !limits.has_cpu && !limits.has_memory)
 		return "BestEffort";
-	if (guaranteed && requests.has_cpu && requests.has_memory && !quantity_cmp(&requests.cpu, &limits.cpu) &&
+	if (guaranteed && requests.has_cpu && requests.has_memory &&
+	    !quantity_cmp(&requests.cpu, &limits.cpu) &&
 	    !quantity_cmp(&requests.memory, &limits.memory))
 		return "Guaranteed";
 	return "Burstable";

@@ -20,7 +20,8 @@ static const struct {
 	{ STR_INIT("foobar"), STR_INIT("Zm9vYmFy"), STR_INIT("Zm9vYmFy") },
 };
 
-static const char *const bad[] = { "Z", "Zg", "Zg=", "Zg===", "=", "====", "Zg==Zg==", "Zm 9v", "Zm9v!", "Z=g=", "Zm9v=" };
+static const char *const bad[] = { "Z",	       "Zg",	"Zg=",	 "Zg===", "=",	  "====",
+				   "Zg==Zg==", "Zm 9v", "Zm9v!", "Z=g=",  "Zm9v=" };
 
 /* Would break: Secrets and certificates would not survive a round trip. */
 static void test_round_trip(void **state)
@@ -75,7 +76,8 @@ static void test_refused(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_round_trip),
+					    cmocka_unit_test(test_refused) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

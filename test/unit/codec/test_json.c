@@ -35,7 +35,8 @@ static void test_parse_refuses(void **state)
 
 static void test_depth(void **state)
 {
-	/* Would break: nesting at the limit is refused, or one level more overflows a recursive walker later. */
+	/* Would break: nesting at the limit is refused, or one level more overflows a recursive
+	 * walker later. */
 	char text[2 * JSON_DEPTH_MAX + 3];
 	struct err err = { 0 };
 	yyjson_doc *doc;
@@ -57,7 +58,8 @@ static void test_duplicates(void **state)
 	struct err err = { 0 };
 	yyjson_doc *doc;
 
-	assert_null(json_parse_unique(STR("{\"a\":{\"x\":1,\"x\":2},\"l\":[{\"y\":1},{\"y\":1,\"y\":2}]}"), 1000, &err));
+	assert_null(json_parse_unique(
+		STR("{\"a\":{\"x\":1,\"x\":2},\"l\":[{\"y\":1},{\"y\":1,\"y\":2}]}"), 1000, &err));
 	assert_string_equal(err.msg, "duplicate field \"a.x\", duplicate field \"l[1].y\"");
 	doc = json_parse_unique(STR("{\"a\":{\"x\":1},\"x\":2}"), 1000, &err);
 	assert_non_null(doc);
@@ -67,7 +69,9 @@ static void test_duplicates(void **state)
 static void test_get(void **state)
 {
 	/* Would break: everybody who reads a field by path. */
-	AUTO_JSON doc = json_parse(STR("{\"a\":{\"b\":[{\"n\":\"x\"},{\"n\":7}],\"t\":true,\"f\":3.0,\"g\":3.5}}"), 1000, NULL);
+	AUTO_JSON doc = json_parse(
+		STR("{\"a\":{\"b\":[{\"n\":\"x\"},{\"n\":7}],\"t\":true,\"f\":3.0,\"g\":3.5}}"),
+		1000, NULL);
 	yyjson_val *root = yyjson_doc_get_root(doc);
 	size_t count = 0;
 
@@ -80,12 +84,12 @@ static void test_get(void **state)
 	assert_null(json_get(root, "a.b.x"));
 	assert_null(json_get(root, "a.t.x"));
 	assert_int_equal(json_get_count(root, "a.b"), 2);
-	JSON_EACH(item, json_get(root, "a.b"))
+	JSON_EACH (item, json_get(root, "a.b"))
 		count += yyjson_is_obj(item);
 	assert_int_equal(count, 2);
-	JSON_EACH(item, json_get(root, "a.t"))
+	JSON_EACH (item, json_get(root, "a.t"))
 		fail();
-	JSON_MEMBERS(key, value, NULL)
+	JSON_MEMBERS (key, value, NULL)
 		fail();
 }
 
@@ -109,7 +113,9 @@ static void test_build(void **state)
 	assert_null(json_remove_path(root, "m.q.p"));
 	buf_init(&text, 1000);
 	json_mut_write(root, &text);
-	assert_string_equal(text.ptr, "{\"a\":2,\"b\":4,\"c\":5,\"m\":{\"n\":{\"o\":-6}},\"l\":[\"\\\"\\n\\u0001\"]}");
+	assert_string_equal(
+		text.ptr,
+		"{\"a\":2,\"b\":4,\"c\":5,\"m\":{\"n\":{\"o\":-6}},\"l\":[\"\\\"\\n\\u0001\"]}");
 	buf_reset(&text);
 	json_write_quoted(STR("\"\n\001z"), &text);
 	assert_string_equal(text.ptr, "\"\\\"\\n\\u0001z\"");
@@ -117,7 +123,8 @@ static void test_build(void **state)
 
 static void test_equal(void **state)
 {
-	/* Would break: an update that changes nothing is written, or one that changes something is not. */
+	/* Would break: an update that changes nothing is written, or one that changes something is
+	 * not. */
 	static const struct {
 		const char *a, *b;
 		bool equal;
@@ -140,10 +147,17 @@ static void test_equal(void **state)
 		AUTO_JSON_MUT ma = json_thaw(yyjson_doc_get_root(a));
 		AUTO_JSON_MUT mb = json_thaw(yyjson_doc_get_root(b));
 
-		assert_int_equal(json_equal(yyjson_doc_get_root(a), yyjson_doc_get_root(b)), cases[i].equal);
-		assert_int_equal(json_mut_equal(yyjson_mut_doc_get_root(ma), yyjson_mut_doc_get_root(mb)), cases[i].equal);
-		assert_int_equal(json_mixed_equal(yyjson_mut_doc_get_root(ma), yyjson_doc_get_root(b)), cases[i].equal);
-		assert_int_equal(json_mixed_equal(yyjson_mut_doc_get_root(mb), yyjson_doc_get_root(a)), cases[i].equal);
+		assert_int_equal(json_equal(yyjson_doc_get_root(a), yyjson_doc_get_root(b)),
+				 cases[i].equal);
+		assert_int_equal(
+			json_mut_equal(yyjson_mut_doc_get_root(ma), yyjson_mut_doc_get_root(mb)),
+			cases[i].equal);
+		assert_int_equal(
+			json_mixed_equal(yyjson_mut_doc_get_root(ma), yyjson_doc_get_root(b)),
+			cases[i].equal);
+		assert_int_equal(
+			json_mixed_equal(yyjson_mut_doc_get_root(mb), yyjson_doc_get_root(a)),
+			cases[i].equal);
 	}
 	assert_true(json_equal(NULL, NULL));
 	assert_false(json_mut_equal(NULL, yyjson_mut_doc_get_root(NULL)) == false);
@@ -151,7 +165,8 @@ static void test_equal(void **state)
 
 static void test_large_objects(void **state)
 {
-	/* Would break: comparing large objects in different order takes quadratic time (this test would not end). */
+	/* Would break: comparing large objects in different order takes quadratic time (this test
+	 * would not end). */
 	AUTO_JSON_MUT a = json_new_object();
 	AUTO_JSON_MUT b = json_new_object();
 	enum { COUNT = 100000 };
@@ -160,7 +175,8 @@ static void test_large_objects(void **state)
 		AUTO_FREE char *key = mem_printf("key-%d", i);
 		AUTO_FREE char *reverse = mem_printf("key-%d", COUNT - 1 - i);
 
-		yyjson_mut_obj_add(yyjson_mut_doc_get_root(a), json_new_str(a, str_from(key)), yyjson_mut_int(a, i));
+		yyjson_mut_obj_add(yyjson_mut_doc_get_root(a), json_new_str(a, str_from(key)),
+				   yyjson_mut_int(a, i));
 		yyjson_mut_obj_add(yyjson_mut_doc_get_root(b), json_new_str(b, str_from(reverse)),
 				   yyjson_mut_int(b, COUNT - 1 - i));
 	}
@@ -170,8 +186,9 @@ static void test_large_objects(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse_refuses), cmocka_unit_test(test_depth), cmocka_unit_test(test_duplicates),
-		cmocka_unit_test(test_get), cmocka_unit_test(test_build), cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_parse_refuses), cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_duplicates),    cmocka_unit_test(test_get),
+		cmocka_unit_test(test_build),	      cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_large_objects),
 	};
 

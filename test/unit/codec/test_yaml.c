@@ -15,7 +15,8 @@ static void test_read(void **state)
 		const char *yaml, *json;
 	} cases[] = {
 		{ "a: 1\nb: [x, 'y', \"z\"]\n", "{\"a\":1,\"b\":[\"x\",\"y\",\"z\"]}" },
-		{ "a: yes\nb: \"yes\"\nc: off\nd: ~\ne:\n", "{\"a\":true,\"b\":\"yes\",\"c\":false,\"d\":null,\"e\":null}" },
+		{ "a: yes\nb: \"yes\"\nc: off\nd: ~\ne:\n",
+		  "{\"a\":true,\"b\":\"yes\",\"c\":false,\"d\":null,\"e\":null}" },
 		{ "a: 0755\nb: 0x1F\nc: 1_000\nd: -5\ne: 1e3\nf: .5\n",
 		  "{\"a\":493,\"b\":31,\"c\":1000,\"d\":-5,\"e\":1000.0,\"f\":0.5}" },
 		{ "t: 2024-01-02T03:04:05Z\nd: 2024-01-02\nv: 1.2.3\n",
@@ -23,7 +24,8 @@ static void test_read(void **state)
 		{ "1: a\ntrue: b\n", "{\"1\":\"a\",\"true\":\"b\"}" },
 		{ "a: &x {p: 1, q: 2}\nb: *x\nc:\n  <<: *x\n  q: 3\n",
 		  "{\"a\":{\"p\":1,\"q\":2},\"b\":{\"p\":1,\"q\":2},\"c\":{\"q\":3,\"p\":1}}" },
-		{ "a: |\n  one\n  two\nb: >-\n  three\n  four\n", "{\"a\":\"one\\ntwo\\n\",\"b\":\"three four\"}" },
+		{ "a: |\n  one\n  two\nb: >-\n  three\n  four\n",
+		  "{\"a\":\"one\\ntwo\\n\",\"b\":\"three four\"}" },
 		{ "a: !!str 5\nb: !!binary aGVsbG8=\n", "{\"a\":\"5\",\"b\":\"hello\"}" },
 		{ "u: 18446744073709551615\nm: -9223372036854775808\n",
 		  "{\"u\":18446744073709551615,\"m\":-9223372036854775808}" },
@@ -114,15 +116,18 @@ static void test_documents(void **state)
 static void test_write(void **state)
 {
 	/* Would break: -o yaml prints text that reads back as another type. */
-	AUTO_JSON doc = json_parse(STR("{\"b\":{\"z\":\"true\",\"x\":\"plain\"},\"a\":[1,\"2\",{\"k\":[]},null,{}],\"c\":\"l1\\nl2\\n\","
-				       "\"d\":\"\",\"e\":\"a: b\",\"f\":1.5}"), 1000, NULL);
+	AUTO_JSON doc = json_parse(STR("{\"b\":{\"z\":\"true\",\"x\":\"plain\"},\"a\":[1,\"2\",{"
+				       "\"k\":[]},null,{}],\"c\":\"l1\\nl2\\n\","
+				       "\"d\":\"\",\"e\":\"a: b\",\"f\":1.5}"),
+				   1000, NULL);
 	AUTO_JSON_MUT back = NULL;
 	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 10000);
 	yaml_write(yyjson_doc_get_root(doc), &text);
-	assert_string_equal(text.ptr, "a:\n- 1\n- \"2\"\n- k: []\n- null\n- {}\nb:\n  x: plain\n  z: \"true\"\nc: |\n  l1\n  l2\nd: \"\"\n"
-			    "e: 'a: b'\nf: 1.5\n");
+	assert_string_equal(text.ptr, "a:\n- 1\n- \"2\"\n- k: []\n- null\n- {}\nb:\n  x: plain\n  "
+				      "z: \"true\"\nc: |\n  l1\n  l2\nd: \"\"\n"
+				      "e: 'a: b'\nf: 1.5\n");
 	back = yaml_parse(buf_str(&text), 10000, NULL);
 	assert_true(json_mixed_equal(yyjson_mut_doc_get_root(back), yyjson_doc_get_root(doc)));
 }
@@ -130,8 +135,9 @@ static void test_write(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read), cmocka_unit_test(test_refuse), cmocka_unit_test(test_expansion),
-		cmocka_unit_test(test_documents), cmocka_unit_test(test_write),
+		cmocka_unit_test(test_read),	  cmocka_unit_test(test_refuse),
+		cmocka_unit_test(test_expansion), cmocka_unit_test(test_documents),
+		cmocka_unit_test(test_write),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
