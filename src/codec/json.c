@@ -95,7 +95,7 @@ static void search_value(struct search *s, yyjson_val *v);
 static void search_object(struct search *s, yyjson_val *object)
 {
 	size_t path_len = s->path.len;
-	AUTO_JSON_INDEX index;
+	AUTO_JSON_INDEX index = { .slots = NULL };
 
 	json_index_init(&index, unsafe_yyjson_get_len(object));
 	JSON_MEMBERS (key, value, object) {

@@ -85,7 +85,7 @@ static bool object_equal_unordered(struct node a, struct node b)
 {
 	size_t len = node_len(a);
 	struct node key = node_first(b);
-	AUTO_JSON_INDEX index;
+	AUTO_JSON_INDEX index = { .slots = NULL };
 
 	json_index_init(&index, len);
 	for (size_t i = 0; i < len; i++) {

@@ -205,7 +205,7 @@ static int mapping_finish(struct yaml_reader *r, struct mapping *m, const yaml_e
 {
 	yyjson_mut_val *object = yyjson_mut_obj(r->doc);
 	size_t merged_max = m->merged ? tree_count(m->merged) : 0;
-	AUTO_JSON_INDEX index;
+	AUTO_JSON_INDEX index = { .slots = NULL };
 
 	json_index_init(&index, m->count + merged_max);
 	for (size_t i = 0; i < m->count; i++) {
