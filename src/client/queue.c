@@ -251,6 +251,7 @@ static void item_reconcile(struct queue_item *item)
 	struct err err = { .code = ERR_NONE };
 	enum reconcile_result result;
 
+	ASSERT(!item->running); /* one reconcile of a key at a time */
 	item->running = true;
 	item->forget = false;
 	result = queue->reconcile(queue, key_of(item_key(item)), &err);

@@ -95,7 +95,7 @@ static void survives_a_crash_at_each_write(void **state)
 {
 	struct cluster_options options = options_of(1);
 	uint64_t writes = run(&options).writes;
-	uint64_t stride = setting("CUBE_SIM_SEEDS", 0) ? 1 : NUM_MAX(writes / 12, UINT64_C(1));
+	uint64_t stride = setting("CUBE_SIM_SEEDS", 0) ? 1 : NUM_MAX(writes / 60, UINT64_C(1));
 
 	(void)state;
 	for (uint64_t at = 0; at < writes; at += stride) {
@@ -119,7 +119,7 @@ static enum store_fault crash_by_chance(struct cluster *c, uint64_t write_index)
 /* Crashes in the middle of recovering from crashes. */
 static void survives_many_crashes(void **state)
 {
-	uint64_t seeds = setting("CUBE_SIM_SEEDS", 4);
+	uint64_t seeds = setting("CUBE_SIM_SEEDS", 10);
 
 	(void)state;
 	for (uint64_t seed = 100; seed < 100 + seeds; seed++) {
@@ -135,7 +135,7 @@ static void survives_many_crashes(void **state)
  */
 static void survives_the_loss_of_a_node(void **state)
 {
-	uint64_t seeds = setting("CUBE_SIM_SEEDS", 2);
+	uint64_t seeds = setting("CUBE_SIM_SEEDS", 5);
 
 	(void)state;
 	for (uint64_t seed = 200; seed < 200 + seeds; seed++) {
