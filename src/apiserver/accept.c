@@ -21,7 +21,8 @@ bool accept_next(struct str *header, struct accept_type *ret)
 	while (str_next_part(&item, ';', &part)) {
 		struct str key, value;
 
-		(void)str_cut(str_trim(part), '=', &key, &value); /* without '=' the value is empty */
+		(void)str_cut(str_trim(part), '=', &key,
+			      &value); /* without '=' the value is empty */
 		value = unquote(str_trim(value));
 		if (str_eq_c(key, "as"))
 			ret->as = value;
@@ -49,7 +50,8 @@ static bool take_type(struct exchange *e, const struct accept_type *t, bool with
 		return false;
 	if (str_eq_c(t->as, "Table"))
 		e->form = ANSWER_TABLE;
-	else if (str_eq_c(t->as, "PartialObjectMetadata") || str_eq_c(t->as, "PartialObjectMetadataList"))
+	else if (str_eq_c(t->as, "PartialObjectMetadata") ||
+		 str_eq_c(t->as, "PartialObjectMetadataList"))
 		e->form = ANSWER_PARTIAL_METADATA;
 	else
 		return false;
@@ -68,6 +70,7 @@ int accept_read(struct exchange *e, bool with_form)
 			return 0;
 	e->format = ANSWER_JSON;
 	e->form = ANSWER_OBJECT;
-	return refusal_set(&e->refusal, 406, "NotAcceptable",
-			   "only the following media types are accepted: application/json, application/yaml");
+	return refusal_set(
+		&e->refusal, 406, "NotAcceptable",
+		"only the following media types are accepted: application/json, application/yaml");
 }

@@ -8,10 +8,14 @@
 
 static bool is_pod_create(const struct operation *op)
 {
-	return !op->edit.old && !op->kind->group.len && str_eq_c(op->kind->plural, "pods") && !op->subresource.len;
+	return !op->edit.old && !op->kind->group.len && str_eq_c(op->kind->plural, "pods") &&
+	       !op->subresource.len;
 }
 
-static const struct kind *core_kind(const char *name) { return kind_find(STR(""), STR("v1"), str_from(name)); }
+static const struct kind *core_kind(const char *name)
+{
+	return kind_find(STR(""), STR("v1"), str_from(name));
+}
 
 /* --- NamespaceLifecycle --- */
 
@@ -24,15 +28,21 @@ static int lifecycle_admit(struct operation *op)
 		return 0;
 	ns = registry_get_pending(op->registry, core_kind("Namespace"), STR_NONE, op->namespace_);
 	if (!ns)
-		return refusal_not_found(&op->refusal, (struct subject){ STR(""), STR("namespaces"), op->namespace_ });
+		return refusal_not_found(&op->refusal, (struct subject){ STR(""), STR("namespaces"),
+									 op->namespace_ });
 	if (!ns->deletion_timestamp.len)
 		return 0;
 	refusal_add_cause(&op->refusal, (struct refusal_cause){
-		.reason = STR("NamespaceTerminating"), .field = STR("metadata.namespace"),
-		.message = str_printf_in(op->arena, "namespace " STR_FMT " is being terminated", STR_ARG(op->namespace_)),
-	});
+						.reason = STR("NamespaceTerminating"),
+						.field = STR("metadata.namespace"),
+						.message = str_printf_in(op->arena,
+									 "namespace " STR_FMT
+									 " is being terminated",
+									 STR_ARG(op->namespace_)),
+					});
 	return refusal_forbidden(&op->refusal, operation_subject(op),
-				 "unable to create new content in namespace " STR_FMT " because it is being terminated",
+				 "unable to create new content in namespace " STR_FMT
+				 " because it is being terminated",
 				 STR_ARG(op->namespace_));
 }
 
@@ -44,13 +54,15 @@ static int lifecycle_delete(struct operation *op)
 		return 0;
 	for (size_t i = 0; i < ARRAY_COUNT(immortal); i++)
 		if (str_eq_c(op->name, immortal[i]))
-			return refusal_forbidden(&op->refusal, operation_subject(op), "this namespace may not be deleted");
+			return refusal_forbidden(&op->refusal, operation_subject(op),
+						 "this namespace may not be deleted");
 	return 0;
 }
 
 /* --- ServiceAccount --- */
 
-/* A pod runs as some service account. One that was named must be there; "default" may still be on its way. */
+/* A pod runs as some service account. One that was named must be there; "default" may still be on
+ * its way. */
 static int service_account_admit(struct operation *op)
 {
 	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
@@ -59,7 +71,8 @@ static int service_account_admit(struct operation *op)
 
 	if (!is_pod_create(op))
 		return 0;
-	if (json_mut_key(json_mut_get(op->edit.root, "metadata.annotations"), STR("kubernetes.io/config.mirror")))
+	if (json_mut_key(json_mut_get(op->edit.root, "metadata.annotations"),
+			 STR("kubernetes.io/config.mirror")))
 		return 0; /* a static pod's mirror has none */
 	name = json_mut_get_str(spec, "serviceAccountName");
 	if (!name.len) {
@@ -67,12 +80,15 @@ static int service_account_admit(struct operation *op)
 		json_set_str(op->edit.doc, spec, "serviceAccountName", name);
 		json_set_str(op->edit.doc, spec, "serviceAccount", name);
 	}
-	account = registry_get_pending(op->registry, core_kind("ServiceAccount"), op->namespace_, name);
+	account = registry_get_pending(op->registry, core_kind("ServiceAccount"), op->namespace_,
+				       name);
 	if (!account && !str_eq_c(name, "default"))
 		return refusal_forbidden(&op->refusal, operation_subject(op),
-					 "error looking up service account " STR_FMT "/" STR_FMT ": serviceaccount \"" STR_FMT
-					 "\" not found", STR_ARG(op->namespace_), STR_ARG(name), STR_ARG(name));
-	if (account && !json_mut_get_count(spec, "imagePullSecrets") && json_get_count(account->root, "imagePullSecrets"))
+					 "error looking up service account " STR_FMT "/" STR_FMT
+					 ": serviceaccount \"" STR_FMT "\" not found",
+					 STR_ARG(op->namespace_), STR_ARG(name), STR_ARG(name));
+	if (account && !json_mut_get_count(spec, "imagePullSecrets") &&
+	    json_get_count(account->root, "imagePullSecrets"))
 		json_set(op->edit.doc, spec, "imagePullSecrets",
 			 json_copy_at(op->edit.doc, account->root, "imagePullSecrets"));
 	return 0;
@@ -82,10 +98,12 @@ static int service_account_admit(struct operation *op)
 
 static bool tolerates(yyjson_mut_val *tolerations, struct str key)
 {
-	JSON_MUT_EACH(t, tolerations) {
-		struct str given = json_mut_get_str(t, "key"), effect = json_mut_get_str(t, "effect");
+	JSON_MUT_EACH (t, tolerations) {
+		struct str given = json_mut_get_str(t, "key"),
+			   effect = json_mut_get_str(t, "effect");
 
-		if ((str_eq(given, key) || !given.len) && (!effect.len || str_eq_c(effect, "NoExecute")))
+		if ((str_eq(given, key) || !given.len) &&
+		    (!effect.len || str_eq_c(effect, "NoExecute")))
 			return true;
 	}
 	return false;
@@ -94,7 +112,8 @@ static bool tolerates(yyjson_mut_val *tolerations, struct str key)
 static int tolerations_admit(struct operation *op)
 {
 	static const struct str keys[] = {
-		STR_INIT("node.kubernetes.io/not-ready"), STR_INIT("node.kubernetes.io/unreachable"),
+		STR_INIT("node.kubernetes.io/not-ready"),
+		STR_INIT("node.kubernetes.io/unreachable"),
 	};
 	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec"), *list;
 	bool has[ARRAY_COUNT(keys)];
@@ -130,7 +149,8 @@ static bool is_global_default(void *arg, const struct obj *obj)
 
 	if (!json_get_bool(obj->root, "globalDefault", false))
 		return true;
-	if (!search->found || json_get_int(obj->root, "value", 0) < json_get_int(search->found->root, "value", 0))
+	if (!search->found ||
+	    json_get_int(obj->root, "value", 0) < json_get_int(search->found->root, "value", 0))
 		search->found = obj;
 	return true;
 }
@@ -140,8 +160,10 @@ static int priority_admit(struct operation *op)
 	static const struct {
 		const char *name;
 		int64_t value;
-	} system_classes[] = { { "system-cluster-critical", 2000000000 }, { "system-node-critical", 2000001000 } };
-	const struct kind *kind = kind_find(STR("scheduling.k8s.io"), STR("v1"), STR("PriorityClass"));
+	} system_classes[] = { { "system-cluster-critical", 2000000000 },
+			       { "system-node-critical", 2000001000 } };
+	const struct kind *kind = kind_find(STR("scheduling.k8s.io"), STR("v1"),
+					    STR("PriorityClass"));
 	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
 	struct priority_search search = { 0 };
 	struct str name, policy = STR("PreemptLowerPriority");
@@ -163,8 +185,9 @@ static int priority_admit(struct operation *op)
 			registry_each(op->registry, kind, STR_NONE, is_global_default, &search);
 	}
 	if (name.len && !known && !search.found)
-		return refusal_forbidden(&op->refusal, operation_subject(op), "no PriorityClass with name " STR_FMT
-					 " was found", STR_ARG(name));
+		return refusal_forbidden(&op->refusal, operation_subject(op),
+					 "no PriorityClass with name " STR_FMT " was found",
+					 STR_ARG(name));
 	if (search.found) {
 		value = json_get_int(search.found->root, "value", 0);
 		if (json_get_str(search.found->root, "preemptionPolicy").len)
@@ -172,10 +195,12 @@ static int priority_admit(struct operation *op)
 		json_set_str(op->edit.doc, spec, "priorityClassName", search.found->name);
 	}
 	if (json_mut_get(spec, "priority") && json_mut_get_int(spec, "priority", 0) != value)
-		return refusal_forbidden(&op->refusal, operation_subject(op),
-					 "the integer value of priority (%lld) must not be provided in pod spec; priority "
-					 "admission controller computed %lld from the given PriorityClass name",
-					 (long long)json_mut_get_int(spec, "priority", 0), (long long)value);
+		return refusal_forbidden(
+			&op->refusal, operation_subject(op),
+			"the integer value of priority (%lld) must not be provided in pod spec; "
+			"priority "
+			"admission controller computed %lld from the given PriorityClass name",
+			(long long)json_mut_get_int(spec, "priority", 0), (long long)value);
 	json_set_int(op->edit.doc, spec, "priority", value);
 	if (!json_mut_get_str(spec, "preemptionPolicy").len)
 		json_set_str(op->edit.doc, spec, "preemptionPolicy", policy);

@@ -16,7 +16,8 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	char *version;
 
 	if (registry_init(&s->registry, options->env, options->store,
-			  options->service_cidr.len ? options->service_cidr : DEFAULT_SERVICE_CIDR, err) < 0) {
+			  options->service_cidr.len ? options->service_cidr : DEFAULT_SERVICE_CIDR,
+			  err) < 0) {
 		mem_free(s);
 		return -1;
 	}
@@ -32,7 +33,8 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	list_init(&s->documents);
 	timer_init(&s->bookmarks, s->env, http_watch_bookmarks);
 	s->bootstrap = (struct bootstrap){
-		.registry = &s->registry, .advertise_address = str_dup(options->advertise_address),
+		.registry = &s->registry,
+		.advertise_address = str_dup(options->advertise_address),
 		.secure_port = options->secure_port,
 	};
 	*ret = s;
@@ -64,7 +66,8 @@ static void bootstrap_done(struct bootstrap *bootstrap, const struct err *err)
 		s->on_ready(s->on_ready_arg, err);
 }
 
-void apiserver_start(struct apiserver *s, void (*on_ready)(void *arg, const struct err *err), void *arg)
+void apiserver_start(struct apiserver *s, void (*on_ready)(void *arg, const struct err *err),
+		     void *arg)
 {
 	s->on_ready = on_ready;
 	s->on_ready_arg = arg;
@@ -72,7 +75,10 @@ void apiserver_start(struct apiserver *s, void (*on_ready)(void *arg, const stru
 	bootstrap_start(&s->bootstrap);
 }
 
-bool apiserver_is_ready(const struct apiserver *s) { return s->is_bootstrapped && !s->is_draining; }
+bool apiserver_is_ready(const struct apiserver *s)
+{
+	return s->is_bootstrapped && !s->is_draining;
+}
 
 void apiserver_drain(struct apiserver *s)
 {
@@ -85,7 +91,10 @@ struct api_transport *apiserver_transport(struct apiserver *s, struct str user)
 	return local_transport_new(&s->hub, user);
 }
 
-void apiserver_transport_free(struct api_transport *transport) { local_transport_free(transport); }
+void apiserver_transport_free(struct api_transport *transport)
+{
+	local_transport_free(transport);
+}
 
 void apiserver_set_node_handler(struct apiserver *s, const struct apiserver_node_handler *handler)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The Kubernetes API over a store: made once per process on the control loop. It serves two kinds of callers from the
- * same registry: HTTP exchanges (apiserver_http_handlers, given to net's http_server by main) and roles of this process
- * (apiserver_transport: no sockets, no encoding; all that a simulation uses). Everything runs on env's loop.
+ * The Kubernetes API over a store: made once per process on the control loop. It serves two kinds
+ * of callers from the same registry: HTTP exchanges (apiserver_http_handlers, given to net's
+ * http_server by main) and roles of this process (apiserver_transport: no sockets, no encoding; all
+ * that a simulation uses). Everything runs on env's loop.
  */
 #ifndef CUBE_APISERVER_APISERVER_H
 #define CUBE_APISERVER_APISERVER_H
@@ -20,21 +21,25 @@ struct apiserver;
 
 struct apiserver_options {
 	struct env *env;
-	struct store *store;             /* open */
-	struct str service_cidr;         /* empty: 10.96.0.0/12; its first address is the kubernetes service */
-	struct str advertise_address;    /* where the kubernetes service leads; empty: the service gets no endpoints */
+	struct store *store; /* open */
+	struct str
+		service_cidr; /* empty: 10.96.0.0/12; its first address is the kubernetes service */
+	struct str advertise_address; /* where the kubernetes service leads; empty: the service gets
+					 no endpoints */
 	uint16_t secure_port;
-	const char *build;               /* behind "v1.36.0+" in /version; NULL: "cube" */
+	const char *build; /* behind "v1.36.0+" in /version; NULL: "cube" */
 };
 
 /* Fails on an unusable service network only. */
-int apiserver_new(const struct apiserver_options *options, struct apiserver **ret, struct err *err) MUST_CHECK;
-/* The http_server and the roles are gone, and the store was closed or abandoned (that completed, or lost, what was in
- * flight): it is not touched any more. */
+int apiserver_new(const struct apiserver_options *options, struct apiserver **ret,
+		  struct err *err) MUST_CHECK;
+/* The http_server and the roles are gone, and the store was closed or abandoned (that completed, or
+ * lost, what was in flight): it is not touched any more. */
 void apiserver_free(struct apiserver *apiserver);
-/* Makes the objects every cluster has (system namespaces, the kubernetes service) and then calls on_ready (may be NULL):
- * /readyz is fine from then on. */
-void apiserver_start(struct apiserver *apiserver, void (*on_ready)(void *arg, const struct err *err), void *arg);
+/* Makes the objects every cluster has (system namespaces, the kubernetes service) and then calls
+ * on_ready (may be NULL): /readyz is fine from then on. */
+void apiserver_start(struct apiserver *apiserver,
+		     void (*on_ready)(void *arg, const struct err *err), void *arg);
 bool apiserver_is_ready(const struct apiserver *apiserver);
 /* /readyz fails from now on, and watches end, so that http_server_drain can finish. */
 void apiserver_drain(struct apiserver *apiserver);
@@ -42,19 +47,24 @@ void apiserver_drain(struct apiserver *apiserver);
 /* For struct http_server_options, with the apiserver as arg. */
 const struct http_handlers *apiserver_http_handlers(void);
 
-/* A role's way in, trusted: it is not authorized again. user is "system:kube-scheduler" or so: it is what admission and
- * managedFields see. Freed by apiserver_transport_free, or with the apiserver. */
+/* A role's way in, trusted: it is not authorized again. user is "system:kube-scheduler" or so: it
+ * is what admission and managedFields see. Freed by apiserver_transport_free, or with the
+ * apiserver. */
 struct api_transport *apiserver_transport(struct apiserver *apiserver, struct str user) MUST_CHECK;
 void apiserver_transport_free(struct api_transport *transport);
 
-/* Serves pods/log, exec, attach, portforward and nodes/proxy once the request was checked. path and query are those of a
- * kubelet's own API ("/exec/{ns}/{pod}/{container}" "command=ls&output=1", "/containerLogs/{ns}/{pod}/{container}",
- * "/attach/..", "/portForward/{ns}/{pod}"); both lie in x's arena. The exchange is the handler's from then on. */
+/* Serves pods/log, exec, attach, portforward and nodes/proxy once the request was checked. path and
+ * query are those of a kubelet's own API ("/exec/{ns}/{pod}/{container}" "command=ls&output=1",
+ * "/containerLogs/{ns}/{pod}/{container}",
+ * "/attach/..", "/portForward/{ns}/{pod}"); both lie in x's arena. The exchange is the handler's
+ * from then on. */
 struct apiserver_node_handler {
-	void (*serve)(void *arg, struct http_exchange *x, const struct obj *node, struct str path, struct str query);
+	void (*serve)(void *arg, struct http_exchange *x, const struct obj *node, struct str path,
+		      struct str query);
 	void *arg;
 };
 /* handler is copied; NULL takes it back: such requests get 503. */
-void apiserver_set_node_handler(struct apiserver *apiserver, const struct apiserver_node_handler *handler);
+void apiserver_set_node_handler(struct apiserver *apiserver,
+				const struct apiserver_node_handler *handler);
 
 #endif

@@ -18,17 +18,18 @@ struct apiserver {
 	struct local_hub hub;
 	struct bootstrap bootstrap;
 	struct metrics metrics;
-	struct str version;              /* "v1.36.0+cube" */
+	struct str version; /* "v1.36.0+cube" */
 	struct apiserver_node_handler node_handler;
 	void (*on_ready)(void *arg, const struct err *err);
 	void *on_ready_arg;
 	bool is_bootstrapped, is_draining;
 	int64_t started_wall_ns, started_mono_ns;
 	size_t reading_count, writing_count;
-	struct list watches;             /* struct http_watch */
+	struct list watches; /* struct http_watch */
 	size_t watch_count;
 	struct timer bookmarks;
-	struct list documents;           /* struct api_document: discovery and OpenAPI, made at first request */
+	struct list
+		documents; /* struct api_document: discovery and OpenAPI, made at first request */
 };
 
 #endif

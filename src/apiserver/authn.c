@@ -5,9 +5,15 @@
 #include "apiserver/limits.h"
 #include "base/num.h"
 
-static int refuse(struct refusal *refusal) { return refusal_set(refusal, 401, "Unauthorized", "Unauthorized"); }
+static int refuse(struct refusal *refusal)
+{
+	return refusal_set(refusal, 401, "Unauthorized", "Unauthorized");
+}
 
-static void free_user(void *user) { user_free(user); }
+static void free_user(void *user)
+{
+	user_free(user);
+}
 
 static const struct user *user_of(const struct tls_identity *identity)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The authorizers. Rules of built-in identities are rows in tables, in the terms of RBAC, so that they can be published as
- * bootstrap roles unchanged.
+ * The authorizers. Rules of built-in identities are rows in tables, in the terms of RBAC, so that
+ * they can be published as bootstrap roles unchanged.
  */
 #include "apiserver/authz.h"
 
@@ -14,7 +14,7 @@ struct path_rule {
 };
 
 struct identity {
-	const char *user;  /* or */
+	const char *user; /* or */
 	const char *group;
 	const struct rule *rules;
 };
@@ -31,11 +31,14 @@ bool authz_word_matches(const char *words, struct str word)
 	return false;
 }
 
-static enum authz_decision decide_masters(struct registry *registry, const struct authz_attributes *a)
+static enum authz_decision decide_masters(struct registry *registry,
+					  const struct authz_attributes *a)
 {
 	/* kubeadm's group of administrators, whom it binds to cluster-admin at the first start */
-	return user_in_group(a->user, "system:masters") || user_in_group(a->user, "kubeadm:cluster-admins") ?
-		       AUTHZ_ALLOW : AUTHZ_NO_OPINION;
+	return user_in_group(a->user, "system:masters") ||
+			       user_in_group(a->user, "kubeadm:cluster-admins")
+		       ? AUTHZ_ALLOW
+		       : AUTHZ_NO_OPINION;
 }
 
 static bool path_matches(struct str pattern, struct str path)
@@ -45,7 +48,8 @@ static bool path_matches(struct str pattern, struct str path)
 	return str_eq(pattern, path);
 }
 
-static enum authz_decision decide_paths(const struct path_rule *rules, const struct authz_attributes *a)
+static enum authz_decision decide_paths(const struct path_rule *rules,
+					const struct authz_attributes *a)
 {
 	if (a->target->is_resource)
 		return AUTHZ_NO_OPINION;
@@ -57,10 +61,11 @@ static enum authz_decision decide_paths(const struct path_rule *rules, const str
 }
 
 /* What system:public-info-viewer grants everybody. */
-static enum authz_decision decide_public(struct registry *registry, const struct authz_attributes *a)
+static enum authz_decision decide_public(struct registry *registry,
+					 const struct authz_attributes *a)
 {
 	static const struct path_rule rules[] = {
-		{ "get head", "/healthz" }, { "get head", "/livez" },   { "get head", "/readyz" },
+		{ "get head", "/healthz" }, { "get head", "/livez" },	 { "get head", "/readyz" },
 		{ "get head", "/version" }, { "get head", "/version/" }, { 0 },
 	};
 
@@ -68,16 +73,19 @@ static enum authz_decision decide_public(struct registry *registry, const struct
 }
 
 /* What system:discovery and system:basic-user grant everybody who is known. */
-static enum authz_decision decide_discovery(struct registry *registry, const struct authz_attributes *a)
+static enum authz_decision decide_discovery(struct registry *registry,
+					    const struct authz_attributes *a)
 {
 	static const struct path_rule rules[] = {
-		{ "get head", "/api" },       { "get head", "/api/*" },     { "get head", "/apis" },
-		{ "get head", "/apis/*" },    { "get head", "/openapi" },   { "get head", "/openapi/*" },
-		{ "get head", "/healthz/*" }, { "get head", "/livez/*" },   { "get head", "/readyz/*" },
-		{ 0 },
+		{ "get head", "/api" },	      { "get head", "/api/*" },
+		{ "get head", "/apis" },      { "get head", "/apis/*" },
+		{ "get head", "/openapi" },   { "get head", "/openapi/*" },
+		{ "get head", "/healthz/*" }, { "get head", "/livez/*" },
+		{ "get head", "/readyz/*" },  { 0 },
 	};
 
-	return user_in_group(a->user, "system:authenticated") ? decide_paths(rules, a) : AUTHZ_NO_OPINION;
+	return user_in_group(a->user, "system:authenticated") ? decide_paths(rules, a)
+							      : AUTHZ_NO_OPINION;
 }
 
 static const struct rule node_rules[] = {
@@ -91,7 +99,8 @@ static const struct rule node_rules[] = {
 	{ "get list watch create delete", "", "pods" },
 	{ "update patch", "", "pods/status" },
 	{ "create", "", "pods/eviction serviceaccounts/token" },
-	{ "get list watch", "", "configmaps secrets persistentvolumes persistentvolumeclaims endpoints" },
+	{ "get list watch", "",
+	  "configmaps secrets persistentvolumes persistentvolumeclaims endpoints" },
 	{ "get update patch", "", "persistentvolumeclaims/status" },
 	{ "get list watch", "discovery.k8s.io", "endpointslices" },
 	{ "create get update patch delete", "coordination.k8s.io", "leases" },
@@ -106,7 +115,9 @@ static const struct rule scheduler_rules[] = {
 	{ "create update patch", "", "events" },
 	{ "create update patch", "events.k8s.io", "events" },
 	{ "create get list watch update patch", "coordination.k8s.io", "leases" },
-	{ "get list watch", "", "nodes namespaces services replicationcontrollers persistentvolumeclaims persistentvolumes" },
+	{ "get list watch", "",
+	  "nodes namespaces services replicationcontrollers persistentvolumeclaims "
+	  "persistentvolumes" },
 	{ "get list watch delete", "", "pods" },
 	{ "create", "", "bindings pods/binding" },
 	{ "update patch", "", "pods/status" },
@@ -153,21 +164,24 @@ static bool resource_matches(const char *resources, const struct target *t)
 	if (str_eq_c(rest, "*"))
 		return true;
 	while (str_next_part(&rest, ' ', &part)) {
-		(void)str_cut(part, '/', &resource, &subresource); /* without '/' the second is empty */
+		(void)str_cut(part, '/', &resource,
+			      &subresource); /* without '/' the second is empty */
 		if (str_eq(resource, t->resource) && str_eq(subresource, t->subresource))
 			return true;
 	}
 	return false;
 }
 
-static enum authz_decision decide_identities(struct registry *registry, const struct authz_attributes *a)
+static enum authz_decision decide_identities(struct registry *registry,
+					     const struct authz_attributes *a)
 {
 	if (!a->target->is_resource)
 		return AUTHZ_NO_OPINION;
 	for (size_t i = 0; i < ARRAY_COUNT(identities); i++) {
 		const struct identity *id = &identities[i];
 
-		if (!(id->user && str_eq_c(a->user->name, id->user)) && !(id->group && user_in_group(a->user, id->group)))
+		if (!(id->user && str_eq_c(a->user->name, id->user)) &&
+		    !(id->group && user_in_group(a->user, id->group)))
 			continue;
 		for (const struct rule *rule = id->rules; rule->verbs; rule++)
 			if (authz_word_matches(rule->verbs, a->target->verb) &&
@@ -199,7 +213,8 @@ enum authz_decision authz_decide(struct registry *registry, const struct authz_a
 	return AUTHZ_NO_OPINION;
 }
 
-int authz_check(struct registry *registry, const struct authz_attributes *a, struct refusal *refusal)
+int authz_check(struct registry *registry, const struct authz_attributes *a,
+		struct refusal *refusal)
 {
 	const struct target *t = a->target;
 	struct str where, resource;
@@ -207,17 +222,20 @@ int authz_check(struct registry *registry, const struct authz_attributes *a, str
 	if (authz_decide(registry, a) == AUTHZ_ALLOW)
 		return 0;
 	if (!t->is_resource)
-		return refusal_forbidden(refusal, (struct subject){ 0 },
-					"User \"" STR_FMT "\" cannot " STR_FMT " path \"" STR_FMT "\"",
-					STR_ARG(a->user->name), STR_ARG(t->verb), STR_ARG(t->path));
-	where = t->namespace_.len ? str_printf_in(refusal->arena, "in the namespace \"" STR_FMT "\"", STR_ARG(t->namespace_))
-				  : STR("at the cluster scope");
-	resource = t->subresource.len ? str_printf_in(refusal->arena, STR_FMT "/" STR_FMT, STR_ARG(t->resource),
-						      STR_ARG(t->subresource))
+		return refusal_forbidden(
+			refusal, (struct subject){ 0 },
+			"User \"" STR_FMT "\" cannot " STR_FMT " path \"" STR_FMT "\"",
+			STR_ARG(a->user->name), STR_ARG(t->verb), STR_ARG(t->path));
+	where = t->namespace_.len
+			? str_printf_in(refusal->arena, "in the namespace \"" STR_FMT "\"",
+					STR_ARG(t->namespace_))
+			: STR("at the cluster scope");
+	resource = t->subresource.len ? str_printf_in(refusal->arena, STR_FMT "/" STR_FMT,
+						      STR_ARG(t->resource), STR_ARG(t->subresource))
 				      : t->resource;
 	return refusal_forbidden(refusal, (struct subject){ t->group, t->resource, t->name },
-				"User \"" STR_FMT "\" cannot " STR_FMT " resource \"" STR_FMT "\" in API group \"" STR_FMT
-				"\" " STR_FMT,
-				STR_ARG(a->user->name), STR_ARG(t->verb), STR_ARG(resource), STR_ARG(t->group),
-				STR_ARG(where));
+				 "User \"" STR_FMT "\" cannot " STR_FMT " resource \"" STR_FMT
+				 "\" in API group \"" STR_FMT "\" " STR_FMT,
+				 STR_ARG(a->user->name), STR_ARG(t->verb), STR_ARG(resource),
+				 STR_ARG(t->group), STR_ARG(where));
 }

@@ -6,9 +6,10 @@
 
 struct step {
 	const char *group, *version, *kind, *namespace_, *name;
-	void (*fill)(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root); /* NULL: metadata alone */
-	bool updates;   /* an object that is there is brought up to date */
-	bool advertises; /* only with an address to advertise */
+	void (*fill)(struct bootstrap *b, yyjson_mut_doc *doc,
+		     yyjson_mut_val *root); /* NULL: metadata alone */
+	bool updates;			    /* an object that is there is brought up to date */
+	bool advertises;		    /* only with an address to advertise */
 };
 
 static void fill_port(yyjson_mut_doc *doc, yyjson_mut_val *port, int64_t number)
@@ -27,7 +28,8 @@ static void fill_service(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_va
 	json_set_str(doc, labels, "component", STR("apiserver"));
 	json_set_str(doc, labels, "provider", STR("kubernetes"));
 	json_set_str(doc, spec, "type", STR("ClusterIP"));
-	json_set_str(doc, spec, "clusterIP", str_from(address_range_text(&b->registry->addresses, 1, address)));
+	json_set_str(doc, spec, "clusterIP",
+		     str_from(address_range_text(&b->registry->addresses, 1, address)));
 	port = json_append_object(doc, json_set_array(doc, spec, "ports"));
 	fill_port(doc, port, 443);
 	json_set_int(doc, port, "targetPort", b->secure_port);
@@ -39,14 +41,17 @@ static void fill_endpoints(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_
 	yyjson_mut_val *subset = json_append_object(doc, json_set_array(doc, root, "subsets"));
 
 	json_set_str(doc, labels, "endpointslice.kubernetes.io/skip-mirror", STR("true"));
-	json_set_str(doc, json_append_object(doc, json_set_array(doc, subset, "addresses")), "ip", b->advertise_address);
-	fill_port(doc, json_append_object(doc, json_set_array(doc, subset, "ports")), b->secure_port);
+	json_set_str(doc, json_append_object(doc, json_set_array(doc, subset, "addresses")), "ip",
+		     b->advertise_address);
+	fill_port(doc, json_append_object(doc, json_set_array(doc, subset, "ports")),
+		  b->secure_port);
 }
 
 static void fill_slice(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
 {
 	bool is_v6 = str_find_char(b->advertise_address, ':', 0) != SIZE_MAX;
-	yyjson_mut_val *labels = json_set_object(doc, json_mut_get(root, "metadata"), "labels"), *endpoint;
+	yyjson_mut_val *labels = json_set_object(doc, json_mut_get(root, "metadata"), "labels"),
+		       *endpoint;
 
 	json_set_str(doc, labels, "kubernetes.io/service-name", STR("kubernetes"));
 	json_set_str(doc, root, "addressType", is_v6 ? STR("IPv6") : STR("IPv4"));
@@ -62,9 +67,10 @@ static const struct step steps[] = {
 	{ "", "v1", "Namespace", "", "kube-public" },
 	{ "", "v1", "Namespace", "", "kube-node-lease" },
 	{ "", "v1", "Service", "default", "kubernetes", .fill = fill_service },
-	{ "", "v1", "Endpoints", "default", "kubernetes", .fill = fill_endpoints, .updates = true, .advertises = true },
-	{ "discovery.k8s.io", "v1", "EndpointSlice", "default", "kubernetes", .fill = fill_slice, .updates = true,
+	{ "", "v1", "Endpoints", "default", "kubernetes", .fill = fill_endpoints, .updates = true,
 	  .advertises = true },
+	{ "discovery.k8s.io", "v1", "EndpointSlice", "default", "kubernetes", .fill = fill_slice,
+	  .updates = true, .advertises = true },
 };
 
 static void run_step(struct bootstrap *b);
@@ -98,7 +104,8 @@ static void run_step(struct bootstrap *b)
 	yyjson_mut_doc *doc;
 	yyjson_mut_val *root, *metadata;
 
-	while (b->step < ARRAY_COUNT(steps) && steps[b->step].advertises && !b->advertise_address.len)
+	while (b->step < ARRAY_COUNT(steps) && steps[b->step].advertises &&
+	       !b->advertise_address.len)
 		b->step++;
 	if (b->step == ARRAY_COUNT(steps)) {
 		b->done(b, NULL);
@@ -115,12 +122,19 @@ static void run_step(struct bootstrap *b)
 		step->fill(b, doc, root);
 	arena_reset(&b->arena);
 	b->op = (struct operation){
-		.registry = b->registry, .arena = &b->arena,
+		.registry = b->registry,
+		.arena = &b->arena,
 		.verb = b->is_updating ? OPERATION_UPDATE : OPERATION_CREATE,
-		.kind = kind_find(str_from(step->group), str_from(step->version), str_from(step->kind)),
-		.namespace_ = str_from(step->namespace_), .name = b->is_updating ? str_from(step->name) : STR_NONE,
-		.user = user_loopback.name, .field_manager = STR("kube-apiserver"), .check = FIELDS_STRICT, .body = doc,
-		.done = step_done, .owner = b,
+		.kind = kind_find(str_from(step->group), str_from(step->version),
+				  str_from(step->kind)),
+		.namespace_ = str_from(step->namespace_),
+		.name = b->is_updating ? str_from(step->name) : STR_NONE,
+		.user = user_loopback.name,
+		.field_manager = STR("kube-apiserver"),
+		.check = FIELDS_STRICT,
+		.body = doc,
+		.done = step_done,
+		.owner = b,
 	};
 	operation_start(&b->op);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The objects every cluster has from its first start; made through ordinary operations, one after the other. */
+/* The objects every cluster has from its first start; made through ordinary operations, one after
+ * the other. */
 #ifndef CUBE_APISERVER_BOOTSTRAP_H
 #define CUBE_APISERVER_BOOTSTRAP_H
 
@@ -8,17 +9,18 @@
 
 struct bootstrap {
 	struct registry *registry;
-	struct str advertise_address;    /* empty: no endpoints */
+	struct str advertise_address; /* empty: no endpoints */
 	uint16_t secure_port;
 	void (*done)(struct bootstrap *bootstrap, const struct err *err);
 	/* own */
 	struct operation op;
 	struct arena arena;
 	size_t step;
-	bool is_updating;                /* the object was there: bring it up to date */
+	bool is_updating; /* the object was there: bring it up to date */
 };
 
-/* The fields on top are set. done is called once; deinit may come earlier when the store is gone. */
+/* The fields on top are set. done is called once; deinit may come earlier when the store is gone.
+ */
 void bootstrap_start(struct bootstrap *bootstrap);
 void bootstrap_deinit(struct bootstrap *bootstrap);
 

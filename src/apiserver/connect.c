@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sub-resources that lead to a node: logs, exec, attach, port-forward, nodes/proxy. Everything that the API alone can
- * refuse is refused here, in upstream's words; then the exchange goes to the node's kubelet with the target a kubelet
- * would be asked for.
+ * Sub-resources that lead to a node: logs, exec, attach, port-forward, nodes/proxy. Everything that
+ * the API alone can refuse is refused here, in upstream's words; then the exchange goes to the
+ * node's kubelet with the target a kubelet would be asked for.
  */
 #include "apiserver/authz.h"
 #include "apiserver/exchange.h"
@@ -27,7 +27,7 @@ static void put_param(struct buf *to, const char *key, struct str value)
 
 static bool has_container(yyjson_val *list, struct str name)
 {
-	JSON_EACH(c, list)
+	JSON_EACH (c, list)
 		if (str_eq(json_get_str(c, "name"), name))
 			return true;
 	return false;
@@ -38,7 +38,7 @@ static void put_names(struct buf *to, yyjson_val *list)
 	bool first = true;
 
 	buf_put_char(to, '[');
-	JSON_EACH(c, list) {
+	JSON_EACH (c, list) {
 		if (!first)
 			buf_put_char(to, ' ');
 		first = false;
@@ -52,7 +52,8 @@ static int refuse_unnamed(struct exchange *e, yyjson_val *spec)
 	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 1u << 16);
-	buf_printf(&text, "a container name must be specified for pod " STR_FMT ", choose one of: ", STR_ARG(e->target.name));
+	buf_printf(&text, "a container name must be specified for pod " STR_FMT ", choose one of: ",
+		   STR_ARG(e->target.name));
 	put_names(&text, json_get(spec, "containers"));
 	if (json_get_count(spec, "initContainers")) {
 		buf_put_c(&text, " or one of the init containers: ");
@@ -74,8 +75,9 @@ static int choose_container(struct exchange *e, const struct obj *pod, struct st
 		if (!has_container(json_get(spec, "containers"), name) &&
 		    !has_container(json_get(spec, "initContainers"), name) &&
 		    !has_container(json_get(spec, "ephemeralContainers"), name))
-			return refusal_bad_request(&e->refusal, "container " STR_FMT " is not valid for pod " STR_FMT,
-						   STR_ARG(name), STR_ARG(e->target.name));
+			return refusal_bad_request(
+				&e->refusal, "container " STR_FMT " is not valid for pod " STR_FMT,
+				STR_ARG(name), STR_ARG(e->target.name));
 		*ret = name;
 		return 0;
 	}
@@ -92,22 +94,26 @@ static int check_host(struct exchange *e, const struct obj *pod, struct kubelet_
 {
 	to->node_name = json_get_str(pod->root, "spec.nodeName");
 	if (!to->node_name.len)
-		return refusal_bad_request(&e->refusal, "pod " STR_FMT " does not have a host assigned",
+		return refusal_bad_request(&e->refusal,
+					   "pod " STR_FMT " does not have a host assigned",
 					   STR_ARG(e->target.name));
 	return 0;
 }
 
-static int set_path(struct exchange *e, struct kubelet_target *to, const char *what, struct str container)
+static int set_path(struct exchange *e, struct kubelet_target *to, const char *what,
+		    struct str container)
 {
-	to->path = str_printf_in(e->arena, "/%s/" STR_FMT "/" STR_FMT "%s" STR_FMT, what, STR_ARG(e->target.namespace_),
-				 STR_ARG(e->target.name), container.len ? "/" : "", STR_ARG(container));
+	to->path = str_printf_in(e->arena, "/%s/" STR_FMT "/" STR_FMT "%s" STR_FMT, what,
+				 STR_ARG(e->target.namespace_), STR_ARG(e->target.name),
+				 container.len ? "/" : "", STR_ARG(container));
 	return 0;
 }
 
 static int log_target(struct exchange *e, const struct obj *pod, struct kubelet_target *to)
 {
 	static const char *const passed[] = {
-		"follow", "previous", "timestamps", "sinceSeconds", "sinceTime", "tailLines", "limitBytes", "stream",
+		"follow",    "previous",  "timestamps", "sinceSeconds",
+		"sinceTime", "tailLines", "limitBytes", "stream",
 	};
 	struct str container;
 
@@ -125,11 +131,15 @@ static void put_streams(struct exchange *e, struct kubelet_target *to, bool outp
 	static const struct {
 		const char *from, *to;
 		bool is_output;
-	} streams[] = { { "stdin", "input" }, { "stdout", "output", true }, { "stderr", "error", true }, { "tty", "tty" } };
+	} streams[] = { { "stdin", "input" },
+			{ "stdout", "output", true },
+			{ "stderr", "error", true },
+			{ "tty", "tty" } };
 
 	for (size_t i = 0; i < ARRAY_COUNT(streams); i++)
-		if (params_has(&e->target.query, streams[i].from) ? params_bool(&e->target.query, streams[i].from) :
-								   outputs_by_default && streams[i].is_output)
+		if (params_has(&e->target.query, streams[i].from)
+			    ? params_bool(&e->target.query, streams[i].from)
+			    : outputs_by_default && streams[i].is_output)
 			put_param(&to->query, streams[i].to, STR("1"));
 }
 
@@ -138,8 +148,10 @@ static int check_phase(struct exchange *e, const struct obj *pod)
 	struct str phase = json_get_str(pod->root, "status.phase");
 
 	if (str_eq_c(phase, "Succeeded") || str_eq_c(phase, "Failed"))
-		return refusal_bad_request(&e->refusal, "cannot exec into a container in a completed pod; current phase is "
-					   STR_FMT, STR_ARG(phase));
+		return refusal_bad_request(&e->refusal,
+					   "cannot exec into a container in a completed pod; "
+					   "current phase is " STR_FMT,
+					   STR_ARG(phase));
 	return 0;
 }
 
@@ -154,8 +166,10 @@ static int exec_target(struct exchange *e, const struct obj *pod, struct kubelet
 			any = true;
 		}
 	if (!any)
-		return refusal_bad_request(&e->refusal, "you must specify at least 1 command for the container");
-	if (choose_container(e, pod, &container) < 0 || check_host(e, pod, to) < 0 || check_phase(e, pod) < 0)
+		return refusal_bad_request(&e->refusal,
+					   "you must specify at least 1 command for the container");
+	if (choose_container(e, pod, &container) < 0 || check_host(e, pod, to) < 0 ||
+	    check_phase(e, pod) < 0)
 		return -1;
 	put_streams(e, to, false);
 	return set_path(e, to, "exec", container);
@@ -203,13 +217,16 @@ static const struct {
 static int hand_over(struct exchange *e, struct kubelet_target *to)
 {
 	struct apiserver *s = e->server;
-	const struct obj *node = registry_get(&s->registry, kind_find(STR(""), STR("v1"), STR("Node")), STR_NONE, to->node_name);
+	const struct obj *node = registry_get(
+		&s->registry, kind_find(STR(""), STR("v1"), STR("Node")), STR_NONE, to->node_name);
 	struct str query = str_in(e->arena, buf_str(&to->query));
 
 	if (!node)
-		return refusal_not_found(&e->refusal, (struct subject){ STR(""), STR("nodes"), to->node_name });
+		return refusal_not_found(&e->refusal,
+					 (struct subject){ STR(""), STR("nodes"), to->node_name });
 	if (!s->node_handler.serve)
-		return refusal_set(&e->refusal, 503, "ServiceUnavailable", "node \"" STR_FMT "\" cannot be reached",
+		return refusal_set(&e->refusal, 503, "ServiceUnavailable",
+				   "node \"" STR_FMT "\" cannot be reached",
 				   STR_ARG(to->node_name));
 	exchange_count(e, 200);
 	s->node_handler.serve(s->node_handler.arg, e->x, node, to->path, query);
@@ -230,13 +247,15 @@ int connect_serve(struct exchange *e)
 	int result = -1;
 
 	for (size_t i = 0; i < ARRAY_COUNT(targets); i++) {
-		if (!str_eq_c(t->resource, targets[i].resource) || !str_eq_c(t->subresource, targets[i].subresource))
+		if (!str_eq_c(t->resource, targets[i].resource) ||
+		    !str_eq_c(t->subresource, targets[i].subresource))
 			continue;
 		if (!authz_word_matches(targets[i].methods, t->method))
 			return refusal_method_not_allowed(&e->refusal);
 		obj = registry_get(&e->server->registry, e->kind, t->namespace_, t->name);
 		if (!obj)
-			return refusal_not_found(&e->refusal, (struct subject){ t->group, t->resource, t->name });
+			return refusal_not_found(
+				&e->refusal, (struct subject){ t->group, t->resource, t->name });
 		buf_init(&to.query, 1u << 17);
 		if (targets[i].read(e, obj, &to) == 0)
 			/* a pod that runs nowhere has said nothing yet */
@@ -244,6 +263,7 @@ int connect_serve(struct exchange *e)
 		buf_deinit(&to.query);
 		return result;
 	}
-	return refusal_set(&e->refusal, 501, "NotImplemented", "proxying to " STR_FMT " is not available on this server",
+	return refusal_set(&e->refusal, 501, "NotImplemented",
+			   "proxying to " STR_FMT " is not available on this server",
 			   STR_ARG(t->resource));
 }

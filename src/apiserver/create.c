@@ -13,9 +13,13 @@ static int check_namespace(struct operation *op)
 	struct str given = json_mut_get_str(op->edit.root, "metadata.namespace");
 
 	if (given.len && !str_eq(given, op->namespace_))
-		return refusal_bad_request(&op->refusal, kind_is_namespaced(op->kind) ?
-				"the namespace of the provided object does not match the namespace sent on the request" :
-				"namespace \"" STR_FMT "\" not allowed on a cluster-scoped object", STR_ARG(given));
+		return refusal_bad_request(&op->refusal,
+					   kind_is_namespaced(op->kind)
+						   ? "the namespace of the provided object does "
+						     "not match the namespace sent on the request"
+						   : "namespace \"" STR_FMT
+						     "\" not allowed on a cluster-scoped object",
+					   STR_ARG(given));
 	return 0;
 }
 
@@ -31,7 +35,8 @@ static int validate(struct operation *op)
 static int prepare(struct operation *op)
 {
 	struct env *env = registry_env(op->registry);
-	char *uid = arena_alloc(op->arena, ENV_UUID_BYTES), *suffix = arena_alloc(op->arena, OWNER_NAME_RANDOM_BYTES + 1);
+	char *uid = arena_alloc(op->arena, ENV_UUID_BYTES),
+	     *suffix = arena_alloc(op->arena, OWNER_NAME_RANDOM_BYTES + 1);
 	struct object_birth birth = { .namespace_ = op->namespace_ };
 	struct err err = { 0 };
 
@@ -77,7 +82,8 @@ int create_again(struct operation *op)
 	struct str prefix = json_mut_get_str(op->edit.root, "metadata.generateName");
 	char *suffix;
 
-	if (!prefix.len || !str_has_prefix(op->name, prefix) || op->name.len != prefix.len + OWNER_NAME_RANDOM_BYTES)
+	if (!prefix.len || !str_has_prefix(op->name, prefix) ||
+	    op->name.len != prefix.len + OWNER_NAME_RANDOM_BYTES)
 		return refusal_exists(&op->refusal, operation_subject(op));
 	for (int i = 0; i < GENERATE_NAME_TRIES_MAX; i++) {
 		suffix = arena_alloc(op->arena, OWNER_NAME_RANDOM_BYTES + 1);
@@ -86,7 +92,8 @@ int create_again(struct operation *op)
 		op->key = registry_key(op->registry, op->arena, op->kind, op->namespace_, op->name);
 		if (registry_exists(op->registry, op->key))
 			continue;
-		json_set_str(op->edit.doc, json_mut_get(op->edit.root, "metadata"), "name", op->name);
+		json_set_str(op->edit.doc, json_mut_get(op->edit.root, "metadata"), "name",
+			     op->name);
 		if (service_claim_create(op) < 0)
 			return -1;
 		return operation_put(op);

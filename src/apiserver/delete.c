@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deleting: preconditions, then either the object goes at once, or it is marked and waits: pods for their kubelet, objects
- * with finalizers for whoever set those, namespaces for being emptied. Order and outcome follow upstream's registry store.
+ * Deleting: preconditions, then either the object goes at once, or it is marked and waits: pods for
+ * their kubelet, objects with finalizers for whoever set those, namespaces for being emptied. Order
+ * and outcome follow upstream's registry store.
  */
 #include "apiserver/admission.h"
 #include "apiserver/operation.h"
@@ -12,13 +13,16 @@
 static const struct str orphan_finalizer = STR_INIT("orphan");
 static const struct str foreground_finalizer = STR_INIT("foregroundDeletion");
 
-/* Kinds whose delete answers with the object even when it is gone; the others answer with a Status. */
+/* Kinds whose delete answers with the object even when it is gone; the others answer with a Status.
+ */
 static const struct {
 	const char *group, *plurals;
 } returned[] = {
-	{ "", "pods podtemplates services serviceaccounts persistentvolumes persistentvolumeclaims resourcequotas "
+	{ "", "pods podtemplates services serviceaccounts persistentvolumes persistentvolumeclaims "
+	      "resourcequotas "
 	      "replicationcontrollers" },
-	{ "storage.k8s.io", "storageclasses volumeattachments csinodes csidrivers csistoragecapacities" },
+	{ "storage.k8s.io",
+	  "storageclasses volumeattachments csinodes csidrivers csistoragecapacities" },
 };
 
 static bool has_word(const char *words, struct str word)
@@ -34,7 +38,8 @@ static bool has_word(const char *words, struct str word)
 static bool returns_object(const struct kind *kind)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(returned); i++)
-		if (str_eq_c(kind->group, returned[i].group) && has_word(returned[i].plurals, kind->plural))
+		if (str_eq_c(kind->group, returned[i].group) &&
+		    has_word(returned[i].plurals, kind->plural))
 			return true;
 	return false;
 }
@@ -51,7 +56,8 @@ static int check_preconditions(struct operation *op, const struct delete_options
 
 	if (options->uid.len && !str_eq(options->uid, uid))
 		return refusal_conflict(&op->refusal, operation_kind_subject(op),
-					"the UID in the precondition (" STR_FMT ") does not match the UID in record (" STR_FMT
+					"the UID in the precondition (" STR_FMT
+					") does not match the UID in record (" STR_FMT
 					"). The object might have been deleted and then recreated",
 					STR_ARG(options->uid), STR_ARG(uid));
 	if (options->resource_version.len && !str_eq(options->resource_version, version))
@@ -72,7 +78,7 @@ static void start_change(struct operation *op)
 
 static bool has_finalizer(yyjson_val *finalizers, struct str name)
 {
-	JSON_EACH(f, finalizers)
+	JSON_EACH (f, finalizers)
 		if (str_eq(json_str(f), name))
 			return true;
 	return false;
@@ -96,7 +102,8 @@ static bool wants_foreground(const struct operation *op, const struct delete_opt
 	return has_finalizer(json_get(op->edit.old, "metadata.finalizers"), foreground_finalizer);
 }
 
-/* The finalizers that the garbage collector acts on, as the options say. True when that changed something. */
+/* The finalizers that the garbage collector acts on, as the options say. True when that changed
+ * something. */
 static bool set_gc_finalizers(struct operation *op, const struct delete_options *o)
 {
 	yyjson_mut_val *metadata = json_mut_get(op->edit.root, "metadata"), *list;
@@ -107,11 +114,13 @@ static bool set_gc_finalizers(struct operation *op, const struct delete_options 
 		return false;
 	orphan = wants_orphans(op, o);
 	foreground = wants_foreground(op, o);
-	if (has_finalizer(old, orphan_finalizer) == orphan && has_finalizer(old, foreground_finalizer) == foreground)
+	if (has_finalizer(old, orphan_finalizer) == orphan &&
+	    has_finalizer(old, foreground_finalizer) == foreground)
 		return false;
 	list = yyjson_mut_arr(op->edit.doc);
-	JSON_EACH(f, old)
-		if (!str_eq(json_str(f), orphan_finalizer) && !str_eq(json_str(f), foreground_finalizer))
+	JSON_EACH (f, old)
+		if (!str_eq(json_str(f), orphan_finalizer) &&
+		    !str_eq(json_str(f), foreground_finalizer))
 			json_append_str(op->edit.doc, list, json_str(f));
 	if (orphan)
 		json_append_str(op->edit.doc, list, orphan_finalizer);
@@ -132,7 +141,8 @@ static void mark_deleting(struct operation *op, int64_t at_ns, int64_t grace_sec
 
 	if (generation > 0 && !json_get(op->edit.old, "metadata.deletionTimestamp"))
 		json_set_int(op->edit.doc, metadata, "generation", generation + 1);
-	json_set_str(op->edit.doc, metadata, "deletionTimestamp", str_from(time_format(at_ns, text)));
+	json_set_str(op->edit.doc, metadata, "deletionTimestamp",
+		     str_from(time_format(at_ns, text)));
 	json_set_int(op->edit.doc, metadata, "deletionGracePeriodSeconds", grace_seconds);
 }
 
@@ -140,10 +150,12 @@ static void mark_deleting(struct operation *op, int64_t at_ns, int64_t grace_sec
 static int64_t pod_grace(const struct operation *op, const struct delete_options *options)
 {
 	struct str phase = json_get_str(op->edit.old, "status.phase");
-	int64_t grace = options->has_grace ? options->grace_seconds :
-					     json_get_int(op->edit.old, "spec.terminationGracePeriodSeconds", 0);
+	int64_t grace = options->has_grace ? options->grace_seconds
+					   : json_get_int(op->edit.old,
+							  "spec.terminationGracePeriodSeconds", 0);
 
-	if (!json_get_str(op->edit.old, "spec.nodeName").len || str_eq_c(phase, "Failed") || str_eq_c(phase, "Succeeded"))
+	if (!json_get_str(op->edit.old, "spec.nodeName").len || str_eq_c(phase, "Failed") ||
+	    str_eq_c(phase, "Succeeded"))
 		return 0;
 	return grace < 0 ? 1 : grace;
 }
@@ -151,7 +163,8 @@ static int64_t pod_grace(const struct operation *op, const struct delete_options
 enum grace { GRACE_NONE, GRACE_GIVEN, GRACE_PENDING };
 
 /* Pods only: others have no grace. Marks op->edit for GIVEN. */
-static enum grace give_grace(struct operation *op, const struct delete_options *options, int64_t *ret_seconds)
+static enum grace give_grace(struct operation *op, const struct delete_options *options,
+			     int64_t *ret_seconds)
 {
 	yyjson_val *given = json_get(op->edit.old, "metadata.deletionGracePeriodSeconds");
 	struct str deleting = json_get_str(op->edit.old, "metadata.deletionTimestamp");
@@ -161,7 +174,8 @@ static enum grace give_grace(struct operation *op, const struct delete_options *
 		return GRACE_NONE;
 	if (!deleting.len) {
 		*ret_seconds = pod_grace(op, options);
-		mark_deleting(op, op->edit.now_ns + *ret_seconds * TIME_NS_PER_SECOND, *ret_seconds);
+		mark_deleting(op, op->edit.now_ns + *ret_seconds * TIME_NS_PER_SECOND,
+			      *ret_seconds);
 		return GRACE_GIVEN;
 	}
 	if (!given)
@@ -169,7 +183,8 @@ static enum grace give_grace(struct operation *op, const struct delete_options *
 	if (!options->has_grace)
 		return GRACE_PENDING;
 	seconds = options->grace_seconds < 0 ? 1 : options->grace_seconds;
-	if (seconds >= old_seconds && seconds) /* only a shorter one is taken; an elapsed one ends it */
+	if (seconds >= old_seconds &&
+	    seconds) /* only a shorter one is taken; an elapsed one ends it */
 		return GRACE_PENDING;
 	if (time_parse(deleting, &at_ns, NULL) < 0)
 		return GRACE_NONE;
@@ -185,13 +200,15 @@ static int delete_namespace(struct operation *op, const struct delete_options *o
 
 	if (!json_get(op->edit.old, "metadata.deletionTimestamp")) {
 		mark_deleting(op, op->edit.now_ns, 0);
-		(void)json_remove(json_mut_get(op->edit.root, "metadata"), STR("deletionGracePeriodSeconds"));
+		(void)json_remove(json_mut_get(op->edit.root, "metadata"),
+				  STR("deletionGracePeriodSeconds"));
 		status = json_ensure_object(op->edit.doc, op->edit.root, "status");
 		json_set_str(op->edit.doc, status, "phase", STR("Terminating"));
 		(void)set_gc_finalizers(op, options);
 		return operation_put(op);
 	}
-	if (json_get_count(op->edit.old, "spec.finalizers") || json_get_count(op->edit.old, "metadata.finalizers"))
+	if (json_get_count(op->edit.old, "spec.finalizers") ||
+	    json_get_count(op->edit.old, "metadata.finalizers"))
 		return operation_answer_old(op);
 	op->returns_status = true;
 	return operation_remove(op, NULL);
@@ -223,7 +240,8 @@ static int delete_loaded(struct operation *op, const struct delete_options *opti
 		return operation_put(op);
 	}
 	op->returns_status = !returns_object(op->kind);
-	return operation_remove(op, grace == GRACE_GIVEN || finalizers_changed ? op->edit.root : NULL);
+	return operation_remove(op,
+				grace == GRACE_GIVEN || finalizers_changed ? op->edit.root : NULL);
 }
 
 int delete_with(struct operation *op, const struct delete_options *options)
@@ -238,14 +256,19 @@ int delete_with(struct operation *op, const struct delete_options *options)
 static int check_options(struct operation *op, const struct delete_options *o)
 {
 	if (o->has_orphan && o->propagation.len)
-		return refusal_set(&op->refusal, 422, "Invalid",
-				   "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Invalid value: \"" STR_FMT
-				   "\": orphanDependents and deletionPropagation cannot be both set", STR_ARG(o->propagation));
+		return refusal_set(
+			&op->refusal, 422, "Invalid",
+			"DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Invalid "
+			"value: \"" STR_FMT
+			"\": orphanDependents and deletionPropagation cannot be both set",
+			STR_ARG(o->propagation));
 	if (o->propagation.len && !has_word("Orphan Background Foreground", o->propagation))
-		return refusal_set(&op->refusal, 422, "Invalid",
-				   "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"" STR_FMT
-				   "\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
-				   STR_ARG(o->propagation));
+		return refusal_set(
+			&op->refusal, 422, "Invalid",
+			"DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported "
+			"value: \"" STR_FMT
+			"\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
+			STR_ARG(o->propagation));
 	return 0;
 }
 

@@ -27,12 +27,14 @@ static bool is_listed(const struct kind_group *g)
 static bool is_first(size_t index)
 {
 	for (size_t i = 0; i < index; i++)
-		if (is_listed(&kind_groups[i]) && str_eq(kind_groups[i].group, kind_groups[index].group))
+		if (is_listed(&kind_groups[i]) &&
+		    str_eq(kind_groups[i].group, kind_groups[index].group))
 			return false;
 	return true;
 }
 
-static yyjson_mut_doc *new_document(const char *kind, const char *api_version, yyjson_mut_val **ret_root)
+static yyjson_mut_doc *new_document(const char *kind, const char *api_version,
+				    yyjson_mut_val **ret_root)
 {
 	yyjson_mut_doc *doc = json_new_object();
 
@@ -58,7 +60,8 @@ static void add_version(yyjson_mut_doc *doc, yyjson_mut_val *object, const struc
 {
 	char group_version[KIND_TEXT_BYTES];
 
-	snprintf(group_version, sizeof(group_version), STR_FMT "/" STR_FMT, STR_ARG(g->group), STR_ARG(g->version));
+	snprintf(group_version, sizeof(group_version), STR_FMT "/" STR_FMT, STR_ARG(g->group),
+		 STR_ARG(g->version));
 	json_set_str(doc, object, "groupVersion", str_from(group_version));
 	json_set_str(doc, object, "version", g->version);
 }
@@ -73,7 +76,8 @@ static void fill_group(yyjson_mut_doc *doc, yyjson_mut_val *root, struct str gro
 		if (is_listed(&kind_groups[i]) && str_eq(kind_groups[i].group, group)) {
 			add_version(doc, json_append_object(doc, versions), &kind_groups[i]);
 			if (kind_groups[i].preferred || !json_mut_get(root, "preferredVersion"))
-				add_version(doc, json_set_object(doc, root, "preferredVersion"), &kind_groups[i]);
+				add_version(doc, json_set_object(doc, root, "preferredVersion"),
+					    &kind_groups[i]);
 		}
 }
 
@@ -110,7 +114,8 @@ static void add_verbs(yyjson_mut_doc *doc, yyjson_mut_val *object, uint16_t verb
 			json_append_str(doc, list, str_from(kind_verb_names[i]));
 }
 
-static void add_words(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, const char *const *words)
+static void add_words(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key,
+		      const char *const *words)
 {
 	yyjson_mut_val *list;
 
@@ -159,7 +164,8 @@ bool discovery_resources(struct str group, struct str version, struct buf *to)
 
 	if (!has_kinds(group, version))
 		return false;
-	snprintf(text, sizeof(text), STR_FMT "%s" STR_FMT, STR_ARG(group), group.len ? "/" : "", STR_ARG(version));
+	snprintf(text, sizeof(text), STR_FMT "%s" STR_FMT, STR_ARG(group), group.len ? "/" : "",
+		 STR_ARG(version));
 	json_set_str(doc, root, "groupVersion", str_from(text));
 	list = json_set_array(doc, root, "resources");
 	for (size_t i = 0; i < kind_count; i++)
@@ -172,8 +178,8 @@ bool discovery_resources(struct str group, struct str version, struct buf *to)
 
 /* --- aggregated --- */
 
-static void add_response_kind(yyjson_mut_doc *doc, yyjson_mut_val *object, struct str group, struct str version,
-			      struct str kind)
+static void add_response_kind(yyjson_mut_doc *doc, yyjson_mut_val *object, struct str group,
+			      struct str version, struct str kind)
 {
 	yyjson_mut_val *r = json_set_object(doc, object, "responseKind");
 
@@ -182,13 +188,15 @@ static void add_response_kind(yyjson_mut_doc *doc, yyjson_mut_val *object, struc
 	json_set_str(doc, r, "kind", kind);
 }
 
-static void add_aggregated_resource(yyjson_mut_doc *doc, yyjson_mut_val *list, const struct kind *kind)
+static void add_aggregated_resource(yyjson_mut_doc *doc, yyjson_mut_val *list,
+				    const struct kind *kind)
 {
 	yyjson_mut_val *r = json_append_object(doc, list), *subresources;
 
 	json_set_str(doc, r, "resource", kind->plural);
 	add_response_kind(doc, r, kind->group, kind->version, kind->name);
-	json_set_str(doc, r, "scope", kind_is_namespaced(kind) ? STR("Namespaced") : STR("Cluster"));
+	json_set_str(doc, r, "scope",
+		     kind_is_namespaced(kind) ? STR("Namespaced") : STR("Cluster"));
 	json_set_str(doc, r, "singularResource", kind->singular);
 	add_verbs(doc, r, kind->verbs);
 	add_words(doc, r, "shortNames", kind->short_names);
@@ -200,12 +208,14 @@ static void add_aggregated_resource(yyjson_mut_doc *doc, yyjson_mut_val *list, c
 		yyjson_mut_val *sub = json_append_object(doc, subresources);
 
 		json_set_str(doc, sub, "subresource", str_from(s->name));
-		add_response_kind(doc, sub, str_from(s->group), str_from(s->version), str_from(s->kind));
+		add_response_kind(doc, sub, str_from(s->group), str_from(s->version),
+				  str_from(s->kind));
 		add_verbs(doc, sub, s->verbs);
 	}
 }
 
-static void add_aggregated_version(yyjson_mut_doc *doc, yyjson_mut_val *list, struct str group, struct str version)
+static void add_aggregated_version(yyjson_mut_doc *doc, yyjson_mut_val *list, struct str group,
+				   struct str version)
 {
 	yyjson_mut_val *v = json_append_object(doc, list), *resources;
 
@@ -218,9 +228,11 @@ static void add_aggregated_version(yyjson_mut_doc *doc, yyjson_mut_val *list, st
 			add_aggregated_resource(doc, resources, kind_table[i]);
 }
 
-static yyjson_mut_val *add_aggregated_group(yyjson_mut_doc *doc, yyjson_mut_val *items, struct str group)
+static yyjson_mut_val *add_aggregated_group(yyjson_mut_doc *doc, yyjson_mut_val *items,
+					    struct str group)
 {
-	yyjson_mut_val *item = json_append_object(doc, items), *metadata = json_set_object(doc, item, "metadata");
+	yyjson_mut_val *item = json_append_object(doc, items),
+		       *metadata = json_set_object(doc, item, "metadata");
 
 	if (group.len)
 		json_set_str(doc, metadata, "name", group);
@@ -239,14 +251,17 @@ void discovery_aggregated(bool core, const char *version, struct buf *to)
 	(void)json_set_object(doc, root, "metadata"); /* always there, and empty */
 	items = json_set_array(doc, root, "items");
 	if (core)
-		add_aggregated_version(doc, add_aggregated_group(doc, items, STR("")), STR(""), STR("v1"));
+		add_aggregated_version(doc, add_aggregated_group(doc, items, STR("")), STR(""),
+				       STR("v1"));
 	for (size_t i = 0; !core && i < kind_group_count; i++) {
 		if (!is_listed(&kind_groups[i]) || !is_first(i))
 			continue;
 		versions = add_aggregated_group(doc, items, kind_groups[i].group);
 		for (size_t j = i; j < kind_group_count; j++)
-			if (is_listed(&kind_groups[j]) && str_eq(kind_groups[j].group, kind_groups[i].group))
-				add_aggregated_version(doc, versions, kind_groups[j].group, kind_groups[j].version);
+			if (is_listed(&kind_groups[j]) &&
+			    str_eq(kind_groups[j].group, kind_groups[i].group))
+				add_aggregated_version(doc, versions, kind_groups[j].group,
+						       kind_groups[j].version);
 	}
 	json_mut_write(root, to);
 }

@@ -26,7 +26,8 @@ struct api_document {
 void documents_free(struct apiserver *s)
 {
 	while (!list_is_empty(&s->documents)) {
-		struct api_document *d = LIST_ENTRY(list_first(&s->documents), struct api_document, link);
+		struct api_document *d = LIST_ENTRY(list_first(&s->documents), struct api_document,
+						    link);
 
 		list_remove(&d->link);
 		mem_free((void *)d->key.ptr);
@@ -37,7 +38,7 @@ void documents_free(struct apiserver *s)
 
 static struct api_document *find_document(struct apiserver *s, struct str key)
 {
-	LIST_FOR_EACH(node, &s->documents) {
+	LIST_FOR_EACH (node, &s->documents) {
 		struct api_document *d = LIST_ENTRY(node, struct api_document, link);
 
 		if (str_eq(d->key, key))
@@ -46,14 +47,16 @@ static struct api_document *find_document(struct apiserver *s, struct str key)
 	return NULL;
 }
 
-static struct api_document *keep_document(struct apiserver *s, struct str key, struct str content_type, struct buf *text)
+static struct api_document *keep_document(struct apiserver *s, struct str key,
+					  struct str content_type, struct buf *text)
 {
 	struct api_document *d = NEW(struct api_document);
 
 	d->key = str_dup(key);
 	d->content_type = content_type;
 	d->bytes = blob_new(buf_str(text));
-	snprintf(d->etag, sizeof(d->etag), "\"%016llX\"", (unsigned long long)str_hash(buf_str(text)));
+	snprintf(d->etag, sizeof(d->etag), "\"%016llX\"",
+		 (unsigned long long)str_hash(buf_str(text)));
 	list_push_back(&s->documents, &d->link);
 	return d;
 }
@@ -61,8 +64,10 @@ static struct api_document *keep_document(struct apiserver *s, struct str key, s
 static int answer_document(struct exchange *e, const struct api_document *d)
 {
 	struct http_header list[] = {
-		HTTP_HEADER(STR("Content-Type"), d->content_type), HTTP_HEADER(STR("ETag"), str_from(d->etag)),
-		HTTP_HEADER(STR("Vary"), STR("Accept")), HTTP_HEADER(STR("Cache-Control"), STR("no-cache, private")),
+		HTTP_HEADER(STR("Content-Type"), d->content_type),
+		HTTP_HEADER(STR("ETag"), str_from(d->etag)),
+		HTTP_HEADER(STR("Vary"), STR("Accept")),
+		HTTP_HEADER(STR("Cache-Control"), STR("no-cache, private")),
 	};
 	struct http_headers headers = { list, ARRAY_COUNT(list) };
 	struct http_piece piece = HTTP_BLOB(d->bytes);
@@ -87,7 +92,8 @@ static const char *aggregated_version(struct exchange *e)
 	struct accept_type t;
 
 	while (accept_next(&header, &t)) {
-		if (str_eq_c(t.as, "APIGroupDiscoveryList") && str_eq_c(t.group, "apidiscovery.k8s.io") &&
+		if (str_eq_c(t.as, "APIGroupDiscoveryList") &&
+		    str_eq_c(t.group, "apidiscovery.k8s.io") &&
 		    str_eq_c(t.type, "application/json")) {
 			if (str_eq_c(t.version, "v2"))
 				return "v2";
@@ -104,7 +110,8 @@ static int serve_api_roots(struct exchange *e, struct str rest)
 {
 	bool core = str_eq_c(e->target.path, "/api") || str_eq_c(e->target.path, "/api/");
 	const char *version = aggregated_version(e);
-	struct str key = str_printf_in(e->arena, "%s %s", core ? "/api" : "/apis", version ? version : "");
+	struct str key = str_printf_in(e->arena, "%s %s", core ? "/api" : "/apis",
+				       version ? version : "");
 	struct api_document *d = find_document(e->server, key);
 	AUTO_BUF text = { 0 };
 
@@ -119,11 +126,16 @@ static int serve_api_roots(struct exchange *e, struct str rest)
 		discovery_groups(&text);
 	if (!version)
 		return answer_document(e, keep_document(e->server, key, json_type, &text));
-	return answer_document(e, keep_document(e->server, key,
-				str_eq_c(str_from(version), "v2") ?
-					STR("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList") :
-					STR("application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"),
-				&text));
+	return answer_document(
+		e, keep_document(
+			   e->server, key,
+			   str_eq_c(str_from(version), "v2")
+				   ? STR("application/"
+					 "json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")
+				   : STR("application/"
+					 "json;g=apidiscovery.k8s.io;v=v2beta1;as="
+					 "APIGroupDiscoveryList"),
+			   &text));
 }
 
 /* /api/v1, /apis/<group>, /apis/<group>/<version> */
@@ -164,7 +176,8 @@ static int serve_openapi_v2(struct exchange *e, struct str rest)
 	AUTO_BUF text = { 0 };
 
 	while (accept_next(&header, &t))
-		ok |= str_eq_c(t.type, "application/json") || str_eq_c(t.type, "*/*") || str_eq_c(t.type, "application/*");
+		ok |= str_eq_c(t.type, "application/json") || str_eq_c(t.type, "*/*") ||
+		      str_eq_c(t.type, "application/*");
 	if (!ok)
 		return refusal_set(&e->refusal, 406, "NotAcceptable",
 				   "only the following media types are accepted: application/json");
@@ -201,7 +214,8 @@ static int serve_openapi_v3(struct exchange *e, struct str rest)
 		return refusal_no_route(&e->refusal);
 	}
 	if (openapi_v3_write(group, version, &text, &err) < 0)
-		return err.code == ERR_NOT_FOUND ? refusal_no_route(&e->refusal) : refusal_from_err(&e->refusal, &err);
+		return err.code == ERR_NOT_FOUND ? refusal_no_route(&e->refusal)
+						 : refusal_from_err(&e->refusal, &err);
 	return answer_document(e, keep_document(e->server, path, json_type, &text));
 }
 
@@ -228,9 +242,18 @@ static int serve_version(struct exchange *e, struct str rest)
 	return 0;
 }
 
-static bool check_ping(const struct apiserver *s) { return true; }
-static bool check_started(const struct apiserver *s) { return s->is_bootstrapped; }
-static bool check_shutdown(const struct apiserver *s) { return !s->is_draining; }
+static bool check_ping(const struct apiserver *s)
+{
+	return true;
+}
+static bool check_started(const struct apiserver *s)
+{
+	return s->is_bootstrapped;
+}
+static bool check_shutdown(const struct apiserver *s)
+{
+	return !s->is_draining;
+}
 
 static const struct check {
 	const char *name;
@@ -246,22 +269,27 @@ static const struct check {
 static bool is_excluded(const struct exchange *e, const char *name)
 {
 	for (size_t i = 0; i < e->target.query.count; i++)
-		if (str_eq_c(e->target.query.params[i].key, "exclude") && str_eq_c(e->target.query.params[i].value, name))
+		if (str_eq_c(e->target.query.params[i].key, "exclude") &&
+		    str_eq_c(e->target.query.params[i].value, name))
 			return true;
 	return false;
 }
 
 static int serve_health(struct exchange *e, struct str rest)
 {
-	bool ready = str_has_prefix(e->target.path, STR("/readyz")), failed = false, found = !rest.len;
-	struct str which = str_has_prefix(e->target.path, STR("/healthz")) ? STR("healthz") : str_slice(e->target.path, 1, ready ? 7 : 6);
+	bool ready = str_has_prefix(e->target.path, STR("/readyz")), failed = false,
+	     found = !rest.len;
+	struct str which = str_has_prefix(e->target.path, STR("/healthz"))
+				   ? STR("healthz")
+				   : str_slice(e->target.path, 1, ready ? 7 : 6);
 	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 1u << 16);
 	for (size_t i = 0; i < ARRAY_COUNT(checks); i++) {
 		bool ok;
 
-		if ((checks[i].ready_only && !ready) || (rest.len && !str_eq_c(rest, checks[i].name)))
+		if ((checks[i].ready_only && !ready) ||
+		    (rest.len && !str_eq_c(rest, checks[i].name)))
 			continue;
 		found = true;
 		if (is_excluded(e, checks[i].name)) {
@@ -270,7 +298,8 @@ static int serve_health(struct exchange *e, struct str rest)
 		}
 		ok = checks[i].ok(e->server);
 		failed |= !ok;
-		buf_printf(&text, ok ? "[+]%s ok\n" : "[-]%s failed: reason withheld\n", checks[i].name);
+		buf_printf(&text, ok ? "[+]%s ok\n" : "[-]%s failed: reason withheld\n",
+			   checks[i].name);
 	}
 	if (!found)
 		return refusal_no_route(&e->refusal);
@@ -282,7 +311,8 @@ static int serve_health(struct exchange *e, struct str rest)
 		buf_put_c(&text, "ok");
 	else
 		buf_printf(&text, STR_FMT " check passed\n", STR_ARG(which));
-	exchange_answer_bytes(e, failed ? 500 : 200, STR("text/plain; charset=utf-8"), str_in(e->arena, buf_str(&text)));
+	exchange_answer_bytes(e, failed ? 500 : 200, STR("text/plain; charset=utf-8"),
+			      str_in(e->arena, buf_str(&text)));
 	return 0;
 }
 
@@ -300,15 +330,19 @@ static void write_process(struct apiserver *s, struct buf *to)
 		(void)str_next_part(&rest, ' ', &word);
 		(void)str_next_part(&rest, ' ', &word);
 		for (size_t i = 0; i < word.len && word.ptr[i] >= '0' && word.ptr[i] <= '9'; i++)
-			resident_pages = resident_pages * 10 + (unsigned long long)(word.ptr[i] - '0');
+			resident_pages = resident_pages * 10 +
+					 (unsigned long long)(word.ptr[i] - '0');
 	}
-	buf_printf(to, "# HELP process_cpu_seconds_total Total user and system CPU time spent in seconds.\n"
-		       "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total %.2f\n",
+	buf_printf(to,
+		   "# HELP process_cpu_seconds_total Total user and system CPU time spent in "
+		   "seconds.\n"
+		   "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total %.2f\n",
 		   (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
 			   (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
 	metrics_gauge(to, "process_resident_memory_bytes", "Resident memory size in bytes.",
 		      (double)resident_pages * (double)sysconf(_SC_PAGESIZE));
-	metrics_gauge(to, "process_start_time_seconds", "Start time of the process since unix epoch in seconds.",
+	metrics_gauge(to, "process_start_time_seconds",
+		      "Start time of the process since unix epoch in seconds.",
 		      (double)(s->started_wall_ns / TIME_NS_PER_SECOND));
 }
 
@@ -317,21 +351,25 @@ static int serve_metrics(struct exchange *e, struct str rest)
 	struct apiserver *s = e->server;
 	AUTO_BUF text = { 0 };
 	struct blob *blob;
-	struct http_header header = HTTP_HEADER(STR("Content-Type"), STR("text/plain; version=0.0.4; charset=utf-8"));
+	struct http_header header = HTTP_HEADER(STR("Content-Type"),
+						STR("text/plain; version=0.0.4; charset=utf-8"));
 	struct http_headers headers = { &header, 1 };
 	struct http_piece piece;
 
 	buf_init(&text, DOCUMENT_BYTES_MAX);
 	metrics_write(&s->metrics, &text);
-	buf_printf(&text, "# HELP apiserver_current_inflight_requests Maximal number of currently used inflight request limit "
-			  "of this apiserver per request kind in last second.\n"
-			  "# TYPE apiserver_current_inflight_requests gauge\n"
-			  "apiserver_current_inflight_requests{request_kind=\"mutating\"} %zu\n"
-			  "apiserver_current_inflight_requests{request_kind=\"readOnly\"} %zu\n",
+	buf_printf(&text,
+		   "# HELP apiserver_current_inflight_requests Maximal number of currently used "
+		   "inflight request limit "
+		   "of this apiserver per request kind in last second.\n"
+		   "# TYPE apiserver_current_inflight_requests gauge\n"
+		   "apiserver_current_inflight_requests{request_kind=\"mutating\"} %zu\n"
+		   "apiserver_current_inflight_requests{request_kind=\"readOnly\"} %zu\n",
 		   s->writing_count, s->reading_count);
-	metrics_gauge(&text, "apiserver_longrunning_requests", "Number of active watches.", (double)s->watch_count);
-	metrics_gauge(&text, "apiserver_storage_size_bytes", "Size of keys and values in the store.",
-		      (double)store_size_bytes(s->store));
+	metrics_gauge(&text, "apiserver_longrunning_requests", "Number of active watches.",
+		      (double)s->watch_count);
+	metrics_gauge(&text, "apiserver_storage_size_bytes",
+		      "Size of keys and values in the store.", (double)store_size_bytes(s->store));
 	write_process(s, &text);
 	blob = blob_new(buf_str(&text));
 	piece = HTTP_BLOB(blob);
@@ -343,9 +381,9 @@ static int serve_metrics(struct exchange *e, struct str rest)
 static int serve_index(struct exchange *e, struct str rest);
 
 static const struct {
-	const char *path;   /* with a '/' at the end: and everything below */
+	const char *path; /* with a '/' at the end: and everything below */
 	int (*serve)(struct exchange *e, struct str rest);
-	bool hidden;        /* not in the index */
+	bool hidden; /* not in the index */
 } paths[] = {
 	{ "/", serve_index, .hidden = true },
 	{ "/api", serve_api_roots },
@@ -382,7 +420,9 @@ static int serve_index(struct exchange *e, struct str rest)
 	for (size_t i = 0; i < kind_group_count; i++) {
 		if (!kind_groups[i].enabled)
 			continue;
-		snprintf(text, sizeof(text), kind_groups[i].group.len ? "/apis/" STR_FMT "/" STR_FMT : "/api" STR_FMT "/" STR_FMT,
+		snprintf(text, sizeof(text),
+			 kind_groups[i].group.len ? "/apis/" STR_FMT "/" STR_FMT
+						  : "/api" STR_FMT "/" STR_FMT,
 			 STR_ARG(kind_groups[i].group), STR_ARG(kind_groups[i].version));
 		json_append_str(doc, list, str_from(text));
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One HTTP request on its way through the pipeline (pipeline.c): what it asks, who asks, what form the answer shall have.
- * Lives in the http_exchange's arena until the exchange is let go of.
+ * One HTTP request on its way through the pipeline (pipeline.c): what it asks, who asks, what form
+ * the answer shall have. Lives in the http_exchange's arena until the exchange is let go of.
  */
 #ifndef CUBE_APISERVER_EXCHANGE_H
 #define CUBE_APISERVER_EXCHANGE_H
@@ -21,45 +21,51 @@ enum answer_form { ANSWER_OBJECT, ANSWER_TABLE, ANSWER_PARTIAL_METADATA };
 struct exchange {
 	struct apiserver *server;
 	struct http_exchange *x;
-	struct arena *arena;             /* x's */
+	struct arena *arena; /* x's */
 	struct target target;
 	const struct user *user;
-	const struct kind *kind;         /* NULL: not about a kind */
+	const struct kind *kind; /* NULL: not about a kind */
 	const struct kind_subresource *subresource;
 	enum answer_format format;
 	enum answer_form form;
 	bool is_pretty;
 	int64_t started_ns;
-	size_t *in_flight;               /* the counter that counts it; NULL when none does */
+	size_t *in_flight; /* the counter that counts it; NULL when none does */
 	struct refusal refusal;
 };
 
 /* --- answers; each lets go of the exchange --- */
-void exchange_refuse(struct exchange *e);                          /* e->refusal */
-void exchange_answer_bytes(struct exchange *e, int status, struct str content_type, struct str bytes);
+void exchange_refuse(struct exchange *e); /* e->refusal */
+void exchange_answer_bytes(struct exchange *e, int status, struct str content_type,
+			   struct str bytes);
 /* The object or Status, in the form that was asked for. warnings may be NULL. */
-void exchange_answer_object(struct exchange *e, int status, struct blob *object, const struct notices *warnings);
-void exchange_answer_json(struct exchange *e, int status, struct str json); /* as JSON or YAML; in e's arena or constant */
+void exchange_answer_object(struct exchange *e, int status, struct blob *object,
+			    const struct notices *warnings);
+void exchange_answer_json(struct exchange *e, int status,
+			  struct str json); /* as JSON or YAML; in e's arena or constant */
 /* Accounts for it; called by all of the above, and when a stream starts. */
 void exchange_count(struct exchange *e, int status);
 
-/* Accept: form and format; refuses what cannot be had (406). with_form: whether Table and PartialObjectMetadata are. */
+/* Accept: form and format; refuses what cannot be had (406). with_form: whether Table and
+ * PartialObjectMetadata are. */
 int accept_read(struct exchange *e, bool with_form) MUST_CHECK;
-/* One of these types, as "application/json;as=X;g=G;v=V" with parameters in any order, is asked for before plain JSON. */
+/* One of these types, as "application/json;as=X;g=G;v=V" with parameters in any order, is asked for
+ * before plain JSON. */
 struct accept_type {
 	struct str type, as, group, version;
 };
 bool accept_next(struct str *header, struct accept_type *ret);
 
 /* --- handlers: answer, or keep e->x and answer later; < 0: refused --- */
-int read_get(struct exchange *e) MUST_CHECK;       /* http_read.c */
-int read_list(struct exchange *e) MUST_CHECK;      /* http_list.c */
-int watch_serve(struct exchange *e) MUST_CHECK;    /* http_watch.c */
-int write_serve(struct exchange *e) MUST_CHECK;    /* http_write.c */
+int read_get(struct exchange *e) MUST_CHECK;	/* http_read.c */
+int read_list(struct exchange *e) MUST_CHECK;	/* http_list.c */
+int watch_serve(struct exchange *e) MUST_CHECK; /* http_watch.c */
+int write_serve(struct exchange *e) MUST_CHECK; /* http_write.c */
 int write_collection(struct exchange *e) MUST_CHECK;
-int connect_serve(struct exchange *e) MUST_CHECK;  /* connect.c */
-bool review_is(const struct kind *kind) PURE;      /* review.c: kinds that are answered and not stored */
-int review_serve(struct exchange *e, struct str body, enum object_format format, yyjson_mut_doc *tree) MUST_CHECK;
+int connect_serve(struct exchange *e) MUST_CHECK; /* connect.c */
+bool review_is(const struct kind *kind) PURE; /* review.c: kinds that are answered and not stored */
+int review_serve(struct exchange *e, struct str body, enum object_format format,
+		 yyjson_mut_doc *tree) MUST_CHECK;
 int documents_serve(struct exchange *e) MUST_CHECK; /* documents.c; not about a kind */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * LIST: the stored bytes of all that matches, gathered behind a small head and sent as they are. Pages continue at the
- * revision of the first one for as long as the history reaches back to it.
+ * LIST: the stored bytes of all that matches, gathered behind a small head and sent as they are.
+ * Pages continue at the revision of the first one for as long as the history reaches back to it.
  */
 #include "api/object.h"
 #include "api/table.h"
@@ -17,10 +17,10 @@ struct listing {
 	struct blob **blobs;
 	size_t count, room, bytes;
 	int64_t revision;
-	struct str prefix;       /* of the keys of the kind */
-	struct str more_from;    /* key of the first that did not fit the page; empty: that was all */
+	struct str prefix;    /* of the keys of the kind */
+	struct str more_from; /* key of the first that did not fit the page; empty: that was all */
 	bool too_large;
-	size_t next;             /* of fill */
+	size_t next; /* of fill */
 	bool head_sent;
 	struct blob *head;
 	struct str tail;
@@ -92,7 +92,8 @@ static struct str token_of(struct listing *l)
 {
 	if (!l->more_from.len)
 		return STR_NONE;
-	return continue_token_in(l->e->arena, l->revision, str_slice(l->more_from, l->prefix.len, l->more_from.len));
+	return continue_token_in(l->e->arena, l->revision,
+				 str_slice(l->more_from, l->prefix.len, l->more_from.len));
 }
 
 static bool count_entry(void *arg, struct str key, const struct store_entry *entry)
@@ -155,12 +156,16 @@ static void write_partial(struct listing *l, int64_t remaining, struct buf *to)
 static void write_table(struct listing *l, int64_t remaining, struct buf *to)
 {
 	struct table_options options = {
-		.kind = l->e->kind, .now_ns = env_wall_ns(l->e->server->env), .revision = l->revision,
-		.continue_token = token_of(l), .remaining = remaining,
+		.kind = l->e->kind,
+		.now_ns = env_wall_ns(l->e->server->env),
+		.revision = l->revision,
+		.continue_token = token_of(l),
+		.remaining = remaining,
 	};
 	struct table table;
 
-	if (!table_include_parse(params_get(&l->e->target.query, "includeObject"), &options.include))
+	if (!table_include_parse(params_get(&l->e->target.query, "includeObject"),
+				 &options.include))
 		options.include = TABLE_INCLUDE_METADATA;
 	table_start(&table, &options, to);
 	for (size_t i = 0; i < l->count; i++)
@@ -187,19 +192,25 @@ static void answer_written(struct listing *l, int64_t remaining)
 	blob_unref(blob);
 }
 
-/* The page's token is older than the history: say so, with a token that goes on in the newest state. */
+/* The page's token is older than the history: say so, with a token that goes on in the newest
+ * state. */
 static int refuse_expired(struct listing *l)
 {
 	struct exchange *e = l->e;
 
 	if (!l->options.continue_revision)
-		return refusal_gone(&e->refusal, "The resourceVersion for the provided list is too old.");
+		return refusal_gone(&e->refusal,
+				    "The resourceVersion for the provided list is too old.");
 	e->refusal.continue_token = continue_token_in(e->arena, -1, l->options.continue_from);
 	return refusal_gone(&e->refusal,
-			    "The provided continue parameter is too old to display a consistent list result. You can start "
-			    "a new list without the continue parameter, or use the continue token in this response to "
-			    "retrieve the remainder of the results. Continuing with the provided token results in an "
-			    "inconsistent list - objects that were created, modified, or deleted between the time the "
+			    "The provided continue parameter is too old to display a consistent "
+			    "list result. You can start "
+			    "a new list without the continue parameter, or use the continue token "
+			    "in this response to "
+			    "retrieve the remainder of the results. Continuing with the provided "
+			    "token results in an "
+			    "inconsistent list - objects that were created, modified, or deleted "
+			    "between the time the "
 			    "first chunk was returned and now may show up in the list.");
 }
 
@@ -211,10 +222,12 @@ static int collect(struct listing *l, struct str prefix)
 	int64_t at = 0;
 
 	if (l->options.continue_from.len)
-		from = str_printf_in(l->e->arena, STR_FMT STR_FMT, STR_ARG(l->prefix), STR_ARG(l->options.continue_from));
+		from = str_printf_in(l->e->arena, STR_FMT STR_FMT, STR_ARG(l->prefix),
+				     STR_ARG(l->options.continue_from));
 	if (l->options.continue_revision > 0)
 		at = l->options.continue_revision;
-	else if (l->options.match == MATCH_EXACT || (l->options.limit && l->options.revision && !l->options.match))
+	else if (l->options.match == MATCH_EXACT ||
+		 (l->options.limit && l->options.revision && !l->options.match))
 		at = l->options.revision;
 	l->revision = at ? at : store_revision(store);
 	if (!at || at == store_revision(store)) {
@@ -223,7 +236,8 @@ static int collect(struct listing *l, struct str prefix)
 	}
 	if (at > store_revision(store))
 		return refuse_expired(l);
-	return store_walk_at(store, at, prefix, from, take_entry, l, &err) < 0 ? refuse_expired(l) : 0;
+	return store_walk_at(store, at, prefix, from, take_entry, l, &err) < 0 ? refuse_expired(l)
+									       : 0;
 }
 
 int read_list(struct exchange *e)
@@ -250,8 +264,8 @@ int read_list(struct exchange *e)
 
 		release(l);
 		return too_large ? refusal_set(&e->refusal, 413, "RequestEntityTooLarge",
-					       "the list is too large: use limit and continue") :
-				   refusal_from_err(&e->refusal, &err);
+					       "the list is too large: use limit and continue")
+				 : refusal_from_err(&e->refusal, &err);
 	}
 	remaining = remaining_of(l, prefix);
 	if (e->form == ANSWER_OBJECT && e->format == ANSWER_JSON && !e->is_pretty)

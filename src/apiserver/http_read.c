@@ -9,8 +9,11 @@
 static void answer_table(struct exchange *e, const struct obj *obj, enum table_include include)
 {
 	struct table_options options = {
-		.kind = e->kind, .include = include, .now_ns = env_wall_ns(e->server->env),
-		.revision = obj->resource_version, .remaining = -1,
+		.kind = e->kind,
+		.include = include,
+		.now_ns = env_wall_ns(e->server->env),
+		.revision = obj->resource_version,
+		.remaining = -1,
 	};
 	struct table table;
 	AUTO_BUF text = { 0 };
@@ -44,7 +47,8 @@ static void answer_scale(struct exchange *e, const struct obj *obj)
 int read_get(struct exchange *e)
 {
 	const struct target *t = &e->target;
-	struct str key = registry_key(&e->server->registry, e->arena, e->kind, t->namespace_, t->name);
+	struct str key = registry_key(&e->server->registry, e->arena, e->kind, t->namespace_,
+				      t->name);
 	const struct store_entry *entry;
 	enum table_include include;
 	struct read_options options;
@@ -55,7 +59,8 @@ int read_get(struct exchange *e)
 		return -1;
 	entry = store_get(e->server->store, key);
 	if (!entry)
-		return refusal_not_found(&e->refusal, (struct subject){ t->group, t->resource, t->name });
+		return refusal_not_found(&e->refusal,
+					 (struct subject){ t->group, t->resource, t->name });
 	object = registry_present(e->kind, entry->value, &err);
 	if (!object)
 		return refusal_from_err(&e->refusal, &err);

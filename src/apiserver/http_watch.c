@@ -23,7 +23,7 @@ struct http_watch {
 	bool sent_columns;
 	bool bookmarks;
 	bool is_paused;
-	int64_t revision;       /* of the last event sent, or of the start */
+	int64_t revision; /* of the last event sent, or of the start */
 };
 
 static void watch_free(struct http_watch *w)
@@ -71,8 +71,12 @@ static const struct str frame_end = STR_INIT("}\n");
 static void write_form(struct http_watch *w, const struct obj *obj, struct buf *to)
 {
 	struct table_options options = {
-		.kind = w->kind, .include = w->include, .no_headers = w->sent_columns,
-		.now_ns = env_wall_ns(w->server->env), .revision = obj->resource_version, .remaining = -1,
+		.kind = w->kind,
+		.include = w->include,
+		.no_headers = w->sent_columns,
+		.now_ns = env_wall_ns(w->server->env),
+		.revision = obj->resource_version,
+		.remaining = -1,
 	};
 	struct table table;
 
@@ -86,9 +90,11 @@ static void write_form(struct http_watch *w, const struct obj *obj, struct buf *
 	w->sent_columns = true;
 }
 
-static void send_event(struct http_watch *w, enum api_event_type type, struct blob *object, int64_t revision)
+static void send_event(struct http_watch *w, enum api_event_type type, struct blob *object,
+		       int64_t revision)
 {
-	struct http_piece pieces[3] = { HTTP_BYTES(prefix_of(type)), HTTP_BLOB(object), HTTP_BYTES(frame_end) };
+	struct http_piece pieces[3] = { HTTP_BYTES(prefix_of(type)), HTTP_BLOB(object),
+					HTTP_BYTES(frame_end) };
 	AUTO_BUF text = { 0 };
 
 	buf_init(&text, (size_t)64 << 20);
@@ -111,13 +117,16 @@ static void send_bookmark(struct http_watch *w, int64_t revision, bool ends_init
 	buf_init(&text, 1u << 16);
 	buf_put_str(&text, prefix_of(API_EVENT_PROGRESS));
 	snprintf(number, sizeof(number), "%lld", (long long)revision);
-	json_set_str(doc, root, "kind", w->form == ANSWER_OBJECT ? w->kind->name : STR("PartialObjectMetadata"));
-	json_set_str(doc, root, "apiVersion", w->form == ANSWER_OBJECT ? w->kind->api_version : STR("meta.k8s.io/v1"));
+	json_set_str(doc, root, "kind",
+		     w->form == ANSWER_OBJECT ? w->kind->name : STR("PartialObjectMetadata"));
+	json_set_str(doc, root, "apiVersion",
+		     w->form == ANSWER_OBJECT ? w->kind->api_version : STR("meta.k8s.io/v1"));
 	metadata = json_set_object(doc, root, "metadata");
 	json_set_str(doc, metadata, "resourceVersion", str_from(number));
 	json_set(doc, metadata, "creationTimestamp", yyjson_mut_null(doc));
 	if (ends_initial)
-		json_set_str(doc, json_set_object(doc, metadata, "annotations"), "k8s.io/initial-events-end", STR("true"));
+		json_set_str(doc, json_set_object(doc, metadata, "annotations"),
+			     "k8s.io/initial-events-end", STR("true"));
 	json_mut_write(root, &text);
 	buf_put_str(&text, frame_end);
 	piece = HTTP_BYTES(buf_str(&text));
@@ -169,7 +178,8 @@ static void on_end(struct store_watcher *watcher, struct err *err)
 	char message[128];
 
 	if (err->code == ERR_GONE) {
-		snprintf(message, sizeof(message), "too old resource version: %lld (%lld)", (long long)w->revision,
+		snprintf(message, sizeof(message), "too old resource version: %lld (%lld)",
+			 (long long)w->revision,
 			 (long long)store_compact_revision(w->server->store));
 		send_gone(w, message);
 	}
@@ -190,9 +200,13 @@ static void on_drained(void *arg, struct http_exchange *x)
 	store_watch_resume(&w->watcher);
 }
 
-static void on_closed(void *arg, struct http_exchange *x) { watch_end(arg, false); }
+static void on_closed(void *arg, struct http_exchange *x)
+{
+	watch_end(arg, false);
+}
 
-static const struct http_exchange_events watch_events = { .on_drained = on_drained, .on_closed = on_closed };
+static const struct http_exchange_events watch_events = { .on_drained = on_drained,
+							  .on_closed = on_closed };
 
 static void on_timeout(struct timer *timer)
 {
@@ -211,7 +225,7 @@ void http_watch_bookmarks(struct timer *timer)
 	int64_t revision = store_revision(s->store);
 	bool any = false;
 
-	LIST_FOR_EACH(node, &s->watches) {
+	LIST_FOR_EACH (node, &s->watches) {
 		struct http_watch *w = LIST_ENTRY(node, struct http_watch, link);
 
 		any |= w->bookmarks;
@@ -251,9 +265,11 @@ static void start_timeout(struct http_watch *w, int64_t seconds)
 	struct env *env = w->server->env;
 
 	if (!seconds)
-		seconds = WATCH_TIMEOUT_SECONDS_MIN + (int64_t)env_random_below(env, WATCH_TIMEOUT_SECONDS_MIN);
+		seconds = WATCH_TIMEOUT_SECONDS_MIN +
+			  (int64_t)env_random_below(env, WATCH_TIMEOUT_SECONDS_MIN);
 	timer_init(&w->timeout, env, on_timeout);
-	timer_start_slack(&w->timeout, seconds > INT64_MAX / 1000 ? INT64_MAX / 1000 : seconds * 1000,
+	timer_start_slack(&w->timeout,
+			  seconds > INT64_MAX / 1000 ? INT64_MAX / 1000 : seconds * 1000,
 			  seconds > 60 ? 5000 : 0);
 }
 
@@ -295,12 +311,15 @@ static struct http_watch *watch_new(struct exchange *e, struct str namespace_)
 /* /watch/pods/x of old, and GET of one object with watch: a field selector on the name. */
 static int add_name(struct exchange *e, struct read_options *options)
 {
-	struct str text = str_printf_in(e->arena, "metadata.name=" STR_FMT, STR_ARG(e->target.name));
+	struct str text = str_printf_in(e->arena, "metadata.name=" STR_FMT,
+					STR_ARG(e->target.name));
 	struct err err = { 0 };
 
 	if (!e->target.is_watch_path || !e->target.name.len)
 		return 0;
-	if (watch_filter_init(&options->filter, e->kind, params_get(&e->target.query, "labelSelector"), text, e->arena, &err) < 0)
+	if (watch_filter_init(&options->filter, e->kind,
+			      params_get(&e->target.query, "labelSelector"), text, e->arena,
+			      &err) < 0)
 		return refusal_from_err(&e->refusal, &err);
 	return 0;
 }
@@ -313,21 +332,30 @@ int watch_serve(struct exchange *e)
 	struct http_watch *w;
 	struct str prefix;
 
-	if (accept_read(e, true) < 0 || read_options_parse(e, &options) < 0 || add_name(e, &options) < 0)
+	if (accept_read(e, true) < 0 || read_options_parse(e, &options) < 0 ||
+	    add_name(e, &options) < 0)
 		return -1;
 	if (e->format != ANSWER_JSON)
 		return refusal_set(&e->refusal, 406, "NotAcceptable",
-				   "only the following media types are accepted: application/json, application/json;stream=watch");
+				   "only the following media types are accepted: application/json, "
+				   "application/json;stream=watch");
 	if (options.has_initial_events && options.match != MATCH_NOT_OLDER) {
-		refusal_add_cause(&e->refusal, (struct refusal_cause){
-			.reason = STR("FieldValueForbidden"), .field = STR("resourceVersionMatch"),
-			.message = STR("Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
-		});
-		return refusal_invalid(&e->refusal, (struct subject){ STR("meta.k8s.io"), STR("ListOptions"), STR("") });
+		refusal_add_cause(
+			&e->refusal,
+			(struct refusal_cause){
+				.reason = STR("FieldValueForbidden"),
+				.field = STR("resourceVersionMatch"),
+				.message = STR("Forbidden: sendInitialEvents requires setting "
+					       "resourceVersionMatch to NotOlderThan"),
+			});
+		return refusal_invalid(
+			&e->refusal,
+			(struct subject){ STR("meta.k8s.io"), STR("ListOptions"), STR("") });
 	}
 	w = watch_new(e, e->target.namespace_);
 	prefix = w->filter.prefix;
-	/* the selectors' strings must outlive the exchange's own arena only as long as the exchange itself */
+	/* the selectors' strings must outlive the exchange's own arena only as long as the exchange
+	 * itself */
 	w->filter = options.filter;
 	w->filter.prefix = prefix;
 	w->bookmarks = options.bookmarks;

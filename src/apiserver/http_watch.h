@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Watches over HTTP: each is a place in the store's history and a filter, nothing more. An event's bytes are the stored
- * ones between a short prefix and suffix. A client that does not keep up pauses its own watch; when the history has left
- * its place behind it is told to list again.
+ * Watches over HTTP: each is a place in the store's history and a filter, nothing more. An event's
+ * bytes are the stored ones between a short prefix and suffix. A client that does not keep up
+ * pauses its own watch; when the history has left its place behind it is told to list again.
  */
 #ifndef CUBE_APISERVER_HTTP_WATCH_H
 #define CUBE_APISERVER_HTTP_WATCH_H

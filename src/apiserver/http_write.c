@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * POST, PUT, PATCH and DELETE over HTTP: an operation made from the request, an answer from what became of it. The
- * operation's memory is its own: a client that goes away does not take back what was submitted.
+ * POST, PUT, PATCH and DELETE over HTTP: an operation made from the request, an answer from what
+ * became of it. The operation's memory is its own: a client that goes away does not take back what
+ * was submitted.
  */
 #include "api/protobuf.h"
 #include "apiserver/exchange.h"
@@ -15,7 +16,7 @@
 struct http_write {
 	struct operation op;
 	struct arena arena;
-	struct exchange *e;      /* NULL: the client is gone */
+	struct exchange *e; /* NULL: the client is gone */
 };
 
 static void write_free(struct http_write *w)
@@ -71,7 +72,9 @@ static struct str media_type(struct exchange *e)
 static int refuse_media(struct exchange *e, const char *accepted)
 {
 	return refusal_set(&e->refusal, 415, "UnsupportedMediaType",
-			   "the body of the request was in an unknown format - accepted media types include: %s", accepted);
+			   "the body of the request was in an unknown format - accepted media "
+			   "types include: %s",
+			   accepted);
 }
 
 /* Text stays text, *ret_tree is what protobuf was read into. */
@@ -88,7 +91,9 @@ static int read_format(struct exchange *e, enum object_format *ret, yyjson_mut_d
 		return 0;
 	}
 	if (!str_eq_c(type, "application/vnd.kubernetes.protobuf"))
-		return refuse_media(e, "application/json, application/yaml, application/vnd.kubernetes.protobuf");
+		return refuse_media(
+			e,
+			"application/json, application/yaml, application/vnd.kubernetes.protobuf");
 	*ret_tree = protobuf_decode(e->x->body, REQUEST_BODY_BYTES_MAX, NULL, &err);
 	return *ret_tree ? 0 : refusal_from_err(&e->refusal, &err);
 }
@@ -116,8 +121,9 @@ static int read_patch(struct exchange *e, struct operation *op)
 			known = true;
 		}
 	if (!known || (op->kind->flags & KIND_CUSTOM && op->patch_type == API_PATCH_STRATEGIC))
-		return refuse_media(e, "application/json-patch+json, application/merge-patch+json, "
-				       "application/strategic-merge-patch+json, application/apply-patch+yaml");
+		return refuse_media(
+			e, "application/json-patch+json, application/merge-patch+json, "
+			   "application/strategic-merge-patch+json, application/apply-patch+yaml");
 	if (op->patch_type == API_PATCH_APPLY) {
 		doc = yaml_parse(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
 		op->patch = doc ? json_freeze(yyjson_mut_doc_get_root(doc)) : NULL;
@@ -125,8 +131,10 @@ static int read_patch(struct exchange *e, struct operation *op)
 		op->patch = json_parse(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
 	}
 	if (!op->patch)
-		return err.code == ERR_TOO_LARGE ? refusal_from_err(&e->refusal, &err) :
-						   refusal_bad_request(&e->refusal, "error decoding patch: %s", err.msg);
+		return err.code == ERR_TOO_LARGE
+			       ? refusal_from_err(&e->refusal, &err)
+			       : refusal_bad_request(&e->refusal, "error decoding patch: %s",
+						     err.msg);
 	return 0;
 }
 
@@ -153,15 +161,18 @@ static int read_delete(struct exchange *e, struct operation *op)
 		struct str text = params_get(query, "gracePeriodSeconds");
 		int64_t seconds;
 
-		if (num_parse_i64(text, INT64_MIN, INT64_MAX, "gracePeriodSeconds", &seconds, &err) < 0)
+		if (num_parse_i64(text, INT64_MIN, INT64_MAX, "gracePeriodSeconds", &seconds,
+				  &err) < 0)
 			return refusal_bad_request(&e->refusal, "gracePeriodSeconds: %s", err.msg);
 		json_set_int(op->body, root, "gracePeriodSeconds", seconds);
 	}
 	if (!e->x->body.len && params_get(query, "propagationPolicy").len)
-		json_set_str(op->body, root, "propagationPolicy", params_get(query, "propagationPolicy"));
+		json_set_str(op->body, root, "propagationPolicy",
+			     params_get(query, "propagationPolicy"));
 	if (!e->x->body.len && params_has(query, "orphanDependents"))
-		json_set_bool(op->body, root, "orphanDependents", params_bool(query, "orphanDependents"));
-	JSON_MUT_EACH(item, json_mut_get(root, "dryRun"))
+		json_set_bool(op->body, root, "orphanDependents",
+			      params_bool(query, "orphanDependents"));
+	JSON_MUT_EACH (item, json_mut_get(root, "dryRun"))
 		if (str_eq_c(json_mut_str(item), "All"))
 			op->dry_run = true;
 	return 0;
@@ -185,21 +196,29 @@ static int read_body(struct exchange *e, struct operation *op)
 
 /* --- the query --- */
 
-static int refuse_option(struct exchange *e, const char *kind, const char *field, struct str value, const char *supported)
+static int refuse_option(struct exchange *e, const char *kind, const char *field, struct str value,
+			 const char *supported)
 {
-	refusal_add_cause(&e->refusal, (struct refusal_cause){
-		.reason = STR("FieldValueNotSupported"), .field = str_from(field),
-		.message = str_printf_in(e->arena, "Unsupported value: \"" STR_FMT "\": supported values: %s", STR_ARG(value),
-					 supported),
-	});
-	return refusal_invalid(&e->refusal, (struct subject){ STR("meta.k8s.io"), str_from(kind), STR("") });
+	refusal_add_cause(&e->refusal,
+			  (struct refusal_cause){
+				  .reason = STR("FieldValueNotSupported"),
+				  .field = str_from(field),
+				  .message = str_printf_in(e->arena,
+							   "Unsupported value: \"" STR_FMT
+							   "\": supported values: %s",
+							   STR_ARG(value), supported),
+			  });
+	return refusal_invalid(&e->refusal,
+			       (struct subject){ STR("meta.k8s.io"), str_from(kind), STR("") });
 }
 
 static int read_query(struct exchange *e, struct operation *op)
 {
-	static const char *const option_kinds[] = { "CreateOptions", "UpdateOptions", "PatchOptions", "DeleteOptions" };
+	static const char *const option_kinds[] = { "CreateOptions", "UpdateOptions",
+						    "PatchOptions", "DeleteOptions" };
 	const struct params *query = &e->target.query;
-	struct str dry_run = params_get(query, "dryRun"), check = params_get(query, "fieldValidation");
+	struct str dry_run = params_get(query, "dryRun"),
+		   check = params_get(query, "fieldValidation");
 
 	if (dry_run.len && !str_eq_c(dry_run, "All"))
 		return refuse_option(e, option_kinds[op->verb], "dryRun", dry_run, "\"All\"");
@@ -233,9 +252,14 @@ static struct http_write *write_new(struct exchange *e, struct str name)
 	arena_init(&w->arena, ARENA_DEFAULT_MAX);
 	w->e = e;
 	w->op = (struct operation){
-		.registry = &e->server->registry, .arena = &w->arena, .verb = verb_of(e), .kind = e->kind,
-		.name = str_in(&w->arena, name), .subresource = str_in(&w->arena, e->target.subresource),
-		.user = str_in(&w->arena, e->user->name), .done = write_done,
+		.registry = &e->server->registry,
+		.arena = &w->arena,
+		.verb = verb_of(e),
+		.kind = e->kind,
+		.name = str_in(&w->arena, name),
+		.subresource = str_in(&w->arena, e->target.subresource),
+		.user = str_in(&w->arena, e->user->name),
+		.done = write_done,
 	};
 	if (kind_is_namespaced(e->kind))
 		w->op.namespace_ = str_in(&w->arena, e->target.namespace_);
@@ -277,11 +301,11 @@ int write_serve(struct exchange *e)
 /* --- delete of a collection: one operation per object, answered when all are done --- */
 
 struct collection {
-	struct exchange *e;      /* NULL: the client is gone */
+	struct exchange *e; /* NULL: the client is gone */
 	size_t left;
 	struct blob **results;
 	size_t count;
-	struct refusal refusal;  /* the first that was not "gone already" */
+	struct refusal refusal; /* the first that was not "gone already" */
 	struct arena arena;
 };
 
@@ -329,7 +353,8 @@ static void collection_done(struct operation *op)
 
 	if (op->refusal.code && op->refusal.code != 404 && !c->refusal.code) {
 		refusal_init(&c->refusal, &c->arena);
-		(void)refusal_set(&c->refusal, op->refusal.code, "", STR_FMT, STR_ARG(op->refusal.message)); /* kept below */
+		(void)refusal_set(&c->refusal, op->refusal.code, "", STR_FMT,
+				  STR_ARG(op->refusal.message)); /* kept below */
 		c->refusal.reason = str_in(&c->arena, op->refusal.reason);
 	} else if (!op->refusal.code) {
 		c->results[c->count++] = blob_ref(op->result);
@@ -369,7 +394,8 @@ static bool take_name(void *arg, struct str key, const struct store_entry *entry
 		return true;
 	if (names->count == names->room) {
 		names->room = names->room ? names->room * 2 : 64;
-		names->blobs = mem_realloc_array(names->blobs, names->room, sizeof(names->blobs[0]));
+		names->blobs = mem_realloc_array(names->blobs, names->room,
+						 sizeof(names->blobs[0]));
 	}
 	names->blobs[names->count++] = blob_ref(entry->value);
 	return true;
@@ -397,18 +423,22 @@ int write_collection(struct exchange *e)
 	struct read_options options;
 	struct names names = { .e = e };
 	struct collection *c;
-	struct operation model = { .registry = &e->server->registry, .verb = OPERATION_DELETE, .kind = e->kind,
+	struct operation model = { .registry = &e->server->registry,
+				   .verb = OPERATION_DELETE,
+				   .kind = e->kind,
 				   .user = e->user->name };
 
-	if (accept_read(e, false) < 0 || read_options_parse(e, &options) < 0 || read_query(e, &model) < 0 ||
-	    read_delete(e, &model) < 0) {
+	if (accept_read(e, false) < 0 || read_options_parse(e, &options) < 0 ||
+	    read_query(e, &model) < 0 || read_delete(e, &model) < 0) {
 		json_mut_free(model.body);
 		return -1;
 	}
 	names.filter = &options.filter;
-	store_walk(e->server->store,
-		   registry_list_prefix(e->arena, e->kind, kind_is_namespaced(e->kind) ? e->target.namespace_ : STR_NONE),
-		   STR_NONE, take_name, &names);
+	store_walk(
+		e->server->store,
+		registry_list_prefix(e->arena, e->kind,
+				     kind_is_namespaced(e->kind) ? e->target.namespace_ : STR_NONE),
+		STR_NONE, take_name, &names);
 	c = NEW(struct collection);
 	arena_init(&c->arena, ARENA_DEFAULT_MAX);
 	c->e = e;

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every bound of the API server, in one place. What lies beyond ends in 413, 414, 429 or a closed watch. */
+/* Every bound of the API server, in one place. What lies beyond ends in 413, 414, 429 or a closed
+ * watch. */
 #ifndef CUBE_APISERVER_LIMITS_H
 #define CUBE_APISERVER_LIMITS_H
 
-#define REQUEST_BODY_BYTES_MAX (3u << 20)   /* as upstream */
+#define REQUEST_BODY_BYTES_MAX (3u << 20) /* as upstream */
 #define REQUEST_PATH_PARTS_MAX 64
 #define REQUEST_PARAMS_MAX 128
 #define REQUEST_URI_BYTES_MAX 16384
-#define REQUESTS_READING_MAX 4000           /* in flight, watches not counted; beyond it 429 */
+#define REQUESTS_READING_MAX 4000 /* in flight, watches not counted; beyond it 429 */
 #define REQUESTS_WRITING_MAX 2000
 #define REQUEST_RETRY_AFTER_SECONDS 1
 #define LIST_BYTES_MAX ((size_t)1 << 30)
 #define LIST_ITEMS_MAX 1000000
-#define WATCH_QUEUE_BYTES_MAX (16u << 20)   /* unsent bytes of one watcher before it is cut off */
-#define WATCH_TIMEOUT_SECONDS_MIN 1800      /* when the client asks for none: random in [MIN, 2 MIN), as upstream */
+#define WATCH_QUEUE_BYTES_MAX (16u << 20) /* unsent bytes of one watcher before it is cut off */
+#define WATCH_TIMEOUT_SECONDS_MIN \
+	1800 /* when the client asks for none: random in [MIN, 2 MIN), as upstream */
 #define WATCH_BOOKMARK_SECONDS 60
-#define PATCH_RETRIES_MAX 5                 /* as upstream, for patches without a resourceVersion */
+#define PATCH_RETRIES_MAX 5 /* as upstream, for patches without a resourceVersion */
 #define GENERATE_NAME_TRIES_MAX 8
 #define WARNINGS_MAX 64
 #define WARNING_BYTES_MAX 4096

@@ -23,7 +23,7 @@ struct local_call {
 	struct arena arena;
 	struct local_hub *hub;
 	struct api_call *call;
-	struct task task;      /* answers on the next turn what was finished at once */
+	struct task task; /* answers on the next turn what was finished at once */
 	bool is_starting;
 	struct err err;
 	struct list link;
@@ -40,12 +40,15 @@ struct local_watch {
 	struct watch_filter filter;
 	struct arena arena;
 	struct task task;
-	bool is_live;          /* the start was delivered */
+	bool is_live;	       /* the start was delivered */
 	int64_t from_revision; /* what the start already showed */
 	struct err err;
 };
 
-static struct local *local_of(struct api_transport *transport) { return CONTAINER_OF(transport, struct local, transport); }
+static struct local *local_of(struct api_transport *transport)
+{
+	return CONTAINER_OF(transport, struct local, transport);
+}
 
 /* --- calls --- */
 
@@ -72,7 +75,10 @@ static void call_finish(struct local_call *call)
 	call_free(call);
 }
 
-static void call_task(struct task *task) { call_finish(CONTAINER_OF(task, struct local_call, task)); }
+static void call_task(struct task *task)
+{
+	call_finish(CONTAINER_OF(task, struct local_call, task));
+}
 
 static void call_done(struct operation *op)
 {
@@ -110,7 +116,9 @@ static void call_get(struct local_call *call)
 static void local_call(struct api_transport *transport, struct api_call *api_call)
 {
 	static const enum operation_verb verbs[] = {
-		[API_CREATE] = OPERATION_CREATE, [API_UPDATE] = OPERATION_UPDATE, [API_PATCH] = OPERATION_PATCH,
+		[API_CREATE] = OPERATION_CREATE,
+		[API_UPDATE] = OPERATION_UPDATE,
+		[API_PATCH] = OPERATION_PATCH,
 		[API_DELETE] = OPERATION_DELETE,
 	};
 	struct local *local = local_of(transport);
@@ -126,11 +134,18 @@ static void local_call(struct api_transport *transport, struct api_call *api_cal
 	list_init(&call->link);
 	list_push_back(&local->hub->calls, &call->link);
 	call->op = (struct operation){
-		.registry = local->hub->registry, .arena = &call->arena, .kind = api_call->kind,
+		.registry = local->hub->registry,
+		.arena = &call->arena,
+		.kind = api_call->kind,
 		.namespace_ = kind_is_namespaced(api_call->kind) ? api_call->namespace_ : STR_NONE,
-		.name = api_call->name, .subresource = api_call->subresource, .user = user,
+		.name = api_call->name,
+		.subresource = api_call->subresource,
+		.user = user,
 		.field_manager = api_call->field_manager.len ? api_call->field_manager : user,
-		.check = FIELDS_STRICT, .done = call_done, .wants_object = true, .force = api_call->force,
+		.check = FIELDS_STRICT,
+		.done = call_done,
+		.wants_object = true,
+		.force = api_call->force,
 		.patch_type = api_call->patch,
 	};
 	api_call->impl = call;
@@ -161,9 +176,12 @@ static void watch_free(struct local_watch *w)
 	mem_free(w);
 }
 
-static void tell(struct local_watch *w, enum api_event_type type, struct blob *object, int64_t revision)
+static void tell(struct local_watch *w, enum api_event_type type, struct blob *object,
+		 int64_t revision)
 {
-	struct api_event event = { .type = type, .obj = object ? obj_get(object) : NULL, .revision = revision };
+	struct api_event event = { .type = type,
+				   .obj = object ? obj_get(object) : NULL,
+				   .revision = revision };
 
 	if (w->watch)
 		w->watch->on_event(w->watch, &event);
@@ -181,7 +199,7 @@ static void sweep(struct local_hub *hub)
 	while (map_next(&hub->kinds, &cursor, &key, &value)) {
 		struct hub_kind *kind = value;
 
-		LIST_FOR_EACH(node, &kind->watches) {
+		LIST_FOR_EACH (node, &kind->watches) {
 			struct local_watch *w = LIST_ENTRY(node, struct local_watch, link);
 
 			if (!w->watch)
@@ -192,14 +210,15 @@ static void sweep(struct local_hub *hub)
 
 static void fan_out(struct local_hub *hub, struct hub_kind *kind, const struct store_event *event)
 {
-	LIST_FOR_EACH(node, &kind->watches) {
+	LIST_FOR_EACH (node, &kind->watches) {
 		struct local_watch *w = LIST_ENTRY(node, struct local_watch, link);
 		enum api_event_type type;
 		struct blob *object;
 
 		if (!w->is_live || !w->watch || event->revision <= w->from_revision)
 			continue;
-		if (str_has_prefix(event->key, w->filter.prefix) && watch_filter_event(&w->filter, event, &type, &object)) {
+		if (str_has_prefix(event->key, w->filter.prefix) &&
+		    watch_filter_event(&w->filter, event, &type, &object)) {
 			tell(w, type, object, event->revision);
 			blob_unref(object);
 		} else {
@@ -278,7 +297,8 @@ static void watch_begin(struct task *task)
 	if (!hub->is_watching) {
 		hub->watcher = (struct store_watcher){ .event = hub_event, .end = hub_end };
 		hub->served = store_revision(hub->registry->store);
-		store_watch(hub->registry->store, &hub->watcher, STR("/registry/"), false, hub->served);
+		store_watch(hub->registry->store, &hub->watcher, STR("/registry/"), false,
+			    hub->served);
 		hub->is_watching = true;
 	}
 	w->from_revision = store_revision(hub->registry->store);
@@ -309,8 +329,10 @@ static void local_watch_start(struct api_transport *transport, struct api_watch 
 	list_init(&w->link);
 	watch->impl = w;
 	/* selectors of roles are literals of our own code */
-	if (watch_filter_init(&w->filter, watch->kind, watch->label_selector, watch->field_selector, &w->arena, &w->err) < 0)
-		log_error("apiserver", "watch of " STR_FMT ": %s", STR_ARG(watch->kind->plural), w->err.msg);
+	if (watch_filter_init(&w->filter, watch->kind, watch->label_selector, watch->field_selector,
+			      &w->arena, &w->err) < 0)
+		log_error("apiserver", "watch of " STR_FMT ": %s", STR_ARG(watch->kind->plural),
+			  w->err.msg);
 	ASSERT(!w->err.code);
 	w->filter.prefix = registry_list_prefix(&w->arena, watch->kind, watch->namespace_);
 	prefix = registry_prefix(&w->arena, watch->kind);
@@ -392,10 +414,12 @@ void local_hub_deinit(struct local_hub *hub)
 		struct hub_kind *kind = value;
 
 		while (!list_is_empty(&kind->watches))
-			watch_free(LIST_ENTRY(list_first(&kind->watches), struct local_watch, link));
+			watch_free(
+				LIST_ENTRY(list_first(&kind->watches), struct local_watch, link));
 		mem_free(kind);
 	}
 	map_deinit(&hub->kinds);
 	while (!list_is_empty(&hub->transports))
-		local_transport_free(&LIST_ENTRY(list_first(&hub->transports), struct local, link)->transport);
+		local_transport_free(
+			&LIST_ENTRY(list_first(&hub->transports), struct local, link)->transport);
 }

@@ -6,7 +6,8 @@
 #include "base/mem.h"
 
 static const double bounds_seconds[METRICS_BUCKETS] = {
-	0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+	0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1,	 1.25, 1.5, 2,
+	3,     4,     5,    6,	 8,   10,  15,	20,  30, 45,   60,
 };
 
 #define CODES_MAX 16
@@ -20,7 +21,10 @@ struct request_series {
 	double sum_seconds;
 };
 
-void metrics_init(struct metrics *metrics) { map_init(&metrics->requests); }
+void metrics_init(struct metrics *metrics)
+{
+	map_init(&metrics->requests);
+}
 
 void metrics_deinit(struct metrics *metrics)
 {
@@ -57,17 +61,19 @@ void metrics_count(struct metrics *metrics, const struct target *t, int code, in
 	double seconds = (double)duration_ns / 1e9;
 	size_t bucket = 0;
 	int len = snprintf(key, sizeof(key),
-			   "group=\"" STR_FMT "\",resource=\"" STR_FMT "\",scope=\"%s\",subresource=\"" STR_FMT
-			   "\",verb=\"" STR_FMT "\",version=\"" STR_FMT "\"",
-			   STR_ARG(t->group), STR_ARG(t->resource), scope_of(t), STR_ARG(t->subresource), STR_ARG(t->verb),
-			   STR_ARG(t->version));
+			   "group=\"" STR_FMT "\",resource=\"" STR_FMT
+			   "\",scope=\"%s\",subresource=\"" STR_FMT "\",verb=\"" STR_FMT
+			   "\",version=\"" STR_FMT "\"",
+			   STR_ARG(t->group), STR_ARG(t->resource), scope_of(t),
+			   STR_ARG(t->subresource), STR_ARG(t->verb), STR_ARG(t->version));
 
 	if (len < 0 || (size_t)len >= sizeof(key))
 		return;
 	series = map_get(&metrics->requests, str_sub(key, (size_t)len));
 	if (!series) {
 		series = NEW(struct request_series);
-		(void)map_put(&metrics->requests, str_sub(key, (size_t)len), series); /* there was none */
+		(void)map_put(&metrics->requests, str_sub(key, (size_t)len),
+			      series); /* there was none */
 	}
 	count_code(series, code);
 	while (bucket < METRICS_BUCKETS && seconds > bounds_seconds[bucket])
@@ -94,7 +100,9 @@ static void write_upper(struct buf *to, struct str labels)
 	end = str_find_char(labels, '"', at);
 	buf_put_str(to, str_slice(labels, 0, at));
 	for (size_t i = at; i < end; i++)
-		buf_put_char(to, labels.ptr[i] >= 'a' && labels.ptr[i] <= 'z' ? (char)(labels.ptr[i] - 32) : labels.ptr[i]);
+		buf_put_char(to, labels.ptr[i] >= 'a' && labels.ptr[i] <= 'z'
+					 ? (char)(labels.ptr[i] - 32)
+					 : labels.ptr[i]);
 	buf_put_str(to, str_slice(labels, end, labels.len));
 }
 
@@ -107,7 +115,8 @@ static void write_histogram(struct buf *to, struct str labels, const struct requ
 		buf_put_c(to, "apiserver_request_duration_seconds_bucket{");
 		write_upper(to, labels);
 		if (i < METRICS_BUCKETS)
-			buf_printf(to, ",le=\"%g\"} %llu\n", bounds_seconds[i], (unsigned long long)sum);
+			buf_printf(to, ",le=\"%g\"} %llu\n", bounds_seconds[i],
+				   (unsigned long long)sum);
 		else
 			buf_printf(to, ",le=\"+Inf\"} %llu\n", (unsigned long long)sum);
 	}
@@ -124,19 +133,25 @@ void metrics_write(const struct metrics *metrics, struct buf *to)
 	struct str labels;
 	void *value;
 
-	buf_put_c(to, "# HELP apiserver_request_total Counter of apiserver requests broken out for each verb, group, version, "
-		      "resource, scope and HTTP response code.\n# TYPE apiserver_request_total counter\n");
+	buf_put_c(to, "# HELP apiserver_request_total Counter of apiserver requests broken out for "
+		      "each verb, group, version, "
+		      "resource, scope and HTTP response code.\n# TYPE apiserver_request_total "
+		      "counter\n");
 	while (map_next(&metrics->requests, &cursor, &labels, &value)) {
 		const struct request_series *series = value;
 
 		for (size_t i = 0; i < CODES_MAX && series->codes[i].code; i++) {
-			buf_printf(to, "apiserver_request_total{code=\"%d\",component=\"apiserver\",", series->codes[i].code);
+			buf_printf(to,
+				   "apiserver_request_total{code=\"%d\",component=\"apiserver\",",
+				   series->codes[i].code);
 			write_upper(to, labels);
 			buf_printf(to, "} %llu\n", (unsigned long long)series->codes[i].count);
 		}
 	}
-	buf_put_c(to, "# HELP apiserver_request_duration_seconds Response latency distribution in seconds for each verb, "
-		      "group, version, resource, subresource and scope.\n# TYPE apiserver_request_duration_seconds "
+	buf_put_c(to, "# HELP apiserver_request_duration_seconds Response latency distribution in "
+		      "seconds for each verb, "
+		      "group, version, resource, subresource and scope.\n# TYPE "
+		      "apiserver_request_duration_seconds "
 		      "histogram\n");
 	cursor = 0;
 	while (map_next(&metrics->requests, &cursor, &labels, &value))

@@ -12,10 +12,13 @@ enum { WORD_BITS = 64, HOST_BITS_MAX = 20 };
 
 void number_range_init(struct number_range *range, uint32_t first, uint32_t count)
 {
-	/* upstream: a sixteenth of the range, at least 16 and at most 256 numbers; none of a range too small for that */
+	/* upstream: a sixteenth of the range, at least 16 and at most 256 numbers; none of a range
+	 * too small for that */
 	uint32_t sixteenth = NUM_MAX(count / 16, 16u), band = NUM_MIN(sixteenth, 256u);
 
-	*range = (struct number_range){ .first = first, .count = count, .band_count = band < count ? band : 0 };
+	*range = (struct number_range){ .first = first,
+					.count = count,
+					.band_count = band < count ? band : 0 };
 	range->taken = mem_calloc(count / WORD_BITS + 1, sizeof(range->taken[0]));
 }
 
@@ -34,7 +37,8 @@ bool number_range_is_taken(const struct number_range *range, uint32_t number)
 {
 	uint32_t index = number - range->first;
 
-	return number_range_holds(range, number) && (range->taken[index / WORD_BITS] >> index % WORD_BITS & 1);
+	return number_range_holds(range, number) &&
+	       (range->taken[index / WORD_BITS] >> index % WORD_BITS & 1);
 }
 
 bool number_range_take(struct number_range *range, uint32_t number)
@@ -59,7 +63,8 @@ void number_range_release(struct number_range *range, uint32_t number)
 }
 
 /* The first free index at or after start, going round within [from, to). */
-static bool take_between(struct number_range *range, struct env *env, uint32_t from, uint32_t to, uint32_t *ret_number)
+static bool take_between(struct number_range *range, struct env *env, uint32_t from, uint32_t to,
+			 uint32_t *ret_number)
 {
 	uint32_t count = to - from, start;
 
@@ -93,22 +98,27 @@ int address_range_init(struct address_range *range, struct str cidr, struct err 
 	uint32_t count;
 
 	*range = (struct address_range){ 0 };
-	if (!str_cut(cidr, '/', &address, &bits_text) || str_copy_to(address, text, sizeof(text)) < 0)
-		return err_set(err, ERR_INVALID, "'" STR_FMT "' is not a network in CIDR notation", STR_ARG(cidr));
+	if (!str_cut(cidr, '/', &address, &bits_text) ||
+	    str_copy_to(address, text, sizeof(text)) < 0)
+		return err_set(err, ERR_INVALID, "'" STR_FMT "' is not a network in CIDR notation",
+			       STR_ARG(cidr));
 	range->is_v6 = str_find_char(address, ':', 0) != SIZE_MAX;
 	total_bits = range->is_v6 ? 128 : 32;
 	if (inet_pton(range->is_v6 ? AF_INET6 : AF_INET, text, range->base) != 1 ||
 	    num_parse_u64(bits_text, total_bits, "prefix length", &prefix_bits, NULL) < 0)
-		return err_set(err, ERR_INVALID, "'" STR_FMT "' is not a network in CIDR notation", STR_ARG(cidr));
+		return err_set(err, ERR_INVALID, "'" STR_FMT "' is not a network in CIDR notation",
+			       STR_ARG(cidr));
 	host_bits = total_bits - prefix_bits;
 	if (host_bits < 3)
-		return err_set(err, ERR_INVALID, "service network " STR_FMT " is too small: /%d is the smallest",
+		return err_set(err, ERR_INVALID,
+			       "service network " STR_FMT " is too small: /%d is the smallest",
 			       STR_ARG(cidr), (int)total_bits - 3);
 	for (uint64_t bit = prefix_bits; bit < total_bits; bit++)
-		range->base[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
+		range->base[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
 	count = UINT32_C(1) << NUM_MIN(host_bits, (uint64_t)HOST_BITS_MAX);
 	/* offset 0 names the network; the last IPv4 address is its broadcast address */
-	number_range_init(&range->offsets, 1, count - 1 - (range->is_v6 || host_bits > HOST_BITS_MAX ? 0 : 1));
+	number_range_init(&range->offsets, 1,
+			  count - 1 - (range->is_v6 || host_bits > HOST_BITS_MAX ? 0 : 1));
 	range->cidr = str_dup(cidr);
 	return 0;
 }
@@ -120,7 +130,8 @@ void address_range_deinit(struct address_range *range)
 	range->cidr = STR_NONE;
 }
 
-const char *address_range_text(const struct address_range *range, uint32_t offset, char to[SERVICE_ADDRESS_BYTES])
+const char *address_range_text(const struct address_range *range, uint32_t offset,
+			       char to[SERVICE_ADDRESS_BYTES])
 {
 	uint8_t address[16];
 	size_t last = range->is_v6 ? 15 : 3;
@@ -133,7 +144,8 @@ const char *address_range_text(const struct address_range *range, uint32_t offse
 	return to;
 }
 
-bool address_range_offset(const struct address_range *range, struct str address, uint32_t *ret_offset)
+bool address_range_offset(const struct address_range *range, struct str address,
+			  uint32_t *ret_offset)
 {
 	char text[SERVICE_ADDRESS_BYTES];
 	uint8_t bytes[16] = { 0 };

@@ -41,7 +41,10 @@ static void reset_edit(struct operation *op)
 {
 	json_mut_free(op->edit.doc);
 	op->edit = (struct edit){
-		.kind = op->kind, .arena = op->arena, .now_ns = env_wall_ns(registry_env(op->registry)), .user = op->user,
+		.kind = op->kind,
+		.arena = op->arena,
+		.now_ns = env_wall_ns(registry_env(op->registry)),
+		.user = op->user,
 		.subresource = op->subresource,
 	};
 }
@@ -66,7 +69,7 @@ static void finish(struct operation *op)
 
 static void run(struct operation *op)
 {
-	int (*step)(struct operation *op) = NULL;
+	int (*step)(struct operation * op) = NULL;
 	int progress;
 
 	for (size_t i = 0; i < ARRAY_COUNT(steps); i++)
@@ -114,13 +117,17 @@ void operation_deinit(struct operation *op)
 int operation_read_body(struct operation *op, const struct kind *kind)
 {
 	struct decode_options options = {
-		.kind = kind, .format = op->body_format, .check = op->check, .notices = op->tries ? NULL : &op->notices,
+		.kind = kind,
+		.format = op->body_format,
+		.check = op->check,
+		.notices = op->tries ? NULL : &op->notices,
 	};
 	struct err err = { 0 };
 
 	json_mut_free(op->edit.doc);
-	op->edit.doc = op->body ? object_decode_mut(yyjson_mut_doc_get_root(op->body), &options, &err) :
-				  object_decode(op->body_bytes, &options, &err);
+	op->edit.doc = op->body ? object_decode_mut(yyjson_mut_doc_get_root(op->body), &options,
+						    &err)
+				: object_decode(op->body_bytes, &options, &err);
 	if (!op->edit.doc)
 		return refusal_from_err(&op->refusal, &err);
 	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
@@ -153,15 +160,19 @@ int operation_load(struct operation *op)
 	return 0;
 }
 
-int operation_take_fields(struct operation *op, const struct field_errors *errors, struct subject subject)
+int operation_take_fields(struct operation *op, const struct field_errors *errors,
+			  struct subject subject)
 {
 	if (!errors->count)
 		return 0;
 	for (size_t i = 0; i < errors->count; i++)
-		refusal_add_cause(&op->refusal, (struct refusal_cause){
-			.reason = str_from(field_error_reason(errors->items[i].type)),
-			.message = errors->items[i].message, .field = errors->items[i].field,
-		});
+		refusal_add_cause(
+			&op->refusal,
+			(struct refusal_cause){
+				.reason = str_from(field_error_reason(errors->items[i].type)),
+				.message = errors->items[i].message,
+				.field = errors->items[i].field,
+			});
 	return refusal_invalid(&op->refusal, subject);
 }
 
@@ -193,7 +204,10 @@ static int answer_blob(struct operation *op, struct blob *stored)
 	return OPERATION_FINISHED;
 }
 
-int operation_answer_old(struct operation *op) { return answer_blob(op, op->old_blob); }
+int operation_answer_old(struct operation *op)
+{
+	return answer_blob(op, op->old_blob);
+}
 
 int operation_answer_bytes(struct operation *op, struct str bytes)
 {
@@ -230,7 +244,8 @@ static void submit_failed(struct operation *op, const struct err *err)
 			finish(op);
 		return;
 	}
-	if ((err->code == ERR_CONFLICT || err->code == ERR_NOT_FOUND || err->code == ERR_EXISTS) && may_retry(op)) {
+	if ((err->code == ERR_CONFLICT || err->code == ERR_NOT_FOUND || err->code == ERR_EXISTS) &&
+	    may_retry(op)) {
 		op->tries++;
 		run(op);
 		return;
@@ -255,7 +270,8 @@ static void submit_done(struct store_write *write, int64_t revision, struct err 
 	}
 	if (op->returns_status && !op->wants_object) {
 		obj = obj_of(write->ops[0].value, NULL);
-		if (operation_answer_success(op, op->is_delete_write && obj ? obj->uid : STR_NONE) < 0)
+		if (operation_answer_success(op, op->is_delete_write && obj ? obj->uid : STR_NONE) <
+		    0)
 			refusal_internal(&op->refusal, "no answer");
 	} else if (answer_blob(op, write->ops[0].value) < 0) {
 		log_debug("apiserver", "answer: " STR_FMT, STR_ARG(op->refusal.message));
@@ -286,7 +302,9 @@ static int submit(struct operation *op)
 {
 	op->store_op.key = op->key;
 	op->store_op.value = op->store_op.previous = NULL;
-	op->write = (struct store_write){ .ops = &op->store_op, .op_count = 1, .done = submit_done };
+	op->write = (struct store_write){ .ops = &op->store_op,
+					  .op_count = 1,
+					  .done = submit_done };
 	store_submit(op->registry->store, &op->write);
 	return OPERATION_SUBMITTED;
 }
@@ -296,7 +314,8 @@ static int to_stored(struct operation *op, yyjson_mut_doc *doc)
 {
 	struct err err = { 0 };
 
-	if (registry_needs_conversion(op->kind) && convert_object(doc, op->kind, kind_stored(op->kind), &err) < 0)
+	if (registry_needs_conversion(op->kind) &&
+	    convert_object(doc, op->kind, kind_stored(op->kind), &err) < 0)
 		return refusal_from_err(&op->refusal, &err);
 	op->edit.root = yyjson_mut_doc_get_root(doc);
 	return 0;
@@ -312,14 +331,18 @@ int operation_put(struct operation *op)
 		if (op->old_revision)
 			take_result(op, object_encode(op->edit.root, op->old_revision));
 		else
-			take_result(op, json_mut_to_blob(op->edit.root)); /* what is not there has no revision */
+			take_result(op,
+				    json_mut_to_blob(
+					    op->edit.root)); /* what is not there has no revision */
 		return OPERATION_FINISHED;
 	}
 	if (to_stored(op, op->edit.doc) < 0)
 		return -1;
 	op->is_delete_write = false;
 	op->store_op = (struct store_op){
-		.type = STORE_PUT, .encode = encode_put, .ttl_seconds = is_event ? EVENT_TTL_SECONDS : 0,
+		.type = STORE_PUT,
+		.encode = encode_put,
+		.ttl_seconds = is_event ? EVENT_TTL_SECONDS : 0,
 		.expected_revision = op->old_blob ? op->old_revision : STORE_REVISION_NONE,
 	};
 	return submit(op);
@@ -331,7 +354,8 @@ int operation_remove(struct operation *op, yyjson_mut_val *final_state)
 	op->is_delete_write = true;
 	if (op->dry_run) {
 		if (op->returns_status)
-			return operation_answer_success(op, json_get_str(op->edit.old, "metadata.uid"));
+			return operation_answer_success(op,
+							json_get_str(op->edit.old, "metadata.uid"));
 		return operation_answer_old(op);
 	}
 	if (final_state && to_stored(op, op->edit.doc) < 0)
@@ -339,7 +363,9 @@ int operation_remove(struct operation *op, yyjson_mut_val *final_state)
 	if (final_state)
 		op->final_state = op->edit.root;
 	op->store_op = (struct store_op){
-		.type = STORE_DELETE, .encode = encode_removed, .expected_revision = op->old_revision,
+		.type = STORE_DELETE,
+		.encode = encode_removed,
+		.expected_revision = op->old_revision,
 	};
 	service_claim_remove(op);
 	return submit(op);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One write to the registry, from whichever caller: everything that happens between a decoded request and the store,
- * the same for every kind. The caller owns the memory until done ran. A write is decided against the newest state, also
- * one that is not on disk yet, and is done once the store has committed it; conflicts that the caller cannot cause
- * (a patch, an update without resourceVersion) are retried here.
+ * One write to the registry, from whichever caller: everything that happens between a decoded
+ * request and the store, the same for every kind. The caller owns the memory until done ran. A
+ * write is decided against the newest state, also one that is not on disk yet, and is done once the
+ * store has committed it; conflicts that the caller cannot cause (a patch, an update without
+ * resourceVersion) are retried here.
  */
 #ifndef CUBE_APISERVER_OPERATION_H
 #define CUBE_APISERVER_OPERATION_H
@@ -16,7 +17,13 @@
 struct registry;
 struct service_claim;
 
-enum operation_verb { OPERATION_CREATE, OPERATION_UPDATE, OPERATION_PATCH, OPERATION_DELETE, OPERATION_VERB_COUNT };
+enum operation_verb {
+	OPERATION_CREATE,
+	OPERATION_UPDATE,
+	OPERATION_PATCH,
+	OPERATION_DELETE,
+	OPERATION_VERB_COUNT
+};
 
 struct operation {
 	/* what is asked for; set by the caller, strings live as long as the operation */
@@ -25,41 +32,44 @@ struct operation {
 	enum operation_verb verb;
 	const struct kind *kind;
 	struct str namespace_, name, subresource;
-	struct str user;                 /* its name */
+	struct str user; /* its name */
 	struct str field_manager;
 	bool dry_run;
 	enum field_check check;
-	struct str body_bytes;           /* object, or DeleteOptions; as JSON or YAML text, or */
+	struct str body_bytes; /* object, or DeleteOptions; as JSON or YAML text, or */
 	enum object_format body_format;
-	yyjson_mut_doc *body;            /* as a tree: owned by the operation; NULL with body_bytes */
-	yyjson_doc *patch;               /* of OPERATION_PATCH; owned */
+	yyjson_mut_doc *body; /* as a tree: owned by the operation; NULL with body_bytes */
+	yyjson_doc *patch;    /* of OPERATION_PATCH; owned */
 	enum api_patch patch_type;
-	bool force;                      /* of an apply */
-	bool wants_object;               /* answer with the object also where a client gets a Status (in process) */
+	bool force;	   /* of an apply */
+	bool wants_object; /* answer with the object also where a client gets a Status (in process)
+			    */
 	void (*done)(struct operation *op);
 	void *owner;
 
 	/* what came of it */
-	struct refusal refusal;          /* code 0: all went well, and */
-	struct blob *result;             /* the object or Status to be answered, in the requested version; owned */
+	struct refusal refusal; /* code 0: all went well, and */
+	struct blob
+		*result; /* the object or Status to be answered, in the requested version; owned */
 	int http_status;
-	struct notices notices;          /* warnings for the client */
+	struct notices notices; /* warnings for the client */
 
 	/* own */
-	struct edit edit;                /* edit.doc is owned */
+	struct edit edit; /* edit.doc is owned */
 	struct str key;
-	struct blob *old_blob;           /* the state this was decided against */
+	struct blob *old_blob; /* the state this was decided against */
 	int64_t old_revision;
-	yyjson_doc *old_converted;       /* old_blob in kind's version, when it is stored in another */
+	yyjson_doc *old_converted; /* old_blob in kind's version, when it is stored in another */
 	int tries;
-	bool is_delete_write;            /* what was submitted removes the key */
-	bool returns_status;             /* answer with a Status instead of the object, or */
-	bool returns_scale;              /* with its Scale */
-	struct service_claim *claim;     /* addresses and ports taken or given back when this succeeds */
-	yyjson_mut_val *final_state;     /* of a removal; in edit.doc */
+	bool is_delete_write; /* what was submitted removes the key */
+	bool returns_status;  /* answer with a Status instead of the object, or */
+	bool returns_scale;   /* with its Scale */
+	struct service_claim
+		*claim; /* addresses and ports taken or given back when this succeeds */
+	yyjson_mut_val *final_state; /* of a removal; in edit.doc */
 	struct store_op store_op;
 	struct store_write write;
-	struct list link;                /* in flight */
+	struct list link; /* in flight */
 };
 
 /* Runs op->done, before it returns or later. */
@@ -71,17 +81,20 @@ void operation_deinit(struct operation *op);
 
 enum operation_progress { OPERATION_FINISHED, OPERATION_SUBMITTED }; /* or < 0: refused */
 
-struct subject operation_subject(const struct operation *op) PURE;      /* plural and name */
+struct subject operation_subject(const struct operation *op) PURE;	/* plural and name */
 struct subject operation_kind_subject(const struct operation *op) PURE; /* Kind and name */
 /* The body as an object of kind in op->edit, ready to be changed. */
 int operation_read_body(struct operation *op, const struct kind *kind) MUST_CHECK;
 /* op->old_blob and op->edit.old from the newest state; refuses with NotFound. */
 int operation_load(struct operation *op) MUST_CHECK;
 void operation_unload(struct operation *op);
-int operation_take_fields(struct operation *op, const struct field_errors *errors, struct subject subject) MUST_CHECK;
-/* Writes op->edit.doc over the state the operation was decided against (or where nothing was), or finishes a dry run. */
+int operation_take_fields(struct operation *op, const struct field_errors *errors,
+			  struct subject subject) MUST_CHECK;
+/* Writes op->edit.doc over the state the operation was decided against (or where nothing was), or
+ * finishes a dry run. */
 int operation_put(struct operation *op) MUST_CHECK;
-/* Removes the key if it is still as loaded. final becomes the last state that watchers see; NULL: as it was. */
+/* Removes the key if it is still as loaded. final becomes the last state that watchers see; NULL:
+ * as it was. */
 int operation_remove(struct operation *op, yyjson_mut_val *final_state) MUST_CHECK;
 /* Finishes with the state that is there. */
 int operation_answer_old(struct operation *op) MUST_CHECK;
@@ -89,12 +102,15 @@ int operation_answer_bytes(struct operation *op, struct str bytes) MUST_CHECK;
 int operation_answer_success(struct operation *op, struct str uid) MUST_CHECK;
 
 int create_run(struct operation *op) MUST_CHECK;
-int create_object(struct operation *op) MUST_CHECK;      /* op->edit.doc holds it */
-int create_again(struct operation *op) MUST_CHECK;       /* another suffix behind generateName, or AlreadyExists */
+int create_object(struct operation *op) MUST_CHECK; /* op->edit.doc holds it */
+int create_again(struct operation *op)
+	MUST_CHECK; /* another suffix behind generateName, or AlreadyExists */
 int update_run(struct operation *op) MUST_CHECK;
-int update_object(struct operation *op) MUST_CHECK;      /* op->edit.doc holds the new state, op->edit.old the present one */
+int update_object(struct operation *op)
+	MUST_CHECK; /* op->edit.doc holds the new state, op->edit.old the present one */
 int patch_run(struct operation *op) MUST_CHECK;
-int patch_apply_to(struct operation *op, yyjson_val *target, struct schema_at schema, yyjson_mut_doc **ret) MUST_CHECK;
+int patch_apply_to(struct operation *op, yyjson_val *target, struct schema_at schema,
+		   yyjson_mut_doc **ret) MUST_CHECK;
 int delete_run(struct operation *op) MUST_CHECK;
 int finalize_update(struct operation *op) MUST_CHECK;
 int ephemeral_update(struct operation *op) MUST_CHECK;
@@ -108,8 +124,8 @@ struct delete_options {
 	bool has_grace;
 	int64_t grace_seconds;
 	struct str uid, resource_version; /* preconditions, empty = none */
-	struct str propagation;           /* "Orphan", "Background", "Foreground", empty = the default */
-	bool has_orphan, orphan;          /* the deprecated orphanDependents */
+	struct str propagation;	 /* "Orphan", "Background", "Foreground", empty = the default */
+	bool has_orphan, orphan; /* the deprecated orphanDependents */
 };
 int delete_with(struct operation *op, const struct delete_options *options) MUST_CHECK;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The way of an HTTP request: a table of steps, each of which may refuse. What a request is about is decided from the
- * target alone, before anybody is asked whether it is allowed; bodies are looked at by the handlers only.
+ * The way of an HTTP request: a table of steps, each of which may refuse. What a request is about
+ * is decided from the target alone, before anybody is asked whether it is allowed; bodies are
+ * looked at by the handlers only.
  */
 #include "apiserver/authn.h"
 #include "apiserver/authz.h"
@@ -15,18 +16,26 @@ static int read_target(struct exchange *e)
 {
 	struct err err = { 0 };
 
-	if (target_parse(e->arena, e->x->method_text, e->x->path, e->x->query, &e->target, &err) < 0)
+	if (target_parse(e->arena, e->x->method_text, e->x->path, e->x->query, &e->target, &err) <
+	    0)
 		return refusal_from_err(&e->refusal, &err);
-	e->is_pretty = params_has(&e->target.query, "pretty") && params_bool(&e->target.query, "pretty");
+	e->is_pretty = params_has(&e->target.query, "pretty") &&
+		       params_bool(&e->target.query, "pretty");
 	return 0;
 }
 
-static int authenticate(struct exchange *e) { return authn_find(e->x, &e->user, &e->refusal); }
+static int authenticate(struct exchange *e)
+{
+	return authn_find(e->x, &e->user, &e->refusal);
+}
 
 /* May the user act as this user or group. */
 static int check_impersonation(struct exchange *e, struct str resource, struct str name)
 {
-	struct target target = { .verb = STR("impersonate"), .is_resource = true, .version = STR("v1"), .resource = resource,
+	struct target target = { .verb = STR("impersonate"),
+				 .is_resource = true,
+				 .version = STR("v1"),
+				 .resource = resource,
 				 .name = name };
 	struct authz_attributes attributes = { .user = e->user, .target = &target };
 
@@ -44,7 +53,8 @@ static int impersonate(struct exchange *e)
 	if (!name.len) {
 		if (http_header_get(&e->x->headers, STR("Impersonate-Group")).len ||
 		    http_header_get(&e->x->headers, STR("Impersonate-Uid")).len)
-			return refusal_bad_request(&e->refusal, "requested [{Group}] without impersonating a user");
+			return refusal_bad_request(
+				&e->refusal, "requested [{Group}] without impersonating a user");
 		return 0;
 	}
 	if (check_impersonation(e, STR("users"), name) < 0)
@@ -54,17 +64,20 @@ static int impersonate(struct exchange *e)
 		if (check_impersonation(e, STR("groups"), group) < 0)
 			return -1;
 		if (count == USER_GROUPS_MAX)
-			return refusal_bad_request(&e->refusal, "too many Impersonate-Group headers");
+			return refusal_bad_request(&e->refusal,
+						   "too many Impersonate-Group headers");
 		groups[count++] = group;
 	}
-	groups[count++] = str_eq(name, user_anonymous.name) ? STR("system:unauthenticated") : STR("system:authenticated");
+	groups[count++] = str_eq(name, user_anonymous.name) ? STR("system:unauthenticated")
+							    : STR("system:authenticated");
 	user = ARENA_NEW(e->arena, struct user);
 	*user = (struct user){ .name = name, .groups = groups, .group_count = count };
 	e->user = user;
 	return 0;
 }
 
-/* Watches and streams are long and cost nothing while idle: they are bounded by connections, not here. */
+/* Watches and streams are long and cost nothing while idle: they are bounded by connections, not
+ * here. */
 static int count_in_flight(struct exchange *e)
 {
 	struct apiserver *s = e->server;
@@ -101,10 +114,11 @@ static int find_kind(struct exchange *e)
 		if (!e->subresource)
 			return refusal_no_route(&e->refusal);
 	}
-	if (!kind_is_namespaced(e->kind) && t->namespace_.len && !str_eq_c(t->resource, "namespaces"))
+	if (!kind_is_namespaced(e->kind) && t->namespace_.len &&
+	    !str_eq_c(t->resource, "namespaces"))
 		return refusal_no_route(&e->refusal);
-	if (kind_is_namespaced(e->kind) && !t->namespace_.len && t->name.len && !str_eq_c(t->verb, "list") &&
-	    !str_eq_c(t->verb, "watch"))
+	if (kind_is_namespaced(e->kind) && !t->namespace_.len && t->name.len &&
+	    !str_eq_c(t->verb, "list") && !str_eq_c(t->verb, "watch"))
 		return refusal_no_route(&e->refusal);
 	return 0;
 }
@@ -114,10 +128,14 @@ static const struct {
 	uint16_t bit;
 	int (*serve)(struct exchange *e);
 } verbs[] = {
-	{ "get", VERB_GET, read_get },           { "list", VERB_LIST, read_list },
-	{ "watch", VERB_WATCH, watch_serve },    { "create", VERB_CREATE, write_serve },
-	{ "update", VERB_UPDATE, write_serve },  { "patch", VERB_PATCH, write_serve },
-	{ "delete", VERB_DELETE, write_serve },  { "deletecollection", VERB_DELETECOLLECTION, write_collection },
+	{ "get", VERB_GET, read_get },
+	{ "list", VERB_LIST, read_list },
+	{ "watch", VERB_WATCH, watch_serve },
+	{ "create", VERB_CREATE, write_serve },
+	{ "update", VERB_UPDATE, write_serve },
+	{ "patch", VERB_PATCH, write_serve },
+	{ "delete", VERB_DELETE, write_serve },
+	{ "deletecollection", VERB_DELETECOLLECTION, write_collection },
 };
 
 static bool is_connect(const struct exchange *e)
@@ -149,7 +167,8 @@ static int dispatch(struct exchange *e)
 			break; /* POST goes to collections, */
 		if (verbs[i].bit & (VERB_UPDATE | VERB_PATCH) && !t->name.len)
 			break; /* PUT and PATCH to objects */
-		if (verbs[i].bit == VERB_CREATE && !t->subresource.len && kind_is_namespaced(e->kind) && !t->namespace_.len)
+		if (verbs[i].bit == VERB_CREATE && !t->subresource.len &&
+		    kind_is_namespaced(e->kind) && !t->namespace_.len)
 			break;
 		return verbs[i].serve(e);
 	}
@@ -187,8 +206,8 @@ static void on_request(void *arg, struct http_exchange *x)
 
 static int refuse_large(struct exchange *e)
 {
-	return refusal_set(&e->refusal, 413, "RequestEntityTooLarge", "Request entity too large: limit is %u",
-			   REQUEST_BODY_BYTES_MAX);
+	return refusal_set(&e->refusal, 413, "RequestEntityTooLarge",
+			   "Request entity too large: limit is %u", REQUEST_BODY_BYTES_MAX);
 }
 
 /* Answered before the body comes, when its length says enough. */
@@ -208,7 +227,8 @@ static void on_headers(void *arg, struct http_exchange *x)
 
 const struct http_handlers *apiserver_http_handlers(void)
 {
-	static const struct http_handlers handlers = { .on_headers = on_headers, .on_request = on_request };
+	static const struct http_handlers handlers = { .on_headers = on_headers,
+						       .on_request = on_request };
 
 	return &handlers;
 }
@@ -221,16 +241,19 @@ void exchange_count(struct exchange *e, int status)
 		(*e->in_flight)--;
 	e->in_flight = NULL;
 	if (e->kind)
-		metrics_count(&e->server->metrics, &e->target, status, env_mono_ns(e->server->env) - e->started_ns);
+		metrics_count(&e->server->metrics, &e->target, status,
+			      env_mono_ns(e->server->env) - e->started_ns);
 }
 
-static void respond(struct exchange *e, int status, struct http_headers *headers, struct http_piece *pieces, size_t count)
+static void respond(struct exchange *e, int status, struct http_headers *headers,
+		    struct http_piece *pieces, size_t count)
 {
 	exchange_count(e, status);
 	http_respond(e->x, status, headers, pieces, count);
 }
 
-void exchange_answer_bytes(struct exchange *e, int status, struct str content_type, struct str bytes)
+void exchange_answer_bytes(struct exchange *e, int status, struct str content_type,
+			   struct str bytes)
 {
 	struct http_header header = HTTP_HEADER(STR("Content-Type"), content_type);
 	struct http_headers headers = { &header, 1 };
@@ -288,7 +311,8 @@ static struct str quote_warning(struct exchange *e, struct str text)
 	return str_in(e->arena, buf_str(&out));
 }
 
-void exchange_answer_object(struct exchange *e, int status, struct blob *object, const struct notices *warnings)
+void exchange_answer_object(struct exchange *e, int status, struct blob *object,
+			    const struct notices *warnings)
 {
 	size_t warning_count = warnings ? NUM_MIN(warnings->count, (size_t)WARNINGS_MAX) : 0;
 	struct http_header *list = arena_array(e->arena, warning_count + 1, sizeof(list[0]));
@@ -298,7 +322,8 @@ void exchange_answer_object(struct exchange *e, int status, struct blob *object,
 
 	list[headers.count++] = HTTP_HEADER(STR("Content-Type"), content_type_of(e));
 	for (size_t i = 0; i < warning_count; i++)
-		list[headers.count++] = HTTP_HEADER(STR("Warning"), quote_warning(e, warnings->items[i]));
+		list[headers.count++] = HTTP_HEADER(STR("Warning"),
+						    quote_warning(e, warnings->items[i]));
 	if (text.len)
 		pieces[0] = HTTP_BYTES(text);
 	respond(e, status, &headers, pieces, text.len ? 1 : 2);

@@ -9,8 +9,10 @@
 
 static int refuse_number(struct exchange *e, const char *name, struct str value)
 {
-	return refusal_bad_request(&e->refusal, "%s: Invalid value: \"" STR_FMT "\": strconv.ParseUint: parsing \"" STR_FMT
-				   "\": invalid syntax", name, STR_ARG(value), STR_ARG(value));
+	return refusal_bad_request(&e->refusal,
+				   "%s: Invalid value: \"" STR_FMT
+				   "\": strconv.ParseUint: parsing \"" STR_FMT "\": invalid syntax",
+				   name, STR_ARG(value), STR_ARG(value));
 }
 
 static int read_number(struct exchange *e, const char *name, int64_t *ret)
@@ -22,11 +24,14 @@ static int read_number(struct exchange *e, const char *name, int64_t *ret)
 	return 0;
 }
 
-static int refuse_option(struct exchange *e, const char *field, const char *reason, const char *message)
+static int refuse_option(struct exchange *e, const char *field, const char *reason,
+			 const char *message)
 {
-	refusal_add_cause(&e->refusal, (struct refusal_cause){ .reason = str_from(reason), .field = str_from(field),
-							      .message = str_from(message) });
-	return refusal_invalid(&e->refusal, (struct subject){ STR("meta.k8s.io"), STR("ListOptions"), STR("") });
+	refusal_add_cause(&e->refusal, (struct refusal_cause){ .reason = str_from(reason),
+							       .field = str_from(field),
+							       .message = str_from(message) });
+	return refusal_invalid(&e->refusal,
+			       (struct subject){ STR("meta.k8s.io"), STR("ListOptions"), STR("") });
 }
 
 static int read_match(struct exchange *e, struct read_options *o)
@@ -38,23 +43,28 @@ static int read_match(struct exchange *e, struct read_options *o)
 		return 0;
 	if (is_watch && !o->has_initial_events)
 		return refuse_option(e, "resourceVersionMatch", "FieldValueForbidden",
-				     "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+				     "Forbidden: resourceVersionMatch is forbidden for watch "
+				     "unless sendInitialEvents is provided");
 	if (!params_has(&e->target.query, "resourceVersion") && !is_watch)
 		return refuse_option(e, "resourceVersionMatch", "FieldValueForbidden",
-				     "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided");
+				     "Forbidden: resourceVersionMatch is forbidden unless "
+				     "resourceVersion is provided");
 	if (params_get(&e->target.query, "continue").len)
-		return refuse_option(e, "resourceVersionMatch", "FieldValueForbidden",
-				     "Forbidden: resourceVersionMatch is forbidden when continue is provided");
+		return refuse_option(
+			e, "resourceVersionMatch", "FieldValueForbidden",
+			"Forbidden: resourceVersionMatch is forbidden when continue is provided");
 	if (str_eq_c(match, "Exact"))
 		o->match = MATCH_EXACT;
 	else if (str_eq_c(match, "NotOlderThan"))
 		o->match = MATCH_NOT_OLDER;
 	else
-		return refuse_option(e, "resourceVersionMatch", "FieldValueNotSupported",
-				     "Unsupported value: supported values: \"Exact\", \"NotOlderThan\", \"\"");
+		return refuse_option(
+			e, "resourceVersionMatch", "FieldValueNotSupported",
+			"Unsupported value: supported values: \"Exact\", \"NotOlderThan\", \"\"");
 	if (o->match == MATCH_EXACT && o->has_revision && !o->revision)
 		return refuse_option(e, "resourceVersionMatch", "FieldValueForbidden",
-				     "Forbidden: resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+				     "Forbidden: resourceVersionMatch \"exact\" is forbidden for "
+				     "resourceVersion \"0\"");
 	return 0;
 }
 
@@ -73,7 +83,9 @@ static int read_token(struct exchange *e, struct read_options *o)
 		return 0;
 	buf_init(&text, TOKEN_BYTES_MAX);
 	if (o->has_revision && o->revision)
-		return refusal_bad_request(&e->refusal, "specifying resource version is not allowed when using continue");
+		return refusal_bad_request(
+			&e->refusal,
+			"specifying resource version is not allowed when using continue");
 	if (token.len > TOKEN_BYTES_MAX || base64_url_decode(token, &text, NULL) < 0)
 		return refuse_token(e, "illegal base64 data");
 	doc = json_parse(buf_str(&text), TOKEN_BYTES_MAX, NULL);
@@ -82,7 +94,8 @@ static int read_token(struct exchange *e, struct read_options *o)
 	o->continue_revision = json_get_int(yyjson_doc_get_root(doc), "rv", 0);
 	from = json_get_str(yyjson_doc_get_root(doc), "start");
 	if (!o->continue_revision)
-		return refuse_token(e, "incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
+		return refuse_token(
+			e, "incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
 	if (!from.len || str_contains(from, STR("..")))
 		return refuse_token(e, "encoded start key empty (version meta.k8s.io/v1)");
 	o->continue_from = str_in(e->arena, from);
@@ -108,11 +121,13 @@ struct str continue_token_in(struct arena *arena, int64_t revision, struct str f
 /* A revision that no write has reached yet: the client saw another server, or makes it up. */
 static int refuse_future(struct exchange *e, int64_t revision)
 {
-	refusal_add_cause(&e->refusal, (struct refusal_cause){ .reason = STR("ResourceVersionTooLarge"),
-							      .message = STR("Too large resource version") });
+	refusal_add_cause(&e->refusal,
+			  (struct refusal_cause){ .reason = STR("ResourceVersionTooLarge"),
+						  .message = STR("Too large resource version") });
 	e->refusal.retry_after_seconds = 1;
-	return refusal_set(&e->refusal, 504, "Timeout", "Too large resource version: %lld, current: %lld",
-			   (long long)revision, (long long)store_revision(e->server->store));
+	return refusal_set(&e->refusal, 504, "Timeout",
+			   "Too large resource version: %lld, current: %lld", (long long)revision,
+			   (long long)store_revision(e->server->store));
 }
 
 static int read_filter(struct exchange *e, struct read_options *o)
@@ -121,7 +136,8 @@ static int read_filter(struct exchange *e, struct read_options *o)
 	struct err err = { 0 };
 	struct str fields = params_get(query, "fieldSelector");
 
-	if (watch_filter_init(&o->filter, e->kind, params_get(query, "labelSelector"), fields, e->arena, &err) < 0) {
+	if (watch_filter_init(&o->filter, e->kind, params_get(query, "labelSelector"), fields,
+			      e->arena, &err) < 0) {
 		err.code = ERR_BAD_REQUEST;
 		return refusal_from_err(&e->refusal, &err);
 	}
@@ -137,9 +153,10 @@ int read_options_parse(struct exchange *e, struct read_options *ret)
 	o.has_initial_events = params_has(query, "sendInitialEvents");
 	o.initial_events = params_bool(query, "sendInitialEvents");
 	o.bookmarks = params_bool(query, "allowWatchBookmarks");
-	if (read_number(e, "resourceVersion", &o.revision) < 0 || read_number(e, "limit", &o.limit) < 0 ||
-	    read_number(e, "timeoutSeconds", &o.timeout_seconds) < 0 || read_match(e, &o) < 0 || read_token(e, &o) < 0 ||
-	    read_filter(e, &o) < 0)
+	if (read_number(e, "resourceVersion", &o.revision) < 0 ||
+	    read_number(e, "limit", &o.limit) < 0 ||
+	    read_number(e, "timeoutSeconds", &o.timeout_seconds) < 0 || read_match(e, &o) < 0 ||
+	    read_token(e, &o) < 0 || read_filter(e, &o) < 0)
 		return -1;
 	if (o.revision > store_revision(e->server->store) && !str_eq_c(e->target.verb, "watch"))
 		return refuse_future(e, o.revision);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The query of reads: revisions, limits, continue tokens, selectors; checked as upstream's ListOptions are. */
+/* The query of reads: revisions, limits, continue tokens, selectors; checked as upstream's
+ * ListOptions are. */
 #ifndef CUBE_APISERVER_READ_OPTIONS_H
 #define CUBE_APISERVER_READ_OPTIONS_H
 
@@ -9,10 +10,10 @@
 enum revision_match { MATCH_UNSET, MATCH_NOT_OLDER, MATCH_EXACT };
 
 struct read_options {
-	bool has_revision;       /* resourceVersion was given and is not empty */
+	bool has_revision; /* resourceVersion was given and is not empty */
 	int64_t revision;
 	enum revision_match match;
-	int64_t limit;           /* 0 = all */
+	int64_t limit;		   /* 0 = all */
 	int64_t continue_revision; /* 0: no token; < 0: the newest state */
 	struct str continue_from;  /* "ns/name", the first key that was not sent */
 	struct watch_filter filter;

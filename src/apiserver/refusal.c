@@ -4,9 +4,13 @@
 
 #include "apiserver/limits.h"
 
-void refusal_init(struct refusal *s, struct arena *arena) { *s = (struct refusal){ .arena = arena }; }
+void refusal_init(struct refusal *s, struct arena *arena)
+{
+	*s = (struct refusal){ .arena = arena };
+}
 
-static int refusal_vset(struct refusal *s, int code, const char *reason, const char *fmt, va_list ap)
+static int refusal_vset(struct refusal *s, int code, const char *reason, const char *fmt,
+			va_list ap)
 {
 	AUTO_BUF text = { 0 };
 
@@ -73,7 +77,7 @@ int refusal_not_found(struct refusal *s, struct subject about)
 	if (s->code)
 		return -1;
 	refusal_set(s, 404, "NotFound", STR_FMT " \"" STR_FMT "\" not found",
-		   STR_ARG(qualified(s->arena, about.resource, about.group)), STR_ARG(about.name));
+		    STR_ARG(qualified(s->arena, about.resource, about.group)), STR_ARG(about.name));
 	return refusal_about(s, about);
 }
 
@@ -88,7 +92,7 @@ int refusal_exists(struct refusal *s, struct subject about)
 	if (s->code)
 		return -1;
 	refusal_set(s, 409, "AlreadyExists", STR_FMT " \"" STR_FMT "\" already exists",
-		   STR_ARG(qualified(s->arena, about.resource, about.group)), STR_ARG(about.name));
+		    STR_ARG(qualified(s->arena, about.resource, about.group)), STR_ARG(about.name));
 	return refusal_about(s, about);
 }
 
@@ -103,16 +107,19 @@ int refusal_conflict(struct refusal *s, struct subject about, const char *fmt, .
 	va_start(ap, fmt);
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
-	refusal_set(s, 409, "Conflict", "Operation cannot be fulfilled on " STR_FMT " \"" STR_FMT "\": " STR_FMT,
-		   STR_ARG(qualified(s->arena, about.resource, about.group)), STR_ARG(about.name),
-		   STR_ARG(buf_str(&text)));
+	refusal_set(s, 409, "Conflict",
+		    "Operation cannot be fulfilled on " STR_FMT " \"" STR_FMT "\": " STR_FMT,
+		    STR_ARG(qualified(s->arena, about.resource, about.group)), STR_ARG(about.name),
+		    STR_ARG(buf_str(&text)));
 	return refusal_about(s, about);
 }
 
 int refusal_modified(struct refusal *s, struct subject about)
 {
-	return refusal_conflict(s, about, "the object has been modified; please apply your changes to the latest version "
-					 "and try again");
+	return refusal_conflict(
+		s, about,
+		"the object has been modified; please apply your changes to the latest version "
+		"and try again");
 }
 
 int refusal_forbidden(struct refusal *s, struct subject about, const char *fmt, ...)
@@ -130,18 +137,20 @@ int refusal_forbidden(struct refusal *s, struct subject about, const char *fmt, 
 		refusal_set(s, 403, "Forbidden", "forbidden: " STR_FMT, STR_ARG(buf_str(&text)));
 	else if (!about.name.len)
 		refusal_set(s, 403, "Forbidden", STR_FMT " is forbidden: " STR_FMT,
-			   STR_ARG(qualified(s->arena, about.resource, about.group)), STR_ARG(buf_str(&text)));
+			    STR_ARG(qualified(s->arena, about.resource, about.group)),
+			    STR_ARG(buf_str(&text)));
 	else
 		refusal_set(s, 403, "Forbidden", STR_FMT " \"" STR_FMT "\" is forbidden: " STR_FMT,
-			   STR_ARG(qualified(s->arena, about.resource, about.group)), STR_ARG(about.name),
-			   STR_ARG(buf_str(&text)));
+			    STR_ARG(qualified(s->arena, about.resource, about.group)),
+			    STR_ARG(about.name), STR_ARG(buf_str(&text)));
 	return refusal_about(s, about);
 }
 
 int refusal_method_not_allowed(struct refusal *s)
 {
 	s->has_details = true;
-	return refusal_set(s, 405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+	return refusal_set(s, 405, "MethodNotAllowed",
+			   "the server does not allow this method on the requested resource");
 }
 
 int refusal_too_many(struct refusal *s)
@@ -171,7 +180,8 @@ int refusal_internal(struct refusal *s, const char *fmt, ...)
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
 	refusal_add_cause(s, (struct refusal_cause){ .message = str_in(s->arena, buf_str(&text)) });
-	return refusal_set(s, 500, "InternalError", "Internal error occurred: " STR_FMT, STR_ARG(buf_str(&text)));
+	return refusal_set(s, 500, "InternalError", "Internal error occurred: " STR_FMT,
+			   STR_ARG(buf_str(&text)));
 }
 
 int refusal_invalid(struct refusal *s, struct subject about)
@@ -182,12 +192,13 @@ int refusal_invalid(struct refusal *s, struct subject about)
 		return -1;
 	buf_init(&text, 1u << 20);
 	for (size_t i = 0; i < s->cause_count; i++)
-		buf_printf(&text, "%s" STR_FMT "%s" STR_FMT, i ? ", " : "", STR_ARG(s->causes[i].field),
-			   s->causes[i].field.len ? ": " : "", STR_ARG(s->causes[i].message));
+		buf_printf(&text, "%s" STR_FMT "%s" STR_FMT, i ? ", " : "",
+			   STR_ARG(s->causes[i].field), s->causes[i].field.len ? ": " : "",
+			   STR_ARG(s->causes[i].message));
 	refusal_set(s, 422, "Invalid", STR_FMT " \"" STR_FMT "\" is invalid%s%s" STR_FMT "%s",
-		   STR_ARG(qualified(s->arena, about.resource, about.group)), STR_ARG(about.name),
-		   s->cause_count ? ": " : "", s->cause_count > 1 ? "[" : "", STR_ARG(buf_str(&text)),
-		   s->cause_count > 1 ? "]" : "");
+		    STR_ARG(qualified(s->arena, about.resource, about.group)), STR_ARG(about.name),
+		    s->cause_count ? ": " : "", s->cause_count > 1 ? "[" : "",
+		    STR_ARG(buf_str(&text)), s->cause_count > 1 ? "]" : "");
 	return refusal_about(s, about);
 }
 
@@ -258,7 +269,11 @@ void refusal_write(const struct refusal *s, struct buf *to)
 void refusal_write_success(struct subject about, struct str uid, struct buf *to)
 {
 	AUTO_JSON_MUT doc = new_status("Success");
-	struct refusal s = { .has_details = true, .name = about.name, .group = about.group, .kind = about.resource, .uid = uid };
+	struct refusal s = { .has_details = true,
+			     .name = about.name,
+			     .group = about.group,
+			     .kind = about.resource,
+			     .uid = uid };
 
 	add_details(&s, doc, yyjson_mut_doc_get_root(doc));
 	json_mut_write(yyjson_mut_doc_get_root(doc), to);
@@ -267,9 +282,12 @@ void refusal_write_success(struct subject about, struct str uid, struct buf *to)
 static enum err_code code_of(const struct refusal *s)
 {
 	static const enum err_code codes[] = {
-		ERR_BAD_REQUEST, ERR_UNAUTHORIZED, ERR_FORBIDDEN, ERR_NOT_FOUND, ERR_METHOD_NOT_ALLOWED,
-		ERR_NOT_ACCEPTABLE, ERR_EXISTS, ERR_CONFLICT, ERR_GONE, ERR_TOO_LARGE, ERR_UNSUPPORTED_MEDIA, ERR_INVALID,
-		ERR_TOO_MANY, ERR_UNSUPPORTED, ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_NO_SPACE,
+		ERR_BAD_REQUEST, ERR_UNAUTHORIZED,	 ERR_FORBIDDEN,
+		ERR_NOT_FOUND,	 ERR_METHOD_NOT_ALLOWED, ERR_NOT_ACCEPTABLE,
+		ERR_EXISTS,	 ERR_CONFLICT,		 ERR_GONE,
+		ERR_TOO_LARGE,	 ERR_UNSUPPORTED_MEDIA,	 ERR_INVALID,
+		ERR_TOO_MANY,	 ERR_UNSUPPORTED,	 ERR_UNAVAILABLE,
+		ERR_TIMEOUT,	 ERR_NO_SPACE,
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(codes); i++)
@@ -281,5 +299,6 @@ static enum err_code code_of(const struct refusal *s)
 
 void refusal_to_err(const struct refusal *s, struct err *err)
 {
-	(void)err_set(err, code_of(s), STR_FMT, STR_ARG(s->message)); /* its -1 is for callers that return it */
+	(void)err_set(err, code_of(s), STR_FMT,
+		      STR_ARG(s->message)); /* its -1 is for callers that return it */
 }

@@ -11,24 +11,31 @@
 static const struct {
 	const char *plural, *prefix;
 } prefixes[] = {
-	{ "replicationcontrollers", "controllers" }, { "endpoints", "services/endpoints" }, { "nodes", "minions" },
-	{ "services", "services/specs" },            { "ingresses", "ingress" },
+	{ "replicationcontrollers", "controllers" },
+	{ "endpoints", "services/endpoints" },
+	{ "nodes", "minions" },
+	{ "services", "services/specs" },
+	{ "ingresses", "ingress" },
 };
 
 static const char *const grouped[] = { "apiextensions.k8s.io", "apiregistration.k8s.io" };
 
-struct env *registry_env(const struct registry *registry) { return registry->env; }
+struct env *registry_env(const struct registry *registry)
+{
+	return registry->env;
+}
 
 struct str registry_prefix(struct arena *arena, const struct kind *kind)
 {
 	const struct kind *stored = kind_stored(kind);
 
 	if (stored->flags & KIND_CUSTOM)
-		return str_printf_in(arena, "/registry/" STR_FMT "/" STR_FMT "/", STR_ARG(stored->group),
-				     STR_ARG(stored->plural));
+		return str_printf_in(arena, "/registry/" STR_FMT "/" STR_FMT "/",
+				     STR_ARG(stored->group), STR_ARG(stored->plural));
 	for (size_t i = 0; i < ARRAY_COUNT(grouped); i++)
 		if (str_eq_c(stored->group, grouped[i]))
-			return str_printf_in(arena, "/registry/%s/" STR_FMT "/", grouped[i], STR_ARG(stored->plural));
+			return str_printf_in(arena, "/registry/%s/" STR_FMT "/", grouped[i],
+					     STR_ARG(stored->plural));
 	for (size_t i = 0; i < ARRAY_COUNT(prefixes); i++)
 		if (str_eq_c(stored->plural, prefixes[i].plural))
 			return str_printf_in(arena, "/registry/%s/", prefixes[i].prefix);
@@ -44,8 +51,8 @@ struct str registry_list_prefix(struct arena *arena, const struct kind *kind, st
 	return str_printf_in(arena, STR_FMT STR_FMT "/", STR_ARG(prefix), STR_ARG(namespace_));
 }
 
-struct str registry_key(struct registry *registry, struct arena *arena, const struct kind *kind, struct str namespace_,
-			struct str name)
+struct str registry_key(struct registry *registry, struct arena *arena, const struct kind *kind,
+			struct str namespace_, struct str name)
 {
 	struct str prefix = registry_list_prefix(arena, kind, namespace_);
 
@@ -57,28 +64,34 @@ const struct store_entry *registry_pending(struct registry *registry, struct str
 	return store_get_pending(registry->store, key);
 }
 
-bool registry_exists(struct registry *registry, struct str key) { return registry_pending(registry, key) != NULL; }
+bool registry_exists(struct registry *registry, struct str key)
+{
+	return registry_pending(registry, key) != NULL;
+}
 
 static const struct obj *entry_obj(const struct store_entry *entry)
 {
 	return entry ? obj_of(entry->value, NULL) : NULL;
 }
 
-const struct obj *registry_get(struct registry *registry, const struct kind *kind, struct str namespace_, struct str name)
+const struct obj *registry_get(struct registry *registry, const struct kind *kind,
+			       struct str namespace_, struct str name)
 {
 	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	return entry_obj(store_get(registry->store, registry_key(registry, &arena, kind, namespace_, name)));
+	return entry_obj(
+		store_get(registry->store, registry_key(registry, &arena, kind, namespace_, name)));
 }
 
-const struct obj *registry_get_pending(struct registry *registry, const struct kind *kind, struct str namespace_,
-				       struct str name)
+const struct obj *registry_get_pending(struct registry *registry, const struct kind *kind,
+				       struct str namespace_, struct str name)
 {
 	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	return entry_obj(store_get_pending(registry->store, registry_key(registry, &arena, kind, namespace_, name)));
+	return entry_obj(store_get_pending(registry->store,
+					   registry_key(registry, &arena, kind, namespace_, name)));
 }
 
 struct each {
@@ -101,10 +114,14 @@ void registry_each(struct registry *registry, const struct kind *kind, struct st
 	struct each each = { fn, arg };
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	store_walk(registry->store, registry_list_prefix(&arena, kind, namespace_), STR_NONE, each_entry, &each);
+	store_walk(registry->store, registry_list_prefix(&arena, kind, namespace_), STR_NONE,
+		   each_entry, &each);
 }
 
-bool registry_needs_conversion(const struct kind *kind) { return kind_stored(kind) != kind; }
+bool registry_needs_conversion(const struct kind *kind)
+{
+	return kind_stored(kind) != kind;
+}
 
 struct blob *registry_present(const struct kind *kind, struct blob *stored, struct err *err)
 {
@@ -134,17 +151,21 @@ static bool take_service(void *arg, const struct obj *service)
 	struct registry *registry = arg;
 	uint32_t offset;
 
-	JSON_EACH(ip, json_get(service->root, "spec.clusterIPs"))
+	JSON_EACH (ip, json_get(service->root, "spec.clusterIPs"))
 		if (address_range_offset(&registry->addresses, json_str(ip), &offset))
-			(void)number_range_take(&registry->addresses.offsets, offset); /* two may share one after a restore */
-	JSON_EACH(port, json_get(service->root, "spec.ports"))
-		(void)number_range_take(&registry->node_ports, (uint32_t)json_get_int(port, "nodePort", 0));
-	(void)number_range_take(&registry->node_ports, (uint32_t)json_get_int(service->root, "spec.healthCheckNodePort", 0));
+			(void)number_range_take(&registry->addresses.offsets,
+						offset); /* two may share one after a restore */
+	JSON_EACH (port, json_get(service->root, "spec.ports"))
+		(void)number_range_take(&registry->node_ports,
+					(uint32_t)json_get_int(port, "nodePort", 0));
+	(void)number_range_take(
+		&registry->node_ports,
+		(uint32_t)json_get_int(service->root, "spec.healthCheckNodePort", 0));
 	return true;
 }
 
-int registry_init(struct registry *registry, struct env *env, struct store *store, struct str service_cidr,
-		  struct err *err)
+int registry_init(struct registry *registry, struct env *env, struct store *store,
+		  struct str service_cidr, struct err *err)
 {
 	const struct kind *service = kind_find(STR(""), STR("v1"), STR("Service"));
 
@@ -152,7 +173,8 @@ int registry_init(struct registry *registry, struct env *env, struct store *stor
 	list_init(&registry->operations);
 	if (address_range_init(&registry->addresses, service_cidr, err) < 0)
 		return err_wrap(err, "service network");
-	number_range_init(&registry->node_ports, NODE_PORT_FIRST, NODE_PORT_LAST - NODE_PORT_FIRST + 1);
+	number_range_init(&registry->node_ports, NODE_PORT_FIRST,
+			  NODE_PORT_LAST - NODE_PORT_FIRST + 1);
 	registry_each(registry, service, STR_NONE, take_service, registry);
 	return 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kinds over the store: which key an object has, what is there now, and what is shared by all writes (service addresses,
- * node ports). Knows nothing of HTTP: a simulation uses it through the local transport alone. Bytes in the store are the
- * objects in their stored version, ready to be sent.
+ * Kinds over the store: which key an object has, what is there now, and what is shared by all
+ * writes (service addresses, node ports). Knows nothing of HTTP: a simulation uses it through the
+ * local transport alone. Bytes in the store are the objects in their stored version, ready to be
+ * sent.
  */
 #ifndef CUBE_APISERVER_REGISTRY_H
 #define CUBE_APISERVER_REGISTRY_H
@@ -21,40 +22,43 @@ struct registry {
 	struct store *store;
 	struct address_range addresses;
 	struct number_range node_ports;
-	struct list operations;          /* struct operation, in flight */
+	struct list operations; /* struct operation, in flight */
 	size_t operation_count;
 };
 
-int registry_init(struct registry *registry, struct env *env, struct store *store, struct str service_cidr,
-		  struct err *err) MUST_CHECK;
+int registry_init(struct registry *registry, struct env *env, struct store *store,
+		  struct str service_cidr, struct err *err) MUST_CHECK;
 void registry_deinit(struct registry *registry);
 struct env *registry_env(const struct registry *registry);
 
-/* "/registry/pods/", "/registry/services/endpoints/", "/registry/apps.example.com/things/": as upstream lays out etcd. */
+/* "/registry/pods/", "/registry/services/endpoints/", "/registry/apps.example.com/things/": as
+ * upstream lays out etcd. */
 struct str registry_prefix(struct arena *arena, const struct kind *kind);
 /* Prefix of one namespace's objects; all of them when namespace_ is empty or the kind has none. */
-struct str registry_list_prefix(struct arena *arena, const struct kind *kind, struct str namespace_);
-struct str registry_key(struct registry *registry, struct arena *arena, const struct kind *kind, struct str namespace_,
-			struct str name);
+struct str registry_list_prefix(struct arena *arena, const struct kind *kind,
+				struct str namespace_);
+struct str registry_key(struct registry *registry, struct arena *arena, const struct kind *kind,
+			struct str namespace_, struct str name);
 
-/* As the next write will meet it: what was submitted counts, also when it is not durable yet. Borrowed until the loop's
- * next turn. */
+/* As the next write will meet it: what was submitted counts, also when it is not durable yet.
+ * Borrowed until the loop's next turn. */
 const struct store_entry *registry_pending(struct registry *registry, struct str key);
 bool registry_exists(struct registry *registry, struct str key);
 /* The committed object, NULL when there is none. Borrowed likewise; in the stored version. */
-const struct obj *registry_get(struct registry *registry, const struct kind *kind, struct str namespace_,
-			       struct str name);
-const struct obj *registry_get_pending(struct registry *registry, const struct kind *kind, struct str namespace_,
-				       struct str name);
+const struct obj *registry_get(struct registry *registry, const struct kind *kind,
+			       struct str namespace_, struct str name);
+const struct obj *registry_get_pending(struct registry *registry, const struct kind *kind,
+				       struct str namespace_, struct str name);
 /* Committed objects of a kind in key order until fn returns false. */
 void registry_each(struct registry *registry, const struct kind *kind, struct str namespace_,
 		   bool (*fn)(void *arg, const struct obj *obj), void *arg);
 
 /* Whether the bytes in the store are not what this version of the kind serves. */
 bool registry_needs_conversion(const struct kind *kind) PURE;
-/* The object as kind serves it: a reference to the same bytes, or converted ones. NULL and err only for bytes that did not
- * come from the registry. */
-struct blob *registry_present(const struct kind *kind, struct blob *stored, struct err *err) MUST_CHECK;
+/* The object as kind serves it: a reference to the same bytes, or converted ones. NULL and err only
+ * for bytes that did not come from the registry. */
+struct blob *registry_present(const struct kind *kind, struct blob *stored,
+			      struct err *err) MUST_CHECK;
 /* The state with another revision: what a DELETED event carries. */
 struct blob *registry_restamp(const struct obj *obj, int64_t revision) MUST_CHECK;
 

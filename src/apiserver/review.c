@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kinds that are questions: they are posted, answered in their status, and never stored. May I, may they, who am I, is this
- * token good.
+ * Kinds that are questions: they are posted, answered in their status, and never stored. May I, may
+ * they, who am I, is this token good.
  */
 #include "api/object.h"
 #include "api/protobuf.h"
@@ -18,12 +18,17 @@ struct review {
 static enum authz_decision decide(struct review *r, const struct user *user)
 {
 	yyjson_mut_val *resource = json_mut_get(r->spec, "resourceAttributes");
-	yyjson_mut_val *path = json_mut_get(r->spec, "nonResourceAttributes"), *from = resource ? resource : path;
+	yyjson_mut_val *path = json_mut_get(r->spec, "nonResourceAttributes"),
+		       *from = resource ? resource : path;
 	struct target target = {
-		.verb = json_mut_get_str(from, "verb"), .is_resource = resource != NULL,
-		.path = json_mut_get_str(path, "path"), .group = json_mut_get_str(resource, "group"),
-		.version = json_mut_get_str(resource, "version"), .resource = json_mut_get_str(resource, "resource"),
-		.subresource = json_mut_get_str(resource, "subresource"), .name = json_mut_get_str(resource, "name"),
+		.verb = json_mut_get_str(from, "verb"),
+		.is_resource = resource != NULL,
+		.path = json_mut_get_str(path, "path"),
+		.group = json_mut_get_str(resource, "group"),
+		.version = json_mut_get_str(resource, "version"),
+		.resource = json_mut_get_str(resource, "resource"),
+		.subresource = json_mut_get_str(resource, "subresource"),
+		.name = json_mut_get_str(resource, "name"),
 		.namespace_ = json_mut_get_str(resource, "namespace"),
 	};
 	struct authz_attributes attributes = { user, &target };
@@ -33,13 +38,21 @@ static enum authz_decision decide(struct review *r, const struct user *user)
 
 static int check_attributes(struct review *r)
 {
-	if (!json_mut_get(r->spec, "resourceAttributes") == !json_mut_get(r->spec, "nonResourceAttributes")) {
-		refusal_add_cause(&r->e->refusal, (struct refusal_cause){
-			.reason = STR("FieldValueInvalid"), .field = STR("spec.resourceAttributes"),
-			.message = STR("Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be "
-				       "specified"),
-		});
-		return refusal_invalid(&r->e->refusal, (struct subject){ r->e->kind->group, r->e->kind->name, STR("") });
+	if (!json_mut_get(r->spec, "resourceAttributes") ==
+	    !json_mut_get(r->spec, "nonResourceAttributes")) {
+		refusal_add_cause(
+			&r->e->refusal,
+			(struct refusal_cause){
+				.reason = STR("FieldValueInvalid"),
+				.field = STR("spec.resourceAttributes"),
+				.message = STR(
+					"Invalid value: null: exactly one of nonResourceAttributes "
+					"or resourceAttributes must be "
+					"specified"),
+			});
+		return refusal_invalid(
+			&r->e->refusal,
+			(struct subject){ r->e->kind->group, r->e->kind->name, STR("") });
 	}
 	return 0;
 }
@@ -66,15 +79,20 @@ static int other_access(struct review *r)
 
 	if (check_attributes(r) < 0)
 		return -1;
-	JSON_MUT_EACH(group, json_mut_get(r->spec, "groups"))
+	JSON_MUT_EACH (group, json_mut_get(r->spec, "groups"))
 		if (user.group_count < USER_GROUPS_MAX)
 			groups[user.group_count++] = json_mut_str(group);
 	if (!user.name.len && !user.group_count) {
-		refusal_add_cause(&r->e->refusal, (struct refusal_cause){
-			.reason = STR("FieldValueInvalid"), .field = STR("spec.user"),
-			.message = STR("Invalid value: \"\": at least one of user or group must be specified"),
-		});
-		return refusal_invalid(&r->e->refusal, (struct subject){ r->e->kind->group, r->e->kind->name, STR("") });
+		refusal_add_cause(&r->e->refusal,
+				  (struct refusal_cause){
+					  .reason = STR("FieldValueInvalid"),
+					  .field = STR("spec.user"),
+					  .message = STR("Invalid value: \"\": at least one of "
+							 "user or group must be specified"),
+				  });
+		return refusal_invalid(
+			&r->e->refusal,
+			(struct subject){ r->e->kind->group, r->e->kind->name, STR("") });
 	}
 	set_decision(r, decide(r, &user));
 	return 0;
@@ -124,9 +142,9 @@ static const struct {
 	const char *plural;
 	int (*answer)(struct review *r);
 } reviews[] = {
-	{ "selfsubjectaccessreviews", self_access }, { "subjectaccessreviews", other_access },
+	{ "selfsubjectaccessreviews", self_access },   { "subjectaccessreviews", other_access },
 	{ "localsubjectaccessreviews", other_access }, { "selfsubjectrulesreviews", self_rules },
-	{ "selfsubjectreviews", self_subject },      { "tokenreviews", token },
+	{ "selfsubjectreviews", self_subject },	       { "tokenreviews", token },
 };
 
 bool review_is(const struct kind *kind)
@@ -137,15 +155,19 @@ bool review_is(const struct kind *kind)
 	return false;
 }
 
-int review_serve(struct exchange *e, struct str body, enum object_format format, yyjson_mut_doc *tree)
+int review_serve(struct exchange *e, struct str body, enum object_format format,
+		 yyjson_mut_doc *tree)
 {
-	struct decode_options options = { .kind = e->kind, .format = format, .check = FIELDS_IGNORE };
+	struct decode_options options = { .kind = e->kind,
+					  .format = format,
+					  .check = FIELDS_IGNORE };
 	struct review r = { .e = e };
 	AUTO_JSON_MUT doc = NULL;
 	struct err err = { 0 };
 	struct blob *blob;
 
-	doc = tree ? object_decode_mut(yyjson_mut_doc_get_root(tree), &options, &err) : object_decode(body, &options, &err);
+	doc = tree ? object_decode_mut(yyjson_mut_doc_get_root(tree), &options, &err)
+		   : object_decode(body, &options, &err);
 	if (!doc)
 		return refusal_from_err(&e->refusal, &err);
 	r.doc = doc;

@@ -8,6 +8,7 @@
 #include "codec/json.h"
 
 /* The Scale of an object, as a document of the caller's. */
-yyjson_mut_doc *scale_of(const struct kind *kind, yyjson_val *object, struct arena *arena) MUST_CHECK;
+yyjson_mut_doc *scale_of(const struct kind *kind, yyjson_val *object,
+			 struct arena *arena) MUST_CHECK;
 
 #endif

@@ -16,7 +16,8 @@ struct service_claim {
 
 static bool is_service(const struct operation *op)
 {
-	return !op->kind->group.len && str_eq_c(op->kind->plural, "services") && !op->subresource.len;
+	return !op->kind->group.len && str_eq_c(op->kind->plural, "services") &&
+	       !op->subresource.len;
 }
 
 static void list_add(struct operation *op, struct number_list *list, uint32_t number)
@@ -54,7 +55,8 @@ static bool needs_node_ports(yyjson_mut_val *spec)
 	struct str type = json_mut_get_str(spec, "type");
 
 	return str_eq_c(type, "NodePort") ||
-	       (str_eq_c(type, "LoadBalancer") && json_mut_get_bool(spec, "allocateLoadBalancerNodePorts", true));
+	       (str_eq_c(type, "LoadBalancer") &&
+		json_mut_get_bool(spec, "allocateLoadBalancerNodePorts", true));
 }
 
 static bool needs_health_port(yyjson_mut_val *spec)
@@ -71,8 +73,8 @@ static int refuse_address(struct operation *op, struct str address, const char *
 
 	field_errors_init(&errors, op->arena);
 	field_error_add(&errors, FIELD_INVALID, FIELD_NAME(FIELD_NAME(NULL, "spec"), "clusterIPs"),
-			"Invalid value: [\"" STR_FMT "\"]: failed to allocate IP " STR_FMT ": %s", STR_ARG(address),
-			STR_ARG(address), why);
+			"Invalid value: [\"" STR_FMT "\"]: failed to allocate IP " STR_FMT ": %s",
+			STR_ARG(address), STR_ARG(address), why);
 	return operation_take_fields(op, &errors, operation_kind_subject(op));
 }
 
@@ -84,7 +86,8 @@ static int take_given_address(struct operation *op, struct str address)
 
 	if (!address_range_offset(&registry->addresses, address, &offset)) {
 		snprintf(why, sizeof(why),
-			 "the provided IP (" STR_FMT ") is not in the valid range. The range of valid IPs is " STR_FMT,
+			 "the provided IP (" STR_FMT
+			 ") is not in the valid range. The range of valid IPs is " STR_FMT,
 			 STR_ARG(address), STR_ARG(registry->addresses.cidr));
 		return refuse_address(op, address, why);
 	}
@@ -125,18 +128,21 @@ static int take_address(struct operation *op, yyjson_mut_val *spec)
 	if (op->dry_run)
 		return 0; /* a dry run shows no address, as it would not keep it */
 	if (!number_range_take_any(&op->registry->addresses.offsets, op->registry->env, &offset))
-		return refusal_internal(&op->refusal, "failed to allocate a serviceIP: range is full");
+		return refusal_internal(&op->refusal,
+					"failed to allocate a serviceIP: range is full");
 	list_add(op, &claim_of(op)->taken_addresses, offset);
 	set_address(op, spec, str_from(address_range_text(&op->registry->addresses, offset, text)));
 	return 0;
 }
 
-/* --- families: one network, one family, except for services without selector that name their own addresses --- */
+/* --- families: one network, one family, except for services without selector that name their own
+ * addresses --- */
 
 static void set_families(struct operation *op, yyjson_mut_val *spec)
 {
 	bool is_v6 = op->registry->addresses.is_v6;
-	bool is_own = str_eq_c(json_mut_get_str(spec, "clusterIP"), "None") && !json_mut_get_count(spec, "selector");
+	bool is_own = str_eq_c(json_mut_get_str(spec, "clusterIP"), "None") &&
+		      !json_mut_get_count(spec, "selector");
 	struct str policy = json_mut_get_str(spec, "ipFamilyPolicy");
 	yyjson_mut_val *list;
 
@@ -157,7 +163,8 @@ static void set_families(struct operation *op, yyjson_mut_val *spec)
 static int check_families(struct operation *op, yyjson_mut_val *spec)
 {
 	struct str policy = json_mut_get_str(spec, "ipFamilyPolicy"), wanted;
-	bool is_own = str_eq_c(json_mut_get_str(spec, "clusterIP"), "None") && !json_mut_get_count(spec, "selector");
+	bool is_own = str_eq_c(json_mut_get_str(spec, "clusterIP"), "None") &&
+		      !json_mut_get_count(spec, "selector");
 	const struct field_path *at = FIELD_NAME(NULL, "spec");
 	struct field_errors errors;
 	size_t index = 0;
@@ -169,10 +176,10 @@ static int check_families(struct operation *op, yyjson_mut_val *spec)
 	if (str_eq_c(policy, "RequireDualStack"))
 		field_invalid_str(&errors, FIELD_NAME(at, "ipFamilyPolicy"), policy,
 				  "this cluster is not configured for dual-stack services");
-	JSON_MUT_EACH(family, json_mut_get(spec, "ipFamilies")) {
+	JSON_MUT_EACH (family, json_mut_get(spec, "ipFamilies")) {
 		if (!str_eq(json_mut_str(family), wanted))
-			field_invalid_str(&errors, FIELD_INDEX(FIELD_NAME(at, "ipFamilies"), index), json_mut_str(family),
-					  "not configured on this cluster");
+			field_invalid_str(&errors, FIELD_INDEX(FIELD_NAME(at, "ipFamilies"), index),
+					  json_mut_str(family), "not configured on this cluster");
 		index++;
 	}
 	return operation_take_fields(op, &errors, operation_kind_subject(op));
@@ -192,7 +199,7 @@ static int refuse_port(struct operation *op, size_t index, int64_t port, const c
 
 static bool had_port(const struct operation *op, uint32_t number)
 {
-	JSON_EACH(port, json_get(op->edit.old, "spec.ports"))
+	JSON_EACH (port, json_get(op->edit.old, "spec.ports"))
 		if (json_get_int(port, "nodePort", 0) == number)
 			return true;
 	return false;
@@ -207,7 +214,9 @@ static int take_given_port(struct operation *op, size_t index, uint32_t number)
 	if (had_port(op, number) || list_holds(&claim_of(op)->taken_ports, number))
 		return 0;
 	if (!number_range_holds(range, number)) {
-		snprintf(why, sizeof(why), "provided port is not in the valid range. The range of valid ports is %u-%u",
+		snprintf(why, sizeof(why),
+			 "provided port is not in the valid range. The range of valid ports is "
+			 "%u-%u",
 			 range->first, range->first + range->count - 1);
 		return refuse_port(op, index, number, why);
 	}
@@ -222,15 +231,17 @@ static int take_given_port(struct operation *op, size_t index, uint32_t number)
 /* A port of the same number and another protocol already has a node port: take that one too. */
 static uint32_t shared_port(yyjson_mut_val *spec, yyjson_mut_val *wanted)
 {
-	JSON_MUT_EACH(port, json_mut_get(spec, "ports"))
+	JSON_MUT_EACH (port, json_mut_get(spec, "ports"))
 		if (port != wanted && json_mut_get_int(port, "nodePort", 0) &&
 		    json_mut_get_int(port, "port", 0) == json_mut_get_int(wanted, "port", 0) &&
-		    !str_eq(json_mut_get_str(port, "protocol"), json_mut_get_str(wanted, "protocol")))
+		    !str_eq(json_mut_get_str(port, "protocol"),
+			    json_mut_get_str(wanted, "protocol")))
 			return (uint32_t)json_mut_get_int(port, "nodePort", 0);
 	return 0;
 }
 
-static int take_any_port(struct operation *op, yyjson_mut_val *object, const char *field, uint32_t shared)
+static int take_any_port(struct operation *op, yyjson_mut_val *object, const char *field,
+			 uint32_t shared)
 {
 	uint32_t number = shared;
 
@@ -238,7 +249,8 @@ static int take_any_port(struct operation *op, yyjson_mut_val *object, const cha
 		return 0;
 	if (!number) {
 		if (!number_range_take_any(&op->registry->node_ports, op->registry->env, &number))
-			return refusal_internal(&op->refusal, "failed to allocate a nodePort: range is full");
+			return refusal_internal(&op->refusal,
+						"failed to allocate a nodePort: range is full");
 		list_add(op, &claim_of(op)->taken_ports, number);
 	}
 	json_set_int(op->edit.doc, object, field, number);
@@ -252,14 +264,14 @@ static int take_ports(struct operation *op, yyjson_mut_val *spec)
 
 	if (!needs_node_ports(spec))
 		return 0;
-	JSON_MUT_EACH(port, ports) {
+	JSON_MUT_EACH (port, ports) {
 		int64_t number = json_mut_get_int(port, "nodePort", 0);
 
 		if (number && take_given_port(op, index, (uint32_t)number) < 0)
 			return -1;
 		index++;
 	}
-	JSON_MUT_EACH(port, ports)
+	JSON_MUT_EACH (port, ports)
 		if (!json_mut_get_int(port, "nodePort", 0) &&
 		    take_any_port(op, port, "nodePort", shared_port(spec, port)) < 0)
 			return -1;
@@ -278,7 +290,8 @@ int service_claim_create(struct operation *op)
 		return 0;
 	service_claim_end(op, false);
 	set_families(op, spec);
-	if (check_families(op, spec) < 0 || take_address(op, spec) < 0 || take_ports(op, spec) < 0) {
+	if (check_families(op, spec) < 0 || take_address(op, spec) < 0 ||
+	    take_ports(op, spec) < 0) {
 		service_claim_end(op, false);
 		return -1;
 	}
@@ -287,7 +300,7 @@ int service_claim_create(struct operation *op)
 
 static yyjson_val *old_port(yyjson_val *old, yyjson_mut_val *port)
 {
-	JSON_EACH(candidate, json_get(old, "spec.ports"))
+	JSON_EACH (candidate, json_get(old, "spec.ports"))
 		if (json_get_int(candidate, "port", 0) == json_mut_get_int(port, "port", 0) &&
 		    str_eq(json_get_str(candidate, "protocol"), json_mut_get_str(port, "protocol")))
 			return candidate;
@@ -298,25 +311,30 @@ void service_claim_keep(struct operation *op)
 {
 	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
 	yyjson_val *old = op->edit.old;
-	struct str old_ip = json_get_str(old, "spec.clusterIP"), ip = json_mut_get_str(spec, "clusterIP");
+	struct str old_ip = json_get_str(old, "spec.clusterIP"),
+		   ip = json_mut_get_str(spec, "clusterIP");
 	int64_t health = json_get_int(old, "spec.healthCheckNodePort", 0);
 
 	if (!is_service(op) || !spec)
 		return;
-	if (needs_address(json_get_str(old, "spec.type"), old_ip) && needs_address(json_mut_get_str(spec, "type"), ip)) {
+	if (needs_address(json_get_str(old, "spec.type"), old_ip) &&
+	    needs_address(json_mut_get_str(spec, "type"), ip)) {
 		if (!ip.len)
 			json_set_str(op->edit.doc, spec, "clusterIP", old_ip);
 		if (!json_mut_get_count(spec, "clusterIPs") && (!ip.len || str_eq(ip, old_ip)))
-			json_set(op->edit.doc, spec, "clusterIPs", json_copy_at(op->edit.doc, old, "spec.clusterIPs"));
+			json_set(op->edit.doc, spec, "clusterIPs",
+				 json_copy_at(op->edit.doc, old, "spec.clusterIPs"));
 	}
 	if (!json_mut_get_count(spec, "ipFamilies") && json_get(old, "spec.ipFamilies") &&
 	    !str_eq_c(json_mut_get_str(spec, "type"), "ExternalName"))
-		json_set(op->edit.doc, spec, "ipFamilies", json_copy_at(op->edit.doc, old, "spec.ipFamilies"));
+		json_set(op->edit.doc, spec, "ipFamilies",
+			 json_copy_at(op->edit.doc, old, "spec.ipFamilies"));
 	if (!json_mut_get_str(spec, "ipFamilyPolicy").len && json_get(old, "spec.ipFamilyPolicy") &&
 	    !str_eq_c(json_mut_get_str(spec, "type"), "ExternalName"))
-		json_set(op->edit.doc, spec, "ipFamilyPolicy", json_copy_at(op->edit.doc, old, "spec.ipFamilyPolicy"));
+		json_set(op->edit.doc, spec, "ipFamilyPolicy",
+			 json_copy_at(op->edit.doc, old, "spec.ipFamilyPolicy"));
 	if (needs_node_ports(spec))
-		JSON_MUT_EACH(port, json_mut_get(spec, "ports")) {
+		JSON_MUT_EACH (port, json_mut_get(spec, "ports")) {
 			int64_t number = json_get_int(old_port(old, port), "nodePort", 0);
 
 			if (!json_mut_get_int(port, "nodePort", 0) && number)
@@ -328,7 +346,7 @@ void service_claim_keep(struct operation *op)
 
 static bool keeps_port(yyjson_mut_val *spec, int64_t number)
 {
-	JSON_MUT_EACH(port, json_mut_get(spec, "ports"))
+	JSON_MUT_EACH (port, json_mut_get(spec, "ports"))
 		if (json_mut_get_int(port, "nodePort", 0) == number)
 			return true;
 	return json_mut_get_int(spec, "healthCheckNodePort", 0) == number;
@@ -342,11 +360,12 @@ static void free_old(struct operation *op, yyjson_mut_val *spec)
 	int64_t health = json_get_int(old, "spec.healthCheckNodePort", 0);
 	uint32_t offset;
 
-	if (!spec || !needs_address(json_mut_get_str(spec, "type"), json_mut_get_str(spec, "clusterIP")))
-		JSON_EACH(ip, json_get(old, "spec.clusterIPs"))
+	if (!spec ||
+	    !needs_address(json_mut_get_str(spec, "type"), json_mut_get_str(spec, "clusterIP")))
+		JSON_EACH (ip, json_get(old, "spec.clusterIPs"))
 			if (address_range_offset(&op->registry->addresses, json_str(ip), &offset))
 				list_add(op, &claim->freed_addresses, offset);
-	JSON_EACH(port, json_get(old, "spec.ports")) {
+	JSON_EACH (port, json_get(old, "spec.ports")) {
 		int64_t number = json_get_int(port, "nodePort", 0);
 
 		if (number && (!spec || !keeps_port(spec, number)))
@@ -366,7 +385,8 @@ int service_claim_update(struct operation *op)
 		return 0;
 	service_claim_end(op, false);
 	set_families(op, spec);
-	had = needs_address(json_get_str(op->edit.old, "spec.type"), json_get_str(op->edit.old, "spec.clusterIP"));
+	had = needs_address(json_get_str(op->edit.old, "spec.type"),
+			    json_get_str(op->edit.old, "spec.clusterIP"));
 	if (!had)
 		result = take_address(op, spec);
 	if (result < 0 || take_ports(op, spec) < 0) {

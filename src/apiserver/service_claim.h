@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Addresses and node ports of Services: taken when an operation is decided, kept when its write succeeds, given back when
- * it fails; what a change or removal frees is given back only once that is durable.
+ * Addresses and node ports of Services: taken when an operation is decided, kept when its write
+ * succeeds, given back when it fails; what a change or removal frees is given back only once that
+ * is durable.
  */
 #ifndef CUBE_APISERVER_SERVICE_CLAIM_H
 #define CUBE_APISERVER_SERVICE_CLAIM_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sub-resources whose body is not simply the object: scale, binding, eviction, finalize, ephemeralcontainers. */
+/* Sub-resources whose body is not simply the object: scale, binding, eviction, finalize,
+ * ephemeralcontainers. */
 #include "api/selector.h"
 #include "apiserver/operation.h"
 #include "apiserver/registry.h"
@@ -14,7 +15,8 @@ static void edit_stored(struct operation *op)
 	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
 }
 
-/* The stored state with only the value at path taken from the body, and its resourceVersion for locking. */
+/* The stored state with only the value at path taken from the body, and its resourceVersion for
+ * locking. */
 static int take_only(struct operation *op, const char *path)
 {
 	AUTO_JSON_MUT given = NULL;
@@ -24,7 +26,9 @@ static int take_only(struct operation *op, const char *path)
 	if (operation_load(op) < 0)
 		return -1;
 	if (op->verb == OPERATION_PATCH) {
-		struct decode_options options = { .kind = op->kind, .check = op->check, .notices = &op->notices };
+		struct decode_options options = { .kind = op->kind,
+						  .check = op->check,
+						  .notices = &op->notices };
 		AUTO_JSON_MUT patched = NULL;
 		struct err err = { 0 };
 
@@ -44,9 +48,11 @@ static int take_only(struct operation *op, const char *path)
 	version = json_mut_get_str(yyjson_mut_doc_get_root(given), "metadata.resourceVersion");
 	(void)json_remove_path(op->edit.root, path); /* the doc owns it */
 	if (value)
-		json_set_path(op->edit.doc, op->edit.root, path, json_mut_copy(op->edit.doc, value));
+		json_set_path(op->edit.doc, op->edit.root, path,
+			      json_mut_copy(op->edit.doc, value));
 	if (version.len)
-		json_set_str(op->edit.doc, json_mut_get(op->edit.root, "metadata"), "resourceVersion", version);
+		json_set_str(op->edit.doc, json_mut_get(op->edit.root, "metadata"),
+			     "resourceVersion", version);
 	return 0;
 }
 
@@ -64,7 +70,8 @@ int ephemeral_update(struct operation *op)
 
 yyjson_mut_doc *scale_of(const struct kind *kind, yyjson_val *object, struct arena *arena)
 {
-	static const char *const fields[] = { "name", "namespace", "uid", "resourceVersion", "creationTimestamp" };
+	static const char *const fields[] = { "name", "namespace", "uid", "resourceVersion",
+					      "creationTimestamp" };
 	yyjson_val *selector = json_get(object, "spec.selector");
 	yyjson_mut_doc *doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *part;
@@ -85,8 +92,9 @@ yyjson_mut_doc *scale_of(const struct kind *kind, yyjson_val *object, struct are
 	if (selector) {
 		bool is_map = !kind->group.len; /* replication controllers */
 
-		json_set_str(doc, part, "selector", is_map ? selector_of_map_in(arena, selector) :
-							     selector_of_object_in(arena, selector));
+		json_set_str(doc, part, "selector",
+			     is_map ? selector_of_map_in(arena, selector)
+				    : selector_of_object_in(arena, selector));
 	}
 	return doc;
 }
@@ -100,14 +108,17 @@ static int update_scaled(struct operation *op, yyjson_mut_val *scale)
 
 	if (replicas < 0) {
 		field_errors_init(&errors, op->arena);
-		field_invalid_int(&errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "replicas"), replicas,
-				  "must be greater than or equal to 0");
-		return operation_take_fields(op, &errors, (struct subject){ STR("autoscaling"), STR("Scale"), op->name });
+		field_invalid_int(&errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "replicas"),
+				  replicas, "must be greater than or equal to 0");
+		return operation_take_fields(
+			op, &errors,
+			(struct subject){ STR("autoscaling"), STR("Scale"), op->name });
 	}
 	if (version.len && !str_eq(version, json_get_str(op->edit.old, "metadata.resourceVersion")))
 		return refusal_modified(&op->refusal, operation_subject(op));
 	edit_stored(op);
-	json_set_int(op->edit.doc, json_ensure_object(op->edit.doc, op->edit.root, "spec"), "replicas", replicas);
+	json_set_int(op->edit.doc, json_ensure_object(op->edit.doc, op->edit.root, "spec"),
+		     "replicas", replicas);
 	op->edit.subresource = STR_NONE;
 	op->returns_scale = true;
 	return update_object(op);
@@ -144,10 +155,11 @@ int scale_patch(struct operation *op)
 static void set_scheduled(struct operation *op)
 {
 	yyjson_mut_val *status = json_ensure_object(op->edit.doc, op->edit.root, "status");
-	yyjson_mut_val *list = json_ensure_array(op->edit.doc, status, "conditions"), *condition = NULL;
+	yyjson_mut_val *list = json_ensure_array(op->edit.doc, status, "conditions"),
+		       *condition = NULL;
 	char text[TIME_TEXT_BYTES];
 
-	JSON_MUT_EACH(c, list)
+	JSON_MUT_EACH (c, list)
 		if (str_eq_c(json_mut_get_str(c, "type"), "PodScheduled"))
 			condition = c;
 	if (!condition) {
@@ -160,7 +172,8 @@ static void set_scheduled(struct operation *op)
 	(void)json_remove(condition, STR("message"));
 	json_set_str(op->edit.doc, condition, "status", STR("True"));
 	json_set(op->edit.doc, condition, "lastProbeTime", yyjson_mut_null(op->edit.doc));
-	json_set_str(op->edit.doc, condition, "lastTransitionTime", str_from(time_format(op->edit.now_ns, text)));
+	json_set_str(op->edit.doc, condition, "lastTransitionTime",
+		     str_from(time_format(op->edit.now_ns, text)));
 }
 
 static int refuse_binding(struct operation *op, const char *fmt, struct str detail)
@@ -168,31 +181,45 @@ static int refuse_binding(struct operation *op, const char *fmt, struct str deta
 	char text[512];
 
 	snprintf(text, sizeof(text), fmt, STR_ARG(op->name), STR_ARG(detail));
-	return refusal_conflict(&op->refusal, (struct subject){ STR(""), STR("pods/binding"), op->name }, "%s", text);
+	return refusal_conflict(&op->refusal,
+				(struct subject){ STR(""), STR("pods/binding"), op->name }, "%s",
+				text);
 }
 
 static int check_binding(struct operation *op, yyjson_mut_val *binding)
 {
 	yyjson_val *pod = op->edit.old;
-	struct str uid = json_mut_get_str(binding, "metadata.uid"), kind = json_mut_get_str(binding, "target.kind");
+	struct str uid = json_mut_get_str(binding, "metadata.uid"),
+		   kind = json_mut_get_str(binding, "target.kind");
 	struct field_errors errors;
 
 	field_errors_init(&errors, op->arena);
 	if (kind.len && !str_eq_c(kind, "Node"))
-		field_unsupported(&errors, FIELD_NAME(FIELD_NAME(NULL, "target"), "kind"), kind, "Node|<empty>");
+		field_unsupported(&errors, FIELD_NAME(FIELD_NAME(NULL, "target"), "kind"), kind,
+				  "Node|<empty>");
 	if (!json_mut_get_str(binding, "target.name").len)
 		field_required(&errors, FIELD_NAME(FIELD_NAME(NULL, "target"), "name"), "");
-	if (operation_take_fields(op, &errors, (struct subject){ STR(""), STR("Binding"), op->name }) < 0)
+	if (operation_take_fields(op, &errors,
+				  (struct subject){ STR(""), STR("Binding"), op->name }) < 0)
 		return -1;
 	if (uid.len && !str_eq(uid, json_get_str(pod, "metadata.uid")))
-		return refuse_binding(op, "the UID of pod " STR_FMT " in the precondition (" STR_FMT ") does not match", uid);
+		return refuse_binding(op,
+				      "the UID of pod " STR_FMT " in the precondition (" STR_FMT
+				      ") does not match",
+				      uid);
 	if (json_get(pod, "metadata.deletionTimestamp"))
-		return refuse_binding(op, "pod " STR_FMT " is being deleted, cannot be assigned to a host" STR_FMT, STR_NONE);
+		return refuse_binding(op,
+				      "pod " STR_FMT
+				      " is being deleted, cannot be assigned to a host" STR_FMT,
+				      STR_NONE);
 	if (json_get_str(pod, "spec.nodeName").len)
-		return refuse_binding(op, "pod " STR_FMT " is already assigned to node \"" STR_FMT "\"",
+		return refuse_binding(op,
+				      "pod " STR_FMT " is already assigned to node \"" STR_FMT "\"",
 				      json_get_str(pod, "spec.nodeName"));
 	if (json_get_count(pod, "spec.schedulingGates"))
-		return refuse_binding(op, "pod " STR_FMT " has non-empty .spec.schedulingGates" STR_FMT, STR_NONE);
+		return refuse_binding(op,
+				      "pod " STR_FMT " has non-empty .spec.schedulingGates" STR_FMT,
+				      STR_NONE);
 	return 0;
 }
 
@@ -214,10 +241,13 @@ int binding_create(struct operation *op)
 	if (operation_load(op) < 0 || check_binding(op, root) < 0)
 		return -1;
 	edit_stored(op);
-	json_set_path_str(op->edit.doc, op->edit.root, "spec.nodeName", json_mut_get_str(root, "target.name"));
-	JSON_MUT_MEMBERS(key, value, json_mut_get(root, "metadata.annotations"))
+	json_set_path_str(op->edit.doc, op->edit.root, "spec.nodeName",
+			  json_mut_get_str(root, "target.name"));
+	JSON_MUT_MEMBERS (key, value, json_mut_get(root, "metadata.annotations"))
 		json_put_str(op->edit.doc,
-			     json_ensure_object(op->edit.doc, json_mut_get(op->edit.root, "metadata"), "annotations"),
+			     json_ensure_object(op->edit.doc,
+						json_mut_get(op->edit.root, "metadata"),
+						"annotations"),
 			     json_mut_str(key), json_mut_str(value));
 	set_scheduled(op);
 	op->http_status = 201;
@@ -239,7 +269,8 @@ static bool take_budget(void *arg, const struct obj *budget)
 	struct budget_search *search = arg;
 	struct selector selector;
 
-	if (selector_from_object(json_get(budget->root, "spec.selector"), search->op->arena, &selector, NULL) < 0 ||
+	if (selector_from_object(json_get(budget->root, "spec.selector"), search->op->arena,
+				 &selector, NULL) < 0 ||
 	    !selector_matches(&selector, json_get(search->pod, "metadata.labels")))
 		return true;
 	search->found = budget;
@@ -265,21 +296,28 @@ static int check_budget(struct operation *op)
 		return 0;
 	registry_each(op->registry, kind, op->namespace_, take_budget, &search);
 	if (search.count > 1)
-		return refusal_internal(&op->refusal, "This pod has more than one PodDisruptionBudget, which the eviction "
-						      "subresource does not support.");
+		return refusal_internal(
+			&op->refusal,
+			"This pod has more than one PodDisruptionBudget, which the eviction "
+			"subresource does not support.");
 	if (!search.found)
 		return 0;
 	status = json_get(search.found->root, "status");
 	if (json_get_int(status, "observedGeneration", 0) >= search.found->generation &&
 	    json_get_int(status, "disruptionsAllowed", 0) > 0)
 		return 0;
-	refusal_add_cause(&op->refusal, (struct refusal_cause){
-		.reason = STR("DisruptionBudget"),
-		.message = str_printf_in(op->arena, "The disruption budget " STR_FMT " needs %lld healthy pods and has %lld "
-					 "currently", STR_ARG(search.found->name),
-					 (long long)json_get_int(status, "desiredHealthy", 0),
-					 (long long)json_get_int(status, "currentHealthy", 0)),
-	});
+	refusal_add_cause(&op->refusal,
+			  (struct refusal_cause){
+				  .reason = STR("DisruptionBudget"),
+				  .message = str_printf_in(
+					  op->arena,
+					  "The disruption budget " STR_FMT
+					  " needs %lld healthy pods and has %lld "
+					  "currently",
+					  STR_ARG(search.found->name),
+					  (long long)json_get_int(status, "desiredHealthy", 0),
+					  (long long)json_get_int(status, "currentHealthy", 0)),
+			  });
 	return refusal_set(&op->refusal, 429, "TooManyRequests",
 			   "Cannot evict pod as it would violate the pod's disruption budget.");
 }
@@ -298,13 +336,17 @@ int eviction_create(struct operation *op)
 	op->edit.doc = NULL;
 	name = json_mut_get_str(yyjson_mut_doc_get_root(eviction), "metadata.name");
 	if (name.len && !str_eq(name, op->name))
-		return refusal_bad_request(&op->refusal, "name in URL does not match name in Eviction object: " STR_FMT
-					   " != " STR_FMT, STR_ARG(op->name), STR_ARG(name));
+		return refusal_bad_request(
+			&op->refusal,
+			"name in URL does not match name in Eviction object: " STR_FMT
+			" != " STR_FMT,
+			STR_ARG(op->name), STR_ARG(name));
 	given = json_mut_get(yyjson_mut_doc_get_root(eviction), "deleteOptions");
 	options.has_grace = json_mut_get(given, "gracePeriodSeconds") != NULL;
 	options.grace_seconds = json_mut_get_int(given, "gracePeriodSeconds", 0);
 	options.uid = str_in(op->arena, json_mut_get_str(given, "preconditions.uid"));
-	options.resource_version = str_in(op->arena, json_mut_get_str(given, "preconditions.resourceVersion"));
+	options.resource_version = str_in(op->arena,
+					  json_mut_get_str(given, "preconditions.resourceVersion"));
 	options.propagation = str_in(op->arena, json_mut_get_str(given, "propagationPolicy"));
 	if (operation_load(op) < 0 || check_budget(op) < 0)
 		return -1;

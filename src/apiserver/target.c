@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The request's facts from its target. The rules for namespaces, sub-resources and the deprecated watch prefix are
- * upstream's RequestInfoFactory, because authorization rules are written against their outcome.
+ * The request's facts from its target. The rules for namespaces, sub-resources and the deprecated
+ * watch prefix are upstream's RequestInfoFactory, because authorization rules are written against
+ * their outcome.
  */
 #include "apiserver/target.h"
 
 #include "apiserver/limits.h"
 #include "net/url.h"
 
-static int unescape(struct arena *arena, struct str text, bool is_form, struct str *ret, struct err *err)
+static int unescape(struct arena *arena, struct str text, bool is_form, struct str *ret,
+		    struct err *err)
 {
-	if ((is_form ? url_decode_form(text, arena, ret, err) : url_decode(text, arena, ret, err)) < 0) {
+	if ((is_form ? url_decode_form(text, arena, ret, err) : url_decode(text, arena, ret, err)) <
+	    0) {
 		if (err)
 			err->code = ERR_BAD_REQUEST;
 		return -1;
@@ -32,7 +35,8 @@ int params_parse(struct arena *arena, struct str text, struct params *ret, struc
 	for (size_t i = 0; i < text.len; i++)
 		count += text.ptr[i] == '&';
 	if (++count > REQUEST_PARAMS_MAX)
-		return err_set(err, ERR_BAD_REQUEST, "too many query parameters: %zu, at most %d are allowed", count,
+		return err_set(err, ERR_BAD_REQUEST,
+			       "too many query parameters: %zu, at most %d are allowed", count,
 			       REQUEST_PARAMS_MAX);
 	ret->params = arena_array(arena, count, sizeof(ret->params[0]));
 	while (str_next_part(&rest, '&', &part)) {
@@ -40,8 +44,10 @@ int params_parse(struct arena *arena, struct str text, struct params *ret, struc
 
 		if (!part.len)
 			continue;
-		(void)str_cut(part, '=', &key, &value); /* without '=' the value is empty, as in Go */
-		if (unescape(arena, key, true, &param->key, err) < 0 || unescape(arena, value, true, &param->value, err) < 0)
+		(void)str_cut(part, '=', &key,
+			      &value); /* without '=' the value is empty, as in Go */
+		if (unescape(arena, key, true, &param->key, err) < 0 ||
+		    unescape(arena, value, true, &param->value, err) < 0)
 			return -1;
 		ret->count++;
 	}
@@ -79,9 +85,12 @@ static struct str method_verb(struct str method)
 	static const struct {
 		struct str method, verb;
 	} verbs[] = {
-		{ STR_INIT("GET"), STR_INIT("get") },       { STR_INIT("HEAD"), STR_INIT("get") },
-		{ STR_INIT("POST"), STR_INIT("create") },   { STR_INIT("PUT"), STR_INIT("update") },
-		{ STR_INIT("PATCH"), STR_INIT("patch") },   { STR_INIT("DELETE"), STR_INIT("delete") },
+		{ STR_INIT("GET"), STR_INIT("get") },
+		{ STR_INIT("HEAD"), STR_INIT("get") },
+		{ STR_INIT("POST"), STR_INIT("create") },
+		{ STR_INIT("PUT"), STR_INIT("update") },
+		{ STR_INIT("PATCH"), STR_INIT("patch") },
+		{ STR_INIT("DELETE"), STR_INIT("delete") },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(verbs); i++)
@@ -112,7 +121,8 @@ static void take_selected_name(struct target *t)
 		if (!str_strip_prefix(&name, STR("metadata.name=")))
 			continue;
 		(void)str_strip_prefix(&name, STR("="));
-		if (name.len && str_find_char(name, '\\', 0) == SIZE_MAX && str_find_char(name, '/', 0) == SIZE_MAX)
+		if (name.len && str_find_char(name, '\\', 0) == SIZE_MAX &&
+		    str_find_char(name, '/', 0) == SIZE_MAX)
 			t->name = name;
 	}
 }
@@ -176,17 +186,19 @@ static bool is_resource_path(struct str *parts, size_t count, struct target *t, 
 	return true;
 }
 
-int target_parse(struct arena *arena, struct str method, struct str path, struct str query, struct target *ret,
-		 struct err *err)
+int target_parse(struct arena *arena, struct str method, struct str path, struct str query,
+		 struct target *ret, struct err *err)
 {
 	struct target r = { .method = method }, resource;
 	struct str parts[REQUEST_PATH_PARTS_MAX], rest, part;
 	size_t count = 0, at = 0;
 
 	if (path.len + query.len > REQUEST_URI_BYTES_MAX)
-		return err_set(err, ERR_BAD_REQUEST, "request target is too long: %zu bytes, at most %d are allowed",
+		return err_set(err, ERR_BAD_REQUEST,
+			       "request target is too long: %zu bytes, at most %d are allowed",
 			       path.len + query.len, REQUEST_URI_BYTES_MAX);
-	if (unescape(arena, path, false, &r.path, err) < 0 || params_parse(arena, query, &r.query, err) < 0)
+	if (unescape(arena, path, false, &r.path, err) < 0 ||
+	    params_parse(arena, query, &r.query, err) < 0)
 		return -1;
 	r.verb = lower_in(arena, method);
 

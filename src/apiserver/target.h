@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a request asks for, read from its method and target alone: the facts that authorization, metrics and dispatch
- * stand on, cut out of the path exactly as upstream does. Pure; strings live in the request's arena.
+ * What a request asks for, read from its method and target alone: the facts that authorization,
+ * metrics and dispatch stand on, cut out of the path exactly as upstream does. Pure; strings live
+ * in the request's arena.
  */
 #ifndef CUBE_APISERVER_TARGET_H
 #define CUBE_APISERVER_TARGET_H
@@ -20,29 +21,34 @@ struct params {
 };
 
 struct target {
-	struct str method;     /* "GET", ... */
-	struct str path;       /* percent-decoded, without query */
-	struct str verb;       /* "get" "list" "watch" "create" "update" "patch" "delete" "deletecollection", or the method in
-				* lower case when this is not about a resource */
+	struct str method; /* "GET", ... */
+	struct str path;   /* percent-decoded, without query */
+	struct str
+		verb; /* "get" "list" "watch" "create" "update" "patch" "delete" "deletecollection",
+		       * or the method in lower case when this is not about a resource */
 	bool is_resource;
-	bool is_watch_path;    /* deprecated /api/v1/watch/... */
+	bool is_watch_path; /* deprecated /api/v1/watch/... */
 	struct str group, version;
 	struct str namespace_;
 	struct str resource, subresource;
 	struct str name;
-	struct str rest;       /* what follows the subresource, starting with '/' when not empty (proxy) */
+	struct str
+		rest; /* what follows the subresource, starting with '/' when not empty (proxy) */
 	struct params query;
 };
 
-/* path and query as sent. Refuses malformed escapes, NUL bytes and what is beyond the limits; anything else is some request, known or not. */
-int target_parse(struct arena *arena, struct str method, struct str path, struct str query, struct target *ret,
-		 struct err *err) MUST_CHECK;
+/* path and query as sent. Refuses malformed escapes, NUL bytes and what is beyond the limits;
+ * anything else is some request, known or not. */
+int target_parse(struct arena *arena, struct str method, struct str path, struct str query,
+		 struct target *ret, struct err *err) MUST_CHECK;
 
 /* First value, empty when absent; params_has tells those apart. */
 struct str params_get(const struct params *query, const char *key) PURE;
 bool params_has(const struct params *query, const char *key) PURE;
-/* As Go's conversion of a query value to bool: absent, "0" and "false" are false, all else (also "") is true. */
+/* As Go's conversion of a query value to bool: absent, "0" and "false" are false, all else (also
+ * "") is true. */
 bool params_bool(const struct params *query, const char *key) PURE;
-int params_parse(struct arena *arena, struct str text, struct params *ret, struct err *err) MUST_CHECK;
+int params_parse(struct arena *arena, struct str text, struct params *ret,
+		 struct err *err) MUST_CHECK;
 
 #endif

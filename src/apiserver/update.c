@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Changing an object: the body or the patched state becomes the new one, whatever the client may not change is taken from
- * the old one, and nothing is written when nothing changed.
+ * Changing an object: the body or the patched state becomes the new one, whatever the client may
+ * not change is taken from the old one, and nothing is written when nothing changed.
  */
 #include "apiserver/admission.h"
 #include "apiserver/limits.h"
@@ -20,12 +20,14 @@ static int validate(struct operation *op)
 	return operation_take_fields(op, &errors, operation_kind_subject(op));
 }
 
-/* The last finalizer went away from an object whose deletion was asked for and whose grace is over. */
+/* The last finalizer went away from an object whose deletion was asked for and whose grace is over.
+ */
 static bool is_final(const struct operation *op)
 {
 	yyjson_val *old = op->edit.old;
 
-	if (json_mut_get_count(op->edit.root, "metadata.finalizers") || !json_get(old, "metadata.deletionTimestamp"))
+	if (json_mut_get_count(op->edit.root, "metadata.finalizers") ||
+	    !json_get(old, "metadata.deletionTimestamp"))
 		return false;
 	if (op->kind->group.len == 0 && str_eq_c(op->kind->plural, "namespaces") &&
 	    json_mut_get_count(op->edit.root, "spec.finalizers"))
@@ -38,11 +40,12 @@ static int check_version(struct operation *op)
 {
 	struct field_errors errors;
 
-	if (json_mut_get_str(op->edit.root, "metadata.resourceVersion").len || op->verb != OPERATION_UPDATE ||
-	    op->kind->flags & KIND_UNCONDITIONAL_UPDATE)
+	if (json_mut_get_str(op->edit.root, "metadata.resourceVersion").len ||
+	    op->verb != OPERATION_UPDATE || op->kind->flags & KIND_UNCONDITIONAL_UPDATE)
 		return 0;
 	field_errors_init(&errors, op->arena);
-	field_error_add(&errors, FIELD_INVALID, FIELD_NAME(FIELD_NAME(NULL, "metadata"), "resourceVersion"),
+	field_error_add(&errors, FIELD_INVALID,
+			FIELD_NAME(FIELD_NAME(NULL, "metadata"), "resourceVersion"),
 			"Invalid value: 0: must be specified for an update");
 	return operation_take_fields(op, &errors, operation_kind_subject(op));
 }
@@ -56,8 +59,9 @@ int update_object(struct operation *op)
 	object_default(&op->edit);
 	service_claim_keep(op);
 	if (object_prepare_update(&op->edit, &err) < 0)
-		return err.code == ERR_CONFLICT ? refusal_modified(&op->refusal, operation_subject(op)) :
-						  refusal_from_err(&op->refusal, &err);
+		return err.code == ERR_CONFLICT
+			       ? refusal_modified(&op->refusal, operation_subject(op))
+			       : refusal_from_err(&op->refusal, &err);
 	if (admission_mutate(op) < 0 || validate(op) < 0)
 		return -1;
 	object_warn(&op->edit, &op->notices);
@@ -83,21 +87,24 @@ static int create_missing(struct operation *op)
 	given = json_mut_get_str(op->edit.root, "metadata.name");
 	if (given.len && !str_eq(given, op->name))
 		return refusal_bad_request(&op->refusal,
-					   "the name of the object (" STR_FMT ") does not match the name on the URL (" STR_FMT ")",
+					   "the name of the object (" STR_FMT
+					   ") does not match the name on the URL (" STR_FMT ")",
 					   STR_ARG(given), STR_ARG(op->name));
 	return create_object(op);
 }
 
 int update_run(struct operation *op)
 {
-	if (op->kind->flags & KIND_CREATE_ON_UPDATE && !op->subresource.len && !registry_exists(op->registry, op->key))
+	if (op->kind->flags & KIND_CREATE_ON_UPDATE && !op->subresource.len &&
+	    !registry_exists(op->registry, op->key))
 		return create_missing(op);
 	if (operation_load(op) < 0 || operation_read_body(op, op->kind) < 0)
 		return -1;
 	return update_object(op);
 }
 
-int patch_apply_to(struct operation *op, yyjson_val *target, struct schema_at schema, yyjson_mut_doc **ret)
+int patch_apply_to(struct operation *op, yyjson_val *target, struct schema_at schema,
+		   yyjson_mut_doc **ret)
 {
 	struct err err = { 0 };
 	yyjson_val *patch = yyjson_doc_get_root(op->patch);
@@ -109,19 +116,23 @@ int patch_apply_to(struct operation *op, yyjson_val *target, struct schema_at sc
 		break;
 	case API_PATCH_MERGE:
 		if (!yyjson_is_obj(patch))
-			return refusal_bad_request(&op->refusal, "invalid merge patch: it is not an object");
+			return refusal_bad_request(&op->refusal,
+						   "invalid merge patch: it is not an object");
 		patched = patch_merge(target, patch, &err);
 		break;
 	case API_PATCH_STRATEGIC:
 		patched = strategic_merge(schema, target, patch, &err);
 		break;
 	case API_PATCH_APPLY:
-		(void)err_set(&err, ERR_UNSUPPORTED_MEDIA, "server-side apply is not available for this request");
+		(void)err_set(&err, ERR_UNSUPPORTED_MEDIA,
+			      "server-side apply is not available for this request");
 		break;
 	}
 	if (!patched) {
 		if (err.code == ERR_INVALID && op->patch_type == API_PATCH_JSON) {
-			refusal_set(&op->refusal, 422, "Invalid", "the server rejected our request due to an error in our request");
+			refusal_set(
+				&op->refusal, 422, "Invalid",
+				"the server rejected our request due to an error in our request");
 			return refusal_about(&op->refusal, (struct subject){ 0 });
 		}
 		return refusal_from_err(&op->refusal, &err);
@@ -133,10 +144,13 @@ int patch_apply_to(struct operation *op, yyjson_val *target, struct schema_at sc
 int patch_run(struct operation *op)
 {
 	AUTO_JSON_MUT patched = NULL;
-	struct decode_options options = { .kind = op->kind, .check = op->check, .notices = &op->notices };
+	struct decode_options options = { .kind = op->kind,
+					  .check = op->check,
+					  .notices = &op->notices };
 	struct err err = { 0 };
 
-	if (operation_load(op) < 0 || patch_apply_to(op, op->edit.old, op->kind->schema, &patched) < 0)
+	if (operation_load(op) < 0 ||
+	    patch_apply_to(op, op->edit.old, op->kind->schema, &patched) < 0)
 		return -1;
 	json_mut_free(op->edit.doc);
 	op->edit.doc = object_decode_mut(yyjson_mut_doc_get_root(patched), &options, &err);

@@ -5,13 +5,18 @@
 #include "base/mem.h"
 
 static const struct str anonymous_groups[] = { STR_INIT("system:unauthenticated") };
-static const struct str loopback_groups[] = { STR_INIT("system:masters"), STR_INIT("system:authenticated") };
+static const struct str loopback_groups[] = { STR_INIT("system:masters"),
+					      STR_INIT("system:authenticated") };
 
 const struct user user_anonymous = {
-	.name = STR_INIT("system:anonymous"), .groups = anonymous_groups, .group_count = ARRAY_COUNT(anonymous_groups),
+	.name = STR_INIT("system:anonymous"),
+	.groups = anonymous_groups,
+	.group_count = ARRAY_COUNT(anonymous_groups),
 };
 const struct user user_loopback = {
-	.name = STR_INIT("system:apiserver"), .groups = loopback_groups, .group_count = ARRAY_COUNT(loopback_groups),
+	.name = STR_INIT("system:apiserver"),
+	.groups = loopback_groups,
+	.group_count = ARRAY_COUNT(loopback_groups),
 };
 
 bool user_in_group(const struct user *user, const char *group)

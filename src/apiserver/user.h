@@ -18,6 +18,6 @@ struct user *user_new(struct str name, const struct str *groups, size_t group_co
 void user_free(struct user *user); /* NULL is fine */
 
 extern const struct user user_anonymous; /* system:anonymous in system:unauthenticated */
-extern const struct user user_loopback;  /* the server itself: system:apiserver in system:masters */
+extern const struct user user_loopback;	 /* the server itself: system:apiserver in system:masters */
 
 #endif

@@ -4,15 +4,17 @@
 
 #include "apiserver/registry.h"
 
-int watch_filter_init(struct watch_filter *filter, const struct kind *kind, struct str label_text, struct str field_text,
-		      struct arena *arena, struct err *err)
+int watch_filter_init(struct watch_filter *filter, const struct kind *kind, struct str label_text,
+		      struct str field_text, struct arena *arena, struct err *err)
 {
 	*filter = (struct watch_filter){ .kind = kind };
 	if (label_text.len && selector_parse(label_text, arena, &filter->labels, err) < 0)
 		return -1;
-	if (field_text.len && field_selector_parse(kind, field_text, arena, &filter->fields, err) < 0)
+	if (field_text.len &&
+	    field_selector_parse(kind, field_text, arena, &filter->fields, err) < 0)
 		return -1;
-	filter->has_selector = filter->labels.count || filter->labels.nothing || filter->fields.count;
+	filter->has_selector = filter->labels.count || filter->labels.nothing ||
+			       filter->fields.count;
 	return 0;
 }
 
@@ -20,7 +22,8 @@ bool watch_filter_matches(const struct watch_filter *filter, const struct obj *o
 {
 	return !filter->has_selector ||
 	       (selector_matches(&filter->labels, obj->labels) &&
-		(!filter->fields.count || field_selector_matches(&filter->fields, filter->kind, obj)));
+		(!filter->fields.count ||
+		 field_selector_matches(&filter->fields, filter->kind, obj)));
 }
 
 static bool blob_matches(const struct watch_filter *filter, struct blob *blob)
@@ -43,8 +46,9 @@ bool watch_filter_event(const struct watch_filter *filter, const struct store_ev
 	struct blob *value;
 
 	if (!filter->has_selector) {
-		*ret_type = event->type == STORE_CREATED ? API_EVENT_ADDED :
-			    event->type == STORE_UPDATED ? API_EVENT_MODIFIED : API_EVENT_DELETED;
+		*ret_type = event->type == STORE_CREATED   ? API_EVENT_ADDED
+			    : event->type == STORE_UPDATED ? API_EVENT_MODIFIED
+							   : API_EVENT_DELETED;
 		*ret_object = registry_present(filter->kind, event->value, NULL);
 		return *ret_object != NULL;
 	}

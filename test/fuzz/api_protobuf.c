@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Objects sent as protobuf: read or refused; what was read can be written as JSON and read again. */
+/* Objects sent as protobuf: read or refused; what was read can be written as JSON and read again.
+ */
 #include "api/limits.h"
 #include "api/protobuf.h"
 #include "base/assert.h"
@@ -9,7 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct err err = { 0 };
-	AUTO_JSON_MUT doc = protobuf_decode(str_sub((const char *)bytes, len), OBJECT_BYTES_MAX, NULL, &err);
+	AUTO_JSON_MUT doc = protobuf_decode(str_sub((const char *)bytes, len), OBJECT_BYTES_MAX,
+					    NULL, &err);
 	AUTO_BUF text = { 0 };
 
 	if (!doc) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whole operations on a registry over a memory store: "VERB KIND NAME SUBRESOURCE\nBODY", several separated by a NUL. Each is
- * answered exactly once, with an object or a refusal, and the server lives on.
+ * Whole operations on a registry over a memory store: "VERB KIND NAME SUBRESOURCE\nBODY", several
+ * separated by a NUL. Each is answered exactly once, with an object or a refusal, and the server
+ * lives on.
  */
 #include "api/kind.h"
 #include "apiserver/apiserver.h"
@@ -56,8 +57,9 @@ static void run_one(struct world *w, struct str text)
 	if (call->verb != API_CREATE && !call->name.len)
 		return;
 	doc = json_parse(body, 1u << 20, NULL);
-	call->patch = doc && yyjson_is_arr(yyjson_doc_get_root(doc)) ? API_PATCH_JSON :
-		      body.len % 2 ? API_PATCH_MERGE : API_PATCH_STRATEGIC;
+	call->patch = doc && yyjson_is_arr(yyjson_doc_get_root(doc)) ? API_PATCH_JSON
+		      : body.len % 2				     ? API_PATCH_MERGE
+								     : API_PATCH_STRATEGIC;
 	if (doc)
 		call->body = json_thaw(yyjson_doc_get_root(doc));
 	else if (call->verb != API_GET && call->verb != API_DELETE)
@@ -78,7 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct err err = { 0 };
 	struct str rest = str_sub((const char *)bytes, len), part;
 
-	if (store_open_memory(env, disk, NULL, &options.store, &err) < 0 || apiserver_new(&options, &server, &err) < 0)
+	if (store_open_memory(env, disk, NULL, &options.store, &err) < 0 ||
+	    apiserver_new(&options, &server, &err) < 0)
 		UNREACHABLE();
 	apiserver_start(server, NULL, NULL);
 	sim_run_for(w.sim, 100);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Request targets: "METHOD path?query". Whatever comes, a target is read or refused, and what it names lies in the path. */
+/* Request targets: "METHOD path?query". Whatever comes, a target is read or refused, and what it
+ * names lies in the path. */
 #include <stdlib.h>
 #include "apiserver/target.h"
 #include "base/assert.h"

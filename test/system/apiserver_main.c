@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An API server without a node: TLS on a loopback port, store in memory or in a folder, certificates and a kubeconfig made
- * at every start. For test/system/api.bats and benchmarks:
+ * An API server without a node: TLS on a loopback port, store in memory or in a folder,
+ * certificates and a kubeconfig made at every start. For test/system/api.bats and benchmarks:
  *   test-apiserver DIR [--lmdb] [--port N]
- * Prints "ready https://127.0.0.1:PORT" once requests are served; DIR/admin.conf is the kubeconfig. SIGTERM ends it.
+ * Prints "ready https://127.0.0.1:PORT" once requests are served; DIR/admin.conf is the kubeconfig.
+ * SIGTERM ends it.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -43,8 +44,8 @@ struct program {
 	int status;
 };
 
-static int make_pair(struct program *p, struct x509_spec *spec, const struct x509_pair *issuer, struct x509_pair *ret,
-		     struct err *err)
+static int make_pair(struct program *p, struct x509_spec *spec, const struct x509_pair *issuer,
+		     struct x509_pair *ret, struct err *err)
 {
 	char *serial = arena_alloc(&p->arena, 16);
 
@@ -61,18 +62,26 @@ static int make_pairs(struct program *p, struct err *err)
 	static const struct str names[] = { STR_INIT("localhost"), STR_INIT("kubernetes") };
 	static const struct str ips[] = { STR_INIT("127.0.0.1") };
 	struct x509_spec ca = { .common_name = STR("test-ca"), .usage = X509_USAGE_CA };
-	struct x509_spec serving = { .common_name = STR("kube-apiserver"), .usage = X509_USAGE_SERVER, .dns_names = names,
-				     .dns_name_count = 2, .ip_names = ips, .ip_name_count = 1 };
-	struct x509_spec admin = { .common_name = STR("kubernetes-admin"), .organizations = masters, .organization_count = 1,
+	struct x509_spec serving = { .common_name = STR("kube-apiserver"),
+				     .usage = X509_USAGE_SERVER,
+				     .dns_names = names,
+				     .dns_name_count = 2,
+				     .ip_names = ips,
+				     .ip_name_count = 1 };
+	struct x509_spec admin = { .common_name = STR("kubernetes-admin"),
+				   .organizations = masters,
+				   .organization_count = 1,
 				   .usage = X509_USAGE_CLIENT };
 
-	if (make_pair(p, &ca, NULL, &p->ca, err) < 0 || make_pair(p, &serving, &p->ca, &p->serving, err) < 0 ||
+	if (make_pair(p, &ca, NULL, &p->ca, err) < 0 ||
+	    make_pair(p, &serving, &p->ca, &p->serving, err) < 0 ||
 	    make_pair(p, &admin, &p->ca, &p->admin, err) < 0)
 		return err_wrap(err, "certificates");
 	return 0;
 }
 
-static void put_base64(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, struct str bytes)
+static void put_base64(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key,
+		       struct str bytes)
 {
 	AUTO_BUF text = { 0 };
 
@@ -81,7 +90,8 @@ static void put_base64(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *
 	json_set_str(doc, object, key, buf_str(&text));
 }
 
-static yyjson_mut_val *add_named(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *list, const char *key)
+static yyjson_mut_val *add_named(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *list,
+				 const char *key)
 {
 	yyjson_mut_val *item = json_append_object(doc, json_set_array(doc, root, list));
 
@@ -109,7 +119,8 @@ static int write_kubeconfig(struct program *p, struct err *err)
 	json_set_str(doc, part, "user", STR("test"));
 	buf_init(&text, 1u << 20);
 	yaml_mut_write(root, &text);
-	return fd_replace_file(AT_FDCWD, path_join(&p->arena, p->dir, STR("admin.conf")).ptr, buf_str(&text), 0600, false, err);
+	return fd_replace_file(AT_FDCWD, path_join(&p->arena, p->dir, STR("admin.conf")).ptr,
+			       buf_str(&text), 0600, false, err);
 }
 
 static void on_ready(void *arg, const struct err *err)
@@ -130,7 +141,8 @@ static void on_ready(void *arg, const struct err *err)
 static int open_store(struct program *p, struct err *err)
 {
 	if (p->lmdb)
-		return store_open_lmdb(p->env, path_join(&p->arena, p->dir, STR("store")).ptr, NULL, &p->store, err);
+		return store_open_lmdb(p->env, path_join(&p->arena, p->dir, STR("store")).ptr, NULL,
+				       &p->store, err);
 	p->disk = store_disk_new();
 	return store_open_memory(p->env, p->disk, NULL, &p->store, err);
 }
@@ -165,7 +177,10 @@ static int start(struct program *p, struct err *err)
 	return 0;
 }
 
-static void on_drained(void *arg) { loop_stop(((struct program *)arg)->loop); }
+static void on_drained(void *arg)
+{
+	loop_stop(((struct program *)arg)->loop);
+}
 
 static void on_signal(void *arg, int signo)
 {

@@ -17,7 +17,10 @@
 
 #define WAIT_MS 20000
 
-static void free_user(void *user) { user_free(user); }
+static void free_user(void *user)
+{
+	user_free(user);
+}
 
 /* What a certificate would have said. */
 static void on_request(void *arg, struct http_exchange *x)
@@ -99,9 +102,12 @@ void http_fixture_connect(struct http_fixture *f, struct http_fixture *of)
 	struct err err = { 0 };
 
 	if (of != f)
-		*f = (struct http_fixture){ .loop = of->loop, .env = of->env, .server = of->server };
+		*f = (struct http_fixture){ .loop = of->loop,
+					    .env = of->env,
+					    .server = of->server };
 	buf_init(&f->received, (size_t)64 << 20);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
+			 0);
 	f->fd = fds[0];
 	assert_int_equal(http_server_adopt(f->server, fds[1], &err), 0);
 }
@@ -159,8 +165,8 @@ void http_fixture_close(struct http_fixture *f)
 	loop_free(f->loop);
 }
 
-static void send_request(struct http_fixture *f, const char *method, const char *path, const char *headers,
-			 const char *body)
+static void send_request(struct http_fixture *f, const char *method, const char *path,
+			 const char *headers, const char *body)
 {
 	AUTO_BUF out = { 0 };
 	struct err err = { 0 };
@@ -176,8 +182,8 @@ static void send_request(struct http_fixture *f, const char *method, const char 
 	assert_int_equal(fd_set_nonblock(f->fd, true, &err), 0);
 }
 
-int http_fixture_do(struct http_fixture *f, const char *method, const char *path, const char *headers, const char *body,
-		    const char **ret_body)
+int http_fixture_do(struct http_fixture *f, const char *method, const char *path,
+		    const char *headers, const char *body, const char **ret_body)
 {
 	size_t end;
 
@@ -191,7 +197,10 @@ int http_fixture_do(struct http_fixture *f, const char *method, const char *path
 	return (int)strtol(f->received.ptr + sizeof("HTTP/1.1 ") - 1, NULL, 10);
 }
 
-const char *http_fixture_head(struct http_fixture *f) { return f->received.ptr; }
+const char *http_fixture_head(struct http_fixture *f)
+{
+	return f->received.ptr;
+}
 
 void http_fixture_stream(struct http_fixture *f, const char *path, const char *text)
 {

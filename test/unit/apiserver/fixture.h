@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An API server over a memory store, once on the real loop behind an HTTP connection (struct http_fixture), once in a
- * simulation with nothing but the in-process transport (struct sim_fixture).
+ * An API server over a memory store, once on the real loop behind an HTTP connection (struct
+ * http_fixture), once in a simulation with nothing but the in-process transport (struct
+ * sim_fixture).
  */
 #ifndef CUBE_TEST_APISERVER_FIXTURE_H
 #define CUBE_TEST_APISERVER_FIXTURE_H
@@ -21,12 +22,12 @@ struct http_fixture {
 	struct apiserver *apiserver;
 	struct http_server *server;
 	struct http_handlers handlers;
-	const char *user;           /* NULL: anonymous */
+	const char *user; /* NULL: anonymous */
 	const char *group;
 	int fd;
 	struct io_watch watch;
 	struct buf received;
-	bool chunked_ok;            /* stop as soon as want_text is there, the stream goes on */
+	bool chunked_ok; /* stop as soon as want_text is there, the stream goes on */
 	const char *want_text;
 	struct timer limit;
 	bool timed_out;
@@ -34,11 +35,12 @@ struct http_fixture {
 
 void http_fixture_open(struct http_fixture *f);
 void http_fixture_close(struct http_fixture *f);
-/* Sends a request and waits for the whole answer. Returns the status; body is NUL-terminated until the next call.
- * headers: "A: b\r\nC: d\r\n" or NULL. */
-int http_fixture_do(struct http_fixture *f, const char *method, const char *path, const char *headers, const char *body,
-		    const char **ret_body);
-/* Sends a request whose answer goes on (a watch) and waits until text has come; likewise waits for more of it. */
+/* Sends a request and waits for the whole answer. Returns the status; body is NUL-terminated until
+ * the next call. headers: "A: b\r\nC: d\r\n" or NULL. */
+int http_fixture_do(struct http_fixture *f, const char *method, const char *path,
+		    const char *headers, const char *body, const char **ret_body);
+/* Sends a request whose answer goes on (a watch) and waits until text has come; likewise waits for
+ * more of it. */
 void http_fixture_stream(struct http_fixture *f, const char *path, const char *text);
 void http_fixture_wait(struct http_fixture *f, const char *text);
 /* A second connection to the same server, for writes while the first one watches. */

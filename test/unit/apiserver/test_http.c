@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests and the answers clients of the original match on, as scripts: each row is sent in turn to one fresh server.
- * Breaks when a status, a wording or a rule of the registry differs from upstream's.
+ * Requests and the answers clients of the original match on, as scripts: each row is sent in turn
+ * to one fresh server. Breaks when a status, a wording or a rule of the registry differs from
+ * upstream's.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +17,7 @@
 struct row {
 	const char *method, *path, *type, *body;
 	int status;
-	const char *want[5];   /* each must be in the answer */
+	const char *want[5]; /* each must be in the answer */
 	const char *not_wanted;
 };
 
@@ -44,207 +45,633 @@ static void run_rows(struct http_fixture *f, const struct row *rows, size_t coun
 		assert_int_equal(status, r->status);
 		for (size_t j = 0; j < 5 && r->want[j]; j++) {
 			if (!strstr(body, r->want[j]))
-				print_message("%s %s\nnot there: %s\nin: %s\n", r->method, r->path, r->want[j], body);
+				print_message("%s %s\nnot there: %s\nin: %s\n", r->method, r->path,
+					      r->want[j], body);
 			assert_non_null(strstr(body, r->want[j]));
 		}
 		if (r->not_wanted && strstr(body, r->not_wanted))
-			print_message("%s %s\nthere: %s\nin: %s\n", r->method, r->path, r->not_wanted, body);
+			print_message("%s %s\nthere: %s\nin: %s\n", r->method, r->path,
+				      r->not_wanted, body);
 		assert_true(!r->not_wanted || !strstr(body, r->not_wanted));
 	}
 }
 
-#define SCRIPT(name, ...)                                                          \
-	static void name(void **state)                                             \
-	{                                                                          \
-		static const struct row rows[] = { __VA_ARGS__ };                  \
-		struct http_fixture f;                                             \
-                                                                                   \
-		http_fixture_open(&f);                                             \
-		run_rows(&f, rows, sizeof(rows) / sizeof(rows[0]));                \
-		http_fixture_close(&f);                                            \
+#define SCRIPT(name, ...)                                           \
+	static void name(void **state)                              \
+	{                                                           \
+		static const struct row rows[] = { __VA_ARGS__ };   \
+		struct http_fixture f;                              \
+                                                                    \
+		http_fixture_open(&f);                              \
+		run_rows(&f, rows, sizeof(rows) / sizeof(rows[0])); \
+		http_fixture_close(&f);                             \
 	}
 
-/* clang-format off */
 SCRIPT(test_crud,
-	{ "POST", CM, JSON, "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}", 201,
-	  { "\"kind\":\"ConfigMap\"", "\"apiVersion\":\"v1\"", "\"uid\":\"", "\"creationTimestamp\":\"", "\"resourceVersion\":\"" } },
-	{ "POST", CM, JSON, "{\"metadata\":{\"name\":\"a\"}}", 409,
-	  { "configmaps \\\"a\\\" already exists", "\"reason\":\"AlreadyExists\"", "\"details\":{\"name\":\"a\",\"kind\":\"configmaps\"}" } },
-	{ "GET", CM "/a", NULL, NULL, 200, { "\"k\":\"v\"" } },
-	{ "GET", CM "/b", NULL, NULL, 404, { "configmaps \\\"b\\\" not found", "\"code\":404" } },
-	{ "GET", DEPLOY "/b", NULL, NULL, 404, { "deployments.apps \\\"b\\\" not found", "\"group\":\"apps\"" } },
-	{ "PUT", CM "/a", JSON, "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"w\"}}", 200, { "\"k\":\"w\"" } },
-	{ "PUT", CM "/a", JSON, "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\"},\"data\":{\"k\":\"x\"}}", 409,
-	  { "Operation cannot be fulfilled on configmaps \\\"a\\\": the object has been modified; please apply your changes to the latest version and try again",
-	    "\"reason\":\"Conflict\"" } },
-	{ "PUT", CM "/a", JSON, "{\"metadata\":{\"name\":\"z\"}}", 400, { "the name of the object (z) does not match the name on the URL (a)" } },
-	{ "PUT", CM "/missing", JSON, "{\"metadata\":{\"name\":\"missing\"}}", 404, { "not found" } },
-	{ "PATCH", CM "/a", MERGE, "{\"data\":{\"n\":\"1\",\"k\":null}}", 200, { "\"n\":\"1\"" }, "\"k\":" },
-	{ "PATCH", CM "/a", "application/json-patch+json", "[{\"op\":\"add\",\"path\":\"/data/m\",\"value\":\"2\"}]", 200, { "\"m\":\"2\"" } },
-	{ "PATCH", CM "/a", "application/json-patch+json", "[{\"op\":\"test\",\"path\":\"/data/m\",\"value\":\"3\"}]", 422,
-	  { "the server rejected our request due to an error in our request" } },
-	{ "PATCH", CM "/a", "application/json-patch+json", "{\"op\":1}", 400, { "\"reason\":\"BadRequest\"" } },
-	{ "PATCH", CM "/a", STRATEGIC, "{\"metadata\":{\"labels\":{\"x\":\"y\"}}}", 200, { "\"x\":\"y\"" } },
-	{ "PATCH", CM "/a", MERGE, "{\"metadata\":{\"resourceVersion\":\"1\"}}", 409, { "the object has been modified" } },
-	{ "PATCH", CM "/b", MERGE, "{}", 404, { "not found" } },
-	{ "PATCH", CM "/a", "text/plain", "{}", 415, { "the body of the request was in an unknown format - accepted media types include:" } },
-	{ "DELETE", CM "/a", NULL, NULL, 200, { "\"status\":\"Success\"", "\"kind\":\"configmaps\"", "\"uid\":\"" } },
-	{ "DELETE", CM "/a", NULL, NULL, 404, { "configmaps \\\"a\\\" not found" } },
-	{ "POST", CM "?dryRun=All", JSON, "{\"metadata\":{\"name\":\"dry\"}}", 201, { "\"name\":\"dry\"" }, "resourceVersion" },
-	{ "GET", CM "/dry", NULL, NULL, 404, { "not found" } },
-	{ "POST", CM "?dryRun=Some", JSON, "{\"metadata\":{\"name\":\"dry\"}}", 422, { "dryRun: Unsupported value: \\\"Some\\\"" } },
-	{ "POST", CM, JSON, "{\"metadata\":{\"generateName\":\"gen-\"}}", 201, { "\"name\":\"gen-" } },
-	{ "POST", CM, "application/yaml", "metadata:\n  name: yy\ndata:\n  a: b\n", 201, { "\"a\":\"b\"" } },
-	{ "POST", CM "?fieldValidation=Strict", JSON, "{\"metadata\":{\"name\":\"s\"},\"foo\":1}", 400,
-	  { "strict decoding error: unknown field \\\"foo\\\"" } },
-	{ "POST", "/api/v1/namespaces/nowhere/configmaps", JSON, "{\"metadata\":{\"name\":\"s\"}}", 404, { "namespaces \\\"nowhere\\\" not found" } },
-	{ "POST", CM, JSON, "{\"metadata\":{\"name\":\"s\",\"namespace\":\"other\"}}", 400,
-	  { "the namespace of the provided object does not match the namespace sent on the request" } },
-)
+       { "POST",
+	 CM,
+	 JSON,
+	 "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}",
+	 201,
+	 { "\"kind\":\"ConfigMap\"", "\"apiVersion\":\"v1\"", "\"uid\":\"",
+	   "\"creationTimestamp\":\"", "\"resourceVersion\":\"" } },
+       { "POST",
+	 CM,
+	 JSON,
+	 "{\"metadata\":{\"name\":\"a\"}}",
+	 409,
+	 { "configmaps \\\"a\\\" already exists", "\"reason\":\"AlreadyExists\"",
+	   "\"details\":{\"name\":\"a\",\"kind\":\"configmaps\"}" } },
+       { "GET", CM "/a", NULL, NULL, 200, { "\"k\":\"v\"" } },
+       { "GET", CM "/b", NULL, NULL, 404, { "configmaps \\\"b\\\" not found", "\"code\":404" } },
+       { "GET",
+	 DEPLOY "/b",
+	 NULL,
+	 NULL,
+	 404,
+	 { "deployments.apps \\\"b\\\" not found", "\"group\":\"apps\"" } },
+       { "PUT",
+	 CM "/a",
+	 JSON,
+	 "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"w\"}}",
+	 200,
+	 { "\"k\":\"w\"" } },
+       { "PUT",
+	 CM "/a",
+	 JSON,
+	 "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\"},\"data\":{\"k\":\"x\"}}",
+	 409,
+	 { "Operation cannot be fulfilled on configmaps \\\"a\\\": the object has been modified; "
+	   "please apply your changes to the latest version and try again",
+	   "\"reason\":\"Conflict\"" } },
+       { "PUT",
+	 CM "/a",
+	 JSON,
+	 "{\"metadata\":{\"name\":\"z\"}}",
+	 400,
+	 { "the name of the object (z) does not match the name on the URL (a)" } },
+       { "PUT",
+	 CM "/missing",
+	 JSON,
+	 "{\"metadata\":{\"name\":\"missing\"}}",
+	 404,
+	 { "not found" } },
+       { "PATCH",
+	 CM "/a",
+	 MERGE,
+	 "{\"data\":{\"n\":\"1\",\"k\":null}}",
+	 200,
+	 { "\"n\":\"1\"" },
+	 "\"k\":" },
+       { "PATCH",
+	 CM "/a",
+	 "application/json-patch+json",
+	 "[{\"op\":\"add\",\"path\":\"/data/m\",\"value\":\"2\"}]",
+	 200,
+	 { "\"m\":\"2\"" } },
+       { "PATCH",
+	 CM "/a",
+	 "application/json-patch+json",
+	 "[{\"op\":\"test\",\"path\":\"/data/m\",\"value\":\"3\"}]",
+	 422,
+	 { "the server rejected our request due to an error in our request" } },
+       { "PATCH",
+	 CM "/a",
+	 "application/json-patch+json",
+	 "{\"op\":1}",
+	 400,
+	 { "\"reason\":\"BadRequest\"" } },
+       { "PATCH",
+	 CM "/a",
+	 STRATEGIC,
+	 "{\"metadata\":{\"labels\":{\"x\":\"y\"}}}",
+	 200,
+	 { "\"x\":\"y\"" } },
+       { "PATCH",
+	 CM "/a",
+	 MERGE,
+	 "{\"metadata\":{\"resourceVersion\":\"1\"}}",
+	 409,
+	 { "the object has been modified" } },
+       { "PATCH", CM "/b", MERGE, "{}", 404, { "not found" } },
+       { "PATCH",
+	 CM "/a",
+	 "text/plain",
+	 "{}",
+	 415,
+	 { "the body of the request was in an unknown format - accepted media types include:" } },
+       { "DELETE",
+	 CM "/a",
+	 NULL,
+	 NULL,
+	 200,
+	 { "\"status\":\"Success\"", "\"kind\":\"configmaps\"", "\"uid\":\"" } },
+       { "DELETE", CM "/a", NULL, NULL, 404, { "configmaps \\\"a\\\" not found" } },
+       { "POST",
+	 CM "?dryRun=All",
+	 JSON,
+	 "{\"metadata\":{\"name\":\"dry\"}}",
+	 201,
+	 { "\"name\":\"dry\"" },
+	 "resourceVersion" },
+       { "GET", CM "/dry", NULL, NULL, 404, { "not found" } },
+       { "POST",
+	 CM "?dryRun=Some",
+	 JSON,
+	 "{\"metadata\":{\"name\":\"dry\"}}",
+	 422,
+	 { "dryRun: Unsupported value: \\\"Some\\\"" } },
+       { "POST",
+	 CM,
+	 JSON,
+	 "{\"metadata\":{\"generateName\":\"gen-\"}}",
+	 201,
+	 { "\"name\":\"gen-" } },
+       { "POST",
+	 CM,
+	 "application/yaml",
+	 "metadata:\n  name: yy\ndata:\n  a: b\n",
+	 201,
+	 { "\"a\":\"b\"" } },
+       { "POST",
+	 CM "?fieldValidation=Strict",
+	 JSON,
+	 "{\"metadata\":{\"name\":\"s\"},\"foo\":1}",
+	 400,
+	 { "strict decoding error: unknown field \\\"foo\\\"" } },
+       { "POST",
+	 "/api/v1/namespaces/nowhere/configmaps",
+	 JSON,
+	 "{\"metadata\":{\"name\":\"s\"}}",
+	 404,
+	 { "namespaces \\\"nowhere\\\" not found" } },
+       { "POST",
+	 CM,
+	 JSON,
+	 "{\"metadata\":{\"name\":\"s\",\"namespace\":\"other\"}}",
+	 400,
+	 { "the namespace of the provided object does not match the namespace sent on the "
+	   "request" } }, )
 
-SCRIPT(test_bad_input,
-	{ "POST", CM, JSON, "{", 400, { "\"kind\":\"Status\"", "BadRequest" } },
-	{ "POST", CM, JSON, "", 400, { "BadRequest" } },
-	{ "POST", CM, JSON, "[]", 400, { "BadRequest" } },
-	{ "POST", CM, JSON, "{\"metadata\":{\"name\":5}}", 400, { "BadRequest", "cannot unmarshal number" } },
-	{ "POST", CM, JSON, "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\"}}", 400, { "BadRequest" } },
-	{ "POST", CM, "application/yaml", "a: [", 400, { "yaml" } },
-	{ "POST", CM, "application/x-foo", "{}", 415, { "unknown format" } },
-	{ "POST", CM, JSON, "{\"metadata\":{\"name\":\"Not_A_Name\"}}", 422,
-	  { "ConfigMap \\\"Not_A_Name\\\" is invalid: metadata.name: Invalid value: \\\"Not_A_Name\\\"", "\"causes\":[{\"reason\":\"FieldValueInvalid\"" } },
-	{ "GET", CM "?labelSelector=a%20b%20c", NULL, NULL, 400, { "BadRequest" } },
-	{ "GET", CM "?fieldSelector=spec.foo%3D1", NULL, NULL, 400, { "field label not supported: spec.foo" } },
-	{ "GET", CM "?resourceVersion=abc", NULL, NULL, 400, { "Invalid value: \\\"abc\\\"" } },
-	{ "GET", CM "?resourceVersion=999999", NULL, NULL, 504, { "Too large resource version: 999999", "ResourceVersionTooLarge" } },
-	{ "GET", CM "?continue=x!", NULL, NULL, 400, { "continue key is not valid" } },
-	{ "GET", CM "?limit=-1", NULL, NULL, 400, { "limit" } },
-	{ "GET", CM "?resourceVersionMatch=Exact", NULL, NULL, 422, { "resourceVersionMatch is forbidden unless resourceVersion is provided" } },
-	{ "PUT", CM, JSON, "{}", 405, { "the server does not allow this method on the requested resource" } },
-	{ "POST", CM "/a", JSON, "{}", 405, { "MethodNotAllowed" } },
-	{ "POST", "/version", JSON, "{}", 405, { "MethodNotAllowed" } },
-	{ "GET", "/api/v1/nonsense", NULL, NULL, 404, { "the server could not find the requested resource" } },
-	{ "GET", "/apis/none/v1/things", NULL, NULL, 404, { "the server could not find the requested resource" } },
-	{ "GET", "/nonsense", NULL, NULL, 404, { "could not find" } },
-	{ "GET", CM "/a/nonsense", NULL, NULL, 404, { "could not find" } },
-	{ "GET", "/api/v1/namespaces/%zz", NULL, NULL, 400, { "Status" } },
-	{ "DELETE", CM "/a?propagationPolicy=Never", NULL, NULL, 422, { "propagationPolicy" } },
-	{ "DELETE", "/api/v1/namespaces/default", NULL, NULL, 403, { "namespaces \\\"default\\\" is forbidden: this namespace may not be deleted" } },
-	{ "GET", "/healthz", NULL, NULL, 200, { "ok" } },
-)
+SCRIPT(test_bad_input, { "POST", CM, JSON, "{", 400, { "\"kind\":\"Status\"", "BadRequest" } },
+       { "POST", CM, JSON, "", 400, { "BadRequest" } },
+       { "POST", CM, JSON, "[]", 400, { "BadRequest" } },
+       { "POST",
+	 CM,
+	 JSON,
+	 "{\"metadata\":{\"name\":5}}",
+	 400,
+	 { "BadRequest", "cannot unmarshal number" } },
+       { "POST",
+	 CM,
+	 JSON,
+	 "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\"}}",
+	 400,
+	 { "BadRequest" } },
+       { "POST", CM, "application/yaml", "a: [", 400, { "yaml" } },
+       { "POST", CM, "application/x-foo", "{}", 415, { "unknown format" } },
+       { "POST",
+	 CM,
+	 JSON,
+	 "{\"metadata\":{\"name\":\"Not_A_Name\"}}",
+	 422,
+	 { "ConfigMap \\\"Not_A_Name\\\" is invalid: metadata.name: Invalid value: "
+	   "\\\"Not_A_Name\\\"",
+	   "\"causes\":[{\"reason\":\"FieldValueInvalid\"" } },
+       { "GET", CM "?labelSelector=a%20b%20c", NULL, NULL, 400, { "BadRequest" } },
+       { "GET",
+	 CM "?fieldSelector=spec.foo%3D1",
+	 NULL,
+	 NULL,
+	 400,
+	 { "field label not supported: spec.foo" } },
+       { "GET", CM "?resourceVersion=abc", NULL, NULL, 400, { "Invalid value: \\\"abc\\\"" } },
+       { "GET",
+	 CM "?resourceVersion=999999",
+	 NULL,
+	 NULL,
+	 504,
+	 { "Too large resource version: 999999", "ResourceVersionTooLarge" } },
+       { "GET", CM "?continue=x!", NULL, NULL, 400, { "continue key is not valid" } },
+       { "GET", CM "?limit=-1", NULL, NULL, 400, { "limit" } },
+       { "GET",
+	 CM "?resourceVersionMatch=Exact",
+	 NULL,
+	 NULL,
+	 422,
+	 { "resourceVersionMatch is forbidden unless resourceVersion is provided" } },
+       { "PUT",
+	 CM,
+	 JSON,
+	 "{}",
+	 405,
+	 { "the server does not allow this method on the requested resource" } },
+       { "POST", CM "/a", JSON, "{}", 405, { "MethodNotAllowed" } },
+       { "POST", "/version", JSON, "{}", 405, { "MethodNotAllowed" } },
+       { "GET",
+	 "/api/v1/nonsense",
+	 NULL,
+	 NULL,
+	 404,
+	 { "the server could not find the requested resource" } },
+       { "GET",
+	 "/apis/none/v1/things",
+	 NULL,
+	 NULL,
+	 404,
+	 { "the server could not find the requested resource" } },
+       { "GET", "/nonsense", NULL, NULL, 404, { "could not find" } },
+       { "GET", CM "/a/nonsense", NULL, NULL, 404, { "could not find" } },
+       { "GET", "/api/v1/namespaces/%zz", NULL, NULL, 400, { "Status" } },
+       { "DELETE", CM "/a?propagationPolicy=Never", NULL, NULL, 422, { "propagationPolicy" } },
+       { "DELETE",
+	 "/api/v1/namespaces/default",
+	 NULL,
+	 NULL,
+	 403,
+	 { "namespaces \\\"default\\\" is forbidden: this namespace may not be deleted" } },
+       { "GET", "/healthz", NULL, NULL, 200, { "ok" } }, )
 
-#define POD(name, rest) "{\"metadata\":{\"name\":\"" name "\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}" rest "}}"
+#define POD(name, rest)                   \
+	"{\"metadata\":{\"name\":\"" name \
+	"\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}" rest "}}"
 
 SCRIPT(test_pods,
-	{ "POST", PODS, JSON, POD("p", "]"), 201,
-	  { "\"serviceAccountName\":\"default\"", "node.kubernetes.io/not-ready", "\"tolerationSeconds\":300", "\"priority\":0", "\"phase\":\"Pending\"" } },
-	{ "POST", PODS, JSON, POD("q", "],\"serviceAccountName\":\"robot\""), 403, { "error looking up service account default/robot: serviceaccount \\\"robot\\\" not found" } },
-	{ "POST", PODS, JSON, POD("q", "],\"priorityClassName\":\"none\""), 403, { "no PriorityClass with name none was found" } },
-	{ "POST", PODS, JSON, POD("crit", "],\"priorityClassName\":\"system-node-critical\""), 201, { "\"priority\":2000001000" } },
-	{ "POST", PODS, JSON, POD("two", ",{\"name\":\"d\",\"image\":\"i\"}]"), 201, { "\"two\"" } },
-	{ "POST", PODS, JSON, "{\"metadata\":{\"name\":\"e\"},\"spec\":{\"containers\":[]}}", 422, { "spec.containers: Required value" } },
-	{ "GET", PODS "/p/log", NULL, NULL, 200, { "" } },
-	{ "GET", PODS "/two/log", NULL, NULL, 400, { "a container name must be specified for pod two, choose one of: [c d]" } },
-	{ "GET", PODS "/two/log?container=x", NULL, NULL, 400, { "container x is not valid for pod two" } },
-	{ "GET", PODS "/none/log", NULL, NULL, 404, { "pods \\\"none\\\" not found" } },
-	{ "POST", PODS "/p/exec?command=ls", NULL, "", 400, { "pod p does not have a host assigned" } },
-	{ "POST", PODS "/p/binding", JSON, "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n1\"}}", 201, { "\"status\":\"Success\"" } },
-	{ "GET", PODS "/p", NULL, NULL, 200, { "\"nodeName\":\"n1\"", "\"type\":\"PodScheduled\"" } },
-	{ "POST", PODS "/p/binding", JSON, "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n2\"}}", 409,
-	  { "pod p is already assigned to node \\\"n1\\\"" } },
-	{ "POST", PODS "/p/binding", JSON, "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\"}}", 422, { "target.name: Required value" } },
-	{ "POST", PODS "/p/exec?command=ls", NULL, "", 404, { "nodes \\\"n1\\\" not found" } },
-	{ "PATCH", PODS "/p/status", MERGE, "{\"status\":{\"phase\":\"Running\"},\"metadata\":{\"labels\":{\"no\":\"no\"}}}", 200, { "\"phase\":\"Running\"" } },
-	{ "PATCH", PODS "/p", MERGE, "{\"status\":{\"phase\":\"Failed\"}}", 200, { "\"phase\":\"Running\"" } },
-	{ "GET", PODS "?fieldSelector=spec.nodeName%3Dn1", NULL, NULL, 200, { "\"name\":\"p\"" }, "\"name\":\"two\"" },
-	{ "GET", PODS "?fieldSelector=metadata.name%3Dtwo", NULL, NULL, 200, { "\"name\":\"two\"" }, "\"name\":\"p\"" },
-	{ "DELETE", PODS "/p", NULL, NULL, 200, { "\"deletionTimestamp\":\"", "\"deletionGracePeriodSeconds\":30" } },
-	{ "DELETE", PODS "/p?gracePeriodSeconds=60", NULL, NULL, 200, { "\"deletionGracePeriodSeconds\":30" } },
-	{ "DELETE", PODS "/p?gracePeriodSeconds=5", NULL, NULL, 200, { "\"deletionGracePeriodSeconds\":5" } },
-	{ "DELETE", PODS "/p", JSON, "{\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":\"other\"}}", 409, { "the UID in the precondition (other) does not match the UID in record (" } },
-	{ "DELETE", PODS "/p", JSON, "{\"gracePeriodSeconds\":0}", 200, { "\"name\":\"p\"" } },
-	{ "GET", PODS "/p", NULL, NULL, 404, { "not found" } },
-	{ "DELETE", PODS "/two", NULL, NULL, 200, { "\"name\":\"two\"" } },
-	{ "GET", PODS "/two", NULL, NULL, 404, { "not found" } },
-	{ "POST", PODS "/crit/eviction", JSON, "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"crit\"}}", 201, { "Success" } },
-	{ "GET", PODS "/crit", NULL, NULL, 404, { "not found" } },
-)
+       { "POST",
+	 PODS,
+	 JSON,
+	 POD("p", "]"),
+	 201,
+	 { "\"serviceAccountName\":\"default\"", "node.kubernetes.io/not-ready",
+	   "\"tolerationSeconds\":300", "\"priority\":0", "\"phase\":\"Pending\"" } },
+       { "POST",
+	 PODS,
+	 JSON,
+	 POD("q", "],\"serviceAccountName\":\"robot\""),
+	 403,
+	 { "error looking up service account default/robot: serviceaccount \\\"robot\\\" not "
+	   "found" } },
+       { "POST",
+	 PODS,
+	 JSON,
+	 POD("q", "],\"priorityClassName\":\"none\""),
+	 403,
+	 { "no PriorityClass with name none was found" } },
+       { "POST",
+	 PODS,
+	 JSON,
+	 POD("crit", "],\"priorityClassName\":\"system-node-critical\""),
+	 201,
+	 { "\"priority\":2000001000" } },
+       { "POST", PODS, JSON, POD("two", ",{\"name\":\"d\",\"image\":\"i\"}]"), 201, { "\"two\"" } },
+       { "POST",
+	 PODS,
+	 JSON,
+	 "{\"metadata\":{\"name\":\"e\"},\"spec\":{\"containers\":[]}}",
+	 422,
+	 { "spec.containers: Required value" } },
+       { "GET", PODS "/p/log", NULL, NULL, 200, { "" } },
+       { "GET",
+	 PODS "/two/log",
+	 NULL,
+	 NULL,
+	 400,
+	 { "a container name must be specified for pod two, choose one of: [c d]" } },
+       { "GET",
+	 PODS "/two/log?container=x",
+	 NULL,
+	 NULL,
+	 400,
+	 { "container x is not valid for pod two" } },
+       { "GET", PODS "/none/log", NULL, NULL, 404, { "pods \\\"none\\\" not found" } },
+       { "POST",
+	 PODS "/p/exec?command=ls",
+	 NULL,
+	 "",
+	 400,
+	 { "pod p does not have a host assigned" } },
+       { "POST",
+	 PODS "/p/binding",
+	 JSON,
+	 "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n1\"}}",
+	 201,
+	 { "\"status\":\"Success\"" } },
+       { "GET",
+	 PODS "/p",
+	 NULL,
+	 NULL,
+	 200,
+	 { "\"nodeName\":\"n1\"", "\"type\":\"PodScheduled\"" } },
+       { "POST",
+	 PODS "/p/binding",
+	 JSON,
+	 "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n2\"}}",
+	 409,
+	 { "pod p is already assigned to node \\\"n1\\\"" } },
+       { "POST",
+	 PODS "/p/binding",
+	 JSON,
+	 "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\"}}",
+	 422,
+	 { "target.name: Required value" } },
+       { "POST", PODS "/p/exec?command=ls", NULL, "", 404, { "nodes \\\"n1\\\" not found" } },
+       { "PATCH",
+	 PODS "/p/status",
+	 MERGE,
+	 "{\"status\":{\"phase\":\"Running\"},\"metadata\":{\"labels\":{\"no\":\"no\"}}}",
+	 200,
+	 { "\"phase\":\"Running\"" } },
+       { "PATCH",
+	 PODS "/p",
+	 MERGE,
+	 "{\"status\":{\"phase\":\"Failed\"}}",
+	 200,
+	 { "\"phase\":\"Running\"" } },
+       { "GET",
+	 PODS "?fieldSelector=spec.nodeName%3Dn1",
+	 NULL,
+	 NULL,
+	 200,
+	 { "\"name\":\"p\"" },
+	 "\"name\":\"two\"" },
+       { "GET",
+	 PODS "?fieldSelector=metadata.name%3Dtwo",
+	 NULL,
+	 NULL,
+	 200,
+	 { "\"name\":\"two\"" },
+	 "\"name\":\"p\"" },
+       { "DELETE",
+	 PODS "/p",
+	 NULL,
+	 NULL,
+	 200,
+	 { "\"deletionTimestamp\":\"", "\"deletionGracePeriodSeconds\":30" } },
+       { "DELETE",
+	 PODS "/p?gracePeriodSeconds=60",
+	 NULL,
+	 NULL,
+	 200,
+	 { "\"deletionGracePeriodSeconds\":30" } },
+       { "DELETE",
+	 PODS "/p?gracePeriodSeconds=5",
+	 NULL,
+	 NULL,
+	 200,
+	 { "\"deletionGracePeriodSeconds\":5" } },
+       { "DELETE",
+	 PODS "/p",
+	 JSON,
+	 "{\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":\"other\"}}",
+	 409,
+	 { "the UID in the precondition (other) does not match the UID in record (" } },
+       { "DELETE", PODS "/p", JSON, "{\"gracePeriodSeconds\":0}", 200, { "\"name\":\"p\"" } },
+       { "GET", PODS "/p", NULL, NULL, 404, { "not found" } },
+       { "DELETE", PODS "/two", NULL, NULL, 200, { "\"name\":\"two\"" } },
+       { "GET", PODS "/two", NULL, NULL, 404, { "not found" } },
+       { "POST",
+	 PODS "/crit/eviction",
+	 JSON,
+	 "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"crit\"}}",
+	 201,
+	 { "Success" } },
+       { "GET", PODS "/crit", NULL, NULL, 404, { "not found" } }, )
 
 SCRIPT(test_finalizers,
-	{ "POST", CM, JSON, "{\"metadata\":{\"name\":\"f\",\"finalizers\":[\"example.com/keep\"]}}", 201, { "example.com/keep" } },
-	{ "DELETE", CM "/f", NULL, NULL, 200, { "\"deletionTimestamp\":\"", "\"deletionGracePeriodSeconds\":0" } },
-	{ "GET", CM "/f", NULL, NULL, 200, { "\"deletionTimestamp\":\"" } },
-	{ "PATCH", CM "/f", MERGE, "{\"metadata\":{\"finalizers\":null}}", 200, { "\"name\":\"f\"" } },
-	{ "GET", CM "/f", NULL, NULL, 404, { "not found" } },
-	{ "POST", CM, JSON, "{\"metadata\":{\"name\":\"g\"}}", 201, { "g" } },
-	{ "DELETE", CM "/g?propagationPolicy=Foreground", NULL, NULL, 200, { "\"foregroundDeletion\"", "deletionTimestamp" } },
-	{ "POST", CM, JSON, "{\"metadata\":{\"name\":\"h\"}}", 201, { "h" } },
-	{ "DELETE", CM "/h", JSON, "{\"propagationPolicy\":\"Orphan\"}", 200, { "\"orphan\"", "deletionTimestamp" } },
-	{ "POST", "/api/v1/namespaces", JSON, "{\"metadata\":{\"name\":\"ns1\"}}", 201, { "\"finalizers\":[\"kubernetes\"]", "\"phase\":\"Active\"" } },
-	{ "DELETE", "/api/v1/namespaces/ns1", NULL, NULL, 200, { "\"phase\":\"Terminating\"", "deletionTimestamp" } },
-	{ "POST", "/api/v1/namespaces/ns1/configmaps", JSON, "{\"metadata\":{\"name\":\"a\"}}", 403,
-	  { "configmaps \\\"a\\\" is forbidden: unable to create new content in namespace ns1 because it is being terminated", "NamespaceTerminating" } },
-	{ "GET", "/api/v1/namespaces/ns1", NULL, NULL, 200, { "\"kubernetes\"" } },
-	{ "PUT", "/api/v1/namespaces/ns1/finalize", JSON, "{\"metadata\":{\"name\":\"ns1\"},\"spec\":{}}", 200, { "ns1" } },
-	{ "GET", "/api/v1/namespaces/ns1", NULL, NULL, 404, { "not found" } },
-	{ "DELETE", CM "?labelSelector=none%3Dx", NULL, NULL, 200, { "\"items\":[]" } },
-	{ "POST", CM, JSON, "{\"metadata\":{\"name\":\"i\"}}", 201, { "i" } },
-	{ "DELETE", CM, NULL, NULL, 200, { "\"kind\":\"ConfigMapList\"", "\"name\":\"i\"" } },
-	{ "GET", CM "/i", NULL, NULL, 404, { "not found" } },
-)
+       { "POST",
+	 CM,
+	 JSON,
+	 "{\"metadata\":{\"name\":\"f\",\"finalizers\":[\"example.com/keep\"]}}",
+	 201,
+	 { "example.com/keep" } },
+       { "DELETE",
+	 CM "/f",
+	 NULL,
+	 NULL,
+	 200,
+	 { "\"deletionTimestamp\":\"", "\"deletionGracePeriodSeconds\":0" } },
+       { "GET", CM "/f", NULL, NULL, 200, { "\"deletionTimestamp\":\"" } },
+       { "PATCH",
+	 CM "/f",
+	 MERGE,
+	 "{\"metadata\":{\"finalizers\":null}}",
+	 200,
+	 { "\"name\":\"f\"" } },
+       { "GET", CM "/f", NULL, NULL, 404, { "not found" } },
+       { "POST", CM, JSON, "{\"metadata\":{\"name\":\"g\"}}", 201, { "g" } },
+       { "DELETE",
+	 CM "/g?propagationPolicy=Foreground",
+	 NULL,
+	 NULL,
+	 200,
+	 { "\"foregroundDeletion\"", "deletionTimestamp" } },
+       { "POST", CM, JSON, "{\"metadata\":{\"name\":\"h\"}}", 201, { "h" } },
+       { "DELETE",
+	 CM "/h",
+	 JSON,
+	 "{\"propagationPolicy\":\"Orphan\"}",
+	 200,
+	 { "\"orphan\"", "deletionTimestamp" } },
+       { "POST",
+	 "/api/v1/namespaces",
+	 JSON,
+	 "{\"metadata\":{\"name\":\"ns1\"}}",
+	 201,
+	 { "\"finalizers\":[\"kubernetes\"]", "\"phase\":\"Active\"" } },
+       { "DELETE",
+	 "/api/v1/namespaces/ns1",
+	 NULL,
+	 NULL,
+	 200,
+	 { "\"phase\":\"Terminating\"", "deletionTimestamp" } },
+       { "POST",
+	 "/api/v1/namespaces/ns1/configmaps",
+	 JSON,
+	 "{\"metadata\":{\"name\":\"a\"}}",
+	 403,
+	 { "configmaps \\\"a\\\" is forbidden: unable to create new content in namespace ns1 "
+	   "because it is being terminated",
+	   "NamespaceTerminating" } },
+       { "GET", "/api/v1/namespaces/ns1", NULL, NULL, 200, { "\"kubernetes\"" } },
+       { "PUT",
+	 "/api/v1/namespaces/ns1/finalize",
+	 JSON,
+	 "{\"metadata\":{\"name\":\"ns1\"},\"spec\":{}}",
+	 200,
+	 { "ns1" } },
+       { "GET", "/api/v1/namespaces/ns1", NULL, NULL, 404, { "not found" } },
+       { "DELETE", CM "?labelSelector=none%3Dx", NULL, NULL, 200, { "\"items\":[]" } },
+       { "POST", CM, JSON, "{\"metadata\":{\"name\":\"i\"}}", 201, { "i" } },
+       { "DELETE", CM, NULL, NULL, 200, { "\"kind\":\"ConfigMapList\"", "\"name\":\"i\"" } },
+       { "GET", CM "/i", NULL, NULL, 404, { "not found" } }, )
 
-#define SERVICE(name, spec) "{\"metadata\":{\"name\":\"" name "\"},\"spec\":{\"ports\":[{\"port\":80" spec "}}"
+#define SERVICE(name, spec) \
+	"{\"metadata\":{\"name\":\"" name "\"},\"spec\":{\"ports\":[{\"port\":80" spec "}}"
 
 SCRIPT(test_services,
-	{ "POST", SVC, JSON, SERVICE("a", "}]"), 201, { "\"clusterIP\":\"10.96.0.", "\"clusterIPs\":[\"10.96.0.", "\"ipFamilies\":[\"IPv4\"]", "\"ipFamilyPolicy\":\"SingleStack\"" } },
-	{ "POST", SVC, JSON, SERVICE("b", "}],\"clusterIP\":\"10.96.0.9\""), 201, { "\"clusterIP\":\"10.96.0.9\"" } },
-	{ "POST", SVC, JSON, SERVICE("c", "}],\"clusterIP\":\"10.96.0.9\""), 422, { "failed to allocate IP 10.96.0.9: provided IP is already allocated" } },
-	{ "POST", SVC, JSON, SERVICE("c", "}],\"clusterIP\":\"10.1.0.9\""), 422, { "is not in the valid range. The range of valid IPs is 10.96.0.0/24" } },
-	{ "POST", SVC, JSON, SERVICE("h", "}],\"clusterIP\":\"None\",\"selector\":{\"a\":\"b\"}"), 201, { "\"clusterIPs\":[\"None\"]" } },
-	{ "POST", SVC, JSON, SERVICE("n", ",\"nodePort\":30080}],\"type\":\"NodePort\""), 201, { "\"nodePort\":30080" } },
-	{ "POST", SVC, JSON, SERVICE("m", ",\"nodePort\":30080}],\"type\":\"NodePort\""), 422, { "spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated" } },
-	{ "POST", SVC, JSON, SERVICE("m", ",\"nodePort\":80}],\"type\":\"NodePort\""), 422, { "provided port is not in the valid range. The range of valid ports is 30000-32767" } },
-	{ "POST", SVC, JSON, SERVICE("m", "}],\"type\":\"NodePort\""), 201, { "\"nodePort\":3" } },
-	{ "DELETE", SVC "/n", NULL, NULL, 200, { "\"name\":\"n\"" } },
-	{ "POST", SVC, JSON, SERVICE("n2", ",\"nodePort\":30080}],\"type\":\"NodePort\""), 201, { "\"nodePort\":30080" } },
-	{ "PATCH", SVC "/n2", MERGE, "{\"spec\":{\"type\":\"ClusterIP\"}}", 200, { "\"type\":\"ClusterIP\"" } },
-	{ "PUT", SVC "/b", JSON, SERVICE("b", "}]"), 200, { "\"clusterIP\":\"10.96.0.9\"" } },
-	{ "DELETE", SVC "/b", NULL, NULL, 200, { "b" } },
-	{ "POST", SVC, JSON, SERVICE("c", "}],\"clusterIP\":\"10.96.0.9\""), 201, { "10.96.0.9" } },
-	{ "GET", SVC "/kubernetes", NULL, NULL, 200, { "\"clusterIP\":\"10.96.0.1\"", "\"component\":\"apiserver\"" } },
-	{ "GET", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes", NULL, NULL, 200, { "192.0.2.1", "6443" } },
-)
+       { "POST",
+	 SVC,
+	 JSON,
+	 SERVICE("a", "}]"),
+	 201,
+	 { "\"clusterIP\":\"10.96.0.", "\"clusterIPs\":[\"10.96.0.", "\"ipFamilies\":[\"IPv4\"]",
+	   "\"ipFamilyPolicy\":\"SingleStack\"" } },
+       { "POST",
+	 SVC,
+	 JSON,
+	 SERVICE("b", "}],\"clusterIP\":\"10.96.0.9\""),
+	 201,
+	 { "\"clusterIP\":\"10.96.0.9\"" } },
+       { "POST",
+	 SVC,
+	 JSON,
+	 SERVICE("c", "}],\"clusterIP\":\"10.96.0.9\""),
+	 422,
+	 { "failed to allocate IP 10.96.0.9: provided IP is already allocated" } },
+       { "POST",
+	 SVC,
+	 JSON,
+	 SERVICE("c", "}],\"clusterIP\":\"10.1.0.9\""),
+	 422,
+	 { "is not in the valid range. The range of valid IPs is 10.96.0.0/24" } },
+       { "POST",
+	 SVC,
+	 JSON,
+	 SERVICE("h", "}],\"clusterIP\":\"None\",\"selector\":{\"a\":\"b\"}"),
+	 201,
+	 { "\"clusterIPs\":[\"None\"]" } },
+       { "POST",
+	 SVC,
+	 JSON,
+	 SERVICE("n", ",\"nodePort\":30080}],\"type\":\"NodePort\""),
+	 201,
+	 { "\"nodePort\":30080" } },
+       { "POST",
+	 SVC,
+	 JSON,
+	 SERVICE("m", ",\"nodePort\":30080}],\"type\":\"NodePort\""),
+	 422,
+	 { "spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated" } },
+       { "POST",
+	 SVC,
+	 JSON,
+	 SERVICE("m", ",\"nodePort\":80}],\"type\":\"NodePort\""),
+	 422,
+	 { "provided port is not in the valid range. The range of valid ports is 30000-32767" } },
+       { "POST", SVC, JSON, SERVICE("m", "}],\"type\":\"NodePort\""), 201, { "\"nodePort\":3" } },
+       { "DELETE", SVC "/n", NULL, NULL, 200, { "\"name\":\"n\"" } },
+       { "POST",
+	 SVC,
+	 JSON,
+	 SERVICE("n2", ",\"nodePort\":30080}],\"type\":\"NodePort\""),
+	 201,
+	 { "\"nodePort\":30080" } },
+       { "PATCH",
+	 SVC "/n2",
+	 MERGE,
+	 "{\"spec\":{\"type\":\"ClusterIP\"}}",
+	 200,
+	 { "\"type\":\"ClusterIP\"" } },
+       { "PUT", SVC "/b", JSON, SERVICE("b", "}]"), 200, { "\"clusterIP\":\"10.96.0.9\"" } },
+       { "DELETE", SVC "/b", NULL, NULL, 200, { "b" } },
+       { "POST", SVC, JSON, SERVICE("c", "}],\"clusterIP\":\"10.96.0.9\""), 201, { "10.96.0.9" } },
+       { "GET",
+	 SVC "/kubernetes",
+	 NULL,
+	 NULL,
+	 200,
+	 { "\"clusterIP\":\"10.96.0.1\"", "\"component\":\"apiserver\"" } },
+       { "GET",
+	 "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes",
+	 NULL,
+	 NULL,
+	 200,
+	 { "192.0.2.1", "6443" } }, )
 
-#define DEPLOYMENT "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"replicas\":2,\"selector\":{\"matchLabels\":{\"a\":\"b\"}}," \
-	"\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}"
+#define DEPLOYMENT                                                                                \
+	"{\"metadata\":{\"name\":\"d\"},\"spec\":{\"replicas\":2,\"selector\":{\"matchLabels\":{" \
+	"\"a\":\"b\"}},"                                                                          \
+	"\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{"       \
+	"\"name\":\"c\",\"image\":\"i\"}]}}}}"
 
 SCRIPT(test_scale,
-	{ "POST", DEPLOY, JSON, DEPLOYMENT, 201, { "\"generation\":1", "\"progressDeadlineSeconds\":600" } },
-	{ "GET", DEPLOY "/d/scale", NULL, NULL, 200, { "\"kind\":\"Scale\"", "\"apiVersion\":\"autoscaling/v1\"", "\"replicas\":2", "\"selector\":\"a=b\"" } },
-	{ "PATCH", DEPLOY "/d/scale", MERGE, "{\"spec\":{\"replicas\":5}}", 200, { "\"kind\":\"Scale\"", "\"spec\":{\"replicas\":5}" } },
-	{ "GET", DEPLOY "/d", NULL, NULL, 200, { "\"replicas\":5", "\"generation\":2" } },
-	{ "PUT", DEPLOY "/d/scale", JSON, "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"replicas\":-1}}", 422, { "Scale.autoscaling \\\"d\\\" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0" } },
-	{ "PUT", DEPLOY "/d/scale", JSON, "{\"metadata\":{\"name\":\"d\",\"resourceVersion\":\"1\"},\"spec\":{\"replicas\":1}}", 409, { "the object has been modified" } },
-	{ "PATCH", DEPLOY "/d/status", MERGE, "{\"status\":{\"replicas\":4}}", 200, { "\"generation\":2" } },
-	{ "PATCH", DEPLOY "/d", MERGE, "{\"spec\":{\"replicas\":5}}", 200, { "\"generation\":2" } },
-	{ "GET", PODS "/x/scale", NULL, NULL, 404, { "could not find" } },
-)
+       { "POST",
+	 DEPLOY,
+	 JSON,
+	 DEPLOYMENT,
+	 201,
+	 { "\"generation\":1", "\"progressDeadlineSeconds\":600" } },
+       { "GET",
+	 DEPLOY "/d/scale",
+	 NULL,
+	 NULL,
+	 200,
+	 { "\"kind\":\"Scale\"", "\"apiVersion\":\"autoscaling/v1\"", "\"replicas\":2",
+	   "\"selector\":\"a=b\"" } },
+       { "PATCH",
+	 DEPLOY "/d/scale",
+	 MERGE,
+	 "{\"spec\":{\"replicas\":5}}",
+	 200,
+	 { "\"kind\":\"Scale\"", "\"spec\":{\"replicas\":5}" } },
+       { "GET", DEPLOY "/d", NULL, NULL, 200, { "\"replicas\":5", "\"generation\":2" } },
+       { "PUT",
+	 DEPLOY "/d/scale",
+	 JSON,
+	 "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"replicas\":-1}}",
+	 422,
+	 { "Scale.autoscaling \\\"d\\\" is invalid: spec.replicas: Invalid value: -1: must be "
+	   "greater than or equal to 0" } },
+       { "PUT",
+	 DEPLOY "/d/scale",
+	 JSON,
+	 "{\"metadata\":{\"name\":\"d\",\"resourceVersion\":\"1\"},\"spec\":{\"replicas\":1}}",
+	 409,
+	 { "the object has been modified" } },
+       { "PATCH",
+	 DEPLOY "/d/status",
+	 MERGE,
+	 "{\"status\":{\"replicas\":4}}",
+	 200,
+	 { "\"generation\":2" } },
+       { "PATCH", DEPLOY "/d", MERGE, "{\"spec\":{\"replicas\":5}}", 200, { "\"generation\":2" } },
+       { "GET", PODS "/x/scale", NULL, NULL, 404, { "could not find" } }, )
 
 SCRIPT(test_documents,
-	{ "GET", "/version", NULL, NULL, 200, { "\"gitVersion\": \"v1.36.0+cube\"" } },
-	{ "GET", "/livez?verbose", NULL, NULL, 200, { "[+]ping ok", "livez check passed" } },
-	{ "GET", "/readyz", NULL, NULL, 200, { "ok" } },
-	{ "GET", "/readyz/ping", NULL, NULL, 200, { "ok" } },
-	{ "GET", "/api", NULL, NULL, 200, { "\"versions\":[\"v1\"]" } },
-	{ "GET", "/apis", NULL, NULL, 200, { "APIGroupList", "\"groupVersion\":\"apps/v1\"" } },
-	{ "GET", "/apis/apps", NULL, NULL, 200, { "\"preferredVersion\":{\"groupVersion\":\"apps/v1\"" } },
-	{ "GET", "/apis/apps/v1", NULL, NULL, 200, { "\"name\":\"deployments/scale\"", "\"shortNames\":[\"deploy\"]" } },
-	{ "GET", "/api/v1", NULL, NULL, 200, { "\"name\":\"pods\"", "\"name\":\"pods/log\"" } },
-	{ "GET", "/apis/none", NULL, NULL, 404, { "could not find" } },
-	{ "GET", "/", NULL, NULL, 200, { "/apis/apps/v1", "/readyz" } },
-	{ "GET", "/metrics", NULL, NULL, 200, { "apiserver_storage_size_bytes", "process_start_time_seconds" } },
-	{ "GET", CM, NULL, NULL, 200, { "{\"kind\":\"ConfigMapList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"", "\"items\":[" } },
-)
-/* clang-format on */
+       { "GET", "/version", NULL, NULL, 200, { "\"gitVersion\": \"v1.36.0+cube\"" } },
+       { "GET", "/livez?verbose", NULL, NULL, 200, { "[+]ping ok", "livez check passed" } },
+       { "GET", "/readyz", NULL, NULL, 200, { "ok" } },
+       { "GET", "/readyz/ping", NULL, NULL, 200, { "ok" } },
+       { "GET", "/api", NULL, NULL, 200, { "\"versions\":[\"v1\"]" } },
+       { "GET", "/apis", NULL, NULL, 200, { "APIGroupList", "\"groupVersion\":\"apps/v1\"" } },
+       { "GET",
+	 "/apis/apps",
+	 NULL,
+	 NULL,
+	 200,
+	 { "\"preferredVersion\":{\"groupVersion\":\"apps/v1\"" } },
+       { "GET",
+	 "/apis/apps/v1",
+	 NULL,
+	 NULL,
+	 200,
+	 { "\"name\":\"deployments/scale\"", "\"shortNames\":[\"deploy\"]" } },
+       { "GET", "/api/v1", NULL, NULL, 200, { "\"name\":\"pods\"", "\"name\":\"pods/log\"" } },
+       { "GET", "/apis/none", NULL, NULL, 404, { "could not find" } },
+       { "GET", "/", NULL, NULL, 200, { "/apis/apps/v1", "/readyz" } },
+       { "GET",
+	 "/metrics",
+	 NULL,
+	 NULL,
+	 200,
+	 { "apiserver_storage_size_bytes", "process_start_time_seconds" } },
+       { "GET",
+	 CM,
+	 NULL,
+	 NULL,
+	 200,
+	 { "{\"kind\":\"ConfigMapList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"",
+	   "\"items\":[" } }, )
 
 static void test_forms(void **state)
 {
@@ -252,69 +679,125 @@ static void test_forms(void **state)
 	const char *body;
 
 	http_fixture_open(&f);
-	assert_int_equal(http_fixture_do(&f, "GET", "/apis",
-					 "Accept: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList\r\n", NULL, &body), 200);
+	assert_int_equal(
+		http_fixture_do(
+			&f, "GET", "/apis",
+			"Accept: "
+			"application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList\r\n",
+			NULL, &body),
+		200);
 	assert_non_null(strstr(body, "\"apiVersion\":\"apidiscovery.k8s.io/v2\""));
 	assert_non_null(strstr(http_fixture_head(&f), "v=v2;as=APIGroupDiscoveryList"));
-	assert_int_equal(http_fixture_do(&f, "GET", "/api/v1/namespaces",
-					 "Accept: application/json;as=Table;v=v1;g=meta.k8s.io,application/json\r\n", NULL, &body), 200);
+	assert_int_equal(
+		http_fixture_do(
+			&f, "GET", "/api/v1/namespaces",
+			"Accept: application/json;as=Table;v=v1;g=meta.k8s.io,application/json\r\n",
+			NULL, &body),
+		200);
 	assert_non_null(strstr(body, "\"kind\":\"Table\""));
 	assert_non_null(strstr(body, "\"columnDefinitions\""));
-	assert_int_equal(http_fixture_do(&f, "GET", "/api/v1/namespaces/default",
-					 "Accept: application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io\r\n", NULL, &body), 200);
+	assert_int_equal(
+		http_fixture_do(
+			&f, "GET", "/api/v1/namespaces/default",
+			"Accept: application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io\r\n",
+			NULL, &body),
+		200);
 	assert_non_null(strstr(body, "\"kind\":\"PartialObjectMetadata\""));
 	assert_null(strstr(body, "\"spec\""));
-	assert_int_equal(http_fixture_do(&f, "GET", "/api/v1/namespaces/default", "Accept: application/yaml\r\n", NULL, &body), 200);
+	assert_int_equal(http_fixture_do(&f, "GET", "/api/v1/namespaces/default",
+					 "Accept: application/yaml\r\n", NULL, &body),
+			 200);
 	assert_non_null(strstr(body, "kind: Namespace\n"));
-	assert_int_equal(http_fixture_do(&f, "GET", "/api/v1/namespaces/default", "Accept: text/html\r\n", NULL, &body), 406);
+	assert_int_equal(http_fixture_do(&f, "GET", "/api/v1/namespaces/default",
+					 "Accept: text/html\r\n", NULL, &body),
+			 406);
 	assert_non_null(strstr(body, "NotAcceptable"));
 	assert_int_equal(http_fixture_do(&f, "POST", CM, "Content-Type: application/json\r\n",
-					 "{\"metadata\":{\"name\":\"w\"},\"foo\":1}", &body), 201);
+					 "{\"metadata\":{\"name\":\"w\"},\"foo\":1}", &body),
+			 201);
 	assert_non_null(strstr(http_fixture_head(&f), "299 - \"unknown field \\\"foo\\\"\""));
-	assert_int_equal(http_fixture_do(&f, "POST", CM, "Content-Length: 4000000\r\n", NULL, &body), 413);
+	assert_int_equal(
+		http_fixture_do(&f, "POST", CM, "Content-Length: 4000000\r\n", NULL, &body), 413);
 	assert_non_null(strstr(body, "Request entity too large: limit is 3145728"));
 	http_fixture_close(&f);
 }
 
+static const struct row anonymous_rows[] = {
+	{ "GET", "/readyz", NULL, NULL, 200, { "ok" } },
+	{ "GET", "/version", NULL, NULL, 200, { "gitVersion" } },
+	{ "GET",
+	  "/apis",
+	  NULL,
+	  NULL,
+	  403,
+	  { "forbidden: User \\\"system:anonymous\\\" cannot get path \\\"/apis\\\"" } },
+	{ "GET",
+	  PODS,
+	  NULL,
+	  NULL,
+	  403,
+	  { "pods is forbidden: User \\\"system:anonymous\\\" cannot list resource "
+	    "\\\"pods\\\" in API group \\\"\\\" in the namespace \\\"default\\\"",
+	    "\"details\":{\"kind\":\"pods\"}" } },
+	{ "GET",
+	  "/api/v1/nodes/n",
+	  NULL,
+	  NULL,
+	  403,
+	  { "nodes \\\"n\\\" is forbidden: User \\\"system:anonymous\\\" cannot get "
+	    "resource \\\"nodes\\\" in API group \\\"\\\" at the cluster scope" } },
+	{ "GET", PODS "/p/log", NULL, NULL, 403, { "cannot get resource \\\"pods/log\\\"" } },
+};
+static const struct row node_rows[] = {
+	{ "GET", "/apis", NULL, NULL, 200, { "APIGroupList" } },
+	{ "GET", "/api/v1/nodes", NULL, NULL, 200, { "NodeList" } },
+	{ "DELETE", "/api/v1/nodes/n", NULL, NULL, 403, { "cannot delete resource" } },
+	{ "POST",
+	  "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+	  JSON,
+	  "{\"spec\":{\"resourceAttributes\":{\"verb\":\"list\",\"resource\":\"pods\"}}}",
+	  201,
+	  { "\"allowed\":true" } },
+	{ "POST",
+	  "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+	  JSON,
+	  "{\"spec\":{\"resourceAttributes\":{\"verb\":\"list\",\"resource\":"
+	  "\"deployments\",\"group\":\"apps\"}}}",
+	  201,
+	  { "\"allowed\":false" } },
+	{ "POST",
+	  DEPLOY,
+	  JSON,
+	  "{}",
+	  403,
+	  { "cannot create resource \\\"deployments\\\" in API group \\\"apps\\\"" } },
+};
+
 static void test_authorization(void **state)
 {
-	/* clang-format off */
-	static const struct row anonymous[] = {
-		{ "GET", "/readyz", NULL, NULL, 200, { "ok" } },
-		{ "GET", "/version", NULL, NULL, 200, { "gitVersion" } },
-		{ "GET", "/apis", NULL, NULL, 403, { "forbidden: User \\\"system:anonymous\\\" cannot get path \\\"/apis\\\"" } },
-		{ "GET", PODS, NULL, NULL, 403, { "pods is forbidden: User \\\"system:anonymous\\\" cannot list resource \\\"pods\\\" in API group \\\"\\\" in the namespace \\\"default\\\"", "\"details\":{\"kind\":\"pods\"}" } },
-		{ "GET", "/api/v1/nodes/n", NULL, NULL, 403, { "nodes \\\"n\\\" is forbidden: User \\\"system:anonymous\\\" cannot get resource \\\"nodes\\\" in API group \\\"\\\" at the cluster scope" } },
-		{ "GET", PODS "/p/log", NULL, NULL, 403, { "cannot get resource \\\"pods/log\\\"" } },
-	};
-	static const struct row node[] = {
-		{ "GET", "/apis", NULL, NULL, 200, { "APIGroupList" } },
-		{ "GET", "/api/v1/nodes", NULL, NULL, 200, { "NodeList" } },
-		{ "DELETE", "/api/v1/nodes/n", NULL, NULL, 403, { "cannot delete resource" } },
-		{ "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", JSON, "{\"spec\":{\"resourceAttributes\":{\"verb\":\"list\",\"resource\":\"pods\"}}}", 201, { "\"allowed\":true" } },
-		{ "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", JSON, "{\"spec\":{\"resourceAttributes\":{\"verb\":\"list\",\"resource\":\"deployments\",\"group\":\"apps\"}}}", 201, { "\"allowed\":false" } },
-		{ "POST", DEPLOY, JSON, "{}", 403, { "cannot create resource \\\"deployments\\\" in API group \\\"apps\\\"" } },
-	};
-	/* clang-format on */
 	struct http_fixture f;
 	const char *body;
 
 	http_fixture_open(&f);
 	f.user = NULL;
-	run_rows(&f, anonymous, sizeof(anonymous) / sizeof(anonymous[0]));
-	assert_int_equal(http_fixture_do(&f, "GET", "/version", "Authorization: Bearer nonsense\r\n", NULL, &body), 401);
-	assert_non_null(strstr(body, "\"message\":\"Unauthorized\",\"reason\":\"Unauthorized\",\"code\":401"));
+	run_rows(&f, anonymous_rows, sizeof(anonymous_rows) / sizeof(anonymous_rows[0]));
+	assert_int_equal(http_fixture_do(&f, "GET", "/version",
+					 "Authorization: Bearer nonsense\r\n", NULL, &body),
+			 401);
+	assert_non_null(strstr(
+		body, "\"message\":\"Unauthorized\",\"reason\":\"Unauthorized\",\"code\":401"));
 	f.user = "admin";
 	f.group = "system:masters";
 	http_fixture_disconnect(&f);
 	http_fixture_connect(&f, &f);
-	assert_int_equal(http_fixture_do(&f, "GET", PODS, "Impersonate-User: x\r\n", NULL, &body), 403);
+	assert_int_equal(http_fixture_do(&f, "GET", PODS, "Impersonate-User: x\r\n", NULL, &body),
+			 403);
 	assert_non_null(strstr(body, "User \\\"x\\\" cannot list"));
 	http_fixture_disconnect(&f);
 	http_fixture_connect(&f, &f);
 	f.user = "system:node:n";
 	f.group = "system:nodes";
-	run_rows(&f, node, sizeof(node) / sizeof(node[0]));
+	run_rows(&f, node_rows, sizeof(node_rows) / sizeof(node_rows[0]));
 	http_fixture_close(&f);
 }
 
@@ -323,7 +806,9 @@ static void make(struct http_fixture *f, const char *name)
 	char body[128];
 
 	snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"%s\"}}", name);
-	assert_int_equal(http_fixture_do(f, "POST", CM, "Content-Type: application/json\r\n", body, NULL), 201);
+	assert_int_equal(
+		http_fixture_do(f, "POST", CM, "Content-Type: application/json\r\n", body, NULL),
+		201);
 }
 
 static void copy_token(const char *body, char *to, size_t size)
@@ -383,7 +868,8 @@ static void test_watch(void **state)
 	http_fixture_connect(&writer, &f);
 	make(&writer, "a");
 	start = store_revision(f.store);
-	http_fixture_stream(&f, CM "?watch=1", "{\"type\":\"ADDED\",\"object\":{\"kind\":\"ConfigMap\"");
+	http_fixture_stream(&f, CM "?watch=1",
+			    "{\"type\":\"ADDED\",\"object\":{\"kind\":\"ConfigMap\"");
 	make(&writer, "b");
 	http_fixture_wait(&f, "\"name\":\"b\"");
 	assert_int_equal(http_fixture_do(&writer, "DELETE", CM "/b", NULL, NULL, NULL), 200);
@@ -392,13 +878,17 @@ static void test_watch(void **state)
 
 	/* from a revision: only what came after it, of what the selector names */
 	http_fixture_connect(&f, &f);
-	snprintf(path, sizeof(path), CM "?watch=1&resourceVersion=%lld&fieldSelector=metadata.name%%3Db", (long long)start);
+	snprintf(path, sizeof(path),
+		 CM "?watch=1&resourceVersion=%lld&fieldSelector=metadata.name%%3Db",
+		 (long long)start);
 	http_fixture_stream(&f, path, "\"type\":\"DELETED\"");
 	assert_null(strstr(f.received.ptr, "\"name\":\"a\""));
 	http_fixture_disconnect(&f);
 
 	http_fixture_connect(&f, &f);
-	http_fixture_stream(&f, CM "?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1",
+	http_fixture_stream(&f,
+			    CM "?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&"
+			       "allowWatchBookmarks=true&timeoutSeconds=1",
 			    "\"k8s.io/initial-events-end\":\"true\"");
 	http_fixture_wait(&f, "0\r\n\r\n"); /* it ends by itself */
 
@@ -412,10 +902,12 @@ static void test_watch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_crud),     cmocka_unit_test(test_bad_input),     cmocka_unit_test(test_pods),
-		cmocka_unit_test(test_services), cmocka_unit_test(test_finalizers),    cmocka_unit_test(test_scale),
-		cmocka_unit_test(test_documents), cmocka_unit_test(test_forms),        cmocka_unit_test(test_authorization),
-		cmocka_unit_test(test_pages),    cmocka_unit_test(test_watch),
+		cmocka_unit_test(test_crud),	      cmocka_unit_test(test_bad_input),
+		cmocka_unit_test(test_pods),	      cmocka_unit_test(test_services),
+		cmocka_unit_test(test_finalizers),    cmocka_unit_test(test_scale),
+		cmocka_unit_test(test_documents),     cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_authorization), cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_watch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

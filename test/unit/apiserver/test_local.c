@@ -78,12 +78,18 @@ static yyjson_mut_doc *json(const char *text)
 	return json_thaw(yyjson_doc_get_root(doc));
 }
 
-static void start(struct world *w, struct call *c, enum api_verb verb, const char *kind, const char *name, const char *body)
+static void start(struct world *w, struct call *c, enum api_verb verb, const char *kind,
+		  const char *name, const char *body)
 {
 	*c = (struct call){ 0 };
 	c->call = (struct api_call){
-		.verb = verb, .kind = kind_find_argument(str_from(kind)), .namespace_ = STR("default"),
-		.name = str_from(name), .body = body ? json(body) : NULL, .done = on_done, .owner = c,
+		.verb = verb,
+		.kind = kind_find_argument(str_from(kind)),
+		.namespace_ = STR("default"),
+		.name = str_from(name),
+		.body = body ? json(body) : NULL,
+		.done = on_done,
+		.owner = c,
 		.patch = API_PATCH_MERGE,
 	};
 	assert_non_null(c->call.kind);
@@ -93,7 +99,8 @@ static void start(struct world *w, struct call *c, enum api_verb verb, const cha
 	assert_false(c->done); /* never inside the call */
 }
 
-static const struct obj *run(struct world *w, enum api_verb verb, const char *kind, const char *name, const char *body)
+static const struct obj *run(struct world *w, enum api_verb verb, const char *kind,
+			     const char *name, const char *body)
 {
 	struct call c;
 
@@ -131,15 +138,18 @@ static void on_event(struct api_watch *watch, const struct api_event *event)
 		 STR_ARG(event->obj ? event->obj->name : STR("")));
 	if (s->writes && event->type == API_EVENT_ADDED) {
 		s->writes = false;
-		start(s->w, &s->again, API_CREATE, "configmap", "", "{\"metadata\":{\"name\":\"from-event\"}}");
+		start(s->w, &s->again, API_CREATE, "configmap", "",
+		      "{\"metadata\":{\"name\":\"from-event\"}}");
 	}
 }
 
 static void watch(struct world *w, struct seen *s, const char *kind, const char *labels)
 {
 	*s = (struct seen){ .w = w };
-	s->watch = (struct api_watch){ .kind = kind_find_argument(str_from(kind)), .label_selector = str_from(labels),
-				       .on_event = on_event, .owner = s };
+	s->watch = (struct api_watch){ .kind = kind_find_argument(str_from(kind)),
+				       .label_selector = str_from(labels),
+				       .on_event = on_event,
+				       .owner = s };
 	w->transport->ops->watch_start(w->transport, &s->watch);
 	assert_string_equal(s->text, "");
 }
@@ -151,7 +161,8 @@ static void test_calls(void **state)
 	struct call c, d;
 
 	world_open(&w);
-	a = run(&w, API_CREATE, "configmap", "", "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}");
+	a = run(&w, API_CREATE, "configmap", "",
+		"{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}");
 	assert_true(a->uid.len == 36 && a->resource_version > 0);
 	assert_true(str_eq_c(a->namespace_, "default"));
 	start(&w, &c, API_CREATE, "configmap", "", "{\"metadata\":{\"name\":\"a\"}}");
@@ -165,7 +176,8 @@ static void test_calls(void **state)
 	b = run(&w, API_PATCH, "configmap", "a", "{\"data\":{\"k\":\"v\"}}");
 	assert_int_equal(b->resource_version, a->resource_version);
 	obj_unref(b);
-	/* two patches in one turn both apply: the second meets the first, though it is not durable yet */
+	/* two patches in one turn both apply: the second meets the first, though it is not durable
+	 * yet */
 	start(&w, &c, API_PATCH, "configmap", "a", "{\"data\":{\"x\":\"1\"}}");
 	start(&w, &d, API_PATCH, "configmap", "a", "{\"data\":{\"y\":\"2\"}}");
 	sim_run_for(w.sim, 100);
@@ -190,7 +202,8 @@ static void test_watches(void **state)
 	struct seen all, some;
 
 	world_open(&w);
-	obj_unref(run(&w, API_CREATE, "configmap", "", "{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"1\"}}}"));
+	obj_unref(run(&w, API_CREATE, "configmap", "",
+		      "{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"1\"}}}"));
 	watch(&w, &all, "configmaps", "");
 	watch(&w, &some, "configmaps", "x=1");
 	all.writes = true;
@@ -199,17 +212,20 @@ static void test_watches(void **state)
 	assert_string_equal(some.text, "ADDEDa SYNCED ");
 	obj_unref(all.again.result);
 	obj_unref(run(&w, API_CREATE, "configmap", "", "{\"metadata\":{\"name\":\"b\"}}"));
-	obj_unref(run(&w, API_PATCH, "configmap", "b", "{\"metadata\":{\"labels\":{\"x\":\"1\"}}}"));
+	obj_unref(
+		run(&w, API_PATCH, "configmap", "b", "{\"metadata\":{\"labels\":{\"x\":\"1\"}}}"));
 	obj_unref(run(&w, API_PATCH, "configmap", "b", "{\"data\":{\"k\":\"v\"}}"));
 	obj_unref(run(&w, API_PATCH, "configmap", "b", "{\"metadata\":{\"labels\":{\"x\":null}}}"));
 	obj_unref(run(&w, API_DELETE, "configmap", "a", NULL));
 	obj_unref(run(&w, API_DELETE, "configmap", "b", NULL));
-	assert_string_equal(all.text, "ADDEDa SYNCED ADDEDfrom-event ADDEDb MODIFIEDb MODIFIEDb MODIFIEDb DELETEDa DELETEDb ");
+	assert_string_equal(all.text, "ADDEDa SYNCED ADDEDfrom-event ADDEDb MODIFIEDb MODIFIEDb "
+				      "MODIFIEDb DELETEDa DELETEDb ");
 	assert_string_equal(some.text, "ADDEDa SYNCED ADDEDb MODIFIEDb DELETEDb DELETEDa ");
 	assert_int_equal(w.transport->ops->revision(w.transport), store_revision(w.store));
 	assert_int_equal(some.last, all.last); /* what was not for it is told as progress */
 	w.transport->ops->watch_stop(w.transport, &some.watch);
-	obj_unref(run(&w, API_CREATE, "configmap", "", "{\"metadata\":{\"name\":\"c\",\"labels\":{\"x\":\"1\"}}}"));
+	obj_unref(run(&w, API_CREATE, "configmap", "",
+		      "{\"metadata\":{\"name\":\"c\",\"labels\":{\"x\":\"1\"}}}"));
 	assert_null(strstr(some.text, "ADDEDc"));
 	w.transport->ops->watch_stop(w.transport, &all.watch);
 	world_close(&w);

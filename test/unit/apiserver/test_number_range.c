@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Breaks when two Services could get one address or port, or when a freed one could not be had again. */
+/* Breaks when two Services could get one address or port, or when a freed one could not be had
+ * again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,10 +75,12 @@ static void test_addresses(void **state)
 		assert_int_equal(r, cases[i].offset == -2 ? -1 : 0);
 		if (r < 0)
 			continue;
-		assert_int_equal(address_range_offset(&range, str_from(cases[i].address), &offset), cases[i].offset >= 0);
+		assert_int_equal(address_range_offset(&range, str_from(cases[i].address), &offset),
+				 cases[i].offset >= 0);
 		if (cases[i].offset >= 0) {
 			assert_int_equal(offset, cases[i].offset);
-			assert_string_equal(address_range_text(&range, offset, text), cases[i].text);
+			assert_string_equal(address_range_text(&range, offset, text),
+					    cases[i].text);
 		}
 		address_range_deinit(&range);
 	}
@@ -85,7 +88,8 @@ static void test_addresses(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_take_all), cmocka_unit_test(test_addresses) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_take_all),
+					    cmocka_unit_test(test_addresses) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Breaks when a path is taken apart differently from upstream: then authorization rules no longer mean what they say. */
+/* Breaks when a path is taken apart differently from upstream: then authorization rules no longer
+ * mean what they say. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,8 @@
 
 static const struct {
 	const char *method, *path, *query;
-	const char *verb, *group, *version, *namespace_, *resource, *name, *subresource, *rest; /* verb only: no resource */
+	const char *verb, *group, *version, *namespace_, *resource, *name, *subresource,
+		*rest; /* verb only: no resource */
 } cases[] = {
 	{ "GET", "/api/v1/pods", "", "list", "", "v1", "", "pods", "", "", "" },
 	{ "GET", "/api/v1/pods", "watch=true", "watch", "", "v1", "", "pods", "", "", "" },
@@ -20,20 +22,29 @@ static const struct {
 	{ "GET", "/api/v1/pods", "watch=0", "list", "", "v1", "", "pods", "", "", "" },
 	{ "GET", "/api/v1/pods", "watch=False", "list", "", "v1", "", "pods", "", "", "" },
 	{ "HEAD", "/api/v1/namespaces/a/pods/b", "", "get", "", "v1", "a", "pods", "b", "", "" },
-	{ "GET", "/api/v1/watch/namespaces/a/pods", "", "watch", "", "v1", "a", "pods", "", "", "" },
-	{ "GET", "/api/v1/namespaces/a/pods", "fieldSelector=metadata.name%3Dx", "list", "", "v1", "a", "pods", "x", "", "" },
+	{ "GET", "/api/v1/watch/namespaces/a/pods", "", "watch", "", "v1", "a", "pods", "", "",
+	  "" },
+	{ "GET", "/api/v1/namespaces/a/pods", "fieldSelector=metadata.name%3Dx", "list", "", "v1",
+	  "a", "pods", "x", "", "" },
 	{ "GET", "/api/v1/namespaces", "", "list", "", "v1", "", "namespaces", "", "", "" },
 	{ "GET", "/api/v1/namespaces/a", "", "get", "", "v1", "a", "namespaces", "a", "", "" },
-	{ "PUT", "/api/v1/namespaces/a/finalize", "", "update", "", "v1", "a", "namespaces", "a", "finalize", "" },
-	{ "PATCH", "/api/v1/namespaces/a/status", "", "patch", "", "v1", "a", "namespaces", "a", "status", "" },
+	{ "PUT", "/api/v1/namespaces/a/finalize", "", "update", "", "v1", "a", "namespaces", "a",
+	  "finalize", "" },
+	{ "PATCH", "/api/v1/namespaces/a/status", "", "patch", "", "v1", "a", "namespaces", "a",
+	  "status", "" },
 	{ "POST", "/api/v1/namespaces/a/pods", "", "create", "", "v1", "a", "pods", "", "", "" },
-	{ "DELETE", "/api/v1/namespaces/a/pods", "", "deletecollection", "", "v1", "a", "pods", "", "", "" },
-	{ "DELETE", "/api/v1/namespaces/a/pods/b/", "", "delete", "", "v1", "a", "pods", "b", "", "" },
-	{ "GET", "/api/v1/namespaces/a/pods/b/log", "", "get", "", "v1", "a", "pods", "b", "log", "" },
-	{ "GET", "/api/v1/nodes/n/proxy/a//b/", "", "get", "", "v1", "", "nodes", "n", "proxy", "/a//b/" },
-	{ "GET", "/apis/apps/v1/namespaces/a/deployments/d/scale", "", "get", "apps", "v1", "a", "deployments", "d",
-	  "scale", "" },
-	{ "GET", "/apis/apps/v1/deployments/a%2Fb", "", "get", "apps", "v1", "", "deployments", "a", "b", "" },
+	{ "DELETE", "/api/v1/namespaces/a/pods", "", "deletecollection", "", "v1", "a", "pods", "",
+	  "", "" },
+	{ "DELETE", "/api/v1/namespaces/a/pods/b/", "", "delete", "", "v1", "a", "pods", "b", "",
+	  "" },
+	{ "GET", "/api/v1/namespaces/a/pods/b/log", "", "get", "", "v1", "a", "pods", "b", "log",
+	  "" },
+	{ "GET", "/api/v1/nodes/n/proxy/a//b/", "", "get", "", "v1", "", "nodes", "n", "proxy",
+	  "/a//b/" },
+	{ "GET", "/apis/apps/v1/namespaces/a/deployments/d/scale", "", "get", "apps", "v1", "a",
+	  "deployments", "d", "scale", "" },
+	{ "GET", "/apis/apps/v1/deployments/a%2Fb", "", "get", "apps", "v1", "", "deployments", "a",
+	  "b", "" },
 	{ "GET", "/apis/apps/v1", "", "get" },
 	{ "GET", "/api/v1", "", "get" },
 	{ "GET", "/api", "", "get" },
@@ -54,8 +65,10 @@ static void test_paths(void **state)
 
 		arena_init(&arena, ARENA_DEFAULT_MAX);
 		print_message("%s %s?%s\n", cases[i].method, cases[i].path, cases[i].query);
-		assert_int_equal(target_parse(&arena, str_from(cases[i].method), str_from(cases[i].path),
-					      str_from(cases[i].query), &t, &err), 0);
+		assert_int_equal(target_parse(&arena, str_from(cases[i].method),
+					      str_from(cases[i].path), str_from(cases[i].query), &t,
+					      &err),
+				 0);
 		assert_true(str_eq_c(t.verb, cases[i].verb));
 		assert_int_equal(t.is_resource, cases[i].resource != NULL);
 		if (!cases[i].resource)
@@ -96,7 +109,8 @@ static void test_refused(void **state)
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(target_parse(&arena, STR("GET"), str_from(bad[i]), STR_NONE, &t, &err), -1);
+		assert_int_equal(
+			target_parse(&arena, STR("GET"), str_from(bad[i]), STR_NONE, &t, &err), -1);
 		assert_int_equal(err.code, ERR_BAD_REQUEST);
 	}
 	buf_init(&many, 1 << 20);
