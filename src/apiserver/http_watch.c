@@ -214,7 +214,7 @@ static void on_timeout(struct timer *timer)
 	bool tell = w->bookmarks && !w->is_paused && w->form == ANSWER_OBJECT;
 
 	if (tell)
-		send_bookmark(w, store_revision(w->server->store), false);
+		send_bookmark(w, store_watch_progress(&w->watcher), false);
 	watch_end(w, true);
 }
 
@@ -222,11 +222,11 @@ static void on_timeout(struct timer *timer)
 void http_watch_bookmarks(struct timer *timer)
 {
 	struct apiserver *s = CONTAINER_OF(timer, struct apiserver, bookmarks);
-	int64_t revision = store_revision(s->store);
 	bool any = false;
 
 	LIST_FOR_EACH (node, &s->watches) {
 		struct http_watch *w = LIST_ENTRY(node, struct http_watch, link);
+		int64_t revision = store_watch_progress(&w->watcher); /* it may still be catching up */
 
 		any |= w->bookmarks;
 		if (w->bookmarks && !w->is_paused && revision > w->revision)

@@ -146,6 +146,13 @@ struct blob *registry_restamp(const struct obj *obj, int64_t revision)
 	return object_encode(yyjson_mut_doc_get_root(doc), revision);
 }
 
+struct blob *registry_expired(void *arg, struct str key, struct blob *value, int64_t revision)
+{
+	const struct obj *obj = obj_of(value, NULL);
+
+	return obj ? registry_restamp(obj, revision) : NULL;
+}
+
 static bool take_service(void *arg, const struct obj *service)
 {
 	struct registry *registry = arg;

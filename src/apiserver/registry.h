@@ -61,5 +61,7 @@ struct blob *registry_present(const struct kind *kind, struct blob *stored,
 			      struct err *err) MUST_CHECK;
 /* The state with another revision: what a DELETED event carries. */
 struct blob *registry_restamp(const struct obj *obj, int64_t revision) MUST_CHECK;
+/* For struct store_options: the last state of an object whose time is over. */
+struct blob *registry_expired(void *arg, struct str key, struct blob *value, int64_t revision) MUST_CHECK;
 
 #endif

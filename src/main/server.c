@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "apiserver/apiserver.h"
+#include "apiserver/registry.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -109,9 +110,10 @@ static int open_files(struct server *s, struct err *err)
 
 static int open_store(struct server *s, struct err *err)
 {
+	const struct store_options options = { .expired = registry_expired };
 	struct str dir = path_join(s->arena, s->plan.data_dir, STR("store"));
 
-	if (store_open_lmdb(s->env, dir.ptr, NULL, &s->store, err) < 0)
+	if (store_open_lmdb(s->env, dir.ptr, &options, &s->store, err) < 0)
 		return err_wrap(err, "store in %s", dir.ptr);
 	return 0;
 }

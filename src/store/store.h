@@ -142,6 +142,9 @@ void store_watch_pause(struct store_watcher *watcher);
 void store_watch_resume(struct store_watcher *watcher);
 void store_unwatch(struct store_watcher *watcher);            /* fine when not watching; no call after it */
 bool store_is_watching(const struct store_watcher *watcher);
+/* Up to here the watcher has been given everything that concerns it: what a bookmark may say. Less than store_revision
+ * while it is paused or still catching up. */
+int64_t store_watch_progress(const struct store_watcher *watcher);
 /* Drops history up to and including revision: ERR_GONE for who asks for it later. */
 void store_compact(struct store *store, int64_t revision);
 

@@ -152,6 +152,24 @@ bool store_is_watching(const struct store_watcher *w)
 	return w->state != IDLE;
 }
 
+int64_t store_watch_progress(const struct store_watcher *w)
+{
+	const struct history *h;
+	int64_t before_next;
+
+	if (w->state == IDLE)
+		return w->from_revision;
+	h = &w->store->history;
+	if (w->state == LIVE && !w->store->hub.is_live_event)
+		return w->store->revision;
+	if (w->state == LIVE || w->next_sequence < h->first_sequence)
+		return w->from_revision; /* in the middle of an event, or overrun */
+	if (w->next_sequence == h->next_sequence)
+		return w->store->revision;
+	before_next = history_at(h, w->next_sequence)->revision - 1;
+	return before_next > w->from_revision ? before_next : w->from_revision;
+}
+
 void store_watch_pause(struct store_watcher *w)
 {
 	if (w->state != LIVE && w->state != REPLAYING)

@@ -230,6 +230,36 @@ static void test_pause(void **state)
 	watch_probe_deinit(&w);
 }
 
+static void test_progress(void **state)
+{
+	/* A bookmark must never promise more than was delivered: a client that resumes from it would miss the rest. */
+	struct fixture *f = *state;
+	struct watch_probe w, elsewhere;
+
+	put(f, "/a/1", "x");
+	put(f, "/b/1", "x");
+	watch_probe_start(&w, f->store, "/a/", false, 1);
+	watch_probe_start(&elsewhere, f->store, "/c/", false, 3);
+	assert_int_equal(store_watch_progress(&w.watcher), 1);
+	settle(f);
+	assert_int_equal(store_watch_progress(&w.watcher), 3);
+	put(f, "/b/2", "x");
+	assert_int_equal(store_watch_progress(&w.watcher), 4);
+	assert_int_equal(store_watch_progress(&elsewhere.watcher), 4);
+	store_watch_pause(&w.watcher);
+	assert_int_equal(store_watch_progress(&w.watcher), 4);
+	put(f, "/b/3", "x");
+	put(f, "/a/2", "x");
+	assert_int_equal(store_watch_progress(&w.watcher), 4);
+	store_watch_resume(&w.watcher);
+	assert_int_equal(store_watch_progress(&w.watcher), 4);
+	settle(f);
+	assert_int_equal(store_watch_progress(&w.watcher), 6);
+	assert_int_equal(w.count, 2);
+	watch_probe_deinit(&w);
+	watch_probe_deinit(&elsewhere);
+}
+
 static void test_compact(void **state)
 {
 	/* After a compaction older revisions must be gone; newer ones must not be. */
@@ -449,6 +479,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_overrun, setup_small, teardown),
 		cmocka_unit_test_setup_teardown(test_overrun_by_bytes, setup_small, teardown),
 		cmocka_unit_test_setup_teardown(test_pause, setup_small, teardown),
+		cmocka_unit_test_setup_teardown(test_progress, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_compact, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pause_inside, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop_inside, setup, teardown),
