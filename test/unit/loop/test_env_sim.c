@@ -220,7 +220,8 @@ static uint64_t run_world(uint64_t seed, bool shuffle, struct buf *text)
 static void test_seed_replays(void **state)
 {
 	/* A failure that a seed found must be found again by the same seed. */
-	AUTO_BUF first, second = { 0 };
+	AUTO_BUF first = { 0 };
+	AUTO_BUF second = { 0 };
 
 	buf_init(&first, 0);
 	buf_init(&second, 0);
