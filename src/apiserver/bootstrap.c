@@ -3,6 +3,7 @@
 #include "apiserver/bootstrap.h"
 
 #include "apiserver/user.h"
+#include "base/log.h"
 
 struct step {
 	const char *group, *version, *kind, *namespace_, *name;
@@ -105,7 +106,7 @@ static void run_step(struct bootstrap *b)
 	yyjson_mut_val *root, *metadata;
 
 	while (b->step < ARRAY_COUNT(steps) && steps[b->step].advertises &&
-	       !b->advertise_address.len)
+	       (b->advertises_not || !b->advertise_address.len))
 		b->step++;
 	if (b->step == ARRAY_COUNT(steps)) {
 		b->done(b, NULL);
@@ -141,6 +142,15 @@ static void run_step(struct bootstrap *b)
 
 void bootstrap_start(struct bootstrap *b)
 {
+	/* pods could not reach it, and endpoints refuse it */
+	if (str_has_prefix(b->advertise_address, STR("127.")) ||
+	    str_eq_c(b->advertise_address, "::1")) {
+		log_warn("apiserver",
+			 "the kubernetes service gets no endpoints: " STR_FMT
+			 " is a loopback address",
+			 STR_ARG(b->advertise_address));
+		b->advertises_not = true;
+	}
 	arena_init(&b->arena, ARENA_DEFAULT_MAX);
 	b->step = 0;
 	b->is_updating = false;

@@ -16,6 +16,7 @@ struct bootstrap {
 	struct operation op;
 	struct arena arena;
 	size_t step;
+	bool advertises_not; /* the address is of no use to others */
 	bool is_updating; /* the object was there: bring it up to date */
 };
 
