@@ -166,12 +166,14 @@ static int check_parts(struct reference *r, struct str path, struct err *err)
 /* What Docker prints: without docker.io, and without library/. */
 static struct str familiar_name(const struct reference *r)
 {
-	struct str path = r->path;
+	struct str path = r->path, first;
 
 	if (!str_eq_c(r->domain, "docker.io"))
 		return r->name;
 	if (str_strip_prefix(&path, STR("library/")) && str_find_char(path, '/', 0) == SIZE_MAX)
 		return path;
+	if (str_cut(r->path, '/', &first, &path) && looks_like_domain(first))
+		return r->name; /* without docker.io it would mean another registry */
 	return r->path;
 }
 
