@@ -63,7 +63,8 @@ void cgroup_deinit(struct cgroup *c)
 		fd_close(&c->dir_fds[i]);
 }
 
-static int folder(const struct cgroup *c, enum cgroup_controller controller, const char *path, char *to, size_t to_bytes)
+static int folder(const struct cgroup *c, enum cgroup_controller controller, const char *path,
+		  char *to, size_t to_bytes)
 {
 	int n = snprintf(to, to_bytes, ROOT "%s%s%s", c->is_v2 ? "" : "/", c->is_v2 ? "" : names[controller], path);
 
@@ -222,8 +223,9 @@ int cgroup_enable(struct cgroup *c, uint32_t controllers)
 		enum cgroup_controller controller;
 		char name[8];
 	} v2_names[] = {
-		{ CGROUP_CPU, "cpu" }, { CGROUP_CPUSET, "cpuset" }, { CGROUP_MEMORY, "memory" }, { CGROUP_PIDS, "pids" },
-		{ CGROUP_BLKIO, "io" }, { CGROUP_HUGETLB, "hugetlb" }, { CGROUP_RDMA, "rdma" }, { CGROUP_MISC, "misc" },
+		{ CGROUP_CPU, "cpu" },	 { CGROUP_CPUSET, "cpuset" }, { CGROUP_MEMORY, "memory" },
+		{ CGROUP_PIDS, "pids" }, { CGROUP_BLKIO, "io" },      { CGROUP_HUGETLB, "hugetlb" },
+		{ CGROUP_RDMA, "rdma" }, { CGROUP_MISC, "misc" },
 	};
 	char path[CGROUP_PATH_MAX + 64], want[16];
 	char *at = path + sizeof(ROOT) - 1;
@@ -440,8 +442,8 @@ int cgroup_kill(struct cgroup *c)
 			return cgroup_write(c->dir_fds[CGROUP_FREEZER], "freezer.state", "THAWED");
 		return 0;
 	}
-	/* Without cgroup.kill a fork bomb can outrun one pass; the pids that are dying already are counted again, so the
-	 * number of passes is bounded. */
+	/* Without cgroup.kill a fork bomb can outrun one pass; the pids that are dying already are
+	 * counted again, so the number of passes is bounded. */
 	for (int pass = 0; pass < 64; pass++) {
 		killed = 0;
 		err = cgroup_each_pid(c, kill_one, &killed);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Control groups on v1, v2 and hybrid hosts by plain files. One container has one path, the same in each hierarchy it
- * takes part in; struct cgroup holds the folders' descriptors. Functions return -errno. No policy: which controllers and
- * which values is decided by runtime/cgroup_plan.
+ * Control groups on v1, v2 and hybrid hosts by plain files. One container has one path, the same in
+ * each hierarchy it takes part in; struct cgroup holds the folders' descriptors. Functions return
+ * -errno. No policy: which controllers and which values is decided by runtime/cgroup_plan.
  */
 #ifndef CUBE_LINUX_CGROUP_H
 #define CUBE_LINUX_CGROUP_H

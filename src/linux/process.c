@@ -18,10 +18,6 @@
 #include "base/fd.h"
 #include "base/num.h"
 
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
-
 pid_t process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 {
 	int pidfd = -1;
@@ -61,7 +57,7 @@ int process_wait(int pidfd, int *ret_status)
 	siginfo_t si;
 
 	memset(&si, 0, sizeof(si));
-	while (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &si, WEXITED) < 0) {
+	while (waitid(P_PIDFD, (id_t)pidfd, &si, WEXITED) < 0) {
 		if (errno != EINTR)
 			return -errno;
 	}
@@ -133,7 +129,8 @@ static const struct {
 	{ CLONE_NEWCGROUP, "cgroup", "cgroup" }, { CLONE_NEWTIME, "time", "time" },
 };
 const uint64_t namespace_all[8] = {
-	CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNS, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP, CLONE_NEWTIME,
+	CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNS,     CLONE_NEWNET,
+	CLONE_NEWIPC,  CLONE_NEWUTS, CLONE_NEWCGROUP, CLONE_NEWTIME,
 };
 
 uint64_t namespace_flag(const char *oci_name)

@@ -14,7 +14,8 @@ int rootpath_open(int root_fd, const char *path, int flags, mode_t mode) MUST_CH
 int rootpath_open_plain(int root_fd, const char *path) MUST_CHECK;
 /* O_PATH of a folder, made with its parents where missing. */
 int rootpath_make_dir(int root_fd, const char *path, mode_t mode) MUST_CHECK;
-/* O_PATH of a regular file, made empty (with its folders) when missing. An existing thing of any kind is returned as is. */
+/* O_PATH of a regular file, made empty (with its folders) when missing. An existing thing of any
+ * kind is returned as is. */
 int rootpath_make_file(int root_fd, const char *path, mode_t mode) MUST_CHECK;
 /* Opens the folder that holds the last component (made when missing) and points *ret_name at that component. */
 int rootpath_parent(int root_fd, const char *path, const char **ret_name) MUST_CHECK;

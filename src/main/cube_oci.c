@@ -42,8 +42,9 @@ static void print_flags(const struct command_flag *flags)
 	for (; flags->name; flags++) {
 		char left[48];
 
-		snprintf(left, sizeof(left), "  %c%c%s --%s%s", flags->letter ? '-' : ' ', flags->letter ? flags->letter : ' ',
-			 flags->letter ? "," : " ", flags->name, flags->takes_value ? " VALUE" : "");
+		snprintf(left, sizeof(left), "  %c%c%s --%s%s", flags->letter ? '-' : ' ',
+			 flags->letter ? flags->letter : ' ', flags->letter ? "," : " ",
+			 flags->name, flags->takes_value ? " VALUE" : "");
 		printf("%-32s %s\n", left, flags->help);
 	}
 }
@@ -51,7 +52,8 @@ static void print_flags(const struct command_flag *flags)
 static int print_help(const struct command *command)
 {
 	if (command) {
-		printf("Usage: cube-oci %s\n\n%s\n\n", command->usage, command->refusal ? command->refusal : command->summary);
+		printf("Usage: cube-oci %s\n\n%s\n\n", command->usage,
+		       command->refusal ? command->refusal : command->summary);
 		print_flags(command->flags);
 		print_flags(help_flags);
 		return 0;
@@ -125,7 +127,8 @@ static int read_globals(struct command_line *line, struct command_globals *globa
 	if (format && !globals->log_json && strcmp(format, "text") != 0)
 		return err_set(err, ERR_BAD_REQUEST, "unknown log-format \"%.40s\"", format);
 	if (globals->root && globals->root[0] != '/')
-		return err_set(err, ERR_BAD_REQUEST, "--root: expected an absolute path, got \"%.200s\"", globals->root);
+		return err_set(err, ERR_BAD_REQUEST,
+			       "--root: expected an absolute path, got \"%.200s\"", globals->root);
 	if (globals->root)
 		return 0;
 	globals->root = "/run/cube-oci";

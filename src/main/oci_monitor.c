@@ -167,8 +167,13 @@ static int make_container(struct held *h, struct work *w, struct err *err)
 	struct create create = {
 		.id = str_c_in(&h->names, str_from(w->job.id)),
 		.root = str_c_in(&h->names, path_dir(str_from(w->job.state_dir))),
-		.spec = &w->spec, .config = buf_str(&w->text), .config_name = CONTAINER_JOB,
-		.is_sandbox = h->is_sandbox, .wait_for_start = !w->job.start, .dir_may_exist = true, .console_socket = -1,
+		.spec = &w->spec,
+		.config = buf_str(&w->text),
+		.config_name = CONTAINER_JOB,
+		.is_sandbox = h->is_sandbox,
+		.wait_for_start = !w->job.start,
+		.dir_may_exist = true,
+		.console_socket = -1,
 	};
 
 	create.bundle = str_c_in(&h->names, str_from(w->job.state_dir));

@@ -10,25 +10,32 @@
 static const char document[] =
 	"{'ociVersion':'" OCI_SPEC_VERSION "',"
 	"'process':{'terminal':true,'user':{'uid':0,'gid':0},'args':['sh'],"
-	"'env':['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin','TERM=xterm'],'cwd':'/',"
+	"'env':['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/"
+	"bin','TERM=xterm'],'cwd':'/',"
 	"'capabilities':{'bounding':['CAP_AUDIT_WRITE','CAP_KILL','CAP_NET_BIND_SERVICE'],"
 	"'effective':['CAP_AUDIT_WRITE','CAP_KILL','CAP_NET_BIND_SERVICE'],"
 	"'permitted':['CAP_AUDIT_WRITE','CAP_KILL','CAP_NET_BIND_SERVICE']},"
 	"'rlimits':[{'type':'RLIMIT_NOFILE','hard':1024,'soft':1024}],'noNewPrivileges':true},"
 	"'root':{'path':'rootfs','readonly':true},'hostname':'cube',"
 	"'mounts':[{'destination':'/proc','type':'proc','source':'proc'},"
-	"{'destination':'/dev','type':'tmpfs','source':'tmpfs','options':['nosuid','strictatime','mode=755','size=65536k']},"
+	"{'destination':'/"
+	"dev','type':'tmpfs','source':'tmpfs','options':['nosuid','strictatime','mode=755','size="
+	"65536k']},"
 	"{'destination':'/dev/pts','type':'devpts','source':'devpts',"
 	"'options':['nosuid','noexec','newinstance','ptmxmode=0666','mode=0620','gid=5']},"
 	"{'destination':'/dev/shm','type':'tmpfs','source':'shm',"
 	"'options':['nosuid','noexec','nodev','mode=1777','size=65536k']},"
-	"{'destination':'/dev/mqueue','type':'mqueue','source':'mqueue','options':['nosuid','noexec','nodev']},"
-	"{'destination':'/sys','type':'sysfs','source':'sysfs','options':['nosuid','noexec','nodev','ro']},"
+	"{'destination':'/dev/"
+	"mqueue','type':'mqueue','source':'mqueue','options':['nosuid','noexec','nodev']},"
+	"{'destination':'/"
+	"sys','type':'sysfs','source':'sysfs','options':['nosuid','noexec','nodev','ro']},"
 	"{'destination':'/sys/fs/cgroup','type':'cgroup','source':'cgroup',"
 	"'options':['nosuid','noexec','nodev','relatime','ro']}],"
 	"'linux':{'resources':{'devices':[{'allow':false,'access':'rwm'}]},"
-	"'namespaces':[{'type':'pid'},{'type':'network'},{'type':'ipc'},{'type':'uts'},{'type':'mount'},{'type':'cgroup'}],"
-	"'maskedPaths':['/proc/acpi','/proc/asound','/proc/kcore','/proc/keys','/proc/latency_stats','/proc/timer_list',"
+	"'namespaces':[{'type':'pid'},{'type':'network'},{'type':'ipc'},{'type':'uts'},{'type':'"
+	"mount'},{'type':'cgroup'}],"
+	"'maskedPaths':['/proc/acpi','/proc/asound','/proc/kcore','/proc/keys','/proc/"
+	"latency_stats','/proc/timer_list',"
 	"'/proc/timer_stats','/proc/sched_debug','/sys/firmware','/proc/scsi'],"
 	"'readonlyPaths':['/proc/bus','/proc/fs','/proc/irq','/proc/sys','/proc/sysrq-trigger']}}";
 
@@ -56,7 +63,9 @@ static void make_rootless(yyjson_mut_doc *doc, uid_t uid, gid_t gid)
 		if (yyjson_mut_equals_str(yyjson_mut_obj_get(mount, "type"), "network"))
 			yyjson_mut_arr_iter_remove(&iter);
 	}
-	yyjson_mut_obj_add_str(doc, yyjson_mut_arr_add_obj(doc, yyjson_mut_obj_get(linux_part, "namespaces")), "type", "user");
+	yyjson_mut_obj_add_str(
+		doc, yyjson_mut_arr_add_obj(doc, yyjson_mut_obj_get(linux_part, "namespaces")),
+		"type", "user");
 	add_map(doc, linux_part, "uidMappings", uid);
 	add_map(doc, linux_part, "gidMappings", gid);
 	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(root, "mounts"), &iter);

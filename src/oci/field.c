@@ -39,7 +39,8 @@ static COLD int bad(const struct at *at, struct err *err, const char *expected, 
 
 	path_text(at, path, sizeof(path));
 	if (yyjson_is_str(got))
-		return err_set(err, ERR_INVALID, "%s: expected %s, got \"%.100s\"", path, expected, yyjson_get_str(got));
+		return err_set(err, ERR_INVALID, "%s: expected %s, got \"%.100s\"", path, expected,
+			       yyjson_get_str(got));
 	if (yyjson_is_sint(got))
 		return err_set(err, ERR_INVALID, "%s: expected %s, got %lld", path, expected,
 			       (long long)yyjson_get_sint(got));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the daemon and `cube-oci` say to each other: the sealed job a monitor or an exec is started with, the one line it
- * answers, and the frames on the monitor's socket. src/shim/README.md tells the whole story; this header is shared by
- * both sides because container/ must not include shim/. Numbers are in host byte order: both ends run on one machine.
+ * What the daemon and `cube-oci` say to each other: the sealed job a monitor or an exec is started
+ * with, the one line it answers, and the frames on the monitor's socket. src/shim/README.md tells
+ * the whole story; this header is shared by both sides because container/ must not include shim/.
+ * Numbers are in host byte order: both ends run on one machine.
  */
 #ifndef CUBE_OCI_MONITOR_H
 #define CUBE_OCI_MONITOR_H

@@ -8,7 +8,8 @@
 #include "base/str.h"
 
 /* clang-format off */
-#define ROW(s, member, json, kind, ...) { .name = json, .type = kind, .offset = offsetof(struct s, member), __VA_ARGS__ }
+#define ROW(s, member, json, kind, ...) \
+	{ .name = json, .type = kind, .offset = offsetof(struct s, member), __VA_ARGS__ }
 #define TABLE(id, s, ...) \
 	static const struct field id##_fields[] = { __VA_ARGS__, { 0 } }; \
 	static const struct field_table id##_table = { sizeof(struct s), id##_fields }
@@ -270,7 +271,9 @@ int oci_process_check(struct arena *arena, struct oci_process *process, const ch
 	if (!process->user)
 		process->user = ARENA_NEW(arena, struct oci_user);
 	if (process->cwd[0] != '/')
-		return err_set(err, ERR_INVALID, "%s.cwd: expected an absolute path, got \"%.200s\"", path, process->cwd);
+		return err_set(err, ERR_INVALID,
+			       "%s.cwd: expected an absolute path, got \"%.200s\"", path,
+			       process->cwd);
 	for (size_t i = 0; i < process->rlimits.count; i++) {
 		const struct oci_rlimit *limit = OCI_ITEM(process->rlimits, struct oci_rlimit, i);
 
@@ -315,8 +318,10 @@ static int check_linux(const struct oci_linux *l, struct err *err)
 		if (absolute(d->path, "linux.devices[].path", err) < 0)
 			return -1;
 		if (strlen(d->type) != 1 || !strchr("cbup", d->type[0]))
-			return err_set(err, ERR_INVALID, "linux.devices[%zu].type: expected c, b, u or p, got \"%.20s\"", i,
-				       d->type);
+			return err_set(
+				err, ERR_INVALID,
+				"linux.devices[%zu].type: expected c, b, u or p, got \"%.20s\"", i,
+				d->type);
 		if (d->type[0] != 'p' && (!d->major.is_set || !d->minor.is_set))
 			return err_set(err, ERR_INVALID, "linux.devices[%zu].major: required field is missing", i);
 	}
@@ -330,7 +335,8 @@ static int check_linux(const struct oci_linux *l, struct err *err)
 	}
 	for (size_t i = 0; i < l->sysctl.count; i++) {
 		if (strstr(l->sysctl.items[i].key, "..") || l->sysctl.items[i].key[0] == '/')
-			return err_set(err, ERR_INVALID, "linux.sysctl: \"%.200s\" is not a key", l->sysctl.items[i].key);
+			return err_set(err, ERR_INVALID, "linux.sysctl: \"%.200s\" is not a key",
+				       l->sysctl.items[i].key);
 	}
 	return 0;
 }
@@ -373,7 +379,9 @@ int oci_spec_decode(yyjson_val *root, struct arena *arena, struct oci_spec *ret,
 		if (m->uid_mappings.count == 0 && m->gid_mappings.count == 0)
 			continue;
 		if (m->uid_mappings.count == 0 || m->gid_mappings.count == 0)
-			return err_set(err, ERR_INVALID, "mounts[%zu].uidMappings: needs gidMappings, and the reverse", i);
+			return err_set(
+				err, ERR_INVALID,
+				"mounts[%zu].uidMappings: needs gidMappings, and the reverse", i);
 	}
 	if (ret->hooks && check_hooks(ret->hooks, err) < 0)
 		return -1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See cgroup_plan.h. Values are written as config.json has them; what differs between v1 and v2 is converted the way the
- * runtime specification's authors do it, because engines compare the files.
+ * See cgroup_plan.h. Values are written as config.json has them; what differs between v1 and v2 is
+ * converted the way the runtime specification's authors do it, because engines compare the files.
  */
 #include "runtime/cgroup_plan.h"
 
@@ -218,8 +218,10 @@ static int device_rule(const struct oci_device_rule *rule, size_t index, struct 
 		return err_set(err, ERR_INVALID, "linux.resources.devices[%zu].type: expected a, b or c, got \"%.20s\"",
 			       index, type);
 	if (access[strspn(access, "rwm")] != '\0')
-		return err_set(err, ERR_INVALID, "linux.resources.devices[%zu].access: expected r, w and m, got \"%.20s\"",
-			       index, access);
+		return err_set(
+			err, ERR_INVALID,
+			"linux.resources.devices[%zu].access: expected r, w and m, got \"%.20s\"",
+			index, access);
 	*ret = (struct filter_device){
 		.allow = rule->allow,
 		.type = type[0],
@@ -244,8 +246,9 @@ static void add_device_v1(struct builder *b, const struct filter_device *d)
 		snprintf(major, sizeof(major), "%lld", (long long)d->major);
 	if (d->minor >= 0)
 		snprintf(minor, sizeof(minor), "%lld", (long long)d->minor);
-	add(b, CGROUP_DEVICES, d->allow ? "devices.allow" : "devices.deny", "linux.resources.devices", "%c %s:%s %s%s%s",
-	    d->type, major, minor, d->read ? "r" : "", d->write ? "w" : "", d->mknod ? "m" : "");
+	add(b, CGROUP_DEVICES, d->allow ? "devices.allow" : "devices.deny",
+	    "linux.resources.devices", "%c %s:%s %s%s%s", d->type, major, minor, d->read ? "r" : "",
+	    d->write ? "w" : "", d->mknod ? "m" : "");
 }
 
 static int plan_devices(struct builder *b, const struct oci_list *rules, struct err *err)
@@ -290,11 +293,15 @@ static int plan_rdma(struct builder *b, yyjson_val *rdma, struct err *err)
 		char text[64] = "";
 		size_t len = 0;
 
-		if ((handles && !yyjson_is_uint(handles)) || (objects && !yyjson_is_uint(objects)) || !yyjson_is_obj(val))
-			return err_set(err, ERR_INVALID, "linux.resources.rdma.%.64s: expected hcaHandles and hcaObjects",
-				       yyjson_get_str(key));
+		if ((handles && !yyjson_is_uint(handles)) ||
+		    (objects && !yyjson_is_uint(objects)) || !yyjson_is_obj(val))
+			return err_set(
+				err, ERR_INVALID,
+				"linux.resources.rdma.%.64s: expected hcaHandles and hcaObjects",
+				yyjson_get_str(key));
 		if (handles)
-			len += (size_t)snprintf(text, sizeof(text), " hca_handle=%u", (unsigned)yyjson_get_uint(handles));
+			len += (size_t)snprintf(text, sizeof(text), " hca_handle=%u",
+						(unsigned)yyjson_get_uint(handles));
 		if (objects)
 			snprintf(text + len, sizeof(text) - len, " hca_object=%u", (unsigned)yyjson_get_uint(objects));
 		add(b, CGROUP_RDMA, "rdma.max", "linux.resources.rdma", "%.64s%s", yyjson_get_str(key), text);
@@ -326,7 +333,8 @@ static int plan_unified(struct builder *b, const struct oci_map *unified, struct
 			if (strncmp(pair->key, owners[k].prefix, strlen(owners[k].prefix)) == 0)
 				controller = owners[k].controller;
 		}
-		add(b, controller, str_c_in(b->arena, str_from(pair->key)), "linux.resources.unified", "%.250s", pair->value);
+		add(b, controller, str_c_in(b->arena, str_from(pair->key)),
+		    "linux.resources.unified", "%.250s", pair->value);
 	}
 	return 0;
 }
@@ -358,8 +366,8 @@ static int plan_network(struct builder *b, const struct oci_network *network, st
 		const struct oci_interface_priority *p =
 			OCI_ITEM(network->priorities, struct oci_interface_priority, i);
 
-		add(b, CGROUP_NET_PRIO, "net_prio.ifpriomap", "linux.resources.network.priorities", "%.32s %llu", p->name,
-		    (unsigned long long)p->priority.value);
+		add(b, CGROUP_NET_PRIO, "net_prio.ifpriomap", "linux.resources.network.priorities",
+		    "%.32s %llu", p->name, (unsigned long long)p->priority.value);
 	}
 	return 0;
 }
@@ -378,7 +386,8 @@ int cgroup_plan(const struct oci_resources *r, bool is_v2, struct arena *arena, 
 				   (r->block_io ? 5 * 128 : 0) + (r->network ? 65 : 0) + (r->rdma ? 32 : 0),
 				   sizeof(*ret->changes));
 	if (r->devices.count > FILTER_DEVICE_MAX / 2)
-		return err_set(err, ERR_TOO_LARGE, "linux.resources.devices: more than %d entries", FILTER_DEVICE_MAX / 2);
+		return err_set(err, ERR_TOO_LARGE, "linux.resources.devices: more than %d entries",
+			       FILTER_DEVICE_MAX / 2);
 	if (plan_devices(&b, &r->devices, err) < 0)
 		return -1;
 	if (r->memory && plan_memory(&b, r->memory, err) < 0)

@@ -40,7 +40,8 @@ int command_parse(const struct command *command, const char *const *argv, int ar
 			return err_set(err, ERR_BAD_REQUEST, "%s: unknown flag \"%.100s\"", command->name, argv[i]);
 		if (flag->takes_value && !has_value) {
 			if (i + 1 >= argc)
-				return err_set(err, ERR_BAD_REQUEST, "%s: flag --%s needs a value", command->name, flag->name);
+				return err_set(err, ERR_BAD_REQUEST, "%s: flag --%s needs a value",
+					       command->name, flag->name);
 			value = str_from(argv[++i]);
 		}
 		if (!flag->takes_value && has_value && str_eq_c(value, "false"))

@@ -39,7 +39,9 @@ static int open_container(struct running *r, const char *root, const char *id, b
 	if (container_open(root, id, r->arena, &r->container, err) < 0)
 		return -1;
 	if (r->container.status == CONTAINER_PAUSED && !ignore_paused)
-		return err_set(err, ERR_CONFLICT, "cannot exec in a paused container (use --ignore-paused to override)");
+		return err_set(
+			err, ERR_CONFLICT,
+			"cannot exec in a paused container (use --ignore-paused to override)");
 	if (r->container.status != CONTAINER_RUNNING && r->container.status != CONTAINER_CREATED &&
 	    r->container.status != CONTAINER_PAUSED)
 		return err_set(err, ERR_CONFLICT, "cannot exec in a stopped container");
@@ -114,7 +116,8 @@ static int from_flags(struct running *r, const struct command_line *line, struct
 	r->process.console_size = NULL;
 	if (line->arg_count < 2)
 		return err_set(err, ERR_BAD_REQUEST, "exec: a command is needed");
-	r->process.args = (struct oci_strings){ (const char **)(uintptr_t)(line->args + 1), (size_t)line->arg_count - 1 };
+	r->process.args = (struct oci_strings){ (const char **)(uintptr_t)(line->args + 1),
+						(size_t)line->arg_count - 1 };
 	if (command_value(line, "cwd"))
 		r->process.cwd = command_value(line, "cwd");
 	if (command_value(line, "apparmor"))
@@ -155,7 +158,10 @@ static int exec_flags(struct running *r, const struct command_line *line, int *r
 	const char *preserve = command_value(line, "preserve-fds");
 	const char *process = command_value(line, "process");
 	bool detach = command_has(line, "detach");
-	struct exec exec = { .container = &r->container, .spec = &r->spec, .process = &r->process, .console_socket = -1 };
+	struct exec exec = { .container = &r->container,
+			     .spec = &r->spec,
+			     .process = &r->process,
+			     .console_socket = -1 };
 	int master = -1, status = 0;
 	AUTO_FD pidfd = -1;
 	uint64_t count = 0;
@@ -169,7 +175,9 @@ static int exec_flags(struct running *r, const struct command_line *line, int *r
 		return -1;
 	exec.preserve_fds = (int)count;
 	if (r->process.terminal && detach && !socket)
-		return err_set(err, ERR_INVALID, "cannot allocate tty if runc will detach without setting console socket");
+		return err_set(
+			err, ERR_INVALID,
+			"cannot allocate tty if runc will detach without setting console socket");
 	if (socket && r->process.terminal) {
 		exec.console_socket = console_connect(socket, "--console-socket", err);
 		if (exec.console_socket < 0)
@@ -197,10 +205,22 @@ struct exec_job {
 	struct oci_process *process;
 };
 static const struct field exec_job_fields[] = {
-	{ .name = "version", .type = FIELD_U64, .offset = offsetof(struct exec_job, version), .is_required = true },
-	{ .name = "id", .type = FIELD_STRING, .offset = offsetof(struct exec_job, id), .is_required = true },
-	{ .name = "stateDir", .type = FIELD_STRING, .offset = offsetof(struct exec_job, state_dir), .is_required = true },
-	{ .name = "process", .type = FIELD_OBJECT, .offset = offsetof(struct exec_job, process), .is_required = true,
+	{ .name = "version",
+	  .type = FIELD_U64,
+	  .offset = offsetof(struct exec_job, version),
+	  .is_required = true },
+	{ .name = "id",
+	  .type = FIELD_STRING,
+	  .offset = offsetof(struct exec_job, id),
+	  .is_required = true },
+	{ .name = "stateDir",
+	  .type = FIELD_STRING,
+	  .offset = offsetof(struct exec_job, state_dir),
+	  .is_required = true },
+	{ .name = "process",
+	  .type = FIELD_OBJECT,
+	  .offset = offsetof(struct exec_job, process),
+	  .is_required = true,
 	  .with.sub = &oci_process_table },
 	{ 0 },
 };
@@ -236,7 +256,10 @@ static void answer(yyjson_mut_doc *doc)
 static int start_job(struct running *r, pid_t *ret_pid, int *ret_pidfd, struct err *err)
 {
 	struct exec_job job;
-	struct exec exec = { .container = &r->container, .spec = &r->spec, .process = &r->process, .console_socket = -1 };
+	struct exec exec = { .container = &r->container,
+			     .spec = &r->spec,
+			     .process = &r->process,
+			     .console_socket = -1 };
 	int master = -1;
 
 	if (read_job(r, &job, err) < 0)

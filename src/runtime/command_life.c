@@ -82,7 +82,8 @@ static int prepare(const struct command_line *line, struct bundle *bundle, struc
 
 	if (line->globals->systemd_cgroup)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "--systemd-cgroup: cgroups are managed as files here; configure the engine for \"cgroupfs\"");
+			       "--systemd-cgroup: cgroups are managed as files here; configure the "
+			       "engine for \"cgroupfs\"");
 	if (open_missing_stdio(err) < 0 || bundle_open(bundle, command_value(line, "bundle"), err) < 0)
 		return -1;
 	if (preserve && num_parse_u64(str_from(preserve), 1024, "--preserve-fds", &count, err) < 0)
@@ -117,7 +118,9 @@ int command_create(const struct command_line *line, int *ret_status, struct err 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	failed = prepare(line, &bundle, &create, err);
 	if (failed == 0 && bundle.spec.process && bundle.spec.process->terminal && create.console_socket < 0)
-		failed = err_set(err, ERR_INVALID, "cannot allocate tty if runc will detach without setting console socket");
+		failed = err_set(
+			err, ERR_INVALID,
+			"cannot allocate tty if runc will detach without setting console socket");
 	if (failed == 0) {
 		create.wait_for_start = true;
 		failed = container_create(&create, &arena, &c, &created, err);
@@ -185,7 +188,9 @@ int command_run_container(const struct command_line *line, int *ret_status, stru
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	failed = prepare(line, &bundle, &create, err);
 	if (failed == 0 && detach && bundle.spec.process && bundle.spec.process->terminal && create.console_socket < 0)
-		failed = err_set(err, ERR_INVALID, "cannot allocate tty if runc will detach without setting console socket");
+		failed = err_set(
+			err, ERR_INVALID,
+			"cannot allocate tty if runc will detach without setting console socket");
 	if (failed == 0 && !detach && !command_has(line, "no-subreaper") && process_set_subreaper() < 0)
 		failed = err_os(err, "become the reaper of orphans");
 	if (failed == 0)

@@ -27,7 +27,9 @@ int command_print(const char *text, struct err *err)
 
 static int print_doc(yyjson_mut_doc *doc, bool pretty, struct err *err)
 {
-	char *text = yyjson_mut_write(doc, (pretty ? YYJSON_WRITE_PRETTY_TWO_SPACES : 0) | YYJSON_WRITE_NEWLINE_AT_END, NULL);
+	char *text = yyjson_mut_write(
+		doc, (pretty ? YYJSON_WRITE_PRETTY_TWO_SPACES : 0) | YYJSON_WRITE_NEWLINE_AT_END,
+		NULL);
 	int failed = command_print(text, err);
 
 	yyjson_mut_doc_free(doc);
@@ -72,7 +74,8 @@ static int list_row(const struct command_line *line, const char *id, yyjson_mut_
 	if (format && strcmp(format, "json") == 0) {
 		text = container_state_json(&c, c.status, false);
 		parsed = yyjson_read(text, strlen(text), 0);
-		yyjson_mut_arr_append(yyjson_mut_doc_get_root(doc), yyjson_val_mut_copy(doc, yyjson_doc_get_root(parsed)));
+		yyjson_mut_arr_append(yyjson_mut_doc_get_root(doc),
+				      yyjson_val_mut_copy(doc, yyjson_doc_get_root(parsed)));
 		yyjson_doc_free(parsed);
 		free(text);
 		return 0;
@@ -96,7 +99,8 @@ int command_list(const struct command_line *line, int *ret_status, struct err *e
 	if (format && !json && strcmp(format, "table") != 0)
 		failed = err_set(err, ERR_INVALID, "invalid format option");
 	else if (!json && !command_has(line, "quiet"))
-		failed = command_print("ID          PID         STATUS      BUNDLE              CREATED                        OWNER\n",
+		failed = command_print("ID          PID         STATUS      BUNDLE              "
+				       "CREATED                        OWNER\n",
 				       err);
 	while (failed == 0 && dir && (entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] != '.')
@@ -165,7 +169,8 @@ static int print_ps_table(const struct command_line *line, yyjson_mut_doc *pids,
 				 (int)yyjson_mut_get_int(yyjson_mut_arr_get(yyjson_mut_doc_get_root(pids), i)));
 			print = str_eq_c(wanted, number);
 		}
-		if (print && row.len > 0 && (fd_write_all(1, row.ptr, row.len, err) < 0 || command_print("\n", err) < 0))
+		if (print && row.len > 0 &&
+		    (fd_write_all(1, row.ptr, row.len, err) < 0 || command_print("\n", err) < 0))
 			return -1;
 	}
 	return 0;
@@ -275,7 +280,8 @@ int command_events(const struct command_line *line, int *ret_status, struct err 
 	do {
 		if (print_stats(&c, err) < 0)
 			return -1;
-	} while (poll(&(struct pollfd){ .fd = c.pidfd, .events = POLLIN }, 1, (int)(interval_ns / TIME_NS_PER_MS)) == 0);
+	} while (poll(&(struct pollfd){ .fd = c.pidfd, .events = POLLIN }, 1,
+		      (int)(interval_ns / TIME_NS_PER_MS)) == 0);
 	return 0;
 }
 
@@ -289,17 +295,30 @@ static void add_names(yyjson_mut_doc *doc, yyjson_mut_val *to, const char *name,
 
 int command_features(const struct command_line *line, int *ret_status, struct err *err)
 {
-	static const char *const hooks[] = { "prestart", "createRuntime", "createContainer", "startContainer", "poststart",
-					     "poststop", NULL };
+	static const char *const hooks[] = { "prestart",
+					     "createRuntime",
+					     "createContainer",
+					     "startContainer",
+					     "poststart",
+					     "poststop",
+					     NULL };
 	static const char *const options[] = {
-		"async", "atime", "bind", "defaults", "dev", "diratime", "dirsync", "exec", "iversion", "lazytime", "loud",
-		"mand", "noatime", "nodev", "nodiratime", "noexec", "noiversion", "nolazytime", "nomand", "norelatime",
-		"nostrictatime", "nosuid", "nosymfollow", "private", "rbind", "relatime", "remount", "ro", "rprivate", "rro",
-		"rrw", "rshared", "rslave", "runbindable", "rw", "shared", "silent", "slave", "strictatime", "suid", "sync",
-		"symfollow", "tmpcopyup", "unbindable", "idmap", "ridmap", NULL };
-	static const char *const actions[] = { "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS",
-					       "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE",
-					       "SCMP_ACT_TRAP", NULL };
+		"async",	 "atime",      "bind",	      "defaults",    "dev",
+		"diratime",	 "dirsync",    "exec",	      "iversion",    "lazytime",
+		"loud",		 "mand",       "noatime",     "nodev",	     "nodiratime",
+		"noexec",	 "noiversion", "nolazytime",  "nomand",	     "norelatime",
+		"nostrictatime", "nosuid",     "nosymfollow", "private",     "rbind",
+		"relatime",	 "remount",    "ro",	      "rprivate",    "rro",
+		"rrw",		 "rshared",    "rslave",      "runbindable", "rw",
+		"shared",	 "silent",     "slave",	      "strictatime", "suid",
+		"sync",		 "symfollow",  "tmpcopyup",   "unbindable",  "idmap",
+		"ridmap",	 NULL
+	};
+	static const char *const actions[] = { "SCMP_ACT_ALLOW",       "SCMP_ACT_ERRNO",
+					       "SCMP_ACT_KILL",	       "SCMP_ACT_KILL_PROCESS",
+					       "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
+					       "SCMP_ACT_NOTIFY",      "SCMP_ACT_TRACE",
+					       "SCMP_ACT_TRAP",	       NULL };
 	yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *root = yyjson_mut_obj(doc), *part, *list, *sub;
 

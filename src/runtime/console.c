@@ -22,7 +22,8 @@ int console_connect(const char *path, const char *field, struct err *err)
 	AUTO_FD sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (strlen(path) >= sizeof(address.sun_path))
-		return err_set(err, ERR_INVALID, "%s: the path is longer than %zu bytes", field, sizeof(address.sun_path) - 1);
+		return err_set(err, ERR_INVALID, "%s: the path is longer than %zu bytes", field,
+			       sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (sock < 0 || connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return err_os(err, "%s: connect to %s", field, path);
@@ -93,7 +94,8 @@ static void on_signal(struct relay *r)
 	if (si.ssi_signo == SIGWINCH && r->master >= 0) {
 		if (terminal_copy_size(0, r->master) < 0)
 			return;
-	} else if (si.ssi_signo != SIGCHLD && si.ssi_signo != SIGWINCH && process_signal(r->pidfd, (int)si.ssi_signo) < 0) {
+	} else if (si.ssi_signo != SIGCHLD && si.ssi_signo != SIGWINCH &&
+		   process_signal(r->pidfd, (int)si.ssi_signo) < 0) {
 		return; /* it has ended: the pidfd says so next */
 	}
 }

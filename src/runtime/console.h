@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Descriptors handed to others: the pty's master, the seccomp listener. And the terminal of `run -t` in the foreground. */
+/* Descriptors handed to others: the pty's master, the seccomp listener. And the terminal of `run
+ * -t` in the foreground. */
 #ifndef CUBE_RUNTIME_CONSOLE_H
 #define CUBE_RUNTIME_CONSOLE_H
 

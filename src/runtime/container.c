@@ -199,7 +199,8 @@ static void read_status(struct container *c)
 	if (c->pidfd < 0)
 		return;
 	/* the pid may be somebody else's by now */
-	if (process_start_ticks(c->pid, &ticks, &state) < 0 || ticks != c->start_ticks || state == 'Z' || state == 'X') {
+	if (process_start_ticks(c->pid, &ticks, &state) < 0 || ticks != c->start_ticks ||
+	    state == 'Z' || state == 'X') {
 		fd_close(&c->pidfd);
 		return;
 	}

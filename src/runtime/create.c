@@ -72,7 +72,8 @@ static int plan_namespaces(struct making *m, struct err *err)
 	if (joins_user) {
 		if (init->new_namespaces & CLONE_NEWPID)
 			return err_set(err, ERR_UNSUPPORTED,
-				       "linux.namespaces: a new pid namespace in a joined user namespace is not supported");
+				       "linux.namespaces: a new pid namespace in a joined user "
+				       "namespace is not supported");
 		init->unshare_later |= init->new_namespaces;
 		init->new_namespaces = 0;
 	}
@@ -199,7 +200,9 @@ static int join_for_child(struct making *m, struct err *err)
 
 	snprintf(pid, sizeof(pid), "%d", (int)m->c->pid);
 	for (int i = 0; i < CGROUP_UNIFIED && m->c->has_cgroup; i++) {
-		int failed = m->c->cgroup.dir_fds[i] < 0 ? 0 : cgroup_write(m->c->cgroup.dir_fds[i], "cgroup.procs", pid);
+		int failed = m->c->cgroup.dir_fds[i] < 0
+				     ? 0
+				     : cgroup_write(m->c->cgroup.dir_fds[i], "cgroup.procs", pid);
 
 		if (failed < 0)
 			return err_neg(err, failed, "join cgroup %s", m->c->cgroup.path);
@@ -423,9 +426,17 @@ int container_create(const struct create *create, struct arena *arena, struct co
 	ret->annotations = create->spec->annotations;
 	*ret_more = (struct created){ .master = -1 };
 	m.init = (struct init){
-		.spec = create->spec, .arena = arena, .bundle = create->bundle, .overlay = create->overlay,
-		.is_sandbox = create->is_sandbox, .no_pivot = create->no_pivot, .wait_for_start = create->wait_for_start,
-		.sock = -1, .start_fd = -1, .null_fd = -1, .container = ret,
+		.spec = create->spec,
+		.arena = arena,
+		.bundle = create->bundle,
+		.overlay = create->overlay,
+		.is_sandbox = create->is_sandbox,
+		.no_pivot = create->no_pivot,
+		.wait_for_start = create->wait_for_start,
+		.sock = -1,
+		.start_fd = -1,
+		.null_fd = -1,
+		.container = ret,
 		.program = { .host_proc_fd = -1, .exe_fd = -1, .error_sock = -1 },
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(m.init.join_fds); i++)
@@ -483,8 +494,10 @@ int container_start(struct container *c, const struct oci_spec *spec, struct err
 		if (got == 0)
 			break;
 		if (message[0] == INIT_LISTENER && spec->linux_part->seccomp) {
-			struct seccomp_program to = { .listener_path = spec->linux_part->seccomp->listener_path,
-						      .listener_metadata = spec->linux_part->seccomp->listener_metadata };
+			struct seccomp_program to = {
+				.listener_path = spec->linux_part->seccomp->listener_path,
+				.listener_metadata = spec->linux_part->seccomp->listener_metadata
+			};
 
 			if (console_send_listener(&to, c, fd, err) < 0)
 				return -1;
@@ -513,7 +526,8 @@ int container_delete(struct container *c, const struct oci_spec *spec, bool keep
 		if (failed < 0)
 			return err_neg(err, failed, "remove cgroup %s", c->cgroup.path);
 	}
-	if (spec && spec->hooks && run_state_hooks(c, &spec->hooks->poststop, "poststop", CONTAINER_STOPPED, &inner) < 0)
+	if (spec && spec->hooks &&
+	    run_state_hooks(c, &spec->hooks->poststop, "poststop", CONTAINER_STOPPED, &inner) < 0)
 		log_warn("runtime", "%s", inner.msg);
 	return 0;
 }

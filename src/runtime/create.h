@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Making a container: state folder, cgroups, first process. Used by the commands create and run and by the monitor. What
- * fails leaves nothing behind.
+ * Making a container: state folder, cgroups, first process. Used by the commands create and run and
+ * by the monitor. What fails leaves nothing behind.
  */
 #ifndef CUBE_RUNTIME_CREATE_H
 #define CUBE_RUNTIME_CREATE_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See exec.h. The process is cloned into the container's pid namespace and cgroups and joins the other namespaces by the
- * pidfd of the first process, all at once, so that they are those of one and the same container. It is undumpable from
- * before it enters until execve: nothing in there can trace it or open its descriptors.
+ * See exec.h. The process is cloned into the container's pid namespace and cgroups and joins the
+ * other namespaces by the pidfd of the first process, all at once, so that they are those of one
+ * and the same container. It is undumpable from before it enters until execve: nothing in there can
+ * trace it or open its descriptors.
  */
 #include "runtime/exec.h"
 

@@ -8,7 +8,8 @@
 
 struct exec {
 	struct container *container;
-	const struct oci_spec *spec;         /* of the container: seccomp and personality hold for this program as well */
+	const struct oci_spec
+		*spec; /* of the container: seccomp and personality hold for this program as well */
 	const struct oci_process *process;
 	int console_socket;                  /* gets the pty's master; -1: *ret_master */
 	int preserve_fds;

@@ -31,7 +31,11 @@ static NORETURN void exec_hook(const struct oci_hook *hook, const char *cwd, int
 
 static int run_one(const struct oci_hook *hook, const char *name, const char *cwd, struct str state, struct err *err)
 {
-	int timeout_ms = hook->timeout.is_set ? (int)(hook->timeout.value > 2000000 ? 2000000 : hook->timeout.value) * 1000 : -1;
+	int timeout_ms = hook->timeout.is_set
+				 ? (int)(hook->timeout.value > 2000000 ? 2000000
+								       : hook->timeout.value) *
+					   1000
+				 : -1;
 	AUTO_FD input = memfd_create("state", MFD_CLOEXEC);
 	AUTO_FD pidfd = -1;
 	int status = 0, got;
@@ -52,9 +56,11 @@ static int run_one(const struct oci_hook *hook, const char *name, const char *cw
 	if (process_wait(pidfd, &status) < 0)
 		return err_os(err, "%s hook %s: wait", name, hook->path);
 	if (got == 0)
-		return err_set(err, ERR_TIMEOUT, "%s hook %s: took longer than %d s", name, hook->path, timeout_ms / 1000);
+		return err_set(err, ERR_TIMEOUT, "%s hook %s: took longer than %d s", name,
+			       hook->path, timeout_ms / 1000);
 	if (WIFSIGNALED(status))
-		return err_set(err, ERR_INTERNAL, "%s hook %s: killed by signal %d", name, hook->path, WTERMSIG(status));
+		return err_set(err, ERR_INTERNAL, "%s hook %s: killed by signal %d", name,
+			       hook->path, WTERMSIG(status));
 	if (WEXITSTATUS(status) != 0)
 		return err_set(err, ERR_INTERNAL, "%s hook %s: exit status %d", name, hook->path, WEXITSTATUS(status));
 	return 0;

@@ -68,7 +68,8 @@ static int join_namespaces(struct init *init, struct err *err)
 			return err_os(err, "join the %s namespace", namespace_file(namespace_all[i]));
 	}
 	for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++) {
-		if (init->join_fds[i] >= 0 && namespace_all[i] == CLONE_NEWNS && setns(init->join_fds[i], CLONE_NEWNS) < 0)
+		if (init->join_fds[i] >= 0 && namespace_all[i] == CLONE_NEWNS &&
+		    setns(init->join_fds[i], CLONE_NEWNS) < 0)
 			return err_os(err, "join the mnt namespace");
 	}
 	return 0;
@@ -150,7 +151,8 @@ static NORETURN void pause_main(struct init *init)
 	for (size_t i = 0; i < ARRAY_COUNT(ends); i++)
 		sigaddset(&set, ends[i]);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || prctl(PR_SET_NAME, "pause", 0, 0, 0) < 0 ||
-	    init_send(init->sock, INIT_EXECING, -1, NULL) < 0 || capability_apply(&(struct capability_sets){ 0 }) < 0 || close_range(0, ~0u, 0) < 0)
+	    init_send(init->sock, INIT_EXECING, -1, NULL) < 0 ||
+	    capability_apply(&(struct capability_sets){ 0 }) < 0 || close_range(0, ~0u, 0) < 0)
 		_exit(126);
 	for (;;) {
 		while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -198,7 +200,8 @@ static int setup(struct init *init, struct err *err)
 {
 	struct err detach;
 
-	/* Before anything else: here it is not yet charged to the container, and we have all capabilities we ever will. */
+	/* Before anything else: here it is not yet charged to the container, and we have all
+	 * capabilities we ever will. */
 	if (!init->is_sandbox && selfexe_detach(init->program.exe_fd, &detach) < 0 &&
 	    !(detach.code == ERR_UNSUPPORTED && (geteuid() != 0 || init->new_namespaces & CLONE_NEWUSER)))
 		return err_set(err, ERR_INTERNAL, "protect the runtime's program: %s", detach.msg);

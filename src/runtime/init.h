@@ -21,8 +21,14 @@
 #include "runtime/program.h"
 
 enum init_message {
-	INIT_USERNS = 'U', INIT_HOOKS = 'H', INIT_CONSOLE = 'C', INIT_LISTENER = 'L', INIT_READY = 'R', INIT_ERROR = 'E',
-	INIT_EXECING = 'X', INIT_GO = 'G',
+	INIT_USERNS = 'U',
+	INIT_HOOKS = 'H',
+	INIT_CONSOLE = 'C',
+	INIT_LISTENER = 'L',
+	INIT_READY = 'R',
+	INIT_ERROR = 'E',
+	INIT_EXECING = 'X',
+	INIT_GO = 'G',
 };
 
 struct overlay {

@@ -24,6 +24,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include "linux/filter.h"
 #include "linux/process.h"
@@ -108,8 +109,9 @@ static int set_scheduler(const struct oci_process *p, struct err *err)
 		char name[28];
 		uint64_t flag;
 	} flags[] = {
-		{ "SCHED_FLAG_RESET_ON_FORK", 1 }, { "SCHED_FLAG_RECLAIM", 2 },    { "SCHED_FLAG_DL_OVERRUN", 4 },
-		{ "SCHED_FLAG_KEEP_POLICY", 8 },   { "SCHED_FLAG_KEEP_PARAMS", 16 }, { "SCHED_FLAG_UTIL_CLAMP_MIN", 32 },
+		{ "SCHED_FLAG_RESET_ON_FORK", 1 },   { "SCHED_FLAG_RECLAIM", 2 },
+		{ "SCHED_FLAG_DL_OVERRUN", 4 },	     { "SCHED_FLAG_KEEP_POLICY", 8 },
+		{ "SCHED_FLAG_KEEP_PARAMS", 16 },    { "SCHED_FLAG_UTIL_CLAMP_MIN", 32 },
 		{ "SCHED_FLAG_UTIL_CLAMP_MAX", 64 },
 	};
 	struct sched_attributes attr = { .size = sizeof(attr) };
@@ -252,7 +254,9 @@ static int check_file(const char *path, const char *name, struct err *err)
 
 	if (stat(path, &st) < 0) {
 		if (errno == ENOENT || errno == ENOTDIR)
-			return err_set(err, ERR_NOT_FOUND, "exec: \"%s\": stat %s: no such file or directory", name, path);
+			return err_set(err, ERR_NOT_FOUND,
+				       "exec: \"%s\": stat %s: no such file or directory", name,
+				       path);
 		return err_set(err, ERR_FORBIDDEN, "exec: \"%s\": %s", name, strerror(errno));
 	}
 	if (S_ISDIR(st.st_mode))
@@ -277,8 +281,8 @@ static int find_program(struct program *program, struct err *err)
 	}
 	rest = str_from(path ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	while (str_next_part(&rest, ':', &dir)) {
-		if (snprintf(program->path, sizeof(program->path), STR_FMT "/%s", STR_ARG(dir.len ? dir : STR(".")), name) >=
-		    (int)sizeof(program->path))
+		if (snprintf(program->path, sizeof(program->path), STR_FMT "/%s",
+			     STR_ARG(dir.len ? dir : STR(".")), name) >= (int)sizeof(program->path))
 			continue;
 		if (check_file(program->path, name, &inner) == 0)
 			return 0;
@@ -315,7 +319,9 @@ int program_enter(struct program *program, struct err *err)
 
 		snprintf(text, sizeof(text), "exec %.256s", p->apparmor_profile);
 		if (access("/sys/module/apparmor", F_OK) < 0 || write_self(program, "attr/apparmor/exec", text) < 0)
-			return err_set(err, ERR_UNSUPPORTED, "process.apparmorProfile: \"%.100s\" cannot be applied on this host",
+			return err_set(err, ERR_UNSUPPORTED,
+				       "process.apparmorProfile: \"%.100s\" cannot be applied on "
+				       "this host",
 				       p->apparmor_profile);
 	}
 	if (p->selinux_label && p->selinux_label[0] && write_self(program, "attr/exec", p->selinux_label) < 0)
@@ -390,7 +396,7 @@ int program_exec(struct program *program, struct err *err)
 	char line[1024];
 
 	if (!environment(p, "HOME")) {
-		const char **more = calloc(p->env.count + 2, sizeof(*more));
+		const char **more = mem_calloc(p->env.count + 2, sizeof(*more));
 
 		if (more) {
 			memcpy(more, env, p->env.count * sizeof(*more));

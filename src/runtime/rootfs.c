@@ -113,7 +113,9 @@ static int open_target(int root_fd, const struct oci_mount *m, bool is_file, str
 
 		if (plain < 0) {
 			close(fd);
-			return err_set(err, ERR_INVALID, "filesystem \"%s\" must be mounted on ordinary directory", m->type);
+			return err_set(err, ERR_INVALID,
+				       "filesystem \"%s\" must be mounted on ordinary directory",
+				       m->type);
 		}
 	}
 	return fd;
@@ -143,8 +145,8 @@ static int mount_bind(struct init *init, int root_fd, const struct oci_mount *m,
 
 	if (!m->source)
 		return err_set(err, ERR_INVALID, "a bind mount needs a source");
-	if (snprintf(path, sizeof(path), m->source[0] == '/' ? "%s%s" : "%s/%s", m->source[0] == '/' ? "" : init->bundle,
-		     m->source) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), m->source[0] == '/' ? "%s%s" : "%s/%s",
+		     m->source[0] == '/' ? "" : init->bundle, m->source) >= (int)sizeof(path))
 		return err_set(err, ERR_INVALID, "source is too long");
 	AUTO_FD tree = mount_clone(AT_FDCWD, path, options->is_recursive);
 	if (tree < 0)
@@ -192,9 +194,12 @@ static int mount_cgroup_v1(struct init *init, int root_fd, const struct oci_moun
 		if (dir < 0)
 			return err_neg(err, dir, "make %s in the root", sub);
 		if (init->unshare_later & CLONE_NEWCGROUP) {
-			failed = i == CGROUP_UNIFIED ? mount_fs("cgroup2", "cgroup", dir, options->flags, NULL) :
-				 i == CGROUP_SYSTEMD ? mount_fs("cgroup", "cgroup", dir, options->flags, "none,name=systemd") :
-						       mount_fs("cgroup", "cgroup", dir, options->flags, name);
+			failed = i == CGROUP_UNIFIED
+					 ? mount_fs("cgroup2", "cgroup", dir, options->flags, NULL)
+				 : i == CGROUP_SYSTEMD
+					 ? mount_fs("cgroup", "cgroup", dir, options->flags,
+						    "none,name=systemd")
+					 : mount_fs("cgroup", "cgroup", dir, options->flags, name);
 		} else {
 			AUTO_FD here = cgroup_reopen(init->cgroup, (enum cgroup_controller)i);
 			AUTO_FD tree = here < 0 ? here : mount_clone(here, "", false);
@@ -368,9 +373,14 @@ static int set_sysctls(struct init *init, struct err *err)
 		char prefix[16];
 		uint64_t namespace;
 	} owners[] = {
-		{ "net.", CLONE_NEWNET },           { "fs.mqueue.", CLONE_NEWIPC },    { "kernel.msg", CLONE_NEWIPC },
-		{ "kernel.sem", CLONE_NEWIPC },     { "kernel.shm", CLONE_NEWIPC },    { "kernel.auto_msg", CLONE_NEWIPC },
-		{ "kernel.domainna", CLONE_NEWUTS }, { "kernel.hostname", CLONE_NEWUTS },
+		{ "net.", CLONE_NEWNET },
+		{ "fs.mqueue.", CLONE_NEWIPC },
+		{ "kernel.msg", CLONE_NEWIPC },
+		{ "kernel.sem", CLONE_NEWIPC },
+		{ "kernel.shm", CLONE_NEWIPC },
+		{ "kernel.auto_msg", CLONE_NEWIPC },
+		{ "kernel.domainna", CLONE_NEWUTS },
+		{ "kernel.hostname", CLONE_NEWUTS },
 	};
 	char path[300];
 
@@ -384,8 +394,10 @@ static int set_sysctls(struct init *init, struct err *err)
 				namespace = owners[k].namespace;
 		}
 		if (!namespace || !has_namespace(init, namespace))
-			return err_set(err, ERR_INVALID, "linux.sysctl: \"%.200s\" is not in a separate kernel namespace",
-				       pair->key);
+			return err_set(
+				err, ERR_INVALID,
+				"linux.sysctl: \"%.200s\" is not in a separate kernel namespace",
+				pair->key);
 		if (snprintf(path, sizeof(path), "sys/%s", pair->key) >= (int)sizeof(path))
 			return err_set(err, ERR_INVALID, "linux.sysctl: \"%.200s\" is too long", pair->key);
 		for (char *c = path; *c; c++) {
@@ -423,7 +435,8 @@ static int make_root(struct init *init, int root_fd, struct err *err)
 	int failed;
 
 	if (init->no_pivot) {
-		if (fchdir(root_fd) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
+		if (fchdir(root_fd) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 ||
+		    chroot(".") < 0 || chdir("/") < 0)
 			return err_os(err, "move the root");
 	} else {
 		failed = mount_pivot(root_fd);

@@ -67,7 +67,9 @@ static int add_architectures(scmp_filter_ctx filter, const struct oci_strings *a
 		lower[n] = '\0';
 		token = seccomp_arch_resolve_name(lower);
 		if (token == 0)
-			return err_set(err, ERR_INVALID, "linux.seccomp.architectures[%zu]: unknown \"%.40s\"", i, name);
+			return err_set(err, ERR_INVALID,
+				       "linux.seccomp.architectures[%zu]: unknown \"%.40s\"", i,
+				       name);
 		failed = seccomp_arch_add(filter, token);
 		if (failed < 0 && failed != -EEXIST)
 			return err_neg(err, failed, "linux.seccomp.architectures[%zu]: %s", i, name);
@@ -93,8 +95,10 @@ static int add_rules(scmp_filter_ctx filter, const struct oci_syscall *rule, siz
 	for (size_t i = 0; i < rule->args.count; i++) {
 		const struct oci_seccomp_arg *arg = OCI_ITEM(rule->args, struct oci_seccomp_arg, i);
 
-		compare[compare_count++] = (struct scmp_arg_cmp){ (unsigned)arg->index.value, (enum scmp_compare)arg->op,
-								  arg->value.value, arg->value_two.value };
+		compare[compare_count++] = (struct scmp_arg_cmp){ (unsigned)arg->index.value,
+								  (enum scmp_compare)arg->op,
+								  arg->value.value,
+								  arg->value_two.value };
 	}
 	for (size_t i = 0; i < rule->names.count; i++) {
 		int number = seccomp_syscall_resolve_name(rule->names.items[i]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* linux.seccomp to a program for the kernel, through libseccomp; the result is kept in a file, because that takes ms. */
+/* linux.seccomp to a program for the kernel, through libseccomp; the result is kept in a file,
+ * because that takes ms. */
 #ifndef CUBE_RUNTIME_SECCOMP_H
 #define CUBE_RUNTIME_SECCOMP_H
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See selfexe.h. A container whose program is "/proc/self/exe" (or a script with that interpreter) would otherwise have
- * the kernel open the runtime's file on the host for it, and could later write to it. Copying the file and executing the
- * copy, the usual cure, costs another exec (0.5 ms); this costs a dozen calls. The kernel itself checks that nothing of
- * the file is mapped any more, under the mount it was executed from, before it lets go of it (EBUSY otherwise).
+ * See selfexe.h. A container whose program is "/proc/self/exe" (or a script with that interpreter)
+ * would otherwise have the kernel open the runtime's file on the host for it, and could later write
+ * to it. Copying the file and executing the copy, the usual cure, costs another exec (0.5 ms); this
+ * costs a dozen calls. The kernel itself checks that nothing of the file is mapped any more, under
+ * the mount it was executed from, before it lets go of it (EBUSY otherwise).
  */
 #include "runtime/selfexe.h"
 
@@ -127,7 +128,8 @@ int selfexe_detach(int again_fd, struct err *err)
 
 		if (h->p_type != PT_LOAD)
 			continue;
-		if ((again_fd >= 0 && !(h->p_flags & PF_W) ? map_again(&image, h, again_fd) : copy_to_memory(&image, h)) < 0)
+		if ((again_fd >= 0 && !(h->p_flags & PF_W) ? map_again(&image, h, again_fd)
+							   : copy_to_memory(&image, h)) < 0)
 			return err_os(err, "replace the program image");
 	}
 	if (prctl(PR_SET_MM, PR_SET_MM_EXE_FILE, empty, 0, 0) < 0 && exchange(&image, empty) < 0)

@@ -63,7 +63,10 @@ static int run_map_tool(const char *tool, const struct oci_list *maps, pid_t pid
 		_exit(127);
 	}
 	if (process_wait(pidfd, &status) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return err_set(err, ERR_FORBIDDEN, "%s cannot map these ids (is it installed, are they in /etc/subuid?)", tool);
+		return err_set(
+			err, ERR_FORBIDDEN,
+			"%s cannot map these ids (is it installed, are they in /etc/subuid?)",
+			tool);
 	return 0;
 }
 
@@ -90,7 +93,8 @@ int userns_map(const struct oci_spec *spec, pid_t pid, struct err *err)
 	char path[48];
 
 	/* one's own group alone may be mapped without help, once setgroups is given up */
-	if (geteuid() != 0 && l->gid_mappings.count == 1 && OCI_ITEM(l->gid_mappings, struct oci_id_map, 0)->size.value == 1) {
+	if (geteuid() != 0 && l->gid_mappings.count == 1 &&
+	    OCI_ITEM(l->gid_mappings, struct oci_id_map, 0)->size.value == 1) {
 		snprintf(path, sizeof(path), "/proc/%d/setgroups", (int)pid);
 		if (fd_write_file(AT_FDCWD, path, STR("deny"), err) < 0)
 			return err_wrap(err, "linux.gidMappings");

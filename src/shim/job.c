@@ -24,7 +24,8 @@ static const struct field log_fields[] = {
 };
 static const struct field_table log_table = { sizeof(struct shim_job_log), log_fields };
 static const struct field overlay_fields[] = {
-	{ .name = "lower", .type = FIELD_STRINGS, .offset = offsetof(struct shim_job_overlay, lower), .is_required = true },
+	{ .name = "lower", .type = FIELD_STRINGS, .offset = offsetof(struct shim_job_overlay, lower),
+	  .is_required = true },
 	{ .name = "upper", .type = FIELD_STRING, .offset = offsetof(struct shim_job_overlay, upper) },
 	{ .name = "work", .type = FIELD_STRING, .offset = offsetof(struct shim_job_overlay, work) },
 	{ 0 },
@@ -33,7 +34,8 @@ static const struct field_table overlay_table = { sizeof(struct shim_job_overlay
 static const struct field job_fields[] = {
 	{ .name = "version", .type = FIELD_U64, .offset = offsetof(struct shim_job, version), .is_required = true },
 	{ .name = "id", .type = FIELD_STRING, .offset = offsetof(struct shim_job, id), .is_required = true },
-	{ .name = "stateDir", .type = FIELD_STRING, .offset = offsetof(struct shim_job, state_dir), .is_required = true },
+	{ .name = "stateDir", .type = FIELD_STRING, .offset = offsetof(struct shim_job, state_dir),
+	  .is_required = true },
 	{ .name = "config", .type = FIELD_RAW, .offset = offsetof(struct shim_job, config), .is_required = true },
 	{ .name = "overlay", .type = FIELD_OBJECT, .offset = offsetof(struct shim_job, overlay),
 	  .with.sub = &overlay_table },
@@ -55,8 +57,10 @@ int shim_job_decode(yyjson_val *root, struct arena *arena, struct shim_job *ret,
 	if (ret->version.value != MONITOR_JOB_VERSION)
 		return err_set(err, ERR_UNSUPPORTED, "version: expected %d", MONITOR_JOB_VERSION);
 	if (ret->state_dir[0] != '/' || !str_eq_c(path_base(str_from(ret->state_dir)), ret->id))
-		return err_set(err, ERR_INVALID, "stateDir: expected an absolute path that ends in the id, got \"%.200s\"",
-			       ret->state_dir);
+		return err_set(
+			err, ERR_INVALID,
+			"stateDir: expected an absolute path that ends in the id, got \"%.200s\"",
+			ret->state_dir);
 	if (ret->start_value && !yyjson_is_bool(ret->start_value))
 		return err_set(err, ERR_INVALID, "start: expected true or false");
 	ret->start = !ret->start_value || yyjson_get_bool(ret->start_value);

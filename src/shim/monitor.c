@@ -200,7 +200,9 @@ static int serve(struct monitor *m, struct err *err)
 			int64_t now = process_mono_ns();
 
 			if (!deadline_ns)
-				deadline_ns = now + (peers_are_blocked(m) ? SHIM_PEER_DRAIN_MS : SHIM_DRAIN_MS) * TIME_NS_PER_MS;
+				deadline_ns = now + (peers_are_blocked(m) ? SHIM_PEER_DRAIN_MS
+									  : SHIM_DRAIN_MS) *
+							    TIME_NS_PER_MS;
 			if (now >= deadline_ns)
 				return 0;
 			wait_ms = (int)((deadline_ns - now) / TIME_NS_PER_MS) + 1;

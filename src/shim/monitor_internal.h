@@ -13,7 +13,8 @@ struct peer {
 	unsigned header_got;          /* of its header */
 	uint32_t payload_got;
 	char payload[64];             /* of everything but INPUT */
-	struct buf out;               /* not yet sent; while it holds anything nothing more is read from the container */
+	struct buf out; /* not yet sent; while it holds anything nothing more is read from the
+			   container */
 	bool want_output[3];          /* by stream */
 	bool gave_input, want_input;
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connections to the monitor's socket. Frames are received into a small fixed place, input passes through; sending never
- * blocks: what a client does not take at once waits in its buffer, and the container waits with it.
+ * Connections to the monitor's socket. Frames are received into a small fixed place, input passes
+ * through; sending never blocks: what a client does not take at once waits in its buffer, and the
+ * container waits with it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -109,14 +110,18 @@ void peers_send_output(struct monitor *m, int stream, struct str bytes)
 	for (unsigned i = 0; i < m->peer_count; i++) {
 		if (m->peers[i].fd >= 0 && m->peers[i].want_output[stream])
 			peer_send(m, &m->peers[i],
-				  (struct monitor_frame){ (uint32_t)bytes.len, MONITOR_OUTPUT, (uint8_t)stream, 0 }, bytes.ptr);
+				  (struct monitor_frame){ (uint32_t)bytes.len, MONITOR_OUTPUT,
+							  (uint8_t)stream, 0 },
+				  bytes.ptr);
 	}
 }
 
 void peers_send_all(struct monitor *m, enum monitor_type type, struct str payload)
 {
 	for (unsigned i = 0; i < m->peer_count; i++)
-		peer_send(m, &m->peers[i], (struct monitor_frame){ (uint32_t)payload.len, (uint8_t)type, 0, 0 }, payload.ptr);
+		peer_send(m, &m->peers[i],
+			  (struct monitor_frame){ (uint32_t)payload.len, (uint8_t)type, 0, 0 },
+			  payload.ptr);
 }
 
 bool peers_are_blocked(const struct monitor *m)

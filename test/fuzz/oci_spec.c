@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config.json: whatever the bytes, decoding ends in a struct that can be planned with or in an error that says something;
- * cgroup plans of what was accepted stay within their bounds.
+ * config.json: whatever the bytes, decoding ends in a struct that can be planned with or in an
+ * error that says something; cgroup plans of what was accepted stay within their bounds.
  */
 #include <stdint.h>
 #include "base/assert.h"
@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct cgroup_plan plan;
 	struct oci_spec spec;
 	const char *path;
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	yyjson_doc *doc;
 
 	if (len > 65536 || oci_json_parse(str_sub((const char *)bytes, len), "config.json", &doc, &err) < 0)

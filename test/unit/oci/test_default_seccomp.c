@@ -26,16 +26,22 @@ static void follows_the_capabilities(void **state)
 	static const struct {
 		const char *capability, *name;
 	} cases[] = {
-		{ "CAP_SYS_ADMIN", "mount" },         { "CAP_SYS_ADMIN", "unshare" },      { "CAP_SYS_ADMIN", "clone3" },
-		{ "CAP_SYS_MODULE", "init_module" },  { "CAP_SYS_TIME", "clock_settime" }, { "CAP_SYS_CHROOT", "chroot" },
-		{ "CAP_DAC_READ_SEARCH", "open_by_handle_at" }, { "CAP_SYS_BOOT", "reboot" }, { "CAP_BPF", "bpf" },
+		{ "CAP_SYS_ADMIN", "mount" },
+		{ "CAP_SYS_ADMIN", "unshare" },
+		{ "CAP_SYS_ADMIN", "clone3" },
+		{ "CAP_SYS_MODULE", "init_module" },
+		{ "CAP_SYS_TIME", "clock_settime" },
+		{ "CAP_SYS_CHROOT", "chroot" },
+		{ "CAP_DAC_READ_SEARCH", "open_by_handle_at" },
+		{ "CAP_SYS_BOOT", "reboot" },
+		{ "CAP_BPF", "bpf" },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
 		const char *with[] = { cases[i].capability, NULL };
 		struct oci_capabilities none = { 0 }, one = { .bounding = { with, 1 } };
 		struct oci_seccomp profile;
-		AUTO_ARENA arena;
+		AUTO_ARENA arena = { 0 };
 
 		arena_init(&arena, ARENA_DEFAULT_MAX);
 		oci_default_seccomp(&none, &arena, &profile);
@@ -52,7 +58,7 @@ static void never_allows_the_dangerous(void **state)
 	static const char *const never[] = { "kexec_load", "add_key", "keyctl", "request_key", "userfaultfd", "swapon",
 					     "pivot_root", "io_uring_setup", "create_module", "nfsservctl" };
 	struct oci_seccomp profile;
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	oci_default_seccomp(NULL, &arena, &profile);

@@ -35,28 +35,36 @@ static const struct {
 	{ "{'ociVersion':1}", "ociVersion: expected a string, got 1" },
 	{ "{'ociVersion':'2.0.0'}", "ociVersion: expected 1.x, got \"2.0.0\"" },
 	{ "{'ociVersion':'1.0.2','process':{}}", "process.cwd: required field is missing" },
-	{ "{'ociVersion':'1.0.2','process':{'cwd':'x'}}", "process.cwd: expected an absolute path, got \"x\"" },
+	{ "{'ociVersion':'1.0.2','process':{'cwd':'x'}}",
+	  "process.cwd: expected an absolute path, got \"x\"" },
 	{ "{'ociVersion':'1.0.2','process':{'cwd':'/','args':'sh'}}",
 	  "process.args: expected an array of strings, got \"sh\"" },
-	{ "{'ociVersion':'1.0.2','process':{'cwd':'/','args':['sh',5]}}", "process.args[1]: expected a string, got 5" },
+	{ "{'ociVersion':'1.0.2','process':{'cwd':'/','args':['sh',5]}}",
+	  "process.args[1]: expected a string, got 5" },
 	{ "{'ociVersion':'1.0.2','process':{'cwd':'/','user':{'uid':4294967295}}}",
 	  "process.user.uid: expected a smaller number, got 4294967295" },
 	{ "{'ociVersion':'1.0.2','process':{'cwd':'/','user':{'uid':-1}}}",
 	  "process.user.uid: expected a whole number of at least 0, got -1" },
 	{ "{'ociVersion':'1.0.2','process':{'cwd':'/','user':{'umask':512}}}",
 	  "process.user.umask: expected a smaller number, got 512" },
-	{ "{'ociVersion':'1.0.2','process':{'cwd':'/','terminal':1}}", "process.terminal: expected true or false, got 1" },
-	{ "{'ociVersion':'1.0.2','process':{'cwd':'/','env':['=x']}}", "process.env[0]: expected name=value, got \"=x\"" },
+	{ "{'ociVersion':'1.0.2','process':{'cwd':'/','terminal':1}}",
+	  "process.terminal: expected true or false, got 1" },
+	{ "{'ociVersion':'1.0.2','process':{'cwd':'/','env':['=x']}}",
+	  "process.env[0]: expected name=value, got \"=x\"" },
 	{ "{'ociVersion':'1.0.2','process':{'cwd':'/','args':['a\\u0000b']}}",
 	  "process.args[0]: expected a string without NUL" },
-	{ "{'ociVersion':'1.0.2','process':{'cwd':'/','rlimits':[{'type':'RLIMIT_X','hard':1,'soft':1}]}}",
+	{ "{'ociVersion':'1.0.2','process':{'cwd':'/"
+	  "','rlimits':[{'type':'RLIMIT_X','hard':1,'soft':1}]}}",
 	  "process.rlimits[0].type: expected one of RLIMIT_CPU" },
-	{ "{'ociVersion':'1.0.2','process':{'cwd':'/','rlimits':[{'type':'RLIMIT_CPU','hard':1,'soft':2}]}}",
+	{ "{'ociVersion':'1.0.2','process':{'cwd':'/"
+	  "','rlimits':[{'type':'RLIMIT_CPU','hard':1,'soft':2}]}}",
 	  "process.rlimits[0].soft: greater than hard" },
 	{ "{'ociVersion':'1.0.2','process':{'cwd':'/','rlimits':[{'type':'RLIMIT_CPU','hard':1}]}}",
 	  "process.rlimits[0].soft: required field is missing" },
-	{ "{'ociVersion':'1.0.2','mounts':[{'destination':''}]}", "mounts[0].destination: must not be empty" },
-	{ "{'ociVersion':'1.0.2','mounts':[{'destination':'/a','uidMappings':[{'containerID':0,'hostID':0,'size':1}]}]}",
+	{ "{'ociVersion':'1.0.2','mounts':[{'destination':''}]}",
+	  "mounts[0].destination: must not be empty" },
+	{ "{'ociVersion':'1.0.2','mounts':[{'destination':'/"
+	  "a','uidMappings':[{'containerID':0,'hostID':0,'size':1}]}]}",
 	  "mounts[0].uidMappings: needs gidMappings" },
 	{ "{'ociVersion':'1.0.2','linux':{'namespaces':[{'type':'pid'},{'type':'pid'}]}}",
 	  "linux.namespaces[1].type: \"pid\" is given twice" },
@@ -64,7 +72,8 @@ static const struct {
 	  "linux.namespaces[0].type: expected one of user pid mount" },
 	{ "{'ociVersion':'1.0.2','linux':{'uidMappings':[{'containerID':0,'hostID':0,'size':1}]}}",
 	  "linux.uidMappings: needs a namespace of type \"user\"" },
-	{ "{'ociVersion':'1.0.2','linux':{'timeOffsets':{}}}", "linux.timeOffsets: needs a namespace of type \"time\"" },
+	{ "{'ociVersion':'1.0.2','linux':{'timeOffsets':{}}}",
+	  "linux.timeOffsets: needs a namespace of type \"time\"" },
 	{ "{'ociVersion':'1.0.2','linux':{'resources':{'memory':{'limit':'1g'}}}}",
 	  "linux.resources.memory.limit: expected a whole number, got \"1g\"" },
 	{ "{'ociVersion':'1.0.2','linux':{'resources':{'memory':{'limit':1.5}}}}",
@@ -75,11 +84,16 @@ static const struct {
 	  "linux.devices[0].major: required field is missing" },
 	{ "{'ociVersion':'1.0.2','linux':{'devices':[{'path':'/dev/x','type':'q'}]}}",
 	  "linux.devices[0].type: expected c, b, u or p, got \"q\"" },
-	{ "{'ociVersion':'1.0.2','linux':{'maskedPaths':['x']}}", "linux.maskedPaths[]: expected an absolute path" },
-	{ "{'ociVersion':'1.0.2','linux':{'sysctl':{'../x':'1'}}}", "linux.sysctl: \"../x\" is not a key" },
-	{ "{'ociVersion':'1.0.2','linux':{'intelRdt':{}}}", "linux.intelRdt: Intel RDT is not supported" },
-	{ "{'ociVersion':'1.0.2','annotations':{'a':1}}", "annotations.a: expected a string, got 1" },
-	{ "{'ociVersion':'1.0.2','hooks':{'prestart':[{'path':'x'}]}}", "hooks.*.path: expected an absolute path" },
+	{ "{'ociVersion':'1.0.2','linux':{'maskedPaths':['x']}}",
+	  "linux.maskedPaths[]: expected an absolute path" },
+	{ "{'ociVersion':'1.0.2','linux':{'sysctl':{'../x':'1'}}}",
+	  "linux.sysctl: \"../x\" is not a key" },
+	{ "{'ociVersion':'1.0.2','linux':{'intelRdt':{}}}",
+	  "linux.intelRdt: Intel RDT is not supported" },
+	{ "{'ociVersion':'1.0.2','annotations':{'a':1}}",
+	  "annotations.a: expected a string, got 1" },
+	{ "{'ociVersion':'1.0.2','hooks':{'prestart':[{'path':'x'}]}}",
+	  "hooks.*.path: expected an absolute path" },
 	{ "{'ociVersion':'1.0.2','hooks':{'prestart':[{'path':'/x','timeout':0}]}}",
 	  "hooks.*.timeout: expected more than 0" },
 };
@@ -89,7 +103,7 @@ static void names_the_field(void **state)
 	for (size_t i = 0; i < ARRAY_COUNT(refused); i++) {
 		struct oci_spec spec;
 		struct err err = { 0 };
-		AUTO_ARENA arena;
+		AUTO_ARENA arena = { 0 };
 		yyjson_doc *doc;
 
 		arena_init(&arena, ARENA_DEFAULT_MAX);
@@ -104,15 +118,20 @@ static void keeps_what_is_given(void **state)
 {
 	struct oci_spec spec;
 	struct err err = { 0 };
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	yyjson_doc *doc;
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	assert_int_equal(decode("{'unknown':{'a':[1]},'ociVersion':'1.2.0','process':{'cwd':'/w','args':['a','b'],'env':null,"
-				"'user':{'gid':7,'additionalGids':[1,4294967295]},'oomScoreAdj':-5},"
-				"'root':{'path':'r','readonly':true},'linux':{'resources':{'memory':{'limit':-1},"
-				"'unified':{'memory.high':'5'}},'namespaces':[{'type':'network','path':'/x'}]}}",
-				&arena, &spec, &doc, &err), 0);
+	assert_int_equal(
+		decode("{'unknown':{'a':[1]},'ociVersion':'1.2.0','process':{'cwd':'/"
+		       "w','args':['a','b'],'env':null,"
+		       "'user':{'gid':7,'additionalGids':[1,4294967295]},'oomScoreAdj':-5},"
+		       "'root':{'path':'r','readonly':true},'linux':{'resources':{'memory':{'limit'"
+		       ":-1},"
+		       "'unified':{'memory.high':'5'}},'namespaces':[{'type':'network','path':'/"
+		       "x'}]}}",
+		       &arena, &spec, &doc, &err),
+		0);
 	assert_string_equal(spec.process->args.items[1], "b");
 	assert_null(spec.process->args.items[2]);
 	assert_int_equal(spec.process->env.count, 0);
@@ -135,7 +154,7 @@ static void refuses_too_many_entries(void **state)
 	char *text = malloc(FIELD_LIST_MAX * 8 + 200);
 	struct oci_spec spec;
 	struct err err = { 0 };
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	yyjson_doc *doc;
 
 	for (int extra = 0; extra < 2; extra++) {
@@ -158,7 +177,7 @@ static void default_documents_decode(void **state)
 		char *text = oci_default_spec(rootless, 1000, 1000);
 		struct oci_spec spec;
 		struct err err = { 0 };
-		AUTO_ARENA arena;
+		AUTO_ARENA arena = { 0 };
 		yyjson_doc *doc;
 
 		arena_init(&arena, ARENA_DEFAULT_MAX);

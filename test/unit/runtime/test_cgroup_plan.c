@@ -38,23 +38,28 @@ static const struct {
 	{ "{'memory':{'limit':1048576,'swap':2097152}}",
 	  "memory.limit_in_bytes=1048576;memory.memsw.limit_in_bytes=2097152;",
 	  "memory.swap.max=1048576;memory.max=1048576;" },
-	{ "{'memory':{'limit':-1}}", "memory.limit_in_bytes=-1;", "memory.swap.max=max;memory.max=max;" },
-	{ "{'memory':{'limit':2097152,'swap':1048576}}", "!linux.resources.memory.swap", "!linux.resources.memory.swap" },
-	{ "{'memory':{'swap':1048576}}", "memory.memsw.limit_in_bytes=1048576;", "!linux.resources.memory.swap" },
+	{ "{'memory':{'limit':-1}}", "memory.limit_in_bytes=-1;",
+	  "memory.swap.max=max;memory.max=max;" },
+	{ "{'memory':{'limit':2097152,'swap':1048576}}", "!linux.resources.memory.swap",
+	  "!linux.resources.memory.swap" },
+	{ "{'memory':{'swap':1048576}}", "memory.memsw.limit_in_bytes=1048576;",
+	  "!linux.resources.memory.swap" },
 	{ "{'memory':{'reservation':5}}", "memory.soft_limit_in_bytes=5;", "memory.low=5;" },
 	{ "{'cpu':{'shares':1024}}", "cpu.shares=1024;", "cpu.weight=39;" },
 	{ "{'cpu':{'shares':2}}", "cpu.shares=2;", "cpu.weight=1;" },
 	{ "{'cpu':{'shares':262144}}", "cpu.shares=262144;", "cpu.weight=10000;" },
-	{ "{'cpu':{'quota':50000,'period':100000}}", "cpu.cfs_period_us=100000;cpu.cfs_quota_us=50000;",
-	  "cpu.max=50000 100000;" },
+	{ "{'cpu':{'quota':50000,'period':100000}}",
+	  "cpu.cfs_period_us=100000;cpu.cfs_quota_us=50000;", "cpu.max=50000 100000;" },
 	{ "{'cpu':{'quota':-1}}", "cpu.cfs_quota_us=-1;", "cpu.max=max 100000;" },
-	{ "{'cpu':{'cpus':'0-1','mems':'0'}}", "cpuset.cpus=0-1;cpuset.mems=0;", "cpuset.cpus=0-1;cpuset.mems=0;" },
+	{ "{'cpu':{'cpus':'0-1','mems':'0'}}", "cpuset.cpus=0-1;cpuset.mems=0;",
+	  "cpuset.cpus=0-1;cpuset.mems=0;" },
 	{ "{'pids':{'limit':10}}", "pids.max=10;", "pids.max=10;" },
 	{ "{'pids':{'limit':-1}}", "pids.max=max;", "pids.max=max;" },
 	{ "{'blockIO':{'weight':500}}", "blkio.bfq.weight=500;", "io.weight=default 4950;" },
 	{ "{'blockIO':{'throttleReadBpsDevice':[{'major':8,'minor':0,'rate':1024}]}}",
 	  "blkio.throttle.read_bps_device=8:0 1024;", "io.max=8:0 rbps=1024;" },
-	{ "{'hugepageLimits':[{'pageSize':'2MB','limit':4}]}", "hugetlb.2MB.limit_in_bytes=4;", "hugetlb.2MB.max=4;" },
+	{ "{'hugepageLimits':[{'pageSize':'2MB','limit':4}]}", "hugetlb.2MB.limit_in_bytes=4;",
+	  "hugetlb.2MB.max=4;" },
 	{ "{'network':{'classID':5}}", "net_cls.classid=5;", "!linux.resources.network" },
 	{ "{'unified':{'memory.high':'9'}}", "!linux.resources.unified", "memory.high=9;" },
 	{ "{'unified':{'../x.y':'9'}}", "!linux.resources.unified", "!linux.resources.unified" },
@@ -72,7 +77,7 @@ static void has_the_files_of_the_host(void **state)
 		struct cgroup_plan got = { 0 };
 		struct err err = { 0 };
 		char text[1000] = "";
-		AUTO_ARENA arena;
+		AUTO_ARENA arena = { 0 };
 
 		arena_init(&arena, ARENA_DEFAULT_MAX);
 		if (plan(cases[i / 2].text, i % 2, &arena, &got, &err) < 0) {
@@ -92,7 +97,7 @@ static void default_devices_come_last(void **state)
 {
 	struct cgroup_plan got;
 	struct err err;
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	assert_int_equal(plan("{'devices':[{'allow':false,'access':'rwm'}]}", false, &arena, &got, &err), 0);
@@ -108,11 +113,12 @@ static void paths_stay_below_the_root(void **state)
 	static const struct {
 		const char *given, *want;
 	} paths[] = {
-		{ NULL, "/id" }, { "", "/id" }, { "/a/b", "/a/b" }, { "a/b", "/a/b" }, { "/../../x", "/x" }, { "/a//b/.", "/a/b" },
+		{ NULL, "/id" },   { "", "/id" },	 { "/a/b", "/a/b" },
+		{ "a/b", "/a/b" }, { "/../../x", "/x" }, { "/a//b/.", "/a/b" },
 	};
 	const char *got;
 	struct err err;
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {

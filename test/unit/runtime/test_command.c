@@ -9,13 +9,17 @@
 #include "runtime/command.h"
 
 static const struct command_flag flags[] = {
-	{ "bundle", 'b', true, false, "x" }, { "detach", 'd', false, false, "x" }, { "env", 'e', true, true, "x" }, { 0 },
+	{ "bundle", 'b', true, false, "x" },
+	{ "detach", 'd', false, false, "x" },
+	{ "env", 'e', true, true, "x" },
+	{ 0 },
 };
 static const struct command command = { .name = "t", .usage = "t ID", .flags = flags, .args_min = 1, .args_max = 2 };
 
 static void reads_every_spelling(void **state)
 {
-	static const char *const argv[] = { "--bundle", "/a", "-b=/b", "-d", "--env=A=1", "-e", "B=2", "--", "-id", "x" };
+	static const char *const argv[] = { "--bundle", "/a",  "-b=/b", "-d",  "--env=A=1",
+					    "-e",	"B=2", "--",	"-id", "x" };
 	struct command_line line;
 	struct err err;
 

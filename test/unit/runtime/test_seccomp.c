@@ -20,7 +20,7 @@ static void caches_by_content(void **state)
 	struct oci_seccomp profile, other;
 	struct seccomp_program first, second, third;
 	struct err err = { 0 };
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	assert_non_null(mkdtemp(dir));

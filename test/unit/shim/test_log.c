@@ -47,11 +47,17 @@ static void writes_each_format(void **state)
 				"2016-10-06T00:00:09.169794202Z stderr F a\"b\n"
 				"2016-10-06T00:00:09.169794202Z stdout F two three\n"
 				"2016-10-06T00:00:09.169794202Z stdout P end\n" },
-		{ SHIM_LOG_JSON, "{\"log\":\"one\\n\",\"stream\":\"stdout\",\"time\":\"2016-10-06T00:00:09.169794202Z\"}\n"
-				 "{\"log\":\"\\n\",\"stream\":\"stdout\",\"time\":\"2016-10-06T00:00:09.169794202Z\"}\n"
-				 "{\"log\":\"a\\\"b\\n\",\"stream\":\"stderr\",\"time\":\"2016-10-06T00:00:09.169794202Z\"}\n"
-				 "{\"log\":\"two three\\n\",\"stream\":\"stdout\",\"time\":\"2016-10-06T00:00:09.169794202Z\"}\n"
-				 "{\"log\":\"end\",\"stream\":\"stdout\",\"time\":\"2016-10-06T00:00:09.169794202Z\"}\n" },
+		{ SHIM_LOG_JSON,
+		  "{\"log\":\"one\\n\",\"stream\":\"stdout\",\"time\":\"2016-10-06T00:00:09."
+		  "169794202Z\"}\n"
+		  "{\"log\":\"\\n\",\"stream\":\"stdout\",\"time\":\"2016-10-06T00:00:09."
+		  "169794202Z\"}\n"
+		  "{\"log\":\"a\\\"b\\n\",\"stream\":\"stderr\",\"time\":\"2016-10-06T00:00:09."
+		  "169794202Z\"}\n"
+		  "{\"log\":\"two "
+		  "three\\n\",\"stream\":\"stdout\",\"time\":\"2016-10-06T00:00:09.169794202Z\"}\n"
+		  "{\"log\":\"end\",\"stream\":\"stdout\",\"time\":\"2016-10-06T00:00:09."
+		  "169794202Z\"}\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
