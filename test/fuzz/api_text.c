@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Short texts of query strings and fields: selectors, field selectors, quantities, names. */
+#include <stdlib.h>
+#include "api/kind.h"
+#include "api/meta.h"
+#include "api/quantity.h"
+#include "api/selector.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
+
+static void try_selector(struct str text, struct arena *arena)
+{
+	struct selector s, again;
+	AUTO_BUF back = { 0 };
+
+	if (selector_parse(text, arena, &s, NULL) < 0)
+		return;
+	(void)selector_matches(&s, NULL);
+	buf_init(&back, 1 << 20);
+	selector_write(&s, &back);
+	if (selector_parse(buf_str(&back), arena, &again, NULL) < 0 || again.count != s.count)
+		abort();
+}
+
+static void try_quantity(struct str text)
+{
+	struct quantity q, again;
+	char canonical[QUANTITY_TEXT_BYTES];
+	size_t len;
+
+	if (quantity_parse(text, &q, NULL) < 0)
+		return;
+	len = quantity_format(&q, canonical);
+	if (quantity_parse(str_sub(canonical, len), &again, NULL) < 0 ||
+	    quantity_cmp(&q, &again) != 0)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+{
+	struct str text = str_sub((const char *)bytes, size_bytes);
+	struct field_selector fields;
+	AUTO_ARENA arena = { 0 };
+
+	if (size_bytes > 4096)
+		return 0;
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	try_selector(text, &arena);
+	try_quantity(text);
+	(void)!field_selector_parse(&kind_pod, text, &arena, &fields,
+				    NULL); /* only that it comes back */
+	(void)name_qualified_problem(text);
+	(void)name_subdomain_problem(text);
+	(void)name_config_key_problem(text);
+	(void)name_port_problem(text);
+	(void)cidr_is_valid(text);
+	(void)kind_find_argument(text);
+	return 0;
+}
