@@ -5,6 +5,8 @@
  */
 #include "apiserver/authz.h"
 
+#include "apiserver/rbac.h"
+
 struct rule {
 	const char *verbs, *groups, *resources; /* resources with subresource as "pods/status" */
 };
@@ -200,6 +202,7 @@ static const struct {
 	{ "public", decide_public },
 	{ "discovery", decide_discovery },
 	{ "identities", decide_identities },
+	{ "rbac", rbac_decide },
 };
 
 enum authz_decision authz_decide(struct registry *registry, const struct authz_attributes *a)

@@ -801,6 +801,66 @@ static void test_authorization(void **state)
 	http_fixture_close(&f);
 }
 
+#define RBAC "/apis/rbac.authorization.k8s.io/v1/"
+
+static const struct row rbac_admin_rows[] = {
+	{ "POST",
+	  RBAC "clusterroles",
+	  JSON,
+	  "{\"metadata\":{\"name\":\"r\"},\"rules\":[{\"verbs\":[\"list\"],\"apiGroups\":[\"\"],"
+	  "\"resources\":[\"pods\",\"*/log\"]}]}",
+	  201,
+	  { "r" } },
+	{ "POST",
+	  RBAC "namespaces/default/rolebindings",
+	  JSON,
+	  "{\"metadata\":{\"name\":\"b\"},\"subjects\":[{\"kind\":\"User\",\"apiGroup\":\"rbac."
+	  "authorization.k8s.io\",\"name\":\"jane\"}],\"roleRef\":{\"apiGroup\":\"rbac."
+	  "authorization.k8s.io\",\"kind\":\"ClusterRole\",\"name\":\"r\"}}",
+	  201,
+	  { "b" } },
+	{ "POST",
+	  RBAC "namespaces/default/roles",
+	  JSON,
+	  "{\"metadata\":{\"name\":\"one\"},\"rules\":[{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],"
+	  "\"resources\":[\"configmaps\"],\"resourceNames\":[\"a\"]}]}",
+	  201,
+	  { "one" } },
+	{ "POST",
+	  RBAC "namespaces/default/rolebindings",
+	  JSON,
+	  "{\"metadata\":{\"name\":\"c\"},\"subjects\":[{\"kind\":\"Group\",\"apiGroup\":\"rbac."
+	  "authorization.k8s.io\",\"name\":\"team\"}],\"roleRef\":{\"apiGroup\":\"rbac."
+	  "authorization.k8s.io\",\"kind\":\"Role\",\"name\":\"one\"}}",
+	  201,
+	  { "c" } },
+};
+
+static const struct row rbac_user_rows[] = {
+	{ "GET", PODS, NULL, NULL, 200, { "PodList" } },
+	{ "GET", "/api/v1/pods", NULL, NULL, 403, { "at the cluster scope" } },
+	{ "GET", "/api/v1/namespaces/kube-system/pods", NULL, NULL, 403, { "kube-system" } },
+	{ "GET", PODS "/x", NULL, NULL, 403, { "cannot get" } },
+	{ "GET", CM "/a", NULL, NULL, 404, { "not found" } },
+	{ "GET", CM "/b", NULL, NULL, 403, { "cannot get" } },
+	{ "GET", CM, NULL, NULL, 403, { "cannot list" } },
+};
+
+/* Bindings give a user what their roles say, there where they are, and nothing else. */
+static void test_rbac(void **state)
+{
+	struct http_fixture f;
+
+	http_fixture_open(&f);
+	run_rows(&f, rbac_admin_rows, sizeof(rbac_admin_rows) / sizeof(rbac_admin_rows[0]));
+	http_fixture_disconnect(&f);
+	http_fixture_connect(&f, &f);
+	f.user = "jane";
+	f.group = "team";
+	run_rows(&f, rbac_user_rows, sizeof(rbac_user_rows) / sizeof(rbac_user_rows[0]));
+	http_fixture_close(&f);
+}
+
 static void make(struct http_fixture *f, const char *name)
 {
 	char body[128];
@@ -906,8 +966,8 @@ int main(void)
 		cmocka_unit_test(test_pods),	      cmocka_unit_test(test_services),
 		cmocka_unit_test(test_finalizers),    cmocka_unit_test(test_scale),
 		cmocka_unit_test(test_documents),     cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_authorization), cmocka_unit_test(test_pages),
-		cmocka_unit_test(test_watch),
+		cmocka_unit_test(test_authorization), cmocka_unit_test(test_rbac),
+		cmocka_unit_test(test_pages),	      cmocka_unit_test(test_watch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
