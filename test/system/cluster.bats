@@ -174,15 +174,13 @@ pod_count_is() { [ "$(n get pods --no-headers 2>/dev/null | wc -l)" = "$1" ]; }
 	wait_for 15 has_line talk three
 	run n logs talk --tail=1
 	[ "$status" = 0 ]
-	run timeout 20 kubectl_follow talk
+	run n logs -f talk
 	has "$output" '^one$'
 	has "$output" '^later 6$'
 	run n logs nosuch
 	has "$output" 'Error from server \(NotFound\): pods "nosuch" not found'
 }
 has_line() { n logs "$1" | grep -q "$2"; }
-kubectl_follow() { n logs -f "$1"; }
-export -f kubectl_follow
 
 @test "[W30] exec and exec -it; exit statuses come through" {
 	n run box --image=busybox:1 --image-pull-policy=IfNotPresent --restart=Never -- sleep 1000
@@ -196,7 +194,13 @@ export -f kubectl_follow
 	run n exec box -- nosuchprogram
 	[ "$status" -ne 0 ]
 	has "$output" 'executable file not found'
-	same "tty" "$(in_node script -qec "kubectl --kubeconfig $NODE_DIR/etc/admin.conf -n $NS exec -it box -- sh -c 'test -t 0 && echo tty'" /dev/null </dev/null | tr -d '\r' | tail -n 1)"
+	run in_node python3 "$BATS_TEST_DIRNAME/tty.py" kubectl --kubeconfig "$NODE_DIR/etc/admin.conf" -n "$NS" exec -it box -- \
+		sh -c 'test -t 0 && test -t 1 && echo terminal; stty size | grep -c " "'
+	has "$output" '^terminal$'
+	run in_node python3 "$BATS_TEST_DIRNAME/tty.py" --type 'echo one$((1+1))three\nexit 5\n' \
+		kubectl --kubeconfig "$NODE_DIR/etc/admin.conf" -n "$NS" exec -it box -- sh
+	same 5 "$status"
+	has "$output" 'one2three'
 }
 
 @test "[W29] scale up and down; a bare pod cannot be scaled" {
@@ -257,15 +261,21 @@ shows_pull_failure() { n get pods | grep -Eq 'ErrImagePull|ImagePullBackOff'; }
 	wait_for 10 answers 127.0.0.1 "$port" 'cube'
 	n run box --image=busybox:1 --image-pull-policy=IfNotPresent --restart=Never -- sleep 1000
 	n wait --for=condition=Ready pod/box --timeout=20s
-	has "$(n exec box -- wget -q -T 5 -O - "http://$ip/")" 'cube'
+	has "$(asks box "$ip")" 'cube'
+	# A pod reaches itself through its Service, too.
+	n scale deployment/web --replicas=1
+	wait_for 20 pod_count_labelled 1
 	local web
-	web=$(n get pods -l app=web -o name | head -n 1)
-	n exec "$web" -- true || true # the image may have no shell; reaching itself is tested by the box
+	web=$(n get pods -l app=web -o 'jsonpath={.items[0].metadata.name}')
+	has "$(asks "$web" "$ip")" 'cube'
 	n scale deployment/web --replicas=0
 	wait_for 20 fails answers "$ip" 80 'cube'
 	run in_node curl -s -m 3 "http://$ip/"
 	same 7 "$status" # refused at once, not left hanging
 }
+
+asks() { n exec "$1" -- sh -c "printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 5 $2 80"; }
+pod_count_labelled() { [ "$(n get pods -l app=web --no-headers | wc -l)" = "$1" ]; }
 
 @test "[W28] deleting the deployment leaves nothing: no process, mount, cgroup, link, rule or file" {
 	web_up web:1 3
