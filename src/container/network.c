@@ -359,6 +359,10 @@ static int make_pair(const struct network_attach *attach, const char *name)
 		if (r == 0)
 			r = netlink_veth_add(&nl, &veth);
 	}
+	if (r == 0)
+		r = netlink_link_index(&nl, name);
+	if (r > 0)
+		r = netlink_port_hairpin(&nl, r);
 	netlink_close(&nl);
 	return r;
 }
@@ -385,8 +389,10 @@ static int attach_blocking(struct network_attach *attach, struct err *err)
 		return -1;
 	veth_name(attach->id, name);
 	r = make_pair(attach, name);
-	if (r < 0)
+	if (r < 0) {
+		(void)delete_pair(name); /* the error before it is the one to tell */
 		return err_neg(err, r, "make link %s", name);
+	}
 	r = netlink_open(&nl, attach->netns_fd);
 	if (r == 0) {
 		r = set_up_inside(attach, &nl);

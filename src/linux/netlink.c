@@ -197,6 +197,23 @@ int netlink_veth_add(struct netlink *nl, const struct netlink_veth *veth)
 	return talk(nl, &request, NULL);
 }
 
+int netlink_port_hairpin(struct netlink *nl, int index)
+{
+	struct request request;
+	struct ifinfomsg *link;
+	struct nlattr *nest;
+
+	request_init(&request, RTM_SETLINK, NLM_F_ACK);
+	link = put_link(&request);
+	link->ifi_family = AF_BRIDGE;
+	link->ifi_index = index;
+	nest = mnl_attr_nest_start(request.header, IFLA_PROTINFO);
+	mnl_attr_put_u8(request.header, IFLA_BRPORT_MODE, 1);
+	mnl_attr_nest_end(request.header, nest);
+	nest->nla_type |= NLA_F_NESTED;
+	return talk(nl, &request, NULL);
+}
+
 int netlink_link_up(struct netlink *nl, int index)
 {
 	struct request request;

@@ -37,6 +37,9 @@ struct netlink_veth {
 	uint32_t mtu; /* 0 = kernel's default */
 };
 int netlink_veth_add(struct netlink *nl, const struct netlink_veth *veth) MUST_CHECK;
+/* Lets the bridge send a frame back through the port it came from: an endpoint that reaches itself
+ * through its service needs that where bridged frames pass the IP hooks (br_netfilter). */
+int netlink_port_hairpin(struct netlink *nl, int index) MUST_CHECK;
 int netlink_link_up(struct netlink *nl, int index) MUST_CHECK;
 int netlink_link_delete(struct netlink *nl,
 			const char *name) MUST_CHECK; /* -ENODEV when there is none */
