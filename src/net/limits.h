@@ -10,7 +10,6 @@
 #define HTTP_HEAD_BYTES_MAX (64u << 10)        /* request line and headers: then 431 */
 #define HTTP_HEADER_COUNT_MAX 128              /* then 431 */
 #define HTTP_REPLY_HEAD_BYTES_MAX (256u << 10) /* a response head that the client accepts */
-#define HTTP_PIPELINE_BYTES_MAX (128u << 10)   /* read ahead of a running exchange; then reading stops */
 #define HTTP_STREAMS_MAX 250                   /* concurrent streams of one HTTP/2 connection */
 #define HTTP_CONNECTIONS_MAX 20000             /* of one server; further ones are closed at once */
 #define HTTP_REDIRECTS_MAX 10
@@ -22,7 +21,6 @@
 #define HTTP2_RESETS_MAX 1000                  /* streams a peer may reset in HTTP2_FLOOD_WINDOW_MS */
 #define HTTP2_CONTROLS_MAX 2000                /* PING, SETTINGS, PRIORITY, empty DATA … in that time */
 #define HTTP2_FLOOD_WINDOW_MS 10000
-#define TLS_HANDSHAKE_TIMEOUT_MS 15000
 #define TLS_PEM_BYTES_MAX (4u << 20)           /* a bundle of certificates */
 #define TLS_ORGANIZATIONS_MAX 64
 #define TLS_NAMES_MAX 256                      /* subject alternative names read or written */
@@ -31,8 +29,6 @@
 #define WEBSOCKET_FRAME_BYTES_MAX (1u << 20)
 #define SPDY_FRAME_BYTES_MAX (64u << 10)       /* control frames; data has no bound but is never kept */
 #define SPDY_HEADER_BYTES_MAX (64u << 10)      /* one header block, inflated */
-#define SPDY_STREAMS_MAX 1024
-#define SPDY_WINDOW_BYTES (256u << 10)
 #define REMOTE_QUEUE_BYTES_MAX (16u << 20)
 #define REMOTE_STREAM_TIMEOUT_MS 30000         /* for a SPDY client to create all streams it promised */
 

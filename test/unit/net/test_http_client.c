@@ -3,8 +3,12 @@
  * verification. */
 #include "net_fixture.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include "base/fd.h"
 
 struct service {
 	int requests;
@@ -328,11 +332,51 @@ static void test_pause(void **state)
 	fixture_close(&f);
 }
 
+/* Breaks if a socket file of a dead server blocks the next one, a live one is taken over, or others may connect. */
+static void test_unix(void **state)
+{
+	struct fixture f;
+	struct service s = { 0 };
+	struct http_client *client;
+	struct outcome o;
+	char folder[] = "/tmp/cube-test-unix-XXXXXX", path[64];
+	struct http_request get = { 0 };
+	struct address a;
+	struct stat st;
+	struct err err;
+	int dead;
+
+	fixture_open(&f, &handlers, &s, false, NULL);
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/s.sock", folder);
+	assert_int_equal(address_from_unix(str_from(path), &a, &err), 0);
+	dead = address_listen(&a, 0600, &err);
+	assert_true(dead >= 0);
+	close(dead); /* leaves its file behind */
+	assert_int_equal(http_server_listen(f.server, &a, 0660, NULL, &err), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	assert_int_equal(http_server_listen(f.server, &a, 0660, NULL, &err), -1);
+	assert_non_null(strstr(err.msg, "another process is listening"));
+	client = http_client_new(&(struct http_client_options){ .env = f.env });
+	snprintf(f.url, sizeof(f.url), "unix://%s:", path);
+	call(&f, client, &get, "/method", &o);
+	expect(&o, 200, "GET");
+	get.unix_path = str_from(path);
+	snprintf(f.url, sizeof(f.url), "http://docker");
+	call(&f, client, &get, "/method", &o);
+	expect(&o, 200, "GET");
+	http_client_free(client);
+	fixture_close(&f);
+	assert_int_equal(fd_remove_tree(AT_FDCWD, folder, &err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests), cmocka_unit_test(test_redirects), cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_failures), cmocka_unit_test(test_tls), cmocka_unit_test(test_pause),
+		cmocka_unit_test(test_unix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

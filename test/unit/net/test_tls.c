@@ -143,6 +143,27 @@ static void test_reload(void **state)
 	fixture_close(&f);
 }
 
+/* Breaks if a client that does not shake hands keeps its connection, or is served. */
+static void test_handshakes(void **state)
+{
+	static const struct http_server_limits limits = { .header_timeout_ms = 40 };
+	static const char *const texts[] = { "", "\x16\x03\x01\x02", "GET / HTTP/1.1\r\nHost: x\r\n\r\n" };
+
+	for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
+		struct fixture f;
+		struct seen s = { 0 };
+		struct raw raw;
+
+		fixture_open(&f, &handlers, &s, true, &limits);
+		raw_open(&raw, &f);
+		raw_send(&raw, texts[i], strlen(texts[i]));
+		raw_wait_eof(&raw);
+		assert_int_equal(s.requests, 0);
+		raw_close(&raw);
+		fixture_close(&f);
+	}
+}
+
 /* Breaks if a certificate does not say what was asked for. */
 static void test_make(void **state)
 {
@@ -238,6 +259,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clients), cmocka_unit_test(test_reload), cmocka_unit_test(test_make),
+		cmocka_unit_test(test_handshakes),
 		cmocka_unit_test(test_write), cmocka_unit_test(test_signatures),
 	};
 
