@@ -13,13 +13,21 @@ void cache_init(struct cache *cache)
 	map_init(&cache->nodes);
 	map_init(&cache->pods);
 	map_init(&cache->images);
+	map_init(&cache->owners);
 	cache->cluster.images = &cache->images;
+	cache->cluster.owners = &cache->owners;
 }
 
 static void image_free(struct image_use *use)
 {
 	map_deinit(&use->nodes);
 	mem_free(use);
+}
+
+static void owner_free(struct pod_owner *owner)
+{
+	mem_free(owner->counts);
+	mem_free(owner);
 }
 
 void cache_deinit(struct cache *cache)
@@ -36,6 +44,11 @@ void cache_deinit(struct cache *cache)
 	cursor = 0;
 	while (map_next(&cache->images, &cursor, &key, &value))
 		image_free(value);
+	cursor = 0;
+	while (map_next(&cache->owners, &cursor, &key, &value))
+		owner_free(value);
+	map_deinit(&cache->owners);
+	mem_free(cache->free_slots);
 	map_deinit(&cache->pods);
 	map_deinit(&cache->nodes);
 	map_deinit(&cache->images);
@@ -96,6 +109,8 @@ static struct node_state *node_of(struct cache *cache, struct str name)
 	if (node)
 		return node;
 	node = node_state_new(name);
+	node->slot = cache->free_slot_count ? cache->free_slots[--cache->free_slot_count]
+					    : cache->slot_count++;
 	(void)map_put(&cache->nodes, node->name, node); /* was not there */
 	return node;
 }
@@ -105,6 +120,9 @@ static void node_release(struct cache *cache, struct node_state *node)
 	if (node->obj || node->pod_count)
 		return;
 	(void)map_remove(&cache->nodes, node->name); /* it is this node */
+	cache->free_slots = mem_realloc_array(cache->free_slots, cache->slot_count,
+					      sizeof(*cache->free_slots));
+	cache->free_slots[cache->free_slot_count++] = node->slot;
 	node_state_free(node);
 }
 
@@ -187,9 +205,49 @@ static void terms_remove(struct cache *cache, struct pod_state *pod)
 	pod->term_position = 0;
 }
 
+/* Pods on their way out do not count: they make room for the next. */
+static void owner_add(struct cache *cache, struct pod_state *pod)
+{
+	struct pod_owner *owner = map_get(&cache->owners, pod->controller_uid);
+	size_t slot = pod->node->slot;
+
+	if (pod->deleting || !pod->controller_uid.len)
+		return;
+	if (!owner) {
+		owner = NEW(struct pod_owner);
+		(void)map_put(&cache->owners, pod->controller_uid, owner); /* was not there */
+	}
+	if (slot >= owner->room) {
+		owner->counts = mem_realloc_array(owner->counts, cache->slot_count,
+						  sizeof(*owner->counts));
+		memset(owner->counts + owner->room, 0,
+		       (cache->slot_count - owner->room) * sizeof(*owner->counts));
+		owner->room = cache->slot_count;
+	}
+	owner->counts[slot]++;
+	owner->pod_count++;
+	pod->counted = true;
+}
+
+static void owner_remove(struct cache *cache, struct pod_state *pod)
+{
+	struct pod_owner *owner;
+
+	if (!pod->counted)
+		return;
+	owner = map_get(&cache->owners, pod->controller_uid);
+	pod->counted = false;
+	owner->counts[pod->node->slot]--;
+	if (--owner->pod_count)
+		return;
+	(void)map_remove(&cache->owners, pod->controller_uid); /* it is this one */
+	owner_free(owner);
+}
+
 static void place(struct cache *cache, struct pod_state *pod, struct node_state *node)
 {
 	node_add_pod(node, pod);
+	owner_add(cache, pod);
 	terms_add(cache, pod);
 	(void)map_put(&cache->pods, pod->uid, pod); /* nobody else is there */
 }
@@ -203,6 +261,7 @@ bool cache_pod_remove(struct cache *cache, struct str uid)
 		return false;
 	node = pod->node;
 	terms_remove(cache, pod);
+	owner_remove(cache, pod);
 	node_remove_pod(node, pod);
 	pod_state_free(pod);
 	node_release(cache, node);

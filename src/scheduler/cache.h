@@ -10,9 +10,12 @@
 #include "scheduler/cycle.h"
 
 struct cache {
-	struct map nodes;  /* name → struct node_state */
-	struct map pods;   /* uid → struct pod_state, placed ones */
-	struct map images; /* name → struct image_use */
+	struct map nodes;   /* name → struct node_state */
+	struct map pods;    /* uid → struct pod_state, placed ones */
+	struct map images;  /* name → struct image_use */
+	struct map owners;  /* controller uid → struct pod_owner */
+	size_t *free_slots; /* of nodes that are gone */
+	size_t free_slot_count, slot_count;
 	struct cluster cluster;
 	size_t node_cap, with_terms_cap;
 };

@@ -16,9 +16,17 @@ struct cluster {
 	struct pod_state **with_terms; /* placed pods that have pod affinity or anti-affinity */
 	size_t with_terms_count;
 	const struct map *images; /* image name → struct image_use; may be NULL */
+	const struct map *owners; /* controller's uid → struct pod_owner; may be NULL */
 	/* metadata.labels of a namespace; may be NULL. */
 	yyjson_val *(*namespace_labels)(void *arg, struct str name);
 	void *arg;
+};
+
+/* How many pods of one controller are on each node. */
+struct pod_owner {
+	uint16_t *counts; /* by node slot */
+	size_t room;
+	size_t pod_count;
 };
 
 struct image_use {

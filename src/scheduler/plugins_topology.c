@@ -131,7 +131,8 @@ bool spread_prepare(struct cycle *cycle, size_t index)
 	bool must = false;
 
 	cycle->state[index] = state;
-	state->by_owner = pod->spread_count == 0 && pod->controller_uid.len > 0;
+	state->by_owner = pod->spread_count == 0 && pod->controller_uid.len > 0 &&
+			  cycle->cluster->owners;
 	if (pod->spread_count == 0)
 		return false;
 	state->counts = arena_array(cycle->arena, pod->spread_count, sizeof(*state->counts));
@@ -189,11 +190,10 @@ static void scores_spread(double *raw, size_t count, int64_t *scores)
 static void score_by_owner(const struct cycle *cycle, struct node_state *const *nodes, size_t count,
 			   double *raw)
 {
-	for (size_t n = 0; n < count; n++)
-		for (size_t i = 0; i < nodes[n]->pod_count; i++)
-			raw[n] += !nodes[n]->pods[i]->deleting &&
-				  str_eq(nodes[n]->pods[i]->controller_uid,
-					 cycle->pod->controller_uid);
+	const struct pod_owner *owner = map_get(cycle->cluster->owners, cycle->pod->controller_uid);
+
+	for (size_t n = 0; owner && n < count; n++)
+		raw[n] = nodes[n]->slot < owner->room ? owner->counts[nodes[n]->slot] : 0;
 }
 
 bool spread_score(struct cycle *cycle, struct node_state *const *nodes, size_t count,

@@ -82,10 +82,12 @@ struct pod_state {
 	size_t position;      /* in node->pods */
 	size_t term_position; /* +1 in cache->with_terms */
 	bool assumed;	      /* bound by us, not yet seen */
+	bool counted;	      /* with its owner */
 };
 
 struct node_state {
 	struct str name;       /* owned */
+	size_t slot;	       /* its place in per-node arrays; used again when it is freed */
 	const struct obj *obj; /* counted; NULL: pods are known to be on it, the node is not */
 	yyjson_val *labels;
 	bool unschedulable;

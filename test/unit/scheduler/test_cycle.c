@@ -304,10 +304,45 @@ static void accounting(void **state)
 	cache_deinit(&cache);
 }
 
+#define OWNED(name, more)                                                                     \
+	"{\"metadata\":{\"namespace\":\"ns\",\"name\":\"" name "\",\"uid\":\"" name "\"" more \
+	",\"ownerReferences\":[{\"uid\":\"rs\",\"controller\":true}]},\"spec\":{" ON("n1") "}}"
+
+static size_t owned_on_first(const struct cache *cache)
+{
+	const struct pod_owner *owner = map_get(&cache->owners, STR("rs"));
+
+	return owner ? owner->counts[cache->cluster.nodes[0]->slot] : 0;
+}
+
+/* Replicas that are counted wrongly per node end up on one node together. */
+static void owners(void **state)
+{
+	struct cache cache;
+
+	(void)state;
+	cache_init(&cache);
+	add(&cache, NODE("n1", "", "", "2"), true);
+	add(&cache, OWNED("a", ""), false);
+	add(&cache, OWNED("a", ""), false);
+	add(&cache, OWNED("b", ""), false);
+	assert_int_equal(owned_on_first(&cache), 2);
+	add(&cache, OWNED("b", ",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\""), false);
+	assert_int_equal(owned_on_first(&cache), 1);
+	assert_true(cache_pod_remove(&cache, STR("a")));
+	assert_true(cache_pod_remove(&cache, STR("b")));
+	assert_int_equal(cache.owners.count, 0);
+	cache_node_remove(&cache, STR("n1"));
+	add(&cache, NODE("n2", "", "", "2"), true);
+	assert_int_equal(cache.cluster.nodes[0]->slot, 0); /* used again */
+	cache_deinit(&cache);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(decisions),
-					    cmocka_unit_test(accounting) };
+					    cmocka_unit_test(accounting),
+					    cmocka_unit_test(owners) };
 
 	return cmocka_run_group_tests_name("scheduler/cycle", tests, NULL, NULL);
 }
