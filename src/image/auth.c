@@ -67,7 +67,7 @@ static void set_param(struct auth_challenge *c, struct str name, struct str valu
 int auth_challenge_parse(struct str header, struct arena *arena, struct auth_challenge *ret, struct err *err)
 {
 	struct auth_challenge present = { 0 }, best = { 0 };
-	struct str rest = header, name, value;
+	struct str rest = header, name, value = STR_NONE;
 	bool known = false, have_bearer = false, have_basic = false;
 
 	for (int i = 0; i < AUTH_CHALLENGE_PARTS_MAX; i++) {

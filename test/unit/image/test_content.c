@@ -60,7 +60,7 @@ static void test_verified(void **state)
 	assert_int_equal(content_size(&c, STR(HELLO)), 5);
 	assert_int_equal(content_read(&c, STR(HELLO), 100, &text, NULL), 0);
 	assert_true(str_eq_c(buf_str(&text), "hello"));
-	assert_int_equal(fstatat(c.blobs_fd, HELLO + 7, &st, 0), 0);
+	assert_int_equal(fstatat(c.blobs_fd, &HELLO[7], &st, 0), 0);
 	assert_int_equal(st.st_mode, S_IFREG | 0600);
 	assert_int_equal(content_open(&c, STR("sha256:../../etc/passwd"), &err), -1);
 	assert_int_equal(content_remove(&c, STR(HELLO), NULL), 0);
@@ -80,7 +80,7 @@ static void test_damage_is_seen(void **state)
 	buf_init(&text, 100);
 	assert_int_equal(content_init(&c, AT_FDCWD, path, NULL), 0);
 	assert_int_equal(content_put(&c, STR("hello"), NULL, NULL), 0);
-	fd = openat(c.blobs_fd, HELLO + 7, O_WRONLY | O_CLOEXEC);
+	fd = openat(c.blobs_fd, &HELLO[7], O_WRONLY | O_CLOEXEC);
 	assert_int_equal(write(fd, "j", 1), 1);
 	close(fd);
 	assert_int_equal(content_read(&c, STR(HELLO), 100, &text, &err), -1);
