@@ -99,7 +99,7 @@ PUBLIC_TABLE(oci_process, oci_process,
 	ROW(oci_process, exec_cpu_affinity, "execCPUAffinity", FIELD_OBJECT, SUB(cpu_affinity)));
 
 TABLE(root, oci_root,
-	ROW(oci_root, path, "path", FIELD_STRING, REQUIRED),
+	ROW(oci_root, path, "path", FIELD_STRING), /* a job with an overlay has none */
 	ROW(oci_root, readonly, "readonly", FIELD_BOOL));
 TABLE(id_map, oci_id_map,
 	ROW(oci_id_map, container_id, "containerID", FIELD_U64, REQUIRED, MAX(UINT32_MAX)),

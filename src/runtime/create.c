@@ -140,12 +140,12 @@ static int prepare_rootfs_path(struct making *m, struct err *err)
 	struct arena *arena = m->init.arena;
 	struct stat st;
 
-	if (cr->overlay || (cr->is_sandbox && !cr->spec->root)) {
+	if (cr->overlay || (cr->is_sandbox && !(cr->spec->root && cr->spec->root->path))) {
 		if (mkdirat(m->c->dir_fd, "rootfs", 0700) < 0 && errno != EEXIST)
 			return err_os(err, "make %s/%s/rootfs", cr->root, cr->id);
 		m->init.rootfs = str_printf_in(arena, "%s/%s/rootfs", cr->root, cr->id).ptr;
-	} else if (!cr->spec->root) {
-		return err_set(err, ERR_INVALID, "root: required field is missing");
+	} else if (!cr->spec->root || !cr->spec->root->path) {
+		return err_set(err, ERR_INVALID, "root.path: required field is missing");
 	} else if (cr->spec->root->path[0] == '/') {
 		m->init.rootfs = cr->spec->root->path;
 	} else {

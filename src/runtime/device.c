@@ -100,7 +100,7 @@ static int make_defaults(struct init *init, int root_fd, bool bind, struct err *
 	return failed;
 }
 
-int device_make_all(struct init *init, int root_fd, bool has_dev_mount, struct err *err)
+int device_make_all(struct init *init, int root_fd, struct err *err)
 {
 	const struct oci_linux *l = init->spec->linux_part;
 	bool bind = init->program.has_userns;
@@ -114,9 +114,6 @@ int device_make_all(struct init *init, int root_fd, bool has_dev_mount, struct e
 		if (strcmp(m->destination, "/dev") == 0 && m->type && strcmp(m->type, "tmpfs") != 0)
 			return 0;
 	}
-	/* Without a mount on /dev its nodes would stay in the image. */
-	if (!has_dev_mount && l->devices.count == 0 && !init->spec->root)
-		return 0;
 	if (make_defaults(init, root_fd, bind, err) < 0)
 		return -1;
 	old = umask(0);

@@ -65,7 +65,7 @@ NORETURN void init_main(struct init *init);
 /* rootfs.c: mounts everything and makes it the root. */
 int rootfs_setup(struct init *init, struct err *err) MUST_CHECK;
 /* device.c: nodes and links in /dev, the console. */
-int device_make_all(struct init *init, int root_fd, bool has_dev_mount, struct err *err) MUST_CHECK;
+int device_make_all(struct init *init, int root_fd, struct err *err) MUST_CHECK;
 int console_setup(struct init *init, int root_fd, struct err *err) MUST_CHECK;
 /* One message with at most one descriptor (-1 for none). */
 int init_send(int sock, enum init_message kind, int fd, struct err *err) MUST_CHECK;

@@ -64,6 +64,11 @@ static int mount_overlay(const struct overlay *o, const char *target, struct err
 	return 0;
 }
 
+static bool has_root_path(const struct init *init)
+{
+	return init->overlay || (init->spec->root && init->spec->root->path);
+}
+
 /* Gives init->rootfs its file system and opens it. */
 static int open_root(struct init *init, struct err *err)
 {
@@ -72,7 +77,7 @@ static int open_root(struct init *init, struct err *err)
 	if (init->overlay) {
 		if (mount_overlay(init->overlay, init->rootfs, err) < 0)
 			return -1;
-	} else if (init->is_sandbox && !init->spec->root) {
+	} else if (init->is_sandbox && !has_root_path(init)) {
 		if (mount("none", init->rootfs, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755") < 0)
 			return err_os(err, "mount an empty root on %s", init->rootfs);
 	} else if (mount(init->rootfs, init->rootfs, NULL, MS_BIND | MS_REC, NULL) < 0) {
@@ -445,7 +450,7 @@ static int make_root(struct init *init, int root_fd, struct err *err)
 	}
 	if (text && mount(NULL, "/", NULL, mount_propagation(text), NULL) < 0)
 		return err_os(err, "linux.rootfsPropagation: %s", text);
-	if ((init->spec->root && init->spec->root->readonly) || (init->is_sandbox && !init->spec->root)) {
+	if ((init->spec->root && init->spec->root->readonly) || (init->is_sandbox && !has_root_path(init))) {
 		failed = 0;
 		AUTO_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -461,7 +466,6 @@ int rootfs_setup(struct init *init, struct err *err)
 	const struct oci_spec *spec = init->spec;
 	const char *text = spec->linux_part->rootfs_propagation;
 	unsigned long propagation = text ? mount_propagation(text) : MS_SLAVE | MS_REC;
-	bool has_dev = false;
 
 	if (!has_namespace(init, CLONE_NEWNS))
 		return err_set(err, ERR_UNSUPPORTED, "linux.namespaces: a namespace of type \"mount\" is needed");
@@ -485,10 +489,9 @@ int rootfs_setup(struct init *init, struct err *err)
 
 		if (mount_one(init, root, m, err) < 0)
 			return err_wrap(err, "mounts[%zu] (%.100s)", i, m->destination);
-		has_dev |= strcmp(m->destination, "/dev") == 0;
 	}
-	if (!init->is_sandbox || spec->root) {
-		if (device_make_all(init, root, has_dev, err) < 0 || console_setup(init, root, err) < 0)
+	if (!init->is_sandbox || has_root_path(init)) {
+		if (device_make_all(init, root, err) < 0 || console_setup(init, root, err) < 0)
 			return -1;
 	}
 	if (set_sysctls(init, err) < 0)
