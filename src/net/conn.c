@@ -741,7 +741,8 @@ void conn_write(struct conn *c, const struct http_piece *pieces, size_t piece_co
 		return;
 	for (size_t i = 0; i < piece_count; i++)
 		piece_queue_push(&c->queue, &pieces[i], copy);
-	if (total_bytes(c) > CONN_QUEUE_BYTES_MAX)
+	/* A complete answer is made of references to what exists anyway; a stream could grow for ever. */
+	if (copy && total_bytes(c) > CONN_QUEUE_BYTES_MAX)
 		fail(c, 0, "the peer reads too slowly");
 	if (total_bytes(c) > c->low_bytes)
 		c->above_low = true;

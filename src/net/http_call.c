@@ -231,7 +231,7 @@ static size_t head_bytes(struct http_call *call, struct str bytes)
 	if (end != SIZE_MAX && end + 4 <= HTTP_REPLY_HEAD_BYTES_MAX)
 		return end + 4;
 	call->scanned_bytes = bytes.len;
-	if (end == SIZE_MAX && bytes.len < NUM_MIN(HTTP_REPLY_HEAD_BYTES_MAX, CONN_UNREAD_BYTES_MAX))
+	if (end == SIZE_MAX && bytes.len < HTTP_REPLY_HEAD_BYTES_MAX)
 		return 0;
 	(void)err_set(&call->err, ERR_TOO_LARGE, "the answer's headers are too large");
 	call_fail(call);

@@ -9,7 +9,7 @@
 #define HTTP_BODY_BYTES_MAX (3u << 20)         /* a request body, unless the handler says otherwise: 413 */
 #define HTTP_HEAD_BYTES_MAX (64u << 10)        /* request line and headers: then 431 */
 #define HTTP_HEADER_COUNT_MAX 128              /* then 431 */
-#define HTTP_REPLY_HEAD_BYTES_MAX (256u << 10) /* a response head that the client accepts */
+#define HTTP_REPLY_HEAD_BYTES_MAX (128u << 10) /* a response head, sent or accepted */
 #define HTTP_STREAMS_MAX 250                   /* concurrent streams of one HTTP/2 connection */
 #define HTTP_CONNECTIONS_MAX 20000             /* of one server; further ones are closed at once */
 #define HTTP_REDIRECTS_MAX 10
@@ -24,7 +24,7 @@
 #define TLS_PEM_BYTES_MAX (4u << 20)           /* a bundle of certificates */
 #define TLS_ORGANIZATIONS_MAX 64
 #define TLS_NAMES_MAX 256                      /* subject alternative names read or written */
-#define CONN_QUEUE_BYTES_MAX (64u << 20)       /* waiting to be sent on one connection */
+#define CONN_QUEUE_BYTES_MAX (64u << 20)       /* of a stream waiting to be sent on one connection; then it is cut */
 #define URL_BYTES_MAX (16u << 10)
 #define WEBSOCKET_FRAME_BYTES_MAX (1u << 20)
 #define SPDY_FRAME_BYTES_MAX (64u << 10)       /* control frames; data has no bound but is never kept */

@@ -453,6 +453,28 @@ static void test_back_pressure(void **state)
 	close_service(&s);
 }
 
+/* Breaks if a stream that nobody reads may fill the memory. */
+static void test_queue_limit(void **state)
+{
+	struct service s;
+	struct blob *big = blob_alloc(1u << 20);
+	size_t sent = 0;
+
+	memset(big->bytes, 'q', big->len);
+	open_service(&s, NULL);
+	say(&s, "GET /stream HTTP/1.0\r\n\r\n");
+	raw_wait_for(&s.raw, "close");
+	io_update(&s.raw.watch, 0);
+	for (; sent < CONN_QUEUE_BYTES_MAX; sent += big->len)
+		http_send(s.held, &HTTP_BLOB(big), 1); /* not sent before the loop's next turn */
+	assert_int_equal(http_queued_bytes(s.held), CONN_QUEUE_BYTES_MAX);
+	http_send(s.held, &HTTP_BYTES(STR("x")), 1);
+	fixture_run_until(&s.f, &s.closed);
+	close_service(&s);
+	assert_int_equal(big->refs, 1);
+	blob_unref(big);
+}
+
 /* Breaks if a reader that takes nothing at all is kept for ever. */
 static void test_stuck_reader(void **state)
 {
@@ -641,7 +663,8 @@ int main(void)
 		cmocka_unit_test(test_pipelining), cmocka_unit_test(test_malformed), cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_connection_limit), cmocka_unit_test(test_slow_clients),
 		cmocka_unit_test(test_manners), cmocka_unit_test(test_vanished_client),
-		cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_stuck_reader),
+		cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_queue_limit),
+		cmocka_unit_test(test_stuck_reader),
 		cmocka_unit_test(test_sources), cmocka_unit_test(test_streamed_body), cmocka_unit_test(test_upgrade),
 		cmocka_unit_test(test_drain), cmocka_unit_test(test_idle_memory),
 	};
