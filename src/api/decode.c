@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include "base/assert.h"
+#include "base/num.h"
 #include "codec/json_index.h"
 #include "codec/yaml.h"
 
@@ -36,11 +37,17 @@ static yyjson_mut_val *default_value(struct decoder *d, struct schema_at at,
 {
 	struct str text = schema_str(at.set, schema_extra(at, field)->default_json);
 	yyjson_mut_val *value;
+	int64_t number;
 
+	/* Our own tables: nothing in them is escaped. The common forms need no parser. */
 	if (field->shape == SCHEMA_ONE && text.ptr[0] == '"')
-		return json_new_str(
-			d->doc,
-			str_slice(text, 1, text.len - 1)); /* our own tables: nothing is escaped */
+		return json_new_str(d->doc, str_slice(text, 1, text.len - 1));
+	if (num_parse_i64(text, 0, INT32_MAX, "default", &number, NULL) == 0)
+		return yyjson_mut_uint(d->doc, (uint64_t)number);
+	if (str_eq_c(text, "{}"))
+		return yyjson_mut_obj(d->doc);
+	if (str_eq_c(text, "true") || str_eq_c(text, "false"))
+		return yyjson_mut_bool(d->doc, text.ptr[0] == 't');
 	{
 		AUTO_JSON doc = json_parse(text, text.len, NULL);
 

@@ -5,6 +5,8 @@
 
 #include "base/assert.h"
 
+#define LINEAR_MAX 24
+
 static const struct schema_extra no_extra;
 
 struct schema_at schema_find(struct str name)
@@ -28,11 +30,16 @@ struct schema_at schema_ref(struct schema_at at, const struct schema_field *fiel
 	return (struct schema_at){ at.set, &at.set->types[field->ref] };
 }
 
-static int name_cmp(const char *a, size_t a_len, struct str b)
+/* Names differ within their first bytes nearly always: no call for that. */
+static inline int name_cmp(const char *a, size_t a_len, struct str b)
 {
-	int order = memcmp(a, b.ptr, a_len < b.len ? a_len : b.len);
+	size_t len = a_len < b.len ? a_len : b.len;
 
-	return order ? order : a_len < b.len ? -1 : a_len > b.len;
+	for (size_t i = 0; i < len; i++) {
+		if (a[i] != b.ptr[i])
+			return (unsigned char)a[i] < (unsigned char)b.ptr[i] ? -1 : 1;
+	}
+	return a_len < b.len ? -1 : a_len > b.len;
 }
 
 const struct schema_field *schema_field(struct schema_at at, struct str name)
@@ -41,6 +48,15 @@ const struct schema_field *schema_field(struct schema_at at, struct str name)
 	size_t from = 0, to = at.type->field_count;
 
 	if (!name.len)
+		return NULL;
+	/* Few fields: their lengths tell most of them apart, without a branch that cannot be
+	 * foreseen. */
+	for (size_t i = 0; to <= LINEAR_MAX && i < to; i++) {
+		if (fields[i].name_len == name.len &&
+		    memcmp(at.set->strings + fields[i].name, name.ptr, name.len) == 0)
+			return &fields[i];
+	}
+	if (to <= LINEAR_MAX)
 		return NULL;
 	while (from < to) {
 		size_t middle = (from + to) / 2;

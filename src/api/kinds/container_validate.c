@@ -420,14 +420,18 @@ static void validate_host_ports(yyjson_mut_val *containers, const struct field_p
 
 		JSON_MUT_EACH (port, yyjson_mut_obj_get(container, "ports")) {
 			int64_t number = json_mut_get_int(port, "hostPort", 0);
-			struct str key = str_printf_in(errors->arena, STR_FMT "/" STR_FMT "/%lld",
-						       STR_ARG(json_mut_get_str(port, "protocol")),
-						       STR_ARG(json_mut_get_str(port, "hostIP")),
-						       (long long)number);
+			struct str key;
 
-			if (number && json_index_add(&seen, key, port))
-				field_duplicate_str(
-					errors, FIELD_NAME(FIELD_INDEX(here, j), "hostPort"), key);
+			if (number) {
+				key = str_printf_in(errors->arena, STR_FMT "/" STR_FMT "/%lld",
+						    STR_ARG(json_mut_get_str(port, "protocol")),
+						    STR_ARG(json_mut_get_str(port, "hostIP")),
+						    (long long)number);
+				if (json_index_add(&seen, key, port))
+					field_duplicate_str(
+						errors,
+						FIELD_NAME(FIELD_INDEX(here, j), "hostPort"), key);
+			}
 			j++;
 		}
 	}
