@@ -3,21 +3,24 @@
 #include "container/config_internal.h"
 
 static const char *const masked_paths[] = {
-	"/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-	"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
-	"/sys/devices/virtual/powercap",
+	"/proc/asound",	    "/proc/acpi",	 "/proc/interrupts",
+	"/proc/kcore",	    "/proc/keys",	 "/proc/latency_stats",
+	"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
+	"/proc/scsi",	    "/sys/firmware",	 "/sys/devices/virtual/powercap",
 };
 static const char *const read_only_paths[] = {
 	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
 };
 
-/* What every container has mounted. Options are separated by commas; "ro" is left out for privileged ones. */
+/* What every container has mounted. Options are separated by commas; "ro" is left out for
+ * privileged ones. */
 static const struct default_mount {
 	const char *target, *type, *source, *options;
 } default_mounts[] = {
 	{ "/proc", "proc", "proc", "nosuid,noexec,nodev" },
 	{ "/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k" },
-	{ "/dev/pts", "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5" },
+	{ "/dev/pts", "devpts", "devpts",
+	  "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5" },
 	{ "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=65536k" },
 	{ "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev" },
 	{ "/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro" },
@@ -33,8 +36,8 @@ static bool is_mounted_by_request(const struct config_input *in, struct str targ
 	return false;
 }
 
-static yyjson_mut_val *put_mount(yyjson_mut_doc *doc, yyjson_mut_val *list, struct str target, struct str type,
-				 struct str source)
+static yyjson_mut_val *put_mount(yyjson_mut_doc *doc, yyjson_mut_val *list, struct str target,
+				 struct str type, struct str source)
 {
 	yyjson_mut_val *item = json_append_object(doc, list);
 
@@ -44,8 +47,8 @@ static yyjson_mut_val *put_mount(yyjson_mut_doc *doc, yyjson_mut_val *list, stru
 	return json_set_array(doc, item, "options");
 }
 
-static void put_default(const struct config_input *in, const struct default_mount *m, yyjson_mut_doc *doc,
-			yyjson_mut_val *list)
+static void put_default(const struct config_input *in, const struct default_mount *m,
+			yyjson_mut_doc *doc, yyjson_mut_val *list)
 {
 	struct str options = str_from(m->options), option, target = str_from(m->target);
 	yyjson_mut_val *to;
@@ -65,8 +68,8 @@ static void put_default(const struct config_input *in, const struct default_moun
 	}
 }
 
-static void put_file(const struct config_input *in, struct str target, struct str source, yyjson_mut_doc *doc,
-		     yyjson_mut_val *list)
+static void put_file(const struct config_input *in, struct str target, struct str source,
+		     yyjson_mut_doc *doc, yyjson_mut_val *list)
 {
 	yyjson_mut_val *options;
 
@@ -124,7 +127,8 @@ static void put_mounts(const struct config_input *in, yyjson_mut_doc *doc, yyjso
 	put_requested(in, doc, list);
 }
 
-static void put_namespace(yyjson_mut_doc *doc, yyjson_mut_val *list, const char *type, const struct config_namespace *ns)
+static void put_namespace(yyjson_mut_doc *doc, yyjson_mut_val *list, const char *type,
+			  const struct config_namespace *ns)
 {
 	yyjson_mut_val *item;
 
@@ -136,7 +140,8 @@ static void put_namespace(yyjson_mut_doc *doc, yyjson_mut_val *list, const char 
 		json_set_str(doc, item, "path", ns->path);
 }
 
-static void put_namespaces(const struct config_input *in, yyjson_mut_doc *doc, yyjson_mut_val *section)
+static void put_namespaces(const struct config_input *in, yyjson_mut_doc *doc,
+			   yyjson_mut_val *section)
 {
 	static const struct config_namespace own = { CONFIG_NS_OWN, STR_INIT("") };
 	yyjson_mut_val *list = json_set_array(doc, section, "namespaces");
@@ -163,7 +168,8 @@ void config_resources(const struct container_resources *r, yyjson_mut_doc *doc, 
 		if (r->memory_swap_bytes)
 			json_set_int(doc, o, "swap", r->memory_swap_bytes);
 	}
-	if (r->cpu_shares || r->cpu_quota_us || r->cpu_period_us || r->cpuset_cpus.len || r->cpuset_mems.len) {
+	if (r->cpu_shares || r->cpu_quota_us || r->cpu_period_us || r->cpuset_cpus.len ||
+	    r->cpuset_mems.len) {
 		o = json_set_object(doc, to, "cpu");
 		if (r->cpu_shares)
 			json_set(doc, o, "shares", yyjson_mut_uint(doc, r->cpu_shares));
@@ -185,7 +191,8 @@ void config_resources(const struct container_resources *r, yyjson_mut_doc *doc, 
 	}
 }
 
-/* What is not limited is counted all the same: a runtime joins only the controllers that have something to do. */
+/* What is not limited is counted all the same: a runtime joins only the controllers that have
+ * something to do. */
 static void put_resources(const struct config_input *in, yyjson_mut_doc *doc, yyjson_mut_val *to)
 {
 	struct container_resources r = in->spec->resources;
@@ -197,7 +204,8 @@ static void put_resources(const struct config_input *in, yyjson_mut_doc *doc, yy
 	config_resources(&r, doc, to);
 }
 
-static void put_device_rules(const struct config_input *in, yyjson_mut_doc *doc, yyjson_mut_val *resources)
+static void put_device_rules(const struct config_input *in, yyjson_mut_doc *doc,
+			     yyjson_mut_val *resources)
 {
 	yyjson_mut_val *list = json_set_array(doc, resources, "devices"), *rule;
 
@@ -228,7 +236,10 @@ static void put_devices(const struct config_input *in, yyjson_mut_doc *doc, yyjs
 
 		item = json_append_object(doc, list);
 		json_set_str(doc, item, "path", d->path);
-		json_set_str(doc, item, "type", d->type == 'b' ? STR("b") : d->type == 'p' ? STR("p") : STR("c"));
+		json_set_str(doc, item, "type",
+			     d->type == 'b'   ? STR("b")
+			     : d->type == 'p' ? STR("p")
+					      : STR("c"));
 		json_set_int(doc, item, "major", d->major);
 		json_set_int(doc, item, "minor", d->minor);
 		json_set_int(doc, item, "fileMode", d->mode);
@@ -237,7 +248,8 @@ static void put_devices(const struct config_input *in, yyjson_mut_doc *doc, yyjs
 	}
 }
 
-static void put_paths(yyjson_mut_doc *doc, yyjson_mut_val *to, const char *key, const char *const *paths, size_t count)
+static void put_paths(yyjson_mut_doc *doc, yyjson_mut_val *to, const char *key,
+		      const char *const *paths, size_t count)
 {
 	yyjson_mut_val *list = json_set_array(doc, to, key);
 
@@ -245,7 +257,8 @@ static void put_paths(yyjson_mut_doc *doc, yyjson_mut_val *to, const char *key, 
 		json_append_str(doc, list, str_from(paths[i]));
 }
 
-static int put_linux(const struct config_input *in, yyjson_mut_doc *doc, yyjson_mut_val *root, struct err *err)
+static int put_linux(const struct config_input *in, yyjson_mut_doc *doc, yyjson_mut_val *root,
+		     struct err *err)
 {
 	const struct container_spec *spec = in->spec;
 	yyjson_mut_val *section = json_set_object(doc, root, "linux"), *resources, *sysctls;
@@ -259,7 +272,8 @@ static int put_linux(const struct config_input *in, yyjson_mut_doc *doc, yyjson_
 	put_devices(in, doc, section);
 	if (!spec->privileged && !spec->unmask_proc) {
 		put_paths(doc, section, "maskedPaths", masked_paths, ARRAY_COUNT(masked_paths));
-		put_paths(doc, section, "readonlyPaths", read_only_paths, ARRAY_COUNT(read_only_paths));
+		put_paths(doc, section, "readonlyPaths", read_only_paths,
+			  ARRAY_COUNT(read_only_paths));
 	}
 	if (spec->sysctl_count) {
 		sysctls = json_set_object(doc, section, "sysctl");
@@ -276,8 +290,8 @@ static int put_linux(const struct config_input *in, yyjson_mut_doc *doc, yyjson_
 	return 0;
 }
 
-static int put_process(const struct config_input *in, struct arena *arena, yyjson_mut_doc *doc, yyjson_mut_val *root,
-		       struct err *err)
+static int put_process(const struct config_input *in, struct arena *arena, yyjson_mut_doc *doc,
+		       yyjson_mut_val *root, struct err *err)
 {
 	const struct container_spec *spec = in->spec;
 	struct config_exec process = {
@@ -287,7 +301,9 @@ static int put_process(const struct config_input *in, struct arena *arena, yyjso
 		.rows = spec->rows,
 		.columns = spec->columns,
 		.no_new_privileges = spec->no_new_privileges,
-		.working_dir = spec->working_dir.len ? spec->working_dir : in->image ? in->image->working_dir : STR("/"),
+		.working_dir = spec->working_dir.len ? spec->working_dir
+			       : in->image	     ? in->image->working_dir
+						     : STR("/"),
 		.spec = spec,
 	};
 
@@ -295,13 +311,14 @@ static int put_process(const struct config_input *in, struct arena *arena, yyjso
 	    config_capabilities(spec, &process.capabilities, err) < 0)
 		return -1;
 	if (process.working_dir.len && process.working_dir.ptr[0] != '/')
-		process.working_dir = str_printf_in(arena, "/" STR_FMT, STR_ARG(process.working_dir));
+		process.working_dir = str_printf_in(arena, "/" STR_FMT,
+						    STR_ARG(process.working_dir));
 	config_process(&process, doc, json_set_object(doc, root, "process"));
 	return 0;
 }
 
-int config_build(const struct config_input *in, struct arena *arena, yyjson_mut_doc *doc, yyjson_mut_val *to,
-		 struct err *err)
+int config_build(const struct config_input *in, struct arena *arena, yyjson_mut_doc *doc,
+		 yyjson_mut_val *to, struct err *err)
 {
 	const struct container_spec *spec = in->spec;
 
@@ -315,7 +332,8 @@ int config_build(const struct config_input *in, struct arena *arena, yyjson_mut_
 		yyjson_mut_val *annotations = json_set_object(doc, to, "annotations");
 
 		for (size_t i = 0; i < spec->annotation_count; i++)
-			json_put_str(doc, annotations, spec->annotations[i].key, spec->annotations[i].value);
+			json_put_str(doc, annotations, spec->annotations[i].key,
+				     spec->annotations[i].value);
 	}
 	if (!spec->is_sandbox) {
 		yyjson_mut_val *root = json_set_object(doc, to, "root");

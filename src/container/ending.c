@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stopping, killing, removing. A removal goes: (force: KILL and wait) -> no record is being written -> network detached ->
- * worker (state folder, overlay, shm, cgroup, record) -> REMOVED -> freed. A sandbox takes its containers along.
+ * Stopping, killing, removing. A removal goes: (force: KILL and wait) -> no record is being written
+ * -> network detached -> worker (state folder, overlay, shm, cgroup, record) -> REMOVED -> freed. A
+ * sandbox takes its containers along.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -57,7 +58,8 @@ static void send_kill(struct unit *u, struct container_op *op, int signo, bool a
 	monitor_ask(u, MONITOR_KILL, str_sub((const char *)&kill, sizeof(kill)), &k->reply);
 }
 
-void container_kill(struct container_service *service, struct container_op *op, struct str id, int signo)
+void container_kill(struct container_service *service, struct container_op *op, struct str id,
+		    int signo)
 {
 	struct unit *u = find_unit(service, op, id);
 	struct err err = { 0 };
@@ -106,7 +108,8 @@ static void stop_timed_out(struct timer *timer)
 	send_kill(st->unit, NULL, SIGKILL, true);
 }
 
-static struct stopping *stop_begin(struct unit *u, struct container_op *op, int signo, int64_t timeout_ms)
+static struct stopping *stop_begin(struct unit *u, struct container_op *op, int signo,
+				   int64_t timeout_ms)
 {
 	struct stopping *st = NEW(struct stopping);
 
@@ -135,8 +138,8 @@ static int stop_signal(const struct unit *u)
 	return name.len && config_signal(name, &signo, NULL) == 0 ? signo : SIGTERM;
 }
 
-void container_stop(struct container_service *service, struct container_op *op, struct str id, int signo,
-		    int64_t timeout_ms)
+void container_stop(struct container_service *service, struct container_op *op, struct str id,
+		    int signo, int64_t timeout_ms)
 {
 	struct unit *u = find_unit(service, op, id);
 
@@ -154,10 +157,10 @@ void container_op_cancel(struct container_service *service, struct container_op 
 	struct err err = { 0 };
 
 	/* Only waiting can be given up; what else runs ends by itself soon. */
-	LIST_FOR_EACH(node, &service->units) {
+	LIST_FOR_EACH (node, &service->units) {
 		struct unit *u = LIST_ENTRY(node, struct unit, link);
 
-		LIST_FOR_EACH(waiting, &u->waiters) {
+		LIST_FOR_EACH (waiting, &u->waiters) {
 			struct waiter *waiter = LIST_ENTRY(waiting, struct waiter, link);
 			struct stopping *st = CONTAINER_OF(waiter, struct stopping, waiter);
 
@@ -176,12 +179,12 @@ void container_op_cancel(struct container_service *service, struct container_op 
 struct removing {
 	struct container_service *service;
 	struct unit *unit;
-	struct container_op *op;        /* NULL for the containers of a sandbox */
-	struct removing *parent;        /* the sandbox's */
+	struct container_op *op; /* NULL for the containers of a sandbox */
+	struct removing *parent; /* the sandbox's */
 	unsigned children;
 	struct network_detach detach;
 	struct work work;
-	struct str cgroup_parent;       /* of a pod; in the unit */
+	struct str cgroup_parent; /* of a pod; in the unit */
 	struct err err;
 	bool failed;
 };
@@ -217,11 +220,14 @@ static int remove_all_files(struct removing *r, struct err *err)
 	AUTO_FREE char *shm = mem_printf("%s/shm", u->dir_path);
 
 	if (u->spec.is_sandbox)
-		(void)umount2(shm, MNT_DETACH | UMOUNT_NOFOLLOW); /* not mounted when it never started */
+		(void)umount2(shm,
+			      MNT_DETACH | UMOUNT_NOFOLLOW); /* not mounted when it never started */
 	if (fd_remove_tree(r->service->states_fd, u->c.id, err) < 0 ||
 	    fd_remove_tree(r->service->containers_fd, u->c.id, err) < 0)
 		return -1;
-	return u->spec.is_sandbox && u->spec.cgroup_parent.len ? pod_cgroup_remove(u->spec.cgroup_parent, err) : 0;
+	return u->spec.is_sandbox && u->spec.cgroup_parent.len
+		       ? pod_cgroup_remove(u->spec.cgroup_parent, err)
+		       : 0;
 }
 
 static void remove_run(struct work *work)
@@ -255,7 +261,8 @@ static void remove_files_begin(struct removing *r)
 {
 	struct unit *u = r->unit;
 
-	if (u->spec.is_sandbox && r->service->network && u->spec.network != CONTAINER_NAMESPACE_HOST) {
+	if (u->spec.is_sandbox && r->service->network &&
+	    u->spec.network != CONTAINER_NAMESPACE_HOST) {
 		r->detach = (struct network_detach){ .id = u->c.id, .done = remove_detached };
 		network_detach(r->service->network, &r->detach);
 		return;
@@ -295,7 +302,8 @@ static void remove_go(struct removing *r)
 		return;
 	}
 	if (!container_may(u->c.status, CAUSE_REMOVE, &next)) {
-		err_set(&r->err, ERR_CONFLICT, "removal of container %s is already in progress", u->c.id);
+		err_set(&r->err, ERR_CONFLICT, "removal of container %s is already in progress",
+			u->c.id);
 		r->failed = true;
 		remove_end(r);
 		return;
@@ -345,14 +353,15 @@ static void remove_members(struct removing *r)
 
 static bool has_members(const struct unit *sandbox)
 {
-	LIST_FOR_EACH(node, &sandbox->service->units) {
+	LIST_FOR_EACH (node, &sandbox->service->units) {
 		if (LIST_ENTRY(node, struct unit, link)->c.sandbox == &sandbox->c)
 			return true;
 	}
 	return false;
 }
 
-void container_remove(struct container_service *service, struct container_op *op, struct str id, bool force)
+void container_remove(struct container_service *service, struct container_op *op, struct str id,
+		      bool force)
 {
 	struct unit *u = find_unit(service, op, id);
 	struct err err = { 0 };
@@ -360,8 +369,11 @@ void container_remove(struct container_service *service, struct container_op *op
 	if (!u)
 		return;
 	if (!force && (u->c.status == CONTAINER_RUNNING || u->c.status == CONTAINER_STARTING)) {
-		err_set(&err, ERR_CONFLICT, "cannot remove container \"" STR_FMT "\": container is running: stop the container "
-			"before removing or force remove", STR_ARG(u->spec.name.len ? u->spec.name : str_from(u->c.id)));
+		err_set(&err, ERR_CONFLICT,
+			"cannot remove container \"" STR_FMT
+			"\": container is running: stop the container "
+			"before removing or force remove",
+			STR_ARG(u->spec.name.len ? u->spec.name : str_from(u->c.id)));
 		op_finish(service, op, u, &err);
 		return;
 	}
@@ -410,7 +422,8 @@ static void update_done(struct child *child, int wait_status)
 	struct err err = { 0 };
 
 	if (wait_status)
-		err_set(&err, ERR_INTERNAL, "the new limits of container %s were refused", up->unit->c.id);
+		err_set(&err, ERR_INTERNAL, "the new limits of container %s were refused",
+			up->unit->c.id);
 	else
 		unit_save(up->unit, true);
 	up->unit->service->busy--;
@@ -418,10 +431,12 @@ static void update_done(struct child *child, int wait_status)
 	mem_free(up);
 }
 
-static int spawn_update(struct updating *up, const struct container_resources *resources, struct err *err)
+static int spawn_update(struct updating *up, const struct container_resources *resources,
+			struct err *err)
 {
 	struct container_service *s = up->unit->service;
-	const char *argv[] = { "cube-oci", "--root", s->states_path, "update", "-r", "-", up->unit->c.id, NULL };
+	const char *argv[] = { "cube-oci", "--root", s->states_path, "update",
+			       "-r",	   "-",	     up->unit->c.id, NULL };
 	AUTO_JSON_MUT doc = json_new_object();
 	AUTO_BUF text = { 0 };
 	AUTO_FD input = -1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exec: worker (user beneath the container's root, job) -> spawn of `cube-oci exec --job` -> answer -> its exit. The
- * program's stdio are pipes, or a terminal whose master comes over a socket; the caller gets our ends.
+ * Exec: worker (user beneath the container's root, job) -> spawn of `cube-oci exec --job` -> answer
+ * -> its exit. The program's stdio are pipes, or a terminal whose master comes over a socket; the
+ * caller gets our ends.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -117,7 +118,8 @@ static int take_terminal(struct exec *x, struct err *err)
 
 static void exec_answered(struct exec *x)
 {
-	AUTO_JSON doc = json_parse(str_trim(buf_str(&x->answer)), CONTAINER_ANSWER_BYTES_MAX, &x->err);
+	AUTO_JSON doc = json_parse(str_trim(buf_str(&x->answer)), CONTAINER_ANSWER_BYTES_MAX,
+				   &x->err);
 	struct container_exec *request = x->request;
 	struct str error;
 
@@ -131,7 +133,8 @@ static void exec_answered(struct exec *x)
 	error = json_get_str(yyjson_doc_get_root(doc), "error");
 	if (error.len) {
 		request->exit_code = (int)json_get_int(yyjson_doc_get_root(doc), "exitCode", 126);
-		err_set(&x->err, ERR_BAD_REQUEST, "OCI runtime exec failed: exec failed: " STR_FMT, STR_ARG(error));
+		err_set(&x->err, ERR_BAD_REQUEST, "OCI runtime exec failed: exec failed: " STR_FMT,
+			STR_ARG(error));
 		exec_refused(x, &x->err);
 		return;
 	}
@@ -228,8 +231,11 @@ static int spawn_exec(struct exec *x, struct err *err)
 	int r = make_ends(x, &ends, err);
 
 	if (r == 0) {
-		struct child_spec spec = { .path = x->service->oci_path, .argv = argv, .fds = ends.fds,
-					   .fd_count = ends.count, .new_session = true };
+		struct child_spec spec = { .path = x->service->oci_path,
+					   .argv = argv,
+					   .fds = ends.fds,
+					   .fd_count = ends.count,
+					   .new_session = true };
 
 		x->child.on_exit = exec_ended;
 		x->ready.fn = exec_ready;
@@ -274,7 +280,8 @@ static int build_exec_job(struct exec *x, struct err *err)
 	AUTO_BUF text = { 0 };
 
 	if (exec_user(x, &user, err) < 0 ||
-	    config_capabilities(x->privileged ? &privileged : &x->spec, &x->process.capabilities, err) < 0)
+	    config_capabilities(x->privileged ? &privileged : &x->spec, &x->process.capabilities,
+				err) < 0)
 		return -1;
 	x->process.user = &user;
 	x->process.spec = &x->spec;
@@ -322,7 +329,9 @@ static void copy_inputs(struct exec *x, const struct unit *u)
 {
 	struct container_exec *request = x->request;
 	struct container_spec spec = u->spec;
-	struct config_input env_input = { .spec = &spec, .image = u->c.image ? &u->c.image->config : NULL, .user = &u->user };
+	struct config_input env_input = { .spec = &spec,
+					  .image = u->c.image ? &u->c.image->config : NULL,
+					  .user = &u->user };
 	struct str *argv;
 
 	spec_copy(&u->spec, &x->arena, &x->spec);
@@ -349,14 +358,16 @@ static void copy_inputs(struct exec *x, const struct unit *u)
 		argv[u->spec.env.count + i] = str_in(&x->arena, request->env.items[i]);
 	spec.env = (struct str_list){ argv, u->spec.env.count + request->env.count };
 	spec.terminal = request->terminal;
-	env_input.hostname = u->spec.hostname.len ? u->spec.hostname : str_slice(str_from(u->c.id), 0, 12);
+	env_input.hostname = u->spec.hostname.len ? u->spec.hostname
+						  : str_slice(str_from(u->c.id), 0, 12);
 	if (u->c.sandbox && u->c.sandbox->spec->hostname.len)
 		env_input.hostname = u->c.sandbox->spec->hostname;
 	env_input.hostname = str_in(&x->arena, env_input.hostname);
 	x->process.env = config_env(&env_input, &x->arena);
-	x->process.working_dir = request->working_dir.len ? request->working_dir :
-				 u->spec.working_dir.len ? u->spec.working_dir :
-				 u->c.image ? u->c.image->config.working_dir : STR("/");
+	x->process.working_dir = request->working_dir.len  ? request->working_dir
+				 : u->spec.working_dir.len ? u->spec.working_dir
+				 : u->c.image		   ? u->c.image->config.working_dir
+							   : STR("/");
 	x->process.working_dir = str_in(&x->arena, x->process.working_dir);
 	x->process.terminal = request->terminal;
 	x->process.rows = request->rows;
@@ -364,7 +375,8 @@ static void copy_inputs(struct exec *x, const struct unit *u)
 	x->privileged = request->privileged;
 }
 
-void container_exec_start(struct container_service *service, struct str id, struct container_exec *exec)
+void container_exec_start(struct container_service *service, struct str id,
+			  struct container_exec *exec)
 {
 	struct container *container = container_get(service, id);
 	struct exec *x = NEW(struct exec);
@@ -412,8 +424,8 @@ void container_exec_kill(struct container_exec *exec)
 {
 	struct exec *x = exec->impl;
 
-	/* cube-oci passes its own end on: the program is its child and dies with it. The pid is the program's; while our
-	 * child lives it has not been reaped. */
+	/* cube-oci passes its own end on: the program is its child and dies with it. The pid is the
+	 * program's; while our child lives it has not been reaped. */
 	if (x && x->started && !x->child_ended && exec->pid > 0)
 		(void)kill(exec->pid, SIGKILL); /* gone already: exited follows */
 }

@@ -32,12 +32,15 @@ struct building {
 
 static void put_hosts(const struct job_files *f, struct buf *to)
 {
-	buf_put_c(to, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n"
+	buf_put_c(to, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost "
+		      "ip6-loopback\nfe00::\tip6-localnet\n"
 		      "ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n");
 	for (size_t i = 0; i < f->spec->host_count; i++)
-		buf_printf(to, STR_FMT "\t" STR_FMT "\n", STR_ARG(f->spec->hosts[i].key), STR_ARG(f->spec->hosts[i].value));
+		buf_printf(to, STR_FMT "\t" STR_FMT "\n", STR_ARG(f->spec->hosts[i].key),
+			   STR_ARG(f->spec->hosts[i].value));
 	if (f->address.len)
-		buf_printf(to, STR_FMT "\t" STR_FMT "\n", STR_ARG(f->address), STR_ARG(f->hostname));
+		buf_printf(to, STR_FMT "\t" STR_FMT "\n", STR_ARG(f->address),
+			   STR_ARG(f->hostname));
 }
 
 int job_write_files(const char *dir_path, const struct job_files *files, struct err *err)
@@ -50,7 +53,8 @@ int job_write_files(const char *dir_path, const struct job_files *files, struct 
 		return err_os(err, "open %s", dir_path);
 	buf_init(&text, 1u << 20);
 	put_hosts(files, &text);
-	if (buf_check(&text, "hosts", err) < 0 || fd_replace_file(dir, "hosts", buf_str(&text), 0644, false, err) < 0)
+	if (buf_check(&text, "hosts", err) < 0 ||
+	    fd_replace_file(dir, "hosts", buf_str(&text), 0644, false, err) < 0)
 		return -1;
 	buf_reset(&text);
 	buf_put_str(&text, files->hostname);
@@ -69,7 +73,8 @@ int job_write_files(const char *dir_path, const struct job_files *files, struct 
 /* --- mounts --- */
 
 /* source/sub_path without leaving source: the result's real path, which holds no link. */
-static int resolve_sub_path(const struct container_mount *m, char *to, size_t to_bytes, int *ret_fd, struct err *err)
+static int resolve_sub_path(const struct container_mount *m, char *to, size_t to_bytes, int *ret_fd,
+			    struct err *err)
 {
 	AUTO_FREE char *source = str_dup_c(m->source);
 	AUTO_FREE char *sub = str_dup_c(m->sub_path);
@@ -80,8 +85,8 @@ static int resolve_sub_path(const struct container_mount *m, char *to, size_t to
 
 	if (root < 0)
 		return err_os(err, "open %s", source);
-	if (strstr(sub, "..") && (strcmp(sub, "..") == 0 || strncmp(sub, "../", 3) == 0 || strstr(sub, "/../") ||
-				  str_has_suffix(m->sub_path, STR("/.."))))
+	if (strstr(sub, "..") && (strcmp(sub, "..") == 0 || strncmp(sub, "../", 3) == 0 ||
+				  strstr(sub, "/../") || str_has_suffix(m->sub_path, STR("/.."))))
 		return err_set(err, ERR_BAD_REQUEST, "subPath \"%s\" must not contain '..'", sub);
 	fd = rootpath_open(root, sub, O_PATH, 0);
 	if (fd == -ENOENT)
@@ -97,7 +102,8 @@ static int resolve_sub_path(const struct container_mount *m, char *to, size_t to
 	return 0;
 }
 
-static int bind_source(struct building *b, const struct container_mount *m, struct str *ret, struct err *err)
+static int bind_source(struct building *b, const struct container_mount *m, struct str *ret,
+		       struct err *err)
 {
 	char real[4096];
 	AUTO_FD fd = -1;
@@ -105,8 +111,11 @@ static int bind_source(struct building *b, const struct container_mount *m, stru
 	struct stat st;
 
 	if (!path_is_absolute(m->source))
-		return err_set(err, ERR_BAD_REQUEST, "invalid mount config for type \"bind\": invalid mount path: '" STR_FMT
-			       "' mount path must be absolute", STR_ARG(str_slice(m->source, 0, 200)));
+		return err_set(
+			err, ERR_BAD_REQUEST,
+			"invalid mount config for type \"bind\": invalid mount path: '" STR_FMT
+			"' mount path must be absolute",
+			STR_ARG(str_slice(m->source, 0, 200)));
 	source = str_c_in(&b->arena, m->source);
 	if (m->make_source && stat(source, &st) < 0 && errno == ENOENT &&
 	    fd_make_dirs(AT_FDCWD, source, 0755, err) < 0)
@@ -119,8 +128,11 @@ static int bind_source(struct building *b, const struct container_mount *m, stru
 		return 0;
 	}
 	if (stat(source, &st) < 0 && errno == ENOENT)
-		return err_set(err, ERR_BAD_REQUEST, "invalid mount config for type \"bind\": bind source path does not exist: "
-			       "%s", source);
+		return err_set(
+			err, ERR_BAD_REQUEST,
+			"invalid mount config for type \"bind\": bind source path does not exist: "
+			"%s",
+			source);
 	*ret = str_from(source);
 	return 0;
 }
@@ -132,23 +144,28 @@ static int add_mount(struct building *b, const struct container_mount *m, struct
 	size_t n = 0;
 
 	if (!path_is_absolute(m->target))
-		return err_set(err, ERR_BAD_REQUEST, "invalid mount target, must be an absolute path in the container: " STR_FMT,
-			       STR_ARG(str_slice(m->target, 0, 200)));
+		return err_set(
+			err, ERR_BAD_REQUEST,
+			"invalid mount target, must be an absolute path in the container: " STR_FMT,
+			STR_ARG(str_slice(m->target, 0, 200)));
 	to->target = path_clean(&b->arena, m->target);
 	if (m->type == CONTAINER_MOUNT_TMPFS) {
 		to->type = to->source = STR("tmpfs");
 		options[n++] = STR("nosuid");
 		options[n++] = STR("nodev");
-		options[n++] = str_printf_in(&b->arena, "mode=%o", m->tmpfs_mode ? m->tmpfs_mode : 01777);
+		options[n++] = str_printf_in(&b->arena, "mode=%o",
+					     m->tmpfs_mode ? m->tmpfs_mode : 01777);
 		if (m->tmpfs_bytes)
-			options[n++] = str_printf_in(&b->arena, "size=%lld", (long long)m->tmpfs_bytes);
+			options[n++] = str_printf_in(&b->arena, "size=%lld",
+						     (long long)m->tmpfs_bytes);
 	} else {
 		to->type = STR("bind");
 		if (bind_source(b, m, &to->source, err) < 0)
 			return -1;
 		options[n++] = STR("rbind");
-		options[n++] = m->propagation == CONTAINER_BIDIRECTIONAL ? STR("rshared") :
-			       m->propagation == CONTAINER_HOST_TO_CONTAINER ? STR("rslave") : STR("rprivate");
+		options[n++] = m->propagation == CONTAINER_BIDIRECTIONAL       ? STR("rshared")
+			       : m->propagation == CONTAINER_HOST_TO_CONTAINER ? STR("rslave")
+									       : STR("rprivate");
 	}
 	if (m->read_only)
 		options[n++] = m->recursive_read_only ? STR("rro") : STR("ro");
@@ -206,7 +223,8 @@ int job_check_sub_paths(const struct container_spec *spec, pid_t pid, struct err
 		if (fstat(want, &a) < 0 || fstat(have, &b) < 0)
 			return err_os(err, "subPath");
 		if (a.st_dev != b.st_dev || a.st_ino != b.st_ino)
-			return err_set(err, ERR_FORBIDDEN, "subPath \"" STR_FMT "\" changed while it was mounted",
+			return err_set(err, ERR_FORBIDDEN,
+				       "subPath \"" STR_FMT "\" changed while it was mounted",
 				       STR_ARG(m->sub_path));
 	}
 	return 0;
@@ -214,26 +232,38 @@ int job_check_sub_paths(const struct container_spec *spec, pid_t pid, struct err
 
 /* --- devices --- */
 
-static int add_device(struct building *b, const char *host, struct str path, struct str permissions, struct err *err)
+static int add_device(struct building *b, const char *host, struct str path, struct str permissions,
+		      struct err *err)
 {
 	struct config_device *d;
 	struct stat st;
 
 	if (stat(host, &st) < 0)
-		return err_os(err, "error gathering device information while adding custom device \"%s\"", host);
+		return err_os(
+			err, "error gathering device information while adding custom device \"%s\"",
+			host);
 	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-		return err_set(err, ERR_BAD_REQUEST, "error gathering device information while adding custom device \"%s\": not a "
-			       "device node", host);
+		return err_set(err, ERR_BAD_REQUEST,
+			       "error gathering device information while adding custom device "
+			       "\"%s\": not a "
+			       "device node",
+			       host);
 	if (b->device_count >= DEVICES_MAX)
 		return err_set(err, ERR_TOO_LARGE, "more than %d devices", DEVICES_MAX);
 	d = &b->devices[b->device_count++];
-	*d = (struct config_device){ .path = path, .type = S_ISBLK(st.st_mode) ? 'b' : 'c', .major = major(st.st_rdev),
-				     .minor = minor(st.st_rdev), .mode = st.st_mode & 07777, .uid = st.st_uid,
-				     .gid = st.st_gid, .permissions = permissions };
+	*d = (struct config_device){ .path = path,
+				     .type = S_ISBLK(st.st_mode) ? 'b' : 'c',
+				     .major = major(st.st_rdev),
+				     .minor = minor(st.st_rdev),
+				     .mode = st.st_mode & 07777,
+				     .uid = st.st_uid,
+				     .gid = st.st_gid,
+				     .permissions = permissions };
 	return 0;
 }
 
-/* A privileged container has all of the host's devices. Terminals and what it has of its own are left out. */
+/* A privileged container has all of the host's devices. Terminals and what it has of its own are
+ * left out. */
 static int add_host_devices(struct building *b, struct err *err)
 {
 	DIR *dir = opendir("/dev");
@@ -246,7 +276,8 @@ static int add_host_devices(struct building *b, struct err *err)
 		struct str path;
 		struct stat st;
 
-		if (e->d_name[0] == '.' || strcmp(e->d_name, "console") == 0 || strcmp(e->d_name, "ptmx") == 0)
+		if (e->d_name[0] == '.' || strcmp(e->d_name, "console") == 0 ||
+		    strcmp(e->d_name, "ptmx") == 0)
 			continue;
 		path = str_printf_in(&b->arena, "/dev/%s", e->d_name);
 		if (lstat(path.ptr, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)))
@@ -265,7 +296,8 @@ static int add_devices(struct building *b, struct err *err)
 		const struct container_device *d = &spec->devices[i];
 		struct str path = d->container_path.len ? d->container_path : d->host_path;
 
-		if (add_device(b, str_c_in(&b->arena, d->host_path), str_in(&b->arena, path), d->permissions, err) < 0)
+		if (add_device(b, str_c_in(&b->arena, d->host_path), str_in(&b->arena, path),
+			       d->permissions, err) < 0)
 			return -1;
 	}
 	return spec->privileged && !spec->is_sandbox ? add_host_devices(b, err) : 0;
@@ -273,9 +305,11 @@ static int add_devices(struct building *b, struct err *err)
 
 /* --- the job --- */
 
-static void put_overlay(const struct job_input *in, struct building *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
+static void put_overlay(const struct job_input *in, struct building *b, yyjson_mut_doc *doc,
+			yyjson_mut_val *root)
 {
-	yyjson_mut_val *overlay = json_set_object(doc, root, "overlay"), *lower = json_set_array(doc, overlay, "lower");
+	yyjson_mut_val *overlay = json_set_object(doc, root, "overlay"),
+		       *lower = json_set_array(doc, overlay, "lower");
 
 	for (size_t i = 0; i < in->layers->count; i++)
 		json_append_str(doc, lower, in->layers->items[i]);
@@ -288,7 +322,9 @@ static void put_overlay(const struct job_input *in, struct building *b, yyjson_m
 static void put_log(const struct job_input *in, yyjson_mut_doc *doc, yyjson_mut_val *root)
 {
 	static const char *const formats[] = {
-		[CONTAINER_LOG_CRI] = "cri", [CONTAINER_LOG_JSON_FILE] = "json-file", [CONTAINER_LOG_NONE] = "none",
+		[CONTAINER_LOG_CRI] = "cri",
+		[CONTAINER_LOG_JSON_FILE] = "json-file",
+		[CONTAINER_LOG_NONE] = "none",
 	};
 	yyjson_mut_val *log;
 
@@ -299,7 +335,8 @@ static void put_log(const struct job_input *in, yyjson_mut_doc *doc, yyjson_mut_
 	json_set_str(doc, log, "format", str_from(formats[in->spec->log_format]));
 	if (in->spec->log_bytes_max) {
 		json_set_int(doc, log, "maxSizeBytes", in->spec->log_bytes_max);
-		json_set_int(doc, log, "maxFiles", in->spec->log_files_max ? in->spec->log_files_max : 1);
+		json_set_int(doc, log, "maxFiles",
+			     in->spec->log_files_max ? in->spec->log_files_max : 1);
 	}
 }
 
@@ -308,14 +345,27 @@ static struct str file_in(struct building *b, const char *name)
 	return str_printf_in(&b->arena, STR_FMT "/%s", STR_ARG(b->in->files_path), name);
 }
 
-static int put_config(struct building *b, yyjson_mut_doc *doc, yyjson_mut_val *root, struct err *err)
+static int put_config(struct building *b, yyjson_mut_doc *doc, yyjson_mut_val *root,
+		      struct err *err)
 {
 	const struct job_input *in = b->in;
 	struct config_input config = {
-		.id = in->id, .spec = in->spec, .image = in->image, .user = in->user, .network = in->network, .ipc = in->ipc,
-		.uts = in->uts, .pid = in->pid, .hostname = in->hostname, .cgroup_path = in->cgroup_path,
-		.shm_path = in->shm_path, .mounts = b->mounts, .mount_count = b->mount_count, .devices = b->devices,
-		.device_count = b->device_count, .has_cgroup_v1 = in->has_cgroup_v1,
+		.id = in->id,
+		.spec = in->spec,
+		.image = in->image,
+		.user = in->user,
+		.network = in->network,
+		.ipc = in->ipc,
+		.uts = in->uts,
+		.pid = in->pid,
+		.hostname = in->hostname,
+		.cgroup_path = in->cgroup_path,
+		.shm_path = in->shm_path,
+		.mounts = b->mounts,
+		.mount_count = b->mount_count,
+		.devices = b->devices,
+		.device_count = b->device_count,
+		.has_cgroup_v1 = in->has_cgroup_v1,
 	};
 
 	if (!in->spec->is_sandbox) {
@@ -343,7 +393,8 @@ static int build(struct building *b, struct err *err)
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
 	AUTO_BUF text = { 0 };
 
-	if (add_mounts(b, err) < 0 || add_devices(b, err) < 0 || make_log_dir(in->log_path, err) < 0)
+	if (add_mounts(b, err) < 0 || add_devices(b, err) < 0 ||
+	    make_log_dir(in->log_path, err) < 0)
 		return -1;
 	json_set_int(doc, root, "version", MONITOR_JOB_VERSION);
 	json_set_str(doc, root, "id", str_from(in->id));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Creating and starting. Files are prepared on a worker, the monitor is spawned from the loop, its answer comes over a
- * pipe:
+ * Creating and starting. Files are prepared on a worker, the monitor is spawned from the loop, its
+ * answer comes over a pipe:
  *
  *   create: worker (folders, user, record) -> done
- *   start:  worker (files, job) -> spawn -> answer -> [sub paths checked -> MONITOR_START] -> [sandbox: network, hosts]
+ *   start:  worker (files, job) -> spawn -> answer -> [sub paths checked -> MONITOR_START] ->
+ * [sandbox: network, hosts]
  *           -> connect -> RUNNING -> done
  */
 #include <arpa/inet.h>
@@ -38,7 +39,8 @@ struct creating {
 	bool failed;
 };
 
-static int open_layers(const struct unit *u, int *fds, size_t max, size_t *ret_count, struct err *err)
+static int open_layers(const struct unit *u, int *fds, size_t max, size_t *ret_count,
+		       struct err *err)
 {
 	const struct str_list *layers = &u->c.image->layers;
 
@@ -67,7 +69,8 @@ static int find_user(struct unit *u, struct err *err)
 	for (size_t i = 0; i < count; i++)
 		close(fds[i]);
 	if (r == 0 && u->spec.refuse_root && u->user.uid == 0)
-		return err_set(err, ERR_FORBIDDEN, "container has runAsNonRoot and image will run as root");
+		return err_set(err, ERR_FORBIDDEN,
+			       "container has runAsNonRoot and image will run as root");
 	return r;
 }
 
@@ -90,13 +93,15 @@ static int create_files(struct creating *c, struct err *err)
 		struct stat st;
 
 		if (u->c.image->layers.count && stat(u->c.image->layers.items[0].ptr, &st) == 0 &&
-		    (fchownat(dir, "upper", st.st_uid, st.st_gid, 0) < 0 || fchmodat(dir, "upper", st.st_mode & 07777, 0) < 0))
+		    (fchownat(dir, "upper", st.st_uid, st.st_gid, 0) < 0 ||
+		     fchmodat(dir, "upper", st.st_mode & 07777, 0) < 0))
 			return err_os(err, "overlay folder");
 	}
 	if (unit_encode_record(u, &c->record, err) < 0)
 		return -1;
 	/* What a pod needs is in the API; what a user made with `create` is only here. */
-	return fd_replace_file(dir, RECORD_NAME, buf_str(&c->record), 0600, !u->c.sandbox && !u->spec.is_sandbox, err);
+	return fd_replace_file(dir, RECORD_NAME, buf_str(&c->record), 0600,
+			       !u->c.sandbox && !u->spec.is_sandbox, err);
 }
 
 static void create_run(struct work *work)
@@ -106,7 +111,8 @@ static void create_run(struct work *work)
 	struct err ignored;
 
 	c->failed = create_files(c, &c->err) < 0;
-	if (c->failed && fd_remove_tree(c->unit->service->containers_fd, c->unit->c.id, &ignored) < 0)
+	if (c->failed &&
+	    fd_remove_tree(c->unit->service->containers_fd, c->unit->c.id, &ignored) < 0)
 		log_debug("container", "%s", ignored.msg); /* removed at the next start-up */
 }
 
@@ -146,8 +152,8 @@ static void new_id(struct env *env, char to[CONTAINER_ID_BYTES])
 		snprintf(to + 2 * i, 3, "%02x", random[i]);
 }
 
-static int check_spec(struct container_service *s, const struct container_spec *spec, struct image **ret_image,
-		      struct unit **ret_sandbox, struct err *err)
+static int check_spec(struct container_service *s, const struct container_spec *spec,
+		      struct image **ret_image, struct unit **ret_sandbox, struct err *err)
 {
 	uint64_t capabilities;
 
@@ -156,8 +162,11 @@ static int check_spec(struct container_service *s, const struct container_spec *
 	if (spec->name.len && map_get(&s->by_name, spec->name)) {
 		const struct unit *other = map_get(&s->by_name, spec->name);
 
-		return err_set(err, ERR_EXISTS, "Conflict. The container name \"/" STR_FMT "\" is already in use by container "
-			       "\"%s\". You have to remove (or rename) that container to be able to reuse that name.",
+		return err_set(err, ERR_EXISTS,
+			       "Conflict. The container name \"/" STR_FMT
+			       "\" is already in use by container "
+			       "\"%s\". You have to remove (or rename) that container to be able "
+			       "to reuse that name.",
 			       STR_ARG(spec->name), other->c.id);
 	}
 	if (spec->is_sandbox) {
@@ -169,17 +178,19 @@ static int check_spec(struct container_service *s, const struct container_spec *
 	if (!*ret_image)
 		return -1;
 	if ((*ret_image)->layers.count > CONTAINER_LAYERS_MAX)
-		return err_set(err, ERR_TOO_LARGE, "image has more than %u layers", CONTAINER_LAYERS_MAX);
+		return err_set(err, ERR_TOO_LARGE, "image has more than %u layers",
+			       CONTAINER_LAYERS_MAX);
 	if (spec->sandbox_id.len) {
 		*ret_sandbox = map_get(&s->by_id, spec->sandbox_id);
 		if (!*ret_sandbox || !(*ret_sandbox)->spec.is_sandbox)
-			return err_set(err, ERR_NOT_FOUND, "No such sandbox: " STR_FMT, STR_ARG(spec->sandbox_id));
+			return err_set(err, ERR_NOT_FOUND, "No such sandbox: " STR_FMT,
+				       STR_ARG(spec->sandbox_id));
 	}
 	return config_capabilities(spec, &capabilities, err);
 }
 
-static void create_begin(struct container_service *s, struct container_op *op, const struct container_spec *spec,
-			 bool then_start)
+static void create_begin(struct container_service *s, struct container_op *op,
+			 const struct container_spec *spec, bool then_start)
 {
 	struct err err = { 0 };
 	char id[CONTAINER_ID_BYTES];
@@ -194,7 +205,8 @@ static void create_begin(struct container_service *s, struct container_op *op, c
 	new_id(s->env, id);
 	u = unit_new(s, id);
 	spec_copy(spec, &u->arena, &u->spec);
-	if (u->spec.cgroup_parent.len) /* kept as it is on this machine, so that a record needs no context */
+	if (u->spec.cgroup_parent
+		    .len) /* kept as it is on this machine, so that a record needs no context */
 		u->spec.cgroup_parent = str_printf_in(&u->arena, "%s" STR_FMT, s->cgroup_root,
 						      STR_ARG(u->spec.cgroup_parent));
 	u->c.image = image ? image_ref(image) : NULL;
@@ -213,12 +225,14 @@ static void create_begin(struct container_service *s, struct container_op *op, c
 	env_work(s->env, &c->work);
 }
 
-void container_create(struct container_service *service, struct container_op *op, const struct container_spec *spec)
+void container_create(struct container_service *service, struct container_op *op,
+		      const struct container_spec *spec)
 {
 	create_begin(service, op, spec, false);
 }
 
-void container_run(struct container_service *service, struct container_op *op, const struct container_spec *spec)
+void container_run(struct container_service *service, struct container_op *op,
+		   const struct container_spec *spec)
 {
 	create_begin(service, op, spec, true);
 }
@@ -268,7 +282,8 @@ static void start_failed(struct starting *st, const struct err *why)
 	struct container_op *op = st->op;
 	struct container_end end = { .exit_code = 128, .error = err.msg };
 
-	if (strstr(err.msg, "executable file not found") || strstr(err.msg, "no such file or directory"))
+	if (strstr(err.msg, "executable file not found") ||
+	    strstr(err.msg, "no such file or directory"))
 		end.exit_code = 127;
 	else if (strstr(err.msg, "permission denied"))
 		end.exit_code = 126;
@@ -303,7 +318,8 @@ static void start_undo(struct starting *st, const struct err *why)
 {
 	struct container_service *s = st->unit->service;
 	struct undo *undo = NEW(struct undo);
-	const char *argv[] = { "cube-oci", "--root", s->states_path, "delete", "--force", st->unit->c.id, NULL };
+	const char *argv[] = { "cube-oci",     "--root", s->states_path, "delete", "--force",
+			       st->unit->c.id, NULL };
 	struct child_spec spec = { .path = s->oci_path, .argv = argv };
 	struct err ignored;
 
@@ -350,7 +366,8 @@ static void start_succeeded(struct starting *st)
 static void hosts_run(struct work *work)
 {
 	struct starting *st = CONTAINER_OF(work, struct starting, work);
-	struct job_files files = { .spec = &st->unit->spec, .hostname = st->input.hostname,
+	struct job_files files = { .spec = &st->unit->spec,
+				   .hostname = st->input.hostname,
 				   .address = str_from(st->address) };
 
 	st->failed = job_write_files(st->unit->dir_path, &files, &st->err) < 0;
@@ -402,7 +419,9 @@ static void sandbox_started(struct starting *st)
 		write_hosts(st);
 		return;
 	}
-	st->attach = (struct network_attach){ .id = u->c.id, .netns_fd = u->ns_fds[NS_NETWORK], .done = network_done };
+	st->attach = (struct network_attach){ .id = u->c.id,
+					      .netns_fd = u->ns_fds[NS_NETWORK],
+					      .done = network_done };
 	network_attach(u->service->network, &st->attach);
 }
 
@@ -442,21 +461,25 @@ static void check_done(struct work *work)
 
 static void answered(struct starting *st)
 {
-	AUTO_JSON doc = json_parse(str_trim(buf_str(&st->answer)), CONTAINER_ANSWER_BYTES_MAX, &st->err);
+	AUTO_JSON doc = json_parse(str_trim(buf_str(&st->answer)), CONTAINER_ANSWER_BYTES_MAX,
+				   &st->err);
 	struct unit *u = st->unit;
 	struct container_service *s = u->service;
 	struct str error;
 
 	if (!doc) {
 		if (st->answer.len == 0)
-			err_set(&st->err, ERR_INTERNAL, "the container's monitor ended without an answer");
+			err_set(&st->err, ERR_INTERNAL,
+				"the container's monitor ended without an answer");
 		start_undo(st, &st->err);
 		return;
 	}
 	error = json_get_str(yyjson_doc_get_root(doc), "error");
 	if (error.len) {
-		err_set(&st->err, ERR_BAD_REQUEST, "failed to create containerd task: failed to create shim task: OCI runtime "
-			"create failed: " STR_FMT, STR_ARG(error));
+		err_set(&st->err, ERR_BAD_REQUEST,
+			"failed to create containerd task: failed to create shim task: OCI runtime "
+			"create failed: " STR_FMT,
+			STR_ARG(error));
 		start_failed(st, &st->err);
 		return;
 	}
@@ -513,7 +536,9 @@ static int spawn_monitor(struct starting *st, struct err *err)
 	st->ready_fd = pipe_fds[0];
 	write_end = pipe_fds[1];
 	struct child_fd fds[] = { { st->job_fd, MONITOR_JOB_FD }, { write_end, MONITOR_READY_FD } };
-	struct child_spec spec = { .path = s->oci_path, .argv = argv, .fds = fds, .fd_count = 2, .new_session = true };
+	struct child_spec spec = {
+		.path = s->oci_path, .argv = argv, .fds = fds, .fd_count = 2, .new_session = true
+	};
 
 	if (fd_set_nonblock(st->ready_fd, true, err) < 0)
 		return -1;
@@ -554,7 +579,8 @@ static int prepare_start(struct starting *st, struct err *err)
 	if (fd_remove_tree(u->service->states_fd, u->c.id, err) < 0)
 		return -1;
 	/* Before anything runs, so that a service killed right now knows that something may. */
-	if (st->record.len && fd_replace_file(u->service->containers_fd, record, buf_str(&st->record), 0600, false, err) < 0)
+	if (st->record.len && fd_replace_file(u->service->containers_fd, record,
+					      buf_str(&st->record), 0600, false, err) < 0)
 		return -1;
 	if (u->spec.is_sandbox && u->spec.cgroup_parent.len &&
 	    pod_cgroup_make(u->spec.cgroup_parent, &u->spec.resources, err) < 0)
@@ -586,13 +612,16 @@ static void start_prepared(struct work *work)
 }
 
 /* Which namespace: spec says own, host, the sandbox's or another container's. */
-static int choose_namespace(struct starting *st, enum namespace_fd which, enum container_namespace wanted,
-			    struct config_namespace *ret, struct err *err)
+static int choose_namespace(struct starting *st, enum namespace_fd which,
+			    enum container_namespace wanted, struct config_namespace *ret,
+			    struct err *err)
 {
 	struct unit *u = st->unit, *owner = u->c.sandbox ? unit_of(u->c.sandbox) : NULL;
 	const enum container_namespace of_sandbox[] = {
-		[NS_NETWORK] = owner ? owner->spec.network : 0, [NS_IPC] = owner ? owner->spec.ipc : 0,
-		[NS_UTS] = owner ? owner->spec.uts : 0, [NS_PID] = owner ? owner->spec.pid : 0,
+		[NS_NETWORK] = owner ? owner->spec.network : 0,
+		[NS_IPC] = owner ? owner->spec.ipc : 0,
+		[NS_UTS] = owner ? owner->spec.uts : 0,
+		[NS_PID] = owner ? owner->spec.pid : 0,
 	};
 
 	*ret = (struct config_namespace){ CONFIG_NS_OWN, STR("") };
@@ -603,10 +632,13 @@ static int choose_namespace(struct starting *st, enum namespace_fd which, enum c
 	if (wanted == CONTAINER_NAMESPACE_CONTAINER) {
 		owner = map_get(&u->service->by_id, u->spec.pid_target_id);
 		if (!owner || owner->c.status != CONTAINER_RUNNING)
-			return err_set(err, ERR_CONFLICT, "cannot join the process namespace of a container that is not running");
+			return err_set(err, ERR_CONFLICT,
+				       "cannot join the process namespace of a container that is "
+				       "not running");
 		if (owner->ns_fds[which] < 0 && unit_open_namespaces(owner, err) < 0)
 			return -1;
-	} else if (!owner || wanted == CONTAINER_NAMESPACE_OWN || (wanted == CONTAINER_NAMESPACE_DEFAULT && which == NS_PID)) {
+	} else if (!owner || wanted == CONTAINER_NAMESPACE_OWN ||
+		   (wanted == CONTAINER_NAMESPACE_DEFAULT && which == NS_PID)) {
 		return 0;
 	} else if (of_sandbox[which] == CONTAINER_NAMESPACE_HOST) {
 		ret->mode = CONFIG_NS_HOST;
@@ -614,7 +646,8 @@ static int choose_namespace(struct starting *st, enum namespace_fd which, enum c
 	}
 	ret->mode = CONFIG_NS_JOIN;
 	/* Through our own descriptor: no pid can be reused between here and the runtime's setns. */
-	ret->path = str_printf_in(&st->arena, "/proc/%d/fd/%d", (int)getpid(), owner->ns_fds[which]);
+	ret->path = str_printf_in(&st->arena, "/proc/%d/fd/%d", (int)getpid(),
+				  owner->ns_fds[which]);
 	return 0;
 }
 
@@ -624,7 +657,8 @@ static struct str host_name(const struct unit *u, struct arena *arena)
 
 	if (u->c.sandbox)
 		return host_name(unit_of(u->c.sandbox), arena);
-	if (u->spec.uts == CONTAINER_NAMESPACE_HOST || (u->spec.is_sandbox && u->spec.network == CONTAINER_NAMESPACE_HOST)) {
+	if (u->spec.uts == CONTAINER_NAMESPACE_HOST ||
+	    (u->spec.is_sandbox && u->spec.network == CONTAINER_NAMESPACE_HOST)) {
 		if (u->spec.hostname.len == 0 && gethostname(name, sizeof(name) - 1) == 0)
 			return str_in(arena, str_from(name));
 	}
@@ -638,14 +672,21 @@ static int fill_input(struct starting *st, struct err *err)
 	struct job_input *in = &st->input;
 	enum container_namespace uts = u->spec.uts;
 
-	if (u->spec.is_sandbox && u->spec.network == CONTAINER_NAMESPACE_HOST && uts == CONTAINER_NAMESPACE_DEFAULT)
-		uts = CONTAINER_NAMESPACE_HOST; /* a pod on the host's network has the host's name */
-	if (sandbox && unit_of(u->c.sandbox)->spec.network == CONTAINER_NAMESPACE_HOST && uts == CONTAINER_NAMESPACE_DEFAULT &&
-	    sandbox->spec.uts == CONTAINER_NAMESPACE_DEFAULT)
+	if (u->spec.is_sandbox && u->spec.network == CONTAINER_NAMESPACE_HOST &&
+	    uts == CONTAINER_NAMESPACE_DEFAULT)
+		uts = CONTAINER_NAMESPACE_HOST; /* a pod on the host's network has the host's name
+						 */
+	if (sandbox && unit_of(u->c.sandbox)->spec.network == CONTAINER_NAMESPACE_HOST &&
+	    uts == CONTAINER_NAMESPACE_DEFAULT && sandbox->spec.uts == CONTAINER_NAMESPACE_DEFAULT)
 		uts = CONTAINER_NAMESPACE_HOST;
 	*in = (struct job_input){
-		.id = u->c.id, .dir_path = u->dir_path, .state_path = u->state_path, .log_path = u->log_path,
-		.empty_path = u->service->empty_path, .spec = &u->spec, .user = &u->user,
+		.id = u->c.id,
+		.dir_path = u->dir_path,
+		.state_path = u->state_path,
+		.log_path = u->log_path,
+		.empty_path = u->service->empty_path,
+		.spec = &u->spec,
+		.user = &u->user,
 		.files_path = str_from(sandbox ? sandbox->dir_path : u->dir_path),
 	};
 	if (u->c.image) {
@@ -657,7 +698,8 @@ static int fill_input(struct starting *st, struct err *err)
 	in->cgroup_path = unit_cgroup_path(u, &st->arena);
 	if (u->spec.is_sandbox || (sandbox && sandbox->spec.ipc != CONTAINER_NAMESPACE_HOST &&
 				   u->spec.ipc != CONTAINER_NAMESPACE_HOST))
-		in->shm_path = str_printf_in(&st->arena, "%s/shm", u->spec.is_sandbox ? u->dir_path : sandbox->dir_path);
+		in->shm_path = str_printf_in(&st->arena, "%s/shm",
+					     u->spec.is_sandbox ? u->dir_path : sandbox->dir_path);
 	else if (sandbox)
 		in->shm_path = STR("/dev/shm");
 	if (choose_namespace(st, NS_NETWORK, u->spec.network, &in->network, err) < 0 ||
@@ -672,11 +714,13 @@ static int check_start(const struct unit *u, struct err *err)
 	enum container_status next;
 
 	if (!container_may(u->c.status, CAUSE_START, &next))
-		return err_set(err, ERR_CONFLICT, "container %s is %s", u->c.id, container_status_name(u->c.status));
+		return err_set(err, ERR_CONFLICT, "container %s is %s", u->c.id,
+			       container_status_name(u->c.status));
 	if (u->c.sandbox && u->c.sandbox->status != CONTAINER_RUNNING)
 		return err_set(err, ERR_CONFLICT, "sandbox %s is not running", u->c.sandbox->id);
 	if (!u->spec.is_sandbox && !u->c.image)
-		return err_set(err, ERR_NOT_FOUND, "No such image: " STR_FMT, STR_ARG(u->spec.image));
+		return err_set(err, ERR_NOT_FOUND, "No such image: " STR_FMT,
+			       STR_ARG(u->spec.image));
 	return 0;
 }
 
@@ -706,7 +750,8 @@ void container_start(struct container_service *service, struct container_op *op,
 	service->busy++;
 	(void)container_advance(u, CAUSE_START, NULL); /* checked above */
 	buf_init(&st->record, RECORD_BYTES_MAX);
-	if (fill_input(st, &err) < 0 || (!u->saving && unit_encode_record(u, &st->record, &err) < 0)) {
+	if (fill_input(st, &err) < 0 ||
+	    (!u->saving && unit_encode_record(u, &st->record, &err) < 0)) {
 		start_failed(st, &err);
 		return;
 	}

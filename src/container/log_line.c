@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One record of a log file. CRI: "2024-01-02T03:04:05.123456789Z stdout F text"; json-file: {"log":"text\n",
- * "stream":"stdout","time":"…"}. The files are written by monitors, but their text is the container's.
+ * One record of a log file. CRI: "2024-01-02T03:04:05.123456789Z stdout F text"; json-file:
+ * {"log":"text\n", "stream":"stdout","time":"…"}. The files are written by monitors, but their text
+ * is the container's.
  */
 #include "base/time.h"
 #include "codec/json.h"
@@ -35,7 +36,8 @@ static int parse_cri(struct str record, struct buf *scratch, struct log_line *re
 	str_cut(tag, ':', &tag, &stream); /* further tags may follow the first */
 	ret->partial = str_eq_c(tag, "P");
 	if (!ret->partial && !str_eq_c(tag, "F"))
-		return err_set(err, ERR_PARSE, "log line: unexpected tag \"" STR_FMT "\"", STR_ARG(str_slice(tag, 0, 100)));
+		return err_set(err, ERR_PARSE, "log line: unexpected tag \"" STR_FMT "\"",
+			       STR_ARG(str_slice(tag, 0, 100)));
 	buf_reset(scratch);
 	buf_put_str(scratch, rest);
 	if (!ret->partial)
@@ -63,16 +65,18 @@ static int parse_json(struct str record, struct buf *scratch, struct log_line *r
 	return buf_check(scratch, "log line", err);
 }
 
-int log_line_parse(enum container_log_format format, struct str record, struct buf *scratch, struct log_line *ret,
-		   struct err *err)
+int log_line_parse(enum container_log_format format, struct str record, struct buf *scratch,
+		   struct log_line *ret, struct err *err)
 {
 	struct log_line line = { 0 };
 
 	if (record.len > LOG_LINE_BYTES_MAX)
-		return err_set(err, ERR_TOO_LARGE, "log line is longer than %u bytes", LOG_LINE_BYTES_MAX);
+		return err_set(err, ERR_TOO_LARGE, "log line is longer than %u bytes",
+			       LOG_LINE_BYTES_MAX);
 	str_strip_suffix(&record, STR("\n"));
 	if (format == CONTAINER_LOG_NONE)
-		return err_set(err, ERR_UNSUPPORTED, "configured logging driver does not support reading");
+		return err_set(err, ERR_UNSUPPORTED,
+			       "configured logging driver does not support reading");
 	if ((format == CONTAINER_LOG_CRI ? parse_cri : parse_json)(record, scratch, &line, err) < 0)
 		return -1;
 	*ret = line;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log reader: worker reads and decodes a piece -> loop delivers it -> next piece, or at the file's end: done, or wait
- * for inotify. While a worker runs, it alone touches the reading half of struct reader.
+ * The log reader: worker reads and decodes a piece -> loop delivers it -> next piece, or at the
+ * file's end: done, or wait for inotify. While a worker runs, it alone touches the reading half of
+ * struct reader.
  *
- * Rotation renames the file and makes a new one of its name: seen by the inode behind the path. The old one is read to its
- * end once more after that was seen, so that no line is lost.
+ * Rotation renames the file and makes a new one of its name: seen by the inode behind the path. The
+ * old one is read to its end once more after that was seen, so that no line is lost.
  */
 #include "container/log_read.h"
 
@@ -26,7 +27,7 @@ struct segment {
 };
 
 struct reader {
-	struct log_read *request;        /* NULL once stopped */
+	struct log_read *request; /* NULL once stopped */
 	struct env *env;
 	struct work work;
 	bool running, paused, finished, over;
@@ -83,7 +84,8 @@ static int find_tail(int fd, int64_t lines, int64_t *ret, struct err *err)
 		for (int64_t i = size - 1; i >= 0; i--) {
 			bool newline = block[i] == '\n';
 
-			/* the newline at the very end closes the last line, it does not begin one */
+			/* the newline at the very end closes the last line, it does not begin one
+			 */
 			if (newline && !(last && at - size + i == st.st_size - 1) && --lines == 0) {
 				*ret = at - size + i + 1;
 				return 0;
@@ -100,12 +102,16 @@ static int open_log(struct reader *r, struct err *err)
 {
 	r->fd = open(r->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (r->fd < 0 && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND, "failed to try resolving symlinks in path \"%s\": lstat %s: no such file or "
-			       "directory", r->path, r->path);
+		return err_set(err, ERR_NOT_FOUND,
+			       "failed to try resolving symlinks in path \"%s\": lstat %s: no such "
+			       "file or "
+			       "directory",
+			       r->path, r->path);
 	if (r->fd < 0)
 		return err_os(err, "open %s", r->path);
 	r->offset = 0;
-	if (!r->opened && r->tail_lines >= 0 && find_tail(r->fd, r->tail_lines, &r->offset, err) < 0)
+	if (!r->opened && r->tail_lines >= 0 &&
+	    find_tail(r->fd, r->tail_lines, &r->offset, err) < 0)
 		return -1;
 	r->opened = true;
 	return 0;
@@ -113,7 +119,8 @@ static int open_log(struct reader *r, struct err *err)
 
 static void put_segment(struct reader *r, int stream, struct str bytes)
 {
-	struct segment *last = (struct segment *)r->segments.ptr + r->segments.len / sizeof(struct segment) - 1;
+	struct segment *last = (struct segment *)r->segments.ptr +
+			       r->segments.len / sizeof(struct segment) - 1;
 
 	if (r->left_bytes >= 0) {
 		bytes = str_slice(bytes, 0, (size_t)r->left_bytes);
@@ -180,7 +187,8 @@ static int read_piece(struct reader *r, struct err *err)
 	ssize_t n;
 
 	if (!room)
-		return err_set(err, ERR_TOO_LARGE, "log line is longer than %u bytes", LOG_LINE_BYTES_MAX);
+		return err_set(err, ERR_TOO_LARGE, "log line is longer than %u bytes",
+			       LOG_LINE_BYTES_MAX);
 	do {
 		n = pread(r->fd, room, LOG_PIECE_BYTES, r->offset);
 	} while (n < 0 && errno == EINTR);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the monitor of a running container tells: answers, lack of memory, and the end. When the connection breaks without
- * word of the end, exit.json tells; when that is missing too, the monitor was killed and `cube-oci delete --force` clears
- * up what is left of the container.
+ * What the monitor of a running container tells: answers, lack of memory, and the end. When the
+ * connection breaks without word of the end, exit.json tells; when that is missing too, the monitor
+ * was killed and `cube-oci delete --force` clears up what is left of the container.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -57,7 +57,10 @@ void unit_close_namespaces(struct unit *u)
 int unit_open_namespaces(struct unit *u, struct err *err)
 {
 	static const char *const names[NAMESPACE_FD_COUNT] = {
-		[NS_NETWORK] = "net", [NS_IPC] = "ipc", [NS_UTS] = "uts", [NS_PID] = "pid",
+		[NS_NETWORK] = "net",
+		[NS_IPC] = "ipc",
+		[NS_UTS] = "uts",
+		[NS_PID] = "pid",
 	};
 	char path[64];
 
@@ -80,9 +83,11 @@ struct clear_up {
 
 static void unit_lost(struct unit *u)
 {
-	struct container_end end = { .exit_code = 255, .error = "the container's monitor was killed" };
+	struct container_end end = { .exit_code = 255,
+				     .error = "the container's monitor was killed" };
 
-	(void)container_advance(u, CAUSE_ENDED, &end); /* a start that is under way ends by itself */
+	(void)container_advance(u, CAUSE_ENDED,
+				&end); /* a start that is under way ends by itself */
 }
 
 static void clear_up_done(struct child *child, int wait_status)
@@ -100,7 +105,8 @@ void unit_clear_up(struct unit *u)
 {
 	struct container_service *s = u->service;
 	struct clear_up *c = NEW(struct clear_up);
-	const char *argv[] = { "cube-oci", "--root", s->states_path, "delete", "--force", u->c.id, NULL };
+	const char *argv[] = { "cube-oci", "--root", s->states_path, "delete", "--force",
+			       u->c.id,	   NULL };
 	struct child_spec spec = { .path = s->oci_path, .argv = argv };
 	struct err err = { 0 };
 
@@ -141,7 +147,7 @@ static void answer(struct unit *u, const struct monitor_frame *frame, struct str
 {
 	struct err err = { 0 };
 
-	LIST_FOR_EACH(node, &u->replies) {
+	LIST_FOR_EACH (node, &u->replies) {
 		struct reply *r = LIST_ENTRY(node, struct reply, link);
 
 		if (r->tag != frame->tag)
@@ -154,7 +160,8 @@ static void answer(struct unit *u, const struct monitor_frame *frame, struct str
 	}
 }
 
-static void on_frame(struct monitor_link *link, const struct monitor_frame *frame, struct str payload)
+static void on_frame(struct monitor_link *link, const struct monitor_frame *frame,
+		     struct str payload)
 {
 	struct unit *u = CONTAINER_OF(link, struct unit, monitor);
 	struct container_end end;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* On a v1 host each controller has its own tree; on v2 there is one. What is not limited is left alone. */
+/* On a v1 host each controller has its own tree; on v2 there is one. What is not limited is left
+ * alone. */
 #include "container/pod_cgroup.h"
 
 #include <errno.h>
@@ -13,14 +14,16 @@ static int open_path(struct cgroup *c, struct str path, struct err *err)
 	char text[CGROUP_PATH_MAX];
 	int r;
 
-	if (path.len == 0 || path.ptr[0] != '/' || str_contains(path, STR("..")) || str_copy_to(path, text, sizeof(text)) < 0)
-		return err_set(err, ERR_BAD_REQUEST, "invalid cgroup path \"" STR_FMT "\"", STR_ARG(str_slice(path, 0, 200)));
+	if (path.len == 0 || path.ptr[0] != '/' || str_contains(path, STR("..")) ||
+	    str_copy_to(path, text, sizeof(text)) < 0)
+		return err_set(err, ERR_BAD_REQUEST, "invalid cgroup path \"" STR_FMT "\"",
+			       STR_ARG(str_slice(path, 0, 200)));
 	r = cgroup_init(c, text);
 	return r < 0 ? err_neg(err, r, "cgroup") : 0;
 }
 
-static int set_value(struct cgroup *c, enum cgroup_controller controller, const char *file, const char *value,
-		     struct err *err)
+static int set_value(struct cgroup *c, enum cgroup_controller controller, const char *file,
+		     const char *value, struct err *err)
 {
 	int fd = c->dir_fds[c->is_v2 ? CGROUP_UNIFIED : controller];
 	int r = fd < 0 ? -ENOENT : cgroup_write(fd, file, value);
@@ -41,7 +44,8 @@ static int set_limits(struct cgroup *c, const struct container_resources *r, str
 	char text[64];
 
 	if (r->cpu_shares) {
-		snprintf(text, sizeof(text), "%llu", c->is_v2 ? weight_of(r->cpu_shares) : (unsigned long long)r->cpu_shares);
+		snprintf(text, sizeof(text), "%llu",
+			 c->is_v2 ? weight_of(r->cpu_shares) : (unsigned long long)r->cpu_shares);
 		if (set_value(c, CGROUP_CPU, c->is_v2 ? "cpu.weight" : "cpu.shares", text, err) < 0)
 			return -1;
 	}
@@ -51,7 +55,8 @@ static int set_limits(struct cgroup *c, const struct container_resources *r, str
 		if (set_value(c, CGROUP_CPU, "cpu.max", text, err) < 0)
 			return -1;
 	} else if (r->cpu_quota_us > 0) {
-		snprintf(text, sizeof(text), "%llu", (unsigned long long)(r->cpu_period_us ? r->cpu_period_us : 100000));
+		snprintf(text, sizeof(text), "%llu",
+			 (unsigned long long)(r->cpu_period_us ? r->cpu_period_us : 100000));
 		if (set_value(c, CGROUP_CPU, "cpu.cfs_period_us", text, err) < 0)
 			return -1;
 		snprintf(text, sizeof(text), "%lld", (long long)r->cpu_quota_us);
@@ -60,7 +65,8 @@ static int set_limits(struct cgroup *c, const struct container_resources *r, str
 	}
 	if (r->memory_bytes > 0) {
 		snprintf(text, sizeof(text), "%lld", (long long)r->memory_bytes);
-		if (set_value(c, CGROUP_MEMORY, c->is_v2 ? "memory.max" : "memory.limit_in_bytes", text, err) < 0)
+		if (set_value(c, CGROUP_MEMORY, c->is_v2 ? "memory.max" : "memory.limit_in_bytes",
+			      text, err) < 0)
 			return -1;
 	}
 	if (r->pids_max > 0) {
@@ -84,7 +90,8 @@ int pod_cgroup_make(struct str path, const struct container_resources *resources
 	} else {
 		for (size_t i = 0; i < ARRAY_COUNT(v1) && (r == 0 || r == -ENOENT); i++)
 			r = cgroup_make(&c, v1[i]);
-		if (r == -ENOENT) /* no such controller on this host: only fatal where a limit needs it */
+		if (r == -ENOENT) /* no such controller on this host: only fatal where a limit needs
+				     it */
 			r = 0;
 	}
 	if (r < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records as JSON. They are our own files, but a disk can be wrong: ids and status are checked, the rest falls back to 0. */
+/* Records as JSON. They are our own files, but a disk can be wrong: ids and status are checked, the
+ * rest falls back to 0. */
 #include "container/record.h"
 
 #include "base/path.h"
@@ -7,8 +8,9 @@
 #define RECORD_VERSION 1
 
 static const char *const status_names[] = {
-	[CONTAINER_CREATED] = "created", [CONTAINER_STARTING] = "starting", [CONTAINER_RUNNING] = "running",
-	[CONTAINER_EXITED] = "exited", [CONTAINER_REMOVING] = "removing",
+	[CONTAINER_CREATED] = "created",   [CONTAINER_STARTING] = "starting",
+	[CONTAINER_RUNNING] = "running",   [CONTAINER_EXITED] = "exited",
+	[CONTAINER_REMOVING] = "removing",
 };
 
 const char *container_status_name(enum container_status status)
@@ -52,7 +54,7 @@ static void decode_user(yyjson_val *root, struct arena *arena, struct container_
 	ret->uid = (uint32_t)json_get_int(root, "uid", 0);
 	ret->gid = (uint32_t)json_get_int(root, "gid", 0);
 	ret->home = str_in(arena, json_get_str(root, "home"));
-	JSON_EACH(item, list)
+	JSON_EACH (item, list)
 		groups[ret->group_count++] = (uint32_t)json_int(item, 0);
 	ret->groups = groups;
 }

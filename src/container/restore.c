@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Start-up: records are read, monitors that are alive are asked how their containers are and followed again, ends that
- * nobody saw are read from exit.json. Blocks, but for at most CONTAINER_RESTORE_TIMEOUT_MS a monitor that hangs.
+ * Start-up: records are read, monitors that are alive are asked how their containers are and
+ * followed again, ends that nobody saw are read from exit.json. Blocks, but for at most
+ * CONTAINER_RESTORE_TIMEOUT_MS a monitor that hangs.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -36,12 +37,14 @@ static int ask_state(int sock, struct buf *ret, struct err *err)
 	if (fd_write_all(sock, &frame, sizeof(frame), err) < 0)
 		return -1;
 	for (;;) {
-		if (wait_readable(sock, err) < 0 || fd_read_exact(sock, &frame, sizeof(frame), err) < 0)
+		if (wait_readable(sock, err) < 0 ||
+		    fd_read_exact(sock, &frame, sizeof(frame), err) < 0)
 			return -1;
 		if (frame.length_bytes > MONITOR_PAYLOAD_MAX)
 			return err_set(err, ERR_PARSE, "the container's monitor sends nonsense");
-		if (frame.length_bytes && (wait_readable(sock, err) < 0 ||
-					   fd_read_exact(sock, payload, frame.length_bytes, err) < 0))
+		if (frame.length_bytes &&
+		    (wait_readable(sock, err) < 0 ||
+		     fd_read_exact(sock, payload, frame.length_bytes, err) < 0))
 			return -1;
 		if (frame.type == MONITOR_EXITED)
 			return err_set(err, ERR_CLOSED, "the container ended");
@@ -108,9 +111,10 @@ static void restore_status(struct unit *u, enum container_status recorded)
 	bool waits = recorded == CONTAINER_CREATED || recorded == CONTAINER_EXITED;
 
 	u->c.status = recorded;
-	/* A start that was cut off has emptied the state folder, so exit.json tells a later end from the recorded one. */
-	if (recorded == CONTAINER_EXITED && has_state(u) && exit_record_read(u->state_path, &end, NULL) == 0 &&
-	    end.finished_ns <= u->c.finished_ns)
+	/* A start that was cut off has emptied the state folder, so exit.json tells a later end
+	 * from the recorded one. */
+	if (recorded == CONTAINER_EXITED && has_state(u) &&
+	    exit_record_read(u->state_path, &end, NULL) == 0 && end.finished_ns <= u->c.finished_ns)
 		return;
 	end = (struct container_end){ .exit_code = 255 };
 	if (!has_state(u)) {
@@ -170,7 +174,8 @@ static int load_unit(struct container_service *s, const char *id, struct err *er
 
 static bool is_id(const char *name)
 {
-	return strlen(name) == CONTAINER_ID_BYTES - 1 && strspn(name, "0123456789abcdef") == CONTAINER_ID_BYTES - 1;
+	return strlen(name) == CONTAINER_ID_BYTES - 1 &&
+	       strspn(name, "0123456789abcdef") == CONTAINER_ID_BYTES - 1;
 }
 
 static void remove_leftover(struct container_service *s, const char *id)
@@ -197,8 +202,8 @@ static int load_all(struct container_service *s, struct err *err)
 
 		if (!is_id(e->d_name) || load_unit(s, e->d_name, &why) == 0)
 			continue;
-		/* Creation did not get as far as the record: nothing was started from it. A record that cannot be read is
-		 * kept while a monitor may be using the folder. */
+		/* Creation did not get as far as the record: nothing was started from it. A record
+		 * that cannot be read is kept while a monitor may be using the folder. */
 		if (faccessat(s->states_fd, e->d_name, F_OK, 0) == 0)
 			log_error("container", "record of %s: %s", e->d_name, why.msg);
 		else
@@ -218,7 +223,8 @@ static void sort_units(struct container_service *s)
 		struct unit *u = LIST_ENTRY(node, struct unit, link);
 		struct list *at = sorted.prev;
 
-		while (at != &sorted && LIST_ENTRY(at, struct unit, link)->c.created_ns > u->c.created_ns)
+		while (at != &sorted &&
+		       LIST_ENTRY(at, struct unit, link)->c.created_ns > u->c.created_ns)
 			at = at->prev;
 		list_insert_before(at->next, node);
 	}
@@ -238,13 +244,14 @@ int service_restore(struct container_service *s, struct err *err)
 	if (load_all(s, err) < 0)
 		return -1;
 	sort_units(s);
-	LIST_FOR_EACH(node, &s->units) {
+	LIST_FOR_EACH (node, &s->units) {
 		struct unit *u = LIST_ENTRY(node, struct unit, link);
 		struct unit *sandbox = map_get(&s->by_id, u->spec.sandbox_id);
 
 		u->c.sandbox = sandbox ? &sandbox->c : NULL;
 		if (u->spec.is_sandbox && s->network)
-			(void)network_address(s->network, u->c.id, &u->c.address); /* none when it uses the host's */
+			(void)network_address(s->network, u->c.id,
+					      &u->c.address); /* none when it uses the host's */
 		restore_status(u, u->c.status);
 	}
 	if (s->network)

@@ -106,7 +106,7 @@ struct container *container_find(struct container_service *service, struct str i
 		return found->is_preparing ? NULL : &found->c;
 	if (id_or_name.len == 0)
 		return NULL;
-	LIST_FOR_EACH(node, &service->units) {
+	LIST_FOR_EACH (node, &service->units) {
 		struct unit *u = LIST_ENTRY(node, struct unit, link);
 
 		if (u->is_preparing || !str_has_prefix(str_from(u->c.id), id_or_name))
@@ -118,9 +118,10 @@ struct container *container_find(struct container_service *service, struct str i
 	return found ? &found->c : NULL;
 }
 
-void container_walk(struct container_service *service, bool (*fn)(void *arg, struct container *container), void *arg)
+void container_walk(struct container_service *service,
+		    bool (*fn)(void *arg, struct container *container), void *arg)
 {
-	LIST_FOR_EACH(node, &service->units) {
+	LIST_FOR_EACH (node, &service->units) {
 		struct unit *u = LIST_ENTRY(node, struct unit, link);
 
 		if (!u->is_preparing && !fn(arg, &u->c))
@@ -140,7 +141,7 @@ void container_unlisten(struct container_listener *listener)
 
 void service_emit(struct unit *u, enum container_event_type type)
 {
-	LIST_FOR_EACH(node, &u->service->listeners) {
+	LIST_FOR_EACH (node, &u->service->listeners) {
 		struct container_listener *l = LIST_ENTRY(node, struct container_listener, link);
 
 		l->fn(l, type, &u->c);
@@ -167,7 +168,8 @@ struct str unit_cgroup_path(const struct unit *u, struct arena *arena)
 {
 	struct str parent = unit_cgroup_parent(u);
 
-	return str_printf_in(arena, "%s" STR_FMT "/%s", parent.len && parent.ptr[0] == '/' ? "" : "/", STR_ARG(parent),
+	return str_printf_in(arena, "%s" STR_FMT "/%s",
+			     parent.len && parent.ptr[0] == '/' ? "" : "/", STR_ARG(parent),
 			     u->c.id);
 }
 
@@ -201,8 +203,10 @@ static void save_run(struct work *work)
 	struct err err = { 0 };
 
 	snprintf(path, sizeof(path), "%s/" RECORD_NAME, u->c.id);
-	if (fd_replace_file(u->service->containers_fd, path, buf_str(&u->save_text), 0600, u->save_durable, &err) < 0)
-		log_warn("container", "record of %s: %s", u->c.id, err.msg); /* its monitor still knows */
+	if (fd_replace_file(u->service->containers_fd, path, buf_str(&u->save_text), 0600,
+			    u->save_durable, &err) < 0)
+		log_warn("container", "record of %s: %s", u->c.id,
+			 err.msg); /* its monitor still knows */
 }
 
 static void save_done(struct work *work)
@@ -266,7 +270,8 @@ static void finish_run(struct task *task)
 	mem_free(f);
 }
 
-void op_finish(struct container_service *s, struct container_op *request, struct unit *u, const struct err *err)
+void op_finish(struct container_service *s, struct container_op *request, struct unit *u,
+	       const struct err *err)
 {
 	struct finish *f;
 
@@ -294,7 +299,8 @@ static int make_dir(const char *path, int *ret_fd, struct err *err)
 	return *ret_fd < 0 ? err_os(err, "open %s", path) : 0;
 }
 
-static int service_init(struct container_service *s, const struct container_service_options *o, struct err *err)
+static int service_init(struct container_service *s, const struct container_service_options *o,
+			struct err *err)
 {
 	struct cgroup cgroup;
 
@@ -302,11 +308,13 @@ static int service_init(struct container_service *s, const struct container_serv
 	s->states_path = mem_printf("%s/containers", o->run_dir);
 	s->empty_path = mem_printf("%s/containers/empty", o->data_dir);
 	s->oci_path = mem_strdup(o->oci_path);
-	s->cgroup_root = mem_strdup(o->cgroup_root && strcmp(o->cgroup_root, "/") != 0 ? o->cgroup_root : "");
+	s->cgroup_root = mem_strdup(
+		o->cgroup_root && strcmp(o->cgroup_root, "/") != 0 ? o->cgroup_root : "");
 	s->cgroup_default = mem_printf("%s/cube", s->cgroup_root);
 	if (access(o->oci_path, X_OK) < 0)
 		return err_os(err, "%s", o->oci_path);
-	if (make_dir(s->containers_path, &s->containers_fd, err) < 0 || make_dir(s->states_path, &s->states_fd, err) < 0 ||
+	if (make_dir(s->containers_path, &s->containers_fd, err) < 0 ||
+	    make_dir(s->states_path, &s->states_fd, err) < 0 ||
 	    fd_make_dirs(AT_FDCWD, s->empty_path, 0755, err) < 0)
 		return -1;
 	if (cgroup_init(&cgroup, "/") == 0) {
@@ -316,8 +324,8 @@ static int service_init(struct container_service *s, const struct container_serv
 	return service_restore(s, err);
 }
 
-int container_service_open(const struct container_service_options *options, struct container_service **ret,
-			   struct err *err)
+int container_service_open(const struct container_service_options *options,
+			   struct container_service **ret, struct err *err)
 {
 	struct container_service *s = NEW(struct container_service);
 

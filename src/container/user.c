@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* passwd(5) and group(5) of an image, over its layers' folders. Lines that make no sense are passed over, as getpwent does. */
+/* passwd(5) and group(5) of an image, over its layers' folders. Lines that make no sense are passed
+ * over, as getpwent does. */
 #include "container/user.h"
 
 #include <fcntl.h>
@@ -23,13 +24,17 @@ static void read_layered(const struct user_lookup *lookup, const char *path, str
 		char opaque;
 
 		if (fd >= 0 && fstat(fd, &st) == 0) {
-			/* a damaged or oversized file counts as empty: lookups then fail with their own message */
-			if (!S_ISREG(st.st_mode) || fd_read_file(lookup->root_fds[i], path, USER_FILE_BYTES_MAX, ret, NULL) < 0)
+			/* a damaged or oversized file counts as empty: lookups then fail with their
+			 * own message */
+			if (!S_ISREG(st.st_mode) ||
+			    fd_read_file(lookup->root_fds[i], path, USER_FILE_BYTES_MAX, ret,
+					 NULL) < 0)
 				buf_reset(ret);
 			return;
 		}
 		etc = fd_open_beneath(lookup->root_fds[i], "etc", O_RDONLY | O_DIRECTORY, 0, NULL);
-		if (etc >= 0 && fgetxattr(etc, "trusted.overlay.opaque", &opaque, 1) == 1 && opaque == 'y')
+		if (etc >= 0 && fgetxattr(etc, "trusted.overlay.opaque", &opaque, 1) == 1 &&
+		    opaque == 'y')
 			return;
 	}
 }
@@ -59,7 +64,8 @@ struct passwd_line {
 };
 
 /* By name or by number. */
-static bool find_passwd(struct str file, struct str name, bool by_id, uint32_t id, struct passwd_line *ret)
+static bool find_passwd(struct str file, struct str name, bool by_id, uint32_t id,
+			struct passwd_line *ret)
 {
 	struct str line, f[FIELDS_MAX];
 
@@ -129,8 +135,8 @@ static void add_member_groups(struct groups *g, struct str file, struct str name
 	}
 }
 
-static int find_ids(const struct user_lookup *lookup, struct str passwd, struct str group, struct container_user *u,
-		    struct str *ret_name, struct err *err)
+static int find_ids(const struct user_lookup *lookup, struct str passwd, struct str group,
+		    struct container_user *u, struct str *ret_name, struct err *err)
 {
 	const struct container_spec *spec = lookup->spec;
 	struct passwd_line line = { 0 };
@@ -150,7 +156,9 @@ static int find_ids(const struct user_lookup *lookup, struct str passwd, struct 
 	if (!found && numeric)
 		found = find_passwd(passwd, STR_NONE, true, u->uid, &line);
 	if (!found && !numeric)
-		return err_set(err, ERR_BAD_REQUEST, "unable to find user " STR_FMT ": no matching entries in passwd file",
+		return err_set(err, ERR_BAD_REQUEST,
+			       "unable to find user " STR_FMT
+			       ": no matching entries in passwd file",
 			       STR_ARG(str_slice(user, 0, 100)));
 	if (found) {
 		u->uid = line.uid;
@@ -158,15 +166,19 @@ static int find_ids(const struct user_lookup *lookup, struct str passwd, struct 
 		u->home = line.home;
 		*ret_name = line.name;
 	}
-	if (with_group && group_name.len && !find_group(group, group_name, &u->gid) && !parse_id(group_name, &u->gid))
-		return err_set(err, ERR_BAD_REQUEST, "unable to find group " STR_FMT ": no matching entries in group file",
+	if (with_group && group_name.len && !find_group(group, group_name, &u->gid) &&
+	    !parse_id(group_name, &u->gid))
+		return err_set(err, ERR_BAD_REQUEST,
+			       "unable to find group " STR_FMT
+			       ": no matching entries in group file",
 			       STR_ARG(str_slice(group_name, 0, 100)));
 	if (spec && spec->has_gid)
 		u->gid = spec->gid;
 	return 0;
 }
 
-int user_find(const struct user_lookup *lookup, struct arena *arena, struct container_user *ret, struct err *err)
+int user_find(const struct user_lookup *lookup, struct arena *arena, struct container_user *ret,
+	      struct err *err)
 {
 	AUTO_BUF passwd = { 0 };
 	AUTO_BUF group = { 0 };
@@ -174,7 +186,8 @@ int user_find(const struct user_lookup *lookup, struct arena *arena, struct cont
 	struct container_user u = { 0 };
 	struct groups groups = { .arena = arena };
 	struct str name = STR_NONE;
-	bool explicit_group = str_find_char(lookup->user, ':', 0) != SIZE_MAX && !(spec && spec->has_uid);
+	bool explicit_group = str_find_char(lookup->user, ':', 0) != SIZE_MAX &&
+			      !(spec && spec->has_uid);
 
 	read_layered(lookup, "etc/passwd", &passwd);
 	read_layered(lookup, "etc/group", &group);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Image archives: an OCI layout, what `docker save` writes (old and new: the new is both), or a plain root file system.
- * Which one it is, the names of the files tell; then the files go to the content store, and what describes them is read
- * from there. Names in an archive are only keys of a map: no path is ever opened.
+ * Image archives: an OCI layout, what `docker save` writes (old and new: the new is both), or a
+ * plain root file system. Which one it is, the names of the files tell; then the files go to the
+ * content store, and what describes them is read from there. Names in an archive are only keys of a
+ * map: no path is ever opened.
  */
 #include "image/archive_internal.h"
 
@@ -16,13 +17,13 @@
 #include "oci/image_manifest.h"
 
 struct file {
-	struct str digest;       /* or for a link: */
+	struct str digest; /* or for a link: */
 	struct str link;
 };
 
 struct archive {
 	struct archive_source *source;
-	struct map files;        /* cleaned name → struct file */
+	struct map files; /* cleaned name → struct file */
 	size_t count;
 };
 
@@ -39,7 +40,8 @@ static int clean_name(struct str name, struct buf *to, struct err *err)
 }
 
 /* Reads names until they tell. */
-static int find_kind_in(struct tar_reader *tar, struct buf *name, enum archive_kind *ret, struct err *err)
+static int find_kind_in(struct tar_reader *tar, struct buf *name, enum archive_kind *ret,
+			struct err *err)
 {
 	const struct tar_entry *e;
 	bool has_manifest = false;
@@ -51,7 +53,8 @@ static int find_kind_in(struct tar_reader *tar, struct buf *name, enum archive_k
 			continue;
 		if (clean_name(e->path, name, err) < 0)
 			return -1;
-		if (str_eq_c(buf_str(name), "index.json") || str_eq_c(buf_str(name), "oci-layout")) {
+		if (str_eq_c(buf_str(name), "index.json") ||
+		    str_eq_c(buf_str(name), "oci-layout")) {
 			*ret = ARCHIVE_OCI;
 			return 0;
 		}
@@ -78,8 +81,8 @@ static int find_kind(struct archive_source *source, enum archive_kind *ret, stru
 	return r;
 }
 
-static int store_file(struct archive *a, struct tar_reader *tar, const struct tar_entry *e, struct file *file,
-		      struct err *err)
+static int store_file(struct archive *a, struct tar_reader *tar, const struct tar_entry *e,
+		      struct file *file, struct err *err)
 {
 	AUTO_CONTENT w = { .fd = -1 };
 	char digest[IMAGE_DIGEST_BYTES];
@@ -102,7 +105,8 @@ static int store_file(struct archive *a, struct tar_reader *tar, const struct ta
 	return 0;
 }
 
-static int store_files_in(struct archive *a, struct tar_reader *tar, struct buf *name, struct err *err)
+static int store_files_in(struct archive *a, struct tar_reader *tar, struct buf *name,
+			  struct err *err)
 {
 	const struct tar_entry *e;
 	int more;
@@ -113,7 +117,8 @@ static int store_files_in(struct archive *a, struct tar_reader *tar, struct buf 
 		if (e->type != TAR_FILE && e->type != TAR_SYMLINK && e->type != TAR_HARDLINK)
 			continue;
 		if (++a->count > ARCHIVE_FILES_MAX)
-			return err_set(err, ERR_TOO_LARGE, "archive has more than %u files", ARCHIVE_FILES_MAX);
+			return err_set(err, ERR_TOO_LARGE, "archive has more than %u files",
+				       ARCHIVE_FILES_MAX);
 		if (clean_name(e->path, name, err) < 0)
 			return -1;
 		file = ARENA_NEW(a->source->arena, struct file);
@@ -125,9 +130,10 @@ static int store_files_in(struct archive *a, struct tar_reader *tar, struct buf 
 		} else { /* relative to its own folder */
 			size_t slash = str_rfind_char(buf_str(name), '/');
 
-			file->link = str_printf_in(a->source->arena, STR_FMT "/" STR_FMT,
-						   STR_ARG(str_slice(buf_str(name), 0, slash == SIZE_MAX ? 0 : slash)),
-						   STR_ARG(e->link));
+			file->link = str_printf_in(
+				a->source->arena, STR_FMT "/" STR_FMT,
+				STR_ARG(str_slice(buf_str(name), 0, slash == SIZE_MAX ? 0 : slash)),
+				STR_ARG(e->link));
 		}
 		(void)map_put(&a->files, buf_str(name), file); /* the last one of a name counts */
 	}
@@ -169,10 +175,12 @@ static int file_digest(struct archive *a, struct str name, struct str *ret, stru
 		}
 		at = file->link;
 	}
-	return err_set(err, ERR_PARSE, "archive: file \"" STR_FMT "\" is missing", STR_ARG(str_slice(name, 0, 200)));
+	return err_set(err, ERR_PARSE, "archive: file \"" STR_FMT "\" is missing",
+		       STR_ARG(str_slice(name, 0, 200)));
 }
 
-static int read_file(struct archive *a, struct str name, size_t max_bytes, struct str *ret, struct err *err)
+static int read_file(struct archive *a, struct str name, size_t max_bytes, struct str *ret,
+		     struct err *err)
 {
 	AUTO_BUF text = { 0 };
 	struct str digest;
@@ -201,8 +209,8 @@ static struct str_list add_name(struct arena *arena, struct str_list names, stru
 
 /* --- docker save --- */
 
-static int put_manifest(struct archive_source *source, const struct oci_manifest *manifest, struct str *ret_digest,
-			struct err *err)
+static int put_manifest(struct archive_source *source, const struct oci_manifest *manifest,
+			struct str *ret_digest, struct err *err)
 {
 	AUTO_BUF text = { 0 };
 	char digest[IMAGE_DIGEST_BYTES];
@@ -215,9 +223,11 @@ static int put_manifest(struct archive_source *source, const struct oci_manifest
 	return 0;
 }
 
-static struct oci_descriptor describe(struct archive_source *source, struct str media_type, struct str digest)
+static struct oci_descriptor describe(struct archive_source *source, struct str media_type,
+				      struct str digest)
 {
-	return (struct oci_descriptor){ .media_type = media_type, .digest = digest,
+	return (struct oci_descriptor){ .media_type = media_type,
+					.digest = digest,
 					.size_bytes = content_size(source->content, digest) };
 }
 
@@ -236,8 +246,8 @@ static struct str layer_media_type(struct archive_source *source, struct str dig
 	return STR(OCI_MEDIA_LAYER);
 }
 
-static int read_docker_image(struct archive *a, const struct oci_archive_image *from, struct archive_image *to,
-			     struct err *err)
+static int read_docker_image(struct archive *a, const struct oci_archive_image *from,
+			     struct archive_image *to, struct err *err)
 {
 	struct archive_source *source = a->source;
 	struct oci_manifest manifest = { 0 };
@@ -259,7 +269,8 @@ static int read_docker_image(struct archive *a, const struct oci_archive_image *
 	return put_manifest(source, &manifest, &to->manifest, err);
 }
 
-static int read_docker(struct archive *a, struct archive_image **ret, size_t *ret_count, struct err *err)
+static int read_docker(struct archive *a, struct archive_image **ret, size_t *ret_count,
+		       struct err *err)
 {
 	struct oci_archive list;
 	struct archive_image *images;
@@ -280,19 +291,22 @@ static int read_docker(struct archive *a, struct archive_image **ret, size_t *re
 
 /* --- OCI layout --- */
 
-static int find_manifest(struct archive *a, const struct oci_descriptor *d, int depth, struct str *ret, struct err *err)
+static int find_manifest(struct archive *a, const struct oci_descriptor *d, int depth,
+			 struct str *ret, struct err *err)
 {
 	struct oci_platform platform;
 	struct oci_manifest m;
 	struct str text;
 	const struct oci_descriptor *chosen;
 
-	text = str_printf_in(a->source->arena, "blobs/sha256/" STR_FMT, STR_ARG(oci_digest_hex(d->digest)));
+	text = str_printf_in(a->source->arena, "blobs/sha256/" STR_FMT,
+			     STR_ARG(oci_digest_hex(d->digest)));
 	if (read_file(a, text, OCI_MANIFEST_BYTES_MAX, &text, err) < 0 ||
 	    oci_manifest_decode(text, a->source->arena, &m, err) < 0)
 		return -1;
 	if (!content_has(a->source->content, d->digest))
-		return err_set(err, ERR_PARSE, "archive: blob " STR_FMT " has another digest", STR_ARG(d->digest));
+		return err_set(err, ERR_PARSE, "archive: blob " STR_FMT " has another digest",
+			       STR_ARG(d->digest));
 	if (!m.is_index) {
 		*ret = d->digest;
 		return 0;
@@ -303,7 +317,8 @@ static int find_manifest(struct archive *a, const struct oci_descriptor *d, int 
 		return -1;
 	chosen = oci_index_choose(&m, &platform);
 	if (!chosen)
-		return err_set(err, ERR_NOT_FOUND, "no match for platform in manifest " STR_FMT ": not found",
+		return err_set(err, ERR_NOT_FOUND,
+			       "no match for platform in manifest " STR_FMT ": not found",
 			       STR_ARG(d->digest));
 	return find_manifest(a, chosen, depth + 1, ret, err);
 }
@@ -311,12 +326,14 @@ static int find_manifest(struct archive *a, const struct oci_descriptor *d, int 
 /* "latest" alone is no name for an image. */
 static struct str layout_name(const struct oci_descriptor *d)
 {
-	bool whole = str_find_char(d->image_name, ':', 0) != SIZE_MAX || str_find_char(d->image_name, '/', 0) != SIZE_MAX;
+	bool whole = str_find_char(d->image_name, ':', 0) != SIZE_MAX ||
+		     str_find_char(d->image_name, '/', 0) != SIZE_MAX;
 
 	return whole ? d->image_name : STR_NONE;
 }
 
-static int read_oci(struct archive *a, struct archive_image **ret, size_t *ret_count, struct err *err)
+static int read_oci(struct archive *a, struct archive_image **ret, size_t *ret_count,
+		    struct err *err)
 {
 	struct archive_image *images;
 	struct oci_manifest index;
@@ -336,7 +353,8 @@ static int read_oci(struct archive *a, struct archive_image **ret, size_t *ret_c
 			continue;
 		if (find_manifest(a, &index.items[i], 0, &images[count].manifest, err) < 0)
 			return -1;
-		images[count].names = add_name(a->source->arena, (struct str_list){ &name, 1 }, a->source->reference);
+		images[count].names = add_name(a->source->arena, (struct str_list){ &name, 1 },
+					       a->source->reference);
 		count++;
 	}
 	*ret = images;
@@ -347,11 +365,13 @@ static int read_oci(struct archive *a, struct archive_image **ret, size_t *ret_c
 /* --- root file system --- */
 
 /* The file as it is becomes the layer; what it unpacks to has to be known for the config. */
-static int read_root_fs(struct archive_source *source, struct archive_image **ret, size_t *ret_count, struct err *err)
+static int read_root_fs(struct archive_source *source, struct archive_image **ret,
+			size_t *ret_count, struct err *err)
 {
 	AUTO_CONTENT w = { .fd = -1 };
 	AUTO_BUF text = { 0 };
-	struct oci_image_config config = source->config ? *source->config : (struct oci_image_config){ 0 };
+	struct oci_image_config config = source->config ? *source->config
+							: (struct oci_image_config){ 0 };
 	struct oci_manifest manifest = { .item_count = 1 };
 	struct oci_descriptor layer;
 	struct oci_platform platform;
@@ -360,7 +380,8 @@ static int read_root_fs(struct archive_source *source, struct archive_image **re
 	ssize_t n;
 
 	if (source->reference.len == 0)
-		return err_set(err, ERR_BAD_REQUEST, "a root file system needs a name for its image");
+		return err_set(err, ERR_BAD_REQUEST,
+			       "a root file system needs a name for its image");
 	if (content_begin(source->content, &w, err) < 0)
 		return -1;
 	while ((n = read(source->fd, buffer, sizeof(buffer))) > 0) {
@@ -386,7 +407,8 @@ static int read_root_fs(struct archive_source *source, struct archive_image **re
 	config.architecture = config.architecture.len ? config.architecture : platform.architecture;
 	config.diff_ids = (struct str_list){ &id, 1 };
 	buf_init(&text, OCI_IMAGE_CONFIG_BYTES_MAX);
-	layer = describe(source, layer_media_type(source, str_from(digest)), str_in(source->arena, str_from(digest)));
+	layer = describe(source, layer_media_type(source, str_from(digest)),
+			 str_in(source->arena, str_from(digest)));
 	if (oci_image_config_encode(&config, &text, err) < 0 ||
 	    content_put(source->content, buf_str(&text), digest, err) < 0)
 		return -1;
@@ -398,8 +420,8 @@ static int read_root_fs(struct archive_source *source, struct archive_image **re
 	return put_manifest(source, &manifest, &(*ret)->manifest, err);
 }
 
-int archive_read_images(struct archive_source *source, struct archive_image **ret, size_t *ret_count,
-			struct err *err)
+int archive_read_images(struct archive_source *source, struct archive_image **ret,
+			size_t *ret_count, struct err *err)
 {
 	struct archive a = { .source = source };
 	enum archive_kind kind;
@@ -412,7 +434,8 @@ int archive_read_images(struct archive_source *source, struct archive_image **re
 	map_init(&a.files);
 	r = store_files(&a, err);
 	if (r == 0)
-		r = kind == ARCHIVE_OCI ? read_oci(&a, ret, ret_count, err) : read_docker(&a, ret, ret_count, err);
+		r = kind == ARCHIVE_OCI ? read_oci(&a, ret, ret_count, err)
+					: read_docker(&a, ret, ret_count, err);
 	map_deinit(&a.files);
 	return r;
 }

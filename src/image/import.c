@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Images from a file. One worker does all of it: finds out which kind of archive it is by the names in it, stores what it
- * needs, unpacks the layers and builds the entries; the loop then adds and commits them. archive.c reads the formats.
+ * Images from a file. One worker does all of it: finds out which kind of archive it is by the names
+ * in it, stores what it needs, unpacks the layers and builds the entries; the loop then adds and
+ * commits them. archive.c reads the formats.
  */
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -23,9 +24,9 @@ struct import {
 	atomic_bool cancel;
 	bool failed;
 	struct err err;
-	struct archive_image *found;    /* what is in the archive */
+	struct archive_image *found; /* what is in the archive */
 	size_t found_count;
-	struct entry **entries;         /* one for each; the store's after they were added */
+	struct entry **entries; /* one for each; the store's after they were added */
 	bool *are_new;
 	struct commit commit;
 };
@@ -69,7 +70,8 @@ static int open_source(struct import *m, int *ret_fd, struct err *err)
 	return 0;
 }
 
-static int build_one(struct import *m, struct archive_image *found, struct entry **ret, struct err *err)
+static int build_one(struct import *m, struct archive_image *found, struct entry **ret,
+		     struct err *err)
 {
 	struct install install = { .manifest = found->manifest, .arena = &m->arena };
 
@@ -114,7 +116,8 @@ static int import_all(struct import *m, struct err *err)
 	if (open_source(m, &fd, err) < 0)
 		return -1;
 	source.fd = fd;
-	if (archive_read_images(&source, &m->found, &m->found_count, err) < 0 || check_names(m, err) < 0)
+	if (archive_read_images(&source, &m->found, &m->found_count, err) < 0 ||
+	    check_names(m, err) < 0)
 		return -1;
 	m->entries = arena_array(&m->arena, m->found_count + 1, sizeof(*m->entries));
 	m->are_new = arena_array(&m->arena, m->found_count + 1, sizeof(*m->are_new));

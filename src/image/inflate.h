@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A file's bytes, decompressed when they are gzip or zstd (told by their magic), with the sha256 of what came out and a
- * bound on how much more it may be than what went in. On worker threads. Decompression is libarchive's.
+ * A file's bytes, decompressed when they are gzip or zstd (told by their magic), with the sha256 of
+ * what came out and a bound on how much more it may be than what went in. On worker threads.
+ * Decompression is libarchive's.
  */
 #ifndef CUBE_IMAGE_INFLATE_H
 #define CUBE_IMAGE_INFLATE_H
@@ -13,8 +14,8 @@
 
 struct inflate;
 
-/* fd is read from its present offset and stays the caller's. cancel may be NULL: when it becomes true, reading ends with
- * ERR_CANCELLED. */
+/* fd is read from its present offset and stays the caller's. cancel may be NULL: when it becomes
+ * true, reading ends with ERR_CANCELLED. */
 struct inflate *inflate_new(int fd, const atomic_bool *cancel) MUST_CHECK;
 void inflate_free(struct inflate *in);
 /* Next piece, empty at the end; fits tar_init(). Borrowed until the next call. */

@@ -21,7 +21,8 @@
 int layers_init(struct layers *l, int dir_fd, const char *dir_path, struct err *err)
 {
 	*l = (struct layers){ .layers_fd = -1, .links_fd = -1 };
-	if (fd_make_dirs(dir_fd, "layers", 0700, err) < 0 || fd_make_dirs(dir_fd, "l", 0700, err) < 0)
+	if (fd_make_dirs(dir_fd, "layers", 0700, err) < 0 ||
+	    fd_make_dirs(dir_fd, "l", 0700, err) < 0)
 		return -1;
 	l->layers_fd = openat(dir_fd, "layers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	l->links_fd = openat(dir_fd, "l", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -73,7 +74,8 @@ static int open_fs(const struct layers *l, const char *name)
 }
 
 /* Unpacks into the folder `name`, which the caller removes on failure. */
-static int unpack_to(struct layers *l, const struct layers_install *in, const char *name, struct err *err)
+static int unpack_to(struct layers *l, const struct layers_install *in, const char *name,
+		     struct err *err)
 {
 	AUTO_FD archive = content_open(in->content, in->blob, err);
 	AUTO_FD dir = -1;
@@ -107,7 +109,9 @@ static int unpack_to(struct layers *l, const struct layers_install *in, const ch
 	if (r < 0)
 		return -1;
 	if (!str_eq_c(in->diff_id, unpack.diff_id))
-		return err_set(err, ERR_PARSE, "wrong diff id calculated on extraction \"%s\", expected \"" STR_FMT "\"",
+		return err_set(err, ERR_PARSE,
+			       "wrong diff id calculated on extraction \"%s\", expected \"" STR_FMT
+			       "\"",
 			       unpack.diff_id, STR_ARG(in->diff_id));
 	snprintf(size, sizeof(size), "%lld\n", (long long)unpack.bytes);
 	return fd_replace_file(dir, "size", str_from(size), 0600, false, err);
@@ -128,7 +132,8 @@ int layers_install(struct layers *l, const struct layers_install *install, struc
 	char hex[65], name[24];
 
 	if (install->chain_count > IMAGE_LAYERS_MAX)
-		return err_set(err, ERR_TOO_LARGE, "image has more than %u layers", IMAGE_LAYERS_MAX);
+		return err_set(err, ERR_TOO_LARGE, "image has more than %u layers",
+			       IMAGE_LAYERS_MAX);
 	if (chain_name(chain, hex, err) < 0)
 		return -1;
 	if (layers_has(l, chain))
@@ -148,7 +153,8 @@ int layers_install(struct layers *l, const struct layers_install *install, struc
 	return fd_remove_tree(l->layers_fd, name, err); /* somebody else was faster */
 }
 
-/* The shortest link that is this layer's: another layer may have the same first digits, by chance or on purpose. */
+/* The shortest link that is this layer's: another layer may have the same first digits, by chance
+ * or on purpose. */
 static int find_link(struct layers *l, const char hex[65], char to[65], struct err *err)
 {
 	char target[80], there[80];
@@ -183,8 +189,8 @@ static int64_t read_size(const struct layers *l, const char *hex)
 	return (int64_t)size;
 }
 
-int layers_path(struct layers *l, struct str chain, struct arena *arena, struct str *ret_path, int64_t *ret_bytes,
-		struct err *err)
+int layers_path(struct layers *l, struct str chain, struct arena *arena, struct str *ret_path,
+		int64_t *ret_bytes, struct err *err)
 {
 	char hex[65], link[65];
 
@@ -220,7 +226,8 @@ static bool keep_name(const char *name, bool (*keep)(void *arg, struct str chain
 	return oci_digest_is_valid(str_from(chain)) && keep(arg, str_from(chain));
 }
 
-int layers_sweep(struct layers *l, bool (*keep)(void *arg, struct str chain), void *arg, struct err *err)
+int layers_sweep(struct layers *l, bool (*keep)(void *arg, struct str chain), void *arg,
+		 struct err *err)
 {
 	DIR *dir = open_dir(l->layers_fd, err);
 	struct dirent *e;

@@ -2,11 +2,12 @@
 /*
  * One pull. Stages run on worker threads and are strung together on the loop:
  *
- *   RESOLVE (manifest, config) -> FETCH (layers, a few at once; each is unpacked when those below it are)
+ *   RESOLVE (manifest, config) -> FETCH (layers, a few at once; each is unpacked when those below
+ * it are)
  *   -> BUILD (sync, entry) -> commit of images.json -> done
  *
- * Any failure or cancellation stops what runs and, once nothing runs any more, ends the pull. What was stored by then is
- * swept unless an image needs it.
+ * Any failure or cancellation stops what runs and, once nothing runs any more, ends the pull. What
+ * was stored by then is swept unless an image needs it.
  */
 #include <stdatomic.h>
 #include "base/assert.h"
@@ -24,7 +25,7 @@ struct fetch {
 	size_t index;
 	enum fetch_state state;
 	bool existed;
-	struct registry *registry;      /* while running */
+	struct registry *registry; /* while running */
 	_Atomic int64_t done_bytes;
 	int64_t reported_bytes;
 	bool failed;
@@ -43,13 +44,13 @@ struct pull {
 	atomic_bool cancel;
 	bool failed;
 	struct err err;
-	unsigned running;               /* works */
+	unsigned running; /* works */
 
 	struct work resolve;
 	bool resolve_failed;
-	struct err resolve_err;         /* of resolve and build */
-	struct registry *registry;      /* while resolving */
-	char top[IMAGE_DIGEST_BYTES];   /* what the name stands for: manifest or index */
+	struct err resolve_err;	      /* of resolve and build */
+	struct registry *registry;    /* while resolving */
+	char top[IMAGE_DIGEST_BYTES]; /* what the name stands for: manifest or index */
 	char manifest[IMAGE_DIGEST_BYTES];
 	struct str token;
 	bool plain;
@@ -96,7 +97,8 @@ static void pull_end(struct pull *p, struct image *image)
 	bool failed = p->failed;
 
 	if (failed && err.code != ERR_CANCELLED && p->reference.full.len)
-		err_wrap(&err, "failed to pull and unpack image \"" STR_FMT "\"", STR_ARG(p->reference.full));
+		err_wrap(&err, "failed to pull and unpack image \"" STR_FMT "\"",
+			 STR_ARG(p->reference.full));
 	pull_free(p);
 	request->impl = NULL;
 	s->sweep_wanted |= failed;
@@ -159,23 +161,28 @@ static int store_manifest(struct pull *p, struct str bytes, const char *digest, 
 }
 
 /* From the name to a manifest for our platform, through an index where there is one. */
-static int resolve_manifest(struct pull *p, struct arena *arena, struct oci_manifest *ret, struct err *err)
+static int resolve_manifest(struct pull *p, struct arena *arena, struct oci_manifest *ret,
+			    struct err *err)
 {
 	struct str want = p->reference.digest.len ? p->reference.digest : p->reference.tag, bytes;
 	const struct oci_descriptor *chosen;
 
 	for (int depth = 0; depth < PULL_INDEX_DEPTH_MAX; depth++) {
 		if (registry_manifest(p->registry, want, arena, &bytes, p->manifest, err) < 0)
-			return err_wrap(err, "failed to resolve reference \"" STR_FMT "\"", STR_ARG(p->reference.full));
+			return err_wrap(err, "failed to resolve reference \"" STR_FMT "\"",
+					STR_ARG(p->reference.full));
 		if (depth == 0)
 			memcpy(p->top, p->manifest, sizeof(p->top));
-		if (store_manifest(p, bytes, p->manifest, err) < 0 || oci_manifest_decode(bytes, arena, ret, err) < 0)
+		if (store_manifest(p, bytes, p->manifest, err) < 0 ||
+		    oci_manifest_decode(bytes, arena, ret, err) < 0)
 			return -1;
 		if (!ret->is_index)
 			return 0;
 		chosen = oci_index_choose(ret, &p->platform);
 		if (!chosen)
-			return err_set(err, ERR_NOT_FOUND, "no match for platform in manifest %s: not found", p->manifest);
+			return err_set(err, ERR_NOT_FOUND,
+				       "no match for platform in manifest %s: not found",
+				       p->manifest);
 		want = chosen->digest;
 	}
 	return err_set(err, ERR_PARSE, "index %s is nested too deeply", p->top);
@@ -191,8 +198,10 @@ static int resolve_all(struct pull *p, struct err *err)
 	if (resolve_manifest(p, &arena, &manifest, err) < 0)
 		return -1;
 	if (manifest.config.size_bytes > OCI_IMAGE_CONFIG_BYTES_MAX)
-		return err_set(err, ERR_TOO_LARGE, "image config is larger than %u bytes", OCI_IMAGE_CONFIG_BYTES_MAX);
-	if (registry_blob(p->registry, &p->store->content, manifest.config.digest, manifest.config.size_bytes, &done, err) < 0)
+		return err_set(err, ERR_TOO_LARGE, "image config is larger than %u bytes",
+			       OCI_IMAGE_CONFIG_BYTES_MAX);
+	if (registry_blob(p->registry, &p->store->content, manifest.config.digest,
+			  manifest.config.size_bytes, &done, err) < 0)
 		return err_wrap(err, "failed to copy");
 	p->install = (struct install){ .manifest = str_from(p->manifest), .arena = &p->arena };
 	if (install_read(p->store, &p->install, err) < 0)
@@ -307,7 +316,8 @@ static void build_done(struct work *work)
 	store_commit(p->store, &p->commit);
 }
 
-static void pull_start_work(struct pull *p, struct work *work, void (*run)(struct work *), void (*done)(struct work *))
+static void pull_start_work(struct pull *p, struct work *work, void (*run)(struct work *),
+			    void (*done)(struct work *))
 {
 	p->running++;
 	work->run = run;

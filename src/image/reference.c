@@ -10,11 +10,26 @@
 
 #define TAG_BYTES_MAX 128
 
-static bool is_lower_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-static bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-static bool is_alnum(char c) { return is_lower_alnum(c) || is_upper(c); }
-static bool is_word(char c) { return is_alnum(c) || c == '_'; }
-static bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+static bool is_lower_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+static bool is_upper(char c)
+{
+	return c >= 'A' && c <= 'Z';
+}
+static bool is_alnum(char c)
+{
+	return is_lower_alnum(c) || is_upper(c);
+}
+static bool is_word(char c)
+{
+	return is_alnum(c) || c == '_';
+}
+static bool is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
 
 /* [a-z0-9]+ joined by one '.', one or two '_', or any number of '-' */
 static bool is_component(struct str s)
@@ -88,7 +103,8 @@ static bool is_domain(struct str s)
 			return false;
 	}
 	while (host.ptr && str_next_part(&host, '.', &label)) {
-		if (label.len == 0 || !is_alnum(label.ptr[0]) || !is_alnum(label.ptr[label.len - 1]))
+		if (label.len == 0 || !is_alnum(label.ptr[0]) ||
+		    !is_alnum(label.ptr[label.len - 1]))
 			return false;
 		for (size_t i = 0; i < label.len; i++) {
 			if (!is_alnum(label.ptr[i]) && label.ptr[i] != '-')
@@ -125,8 +141,9 @@ static int refuse(struct err *err)
 
 static bool looks_like_domain(struct str first)
 {
-	return str_find_char(first, '.', 0) != SIZE_MAX || str_find_char(first, ':', 0) != SIZE_MAX ||
-	       str_eq_c(first, "localhost") || has_upper(first);
+	return str_find_char(first, '.', 0) != SIZE_MAX ||
+	       str_find_char(first, ':', 0) != SIZE_MAX || str_eq_c(first, "localhost") ||
+	       has_upper(first);
 }
 
 static void split_domain(struct str *remainder, struct str *ret_domain)
@@ -155,7 +172,9 @@ static int check_parts(struct reference *r, struct str path, struct err *err)
 		return refuse(err);
 	if (has_upper(path))
 		return err_set(err, ERR_BAD_REQUEST,
-			       "invalid reference format: repository name (" STR_FMT ") must be lowercase", STR_ARG(path));
+			       "invalid reference format: repository name (" STR_FMT
+			       ") must be lowercase",
+			       STR_ARG(path));
 	if (!is_path(path))
 		return refuse(err);
 	if (r->digest.len && !oci_digest_is_valid(r->digest))
@@ -187,7 +206,8 @@ int reference_parse(struct str text, struct arena *arena, struct reference *ret,
 		return refuse(err);
 	if (is_bare_hex(text))
 		return err_set(err, ERR_BAD_REQUEST,
-			       "invalid repository name (" STR_FMT "), cannot specify 64-byte hexadecimal strings",
+			       "invalid repository name (" STR_FMT
+			       "), cannot specify 64-byte hexadecimal strings",
 			       STR_ARG(text));
 	if (str_cut(rest, '@', &before, &r.digest)) {
 		if (r.digest.len == 0)
@@ -209,8 +229,10 @@ int reference_parse(struct str text, struct arena *arena, struct reference *ret,
 	if (str_eq_c(r.domain, "docker.io") && str_find_char(path, '/', 0) == SIZE_MAX)
 		path = str_printf_in(arena, "library/" STR_FMT, STR_ARG(path));
 	if (path.len + 1 + r.domain.len > REFERENCE_NAME_BYTES_MAX)
-		return err_set(err, ERR_BAD_REQUEST, "invalid reference format: repository name must not be more than %d "
-			       "characters", REFERENCE_NAME_BYTES_MAX);
+		return err_set(err, ERR_BAD_REQUEST,
+			       "invalid reference format: repository name must not be more than %d "
+			       "characters",
+			       REFERENCE_NAME_BYTES_MAX);
 	if (r.tag.len == 0 && r.digest.len == 0)
 		r.tag = STR("latest");
 	r.domain = str_in(arena, r.domain);
@@ -218,10 +240,11 @@ int reference_parse(struct str text, struct arena *arena, struct reference *ret,
 	r.tag = str_in(arena, r.tag);
 	r.digest = str_in(arena, r.digest);
 	r.name = str_printf_in(arena, STR_FMT "/" STR_FMT, STR_ARG(r.domain), STR_ARG(r.path));
-	suffix = str_printf_in(arena, "%s" STR_FMT "%s" STR_FMT, r.tag.len ? ":" : "", STR_ARG(r.tag),
-			       r.digest.len ? "@" : "", STR_ARG(r.digest));
+	suffix = str_printf_in(arena, "%s" STR_FMT "%s" STR_FMT, r.tag.len ? ":" : "",
+			       STR_ARG(r.tag), r.digest.len ? "@" : "", STR_ARG(r.digest));
 	r.full = str_printf_in(arena, STR_FMT STR_FMT, STR_ARG(r.name), STR_ARG(suffix));
-	r.familiar = str_printf_in(arena, STR_FMT STR_FMT, STR_ARG(familiar_name(&r)), STR_ARG(suffix));
+	r.familiar = str_printf_in(arena, STR_FMT STR_FMT, STR_ARG(familiar_name(&r)),
+				   STR_ARG(suffix));
 	*ret = r;
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The registry protocol over http_fetch. One retry after an authentication challenge, one switch from HTTP to HTTPS. */
+/* The registry protocol over http_fetch. One retry after an authentication challenge, one switch
+ * from HTTP to HTTPS. */
 #include "image/registry.h"
 
 #include "base/mem.h"
@@ -9,14 +10,15 @@
 #include "net/http_client.h"
 #include "oci/image_manifest.h"
 
-#define MANIFEST_ACCEPT OCI_MEDIA_INDEX ", " OCI_MEDIA_MANIFEST ", " DOCKER_MEDIA_INDEX ", " DOCKER_MEDIA_MANIFEST
+#define MANIFEST_ACCEPT \
+	OCI_MEDIA_INDEX ", " OCI_MEDIA_MANIFEST ", " DOCKER_MEDIA_INDEX ", " DOCKER_MEDIA_MANIFEST
 
 struct registry {
 	struct registry_options options;
 	struct http_fetcher *fetcher;
-	struct arena arena;             /* lives as long as the registry: tokens */
+	struct arena arena; /* lives as long as the registry: tokens */
 	struct str token;
-	bool basic;                     /* the registry asked for basic authentication */
+	bool basic; /* the registry asked for basic authentication */
 	bool plain;
 };
 
@@ -82,14 +84,16 @@ bool registry_is_plain(const struct registry *r)
 	return r->plain;
 }
 
-static struct str registry_url(struct registry *r, const char *what, struct str name, struct arena *arena)
+static struct str registry_url(struct registry *r, const char *what, struct str name,
+			       struct arena *arena)
 {
 	struct str host = r->options.reference->domain;
 
 	if (str_eq_c(host, "docker.io"))
 		host = STR("registry-1.docker.io");
-	return str_printf_in(arena, "%s://" STR_FMT "/v2/" STR_FMT "/%s/" STR_FMT, r->plain ? "http" : "https",
-			     STR_ARG(host), STR_ARG(r->options.reference->path), what, STR_ARG(name));
+	return str_printf_in(arena, "%s://" STR_FMT "/v2/" STR_FMT "/%s/" STR_FMT,
+			     r->plain ? "http" : "https", STR_ARG(host),
+			     STR_ARG(r->options.reference->path), what, STR_ARG(name));
 }
 
 static int exchange_on_headers(void *arg, const struct http_reply *reply, struct err *err)
@@ -97,9 +101,10 @@ static int exchange_on_headers(void *arg, const struct http_reply *reply, struct
 	struct exchange *x = arg;
 
 	x->status = reply->status;
-	if (x->status == 200 && x->size_bytes >= 0 && reply->length_bytes >= 0 && reply->length_bytes != x->size_bytes)
-		return err_set(err, ERR_PARSE, "blob has %lld bytes, expected %lld", (long long)reply->length_bytes,
-			       (long long)x->size_bytes);
+	if (x->status == 200 && x->size_bytes >= 0 && reply->length_bytes >= 0 &&
+	    reply->length_bytes != x->size_bytes)
+		return err_set(err, ERR_PARSE, "blob has %lld bytes, expected %lld",
+			       (long long)reply->length_bytes, (long long)x->size_bytes);
 	return 0;
 }
 
@@ -110,14 +115,16 @@ static int exchange_on_body(void *arg, struct str bytes, struct err *err)
 	if (x->status != 200)
 		return 0;
 	if (x->size_bytes >= 0 && (int64_t)bytes.len > x->size_bytes - x->writer->size_bytes)
-		return err_set(err, ERR_PARSE, "blob is longer than %lld bytes", (long long)x->size_bytes);
+		return err_set(err, ERR_PARSE, "blob is longer than %lld bytes",
+			       (long long)x->size_bytes);
 	if (content_write(x->writer, bytes, err) < 0)
 		return -1;
 	atomic_fetch_add_explicit(x->done_bytes, (int64_t)bytes.len, memory_order_relaxed);
 	return 0;
 }
 
-static int exchange_once(struct registry *r, struct exchange *x, struct arena *arena, struct err *err)
+static int exchange_once(struct registry *r, struct exchange *x, struct arena *arena,
+			 struct err *err)
 {
 	struct http_header accept = HTTP_HEADER(STR("Accept"), x->accept);
 	struct http_request request = {
@@ -152,11 +159,14 @@ static int exchange_once(struct registry *r, struct exchange *x, struct arena *a
 
 static int unexpected_status(const char *what, struct str url, int status, struct err *err)
 {
-	enum err_code code = status == 404 ? ERR_NOT_FOUND : status == 401 ? ERR_UNAUTHORIZED :
-			     status == 403 ? ERR_FORBIDDEN : status == 429 ? ERR_TOO_MANY : ERR_UNAVAILABLE;
+	enum err_code code = status == 404   ? ERR_NOT_FOUND
+			     : status == 401 ? ERR_UNAUTHORIZED
+			     : status == 403 ? ERR_FORBIDDEN
+			     : status == 429 ? ERR_TOO_MANY
+					     : ERR_UNAVAILABLE;
 
-	return err_set(err, code, "unexpected status from %s " STR_FMT ": %d %s", what, STR_ARG(url), status,
-		       http_status_text(status));
+	return err_set(err, code, "unexpected status from %s " STR_FMT ": %d %s", what,
+		       STR_ARG(url), status, http_status_text(status));
 }
 
 static int read_token(struct registry *r, struct str body, struct err *err)
@@ -172,12 +182,14 @@ static int read_token(struct registry *r, struct str body, struct err *err)
 	if (token.len == 0)
 		token = json_str(json_key(root, STR("access_token")));
 	if (token.len == 0 || !http_is_value(token))
-		return err_set(err, ERR_UNAUTHORIZED, "authorization server did not include a token in the response");
+		return err_set(err, ERR_UNAUTHORIZED,
+			       "authorization server did not include a token in the response");
 	r->token = str_in(&r->arena, token);
 	return 0;
 }
 
-static struct str token_form(struct registry *r, const struct auth_challenge *c, struct arena *arena)
+static struct str token_form(struct registry *r, const struct auth_challenge *c,
+			     struct arena *arena)
 {
 	AUTO_BUF form = { 0 };
 
@@ -193,7 +205,8 @@ static struct str token_form(struct registry *r, const struct auth_challenge *c,
 	if (c->scope.len)
 		url_encode(&form, c->scope);
 	else
-		url_encode(&form, str_printf_in(arena, "repository:" STR_FMT ":pull", STR_ARG(r->options.reference->path)));
+		url_encode(&form, str_printf_in(arena, "repository:" STR_FMT ":pull",
+						STR_ARG(r->options.reference->path)));
 	return str_in(arena, buf_str(&form));
 }
 
@@ -203,17 +216,21 @@ static int fetch_token(struct registry *r, const struct auth_challenge *c, struc
 	AUTO_ARENA arena = { 0 };
 	const struct image_auth *auth = r->options.auth;
 	bool post = auth->identity_token.len > 0;
-	struct http_header type = HTTP_HEADER(STR("Content-Type"), STR("application/x-www-form-urlencoded"));
+	struct http_header type = HTTP_HEADER(STR("Content-Type"),
+					      STR("application/x-www-form-urlencoded"));
 	struct http_piece body;
 	struct http_request request = { .redirect_max = REGISTRY_REDIRECTS_MAX,
 					.deadline_ms = REGISTRY_MANIFEST_TIMEOUT_MS };
-	struct http_fetch_options options = { .arena = &arena, .body_bytes_max = REGISTRY_TOKEN_BYTES_MAX };
+	struct http_fetch_options options = { .arena = &arena,
+					      .body_bytes_max = REGISTRY_TOKEN_BYTES_MAX };
 	struct http_fetch_result result;
 	struct str form;
 
 	arena_init(&arena, 4u << 20);
-	if (!str_has_prefix(c->realm, STR("https://")) && !(r->plain && str_has_prefix(c->realm, STR("http://"))))
-		return err_set(err, ERR_UNAUTHORIZED, "refusing to send credentials to token realm \"" STR_FMT "\"",
+	if (!str_has_prefix(c->realm, STR("https://")) &&
+	    !(r->plain && str_has_prefix(c->realm, STR("http://"))))
+		return err_set(err, ERR_UNAUTHORIZED,
+			       "refusing to send credentials to token realm \"" STR_FMT "\"",
 			       STR_ARG(str_slice(c->realm, 0, 200)));
 	form = token_form(r, c, &arena);
 	if (post) {
@@ -226,14 +243,16 @@ static int fetch_token(struct registry *r, const struct auth_challenge *c, struc
 	} else {
 		request.method = STR("GET");
 		request.url = str_printf_in(&arena, STR_FMT "%c" STR_FMT, STR_ARG(c->realm),
-					    str_find_char(c->realm, '?', 0) == SIZE_MAX ? '?' : '&', STR_ARG(form));
+					    str_find_char(c->realm, '?', 0) == SIZE_MAX ? '?' : '&',
+					    STR_ARG(form));
 		request.basic_user = auth->username;
 		request.basic_password = auth->password;
 	}
 	if (http_fetch(r->fetcher, &request, &options, &result, err) < 0)
 		return err_wrap(err, "failed to do request");
 	if (result.status != 200)
-		return unexpected_status(post ? "POST request to" : "GET request to", c->realm, result.status, err);
+		return unexpected_status(post ? "POST request to" : "GET request to", c->realm,
+					 result.status, err);
 	return read_token(r, result.body, err);
 }
 
@@ -255,8 +274,10 @@ static int authorize(struct registry *r, const struct exchange *x, struct err *e
 		return unexpected_status("GET request to", x->url, 401, err);
 	if (!bearer.is_bearer) {
 		if (r->options.auth->username.len == 0)
-			return err_set(err, ERR_UNAUTHORIZED, "pull access denied, repository does not exist or may require "
-				       "authorization: authorization failed: no basic auth credentials");
+			return err_set(
+				err, ERR_UNAUTHORIZED,
+				"pull access denied, repository does not exist or may require "
+				"authorization: authorization failed: no basic auth credentials");
 		r->basic = true;
 		return 0;
 	}
@@ -267,7 +288,8 @@ static int authorize(struct registry *r, const struct exchange *x, struct err *e
 }
 
 /* Status 200, or an error. */
-static int exchange_run(struct registry *r, struct exchange *x, struct arena *arena, struct err *err)
+static int exchange_run(struct registry *r, struct exchange *x, struct arena *arena,
+			struct err *err)
 {
 	bool authorized = r->basic;
 	int64_t written = x->writer ? x->writer->size_bytes : 0;
@@ -285,13 +307,15 @@ static int exchange_run(struct registry *r, struct exchange *x, struct arena *ar
 	}
 	if (x->result.status == 401 || x->result.status == 403)
 		return err_set(err, x->result.status == 401 ? ERR_UNAUTHORIZED : ERR_FORBIDDEN,
-			       "pull access denied, repository does not exist or may require authorization: authorization failed: "
-			       "%d %s", x->result.status, http_status_text(x->result.status));
+			       "pull access denied, repository does not exist or may require "
+			       "authorization: authorization failed: "
+			       "%d %s",
+			       x->result.status, http_status_text(x->result.status));
 	return 0;
 }
 
-static int check_manifest(const struct exchange *x, struct str wanted, char ret_digest[IMAGE_DIGEST_BYTES],
-			  struct err *err)
+static int check_manifest(const struct exchange *x, struct str wanted,
+			  char ret_digest[IMAGE_DIGEST_BYTES], struct err *err)
 {
 	struct str stated = http_header_get(&x->result.headers, STR("Docker-Content-Digest"));
 
@@ -299,15 +323,17 @@ static int check_manifest(const struct exchange *x, struct str wanted, char ret_
 	if (oci_digest_is_valid(wanted))
 		stated = wanted;
 	if (stated.len && !str_eq_c(stated, ret_digest))
-		return err_set(err, ERR_PARSE, "manifest has digest %s, expected " STR_FMT, ret_digest,
-			       STR_ARG(str_slice(stated, 0, 100)));
+		return err_set(err, ERR_PARSE, "manifest has digest %s, expected " STR_FMT,
+			       ret_digest, STR_ARG(str_slice(stated, 0, 100)));
 	return 0;
 }
 
-int registry_manifest(struct registry *r, struct str tag_or_digest, struct arena *arena, struct str *ret_bytes,
-		      char ret_digest[IMAGE_DIGEST_BYTES], struct err *err)
+int registry_manifest(struct registry *r, struct str tag_or_digest, struct arena *arena,
+		      struct str *ret_bytes, char ret_digest[IMAGE_DIGEST_BYTES], struct err *err)
 {
-	struct exchange x = { .accept = STR(MANIFEST_ACCEPT), .body_bytes_max = OCI_MANIFEST_BYTES_MAX, .size_bytes = -1 };
+	struct exchange x = { .accept = STR(MANIFEST_ACCEPT),
+			      .body_bytes_max = OCI_MANIFEST_BYTES_MAX,
+			      .size_bytes = -1 };
 
 	x.url = registry_url(r, "manifests", tag_or_digest, arena);
 	if (exchange_run(r, &x, arena, err) < 0)
@@ -319,7 +345,8 @@ int registry_manifest(struct registry *r, struct str tag_or_digest, struct arena
 			return -1;
 	}
 	if (x.result.status == 404)
-		return err_set(err, ERR_NOT_FOUND, STR_FMT ": not found", STR_ARG(r->options.reference->full));
+		return err_set(err, ERR_NOT_FOUND, STR_FMT ": not found",
+			       STR_ARG(r->options.reference->full));
 	if (x.result.status != 200)
 		return unexpected_status("GET request to", x.url, x.result.status, err);
 	if (check_manifest(&x, tag_or_digest, ret_digest, err) < 0)
@@ -328,12 +355,14 @@ int registry_manifest(struct registry *r, struct str tag_or_digest, struct arena
 	return 0;
 }
 
-int registry_blob(struct registry *r, struct content *content, struct str digest, int64_t size_bytes,
-		  _Atomic int64_t *done_bytes, struct err *err)
+int registry_blob(struct registry *r, struct content *content, struct str digest,
+		  int64_t size_bytes, _Atomic int64_t *done_bytes, struct err *err)
 {
 	AUTO_ARENA arena = { 0 };
 	AUTO_CONTENT writer = { .fd = -1 };
-	struct exchange x = { .writer = &writer, .size_bytes = size_bytes, .done_bytes = done_bytes };
+	struct exchange x = { .writer = &writer,
+			      .size_bytes = size_bytes,
+			      .done_bytes = done_bytes };
 
 	if (content_has(content, digest))
 		return 0;
@@ -344,7 +373,8 @@ int registry_blob(struct registry *r, struct content *content, struct str digest
 	if (exchange_run(r, &x, &arena, err) < 0)
 		return -1;
 	if (x.result.status == 404)
-		return err_set(err, ERR_NOT_FOUND, "content digest " STR_FMT ": not found", STR_ARG(digest));
+		return err_set(err, ERR_NOT_FOUND, "content digest " STR_FMT ": not found",
+			       STR_ARG(digest));
 	if (x.result.status != 200)
 		return unexpected_status("GET request to", x.url, x.result.status, err);
 	return content_commit(&writer, digest, size_bytes, NULL, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making files, links, folders and devices, each with owner, mode, attributes and times, in the order that keeps them. */
+/* Making files, links, folders and devices, each with owner, mode, attributes and times, in the
+ * order that keeps them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -24,10 +25,12 @@ static struct timespec entry_mtime(const struct tar_entry *e)
 	return (struct timespec){ .tv_sec = seconds, .tv_nsec = e->mtime_ns };
 }
 
-/* trusted.overlay.* of a stranger would let a layer reach into others; security modules' labels belong to this host. */
+/* trusted.overlay.* of a stranger would let a layer reach into others; security modules' labels
+ * belong to this host. */
 static bool xattr_is_allowed(struct str name)
 {
-	return (str_has_prefix(name, STR("user.")) && !str_has_prefix(name, STR("user.overlay."))) ||
+	return (str_has_prefix(name, STR("user.")) &&
+		!str_has_prefix(name, STR("user.overlay."))) ||
 	       str_eq_c(name, "security.capability") || str_eq_c(name, "system.posix_acl_access") ||
 	       str_eq_c(name, "system.posix_acl_default");
 }
@@ -39,8 +42,10 @@ static int set_xattrs(const struct tar_entry *e, int fd, struct err *err)
 
 		if (!xattr_is_allowed(x->name))
 			continue;
-		/* A file system without them, or user.* on what cannot have them: as other tools do. */
-		if (fsetxattr(fd, x->name.ptr, x->value.ptr, x->value.len, 0) < 0 && errno != EOPNOTSUPP && errno != EPERM)
+		/* A file system without them, or user.* on what cannot have them: as other tools
+		 * do. */
+		if (fsetxattr(fd, x->name.ptr, x->value.ptr, x->value.len, 0) < 0 &&
+		    errno != EOPNOTSUPP && errno != EPERM)
 			return err_os(err, "set attribute " STR_FMT, STR_ARG(x->name));
 	}
 	return 0;
@@ -71,9 +76,11 @@ static int write_at(int fd, struct str bytes, int64_t offset, struct err *err)
 	return 0;
 }
 
-static int make_file(struct unpacking *u, const struct tar_entry *e, const char *name, struct err *err)
+static int make_file(struct unpacking *u, const struct tar_entry *e, const char *name,
+		     struct err *err)
 {
-	AUTO_FD fd = openat(u->parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	AUTO_FD fd = openat(u->parent_fd, name,
+			    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	struct timespec times[2] = { entry_mtime(e), entry_mtime(e) };
 	int64_t offset, end = 0;
 	struct str piece;
@@ -108,7 +115,8 @@ int unpack_folder_at(struct unpacking *u, const struct tar_entry *e, int fd, str
 	return set_metadata(e, fd, err);
 }
 
-static int make_folder(struct unpacking *u, const struct tar_entry *e, const struct place *place, struct err *err)
+static int make_folder(struct unpacking *u, const struct tar_entry *e, const struct place *place,
+		       struct err *err)
 {
 	AUTO_FD fd = -1;
 
@@ -131,7 +139,8 @@ int unpack_folder_times(struct unpacking *u, struct err *err)
 
 		memcpy(&times, u->folders.ptr + at, sizeof(times));
 		both[0] = both[1] = times.mtime;
-		fd = fd_open_beneath(u->unpack->root_fd, path[0] ? path : ".", O_RDONLY | O_DIRECTORY, 0, NULL);
+		fd = fd_open_beneath(u->unpack->root_fd, path[0] ? path : ".",
+				     O_RDONLY | O_DIRECTORY, 0, NULL);
 		if (fd < 0) /* replaced by a later entry */
 			continue;
 		if (futimens(fd, both) < 0)
@@ -141,7 +150,8 @@ int unpack_folder_times(struct unpacking *u, struct err *err)
 }
 
 /* Owner, mode and times of what cannot be opened: links and devices. */
-static int set_metadata_by_name(struct unpacking *u, const struct tar_entry *e, const char *name, struct err *err)
+static int set_metadata_by_name(struct unpacking *u, const struct tar_entry *e, const char *name,
+				struct err *err)
 {
 	struct timespec times[2] = { entry_mtime(e), entry_mtime(e) };
 
@@ -155,7 +165,8 @@ static int set_metadata_by_name(struct unpacking *u, const struct tar_entry *e, 
 	return 0;
 }
 
-static int make_symlink(struct unpacking *u, const struct tar_entry *e, const char *name, struct err *err)
+static int make_symlink(struct unpacking *u, const struct tar_entry *e, const char *name,
+			struct err *err)
 {
 	if (e->link.len == 0)
 		return err_set(err, ERR_PARSE, "symbolic link without a target");
@@ -164,7 +175,8 @@ static int make_symlink(struct unpacking *u, const struct tar_entry *e, const ch
 	return set_metadata_by_name(u, e, name, err);
 }
 
-static int make_hardlink(struct unpacking *u, const struct tar_entry *e, const char *name, struct err *err)
+static int make_hardlink(struct unpacking *u, const struct tar_entry *e, const char *name,
+			 struct err *err)
 {
 	struct str target;
 	size_t slash;
@@ -180,15 +192,19 @@ static int make_hardlink(struct unpacking *u, const struct tar_entry *e, const c
 	base = slash == SIZE_MAX ? u->link.ptr : u->link.ptr + slash + 1;
 	if (slash != SIZE_MAX)
 		u->link.ptr[slash] = '\0';
-	dir = fd_open_beneath(u->unpack->root_fd, slash == SIZE_MAX ? "." : u->link.ptr, O_RDONLY | O_DIRECTORY, 0, err);
+	dir = fd_open_beneath(u->unpack->root_fd, slash == SIZE_MAX ? "." : u->link.ptr,
+			      O_RDONLY | O_DIRECTORY, 0, err);
 	if (dir < 0)
-		return err_wrap(err, "hard link to \"" STR_FMT "\"", STR_ARG(str_slice(e->link, 0, 200)));
+		return err_wrap(err, "hard link to \"" STR_FMT "\"",
+				STR_ARG(str_slice(e->link, 0, 200)));
 	if (linkat(dir, base, u->parent_fd, name, 0) < 0)
-		return err_os(err, "hard link to \"" STR_FMT "\"", STR_ARG(str_slice(e->link, 0, 200)));
+		return err_os(err, "hard link to \"" STR_FMT "\"",
+			      STR_ARG(str_slice(e->link, 0, 200)));
 	return 0;
 }
 
-static int make_device(struct unpacking *u, const struct tar_entry *e, const char *name, struct err *err)
+static int make_device(struct unpacking *u, const struct tar_entry *e, const char *name,
+		       struct err *err)
 {
 	mode_t type = e->type == TAR_CHAR ? S_IFCHR : e->type == TAR_BLOCK ? S_IFBLK : S_IFIFO;
 	dev_t device = e->type == TAR_FIFO ? 0 : makedev(e->device_major, e->device_minor);
@@ -198,7 +214,8 @@ static int make_device(struct unpacking *u, const struct tar_entry *e, const cha
 	return set_metadata_by_name(u, e, name, err);
 }
 
-int unpack_make(struct unpacking *u, const struct tar_entry *e, const struct place *place, struct err *err)
+int unpack_make(struct unpacking *u, const struct tar_entry *e, const struct place *place,
+		struct err *err)
 {
 	switch (e->type) {
 	case TAR_FILE:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Manifests and indexes: OCI image-spec 1.1 and Docker's schema 2, told apart by media type or shape. Bytes come from
- * registries and archives and are hostile: digests, sizes and counts are checked here, so that users of the structs need
- * not.
+ * Manifests and indexes: OCI image-spec 1.1 and Docker's schema 2, told apart by media type or
+ * shape. Bytes come from registries and archives and are hostile: digests, sizes and counts are
+ * checked here, so that users of the structs need not.
  */
 #ifndef CUBE_OCI_IMAGE_MANIFEST_H
 #define CUBE_OCI_IMAGE_MANIFEST_H
@@ -34,11 +34,13 @@ struct oci_platform {
 
 struct oci_descriptor {
 	struct str media_type;
-	struct str digest;             /* "sha256:…", valid */
+	struct str digest; /* "sha256:…", valid */
 	int64_t size_bytes;
-	struct oci_platform platform;  /* of an index's entries; may be empty */
-	struct str image_name;         /* annotations: io.containerd.image.name, else org.opencontainers.image.ref.name */
-	struct str reference_type;     /* vnd.docker.reference.type: "attestation-manifest" is no image */
+	struct oci_platform platform; /* of an index's entries; may be empty */
+	struct str image_name;	      /* annotations: io.containerd.image.name, else
+					 org.opencontainers.image.ref.name */
+	struct str
+		reference_type; /* vnd.docker.reference.type: "attestation-manifest" is no image */
 };
 
 struct oci_manifest {
@@ -49,18 +51,22 @@ struct oci_manifest {
 };
 
 /* All memory is in the arena. */
-int oci_manifest_decode(struct str bytes, struct arena *arena, struct oci_manifest *ret, struct err *err) MUST_CHECK;
+int oci_manifest_decode(struct str bytes, struct arena *arena, struct oci_manifest *ret,
+			struct err *err) MUST_CHECK;
 /* An OCI manifest for config and layers. */
-int oci_manifest_encode(const struct oci_manifest *manifest, struct buf *to, struct err *err) MUST_CHECK;
+int oci_manifest_encode(const struct oci_manifest *manifest, struct buf *to,
+			struct err *err) MUST_CHECK;
 
 /* "linux/arm64/v8" or "linux/amd64"; empty = this machine. */
 int oci_platform_parse(struct str text, struct oci_platform *ret, struct err *err) MUST_CHECK;
-/* The entry that fits best, or NULL. Entries without a platform fit when nothing else does and there is only one. */
-const struct oci_descriptor *oci_index_choose(const struct oci_manifest *index, const struct oci_platform *platform);
+/* The entry that fits best, or NULL. Entries without a platform fit when nothing else does and
+ * there is only one. */
+const struct oci_descriptor *oci_index_choose(const struct oci_manifest *index,
+					      const struct oci_platform *platform);
 
 /* manifest.json of `docker save`. */
 struct oci_archive_image {
-	struct str config;            /* file names in the archive */
+	struct str config; /* file names in the archive */
 	struct str_list layers;
 	struct str_list tags;
 };
@@ -68,6 +74,7 @@ struct oci_archive {
 	const struct oci_archive_image *images;
 	size_t image_count;
 };
-int oci_archive_decode(struct str bytes, struct arena *arena, struct oci_archive *ret, struct err *err) MUST_CHECK;
+int oci_archive_decode(struct str bytes, struct arena *arena, struct oci_archive *ret,
+		       struct err *err) MUST_CHECK;
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test-container: the container service from the command line, for system tests. Each call opens the service anew, does one
- * thing and ends, so that every test also is a test of picking containers up again.
+ * test-container: the container service from the command line, for system tests. Each call opens
+ * the service anew, does one thing and ends, so that every test also is a test of picking
+ * containers up again.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -57,7 +58,8 @@ static void failed(struct app *app, const struct err *err)
 
 /* --- images --- */
 
-static void import_done(struct image_import *import, struct image *const *images, size_t count, const struct err *err)
+static void import_done(struct image_import *import, struct image *const *images, size_t count,
+			const struct err *err)
 {
 	struct app *app = import->owner;
 
@@ -77,8 +79,12 @@ static void cmd_import(struct app *app)
 
 	config.cmd = app->spec.args;
 	config.env = app->spec.env;
-	import = (struct image_import){ .path = str_from(app->argv[0]), .fd = -1, .reference = app->reference,
-					.config = &config, .done = import_done, .owner = app };
+	import = (struct image_import){ .path = str_from(app->argv[0]),
+					.fd = -1,
+					.reference = app->reference,
+					.config = &config,
+					.done = import_done,
+					.owner = app };
 	config.cmd.items++;
 	config.cmd.count = config.cmd.count ? config.cmd.count - 1 : 0;
 	if (strcmp(app->argv[0], "-") == 0) {
@@ -90,11 +96,13 @@ static void cmd_import(struct app *app)
 
 static void pull_progress(struct image_pull *pull, const struct image_progress *progress)
 {
-	static const char *const names[] = { "waiting", "downloading", "downloaded", "unpacking", "done", "exists" };
+	static const char *const names[] = { "waiting",	  "downloading", "downloaded",
+					     "unpacking", "done",	 "exists" };
 
 	(void)pull;
-	fprintf(stderr, STR_FMT " %s %lld/%lld\n", STR_ARG(progress->digest), names[progress->state],
-		(long long)progress->done_bytes, (long long)progress->total_bytes);
+	fprintf(stderr, STR_FMT " %s %lld/%lld\n", STR_ARG(progress->digest),
+		names[progress->state], (long long)progress->done_bytes,
+		(long long)progress->total_bytes);
 }
 
 static void pull_done(struct image_pull *pull, struct image *image, const struct err *err)
@@ -120,8 +128,11 @@ static void cmd_pull(struct app *app)
 {
 	static struct image_pull pull;
 
-	pull = (struct image_pull){ .reference = str_from(app->argv[0]), .auth = { app->user, app->password },
-				    .progress = pull_progress, .done = pull_done, .owner = app };
+	pull = (struct image_pull){ .reference = str_from(app->argv[0]),
+				    .auth = { app->user, app->password },
+				    .progress = pull_progress,
+				    .done = pull_done,
+				    .owner = app };
 	if (app->timeout_ms) {
 		app->argv[0] = (char *)&pull;
 		timer_init(&app->idle, app->env, cancel_pull);
@@ -207,7 +218,8 @@ static void op_done(struct container_op *op, struct container *container, const 
 		char address[INET_ADDRSTRLEN];
 
 		if (container->address.s_addr)
-			printf("%s %s\n", container->id, inet_ntop(AF_INET, &container->address, address, sizeof(address)));
+			printf("%s %s\n", container->id,
+			       inet_ntop(AF_INET, &container->address, address, sizeof(address)));
 		else
 			printf("%s\n", container->id);
 	}
@@ -265,30 +277,34 @@ static void cmd_start(struct app *app)
 
 static void cmd_stop(struct app *app)
 {
-	container_stop(app->containers, new_op(app), str_from(resolve(app, app->argv[0])), 0, app->timeout_ms);
+	container_stop(app->containers, new_op(app), str_from(resolve(app, app->argv[0])), 0,
+		       app->timeout_ms);
 }
 
 static void cmd_kill(struct app *app)
 {
-	container_kill(app->containers, new_op(app), str_from(resolve(app, app->argv[0])), atoi(app->argv[1]));
+	container_kill(app->containers, new_op(app), str_from(resolve(app, app->argv[0])),
+		       atoi(app->argv[1]));
 }
 
 static void cmd_rm(struct app *app)
 {
-	container_remove(app->containers, new_op(app), str_from(resolve(app, app->argv[0])), app->force);
+	container_remove(app->containers, new_op(app), str_from(resolve(app, app->argv[0])),
+			 app->force);
 }
 
 static void cmd_update(struct app *app)
 {
-	container_update(app->containers, new_op(app), str_from(resolve(app, app->argv[0])), &app->spec.resources);
+	container_update(app->containers, new_op(app), str_from(resolve(app, app->argv[0])),
+			 &app->spec.resources);
 }
 
 static bool print_container(void *arg, struct container *c)
 {
 	(void)arg;
 	printf("%.12s %s %s exit=%d oom=%d pid=%d restarts=%u error=%s\n", c->id,
-	       c->spec->name.len ? c->spec->name.ptr : "-", container_status_name(c->status), c->exit_code, c->oom_killed,
-	       (int)c->pid, c->restart_count, c->error);
+	       c->spec->name.len ? c->spec->name.ptr : "-", container_status_name(c->status),
+	       c->exit_code, c->oom_killed, (int)c->pid, c->restart_count, c->error);
 	return true;
 }
 
@@ -298,7 +314,8 @@ static void cmd_list(struct app *app)
 	quit(app, 0);
 }
 
-static void waited(struct container_listener *listener, enum container_event_type type, struct container *c)
+static void waited(struct container_listener *listener, enum container_event_type type,
+		   struct container *c)
 {
 	struct app *app = listener->owner;
 	static const char *const names[] = { "created", "started", "died", "oom", "removed" };
@@ -325,7 +342,8 @@ static void cmd_wait(struct app *app)
 	container_listen(app->containers, &listener);
 }
 
-/* --- exec: the pipes are copied by blocking threads of the shell around us being too much: poll until they end --- */
+/* --- exec: the pipes are copied by blocking threads of the shell around us being too much: poll
+ * until they end --- */
 
 static void copy_out(int from, int to)
 {
@@ -387,7 +405,8 @@ static void exec_started(struct container_exec *exec, const struct err *err)
 	x->out.fn = exec_out;
 	x->err.fn = exec_err;
 	if (io_start(app->env, &x->out, exec->stdout_fd, IO_READ, &why) < 0 ||
-	    (exec->stderr_fd >= 0 && io_start(app->env, &x->err, exec->stderr_fd, IO_READ, &why) < 0))
+	    (exec->stderr_fd >= 0 &&
+	     io_start(app->env, &x->err, exec->stderr_fd, IO_READ, &why) < 0))
 		failed(app, &why);
 }
 
@@ -469,8 +488,12 @@ static void cmd_attach(struct app *app)
 {
 	static struct container_attach attach;
 
-	attach = (struct container_attach){ .want_stdin = app->spec.want_stdin, .want_stdout = true, .want_stderr = true,
-					    .started = attach_started, .output = attach_output, .closed = attach_closed,
+	attach = (struct container_attach){ .want_stdin = app->spec.want_stdin,
+					    .want_stdout = true,
+					    .want_stderr = true,
+					    .started = attach_started,
+					    .output = attach_output,
+					    .closed = attach_closed,
 					    .owner = app };
 	container_attach_start(app->containers, str_from(resolve(app, app->argv[0])), &attach);
 }
@@ -493,7 +516,8 @@ static void log_done(struct log_read *read, const struct err *err)
 		quit(read->owner, 0);
 }
 
-static void log_ended(struct container_listener *listener, enum container_event_type type, struct container *c)
+static void log_ended(struct container_listener *listener, enum container_event_type type,
+		      struct container *c)
 {
 	struct app *app = listener->owner;
 
@@ -512,9 +536,16 @@ static void cmd_logs(struct app *app)
 		return;
 	}
 	app->argv[0] = c->id;
-	logs = (struct log_read){ .path = container_log_path(c), .format = c->spec->log_format, .tail_lines = app->tail,
-				  .timestamps = app->timestamps, .want_stdout = true, .want_stderr = true,
-				  .follow = app->follow, .lines = log_lines, .done = log_done, .owner = app };
+	logs = (struct log_read){ .path = container_log_path(c),
+				  .format = c->spec->log_format,
+				  .tail_lines = app->tail,
+				  .timestamps = app->timestamps,
+				  .want_stdout = true,
+				  .want_stderr = true,
+				  .follow = app->follow,
+				  .lines = log_lines,
+				  .done = log_done,
+				  .owner = app };
 	listener = (struct container_listener){ .fn = log_ended, .owner = app };
 	container_listen(app->containers, &listener);
 	log_read_start(app->env, &logs);
@@ -530,8 +561,9 @@ static void stats_done(struct container_stats *stats, const struct err *err)
 	}
 	printf("cpu_ns %llu memory %llu working_set %llu limit %llu pids %llu writable %llu\n",
 	       (unsigned long long)stats->cpu_ns, (unsigned long long)stats->memory_bytes,
-	       (unsigned long long)stats->working_set_bytes, (unsigned long long)stats->memory_limit_bytes,
-	       (unsigned long long)stats->pids, (unsigned long long)stats->writable_bytes);
+	       (unsigned long long)stats->working_set_bytes,
+	       (unsigned long long)stats->memory_limit_bytes, (unsigned long long)stats->pids,
+	       (unsigned long long)stats->writable_bytes);
 	quit(stats->owner, 0);
 }
 
@@ -551,12 +583,16 @@ static const struct {
 	void (*run)(struct app *app);
 	bool needs_containers;
 } commands[] = {
-	{ "import", 1, cmd_import }, { "pull", 1, cmd_pull }, { "images", 0, cmd_images }, { "layers", 1, cmd_layers },
-	{ "rmi", 1, cmd_rmi, true }, { "tag", 2, cmd_tag }, { "run", 1, cmd_run, true }, { "create", 1, cmd_create, true },
-	{ "sandbox", 1, cmd_sandbox, true }, { "start", 1, cmd_start, true }, { "stop", 1, cmd_stop, true },
-	{ "kill", 2, cmd_kill, true }, { "rm", 1, cmd_rm, true }, { "update", 1, cmd_update, true },
-	{ "list", 0, cmd_list, true }, { "wait", 1, cmd_wait, true }, { "exec", 1, cmd_exec, true },
-	{ "attach", 1, cmd_attach, true }, { "logs", 1, cmd_logs, true }, { "stats", 1, cmd_stats, true },
+	{ "import", 1, cmd_import },	     { "pull", 1, cmd_pull },
+	{ "images", 0, cmd_images },	     { "layers", 1, cmd_layers },
+	{ "rmi", 1, cmd_rmi, true },	     { "tag", 2, cmd_tag },
+	{ "run", 1, cmd_run, true },	     { "create", 1, cmd_create, true },
+	{ "sandbox", 1, cmd_sandbox, true }, { "start", 1, cmd_start, true },
+	{ "stop", 1, cmd_stop, true },	     { "kill", 2, cmd_kill, true },
+	{ "rm", 1, cmd_rm, true },	     { "update", 1, cmd_update, true },
+	{ "list", 0, cmd_list, true },	     { "wait", 1, cmd_wait, true },
+	{ "exec", 1, cmd_exec, true },	     { "attach", 1, cmd_attach, true },
+	{ "logs", 1, cmd_logs, true },	     { "stats", 1, cmd_stats, true },
 };
 
 static void add_mount(struct app *app, char *text)
@@ -623,10 +659,19 @@ static void set_option(struct app *app, const char *name, char *value)
 
 static bool set_flag(struct app *app, const char *name)
 {
-	struct { const char *name; bool *flag; } flags[] = {
-		{ "-f", &app->force }, { "--follow", &app->follow }, { "--die", &app->die }, { "-t", &app->spec.terminal },
-		{ "-i", &app->spec.want_stdin }, { "--once", &app->spec.stdin_once }, { "--timestamps", &app->timestamps },
-		{ "--privileged", &app->spec.privileged }, { "--read-only", &app->spec.read_only_root },
+	struct {
+		const char *name;
+		bool *flag;
+	} flags[] = {
+		{ "-f", &app->force },
+		{ "--follow", &app->follow },
+		{ "--die", &app->die },
+		{ "-t", &app->spec.terminal },
+		{ "-i", &app->spec.want_stdin },
+		{ "--once", &app->spec.stdin_once },
+		{ "--timestamps", &app->timestamps },
+		{ "--privileged", &app->spec.privileged },
+		{ "--read-only", &app->spec.read_only_root },
 	};
 
 	if (strcmp(name, "--host-network") == 0) {
@@ -650,7 +695,9 @@ static int open_all(struct app *app, bool needs_containers, struct err *err)
 {
 	struct image_store_options images = { .env = app->env, .data_dir = app->data_dir };
 	char leases[512];
-	struct network_options network = { .env = app->env, .bridge = "cubetest0", .prefix_len = 24, .lease_dir = leases };
+	struct network_options network = {
+		.env = app->env, .bridge = "cubetest0", .prefix_len = 24, .lease_dir = leases
+	};
 
 	if (image_store_open(&images, &app->images, err) < 0)
 		return -1;
@@ -661,8 +708,13 @@ static int open_all(struct app *app, bool needs_containers, struct err *err)
 			    network_open(&network, &app->network, err) < 0))
 		return -1;
 	struct container_service_options options = {
-		.env = app->env, .images = app->images, .network = app->network, .data_dir = app->data_dir,
-		.run_dir = app->run_dir, .oci_path = app->oci_path, .cgroup_root = app->cgroup_root,
+		.env = app->env,
+		.images = app->images,
+		.network = app->network,
+		.data_dir = app->data_dir,
+		.run_dir = app->run_dir,
+		.oci_path = app->oci_path,
+		.cgroup_root = app->cgroup_root,
 	};
 
 	return container_service_open(&options, &app->containers, err);
@@ -670,7 +722,9 @@ static int open_all(struct app *app, bool needs_containers, struct err *err)
 
 int main(int argc, char **argv)
 {
-	struct app app = { .oci_path = getenv("CUBE_OCI"), .cgroup_root = "/cube-test", .tail = -1 };
+	struct app app = { .oci_path = getenv("CUBE_OCI"),
+			   .cgroup_root = "/cube-test",
+			   .tail = -1 };
 	struct err err = { 0 };
 	int i = 1;
 
@@ -684,7 +738,8 @@ int main(int argc, char **argv)
 	}
 	app.spec.env.items = app.env_list;
 	if (i >= argc || !app.data_dir || !app.run_dir) {
-		fprintf(stderr, "usage: test-container --data-dir DIR --run-dir DIR [options] COMMAND [ARGS]\n");
+		fprintf(stderr, "usage: test-container --data-dir DIR --run-dir DIR [options] "
+				"COMMAND [ARGS]\n");
 		return 2;
 	}
 	app.argc = argc - i - 1;
@@ -704,7 +759,8 @@ int main(int argc, char **argv)
 		commands[k].run(&app);
 		loop_run(app.loop);
 		fflush(stdout);
-		/* As a killed server would: nothing is closed. But what was begun on workers is let finish. */
+		/* As a killed server would: nothing is closed. But what was begun on workers is let
+		 * finish. */
 		_exit(app.status);
 	}
 	fprintf(stderr, "unknown command %s\n", argv[i]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Would break: a container runs another command, with other rights, or with other mounts than image and request say. */
+/* Would break: a container runs another command, with other rights, or with other mounts than image
+ * and request say. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,19 +10,41 @@
 #include "container/config.h"
 #include "container/service_internal.h"
 
-#define LIST(...) { (const struct str[]){ __VA_ARGS__ }, sizeof((const struct str[]){ __VA_ARGS__ }) / sizeof(struct str) }
+#define LIST(...)                                                                        \
+	{                                                                                \
+		(const struct str[]){ __VA_ARGS__ },                                     \
+			sizeof((const struct str[]){ __VA_ARGS__ }) / sizeof(struct str) \
+	}
 #define S(text) STR_INIT(text)
 
-static const struct { const char *name; struct oci_image_config image; struct container_spec spec; const char *want; } args[] = {
+static const struct {
+	const char *name;
+	struct oci_image_config image;
+	struct container_spec spec;
+	const char *want;
+} args[] = {
 	{ "cmd alone", { .cmd = LIST(S("a"), S("b")) }, {}, "a b" },
 	{ "entrypoint and cmd", { .entrypoint = LIST(S("e")), .cmd = LIST(S("c")) }, {}, "e c" },
-	{ "args replace cmd", { .entrypoint = LIST(S("e")), .cmd = LIST(S("c")) }, { .args = LIST(S("x")) }, "e x" },
-	{ "entrypoint drops cmd", { .entrypoint = LIST(S("e")), .cmd = LIST(S("c")) }, { .entrypoint = LIST(S("n")) }, "n" },
-	{ "both", { .entrypoint = LIST(S("e")), .cmd = LIST(S("c")) },
-	  { .entrypoint = LIST(S("n")), .args = LIST(S("x")) }, "n x" },
-	{ "cleared entrypoint", { .entrypoint = LIST(S("e")), .cmd = LIST(S("c")) },
-	  { .clear_entrypoint = true, .args = LIST(S("x")) }, "x" },
-	{ "cleared, and nothing to run", { .entrypoint = LIST(S("e")), .cmd = LIST(S("c")) }, { .clear_entrypoint = true }, NULL },
+	{ "args replace cmd",
+	  { .entrypoint = LIST(S("e")), .cmd = LIST(S("c")) },
+	  { .args = LIST(S("x")) },
+	  "e x" },
+	{ "entrypoint drops cmd",
+	  { .entrypoint = LIST(S("e")), .cmd = LIST(S("c")) },
+	  { .entrypoint = LIST(S("n")) },
+	  "n" },
+	{ "both",
+	  { .entrypoint = LIST(S("e")), .cmd = LIST(S("c")) },
+	  { .entrypoint = LIST(S("n")), .args = LIST(S("x")) },
+	  "n x" },
+	{ "cleared entrypoint",
+	  { .entrypoint = LIST(S("e")), .cmd = LIST(S("c")) },
+	  { .clear_entrypoint = true, .args = LIST(S("x")) },
+	  "x" },
+	{ "cleared, and nothing to run",
+	  { .entrypoint = LIST(S("e")), .cmd = LIST(S("c")) },
+	  { .clear_entrypoint = true },
+	  NULL },
 	{ "nothing", {}, {}, NULL },
 };
 
@@ -48,14 +71,28 @@ static void test_args(void **state)
 }
 
 #define CAP(n) (UINT64_C(1) << (n))
-static const struct { const char *name; struct container_spec spec; uint64_t has, has_not; bool fails; } caps[] = {
+static const struct {
+	const char *name;
+	struct container_spec spec;
+	uint64_t has, has_not;
+	bool fails;
+} caps[] = {
 	{ "default", {}, CAP(0) | CAP(13) | CAP(29), CAP(21) | CAP(12) },
 	{ "added", { .cap_add = LIST(S("NET_ADMIN")) }, CAP(12) | CAP(0), CAP(21) },
 	{ "with prefix, in small letters", { .cap_add = LIST(S("cap_sys_admin")) }, CAP(21), 0 },
 	{ "dropped", { .cap_drop = LIST(S("CHOWN")) }, CAP(13), CAP(0) },
-	{ "drop all, add one", { .cap_drop = LIST(S("ALL")), .cap_add = LIST(S("CHOWN")) }, CAP(0), ~CAP(0) },
-	{ "add all, drop one", { .cap_add = LIST(S("ALL")), .cap_drop = LIST(S("SYS_ADMIN")) }, CAP(40), CAP(21) },
-	{ "privileged", { .privileged = true, .cap_drop = LIST(S("ALL")) }, CAP(21) | CAP(40), CAP(41) },
+	{ "drop all, add one",
+	  { .cap_drop = LIST(S("ALL")), .cap_add = LIST(S("CHOWN")) },
+	  CAP(0),
+	  ~CAP(0) },
+	{ "add all, drop one",
+	  { .cap_add = LIST(S("ALL")), .cap_drop = LIST(S("SYS_ADMIN")) },
+	  CAP(40),
+	  CAP(21) },
+	{ "privileged",
+	  { .privileged = true, .cap_drop = LIST(S("ALL")) },
+	  CAP(21) | CAP(40),
+	  CAP(41) },
 	{ "unknown", { .cap_add = LIST(S("FLY")) }, 0, 0, true },
 };
 
@@ -66,14 +103,19 @@ static void test_capabilities(void **state)
 		uint64_t set = 0;
 		int r = config_capabilities(&caps[i].spec, &set, NULL);
 
-		if ((r < 0) != caps[i].fails || (set & caps[i].has) != caps[i].has || (set & caps[i].has_not))
+		if ((r < 0) != caps[i].fails || (set & caps[i].has) != caps[i].has ||
+		    (set & caps[i].has_not))
 			fail_msg("%s: %llx", caps[i].name, (unsigned long long)set);
 	}
 }
 
-static const struct { const char *name; int want; } signals[] = {
-	{ "SIGTERM", SIGTERM }, { "term", SIGTERM }, { "9", SIGKILL }, { "SIGRTMIN+3", 37 }, { "SIGQUIT", SIGQUIT },
-	{ "", -1 }, { "0", -1 }, { "65", -1 }, { "SIGFOO", -1 }, { "-1", -1 },
+static const struct {
+	const char *name;
+	int want;
+} signals[] = {
+	{ "SIGTERM", SIGTERM }, { "term", SIGTERM }, { "9", SIGKILL }, { "SIGRTMIN+3", 37 },
+	{ "SIGQUIT", SIGQUIT }, { "", -1 },	     { "0", -1 },      { "65", -1 },
+	{ "SIGFOO", -1 },	{ "-1", -1 },
 };
 
 static void test_signals(void **state)
@@ -82,7 +124,9 @@ static void test_signals(void **state)
 	for (size_t i = 0; i < ARRAY_COUNT(signals); i++) {
 		int signo = -1;
 
-		if (config_signal(str_from(signals[i].name), &signo, NULL) == 0 ? signo != signals[i].want : signals[i].want != -1)
+		if (config_signal(str_from(signals[i].name), &signo, NULL) == 0
+			    ? signo != signals[i].want
+			    : signals[i].want != -1)
 			fail_msg("%s: %d", signals[i].name, signo);
 	}
 }
@@ -95,7 +139,9 @@ struct built {
 };
 
 static const struct oci_image_config image = {
-	.cmd = LIST(S("run")), .env = LIST(S("A=image"), S("PATH=/image"), S("B=image")), .working_dir = S("work"),
+	.cmd = LIST(S("run")),
+	.env = LIST(S("A=image"), S("PATH=/image"), S("B=image")),
+	.working_dir = S("work"),
 };
 
 static void build(struct built *b, struct config_input *in)
@@ -126,7 +172,7 @@ static void done(struct built *b)
 
 static bool list_has(yyjson_val *list, const char *text)
 {
-	JSON_EACH(item, list) {
+	JSON_EACH (item, list) {
 		if (str_eq_c(json_str(item), text))
 			return true;
 	}
@@ -135,7 +181,8 @@ static bool list_has(yyjson_val *list, const char *text)
 
 static void test_environment(void **state)
 {
-	struct container_spec spec = { .env = LIST(S("A=spec"), S("C=spec"), S("not a pair"), S("C=last")) };
+	struct container_spec spec = { .env = LIST(S("A=spec"), S("C=spec"), S("not a pair"),
+						   S("C=last")) };
 	struct config_input in = { .spec = &spec };
 	struct built b;
 	yyjson_val *env;
@@ -160,7 +207,7 @@ static yyjson_val *mount_at(yyjson_val *root, const char *target, size_t *ret_co
 	yyjson_val *found = NULL;
 
 	*ret_count = 0;
-	JSON_EACH(item, json_get(root, "mounts")) {
+	JSON_EACH (item, json_get(root, "mounts")) {
 		if (str_eq_c(json_get_str(item, "destination"), target)) {
 			found = item;
 			++*ret_count;
@@ -173,24 +220,32 @@ static void test_mounts(void **state)
 {
 	/* The request's mount replaces a default one, and what lies deeper comes later. */
 	const struct config_mount mounts[] = {
-		{ STR("bind"), STR("/h/deep"), STR("/data/deep"), {} }, { STR("bind"), STR("/h/data"), STR("/data"), {} },
-		{ STR("bind"), STR("/h/hosts"), STR("/etc/hosts"), {} }, { STR("tmpfs"), STR("tmpfs"), STR("/dev/shm"), {} },
+		{ STR("bind"), STR("/h/deep"), STR("/data/deep"), {} },
+		{ STR("bind"), STR("/h/data"), STR("/data"), {} },
+		{ STR("bind"), STR("/h/hosts"), STR("/etc/hosts"), {} },
+		{ STR("tmpfs"), STR("tmpfs"), STR("/dev/shm"), {} },
 	};
 	struct container_spec spec = { 0 };
-	struct config_input in = { .spec = &spec, .mounts = mounts, .mount_count = 4, .hosts_path = STR("/own/hosts"),
-				   .resolv_path = STR("/own/resolv"), .shm_path = STR("/own/shm") };
+	struct config_input in = { .spec = &spec,
+				   .mounts = mounts,
+				   .mount_count = 4,
+				   .hosts_path = STR("/own/hosts"),
+				   .resolv_path = STR("/own/resolv"),
+				   .shm_path = STR("/own/shm") };
 	struct built b;
 	size_t count, at = 0, data_at = 0, deep_at = 0;
 
 	(void)state;
 	build(&b, &in);
-	assert_true(str_eq_c(json_get_str(mount_at(b.root, "/etc/hosts", &count), "source"), "/h/hosts"));
+	assert_true(str_eq_c(json_get_str(mount_at(b.root, "/etc/hosts", &count), "source"),
+			     "/h/hosts"));
 	assert_int_equal(count, 1);
 	assert_true(str_eq_c(json_get_str(mount_at(b.root, "/dev/shm", &count), "type"), "tmpfs"));
 	assert_int_equal(count, 1);
-	assert_true(str_eq_c(json_get_str(mount_at(b.root, "/etc/resolv.conf", &count), "source"), "/own/resolv"));
+	assert_true(str_eq_c(json_get_str(mount_at(b.root, "/etc/resolv.conf", &count), "source"),
+			     "/own/resolv"));
 	assert_true(list_has(json_get(mount_at(b.root, "/sys", &count), "options"), "ro"));
-	JSON_EACH(item, json_get(b.root, "mounts")) {
+	JSON_EACH (item, json_get(b.root, "mounts")) {
 		at++;
 		if (str_eq_c(json_get_str(item, "destination"), "/data"))
 			data_at = at;
@@ -225,19 +280,22 @@ static void test_privileged(void **state)
 static void test_namespaces(void **state)
 {
 	struct container_spec spec = { .hostname = STR("h") };
-	struct config_input in = { .spec = &spec, .network = { CONFIG_NS_JOIN, STR("/proc/1/fd/9") },
-				   .ipc = { CONFIG_NS_HOST, STR("") }, .uts = { CONFIG_NS_JOIN, STR("/proc/1/fd/8") } };
+	struct config_input in = { .spec = &spec,
+				   .network = { CONFIG_NS_JOIN, STR("/proc/1/fd/9") },
+				   .ipc = { CONFIG_NS_HOST, STR("") },
+				   .uts = { CONFIG_NS_JOIN, STR("/proc/1/fd/8") } };
 	struct built b;
 	bool ipc = false, network = false, pid = false;
 
 	(void)state;
 	build(&b, &in);
-	JSON_EACH(item, json_get(b.root, "linux.namespaces")) {
+	JSON_EACH (item, json_get(b.root, "linux.namespaces")) {
 		struct str type = json_get_str(item, "type");
 
 		ipc |= str_eq_c(type, "ipc");
 		pid |= str_eq_c(type, "pid") && !json_get(item, "path");
-		network |= str_eq_c(type, "network") && str_eq_c(json_get_str(item, "path"), "/proc/1/fd/9");
+		network |= str_eq_c(type, "network") &&
+			   str_eq_c(json_get_str(item, "path"), "/proc/1/fd/9");
 	}
 	assert_false(ipc);
 	assert_true(network);
@@ -252,22 +310,46 @@ static void test_record(void **state)
 	static const uint32_t groups[] = { 7, 8 };
 	static const struct oci_pair labels[] = { { S("k"), S("v") } };
 	const struct container_mount mounts[] = {
-		{ .type = CONTAINER_MOUNT_TMPFS, .target = S("/t"), .tmpfs_bytes = 5, .options = LIST(S("noexec")) },
-		{ .source = S("/s"), .target = S("/d"), .read_only = true, .propagation = CONTAINER_BIDIRECTIONAL },
+		{ .type = CONTAINER_MOUNT_TMPFS,
+		  .target = S("/t"),
+		  .tmpfs_bytes = 5,
+		  .options = LIST(S("noexec")) },
+		{ .source = S("/s"),
+		  .target = S("/d"),
+		  .read_only = true,
+		  .propagation = CONTAINER_BIDIRECTIONAL },
 	};
-	struct record r = { .id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", .status = CONTAINER_RUNNING,
-			    .image_id = S("sha256:x"), .started_ns = 1700000000123456789, .restart_count = 3 };
+	struct record r = {
+		.id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+		.status = CONTAINER_RUNNING,
+		.image_id = S("sha256:x"),
+		.started_ns = 1700000000123456789,
+		.restart_count = 3
+	};
 	struct record got;
 	AUTO_ARENA arena = { 0 };
 	AUTO_BUF text = { 0 };
 
 	(void)state;
-	r.spec = (struct container_spec){ .name = S("n"), .env = LIST(S("A=\xc3\xa4")), .labels = labels, .label_count = 1,
-					  .supplemental_groups = groups, .supplemental_group_count = 2, .mounts = mounts,
-					  .mount_count = 2, .has_uid = true, .uid = 4294967294u, .oom_score_adj = -997,
-					  .has_oom_score_adj = true, .rows = 24, .network = CONTAINER_NAMESPACE_HOST,
-					  .resources = { .cpu_shares = UINT64_C(1) << 62, .cpuset_cpus = S("0-1") } };
-	r.user = (struct container_user){ .uid = 1, .gid = 2, .groups = groups, .group_count = 2, .home = S("/h") };
+	r.spec = (struct container_spec){ .name = S("n"),
+					  .env = LIST(S("A=\xc3\xa4")),
+					  .labels = labels,
+					  .label_count = 1,
+					  .supplemental_groups = groups,
+					  .supplemental_group_count = 2,
+					  .mounts = mounts,
+					  .mount_count = 2,
+					  .has_uid = true,
+					  .uid = 4294967294u,
+					  .oom_score_adj = -997,
+					  .has_oom_score_adj = true,
+					  .rows = 24,
+					  .network = CONTAINER_NAMESPACE_HOST,
+					  .resources = { .cpu_shares = UINT64_C(1) << 62,
+							 .cpuset_cpus = S("0-1") } };
+	r.user = (struct container_user){
+		.uid = 1, .gid = 2, .groups = groups, .group_count = 2, .home = S("/h")
+	};
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	buf_init(&text, RECORD_BYTES_MAX);
 	assert_int_equal(record_encode(&r, &text, NULL), 0);
@@ -287,16 +369,29 @@ static void test_record(void **state)
 	assert_true(str_eq_c(got.spec.resources.cpuset_cpus, "0-1"));
 	assert_int_equal(got.user.groups[0], 7);
 	assert_int_equal(record_decode(STR("{}"), &arena, &got, NULL), -1);
-	assert_int_equal(record_decode(STR("{\"version\":1,\"id\":\"../x\",\"status\":\"running\"}"), &arena, &got, NULL), -1);
+	assert_int_equal(
+		record_decode(STR("{\"version\":1,\"id\":\"../x\",\"status\":\"running\"}"), &arena,
+			      &got, NULL),
+		-1);
 }
 
-static const struct { enum container_status from; enum container_cause cause; int to; } moves[] = {
-	{ CONTAINER_CREATED, CAUSE_START, CONTAINER_STARTING }, { CONTAINER_EXITED, CAUSE_START, CONTAINER_STARTING },
-	{ CONTAINER_RUNNING, CAUSE_START, -1 }, { CONTAINER_STARTING, CAUSE_STARTED, CONTAINER_RUNNING },
-	{ CONTAINER_EXITED, CAUSE_STARTED, -1 }, { CONTAINER_RUNNING, CAUSE_ENDED, CONTAINER_EXITED },
-	{ CONTAINER_EXITED, CAUSE_ENDED, -1 }, { CONTAINER_REMOVING, CAUSE_ENDED, -1 },
-	{ CONTAINER_RUNNING, CAUSE_REMOVE, -1 }, { CONTAINER_STARTING, CAUSE_REMOVE, -1 },
-	{ CONTAINER_CREATED, CAUSE_REMOVE, CONTAINER_REMOVING }, { CONTAINER_REMOVING, CAUSE_START, -1 },
+static const struct {
+	enum container_status from;
+	enum container_cause cause;
+	int to;
+} moves[] = {
+	{ CONTAINER_CREATED, CAUSE_START, CONTAINER_STARTING },
+	{ CONTAINER_EXITED, CAUSE_START, CONTAINER_STARTING },
+	{ CONTAINER_RUNNING, CAUSE_START, -1 },
+	{ CONTAINER_STARTING, CAUSE_STARTED, CONTAINER_RUNNING },
+	{ CONTAINER_EXITED, CAUSE_STARTED, -1 },
+	{ CONTAINER_RUNNING, CAUSE_ENDED, CONTAINER_EXITED },
+	{ CONTAINER_EXITED, CAUSE_ENDED, -1 },
+	{ CONTAINER_REMOVING, CAUSE_ENDED, -1 },
+	{ CONTAINER_RUNNING, CAUSE_REMOVE, -1 },
+	{ CONTAINER_STARTING, CAUSE_REMOVE, -1 },
+	{ CONTAINER_CREATED, CAUSE_REMOVE, CONTAINER_REMOVING },
+	{ CONTAINER_REMOVING, CAUSE_START, -1 },
 };
 
 static void test_transitions(void **state)
@@ -314,9 +409,11 @@ static void test_transitions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_args), cmocka_unit_test(test_capabilities), cmocka_unit_test(test_signals),
-		cmocka_unit_test(test_environment), cmocka_unit_test(test_mounts), cmocka_unit_test(test_privileged),
-		cmocka_unit_test(test_namespaces), cmocka_unit_test(test_record), cmocka_unit_test(test_transitions),
+		cmocka_unit_test(test_args),	    cmocka_unit_test(test_capabilities),
+		cmocka_unit_test(test_signals),	    cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_mounts),	    cmocka_unit_test(test_privileged),
+		cmocka_unit_test(test_namespaces),  cmocka_unit_test(test_record),
+		cmocka_unit_test(test_transitions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

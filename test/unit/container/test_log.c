@@ -13,13 +13,22 @@
 #include "container/log_read.h"
 #include "loop/loop.h"
 
-static const struct { enum container_log_format format; const char *record, *text; int stream; bool partial; } lines[] = {
-	{ CONTAINER_LOG_CRI, "2024-01-02T03:04:05.000000001Z stdout F hello world", "hello world\n", 1, false },
+static const struct {
+	enum container_log_format format;
+	const char *record, *text;
+	int stream;
+	bool partial;
+} lines[] = {
+	{ CONTAINER_LOG_CRI, "2024-01-02T03:04:05.000000001Z stdout F hello world", "hello world\n",
+	  1, false },
 	{ CONTAINER_LOG_CRI, "2024-01-02T03:04:05.000000001Z stderr P half\n", "half", 2, true },
 	{ CONTAINER_LOG_CRI, "2024-01-02T03:04:05+01:00 stdout F ", "\n", 1, false },
 	{ CONTAINER_LOG_CRI, "2024-01-02T03:04:05Z stdout F:x tagged", "tagged\n", 1, false },
-	{ CONTAINER_LOG_JSON_FILE, "{\"log\":\"a\\n\",\"stream\":\"stderr\",\"time\":\"2024-01-02T03:04:05.5Z\"}", "a\n", 2, false },
-	{ CONTAINER_LOG_JSON_FILE, "{\"log\":\"a\",\"stream\":\"stdout\",\"time\":\"2024-01-02T03:04:05Z\"}", "a", 1, true },
+	{ CONTAINER_LOG_JSON_FILE,
+	  "{\"log\":\"a\\n\",\"stream\":\"stderr\",\"time\":\"2024-01-02T03:04:05.5Z\"}", "a\n", 2,
+	  false },
+	{ CONTAINER_LOG_JSON_FILE,
+	  "{\"log\":\"a\",\"stream\":\"stdout\",\"time\":\"2024-01-02T03:04:05Z\"}", "a", 1, true },
 	{ CONTAINER_LOG_CRI, "", NULL, 0, false },
 	{ CONTAINER_LOG_CRI, "2024-01-02T03:04:05Z stdout", NULL, 0, false },
 	{ CONTAINER_LOG_CRI, "yesterday stdout F x", NULL, 0, false },
@@ -38,11 +47,12 @@ static void test_records(void **state)
 		int r;
 
 		buf_init(&scratch, 1u << 20);
-		r = log_line_parse(lines[i].format, str_from(lines[i].record), &scratch, &line, NULL);
+		r = log_line_parse(lines[i].format, str_from(lines[i].record), &scratch, &line,
+				   NULL);
 		if ((r < 0) != (lines[i].text == NULL))
 			fail_msg("%s: %d", lines[i].record, r);
-		if (r == 0 && (!str_eq_c(line.text, lines[i].text) || line.stream != lines[i].stream ||
-			       line.partial != lines[i].partial))
+		if (r == 0 && (!str_eq_c(line.text, lines[i].text) ||
+			       line.stream != lines[i].stream || line.partial != lines[i].partial))
 			fail_msg("%s", lines[i].record);
 	}
 }
@@ -91,8 +101,13 @@ static void begin(struct reading *r)
 	snprintf(r->path, sizeof(r->path), "%s/0.log", r->dir);
 	r->loop = loop_new();
 	buf_init(&r->text, 1u << 20);
-	r->read = (struct log_read){ .path = str_from(r->path), .tail_lines = -1, .want_stdout = true, .want_stderr = true,
-				     .lines = on_lines, .done = on_done, .owner = r };
+	r->read = (struct log_read){ .path = str_from(r->path),
+				     .tail_lines = -1,
+				     .want_stdout = true,
+				     .want_stderr = true,
+				     .lines = on_lines,
+				     .done = on_done,
+				     .owner = r };
 }
 
 static void end(struct reading *r)
@@ -112,19 +127,35 @@ static void append(struct reading *r, const char *text)
 }
 
 #define LINE(second, stream, text) "2024-01-02T03:04:0" #second "Z " stream " F " text "\n"
-#define FOUR LINE(1, "stdout", "one") LINE(2, "stderr", "two") LINE(3, "stdout", "three") LINE(4, "stdout", "four")
-#define SECOND(n) (INT64_C(1704164640) * 1000000000 + (n) * INT64_C(1000000000))
+#define FOUR                     \
+	LINE(1, "stdout", "one") \
+	LINE(2, "stderr", "two") LINE(3, "stdout", "three") LINE(4, "stdout", "four")
+#define SECOND(n) (INT64_C(1704164640) * 1000000000 + (n)*INT64_C(1000000000))
 
-static const struct { const char *name; struct log_read read; const char *want; } selections[] = {
-	{ "all", { .tail_lines = -1, .want_stdout = true, .want_stderr = true }, "one\ntwo\nthree\nfour\n" },
-	{ "last two", { .tail_lines = 2, .want_stdout = true, .want_stderr = true }, "three\nfour\n" },
+static const struct {
+	const char *name;
+	struct log_read read;
+	const char *want;
+} selections[] = {
+	{ "all",
+	  { .tail_lines = -1, .want_stdout = true, .want_stderr = true },
+	  "one\ntwo\nthree\nfour\n" },
+	{ "last two",
+	  { .tail_lines = 2, .want_stdout = true, .want_stderr = true },
+	  "three\nfour\n" },
 	{ "none", { .tail_lines = 0, .want_stdout = true, .want_stderr = true }, "" },
-	{ "more than there are", { .tail_lines = 9, .want_stdout = true, .want_stderr = true }, "one\ntwo\nthree\nfour\n" },
+	{ "more than there are",
+	  { .tail_lines = 9, .want_stdout = true, .want_stderr = true },
+	  "one\ntwo\nthree\nfour\n" },
 	{ "one stream", { .tail_lines = -1, .want_stderr = true }, "two\n" },
-	{ "since", { .tail_lines = -1, .since_ns = SECOND(3), .want_stdout = true }, "three\nfour\n" },
+	{ "since",
+	  { .tail_lines = -1, .since_ns = SECOND(3), .want_stdout = true },
+	  "three\nfour\n" },
 	{ "until", { .tail_lines = -1, .until_ns = SECOND(2), .want_stdout = true }, "one\n" },
 	{ "bytes", { .tail_lines = -1, .limit_bytes = 5, .want_stdout = true }, "one\nt" },
-	{ "times", { .tail_lines = 1, .timestamps = true, .want_stdout = true }, "2024-01-02T03:04:04.000000000Z four\n" },
+	{ "times",
+	  { .tail_lines = 1, .timestamps = true, .want_stdout = true },
+	  "2024-01-02T03:04:04.000000000Z four\n" },
 };
 
 static void test_selections(void **state)
@@ -211,8 +242,10 @@ static void test_missing(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_records), cmocka_unit_test(test_selections),
-					    cmocka_unit_test(test_follow_across_rotation), cmocka_unit_test(test_missing) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_records),
+					    cmocka_unit_test(test_selections),
+					    cmocka_unit_test(test_follow_across_rotation),
+					    cmocka_unit_test(test_missing) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Would break: a container runs as another user than its image's passwd says, or the host's passwd is read. */
+/* Would break: a container runs as another user than its image's passwd says, or the host's passwd
+ * is read. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,11 +29,18 @@ static int make_roots(void **state)
 		snprintf(name, sizeof(name), "%s/%d", path, i);
 		roots[i] = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	}
-	/* The upper layer has the passwd that counts, the lower one another and the only group file. */
-	if (fd_replace_file(roots[0], "etc/passwd", STR("root:x:0:0:root:/root:/bin/sh\nbad line\nweb:x:33:34::/web:/bin/sh\n"
-							"77:x:5:6::/seven:/bin/sh\nlast:x:9:9::/l:"), 0644, false, NULL) < 0 ||
-	    fd_replace_file(roots[1], "etc/passwd", STR("web:x:1:1::/old:/bin/sh\n"), 0644, false, NULL) < 0 ||
-	    fd_replace_file(roots[1], "etc/group", STR("root:x:0:\nstaff:x:50:web,other\nadm:x:51:web\n"), 0644, false, NULL) < 0)
+	/* The upper layer has the passwd that counts, the lower one another and the only group
+	 * file. */
+	if (fd_replace_file(
+		    roots[0], "etc/passwd",
+		    STR("root:x:0:0:root:/root:/bin/sh\nbad line\nweb:x:33:34::/web:/bin/sh\n"
+			"77:x:5:6::/seven:/bin/sh\nlast:x:9:9::/l:"),
+		    0644, false, NULL) < 0 ||
+	    fd_replace_file(roots[1], "etc/passwd", STR("web:x:1:1::/old:/bin/sh\n"), 0644, false,
+			    NULL) < 0 ||
+	    fd_replace_file(roots[1], "etc/group",
+			    STR("root:x:0:\nstaff:x:50:web,other\nadm:x:51:web\n"), 0644, false,
+			    NULL) < 0)
 		return -1;
 	return 0;
 }
@@ -63,12 +71,44 @@ static const struct {
 	{ "1234:5", {}, 1234, 5, "/", 0, NULL },
 	{ "77", {}, 5, 6, "/seven", 0, NULL }, /* a name that is a number */
 	{ "last", {}, 9, 9, "/l", 0, NULL },
-	{ "nobody", {}, 0, 0, NULL, 0, "unable to find user nobody: no matching entries in passwd file" },
-	{ "web:none", {}, 0, 0, NULL, 0, "unable to find group none: no matching entries in group file" },
+	{ "nobody",
+	  {},
+	  0,
+	  0,
+	  NULL,
+	  0,
+	  "unable to find user nobody: no matching entries in passwd file" },
+	{ "web:none",
+	  {},
+	  0,
+	  0,
+	  NULL,
+	  0,
+	  "unable to find group none: no matching entries in group file" },
 	{ "-1", {}, 0, 0, NULL, 0, "unable to find user -1: no matching entries in passwd file" },
-	{ "web", { .has_uid = true, .uid = 1001, .has_gid = true, .gid = 3 }, 1001, 3, "/", 0, NULL },
-	{ "web", { .supplemental_groups = extra, .supplemental_group_count = 2 }, 33, 34, "/web", 3, NULL },
-	{ "web", { .supplemental_groups = extra, .supplemental_group_count = 1, .only_listed_groups = true }, 33, 34, "/web", 1, NULL },
+	{ "web",
+	  { .has_uid = true, .uid = 1001, .has_gid = true, .gid = 3 },
+	  1001,
+	  3,
+	  "/",
+	  0,
+	  NULL },
+	{ "web",
+	  { .supplemental_groups = extra, .supplemental_group_count = 2 },
+	  33,
+	  34,
+	  "/web",
+	  3,
+	  NULL },
+	{ "web",
+	  { .supplemental_groups = extra,
+	    .supplemental_group_count = 1,
+	    .only_listed_groups = true },
+	  33,
+	  34,
+	  "/web",
+	  1,
+	  NULL },
 };
 
 static void test_lookup(void **state)
@@ -88,10 +128,10 @@ static void test_lookup(void **state)
 			assert_string_equal(err.msg, cases[i].error);
 			continue;
 		}
-		if (r < 0 || u.uid != cases[i].uid || u.gid != cases[i].gid || u.group_count != cases[i].groups ||
-		    !str_eq_c(u.home, cases[i].home))
-			fail_msg("case %zu %s: %u:%u %zu groups, home " STR_FMT, i, cases[i].user, u.uid, u.gid, u.group_count,
-				 STR_ARG(u.home));
+		if (r < 0 || u.uid != cases[i].uid || u.gid != cases[i].gid ||
+		    u.group_count != cases[i].groups || !str_eq_c(u.home, cases[i].home))
+			fail_msg("case %zu %s: %u:%u %zu groups, home " STR_FMT, i, cases[i].user,
+				 u.uid, u.gid, u.group_count, STR_ARG(u.home));
 	}
 }
 

@@ -9,7 +9,9 @@
 
 #define DIGEST "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-static const struct { const char *text, *full, *familiar; } good[] = {
+static const struct {
+	const char *text, *full, *familiar;
+} good[] = {
 	{ "nginx", "docker.io/library/nginx:latest", "nginx:latest" },
 	{ "nginx:1.27", "docker.io/library/nginx:1.27", "nginx:1.27" },
 	{ "team/app", "docker.io/team/app:latest", "team/app:latest" },
@@ -24,7 +26,9 @@ static const struct { const char *text, *full, *familiar; } good[] = {
 	{ "a__b/c-d.e---f", "docker.io/a__b/c-d.e---f:latest", "a__b/c-d.e---f:latest" },
 };
 
-static const struct { const char *text, *message; } bad[] = {
+static const struct {
+	const char *text, *message;
+} bad[] = {
 	{ "", "invalid reference format" },
 	{ ":tag", "invalid reference format" },
 	{ "x:", "invalid reference format" },
@@ -42,7 +46,9 @@ static const struct { const char *text, *message; } bad[] = {
 	{ "host:port/x", "invalid reference format" },
 	{ "../x", "invalid reference format" },
 	{ "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-	  "invalid repository name (0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef), cannot specify 64-byte "
+	  "invalid repository name "
+	  "(0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef), cannot specify "
+	  "64-byte "
 	  "hexadecimal strings" },
 };
 
@@ -80,7 +86,8 @@ static void test_bad(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_good), cmocka_unit_test(test_bad) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_good),
+					    cmocka_unit_test(test_bad) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Would break: layers unpack to other files than they say, or a hostile layer reaches outside its folder. Needs root. */
+/* Would break: layers unpack to other files than they say, or a hostile layer reaches outside its
+ * folder. Needs root. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -19,7 +20,8 @@
 
 struct place {
 	char path[64];
-	int dir_fd, root_fd; /* root_fd: "<path>/root"; beside it lies "outside" with the file "secret" */
+	int dir_fd, root_fd; /* root_fd: "<path>/root"; beside it lies "outside" with the file
+				"secret" */
 };
 
 static void place_make(struct place *p)
@@ -29,7 +31,8 @@ static void place_make(struct place *p)
 	p->dir_fd = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(mkdirat(p->dir_fd, "root", 0755), 0);
 	assert_int_equal(mkdirat(p->dir_fd, "outside", 0755), 0);
-	assert_int_equal(fd_replace_file(p->dir_fd, "outside/secret", STR("secret"), 0600, false, NULL), 0);
+	assert_int_equal(
+		fd_replace_file(p->dir_fd, "outside/secret", STR("secret"), 0600, false, NULL), 0);
 	p->root_fd = openat(p->dir_fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(p->root_fd >= 0);
 }
@@ -71,12 +74,16 @@ static bool outside_is_untouched(const struct place *p)
 	struct stat st;
 
 	buf_init(&text, 100);
-	return fd_read_file(p->dir_fd, "outside/secret", 100, &text, NULL) == 0 && str_eq_c(buf_str(&text), "secret") &&
-	       fstatat(p->dir_fd, "outside/made", &st, 0) < 0 && fstatat(p->dir_fd, "made", &st, 0) < 0 &&
-	       fstatat(p->dir_fd, "outside/secret", &st, 0) == 0 && (st.st_mode & 0777) == 0600 && st.st_nlink == 1;
+	return fd_read_file(p->dir_fd, "outside/secret", 100, &text, NULL) == 0 &&
+	       str_eq_c(buf_str(&text), "secret") &&
+	       fstatat(p->dir_fd, "outside/made", &st, 0) < 0 &&
+	       fstatat(p->dir_fd, "made", &st, 0) < 0 &&
+	       fstatat(p->dir_fd, "outside/secret", &st, 0) == 0 && (st.st_mode & 0777) == 0600 &&
+	       st.st_nlink == 1;
 }
 
-/* Each tries to make "made", or to change "secret", outside. want_error NULL: taken, but harmlessly. */
+/* Each tries to make "made", or to change "secret", outside. want_error NULL: taken, but
+ * harmlessly. */
 static const struct {
 	const char *name;
 	struct tar_member members[4];
@@ -86,21 +93,30 @@ static const struct {
 	{ "dots in the middle", { { "a/../../made", '0', .content = "x" } }, "leaves the root" },
 	{ "absolute path lands beneath", { { "/outside/made", '0', .content = "x" } }, NULL },
 	{ "absolute symlink as a parent resolves beneath",
-	  { { "a", '2', "/" }, { "a/outside/made", '0', .content = "x" } }, NULL },
+	  { { "a", '2', "/" }, { "a/outside/made", '0', .content = "x" } },
+	  NULL },
 	{ "climbing symlink as a parent",
-	  { { "a", '2', "../outside" }, { "a/made", '0', .content = "x" } }, "not a folder" },
+	  { { "a", '2', "../outside" }, { "a/made", '0', .content = "x" } },
+	  "not a folder" },
 	{ "symlink replaced, not written through",
-	  { { "a", '2', "../outside/secret" }, { "a", '0', .content = "x" } }, NULL },
+	  { { "a", '2', "../outside/secret" }, { "a", '0', .content = "x" } },
+	  NULL },
 	{ "hard link to the outside", { { "a", '1', "../outside/secret" } }, "leaves the root" },
 	{ "hard link through a symlink",
-	  { { "d", '2', "../outside" }, { "a", '1', "d/secret" } }, "hard link" },
+	  { { "d", '2', "../outside" }, { "a", '1', "d/secret" } },
+	  "hard link" },
 	{ "hard link to a symlink links the symlink",
-	  { { "s", '2', "../outside/secret" }, { "a", '1', "s" }, { "a", '0', .content = "x" } }, NULL },
-	{ "whiteout that is a path", { { "../.wh.secret", '0', .content = "" } }, "leaves the root" },
+	  { { "s", '2', "../outside/secret" }, { "a", '1', "s" }, { "a", '0', .content = "x" } },
+	  NULL },
+	{ "whiteout that is a path",
+	  { { "../.wh.secret", '0', .content = "" } },
+	  "leaves the root" },
 	{ "whiteout of the folder above", { { "d/.wh...", '0', .content = "" } }, "whiteout" },
 	{ "whiteout of itself", { { "d/.wh..", '0', .content = "" } }, "whiteout" },
 	{ "whiteout without a name", { { ".wh.", '0', .content = "" } }, "whiteout" },
-	{ "file as a parent", { { "a", '0', .content = "x" }, { "a/made", '0', .content = "x" } }, "not a folder" },
+	{ "file as a parent",
+	  { { "a", '0', .content = "x" }, { "a/made", '0', .content = "x" } },
+	  "not a folder" },
 	{ "root as a file", { { "./", '0', .content = "x" } }, "not a folder" },
 	{ "empty symlink", { { "a", '2', "" } }, "without a target" },
 	{ "hard link to nothing", { { "a", '1', "b" } }, "hard link" },
@@ -116,7 +132,8 @@ static void test_hostile_layers(void **state)
 
 		place_make(&p);
 		r = unpack_members(&p, hostile[i].members, &err);
-		if ((r < 0) != (hostile[i].want_error != NULL) || (r < 0 && !strstr(err.msg, hostile[i].want_error)))
+		if ((r < 0) != (hostile[i].want_error != NULL) ||
+		    (r < 0 && !strstr(err.msg, hostile[i].want_error)))
 			fail_msg("%s: returned %d \"%s\"", hostile[i].name, r, err.msg);
 		if (!outside_is_untouched(&p))
 			fail_msg("%s: the outside was changed", hostile[i].name);
@@ -127,9 +144,14 @@ static void test_hostile_layers(void **state)
 static void test_metadata(void **state)
 {
 	static const struct tar_member members[] = {
-		{ "d", '5', .mode = 01777 }, { "d/f", '0', .content = "hello", .mode = 04755 }, { "d/h", '1', "d/f" },
-		{ "l", '2', "d/f" }, { "null", '3', .mode = 0666, .major = 1, .minor = 3 }, { "p", '6' },
-		{ "x/y/z", '0', .content = "deep" }, { 0 },
+		{ "d", '5', .mode = 01777 },
+		{ "d/f", '0', .content = "hello", .mode = 04755 },
+		{ "d/h", '1', "d/f" },
+		{ "l", '2', "d/f" },
+		{ "null", '3', .mode = 0666, .major = 1, .minor = 3 },
+		{ "p", '6' },
+		{ "x/y/z", '0', .content = "deep" },
+		{ 0 },
 	};
 	struct place p;
 	struct stat st, other;
@@ -162,9 +184,10 @@ static void test_metadata(void **state)
 static void test_whiteouts(void **state)
 {
 	static const struct tar_member members[] = {
-		{ "a/.wh.gone", '0', .content = "" }, { "b/.wh..wh..opq", '0', .content = "" },
-		{ "c/.wh.both", '0', .content = "" }, { "c/both", '5' }, { "d/here", '0', .content = "x" },
-		{ "d/.wh.here", '0', .content = "" }, { ".wh..wh.plnk", '0', .content = "" }, { 0 },
+		{ "a/.wh.gone", '0', .content = "" },	{ "b/.wh..wh..opq", '0', .content = "" },
+		{ "c/.wh.both", '0', .content = "" },	{ "c/both", '5' },
+		{ "d/here", '0', .content = "x" },	{ "d/.wh.here", '0', .content = "" },
+		{ ".wh..wh.plnk", '0', .content = "" }, { 0 },
 	};
 	struct place p;
 	struct stat st;
@@ -179,7 +202,8 @@ static void test_whiteouts(void **state)
 	snprintf(path, sizeof(path), "%s/root/b", p.path);
 	assert_int_equal(getxattr(path, "trusted.overlay.opaque", value, 1), 1);
 	assert_string_equal(value, "y");
-	snprintf(path, sizeof(path), "%s/root/c/both", p.path); /* replaces what was below: opaque */
+	snprintf(path, sizeof(path), "%s/root/c/both",
+		 p.path); /* replaces what was below: opaque */
 	assert_int_equal(getxattr(path, "trusted.overlay.opaque", value, 1), 1);
 	assert_int_equal(fstatat(p.root_fd, "d/here", &st, 0), 0); /* the layer's own file stays */
 	assert_true(S_ISREG(st.st_mode));
@@ -201,7 +225,8 @@ static void test_pax(void **state)
 	place_make(&p);
 	buf_init(&archive, 1u << 20);
 	memset(name, 'n', 200);
-	memcpy(name + 150, "/\xc3\xa4\x01", 4); /* a byte above 127 and a control character: as they are */
+	memcpy(name + 150, "/\xc3\xa4\x01",
+	       4); /* a byte above 127 and a control character: as they are */
 	name[200] = '\0';
 	tar_put_pax(&archive, "path", str_from(name));
 	tar_put(&archive, &file);
@@ -243,7 +268,9 @@ static void test_sparse(void **state)
 	place_make(&p);
 	buf_init(&archive, 1u << 20);
 	tar_put_bytes(&archive, &(struct tar_member){ "pax", 'x' },
-		      STR("26 GNU.sparse.name=sparse\n" "28 GNU.sparse.size=10000000\n" "35 GNU.sparse.map=4096,2,9999998,2\n"));
+		      STR("26 GNU.sparse.name=sparse\n"
+			  "28 GNU.sparse.size=10000000\n"
+			  "35 GNU.sparse.map=4096,2,9999998,2\n"));
 	tar_put(&archive, &file);
 	tar_put_end(&archive);
 	struct err err = { 0 };
@@ -263,8 +290,8 @@ static void test_sparse(void **state)
 
 static const struct {
 	const char *name;
-	size_t cut;           /* bytes kept of a good archive */
-	size_t flip;          /* byte changed, 0 = none */
+	size_t cut;  /* bytes kept of a good archive */
+	size_t flip; /* byte changed, 0 = none */
 	const char *want;
 } broken[] = {
 	{ "cut in the header", 300, 0, "unexpected end" },
@@ -292,7 +319,8 @@ static void test_broken_archives(void **state)
 			archive.ptr[broken[i].flip] ^= 1;
 		if (broken[i].cut)
 			archive.len = broken[i].cut;
-		if (unpack_bytes(&p, buf_str(&archive), &unpack, &err) == 0 || !strstr(err.msg, broken[i].want))
+		if (unpack_bytes(&p, buf_str(&archive), &unpack, &err) == 0 ||
+		    !strstr(err.msg, broken[i].want))
 			fail_msg("%s: \"%s\"", broken[i].name, err.msg);
 		place_remove(&p);
 	}
@@ -323,8 +351,12 @@ static void test_digest_covers_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hostile_layers), cmocka_unit_test(test_metadata), cmocka_unit_test(test_whiteouts),
-		cmocka_unit_test(test_pax), cmocka_unit_test(test_sparse), cmocka_unit_test(test_broken_archives),
+		cmocka_unit_test(test_hostile_layers),
+		cmocka_unit_test(test_metadata),
+		cmocka_unit_test(test_whiteouts),
+		cmocka_unit_test(test_pax),
+		cmocka_unit_test(test_sparse),
+		cmocka_unit_test(test_broken_archives),
 		cmocka_unit_test(test_digest_covers_all),
 	};
 
