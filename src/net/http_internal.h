@@ -107,6 +107,8 @@ struct http_server {
 	struct list listeners;
 	struct timer sweep;
 	int64_t sweep_at_ns;             /* INT64_MAX: not running */
+	struct timer trim;               /* after many handshakes */
+	size_t handshake_count;          /* since the last trim */
 	struct list spares;              /* exchanges to be used again */
 	size_t spare_count;
 	struct list dead;                /* server_conns freed in the next turn */

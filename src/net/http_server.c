@@ -7,6 +7,7 @@
 #include "net/http_server.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
@@ -25,6 +26,8 @@
 #define ACCEPT_RETRY_MS 200 /* after running out of descriptors */
 #define LINGER_MS 2000
 #define FRAMES_BYTES_MAX (128u << 10)
+#define TRIM_HANDSHAKES 64
+#define TRIM_DELAY_MS 2000
 
 struct listener {
 	struct http_server *server;
@@ -235,10 +238,25 @@ static void choose(struct server_conn *sc, const struct http_protocol *protocol)
 	protocol->open(sc);
 }
 
+/* A handshake takes some 50 KB for a moment. When hundreds come at once, these lie between what
+ * stays, and glibc would never give their pages back by itself. */
+static void on_trim(struct timer *timer)
+{
+	CONTAINER_OF(timer, struct http_server, trim)->handshake_count = 0;
+	malloc_trim(0);
+}
+
+static void count_handshake(struct http_server *s)
+{
+	if (++s->handshake_count == TRIM_HANDSHAKES)
+		timer_start_slack(&s->trim, TRIM_DELAY_MS, TRIM_DELAY_MS);
+}
+
 static void on_ready(void *arg, struct conn *c)
 {
 	struct server_conn *sc = arg;
 
+	count_handshake(sc->server);
 	sc->identity = tls_identity_of(conn_tls(c));
 	sc->peer.identity = sc->identity;
 	choose(sc, tls_is_http2(conn_tls(c)) ? &http2_protocol : &http1_protocol);
@@ -483,6 +501,7 @@ struct http_server *http_server_new(const struct http_server_options *options)
 	list_init(&s->h2_dirty);
 	task_init(&s->reap, on_reap);
 	timer_init(&s->sweep, s->env, on_sweep);
+	timer_init(&s->trim, s->env, on_trim);
 	s->sweep_at_ns = INT64_MAX;
 	s->date_second = -1;
 	buf_init(&s->head, HTTP_REPLY_HEAD_BYTES_MAX);
@@ -505,6 +524,7 @@ void http_server_free(struct http_server *s)
 	env_cancel(s->env, &s->reap);
 	on_reap(&s->reap);
 	timer_stop(&s->sweep);
+	timer_stop(&s->trim);
 	if (s->drain_timer.fn)
 		timer_stop(&s->drain_timer);
 	if (s->h2_task.fn)
