@@ -159,6 +159,18 @@ one" ]
 	t --user user --password secret pull 127.0.0.1:5000/bb:1
 }
 
+@test "a pull that is given up leaves nothing" {
+	registry_start
+	make_image web --tag web:1 --output "$PLACE/web.tar"
+	push "docker-archive:$PLACE/web.tar" web:1
+	run t --timeout 1 pull 127.0.0.1:5000/web:1
+	[[ "$output" == *"context canceled"* ]]
+	t list
+	[ "$(blobs)" = 0 ]
+	[ -z "$(ls "$PLACE/data/image/content/ingest")" ]
+	t pull 127.0.0.1:5000/web:1
+}
+
 @test "removal takes the last name, then all that no other image needs" {
 	make_image busybox --tag bb:1 --output "$PLACE/bb.tar"
 	make_image web --tag web:1 --output "$PLACE/web.tar"
