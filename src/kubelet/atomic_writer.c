@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Layout as upstream's: "..data" → "..v<n>", "<name>" → "..data/<name>" for each first path element. Order: new folder,
- * swap, links that are missing, links that are no longer wanted, old folder.
+ * Layout as upstream's: "..data" → "..v<n>", "<name>" → "..data/<name>" for each first path
+ * element. Order: new folder, swap, links that are missing, links that are no longer wanted, old
+ * folder.
  */
 #include "kubelet/atomic_writer.h"
 
@@ -40,7 +41,8 @@ static int64_t version_read(int dir_fd, char name[VERSION_BYTES])
 		return -1;
 	name[len] = 0;
 	text = str_sub(name, (size_t)len);
-	if (!str_strip_prefix(&text, STR(VERSION_PREFIX)) || num_parse_u64(text, INT64_MAX - 1, "version", &number, NULL) < 0)
+	if (!str_strip_prefix(&text, STR(VERSION_PREFIX)) ||
+	    num_parse_u64(text, INT64_MAX - 1, "version", &number, NULL) < 0)
 		return -1;
 	return (int64_t)number;
 }
@@ -50,14 +52,16 @@ static uint32_t mode_with_group(uint32_t mode, int64_t group)
 	return group < 0 ? mode : mode | 0440;
 }
 
-static bool file_is_same(int version_fd, const struct volume_file *f, int64_t group, struct buf *scratch)
+static bool file_is_same(int version_fd, const struct volume_file *f, int64_t group,
+			 struct buf *scratch)
 {
 	AUTO_FREE char *path = str_dup_c(f->path);
 	struct stat st;
 
 	buf_reset(scratch);
 	if (fstatat(version_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
-	    (st.st_mode & 0777) != mode_with_group(f->mode, group) || (size_t)st.st_size != f->bytes.len)
+	    (st.st_mode & 0777) != mode_with_group(f->mode, group) ||
+	    (size_t)st.st_size != f->bytes.len)
 		return false;
 	if (fd_read_file(version_fd, path, f->bytes.len + 1, scratch, NULL) < 0)
 		return false;
@@ -84,7 +88,8 @@ static size_t count_files(int dir_fd, const char *name)
 	return count;
 }
 
-static bool version_is_same(int dir_fd, const char *version, const struct volume_file *files, size_t count, int64_t group)
+static bool version_is_same(int dir_fd, const char *version, const struct volume_file *files,
+			    size_t count, int64_t group)
 {
 	AUTO_FD fd = openat(dir_fd, version, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	AUTO_BUF scratch = { 0 };
@@ -115,7 +120,8 @@ static int file_write(int version_fd, const struct volume_file *f, int64_t group
 		return err_os(err, "write %s", path);
 	if (fd_write_all(fd, f->bytes.ptr, f->bytes.len, err) < 0)
 		return err_wrap(err, "write %s", path);
-	if ((group >= 0 && fchown(fd, (uid_t)-1, (gid_t)group) < 0) || fchmod(fd, mode_with_group(f->mode, group)) < 0)
+	if ((group >= 0 && fchown(fd, (uid_t)-1, (gid_t)group) < 0) ||
+	    fchmod(fd, mode_with_group(f->mode, group)) < 0)
 		return err_os(err, "mode of %s", path);
 	return 0;
 }
@@ -139,7 +145,8 @@ static bool is_wanted(const char *name, const struct volume_file *files, size_t 
 }
 
 /* Links that lead nowhere now, and folders of versions before. */
-static void clear_old(int dir_fd, const char *version, const struct volume_file *files, size_t count)
+static void clear_old(int dir_fd, const char *version, const struct volume_file *files,
+		      size_t count)
 {
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -152,7 +159,8 @@ static void clear_old(int dir_fd, const char *version, const struct volume_file 
 	while ((e = readdir(dir))) {
 		bool is_version = strncmp(e->d_name, VERSION_PREFIX, strlen(VERSION_PREFIX)) == 0;
 
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || strcmp(e->d_name, DATA_LINK) == 0)
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+		    strcmp(e->d_name, DATA_LINK) == 0)
 			continue;
 		if (is_version && strcmp(e->d_name, version) != 0) {
 			if (fd_remove_tree(dir_fd, e->d_name, NULL) < 0)
@@ -164,8 +172,8 @@ static void clear_old(int dir_fd, const char *version, const struct volume_file 
 	closedir(dir);
 }
 
-static int version_write(int dir_fd, const char *version, const struct volume_file *files, size_t count, int64_t group,
-			 struct err *err)
+static int version_write(int dir_fd, const char *version, const struct volume_file *files,
+			 size_t count, int64_t group, struct err *err)
 {
 	AUTO_FD fd = -1;
 
@@ -182,8 +190,8 @@ static int version_write(int dir_fd, const char *version, const struct volume_fi
 	return 0;
 }
 
-int atomic_write(int dir_fd, const struct volume_file *files, size_t file_count, int64_t group, bool *ret_changed,
-		 struct err *err)
+int atomic_write(int dir_fd, const struct volume_file *files, size_t file_count, int64_t group,
+		 bool *ret_changed, struct err *err)
 {
 	char present[VERSION_BYTES], version[VERSION_BYTES];
 	int64_t number = version_read(dir_fd, present);
@@ -193,11 +201,13 @@ int atomic_write(int dir_fd, const struct volume_file *files, size_t file_count,
 		*ret_changed = !same;
 	if (same)
 		return 0;
-	(void)snprintf(version, sizeof(version), VERSION_PREFIX "%lld", (long long)number + 1); /* fits */
+	(void)snprintf(version, sizeof(version), VERSION_PREFIX "%lld",
+		       (long long)number + 1); /* fits */
 	if (version_write(dir_fd, version, files, file_count, group, err) < 0)
 		return -1;
 	(void)unlinkat(dir_fd, DATA_LINK_NEXT, 0); /* left over from a crash, or not there */
-	if (symlinkat(version, dir_fd, DATA_LINK_NEXT) < 0 || renameat(dir_fd, DATA_LINK_NEXT, dir_fd, DATA_LINK) < 0)
+	if (symlinkat(version, dir_fd, DATA_LINK_NEXT) < 0 ||
+	    renameat(dir_fd, DATA_LINK_NEXT, dir_fd, DATA_LINK) < 0)
 		return err_os(err, "swap " DATA_LINK);
 	for (size_t i = 0; i < file_count; i++)
 		if (link_visible(dir_fd, first_element(files[i].path), err) < 0)

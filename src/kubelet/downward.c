@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The downward API: values of a pod's own fields and of its containers' resources, for variables and for files. Pure.
+ * The downward API: values of a pod's own fields and of its containers' resources, for variables
+ * and for files. Pure.
  */
 #include <inttypes.h>
 
@@ -13,7 +14,8 @@
 
 static int by_key(const void *a, const void *b)
 {
-	return str_cmp(((const struct runtime_pair *)a)->name, ((const struct runtime_pair *)b)->name);
+	return str_cmp(((const struct runtime_pair *)a)->name,
+		       ((const struct runtime_pair *)b)->name);
 }
 
 /* Lines `key="value"`, sorted by key, values quoted as Go's %q does. */
@@ -24,7 +26,7 @@ static struct str format_map(yyjson_val *map, struct arena *arena)
 	AUTO_BUF out = { 0 };
 
 	buf_init(&out, KUBELET_OBJECT_BYTES_MAX);
-	JSON_MEMBERS(key, value, map)
+	JSON_MEMBERS (key, value, map)
 		pairs[count++] = (struct runtime_pair){ json_str(key), json_str(value) };
 	qsort(pairs, count, sizeof(*pairs), by_key);
 	for (size_t i = 0; i < count; i++) {
@@ -40,16 +42,19 @@ static struct str format_map(yyjson_val *map, struct arena *arena)
 /* metadata.labels['x'] → x; false when path is not of this map. */
 static bool subscript(struct str path, struct str prefix, struct str *ret_key)
 {
-	if (!str_strip_prefix(&path, prefix) || !str_strip_prefix(&path, STR("['")) || !str_strip_suffix(&path, STR("']")))
+	if (!str_strip_prefix(&path, prefix) || !str_strip_prefix(&path, STR("['")) ||
+	    !str_strip_suffix(&path, STR("']")))
 		return false;
 	*ret_key = path;
 	return true;
 }
 
-int downward_field(const struct pod_spec *spec, const struct volume_sources *sources, struct str path,
-		   struct arena *arena, struct str *ret, struct err *err)
+int downward_field(const struct pod_spec *spec, const struct volume_sources *sources,
+		   struct str path, struct arena *arena, struct str *ret, struct err *err)
 {
-	const struct { struct str path, value; } plain[] = {
+	const struct {
+		struct str path, value;
+	} plain[] = {
 		{ STR("metadata.name"), spec->name },
 		{ STR("metadata.namespace"), spec->namespace_ },
 		{ STR("metadata.uid"), spec->uid },
@@ -77,7 +82,8 @@ int downward_field(const struct pod_spec *spec, const struct volume_sources *sou
 	else if (subscript(path, STR("metadata.annotations"), &key))
 		*ret = str_in(arena, json_str(json_key(spec->obj->annotations, key)));
 	else
-		return err_set(err, ERR_BAD_REQUEST, "unsupported fieldPath: " STR_FMT, STR_ARG(path));
+		return err_set(err, ERR_BAD_REQUEST, "unsupported fieldPath: " STR_FMT,
+			       STR_ARG(path));
 	return 0;
 }
 
@@ -89,8 +95,8 @@ static int64_t divide(int64_t value, int64_t divisor)
 }
 
 int downward_resource(const struct pod_spec *spec, const struct pod_container *container,
-		      const struct volume_sources *sources, yyjson_val *ref, struct arena *arena, struct str *ret,
-		      struct err *err)
+		      const struct volume_sources *sources, yyjson_val *ref, struct arena *arena,
+		      struct str *ret, struct err *err)
 {
 	struct str resource = json_get_str(ref, "resource"), divisor = json_get_str(ref, "divisor");
 	struct str name = json_get_str(ref, "containerName");
@@ -101,15 +107,18 @@ int downward_resource(const struct pod_spec *spec, const struct pod_container *c
 		int index = pod_spec_find(spec, name);
 
 		if (index < 0)
-			return err_set(err, ERR_INVALID, "container " STR_FMT " not found", STR_ARG(name));
+			return err_set(err, ERR_INVALID, "container " STR_FMT " not found",
+				       STR_ARG(name));
 		r = &spec->containers[index].resources;
 	}
-	if (str_eq(resource, STR("limits.cpu"))) /* without a limit all of the node's is the limit */
+	if (str_eq(resource,
+		   STR("limits.cpu"))) /* without a limit all of the node's is the limit */
 		value = r->cpu_limit_milli > 0 ? r->cpu_limit_milli : sources->node_cpu_milli;
 	else if (str_eq(resource, STR("requests.cpu")))
 		value = NUM_MAX(r->cpu_request_milli, INT64_C(0));
 	else if (str_eq(resource, STR("limits.memory")))
-		value = r->memory_limit_bytes > 0 ? r->memory_limit_bytes : sources->node_memory_bytes;
+		value = r->memory_limit_bytes > 0 ? r->memory_limit_bytes
+						  : sources->node_memory_bytes;
 	else if (str_eq(resource, STR("requests.memory")))
 		value = NUM_MAX(r->memory_request_bytes, INT64_C(0));
 	else if (str_eq(resource, STR("limits.ephemeral-storage")))
@@ -117,7 +126,8 @@ int downward_resource(const struct pod_spec *spec, const struct pod_container *c
 	else if (str_eq(resource, STR("requests.ephemeral-storage")))
 		value = NUM_MAX(r->storage_request_bytes, INT64_C(0));
 	else
-		return err_set(err, ERR_BAD_REQUEST, "unsupported container resource : " STR_FMT, STR_ARG(resource));
+		return err_set(err, ERR_BAD_REQUEST, "unsupported container resource : " STR_FMT,
+			       STR_ARG(resource));
 	if (str_has_suffix(resource, STR("cpu"))) {
 		unit = quantity_text_milli(divisor, 0);
 		unit = unit > 0 ? unit : 1000;

@@ -57,8 +57,10 @@ static int64_t memory_bytes(void)
 	if (fd_read_file(AT_FDCWD, "/proc/meminfo", 1 << 16, &text, NULL) == 0) {
 		rest = buf_str(&text);
 		while (str_next_part(&rest, '\n', &line))
-			if (str_strip_prefix(&line, STR("MemTotal:")) && str_strip_suffix(&line, STR(" kB")) &&
-			    num_parse_u64(str_trim(line), INT64_MAX / 1024, "MemTotal", &kib, NULL) == 0)
+			if (str_strip_prefix(&line, STR("MemTotal:")) &&
+			    str_strip_suffix(&line, STR(" kB")) &&
+			    num_parse_u64(str_trim(line), INT64_MAX / 1024, "MemTotal", &kib,
+					  NULL) == 0)
 				return (int64_t)kib * 1024;
 	}
 	return sysinfo(&info) == 0 ? (int64_t)info.totalram * info.mem_unit : 0;
@@ -68,7 +70,8 @@ static int64_t cpu_count(void)
 {
 	cpu_set_t set;
 
-	return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set)
+							    : sysconf(_SC_NPROCESSORS_ONLN);
 }
 
 static int64_t disk_bytes(struct str dir, struct arena *arena)

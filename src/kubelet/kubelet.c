@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Brings the parts together: restores what runs, follows the API's pods and hands what happens to the pod concerned. Order of
- * start: the runtime's list, then the pods from the API, then orphans are cleared away; nothing is decided before.
+ * Brings the parts together: restores what runs, follows the API's pods and hands what happens to
+ * the pod concerned. Order of start: the runtime's list, then the pods from the API, then orphans
+ * are cleared away; nothing is decided before.
  */
 #include "kubelet/kubelet.h"
 
@@ -43,7 +44,8 @@ struct pod *kubelet_find_pod(struct kubelet *k, struct str namespace_, struct st
 	while (map_next(&k->pods, &cursor, &uid, &value)) {
 		struct pod *pod = value;
 
-		if (str_eq(pod->spec.name, name) && str_eq(pod->spec.namespace_, namespace_) && (!found || !pod->gone))
+		if (str_eq(pod->spec.name, name) && str_eq(pod->spec.namespace_, namespace_) &&
+		    (!found || !pod->gone))
 			found = pod;
 	}
 	return found;
@@ -95,7 +97,8 @@ static void poke_all(struct kubelet *k)
 		pod_poke(value);
 }
 
-static void on_service(struct informer_handler *handler, const struct obj *old, const struct obj *new_)
+static void on_service(struct informer_handler *handler, const struct obj *old,
+		       const struct obj *new_)
 {
 	/* Variables are made when a container starts. */
 	(void)handler;
@@ -126,7 +129,8 @@ static void on_runtime_exit(void *arg, const struct runtime_record *record)
 	if (!pod)
 		return;
 	if (str_is_empty(record->owner.container)) {
-		if (str_eq_c(record->id, pod->state.sandbox.id) && pod->state.sandbox.phase == SANDBOX_READY)
+		if (str_eq_c(record->id, pod->state.sandbox.id) &&
+		    pod->state.sandbox.phase == SANDBOX_READY)
 			pod->state.sandbox.phase = SANDBOX_DEAD;
 		pod_poke(pod);
 		return;
@@ -145,7 +149,8 @@ static struct informer *inform(struct kubelet *k, const struct kind *kind, const
 	struct informer *informer;
 
 	if (field)
-		selector.field_selector = str_printf_in(&k->arena, "%s=" STR_FMT, field, STR_ARG(k->options.node_name));
+		selector.field_selector = str_printf_in(&k->arena, "%s=" STR_FMT, field,
+							STR_ARG(k->options.node_name));
 	informer = client_informer(k->client, kind, field ? &selector : NULL);
 	informer_add_handler(informer, handler);
 	return informer;
@@ -170,18 +175,22 @@ static void listed(struct runtime_op *op, const struct err *err)
 
 int kubelet_start(struct kubelet *k, struct err *err)
 {
-	const struct kind *const kinds[] = { k->kind_pod, k->kind_node, k->kind_lease, k->kind_config_map, k->kind_secret,
-					     k->kind_service, k->kind_service_account };
+	const struct kind *const kinds[] = {
+		k->kind_pod,	k->kind_node,	 k->kind_lease,		 k->kind_config_map,
+		k->kind_secret, k->kind_service, k->kind_service_account
+	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
 		if (!kinds[i])
-			return err_set(err, ERR_INTERNAL, "kubelet: a kind it needs is not compiled in");
+			return err_set(err, ERR_INTERNAL,
+				       "kubelet: a kind it needs is not compiled in");
 	if (str_is_empty(k->options.node_name))
 		return err_set(err, ERR_BAD_REQUEST, "kubelet: the node has no name");
 	k->started = true;
 	k->events = (struct pod_runtime_events){ .on_exit = on_runtime_exit, .arg = k };
 	k->runtime->ops->listen(k->runtime, &k->events);
-	k->list = (struct runtime_list){ .op = { .done = listed, .owner = k }, .arena = &k->list_arena };
+	k->list = (struct runtime_list){ .op = { .done = listed, .owner = k },
+					 .arena = &k->list_arena };
 	kubelet_operation_begin(k);
 	k->runtime->ops->list(k->runtime, &k->list);
 	return 0;
@@ -217,8 +226,10 @@ struct kubelet *kubelet_new(const struct kubelet_options *options)
 	k->kind_service = kind_find(STR(""), STR("v1"), STR("Service"));
 	k->kind_service_account = kind_find(STR(""), STR("v1"), STR("ServiceAccount"));
 	k->recorder = recorder_new(k->client, STR("kubelet"), k->options.node_name);
-	k->pod_handler = (struct informer_handler){ .on_change = on_pod, .on_synced = on_pods_synced };
-	k->service_handler = (struct informer_handler){ .on_change = on_service, .on_synced = on_services_synced };
+	k->pod_handler = (struct informer_handler){ .on_change = on_pod,
+						    .on_synced = on_pods_synced };
+	k->service_handler = (struct informer_handler){ .on_change = on_service,
+							.on_synced = on_services_synced };
 	k->node_handler = (struct informer_handler){ .on_change = on_node };
 	k->network_ready = true;
 	k->node = node_new(k);
@@ -228,7 +239,8 @@ struct kubelet *kubelet_new(const struct kubelet_options *options)
 void kubelet_set_network_ready(struct kubelet *k, bool ready, struct str why)
 {
 	k->network_ready = ready;
-	if (str_copy_to(str_slice(why, 0, sizeof(k->network_why) - 1), k->network_why, sizeof(k->network_why)) < 0)
+	if (str_copy_to(str_slice(why, 0, sizeof(k->network_why) - 1), k->network_why,
+			sizeof(k->network_why)) < 0)
 		k->network_why[0] = 0;
 	node_changed(k->node);
 }
@@ -253,7 +265,8 @@ void kubelet_stop(struct kubelet *k, void (*on_stopped)(void *arg), void *arg)
 	}
 	k->on_stopped = on_stopped;
 	k->on_stopped_arg = arg;
-	kubelet_operation_begin(k); /* so that the last one is told of, also when nothing is going on */
+	kubelet_operation_begin(
+		k); /* so that the last one is told of, also when nothing is going on */
 	kubelet_operation_end(k);
 }
 

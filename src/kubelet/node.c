@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The node's own objects: registers the Node, keeps its status true (at once when it changes, else every five minutes) and
- * renews its Lease. Writes of the status are merge patches of what is the kubelet's.
+ * The node's own objects: registers the Node, keeps its status true (at once when it changes, else
+ * every five minutes) and renews its Lease. Writes of the status are merge patches of what is the
+ * kubelet's.
  */
 #include "base/log.h"
 #include "base/mem.h"
@@ -12,13 +13,13 @@
 
 struct node_reporter {
 	struct kubelet *kubelet;
-	const struct obj *node;       /* counted; NULL = not seen */
+	const struct obj *node; /* counted; NULL = not seen */
 	struct node_conditions conditions;
 	struct timer report, lease;
-	struct buf sent;              /* the status as it was sent, without heartbeats */
+	struct buf sent; /* the status as it was sent, without heartbeats */
 	bool registering, registered, reporting, leasing, lease_exists, stopped, changed;
 	bool said_ready;
-	int64_t reported_ns;          /* monotonic */
+	int64_t reported_ns; /* monotonic */
 	int64_t retry_ms;
 };
 
@@ -33,11 +34,16 @@ static struct env *env_of(struct node_reporter *n)
 static void node_event(struct node_reporter *n, const char *reason, const char *text)
 {
 	struct event_note note = {
-		.api_version = STR("v1"), .kind = STR("Node"), .name = n->kubelet->options.node_name,
+		.api_version = STR("v1"),
+		.kind = STR("Node"),
+		.name = n->kubelet->options.node_name,
 		.uid = n->kubelet->options.node_name, /* as upstream: describe selects by it */
-		.type = EVENT_NORMAL, .reason = reason, .message = str_from(text),
+		.type = EVENT_NORMAL,
+		.reason = reason,
+		.message = str_from(text),
 	};
-	AUTO_FREE char *full = mem_printf("Node " STR_FMT " status is now: %s", STR_ARG(n->kubelet->options.node_name), reason);
+	AUTO_FREE char *full = mem_printf("Node " STR_FMT " status is now: %s",
+					  STR_ARG(n->kubelet->options.node_name), reason);
 
 	if (!text)
 		note.message = str_from(full);
@@ -54,7 +60,8 @@ static void registered(void *owner, const struct obj *result, const struct err *
 	if (n->stopped)
 		return;
 	if (err && err->code != ERR_EXISTS) {
-		log_warn("kubelet", "register node " STR_FMT ": %s", STR_ARG(n->kubelet->options.node_name), err->msg);
+		log_warn("kubelet", "register node " STR_FMT ": %s",
+			 STR_ARG(n->kubelet->options.node_name), err->msg);
 		timer_start(&n->report, retry_next(&n->retry_ms));
 		return;
 	}
@@ -183,7 +190,8 @@ static void leased(void *owner, const struct obj *result, const struct err *err)
 		n->lease_exists = true;
 	else
 		log_debug("kubelet", "lease: %s", err->msg);
-	timer_start_slack(&n->lease, err ? KUBELET_RETRY_BASE_MS * 2 : KUBELET_LEASE_RENEW_MS, KUBELET_LEASE_SLACK_MS);
+	timer_start_slack(&n->lease, err ? KUBELET_RETRY_BASE_MS * 2 : KUBELET_LEASE_RENEW_MS,
+			  KUBELET_LEASE_SLACK_MS);
 }
 
 static void lease_write(struct node_reporter *n)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Builds Node and Lease. Reasons and messages of the conditions are upstream's: clients print them. Capacity and addresses
- * come from the options, which kubelet_probe_host has filled in.
+ * Builds Node and Lease. Reasons and messages of the conditions are upstream's: clients print them.
+ * Capacity and addresses come from the options, which kubelet_probe_host has filled in.
  */
 #include "kubelet/node_status.h"
 
@@ -19,14 +19,17 @@ struct condition_text {
 
 static const struct condition_text condition_texts[NODE_CONDITION_COUNT] = {
 	[NODE_MEMORY_PRESSURE] = { "MemoryPressure", "KubeletHasSufficientMemory",
-				   "kubelet has sufficient memory available", "KubeletHasInsufficientMemory",
+				   "kubelet has sufficient memory available",
+				   "KubeletHasInsufficientMemory",
 				   "kubelet has insufficient memory available" },
-	[NODE_DISK_PRESSURE] = { "DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure",
-				 "KubeletHasDiskPressure", "kubelet has disk pressure" },
-	[NODE_PID_PRESSURE] = { "PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available",
-				"KubeletHasInsufficientPID", "kubelet has insufficient PID available" },
-	[NODE_READY] = { "Ready", "KubeletNotReady", "container runtime network not ready", "KubeletReady",
-			 "kubelet is posting ready status" },
+	[NODE_DISK_PRESSURE] = { "DiskPressure", "KubeletHasNoDiskPressure",
+				 "kubelet has no disk pressure", "KubeletHasDiskPressure",
+				 "kubelet has disk pressure" },
+	[NODE_PID_PRESSURE] = { "PIDPressure", "KubeletHasSufficientPID",
+				"kubelet has sufficient PID available", "KubeletHasInsufficientPID",
+				"kubelet has insufficient PID available" },
+	[NODE_READY] = { "Ready", "KubeletNotReady", "container runtime network not ready",
+			 "KubeletReady", "kubelet is posting ready status" },
 };
 
 static void set_time(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, int64_t wall_ns)
@@ -36,9 +39,11 @@ static void set_time(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *ke
 	json_set_str(doc, object, key, str_from(time_format(wall_ns, text)));
 }
 
-static void set_number(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, int64_t value, bool milli)
+static void set_number(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, int64_t value,
+		       bool milli)
 {
-	struct quantity q = milli ? quantity_of_milli(value, QUANTITY_DECIMAL_SI) : quantity_of(value, QUANTITY_BINARY_SI);
+	struct quantity q = milli ? quantity_of_milli(value, QUANTITY_DECIMAL_SI)
+				  : quantity_of(value, QUANTITY_BINARY_SI);
 	char text[QUANTITY_TEXT_BYTES];
 
 	if (!milli && value % 1024)
@@ -48,14 +53,15 @@ static void set_number(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *
 
 void node_conditions_load(struct node_conditions *c, const struct obj *node)
 {
-	JSON_EACH(item, json_get(node->root, "status.conditions")) {
+	JSON_EACH (item, json_get(node->root, "status.conditions")) {
 		for (size_t i = 0; i < NODE_CONDITION_COUNT; i++) {
 			int64_t since;
 
 			if (!str_eq_c(json_get_str(item, "type"), condition_texts[i].type) ||
 			    time_parse(json_get_str(item, "lastTransitionTime"), &since, NULL) < 0)
 				continue;
-			if (c->since_ns[i] && c->is_true[i] == str_eq(json_get_str(item, "status"), STR("True")))
+			if (c->since_ns[i] &&
+			    c->is_true[i] == str_eq(json_get_str(item, "status"), STR("True")))
 				c->since_ns[i] = since;
 		}
 	}
@@ -73,8 +79,8 @@ void node_conditions_update(struct kubelet *k, struct node_conditions *c, int64_
 	c->heartbeat_ns = wall_ns;
 }
 
-static void add_condition(yyjson_mut_doc *doc, yyjson_mut_val *list, struct kubelet *k, const struct node_conditions *c,
-			  size_t i)
+static void add_condition(yyjson_mut_doc *doc, yyjson_mut_val *list, struct kubelet *k,
+			  const struct node_conditions *c, size_t i)
 {
 	const struct condition_text *t = &condition_texts[i];
 	yyjson_mut_val *o = json_append_object(doc, list);
@@ -89,7 +95,8 @@ static void add_condition(yyjson_mut_doc *doc, yyjson_mut_val *list, struct kube
 	if (i == NODE_READY && !c->is_true[i] && k->network_why[0])
 		json_set_str(doc, o, "message", str_from(k->network_why));
 	else
-		json_set_str(doc, o, "message", str_from(c->is_true[i] ? t->message_true : t->message_false));
+		json_set_str(doc, o, "message",
+			     str_from(c->is_true[i] ? t->message_true : t->message_false));
 }
 
 static bool is_ours(struct str type)
@@ -106,14 +113,15 @@ static void add_conditions(yyjson_mut_doc *doc, yyjson_mut_val *status, struct k
 	yyjson_mut_val *list = json_set_array(doc, status, "conditions");
 
 	if (node)
-		JSON_EACH(old, json_get(node->root, "status.conditions"))
+		JSON_EACH (old, json_get(node->root, "status.conditions"))
 			if (!is_ours(json_get_str(old, "type")))
 				yyjson_mut_arr_append(list, json_copy(doc, old));
 	for (size_t i = 0; i < NODE_CONDITION_COUNT; i++)
 		add_condition(doc, list, k, c, i);
 }
 
-static void add_capacity(yyjson_mut_doc *doc, yyjson_mut_val *status, const char *key, const struct kubelet_options *o)
+static void add_capacity(yyjson_mut_doc *doc, yyjson_mut_val *status, const char *key,
+			 const struct kubelet_options *o)
 {
 	yyjson_mut_val *list = json_set_object(doc, status, key);
 	/* As upstream's default eviction thresholds take them away: a tenth of the disk. */
@@ -128,7 +136,8 @@ static void add_capacity(yyjson_mut_doc *doc, yyjson_mut_val *status, const char
 	set_number(doc, list, "pods", o->pods_max * 1000, true);
 }
 
-static void add_node_info(yyjson_mut_doc *doc, yyjson_mut_val *status, const struct kubelet_options *o)
+static void add_node_info(yyjson_mut_doc *doc, yyjson_mut_val *status,
+			  const struct kubelet_options *o)
 {
 	yyjson_mut_val *info = json_set_object(doc, status, "nodeInfo");
 
@@ -144,8 +153,8 @@ static void add_node_info(yyjson_mut_doc *doc, yyjson_mut_val *status, const str
 	json_set_str(doc, info, "systemUUID", o->system_uuid);
 }
 
-static void add_status(yyjson_mut_doc *doc, yyjson_mut_val *root, struct kubelet *k, const struct node_conditions *c,
-		       const struct obj *node)
+static void add_status(yyjson_mut_doc *doc, yyjson_mut_val *root, struct kubelet *k,
+		       const struct node_conditions *c, const struct obj *node)
 {
 	const struct kubelet_options *o = &k->options;
 	yyjson_mut_val *status = json_set_object(doc, root, "status"), *list, *item;
@@ -162,8 +171,10 @@ static void add_status(yyjson_mut_doc *doc, yyjson_mut_val *root, struct kubelet
 	add_capacity(doc, status, "allocatable", o);
 	add_capacity(doc, status, "capacity", o);
 	add_conditions(doc, status, k, c, node);
-	json_set_int(doc, json_set_object(doc, json_set_object(doc, status, "daemonEndpoints"), "kubeletEndpoint"), "Port",
-		     o->port);
+	json_set_int(doc,
+		     json_set_object(doc, json_set_object(doc, status, "daemonEndpoints"),
+				     "kubeletEndpoint"),
+		     "Port", o->port);
 	add_node_info(doc, status, o);
 }
 
@@ -199,7 +210,8 @@ yyjson_mut_doc *node_object(struct kubelet *k, struct node_conditions *c)
 	return doc;
 }
 
-yyjson_mut_doc *node_status_patch(struct kubelet *k, const struct node_conditions *c, const struct obj *node)
+yyjson_mut_doc *node_status_patch(struct kubelet *k, const struct node_conditions *c,
+				  const struct obj *node)
 {
 	yyjson_mut_doc *doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
@@ -231,7 +243,8 @@ yyjson_mut_doc *node_lease(struct kubelet *k, const struct obj *node, bool whole
 		json_set_str(doc, metadata, "name", k->options.node_name);
 		json_set_str(doc, metadata, "namespace", STR("kube-node-lease"));
 		if (node) {
-			owner = json_append_object(doc, json_set_array(doc, metadata, "ownerReferences"));
+			owner = json_append_object(
+				doc, json_set_array(doc, metadata, "ownerReferences"));
 			json_set_str(doc, owner, "apiVersion", STR("v1"));
 			json_set_str(doc, owner, "kind", STR("Node"));
 			json_set_str(doc, owner, "name", node->name);
@@ -241,6 +254,7 @@ yyjson_mut_doc *node_lease(struct kubelet *k, const struct obj *node, bool whole
 	spec = json_set_object(doc, root, "spec");
 	json_set_str(doc, spec, "holderIdentity", k->options.node_name);
 	json_set_int(doc, spec, "leaseDurationSeconds", KUBELET_LEASE_SECONDS);
-	json_set_str(doc, spec, "renewTime", str_from(time_format_micro(env_wall_ns(k->env), text)));
+	json_set_str(doc, spec, "renewTime",
+		     str_from(time_format_micro(env_wall_ns(k->env), text)));
 	return doc;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ConfigMaps and Secrets that pods refer to, each watched by name for as long as a pod needs it, so that the kubelet holds
- * and may read nothing else. A change pokes the pods of its namespace that refer to it.
+ * ConfigMaps and Secrets that pods refer to, each watched by name for as long as a pod needs it, so
+ * that the kubelet holds and may read nothing else. A change pokes the pods of its namespace that
+ * refer to it.
  */
 #include "base/mem.h"
 #include "kubelet/kubelet_internal.h"
@@ -9,7 +10,7 @@
 struct object_watch {
 	struct api_watch watch;
 	struct kubelet *kubelet;
-	const struct obj *obj;  /* counted; NULL = does not exist */
+	const struct obj *obj; /* counted; NULL = does not exist */
 	char *key, *namespace_, *field_selector;
 	size_t use_count;
 	bool synced;
@@ -17,7 +18,8 @@ struct object_watch {
 
 static char *key_of(bool is_secret, struct str namespace_, struct str name)
 {
-	return mem_printf("%c/" STR_FMT "/" STR_FMT, is_secret ? 's' : 'c', STR_ARG(namespace_), STR_ARG(name));
+	return mem_printf("%c/" STR_FMT "/" STR_FMT, is_secret ? 's' : 'c', STR_ARG(namespace_),
+			  STR_ARG(name));
 }
 
 static bool pod_uses(const struct pod *pod, const struct object_watch *w)
@@ -74,7 +76,8 @@ static void on_event(struct api_watch *watch, const struct api_event *event)
 		tell_pods(w, true);
 }
 
-struct object_watch *object_watch_get(struct kubelet *k, bool is_secret, struct str namespace_, struct str name)
+struct object_watch *object_watch_get(struct kubelet *k, bool is_secret, struct str namespace_,
+				      struct str name)
 {
 	char *key = key_of(is_secret, namespace_, name);
 	struct object_watch *w = map_get(&k->object_watches, str_from(key));
@@ -117,7 +120,8 @@ void object_watch_put(struct object_watch *w)
 	mem_free(w);
 }
 
-const struct obj *object_watch_find(struct kubelet *k, bool is_secret, struct str namespace_, struct str name)
+const struct obj *object_watch_find(struct kubelet *k, bool is_secret, struct str namespace_,
+				    struct str name)
 {
 	AUTO_FREE char *key = key_of(is_secret, namespace_, name);
 	struct object_watch *w = map_get(&k->object_watches, str_from(key));

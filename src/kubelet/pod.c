@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One pod: keeps spec and state together and runs the cycle observe, plan, act, report. Everything that happens to a pod
- * ends in pod_poke; only pod_turn decides.
+ * One pod: keeps spec and state together and runs the cycle observe, plan, act, report. Everything
+ * that happens to a pod ends in pod_poke; only pod_turn decides.
  */
 #include <stdarg.h>
 
@@ -38,11 +38,13 @@ void pod_operation_end(struct pod *pod)
 
 int64_t retry_next(int64_t *delay_ms)
 {
-	*delay_ms = *delay_ms ? NUM_MIN(*delay_ms * 2, INT64_C(0) + KUBELET_RETRY_MAX_MS) : KUBELET_RETRY_BASE_MS;
+	*delay_ms = *delay_ms ? NUM_MIN(*delay_ms * 2, INT64_C(0) + KUBELET_RETRY_MAX_MS)
+			      : KUBELET_RETRY_BASE_MS;
 	return *delay_ms;
 }
 
-void pod_event(struct pod *pod, int container, const char *type, const char *reason, const char *fmt, ...)
+void pod_event(struct pod *pod, int container, const char *type, const char *reason,
+	       const char *fmt, ...)
 {
 	struct event_note note = event_note_about(pod->obj);
 	AUTO_ARENA arena = { 0 };
@@ -110,9 +112,11 @@ static void reference_add(void *arg, bool is_secret, struct str name)
 
 	if (list->count == list->cap) {
 		list->cap = list->cap ? list->cap * 2 : 8;
-		list->watches = mem_realloc_array(list->watches, list->cap, sizeof(struct object_watch *));
+		list->watches = mem_realloc_array(list->watches, list->cap,
+						  sizeof(struct object_watch *));
 	}
-	list->watches[list->count++] = object_watch_get(list->pod->kubelet, is_secret, list->pod->spec.namespace_, name);
+	list->watches[list->count++] = object_watch_get(list->pod->kubelet, is_secret,
+							list->pod->spec.namespace_, name);
 }
 
 static void references_drop(struct pod *pod)
@@ -124,7 +128,8 @@ static void references_drop(struct pod *pod)
 	pod->watch_count = 0;
 }
 
-/* The new ones are taken before the old ones are let go of, so that what stays is not watched anew. */
+/* The new ones are taken before the old ones are let go of, so that what stays is not watched anew.
+ */
 static void references_refresh(struct pod *pod)
 {
 	struct reference_list list = { .pod = pod };
@@ -163,12 +168,15 @@ static void containers_resize(struct pod *pod)
 
 	if (count == before)
 		return;
-	pod->state.containers = mem_realloc_array(pod->state.containers, count, sizeof(*pod->state.containers));
+	pod->state.containers = mem_realloc_array(pod->state.containers, count,
+						  sizeof(*pod->state.containers));
 	pod->work = mem_realloc_array(pod->work, count, sizeof(struct container_work *));
 	for (size_t i = before; i < count; i++) {
 		struct container_work *w = NEW(struct container_work);
 
-		pod->state.containers[i] = (struct run_state){ .hash = pod->spec.containers[i].hash };
+		pod->state.containers[i] = (struct run_state){
+			.hash = pod->spec.containers[i].hash
+		};
 		w->pod = pod;
 		w->index = i;
 		arena_init(&w->arena, POD_ARENA_BYTES_MAX);
@@ -248,7 +256,8 @@ static void pod_arm(struct pod *pod, int64_t wake_ns)
 /* Contents have changed under volumes that stand. */
 static void refresh_volumes(struct pod *pod, struct pod_plan *plan)
 {
-	if (!pod->volumes_stale || pod->state.volumes != VOLUMES_READY || plan->finished || !references_are_synced(pod))
+	if (!pod->volumes_stale || pod->state.volumes != VOLUMES_READY || plan->finished ||
+	    !references_are_synced(pod))
 		return;
 	if (pod->state.volumes_not_before_ns > env_mono_ns(pod->kubelet->env))
 		plan->wake_ns = NUM_MIN(plan->wake_ns, pod->state.volumes_not_before_ns);
@@ -271,7 +280,8 @@ static void pod_turn(struct task *task)
 	pod->state.finished = plan.finished;
 	if (plan.deadline_exceeded && !pod->state.reason) {
 		pod->state.reason = "DeadlineExceeded";
-		pod->state.message = mem_strdup("Pod was active on the node longer than the specified deadline");
+		pod->state.message = mem_strdup(
+			"Pod was active on the node longer than the specified deadline");
 		pod_event(pod, -1, EVENT_NORMAL, "DeadlineExceeded", "%s", pod->state.message);
 	}
 	if (plan.finished && !was_finished) {
@@ -393,7 +403,8 @@ void pod_remove(struct pod *pod)
 	if (pod->gone)
 		return;
 	pod->gone = true;
-	/* The spec stays as it was: the containers end with the grace they asked for, or what the last delete said. */
+	/* The spec stays as it was: the containers end with the grace they asked for, or what the
+	 * last delete said. */
 	pod->spec.deleting = true;
 	pod_poke(pod);
 }

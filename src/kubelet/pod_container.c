@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starting one container: image, configuration, create, start, postStart hook; and what follows its end: back-off. While
- * this goes on the container is RUN_STARTING. Every step that fails says so in an event and in the waiting state, and sets
- * not_before_ns; the plan asks again.
+ * Starting one container: image, configuration, create, start, postStart hook; and what follows its
+ * end: back-off. While this goes on the container is RUN_STARTING. Every step that fails says so in
+ * an event and in the waiting state, and sets not_before_ns; the plan asks again.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -81,7 +81,8 @@ void container_work_reset(struct container_work *w)
 }
 
 /* The attempt is over without a run. */
-static void start_failed(struct container_work *w, const char *reason, struct str message, int64_t delay_ms)
+static void start_failed(struct container_work *w, const char *reason, struct str message,
+			 int64_t delay_ms)
 {
 	struct run_state *s = state_of(w);
 
@@ -103,11 +104,12 @@ static void pull_turned(struct timer *timer)
 	if (s->phase == RUN_STARTING || s->phase == RUN_RUNNING || !s->waiting_reason ||
 	    !str_eq_c(STR("ErrImagePull"), s->waiting_reason) || w->pod->state.finished)
 		return;
-	message = mem_printf("Back-off pulling image \"" STR_FMT "\": ErrImagePull: %s", STR_ARG(spec_of(w)->image),
+	message = mem_printf("Back-off pulling image \"" STR_FMT "\": ErrImagePull: %s",
+			     STR_ARG(spec_of(w)->image),
 			     s->waiting_message ? s->waiting_message : "");
 	container_set_waiting(s, "ImagePullBackOff", str_from(message));
-	pod_event(w->pod, (int)w->index, EVENT_NORMAL, "BackOff", "Back-off pulling image \"" STR_FMT "\"",
-		  STR_ARG(spec_of(w)->image));
+	pod_event(w->pod, (int)w->index, EVENT_NORMAL, "BackOff",
+		  "Back-off pulling image \"" STR_FMT "\"", STR_ARG(spec_of(w)->image));
 	pod_event(w->pod, (int)w->index, EVENT_WARNING, "Failed", "Error: ImagePullBackOff");
 	pod_poke(w->pod);
 }
@@ -120,7 +122,9 @@ static void image_failed(struct container_work *w, const struct err *err, bool p
 
 	if (err->code == ERR_BAD_REQUEST || err->code == ERR_PARSE) {
 		AUTO_FREE char *message = mem_printf("Failed to apply default image tag \"" STR_FMT
-			"\": couldn't parse image name \"" STR_FMT "\": invalid reference format", STR_ARG(image), STR_ARG(image));
+						     "\": couldn't parse image name \"" STR_FMT
+						     "\": invalid reference format",
+						     STR_ARG(image), STR_ARG(image));
 
 		pod_event(pod, (int)w->index, EVENT_WARNING, "InspectFailed", "%s", message);
 		pod_event(pod, (int)w->index, EVENT_WARNING, "Failed", "Error: InvalidImageName");
@@ -129,20 +133,23 @@ static void image_failed(struct container_work *w, const struct err *err, bool p
 	}
 	if (!pulled) {
 		AUTO_FREE char *message = mem_printf("Container image \"" STR_FMT
-			"\" is not present with pull policy of Never", STR_ARG(image));
+						     "\" is not present with pull policy of Never",
+						     STR_ARG(image));
 
 		pod_event(pod, (int)w->index, EVENT_WARNING, "ErrImageNeverPull", "%s", message);
 		pod_event(pod, (int)w->index, EVENT_WARNING, "Failed", "Error: ErrImageNeverPull");
 		start_failed(w, "ErrImageNeverPull", str_from(message), KUBELET_BACKOFF_BASE_MS);
 		return;
 	}
-	if (w->pull_delay_ms == 0 || now - w->pull_updated_ns > 2 * KUBELET_BACKOFF_MAX_MS * TIME_NS_PER_MS)
+	if (w->pull_delay_ms == 0 ||
+	    now - w->pull_updated_ns > 2 * KUBELET_BACKOFF_MAX_MS * TIME_NS_PER_MS)
 		w->pull_delay_ms = KUBELET_BACKOFF_BASE_MS;
 	else
-		w->pull_delay_ms = NUM_MIN(w->pull_delay_ms * 2, INT64_C(0) + KUBELET_BACKOFF_MAX_MS);
+		w->pull_delay_ms = NUM_MIN(w->pull_delay_ms * 2,
+					   INT64_C(0) + KUBELET_BACKOFF_MAX_MS);
 	w->pull_updated_ns = now;
-	pod_event(pod, (int)w->index, EVENT_WARNING, "Failed", "Failed to pull image \"" STR_FMT "\": %s", STR_ARG(image),
-		  err->msg);
+	pod_event(pod, (int)w->index, EVENT_WARNING, "Failed",
+		  "Failed to pull image \"" STR_FMT "\": %s", STR_ARG(image), err->msg);
 	pod_event(pod, (int)w->index, EVENT_WARNING, "Failed", "Error: ErrImagePull");
 	start_failed(w, "ErrImagePull", str_from(err->msg), w->pull_delay_ms);
 	timer_start(&w->pull_turn, PULL_TURN_MS);
@@ -176,7 +183,8 @@ static void image_done(struct runtime_op *op, const struct err *err)
 		pod_operation_end(pod);
 		return;
 	}
-	if (err && err->code == ERR_NOT_FOUND && !w->image.pull && spec->pull == PULL_IF_NOT_PRESENT) {
+	if (err && err->code == ERR_NOT_FOUND && !w->image.pull &&
+	    spec->pull == PULL_IF_NOT_PRESENT) {
 		pull_begin(w);
 		pod_operation_end(pod);
 		return;
@@ -190,13 +198,16 @@ static void image_done(struct runtime_op *op, const struct err *err)
 	if (w->image.pull) {
 		int64_t ns = env_mono_ns(env_of(w)) - w->pull_started_ns;
 
-		(void)time_format_duration(ns / TIME_NS_PER_MS * TIME_NS_PER_MS, took); /* writes to took */
-		pod_event(pod, (int)w->index, EVENT_NORMAL, "Pulled", "Successfully pulled image \"" STR_FMT
-			  "\" in %s (%s including waiting). Image size: %" PRId64 " bytes.", STR_ARG(spec->image), took,
-			  took, w->image.ret_size_bytes);
+		(void)time_format_duration(ns / TIME_NS_PER_MS * TIME_NS_PER_MS,
+					   took); /* writes to took */
+		pod_event(pod, (int)w->index, EVENT_NORMAL, "Pulled",
+			  "Successfully pulled image \"" STR_FMT
+			  "\" in %s (%s including waiting). Image size: %" PRId64 " bytes.",
+			  STR_ARG(spec->image), took, took, w->image.ret_size_bytes);
 	} else {
 		pod_event(pod, (int)w->index, EVENT_NORMAL, "Pulled",
-			  "Container image \"" STR_FMT "\" already present on machine", STR_ARG(spec->image));
+			  "Container image \"" STR_FMT "\" already present on machine",
+			  STR_ARG(spec->image));
 	}
 	container_create_now(w);
 	pod_operation_end(pod);
@@ -212,7 +223,8 @@ static void image_submit(struct container_work *w, bool pull)
 		.pull = pull,
 	};
 	if (pull)
-		w->image.credential_count = config_pull_secrets(w->pod, &w->arena, &w->image.credentials);
+		w->image.credential_count = config_pull_secrets(w->pod, &w->arena,
+								&w->image.credentials);
 	pod_operation_begin(w->pod);
 	k->runtime->ops->image(k->runtime, &w->image);
 }
@@ -247,7 +259,8 @@ static void post_start_done(struct runtime_op *op, const struct err *err)
 	/* It may have ended, or another run may have begun, while the hook ran. */
 	if (s->phase == RUN_STARTING && strcmp(s->id, w->hook_id) == 0) {
 		if (err || w->hook.ret_result != PROBE_SUCCESS) {
-			pod_event(pod, (int)w->index, EVENT_WARNING, "FailedPostStartHook", "PostStartHook failed");
+			pod_event(pod, (int)w->index, EVENT_WARNING, "FailedPostStartHook",
+				  "PostStartHook failed");
 			container_set_waiting(s, "PostStartHookError",
 					      err ? str_from(err->msg) : w->hook.ret_output);
 			s->kill_wanted = KILL_POST_START;
@@ -266,7 +279,8 @@ static void container_started(struct container_work *w)
 
 	s->started_ns = env_wall_ns(k->env);
 	container_set_waiting(s, NULL, STR_NONE);
-	pod_event(w->pod, (int)w->index, EVENT_NORMAL, "Started", "Started container " STR_FMT, STR_ARG(spec->name));
+	pod_event(w->pod, (int)w->index, EVENT_NORMAL, "Started", "Started container " STR_FMT,
+		  STR_ARG(spec->name));
 	if (!spec->post_start) {
 		become_running(w);
 		return;
@@ -275,7 +289,8 @@ static void container_started(struct container_work *w)
 	w->held = obj_ref(w->pod->obj);
 	w->hook = (struct runtime_probe){ .op = { .done = post_start_done, .owner = w } };
 	if (handler_decode(w->pod, w->index, spec->post_start, &w->arena, &w->hook, &err) < 0) {
-		pod_event(w->pod, (int)w->index, EVENT_WARNING, "FailedPostStartHook", "PostStartHook failed: %s", err.msg);
+		pod_event(w->pod, (int)w->index, EVENT_WARNING, "FailedPostStartHook",
+			  "PostStartHook failed: %s", err.msg);
 		s->kill_wanted = KILL_POST_START;
 		become_running(w);
 		return;
@@ -296,7 +311,10 @@ static void start_done(struct runtime_op *op, const struct err *err)
 	if (err) {
 		int64_t now = env_wall_ns(env_of(w));
 		struct runtime_exit exit = {
-			.exit_code = 128, .started_ns = 0, .finished_ns = now, .error = str_from(err->msg),
+			.exit_code = 128,
+			.started_ns = 0,
+			.finished_ns = now,
+			.error = str_from(err->msg),
 		};
 
 		pod_event(pod, (int)w->index, EVENT_WARNING, "Failed", "Error: %s", err->msg);
@@ -338,7 +356,8 @@ static void remove_old(struct container_work *w, const char *id)
 
 	r->kubelet = k;
 	memcpy(r->id, id, sizeof(r->id));
-	r->op = (struct runtime_container_op){ .op = { .done = removal_done, .owner = r }, .id = str_from(r->id) };
+	r->op = (struct runtime_container_op){ .op = { .done = removal_done, .owner = r },
+					       .id = str_from(r->id) };
 	kubelet_operation_begin(k);
 	k->runtime->ops->container_remove(k->runtime, &r->op);
 }
@@ -355,7 +374,8 @@ static void take_image(struct container_work *w)
 	s->image_digest_name = str_dup_c(w->image.ret_digest_name);
 }
 
-/* The crash back-off grows when a run begins, as upstream's does, so that the first crash is followed by a start at once. */
+/* The crash back-off grows when a run begins, as upstream's does, so that the first crash is
+ * followed by a start at once. */
 static void backoff_grow(struct container_work *w)
 {
 	struct run_state *s = state_of(w);
@@ -363,10 +383,12 @@ static void backoff_grow(struct container_work *w)
 
 	if (!s->end.present)
 		return;
-	if (s->crash_delay_ms == 0 || now - s->crash_updated_ns > KUBELET_BACKOFF_RESET_MS * TIME_NS_PER_MS)
+	if (s->crash_delay_ms == 0 ||
+	    now - s->crash_updated_ns > KUBELET_BACKOFF_RESET_MS * TIME_NS_PER_MS)
 		s->crash_delay_ms = KUBELET_BACKOFF_BASE_MS;
 	else
-		s->crash_delay_ms = NUM_MIN(s->crash_delay_ms * 2, INT64_C(0) + KUBELET_BACKOFF_MAX_MS);
+		s->crash_delay_ms = NUM_MIN(s->crash_delay_ms * 2,
+					    INT64_C(0) + KUBELET_BACKOFF_MAX_MS);
 	s->crash_updated_ns = now;
 }
 
@@ -381,8 +403,8 @@ static void create_done(struct runtime_op *op, const struct err *err)
 		bool config = err->code == ERR_INVALID;
 
 		pod_event(pod, (int)w->index, EVENT_WARNING, "Failed", "Error: %s", err->msg);
-		start_failed(w, config ? "CreateContainerConfigError" : "CreateContainerError", str_from(err->msg),
-			     KUBELET_BACKOFF_BASE_MS);
+		start_failed(w, config ? "CreateContainerConfigError" : "CreateContainerError",
+			     str_from(err->msg), KUBELET_BACKOFF_BASE_MS);
 		pod_operation_end(pod);
 		return;
 	}
@@ -402,9 +424,11 @@ static void create_done(struct runtime_op *op, const struct err *err)
 	s->kill_wanted = KILL_NONE;
 	s->not_before_ns = 0;
 	take_image(w);
-	pod_event(pod, (int)w->index, EVENT_NORMAL, "Created", "Created container: " STR_FMT, STR_ARG(spec_of(w)->name));
+	pod_event(pod, (int)w->index, EVENT_NORMAL, "Created", "Created container: " STR_FMT,
+		  STR_ARG(spec_of(w)->name));
 	w->start_running = true;
-	w->start = (struct runtime_container_op){ .op = { .done = start_done, .owner = w }, .id = str_from(w->create.ret_id) };
+	w->start = (struct runtime_container_op){ .op = { .done = start_done, .owner = w },
+						  .id = str_from(w->create.ret_id) };
 	pod_operation_begin(pod);
 	k->runtime->ops->container_start(k->runtime, &w->start);
 	pod_operation_end(pod);
@@ -418,7 +442,8 @@ static void container_create_now(struct container_work *w)
 	w->create = (struct runtime_container_create){ .op = { .done = create_done, .owner = w } };
 	if (container_config(w->pod, w->index, &w->image, &w->arena, &w->create, &err) < 0) {
 		pod_event(w->pod, (int)w->index, EVENT_WARNING, "Failed", "Error: %s", err.msg);
-		start_failed(w, "CreateContainerConfigError", str_from(err.msg), KUBELET_BACKOFF_BASE_MS);
+		start_failed(w, "CreateContainerConfigError", str_from(err.msg),
+			     KUBELET_BACKOFF_BASE_MS);
 		return;
 	}
 	pod_operation_begin(w->pod);
@@ -459,7 +484,7 @@ static void end_early(struct container_work *w, const struct runtime_exit *exit)
 
 static void tell_followers(struct kubelet *k, const char *id)
 {
-	LIST_FOR_EACH(node, &k->log_followers) {
+	LIST_FOR_EACH (node, &k->log_followers) {
 		struct log_follower *f = LIST_ENTRY(node, struct log_follower, link);
 
 		if (strcmp(f->id, id) == 0)
@@ -491,13 +516,16 @@ void container_exited(struct pod *pod, size_t index, const struct runtime_exit *
 	if (s->end.started_ns == 0 && str_is_empty(exit->error))
 		s->end.started_ns = s->started_ns;
 	/* A run that lasted wipes the slate. */
-	if (s->crash_delay_ms && now - s->crash_updated_ns > KUBELET_BACKOFF_RESET_MS * TIME_NS_PER_MS)
+	if (s->crash_delay_ms &&
+	    now - s->crash_updated_ns > KUBELET_BACKOFF_RESET_MS * TIME_NS_PER_MS)
 		s->crash_delay_ms = 0;
 	s->crash_waiting = s->crash_delay_ms > 0 && container_wants_restart(spec, s);
 	s->not_before_ns = s->crash_waiting ? now + s->crash_delay_ms * TIME_NS_PER_MS : 0;
 	if (s->crash_waiting && !pod->spec.deleting && !pod->state.finished)
-		pod_event(pod, (int)index, EVENT_WARNING, "BackOff", "Back-off restarting failed container " STR_FMT
-			  " in pod " STR_FMT "_" STR_FMT "(" STR_FMT ")", STR_ARG(spec->name), STR_ARG(pod->spec.name),
+		pod_event(pod, (int)index, EVENT_WARNING, "BackOff",
+			  "Back-off restarting failed container " STR_FMT " in pod " STR_FMT
+			  "_" STR_FMT "(" STR_FMT ")",
+			  STR_ARG(spec->name), STR_ARG(pod->spec.name),
 			  STR_ARG(pod->spec.namespace_), STR_ARG(pod->spec.uid));
 	pod_poke(pod);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Variables in upstream's order of precedence: services, envFrom, env; later ones win. Values of env may use all that come
- * before them.
+ * Variables in upstream's order of precedence: services, envFrom, env; later ones win. Values of
+ * env may use all that come before them.
  */
 #include "kubelet/pod_env.h"
 
@@ -30,12 +30,14 @@ struct str env_expand(struct str text, const struct map *values, struct arena *a
 		if (dollar == SIZE_MAX)
 			break;
 		at = dollar + 1;
-		if (at < text.len && text.ptr[at] == '$') { /* $$ is one $, and what follows is not looked at */
+		if (at < text.len &&
+		    text.ptr[at] == '$') { /* $$ is one $, and what follows is not looked at */
 			buf_put_char(&out, '$');
 			at++;
 			continue;
 		}
-		end = at < text.len && text.ptr[at] == '(' ? str_find_char(text, ')', at) : SIZE_MAX;
+		end = at < text.len && text.ptr[at] == '(' ? str_find_char(text, ')', at)
+							   : SIZE_MAX;
 		if (end == SIZE_MAX) {
 			buf_put_char(&out, '$');
 			continue;
@@ -80,9 +82,10 @@ static void env_add_service(struct env_result *r, struct arena *arena, const str
 	bool first = true;
 
 	env_set(r, arena, str_printf_in(arena, STR_FMT "_SERVICE_HOST", STR_ARG(p)), address);
-	JSON_EACH(port, ports) {
+	JSON_EACH (port, ports) {
 		long long number = json_get_int(port, "port", 0);
-		struct str name = json_get_str(port, "name"), protocol = json_get_str(port, "protocol");
+		struct str name = json_get_str(port, "name"),
+			   protocol = json_get_str(port, "protocol");
 		struct str text = str_printf_in(arena, "%lld", number), upper, lower, url, base;
 		char *small;
 
@@ -93,16 +96,21 @@ static void env_add_service(struct env_result *r, struct arena *arena, const str
 		for (size_t i = 0; i < protocol.len; i++)
 			small[i] = (char)(protocol.ptr[i] | 0x20);
 		lower = str_sub(small, protocol.len);
-		url = str_printf_in(arena, STR_FMT "://" STR_FMT ":%lld", STR_ARG(lower), STR_ARG(address), number);
-		base = str_printf_in(arena, STR_FMT "_PORT_%lld_" STR_FMT, STR_ARG(p), number, STR_ARG(upper));
+		url = str_printf_in(arena, STR_FMT "://" STR_FMT ":%lld", STR_ARG(lower),
+				    STR_ARG(address), number);
+		base = str_printf_in(arena, STR_FMT "_PORT_%lld_" STR_FMT, STR_ARG(p), number,
+				     STR_ARG(upper));
 		if (first) {
-			env_set(r, arena, str_printf_in(arena, STR_FMT "_SERVICE_PORT", STR_ARG(p)), text);
+			env_set(r, arena, str_printf_in(arena, STR_FMT "_SERVICE_PORT", STR_ARG(p)),
+				text);
 			env_set(r, arena, str_printf_in(arena, STR_FMT "_PORT", STR_ARG(p)), url);
 		}
 		first = false;
 		if (!str_is_empty(name))
-			env_set(r, arena, str_printf_in(arena, STR_FMT "_SERVICE_PORT_" STR_FMT, STR_ARG(p),
-							STR_ARG(service_prefix(name, arena))), text);
+			env_set(r, arena,
+				str_printf_in(arena, STR_FMT "_SERVICE_PORT_" STR_FMT, STR_ARG(p),
+					      STR_ARG(service_prefix(name, arena))),
+				text);
 		env_set(r, arena, base, url);
 		env_set(r, arena, str_printf_in(arena, STR_FMT "_PROTO", STR_ARG(base)), lower);
 		env_set(r, arena, str_printf_in(arena, STR_FMT "_PORT", STR_ARG(base)), text);
@@ -114,9 +122,10 @@ static void env_add_services(struct env_result *r, struct arena *arena, const st
 {
 	bool links = json_get_bool(in->spec->json, "enableServiceLinks", true);
 
-	INFORMER_SET_FOR_EACH(service, in->services) {
+	INFORMER_SET_FOR_EACH (service, in->services) {
 		struct str address = json_get_str(service->root, "spec.clusterIP");
-		bool master = str_eq(service->namespace_, STR("default")) && str_eq(service->name, STR("kubernetes"));
+		bool master = str_eq(service->namespace_, STR("default")) &&
+			      str_eq(service->name, STR("kubernetes"));
 
 		if (str_is_empty(address) || str_eq(address, STR("None")))
 			continue;
@@ -133,7 +142,8 @@ static const struct obj *lookup(const struct env_input *in, bool is_secret, stru
 			 : in->sources->config_map(in->sources->arg, in->spec->namespace_, name);
 }
 
-static int object_value(yyjson_val *value, bool is_secret, struct arena *arena, struct str *ret, struct err *err)
+static int object_value(yyjson_val *value, bool is_secret, struct arena *arena, struct str *ret,
+			struct err *err)
 {
 	if (!is_secret) {
 		*ret = json_str(value);
@@ -144,11 +154,12 @@ static int object_value(yyjson_val *value, bool is_secret, struct arena *arena, 
 
 static int missing(bool is_secret, struct str name, struct err *err)
 {
-	return err_set(err, ERR_NOT_FOUND, "%s \"" STR_FMT "\" not found", is_secret ? "secret" : "configmap", STR_ARG(name));
+	return err_set(err, ERR_NOT_FOUND, "%s \"" STR_FMT "\" not found",
+		       is_secret ? "secret" : "configmap", STR_ARG(name));
 }
 
-static int env_add_from(struct env_result *r, struct arena *arena, const struct env_input *in, yyjson_val *from,
-			struct err *err)
+static int env_add_from(struct env_result *r, struct arena *arena, const struct env_input *in,
+			yyjson_val *from, struct err *err)
 {
 	bool is_secret = json_get(from, "secretRef") != NULL;
 	yyjson_val *ref = json_get(from, is_secret ? "secretRef" : "configMapRef");
@@ -157,19 +168,22 @@ static int env_add_from(struct env_result *r, struct arena *arena, const struct 
 
 	if (!obj)
 		return json_get_bool(ref, "optional", false) ? 0 : missing(is_secret, name, err);
-	JSON_MEMBERS(key, value, json_get(obj->root, "data")) {
+	JSON_MEMBERS (key, value, json_get(obj->root, "data")) {
 		struct str text;
 
 		if (object_value(value, is_secret, arena, &text, err) < 0)
 			return err_wrap(err, "key " STR_FMT, STR_ARG(json_str(key)));
-		env_set(r, arena, str_printf_in(arena, STR_FMT STR_FMT, STR_ARG(prefix), STR_ARG(json_str(key))), text);
+		env_set(r, arena,
+			str_printf_in(arena, STR_FMT STR_FMT, STR_ARG(prefix),
+				      STR_ARG(json_str(key))),
+			text);
 	}
 	return 0;
 }
 
 /* *ret_skip: an optional reference that leads nowhere. */
-static int key_value(const struct env_input *in, yyjson_val *ref, bool is_secret, struct arena *arena, struct str *ret,
-		     bool *ret_skip, struct err *err)
+static int key_value(const struct env_input *in, yyjson_val *ref, bool is_secret,
+		     struct arena *arena, struct str *ret, bool *ret_skip, struct err *err)
 {
 	struct str name = json_get_str(ref, "name"), key = json_get_str(ref, "key");
 	bool optional = json_get_bool(ref, "optional", false);
@@ -179,17 +193,20 @@ static int key_value(const struct env_input *in, yyjson_val *ref, bool is_secret
 	if (!obj && !optional)
 		return missing(is_secret, name, err);
 	value = obj ? json_key(json_get(obj->root, "data"), key) : NULL;
-	if (!value && obj && !is_secret && (value = json_key(json_get(obj->root, "binaryData"), key)))
+	if (!value && obj && !is_secret &&
+	    (value = json_key(json_get(obj->root, "binaryData"), key)))
 		return bytes_decode(json_str(value), arena, ret, err);
 	if (!value && !optional)
-		return err_set(err, ERR_NOT_FOUND, "couldn't find key " STR_FMT " in %s " STR_FMT "/" STR_FMT, STR_ARG(key),
-			       is_secret ? "Secret" : "ConfigMap", STR_ARG(in->spec->namespace_), STR_ARG(name));
+		return err_set(err, ERR_NOT_FOUND,
+			       "couldn't find key " STR_FMT " in %s " STR_FMT "/" STR_FMT,
+			       STR_ARG(key), is_secret ? "Secret" : "ConfigMap",
+			       STR_ARG(in->spec->namespace_), STR_ARG(name));
 	*ret_skip = !value;
 	return value ? object_value(value, is_secret, arena, ret, err) : 0;
 }
 
-static int env_add_one(struct env_result *r, struct arena *arena, const struct env_input *in, yyjson_val *item,
-		       struct err *err)
+static int env_add_one(struct env_result *r, struct arena *arena, const struct env_input *in,
+		       yyjson_val *item, struct err *err)
 {
 	yyjson_val *from = json_get(item, "valueFrom"), *ref;
 	struct str value = json_get_str(item, "value");
@@ -203,27 +220,31 @@ static int env_add_one(struct env_result *r, struct arena *arena, const struct e
 	else if ((ref = json_get(from, "secretKeyRef")))
 		rc = key_value(in, ref, true, arena, &value, &skip, err);
 	else if ((ref = json_get(from, "fieldRef")))
-		rc = downward_field(in->spec, in->sources, json_get_str(ref, "fieldPath"), arena, &value, err);
+		rc = downward_field(in->spec, in->sources, json_get_str(ref, "fieldPath"), arena,
+				    &value, err);
 	else if ((ref = json_get(from, "resourceFieldRef")))
-		rc = downward_resource(in->spec, in->container, in->sources, ref, arena, &value, err);
+		rc = downward_resource(in->spec, in->container, in->sources, ref, arena, &value,
+				       err);
 	if (rc == 0 && !skip)
 		env_set(r, arena, json_get_str(item, "name"), value);
 	return rc;
 }
 
-static int env_collect(const struct env_input *in, struct arena *arena, struct env_result *r, struct err *err)
+static int env_collect(const struct env_input *in, struct arena *arena, struct env_result *r,
+		       struct err *err)
 {
 	env_add_services(r, arena, in);
-	JSON_EACH(from, json_get(in->container->json, "envFrom"))
+	JSON_EACH (from, json_get(in->container->json, "envFrom"))
 		if (env_add_from(r, arena, in, from, err) < 0)
 			return -1;
-	JSON_EACH(item, json_get(in->container->json, "env"))
+	JSON_EACH (item, json_get(in->container->json, "env"))
 		if (env_add_one(r, arena, in, item, err) < 0)
 			return -1;
 	return 0;
 }
 
-int env_build(const struct env_input *in, struct arena *arena, struct env_result *ret, struct err *err)
+int env_build(const struct env_input *in, struct arena *arena, struct env_result *ret,
+	      struct err *err)
 {
 	size_t cursor = 0, bytes = 0;
 	struct str name;
@@ -242,10 +263,13 @@ int env_build(const struct env_input *in, struct arena *arena, struct env_result
 		bytes += name.len + text->len + 2;
 		if (bytes > KUBELET_ENV_BYTES_MAX) {
 			map_deinit(&ret->values);
-			return err_set(err, ERR_TOO_LARGE, "environment of container " STR_FMT " is larger than %u bytes",
+			return err_set(err, ERR_TOO_LARGE,
+				       "environment of container " STR_FMT
+				       " is larger than %u bytes",
 				       STR_ARG(in->container->name), KUBELET_ENV_BYTES_MAX);
 		}
-		ret->list[ret->count++] = str_printf_in(arena, STR_FMT "=" STR_FMT, STR_ARG(name), STR_ARG(*text));
+		ret->list[ret->count++] = str_printf_in(arena, STR_FMT "=" STR_FMT, STR_ARG(name),
+							STR_ARG(*text));
 	}
 	return 0;
 }

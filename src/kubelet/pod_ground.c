@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a pod stands on: its sandbox and its volumes. Acts for pod_turn; failures are told as events and tried again with
- * growing delay, by the plan, which reads the not_before times set here.
+ * What a pod stands on: its sandbox and its volumes. Acts for pod_turn; failures are told as events
+ * and tried again with growing delay, by the plan, which reads the not_before times set here.
  */
 #include "base/time.h"
 #include "codec/json.h"
@@ -24,7 +24,8 @@ static void sandbox_created(struct runtime_op *op, const struct err *err)
 	if (err) {
 		s->phase = SANDBOX_NONE;
 		s->not_before_ns = later(pod, retry_next(&pod->sandbox_retry_ms));
-		pod_event(pod, -1, EVENT_WARNING, "FailedCreatePodSandBox", "Failed to create pod sandbox: %s", err->msg);
+		pod_event(pod, -1, EVENT_WARNING, "FailedCreatePodSandBox",
+			  "Failed to create pod sandbox: %s", err->msg);
 	} else {
 		s->phase = SANDBOX_READY;
 		s->attempt++;
@@ -40,10 +41,11 @@ static void sandbox_created(struct runtime_op *op, const struct err *err)
 static void fill_sysctls(struct pod *pod, struct runtime_sandbox_create *c)
 {
 	yyjson_val *list = json_get(pod->spec.json, "securityContext.sysctls");
-	struct runtime_pair *pairs = arena_array(&pod->sandbox_arena, yyjson_arr_size(list) + 1, sizeof(*pairs));
+	struct runtime_pair *pairs = arena_array(&pod->sandbox_arena, yyjson_arr_size(list) + 1,
+						 sizeof(*pairs));
 
 	c->sysctls = pairs;
-	JSON_EACH(item, list)
+	JSON_EACH (item, list)
 		pairs[c->sysctl_count++] = (struct runtime_pair){
 			str_in(&pod->sandbox_arena, json_get_str(item, "name")),
 			str_in(&pod->sandbox_arena, json_get_str(item, "value")),
@@ -55,7 +57,8 @@ void pod_create_sandbox(struct pod *pod)
 	struct kubelet *k = pod->kubelet;
 	struct runtime_sandbox_create *c = &pod->sandbox_create;
 
-	/* The spec's object may be replaced while this goes on: what is borrowed from it is copied. */
+	/* The spec's object may be replaced while this goes on: what is borrowed from it is copied.
+	 */
 	*c = (struct runtime_sandbox_create){
 		.op = { .done = sandbox_created, .owner = pod },
 		.owner = {
@@ -72,7 +75,8 @@ void pod_create_sandbox(struct pod *pod)
 		.runtime_class = str_in(&pod->sandbox_arena, json_get_str(pod->spec.json, "runtimeClassName")),
 	};
 	pod_cgroup_resources(&pod->spec, &c->pod);
-	pod_hostname(&pod->spec, k->options.cluster_domain, &pod->sandbox_arena, &c->hostname, &c->domain);
+	pod_hostname(&pod->spec, k->options.cluster_domain, &pod->sandbox_arena, &c->hostname,
+		     &c->domain);
 	c->hostname = str_in(&pod->sandbox_arena, c->hostname);
 	fill_sysctls(pod, c);
 	pod->state.sandbox.phase = SANDBOX_CREATING;
@@ -93,7 +97,8 @@ static void sandbox_forget(struct pod *pod)
 		return;
 	pod->state.initialized = false;
 	for (size_t i = 0; i < pod->spec.init_count; i++)
-		if (pod->spec.containers[i].role == ROLE_INIT && pod->state.containers[i].phase == RUN_EXITED)
+		if (pod->spec.containers[i].role == ROLE_INIT &&
+		    pod->state.containers[i].phase == RUN_EXITED)
 			pod->state.containers[i].phase = RUN_WAITING;
 }
 
@@ -107,7 +112,8 @@ static void sandbox_removed(struct runtime_op *op, const struct err *err)
 		s->not_before_ns = later(pod, retry_next(&pod->sandbox_retry_ms));
 		pod_event(pod, -1, EVENT_WARNING, "FailedKillPod",
 			  "error killing pod: failed to \"KillPodSandbox\" for \"" STR_FMT
-			  "\" with KillPodSandboxError: \"%s\"", STR_ARG(pod->spec.uid), err->msg);
+			  "\" with KillPodSandboxError: \"%s\"",
+			  STR_ARG(pod->spec.uid), err->msg);
 	} else {
 		sandbox_forget(pod);
 	}
@@ -224,7 +230,8 @@ void pod_contents_changed(struct pod *pod)
 		struct run_state *s = &pod->state.containers[i];
 
 		/* It failed for want of a key or an object, perhaps of this one. */
-		if (s->waiting_reason && str_eq_c(STR("CreateContainerConfigError"), s->waiting_reason))
+		if (s->waiting_reason &&
+		    str_eq_c(STR("CreateContainerConfigError"), s->waiting_reason))
 			s->not_before_ns = 0;
 	}
 	pod->state.volumes_not_before_ns = 0;

@@ -5,7 +5,8 @@
  *   container_kill_begin ──> hook ──(done, or time up)──> TERM ──(grace left)──> KILL
  *                        └──────────no hook, or no grace────┘
  *
- * The end itself comes as the runtime's exit event (container_exited), which calls container_kill_forget.
+ * The end itself comes as the runtime's exit event (container_exited), which calls
+ * container_kill_forget.
  */
 #include <signal.h>
 
@@ -21,7 +22,8 @@ static struct run_state *state_of(struct container_work *w)
 
 /* --- handlers --- */
 
-static int port_decode(const struct pod_container *c, yyjson_val *port, uint16_t *ret, struct err *err)
+static int port_decode(const struct pod_container *c, yyjson_val *port, uint16_t *ret,
+		       struct err *err)
 {
 	struct str name = json_str(port);
 	int64_t number = json_int(port, -1);
@@ -30,7 +32,7 @@ static int port_decode(const struct pod_container *c, yyjson_val *port, uint16_t
 	if (number < 0 && num_parse_u64(name, UINT16_MAX, "port", &parsed, NULL) == 0)
 		number = (int64_t)parsed;
 	if (number < 0)
-		JSON_EACH(p, json_get(c->json, "ports"))
+		JSON_EACH (p, json_get(c->json, "ports"))
 			if (str_eq(json_get_str(p, "name"), name))
 				number = json_get_int(p, "containerPort", -1);
 	if (number < 0)
@@ -41,19 +43,21 @@ static int port_decode(const struct pod_container *c, yyjson_val *port, uint16_t
 	return 0;
 }
 
-static int http_decode(const struct pod_container *c, yyjson_val *get, struct arena *arena, struct runtime_probe *ret,
-		       struct err *err)
+static int http_decode(const struct pod_container *c, yyjson_val *get, struct arena *arena,
+		       struct runtime_probe *ret, struct err *err)
 {
 	yyjson_val *headers = json_get(get, "httpHeaders");
-	struct runtime_pair *pairs = arena_array(arena, yyjson_arr_size(headers) + 1, sizeof(*pairs));
+	struct runtime_pair *pairs = arena_array(arena, yyjson_arr_size(headers) + 1,
+						 sizeof(*pairs));
 
 	ret->kind = PROBE_HTTP;
 	ret->path = json_get_str(get, "path");
 	ret->https = str_eq(json_get_str(get, "scheme"), STR("HTTPS"));
 	if (!str_is_empty(json_get_str(get, "host")))
 		ret->host = json_get_str(get, "host");
-	JSON_EACH(h, headers)
-		pairs[ret->header_count++] = (struct runtime_pair){ json_get_str(h, "name"), json_get_str(h, "value") };
+	JSON_EACH (h, headers)
+		pairs[ret->header_count++] = (struct runtime_pair){ json_get_str(h, "name"),
+								    json_get_str(h, "value") };
 	ret->headers = pairs;
 	return port_decode(c, json_get(get, "port"), &ret->port, err);
 }
@@ -75,7 +79,7 @@ int handler_decode(const struct pod *pod, size_t index, yyjson_val *handler, str
 	if ((action = json_get(handler, "exec"))) {
 		command = json_get(action, "command");
 		list = arena_array(arena, yyjson_arr_size(command) + 1, sizeof(*list));
-		JSON_EACH(item, command)
+		JSON_EACH (item, command)
 			list[ret->command_count++] = json_str(item);
 		ret->kind = PROBE_EXEC;
 		ret->command = list;
@@ -114,14 +118,17 @@ static void kill_done(struct runtime_op *op, const struct err *err)
 	if (s->phase == RUN_RUNNING && strcmp(s->id, w->kill_id) == 0) {
 		if (err && err->code == ERR_NOT_FOUND) {
 			/* Nobody will tell us of its end: the runtime does not know it. */
-			struct runtime_exit exit = { .exit_code = 137, .finished_ns = env_wall_ns(pod->kubelet->env) };
+			struct runtime_exit exit = {
+				.exit_code = 137, .finished_ns = env_wall_ns(pod->kubelet->env)
+			};
 
 			container_exited(pod, w->index, &exit);
 			s->end.reason = "ContainerStatusUnknown";
 		} else if (next) {
 			kill_submit(w, next);
 		} else if (err && err->code != ERR_CONFLICT) {
-			pod_event(pod, -1, EVENT_WARNING, "FailedKillPod", "error killing pod: %s", err->msg);
+			pod_event(pod, -1, EVENT_WARNING, "FailedKillPod", "error killing pod: %s",
+				  err->msg);
 			timer_start(&w->grace, 1000); /* again, then with KILL */
 		}
 	}
@@ -138,7 +145,9 @@ static void kill_submit(struct container_work *w, int signal)
 	}
 	memcpy(w->kill_id, state_of(w)->id, sizeof(w->kill_id));
 	w->kill = (struct runtime_kill){
-		.op = { .done = kill_done, .owner = w }, .id = str_from(w->kill_id), .signal = signal,
+		.op = { .done = kill_done, .owner = w },
+		.id = str_from(w->kill_id),
+		.signal = signal,
 	};
 	w->kill_running = true;
 	pod_operation_begin(w->pod);
@@ -176,7 +185,8 @@ static void pre_stop_done(struct runtime_op *op, const struct err *err)
 	w->hook_running = false;
 	if (s->phase == RUN_RUNNING && strcmp(s->id, w->hook_id) == 0) {
 		if (err || w->hook.ret_result != PROBE_SUCCESS)
-			pod_event(pod, (int)w->index, EVENT_WARNING, "FailedPreStopHook", "PreStopHook failed");
+			pod_event(pod, (int)w->index, EVENT_WARNING, "FailedPreStopHook",
+				  "PreStopHook failed");
 		if (w->in_pre_stop)
 			send_term(w);
 	}
@@ -194,14 +204,16 @@ static bool pre_stop_begin(struct container_work *w, int64_t grace_ms)
 		return false;
 	w->in_pre_stop = true;
 	if (sleep) {
-		timer_start(&w->grace, NUM_MIN(grace_ms, json_get_int(sleep, "seconds", 0) * 1000 + 1));
+		timer_start(&w->grace,
+			    NUM_MIN(grace_ms, json_get_int(sleep, "seconds", 0) * 1000 + 1));
 		return true;
 	}
 	container_work_reset(w);
 	w->held = obj_ref(w->pod->obj);
 	w->hook = (struct runtime_probe){ .op = { .done = pre_stop_done, .owner = w } };
 	if (handler_decode(w->pod, w->index, handler, &w->arena, &w->hook, &err) < 0) {
-		pod_event(w->pod, (int)w->index, EVENT_WARNING, "FailedPreStopHook", "PreStopHook failed: %s", err.msg);
+		pod_event(w->pod, (int)w->index, EVENT_WARNING, "FailedPreStopHook",
+			  "PreStopHook failed: %s", err.msg);
 		w->in_pre_stop = false;
 		return false;
 	}
@@ -240,7 +252,8 @@ static void tell_killing(struct pod *pod, size_t index, enum kill_reason reason)
 	struct str name = pod->spec.containers[index].name;
 	const char *text = (size_t)reason < ARRAY_COUNT(why) ? why[reason] : NULL;
 
-	pod_event(pod, (int)index, EVENT_NORMAL, "Killing", text ? text : "Stopping container " STR_FMT, STR_ARG(name));
+	pod_event(pod, (int)index, EVENT_NORMAL, "Killing",
+		  text ? text : "Stopping container " STR_FMT, STR_ARG(name));
 }
 
 void container_kill_begin(struct pod *pod, size_t index, enum kill_reason reason)
@@ -267,8 +280,8 @@ void container_grace_changed(struct pod *pod)
 	for (size_t i = 0; i < pod->state.container_count; i++) {
 		struct container_work *w = pod->work[i];
 
-		if (pod->state.containers[i].phase != RUN_RUNNING || !pod->state.containers[i].killing ||
-		    w->grace_end_ns <= end)
+		if (pod->state.containers[i].phase != RUN_RUNNING ||
+		    !pod->state.containers[i].killing || w->grace_end_ns <= end)
 			continue;
 		w->grace_end_ns = end;
 		if (pod->spec.grace_seconds == 0) {

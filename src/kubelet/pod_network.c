@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hosts file and resolver configuration of a pod, with upstream's texts and limits (3 name servers, 32 search domains).
+ * Hosts file and resolver configuration of a pod, with upstream's texts and limits (3 name servers,
+ * 32 search domains).
  */
 #include "kubelet/pod_network.h"
 
@@ -14,16 +15,18 @@
 #define RESOLV_OPTIONS_MAX 32
 #define NETWORK_FILE_BYTES_MAX (256u << 10)
 
-void pod_hostname(const struct pod_spec *spec, struct str cluster_domain, struct arena *arena, struct str *ret_host,
-		  struct str *ret_domain)
+void pod_hostname(const struct pod_spec *spec, struct str cluster_domain, struct arena *arena,
+		  struct str *ret_host, struct str *ret_domain)
 {
-	struct str host = json_get_str(spec->json, "hostname"), subdomain = json_get_str(spec->json, "subdomain");
+	struct str host = json_get_str(spec->json, "hostname"),
+		   subdomain = json_get_str(spec->json, "subdomain");
 	struct str override = json_get_str(spec->json, "hostnameOverride");
 
 	*ret_domain = STR_NONE;
 	if (str_is_empty(host)) {
 		host = str_slice(spec->name, 0, HOSTNAME_BYTES_MAX);
-		while (host.len > 0 && (host.ptr[host.len - 1] == '-' || host.ptr[host.len - 1] == '.'))
+		while (host.len > 0 &&
+		       (host.ptr[host.len - 1] == '-' || host.ptr[host.len - 1] == '.'))
 			host.len--;
 	}
 	if (!str_is_empty(override)) {
@@ -31,11 +34,13 @@ void pod_hostname(const struct pod_spec *spec, struct str cluster_domain, struct
 		return;
 	}
 	if (!str_is_empty(subdomain))
-		*ret_domain = str_printf_in(arena, STR_FMT "." STR_FMT ".svc." STR_FMT, STR_ARG(subdomain),
-					    STR_ARG(spec->namespace_), STR_ARG(cluster_domain));
+		*ret_domain = str_printf_in(arena, STR_FMT "." STR_FMT ".svc." STR_FMT,
+					    STR_ARG(subdomain), STR_ARG(spec->namespace_),
+					    STR_ARG(cluster_domain));
 	*ret_host = host;
 	if (json_get_bool(spec->json, "setHostnameAsFQDN", false) && ret_domain->len > 0)
-		*ret_host = str_printf_in(arena, STR_FMT "." STR_FMT, STR_ARG(host), STR_ARG(*ret_domain));
+		*ret_host = str_printf_in(arena, STR_FMT "." STR_FMT, STR_ARG(host),
+					  STR_ARG(*ret_domain));
 }
 
 static void put_aliases(struct buf *to, const struct pod_spec *spec)
@@ -45,11 +50,11 @@ static void put_aliases(struct buf *to, const struct pod_spec *spec)
 	if (yyjson_arr_size(aliases) == 0)
 		return;
 	buf_put_c(to, "\n# Entries added by HostAliases.\n");
-	JSON_EACH(alias, aliases) {
+	JSON_EACH (alias, aliases) {
 		const char *before = "\t";
 
 		buf_put_str(to, json_get_str(alias, "ip"));
-		JSON_EACH(name, json_get(alias, "hostnames")) {
+		JSON_EACH (name, json_get(alias, "hostnames")) {
 			buf_put_c(to, before);
 			buf_put_str(to, json_str(name));
 		}
@@ -57,8 +62,8 @@ static void put_aliases(struct buf *to, const struct pod_spec *spec)
 	}
 }
 
-struct str pod_hosts(const struct pod_spec *spec, struct str address, struct str cluster_domain, struct str host_file,
-		     struct arena *arena)
+struct str pod_hosts(const struct pod_spec *spec, struct str address, struct str cluster_domain,
+		     struct str host_file, struct arena *arena)
 {
 	struct str host, domain;
 	AUTO_BUF to = { 0 };
@@ -82,7 +87,8 @@ struct str pod_hosts(const struct pod_spec *spec, struct str address, struct str
 	if (domain.len > 0 && str_has_suffix(host, domain))
 		buf_printf(&to, "\t" STR_FMT, STR_ARG(host));
 	else if (domain.len > 0)
-		buf_printf(&to, "\t" STR_FMT "." STR_FMT "\t" STR_FMT, STR_ARG(host), STR_ARG(domain), STR_ARG(host));
+		buf_printf(&to, "\t" STR_FMT "." STR_FMT "\t" STR_FMT, STR_ARG(host),
+			   STR_ARG(domain), STR_ARG(host));
 	else
 		buf_printf(&to, "\t" STR_FMT, STR_ARG(host));
 	buf_put_char(&to, '\n');
@@ -106,7 +112,8 @@ static void add_once(struct str *list, size_t *count, size_t max, struct str val
 		list[(*count)++] = value;
 }
 
-#define ADD_NAMESERVER(r, v) add_once((r)->nameservers, &(r)->nameserver_count, RESOLV_NAMESERVERS_MAX, v)
+#define ADD_NAMESERVER(r, v) \
+	add_once((r)->nameservers, &(r)->nameserver_count, RESOLV_NAMESERVERS_MAX, v)
 #define ADD_SEARCH(r, v) add_once((r)->searches, &(r)->search_count, RESOLV_SEARCHES_MAX, v)
 
 /* An option with the same name is replaced. */
@@ -159,22 +166,23 @@ static void resolver_read(struct resolver *r, struct str conf)
 	}
 }
 
-static void resolver_cluster(struct resolver *r, const struct pod_spec *spec, struct str cluster_dns,
-			     struct str domain, struct arena *arena)
+static void resolver_cluster(struct resolver *r, const struct pod_spec *spec,
+			     struct str cluster_dns, struct str domain, struct arena *arena)
 {
 	ADD_NAMESERVER(r, cluster_dns);
-	ADD_SEARCH(r, str_printf_in(arena, STR_FMT ".svc." STR_FMT, STR_ARG(spec->namespace_), STR_ARG(domain)));
+	ADD_SEARCH(r, str_printf_in(arena, STR_FMT ".svc." STR_FMT, STR_ARG(spec->namespace_),
+				    STR_ARG(domain)));
 	ADD_SEARCH(r, str_printf_in(arena, "svc." STR_FMT, STR_ARG(domain)));
 	ADD_SEARCH(r, domain);
 }
 
 static void resolver_custom(struct resolver *r, yyjson_val *config, struct arena *arena)
 {
-	JSON_EACH(server, json_get(config, "nameservers"))
+	JSON_EACH (server, json_get(config, "nameservers"))
 		ADD_NAMESERVER(r, json_str(server));
-	JSON_EACH(search, json_get(config, "searches"))
+	JSON_EACH (search, json_get(config, "searches"))
 		ADD_SEARCH(r, json_str(search));
-	JSON_EACH(option, json_get(config, "options")) {
+	JSON_EACH (option, json_get(config, "options")) {
 		struct str name = json_get_str(option, "name");
 
 		if (json_get(option, "value"))
@@ -196,8 +204,8 @@ static void put_list(struct buf *to, const char *key, const struct str *list, si
 	buf_put_char(to, '\n');
 }
 
-struct str pod_resolv_conf(const struct pod_spec *spec, struct str cluster_dns, struct str cluster_domain,
-			   struct str host_conf, struct arena *arena)
+struct str pod_resolv_conf(const struct pod_spec *spec, struct str cluster_dns,
+			   struct str cluster_domain, struct str host_conf, struct arena *arena)
 {
 	struct str policy = json_get_str(spec->json, "dnsPolicy");
 	struct resolver r = { .nameserver_count = 0 }, host = { .nameserver_count = 0 };

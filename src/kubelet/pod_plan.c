@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules by which a pod is started, kept running and ended. Sections, in the order in which they are asked: ending
- * (deleted, failed, deadline), over by itself, sandbox and volumes, init containers, the others.
+ * The rules by which a pod is started, kept running and ended. Sections, in the order in which they
+ * are asked: ending (deleted, failed, deadline), over by itself, sandbox and volumes, init
+ * containers, the others.
  */
 #include "kubelet/pod_plan.h"
 
 #include "base/assert.h"
 #include "base/time.h"
 
-static void step(struct pod_plan *plan, enum pod_step_kind kind, size_t container, enum kill_reason reason)
+static void step(struct pod_plan *plan, enum pod_step_kind kind, size_t container,
+		 enum kill_reason reason)
 {
 	ASSERT(plan->count < sizeof(plan->steps) / sizeof(plan->steps[0]));
-	plan->steps[plan->count++] = (struct pod_step){ .kind = kind, .container = container, .reason = reason };
+	plan->steps[plan->count++] = (struct pod_step){ .kind = kind,
+							.container = container,
+							.reason = reason };
 }
 
 static void wake_at(struct pod_plan *plan, int64_t at_ns)
@@ -36,10 +40,10 @@ static bool is_alive(const struct run_state *c)
 	return c->phase == RUN_RUNNING || c->phase == RUN_STARTING;
 }
 
-/* Main, ephemeral and plain init containers at once; sidecars one by one from the last, when those are gone. Returns false
- * once nothing is alive. */
-static bool plan_kill_all(const struct pod_spec *spec, const struct pod_state *state, enum kill_reason reason,
-			  struct pod_plan *plan)
+/* Main, ephemeral and plain init containers at once; sidecars one by one from the last, when those
+ * are gone. Returns false once nothing is alive. */
+static bool plan_kill_all(const struct pod_spec *spec, const struct pod_state *state,
+			  enum kill_reason reason, struct pod_plan *plan)
 {
 	bool others = false;
 
@@ -63,14 +67,16 @@ static bool plan_kill_all(const struct pod_spec *spec, const struct pod_state *s
 }
 
 /* Everything down to the volumes; leaves the containers' records, which logs and status need. */
-static void plan_end(const struct pod_spec *spec, const struct pod_state *state, int64_t now_ns, struct pod_plan *plan)
+static void plan_end(const struct pod_spec *spec, const struct pod_state *state, int64_t now_ns,
+		     struct pod_plan *plan)
 {
 	const struct sandbox_state *sandbox = &state->sandbox;
 
 	plan->finished = true;
 	if (plan_kill_all(spec, state, KILL_POD, plan))
 		return;
-	if (state->running_operations || sandbox->phase == SANDBOX_CREATING || sandbox->phase == SANDBOX_REMOVING)
+	if (state->running_operations || sandbox->phase == SANDBOX_CREATING ||
+	    sandbox->phase == SANDBOX_REMOVING)
 		return;
 	if (sandbox->phase != SANDBOX_NONE) {
 		if (sandbox->not_before_ns > now_ns)
@@ -119,7 +125,8 @@ static bool may_start(const struct run_state *s, int64_t now_ns, struct pod_plan
 }
 
 /* True once all are through; false when one has to be waited for. */
-static bool plan_init(const struct pod_spec *spec, const struct pod_state *state, int64_t now_ns, struct pod_plan *plan)
+static bool plan_init(const struct pod_spec *spec, const struct pod_state *state, int64_t now_ns,
+		      struct pod_plan *plan)
 {
 	for (size_t i = 0; i < spec->init_count; i++) {
 		const struct pod_container *c = &spec->containers[i];
@@ -142,7 +149,8 @@ static bool plan_init(const struct pod_spec *spec, const struct pod_state *state
 }
 
 /* Containers whose process has to go although the pod stays. */
-static void plan_unwanted(const struct pod_spec *spec, const struct pod_state *state, struct pod_plan *plan)
+static void plan_unwanted(const struct pod_spec *spec, const struct pod_state *state,
+			  struct pod_plan *plan)
 {
 	for (size_t i = 0; i < spec->container_count; i++) {
 		const struct run_state *s = &state->containers[i];
@@ -151,14 +159,16 @@ static void plan_unwanted(const struct pod_spec *spec, const struct pod_state *s
 			continue;
 		if (s->kill_wanted)
 			step(plan, STEP_KILL, i, s->kill_wanted);
-		else if (s->hash != spec->containers[i].hash && spec->containers[i].role != ROLE_EPHEMERAL)
+		else if (s->hash != spec->containers[i].hash &&
+			 spec->containers[i].role != ROLE_EPHEMERAL)
 			step(plan, STEP_KILL, i, KILL_CHANGED);
 	}
 }
 
-/* Main containers and broken sidecars in order, one at a time so that a postStart hook holds back what follows. */
-static void plan_containers(const struct pod_spec *spec, const struct pod_state *state, int64_t now_ns,
-			    struct pod_plan *plan)
+/* Main containers and broken sidecars in order, one at a time so that a postStart hook holds back
+ * what follows. */
+static void plan_containers(const struct pod_spec *spec, const struct pod_state *state,
+			    int64_t now_ns, struct pod_plan *plan)
 {
 	bool starting = false;
 
@@ -170,10 +180,11 @@ static void plan_containers(const struct pod_spec *spec, const struct pod_state 
 			continue;
 		if (s->phase == RUN_STARTING)
 			starting = starting || c->role != ROLE_EPHEMERAL;
-		else if (c->role == ROLE_EPHEMERAL && s->phase == RUN_WAITING && may_start(s, now_ns, plan))
+		else if (c->role == ROLE_EPHEMERAL && s->phase == RUN_WAITING &&
+			 may_start(s, now_ns, plan))
 			step(plan, STEP_START, i, KILL_NONE);
-		else if (c->role != ROLE_EPHEMERAL && container_wants_restart(c, s) && may_start(s, now_ns, plan) &&
-			 !starting) {
+		else if (c->role != ROLE_EPHEMERAL && container_wants_restart(c, s) &&
+			 may_start(s, now_ns, plan) && !starting) {
 			step(plan, STEP_START, i, KILL_NONE);
 			starting = true;
 		}
@@ -181,7 +192,8 @@ static void plan_containers(const struct pod_spec *spec, const struct pod_state 
 }
 
 /* True once both are there. */
-static bool plan_ground(const struct pod_spec *spec, const struct pod_state *state, int64_t now_ns, struct pod_plan *plan)
+static bool plan_ground(const struct pod_spec *spec, const struct pod_state *state, int64_t now_ns,
+			struct pod_plan *plan)
 {
 	const struct sandbox_state *sandbox = &state->sandbox;
 
@@ -210,8 +222,8 @@ static bool plan_ground(const struct pod_spec *spec, const struct pod_state *sta
 	return state->volumes == VOLUMES_READY && sandbox->phase == SANDBOX_READY;
 }
 
-void pod_plan(const struct pod_spec *spec, const struct pod_state *state, int64_t now_ns, int64_t wall_ns,
-	      struct pod_plan *ret)
+void pod_plan(const struct pod_spec *spec, const struct pod_state *state, int64_t now_ns,
+	      int64_t wall_ns, struct pod_plan *ret)
 {
 	struct pod_plan *plan = ret;
 
@@ -227,7 +239,8 @@ void pod_plan(const struct pod_spec *spec, const struct pod_state *state, int64_
 		return;
 	}
 	if (spec->active_deadline_seconds >= 0 && state->start_ns > 0) {
-		int64_t left_ns = state->start_ns + spec->active_deadline_seconds * TIME_NS_PER_SECOND - wall_ns;
+		int64_t left_ns = state->start_ns +
+				  spec->active_deadline_seconds * TIME_NS_PER_SECOND - wall_ns;
 
 		if (left_ns <= 0) {
 			plan->deadline_exceeded = true;

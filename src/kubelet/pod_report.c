@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tells the API what became of a pod: the status at once when it changes, one write at a time so that what changes meanwhile
- * goes out together; in the end the final delete. Writes carry the resourceVersion they were made from, because lists in a
- * merge patch replace what others may have added.
+ * Tells the API what became of a pod: the status at once when it changes, one write at a time so
+ * that what changes meanwhile goes out together; in the end the final delete. Writes carry the
+ * resourceVersion they were made from, because lists in a merge patch replace what others may have
+ * added.
  */
 #include <inttypes.h>
 
@@ -14,10 +15,10 @@ static void report_failed(struct pod *pod, const struct err *err, const char *wh
 {
 	if (err->code == ERR_NOT_FOUND)
 		return; /* the watch will say so */
-	log_debug("kubelet", "%s of pod " STR_FMT "/" STR_FMT ": %s", what, STR_ARG(pod->spec.namespace_),
-		  STR_ARG(pod->spec.name), err->msg);
-	pod->report_not_before_ns =
-		env_mono_ns(pod->kubelet->env) + retry_next(&pod->report_retry_ms) * TIME_NS_PER_MS;
+	log_debug("kubelet", "%s of pod " STR_FMT "/" STR_FMT ": %s", what,
+		  STR_ARG(pod->spec.namespace_), STR_ARG(pod->spec.name), err->msg);
+	pod->report_not_before_ns = env_mono_ns(pod->kubelet->env) +
+				    retry_next(&pod->report_retry_ms) * TIME_NS_PER_MS;
 }
 
 static void report_done(void *owner, const struct obj *result, const struct err *err)

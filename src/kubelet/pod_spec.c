@@ -75,8 +75,8 @@ static void resources_decode(yyjson_val *json, struct pod_resources *ret)
 		ret->memory_request_bytes = ret->memory_limit_bytes;
 }
 
-static void container_decode(yyjson_val *json, enum container_role role, enum restart_policy pod_restart,
-			     struct pod_container *ret)
+static void container_decode(yyjson_val *json, enum container_role role,
+			     enum restart_policy pod_restart, struct pod_container *ret)
 {
 	struct str own = json_get_str(json, "restartPolicy");
 
@@ -102,11 +102,13 @@ static void container_decode(yyjson_val *json, enum container_role role, enum re
 	ret->message_path = json_get_str(json, "terminationMessagePath");
 	if (str_is_empty(ret->message_path))
 		ret->message_path = STR("/dev/termination-log");
-	ret->message_from_log = str_eq(json_get_str(json, "terminationMessagePolicy"), STR("FallbackToLogsOnError"));
+	ret->message_from_log = str_eq(json_get_str(json, "terminationMessagePolicy"),
+				       STR("FallbackToLogsOnError"));
 	ret->hash = str_hash(ret->name) * 31 + str_hash(ret->image);
 }
 
-/* Guaranteed: every container has equal, positive requests and limits of cpu and memory. BestEffort: nothing is set. */
+/* Guaranteed: every container has equal, positive requests and limits of cpu and memory.
+ * BestEffort: nothing is set. */
 static enum qos_class qos_of(const struct pod_spec *spec)
 {
 	bool any = false, all = true;
@@ -116,11 +118,12 @@ static enum qos_class qos_of(const struct pod_spec *spec)
 
 		if (spec->containers[i].role == ROLE_EPHEMERAL)
 			continue;
-		if (r->cpu_request_milli > 0 || r->cpu_limit_milli > 0 || r->memory_request_bytes > 0 ||
-		    r->memory_limit_bytes > 0)
+		if (r->cpu_request_milli > 0 || r->cpu_limit_milli > 0 ||
+		    r->memory_request_bytes > 0 || r->memory_limit_bytes > 0)
 			any = true;
 		if (r->cpu_limit_milli <= 0 || r->memory_limit_bytes <= 0 ||
-		    r->cpu_request_milli != r->cpu_limit_milli || r->memory_request_bytes != r->memory_limit_bytes)
+		    r->cpu_request_milli != r->cpu_limit_milli ||
+		    r->memory_request_bytes != r->memory_limit_bytes)
 			all = false;
 	}
 	if (!any)
@@ -132,10 +135,11 @@ static size_t containers_decode(struct pod_spec *spec, const char *list, enum co
 {
 	size_t before = spec->container_count;
 
-	JSON_EACH(item, json_get(spec->json, list)) {
+	JSON_EACH (item, json_get(spec->json, list)) {
 		if (spec->container_count == KUBELET_CONTAINERS_MAX)
 			break;
-		container_decode(item, role, spec->restart, &spec->containers[spec->container_count++]);
+		container_decode(item, role, spec->restart,
+				 &spec->containers[spec->container_count++]);
 	}
 	return spec->container_count - before;
 }
@@ -164,11 +168,14 @@ void pod_spec_decode(const struct obj *pod, struct arena *arena, struct pod_spec
 		.service_account = json_get_str(json, "serviceAccountName"),
 	};
 	if (ret->deleting)
-		ret->grace_seconds = json_get_int(pod->root, "metadata.deletionGracePeriodSeconds", ret->grace_seconds);
-	ret->containers = arena_array(arena, NUM_MIN(count, (size_t)KUBELET_CONTAINERS_MAX) + 1, sizeof(*ret->containers));
+		ret->grace_seconds = json_get_int(pod->root, "metadata.deletionGracePeriodSeconds",
+						  ret->grace_seconds);
+	ret->containers = arena_array(arena, NUM_MIN(count, (size_t)KUBELET_CONTAINERS_MAX) + 1,
+				      sizeof(*ret->containers));
 	ret->init_count = containers_decode(ret, "initContainers", ROLE_INIT);
 	ret->main_count = containers_decode(ret, "containers", ROLE_MAIN);
-	(void)containers_decode(ret, "ephemeralContainers", ROLE_EPHEMERAL); /* the rest of the array */
+	(void)containers_decode(ret, "ephemeralContainers",
+				ROLE_EPHEMERAL); /* the rest of the array */
 	ret->qos = qos_of(ret);
 }
 
@@ -194,5 +201,6 @@ const char *container_list_name(const struct pod_container *c)
 
 struct str container_field_path(const struct pod_container *c, struct arena *arena)
 {
-	return str_printf_in(arena, "spec.%s{" STR_FMT "}", container_list_name(c), STR_ARG(c->name));
+	return str_printf_in(arena, "spec.%s{" STR_FMT "}", container_list_name(c),
+			     STR_ARG(c->name));
 }

@@ -40,7 +40,8 @@ struct phase_counts {
 	size_t init_pending, init_failed;
 };
 
-static void count_container(const struct pod_container *c, const struct run_state *s, struct phase_counts *n)
+static void count_container(const struct pod_container *c, const struct run_state *s,
+			    struct phase_counts *n)
 {
 	bool ran = s->id[0] && (s->end.present || s->last.present);
 
@@ -124,7 +125,8 @@ static bool counts_for_readiness(const struct pod_container *c)
 	return c->role == ROLE_MAIN || c->role == ROLE_SIDECAR;
 }
 
-static void containers_ready(const struct status_input *in, enum pod_phase phase, struct condition_value *ret)
+static void containers_ready(const struct status_input *in, enum pod_phase phase,
+			     struct condition_value *ret)
 {
 	AUTO_BUF unready = { 0 };
 
@@ -132,7 +134,8 @@ static void containers_ready(const struct status_input *in, enum pod_phase phase
 	for (size_t i = 0; i < in->spec->container_count; i++) {
 		const struct run_state *s = &in->state->containers[i];
 
-		if (counts_for_readiness(&in->spec->containers[i]) && !(s->phase == RUN_RUNNING && s->ready))
+		if (counts_for_readiness(&in->spec->containers[i]) &&
+		    !(s->phase == RUN_RUNNING && s->ready))
 			add_name(&unready, in->spec->containers[i].name);
 	}
 	if (phase == POD_SUCCEEDED || phase == POD_FAILED) {
@@ -144,12 +147,13 @@ static void containers_ready(const struct status_input *in, enum pod_phase phase
 		return;
 	}
 	ret->reason = "ContainersNotReady";
-	buf_printf(&ret->message, "containers with unready status: [" STR_FMT "]", STR_ARG(buf_str(&unready)));
+	buf_printf(&ret->message, "containers with unready status: [" STR_FMT "]",
+		   STR_ARG(buf_str(&unready)));
 }
 
 static struct str foreign_condition(const struct status_input *in, struct str type)
 {
-	JSON_EACH(c, json_get(in->spec->obj->root, "status.conditions"))
+	JSON_EACH (c, json_get(in->spec->obj->root, "status.conditions"))
 		if (str_eq(json_get_str(c, "type"), type))
 			return json_get_str(c, "status");
 	return STR_NONE;
@@ -163,7 +167,7 @@ static void pod_ready(const struct status_input *in, const struct condition_valu
 		buf_put_str(&ret->message, buf_str(&containers->message));
 		return;
 	}
-	JSON_EACH(gate, json_get(in->spec->json, "readinessGates")) {
+	JSON_EACH (gate, json_get(in->spec->json, "readinessGates")) {
 		struct str type = json_get_str(gate, "conditionType");
 		struct str status = foreign_condition(in, type);
 
@@ -173,18 +177,22 @@ static void pod_ready(const struct status_input *in, const struct condition_valu
 			buf_put_c(&ret->message, ", ");
 		if (str_is_empty(status))
 			buf_printf(&ret->message,
-				   "corresponding condition of pod readiness gate \"" STR_FMT "\" does not exist.",
+				   "corresponding condition of pod readiness gate \"" STR_FMT
+				   "\" does not exist.",
 				   STR_ARG(type));
 		else
-			buf_printf(&ret->message, "the status of pod readiness gate \"" STR_FMT
-				   "\" is not \"True\", but " STR_FMT, STR_ARG(type), STR_ARG(status));
+			buf_printf(&ret->message,
+				   "the status of pod readiness gate \"" STR_FMT
+				   "\" is not \"True\", but " STR_FMT,
+				   STR_ARG(type), STR_ARG(status));
 	}
 	ret->is_true = ret->message.len == 0;
 	if (!ret->is_true)
 		ret->reason = "ReadinessGatesNotReady";
 }
 
-static void pod_initialized(const struct status_input *in, enum pod_phase phase, struct condition_value *ret)
+static void pod_initialized(const struct status_input *in, enum pod_phase phase,
+			    struct condition_value *ret)
 {
 	AUTO_BUF incomplete = { 0 };
 
@@ -199,7 +207,9 @@ static void pod_initialized(const struct status_input *in, enum pod_phase phase,
 	for (size_t i = 0; i < in->spec->init_count; i++) {
 		const struct pod_container *c = &in->spec->containers[i];
 		const struct run_state *s = &in->state->containers[i];
-		bool done = c->role == ROLE_SIDECAR ? s->started : s->phase == RUN_EXITED && s->end.exit_code == 0;
+		bool done = c->role == ROLE_SIDECAR
+				    ? s->started
+				    : s->phase == RUN_EXITED && s->end.exit_code == 0;
 
 		if (!done)
 			add_name(&incomplete, c->name);
@@ -208,7 +218,8 @@ static void pod_initialized(const struct status_input *in, enum pod_phase phase,
 		return;
 	ret->is_true = false;
 	ret->reason = "ContainersNotInitialized";
-	buf_printf(&ret->message, "containers with incomplete status: [" STR_FMT "]", STR_ARG(buf_str(&incomplete)));
+	buf_printf(&ret->message, "containers with incomplete status: [" STR_FMT "]",
+		   STR_ARG(buf_str(&incomplete)));
 }
 
 static void set_time(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, int64_t wall_ns)
@@ -226,8 +237,9 @@ static bool is_ours(struct str type)
 	return false;
 }
 
-static void add_conditions(yyjson_mut_doc *doc, yyjson_mut_val *status, const struct status_input *in,
-			   struct condition_memory *memory, enum pod_phase phase)
+static void add_conditions(yyjson_mut_doc *doc, yyjson_mut_val *status,
+			   const struct status_input *in, struct condition_memory *memory,
+			   enum pod_phase phase)
 {
 	struct condition_value values[CONDITION_COUNT] = { 0 };
 	yyjson_mut_val *list = json_set_array(doc, status, "conditions");
@@ -257,12 +269,13 @@ static void add_conditions(yyjson_mut_doc *doc, yyjson_mut_val *status, const st
 			json_set_str(doc, c, "message", buf_str(&values[i].message));
 		buf_deinit(&values[i].message);
 	}
-	JSON_EACH(old, json_get(in->spec->obj->root, "status.conditions"))
+	JSON_EACH (old, json_get(in->spec->obj->root, "status.conditions"))
 		if (!is_ours(json_get_str(old, "type")))
 			yyjson_mut_arr_append(list, json_copy(doc, old));
 }
 
-static void add_addresses(yyjson_mut_doc *doc, yyjson_mut_val *status, const struct status_input *in)
+static void add_addresses(yyjson_mut_doc *doc, yyjson_mut_val *status,
+			  const struct status_input *in)
 {
 	struct str pod_address = str_from(in->state->sandbox.address);
 	yyjson_mut_val *list;
@@ -271,21 +284,30 @@ static void add_addresses(yyjson_mut_doc *doc, yyjson_mut_val *status, const str
 		json_set_str(doc, status, "hostIP", in->host_addresses[0]);
 		list = json_set_array(doc, status, "hostIPs");
 		for (size_t i = 0; i < in->host_address_count; i++)
-			json_set_str(doc, json_append_object(doc, list), "ip", in->host_addresses[i]);
+			json_set_str(doc, json_append_object(doc, list), "ip",
+				     in->host_addresses[i]);
 	}
 	if (in->spec->host_network && in->state->sandbox.id[0] && in->host_address_count > 0)
 		pod_address = in->host_addresses[0];
 	if (str_is_empty(pod_address))
 		return;
 	json_set_str(doc, status, "podIP", pod_address);
-	json_set_str(doc, json_append_object(doc, json_set_array(doc, status, "podIPs")), "ip", pod_address);
+	json_set_str(doc, json_append_object(doc, json_set_array(doc, status, "podIPs")), "ip",
+		     pod_address);
 }
 
 void pod_status_add_nulls(yyjson_mut_doc *patch, const struct obj *pod)
 {
 	static const char *const names[] = {
-		"reason", "message", "podIP", "podIPs", "hostIP", "hostIPs", "containerStatuses",
-		"initContainerStatuses", "ephemeralContainerStatuses",
+		"reason",
+		"message",
+		"podIP",
+		"podIPs",
+		"hostIP",
+		"hostIPs",
+		"containerStatuses",
+		"initContainerStatuses",
+		"ephemeralContainerStatuses",
 	};
 	yyjson_mut_val *status = json_mut_get(yyjson_mut_doc_get_root(patch), "status");
 	yyjson_val *old = json_get(pod->root, "status");
@@ -322,7 +344,7 @@ yyjson_mut_doc *pod_status_patch(const struct status_input *in, struct condition
 
 void condition_memory_load(struct condition_memory *memory, const struct obj *pod)
 {
-	JSON_EACH(c, json_get(pod->root, "status.conditions")) {
+	JSON_EACH (c, json_get(pod->root, "status.conditions")) {
 		for (size_t i = 0; i < CONDITION_COUNT; i++) {
 			int64_t since;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pod.status from spec and state, field for field, reason for reason as upstream's kubelet writes it. Pure.
+ * Pod.status from spec and state, field for field, reason for reason as upstream's kubelet writes
+ * it. Pure.
  */
 #ifndef CUBE_KUBELET_POD_STATUS_H
 #define CUBE_KUBELET_POD_STATUS_H
@@ -20,7 +21,8 @@ enum pod_condition {
 	CONDITION_COUNT,
 };
 
-/* Since when each has had its status: kept from one status to the next. since_ns 0 = not known yet. */
+/* Since when each has had its status: kept from one status to the next. since_ns 0 = not known yet.
+ */
 struct condition_memory {
 	bool is_true[CONDITION_COUNT];
 	int64_t since_ns[CONDITION_COUNT];
@@ -31,7 +33,7 @@ struct status_input {
 	const struct pod_state *state;
 	const struct str *host_addresses; /* of the node */
 	size_t host_address_count;
-	int64_t now_ns;                   /* monotonic */
+	int64_t now_ns; /* monotonic */
 	int64_t wall_ns;
 };
 
@@ -42,14 +44,17 @@ const char *qos_text(enum qos_class qos) PURE;
 /* Reads memory from an object that was reported before. */
 void condition_memory_load(struct condition_memory *memory, const struct obj *pod);
 
-/* The status as a merge patch: {"metadata":{"uid":...},"status":{...}}; conditions of others are kept as the object has them.
- * memory is updated. */
-yyjson_mut_doc *pod_status_patch(const struct status_input *in, struct condition_memory *memory) MUST_CHECK;
-/* Adds nulls for what the object's present status has and the new one has not: a merge patch removes only what it names. */
+/* The status as a merge patch: {"metadata":{"uid":...},"status":{...}}; conditions of others are
+ * kept as the object has them. memory is updated. */
+yyjson_mut_doc *pod_status_patch(const struct status_input *in,
+				 struct condition_memory *memory) MUST_CHECK;
+/* Adds nulls for what the object's present status has and the new one has not: a merge patch
+ * removes only what it names. */
 void pod_status_add_nulls(yyjson_mut_doc *patch, const struct obj *pod);
 
 /* status_container.c: containerStatuses and its two sisters, added to status. */
-void status_add_containers(yyjson_mut_doc *doc, yyjson_mut_val *status, const struct status_input *in);
+void status_add_containers(yyjson_mut_doc *doc, yyjson_mut_val *status,
+			   const struct status_input *in);
 /* The container waits between crashes. */
 bool container_is_crash_looping(const struct pod_container *spec, const struct run_state *state,
 				int64_t now_ns) PURE;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Probes of one container. A prober is a timer and at most one attempt in flight; a result counts only for the run it was
- * made for. While a startup probe has not passed, the others wait.
+ * Probes of one container. A prober is a timer and at most one attempt in flight; a result counts
+ * only for the run it was made for. While a startup probe has not passed, the others wait.
  *
- * Liveness and startup ask for the container's end through kill_wanted; readiness changes `ready`; pod_poke does the rest.
+ * Liveness and startup ask for the container's end through kill_wanted; readiness changes `ready`;
+ * pod_poke does the rest.
  */
 #include "base/mem.h"
 #include "base/num.h"
@@ -12,7 +13,7 @@
 
 #define PROBE_SLACK_PERCENT 10 /* of the period: probes of many pods share wake-ups */
 #define PROBE_SLACK_MAX_MS 1000
-#define PROBE_EAGER_MS 1000    /* this long after a start readiness is looked at ... */
+#define PROBE_EAGER_MS 1000 /* this long after a start readiness is looked at ... */
 #define PROBE_EAGER_INTERVAL_MS 50
 
 struct prober {
@@ -21,15 +22,17 @@ struct prober {
 	struct timer timer;
 	struct runtime_probe attempt;
 	struct arena arena;
-	const struct obj *held;      /* what the attempt borrows from */
+	const struct obj *held; /* what the attempt borrows from */
 	char run_id[RUNTIME_ID_BYTES];
 	bool running, stopped;
 	int64_t successes, failures; /* in a row */
-	int64_t due_ns;              /* monotonic: of the next attempt, before slack */
+	int64_t due_ns;		     /* monotonic: of the next attempt, before slack */
 };
 
 static const char *const type_names[PROBE_TYPE_COUNT] = {
-	[PROBE_STARTUP] = "Startup", [PROBE_READINESS] = "Readiness", [PROBE_LIVENESS] = "Liveness",
+	[PROBE_STARTUP] = "Startup",
+	[PROBE_READINESS] = "Readiness",
+	[PROBE_LIVENESS] = "Liveness",
 };
 
 static struct run_state *state_of(const struct prober *p)
@@ -102,13 +105,15 @@ static void failed(struct prober *p, bool errored, struct str output)
 	struct run_state *s = state_of(p);
 	struct pod *pod = p->work->pod;
 
-	/* A program that is just coming up is not unhealthy yet: look again soon rather than a period later. */
-	if (p->type == PROBE_READINESS && !s->ready && !errored && age_ms_of(pod, p->work->index) < PROBE_EAGER_MS) {
+	/* A program that is just coming up is not unhealthy yet: look again soon rather than a
+	 * period later. */
+	if (p->type == PROBE_READINESS && !s->ready && !errored &&
+	    age_ms_of(pod, p->work->index) < PROBE_EAGER_MS) {
 		prober_schedule(p, PROBE_EAGER_INTERVAL_MS);
 		return;
 	}
-	pod_event(pod, (int)p->work->index, EVENT_WARNING, "Unhealthy", "%s probe %s: " STR_FMT, type_names[p->type],
-		  errored ? "errored" : "failed", STR_ARG(output));
+	pod_event(pod, (int)p->work->index, EVENT_WARNING, "Unhealthy", "%s probe %s: " STR_FMT,
+		  type_names[p->type], errored ? "errored" : "failed", STR_ARG(output));
 	p->successes = 0;
 	if (++p->failures < spec_of(p)->failure_threshold)
 		return;
@@ -127,7 +132,8 @@ static void attempt_done(struct runtime_op *op, const struct err *err)
 	struct run_state *s = state_of(p);
 	struct pod *pod = p->work->pod;
 	const struct probe_spec *spec = spec_of(p);
-	int64_t wait_ns = p->due_ns + spec->period_seconds * TIME_NS_PER_SECOND - env_mono_ns(p->timer.env);
+	int64_t wait_ns = p->due_ns + spec->period_seconds * TIME_NS_PER_SECOND -
+			  env_mono_ns(p->timer.env);
 
 	p->running = false;
 	if (!p->stopped && !pod->kubelet->stopping && s->phase == RUN_RUNNING && !s->killing &&
@@ -160,7 +166,8 @@ static void prober_fire(struct timer *timer)
 		return; /* others_begin starts it */
 	p->due_ns = env_mono_ns(k->env);
 	p->attempt = (struct runtime_probe){ .op = { .done = attempt_done, .owner = p } };
-	if (handler_decode(pod, p->work->index, spec_of(p)->json, &p->arena, &p->attempt, &err) < 0) {
+	if (handler_decode(pod, p->work->index, spec_of(p)->json, &p->arena, &p->attempt, &err) <
+	    0) {
 		prober_schedule(p, spec_of(p)->period_seconds * 1000);
 		arena_reset(&p->arena);
 		failed(p, true, str_from(err.msg));
@@ -209,7 +216,8 @@ void probers_start(struct pod *pod, size_t index)
 	for (size_t t = 0; t < PROBE_TYPE_COUNT; t++) {
 		if (!c->probes[t].json || (t == PROBE_STARTUP && s->started))
 			continue;
-		prober_schedule(prober_get(pod->work[index], (enum probe_type)t), first_delay_ms(pod, index, t));
+		prober_schedule(prober_get(pod->work[index], (enum probe_type)t),
+				first_delay_ms(pod, index, t));
 	}
 }
 

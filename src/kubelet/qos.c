@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The arithmetic of kubelet/cm and kuberuntime: shares from requests, quota and limit from limits, and pod-level values only
- * where every container has one.
+ * The arithmetic of kubelet/cm and kuberuntime: shares from requests, quota and limit from limits,
+ * and pod-level values only where every container has one.
  */
 #include "kubelet/qos.h"
 
@@ -36,7 +36,8 @@ struct str pod_cgroup(const struct pod_spec *spec, struct arena *arena)
 {
 	static const char *const parents[] = { "/besteffort", "/burstable", "" };
 
-	return str_printf_in(arena, "/kubepods%s/pod" STR_FMT, parents[spec->qos], STR_ARG(spec->uid));
+	return str_printf_in(arena, "/kubepods%s/pod" STR_FMT, parents[spec->qos],
+			     STR_ARG(spec->uid));
 }
 
 static bool runs_for_long(const struct pod_container *c)
@@ -46,14 +47,17 @@ static bool runs_for_long(const struct pod_container *c)
 
 void pod_requests(const struct pod_spec *spec, struct pod_resources *ret)
 {
-	int64_t cpu = 0, memory = 0, storage = 0, sidecar_cpu = 0, sidecar_memory = 0, step_cpu = 0, step_memory = 0;
+	int64_t cpu = 0, memory = 0, storage = 0, sidecar_cpu = 0, sidecar_memory = 0, step_cpu = 0,
+		step_memory = 0;
 
 	for (size_t i = 0; i < spec->container_count; i++) {
 		const struct pod_container *c = &spec->containers[i];
 		int64_t c_cpu = NUM_MAX(c->resources.cpu_request_milli, INT64_C(0));
 		int64_t c_memory = NUM_MAX(c->resources.memory_request_bytes, INT64_C(0));
 
-		storage += runs_for_long(c) ? NUM_MAX(c->resources.storage_request_bytes, INT64_C(0)) : 0;
+		storage += runs_for_long(c)
+				   ? NUM_MAX(c->resources.storage_request_bytes, INT64_C(0))
+				   : 0;
 		if (c->role == ROLE_SIDECAR) {
 			sidecar_cpu += c_cpu;
 			sidecar_memory += c_memory;
@@ -92,7 +96,8 @@ void pod_cgroup_resources(const struct pod_spec *spec, struct runtime_resources 
 		}
 	}
 	*ret = (struct runtime_resources){ 0 };
-	ret->cpu_shares = spec->qos == QOS_BEST_EFFORT ? CPU_SHARES_MIN : cpu_shares_of(requests.cpu_request_milli);
+	ret->cpu_shares = spec->qos == QOS_BEST_EFFORT ? CPU_SHARES_MIN
+						       : cpu_shares_of(requests.cpu_request_milli);
 	int64_t sum_cpu = 0, sum_memory = 0;
 	for (size_t i = 0; i < spec->container_count; i++) {
 		if (!runs_for_long(&spec->containers[i]))
@@ -108,7 +113,8 @@ void pod_cgroup_resources(const struct pod_spec *spec, struct runtime_resources 
 		ret->memory_bytes = NUM_MAX(sum_memory, memory_limit);
 }
 
-static int oom_score_of(const struct pod_spec *spec, const struct pod_container *c, int64_t node_memory_bytes)
+static int oom_score_of(const struct pod_spec *spec, const struct pod_container *c,
+			int64_t node_memory_bytes)
 {
 	int64_t request = NUM_MAX(c->resources.memory_request_bytes, INT64_C(0)), score;
 
@@ -123,8 +129,8 @@ static int oom_score_of(const struct pod_spec *spec, const struct pod_container 
 	return (int)(score == OOM_BEST_EFFORT ? score - 1 : score);
 }
 
-void container_cgroup_resources(const struct pod_spec *spec, const struct pod_container *c, int64_t node_memory_bytes,
-				struct runtime_resources *ret)
+void container_cgroup_resources(const struct pod_spec *spec, const struct pod_container *c,
+				int64_t node_memory_bytes, struct runtime_resources *ret)
 {
 	const struct pod_resources *r = &c->resources;
 

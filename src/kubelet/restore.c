@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A kubelet that starts again: what runs is recognised by its records and goes on, what ended meanwhile is accounted for,
- * what belongs to no pod is cleared away. What records do not hold (readiness, the run before, the phase) is read from the
- * status that the API has.
+ * A kubelet that starts again: what runs is recognised by its records and goes on, what ended
+ * meanwhile is accounted for, what belongs to no pod is cleared away. What records do not hold
+ * (readiness, the run before, the phase) is read from the status that the API has.
  */
 #include "base/log.h"
 #include "base/mem.h"
@@ -33,7 +33,8 @@ void kubelet_restore(struct kubelet *k)
 	for (size_t i = 0; i < k->list.ret_count; i++) {
 		struct restored_pod *r = restored_of(k, k->list.ret_records[i].owner.pod_uid);
 
-		r->records = mem_realloc_array(r->records, r->count + 1, sizeof(struct runtime_record *));
+		r->records = mem_realloc_array(r->records, r->count + 1,
+					       sizeof(struct runtime_record *));
 		r->records[r->count++] = &k->list.ret_records[i];
 	}
 	for (size_t i = 0; i < k->list.ret_pod_uid_count; i++)
@@ -77,7 +78,8 @@ static int64_t time_at(yyjson_val *v, const char *key)
 /* Reasons are constants in the state: the ones that can be read back. */
 static const char *reason_constant(struct str reason)
 {
-	static const char *const known[] = { "StartError", "ContainerStatusUnknown", "DeadlineExceeded" };
+	static const char *const known[] = { "StartError", "ContainerStatusUnknown",
+					     "DeadlineExceeded" };
 
 	for (size_t i = 0; i < ARRAY_COUNT(known); i++)
 		if (str_eq_c(reason, known[i]))
@@ -88,7 +90,8 @@ static const char *reason_constant(struct str reason)
 static void end_from_status(struct run_end *end, yyjson_val *terminated)
 {
 	struct str id = bare_id(json_get_str(terminated, "containerID"));
-	struct str reason = json_get_str(terminated, "reason"), message = json_get_str(terminated, "message");
+	struct str reason = json_get_str(terminated, "reason"),
+		   message = json_get_str(terminated, "message");
 
 	if (!terminated)
 		return;
@@ -108,7 +111,8 @@ static void end_from_status(struct run_end *end, yyjson_val *terminated)
 
 static void state_from_status(struct run_state *s, yyjson_val *status)
 {
-	yyjson_val *state = json_get(status, "state"), *last = json_get(status, "lastState.terminated");
+	yyjson_val *state = json_get(status, "state"),
+		   *last = json_get(status, "lastState.terminated");
 
 	if (str_copy_to(bare_id(json_get_str(status, "containerID")), s->id, sizeof(s->id)) < 0)
 		s->id[0] = 0;
@@ -134,10 +138,11 @@ static yyjson_val *status_of(const struct pod *pod, size_t index)
 {
 	const struct pod_container *c = &pod->spec.containers[index];
 	yyjson_val *list = json_get(json_get(pod->obj->root, "status"),
-				    container_is_init(c) ? "initContainerStatuses" :
-				    c->role == ROLE_MAIN ? "containerStatuses" : "ephemeralContainerStatuses");
+				    container_is_init(c)   ? "initContainerStatuses"
+				    : c->role == ROLE_MAIN ? "containerStatuses"
+							   : "ephemeralContainerStatuses");
 
-	JSON_EACH(item, list)
+	JSON_EACH (item, list)
 		if (str_eq(json_get_str(item, "name"), c->name))
 			return item;
 	return NULL;
@@ -148,11 +153,14 @@ static yyjson_val *status_of(const struct pod *pod, size_t index)
 /* In which delay it would be had it been watched all along. */
 static void backoff_from_count(struct pod *pod, struct run_state *s)
 {
-	int64_t now = env_mono_ns(pod->kubelet->env), ago = env_wall_ns(pod->kubelet->env) - s->end.finished_ns;
+	int64_t now = env_mono_ns(pod->kubelet->env),
+		ago = env_wall_ns(pod->kubelet->env) - s->end.finished_ns;
 
-	for (uint32_t i = 0; i < s->restart_count && s->crash_delay_ms < KUBELET_BACKOFF_MAX_MS; i++)
-		s->crash_delay_ms = s->crash_delay_ms ? NUM_MIN(s->crash_delay_ms * 2, INT64_C(0) + KUBELET_BACKOFF_MAX_MS) :
-							KUBELET_BACKOFF_BASE_MS;
+	for (uint32_t i = 0; i < s->restart_count && s->crash_delay_ms < KUBELET_BACKOFF_MAX_MS;
+	     i++)
+		s->crash_delay_ms = s->crash_delay_ms ? NUM_MIN(s->crash_delay_ms * 2,
+								INT64_C(0) + KUBELET_BACKOFF_MAX_MS)
+						      : KUBELET_BACKOFF_BASE_MS;
 	s->crash_updated_ns = now;
 	if (s->phase != RUN_EXITED || s->crash_delay_ms == 0)
 		return;
@@ -226,7 +234,8 @@ static bool was_initialized(const struct pod *pod)
 	for (size_t i = pod->spec.init_count; i < pod->spec.container_count; i++)
 		if (pod->state.containers[i].id[0])
 			return true;
-	return pod->conditions.is_true[CONDITION_INITIALIZED] && pod->conditions.since_ns[CONDITION_INITIALIZED] > 0;
+	return pod->conditions.is_true[CONDITION_INITIALIZED] &&
+	       pod->conditions.since_ns[CONDITION_INITIALIZED] > 0;
 }
 
 /* It ran when last heard of, and there is no record of it any more. */
@@ -270,7 +279,8 @@ void pod_restore(struct pod *pod)
 	}
 	pod->logs_kept = restored && restored->has_folder;
 	if (pod->state.finished)
-		pod->state.volumes = restored && restored->has_folder ? VOLUMES_READY : VOLUMES_REMOVED;
+		pod->state.volumes = restored && restored->has_folder ? VOLUMES_READY
+								      : VOLUMES_REMOVED;
 	else if (pod->state.sandbox.phase == SANDBOX_READY)
 		pod->state.initialized = was_initialized(pod);
 	if (restored)
@@ -324,17 +334,20 @@ static void orphan_next(struct orphan *o)
 {
 	struct kubelet *k = o->kubelet;
 
-	while (o->next < o->restored->count && !str_is_empty(o->restored->records[o->next]->owner.container))
+	while (o->next < o->restored->count &&
+	       !str_is_empty(o->restored->records[o->next]->owner.container))
 		o->next++;
 	if (o->next < o->restored->count) {
 		o->sandbox = (struct runtime_container_op){
-			.op = { .done = orphan_sandbox_done, .owner = o }, .id = o->restored->records[o->next++]->id,
+			.op = { .done = orphan_sandbox_done, .owner = o },
+			.id = o->restored->records[o->next++]->id,
 		};
 		k->runtime->ops->sandbox_remove(k->runtime, &o->sandbox);
 		return;
 	}
 	o->volumes = (struct runtime_volumes){
-		.op = { .done = orphan_volumes_done, .owner = o }, .pod_uid = str_from(o->uid),
+		.op = { .done = orphan_volumes_done, .owner = o },
+		.pod_uid = str_from(o->uid),
 	};
 	k->runtime->ops->volumes_remove(k->runtime, &o->volumes);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * struct pod_runtime over the container service: sandboxes, containers, volumes. Each operation is one struct call: its
- * worker part (if any) first, then the service's.
+ * struct pod_runtime over the container service: sandboxes, containers, volumes. Each operation is
+ * one struct call: its worker part (if any) first, then the service's.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -63,7 +63,8 @@ static struct str str_of_number(struct arena *arena, uint64_t number)
 	return str_printf_in(arena, "%" PRIu64, number);
 }
 
-static struct oci_pair *owner_labels(const struct runtime_owner *o, struct arena *arena, size_t *ret_count)
+static struct oci_pair *owner_labels(const struct runtime_owner *o, struct arena *arena,
+				     size_t *ret_count)
 {
 	struct oci_pair *labels = arena_array(arena, 8, sizeof(*labels));
 
@@ -81,28 +82,33 @@ static struct str owner_name(const struct runtime_owner *o, struct arena *arena)
 {
 	struct str container = str_is_empty(o->container) ? STR("POD") : o->container;
 
-	return str_printf_in(arena, "k8s_" STR_FMT "_" STR_FMT "_" STR_FMT "_" STR_FMT "_%u", STR_ARG(container),
-			     STR_ARG(o->pod_name), STR_ARG(o->namespace_), STR_ARG(o->pod_uid), o->attempt);
+	return str_printf_in(arena, "k8s_" STR_FMT "_" STR_FMT "_" STR_FMT "_" STR_FMT "_%u",
+			     STR_ARG(container), STR_ARG(o->pod_name), STR_ARG(o->namespace_),
+			     STR_ARG(o->pod_uid), o->attempt);
 }
 
 /* --- sandbox --- */
 
-static void sandbox_done(struct container_op *op, struct container *container, const struct err *err)
+static void sandbox_done(struct container_op *op, struct container *container,
+			 const struct err *err)
 {
 	struct call *c = op->owner;
-	struct runtime_sandbox_create *s = CONTAINER_OF(c->result, struct runtime_sandbox_create, op);
+	struct runtime_sandbox_create *s = CONTAINER_OF(c->result, struct runtime_sandbox_create,
+							op);
 
 	if (!err && container) {
 		memcpy(s->ret_id, container->id, sizeof(s->ret_id));
 		s->ret_address[0] = 0;
 		if (!s->host_network)
-			(void)inet_ntop(AF_INET, &container->address, s->ret_address, sizeof(s->ret_address)); /* fits */
+			(void)inet_ntop(AF_INET, &container->address, s->ret_address,
+					sizeof(s->ret_address)); /* fits */
 	}
 	call_end(c, err);
 }
 
 /* A sandbox that could not be started leaves nothing behind. */
-static void sandbox_cleared(struct container_op *op, struct container *container, const struct err *err)
+static void sandbox_cleared(struct container_op *op, struct container *container,
+			    const struct err *err)
 {
 	struct call *c = op->owner;
 
@@ -164,7 +170,8 @@ static void sandbox_create(struct pod_runtime *rt, struct runtime_sandbox_create
 static void remove_done(struct container_op *op, struct container *container, const struct err *err)
 {
 	(void)container;
-	call_end(op->owner, err && err->code == ERR_NOT_FOUND ? NULL : err); /* gone is what was asked for */
+	call_end(op->owner,
+		 err && err->code == ERR_NOT_FOUND ? NULL : err); /* gone is what was asked for */
 }
 
 static void any_remove(struct pod_runtime *rt, struct runtime_container_op *op)
@@ -180,7 +187,8 @@ static void any_remove(struct pod_runtime *rt, struct runtime_container_op *op)
 static void created(struct container_op *op, struct container *container, const struct err *err)
 {
 	struct call *c = op->owner;
-	struct runtime_container_create *create = CONTAINER_OF(c->result, struct runtime_container_create, op);
+	struct runtime_container_create *create = CONTAINER_OF(c->result,
+							       struct runtime_container_create, op);
 
 	if (!err && container)
 		memcpy(create->ret_id, container->id, sizeof(create->ret_id));
@@ -190,14 +198,16 @@ static void created(struct container_op *op, struct container *container, const 
 static void prepare_run(struct work *work)
 {
 	struct call *c = CONTAINER_OF(work, struct call, work);
-	struct runtime_container_create *create = CONTAINER_OF(c->result, struct runtime_container_create, op);
+	struct runtime_container_create *create = CONTAINER_OF(c->result,
+							       struct runtime_container_create, op);
 	AUTO_BUF profile = { 0 };
 
 	buf_init(&profile, 1 << 20);
 	c->failed = prepare_container(&c->paths, &create->owner, create->hosts, &c->err) < 0;
 	if (c->failed || create->security.seccomp != SECCOMP_FILE)
 		return;
-	c->failed = fd_read_file(AT_FDCWD, str_c_in(&c->arena, create->security.seccomp_file), 1 << 20, &profile, &c->err) < 0;
+	c->failed = fd_read_file(AT_FDCWD, str_c_in(&c->arena, create->security.seccomp_file),
+				 1 << 20, &profile, &c->err) < 0;
 	if (!c->failed)
 		c->spec.seccomp_profile = str_in(&c->arena, buf_str(&profile));
 }
@@ -223,7 +233,8 @@ static enum container_propagation propagation_of(enum runtime_propagation p)
 
 static void fill_mounts(struct call *c, const struct runtime_container_create *create)
 {
-	struct container_mount *mounts = arena_array(&c->arena, create->mount_count + 2, sizeof(*mounts));
+	struct container_mount *mounts = arena_array(&c->arena, create->mount_count + 2,
+						     sizeof(*mounts));
 	bool has_hosts = false;
 	size_t n = 0;
 
@@ -232,19 +243,24 @@ static void fill_mounts(struct call *c, const struct runtime_container_create *c
 
 		has_hosts = has_hosts || str_eq(m->container_path, STR("/etc/hosts"));
 		mounts[n++] = (struct container_mount){
-			.type = CONTAINER_MOUNT_BIND, .source = m->host_path, .sub_path = m->sub_path,
-			.target = m->container_path, .read_only = m->read_only,
+			.type = CONTAINER_MOUNT_BIND,
+			.source = m->host_path,
+			.sub_path = m->sub_path,
+			.target = m->container_path,
+			.read_only = m->read_only,
 			.recursive_read_only = m->read_only && m->recursive_read_only,
 			.propagation = propagation_of(m->propagation),
 		};
 	}
 	if (!has_hosts && !str_is_empty(create->hosts))
 		mounts[n++] = (struct container_mount){
-			.source = str_printf_in(&c->arena, STR_FMT "/etc-hosts", STR_ARG(c->paths.pod_dir)),
+			.source = str_printf_in(&c->arena, STR_FMT "/etc-hosts",
+						STR_ARG(c->paths.pod_dir)),
 			.target = STR("/etc/hosts"),
 		};
 	mounts[n++] = (struct container_mount){
-		.source = container_message_file(&c->paths, &create->owner, &c->arena), .target = create->message_path,
+		.source = container_message_file(&c->paths, &create->owner, &c->arena),
+		.target = create->message_path,
 	};
 	c->spec.mounts = mounts;
 	c->spec.mount_count = n;
@@ -280,7 +296,8 @@ static void fill_labels(struct call *c, const struct runtime_container_create *c
 	more[0] = (struct oci_pair){ STR(LABEL_HASH), create->hash };
 	more[1] = (struct oci_pair){ STR(LABEL_IMAGE_NAME), create->image_name };
 	more[2] = (struct oci_pair){ STR(LABEL_MESSAGE_POLICY),
-				     create->message_from_log ? STR("FallbackToLogsOnError") : STR("File") };
+				     create->message_from_log ? STR("FallbackToLogsOnError")
+							      : STR("File") };
 	c->spec.annotations = more;
 	c->spec.annotation_count = 3;
 }
@@ -288,8 +305,10 @@ static void fill_labels(struct call *c, const struct runtime_container_create *c
 static void fill_pid(struct call *c, const struct runtime_container_create *create)
 {
 	static const enum container_namespace modes[] = {
-		[PID_OWN] = CONTAINER_NAMESPACE_OWN, [PID_POD] = CONTAINER_NAMESPACE_SANDBOX,
-		[PID_HOST] = CONTAINER_NAMESPACE_HOST, [PID_TARGET] = CONTAINER_NAMESPACE_CONTAINER,
+		[PID_OWN] = CONTAINER_NAMESPACE_OWN,
+		[PID_POD] = CONTAINER_NAMESPACE_SANDBOX,
+		[PID_HOST] = CONTAINER_NAMESPACE_HOST,
+		[PID_TARGET] = CONTAINER_NAMESPACE_CONTAINER,
 	};
 
 	c->spec.pid = modes[create->pid_mode];
@@ -419,7 +438,9 @@ static void volumes_remove_run(struct work *work)
 static void volumes_remove(struct pod_runtime *rt, struct runtime_volumes *op)
 {
 	struct call *c = call_new(runtime_of(rt), &op->op);
-	struct runtime_owner owner = { .pod_uid = op->pod_uid, .namespace_ = op->namespace_, .pod_name = op->pod_name };
+	struct runtime_owner owner = { .pod_uid = op->pod_uid,
+				       .namespace_ = op->namespace_,
+				       .pod_name = op->pod_name };
 
 	c->paths = pod_paths_of(c->runtime, &owner, &c->arena);
 	c->work.run = volumes_remove_run;

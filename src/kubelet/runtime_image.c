@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Images for the kubelet: is it there, or pull it with whichever of the pod's credentials fit. Pulls of one name by several
- * containers at once are the store's to join.
+ * Images for the kubelet: is it there, or pull it with whichever of the pod's credentials fit.
+ * Pulls of one name by several containers at once are the store's to join.
  */
 #include "base/mem.h"
 #include "base/num.h"
@@ -30,9 +30,12 @@ static void image_fill(struct runtime_image *op, const struct image *image)
 	op->ret_digest_name = image->digests.count > 0 ? image->digests.items[0] : STR_NONE;
 	op->ret_size_bytes = image->size_bytes;
 	op->ret_user = 0;
-	(void)str_cut(image->config.user, ':', &name, &group); /* without a group the name is all of it */
+	(void)str_cut(image->config.user, ':', &name,
+		      &group); /* without a group the name is all of it */
 	if (!str_is_empty(name))
-		op->ret_user = num_parse_u64(name, UINT32_MAX, "user", &user, NULL) == 0 ? (int64_t)user : -1;
+		op->ret_user = num_parse_u64(name, UINT32_MAX, "user", &user, NULL) == 0
+				       ? (int64_t)user
+				       : -1;
 }
 
 static void image_end(struct image_call *call)
@@ -79,9 +82,12 @@ void runtime_image(struct pod_runtime *rt, struct runtime_image *op)
 	task_init(&call->task, looked);
 	call->failed = reference_parse(op->name, &call->arena, &reference, &call->err) < 0;
 	if (!call->failed && op->pull) {
-		call->pull = (struct image_pull){ .reference = op->name, .done = pulled, .owner = call };
+		call->pull = (struct image_pull){ .reference = op->name,
+						  .done = pulled,
+						  .owner = call };
 		for (size_t i = 0; i < op->credential_count; i++)
-			if (image_auth_find(op->credentials[i], op->name, &call->arena, &call->pull.auth))
+			if (image_auth_find(op->credentials[i], op->name, &call->arena,
+					    &call->pull.auth))
 				break;
 		image_pull(r->images, &call->pull);
 		return;

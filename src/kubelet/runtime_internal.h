@@ -29,27 +29,34 @@ struct runtime {
 	char *root_dir, *log_dir;
 	const struct pod_runtime_events *events;
 	struct container_listener listener;
-	struct http_client *http;      /* probes; made when first needed */
+	struct http_client *http; /* probes; made when first needed */
 	struct tls_client *tls;
-	struct map stats;              /* id → struct stats_entry */
+	struct map stats; /* id → struct stats_entry */
 };
 
-static inline struct runtime *runtime_of(struct pod_runtime *rt) { return CONTAINER_OF(rt, struct runtime, base); }
+static inline struct runtime *runtime_of(struct pod_runtime *rt)
+{
+	return CONTAINER_OF(rt, struct runtime, base);
+}
 
 /* --- runtime_prepare.c: what has to be on disk around a container; all block --- */
 struct pod_paths {
-	struct str pod_dir;            /* <root_dir>/pods/<uid> */
-	struct str log_dir;            /* <log_dir>/<ns>_<pod>_<uid> */
+	struct str pod_dir; /* <root_dir>/pods/<uid> */
+	struct str log_dir; /* <log_dir>/<ns>_<pod>_<uid> */
 };
-struct pod_paths pod_paths_of(const struct runtime *r, const struct runtime_owner *owner, struct arena *arena);
-struct str container_log_file(const struct pod_paths *paths, const struct runtime_owner *owner, struct arena *arena);
-struct str container_message_file(const struct pod_paths *paths, const struct runtime_owner *owner, struct arena *arena);
+struct pod_paths pod_paths_of(const struct runtime *r, const struct runtime_owner *owner,
+			      struct arena *arena);
+struct str container_log_file(const struct pod_paths *paths, const struct runtime_owner *owner,
+			      struct arena *arena);
+struct str container_message_file(const struct pod_paths *paths, const struct runtime_owner *owner,
+				  struct arena *arena);
 /* Log folder (older logs go), termination message file, hosts file. */
-int prepare_container(const struct pod_paths *paths, const struct runtime_owner *owner, struct str hosts,
-		      struct err *err) MUST_CHECK;
+int prepare_container(const struct pod_paths *paths, const struct runtime_owner *owner,
+		      struct str hosts, struct err *err) MUST_CHECK;
 /* The log folder whose name ends in the uid. */
 int pod_logs_remove(const char *log_dir, struct str uid, struct err *err) MUST_CHECK;
-/* What a container left in its message file, or the end of its log; at most KUBELET_MESSAGE_BYTES_MAX. */
+/* What a container left in its message file, or the end of its log; at most
+ * KUBELET_MESSAGE_BYTES_MAX. */
 void read_message(struct str message_file, struct str log_file, bool from_log, struct buf *ret);
 
 /* --- runtime_image.c --- */

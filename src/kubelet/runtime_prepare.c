@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files around containers: log folders, termination messages, hosts files. Everything blocks and runs on workers.
+ * Files around containers: log folders, termination messages, hosts files. Everything blocks and
+ * runs on workers.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,22 +20,27 @@
 
 #define LOG_TAIL_BYTES 32768
 
-struct pod_paths pod_paths_of(const struct runtime *r, const struct runtime_owner *owner, struct arena *arena)
+struct pod_paths pod_paths_of(const struct runtime *r, const struct runtime_owner *owner,
+			      struct arena *arena)
 {
 	return (struct pod_paths){
-		.pod_dir = str_printf_in(arena, "%s/pods/" STR_FMT, r->root_dir, STR_ARG(owner->pod_uid)),
+		.pod_dir = str_printf_in(arena, "%s/pods/" STR_FMT, r->root_dir,
+					 STR_ARG(owner->pod_uid)),
 		.log_dir = str_printf_in(arena, "%s/" STR_FMT "_" STR_FMT "_" STR_FMT, r->log_dir,
-					 STR_ARG(owner->namespace_), STR_ARG(owner->pod_name), STR_ARG(owner->pod_uid)),
+					 STR_ARG(owner->namespace_), STR_ARG(owner->pod_name),
+					 STR_ARG(owner->pod_uid)),
 	};
 }
 
-struct str container_log_file(const struct pod_paths *paths, const struct runtime_owner *owner, struct arena *arena)
+struct str container_log_file(const struct pod_paths *paths, const struct runtime_owner *owner,
+			      struct arena *arena)
 {
-	return str_printf_in(arena, STR_FMT "/" STR_FMT "/%u.log", STR_ARG(paths->log_dir), STR_ARG(owner->container),
-			     owner->attempt);
+	return str_printf_in(arena, STR_FMT "/" STR_FMT "/%u.log", STR_ARG(paths->log_dir),
+			     STR_ARG(owner->container), owner->attempt);
 }
 
-struct str container_message_file(const struct pod_paths *paths, const struct runtime_owner *owner, struct arena *arena)
+struct str container_message_file(const struct pod_paths *paths, const struct runtime_owner *owner,
+				  struct arena *arena)
 {
 	return str_printf_in(arena, STR_FMT "/containers/" STR_FMT "/%u", STR_ARG(paths->pod_dir),
 			     STR_ARG(owner->container), owner->attempt);
@@ -56,8 +62,10 @@ static void remove_older(struct str dir, uint32_t attempt)
 		struct str number, rest;
 		uint64_t value;
 
-		(void)str_cut(str_from(e->d_name), '.', &number, &rest); /* "3" and "3.log" and "3.log.1" */
-		if (num_parse_u64(number, UINT32_MAX, "attempt", &value, NULL) == 0 && value + 1 < attempt)
+		(void)str_cut(str_from(e->d_name), '.', &number,
+			      &rest); /* "3" and "3.log" and "3.log.1" */
+		if (num_parse_u64(number, UINT32_MAX, "attempt", &value, NULL) == 0 &&
+		    value + 1 < attempt)
 			(void)unlinkat(dirfd(d), e->d_name, 0); /* a log too many does no harm */
 	}
 	closedir(d);
@@ -73,7 +81,8 @@ static int write_hosts(const struct pod_paths *paths, struct str hosts, struct e
 	if (str_is_empty(hosts))
 		return 0;
 	buf_init(&present, 1 << 20);
-	if (fd_read_file(AT_FDCWD, path, 1 << 20, &present, NULL) == 0 && str_eq(buf_str(&present), hosts))
+	if (fd_read_file(AT_FDCWD, path, 1 << 20, &present, NULL) == 0 &&
+	    str_eq(buf_str(&present), hosts))
 		return 0;
 	/* In place: running containers have this very file mounted. */
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
@@ -82,16 +91,21 @@ static int write_hosts(const struct pod_paths *paths, struct str hosts, struct e
 	return fd_write_all(fd, hosts.ptr, hosts.len, err);
 }
 
-int prepare_container(const struct pod_paths *paths, const struct runtime_owner *owner, struct str hosts, struct err *err)
+int prepare_container(const struct pod_paths *paths, const struct runtime_owner *owner,
+		      struct str hosts, struct err *err)
 {
-	AUTO_FREE char *log_dir = mem_printf(STR_FMT "/" STR_FMT, STR_ARG(paths->log_dir), STR_ARG(owner->container));
-	AUTO_FREE char *dir = mem_printf(STR_FMT "/containers/" STR_FMT, STR_ARG(paths->pod_dir), STR_ARG(owner->container));
+	AUTO_FREE char *log_dir = mem_printf(STR_FMT "/" STR_FMT, STR_ARG(paths->log_dir),
+					     STR_ARG(owner->container));
+	AUTO_FREE char *dir = mem_printf(STR_FMT "/containers/" STR_FMT, STR_ARG(paths->pod_dir),
+					 STR_ARG(owner->container));
 	AUTO_FREE char *message = mem_printf("%s/%u", dir, owner->attempt);
 	AUTO_FD fd = -1;
 
 	if (!path_is_name(owner->container) || !path_is_name(path_base(paths->pod_dir)))
-		return err_set(err, ERR_INVALID, "container name \"" STR_FMT "\" is no file name", STR_ARG(owner->container));
-	if (fd_make_dirs(AT_FDCWD, log_dir, 0755, err) < 0 || fd_make_dirs(AT_FDCWD, dir, 0750, err) < 0)
+		return err_set(err, ERR_INVALID, "container name \"" STR_FMT "\" is no file name",
+			       STR_ARG(owner->container));
+	if (fd_make_dirs(AT_FDCWD, log_dir, 0755, err) < 0 ||
+	    fd_make_dirs(AT_FDCWD, dir, 0750, err) < 0)
 		return -1;
 	if (owner->attempt > 1) {
 		remove_older(str_from(log_dir), owner->attempt);
@@ -149,7 +163,8 @@ static void message_from_log(struct str log_file, struct buf *ret)
 		struct log_line decoded;
 
 		/* The first may be cut in the middle. */
-		if (line.len > 0 && log_line_parse(CONTAINER_LOG_CRI, line, &scratch, &decoded, NULL) == 0)
+		if (line.len > 0 &&
+		    log_line_parse(CONTAINER_LOG_CRI, line, &scratch, &decoded, NULL) == 0)
 			buf_put_str(&text, decoded.text);
 	}
 	rest = buf_str(&text);

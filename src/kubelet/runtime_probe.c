@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One attempt of a probe or hook on the real machine: exec through the container service, HTTP and TCP over sockets on the
- * loop. Texts of failures are upstream's, because events carry them. Each attempt ends exactly once: by its answer or by its
- * time being up.
+ * One attempt of a probe or hook on the real machine: exec through the container service, HTTP and
+ * TCP over sockets on the loop. Texts of failures are upstream's, because events carry them. Each
+ * attempt ends exactly once: by its answer or by its time being up.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +70,8 @@ static void exec_drain(struct attempt *a, int fd)
 	ssize_t len;
 
 	while (fd >= 0 && (len = read(fd, bytes, sizeof(bytes))) > 0)
-		buf_put(&a->output, bytes, NUM_MIN((size_t)len, KUBELET_EXEC_OUTPUT_BYTES_MAX - a->output.len));
+		buf_put(&a->output, bytes,
+			NUM_MIN((size_t)len, KUBELET_EXEC_OUTPUT_BYTES_MAX - a->output.len));
 }
 
 static void out_readable(struct io_watch *watch, int events)
@@ -136,9 +137,13 @@ static void exec_begin(struct attempt *a)
 {
 	a->exec = (struct container_exec){
 		.argv = { a->op->command, a->op->command_count },
-		.want_stdout = true, .want_stderr = true,
-		.started = exec_started, .exited = exec_exited,
-		.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1,
+		.want_stdout = true,
+		.want_stderr = true,
+		.started = exec_started,
+		.exited = exec_exited,
+		.stdin_fd = -1,
+		.stdout_fd = -1,
+		.stderr_fd = -1,
 	};
 	container_exec_start(a->runtime->containers, a->op->container_id, &a->exec);
 }
@@ -159,7 +164,8 @@ static void http_body(void *arg, struct http_call *call, struct str bytes)
 
 	(void)call;
 	if (a->output.len < KUBELET_PROBE_BODY_BYTES_MAX)
-		buf_put_str(&a->output, str_slice(bytes, 0, KUBELET_PROBE_BODY_BYTES_MAX - a->output.len));
+		buf_put_str(&a->output,
+			    str_slice(bytes, 0, KUBELET_PROBE_BODY_BYTES_MAX - a->output.len));
 }
 
 static void http_end_event(void *arg, struct http_call *call, const struct err *err)
@@ -183,13 +189,18 @@ static void http_end_event(void *arg, struct http_call *call, const struct err *
 }
 
 static const struct http_call_events http_events = {
-	.on_headers = http_headers, .on_body = http_body, .on_end = http_end_event,
+	.on_headers = http_headers,
+	.on_body = http_body,
+	.on_end = http_end_event,
 };
 
 static int http_client_ready(struct runtime *r, struct err *err)
 {
-	struct tls_client_options tls = { .insecure = true }; /* probes do not verify, as upstream's */
-	struct http_client_options options = { .env = r->env, .user_agent = STR("kube-probe/1.36") };
+	struct tls_client_options tls = {
+		.insecure = true
+	}; /* probes do not verify, as upstream's */
+	struct http_client_options options = { .env = r->env,
+					       .user_agent = STR("kube-probe/1.36") };
 
 	if (r->http)
 		return 0;
@@ -205,12 +216,14 @@ static struct str authority_of(struct attempt *a)
 {
 	bool v6 = str_find_char(a->op->host, ':', 0) != SIZE_MAX;
 
-	return str_printf_in(&a->arena, v6 ? "[" STR_FMT "]:%u" : STR_FMT ":%u", STR_ARG(a->op->host), a->op->port);
+	return str_printf_in(&a->arena, v6 ? "[" STR_FMT "]:%u" : STR_FMT ":%u",
+			     STR_ARG(a->op->host), a->op->port);
 }
 
 static void http_begin(struct attempt *a)
 {
-	struct http_header *headers = arena_array(&a->arena, a->op->header_count + 3, sizeof(*headers));
+	struct http_header *headers = arena_array(&a->arena, a->op->header_count + 3,
+						  sizeof(*headers));
 	struct http_request request = { .method = STR("GET"), .redirect_max = PROBE_REDIRECTS_MAX };
 	struct str path = a->op->path;
 	bool has_accept = false;
@@ -222,12 +235,14 @@ static void http_begin(struct attempt *a)
 	}
 	if (str_is_empty(path) || path.ptr[0] != '/')
 		path = str_printf_in(&a->arena, "/" STR_FMT, STR_ARG(path));
-	request.url = str_printf_in(&a->arena, "%s://" STR_FMT STR_FMT, a->op->https ? "https" : "http",
-				    STR_ARG(authority_of(a)), STR_ARG(path));
+	request.url = str_printf_in(&a->arena, "%s://" STR_FMT STR_FMT,
+				    a->op->https ? "https" : "http", STR_ARG(authority_of(a)),
+				    STR_ARG(path));
 	if (str_copy_to(str_slice(request.url, 0, sizeof(a->url) - 1), a->url, sizeof(a->url)) < 0)
 		a->url[0] = 0;
 	for (size_t i = 0; i < a->op->header_count; i++) {
-		headers[request.headers.count++] = HTTP_HEADER(a->op->headers[i].name, a->op->headers[i].value);
+		headers[request.headers.count++] = HTTP_HEADER(a->op->headers[i].name,
+							       a->op->headers[i].value);
 		has_accept = has_accept || str_eq_nocase(a->op->headers[i].name, STR("Accept"));
 	}
 	if (!has_accept)
@@ -299,12 +314,15 @@ static void attempt_late(struct timer *timer)
 		return;
 	case PROBE_HTTP:
 		buf_reset(&a->output);
-		buf_printf(&a->output, "Get \"%s\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+		buf_printf(&a->output,
+			   "Get \"%s\": context deadline exceeded (Client.Timeout exceeded while "
+			   "awaiting headers)",
 			   a->url);
 		break;
 	case PROBE_TCP:
 	case PROBE_GRPC:
-		buf_printf(&a->output, "dial tcp " STR_FMT ": i/o timeout", STR_ARG(authority_of(a)));
+		buf_printf(&a->output, "dial tcp " STR_FMT ": i/o timeout",
+			   STR_ARG(authority_of(a)));
 		break;
 	}
 	attempt_end(a, PROBE_FAILURE, NULL);
@@ -326,7 +344,8 @@ static void attempt_begin(struct task *task)
 		tcp_begin(a);
 		break;
 	case PROBE_GRPC:
-		(void)err_set(&err, ERR_UNSUPPORTED, "gRPC probes are not supported yet"); /* always -1 */
+		(void)err_set(&err, ERR_UNSUPPORTED,
+			      "gRPC probes are not supported yet"); /* always -1 */
 		attempt_end(a, PROBE_UNKNOWN, &err);
 		break;
 	}

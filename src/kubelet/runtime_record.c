@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the container service's records to the kubelet's: the list at start, and what ends later. Termination messages are
- * read on a worker before anybody is told.
+ * From the container service's records to the kubelet's: the list at start, and what ends later.
+ * Termination messages are read on a worker before anybody is told.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -34,8 +34,8 @@ bool owner_of(const struct container *c, struct runtime_owner *ret)
 		.pod_name = spec_label(c->spec, STR(LABEL_POD_NAME)),
 		.container = spec_label(c->spec, STR(LABEL_CONTAINER)),
 	};
-	if (str_is_empty(ret->pod_uid) ||
-	    num_parse_u64(spec_label(c->spec, STR(LABEL_ATTEMPT)), UINT32_MAX, "attempt", &attempt, NULL) < 0)
+	if (str_is_empty(ret->pod_uid) || num_parse_u64(spec_label(c->spec, STR(LABEL_ATTEMPT)),
+							UINT32_MAX, "attempt", &attempt, NULL) < 0)
 		return false;
 	ret->attempt = (uint32_t)attempt;
 	return true;
@@ -44,14 +44,17 @@ bool owner_of(const struct container *c, struct runtime_owner *ret)
 static struct runtime_owner owner_copy(const struct runtime_owner *o, struct arena *arena)
 {
 	return (struct runtime_owner){
-		.pod_uid = str_in(arena, o->pod_uid), .namespace_ = str_in(arena, o->namespace_),
-		.pod_name = str_in(arena, o->pod_name), .container = str_in(arena, o->container), .attempt = o->attempt,
+		.pod_uid = str_in(arena, o->pod_uid),
+		.namespace_ = str_in(arena, o->namespace_),
+		.pod_name = str_in(arena, o->pod_name),
+		.container = str_in(arena, o->container),
+		.attempt = o->attempt,
 	};
 }
 
 /* All but the message. */
-static void record_fill(const struct container *c, const struct runtime_owner *owner, struct arena *arena,
-			struct runtime_record *ret)
+static void record_fill(const struct container *c, const struct runtime_owner *owner,
+			struct arena *arena, struct runtime_record *ret)
 {
 	*ret = (struct runtime_record){
 		.id = str_in(arena, str_from(c->id)),
@@ -73,7 +76,8 @@ static void record_fill(const struct container *c, const struct runtime_owner *o
 			ret->image_digest_name = str_in(arena, c->image->digests.items[0]);
 	}
 	if (c->address.s_addr)
-		(void)inet_ntop(AF_INET, &c->address, ret->address, sizeof(ret->address)); /* fits */
+		(void)inet_ntop(AF_INET, &c->address, ret->address,
+				sizeof(ret->address)); /* fits */
 }
 
 /* --- the list --- */
@@ -82,7 +86,7 @@ struct list_call {
 	struct work work;
 	struct runtime *runtime;
 	struct runtime_list *op;
-	bool *from_log;       /* for each record: FallbackToLogsOnError */
+	bool *from_log; /* for each record: FallbackToLogsOnError */
 	size_t cap;
 };
 
@@ -107,7 +111,8 @@ static bool list_one(void *arg, struct container *c)
 		call->from_log = from_log;
 		call->cap = cap;
 	}
-	call->from_log[op->ret_count] = str_eq(annotation(c, STR(LABEL_MESSAGE_POLICY)), STR("FallbackToLogsOnError"));
+	call->from_log[op->ret_count] = str_eq(annotation(c, STR(LABEL_MESSAGE_POLICY)),
+					       STR("FallbackToLogsOnError"));
 	record_fill(c, &owner, op->arena, &op->ret_records[op->ret_count++]);
 	return true;
 }
@@ -129,10 +134,12 @@ static void list_folders(struct list_call *call)
 		if (e->d_name[0] == '.')
 			continue;
 		if (op->ret_pod_uid_count == cap) {
-			struct str *uids = arena_array(op->arena, cap = cap ? cap * 2 : 64, sizeof(*uids));
+			struct str *uids = arena_array(op->arena, cap = cap ? cap * 2 : 64,
+						       sizeof(*uids));
 
 			if (op->ret_pod_uid_count)
-				memcpy(uids, op->ret_pod_uids, op->ret_pod_uid_count * sizeof(*uids));
+				memcpy(uids, op->ret_pod_uids,
+				       op->ret_pod_uid_count * sizeof(*uids));
 			op->ret_pod_uids = uids;
 		}
 		op->ret_pod_uids[op->ret_pod_uid_count++] = str_in(op->arena, str_from(e->d_name));
@@ -140,15 +147,15 @@ static void list_folders(struct list_call *call)
 	closedir(dir);
 }
 
-static void message_of(struct runtime *r, const struct runtime_owner *owner, bool from_log, struct arena *arena,
-		       struct str *ret)
+static void message_of(struct runtime *r, const struct runtime_owner *owner, bool from_log,
+		       struct arena *arena, struct str *ret)
 {
 	struct pod_paths paths = pod_paths_of(r, owner, arena);
 	AUTO_BUF message = { 0 };
 
 	buf_init(&message, KUBELET_MESSAGE_BYTES_MAX);
-	read_message(container_message_file(&paths, owner, arena), container_log_file(&paths, owner, arena), from_log,
-		     &message);
+	read_message(container_message_file(&paths, owner, arena),
+		     container_log_file(&paths, owner, arena), from_log, &message);
 	*ret = str_in(arena, buf_str(&message));
 }
 
@@ -162,7 +169,8 @@ static void list_run(struct work *work)
 		struct runtime_record *record = &op->ret_records[i];
 
 		if (record->state == RUNTIME_EXITED && !str_is_empty(record->owner.container))
-			message_of(call->runtime, &record->owner, call->from_log[i] && record->exit.exit_code != 0, op->arena,
+			message_of(call->runtime, &record->owner,
+				   call->from_log[i] && record->exit.exit_code != 0, op->arena,
 				   &record->exit.message);
 	}
 }
@@ -202,7 +210,8 @@ static void exit_run(struct work *work)
 {
 	struct exit_call *call = CONTAINER_OF(work, struct exit_call, work);
 
-	message_of(call->runtime, &call->record.owner, call->from_log, &call->arena, &call->record.exit.message);
+	message_of(call->runtime, &call->record.owner, call->from_log, &call->arena,
+		   &call->record.exit.message);
 }
 
 static void exit_done(struct work *work)
@@ -215,7 +224,8 @@ static void exit_done(struct work *work)
 	mem_free(call);
 }
 
-static void on_container(struct container_listener *listener, enum container_event_type type, struct container *c)
+static void on_container(struct container_listener *listener, enum container_event_type type,
+			 struct container *c)
 {
 	struct runtime *r = CONTAINER_OF(listener, struct runtime, listener);
 	struct runtime_owner owner;
@@ -228,8 +238,8 @@ static void on_container(struct container_listener *listener, enum container_eve
 	arena_init(&call->arena, (size_t)1 << 20);
 	record_fill(c, &owner, &call->arena, &call->record);
 	call->record.state = RUNTIME_EXITED;
-	call->from_log = c->exit_code != 0 &&
-			 str_eq(annotation(c, STR(LABEL_MESSAGE_POLICY)), STR("FallbackToLogsOnError"));
+	call->from_log = c->exit_code != 0 && str_eq(annotation(c, STR(LABEL_MESSAGE_POLICY)),
+						     STR("FallbackToLogsOnError"));
 	if (str_is_empty(owner.container)) {
 		exit_done(&call->work);
 		return;
@@ -270,13 +280,18 @@ static void stats_read(struct container_stats *stats, const struct err *err)
 	}
 	e->has_last = true;
 	e->last = (struct runtime_stats){
-		.wall_ns = stats->at_ns, .cpu_ns = stats->cpu_ns, .memory_bytes = stats->memory_bytes,
-		.memory_working_set_bytes = stats->working_set_bytes, .memory_rss_bytes = stats->rss_bytes,
-		.page_faults = stats->page_faults, .major_page_faults = stats->major_page_faults,
+		.wall_ns = stats->at_ns,
+		.cpu_ns = stats->cpu_ns,
+		.memory_bytes = stats->memory_bytes,
+		.memory_working_set_bytes = stats->working_set_bytes,
+		.memory_rss_bytes = stats->rss_bytes,
+		.page_faults = stats->page_faults,
+		.major_page_faults = stats->major_page_faults,
 	};
 }
 
-/* What was read last; asking starts the next reading, so that a caller that comes regularly sees values one period old. */
+/* What was read last; asking starts the next reading, so that a caller that comes regularly sees
+ * values one period old. */
 bool runtime_stats(struct pod_runtime *rt, struct str id, struct runtime_stats *ret)
 {
 	struct runtime *r = runtime_of(rt);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kubelet API: a table of routes. The caller has authenticated and authorised; what comes in here is still checked.
+ * The kubelet API: a table of routes. The caller has authenticated and authorised; what comes in
+ * here is still checked.
  */
 #include "kubelet/server.h"
 
@@ -10,10 +11,10 @@
 #include "net/url.h"
 
 struct route {
-	enum http_method method;     /* HTTP_OTHER = GET and POST */
-	const char *path;            /* {} is one part, decoded */
+	enum http_method method; /* HTTP_OTHER = GET and POST */
+	const char *path;	 /* {} is one part, decoded */
 	void (*serve)(struct server_request *r);
-	bool needs_containers;       /* the real container service */
+	bool needs_containers; /* the real container service */
 };
 
 static void serve_healthz(struct server_request *r)
@@ -25,7 +26,8 @@ static const struct route routes[] = {
 	{ HTTP_GET, "/healthz", serve_healthz, false },
 	{ HTTP_GET, "/containerLogs/{}/{}/{}", serve_logs, true },
 	{ HTTP_OTHER, "/exec/{}/{}/{}", serve_exec, true },
-	{ HTTP_OTHER, "/exec/{}/{}/{}/{}", serve_exec, true }, /* with the pod's uid before the container */
+	{ HTTP_OTHER, "/exec/{}/{}/{}/{}", serve_exec,
+	  true }, /* with the pod's uid before the container */
 	{ HTTP_OTHER, "/attach/{}/{}/{}", serve_attach, true },
 	{ HTTP_OTHER, "/attach/{}/{}/{}/{}", serve_attach, true },
 	{ HTTP_OTHER, "/portForward/{}/{}", serve_port_forward, true },
@@ -64,7 +66,8 @@ struct pod *server_find(struct server_request *r, int *ret_index)
 
 	*ret_index = -1;
 	if (!pod) {
-		server_refuse(r->x, 404, "NotFound", "pods \"" STR_FMT "\" not found", STR_ARG(r->parts[1]));
+		server_refuse(r->x, 404, "NotFound", "pods \"" STR_FMT "\" not found",
+			      STR_ARG(r->parts[1]));
 		return NULL;
 	}
 	if (str_is_empty(container))
@@ -72,7 +75,8 @@ struct pod *server_find(struct server_request *r, int *ret_index)
 	*ret_index = pod_spec_find(&pod->spec, container);
 	if (*ret_index >= 0)
 		return pod;
-	server_refuse(r->x, 400, "BadRequest", "container " STR_FMT " is not valid for pod " STR_FMT, STR_ARG(container),
+	server_refuse(r->x, 400, "BadRequest",
+		      "container " STR_FMT " is not valid for pod " STR_FMT, STR_ARG(container),
 		      STR_ARG(r->parts[1]));
 	return NULL;
 }
@@ -92,7 +96,8 @@ static bool route_matches(const struct route *route, struct server_request *r, s
 				return false;
 			continue;
 		}
-		if (str_is_empty(got) || url_decode(got, &r->x->arena, &r->parts[count++], NULL) < 0)
+		if (str_is_empty(got) ||
+		    url_decode(got, &r->x->arena, &r->parts[count++], NULL) < 0)
 			return false;
 	}
 	return path.ptr == NULL || path.len == 0;
@@ -107,8 +112,11 @@ void kubelet_handle(struct kubelet *k, struct http_exchange *x, struct str path,
 
 		if (!route_matches(route, &r, path))
 			continue;
-		if (route->method != HTTP_OTHER ? x->method != route->method : x->method != HTTP_GET && x->method != HTTP_POST)
-			server_refuse(x, 405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+		if (route->method != HTTP_OTHER ? x->method != route->method
+						: x->method != HTTP_GET && x->method != HTTP_POST)
+			server_refuse(
+				x, 405, "MethodNotAllowed",
+				"the server does not allow this method on the requested resource");
 		else if (route->needs_containers && !k->options.containers)
 			server_refuse(x, 501, "NotImplemented", "this node has no real containers");
 		else if (k->stopping)
@@ -137,5 +145,6 @@ void serve_pods(struct server_request *r)
 		yyjson_mut_arr_append(items, json_copy(doc, ((struct pod *)value)->obj->root));
 	buf_init(&body, (size_t)256 << 20);
 	json_mut_write(root, &body);
-	http_respond_bytes(r->x, 200, STR("application/json"), str_in(&r->x->arena, buf_str(&body)));
+	http_respond_bytes(r->x, 200, STR("application/json"),
+			   str_in(&r->x->arena, buf_str(&body)));
 }

@@ -27,9 +27,10 @@ void serve_pods(struct server_request *r);
 void serve_stats_summary(struct server_request *r);
 
 /* A metav1.Status. */
-void server_refuse(struct http_exchange *x, int code, const char *reason, const char *fmt, ...) PRINTF_LIKE(4, 5);
-/* The pod and container that the path names, or the exchange is refused and NULL returned. *ret_index is -1 for a path
- * without a container. */
+void server_refuse(struct http_exchange *x, int code, const char *reason, const char *fmt, ...)
+	PRINTF_LIKE(4, 5);
+/* The pod and container that the path names, or the exchange is refused and NULL returned.
+ * *ret_index is -1 for a path without a container. */
 struct pod *server_find(struct server_request *r, int *ret_index);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exec and attach: bytes between a client's streams (WebSocket or SPDY) and a program's stdio. Each side is paused while the
- * other has too much queued. A session lives until the client is gone and, for exec, the program has ended.
+ * exec and attach: bytes between a client's streams (WebSocket or SPDY) and a program's stdio. Each
+ * side is paused while the other has too much queued. A session lives until the client is gone and,
+ * for exec, the program has ended.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,7 @@
 
 struct session {
 	struct kubelet *kubelet;
-	struct remote_stream *remote;  /* NULL once the client is gone */
+	struct remote_stream *remote; /* NULL once the client is gone */
 	struct arena arena;
 	char id[RUNTIME_ID_BYTES];
 	struct remote_stream_options options;
@@ -26,7 +27,7 @@ struct session {
 	/* exec */
 	struct container_exec exec;
 	struct io_watch in, out, err;
-	struct buf input;              /* for the program's stdin, not taken yet */
+	struct buf input; /* for the program's stdin, not taken yet */
 	bool input_ended, starting, running, finishing;
 	/* attach */
 	struct container_attach attach;
@@ -64,13 +65,17 @@ static void session_finish(struct session *s, int exit_code, const struct err *e
 	(void)json_set_object(doc, root, "metadata"); /* empty, but there */
 	json_set_str(doc, root, "status", err || exit_code ? STR("Failure") : STR("Success"));
 	if (err) {
-		(void)snprintf(text, sizeof(text), "error executing command in container: %s", err->msg); /* cut is fine */
+		(void)snprintf(text, sizeof(text), "error executing command in container: %s",
+			       err->msg); /* cut is fine */
 		json_set_str(doc, root, "message", str_from(text));
 		json_set_str(doc, root, "reason", STR("InternalError"));
 		json_set_int(doc, root, "code", 500);
 	} else if (exit_code) {
-		(void)snprintf(text, sizeof(text), "command terminated with non-zero exit code: command terminated with exit "
-			       "code %d", exit_code); /* fits */
+		(void)snprintf(
+			text, sizeof(text),
+			"command terminated with non-zero exit code: command terminated with exit "
+			"code %d",
+			exit_code); /* fits */
 		json_set_str(doc, root, "message", str_from(text));
 		json_set_str(doc, root, "reason", STR("NonZeroExitCode"));
 		details = json_set_object(doc, root, "details");
@@ -86,7 +91,8 @@ static void session_finish(struct session *s, int exit_code, const struct err *e
 
 /* --- exec: program → client --- */
 
-static void copy_out(struct session *s, struct io_watch *watch, int *fd, enum remote_channel channel)
+static void copy_out(struct session *s, struct io_watch *watch, int *fd,
+		     enum remote_channel channel)
 {
 	char bytes[SERVER_READ_BYTES];
 	ssize_t len = read(*fd, bytes, sizeof(bytes));
@@ -120,7 +126,8 @@ static void err_readable(struct io_watch *watch, int events)
 	copy_out(s, watch, &s->exec.stderr_fd, REMOTE_STDERR);
 }
 
-/* What is still in the pipe when the program is over; whoever inherited the other end is not waited for. */
+/* What is still in the pipe when the program is over; whoever inherited the other end is not waited
+ * for. */
 static void drain_out(struct session *s, int *fd, enum remote_channel channel)
 {
 	char bytes[SERVER_READ_BYTES];
@@ -204,8 +211,11 @@ static void exec_started(struct container_exec *exec, const struct err *err)
 	s->out.fn = out_readable;
 	s->err.fn = err_readable;
 	if ((s->exec.stdin_fd >= 0 && io_start(env, &s->in, s->exec.stdin_fd, 0, &watch_err) < 0) ||
-	    (s->exec.stdout_fd >= 0 && io_start(env, &s->out, s->exec.stdout_fd, IO_READ, &watch_err) < 0) ||
-	    (s->exec.stderr_fd >= 0 && io_start(env, &s->err, s->exec.stderr_fd, IO_READ, &watch_err) < 0) || !s->remote) {
+	    (s->exec.stdout_fd >= 0 &&
+	     io_start(env, &s->out, s->exec.stdout_fd, IO_READ, &watch_err) < 0) ||
+	    (s->exec.stderr_fd >= 0 &&
+	     io_start(env, &s->err, s->exec.stderr_fd, IO_READ, &watch_err) < 0) ||
+	    !s->remote) {
 		container_exec_kill(&s->exec);
 		return;
 	}
@@ -273,9 +283,13 @@ static void attach_begin(struct session *s)
 {
 	s->attached = true;
 	s->attach = (struct container_attach){
-		.want_stdin = s->options.has_stdin, .want_stdout = s->options.has_stdout || s->options.tty,
+		.want_stdin = s->options.has_stdin,
+		.want_stdout = s->options.has_stdout || s->options.tty,
 		.want_stderr = s->options.has_stderr && !s->options.tty,
-		.started = attach_started, .output = attach_output, .writable = attach_writable, .closed = attach_closed,
+		.started = attach_started,
+		.output = attach_output,
+		.writable = attach_writable,
+		.closed = attach_closed,
 		.owner = s,
 	};
 	container_attach_start(s->kubelet->options.containers, str_from(s->id), &s->attach);
@@ -308,7 +322,8 @@ static void on_resize(struct session *s, struct str bytes)
 		container_exec_resize(&s->exec, rows, columns);
 }
 
-static void on_data(void *arg, struct remote_stream *r, enum remote_channel channel, struct str bytes)
+static void on_data(void *arg, struct remote_stream *r, enum remote_channel channel,
+		    struct str bytes)
 {
 	struct session *s = arg;
 	size_t queued;
@@ -381,16 +396,24 @@ static void on_closed(void *arg, struct remote_stream *r)
 }
 
 static const struct remote_stream_events session_events = {
-	.on_ready = on_ready, .on_data = on_data, .on_channel_closed = on_channel_closed, .on_drained = on_drained,
+	.on_ready = on_ready,
+	.on_data = on_data,
+	.on_channel_closed = on_channel_closed,
+	.on_drained = on_drained,
 	.on_closed = on_closed,
 };
 
 /* --- requests --- */
 
-/* Either spelling: the kubelet's (input, output, error, tty) and the API's (stdin, stdout, stderr, tty). */
-static int stream_options(struct server_request *r, struct remote_stream_options *o, struct err *err)
+/* Either spelling: the kubelet's (input, output, error, tty) and the API's (stdin, stdout, stderr,
+ * tty). */
+static int stream_options(struct server_request *r, struct remote_stream_options *o,
+			  struct err *err)
 {
-	static const struct { struct str key; size_t offset; } keys[] = {
+	static const struct {
+		struct str key;
+		size_t offset;
+	} keys[] = {
 		{ STR_INIT("input"), offsetof(struct remote_stream_options, has_stdin) },
 		{ STR_INIT("stdin"), offsetof(struct remote_stream_options, has_stdin) },
 		{ STR_INIT("output"), offsetof(struct remote_stream_options, has_stdout) },
@@ -409,7 +432,8 @@ static int stream_options(struct server_request *r, struct remote_stream_options
 		*to = *to || value;
 	}
 	if (!o->has_stdin && !o->has_stdout && !o->has_stderr)
-		return err_set(err, ERR_BAD_REQUEST, "you must specify at least 1 of stdin, stdout, stderr");
+		return err_set(err, ERR_BAD_REQUEST,
+			       "you must specify at least 1 of stdin, stdout, stderr");
 	if (o->tty)
 		o->has_stderr = false;
 	return 0;
@@ -426,7 +450,8 @@ static int command_decode(struct server_request *r, struct session *s, struct er
 		if (!str_eq(key, STR("command")))
 			continue;
 		if (count == cap) {
-			struct str *more = arena_array(&s->arena, cap = cap ? cap * 2 : 8, sizeof(*more));
+			struct str *more = arena_array(&s->arena, cap = cap ? cap * 2 : 8,
+						       sizeof(*more));
 
 			if (count)
 				memcpy(more, argv, count * sizeof(*argv));
@@ -436,7 +461,8 @@ static int command_decode(struct server_request *r, struct session *s, struct er
 	}
 	s->exec.argv = (struct str_list){ argv, count };
 	if (rc == 0 && count == 0)
-		return err_set(err, ERR_BAD_REQUEST, "you must specify at least one command for the container");
+		return err_set(err, ERR_BAD_REQUEST,
+			       "you must specify at least one command for the container");
 	return rc;
 }
 
@@ -451,7 +477,8 @@ static void serve_session(struct server_request *r, bool is_attach)
 	if (!pod)
 		return;
 	if (index < 0 || pod->state.containers[index].phase != RUN_RUNNING) {
-		server_refuse(r->x, 500, "InternalError", "unable to upgrade connection: container not found (\"" STR_FMT "\")",
+		server_refuse(r->x, 500, "InternalError",
+			      "unable to upgrade connection: container not found (\"" STR_FMT "\")",
 			      STR_ARG(index < 0 ? r->parts[2] : pod->spec.containers[index].name));
 		return;
 	}
@@ -463,14 +490,16 @@ static void serve_session(struct server_request *r, bool is_attach)
 	buf_init(&s->input, STDIN_QUEUE_MAX + SERVER_QUEUE_HIGH_BYTES);
 	memcpy(s->id, pod->state.containers[index].id, sizeof(s->id));
 	kubelet_operation_begin(s->kubelet);
-	if (stream_options(r, &s->options, &err) < 0 || (!is_attach && command_decode(r, s, &err) < 0)) {
+	if (stream_options(r, &s->options, &err) < 0 ||
+	    (!is_attach && command_decode(r, s, &err) < 0)) {
 		server_refuse(r->x, 400, "BadRequest", "%s", err.msg);
 		session_end_if_idle(s);
 		return;
 	}
 	/* A container without a terminal has none to attach to. */
 	if (is_attach)
-		s->options.tty = s->options.tty && json_get_bool(pod->spec.containers[index].json, "tty", false);
+		s->options.tty = s->options.tty &&
+				 json_get_bool(pod->spec.containers[index].json, "tty", false);
 	s->options.events = &session_events;
 	s->options.arg = s;
 	if (remote_stream_accept(r->x, &s->options, &s->remote, &err) < 0) {

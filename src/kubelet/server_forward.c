@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Port-forward: each connection of the client becomes one to 127.0.0.1 inside the pod's network. The socket is made on a
- * worker that steps into that network namespace and back; after that it is a socket like any other.
+ * Port-forward: each connection of the client becomes one to 127.0.0.1 inside the pod's network.
+ * The socket is made on a worker that steps into that network namespace and back; after that it is
+ * a socket like any other.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,10 +24,10 @@
 
 struct forward {
 	struct kubelet *kubelet;
-	struct port_forward *client;  /* NULL once it is gone */
+	struct port_forward *client; /* NULL once it is gone */
 	struct conn_pool *pool;
 	struct list links;
-	pid_t pid;                    /* of the sandbox; 0 = the host's network */
+	pid_t pid; /* of the sandbox; 0 = the host's network */
 };
 
 struct forward_link {
@@ -37,7 +38,7 @@ struct forward_link {
 	uint16_t port;
 	int fd, error;
 	struct conn *conn;
-	struct buf early;             /* from the client, before the connection stands */
+	struct buf early; /* from the client, before the connection stands */
 	bool opening, over, early_eof;
 };
 
@@ -65,7 +66,7 @@ static void link_free(struct forward_link *l)
 
 static struct forward_link *link_find(struct forward *f, uint32_t id)
 {
-	LIST_FOR_EACH(node, &f->links) {
+	LIST_FOR_EACH (node, &f->links) {
 		struct forward_link *l = LIST_ENTRY(node, struct forward_link, link);
 
 		if (l->id == id && !l->over)
@@ -97,7 +98,8 @@ static void conn_ended(void *arg, struct conn *c, const struct err *err)
 	(void)c;
 	l->over = true;
 	if (client)
-		port_forward_close(client, l->id, err && err->code != ERR_CLOSED ? str_from(err->msg) : STR_NONE);
+		port_forward_close(client, l->id,
+				   err && err->code != ERR_CLOSED ? str_from(err->msg) : STR_NONE);
 	link_free(l);
 }
 
@@ -111,14 +113,18 @@ static void conn_drained(void *arg, struct conn *c)
 }
 
 static const struct conn_events link_events = {
-	.on_read = conn_read, .on_closed = conn_ended, .on_drained = conn_drained,
+	.on_read = conn_read,
+	.on_closed = conn_ended,
+	.on_drained = conn_drained,
 };
 
 /* A thread that cannot come back must not go on: it would do its next job in the pod's network. */
 static void link_open_run(struct work *work)
 {
 	struct forward_link *l = CONTAINER_OF(work, struct forward_link, work);
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(l->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(l->port),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	AUTO_FD own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	AUTO_FD theirs = -1;
 	char path[64];
@@ -149,9 +155,12 @@ static void link_opened(struct work *work)
 		return;
 	}
 	if (l->error || fd_set_nonblock(l->fd, true, NULL) < 0) {
-		(void)snprintf(text, sizeof(text), "failed to connect to localhost:%u inside namespace: dial tcp4 "
-			       "127.0.0.1:%u: connect: %s", l->port, l->port,
-			       l->error == ECONNREFUSED ? "connection refused" : strerror(l->error)); /* cut is fine */
+		(void)snprintf(text, sizeof(text),
+			       "failed to connect to localhost:%u inside namespace: dial tcp4 "
+			       "127.0.0.1:%u: connect: %s",
+			       l->port, l->port,
+			       l->error == ECONNREFUSED ? "connection refused"
+							: strerror(l->error)); /* cut is fine */
 		l->over = true;
 		port_forward_close(f->client, l->id, str_from(text));
 		link_free(l);
@@ -239,8 +248,9 @@ static void on_closed(void *arg, struct port_forward *client)
 {
 	struct forward *f = arg;
 
-	/* The links go while client is still set, so that f stays; those that are opening see `over` later. */
-	LIST_FOR_EACH(node, &f->links) {
+	/* The links go while client is still set, so that f stays; those that are opening see
+	 * `over` later. */
+	LIST_FOR_EACH (node, &f->links) {
 		struct forward_link *l = LIST_ENTRY(node, struct forward_link, link);
 
 		l->over = true;
@@ -253,11 +263,16 @@ static void on_closed(void *arg, struct port_forward *client)
 }
 
 static const struct port_forward_events forward_events = {
-	.on_open = on_open, .on_data = on_data, .on_eof = on_eof, .on_drained = on_drained, .on_end = on_end,
+	.on_open = on_open,
+	.on_data = on_data,
+	.on_eof = on_eof,
+	.on_drained = on_drained,
+	.on_end = on_end,
 	.on_closed = on_closed,
 };
 
-static int ports_decode(struct server_request *r, uint16_t *ports, size_t *ret_count, struct err *err)
+static int ports_decode(struct server_request *r, uint16_t *ports, size_t *ret_count,
+			struct err *err)
 {
 	struct str query = r->query, key, value, part;
 	uint64_t number;
@@ -269,7 +284,8 @@ static int ports_decode(struct server_request *r, uint16_t *ports, size_t *ret_c
 			continue;
 		while (str_next_part(&value, ',', &part)) {
 			if (*ret_count == FORWARD_PORTS_MAX)
-				return err_set(err, ERR_TOO_LARGE, "at most %d ports", FORWARD_PORTS_MAX);
+				return err_set(err, ERR_TOO_LARGE, "at most %d ports",
+					       FORWARD_PORTS_MAX);
 			if (num_parse_u64(part, UINT16_MAX, "port", &number, err) < 0)
 				return -1;
 			ports[(*ret_count)++] = (uint16_t)number;
@@ -294,11 +310,13 @@ void serve_port_forward(struct server_request *r)
 	}
 	pod = kubelet_find_pod(r->kubelet, r->parts[0], r->parts[1]);
 	if (pod && pod->state.sandbox.phase == SANDBOX_READY)
-		sandbox = container_get(r->kubelet->options.containers, str_from(pod->state.sandbox.id));
+		sandbox = container_get(r->kubelet->options.containers,
+					str_from(pod->state.sandbox.id));
 	if (!sandbox || !sandbox->pid) {
 		server_refuse(r->x, pod ? 500 : 404, pod ? "InternalError" : "NotFound",
-			      pod ? "unable to upgrade connection: pod not found (\"" STR_FMT "\")" :
-				    "pods \"" STR_FMT "\" not found", STR_ARG(r->parts[1]));
+			      pod ? "unable to upgrade connection: pod not found (\"" STR_FMT "\")"
+				  : "pods \"" STR_FMT "\" not found",
+			      STR_ARG(r->parts[1]));
 		return;
 	}
 	f = NEW(struct forward);
@@ -307,7 +325,9 @@ void serve_port_forward(struct server_request *r)
 	f->pool = conn_pool_new(r->kubelet->env);
 	list_init(&f->links);
 	kubelet_operation_begin(f->kubelet);
-	options = (struct port_forward_options){ .ports = ports, .port_count = count, .events = &forward_events, .arg = f };
+	options = (struct port_forward_options){
+		.ports = ports, .port_count = count, .events = &forward_events, .arg = f
+	};
 	if (port_forward_accept(r->x, &options, &f->client, &err) < 0) {
 		f->client = NULL; /* the exchange was answered */
 		forward_end_if_idle(f);

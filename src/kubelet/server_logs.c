@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GET /containerLogs/{namespace}/{pod}/{container}: the log of the present run, or with previous=true of the one before.
- * Wording of refusals is what kubectl prints.
+ * GET /containerLogs/{namespace}/{pod}/{container}: the log of the present run, or with
+ * previous=true of the one before. Wording of refusals is what kubectl prints.
  */
 #include "base/mem.h"
 #include "base/num.h"
@@ -30,7 +30,10 @@ static int number_option(struct server_request *r, struct str key, int64_t *ret,
 
 	if (rc <= 0)
 		return rc;
-	return num_parse_i64(value, 0, INT64_MAX / TIME_NS_PER_SECOND, str_c_in(&r->x->arena, key), ret, err) < 0 ? -1 : 1;
+	return num_parse_i64(value, 0, INT64_MAX / TIME_NS_PER_SECOND, str_c_in(&r->x->arena, key),
+			     ret, err) < 0
+		       ? -1
+		       : 1;
 }
 
 static int options_decode(struct server_request *r, struct log_options *o, struct err *err)
@@ -51,7 +54,8 @@ static int options_decode(struct server_request *r, struct log_options *o, struc
 	if (has_since < 0 || has_time < 0)
 		return -1;
 	if (has_since > 0 && has_time > 0)
-		return err_set(err, ERR_BAD_REQUEST, "at most one of `sinceTime` or `sinceSeconds` may be specified");
+		return err_set(err, ERR_BAD_REQUEST,
+			       "at most one of `sinceTime` or `sinceSeconds` may be specified");
 	if (has_since > 0)
 		o->since_ns = env_wall_ns(r->kubelet->env) - seconds * TIME_NS_PER_SECOND;
 	return has_time > 0 ? time_parse(value, &o->since_ns, err) : 0;
@@ -121,7 +125,8 @@ static void on_closed(void *arg, struct http_exchange *x)
 	reader_free(l);
 }
 
-static const struct http_exchange_events reader_events = { .on_drained = on_drained, .on_closed = on_closed };
+static const struct http_exchange_events reader_events = { .on_drained = on_drained,
+							   .on_closed = on_closed };
 
 static void on_ended(struct log_follower *follower)
 {
@@ -131,7 +136,8 @@ static void on_ended(struct log_follower *follower)
 /* --- which log --- */
 
 /* The attempt to read, or -1 and the exchange was refused. */
-static int64_t attempt_of(struct server_request *r, const struct pod *pod, size_t index, bool previous)
+static int64_t attempt_of(struct server_request *r, const struct pod *pod, size_t index,
+			  bool previous)
 {
 	const struct run_state *s = &pod->state.containers[index];
 	struct str name = pod->spec.containers[index].name;
@@ -140,8 +146,10 @@ static int64_t attempt_of(struct server_request *r, const struct pod *pod, size_
 		/* Between two runs the one that just ended is also the previous one. */
 		if (s->end.present && s->phase == RUN_EXITED)
 			return s->restart_count;
-		server_refuse(r->x, 400, "BadRequest", "previous terminated container \"" STR_FMT "\" in pod \"" STR_FMT
-			      "\" not found", STR_ARG(name), STR_ARG(pod->spec.name));
+		server_refuse(r->x, 400, "BadRequest",
+			      "previous terminated container \"" STR_FMT "\" in pod \"" STR_FMT
+			      "\" not found",
+			      STR_ARG(name), STR_ARG(pod->spec.name));
 		return -1;
 	}
 	if (previous)
@@ -150,14 +158,20 @@ static int64_t attempt_of(struct server_request *r, const struct pod *pod, size_
 		return s->restart_count;
 	if (s->waiting_reason && (str_eq_c(STR("ErrImagePull"), s->waiting_reason) ||
 				  str_eq_c(STR("ImagePullBackOff"), s->waiting_reason)))
-		server_refuse(r->x, 400, "BadRequest", "container \"" STR_FMT "\" in pod \"" STR_FMT
-			      "\" is waiting to start: %s", STR_ARG(name), STR_ARG(pod->spec.name),
-			      s->waiting_reason[0] == 'E' ? "image can't be pulled" : "trying and failing to pull image");
+		server_refuse(r->x, 400, "BadRequest",
+			      "container \"" STR_FMT "\" in pod \"" STR_FMT
+			      "\" is waiting to start: %s",
+			      STR_ARG(name), STR_ARG(pod->spec.name),
+			      s->waiting_reason[0] == 'E' ? "image can't be pulled"
+							  : "trying and failing to pull image");
 	else
-		server_refuse(r->x, 400, "BadRequest", "container \"" STR_FMT "\" in pod \"" STR_FMT
-			      "\" is waiting to start: %s", STR_ARG(name), STR_ARG(pod->spec.name),
-			      s->waiting_reason ? s->waiting_reason :
-			      pod->spec.init_count > 0 ? "PodInitializing" : "ContainerCreating");
+		server_refuse(r->x, 400, "BadRequest",
+			      "container \"" STR_FMT "\" in pod \"" STR_FMT
+			      "\" is waiting to start: %s",
+			      STR_ARG(name), STR_ARG(pod->spec.name),
+			      s->waiting_reason		 ? s->waiting_reason
+			      : pod->spec.init_count > 0 ? "PodInitializing"
+							 : "ContainerCreating");
 	return -1;
 }
 
@@ -187,16 +201,20 @@ void serve_logs(struct server_request *r)
 	l->follower.ended = on_ended;
 	memcpy(l->follower.id, pod->state.containers[index].id, sizeof(l->follower.id));
 	l->read = (struct log_read){
-		.path = str_printf_in(&l->arena, STR_FMT "/" STR_FMT "_" STR_FMT "_" STR_FMT "/" STR_FMT "/%lld.log",
-				      STR_ARG(k->options.log_dir), STR_ARG(pod->spec.namespace_), STR_ARG(pod->spec.name),
-				      STR_ARG(pod->spec.uid), STR_ARG(pod->spec.containers[index].name), (long long)attempt),
+		.path = str_printf_in(
+			&l->arena,
+			STR_FMT "/" STR_FMT "_" STR_FMT "_" STR_FMT "/" STR_FMT "/%lld.log",
+			STR_ARG(k->options.log_dir), STR_ARG(pod->spec.namespace_),
+			STR_ARG(pod->spec.name), STR_ARG(pod->spec.uid),
+			STR_ARG(pod->spec.containers[index].name), (long long)attempt),
 		.format = CONTAINER_LOG_CRI,
 		.tail_lines = o.tail_lines,
 		.since_ns = o.since_ns,
 		.timestamps = o.timestamps,
 		.want_stdout = true,
 		.want_stderr = true,
-		.follow = o.follow && !o.previous && pod->state.containers[index].phase == RUN_RUNNING,
+		.follow = o.follow && !o.previous &&
+			  pod->state.containers[index].phase == RUN_RUNNING,
 		.limit_bytes = o.limit_bytes,
 		.lines = on_lines,
 		.done = on_done,
@@ -205,6 +223,7 @@ void serve_logs(struct server_request *r)
 	list_push_back(&k->log_followers, &l->follower.link);
 	http_set_events(r->x, &reader_events, l);
 	if (o.follow)
-		reader_start(l); /* the client sees its headers though nothing is written for long */
+		reader_start(
+			l); /* the client sees its headers though nothing is written for long */
 	log_read_start(k->env, &l->read);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GET /stats/summary: cpu and memory of the node's pods, as metrics servers read it. Values are those of the runtime's last
- * reading, which asking renews.
+ * GET /stats/summary: cpu and memory of the node's pods, as metrics servers read it. Values are
+ * those of the runtime's last reading, which asking renews.
  */
 #include "base/time.h"
 #include "codec/json.h"
@@ -10,7 +10,8 @@
 static void add_usage(yyjson_mut_doc *doc, yyjson_mut_val *to, const struct runtime_stats *s)
 {
 	char text[TIME_TEXT_BYTES];
-	yyjson_mut_val *cpu = json_set_object(doc, to, "cpu"), *memory = json_set_object(doc, to, "memory");
+	yyjson_mut_val *cpu = json_set_object(doc, to, "cpu"),
+		       *memory = json_set_object(doc, to, "memory");
 
 	json_set_str(doc, cpu, "time", str_from(time_format(s->wall_ns, text)));
 	json_set_int(doc, cpu, "usageCoreNanoSeconds", (int64_t)s->cpu_ns);
@@ -33,10 +34,12 @@ static void sum(struct runtime_stats *total, const struct runtime_stats *s)
 	total->major_page_faults += s->major_page_faults;
 }
 
-static void add_pod(yyjson_mut_doc *doc, yyjson_mut_val *list, struct pod *pod, struct runtime_stats *node)
+static void add_pod(yyjson_mut_doc *doc, yyjson_mut_val *list, struct pod *pod,
+		    struct runtime_stats *node)
 {
 	struct pod_runtime *rt = pod->kubelet->runtime;
-	yyjson_mut_val *p = json_append_object(doc, list), *ref = json_set_object(doc, p, "podRef"), *containers, *c;
+	yyjson_mut_val *p = json_append_object(doc, list), *ref = json_set_object(doc, p, "podRef"),
+		       *containers, *c;
 	struct runtime_stats total = { .wall_ns = 0 };
 	char text[TIME_TEXT_BYTES];
 
@@ -65,7 +68,8 @@ static void add_pod(yyjson_mut_doc *doc, yyjson_mut_val *list, struct pod *pod, 
 void serve_stats_summary(struct server_request *r)
 {
 	AUTO_JSON_MUT doc = json_new_object();
-	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *node = json_set_object(doc, root, "node"), *pods;
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc),
+		       *node = json_set_object(doc, root, "node"), *pods;
 	struct runtime_stats total = { .wall_ns = 0 };
 	size_t cursor = 0;
 	struct str uid;
@@ -80,5 +84,6 @@ void serve_stats_summary(struct server_request *r)
 		add_usage(doc, node, &total);
 	buf_init(&body, (size_t)64 << 20);
 	json_mut_write(root, &body);
-	http_respond_bytes(r->x, 200, STR("application/json"), str_in(&r->x->arena, buf_str(&body)));
+	http_respond_bytes(r->x, 200, STR("application/json"),
+			   str_in(&r->x->arena, buf_str(&body)));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * containerStatuses, initContainerStatuses and ephemeralContainerStatuses from spec and state. Pure.
+ * containerStatuses, initContainerStatuses and ephemeralContainerStatuses from spec and state.
+ * Pure.
  */
 #include <stdlib.h>
 
@@ -49,7 +50,8 @@ static void add_terminated(yyjson_mut_doc *doc, yyjson_mut_val *state, const str
 	set_time(doc, t, "startedAt", end->started_ns);
 }
 
-static void add_waiting(yyjson_mut_doc *doc, yyjson_mut_val *state, const char *reason, struct str message)
+static void add_waiting(yyjson_mut_doc *doc, yyjson_mut_val *state, const char *reason,
+			struct str message)
 {
 	yyjson_mut_val *w = json_set_object(doc, state, "waiting");
 
@@ -58,28 +60,33 @@ static void add_waiting(yyjson_mut_doc *doc, yyjson_mut_val *state, const char *
 	json_set_str(doc, w, "reason", str_from(reason));
 }
 
-bool container_is_crash_looping(const struct pod_container *spec, const struct run_state *state, int64_t now_ns)
+bool container_is_crash_looping(const struct pod_container *spec, const struct run_state *state,
+				int64_t now_ns)
 {
-	return state->phase == RUN_EXITED && state->crash_waiting && state->not_before_ns > now_ns &&
-	       container_wants_restart(spec, state);
+	return state->phase == RUN_EXITED && state->crash_waiting &&
+	       state->not_before_ns > now_ns && container_wants_restart(spec, state);
 }
 
-static void add_crash_loop(yyjson_mut_doc *doc, yyjson_mut_val *out, const struct status_input *in, size_t i)
+static void add_crash_loop(yyjson_mut_doc *doc, yyjson_mut_val *out, const struct status_input *in,
+			   size_t i)
 {
 	const struct pod_spec *spec = in->spec;
 	char message[1024], delay[TIME_TEXT_BYTES];
 	int len = snprintf(message, sizeof(message),
-			   "back-off %s restarting failed container=" STR_FMT " pod=" STR_FMT "_" STR_FMT "(" STR_FMT ")",
-			   time_format_duration(in->state->containers[i].crash_delay_ms * TIME_NS_PER_MS, delay),
-			   STR_ARG(spec->containers[i].name), STR_ARG(spec->name), STR_ARG(spec->namespace_),
-			   STR_ARG(spec->uid));
+			   "back-off %s restarting failed container=" STR_FMT " pod=" STR_FMT
+			   "_" STR_FMT "(" STR_FMT ")",
+			   time_format_duration(
+				   in->state->containers[i].crash_delay_ms * TIME_NS_PER_MS, delay),
+			   STR_ARG(spec->containers[i].name), STR_ARG(spec->name),
+			   STR_ARG(spec->namespace_), STR_ARG(spec->uid));
 
 	add_waiting(doc, out, "CrashLoopBackOff",
 		    str_sub(message, NUM_MIN((size_t)len, sizeof(message) - 1)));
 }
 
 /* state and lastState */
-static void add_states(yyjson_mut_doc *doc, yyjson_mut_val *c, const struct status_input *in, size_t i)
+static void add_states(yyjson_mut_doc *doc, yyjson_mut_val *c, const struct status_input *in,
+		       size_t i)
 {
 	const struct pod_container *spec = &in->spec->containers[i];
 	const struct run_state *s = &in->state->containers[i];
@@ -116,7 +123,7 @@ static void add_mounts(yyjson_mut_doc *doc, yyjson_mut_val *c, const struct pod_
 	if (yyjson_arr_size(mounts) == 0)
 		return;
 	list = json_set_array(doc, c, "volumeMounts");
-	JSON_EACH(m, mounts) {
+	JSON_EACH (m, mounts) {
 		yyjson_mut_val *to = json_append_object(doc, list);
 
 		json_set_str(doc, to, "mountPath", json_get_str(m, "mountPath"));
@@ -125,7 +132,9 @@ static void add_mounts(yyjson_mut_doc *doc, yyjson_mut_val *c, const struct pod_
 			continue;
 		json_set_bool(doc, to, "readOnly", true);
 		json_set_str(doc, to, "recursiveReadOnly",
-			     str_eq(json_get_str(m, "recursiveReadOnly"), STR("Enabled")) ? STR("Enabled") : STR("Disabled"));
+			     str_eq(json_get_str(m, "recursiveReadOnly"), STR("Enabled"))
+				     ? STR("Enabled")
+				     : STR("Disabled"));
 	}
 }
 
@@ -147,26 +156,32 @@ static bool shows_ready(const struct pod_container *spec, const struct run_state
 	return s->phase == RUN_RUNNING && s->ready && spec->role != ROLE_EPHEMERAL;
 }
 
-static void add_container(yyjson_mut_doc *doc, yyjson_mut_val *list, const struct status_input *in, size_t i)
+static void add_container(yyjson_mut_doc *doc, yyjson_mut_val *list, const struct status_input *in,
+			  size_t i)
 {
 	const struct pod_container *spec = &in->spec->containers[i];
 	const struct run_state *s = &in->state->containers[i];
 	yyjson_mut_val *c = json_append_object(doc, list);
-	/* A first run is told of once it runs: what comes before would be a write of its own for nobody. */
+	/* A first run is told of once it runs: what comes before would be a write of its own for
+	 * nobody. */
 	bool created = s->id[0] && (s->phase != RUN_STARTING || s->last.present);
 
 	if (created)
 		add_resources(doc, c, spec);
 	if (created)
 		set_container_id(doc, c, s->id);
-	json_set_str(doc, c, "image", created && s->image_name ? str_from(s->image_name) : spec->image);
+	json_set_str(doc, c, "image",
+		     created && s->image_name ? str_from(s->image_name) : spec->image);
 	json_set_str(doc, c, "imageID",
-		     !created ? STR("") : str_from(s->image_digest_name && s->image_digest_name[0] ? s->image_digest_name :
-						   s->image_id));
+		     !created ? STR("")
+			      : str_from(s->image_digest_name && s->image_digest_name[0]
+						 ? s->image_digest_name
+						 : s->image_id));
 	json_set_str(doc, c, "name", spec->name);
 	json_set_bool(doc, c, "ready", shows_ready(spec, s));
 	json_set_int(doc, c, "restartCount", s->restart_count);
-	json_set_bool(doc, c, "started", spec->role != ROLE_INIT && s->phase == RUN_RUNNING && s->started);
+	json_set_bool(doc, c, "started",
+		      spec->role != ROLE_INIT && s->phase == RUN_RUNNING && s->started);
 	add_states(doc, c, in, i);
 	add_mounts(doc, c, spec);
 }
@@ -175,10 +190,12 @@ static int by_name(const void *a, const void *b, void *arg)
 {
 	const struct pod_spec *spec = arg;
 
-	return str_cmp(spec->containers[*(const size_t *)a].name, spec->containers[*(const size_t *)b].name);
+	return str_cmp(spec->containers[*(const size_t *)a].name,
+		       spec->containers[*(const size_t *)b].name);
 }
 
-void status_add_containers(yyjson_mut_doc *doc, yyjson_mut_val *status, const struct status_input *in)
+void status_add_containers(yyjson_mut_doc *doc, yyjson_mut_val *status,
+			   const struct status_input *in)
 {
 	const struct pod_spec *spec = in->spec;
 	size_t *order = mem_calloc(spec->container_count + 1, sizeof(*order));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Service account tokens of one pod's projected volumes: asked for through TokenRequest, bound to the pod, and replaced
- * when 80 % of their life is over.
+ * Service account tokens of one pod's projected volumes: asked for through TokenRequest, bound to
+ * the pod, and replaced when 80 % of their life is over.
  */
 #include "base/log.h"
 #include "base/mem.h"
@@ -19,7 +19,7 @@ struct token {
 	size_t source_index;
 	char *audience;
 	int64_t seconds;
-	char *text;           /* the newest; NULL = none yet */
+	char *text; /* the newest; NULL = none yet */
 	bool asking, failed;
 	struct timer refresh;
 };
@@ -73,7 +73,9 @@ static int64_t life_ms(struct token *t, const struct obj *result)
 {
 	int64_t end_ns, now = env_wall_ns(t->cache->pod->kubelet->env);
 
-	if (time_parse(json_get_str(result->root, "status.expirationTimestamp"), &end_ns, NULL) < 0 || end_ns <= now)
+	if (time_parse(json_get_str(result->root, "status.expirationTimestamp"), &end_ns, NULL) <
+		    0 ||
+	    end_ns <= now)
 		return t->seconds * 1000;
 	return (end_ns - now) / TIME_NS_PER_MS;
 }
@@ -87,8 +89,10 @@ static void token_answered(void *owner, const struct obj *result, const struct e
 	t->asking = false;
 	if (err || str_is_empty(text)) {
 		if (!t->failed)
-			pod_event(pod, -1, EVENT_WARNING, "FailedMount", "MountVolume.SetUp failed for volume \"%s\" : "
-				  "failed to fetch token: %s", t->volume, err ? err->msg : "the server gave none");
+			pod_event(pod, -1, EVENT_WARNING, "FailedMount",
+				  "MountVolume.SetUp failed for volume \"%s\" : "
+				  "failed to fetch token: %s",
+				  t->volume, err ? err->msg : "the server gave none");
 		t->failed = true;
 		timer_start_slack(&t->refresh, TOKEN_RETRY_MS, 1000);
 		return;
@@ -113,7 +117,8 @@ static void token_ask(struct token *t)
 		.verb = API_CREATE,
 		.kind = pod->kubelet->kind_service_account,
 		.namespace_ = pod->spec.namespace_,
-		.name = str_is_empty(pod->spec.service_account) ? STR("default") : pod->spec.service_account,
+		.name = str_is_empty(pod->spec.service_account) ? STR("default")
+								: pod->spec.service_account,
 		.subresource = STR("token"),
 		.body = doc,
 		.done = token_answered,
@@ -137,7 +142,8 @@ static void token_ask(struct token *t)
 	client_submit(pod->kubelet->client, &r);
 }
 
-static void token_add(struct token_cache *cache, struct str volume, size_t index, yyjson_val *source)
+static void token_add(struct token_cache *cache, struct str volume, size_t index,
+		      yyjson_val *source)
 {
 	struct token *t = NEW(struct token);
 
@@ -154,10 +160,10 @@ static void token_add(struct token_cache *cache, struct str volume, size_t index
 static void token_scan(struct token_cache *cache)
 {
 	cache->scanned = true;
-	JSON_EACH(volume, json_get(cache->pod->spec.json, "volumes")) {
+	JSON_EACH (volume, json_get(cache->pod->spec.json, "volumes")) {
 		size_t index = 0;
 
-		JSON_EACH(source, json_get(volume, "projected.sources")) {
+		JSON_EACH (source, json_get(volume, "projected.sources")) {
 			yyjson_val *token = json_get(source, "serviceAccountToken");
 
 			if (token)
@@ -188,7 +194,8 @@ bool token_cache_is_ready(struct token_cache *cache)
 struct str token_cache_find(struct token_cache *cache, struct str volume, size_t source_index)
 {
 	for (size_t i = 0; i < cache->count; i++)
-		if (cache->tokens[i]->source_index == source_index && str_eq_c(volume, cache->tokens[i]->volume))
+		if (cache->tokens[i]->source_index == source_index &&
+		    str_eq_c(volume, cache->tokens[i]->volume))
 			return str_from(cache->tokens[i]->text);
 	return STR_NONE;
 }

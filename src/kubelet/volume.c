@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Folders, tmpfs mounts and files below a pod's folder, host paths with their checks. What containers can write to is
- * never followed: names are resolved from descriptors of folders that only root may change.
+ * Folders, tmpfs mounts and files below a pod's folder, host paths with their checks. What
+ * containers can write to is never followed: names are resolved from descriptors of folders that
+ * only root may change.
  */
 #include "kubelet/volume.h"
 
@@ -28,7 +29,8 @@ static int open_dir(const char *path, struct err *err)
 }
 
 /* The volume's own folder, made when missing. */
-static int volume_dir(const struct volume_set *set, const struct volume *v, mode_t mode, char **ret_path, struct err *err)
+static int volume_dir(const struct volume_set *set, const struct volume *v, mode_t mode,
+		      char **ret_path, struct err *err)
 {
 	AUTO_ARENA arena = { 0 };
 	struct str path;
@@ -74,7 +76,8 @@ static int mount_tmpfs(int *fd, const char *path, int64_t size_bytes, mode_t mod
 	if (is_tmpfs(*fd))
 		return 0;
 	if (size_bytes > 0)
-		(void)snprintf(options, sizeof(options), "mode=%o,size=%lld", mode, (long long)size_bytes); /* fits */
+		(void)snprintf(options, sizeof(options), "mode=%o,size=%lld", mode,
+			       (long long)size_bytes); /* fits */
 	else
 		(void)snprintf(options, sizeof(options), "mode=%o", mode); /* fits */
 	rc = mount_fs("tmpfs", "tmpfs", *fd, MS_NOSUID | MS_NODEV, options);
@@ -104,12 +107,17 @@ static int make_files(const struct volume_set *set, const struct volume *v, stru
 
 	if (fd < 0 || (v->secret && mount_tmpfs(&fd, path, 0, 0755, err) < 0))
 		return -1;
-	return atomic_write(fd, v->files, v->file_count, set->has_group ? set->group : -1, NULL, err);
+	return atomic_write(fd, v->files, v->file_count, set->has_group ? set->group : -1, NULL,
+			    err);
 }
 
-static int check_host_path(const char *path, const struct stat *st, enum host_path_type type, struct err *err)
+static int check_host_path(const char *path, const struct stat *st, enum host_path_type type,
+			   struct err *err)
 {
-	static const struct { mode_t format; const char *what; } wanted[] = {
+	static const struct {
+		mode_t format;
+		const char *what;
+	} wanted[] = {
 		[HOST_PATH_DIRECTORY_OR_CREATE] = { S_IFDIR, "a directory" },
 		[HOST_PATH_DIRECTORY] = { S_IFDIR, "a directory" },
 		[HOST_PATH_FILE_OR_CREATE] = { S_IFREG, "a file" },
@@ -121,7 +129,8 @@ static int check_host_path(const char *path, const struct stat *st, enum host_pa
 
 	if (type == HOST_PATH_UNSET || (st && (st->st_mode & S_IFMT) == wanted[type].format))
 		return 0;
-	return err_set(err, ERR_INVALID, "hostPath type check failed: %s is not %s", path, wanted[type].what);
+	return err_set(err, ERR_INVALID, "hostPath type check failed: %s is not %s", path,
+		       wanted[type].what);
 }
 
 static int make_host_path(const struct volume *v, struct err *err)
@@ -154,11 +163,13 @@ int volumes_make(const struct volume_set *set, struct err *err)
 		return -1;
 	for (size_t i = 0; i < set->count; i++) {
 		const struct volume *v = &set->volumes[i];
-		int rc = v->kind == VOLUME_FILES ? make_files(set, v, &cause) :
-			 v->kind == VOLUME_HOST_PATH ? make_host_path(v, &cause) : make_empty_dir(set, v, &cause);
+		int rc = v->kind == VOLUME_FILES       ? make_files(set, v, &cause)
+			 : v->kind == VOLUME_HOST_PATH ? make_host_path(v, &cause)
+						       : make_empty_dir(set, v, &cause);
 
 		if (rc < 0)
-			return err_set(err, cause.code, "MountVolume.SetUp failed for volume \"" STR_FMT "\" : %s",
+			return err_set(err, cause.code,
+				       "MountVolume.SetUp failed for volume \"" STR_FMT "\" : %s",
 				       STR_ARG(v->name), cause.msg);
 	}
 	return 0;
@@ -180,7 +191,8 @@ static void unmount_below(int volumes_fd, const char *plugin)
 
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		while (umount2(path, UMOUNT_NOFOLLOW | MNT_DETACH) == 0) /* until nothing is mounted there (EINVAL) */
+		while (umount2(path, UMOUNT_NOFOLLOW | MNT_DETACH) ==
+		       0) /* until nothing is mounted there (EINVAL) */
 			;
 	}
 	closedir(dir);

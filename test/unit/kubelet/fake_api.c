@@ -18,14 +18,16 @@ static struct fake_api *api_of(struct api_transport *transport)
 
 static char *key_of(struct str kind, struct str namespace_, struct str name)
 {
-	return mem_printf(STR_FMT "/" STR_FMT "/" STR_FMT, STR_ARG(kind), STR_ARG(namespace_), STR_ARG(name));
+	return mem_printf(STR_FMT "/" STR_FMT "/" STR_FMT, STR_ARG(kind), STR_ARG(namespace_),
+			  STR_ARG(name));
 }
 
 static bool selects(const struct api_watch *w, const struct obj *obj)
 {
 	struct str field = w->field_selector;
 
-	if (!str_eq(w->kind->name, obj->kind) || (w->namespace_.len && !str_eq(w->namespace_, obj->namespace_)))
+	if (!str_eq(w->kind->name, obj->kind) ||
+	    (w->namespace_.len && !str_eq(w->namespace_, obj->namespace_)))
 		return false;
 	if (str_strip_prefix(&field, STR("metadata.name=")))
 		return str_eq(field, obj->name);
@@ -46,7 +48,8 @@ static void tell(struct fake_api *api, enum api_event_type type, struct blob *bl
 /* Takes the document. */
 static struct blob *store(struct fake_api *api, yyjson_mut_doc *doc, struct str kind)
 {
-	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *metadata = json_ensure_object(doc, root, "metadata");
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc),
+		       *metadata = json_ensure_object(doc, root, "metadata");
 	char text[32];
 	char *key;
 	struct blob *blob, *old;
@@ -87,7 +90,8 @@ void fake_api_put(struct fake_api *api, const char *kind, const char *json)
 	(void)store(api, json_thaw(yyjson_doc_get_root(doc)), str_from(kind)); /* the map has it */
 }
 
-const struct obj *fake_api_get(struct fake_api *api, const char *kind, const char *namespace_, const char *name)
+const struct obj *fake_api_get(struct fake_api *api, const char *kind, const char *namespace_,
+			       const char *name)
 {
 	AUTO_FREE char *key = key_of(str_from(kind), str_from(namespace_), str_from(name));
 	struct blob *blob = omap_get(&api->objects, str_from(key));
@@ -95,7 +99,8 @@ const struct obj *fake_api_get(struct fake_api *api, const char *kind, const cha
 	return blob ? obj_get(blob) : NULL;
 }
 
-void fake_api_delete(struct fake_api *api, const char *kind, const char *namespace_, const char *name, int64_t grace)
+void fake_api_delete(struct fake_api *api, const char *kind, const char *namespace_,
+		     const char *name, int64_t grace)
 {
 	const struct obj *obj = fake_api_get(api, kind, namespace_, name);
 	char text[TIME_TEXT_BYTES];
@@ -109,7 +114,8 @@ void fake_api_delete(struct fake_api *api, const char *kind, const char *namespa
 	}
 	doc = json_thaw(obj->root);
 	metadata = json_mut_get(yyjson_mut_doc_get_root(doc), "metadata");
-	json_set_str(doc, metadata, "deletionTimestamp", str_from(time_format(env_wall_ns(api->env), text)));
+	json_set_str(doc, metadata, "deletionTimestamp",
+		     str_from(time_format(env_wall_ns(api->env), text)));
 	json_set_int(doc, metadata, "deletionGracePeriodSeconds", grace);
 	(void)store(api, doc, STR("Pod")); /* the map has it */
 }
@@ -140,7 +146,8 @@ size_t fake_api_events(struct fake_api *api, const char *reason)
 
 /* --- calls --- */
 
-static struct blob *answer_patch(struct fake_api *api, struct api_call *call, struct blob *old, struct err *err)
+static struct blob *answer_patch(struct fake_api *api, struct api_call *call, struct blob *old,
+				 struct err *err)
 {
 	AUTO_JSON patch = json_freeze(yyjson_mut_doc_get_root(call->body));
 	struct str uid = json_get_str(yyjson_doc_get_root(patch), "metadata.uid");
@@ -152,7 +159,8 @@ static struct blob *answer_patch(struct fake_api *api, struct api_call *call, st
 		(void)err_set(err, ERR_CONFLICT, "uid"); /* -1 */
 		return NULL;
 	}
-	if (revision.len && !str_eq(revision, json_get_str(obj_get(old)->root, "metadata.resourceVersion"))) {
+	if (revision.len &&
+	    !str_eq(revision, json_get_str(obj_get(old)->root, "metadata.resourceVersion"))) {
 		(void)err_set(err, ERR_CONFLICT, "the object has been modified"); /* -1 */
 		return NULL;
 	}
@@ -164,7 +172,9 @@ static struct blob *answer_patch(struct fake_api *api, struct api_call *call, st
 
 static struct blob *answer_one(struct fake_api *api, struct api_call *call, struct err *err)
 {
-	struct str name = call->name.len ? call->name : json_mut_get_str(yyjson_mut_doc_get_root(call->body), "metadata.name");
+	struct str name = call->name.len ? call->name
+					 : json_mut_get_str(yyjson_mut_doc_get_root(call->body),
+							    "metadata.name");
 	AUTO_FREE char *key = key_of(call->kind->name, call->namespace_, name);
 	struct blob *old = omap_get(&api->objects, str_from(key));
 

@@ -31,7 +31,8 @@ static void answer_run(struct task *task)
 	op->done(op, failed ? &err : NULL);
 }
 
-static void answer(struct fake_runtime *rt, struct runtime_op *op, enum err_code code, const char *text)
+static void answer(struct fake_runtime *rt, struct runtime_op *op, enum err_code code,
+		   const char *text)
 {
 	struct answer *a = NEW(struct answer);
 
@@ -85,10 +86,15 @@ static void record(const struct fake_container *c, struct runtime_record *r)
 {
 	*r = (struct runtime_record){
 		.id = str_from(c->id),
-		.owner = { str_from(c->uid), str_from(c->ns), str_from(c->pod), str_from(c->name), c->attempt },
+		.owner = { str_from(c->uid), str_from(c->ns), str_from(c->pod), str_from(c->name),
+			   c->attempt },
 		.state = c->state,
-		.exit = { .exit_code = c->exit_code, .started_ns = c->started_ns, .finished_ns = c->finished_ns },
-		.image_id = STR("sha256:1"), .image_name = str_from(c->image), .hash = str_from(c->hash),
+		.exit = { .exit_code = c->exit_code,
+			  .started_ns = c->started_ns,
+			  .finished_ns = c->finished_ns },
+		.image_id = STR("sha256:1"),
+		.image_name = str_from(c->image),
+		.hash = str_from(c->hash),
 		.sandbox_id = str_from(c->sandbox_id),
 	};
 	if (!c->name[0])
@@ -147,7 +153,8 @@ static void do_sandbox_remove(struct pod_runtime *p, struct runtime_container_op
 	struct fake_runtime *rt = fake_of(p);
 
 	for (size_t i = 0; i < rt->count; i++)
-		if (str_eq_c(op->id, rt->containers[i].id) || str_eq_c(op->id, rt->containers[i].sandbox_id))
+		if (str_eq_c(op->id, rt->containers[i].id) ||
+		    str_eq_c(op->id, rt->containers[i].sandbox_id))
 			rt->containers[i].removed = true;
 	answer(rt, &op->op, ERR_NONE, "");
 }
@@ -163,7 +170,8 @@ static void do_create(struct pod_runtime *p, struct runtime_container_create *op
 	for (size_t i = 0; i < op->env_count; i++) {
 		size_t at = strlen(c->env);
 
-		(void)snprintf(c->env + at, sizeof(c->env) - at, STR_FMT ";", STR_ARG(op->env[i])); /* cut is fine */
+		(void)snprintf(c->env + at, sizeof(c->env) - at, STR_FMT ";",
+			       STR_ARG(op->env[i])); /* cut is fine */
 	}
 	copy(op->ret_id, sizeof(op->ret_id), str_from(c->id));
 	answer(rt, &op->op, ERR_NONE, "");
@@ -250,10 +258,19 @@ static bool do_stats(struct pod_runtime *p, struct str id, struct runtime_stats 
 }
 
 static const struct pod_runtime_ops ops = {
-	.listen = do_listen, .list = do_list, .sandbox_create = do_sandbox_create, .sandbox_remove = do_sandbox_remove,
-	.container_create = do_create, .container_start = do_start, .container_kill = do_kill,
-	.container_remove = do_remove, .image = do_image, .volumes_setup = do_volumes_setup,
-	.volumes_remove = do_volumes_remove, .probe = do_probe, .stats = do_stats,
+	.listen = do_listen,
+	.list = do_list,
+	.sandbox_create = do_sandbox_create,
+	.sandbox_remove = do_sandbox_remove,
+	.container_create = do_create,
+	.container_start = do_start,
+	.container_kill = do_kill,
+	.container_remove = do_remove,
+	.image = do_image,
+	.volumes_setup = do_volumes_setup,
+	.volumes_remove = do_volumes_remove,
+	.probe = do_probe,
+	.stats = do_stats,
 };
 
 void fake_runtime_init(struct fake_runtime *rt, struct env *env)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A machine without processes: containers run until the test ends them, or by a rule for their image. Outlives kubelets, as a
- * real machine does. */
+/* A machine without processes: containers run until the test ends them, or by a rule for their
+ * image. Outlives kubelets, as a real machine does. */
 #ifndef CUBE_TEST_KUBELET_FAKE_RUNTIME_H
 #define CUBE_TEST_KUBELET_FAKE_RUNTIME_H
 
@@ -27,11 +27,11 @@ struct fake_runtime {
 	struct fake_container containers[FAKE_CONTAINERS_MAX];
 	size_t count;
 	size_t starts, sandboxes, kills, pulls, probes, volume_setups, volume_removals;
-	bool present;              /* images are there */
+	bool present; /* images are there */
 	bool pull_fails, sandbox_fails, ignores_term;
 	enum runtime_probe_result probe_result;
 	int last_signal;
-	char last_volume[256];     /* first file of the last set-up's first volume */
+	char last_volume[256]; /* first file of the last set-up's first volume */
 };
 
 void fake_runtime_init(struct fake_runtime *rt, struct env *env);

@@ -27,9 +27,17 @@ static struct str host_address = STR_INIT("192.0.2.1");
 static void kubelet_up(struct world *w)
 {
 	struct kubelet_options options = {
-		.env = w->env, .runtime = &w->runtime.base, .node_name = STR("n1"), .addresses = &host_address,
-		.address_count = 1, .root_dir = STR("/k"), .log_dir = STR("/l"), .cpu_milli = 2000,
-		.memory_bytes = (int64_t)1 << 30, .register_node = true, .os_image = STR("Test"),
+		.env = w->env,
+		.runtime = &w->runtime.base,
+		.node_name = STR("n1"),
+		.addresses = &host_address,
+		.address_count = 1,
+		.root_dir = STR("/k"),
+		.log_dir = STR("/l"),
+		.cpu_milli = 2000,
+		.memory_bytes = (int64_t)1 << 30,
+		.register_node = true,
+		.os_image = STR("Test"),
 	};
 
 	w->client = client_new(w->env, &w->api.transport, STR("kubelet"));
@@ -83,8 +91,10 @@ static int teardown(void **state)
 /* A pod of node n1 with this spec (without the braces). */
 static void put_pod(struct world *w, const char *name, const char *spec)
 {
-	AUTO_FREE char *json = mem_printf("{\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"d\","
-					  "\"labels\":{\"app\":\"x\"}},\"spec\":{\"nodeName\":\"n1\",%s}}", name, spec);
+	AUTO_FREE char *json = mem_printf(
+		"{\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"d\","
+		"\"labels\":{\"app\":\"x\"}},\"spec\":{\"nodeName\":\"n1\",%s}}",
+		name, spec);
 
 	fake_api_put(&w->api, "Pod", json);
 }
@@ -108,7 +118,8 @@ static void expect(struct world *w, const char *name, const char *path, const ch
 	struct str got = at(w, name, path);
 
 	if (!str_eq_c(got, value))
-		fail_msg("%s of %s is \"" STR_FMT "\", not \"%s\"", path, name, STR_ARG(got), value);
+		fail_msg("%s of %s is \"" STR_FMT "\", not \"%s\"", path, name, STR_ARG(got),
+			 value);
 }
 
 #define STATE0 "status.containerStatuses.0."
@@ -154,14 +165,18 @@ static void test_node_is_ready(void **state)
 	AUTO_FREE char *kept = NULL;
 
 	assert_non_null(node);
-	assert_true(str_eq_c(json_get_str(node->root, "status.conditions.3.reason"), "KubeletReady"));
+	assert_true(
+		str_eq_c(json_get_str(node->root, "status.conditions.3.reason"), "KubeletReady"));
 	assert_true(str_eq_c(json_get_str(node->root, "status.capacity.cpu"), "2"));
 	assert_true(str_eq_c(json_get_str(node->root, "status.capacity.pods"), "110"));
-	before = json_get_str(fake_api_get(&w->api, "Lease", "kube-node-lease", "n1")->root, "spec.renewTime");
+	before = json_get_str(fake_api_get(&w->api, "Lease", "kube-node-lease", "n1")->root,
+			      "spec.renewTime");
 	kept = str_dup_c(before);
 	sim_run_for(w->sim, 15000);
-	assert_false(str_eq_c(json_get_str(fake_api_get(&w->api, "Lease", "kube-node-lease", "n1")->root, "spec.renewTime"),
-			      kept));
+	assert_false(
+		str_eq_c(json_get_str(fake_api_get(&w->api, "Lease", "kube-node-lease", "n1")->root,
+				      "spec.renewTime"),
+			 kept));
 	fake_api_delete(&w->api, "Node", "", "n1", 0);
 	sim_run_for(w->sim, 15000);
 	assert_non_null(fake_api_get(&w->api, "Node", "", "n1"));
@@ -225,12 +240,14 @@ static void test_failed_pod(void **state)
 	fake_exit(&w->runtime, fake_find(&w->runtime, "p", "c"), 3);
 	sim_run_for(w->sim, 1000);
 	expect(w, "p", "status.phase", "Failed");
-	assert_int_equal(json_get_int(pod_of(w, "p")->root, STATE0 "state.terminated.exitCode", 0), 3);
+	assert_int_equal(json_get_int(pod_of(w, "p")->root, STATE0 "state.terminated.exitCode", 0),
+			 3);
 }
 
 static void test_delete(void **state)
 {
-	/* Would break: a deleted pod that stays in the API, or whose containers are killed without grace. */
+	/* Would break: a deleted pod that stays in the API, or whose containers are killed without
+	 * grace. */
 	struct world *w = *state;
 
 	put_pod(w, "p", ONE);
@@ -296,7 +313,8 @@ static void test_kubelet_restart(void **state)
 
 static void test_image_pull_back_off(void **state)
 {
-	/* Would break: a missing image that is asked for all the time, or reasons that clients do not know. */
+	/* Would break: a missing image that is asked for all the time, or reasons that clients do
+	 * not know. */
 	struct world *w = *state;
 
 	w->runtime.present = false;
@@ -322,7 +340,9 @@ static void test_image_never(void **state)
 	struct world *w = *state;
 
 	w->runtime.present = false;
-	put_pod(w, "p", "\"containers\":[{\"name\":\"c\",\"image\":\"i:1\",\"imagePullPolicy\":\"Never\"}]");
+	put_pod(w, "p",
+		"\"containers\":[{\"name\":\"c\",\"image\":\"i:1\",\"imagePullPolicy\":\"Never\"}"
+		"]");
 	sim_run_for(w->sim, 1000);
 	expect(w, "p", STATE0 "state.waiting.reason", "ErrImageNeverPull");
 	assert_int_equal(w->runtime.pulls, 0);
@@ -330,10 +350,13 @@ static void test_image_never(void **state)
 
 static void test_init_containers(void **state)
 {
-	/* Would break: init containers that run together, or main ones that do not wait for them. */
+	/* Would break: init containers that run together, or main ones that do not wait for them.
+	 */
 	struct world *w = *state;
 
-	put_pod(w, "p", "\"initContainers\":[{\"name\":\"i1\",\"image\":\"i:1\"},{\"name\":\"i2\",\"image\":\"i:1\"}]," ONE);
+	put_pod(w, "p",
+		"\"initContainers\":[{\"name\":\"i1\",\"image\":\"i:1\"},{\"name\":\"i2\","
+		"\"image\":\"i:1\"}]," ONE);
 	sim_run_for(w->sim, 1000);
 	assert_non_null(fake_find(&w->runtime, "p", "i1"));
 	assert_null(fake_find(&w->runtime, "p", "i2"));
@@ -354,8 +377,9 @@ static void test_sidecar(void **state)
 	/* Would break: a sidecar that holds up its pod's end, or is not restarted. */
 	struct world *w = *state;
 
-	put_pod(w, "p", "\"restartPolicy\":\"Never\",\"initContainers\":[{\"name\":\"s\",\"image\":\"i:1\","
-			"\"restartPolicy\":\"Always\"}]," ONE);
+	put_pod(w, "p",
+		"\"restartPolicy\":\"Never\",\"initContainers\":[{\"name\":\"s\",\"image\":\"i:1\","
+		"\"restartPolicy\":\"Always\"}]," ONE);
 	sim_run_for(w->sim, 1000);
 	assert_non_null(fake_find(&w->runtime, "p", "c"));
 	fake_exit(&w->runtime, fake_find(&w->runtime, "p", "s"), 1);
@@ -369,12 +393,15 @@ static void test_sidecar(void **state)
 
 static void test_probes(void **state)
 {
-	/* Would break: readiness that does not follow its probe; a liveness probe that kills nothing. */
+	/* Would break: readiness that does not follow its probe; a liveness probe that kills
+	 * nothing. */
 	struct world *w = *state;
 
 	w->runtime.probe_result = PROBE_FAILURE;
-	put_pod(w, "p", "\"containers\":[{\"name\":\"c\",\"image\":\"i:1\",\"readinessProbe\":{\"tcpSocket\":{\"port\":80},"
-			"\"periodSeconds\":2,\"failureThreshold\":1}}]");
+	put_pod(w, "p",
+		"\"containers\":[{\"name\":\"c\",\"image\":\"i:1\",\"readinessProbe\":{"
+		"\"tcpSocket\":{\"port\":80},"
+		"\"periodSeconds\":2,\"failureThreshold\":1}}]");
 	sim_run_for(w->sim, 3000);
 	expect(w, "p", "status.conditions.2.status", "False");
 	expect(w, "p", "status.conditions.2.reason", "ContainersNotReady");
@@ -386,8 +413,10 @@ static void test_probes(void **state)
 	w->runtime.probe_result = PROBE_FAILURE;
 	sim_run_for(w->sim, 4000);
 	expect(w, "p", "status.conditions.2.status", "False");
-	put_pod(w, "q", "\"containers\":[{\"name\":\"c\",\"image\":\"i:1\",\"livenessProbe\":{\"exec\":{\"command\":[\"x\"]},"
-			"\"periodSeconds\":1,\"failureThreshold\":3}}]");
+	put_pod(w, "q",
+		"\"containers\":[{\"name\":\"c\",\"image\":\"i:1\",\"livenessProbe\":{\"exec\":{"
+		"\"command\":[\"x\"]},"
+		"\"periodSeconds\":1,\"failureThreshold\":3}}]");
 	sim_run_for(w->sim, 1500);
 	assert_int_equal(json_get_int(pod_of(w, "q")->root, STATE0 "restartCount", -1), 0);
 	sim_run_for(w->sim, 3000);
@@ -400,9 +429,12 @@ static void test_startup_probe(void **state)
 	struct world *w = *state;
 
 	w->runtime.probe_result = PROBE_FAILURE;
-	put_pod(w, "p", "\"containers\":[{\"name\":\"c\",\"image\":\"i:1\",\"livenessProbe\":{\"tcpSocket\":{\"port\":80},"
-			"\"periodSeconds\":1,\"failureThreshold\":1},\"startupProbe\":{\"tcpSocket\":{\"port\":80},"
-			"\"periodSeconds\":1,\"failureThreshold\":30}}]");
+	put_pod(w, "p",
+		"\"containers\":[{\"name\":\"c\",\"image\":\"i:1\",\"livenessProbe\":{"
+		"\"tcpSocket\":{\"port\":80},"
+		"\"periodSeconds\":1,\"failureThreshold\":1},\"startupProbe\":{\"tcpSocket\":{"
+		"\"port\":80},"
+		"\"periodSeconds\":1,\"failureThreshold\":30}}]");
 	sim_run_for(w->sim, 10000);
 	assert_int_equal(w->runtime.starts, 1);
 	assert_false(json_get_bool(pod_of(w, "p")->root, STATE0 "started", true));
@@ -417,20 +449,28 @@ static void test_config_map(void **state)
 	/* Would break: a pod that starts without its ConfigMap, or does not see it change. */
 	struct world *w = *state;
 
-	put_pod(w, "p", "\"volumes\":[{\"name\":\"v\",\"configMap\":{\"name\":\"m\"}}],\"containers\":[{\"name\":\"c\","
-			"\"image\":\"i:1\",\"env\":[{\"name\":\"A\",\"valueFrom\":{\"configMapKeyRef\":{\"name\":\"m\",\"key\":\"k\"}}},"
-			"{\"name\":\"B\",\"value\":\"<$(A)>\"}],\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/v\"}]}]");
+	put_pod(w, "p",
+		"\"volumes\":[{\"name\":\"v\",\"configMap\":{\"name\":\"m\"}}],\"containers\":[{"
+		"\"name\":\"c\","
+		"\"image\":\"i:1\",\"env\":[{\"name\":\"A\",\"valueFrom\":{\"configMapKeyRef\":{"
+		"\"name\":\"m\",\"key\":\"k\"}}},"
+		"{\"name\":\"B\",\"value\":\"<$(A)>\"}],\"volumeMounts\":[{\"name\":\"v\","
+		"\"mountPath\":\"/v\"}]}]");
 	sim_run_for(w->sim, 2000);
 	expect(w, "p", "status.phase", "Pending");
 	expect(w, "p", STATE0 "state.waiting.reason", "ContainerCreating");
 	assert_true(fake_api_events(&w->api, "FailedMount") >= 1);
-	fake_api_put(&w->api, "ConfigMap", "{\"metadata\":{\"name\":\"m\",\"namespace\":\"d\"},\"data\":{\"k\":\"one\"}}");
+	fake_api_put(
+		&w->api, "ConfigMap",
+		"{\"metadata\":{\"name\":\"m\",\"namespace\":\"d\"},\"data\":{\"k\":\"one\"}}");
 	sim_run_for(w->sim, 200);
 	expect(w, "p", "status.phase", "Running");
 	assert_string_equal(w->runtime.last_volume, "one");
 	assert_non_null(strstr(fake_find(&w->runtime, "p", "c")->env, "A=one;"));
 	assert_non_null(strstr(fake_find(&w->runtime, "p", "c")->env, "B=<one>;"));
-	fake_api_put(&w->api, "ConfigMap", "{\"metadata\":{\"name\":\"m\",\"namespace\":\"d\"},\"data\":{\"k\":\"two\"}}");
+	fake_api_put(
+		&w->api, "ConfigMap",
+		"{\"metadata\":{\"name\":\"m\",\"namespace\":\"d\"},\"data\":{\"k\":\"two\"}}");
 	sim_run_for(w->sim, 200);
 	assert_string_equal(w->runtime.last_volume, "two");
 	assert_int_equal(w->runtime.starts, 1);
@@ -481,7 +521,9 @@ static void test_pre_stop(void **state)
 	/* Would break: containers stopped before their preStop hook has run. */
 	struct world *w = *state;
 
-	put_pod(w, "p", "\"containers\":[{\"name\":\"c\",\"image\":\"i:1\",\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":3}}}}]");
+	put_pod(w, "p",
+		"\"containers\":[{\"name\":\"c\",\"image\":\"i:1\",\"lifecycle\":{\"preStop\":{"
+		"\"sleep\":{\"seconds\":3}}}}]");
 	sim_run_for(w->sim, 1000);
 	fake_api_delete(&w->api, "Pod", "d", "p", 30);
 	sim_run_for(w->sim, 2500);
@@ -495,7 +537,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_pod_runs, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_nothing_is_written_when_nothing_happens, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nothing_is_written_when_nothing_happens, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_node_is_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crash_loop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_finished_pod, setup, teardown),
