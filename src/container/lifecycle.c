@@ -579,7 +579,7 @@ static int prepare_start(struct starting *st, struct err *err)
 	if (fd_remove_tree(u->service->states_fd, u->c.id, err) < 0)
 		return -1;
 	/* Before anything runs, so that a service killed right now knows that something may. */
-	if (st->record.len && fd_replace_file(u->service->containers_fd, record,
+	if (fd_replace_file(u->service->containers_fd, record,
 					      buf_str(&st->record), 0600, false, err) < 0)
 		return -1;
 	if (u->spec.is_sandbox && u->spec.cgroup_parent.len &&
@@ -724,6 +724,25 @@ static int check_start(const struct unit *u, struct err *err)
 	return 0;
 }
 
+static void start_files(struct starting *st)
+{
+	struct err err = { 0 };
+
+	if (unit_encode_record(st->unit, &st->record, &err) < 0) {
+		start_failed(st, &err);
+		return;
+	}
+	st->work.run = start_run;
+	st->work.done = start_prepared;
+	env_work(st->unit->service->env, &st->work);
+}
+
+static void start_saved(struct unit *u)
+{
+	u->save_again = false; /* what is written now is newer */
+	start_files(u->starting);
+}
+
 void container_start(struct container_service *service, struct container_op *op, struct str id)
 {
 	struct container *container = container_get(service, id);
@@ -750,12 +769,14 @@ void container_start(struct container_service *service, struct container_op *op,
 	service->busy++;
 	(void)container_advance(u, CAUSE_START, NULL); /* checked above */
 	buf_init(&st->record, RECORD_BYTES_MAX);
-	if (fill_input(st, &err) < 0 ||
-	    (!u->saving && unit_encode_record(u, &st->record, &err) < 0)) {
+	if (fill_input(st, &err) < 0) {
 		start_failed(st, &err);
 		return;
 	}
-	st->work.run = start_run;
-	st->work.done = start_prepared;
-	env_work(service->env, &st->work);
+	if (u->saving) { /* of its last end: that write must not come after ours */
+		u->starting = st;
+		u->after_save = start_saved;
+		return;
+	}
+	start_files(st);
 }

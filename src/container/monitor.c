@@ -34,6 +34,8 @@ static int exit_record_decode(struct str bytes, struct container_end *ret, struc
 	finished = json_get_str(root, "finishedAt");
 	if (time_parse(finished, &ret->finished_ns, NULL) < 0)
 		ret->finished_ns = 0; /* now */
+	if (time_parse(json_get_str(root, "startedAt"), &ret->started_ns, NULL) < 0)
+		ret->started_ns = 0; /* never */
 	return 0;
 }
 

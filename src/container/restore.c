@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "container/limits.h"
 #include "container/service_internal.h"
 
@@ -62,6 +63,7 @@ static int restore_running(struct unit *u, struct err *err)
 	AUTO_BUF text = { 0 };
 	AUTO_JSON doc = NULL;
 	struct str status;
+	int64_t started_ns;
 
 	buf_init(&text, MONITOR_PAYLOAD_MAX);
 	if (sock < 0 || ask_state(sock, &text, err) < 0)
@@ -75,6 +77,8 @@ static int restore_running(struct unit *u, struct err *err)
 	if (!str_eq_c(status, "running") && !str_eq_c(status, "paused"))
 		return err_set(err, ERR_CLOSED, "it is " STR_FMT, STR_ARG(status));
 	u->c.pid = (pid_t)json_get_int(yyjson_doc_get_root(doc), "pid", 0);
+	if (time_parse(json_get_str(yyjson_doc_get_root(doc), "startedAt"), &started_ns, NULL) == 0)
+		u->c.started_ns = started_ns;
 	if (u->spec.is_sandbox && unit_open_namespaces(u, err) < 0)
 		return -1;
 	buf_reset(&text);
@@ -97,6 +101,8 @@ static void restore_ended(struct unit *u, const struct container_end *end)
 	u->c.oom_killed = end->oom_killed;
 	u->c.finished_ns = end->finished_ns ? end->finished_ns : env_wall_ns(u->service->env);
 	u->c.pid = 0;
+	if (end->started_ns) /* the record may not have got as far */
+		u->c.started_ns = end->started_ns;
 	if (end->error)
 		snprintf(u->c.error, sizeof(u->c.error), "%s", end->error);
 	unit_close_namespaces(u);

@@ -57,6 +57,7 @@ struct unit {
 	struct work save; /* record */
 	struct buf save_text;
 	bool saving, save_again, save_durable;
+	struct starting *starting;       /* lifecycle.c's, while it waits for a record */
 	struct removing *removing;	    /* ending.c's */
 	void (*after_save)(struct unit *u); /* removal: waits until no record is being written */
 };
@@ -100,7 +101,7 @@ enum container_cause {
 struct container_end {
 	int exit_code, exit_signal;
 	bool oom_killed;
-	int64_t finished_ns;
+	int64_t started_ns, finished_ns; /* 0 = not said */
 	const char *error;
 };
 /* False, and nothing changed, when the cause does not fit the status. end: for CAUSE_ENDED and
