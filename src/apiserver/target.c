@@ -143,7 +143,8 @@ static void refine_verb(struct target *t)
 		take_selected_name(t);
 }
 
-static void read_resource(struct target *t, struct str *parts, size_t count)
+/* False: an empty part stands where a name must be. */
+static bool read_resource(struct target *t, struct str *parts, size_t count)
 {
 	size_t at = 0;
 
@@ -152,6 +153,9 @@ static void read_resource(struct target *t, struct str *parts, size_t count)
 		if (count > 2 && !str_eq_c(parts[2], "finalize") && !str_eq_c(parts[2], "status"))
 			at = 2;
 	}
+	for (size_t i = at; i < count && i < at + 3; i++)
+		if (!parts[i].len)
+			return false;
 	t->resource = parts[at];
 	if (count > at + 1)
 		t->name = parts[at + 1];
@@ -161,6 +165,7 @@ static void read_resource(struct target *t, struct str *parts, size_t count)
 		t->subresource = parts[at + 2];
 		t->rest = str_sub(end, (size_t)(t->path.ptr + t->path.len - end));
 	}
+	return true;
 }
 
 static bool is_resource_path(struct str *parts, size_t count, struct target *t, size_t *ret_at)
@@ -213,13 +218,13 @@ int target_parse(struct arena *arena, struct str method, struct str path, struct
 	while (count && !parts[count - 1].len)
 		count--;
 	resource = r;
-	if (!is_resource_path(parts, count, &resource, &at)) {
+	if (!is_resource_path(parts, count, &resource, &at) ||
+	    !read_resource(&resource, parts + at, count - at)) {
 		*ret = r;
 		return 0;
 	}
 	resource.is_resource = true;
 	resource.verb = method_verb(method);
-	read_resource(&resource, parts + at, count - at);
 	refine_verb(&resource);
 	*ret = resource;
 	return 0;

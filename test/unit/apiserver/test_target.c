@@ -53,6 +53,7 @@ static const struct {
 	{ "POST", "/healthz/etcd", "", "post" },
 	{ "GET", "/api//v1/pods", "", "get" },
 	{ "GET", "/api/v1//pods", "", "get" },
+	{ "GET", "/api/v1/namespaces/a/pods//log", "", "get" },
 	{ "GET", "/api/v1/namespaces//pods", "", "get" },
 };
 
