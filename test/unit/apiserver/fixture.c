@@ -165,8 +165,8 @@ void http_fixture_close(struct http_fixture *f)
 	loop_free(f->loop);
 }
 
-static void send_request(struct http_fixture *f, const char *method, const char *path,
-			 const char *headers, const char *body)
+void http_fixture_send(struct http_fixture *f, const char *method, const char *path,
+		       const char *headers, const char *body)
 {
 	AUTO_BUF out = { 0 };
 	struct err err = { 0 };
@@ -187,7 +187,7 @@ int http_fixture_do(struct http_fixture *f, const char *method, const char *path
 {
 	size_t end;
 
-	send_request(f, method, path, headers, body);
+	http_fixture_send(f, method, path, headers, body);
 	f->want_text = NULL;
 	wait_complete(f);
 	end = str_find(buf_str(&f->received), STR("\r\n\r\n"), 0);
@@ -204,7 +204,7 @@ const char *http_fixture_head(struct http_fixture *f)
 
 void http_fixture_stream(struct http_fixture *f, const char *path, const char *text)
 {
-	send_request(f, "GET", path, NULL, NULL);
+	http_fixture_send(f, "GET", path, NULL, NULL);
 	http_fixture_wait(f, text);
 }
 

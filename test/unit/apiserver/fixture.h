@@ -39,6 +39,9 @@ void http_fixture_close(struct http_fixture *f);
  * the next call. headers: "A: b\r\nC: d\r\n" or NULL. */
 int http_fixture_do(struct http_fixture *f, const char *method, const char *path,
 		    const char *headers, const char *body, const char **ret_body);
+/* Only sends. */
+void http_fixture_send(struct http_fixture *f, const char *method, const char *path,
+		       const char *headers, const char *body);
 /* Sends a request whose answer goes on (a watch) and waits until text has come; likewise waits for
  * more of it. */
 void http_fixture_stream(struct http_fixture *f, const char *path, const char *text);

@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/mem.h"
 #include "fixture.h"
 
 struct row {
@@ -959,6 +960,57 @@ static void test_watch(void **state)
 	http_fixture_close(&f);
 }
 
+/* A watcher that does not read holds a bounded queue, and misses nothing once it reads again. */
+static void test_slow_watcher(void **state)
+{
+	enum { COUNT = 190, VALUE_BYTES = 90000 };
+	struct http_fixture f, writer;
+	char *body = mem_alloc(VALUE_BYTES + 200), *value = mem_zalloc(VALUE_BYTES + 1);
+	char last[32];
+
+	http_fixture_open(&f);
+	http_fixture_connect(&writer, &f);
+	memset(value, 'x', VALUE_BYTES);
+	make(&writer, "first");
+	http_fixture_stream(&f, CM "?watch=1", "\"name\":\"first\"");
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(body, VALUE_BYTES + 200,
+			 "{\"metadata\":{\"name\":\"c%d\"},\"data\":{\"k\":\"%s\"}}", i, value);
+		assert_int_equal(http_fixture_do(&writer, "POST", CM,
+						 "Content-Type: application/json\r\n", body, NULL),
+				 201);
+	}
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(last, sizeof(last), "\"name\":\"c%d\"", i);
+		http_fixture_wait(&f, last);
+	}
+	http_fixture_disconnect(&writer);
+	http_fixture_close(&f);
+	mem_free(body);
+	mem_free(value);
+}
+
+/* A client that goes away does not take back what it sent, and does no harm. */
+static void test_gone_client(void **state)
+{
+	struct http_fixture f, gone;
+
+	http_fixture_open(&f);
+	http_fixture_connect(&gone, &f);
+	http_fixture_send(&gone, "POST", CM, "Content-Type: application/json\r\n",
+			  "{\"metadata\":{\"name\":\"sent\"}}");
+	http_fixture_disconnect(&gone);
+	http_fixture_connect(&gone, &f);
+	http_fixture_send(&gone, "DELETE", CM, NULL, NULL);
+	http_fixture_disconnect(&gone);
+	http_fixture_connect(&gone, &f);
+	http_fixture_send(&gone, "GET", CM "?watch=1", NULL, NULL);
+	http_fixture_disconnect(&gone);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(http_fixture_do(&f, "GET", "/readyz", NULL, NULL, NULL), 200);
+	http_fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -967,6 +1019,7 @@ int main(void)
 		cmocka_unit_test(test_finalizers),    cmocka_unit_test(test_scale),
 		cmocka_unit_test(test_documents),     cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_authorization), cmocka_unit_test(test_rbac),
+		cmocka_unit_test(test_slow_watcher),  cmocka_unit_test(test_gone_client),
 		cmocka_unit_test(test_pages),	      cmocka_unit_test(test_watch),
 	};
 
