@@ -74,10 +74,10 @@ void controller_submit_status(struct controller *controller, struct str key,
 			      const struct kind *kind, const struct obj *obj,
 			      yyjson_mut_doc *patch);
 
-extern const struct controller_type controller_deployment, controller_replicaset,
-	controller_replication, controller_endpoints, controller_endpointslice,
-	controller_namespace, controller_garbage, controller_serviceaccount, controller_root_ca,
-	controller_node_lifecycle, controller_taint_eviction, controller_pod_garbage,
-	controller_node_cidr;
+extern const struct controller_type controller_daemonset, controller_deployment,
+	controller_replicaset, controller_replication, controller_endpoints,
+	controller_endpointslice, controller_namespace, controller_garbage,
+	controller_serviceaccount, controller_root_ca, controller_node_lifecycle,
+	controller_taint_eviction, controller_pod_garbage, controller_node_cidr;
 
 #endif

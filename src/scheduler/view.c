@@ -5,6 +5,7 @@
  */
 #include "scheduler/view.h"
 
+#include "api/node_selector.h"
 #include "base/mem.h"
 #include "base/num.h"
 
@@ -356,74 +357,18 @@ bool node_has_label(const struct node_state *node, struct str key)
 	return json_key(node->labels, key) != NULL;
 }
 
-static bool is_listed(yyjson_val *values, struct str value)
+bool node_terms_match(yyjson_val *terms, const struct node_state *node)
 {
-	JSON_EACH (v, values)
-		if (str_eq(json_str(v), value))
-			return true;
-	return false;
-}
-
-static bool compares(yyjson_val *values, struct str value, bool greater)
-{
-	int64_t have, limit;
-
-	if (num_parse_i64(value, INT64_MIN, INT64_MAX, "label", &have, NULL) < 0 ||
-	    num_parse_i64(json_str(yyjson_arr_get_first(values)), INT64_MIN, INT64_MAX, "value",
-			  &limit, NULL) < 0)
-		return false;
-	return greater ? have > limit : have < limit;
-}
-
-static bool expression_matches(yyjson_val *e, bool present, struct str value)
-{
-	struct str operator= json_get_str(e, "operator");
-	yyjson_val *values = yyjson_obj_get(e, "values");
-
-	if (str_eq(operator, STR("In")))
-		return present && is_listed(values, value);
-	if (str_eq(operator, STR("NotIn")))
-		return !present || !is_listed(values, value);
-	if (str_eq(operator, STR("Exists")))
-		return present;
-	if (str_eq(operator, STR("DoesNotExist")))
-		return !present;
-	return present && compares(values, value, str_eq(operator, STR("Gt")));
+	return node_selector_terms_match(terms, node->labels, node->name);
 }
 
 bool node_term_matches(yyjson_val *term, const struct node_state *node)
 {
-	yyjson_val *expressions = yyjson_obj_get(term, "matchExpressions"),
-		   *fields = yyjson_obj_get(term, "matchFields");
-
-	if (yyjson_arr_size(expressions) + yyjson_arr_size(fields) == 0)
-		return false; /* an empty term selects nothing */
-	JSON_EACH (e, expressions) {
-		struct str key = json_get_str(e, "key");
-
-		if (!expression_matches(e, node_has_label(node, key), node_label(node, key)))
-			return false;
-	}
-	JSON_EACH (e, fields)
-		if (!expression_matches(e, str_eq(json_get_str(e, "key"), STR("metadata.name")),
-					node->name))
-			return false;
-	return true;
-}
-
-bool node_terms_match(yyjson_val *terms, const struct node_state *node)
-{
-	JSON_EACH (term, terms)
-		if (node_term_matches(term, node))
-			return true;
-	return false;
+	return node_selector_term_matches(term, node->labels, node->name);
 }
 
 bool node_is_selected(const struct pod_state *pod, const struct node_state *node)
 {
-	JSON_MEMBERS (key, value, pod->node_selector)
-		if (!node_has_label(node, json_str(key)) ||
-		    !str_eq(node_label(node, json_str(key)), json_str(value)))
-			return false;
-	return !pod->node_terms || node_terms_match(pod->node_terms, node);
+	return node_selector_map_matches(pod->node_selector, node->labels) &&
+	       (!pod->node_terms || node_terms_match(pod->node_terms, node));
 }

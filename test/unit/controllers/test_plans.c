@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
+#include "controllers/daemonset.h"
 #include "controllers/garbage.h"
 #include "controllers/limits.h"
 #include "controllers/node.h"
@@ -142,12 +144,166 @@ static void scaled_values(void **state)
 	}
 }
 
+#define DAEMON(name_, ...)                                                                  \
+	{                                                                                   \
+		.name = STR_INIT(name_), .ready = true, .available = true, .updated = true, \
+		##__VA_ARGS__                                                               \
+	}
+#define OLD_DAEMON(name_, ok)                                             \
+	{                                                                 \
+		.name = STR_INIT(name_), .ready = (ok), .available = (ok) \
+	}
+
+static const struct {
+	const char *name;
+	int64_t max_unavailable;
+	bool on_delete;
+	struct {
+		bool run, stay;
+		struct daemon_pod pods[3];
+	} nodes[4];	  /* ends with one that may do neither */
+	const char *want; /* per node: + create, names removed */
+	int64_t desired, available, updated;
+} daemon_cases[] = {
+	{ "makes a pod where one is missing",
+	  1,
+	  false,
+	  { { true, true, { { .name = STR_NONE } } } },
+	  "+",
+	  1,
+	  0,
+	  0 },
+	{ "leaves a node alone that has its pod",
+	  1,
+	  false,
+	  { { true, true, { DAEMON("a") } } },
+	  "",
+	  1,
+	  1,
+	  1 },
+	{ "waits for a pod on its way out",
+	  1,
+	  false,
+	  { { true, true, { DAEMON("a", .deleting = true) } } },
+	  "",
+	  1,
+	  1,
+	  1 },
+	{ "keeps the older of two",
+	  1,
+	  false,
+	  { { true, true, { DAEMON("young", .created_ns = 9), DAEMON("old", .created_ns = 1) } } },
+	  "young",
+	  1,
+	  1,
+	  1 },
+	{ "removes what has ended",
+	  1,
+	  false,
+	  { { true, true, { DAEMON("a", .ended = true) } } },
+	  "a",
+	  1,
+	  1,
+	  1 },
+	{ "removes a pod that may not stay",
+	  1,
+	  false,
+	  { { false, false, { DAEMON("a") } }, { true, true, { DAEMON("b") } } },
+	  "a",
+	  1,
+	  1,
+	  1 },
+	{ "lets a pod stay where no new one would go",
+	  1,
+	  false,
+	  { { false, true, { DAEMON("a") } }, { true, true, { DAEMON("b") } } },
+	  "",
+	  1,
+	  1,
+	  1 },
+	{ "updates one node at a time",
+	  1,
+	  false,
+	  { { true, true, { OLD_DAEMON("a", true) } }, { true, true, { OLD_DAEMON("b", true) } } },
+	  "a",
+	  2,
+	  2,
+	  0 },
+	{ "waits for the updated one",
+	  1,
+	  false,
+	  { { true, true, { { .name = STR_INIT("a"), .updated = true } } },
+	    { true, true, { OLD_DAEMON("b", true) } } },
+	  "",
+	  2,
+	  1,
+	  1 },
+	{ "updates what is not available at once",
+	  1,
+	  false,
+	  { { true, true, { OLD_DAEMON("a", false) } }, { true, true, { OLD_DAEMON("b", true) } } },
+	  "a",
+	  2,
+	  1,
+	  0 },
+	{ "leaves updates to the user when asked to",
+	  1,
+	  true,
+	  { { true, true, { OLD_DAEMON("a", true) } } },
+	  "",
+	  1,
+	  1,
+	  0 },
+};
+
+/* A node without its daemon has no network or logs; two at once fight each other. */
+static void daemons(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(daemon_cases) / sizeof(daemon_cases[0]); i++) {
+		struct daemon_node nodes[4] = { { .name = STR_NONE } };
+		struct daemon_pod pods[4][3];
+		struct daemon_view view = { .nodes = nodes,
+					    .max_unavailable = daemon_cases[i].max_unavailable,
+					    .on_delete = daemon_cases[i].on_delete };
+		struct daemon_status status;
+		char text[128] = "";
+
+		while (view.node_count < 4 &&
+		       (daemon_cases[i].nodes[view.node_count].run ||
+			daemon_cases[i].nodes[view.node_count].pods[0].name.len)) {
+			struct daemon_node *node = &nodes[view.node_count];
+
+			node->should_run = daemon_cases[i].nodes[view.node_count].run;
+			node->may_stay = daemon_cases[i].nodes[view.node_count].stay;
+			memcpy(pods[view.node_count], daemon_cases[i].nodes[view.node_count].pods,
+			       sizeof(pods[0]));
+			node->pods = pods[view.node_count++];
+			while (node->pod_count < 3 && node->pods[node->pod_count].name.len)
+				node->pod_count++;
+		}
+		daemonset_plan(&view, &status);
+		for (size_t n = 0; n < view.node_count; n++) {
+			if (nodes[n].create)
+				strncat(text, "+", sizeof(text) - strlen(text) - 1);
+			for (size_t k = 0; k < nodes[n].pod_count; k++)
+				if (nodes[n].pods[k].remove)
+					strncat(text, nodes[n].pods[k].name.ptr,
+						sizeof(text) - strlen(text) - 1);
+		}
+		print_message("%s\n", daemon_cases[i].name);
+		assert_string_equal(text, daemon_cases[i].want);
+		assert_int_equal(status.desired, daemon_cases[i].desired);
+		assert_int_equal(status.available, daemon_cases[i].available);
+		assert_int_equal(status.updated, daemon_cases[i].updated);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(garbage),
-		cmocka_unit_test(evictions),
-		cmocka_unit_test(subnets),
+		cmocka_unit_test(garbage),	 cmocka_unit_test(daemons),
+		cmocka_unit_test(evictions),	 cmocka_unit_test(subnets),
 		cmocka_unit_test(scaled_values),
 	};
 
