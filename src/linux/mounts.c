@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "base/fd.h"
 #include "linux/rootpath.h"
 
 #define ATTR_ATIME 0x70
@@ -206,11 +207,13 @@ int mount_set_idmap(int tree_fd, bool recursive, int userns_fd)
 
 int mount_pivot(int root_fd)
 {
+	AUTO_FD old_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
 	/* pivot_root(".", ".") stacks the old root over the new one; it is then detached from there (pivot_root(2)). */
-	if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+	if (old_root < 0 || fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
 		return -errno;
 	/* Nothing we do from here on may travel back to the host's mounts. */
-	if (mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+	if (fchdir(old_root) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 		return -errno;
 	if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return -errno;

@@ -80,11 +80,33 @@ static int open_root(struct init *init, struct err *err)
 	} else if (init->is_sandbox && !has_root_path(init)) {
 		if (mount("none", init->rootfs, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755") < 0)
 			return err_os(err, "mount an empty root on %s", init->rootfs);
-	} else if (mount(init->rootfs, init->rootfs, NULL, MS_BIND | MS_REC, NULL) < 0) {
+	} else if (mount(init->rootfs, init->rootfs, NULL, MS_BIND | MS_REC, NULL) < 0 ||
+		   mount(NULL, init->rootfs, NULL, MS_PRIVATE, NULL) < 0) {
 		return err_os(err, "root.path: %s", init->rootfs);
 	}
 	fd = open(init->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? err_os(err, "root.path: %s", init->rootfs) : fd;
+}
+
+/* The mount that path lies on, in our namespace: where it is shared, a mount on top would show up on the host (and
+ * pivot_root refuse it). */
+static int make_parent_private(const char *path, struct err *err)
+{
+	char at[PATH_MAX];
+	struct statx st;
+
+	if (str_copy_to(str_from(path), at, sizeof(at)) < 0)
+		return err_set(err, ERR_INVALID, "root.path: too long");
+	for (;;) {
+		char *slash = strrchr(at, '/');
+
+		if (statx(AT_FDCWD, at, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st) < 0)
+			return err_os(err, "root.path: %s", at);
+		if ((st.stx_attributes & STATX_ATTR_MOUNT_ROOT) || strcmp(at, "/") == 0)
+			break;
+		slash[slash == at ? 1 : 0] = '\0';
+	}
+	return mount(NULL, at, NULL, MS_PRIVATE, NULL) < 0 ? err_os(err, "make %s private", at) : 0;
 }
 
 static int join_options(const struct oci_mount *m, struct mount_options *options, char *text, struct err *err)
@@ -471,11 +493,11 @@ int rootfs_setup(struct init *init, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED, "linux.namespaces: a namespace of type \"mount\" is needed");
 	if (!propagation)
 		return err_set(err, ERR_INVALID, "linux.rootfsPropagation: unknown \"%.40s\"", text);
-	/* Never shared while we build: pivot_root refuses that, and nothing of ours may show up on the host. */
-	if (propagation & MS_SHARED)
-		propagation = MS_SLAVE | MS_REC;
 	if (mount(NULL, "/", NULL, MS_REC | propagation, NULL) < 0)
 		return err_os(err, "change the propagation of /");
+	/* Single mounts may be shared with the host, what we build for the container never. */
+	if ((propagation & MS_SHARED) && make_parent_private(init->rootfs, err) < 0)
+		return -1;
 	/* descriptors from before the clone belong to the host's mounts, which cannot be bound from here */
 	AUTO_FD null = open("/dev/null", O_PATH | O_CLOEXEC);
 	if (null < 0)

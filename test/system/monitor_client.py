@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon's side of `cube-oci monitor`, for tests: start JOB.json | send STATE_DIR REQUEST... | attach STATE_DIR [INPUT].
+"""The daemon's side of `cube-oci monitor`, for tests: start JOB.json | exec JOB.json [terminal] | send STATE_DIR
+REQUEST... | attach STATE_DIR [INPUT].
 
 start prints the monitor's answer; attach prints what the container writes and then its exit record.
 """
@@ -14,27 +15,56 @@ TYPES = {"attach": 1, "input": 2, "input-end": 3, "resize": 4, "start": 5, "stat
 OUTPUT, REPLY, ERROR, OOM, EXITED = 64, 65, 66, 67, 68
 
 
-def start(path):
+def spawn(path, arguments, stdio, console=None):
+    """Returns the pid and the answer's line."""
     job = os.memfd_create("job", os.MFD_ALLOW_SEALING)
     with open(path, "rb") as text:
         os.write(job, text.read())
     ready, answer = os.pipe()
-    if os.fork() == 0:
-        os.dup2(job, 200)
-        os.dup2(answer, 201)
-        os.dup2(200, 3)
-        os.dup2(201, 4)
-        null = os.open("/dev/null", os.O_RDWR)
-        for fd in (0, 1, 2):
-            os.dup2(null, fd)
-        os.closerange(5, 256)
-        os.execv(os.environ["CUBE_OCI"], [os.environ["CUBE_OCI"], "monitor"])
+    pid = os.fork()
+    if pid == 0:
+        for to, fd in enumerate((job, answer, console.fileno() if console else -1)):
+            if fd >= 0:
+                os.dup2(fd, 200 + to)
+        os.closerange(3, 200)
+        for to in range(3 if console else 2):
+            os.dup2(200 + to, 3 + to)
+        os.closerange(200, 256)
+        if not stdio:
+            null = os.open("/dev/null", os.O_RDWR)
+            for fd in (0, 1, 2):
+                os.dup2(null, fd)
+            os.close(null)
+        os.execv(os.environ["CUBE_OCI"], [os.environ["CUBE_OCI"]] + arguments)
     os.close(answer)
+    os.close(job)
     line = b""
     while chunk := os.read(ready, 4096):
         line += chunk
+    return pid, line
+
+
+def start(path):
+    _, line = spawn(path, ["monitor"], False)
     print(line.decode().strip())
     return 1 if b'"error"' in line else 0
+
+
+def execute(path, with_terminal):
+    """Runs an exec job; with a terminal its output is read from the master that comes back."""
+    ours, theirs = socket.socketpair() if with_terminal else (None, None)
+    pid, line = spawn(path, ["exec", "--job"], True, theirs)
+    sys.stderr.write(line.decode())
+    if with_terminal and b'"error"' not in line:
+        theirs.close()
+        _, fds, _, _ = socket.recv_fds(ours, 64, 1)
+        try:
+            while chunk := os.read(fds[0], 4096):
+                os.write(1, chunk)
+        except OSError:
+            pass  # the other end is closed
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status)
 
 
 class Client:
@@ -95,6 +125,8 @@ def request(folder, kind, *numbers):
 
 if sys.argv[1] == "start":
     sys.exit(start(sys.argv[2]))
+if sys.argv[1] == "exec":
+    sys.exit(execute(sys.argv[2], len(sys.argv) > 3))
 if sys.argv[1] == "attach":
     sys.exit(attach(sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None))
 sys.exit(request(sys.argv[2], sys.argv[3], *sys.argv[4:]))

@@ -50,6 +50,23 @@ teardown() {
 	[ "$output" = inside ]
 }
 
+@test "[W03] a bind mount with rshared carries mounts out, one with rslave carries them in" {
+	mkdir -p "$RT/shared"
+	bundle sh -c 'mount -t tmpfs x /shared/made && touch /shared/made/file && echo done; sleep 30'
+	mkdir -p "$RT/shared/made" "$RT/shared/later"
+	cfg "c['linux']['rootfsPropagation'] = 'rshared'; c['process']['capabilities'] = {k: ['CAP_SYS_ADMIN'] for k in ('bounding', 'effective', 'permitted')}; c['mounts'] += [{'destination': d, 'type': 'bind', 'source': '$RT/shared', 'options': ['rbind', p]} for d, p in (('/shared', 'rshared'), ('/slave', 'rslave'))]"
+	unshare -m --propagation private sh -c "
+		mount --bind '$RT/shared' '$RT/shared' && mount --make-shared '$RT/shared' && cd '$RT/bundle' &&
+		'$CUBE_OCI' --root '$RT/state' run -d c >'$RT/out' 2>&1 3>&- &&
+		i=0; while ! grep -q done '$RT/out' && [ \$i -lt 100 ]; do sleep 0.02; i=\$((i + 1)); done
+		ls '$RT/shared/made'; mount -t tmpfs x '$RT/shared/later' && touch '$RT/shared/later/in'
+		'$CUBE_OCI' --root '$RT/state' exec c ls /slave/later
+		grep -c '$RT/bundle' /proc/self/mountinfo
+		'$CUBE_OCI' --root '$RT/state' delete -f c" >"$RT/result" || true
+	cat "$RT/result" "$RT/out"
+	[ "$(tr '\n' ' ' <"$RT/result")" = "file in 0 " ]
+}
+
 @test "[W04] the host name set inside stays inside" {
 	before=$(hostname)
 	bundle sh -c 'hostname; hostname changed && hostname'
@@ -438,4 +455,34 @@ job() { # job 'PYTHON' changes the job j
 	echo "private: $private KB"
 	nm -D "$CUBE_OCI" | grep -q __asan_ && skip "built with sanitizers"
 	[ "$private" -le 250 ]
+}
+
+@test "exec by job: stdio passed in, terminal handed back, exit status, answers" {
+	bundle sleep 30
+	job ''
+	monitor start "$RT/job"
+	process() {
+		python3 - "$RT" "$@" <<-'PY'
+		import json, sys
+		r = sys.argv[1]
+		p = {"args": sys.argv[3:], "cwd": "/", "env": ["PATH=/bin"], "terminal": sys.argv[2] == "tty",
+		     "consoleSize": {"height": 12, "width": 34}, "user": {"uid": 5, "gid": 5}}
+		json.dump({"version": 1, "id": "c", "stateDir": r + "/state/c", "process": p}, open(r + "/exec", "w"))
+		PY
+	}
+	process no sh -c 'cat; id -u; exit 9'
+	run --separate-stderr sh -c "echo in | python3 '$HERE/monitor_client.py' exec '$RT/exec'"
+	[ "$status" -eq 9 ]
+	[ "$(echo $output)" = "in 5" ]
+	[[ "$stderr" == *'"pid":'*'"startedNs":'* ]]
+	process no sh -c 'kill -9 $$'
+	run monitor exec "$RT/exec"
+	[ "$status" -eq 137 ]
+	process no nosuch
+	run -127 monitor exec "$RT/exec"
+	[[ "$output" == *'"error":"exec: '*'executable file not found in $PATH","exitCode":127'* ]]
+	process tty sh -c 'stty size; tty'
+	run --separate-stderr monitor exec "$RT/exec" terminal
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"12 34"*"/dev/pts/0"* ]]
 }
