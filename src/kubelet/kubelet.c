@@ -215,6 +215,7 @@ struct kubelet *kubelet_new(const struct kubelet_options *options)
 	arena_init(&k->arena, KUBELET_ARENA_BYTES_MAX);
 	arena_init(&k->list_arena, KUBELET_ARENA_BYTES_MAX);
 	list_init(&k->log_followers);
+	list_init(&k->client_streams);
 	map_init(&k->pods);
 	map_init(&k->restored);
 	map_init(&k->object_watches);
@@ -245,6 +246,21 @@ void kubelet_set_network_ready(struct kubelet *k, bool ready, struct str why)
 	node_changed(k->node);
 }
 
+/* Clients that would otherwise keep it from ever stopping. */
+static void end_clients(struct kubelet *k)
+{
+	LIST_FOR_EACH(node, &k->log_followers) {
+		struct log_follower *f = LIST_ENTRY(node, struct log_follower, link);
+
+		f->ended(f);
+	}
+	LIST_FOR_EACH(stream_node, &k->client_streams) {
+		struct client_stream *stream = LIST_ENTRY(stream_node, struct client_stream, link);
+
+		stream->end(stream);
+	}
+}
+
 void kubelet_stop(struct kubelet *k, void (*on_stopped)(void *arg), void *arg)
 {
 	size_t cursor = 0;
@@ -263,6 +279,7 @@ void kubelet_stop(struct kubelet *k, void (*on_stopped)(void *arg), void *arg)
 			timer_stop(&pod->work[i]->pull_turn);
 		}
 	}
+	end_clients(k);
 	k->on_stopped = on_stopped;
 	k->on_stopped_arg = arg;
 	kubelet_operation_begin(

@@ -24,6 +24,12 @@ struct object_watch;
 struct prober;
 struct token_cache;
 
+/* A client's exec, attach or port-forward: ended when the kubelet stops. */
+struct client_stream {
+	struct list link;
+	void (*end)(struct client_stream *stream);
+};
+
 /* Somebody who reads a running container's log and has to know when it is complete. */
 struct log_follower {
 	struct list link;
@@ -47,6 +53,7 @@ struct kubelet {
 	struct runtime_list list;
 	struct arena list_arena;
 	struct node_reporter *node;
+	struct list client_streams;         /* struct client_stream */
 	struct list log_followers; /* struct log_follower */
 	const struct kind *kind_pod, *kind_node, *kind_lease, *kind_config_map, *kind_secret,
 		*kind_service, *kind_service_account;

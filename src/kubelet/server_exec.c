@@ -18,6 +18,7 @@
 #define STDIN_QUEUE_MAX ((size_t)1 << 20)
 
 struct session {
+	struct client_stream stream;
 	struct kubelet *kubelet;
 	struct remote_stream *remote; /* NULL once the client is gone */
 	struct arena arena;
@@ -44,6 +45,7 @@ static void session_end_if_idle(struct session *s)
 	fd_close(&s->exec.stdin_fd);
 	fd_close(&s->exec.stdout_fd);
 	fd_close(&s->exec.stderr_fd);
+	list_remove(&s->stream.link);
 	buf_deinit(&s->input);
 	arena_deinit(&s->arena);
 	kubelet_operation_end(s->kubelet);
@@ -395,6 +397,17 @@ static void on_closed(void *arg, struct remote_stream *r)
 	session_end_if_idle(s);
 }
 
+static void session_stop(struct client_stream *stream)
+{
+	struct session *s = CONTAINER_OF(stream, struct session, stream);
+
+	list_remove(&stream->link);
+	if (s->running)
+		container_exec_kill(&s->exec);
+	if (s->remote)
+		on_closed(s, s->remote);
+}
+
 static const struct remote_stream_events session_events = {
 	.on_ready = on_ready,
 	.on_data = on_data,
@@ -490,6 +503,8 @@ static void serve_session(struct server_request *r, bool is_attach)
 	buf_init(&s->input, STDIN_QUEUE_MAX + SERVER_QUEUE_HIGH_BYTES);
 	memcpy(s->id, pod->state.containers[index].id, sizeof(s->id));
 	kubelet_operation_begin(s->kubelet);
+	s->stream.end = session_stop;
+	list_push_back(&s->kubelet->client_streams, &s->stream.link);
 	if (stream_options(r, &s->options, &err) < 0 ||
 	    (!is_attach && command_decode(r, s, &err) < 0)) {
 		server_refuse(r->x, 400, "BadRequest", "%s", err.msg);

@@ -23,6 +23,7 @@
 #define FORWARD_PORTS_MAX 64
 
 struct forward {
+	struct client_stream stream;
 	struct kubelet *kubelet;
 	struct port_forward *client; /* NULL once it is gone */
 	struct conn_pool *pool;
@@ -46,6 +47,7 @@ static void forward_end_if_idle(struct forward *f)
 {
 	if (f->client || !list_is_empty(&f->links))
 		return;
+	list_remove(&f->stream.link);
 	conn_pool_free(f->pool);
 	kubelet_operation_end(f->kubelet);
 	mem_free(f);
@@ -262,6 +264,15 @@ static void on_closed(void *arg, struct port_forward *client)
 	forward_end_if_idle(f);
 }
 
+static void forward_stop(struct client_stream *stream)
+{
+	struct forward *f = CONTAINER_OF(stream, struct forward, stream);
+
+	list_remove(&stream->link);
+	if (f->client)
+		on_closed(f, f->client);
+}
+
 static const struct port_forward_events forward_events = {
 	.on_open = on_open,
 	.on_data = on_data,
@@ -325,6 +336,8 @@ void serve_port_forward(struct server_request *r)
 	f->pool = conn_pool_new(r->kubelet->env);
 	list_init(&f->links);
 	kubelet_operation_begin(f->kubelet);
+	f->stream.end = forward_stop;
+	list_push_back(&f->kubelet->client_streams, &f->stream.link);
 	options = (struct port_forward_options){
 		.ports = ports, .port_count = count, .events = &forward_events, .arg = f
 	};
