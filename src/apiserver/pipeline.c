@@ -262,23 +262,24 @@ void exchange_answer_bytes(struct exchange *e, int status, struct str content_ty
 	respond(e, status, &headers, &piece, 1);
 }
 
-/* JSON text as YAML, or with line breaks, as asked; else NONE: as it is. */
-static struct str reformat(struct exchange *e, struct str json)
+/* JSON text as YAML, or with line breaks, as asked: a new blob; else NULL: as it is. */
+static struct blob *reformat(struct exchange *e, struct str json)
 {
 	AUTO_JSON doc = NULL;
 	AUTO_BUF text = { 0 };
 
 	if (e->format == ANSWER_JSON && !e->is_pretty)
-		return STR_NONE;
+		return NULL;
 	doc = json_parse(json, SIZE_MAX, NULL);
-	if (!doc)
-		return STR_NONE;
-	buf_init(&text, (size_t)256 << 20);
-	if (e->format == ANSWER_YAML)
+	buf_init(&text, LIST_BYTES_MAX);
+	if (doc && e->format == ANSWER_YAML)
 		yaml_write(yyjson_doc_get_root(doc), &text);
-	else
+	else if (doc)
 		json_write_pretty(yyjson_doc_get_root(doc), &text);
-	return buf_failed(&text) ? STR_NONE : str_in(e->arena, buf_str(&text));
+	if (doc && !buf_failed(&text))
+		return blob_new(buf_str(&text));
+	e->format = ANSWER_JSON; /* too long to be made anew: as it is */
+	return NULL;
 }
 
 static struct str content_type_of(const struct exchange *e)
@@ -288,9 +289,13 @@ static struct str content_type_of(const struct exchange *e)
 
 void exchange_answer_json(struct exchange *e, int status, struct str json)
 {
-	struct str text = reformat(e, json);
+	struct blob *text = reformat(e, json);
+	struct http_header header = HTTP_HEADER(STR("Content-Type"), content_type_of(e));
+	struct http_headers headers = { &header, 1 };
+	struct http_piece piece = text ? HTTP_BLOB(text) : HTTP_BYTES(json);
 
-	exchange_answer_bytes(e, status, content_type_of(e), text.len ? text : json);
+	respond(e, status, &headers, &piece, 1);
+	blob_unref(text);
 }
 
 /* Quoted-string of a Warning header: quotes and backslashes escaped, no control characters. */
@@ -318,15 +323,16 @@ void exchange_answer_object(struct exchange *e, int status, struct blob *object,
 	struct http_header *list = arena_array(e->arena, warning_count + 1, sizeof(list[0]));
 	struct http_headers headers = { list, 0 };
 	struct http_piece pieces[2] = { HTTP_BLOB(object), HTTP_BYTES(STR("\n")) };
-	struct str text = reformat(e, blob_str(object));
+	struct blob *text = reformat(e, blob_str(object));
 
 	list[headers.count++] = HTTP_HEADER(STR("Content-Type"), content_type_of(e));
 	for (size_t i = 0; i < warning_count; i++)
 		list[headers.count++] = HTTP_HEADER(STR("Warning"),
 						    quote_warning(e, warnings->items[i]));
-	if (text.len)
-		pieces[0] = HTTP_BYTES(text);
-	respond(e, status, &headers, pieces, text.len ? 1 : 2);
+	if (text)
+		pieces[0] = HTTP_BLOB(text);
+	respond(e, status, &headers, pieces, text ? 1 : 2);
+	blob_unref(text);
 }
 
 void exchange_refuse(struct exchange *e)
@@ -334,7 +340,8 @@ void exchange_refuse(struct exchange *e)
 	struct http_header list[3];
 	struct http_headers headers = { list, 0 };
 	struct http_piece piece;
-	struct str text, json;
+	struct str json;
+	struct blob *text;
 	AUTO_BUF out = { 0 };
 
 	buf_init(&out, 1u << 20);
@@ -342,9 +349,10 @@ void exchange_refuse(struct exchange *e)
 	buf_put_char(&out, '\n');
 	json = str_in(e->arena, buf_str(&out));
 	text = reformat(e, json);
-	piece = HTTP_BYTES(text.len ? text : json);
+	piece = text ? HTTP_BLOB(text) : HTTP_BYTES(json);
 	list[headers.count++] = HTTP_HEADER(STR("Content-Type"), content_type_of(e));
 	if (e->refusal.code == 429 || e->refusal.retry_after_seconds)
 		list[headers.count++] = HTTP_HEADER(STR("Retry-After"), STR("1"));
 	respond(e, e->refusal.code ? e->refusal.code : 500, &headers, &piece, 1);
+	blob_unref(text);
 }

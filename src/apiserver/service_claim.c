@@ -257,6 +257,12 @@ static int take_any_port(struct operation *op, yyjson_mut_val *object, const cha
 	return 0;
 }
 
+/* More than there could be, with each number used once a protocol: not worth looking at. */
+static bool has_too_many_ports(const struct operation *op, yyjson_mut_val *spec)
+{
+	return json_mut_get_count(spec, "ports") > 3 * (size_t)op->registry->node_ports.count;
+}
+
 static int take_ports(struct operation *op, yyjson_mut_val *spec)
 {
 	yyjson_mut_val *ports = json_mut_get(spec, "ports");
@@ -264,6 +270,9 @@ static int take_ports(struct operation *op, yyjson_mut_val *spec)
 
 	if (!needs_node_ports(spec))
 		return 0;
+	if (has_too_many_ports(op, spec))
+		return refusal_internal(&op->refusal,
+					"failed to allocate a nodePort: range is full");
 	JSON_MUT_EACH (port, ports) {
 		int64_t number = json_mut_get_int(port, "nodePort", 0);
 
@@ -333,7 +342,7 @@ void service_claim_keep(struct operation *op)
 	    !str_eq_c(json_mut_get_str(spec, "type"), "ExternalName"))
 		json_set(op->edit.doc, spec, "ipFamilyPolicy",
 			 json_copy_at(op->edit.doc, old, "spec.ipFamilyPolicy"));
-	if (needs_node_ports(spec))
+	if (needs_node_ports(spec) && !has_too_many_ports(op, spec))
 		JSON_MUT_EACH (port, json_mut_get(spec, "ports")) {
 			int64_t number = json_get_int(old_port(old, port), "nodePort", 0);
 
