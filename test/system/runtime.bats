@@ -99,6 +99,19 @@ changed" ]
 	[ "$output" = 0 ]
 }
 
+@test "[W06] a user without privileges runs a container" {
+	cp "$CUBE_OCI" "$RT/cube-oci"
+	mkdir "$RT/bundle/run"
+	rm -f "$RT/bundle/config.json"
+	chown -R 65534:65534 "$RT/bundle"
+	run setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all sh -c "
+		cd '$RT/bundle' && ../cube-oci spec --rootless &&
+		sed -i 's/\"terminal\": true/\"terminal\": false/; s/\"sh\"/\"id\"/' config.json &&
+		XDG_RUNTIME_DIR='$RT/bundle/run' ../cube-oci run c"
+	[ "$status" -eq 0 ]
+	[[ "$output" == "uid=0"* ]]
+}
+
 @test "[W07] its own network with the loopback up; a veth joins two containers" {
 	bundle sh -c 'ip link | grep -c ^[0-9]; ping -c 1 -W 1 127.0.0.1 >/dev/null && echo lo; sleep 30'
 	cfg 'c["process"]["capabilities"] = {k: ["CAP_NET_RAW", "CAP_NET_ADMIN"] for k in ("bounding", "effective", "permitted")}'
