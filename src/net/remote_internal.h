@@ -8,6 +8,9 @@
 #include "net/spdy.h"
 
 #define REMOTE_LINGER_MS 5000
+/* Go's client (up to 1.32 at least) reads the connection before it has made its streams, and drops what
+ * comes for a stream it does not know. Containers here answer sooner than it is ready. */
+#define REMOTE_SETTLE_MS 10
 
 struct remote_stream {
 	struct conn *conn;                      /* NULL once closed or handed to lingering */

@@ -174,6 +174,19 @@ static struct remote_stream *make(struct conn *conn, const struct remote_stream_
 	return r;
 }
 
+/* An empty message tells the client that the streams are there, as upstream's server does. */
+static void on_settled(struct timer *timer)
+{
+	struct remote_stream *r = CONTAINER_OF(timer, struct remote_stream, timer);
+	enum remote_channel first = r->options.has_stdout ? REMOTE_STDOUT : r->options.has_stderr ? REMOTE_STDERR :
+											     REMOTE_ERROR;
+
+	if (!r->conn)
+		return;
+	remote_websocket.send(r, first, STR_NONE);
+	remote_ready(r);
+}
+
 int remote_stream_accept(struct http_exchange *x, const struct remote_stream_options *options,
 			 struct remote_stream **ret, struct err *err)
 {
@@ -191,10 +204,8 @@ int remote_stream_accept(struct http_exchange *x, const struct remote_stream_opt
 			return -1;
 		r = make(conn, &own, &remote_websocket, websocket_protocols[index].version);
 		r->base64 = websocket_protocols[index].base64;
-		/* An empty message tells the client that the streams are there. */
-		remote_websocket.send(r, own.has_stdout ? REMOTE_STDOUT : own.has_stderr ? REMOTE_STDERR : REMOTE_ERROR,
-				      STR_NONE);
-		remote_ready(r);
+		timer_init(&r->timer, r->env, on_settled);
+		timer_start(&r->timer, REMOTE_SETTLE_MS);
 	} else {
 		if (remote_accept_spdy(x, spdy_protocols, ARRAY_COUNT(spdy_protocols), &index, &conn, err) < 0)
 			return -1;

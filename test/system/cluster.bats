@@ -178,7 +178,7 @@ pod_count_is() { [ "$(n get pods --no-headers 2>/dev/null | wc -l)" = "$1" ]; }
 	has "$output" '^one$'
 	has "$output" '^later 6$'
 	run n logs nosuch
-	has "$output" 'Error from server \(NotFound\): pods "nosuch" not found'
+	has "$output" '[Ee]rror from server \(NotFound\): pods "nosuch" not found'
 }
 has_line() { n logs "$1" | grep -q "$2"; }
 
@@ -194,10 +194,10 @@ has_line() { n logs "$1" | grep -q "$2"; }
 	run n exec box -- nosuchprogram
 	[ "$status" -ne 0 ]
 	has "$output" 'executable file not found'
-	run in_node python3 "$BATS_TEST_DIRNAME/tty.py" kubectl --kubeconfig "$NODE_DIR/etc/admin.conf" -n "$NS" exec -it box -- \
+	run in_node python3 "$BATS_TEST_DIRNAME/on_terminal.py" kubectl --kubeconfig "$NODE_DIR/etc/admin.conf" -n "$NS" exec -it box -- \
 		sh -c 'test -t 0 && test -t 1 && echo terminal; stty size | grep -c " "'
 	has "$output" '^terminal$'
-	run in_node python3 "$BATS_TEST_DIRNAME/tty.py" --type 'echo one$((1+1))three\nexit 5\n' \
+	run in_node python3 "$BATS_TEST_DIRNAME/on_terminal.py" --type 'echo one$((1+1))three\nexit 5\n' \
 		kubectl --kubeconfig "$NODE_DIR/etc/admin.conf" -n "$NS" exec -it box -- sh
 	same 5 "$status"
 	has "$output" 'one2three'

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""tty.py [--type TEXT] COMMAND...: runs the command on a terminal of its own, types TEXT, prints what it showed, exits as it did."""
+"""on_terminal.py [--type TEXT] COMMAND...: runs the command on a terminal of its own, types TEXT, prints what it showed, exits as it did."""
 import os
 import pty
 import select
