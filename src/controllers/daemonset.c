@@ -379,7 +379,7 @@ static void keep_revision(struct daemon_work *w)
 static enum reconcile_result daemonset_reconcile(struct controller *c, struct key key,
 						 struct err *err)
 {
-	AUTO_ARENA arena;
+	AUTO_ARENA arena = { 0 };
 	struct daemon_work w = {
 		.c = c, .key = key, .arena = &arena, .next_available_ms = INT64_MAX
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs one fuzz target over every file of the folders and files named on the command line, as a unit test: what fuzzing found
- * once must stay mended. Reports one TAP line.
+ * Runs one fuzz target over every file of the folders and files named on the command line, as a unit test: what fuzzing
+ * found once must stay mended. Reports one TAP line.
  */
 #include <dirent.h>
 #include <stdint.h>

@@ -16,6 +16,8 @@ struct tar_member {
 	unsigned major, minor;
 };
 
+#define TAR_NUMBER_MAX 07777777u /* seven octal digits and their end */
+
 static inline void tar_put_sum(unsigned char *block)
 {
 	unsigned sum = 0;
@@ -32,7 +34,8 @@ static inline void tar_put_bytes(struct buf *to, const struct tar_member *m, str
 	static const char zero[512];
 
 	snprintf((char *)block, 100, "%s", m->path);
-	snprintf((char *)block + 100, 8, "%07o", m->mode ? m->mode : m->type == '5' ? 0755 : 0644);
+	snprintf((char *)block + 100, 8, "%07o",
+		 (m->mode ? m->mode : m->type == '5' ? 0755 : 0644) & TAR_NUMBER_MAX);
 	snprintf((char *)block + 108, 8, "%07o", 0);
 	snprintf((char *)block + 116, 8, "%07o", 0);
 	snprintf((char *)block + 124, 12, "%011o", (unsigned)content.len);
@@ -41,8 +44,8 @@ static inline void tar_put_bytes(struct buf *to, const struct tar_member *m, str
 	if (m->link)
 		snprintf((char *)block + 157, 100, "%s", m->link);
 	memcpy(block + 257, "ustar\0" "00", 8);
-	snprintf((char *)block + 329, 8, "%07o", m->major);
-	snprintf((char *)block + 337, 8, "%07o", m->minor);
+	snprintf((char *)block + 329, 8, "%07o", m->major & TAR_NUMBER_MAX);
+	snprintf((char *)block + 337, 8, "%07o", m->minor & TAR_NUMBER_MAX);
 	tar_put_sum(block);
 	buf_put(to, block, sizeof(block));
 	buf_put_str(to, content);
