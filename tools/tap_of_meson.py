@@ -17,7 +17,11 @@ def main():
         if result in ("SKIP", "EXPECTEDFAIL"):
             print(f"ok {name} # skip {result.lower()}")
             continue
+        # cmocka 1.1 says "not ok N # SKIP name" for a test that skips itself.
+        cases = [("ok" if case.startswith("# SKIP") else verdict, case) for verdict, case in cases]
         for verdict, case in cases:
+            if case.startswith("# SKIP"):
+                case = f"{case.removeprefix('# SKIP').strip()} # SKIP"
             print(f"{verdict} {name}: {case}")
         if result != "OK" and not any(verdict == "not ok" for verdict, _ in cases):
             print(f"not ok {name}: {result} (exit status {test.get('returncode')})")
