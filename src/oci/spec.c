@@ -246,7 +246,8 @@ TABLE(linux_part, oci_linux,
 	ROW(oci_linux, personality, "personality", FIELD_OBJECT, SUB(personality)),
 	ROW(oci_linux, time_offsets, "timeOffsets", FIELD_OBJECT, SUB(time_offsets)),
 	ROW(oci_linux, memory_policy, "memoryPolicy", FIELD_OBJECT, SUB(memory_policy)),
-	{ .name = "intelRdt", .type = FIELD_REFUSED, .with.text = "Intel RDT is not supported" });
+	{ .name = "intelRdt", .type = FIELD_REFUSED, .with.text = "Intel RDT is not supported" },
+	{ .name = "netDevices", .type = FIELD_REFUSED, .with.text = "moving network devices is not supported" });
 PUBLIC_TABLE(oci_spec, oci_spec,
 	ROW(oci_spec, version, "ociVersion", FIELD_STRING, REQUIRED),
 	ROW(oci_spec, process, "process", FIELD_OBJECT, SUB(oci_process)),
@@ -291,6 +292,8 @@ int oci_process_check(struct arena *arena, struct oci_process *process, const ch
 			return err_set(err, ERR_INVALID, "%s.env[%zu]: expected name=value, got \"%.100s\"", path, i,
 				       process->env.items[i]);
 	}
+	if (process->io_priority && process->io_priority->priority.value < 0)
+		return err_set(err, ERR_INVALID, "%s.ioPriority.priority: expected 0 to 7", path);
 	return 0;
 }
 
@@ -305,6 +308,8 @@ static int check_linux(const struct oci_linux *l, struct err *err)
 			return err_set(err, ERR_INVALID, "linux.namespaces[%zu].type: \"%s\" is given twice", i,
 				       oci_namespace_names[ns->type].name);
 		seen |= 1u << ns->type;
+		if (ns->type == OCI_NS_TIME && ns->path && ns->path[0] && l->time_offsets)
+			return err_set(err, ERR_INVALID, "linux.timeOffsets: not with a time namespace that is joined");
 		if (ns->path && absolute(ns->path, "linux.namespaces[].path", err) < 0)
 			return -1;
 	}

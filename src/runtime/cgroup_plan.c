@@ -11,8 +11,13 @@
 #include <string.h>
 #include "base/assert.h"
 #include "base/fd.h"
+#include "base/log.h"
+#include "base/num.h"
 #include "base/path.h"
 #include "base/str.h"
+
+#define DEVICE_ROWS_MAX 128
+#define ROWS_MAX 64
 
 struct builder {
 	struct cgroup_plan *plan;
@@ -23,15 +28,20 @@ struct builder {
 static PRINTF_LIKE(5, 6) void add(struct builder *b, enum cgroup_controller controller, const char *file,
 				  const char *field, const char *fmt, ...)
 {
-	char value[256];
-	va_list ap;
+	va_list ap, again;
+	char *value;
+	int len;
 
 	ASSERT(b->plan->count < CGROUP_CHANGES_MAX);
 	va_start(ap, fmt);
-	vsnprintf(value, sizeof(value), fmt, ap);
+	va_copy(again, ap);
+	len = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
+	value = arena_alloc(b->arena, (size_t)len + 1);
+	vsnprintf(value, (size_t)len + 1, fmt, again);
+	va_end(again);
 	b->plan->changes[b->plan->count++] =
-		(struct cgroup_change){ controller, file, str_c_in(b->arena, str_from(value)), field };
+		(struct cgroup_change){ controller, file, value, field };
 	b->plan->controllers |= CGROUP_BIT(controller);
 }
 
@@ -44,6 +54,19 @@ static void add_limit(struct builder *b, enum cgroup_controller controller, cons
 		add(b, controller, file, field, "%lld", (long long)value);
 }
 
+/* What v1 had and v2 has not: engines that know where they are do not ask for it. */
+static int refuse_v2(const struct builder *b, bool is_asked, const char *field, struct err *err)
+{
+	if (!b->is_v2 || !is_asked)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED, "%s: cgroup v2 has no such limit", field);
+}
+
+static int bounded(size_t count, size_t max, const char *field, struct err *err)
+{
+	return count <= max ? 0 : err_set(err, ERR_TOO_LARGE, "%s: more than %zu entries", field, max);
+}
+
 static int plan_memory(struct builder *b, const struct oci_memory *m, struct err *err)
 {
 	static const char limit[] = "linux.resources.memory.limit", swap[] = "linux.resources.memory.swap";
@@ -51,7 +74,16 @@ static int plan_memory(struct builder *b, const struct oci_memory *m, struct err
 	if (m->limit.is_set && m->swap.is_set && m->limit.value > 0 && m->swap.value > 0 &&
 	    m->swap.value < m->limit.value)
 		return err_set(err, ERR_INVALID, "%s: must not be below the memory limit", swap);
+	if (refuse_v2(b, m->kernel_tcp.value > 0, "linux.resources.memory.kernelTCP", err) < 0 ||
+	    refuse_v2(b, m->swappiness.is_set, "linux.resources.memory.swappiness", err) < 0 ||
+	    refuse_v2(b, m->disable_oom_killer, "linux.resources.memory.disableOOMKiller", err) < 0)
+		return -1;
+	/* gone from the kernel (Linux 5.16) and part of the memory limit since */
+	if (m->kernel.value > 0)
+		log_warn("runtime", "linux.resources.memory.kernel: has no effect any more");
 	if (b->is_v2) {
+		if (m->check_before_update && m->limit.value > 0)
+			b->plan->memory_at_least = m->limit.value;
 		if (m->swap.is_set && m->swap.value > 0 && !(m->limit.is_set && m->limit.value > 0))
 			return err_set(err, ERR_INVALID, "%s: needs a memory limit", swap);
 		if (m->swap.is_set && m->swap.value != 0)
@@ -140,8 +172,11 @@ static void plan_cpu_v1(struct builder *b, const struct oci_cpu *cpu)
 		b->plan->controllers |= CGROUP_BIT(CGROUP_CPUACCT);
 }
 
-static void plan_cpu(struct builder *b, const struct oci_cpu *cpu)
+static int plan_cpu(struct builder *b, const struct oci_cpu *cpu, struct err *err)
 {
+	if (refuse_v2(b, cpu->realtime_period.value, "linux.resources.cpu.realtimePeriod", err) < 0 ||
+	    refuse_v2(b, cpu->realtime_runtime.value, "linux.resources.cpu.realtimeRuntime", err) < 0)
+		return -1;
 	if (b->is_v2)
 		plan_cpu_v2(b, cpu);
 	else
@@ -150,25 +185,74 @@ static void plan_cpu(struct builder *b, const struct oci_cpu *cpu)
 		add(b, CGROUP_CPUSET, "cpuset.cpus", "linux.resources.cpu.cpus", "%s", cpu->cpus);
 	if (cpu->mems && cpu->mems[0])
 		add(b, CGROUP_CPUSET, "cpuset.mems", "linux.resources.cpu.mems", "%s", cpu->mems);
+	return 0;
 }
 
-static void plan_throttle(struct builder *b, const struct oci_list *list, const char *v1_file, const char *v2_key,
-			  const char *field)
+struct throttle {
+	const struct oci_list *list;
+	const char *v1_file, *v2_key, *field;
+};
+
+static int plan_throttle(struct builder *b, const struct throttle *t, struct err *err)
 {
-	for (size_t i = 0; i < list->count && i < 128; i++) {
+	const struct oci_list *list = t->list;
+
+	if (bounded(list->count, DEVICE_ROWS_MAX, t->field, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list->count; i++) {
 		const struct oci_throttle_device *d = OCI_ITEM(*list, struct oci_throttle_device, i);
 
 		if (b->is_v2)
-			add(b, CGROUP_BLKIO, "io.max", field, "%lld:%lld %s=%llu", (long long)d->major.value,
-			    (long long)d->minor.value, v2_key, (unsigned long long)d->rate.value);
+			add(b, CGROUP_BLKIO, "io.max", t->field, "%lld:%lld %s=%llu", (long long)d->major.value,
+			    (long long)d->minor.value, t->v2_key, (unsigned long long)d->rate.value);
 		else
-			add(b, CGROUP_BLKIO, v1_file, field, "%lld:%lld %llu", (long long)d->major.value,
+			add(b, CGROUP_BLKIO, t->v1_file, t->field, "%lld:%lld %llu", (long long)d->major.value,
 			    (long long)d->minor.value, (unsigned long long)d->rate.value);
 	}
+	return 0;
 }
 
-static void plan_block_io(struct builder *b, const struct oci_block_io *io)
+static int plan_weights(struct builder *b, const struct oci_list *list, struct err *err)
 {
+	static const char field[] = "linux.resources.blockIO.weightDevice";
+
+	if (bounded(list->count, DEVICE_ROWS_MAX, field, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list->count; i++) {
+		const struct oci_weight_device *d = OCI_ITEM(*list, struct oci_weight_device, i);
+
+		if (refuse_v2(b, d->leaf_weight.value, "linux.resources.blockIO.weightDevice.leafWeight", err) < 0)
+			return -1;
+		if (d->weight.value)
+			add(b, CGROUP_BLKIO, b->is_v2 ? "io.bfq.weight" : "blkio.bfq.weight_device", field,
+			    "%lld:%lld %llu", (long long)d->major.value, (long long)d->minor.value,
+			    (unsigned long long)d->weight.value);
+		if (d->leaf_weight.value)
+			add(b, CGROUP_BLKIO, "blkio.leaf_weight_device", field, "%lld:%lld %llu",
+			    (long long)d->major.value, (long long)d->minor.value,
+			    (unsigned long long)d->leaf_weight.value);
+	}
+	return 0;
+}
+
+static int plan_block_io(struct builder *b, const struct oci_block_io *io, struct err *err)
+{
+	const struct throttle throttles[] = {
+		{ &io->throttle_read_bps, "blkio.throttle.read_bps_device", "rbps",
+		  "linux.resources.blockIO.throttleReadBpsDevice" },
+		{ &io->throttle_write_bps, "blkio.throttle.write_bps_device", "wbps",
+		  "linux.resources.blockIO.throttleWriteBpsDevice" },
+		{ &io->throttle_read_iops, "blkio.throttle.read_iops_device", "riops",
+		  "linux.resources.blockIO.throttleReadIOPSDevice" },
+		{ &io->throttle_write_iops, "blkio.throttle.write_iops_device", "wiops",
+		  "linux.resources.blockIO.throttleWriteIOPSDevice" },
+	};
+
+	if (refuse_v2(b, io->leaf_weight.value, "linux.resources.blockIO.leafWeight", err) < 0)
+		return -1;
+	if (io->leaf_weight.value)
+		add(b, CGROUP_BLKIO, "blkio.leaf_weight", "linux.resources.blockIO.leafWeight", "%llu",
+		    (unsigned long long)io->leaf_weight.value);
 	if (io->weight.is_set && io->weight.value != 0) {
 		if (b->is_v2)
 			add(b, CGROUP_BLKIO, "io.weight", "linux.resources.blockIO.weight", "default %llu",
@@ -177,21 +261,13 @@ static void plan_block_io(struct builder *b, const struct oci_block_io *io)
 			add(b, CGROUP_BLKIO, "blkio.bfq.weight", "linux.resources.blockIO.weight", "%llu",
 			    (unsigned long long)io->weight.value);
 	}
-	for (size_t i = 0; i < io->weight_device.count && i < 128; i++) {
-		const struct oci_weight_device *d = OCI_ITEM(io->weight_device, struct oci_weight_device, i);
-
-		add(b, CGROUP_BLKIO, b->is_v2 ? "io.bfq.weight" : "blkio.bfq.weight_device",
-		    "linux.resources.blockIO.weightDevice", "%lld:%lld %llu", (long long)d->major.value,
-		    (long long)d->minor.value, (unsigned long long)d->weight.value);
+	if (plan_weights(b, &io->weight_device, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_COUNT(throttles); i++) {
+		if (plan_throttle(b, &throttles[i], err) < 0)
+			return -1;
 	}
-	plan_throttle(b, &io->throttle_read_bps, "blkio.throttle.read_bps_device", "rbps",
-		      "linux.resources.blockIO.throttleReadBpsDevice");
-	plan_throttle(b, &io->throttle_write_bps, "blkio.throttle.write_bps_device", "wbps",
-		      "linux.resources.blockIO.throttleWriteBpsDevice");
-	plan_throttle(b, &io->throttle_read_iops, "blkio.throttle.read_iops_device", "riops",
-		      "linux.resources.blockIO.throttleReadIOPSDevice");
-	plan_throttle(b, &io->throttle_write_iops, "blkio.throttle.write_iops_device", "wiops",
-		      "linux.resources.blockIO.throttleWriteIOPSDevice");
+	return 0;
 }
 
 /* Every container may use these, whatever the rules before say; engines rely on it. */
@@ -286,8 +362,10 @@ static int plan_rdma(struct builder *b, yyjson_val *rdma, struct err *err)
 
 	if (!yyjson_is_obj(rdma))
 		return err_set(err, ERR_INVALID, "linux.resources.rdma: expected an object");
+	if (bounded(yyjson_obj_size(rdma), ROWS_MAX, "linux.resources.rdma", err) < 0)
+		return -1;
 	yyjson_obj_iter_init(rdma, &iter);
-	for (int i = 0; i < 32 && (key = yyjson_obj_iter_next(&iter)) != NULL; i++) {
+	while ((key = yyjson_obj_iter_next(&iter)) != NULL) {
 		yyjson_val *val = yyjson_obj_iter_get_val(key);
 		yyjson_val *handles = yyjson_obj_get(val, "hcaHandles"), *objects = yyjson_obj_get(val, "hcaObjects");
 		char text[64] = "";
@@ -322,7 +400,9 @@ static int plan_unified(struct builder *b, const struct oci_map *unified, struct
 
 	if (unified->count > 0 && !b->is_v2)
 		return err_set(err, ERR_UNSUPPORTED, "linux.resources.unified: needs cgroup v2, this host has v1");
-	for (size_t i = 0; i < unified->count && i < 128; i++) {
+	if (bounded(unified->count, DEVICE_ROWS_MAX, "linux.resources.unified", err) < 0)
+		return -1;
+	for (size_t i = 0; i < unified->count; i++) {
 		const struct oci_pair *pair = &unified->items[i];
 		enum cgroup_controller controller = CGROUP_UNIFIED;
 
@@ -334,14 +414,16 @@ static int plan_unified(struct builder *b, const struct oci_map *unified, struct
 				controller = owners[k].controller;
 		}
 		add(b, controller, str_c_in(b->arena, str_from(pair->key)),
-		    "linux.resources.unified", "%.250s", pair->value);
+		    "linux.resources.unified", "%s", pair->value);
 	}
 	return 0;
 }
 
 static int plan_hugepages(struct builder *b, const struct oci_list *limits, struct err *err)
 {
-	for (size_t i = 0; i < limits->count && i < 32; i++) {
+	if (bounded(limits->count, ROWS_MAX, "linux.resources.hugepageLimits", err) < 0)
+		return -1;
+	for (size_t i = 0; i < limits->count; i++) {
 		const struct oci_hugepage_limit *h = OCI_ITEM(*limits, struct oci_hugepage_limit, i);
 		char file[80];
 
@@ -362,7 +444,9 @@ static int plan_network(struct builder *b, const struct oci_network *network, st
 	if (network->class_id.is_set && network->class_id.value)
 		add(b, CGROUP_NET_CLS, "net_cls.classid", "linux.resources.network.classID", "%llu",
 		    (unsigned long long)network->class_id.value);
-	for (size_t i = 0; i < network->priorities.count && i < 64; i++) {
+	if (bounded(network->priorities.count, ROWS_MAX, "linux.resources.network.priorities", err) < 0)
+		return -1;
+	for (size_t i = 0; i < network->priorities.count; i++) {
 		const struct oci_interface_priority *p =
 			OCI_ITEM(network->priorities, struct oci_interface_priority, i);
 
@@ -380,10 +464,11 @@ int cgroup_plan(const struct oci_resources *r, bool is_v2, struct arena *arena, 
 	memset(ret, 0, sizeof(*ret));
 	if (!r)
 		return 0;
-	/* Rows that repeat are cut at a bound each, all together below CGROUP_CHANGES_MAX. */
+	/* Rows that repeat have a bound each, all together below CGROUP_CHANGES_MAX. */
 	ret->changes = arena_array(arena, 32 + r->devices.count + ARRAY_COUNT(default_devices) + r->unified.count +
 				   r->hugepage_limits.count +
-				   (r->block_io ? 5 * 128 : 0) + (r->network ? 65 : 0) + (r->rdma ? 32 : 0),
+				   (r->block_io ? 6 * DEVICE_ROWS_MAX : 0) + (r->network ? ROWS_MAX + 1 : 0) +
+				   (r->rdma ? ROWS_MAX : 0),
 				   sizeof(*ret->changes));
 	if (r->devices.count > FILTER_DEVICE_MAX / 2)
 		return err_set(err, ERR_TOO_LARGE, "linux.resources.devices: more than %d entries",
@@ -392,8 +477,8 @@ int cgroup_plan(const struct oci_resources *r, bool is_v2, struct arena *arena, 
 		return -1;
 	if (r->memory && plan_memory(&b, r->memory, err) < 0)
 		return -1;
-	if (r->cpu)
-		plan_cpu(&b, r->cpu);
+	if (r->cpu && plan_cpu(&b, r->cpu, err) < 0)
+		return -1;
 	if (r->pids && r->pids->limit.is_set) {
 		if (r->pids->limit.value > 0)
 			add(&b, CGROUP_PIDS, "pids.max", "linux.resources.pids.limit", "%lld",
@@ -401,8 +486,8 @@ int cgroup_plan(const struct oci_resources *r, bool is_v2, struct arena *arena, 
 		else
 			add(&b, CGROUP_PIDS, "pids.max", "linux.resources.pids.limit", "max");
 	}
-	if (r->block_io)
-		plan_block_io(&b, r->block_io);
+	if (r->block_io && plan_block_io(&b, r->block_io, err) < 0)
+		return -1;
 	if (r->network && plan_network(&b, r->network, err) < 0)
 		return -1;
 	if (r->rdma && plan_rdma(&b, r->rdma, err) < 0)
@@ -437,6 +522,22 @@ static int apply_change(const struct cgroup_plan *plan, size_t index, struct cgr
 	return 0;
 }
 
+/* v2 would rather kill than refuse a limit below what is in use (v1 refuses by itself). */
+static int check_memory(int64_t limit, const struct cgroup *cgroup, struct err *err)
+{
+	AUTO_BUF text = { 0 };
+	uint64_t used;
+
+	buf_init(&text, 64);
+	if (fd_read_file(cgroup->dir_fds[CGROUP_UNIFIED], "memory.current", 64, &text, err) < 0 ||
+	    num_parse_u64(str_trim(buf_str(&text)), UINT64_MAX, "memory.current", &used, err) < 0)
+		return err_wrap(err, "linux.resources.memory.checkBeforeUpdate");
+	if (used > (uint64_t)limit)
+		return err_set(err, ERR_CONFLICT, "linux.resources.memory.limit: %lld is less than the %llu in use",
+			       (long long)limit, (unsigned long long)used);
+	return 0;
+}
+
 int cgroup_plan_apply(const struct cgroup_plan *plan, struct cgroup *cgroup, struct err *err)
 {
 	int failed;
@@ -457,6 +558,8 @@ int cgroup_plan_apply(const struct cgroup_plan *plan, struct cgroup *cgroup, str
 					       cgroup_name((enum cgroup_controller)i));
 		}
 	}
+	if (plan->memory_at_least && check_memory(plan->memory_at_least, cgroup, err) < 0)
+		return -1;
 	for (size_t i = 0; i < plan->count; i++) {
 		if (apply_change(plan, i, cgroup, err) < 0)
 			return -1;

@@ -17,11 +17,12 @@ struct cgroup_change {
 	const char *field;                 /* of config.json, for errors */
 };
 
-#define CGROUP_CHANGES_MAX 1024
+#define CGROUP_CHANGES_MAX 2048
 struct cgroup_plan {
 	struct cgroup_change *changes; /* in the order to be written */
 	size_t count;
 	uint32_t controllers;          /* that must be there */
+	int64_t memory_at_least;       /* v2, checkBeforeUpdate: this much must not be in use; 0: no check */
 	bool has_devices;
 	struct filter_device *devices; /* v2: the whole list, last match wins */
 	size_t device_count;

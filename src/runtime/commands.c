@@ -105,8 +105,8 @@ const struct command runtime_commands[] = {
 	{ "features", "features", "Print what this runtime can do", any_flags, 0, 0,
 	  command_features },
 	{ "checkpoint", "checkpoint ID", "Not there", any_flags, 0, INT_MAX, NULL,
-	  .refusal = "checkpoint: needs criu, which is not supported yet" },
+	  .refusal = "checkpoint: not supported: this runtime does not drive criu" },
 	{ "restore", "restore ID", "Not there", any_flags, 0, INT_MAX, NULL,
-	  .refusal = "restore: needs criu, which is not supported yet" },
+	  .refusal = "restore: not supported: this runtime does not drive criu" },
 	{ 0 },
 };

@@ -167,6 +167,7 @@ static int prepare_program(struct making *m, struct err *err)
 	memcpy(program->stdio, cr->stdio, sizeof(cr->stdio));
 	program->preserve_fds = cr->preserve_fds;
 	program->personality = cr->spec->linux_part->personality;
+	program->memory_policy = cr->spec->linux_part->memory_policy;
 	if (program_open_host(program, err) < 0)
 		return -1;
 	if (cr->is_sandbox)
@@ -358,6 +359,9 @@ static int make(struct making *m, struct err *err)
 	const struct create *cr = m->create;
 	char state;
 
+	if (cr->spec->linux_part->mount_label && cr->spec->linux_part->mount_label[0] &&
+	    access("/sys/fs/selinux/enforce", F_OK) < 0)
+		return err_set(err, ERR_UNSUPPORTED, "linux.mountLabel: SELinux is not enabled on this host");
 	if (plan_namespaces(m, err) < 0 || prepare_rootfs_path(m, err) < 0 || prepare_program(m, err) < 0)
 		return -1;
 	if (make_cgroups(m, err) < 0)

@@ -28,6 +28,7 @@
 #include "linux/terminal.h"
 #include "runtime/console.h"
 #include "runtime/init.h"
+#include "runtime/placement.h"
 #include "runtime/selfexe.h"
 
 static int open_terminal(const struct exec *exec, struct program *program, int sock, struct err *err)
@@ -61,6 +62,20 @@ static int open_terminal(const struct exec *exec, struct program *program, int s
 	return 0;
 }
 
+static bool is_given(const char *list)
+{
+	return list && list[0];
+}
+
+/* Where only the first CPUs are said, they must not stay the only ones once the cgroup decides. */
+static int move_finally(const struct oci_cpu_affinity *affinity, struct err *err)
+{
+	if (!affinity || (!is_given(affinity->initial) && !is_given(affinity->final)))
+		return 0;
+	return placement_set_cpus(is_given(affinity->final) ? affinity->final : NULL, "process.execCPUAffinity.final",
+				  err);
+}
+
 static int enter(const struct exec *exec, struct program *program, int sock, struct err *err)
 {
 	struct container *c = exec->container;
@@ -79,6 +94,8 @@ static int enter(const struct exec *exec, struct program *program, int sock, str
 		if (failed < 0)
 			return err_neg(err, failed, "join cgroup %s", c->cgroup.path);
 	}
+	if (move_finally(exec->process->exec_cpu_affinity, err) < 0)
+		return -1;
 	if (setns(c->pidfd, (int)namespaces) < 0)
 		return err_os(err, "join the container's namespaces");
 	if (namespaces & CLONE_NEWUSER) {
@@ -171,13 +188,19 @@ int container_exec(const struct exec *exec, pid_t *ret_pid, int *ret_pidfd, int 
 	const struct oci_linux *l = exec->spec->linux_part;
 	struct program program = {
 		.stdio = { -1, -1, -1 }, .host_proc_fd = -1, .exe_fd = -1, .preserve_fds = exec->preserve_fds,
-		.personality = l->personality, .has_userns = c->namespaces & CLONE_NEWUSER,
+		.personality = l->personality, .memory_policy = l->memory_policy,
+		.has_userns = c->namespaces & CLONE_NEWUSER,
 	};
 	int pair[2], failed, status;
 	AUTO_FD pidfd = -1;
 	pid_t pid;
 
 	if (program_prepare(&program, exec->process, err) < 0)
+		return -1;
+	/* on ourselves: with cgroup v2 the child is born in the cgroup */
+	if (exec->process->exec_cpu_affinity && is_given(exec->process->exec_cpu_affinity->initial) &&
+	    placement_set_cpus(exec->process->exec_cpu_affinity->initial,
+			       "process.execCPUAffinity.initial", err) < 0)
 		return -1;
 	if (l->seccomp) {
 		AUTO_FD cache = open(c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -24,22 +24,25 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "linux/filter.h"
 #include "linux/process.h"
+#include "runtime/placement.h"
 #include "runtime/selfexe.h"
 
-static int parse_set(const struct oci_strings *names, uint64_t *ret)
+static void parse_set(const struct oci_strings *names, uint64_t *ret)
 {
 	*ret = 0;
 	for (size_t i = 0; i < names->count; i++) {
 		int number = capability_number(names->items[i]);
 
-		if (number >= 0) /* one that this kernel does not know cannot be given: runc warns, and goes on */
+		if (number >= 0)
 			*ret |= UINT64_C(1) << number;
+		else /* cannot be given; a profile for newer kernels is to run here as well */
+			log_warn("runtime", "process.capabilities: \"%.40s\" is not known here", names->items[i]);
 	}
-	return 0;
 }
 
 int program_prepare(struct program *program, const struct oci_process *process, struct err *err)
@@ -155,26 +158,6 @@ static int set_personality(const struct oci_personality *p, struct err *err)
 	if (personality(p->domain[5] ? PER_LINUX32 : PER_LINUX) < 0)
 		return err_os(err, "linux.personality.domain");
 	return 0;
-}
-
-/* "0-3,5": the CPUs a program is moved to, before and after the cgroup takes effect. */
-static int set_affinity(const char *list, const char *field, struct err *err)
-{
-	struct str rest = str_from(list), part, low, high;
-	uint64_t from, to;
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	while (str_next_part(&rest, ',', &part)) {
-		if (!str_cut(part, '-', &low, &high))
-			high = low;
-		if (num_parse_u64(low, CPU_SETSIZE - 1, field, &from, err) < 0 ||
-		    num_parse_u64(high, CPU_SETSIZE - 1, field, &to, err) < 0)
-			return -1;
-		for (; from <= to; from++)
-			CPU_SET(from, &set);
-	}
-	return sched_setaffinity(0, sizeof(set), &set) < 0 ? err_os(err, "%s", field) : 0;
 }
 
 static int set_limits(const struct oci_process *p, struct err *err)
@@ -310,8 +293,7 @@ int program_enter(struct program *program, struct err *err)
 	if (take_stdio(program, err) < 0 || set_oom_score(program, err) < 0 || set_scheduler(p, err) < 0 ||
 	    set_personality(program->personality, err) < 0)
 		return -1;
-	if (p->exec_cpu_affinity && p->exec_cpu_affinity->final &&
-	    set_affinity(p->exec_cpu_affinity->final, "process.execCPUAffinity.final", err) < 0)
+	if (placement_set_memory(program->memory_policy, err) < 0)
 		return -1;
 	/* LSM labels are set by the file that execve looks at */
 	if (p->apparmor_profile && p->apparmor_profile[0] && strcmp(p->apparmor_profile, "unconfined") != 0) {

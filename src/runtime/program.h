@@ -16,6 +16,7 @@
 struct program {
 	const struct oci_process *process;
 	const struct oci_personality *personality;
+	const struct oci_memory_policy *memory_policy;
 	struct capability_sets capabilities;
 	bool has_capabilities;
 	struct seccomp_program seccomp;

@@ -126,6 +126,53 @@ static int join_options(const struct oci_mount *m, struct mount_options *options
 	return 0;
 }
 
+/* SELinux: what is mounted for this container only gets its label; these types take it another way or not at all. */
+static int add_label(const struct init *init, const struct oci_mount *m, char *text, struct err *err)
+{
+	static const char *const without[] = { "proc", "sysfs", "mqueue", "cgroup", "cgroup2" };
+	const char *label = init->spec->linux_part->mount_label;
+	size_t len = strlen(text);
+
+	if (!label || !label[0])
+		return 0;
+	for (size_t i = 0; i < ARRAY_COUNT(without); i++) {
+		if (strcmp(m->type, without[i]) == 0)
+			return 0;
+	}
+	if (len + strlen(label) + sizeof(",context=\"\"") > OPTIONS_MAX || strchr(label, '"'))
+		return err_set(err, ERR_INVALID, "linux.mountLabel: \"%.100s\" cannot be used", label);
+	snprintf(text + len, OPTIONS_MAX - len, "%scontext=\"%s\"", len ? "," : "", label);
+	return 0;
+}
+
+/* Options of a kind of mount that has no use for them would otherwise be lost without a word. */
+static int check_options(const struct oci_mount *m, const struct mount_options *options, bool is_bind, struct err *err)
+{
+	bool is_tmpfs = m->type && strcmp(m->type, "tmpfs") == 0;
+
+	if (!is_bind && (options->idmap || m->uid_mappings.count))
+		return err_set(err, ERR_UNSUPPORTED, "ids can be mapped for bind mounts only");
+	if (options->copy_up && (is_bind || !is_tmpfs))
+		return err_set(err, ERR_UNSUPPORTED, "tmpcopyup is for tmpfs only");
+	return 0;
+}
+
+/* With words for the file system itself the old call is needed: it changes both. */
+static int remount(int root_fd, const struct oci_mount *m, const struct mount_options *options, const char *text,
+		   struct err *err)
+{
+	char target[ROOTPATH_PROC_BYTES];
+	int failed;
+
+	AUTO_FD fd = rootpath_open(root_fd, m->destination, O_PATH, 0);
+	if (fd < 0)
+		return err_neg(err, fd, "remount");
+	if (text[0] && mount(NULL, rootpath_proc(fd, target), NULL, options->flags, text) < 0)
+		return err_os(err, "remount");
+	failed = mount_set(fd, false, options->attr_set, options->attr_clear);
+	return failed < 0 ? err_neg(err, failed, "remount") : 0;
+}
+
 /* Where a new file system goes. A proc or sysfs that lands elsewhere through a link would stay unmasked. */
 static int open_target(int root_fd, const struct oci_mount *m, bool is_file, struct err *err)
 {
@@ -292,18 +339,18 @@ static int mount_one(struct init *init, int root_fd, const struct oci_mount *m, 
 {
 	struct mount_options options = { 0 };
 	char text[OPTIONS_MAX];
+	bool is_bind;
 	int failed;
 
 	if (join_options(m, &options, text, err) < 0)
 		return -1;
-	if (options.is_bind || (m->type && strcmp(m->type, "bind") == 0))
+	is_bind = options.is_bind || (m->type && strcmp(m->type, "bind") == 0);
+	if (check_options(m, &options, is_bind, err) < 0)
+		return -1;
+	if (is_bind)
 		return mount_bind(init, root_fd, m, &options, err);
-	if (options.flags & MS_REMOUNT) {
-		AUTO_FD fd = rootpath_open(root_fd, m->destination, O_PATH, 0);
-
-		failed = fd < 0 ? fd : mount_set(fd, false, options.attr_set, options.attr_clear);
-		return failed < 0 ? err_neg(err, failed, "remount") : 0;
-	}
+	if (options.flags & MS_REMOUNT)
+		return remount(root_fd, m, &options, text, err);
 	if (!m->type || !m->type[0])
 		return err_set(err, ERR_INVALID, "type: required field is missing");
 	if (strcmp(m->type, "cgroup") == 0 || strcmp(m->type, "cgroup2") == 0) {
@@ -311,10 +358,12 @@ static int mount_one(struct init *init, int root_fd, const struct oci_mount *m, 
 			return -1;
 		return finish_mount(root_fd, m, &options, err);
 	}
+	if (add_label(init, m, text, err) < 0)
+		return -1;
 	AUTO_FD target = open_target(root_fd, m, false, err);
 	if (target < 0)
 		return -1;
-	if (options.copy_up && strcmp(m->type, "tmpfs") == 0)
+	if (options.copy_up)
 		return rootfs_tmpfs_copy(root_fd, m, &options, text, err);
 	failed = mount_fs(m->type, m->source ? m->source : m->type, target, options.flags, text[0] ? text : NULL);
 	if (failed == -EPERM && strcmp(m->type, "sysfs") == 0)

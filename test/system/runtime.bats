@@ -231,6 +231,24 @@ changed" ]
 	[[ "$output" == /dev/pts/0* ]]
 }
 
+@test "exec runs on the CPUs asked for; memory comes from the nodes asked for" {
+	bundle sh -c 'grep -c "^[0-9a-f]* bind:0 " /proc/self/numa_maps; sleep 30'
+	cfg 'c["linux"]["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "0"}; c["process"]["execCPUAffinity"] = {"initial": "0", "final": "0"}'
+	(cd "$RT/bundle" && oci run -d c >"$RT/out" 2>&1 3>&-)
+	wait_until 5 test -s "$RT/out"
+	[ "$(cat "$RT/out")" -gt 3 ]
+	run oci exec c awk '/^Cpus_allowed_list/ { print $2 }' /proc/self/status /proc/1/status
+	[ "${lines[0]}" = 0 ]
+	[ "${lines[1]}" = "$(awk '/^Cpus_allowed_list/ { print $2 }' /proc/self/status)" ]
+	process() { printf '{"args":["awk","/^Cpus_allowed_list/{print$2}","/proc/self/status"],"cwd":"/","env":["PATH=/bin"],"execCPUAffinity":%s}' "$1" >"$RT/process"; }
+	process '{"initial":"0"}'
+	[ "$(oci exec -p "$RT/process" c)" = "${lines[1]}" ]
+	process '{"initial":"0","final":"9999"}'
+	run oci exec -p "$RT/process" c
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"process.execCPUAffinity.final"* ]]
+}
+
 @test "pause stops it, resume lets it go on, exec into a paused one is refused" {
 	bundle sh -c 'while :; do echo x; sleep 0.01; done'
 	(cd "$RT/bundle" && oci run -d c >"$RT/out" 2>&1 3>&-)
@@ -307,6 +325,17 @@ changed" ]
 	c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_X"}|linux.seccomp.defaultAction
 	c["linux"]["sysctl"] = {"kernel.panic": "1"}|linux.sysctl
 	c["linux"]["intelRdt"] = {}|linux.intelRdt
+	c["linux"]["netDevices"] = {"eth0": {}}|linux.netDevices
+	c["linux"]["mountLabel"] = "system_u:object_r:x_t:s0"|linux.mountLabel
+	c["linux"]["memoryPolicy"] = {"mode": "MPOL_X"}|linux.memoryPolicy.mode
+	c["linux"]["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "900"}|linux.memoryPolicy
+	c["linux"]["personality"] = {"domain": "LINUX", "flags": ["X"]}|linux.personality.flags
+	c["process"]["ioPriority"] = {"class": "IOPRIO_CLASS_BE", "priority": -1}|process.ioPriority.priority
+	c["process"]["scheduler"] = {"policy": "SCHED_OTHER", "flags": ["X"]}|process.scheduler.flags[0]
+	c["mounts"][1]["uidMappings"] = c["mounts"][1]["gidMappings"] = [{"containerID": 0, "hostID": 1, "size": 1}]|mounts[1]
+	c["mounts"][2]["options"] = ["tmpcopyup"]|mounts[2]
+	c["linux"]["namespaces"].append({"type": "time", "path": "/proc/self/ns/time"}); c["linux"]["timeOffsets"] = {"boottime": {"secs": 1}}|linux.timeOffsets
+	c["linux"]["resources"]["hugepageLimits"] = [{"pageSize": "2MB", "limit": 1}] * 65|linux.resources.hugepageLimits
 	c["linux"]["devices"] = [{"path": "dev/x", "type": "c"}]|linux.devices
 	c["hooks"] = {"prestart": [{"path": "relative"}]}|hooks
 	END
