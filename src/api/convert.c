@@ -29,11 +29,6 @@ static bool is_autoscaler(const struct kind *kind)
 	return kind == &kind_horizontalpodautoscaler || kind == &kind_horizontalpodautoscaler_v1;
 }
 
-bool convert_is_needed(const struct kind *from, const struct kind *to)
-{
-	return from != to && (is_event(from) || is_autoscaler(from));
-}
-
 static void rename_member(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *from,
 			  const char *to)
 {

@@ -7,8 +7,6 @@
 #include "api/kind.h"
 #include "codec/json.h"
 
-/* True when bytes of one can be served as the other without a change but apiVersion. */
-bool convert_is_needed(const struct kind *from, const struct kind *to);
 /* In place. ERR_UNSUPPORTED when the two have no common stored form. */
 int convert_object(yyjson_mut_doc *doc, const struct kind *from, const struct kind *to,
 		   struct err *err) MUST_CHECK;

@@ -466,8 +466,8 @@ static int decode_root(yyjson_val *root, const struct decode_options *o, struct 
 	return 0;
 }
 
-yyjson_mut_doc *object_decode_val(yyjson_val *root, const struct decode_options *options,
-				  struct err *err)
+static yyjson_mut_doc *object_decode_val(yyjson_val *root, const struct decode_options *options,
+					 struct err *err)
 {
 	yyjson_mut_doc *doc = json_new();
 	struct arena arena;
@@ -526,22 +526,6 @@ yyjson_mut_doc *object_decode(struct str body, const struct decode_options *opti
 				   options->bytes_max ? options->bytes_max : OBJECT_BYTES_MAX, err);
 
 	return doc ? object_decode_val(yyjson_doc_get_root(doc), options, err) : NULL;
-}
-
-int object_peek(struct str body, enum object_format format, struct arena *arena,
-		struct str *ret_api_version, struct str *ret_kind, struct err *err)
-{
-	AUTO_JSON doc = parse_body(body, format, OBJECT_BYTES_MAX, err);
-	yyjson_val *root = yyjson_doc_get_root(doc);
-
-	if (!doc)
-		return -1;
-	if (!yyjson_is_obj(root))
-		return err_set(err, ERR_BAD_REQUEST,
-			       "couldn't get version/kind; json parse error: not an object");
-	*ret_api_version = str_in(arena, json_get_str(root, "apiVersion"));
-	*ret_kind = str_in(arena, json_get_str(root, "kind"));
-	return 0;
 }
 
 yyjson_mut_val *object_zero_field(yyjson_mut_doc *doc, const struct kind *kind, const char *name)

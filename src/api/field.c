@@ -9,7 +9,8 @@
 
 #define MESSAGE_BYTES_MAX 8192
 
-void field_path_write(const struct field_path *path, struct buf *to)
+/* "spec.containers[0].name"; "" for NULL */
+static void field_path_write(const struct field_path *path, struct buf *to)
 {
 	if (!path)
 		return;
@@ -168,11 +169,6 @@ void field_duplicate_str(struct field_errors *e, const struct field_path *path, 
 	report_quoted(e, FIELD_DUPLICATE, path, value, NULL);
 }
 
-void field_duplicate_int(struct field_errors *e, const struct field_path *path, int64_t value)
-{
-	report_int(e, FIELD_DUPLICATE, path, value, NULL);
-}
-
 void field_duplicate_val(struct field_errors *e, const struct field_path *path,
 			 yyjson_mut_val *value)
 {
@@ -222,11 +218,6 @@ void field_not_found(struct field_errors *e, const struct field_path *path, stru
 	report_quoted(e, FIELD_NOT_FOUND, path, value, NULL);
 }
 
-void field_internal(struct field_errors *e, const struct field_path *path, const char *detail)
-{
-	report(e, FIELD_INTERNAL, path, STR_NONE, detail);
-}
-
 void field_error_add(struct field_errors *e, enum field_error_type type,
 		     const struct field_path *path, const char *fmt, ...)
 {
@@ -238,18 +229,6 @@ void field_error_add(struct field_errors *e, enum field_error_type type,
 	buf_vprintf(&detail, fmt, ap);
 	va_end(ap);
 	report(e, type, path, STR_NONE, detail.ptr);
-}
-
-int field_errors_to_err(const struct field_errors *e, const struct kind *kind, struct str name,
-			struct err *err)
-{
-	char what[KIND_TEXT_BYTES];
-	AUTO_BUF text = { 0 };
-
-	buf_init(&text, FIELD_ERRORS_MAX * MESSAGE_BYTES_MAX);
-	field_errors_write(e, &text);
-	return err_set(err, ERR_INVALID, "%s \"" STR_FMT "\" is invalid: %s", kind_text(kind, what),
-		       STR_ARG(name), text.ptr);
 }
 
 void field_errors_write(const struct field_errors *e, struct buf *to)

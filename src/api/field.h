@@ -28,8 +28,6 @@ struct field_path {
 #define FIELD_INDEX(parent_, index_) \
 	(&(const struct field_path){ .parent = (parent_), .index = (index_) })
 
-void field_path_write(const struct field_path *path,
-		      struct buf *to); /* "spec.containers[0].name"; "" for NULL */
 struct str field_path_in(struct arena *arena, const struct field_path *path);
 
 enum field_error_type {
@@ -71,7 +69,6 @@ void field_invalid_int(struct field_errors *e, const struct field_path *path, in
 void field_invalid_val(struct field_errors *e, const struct field_path *path, yyjson_mut_val *value,
 		       const char *detail);
 void field_duplicate_str(struct field_errors *e, const struct field_path *path, struct str value);
-void field_duplicate_int(struct field_errors *e, const struct field_path *path, int64_t value);
 void field_duplicate_val(struct field_errors *e, const struct field_path *path,
 			 yyjson_mut_val *value);
 /* values: "A|B|C" in the order to be printed. */
@@ -82,7 +79,6 @@ void field_too_long(struct field_errors *e, const struct field_path *path, size_
 void field_too_many(struct field_errors *e, const struct field_path *path, size_t count,
 		    size_t count_max);
 void field_not_found(struct field_errors *e, const struct field_path *path, struct str value);
-void field_internal(struct field_errors *e, const struct field_path *path, const char *detail);
 /* Any of them, detail formatted. */
 void field_error_add(struct field_errors *e, enum field_error_type type,
 		     const struct field_path *path, const char *fmt, ...) PRINTF_LIKE(4, 5);
@@ -90,11 +86,6 @@ const char *field_error_reason(enum field_error_type type) PURE; /* "FieldValueR
 
 /* `a: Required value` or `[a: ..., b: ...]`. */
 void field_errors_write(const struct field_errors *e, struct buf *to);
-/* `Deployment.apps "x" is invalid: spec.a: Required value` or `...: [a, b]`; ERR_INVALID. Returns
- * -1. */
-struct kind;
-int field_errors_to_err(const struct field_errors *e, const struct kind *kind, struct str name,
-			struct err *err);
 
 /* Texts for Warning headers (without code and quotes around); they live in the arena. */
 struct notices {

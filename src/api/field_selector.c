@@ -179,14 +179,3 @@ bool field_selector_matches(const struct field_selector *s, const struct kind *k
 	}
 	return true;
 }
-
-bool field_selector_exact(const struct field_selector *s, const char *field, struct str *ret_value)
-{
-	for (size_t i = 0; i < s->count; i++) {
-		if (s->requirements[i].negated || !str_eq_c(s->requirements[i].field, field))
-			continue;
-		*ret_value = s->requirements[i].value;
-		return true;
-	}
-	return false;
-}

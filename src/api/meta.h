@@ -14,16 +14,13 @@
 struct edit;
 
 const char *name_label_problem(struct str name);     /* RFC 1123 label */
-const char *name_label1035_problem(struct str name); /* RFC 1035 label: Service names before 1.34 */
 const char *name_subdomain_problem(struct str name); /* RFC 1123 subdomain */
 const char *name_subdomain_wildcard_problem(struct str name);
 const char *name_qualified_problem(struct str name); /* "prefix/name" */
 const char *name_label_value_problem(struct str value);
 const char *name_port_problem(struct str name); /* IANA_SVC_NAME */
-const char *name_path_segment_problem(struct str name);
 const char *name_config_key_problem(struct str key); /* ConfigMap and Secret keys */
 const char *name_env_problem(struct str name);
-const char *name_c_identifier_problem(struct str name);
 /* As NAME_PROBLEM slots of strategies: a prefix (generateName) may end in '-'. */
 const char *name_is_label(struct str name, bool is_prefix);
 const char *name_is_label1035(struct str name, bool is_prefix);

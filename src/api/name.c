@@ -80,7 +80,8 @@ const char *name_label_problem(struct str name)
 	return is_subdomain(name) ? "must not contain dots" : label_text;
 }
 
-const char *name_label1035_problem(struct str name)
+/* RFC 1035 label: Service names before 1.34 */
+static const char *name_label1035_problem(struct str name)
 {
 	if (name.len > DNS_LABEL_BYTES_MAX)
 		return long_label;
@@ -178,7 +179,7 @@ const char *name_port_problem(struct str name)
 		       : NULL;
 }
 
-const char *name_path_segment_problem(struct str name)
+static const char *name_path_segment_problem(struct str name)
 {
 	if (str_eq_c(name, "."))
 		return "may not be '.'";
@@ -224,19 +225,6 @@ const char *name_env_problem(struct str name)
 			       "ASCII characters other than '='";
 	}
 	return NULL;
-}
-
-const char *name_c_identifier_problem(struct str name)
-{
-	bool good = name.len && !(name.ptr[0] >= '0' && name.ptr[0] <= '9');
-
-	for (size_t i = 0; i < name.len; i++)
-		good &= is_alnum(name.ptr[i]) || name.ptr[i] == '_';
-	return good ? NULL
-		    : REGEX("a valid C identifier must start with alphabetic character or '_', "
-			    "followed by a string of "
-			    "alphanumeric characters or '_'",
-			    "'my_name',  or 'MY_NAME',  or 'MyName'", "[A-Za-z_][A-Za-z0-9_]*");
 }
 
 /* A prefix may end in what a name must not: something is put behind it. */

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include "api/meta.h"
 #include "api/schema_check.h"
-#include "api/status.h"
 #include "base/assert.h"
 #include "base/time.h"
 
@@ -18,19 +17,6 @@ void object_default(struct edit *e)
 {
 	if (e->kind->strategy->default_object)
 		e->kind->strategy->default_object(e);
-}
-
-struct str name_suffix(uint64_t random, char to[OWNER_NAME_RANDOM_BYTES + 1])
-{
-	/* Neither vowels nor digits that look like letters: no words come out. */
-	static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
-
-	for (size_t i = 0; i < OWNER_NAME_RANDOM_BYTES; i++) {
-		to[i] = letters[random % (sizeof(letters) - 1)];
-		random /= sizeof(letters) - 1;
-	}
-	to[OWNER_NAME_RANDOM_BYTES] = '\0';
-	return str_sub(to, OWNER_NAME_RANDOM_BYTES);
 }
 
 /* ---- create ---- */
@@ -119,6 +105,20 @@ static void take_from_old(struct edit *e, yyjson_mut_val *object, yyjson_val *ol
 		(void)json_remove(object, str_from(key));
 }
 
+/* `Operation cannot be fulfilled on pods "x": <detail>`; detail NULL: the object has been modified;
+ * ... */
+static int refuse_conflict(struct err *err, const struct kind *kind, struct str name,
+			   const char *detail)
+{
+	char what[KIND_TEXT_BYTES];
+
+	return err_set(err, ERR_CONFLICT, "Operation cannot be fulfilled on %s \"" STR_FMT "\": %s",
+		       kind_resource_text(kind, what), STR_ARG(name),
+		       detail ? detail
+			      : "the object has been modified; please apply your changes to the "
+				"latest version and try again");
+}
+
 static int check_preconditions(struct edit *e, yyjson_mut_val *meta, yyjson_val *old_meta,
 			       struct err *err)
 {
@@ -134,7 +134,7 @@ static int check_preconditions(struct edit *e, yyjson_mut_val *meta, yyjson_val 
 			", UID in object meta: " STR_FMT,
 			STR_ARG(uid), STR_ARG(json_get_str(old_meta, "uid")));
 
-		return status_conflict(err, e->kind, name, detail.ptr);
+		return refuse_conflict(err, e->kind, name, detail.ptr);
 	}
 	if ((!version.len || str_eq_c(version, "0")) &&
 	    !(e->kind->flags & KIND_UNCONDITIONAL_UPDATE))
@@ -145,7 +145,7 @@ static int check_preconditions(struct edit *e, yyjson_mut_val *meta, yyjson_val 
 			       kind_text(e->kind, what), STR_ARG(name));
 	if (version.len && !str_eq_c(version, "0") &&
 	    !str_eq(version, json_get_str(old_meta, "resourceVersion")))
-		return status_conflict(err, e->kind, name, NULL);
+		return refuse_conflict(err, e->kind, name, NULL);
 	return 0;
 }
 

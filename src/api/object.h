@@ -39,14 +39,8 @@ yyjson_mut_doc *object_decode(struct str body, const struct decode_options *opti
 			      struct err *err) MUST_CHECK;
 /* The same for a tree that is there already (result of a patch, a controller's body): a new
  * document. */
-yyjson_mut_doc *object_decode_val(yyjson_val *root, const struct decode_options *options,
-				  struct err *err) MUST_CHECK;
 yyjson_mut_doc *object_decode_mut(yyjson_mut_val *root, const struct decode_options *options,
 				  struct err *err) MUST_CHECK;
-/* apiVersion and kind of a body without decoding the rest (kind from the bytes when the path allows
- * several). */
-int object_peek(struct str body, enum object_format format, struct arena *arena,
-		struct str *ret_api_version, struct str *ret_kind, struct err *err) MUST_CHECK;
 
 /* ---- default and prepare ---- */
 
@@ -58,7 +52,7 @@ void object_default(struct edit *e);
 struct object_birth {
 	struct str namespace_; /* of the request path */
 	struct str uid;	       /* a random UUID */
-	struct str suffix;     /* name_suffix() */
+	struct str suffix;     /* random, for generateName */
 };
 int object_prepare_create(struct edit *e, const struct object_birth *birth,
 			  struct err *err) MUST_CHECK;
@@ -66,8 +60,6 @@ int object_prepare_create(struct edit *e, const struct object_birth *birth,
  * "status"), generation grows when spec changed. ERR_CONFLICT: resourceVersion or uid given and
  * other than old's. ERR_BAD_REQUEST: name or namespace differ from the path's. */
 int object_prepare_update(struct edit *e, struct err *err) MUST_CHECK;
-/* Five characters for generateName out of random bytes. */
-struct str name_suffix(uint64_t random, char to[OWNER_NAME_RANDOM_BYTES + 1]);
 
 /* ---- validate ---- */
 

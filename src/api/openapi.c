@@ -286,7 +286,7 @@ void openapi_v2_write(struct buf *to)
 
 /* The tables are constant, so what identifies them identifies the documents: their sizes and
  * strings' place values. */
-uint64_t openapi_v3_hash(struct str group, struct str version)
+static uint64_t openapi_v3_hash(struct str group, struct str version)
 {
 	uint64_t hash = str_hash(group) * 31 + str_hash(version);
 

@@ -14,8 +14,6 @@ void openapi_v3_index(struct buf *to);
 /* One group version ("", "v1"). ERR_NOT_FOUND for one without kinds. */
 int openapi_v3_write(struct str group, struct str version, struct buf *to,
 		     struct err *err) MUST_CHECK;
-/* The same hash the index announces. */
-uint64_t openapi_v3_hash(struct str group, struct str version);
 /* The whole of /openapi/v2 as JSON. */
 void openapi_v2_write(struct buf *to);
 

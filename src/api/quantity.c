@@ -212,13 +212,6 @@ void quantity_add(struct quantity *sum, const struct quantity *q)
 	sum->nano = capped(sum->nano + q->nano);
 }
 
-void quantity_sub(struct quantity *from, const struct quantity *q)
-{
-	if (from->nano == 0)
-		from->format = q->format;
-	from->nano = capped(from->nano - q->nano);
-}
-
 static int64_t scaled(const struct quantity *q, __int128 unit)
 {
 	__int128 value = q->nano / unit;

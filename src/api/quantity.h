@@ -28,7 +28,6 @@ size_t quantity_format(const struct quantity *q, char to[QUANTITY_TEXT_BYTES]);
 int quantity_cmp(const struct quantity *a, const struct quantity *b) PURE;
 void quantity_add(struct quantity *sum,
 		  const struct quantity *q); /* keeps sum's format unless sum is zero */
-void quantity_sub(struct quantity *from, const struct quantity *q);
 int64_t quantity_value(const struct quantity *q) PURE; /* whole units, rounded up, saturating */
 int64_t quantity_milli(const struct quantity *q) PURE; /* thousandths, rounded up, saturating */
 struct quantity quantity_of(int64_t value, enum quantity_format format);

@@ -12,6 +12,8 @@
 #include "base/arena.h"
 #include "codec/json.h"
 
+struct kind;
+
 enum selector_operator {
 	SELECTOR_IN,
 	SELECTOR_NOT_IN,
@@ -71,8 +73,5 @@ int field_selector_parse(const struct kind *kind, struct str text, struct arena 
 			 struct field_selector *ret, struct err *err) MUST_CHECK;
 bool field_selector_matches(const struct field_selector *s, const struct kind *kind,
 			    const struct obj *obj);
-/* The value a selector fixes for field (metadata.name=x: one object, no scan); false when it does
- * not. */
-bool field_selector_exact(const struct field_selector *s, const char *field, struct str *ret_value);
 
 #endif

@@ -99,7 +99,7 @@ void cell_int(struct cells *c, int64_t value)
 	buf_printf(c->to, "%lld", (long long)value);
 }
 
-void cell_bool(struct cells *c, bool value)
+static void cell_bool(struct cells *c, bool value)
 {
 	separate(c);
 	buf_put_c(c->to, value ? "true" : "false");
@@ -117,7 +117,7 @@ void cell_printf(struct cells *c, const char *fmt, ...)
 	cell_str(c, buf_str(&text));
 }
 
-struct str cell_age_text(struct str timestamp, int64_t now_ns, char to[40])
+static struct str cell_age_text(struct str timestamp, int64_t now_ns, char to[40])
 {
 	int64_t then_ns;
 

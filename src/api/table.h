@@ -48,9 +48,7 @@ struct cells {
 void cell_str(struct cells *c, struct str text);
 void cell_c(struct cells *c, const char *text);
 void cell_int(struct cells *c, int64_t value);
-void cell_bool(struct cells *c, bool value);
 void cell_printf(struct cells *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void cell_age(struct cells *c, struct str timestamp); /* "5m", "<unknown>" when empty */
-struct str cell_age_text(struct str timestamp, int64_t now_ns, char to[40]);
 
 #endif

@@ -49,7 +49,7 @@ static void reset_edit(struct operation *op)
 	};
 }
 
-void operation_unload(struct operation *op)
+static void operation_unload(struct operation *op)
 {
 	blob_unref(op->old_blob);
 	json_free(op->old_converted);
@@ -209,7 +209,7 @@ int operation_answer_old(struct operation *op)
 	return answer_blob(op, op->old_blob);
 }
 
-int operation_answer_bytes(struct operation *op, struct str bytes)
+static int operation_answer_bytes(struct operation *op, struct str bytes)
 {
 	blob_unref(op->result);
 	op->result = blob_new(bytes);

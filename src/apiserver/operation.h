@@ -87,7 +87,6 @@ struct subject operation_kind_subject(const struct operation *op) PURE; /* Kind 
 int operation_read_body(struct operation *op, const struct kind *kind) MUST_CHECK;
 /* op->old_blob and op->edit.old from the newest state; refuses with NotFound. */
 int operation_load(struct operation *op) MUST_CHECK;
-void operation_unload(struct operation *op);
 int operation_take_fields(struct operation *op, const struct field_errors *errors,
 			  struct subject subject) MUST_CHECK;
 /* Writes op->edit.doc over the state the operation was decided against (or where nothing was), or
@@ -98,7 +97,6 @@ int operation_put(struct operation *op) MUST_CHECK;
 int operation_remove(struct operation *op, yyjson_mut_val *final_state) MUST_CHECK;
 /* Finishes with the state that is there. */
 int operation_answer_old(struct operation *op) MUST_CHECK;
-int operation_answer_bytes(struct operation *op, struct str bytes) MUST_CHECK;
 int operation_answer_success(struct operation *op, struct str uid) MUST_CHECK;
 
 int create_run(struct operation *op) MUST_CHECK;

@@ -56,7 +56,7 @@ static void store_text(struct err *err, const char *text, size_t full_len)
 	err->msg[len] = '\0';
 }
 
-int err_vset(struct err *err, enum err_code code, const char *fmt, va_list ap)
+static int err_vset(struct err *err, enum err_code code, const char *fmt, va_list ap)
 {
 	char text[ERR_MSG_BYTES];
 	int len;

@@ -47,7 +47,6 @@ struct err {
 
 /* Each returns -1, so that a caller can write `return err_set(...)`. */
 int err_set(struct err *err, enum err_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
-int err_vset(struct err *err, enum err_code code, const char *fmt, va_list ap) PRINTF_LIKE(3, 0);
 /* From errno; ENOSPC and EDQUOT become ERR_NO_SPACE, ENOENT stays ERR_OS. "<fmt>: <strerror>". */
 int err_os(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The same from a negative errno as linux/ returns it. */

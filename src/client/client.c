@@ -234,15 +234,6 @@ struct request request_update(const struct kind *kind, const struct obj *obj, yy
 	};
 }
 
-struct request request_update_status(const struct kind *kind, const struct obj *obj,
-				     yyjson_mut_doc *body)
-{
-	struct request r = request_update(kind, obj, body);
-
-	r.subresource = STR("status");
-	return r;
-}
-
 struct request request_patch(const struct kind *kind, const struct obj *obj, enum api_patch patch,
 			     yyjson_mut_doc *body)
 {

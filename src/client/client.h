@@ -73,8 +73,6 @@ struct request request_delete(const struct kind *kind, const struct obj *obj, in
 			      const char *propagation);
 struct request request_create(const struct kind *kind, struct str namespace_, yyjson_mut_doc *body);
 struct request request_update(const struct kind *kind, const struct obj *obj, yyjson_mut_doc *body);
-struct request request_update_status(const struct kind *kind, const struct obj *obj,
-				     yyjson_mut_doc *body);
 struct request request_patch(const struct kind *kind, const struct obj *obj, enum api_patch patch,
 			     yyjson_mut_doc *body);
 /* Changes r so that it is a write of this key of this queue. */

@@ -452,11 +452,6 @@ size_t informer_count(const struct informer *informer)
 	return informer->count;
 }
 
-const struct kind *informer_kind(const struct informer *informer)
-{
-	return informer->kind;
-}
-
 bool informer_is_synced(const struct informer *informer)
 {
 	return informer->synced;

@@ -59,7 +59,6 @@ const struct obj *informer_find(const struct informer *informer, struct str name
 				struct str name);
 struct informer_set informer_all(const struct informer *informer);
 size_t informer_count(const struct informer *informer);
-const struct kind *informer_kind(const struct informer *informer);
 bool informer_is_synced(const struct informer *informer);
 /* All changes of this kind up to and including this revision are in the cache. */
 int64_t informer_revision(const struct informer *informer);

@@ -50,7 +50,7 @@ static struct str item_key(const struct queue_item *item)
 	return str_sub(item->key, item->key_len);
 }
 
-struct key key_of(struct str text)
+static struct key key_of(struct str text)
 {
 	struct key key = { .text = text };
 

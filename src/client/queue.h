@@ -64,7 +64,6 @@ void queue_add_backoff(struct queue *queue, struct str key);
 void queue_forget(struct queue *queue, struct str key); /* the back-off */
 size_t queue_depth(const struct queue *queue);		/* ready keys */
 unsigned queue_failures(const struct queue *queue, struct str key);
-struct key key_of(struct str text);
 
 /* --- write tracking; client_submit calls the first two for requests with a queue --- */
 void writes_begin(struct queue *queue, struct str key);

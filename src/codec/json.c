@@ -129,7 +129,10 @@ static void search_value(struct search *s, yyjson_val *v)
 	}
 }
 
-void json_find_duplicates(yyjson_val *root, void (*found)(void *arg, struct str path), void *arg)
+/* Calls found for each key given twice, with the path as kubectl prints it
+ * ("spec.containers[0].name"). */
+static void json_find_duplicates(yyjson_val *root, void (*found)(void *arg, struct str path),
+				 void *arg)
 {
 	struct search s = { .found = found, .arg = arg };
 

@@ -26,9 +26,6 @@ extern const yyjson_alc json_alc;
 yyjson_doc *json_parse(struct str text, size_t bytes_max, struct err *err) MUST_CHECK;
 /* The same, and a key given twice in one object is ERR_PARSE: `duplicate field "spec.x"`. */
 yyjson_doc *json_parse_unique(struct str text, size_t bytes_max, struct err *err) MUST_CHECK;
-/* Calls found for each key given twice, with the path as kubectl prints it
- * ("spec.containers[0].name"). */
-void json_find_duplicates(yyjson_val *root, void (*found)(void *arg, struct str path), void *arg);
 
 yyjson_mut_doc *json_new(void) MUST_CHECK;	       /* empty, without a root */
 yyjson_mut_doc *json_new_object(void) MUST_CHECK;      /* the root is {} */
@@ -142,7 +139,6 @@ void json_mut_write(yyjson_mut_val *v, struct buf *to);
 void json_write_pretty(yyjson_val *v,
 		       struct buf *to); /* four spaces, as kubectl -o json; newline behind */
 void json_mut_write_pretty(yyjson_mut_val *v, struct buf *to);
-struct blob *json_to_blob(yyjson_val *v) MUST_CHECK; /* exactly as long as the text */
 struct blob *json_mut_to_blob(yyjson_mut_val *v) MUST_CHECK;
 void json_write_quoted(struct str s, struct buf *to); /* one string with its quotes */
 

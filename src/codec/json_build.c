@@ -248,14 +248,6 @@ void json_mut_write_pretty(yyjson_mut_val *v, struct buf *to)
 	put_text(text, len, to);
 }
 
-struct blob *json_to_blob(yyjson_val *v)
-{
-	size_t len = 0;
-	char *text = yyjson_val_write_opts(v, WRITE_FLAGS, &json_alc, &len, NULL);
-
-	return text_to_blob(text, len);
-}
-
 struct blob *json_mut_to_blob(yyjson_mut_val *v)
 {
 	size_t len = 0;

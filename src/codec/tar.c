@@ -111,7 +111,7 @@ static int tar_block(struct tar_reader *t, unsigned char to[TAR_BLOCK_BYTES], st
 	return 1;
 }
 
-int tar_number(const unsigned char *field, size_t size, int64_t *ret, struct err *err)
+static int tar_number(const unsigned char *field, size_t size, int64_t *ret, struct err *err)
 {
 	uint64_t value = 0;
 	size_t i = 0;

@@ -12,7 +12,6 @@ struct tar_pax {
 };
 
 int tar_read_stored(struct tar_reader *t, struct buf *to, size_t count, struct err *err) MUST_CHECK;
-int tar_number(const unsigned char *field, size_t size, int64_t *ret, struct err *err) MUST_CHECK;
 /* Applies the records in t->pax to the entry. */
 int tar_pax_apply(struct tar_reader *t, struct tar_pax *pax, struct err *err) MUST_CHECK;
 /* GNU 1.0: the sparse map stands before the data. Takes it off stored_left. */

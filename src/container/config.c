@@ -198,7 +198,8 @@ static void put_capabilities(yyjson_mut_doc *doc, yyjson_mut_val *to, const char
 	}
 }
 
-void config_put_list(yyjson_mut_doc *doc, yyjson_mut_val *to, const char *key, struct str_list list)
+static void config_put_list(yyjson_mut_doc *doc, yyjson_mut_val *to, const char *key,
+			    struct str_list list)
 {
 	yyjson_mut_val *array = json_set_array(doc, to, key);
 

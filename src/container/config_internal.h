@@ -5,6 +5,4 @@
 
 #include "container/config.h"
 
-void config_put_list(yyjson_mut_doc *doc, yyjson_mut_val *to, const char *key, struct str_list list);
-
 #endif

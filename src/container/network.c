@@ -60,7 +60,7 @@ static struct in_addr address_of(const struct network *n, uint32_t index)
 }
 
 /* The bridge's own address is the first of the subnet. */
-struct in_addr network_gateway(const struct network *n)
+static struct in_addr network_gateway(const struct network *n)
 {
 	return address_of(n, 1);
 }

@@ -71,6 +71,5 @@ bool network_address(const struct network *network, const char *id, struct in_ad
 /* Gives back leases whose id keep() refuses; for start-up, after the containers were restored. */
 void network_forget_others(struct network *network, bool (*keep)(void *arg, const char *id),
 			   void *arg);
-struct in_addr network_gateway(const struct network *network);
 
 #endif

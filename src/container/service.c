@@ -155,7 +155,7 @@ struct str container_log_path(const struct container *container)
 	return str_from(u->log_path);
 }
 
-struct str unit_cgroup_parent(const struct unit *u)
+static struct str unit_cgroup_parent(const struct unit *u)
 {
 	if (u->spec.cgroup_parent.len)
 		return u->spec.cgroup_parent;

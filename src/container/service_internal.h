@@ -86,7 +86,6 @@ void unit_forget(struct unit *u);	      /* takes it out of the maps and frees it
 void unit_save(struct unit *u, bool durable); /* writes the record, on a worker */
 int unit_encode_record(const struct unit *u, struct buf *to, struct err *err) MUST_CHECK;
 void service_emit(struct unit *u, enum container_event_type type);
-struct str unit_cgroup_parent(const struct unit *u);
 struct str unit_cgroup_path(const struct unit *u, struct arena *arena);
 
 /* --- state.c: the one place where a status changes --- */

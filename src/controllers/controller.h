@@ -64,8 +64,6 @@ struct controller {
 
 /* Submits a write that belongs to a key. */
 void controller_submit(struct controller *controller, struct str key, struct request request);
-/* The informer of a kind that the row watches. */
-struct informer *controller_informer(const struct controller *controller, const struct kind *kind);
 
 /* A merge patch of the status: the caller fills in the object that is returned and submits with
  * controller_submit_status. */

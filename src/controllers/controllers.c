@@ -145,15 +145,6 @@ void controller_submit(struct controller *controller, struct str key, struct req
 	client_submit(controller->client, &tracked);
 }
 
-struct informer *controller_informer(const struct controller *controller, const struct kind *kind)
-{
-	for (size_t i = 0; i < controller->watch_count; i++)
-		if (controller->type->watches[i].kind == kind)
-			return controller->informers[i];
-	UNREACHABLE();
-	return NULL;
-}
-
 yyjson_mut_val *status_patch_new(yyjson_mut_doc **ret_doc)
 {
 	*ret_doc = json_new_object();

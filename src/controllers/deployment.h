@@ -89,8 +89,5 @@ void deployment_plan_status(const struct deployment_view *view, enum deployment_
 bool deployment_is_complete(const struct deployment_view *view,
 			    const struct deployment_status *status);
 bool deployment_status_equal(const struct deployment_status *a, const struct deployment_status *b);
-/* Sets a condition as upstream does: not at all when status and reason stay, and its transition
- * time only when the status changes. */
-void deployment_condition_set(struct deployment_condition *c, struct deployment_condition to);
 
 #endif

@@ -12,7 +12,9 @@ static bool has_deadline(const struct deployment_view *view)
 	return view->progress_deadline_seconds != INT64_MAX;
 }
 
-void deployment_condition_set(struct deployment_condition *c, struct deployment_condition to)
+/* Sets a condition as upstream does: not at all when status and reason stay, and its transition
+ * time only when the status changes. */
+static void deployment_condition_set(struct deployment_condition *c, struct deployment_condition to)
 {
 	if (c->status.len && str_eq(c->status, to.status) && str_eq(c->reason, to.reason))
 		return;

@@ -7,8 +7,9 @@
 
 #include "controllers/pod.h"
 
-enum owned_claim owned_plan(const struct obj *owner, const struct selector *selector,
-			    const struct obj *candidate)
+/* What to do with one candidate. */
+static enum owned_claim owned_plan(const struct obj *owner, const struct selector *selector,
+				   const struct obj *candidate)
 {
 	struct str uid = obj_controller_uid(candidate);
 	bool matches = selector_matches(selector, candidate->labels);

@@ -13,10 +13,6 @@
 
 enum owned_claim { OWNED_KEEP, OWNED_ADOPT, OWNED_RELEASE, OWNED_IGNORE };
 
-/* What to do with one candidate. */
-enum owned_claim owned_plan(const struct obj *owner, const struct selector *selector,
-			    const struct obj *candidate);
-
 struct owned_set {
 	const struct obj **objects; /* in the arena; kept ones only */
 	size_t count;

@@ -54,7 +54,5 @@ struct rs_plan {
 
 /* Pure. Results live in the arena and point into the view. */
 void replicaset_plan(const struct rs_view *view, struct arena *arena, struct rs_plan *ret_plan);
-/* < 0 when a goes before b. */
-int replicaset_delete_order(const struct rs_pod *a, const struct rs_pod *b, int64_t now_ns);
 
 #endif

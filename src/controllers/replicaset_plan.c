@@ -40,7 +40,8 @@ static int compare_ages(const struct rs_pod *a, const struct rs_pod *b, int64_t 
 	return order ? order : str_cmp(a->uid, b->uid);
 }
 
-int replicaset_delete_order(const struct rs_pod *a, const struct rs_pod *b, int64_t now_ns)
+/* < 0 when a goes before b. */
+static int replicaset_delete_order(const struct rs_pod *a, const struct rs_pod *b, int64_t now_ns)
 {
 	int order = compare(a->assigned, b->assigned);
 

@@ -165,7 +165,7 @@ static void entry_unname_all(struct image_store *s, struct entry *e)
 }
 
 /* What is removed and not in use goes; its files follow with the next sweep. */
-void store_drop_unused(struct image_store *s, struct entry *e)
+static void store_drop_unused(struct image_store *s, struct entry *e)
 {
 	if (!e->image.removed || e->refs)
 		return;

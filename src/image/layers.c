@@ -58,7 +58,7 @@ static int chain_name(struct str chain, char to[65], struct err *err)
 	return str_copy_to(oci_digest_hex(chain), to, 65);
 }
 
-bool layers_has(const struct layers *l, struct str chain)
+static bool layers_has(const struct layers *l, struct str chain)
 {
 	char name[65];
 

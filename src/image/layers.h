@@ -34,7 +34,6 @@ struct layers_install {
 };
 /* Unpacks it unless it is there. */
 int layers_install(struct layers *l, const struct layers_install *install, struct err *err) MUST_CHECK;
-bool layers_has(const struct layers *l, struct str chain);
 /* Absolute short path of an installed layer's folder, and its size. */
 int layers_path(struct layers *l, struct str chain, struct arena *arena, struct str *ret_path, int64_t *ret_bytes,
 		struct err *err) MUST_CHECK;

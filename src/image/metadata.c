@@ -262,12 +262,6 @@ static void sweep_done(struct work *work)
 	store_try_sweep(s);
 }
 
-void store_want_sweep(struct image_store *s)
-{
-	s->sweep_wanted = true;
-	store_try_sweep(s);
-}
-
 /* Alone with the files: nobody is adding any, and images.json no longer names what goes. */
 void store_try_sweep(struct image_store *s)
 {

@@ -70,7 +70,6 @@ void store_name(struct image_store *s, struct entry *e, struct str full_name);
 void entry_forget_name(struct image_store *s, struct entry *e, struct str name);
 /* No longer found; gone when nobody uses it. */
 void entry_retire(struct image_store *s, struct entry *e);
-void store_drop_unused(struct image_store *s, struct entry *e);
 /* A pull or import wants to work: start is run at once (deferred), or after a sweep that is under
  * way. */
 void store_enter(struct image_store *s, struct task *start);
@@ -79,7 +78,6 @@ void store_leave(struct image_store *s);
 /* --- metadata.c --- */
 int metadata_load(struct image_store *s, struct err *err) MUST_CHECK;
 void store_commit(struct image_store *s, struct commit *commit); /* commit may be NULL */
-void store_want_sweep(struct image_store *s);
 void store_try_sweep(struct image_store *s);
 int store_sweep_now(struct image_store *s, struct err *err) MUST_CHECK;
 int store_sync(struct image_store *s,

@@ -47,7 +47,7 @@ int unpack_clean_path(struct str path, struct buf *to, struct err *err)
 	return buf_check(to, "path", err);
 }
 
-void unpack_forget_parent(struct unpacking *u)
+static void unpack_forget_parent(struct unpacking *u)
 {
 	fd_close(&u->parent_fd);
 }

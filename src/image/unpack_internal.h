@@ -24,7 +24,6 @@ struct place {
 };
 
 int unpack_clean_path(struct str path, struct buf *to, struct err *err) MUST_CHECK;
-void unpack_forget_parent(struct unpacking *u);
 
 /* Makes the entry at its place, with all its metadata. */
 int unpack_make(struct unpacking *u, const struct tar_entry *e, const struct place *place, struct err *err) MUST_CHECK;

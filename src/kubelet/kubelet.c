@@ -29,7 +29,7 @@ void kubelet_operation_end(struct kubelet *k)
 	}
 }
 
-struct pod *kubelet_pod_by_uid(struct kubelet *k, struct str uid)
+static struct pod *kubelet_pod_by_uid(struct kubelet *k, struct str uid)
 {
 	return map_get(&k->pods, uid);
 }

@@ -132,7 +132,6 @@ struct pod {
 void kubelet_operation_begin(struct kubelet *k);
 void kubelet_operation_end(struct kubelet *k);
 struct pod *kubelet_find_pod(struct kubelet *k, struct str namespace_, struct str name);
-struct pod *kubelet_pod_by_uid(struct kubelet *k, struct str uid);
 
 /* --- pod.c --- */
 struct pod *pod_new(struct kubelet *k, const struct obj *obj);
@@ -158,7 +157,6 @@ void pod_contents_changed(struct pod *pod); /* a ConfigMap, Secret, label or tok
 void container_begin(struct pod *pod, size_t index);
 void container_exited(struct pod *pod, size_t index, const struct runtime_exit *exit);
 void container_work_reset(struct container_work *w);
-void container_set_waiting(struct run_state *s, const char *reason, struct str message);
 void run_end_set(struct run_end *end, const char *id, const struct runtime_exit *exit);
 void run_state_deinit(struct run_state *s);
 

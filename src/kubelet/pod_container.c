@@ -30,7 +30,7 @@ static struct env *env_of(struct container_work *w)
 	return w->pod->kubelet->env;
 }
 
-void container_set_waiting(struct run_state *s, const char *reason, struct str message)
+static void container_set_waiting(struct run_state *s, const char *reason, struct str message)
 {
 	mem_free(s->waiting_message);
 	s->waiting_message = str_is_empty(message) ? NULL : str_dup_c(message);

@@ -192,7 +192,8 @@ bool container_is_init(const struct pod_container *c)
 	return c->role == ROLE_INIT || c->role == ROLE_SIDECAR;
 }
 
-const char *container_list_name(const struct pod_container *c)
+/* "containers", "initContainers", "ephemeralContainers" */
+static const char *container_list_name(const struct pod_container *c)
 {
 	if (container_is_init(c))
 		return "initContainers";

@@ -68,8 +68,6 @@ int pod_spec_find(const struct pod_spec *spec, struct str container) PURE;
 bool container_is_init(const struct pod_container *c) PURE; /* of either kind */
 /* "spec.containers{web}" */
 struct str container_field_path(const struct pod_container *c, struct arena *arena);
-/* "containers", "initContainers", "ephemeralContainers" */
-const char *container_list_name(const struct pod_container *c) PURE;
 
 /* "Always" when policy is empty and the tag is latest or missing and there is no digest; else
  * "IfNotPresent". */

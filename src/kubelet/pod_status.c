@@ -28,7 +28,7 @@ const char *pod_phase_text(enum pod_phase phase)
 	return names[phase];
 }
 
-const char *qos_text(enum qos_class qos)
+static const char *qos_text(enum qos_class qos)
 {
 	static const char *const names[] = { "BestEffort", "Burstable", "Guaranteed" };
 

@@ -39,7 +39,6 @@ struct status_input {
 
 enum pod_phase pod_phase_of(const struct pod_spec *spec, const struct pod_state *state) PURE;
 const char *pod_phase_text(enum pod_phase phase) PURE;
-const char *qos_text(enum qos_class qos) PURE;
 
 /* Reads memory from an object that was reported before. */
 void condition_memory_load(struct condition_memory *memory, const struct obj *pod);
@@ -55,8 +54,5 @@ void pod_status_add_nulls(yyjson_mut_doc *patch, const struct obj *pod);
 /* status_container.c: containerStatuses and its two sisters, added to status. */
 void status_add_containers(yyjson_mut_doc *doc, yyjson_mut_val *status,
 			   const struct status_input *in);
-/* The container waits between crashes. */
-bool container_is_crash_looping(const struct pod_container *spec, const struct run_state *state,
-				int64_t now_ns) PURE;
 
 #endif

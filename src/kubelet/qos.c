@@ -15,7 +15,8 @@
 #define OOM_GUARANTEED (-997)
 #define OOM_BEST_EFFORT 1000
 
-uint64_t cpu_shares_of(int64_t milli)
+/* 1024 for a core, at least 2 */
+static uint64_t cpu_shares_of(int64_t milli)
 {
 	int64_t shares = milli * 1024 / 1000;
 
@@ -25,7 +26,8 @@ uint64_t cpu_shares_of(int64_t milli)
 	return (uint64_t)NUM_MIN(shares, INT64_C(0) + CPU_SHARES_MAX);
 }
 
-int64_t cpu_quota_of(int64_t milli)
+/* per 100 ms; 0 = none, at least 1 ms */
+static int64_t cpu_quota_of(int64_t milli)
 {
 	if (milli <= 0)
 		return 0;
@@ -45,7 +47,9 @@ static bool runs_for_long(const struct pod_container *c)
 	return c->role == ROLE_MAIN || c->role == ROLE_SIDECAR;
 }
 
-void pod_requests(const struct pod_spec *spec, struct pod_resources *ret)
+/* What the scheduler counts: the sum of main containers and sidecars, or the largest init step. -1
+ * fields become 0. */
+static void pod_requests(const struct pod_spec *spec, struct pod_resources *ret)
 {
 	int64_t cpu = 0, memory = 0, storage = 0, sidecar_cpu = 0, sidecar_memory = 0, step_cpu = 0,
 		step_memory = 0;

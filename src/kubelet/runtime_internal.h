@@ -67,8 +67,6 @@ void runtime_probe_close(struct runtime *r);
 /* --- runtime_record.c --- */
 void runtime_list(struct pod_runtime *rt, struct runtime_list *op);
 void runtime_listen(struct pod_runtime *rt, const struct pod_runtime_events *events);
-/* Owner as the labels say; false when it is none of ours. Borrowed from the container. */
-bool owner_of(const struct container *c, struct runtime_owner *ret);
 bool runtime_stats(struct pod_runtime *rt, struct str id, struct runtime_stats *ret);
 void runtime_stats_close(struct runtime *r);
 

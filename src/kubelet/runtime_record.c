@@ -24,7 +24,8 @@ static struct str annotation(const struct container *c, struct str key)
 	return STR_NONE;
 }
 
-bool owner_of(const struct container *c, struct runtime_owner *ret)
+/* Owner as the labels say; false when it is none of ours. Borrowed from the container. */
+static bool owner_of(const struct container *c, struct runtime_owner *ret)
 {
 	uint64_t attempt;
 

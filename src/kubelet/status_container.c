@@ -60,8 +60,9 @@ static void add_waiting(yyjson_mut_doc *doc, yyjson_mut_val *state, const char *
 	json_set_str(doc, w, "reason", str_from(reason));
 }
 
-bool container_is_crash_looping(const struct pod_container *spec, const struct run_state *state,
-				int64_t now_ns)
+/* The container waits between crashes. */
+static bool container_is_crash_looping(const struct pod_container *spec,
+				       const struct run_state *state, int64_t now_ns)
 {
 	return state->phase == RUN_EXITED && state->crash_waiting &&
 	       state->not_before_ns > now_ns && container_wants_restart(spec, state);

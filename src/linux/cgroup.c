@@ -108,7 +108,8 @@ int cgroup_write(int dir_fd, const char *file, const char *text)
 	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
-ssize_t cgroup_read(int dir_fd, const char *file, char *to, size_t to_bytes)
+/* NUL-terminated; returns the length. */
+static ssize_t cgroup_read(int dir_fd, const char *file, char *to, size_t to_bytes)
 {
 	AUTO_FD fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC);
 	ssize_t got;
@@ -255,7 +256,8 @@ int cgroup_enable(struct cgroup *c, uint32_t controllers)
 	return 0;
 }
 
-int cgroup_tracking_fd(const struct cgroup *c)
+/* The folder whose cgroup.procs lists all of the container's processes; -1 when none is joined. */
+static int cgroup_tracking_fd(const struct cgroup *c)
 {
 	static const uint8_t order[] = {
 		CGROUP_UNIFIED, CGROUP_FREEZER, CGROUP_PIDS, CGROUP_DEVICES, CGROUP_MEMORY, CGROUP_SYSTEMD, CGROUP_CPU,

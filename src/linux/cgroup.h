@@ -43,11 +43,7 @@ int cgroup_enable(struct cgroup *c, uint32_t controllers) MUST_CHECK;
 int cgroup_attach(struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
 /* The folder once more, as seen in the mount namespace of now. Returns the descriptor. */
 int cgroup_reopen(const struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
-/* The folder whose cgroup.procs lists all of the container's processes; -1 when none is joined. */
-int cgroup_tracking_fd(const struct cgroup *c) PURE;
 int cgroup_write(int dir_fd, const char *file, const char *text) MUST_CHECK;
-/* NUL-terminated; returns the length. */
-ssize_t cgroup_read(int dir_fd, const char *file, char *to, size_t to_bytes) MUST_CHECK;
 int cgroup_read_u64(int dir_fd, const char *file, uint64_t *ret) MUST_CHECK;
 /* Value of "key 123" in a flat keyed file; -ENOENT when the key is missing. */
 int cgroup_read_key(int dir_fd, const char *file, const char *key, uint64_t *ret) MUST_CHECK;

@@ -199,8 +199,9 @@ int pki_open(const struct pki_options *o, struct arena *arena, struct pki *ret, 
 	return 0;
 }
 
-int pki_client(const struct pki_options *o, const struct pki *pki, struct str user,
-	       struct str group, struct arena *arena, struct x509_pair *ret, struct err *err)
+/* A client certificate signed by the cluster's authority. */
+static int pki_client(const struct pki_options *o, const struct pki *pki, struct str user,
+		      struct str group, struct arena *arena, struct x509_pair *ret, struct err *err)
 {
 	struct x509_spec spec = { .common_name = user,
 				  .organizations = &group,

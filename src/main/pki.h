@@ -28,10 +28,6 @@ struct pki {
 /* Blocks; for start-up. */
 int pki_open(const struct pki_options *options, struct arena *arena, struct pki *ret,
 	     struct err *err) MUST_CHECK;
-/* A client certificate signed by the cluster's authority. */
-int pki_client(const struct pki_options *options, const struct pki *pki, struct str user,
-	       struct str group, struct arena *arena, struct x509_pair *ret,
-	       struct err *err) MUST_CHECK;
 
 /* Writes a kubeconfig (0600, replaced atomically) for this user unless the one there still works:
  * same authority, same server, certificate not about to expire. */

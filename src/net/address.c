@@ -81,7 +81,8 @@ static const struct sockaddr_in6 *as_v6(const struct address *a) { return (const
 static const struct sockaddr_in *as_v4(const struct address *a) { return (const void *)&a->socket; }
 static const struct sockaddr_un *as_unix(const struct address *a) { return (const void *)&a->socket; }
 
-const char *address_format_ip(const struct address *a, char to[ADDRESS_TEXT_BYTES])
+/* Only the IP, or "" for unix. */
+static const char *address_format_ip(const struct address *a, char to[ADDRESS_TEXT_BYTES])
 {
 	to[0] = 0;
 	if (a->socket.ss_family == AF_INET) {

@@ -28,8 +28,6 @@ int address_from_unix(struct str path, struct address *ret, struct err *err) MUS
 /* The form address_parse reads; v4-mapped addresses as v4; "@" for an unnamed unix peer. Returns
  * to. */
 const char *address_format(const struct address *a, char to[ADDRESS_TEXT_BYTES]);
-/* Only the IP, or "" for unix. */
-const char *address_format_ip(const struct address *a, char to[ADDRESS_TEXT_BYTES]);
 uint16_t address_port(const struct address *a) PURE;
 bool address_is_unix(const struct address *a) PURE;
 bool address_is_loopback(const struct address *a) PURE;

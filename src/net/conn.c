@@ -825,11 +825,6 @@ void conn_resume(struct conn *c)
 	mark_dirty(c);
 }
 
-bool conn_is_paused(const struct conn *c)
-{
-	return c->paused;
-}
-
 void conn_shutdown(struct conn *c)
 {
 	if (c->broken || c->dead)

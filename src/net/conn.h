@@ -78,7 +78,6 @@ void conn_set_low(struct conn *c, size_t low_bytes);     /* for on_drained; 64 K
 void conn_flush(struct conn *c);                         /* now, instead of at the end of the turn */
 void conn_pause(struct conn *c);                         /* no on_read until conn_resume: back-pressure */
 void conn_resume(struct conn *c);
-bool conn_is_paused(const struct conn *c) PURE;
 /* Sends what is queued, then FIN (and close_notify); reading goes on. */
 void conn_shutdown(struct conn *c);
 /* Sends what is queued for at most linger_ms in the background, then closes. The caller lets go of

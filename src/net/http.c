@@ -28,11 +28,6 @@ enum http_method http_method_parse(struct str name)
 	return HTTP_OTHER;
 }
 
-struct str http_method_text(enum http_method method)
-{
-	return method_names[method];
-}
-
 static const struct {
 	int status;
 	const char *text;

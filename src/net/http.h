@@ -24,7 +24,6 @@ enum http_method {
 	HTTP_TRACE,
 };
 enum http_method http_method_parse(struct str name) PURE;
-struct str http_method_text(enum http_method method) PURE; /* empty for HTTP_OTHER */
 const char *http_status_text(int status) PURE;             /* "Not Found"; "" for unknown ones */
 
 struct http_header {

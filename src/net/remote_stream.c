@@ -151,11 +151,6 @@ bool remote_channel_closed(struct remote_stream *r, enum remote_channel channel)
 
 /* --- interface --- */
 
-bool remote_stream_is_request(const struct http_exchange *x)
-{
-	return websocket_is_request(&x->headers) || remote_wants_spdy(x);
-}
-
 static struct remote_stream *make(struct conn *conn, const struct remote_stream_options *options,
 				  const struct remote_protocol *protocol, int version)
 {

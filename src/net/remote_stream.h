@@ -43,8 +43,6 @@ struct remote_stream_options {
 	void *arg;
 };
 
-/* True when the request asks for WebSocket or SPDY. */
-bool remote_stream_is_request(const struct http_exchange *x) PURE;
 /* Negotiates and upgrades. On success the exchange is gone and the stream the caller's. On failure
  * the exchange was answered, in upstream's wording, and err says how. events and arg live until
  * on_closed. */

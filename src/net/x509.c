@@ -342,8 +342,3 @@ int x509_write_pair(const struct x509_pair *pair, const char *certificate_path, 
 		return err_wrap(err, "write certificate");
 	return 0;
 }
-
-void x509_sha256(struct str bytes, uint8_t ret[TLS_SHA256_BYTES])
-{
-	EVP_Digest(bytes.ptr ? bytes.ptr : "", bytes.len, ret, NULL, EVP_sha256(), NULL);
-}

@@ -52,7 +52,6 @@ int x509_check_pair(const struct x509_pair *pair, struct err *err) MUST_CHECK;
 /* Writes atomically; the key with mode 0600, the certificate 0644. */
 int x509_write_pair(const struct x509_pair *pair, const char *certificate_path, const char *key_path,
 		    struct err *err) MUST_CHECK;
-void x509_sha256(struct str bytes, uint8_t ret[TLS_SHA256_BYTES]);
 
 /* JWS signatures (RFC 7515) over input with a PEM key: RS256 for RSA keys, ES256 for P-256 ones. */
 enum x509_signature { X509_RS256, X509_ES256 };

@@ -116,7 +116,8 @@ static int plan_memory(struct builder *b, const struct oci_memory *m, struct err
 	return 0;
 }
 
-uint64_t cgroup_plan_weight(uint64_t shares)
+/* cpu.weight for v1's shares */
+static uint64_t cgroup_plan_weight(uint64_t shares)
 {
 	if (shares == 0)
 		return 0;

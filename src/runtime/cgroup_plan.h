@@ -37,6 +37,5 @@ int cgroup_plan_update(const struct cgroup_plan *plan, struct cgroup *cgroup, st
 /* "/a/b" from linux.cgroupsPath, or "/<id>" without one. */
 int cgroup_plan_path(const char *cgroups_path, const char *id, struct arena *arena, const char **ret,
 		     struct err *err) MUST_CHECK;
-uint64_t cgroup_plan_weight(uint64_t shares); /* cpu.weight for v1's shares */
 
 #endif

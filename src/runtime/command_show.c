@@ -18,7 +18,8 @@
 #include "runtime/commands.h"
 #include "runtime/container.h"
 
-int command_print(const char *text, struct err *err)
+/* Text to stdout. */
+static int command_print(const char *text, struct err *err)
 {
 	if (!text)
 		return err_set(err, ERR_INTERNAL, "out of memory");

@@ -19,7 +19,5 @@ command_run command_update;
 
 /* Files of the command line: writes a pid the way engines wait for it. */
 int command_write_pid(const char *path, int pid, struct err *err) MUST_CHECK;
-/* Text to stdout. */
-int command_print(const char *text, struct err *err) MUST_CHECK;
 
 #endif

@@ -103,8 +103,6 @@ void schedule_plan(const struct cluster *cluster, const struct pod_state *pod, s
 enum refusal cycle_refuse(struct cycle *cycle, enum refusal kind, struct str text);
 /* Scores from 0..max to 0..SCORE_MAX, reversed when asked: the most becomes 0. */
 void scores_normalize(int64_t *scores, size_t count, bool reverse);
-bool term_matches(const struct cycle *cycle, const struct pod_term *term,
-		  const struct pod_state *pod);
 
 /* plugins_node.c, plugins_resources.c, plugins_topology.c */
 bool unschedulable_prepare(struct cycle *cycle, size_t index);

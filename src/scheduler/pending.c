@@ -185,7 +185,8 @@ void pending_refused(struct pending *pending, struct pending_pod *p, uint32_t re
 	push(pending, p, PENDING_UNSCHEDULABLE);
 }
 
-void pending_failed(struct pending *pending, struct pending_pod *p, int64_t now_ns)
+/* an error: after its back-off */
+static void pending_failed(struct pending *pending, struct pending_pod *p, int64_t now_ns)
 {
 	p->due_ns = p->backoff_until_ns = now_ns + backoff_ns(p);
 	give_back(pending, p);

@@ -48,8 +48,6 @@ bool pending_has(const struct pending *pending, struct str uid);
 struct pending_pod *pending_pop(struct pending *pending);
 void pending_refused(struct pending *pending, struct pending_pod *p, uint32_t refused_by,
 		     int64_t now_ns);
-void pending_failed(struct pending *pending, struct pending_pod *p,
-		    int64_t now_ns);			 /* an error: after its back-off */
 struct pod_state *pending_placed(struct pending_pod *p); /* ownership of the view moves */
 /* Something happened (enum cluster_event bits): moves those that may fit now. */
 void pending_wake(struct pending *pending, uint32_t events, int64_t now_ns);

@@ -240,8 +240,8 @@ struct pod_affinity_state {
 	bool first_of_its_kind; /* nothing matches its affinity, but it would match itself */
 };
 
-bool term_matches(const struct cycle *cycle, const struct pod_term *term,
-		  const struct pod_state *pod)
+static bool term_matches(const struct cycle *cycle, const struct pod_term *term,
+			 const struct pod_state *pod)
 {
 	bool in_namespace = false;
 

@@ -330,7 +330,7 @@ void node_remove_pod(struct node_state *node, struct pod_state *pod)
 
 /* --- matching --- */
 
-bool toleration_tolerates(const struct toleration *t, const struct taint *taint)
+static bool toleration_tolerates(const struct toleration *t, const struct taint *taint)
 {
 	if (t->effect != TAINT_ANY && t->effect != taint->effect)
 		return false;
@@ -357,7 +357,8 @@ bool node_has_label(const struct node_state *node, struct str key)
 	return json_key(node->labels, key) != NULL;
 }
 
-bool node_terms_match(yyjson_val *terms, const struct node_state *node)
+/* nodeSelectorTerms: any term matches. */
+static bool node_terms_match(yyjson_val *terms, const struct node_state *node)
 {
 	return node_selector_terms_match(terms, node->labels, node->name);
 }

@@ -112,10 +112,8 @@ void node_state_free(struct node_state *node);			     /* its pods are not freed 
 void node_add_pod(struct node_state *node, struct pod_state *pod);
 void node_remove_pod(struct node_state *node, struct pod_state *pod);
 
-bool toleration_tolerates(const struct toleration *t, const struct taint *taint);
 bool pod_tolerates(const struct pod_state *pod, const struct taint *taint);
-/* nodeSelectorTerms: any term matches; matchFields know metadata.name. */
-bool node_terms_match(yyjson_val *terms, const struct node_state *node);
+/* One of nodeSelectorTerms; matchFields know metadata.name. */
 bool node_term_matches(yyjson_val *term, const struct node_state *node);
 /* The pod's nodeSelector and required node affinity. */
 bool node_is_selected(const struct pod_state *pod, const struct node_state *node);

@@ -38,7 +38,6 @@ void peer_accept(struct monitor *m);
 void peer_read(struct monitor *m, struct peer *p);
 void peer_flush(struct monitor *m, struct peer *p);
 void peer_close(struct monitor *m, struct peer *p);
-void peer_send(struct monitor *m, struct peer *p, struct monitor_frame frame, const void *payload);
 void peers_send_output(struct monitor *m, int stream, struct str bytes);
 void peers_send_all(struct monitor *m, enum monitor_type type, struct str payload);
 bool peers_are_blocked(const struct monitor *m);

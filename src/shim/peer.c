@@ -77,7 +77,8 @@ void peer_flush(struct monitor *m, struct peer *p)
 	}
 }
 
-void peer_send(struct monitor *m, struct peer *p, struct monitor_frame frame, const void *payload)
+static void peer_send(struct monitor *m, struct peer *p, struct monitor_frame frame,
+		      const void *payload)
 {
 	struct iovec parts[2] = { { &frame, sizeof(frame) }, { (void *)(uintptr_t)payload, frame.length_bytes } };
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = frame.length_bytes ? 2 : 1 };

@@ -6,7 +6,6 @@
  */
 #include <stdlib.h>
 #include "api/object.h"
-#include "api/status.h"
 #include "api/table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);

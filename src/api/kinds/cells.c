@@ -62,15 +62,6 @@ void cell_container_images(struct cells *c, yyjson_val *pod_spec)
 	cell_str(c, buf_str(&text));
 }
 
-void cell_keys(struct cells *c, yyjson_val *list, const char *key)
-{
-	AUTO_BUF text = { 0 };
-
-	buf_init(&text, CELL_TEXT_MAX);
-	put_keys(list, key, &text);
-	cell_or(c, buf_str(&text), "<none>");
-}
-
 void cell_int_or_string(struct cells *c, yyjson_val *v, const char *fallback)
 {
 	if (yyjson_is_num(v))

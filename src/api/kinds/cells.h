@@ -16,8 +16,6 @@ void cell_labels(struct cells *c, yyjson_val *map); /* "a=b,c=d" sorted, "<none>
 void cell_selector(struct cells *c, yyjson_val *label_selector);
 void cell_container_names(struct cells *c, yyjson_val *pod_spec);
 void cell_container_images(struct cells *c, yyjson_val *pod_spec);
-void cell_keys(struct cells *c, yyjson_val *list,
-	       const char *key); /* values of key joined by ','; "<none>" */
 void cell_int_or_string(struct cells *c, yyjson_val *v, const char *fallback);
 
 void pod_cells(struct cells *c);

@@ -149,8 +149,8 @@ static void validate_resource(struct str name, struct str text, const struct fie
 		field_invalid_str(errors, path, text, "must be an integer");
 }
 
-void resources_validate(yyjson_mut_val *resources, const struct field_path *path,
-			struct field_errors *errors)
+static void resources_validate(yyjson_mut_val *resources, const struct field_path *path,
+			       struct field_errors *errors)
 {
 	const struct field_path *limits_path = FIELD_NAME(path, "limits"),
 				*requests_path = FIELD_NAME(path, "requests");

@@ -27,8 +27,6 @@ void container_list_validate(yyjson_mut_val *spec, const struct field_path *path
 			     struct field_errors *errors);
 void volume_list_validate(yyjson_mut_val *volumes, const struct field_path *path,
 			  struct field_errors *errors);
-void resources_validate(yyjson_mut_val *resources, const struct field_path *path,
-			struct field_errors *errors);
 void port_number_validate(int64_t number, const struct field_path *path,
 			  struct field_errors *errors);
 void port_validate(yyjson_mut_val *port, const struct field_path *path,

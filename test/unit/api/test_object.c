@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "api/object.h"
-#include "api/status.h"
 
 #define NOW_NS INT64_C(1700000000000000000)
 
