@@ -104,7 +104,9 @@ static int next_element(struct decoder *d, struct reader *r, struct element *ret
 
 static struct reader reader_of(struct str bytes)
 {
-	const unsigned char *at = (const unsigned char *)bytes.ptr;
+	const unsigned char *at =
+		(const unsigned char *)(bytes.len ? bytes.ptr
+						  : ""); /* a field that is missing has no bytes */
 
 	return (struct reader){ at, at + bytes.len };
 }
