@@ -59,9 +59,9 @@ node_end() {
 	if [ -n "${NODE_PID:-}" ] && kill -0 "$NODE_PID" 2>/dev/null; then
 		in_node "$CUBE" reset --force --data-dir "$NODE_DIR/data" --run-dir "$NODE_DIR/run" \
 			--kubeconfig "$NODE_DIR/etc/admin.conf" --pod-log-dir "$NODE_DIR/pods" --cgroup-root "$NODE_CGROUP" \
-			>>"$NODE_DIR/out/reset.log" 2>&1
+			>>"$NODE_DIR/out/reset.log" 2>&1 || echo "cube reset failed: $NODE_DIR/out/reset.log" >&2
 		kill "$NODE_PID"
-		wait "$NODE_PID" 2>/dev/null
+		wait "$NODE_PID" 2>/dev/null || true # its status is that of a killed process
 	fi
 	NODE_PID=
 	if [ -n "${CUBE_TEST_KEEP:-}" ]; then echo "kept: $NODE_DIR" >&2; else rm -rf --one-file-system "$NODE_DIR"; fi
