@@ -14,6 +14,8 @@ def write(name, body):
 
 write("namespace", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bench"}})
 write("configmap", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm-%d"}, "data": {"text": "x" * 1024}})
+write("configmap-changed", {  # the same again would change nothing, and so write nothing
+    "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm-%d"}, "data": {"text": "y" * 1024}})
 write("pod", {
     "apiVersion": "v1", "kind": "Pod",
     "metadata": {"name": "pod-%d", "labels": {"app": "bench", "tier": "load"}},

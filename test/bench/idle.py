@@ -15,14 +15,16 @@ def ticks():
     return int(fields[11]) + int(fields[12])
 
 
-def switches():
-    """Voluntary context switches of all threads: each is one going to sleep, and so one wake-up before."""
-    total = 0
+def switches(seen):
+    """Into seen: voluntary context switches of each thread, also of those that have ended since; each is one going to sleep, and so
+    one wake-up before."""
     for task in os.listdir(f"/proc/{pid}/task"):
-        for line in open(f"/proc/{pid}/task/{task}/status"):
-            if line.startswith("voluntary_ctxt_switches"):
-                total += int(line.split()[1])
-    return total
+        try:
+            for line in open(f"/proc/{pid}/task/{task}/status"):
+                if line.startswith("voluntary_ctxt_switches"):
+                    seen[task] = int(line.split()[1])
+        except OSError:
+            pass
 
 
 def memory(process, names):
@@ -45,16 +47,19 @@ def monitors():
             yield int(process), words[1].decode(), mount
 
 
-before = ticks(), switches(), time.monotonic()
-time.sleep(seconds)
-after = ticks(), switches(), time.monotonic()
-elapsed = after[2] - before[2]
-cpu = (after[0] - before[0]) / os.sysconf("SC_CLK_TCK")
+seen = {}
+switches(seen)
+slept, used, begin = sum(seen.values()), ticks(), time.monotonic()
+while time.monotonic() - begin < seconds:
+    time.sleep(0.25)
+    switches(seen)
+elapsed = time.monotonic() - begin
+cpu = (ticks() - used) / os.sysconf("SC_CLK_TCK")
 rss = memory(pid, {"Rss"})
 print(f"server RSS, 10 pods\t{rss / 1024:.1f} MB")
 print(f"server private memory, 10 pods\t{memory(pid, {'Private_Clean', 'Private_Dirty'}) / 1024:.1f} MB")
 print(f"server processor time\t{100 * cpu / elapsed:.2f} % of a core ({cpu:.2f} s in {elapsed:.0f} s)")
-print(f"server wake-ups\t{(after[1] - before[1]) / elapsed:.1f} a second")
+print(f"server wake-ups\t{(sum(seen.values()) - slept) / elapsed:.1f} a second")
 own = os.stat(f"/proc/{pid}/ns/net").st_ino
 by_word = {}
 for process, word, _ in (m for m in monitors() if m[2] == own):

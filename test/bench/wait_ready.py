@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""wait_ready.py DIR NODE BEGIN_MS: asks until /readyz answers 200 and the node is Ready; prints both times since BEGIN_MS."""
+"""wait_ready.py DIR NODE: is started before the server, makes DIR/probing, and asks until /readyz answers 200 and the node is Ready.
+Prints both times since the milliseconds in DIR/begin, which are written as the server is started."""
+import calendar
 import http.client
 import json
 import ssl
 import sys
 import time
 
-folder, node, begin = sys.argv[1], sys.argv[2], int(sys.argv[3])
+folder, node = sys.argv[1], sys.argv[2]
 context = ssl.create_default_context(cafile=f"{folder}/ca.pem")
 context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
 until = time.time() + 30
@@ -32,7 +34,7 @@ def wait(check):
         if time.time() > until:
             sys.exit("gave up")
         time.sleep(0.001)
-    return int(time.time() * 1000) - begin
+    return time.time() * 1000
 
 
 def is_ready():
@@ -42,12 +44,22 @@ def is_ready():
     conditions = json.loads(body)["status"].get("conditions", [])
     beats = [c for c in conditions if c["type"] == "Ready" and c["status"] == "True"]
     # The state that the server before left behind does not count: it has to say so itself.
-    return bool(beats) and bool(beats[0].get("lastHeartbeatTime")) and heartbeat(beats[0]["lastHeartbeatTime"]) >= begin // 1000
+    return bool(beats) and bool(beats[0].get("lastHeartbeatTime")) and heartbeat(beats[0]["lastHeartbeatTime"]) >= began()
 
 
 def heartbeat(text):
-    import calendar
     return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
 
 
-print(wait(lambda: ask("/readyz")[0] == 200), wait(is_ready))
+def began():
+    """The second in which the server was started; the one before it ended in an earlier second."""
+    with open(f"{folder}/begin", encoding="ascii") as file:
+        return int(file.read()) // 1000
+
+
+with open(f"{folder}/probing", "w", encoding="ascii"):
+    pass
+readyz, ready = wait(lambda: ask("/readyz")[0] == 200), wait(is_ready)
+with open(f"{folder}/begin", encoding="ascii") as file:
+    started = int(file.read())
+print(round(readyz - started), round(ready - started))
