@@ -109,6 +109,8 @@ static void lease_drop(struct network *n, const char *id)
 
 /* --- start-up --- */
 
+#define FORWARDING "/proc/sys/net/ipv4/ip_forward"
+
 static int set_sysctl(const char *path, const char *value, struct err *err)
 {
 	AUTO_BUF now = { 0 };
@@ -121,9 +123,39 @@ static int set_sysctl(const char *path, const char *value, struct err *err)
 	return fd_write_file(AT_FDCWD, path, str_from(value), err);
 }
 
+/* Written before the change, so that no crash loses it; a record that is there is older and right.
+ */
+static int record_forwarding(const char *record, struct err *err)
+{
+	AUTO_BUF now = { 0 };
+
+	buf_init(&now, 64);
+	if (access(record, F_OK) == 0)
+		return 0;
+	if (fd_read_file(AT_FDCWD, FORWARDING, 64, &now, err) < 0)
+		return -1;
+	if (str_eq_c(str_trim(buf_str(&now)), "1"))
+		return 0;
+	return fd_replace_file(AT_FDCWD, record, buf_str(&now), 0600, false, err);
+}
+
+static int restore_forwarding(const char *record, struct err *err)
+{
+	AUTO_BUF before = { 0 };
+
+	buf_init(&before, 64);
+	if (access(record, F_OK) < 0)
+		return 0; /* it was on before */
+	if (fd_read_file(AT_FDCWD, record, 64, &before, err) < 0)
+		return -1;
+	if (str_eq_c(str_trim(buf_str(&before)), "0") && set_sysctl(FORWARDING, "0", err) < 0)
+		return -1;
+	return unlink(record) < 0 ? err_os(err, "remove %s", record) : 0;
+}
+
 /* Redirects would tell sandboxes to talk to each other past the packet filter; route_localnet lets
  * node ports answer on 127.0.0.1 (proxy/ drops what comes from the bridge for 127.0.0.0/8). */
-static int set_forwarding(const struct network *n, struct err *err)
+static int set_forwarding(const struct network *n, const char *record, struct err *err)
 {
 	static const struct {
 		const char *name, *value;
@@ -132,7 +164,7 @@ static int set_forwarding(const struct network *n, struct err *err)
 			 { "rp_filter", "0" } };
 	char path[96];
 
-	if (set_sysctl("/proc/sys/net/ipv4/ip_forward", "1", err) < 0)
+	if ((record && record_forwarding(record, err) < 0) || set_sysctl(FORWARDING, "1", err) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_COUNT(per_link); i++) {
 		(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/%s", n->bridge,
@@ -230,7 +262,7 @@ static int network_start(struct network *n, const struct network_options *option
 		return err_neg(err, r, "open a netlink socket");
 	r = open_bridge(n, options, &nl, err);
 	netlink_close(&nl);
-	if (r < 0 || set_forwarding(n, err) < 0)
+	if (r < 0 || set_forwarding(n, options->forwarding_record, err) < 0)
 		return -1;
 	return read_leases(n, err);
 }
@@ -367,7 +399,8 @@ static int make_pair(const struct network_attach *attach, const char *name)
 	return r;
 }
 
-static int delete_pair(const char *name)
+/* With a veth goes its peer. One that is gone already is no failure. */
+static int delete_link(const char *name)
 {
 	struct netlink nl;
 	int r = netlink_open(&nl, -1);
@@ -390,7 +423,7 @@ static int attach_blocking(struct network_attach *attach, struct err *err)
 	veth_name(attach->id, name);
 	r = make_pair(attach, name);
 	if (r < 0) {
-		(void)delete_pair(name); /* the error before it is the one to tell */
+		(void)delete_link(name); /* the error before it is the one to tell */
 		return err_neg(err, r, "make link %s", name);
 	}
 	r = netlink_open(&nl, attach->netns_fd);
@@ -399,7 +432,7 @@ static int attach_blocking(struct network_attach *attach, struct err *err)
 		netlink_close(&nl);
 	}
 	if (r < 0) {
-		(void)delete_pair(name); /* the error before it is the one to tell */
+		(void)delete_link(name); /* the error before it is the one to tell */
 		return err_neg(err, r, "set eth0 up");
 	}
 	return 0;
@@ -477,7 +510,7 @@ static void detach_run(struct work *work)
 	int r;
 
 	veth_name(detach->id, name);
-	r = delete_pair(name);
+	r = delete_link(name);
 	detach->err.code = ERR_NONE;
 	if (r < 0)
 		(void)err_neg(&detach->err, r, "network of sandbox %s: delete link %s", detach->id,
@@ -517,6 +550,48 @@ bool network_address(const struct network *n, const char *id, struct in_addr *re
 	return true;
 }
 
+/* --- removal --- */
+
+static int remove_leased(const char *lease_dir, struct err *err)
+{
+	DIR *dir = opendir(lease_dir);
+	struct dirent *entry;
+	int failed = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : err_os(err, "read leases");
+	while ((entry = readdir(dir))) {
+		AUTO_BUF id = { 0 };
+		char name[VETH_NAME_BYTES];
+		struct in_addr address;
+		int r;
+
+		buf_init(&id, NETWORK_ID_MAX + 1);
+		if (inet_pton(AF_INET, entry->d_name, &address) != 1 ||
+		    fd_read_file(dirfd(dir), entry->d_name, NETWORK_ID_MAX, &id, NULL) < 0)
+			continue;
+		buf_put_char(&id, '\0');
+		veth_name(id.ptr, name);
+		r = delete_link(name);
+		if (r < 0)
+			failed = err_neg(err, r, "delete link %s", name);
+	}
+	(void)closedir(dir); /* was only read */
+	return failed;
+}
+
+int network_remove(const struct network_options *options, struct err *err)
+{
+	int failed = remove_leased(options->lease_dir, err);
+	int r = delete_link(options->bridge);
+
+	if (r < 0)
+		failed = err_neg(err, r, "delete bridge %s", options->bridge);
+	if (options->forwarding_record && restore_forwarding(options->forwarding_record, err) < 0)
+		failed = -1;
+	return failed;
+}
+
 void network_forget_others(struct network *n, bool (*keep)(void *arg, const char *id), void *arg)
 {
 	size_t cursor = 0;
@@ -530,7 +605,7 @@ void network_forget_others(struct network *n, bool (*keep)(void *arg, const char
 		if (keep(arg, lease->id))
 			continue;
 		veth_name(lease->id, name);
-		if (delete_pair(name) < 0)
+		if (delete_link(name) < 0)
 			continue; /* the address stays taken rather than being given to two */
 		remove_lease_file(n, address_of(n, lease->index));
 		lease_drop(n, lease->id);

@@ -29,6 +29,8 @@ struct network_options {
 	uint32_t mtu;	       /* 0 = 1500 */
 	const char *lease_dir; /* made when missing; one file per address, its content is the
 				  sandbox id */
+	const char *forwarding_record; /* file that keeps what forwarding was before it was turned
+					  on, for network_remove(); NULL = none */
 };
 
 /* Makes the bridge (an existing one is reused), turns forwarding on in this network namespace and
@@ -36,6 +38,10 @@ struct network_options {
 int network_open(const struct network_options *options, struct network **ret,
 		 struct err *err) MUST_CHECK;
 void network_close(struct network *network); /* leaves bridge, veths and leases in place */
+/* What network_open() and the leases made: links of leased sandboxes, the bridge with its routes,
+ * and forwarding as it was before. For when no container is left; does not need an open network.
+ * Blocks. */
+int network_remove(const struct network_options *options, struct err *err) MUST_CHECK;
 
 struct network_attach {
 	struct work work; /* the network's */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `cube reset`: takes away what `cube server` made on this machine: containers with their mounts,
- * cgroups and links, the bridge, packet-filter rules, files. Goes on after a step that failed, so
- * that as much as possible is gone, and says what is left.
+ * cgroups and links, the bridge, packet-filter rules, files. First in order, by the records; then
+ * what the kernel still shows (reset_leftover.c), so that lost or damaged records do not matter.
+ * Goes on after a step that failed, and says what is left. Files that cube did not make stay.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -16,14 +19,13 @@
 #include "container/container.h"
 #include "container/network.h"
 #include "image/image.h"
-#include "linux/cgroup.h"
-#include "linux/netlink.h"
 #include "loop/loop.h"
 #include "main/reset.h"
+#include "main/reset_leftover.h"
 #include "main/server.h"
 #include "proxy/proxy.h"
 
-#define SANDBOX_STOP_MS 2000
+#define UID_BYTES 36 /* of a pod: 8-4-4-4-12 digits */
 
 struct reset_opts {
 	struct server_opts server; /* the flags that say where things are */
@@ -70,7 +72,7 @@ static void on_removed(struct container_op *op, struct container *container, con
 	struct reset *r = op->owner;
 
 	if (err) {
-		note(r, err);
+		log_warn("reset", "%s; going on without the records", err->msg);
 		loop_stop(r->loop); /* the same one would be picked again */
 		return;
 	}
@@ -102,39 +104,55 @@ static void remove_first(struct task *task)
 	remove_next(CONTAINER_OF(task, struct start_task, task)->reset);
 }
 
-static void remove_containers(struct reset *r)
+static struct network_options network_options(struct reset *r)
 {
 	struct str leases = path_join(r->arena, r->plan.run_dir, STR("leases"));
-	struct network_options network_options = { .bridge = r->plan.bridge.ptr,
-						   .subnet = r->plan.pods,
-						   .prefix_len = r->plan.pods_prefix_len,
-						   .lease_dir = leases.ptr };
-	struct image_store_options image_options = { .data_dir = r->plan.data_dir.ptr };
-	struct container_service_options options = { .data_dir = r->plan.data_dir.ptr,
+
+	return (struct network_options){ .bridge = r->plan.bridge.ptr,
+					 .subnet = r->plan.pods,
+					 .prefix_len = r->plan.pods_prefix_len,
+					 .lease_dir = leases.ptr,
+					 .forwarding_record = server_forwarding_record(r->arena,
+										       &r->plan) };
+}
+
+static int open_containers(struct reset *r, struct network **ret_network,
+			   struct image_store **ret_images, struct err *err)
+{
+	struct env *env = loop_env(r->loop);
+	struct network_options network = network_options(r);
+	struct image_store_options images = { .env = env, .data_dir = r->plan.data_dir.ptr };
+	struct container_service_options options = { .env = env,
+						     .data_dir = r->plan.data_dir.ptr,
 						     .run_dir = r->plan.run_dir.ptr,
 						     .oci_path = r->plan.oci_path.ptr,
 						     .cgroup_root = r->plan.cgroup_root.ptr };
+
+	network.env = env;
+	if (network_open(&network, ret_network, err) < 0 ||
+	    image_store_open(&images, ret_images, err) < 0)
+		return -1;
+	options.network = *ret_network;
+	options.images = *ret_images;
+	return container_service_open(&options, &r->containers, err);
+}
+
+/* What fails here is left for the steps that go without records. */
+static void remove_containers(struct reset *r)
+{
 	struct start_task start = { .reset = r };
 	struct network *network = NULL;
 	struct image_store *images = NULL;
 	struct err err = { 0 };
 
 	r->loop = loop_new();
-	network_options.env = image_options.env = options.env = loop_env(r->loop);
-	if (network_open(&network_options, &network, &err) < 0 ||
-	    image_store_open(&image_options, &images, &err) < 0) {
-		note(r, &err);
+	if (open_containers(r, &network, &images, &err) < 0) {
+		log_warn("reset", "%s; going on without the records", err.msg);
 	} else {
-		options.network = network;
-		options.images = images;
-		if (container_service_open(&options, &r->containers, &err) < 0) {
-			note(r, &err);
-		} else {
-			task_init(&start.task, remove_first);
-			env_defer(options.env, &start.task);
-			loop_run(r->loop);
-			container_service_close(r->containers);
-		}
+		task_init(&start.task, remove_first);
+		env_defer(loop_env(r->loop), &start.task);
+		loop_run(r->loop);
+		container_service_close(r->containers);
 	}
 	if (images)
 		image_store_close(images);
@@ -144,56 +162,109 @@ static void remove_containers(struct reset *r)
 
 /* --- the rest --- */
 
-static void remove_links(struct reset *r)
+static void remove_leftovers(struct reset *r)
 {
+	static const char *const parents[] = { "containers", "kubelet" };
+	static const char *const groups[] = { "cube", "kubepods" };
+	struct str states = path_join(r->arena, r->plan.run_dir, STR("containers"));
 	struct err err = { 0 };
-	struct netlink nl;
-	int n = netlink_open(&nl, -1);
 
-	if (n == 0) {
-		n = netlink_link_delete(&nl, r->plan.bridge.ptr);
-		netlink_close(&nl);
-	}
-	if (n < 0 && n != -ENODEV) {
-		(void)err_neg(&err, n, "delete bridge %s", r->plan.bridge.ptr);
+	if (leftover_end_monitors(states, &err) < 0)
 		note(r, &err);
+	for (size_t i = 0; i < ARRAY_COUNT(groups); i++) {
+		struct str path = path_join(r->arena, r->plan.cgroup_root, str_from(groups[i]));
+
+		if (leftover_remove_cgroup(path.ptr, i == 0, r->plan.data_dir, &err) < 0)
+			note(r, &err);
 	}
+	leftover_remove_empty_cgroup(r->plan.cgroup_root.ptr);
+	for (size_t i = 0; i < ARRAY_COUNT(parents); i++)
+		if (leftover_unmount(path_join(r->arena, r->plan.data_dir, str_from(parents[i])),
+				     &err) < 0)
+			note(r, &err);
+	if (leftover_unmount(states, &err) < 0)
+		note(r, &err);
+}
+
+static void remove_network(struct reset *r)
+{
+	struct network_options options = network_options(r);
+	struct err err = { 0 };
+
+	if (network_remove(&options, &err) < 0)
+		note(r, &err);
 	if (proxy_remove_rules(r->plan.table.ptr, &err) < 0)
 		note(r, &err);
 }
 
-static void remove_tree(struct reset *r, struct str path)
+static void remove_tree(struct reset *r, struct str dir, const char *name)
 {
 	struct err err = { 0 };
 
-	if (fd_remove_tree(AT_FDCWD, path.ptr, &err) < 0)
+	if (fd_remove_tree(AT_FDCWD, path_join(r->arena, dir, str_from(name)).ptr, &err) < 0)
 		note(r, &err);
 }
 
-static void remove_files(struct reset *r)
+/* A folder of <namespace>_<pod>_<uid>. With the uid in it, it is only taken for another kubelet's
+ * when that one has a folder for the same pod. */
+static bool is_pod_log(const char *name)
 {
-	remove_tree(r, r->plan.run_dir);
-	remove_tree(r, path_join(r->arena, r->plan.data_dir, STR("kubelet")));
-	remove_tree(r, path_join(r->arena, r->plan.data_dir, STR("containers")));
-	remove_tree(r, r->plan.pod_log_dir);
-	if (r->opts->keep_data)
-		return;
-	remove_tree(r, r->plan.data_dir);
-	remove_tree(r, r->plan.kubeconfig);
-	remove_tree(r, r->plan.pki_dir);
-	/* Only when empty: static pods in it are the user's. */
-	if (rmdir(r->plan.manifest_dir.ptr) == 0)
-		(void)rmdir(str_in(r->arena, path_dir(r->plan.kubeconfig)).ptr); /* likewise */
+	struct str text = str_from(name), uid;
+	char other[sizeof("/var/lib/kubelet/pods/") + UID_BYTES];
+
+	if (text.len < UID_BYTES + 4 || text.ptr[text.len - UID_BYTES - 1] != '_')
+		return false;
+	uid = str_slice(text, text.len - UID_BYTES, text.len);
+	if (strspn(uid.ptr, "0123456789abcdef-") != UID_BYTES)
+		return false;
+	(void)snprintf(other, sizeof(other), "/var/lib/kubelet/pods/" STR_FMT, STR_ARG(uid));
+	return access(other, F_OK) < 0;
 }
 
-static int refuse_running(struct reset *r, struct err *err)
+static void remove_pod_logs(struct reset *r)
 {
-	struct str path = path_join(r->arena, r->plan.run_dir, STR("server.lock"));
-	AUTO_FD fd = open(path.ptr, O_RDWR | O_CLOEXEC);
+	DIR *dir = opendir(r->plan.pod_log_dir.ptr);
+	struct dirent *entry;
 
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return err_set(err, ERR_CONFLICT, "the server is running: stop it first (SIGTERM)");
-	return 0;
+	if (!dir)
+		return; /* no pod ever ran */
+	while ((entry = readdir(dir)))
+		if (is_pod_log(entry->d_name))
+			remove_tree(r, r->plan.pod_log_dir, entry->d_name);
+	(void)closedir(dir); /* was only read */
+}
+
+static void remove_empty(struct str dir)
+{
+	(void)rmdir(dir.ptr); /* what others put there keeps it */
+}
+
+/* By name: a flag that points to a folder with other things in it must not cost them. */
+static void remove_files(struct reset *r)
+{
+	static const char *const run[] = { "containers", "leases", "docker.sock", "ip_forward",
+					   "server.lock" };
+	static const char *const now[] = { "kubelet", "containers" };
+	static const char *const kept[] = { "image", "store", "server.log", "server.lock" };
+	static const char *const pki[] = { "ca.crt", "ca.key", "apiserver.crt", "apiserver.key" };
+
+	remove_pod_logs(r);
+	remove_empty(r->plan.pod_log_dir);
+	for (size_t i = 0; i < ARRAY_COUNT(now); i++)
+		remove_tree(r, r->plan.data_dir, now[i]);
+	for (size_t i = 0; i < ARRAY_COUNT(kept) && !r->opts->keep_data; i++)
+		remove_tree(r, r->plan.data_dir, kept[i]);
+	remove_empty(r->plan.data_dir);
+	for (size_t i = 0; i < ARRAY_COUNT(pki) && !r->opts->keep_data; i++)
+		remove_tree(r, r->plan.pki_dir, pki[i]);
+	if (!r->opts->keep_data)
+		remove_tree(r, path_dir(r->plan.kubeconfig), path_base(r->plan.kubeconfig).ptr);
+	remove_empty(r->plan.pki_dir);
+	remove_empty(r->plan.manifest_dir); /* static pods in it are the user's */
+	remove_empty(str_in(r->arena, path_dir(r->plan.kubeconfig)));
+	for (size_t i = 0; i < ARRAY_COUNT(run); i++)
+		remove_tree(r, r->plan.run_dir, run[i]);
+	remove_empty(r->plan.run_dir);
 }
 
 static int reset_run(struct cmd_run *run, struct err *err)
@@ -215,11 +286,12 @@ static int reset_run(struct cmd_run *run, struct err *err)
 			      r.plan.data_dir.ptr);
 		return 1;
 	}
-	if (refuse_running(&r, err) < 0)
+	if (server_refuse_running(&r.plan, r.arena, err) < 0)
 		return 1;
-	if (access(r.plan.data_dir.ptr, F_OK) == 0)
+	if (access(path_join(r.arena, r.plan.data_dir, STR("containers")).ptr, F_OK) == 0)
 		remove_containers(&r);
-	remove_links(&r);
+	remove_leftovers(&r);
+	remove_network(&r);
 	remove_files(&r);
 	if (r.left) {
 		*err = r.first;

@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "apiserver/apiserver.h"
@@ -236,40 +235,19 @@ static void close_all(struct server *s)
 		loop_free(s->loop);
 }
 
-/* Two servers on one data folder would undo each other's work. The lock goes with the process,
- * however it ends. */
-static int lock_data(struct server *s, int *ret_fd, struct err *err)
-{
-	struct str path = path_join(s->arena, s->plan.run_dir, STR("server.lock"));
-	AUTO_FD fd = -1;
-
-	if (fd_make_dirs(AT_FDCWD, s->plan.run_dir.ptr, 0755, err) < 0)
-		return -1;
-	fd = open(path.ptr, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_os(err, "open %s", path.ptr);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return err_set(
-			err, ERR_CONFLICT,
-			"another server uses %s (--run-dir and --data-dir take other folders)",
-			s->plan.run_dir.ptr);
-	*ret_fd = fd_take(&fd);
-	return 0;
-}
-
 static int server_run(struct cmd_run *run, struct err *err)
 {
 	struct server s = { .opts = run->opts, .arena = run->arena, .listen_fd = -1 };
 	static const int signals[] = { SIGTERM, SIGINT };
 	enum log_level level;
-	AUTO_FD lock_fd = -1;
+	int lock_fds[2] = { -1, -1 }; /* held until the process ends */
 
 	if (log_level_parse(s.opts->log_level, &level, err) < 0)
 		return err_wrap(err, "--log-level");
 	log_set(level, str_eq(s.opts->log_format, STR("json")) ? LOG_JSON : LOG_TEXT,
 		STDERR_FILENO);
 	if (server_plan(s.opts, s.arena, &s.plan, err) < 0 ||
-	    server_check_machine(s.opts, &s.plan, err) < 0 || lock_data(&s, &lock_fd, err) < 0)
+	    server_check_machine(s.opts, &s.plan, err) < 0 || server_lock(&s.plan, s.arena, lock_fds, err) < 0)
 		return 1;
 	s.loop = loop_new();
 	s.env = loop_env(s.loop);

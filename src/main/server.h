@@ -69,6 +69,17 @@ int server_plan(const struct server_opts *opts, struct arena *arena, struct serv
 int server_check_machine(const struct server_opts *opts, const struct server_plan *plan,
 			 struct err *err) MUST_CHECK;
 
+/* At most one server on a data folder and on a run folder: each has a lock file with the server's
+ * pid in it. The lock goes with the process, however it ends. */
+int server_lock(const struct server_plan *plan, struct arena *arena, int ret_fds[2],
+		struct err *err) MUST_CHECK;
+/* Makes and keeps nothing. */
+int server_refuse_running(const struct server_plan *plan, struct arena *arena,
+			  struct err *err) MUST_CHECK;
+/* Where the machine's setting from before the first start is kept; goes with a reboot, as the
+ * setting. */
+const char *server_forwarding_record(struct arena *arena, const struct server_plan *plan);
+
 int server_role_start(struct server *server, struct server_role *role, const char *user,
 		      struct err *err) MUST_CHECK;
 void server_role_stop(struct server_role *role);

@@ -40,7 +40,9 @@ static int open_network(struct server *s, struct server_node *node, struct err *
 					   .prefix_len = s->plan.pods_prefix_len,
 					   .routed = s->plan.services,
 					   .routed_prefix_len = s->plan.services_prefix_len,
-					   .lease_dir = leases.ptr };
+					   .lease_dir = leases.ptr,
+					   .forwarding_record = server_forwarding_record(
+						   s->arena, &s->plan) };
 
 	return network_open(&options, &node->network, err);
 }

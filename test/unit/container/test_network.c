@@ -287,6 +287,55 @@ static void test_failure_leaves_nothing(void **state)
 	end(f);
 }
 
+/* A machine is left as a router when it was none before; links of sandboxes stay behind. */
+static void test_remove(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct network_options o;
+	struct in_addr address;
+	char record[80], now[4] = "";
+	struct netlink nl;
+	struct err err = { 0 };
+	int fd;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_non_null(f);
+	assert_int_equal(fd_write_file(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward", STR("0"), &err),
+			 0);
+	(void)snprintf(f->dir, sizeof(f->dir), "/tmp/cube-network.XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	(void)snprintf(record, sizeof(record), "%s/ip_forward", f->dir);
+	f->loop = loop_new();
+	o = options(f, 24);
+	o.forwarding_record = record;
+	for (int round = 0; round < 2; round++) { /* the second start finds it on, by the first */
+		assert_int_equal(network_open(&o, &f->network, &err), 0);
+		if (round == 0)
+			network_close(f->network);
+	}
+	fd = new_namespace();
+	assert_int_equal(attach(f, "one", fd, &address), ERR_NONE);
+	network_close(f->network);
+	assert_int_equal(network_remove(&o, &err), 0);
+	assert_int_equal(netlink_open(&nl, -1), 0);
+	assert_int_equal(netlink_link_index(&nl, "cubetest0"), -ENODEV);
+	netlink_close(&nl);
+	assert_int_equal(netlink_open(&nl, fd), 0);
+	assert_int_equal(netlink_link_index(&nl, "eth0"), -ENODEV);
+	netlink_close(&nl);
+	(void)close(fd);
+	fd = open("/proc/sys/net/ipv4/ip_forward", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(fd, now, 3), 2);
+	assert_string_equal(now, "0\n");
+	(void)close(fd);
+	assert_int_equal(network_remove(&o, &err), 0); /* nothing is left: no failure */
+	loop_free(f->loop);
+	assert_int_equal(fd_remove_tree(AT_FDCWD, f->dir, &err), 0);
+	free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_restart_keeps_leases),
 		cmocka_unit_test(test_failure_leaves_nothing),
+		cmocka_unit_test(test_remove),
 	};
 
 	return cmocka_run_group_tests(tests, enter_namespace, NULL);
