@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "base/defence.h"
 #include "base/fd.h"
 
 #define RACE_TRIES_MAX 128
@@ -19,6 +20,10 @@ static int open_how(int root_fd, const char *path, struct open_how how)
 {
 	long fd;
 
+	if (!defence(DEFENCE_BENEATH_ROOT)) {
+		how.resolve = 0;
+		path += strspn(path, "/");
+	}
 	for (int i = 0; i < RACE_TRIES_MAX; i++) {
 		fd = syscall(SYS_openat2, root_fd, *path ? path : ".", &how, sizeof(how));
 		if (fd >= 0)

@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include "base/defence.h"
 #include "base/fd.h"
 #include "linux/mounts.h"
 #include "linux/rootpath.h"
@@ -137,7 +138,7 @@ int console_setup(struct init *init, int root_fd, struct err *err)
 	if (init->is_sandbox || !p->terminal)
 		return 0;
 	AUTO_FD pts = rootpath_open(root_fd, "/dev/pts", O_PATH | O_DIRECTORY, 0);
-	if (pts < 0 || fstatfs(pts, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC)
+	if (pts < 0 || fstatfs(pts, &fs) < 0 || (fs.f_type != DEVPTS_SUPER_MAGIC && defence(DEFENCE_TERMINAL)))
 		return err_set(err, ERR_INVALID, "process.terminal: needs a mount of type devpts on /dev/pts");
 	failed = terminal_open(pts, "ptmx", &master, &slave);
 	if (failed < 0)

@@ -22,6 +22,7 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "linux/process.h"
@@ -40,7 +41,7 @@ static int open_terminal(const struct exec *exec, struct program *program, int s
 	AUTO_FD slave = -1;
 	AUTO_FD pts = open("/dev/pts", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
-	if (pts < 0 || fstatfs(pts, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC)
+	if (pts < 0 || fstatfs(pts, &fs) < 0 || (fs.f_type != DEVPTS_SUPER_MAGIC && defence(DEFENCE_TERMINAL)))
 		return err_set(err, ERR_INVALID, "process.terminal: the container has no devpts on /dev/pts");
 	failed = terminal_open(pts, "ptmx", &master, &slave);
 	if (failed == 0 && p->console_size)
@@ -83,7 +84,8 @@ static int enter(const struct exec *exec, struct program *program, int sock, str
 	struct err detach;
 	int failed;
 
-	if (selfexe_detach(program->exe_fd, &detach) < 0 && !(detach.code == ERR_UNSUPPORTED && geteuid() != 0))
+	if (defence(DEFENCE_PROGRAM_FILE) && selfexe_detach(program->exe_fd, &detach) < 0 &&
+	    !(detach.code == ERR_UNSUPPORTED && geteuid() != 0))
 		return err_set(err, ERR_INTERNAL, "protect the runtime's program: %s", detach.msg);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setsid() < 0)
 		return err_os(err, "make a session");
@@ -102,8 +104,10 @@ static int enter(const struct exec *exec, struct program *program, int sock, str
 		if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
 			return err_os(err, "become root of the user namespace");
 		/* becoming another user made us undumpable for good measure, and kept so */
-		if (setgroups(0, NULL) < 0 && errno != EPERM)
+		if (defence(DEFENCE_GROUPS) && setgroups(0, NULL) < 0 && errno != EPERM)
 			return err_os(err, "drop supplementary groups");
+		if (!defence(DEFENCE_UNDUMPABLE) && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+			return err_os(err, "be dumpable");
 	}
 	if (exec->process->terminal && open_terminal(exec, program, sock, err) < 0)
 		return -1;

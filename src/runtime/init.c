@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/assert.h"
+#include "base/defence.h"
 #include "base/fd.h"
 #include "linux/process.h"
 #include "runtime/container.h"
@@ -84,7 +85,7 @@ static int enter_user_namespace(struct init *init, struct err *err)
 	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
 		return err_os(err, "become root of the user namespace");
 	/* inherited groups are the host's; with setgroups denied there is nothing to drop them with */
-	if (setgroups(0, NULL) < 0 && errno != EPERM)
+	if (defence(DEFENCE_GROUPS) && setgroups(0, NULL) < 0 && errno != EPERM)
 		return err_os(err, "drop supplementary groups");
 	return 0;
 }
@@ -202,7 +203,7 @@ static int setup(struct init *init, struct err *err)
 
 	/* Before anything else: here it is not yet charged to the container, and we have all
 	 * capabilities we ever will. */
-	if (!init->is_sandbox && selfexe_detach(init->program.exe_fd, &detach) < 0 &&
+	if (!init->is_sandbox && defence(DEFENCE_PROGRAM_FILE) && selfexe_detach(init->program.exe_fd, &detach) < 0 &&
 	    !(detach.code == ERR_UNSUPPORTED && (geteuid() != 0 || init->new_namespaces & CLONE_NEWUSER)))
 		return err_set(err, ERR_INTERNAL, "protect the runtime's program: %s", detach.msg);
 	if (setsid() < 0)
@@ -210,7 +211,7 @@ static int setup(struct init *init, struct err *err)
 	if (join_namespaces(init, err) < 0 || enter_user_namespace(init, err) < 0)
 		return -1;
 	/* Nobody in the namespaces we just joined may trace us or look at our descriptors. */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	if (prctl(PR_SET_DUMPABLE, !defence(DEFENCE_UNDUMPABLE), 0, 0, 0) < 0)
 		return err_os(err, "make the process undumpable");
 	if (join_cgroups(init, err) < 0 || set_names(init, err) < 0 || raise_loopback(init, err) < 0)
 		return -1;

@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -89,7 +90,7 @@ static int write_self(const struct program *program, const char *name, const cha
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "self/%s", name);
+	snprintf(path, sizeof(path), "%sself/%s", defence(DEFENCE_HOST_PROC) ? "" : "/proc/", name);
 	return fd_write_file(program->host_proc_fd, path, str_from(text), NULL) < 0 ? -errno : 0;
 }
 
@@ -195,7 +196,7 @@ static int set_user(struct program *program, struct err *err)
 
 	if (program->has_capabilities && capability_drop_bounding(&program->capabilities) < 0)
 		return err_os(err, "process.capabilities.bounding");
-	if (setgroups(user->additional_gids.count, user->additional_gids.items) < 0 &&
+	if (defence(DEFENCE_GROUPS) && setgroups(user->additional_gids.count, user->additional_gids.items) < 0 &&
 	    !(errno == EPERM && user->additional_gids.count == 0))
 		return err_os(err, "process.user.additionalGids");
 	if (syscall(SYS_setresgid, gid, gid, gid) < 0)
@@ -214,7 +215,7 @@ static int enter_cwd(const struct oci_process *p, struct err *err)
 	if (chdir(p->cwd) < 0)
 		return err_os(err, "process.cwd: %s", p->cwd);
 	/* A folder outside our root (leaked by descriptor or mount) has no path here. */
-	if (syscall(SYS_getcwd, where, sizeof(where)) < 0 || where[0] != '/')
+	if (defence(DEFENCE_WORKING_FOLDER) && (syscall(SYS_getcwd, where, sizeof(where)) < 0 || where[0] != '/'))
 		return err_set(err, ERR_FORBIDDEN, "process.cwd: %s is outside of the container", p->cwd);
 	return 0;
 }
@@ -347,8 +348,15 @@ static int load_filter(struct program *program, struct err *err)
 /* HOME for programs that expect it, as a login would set it; from the container's own passwd file. */
 static const char *home_folder(uid_t uid, char *line, size_t line_bytes)
 {
-	FILE *file = fopen("/etc/passwd", "re");
+	/* not fopen: the container may have put a pipe there to hold us up */
+	int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	struct stat st;
 
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))) {
+		fclose(file);
+		return "HOME=/";
+	}
 	while (file && fgets(line, (int)line_bytes, file)) {
 		struct str rest = str_from(line), field[7];
 		uint64_t number;
@@ -386,7 +394,8 @@ int program_exec(struct program *program, struct err *err)
 			env = more;
 		}
 	}
-	if (close_range((unsigned)(3 + program->preserve_fds), ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+	if (defence(DEFENCE_DESCRIPTORS) &&
+	    close_range((unsigned)(3 + program->preserve_fds), ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_os(err, "close descriptors");
 	if (!p->no_new_privileges && program->seccomp.filter) {
 		/* setuid() took the effective ones; loading a filter needs CAP_SYS_ADMIN */

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/defence.h"
 #include "base/fd.h"
 #include "linux/mounts.h"
 #include "linux/process.h"
@@ -182,7 +183,7 @@ static int open_target(int root_fd, const struct oci_mount *m, bool is_file, str
 
 	if (fd < 0)
 		return err_neg(err, fd, "make %s in the root", m->destination);
-	if (strict) {
+	if (strict && defence(DEFENCE_PROC_TARGET)) {
 		AUTO_FD plain = rootpath_open_plain(root_fd, m->destination);
 
 		if (plain < 0) {
@@ -354,6 +355,10 @@ static int mount_one(struct init *init, int root_fd, const struct oci_mount *m, 
 	if (!m->type || !m->type[0])
 		return err_set(err, ERR_INVALID, "type: required field is missing");
 	if (strcmp(m->type, "cgroup") == 0 || strcmp(m->type, "cgroup2") == 0) {
+		if (!defence(DEFENCE_CGROUP_READONLY)) {
+			options.flags &= ~(unsigned long)MS_RDONLY;
+			options.attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+		}
 		if (mount_cgroup(init, root_fd, m, &options, err) < 0)
 			return -1;
 		return finish_mount(root_fd, m, &options, err);
@@ -388,7 +393,10 @@ static int mask_path(struct init *init, int root_fd, const char *path, int *firs
 		return err_os(err, "linux.maskedPaths: %s", path);
 	rootpath_proc(fd, target);
 	if (!S_ISDIR(st.st_mode)) {
-		failed = mount(rootpath_proc(init->null_fd, null_path), target, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
+		AUTO_FD image_null = defence(DEFENCE_NULL_DEVICE) ? -1 : rootpath_open(root_fd, "/dev/null", O_PATH, 0);
+
+		rootpath_proc(image_null >= 0 ? image_null : init->null_fd, null_path);
+		failed = mount(null_path, target, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
 	} else if (*first_dir_fd >= 0) {
 		/* one empty file system does for all of them */
 		failed = mount(rootpath_proc(*first_dir_fd, null_path), target, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
@@ -570,7 +578,7 @@ int rootfs_setup(struct init *init, struct err *err)
 	if (!init->is_sandbox) {
 		AUTO_FD cwd = rootpath_make_dir(root, spec->process->cwd, 0755);
 
-		if (cwd < 0)
+		if (cwd < 0 && defence(DEFENCE_WORKING_FOLDER))
 			return err_neg(err, cwd, "process.cwd: make %s", spec->process->cwd);
 	}
 	if (hide_paths(init, root, err) < 0 || run_hooks(init, err) < 0)

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See defence.h: the product has all of them. Apart, so that the linker takes a test's object instead. */
+#include "base/defence.h"
+
+const enum defence defence_out = DEFENCE_NONE;
