@@ -19,6 +19,17 @@ GLOBALS_ALLOWED = {
     "src/base/log.c": {"setting"},  # level and format of the process, set once by main
     "src/loop/pool.c": {"pool"},  # worker threads are shared by all loops of a process, by design
 }
+# Exported without a caller; why.
+UNUSED_ALLOWED = {
+    # The other half of a pair: who opens, starts or begins must be able to take it back, not by leaving a scope only.
+    "yaml_close", "inflate_free", "queue_stop", "elector_release", "container_op_cancel",
+    # Invariants that a header states in their terms.
+    "engine_is_idle", "image_store_is_idle",
+    # What the Docker API and CRI ask for and this version does not serve yet: hijacked streams, more resources, log rotation.
+    "http_hijack", "query_flag", "route_find", "route_strip_version", "engine_routes", "engine_route_count", "container_reopen_log",
+    # Nodes that join: a certificate for their own key, a network that is not up from the start, names of the controllers.
+    "x509_sign_request", "kubelet_set_network_ready", "controllers_each",
+}
 MUTABLE = re.compile(r"^(?:\.t?(?:data|bss)(?:\.(?!rel\.ro).*)?|\*COM\*)$")
 SYMBOL = re.compile(r"[0-9a-f]+ (.{7}) (\S+)\s+([0-9a-f]+) (?:\.\w+ )?(\S+)$")
 
@@ -54,7 +65,7 @@ def symbols(table):
 def unused(exported, wanted):
     """exported: {name: source}. Kinds are rows of a generated table, reached through it."""
     for name, source in sorted(exported.items(), key=lambda item: item[::-1]):
-        if name not in wanted and name != "main" and not (name.startswith("kind_") and "schema_tables" in source):
+        if name not in wanted | UNUSED_ALLOWED and name != "main" and not (name.startswith("kind_") and "schema_tables" in source):
             yield f"{source}: {name} is exported, but no other file uses it: make it static, or remove it"
 
 

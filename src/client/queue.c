@@ -409,21 +409,6 @@ void queue_add_after(struct queue *queue, struct str key, int64_t delay_ms)
 		item_delay(item, delay_ms * TIME_NS_PER_MS);
 }
 
-void queue_add_backoff(struct queue *queue, struct str key)
-{
-	item_backoff(item_of(queue, key));
-}
-
-void queue_forget(struct queue *queue, struct str key)
-{
-	struct queue_item *item = map_get(&queue->items, key);
-
-	if (!item)
-		return;
-	item->failures = 0;
-	item_release(item);
-}
-
 size_t queue_depth(const struct queue *queue)
 {
 	return queue->ready_count;

@@ -60,8 +60,6 @@ void queue_add_obj(struct queue *queue, const struct obj *obj); /* NULL is fine 
 void queue_add_name(struct queue *queue, struct str namespace_, struct str name);
 void queue_add_after(struct queue *queue, struct str key,
 		     int64_t delay_ms); /* an earlier delayed add stays */
-void queue_add_backoff(struct queue *queue, struct str key);
-void queue_forget(struct queue *queue, struct str key); /* the back-off */
 size_t queue_depth(const struct queue *queue);		/* ready keys */
 unsigned queue_failures(const struct queue *queue, struct str key);
 

@@ -22,6 +22,8 @@ static void serve_healthz(struct server_request *r)
 	http_respond_bytes(r->x, 200, STR("text/plain; charset=utf-8"), STR("ok"));
 }
 
+static void serve_pods(struct server_request *r);
+
 static const struct route routes[] = {
 	{ HTTP_GET, "/healthz", serve_healthz, false },
 	{ HTTP_GET, "/containerLogs/{}/{}/{}", serve_logs, true },
@@ -128,7 +130,7 @@ void kubelet_handle(struct kubelet *k, struct http_exchange *x, struct str path,
 	server_refuse(x, 404, "NotFound", "the server could not find the requested resource");
 }
 
-void serve_pods(struct server_request *r)
+static void serve_pods(struct server_request *r)
 {
 	AUTO_BUF body = { 0 };
 	size_t cursor = 0;

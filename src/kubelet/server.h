@@ -23,7 +23,6 @@ void serve_logs(struct server_request *r);
 void serve_exec(struct server_request *r);
 void serve_attach(struct server_request *r);
 void serve_port_forward(struct server_request *r);
-void serve_pods(struct server_request *r);
 void serve_stats_summary(struct server_request *r);
 
 /* A metav1.Status. */

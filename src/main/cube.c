@@ -5,9 +5,10 @@
 
 #include "base/fd.h"
 #include "cli/cmds.h"
-#include "main/program.h"
 #include "main/reset.h"
 #include "main/server.h"
+
+static const struct program program_cube;
 
 static int print_text(void (*write)(const struct program *, struct buf *), struct err *err)
 {
@@ -61,7 +62,7 @@ static const struct cmd *const cmds[] = {
 	&cmd_reset,  &cmd_completion, &cmd_man,	     &cmd_version,    NULL,
 };
 
-const struct program program_cube = {
+static const struct program program_cube = {
 	.name = "cube",
 	.summary = "cube: containers to cluster in one small program",
 	.cmds = cmds,

@@ -88,7 +88,7 @@ int remote_accept_websocket(struct http_exchange *x, const struct str *ours, siz
 	return 0;
 }
 
-bool remote_wants_spdy(const struct http_exchange *x)
+static bool remote_wants_spdy(const struct http_exchange *x)
 {
 	return http_header_has_token(&x->headers, STR("Connection"), STR("upgrade")) &&
 	       http_header_has_token(&x->headers, STR("Upgrade"), STR("SPDY/3.1"));

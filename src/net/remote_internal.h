@@ -55,6 +55,5 @@ int remote_accept_websocket(struct http_exchange *x, const struct str *ours, siz
 			    struct conn **ret_conn, struct err *err) MUST_CHECK;
 int remote_accept_spdy(struct http_exchange *x, const struct str *ours, size_t our_count, size_t *ret_index,
 		       struct conn **ret_conn, struct err *err) MUST_CHECK;
-bool remote_wants_spdy(const struct http_exchange *x) PURE;
 
 #endif

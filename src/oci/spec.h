@@ -194,7 +194,7 @@ enum oci_namespace_type {
 	OCI_NS_USER, OCI_NS_PID, OCI_NS_MOUNT, OCI_NS_NETWORK, OCI_NS_IPC, OCI_NS_UTS, OCI_NS_CGROUP, OCI_NS_TIME,
 };
 
-extern const struct field_table oci_spec_table, oci_process_table, oci_resources_table, oci_seccomp_table;
+extern const struct field_table oci_process_table, oci_resources_table;
 extern const struct field_name oci_namespace_names[];
 
 /* Decodes and checks what holds for every container: version, absolute paths, namespaces named once, ranges. */

@@ -194,11 +194,6 @@ void proxy_free(struct proxy *p)
 		release(p);
 }
 
-bool proxy_is_settled(const struct proxy *p)
-{
-	return p->names_known && !p->dirty && !p->applying;
-}
-
 int proxy_remove_rules(const char *table, struct err *err)
 {
 	struct packet_filter *filter = packet_filter_new();

@@ -26,8 +26,6 @@ struct proxy *proxy_new(const struct proxy_options *options) MUST_CHECK;
 /* Rules stay in force: connections to running pods go on without the daemon. Waits for a
  * transaction under way. */
 void proxy_free(struct proxy *proxy);
-/* True once the rules in force reflect all that the informers have shown. */
-bool proxy_is_settled(const struct proxy *proxy);
 
 /* Deletes the table; for `down`. Blocks. */
 int proxy_remove_rules(const char *table, struct err *err) MUST_CHECK;
