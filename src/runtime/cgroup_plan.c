@@ -369,6 +369,7 @@ static int plan_rdma(struct builder *b, yyjson_val *rdma, struct err *err)
 	while ((key = yyjson_obj_iter_next(&iter)) != NULL) {
 		yyjson_val *val = yyjson_obj_iter_get_val(key);
 		yyjson_val *handles = yyjson_obj_get(val, "hcaHandles"), *objects = yyjson_obj_get(val, "hcaObjects");
+		const char *device = unsafe_yyjson_get_str(key); /* a key always is a string */
 		char text[64] = "";
 		size_t len = 0;
 
@@ -377,13 +378,13 @@ static int plan_rdma(struct builder *b, yyjson_val *rdma, struct err *err)
 			return err_set(
 				err, ERR_INVALID,
 				"linux.resources.rdma.%.64s: expected hcaHandles and hcaObjects",
-				yyjson_get_str(key));
+				device);
 		if (handles)
 			len += (size_t)snprintf(text, sizeof(text), " hca_handle=%u",
 						(unsigned)yyjson_get_uint(handles));
 		if (objects)
 			snprintf(text + len, sizeof(text) - len, " hca_object=%u", (unsigned)yyjson_get_uint(objects));
-		add(b, CGROUP_RDMA, "rdma.max", "linux.resources.rdma", "%.64s%s", yyjson_get_str(key), text);
+		add(b, CGROUP_RDMA, "rdma.max", "linux.resources.rdma", "%.64s%s", device, text);
 	}
 	return 0;
 }

@@ -83,7 +83,7 @@ static int add_rules(scmp_filter_ctx filter, const struct oci_syscall *rule, siz
 	struct scmp_arg_cmp compare[6];
 	unsigned compare_count = 0;
 	char field[64];
-	uint32_t action;
+	uint32_t action = SCMP_ACT_KILL_PROCESS;
 
 	snprintf(field, sizeof(field), "linux.seccomp.syscalls[%zu].action", index);
 	if (action_value(rule->action, &rule->errno_ret, field, &action, err) < 0)
@@ -162,7 +162,7 @@ static int read_program(int fd, struct seccomp_program *ret, struct err *err)
 
 static int compile_into(const struct oci_seccomp *profile, int fd, struct err *err)
 {
-	uint32_t default_action;
+	uint32_t default_action = SCMP_ACT_KILL_PROCESS;
 	scmp_filter_ctx filter;
 	int failed = 0;
 
