@@ -8,8 +8,6 @@
 #include "base/time.h"
 #include "codec/base64.h"
 
-#define MICRO_NANO 1000
-
 /* The Go name of the type of one element: "int32", "v1.PodSpec", "v1.PullPolicy". */
 static void element_type(const struct decode_at *at, struct buf *to)
 {

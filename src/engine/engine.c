@@ -163,6 +163,7 @@ void engine_job_begin(struct engine *engine, struct engine_job *job,
 	job->engine = engine;
 	job->cancel = cancel;
 	list_push_back(&engine->busy, &job->link);
+	engine->busy_count++;
 }
 
 void engine_job_end(struct engine_job *job)
@@ -170,6 +171,7 @@ void engine_job_end(struct engine_job *job)
 	struct engine *engine = job->engine;
 
 	list_remove(&job->link);
+	engine->busy_count--;
 	if (engine->on_idle && list_is_empty(&engine->busy))
 		engine->on_idle(engine->on_idle_arg);
 }
@@ -193,6 +195,9 @@ static const struct route *route_of(struct engine *engine, struct http_exchange 
 	else if (url_decode(name, &x->arena, &ret->name, &err) == 0 &&
 		 ret->name.len > ENGINE_NAME_BYTES_MAX)
 		(void)err_set(&err, ERR_BAD_REQUEST, "invalid reference format");
+	else if (x->method != HTTP_GET && engine->busy_count >= ENGINE_JOBS_MAX)
+		(void)err_set(&err, ERR_TOO_MANY, "%d pulls, imports and removals are under way",
+			      ENGINE_JOBS_MAX);
 	if (err.code != ERR_NONE) {
 		answer_error(x, &err);
 		return NULL;

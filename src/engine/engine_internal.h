@@ -14,6 +14,7 @@ struct engine {
 	struct image_store *images;
 	const char *version, *temporary_dir;
 	struct list busy; /* of struct engine_job */
+	size_t busy_count;
 	void (*on_idle)(void *arg);
 	void *on_idle_arg;
 };

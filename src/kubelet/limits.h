@@ -14,10 +14,6 @@
 #define KUBELET_MESSAGE_BYTES_MAX 4096		  /* termination message of one container */
 #define KUBELET_LOG_MESSAGE_BYTES_MAX 2048 /* ... taken from the log instead, at most 80 lines */
 #define KUBELET_LOG_MESSAGE_LINES_MAX 80
-#define KUBELET_STATUS_IMAGES_MAX 50 /* images listed in the node's status */
-#define KUBELET_TOKEN_BYTES_MAX (16u << 10)
-#define KUBELET_MANIFEST_BYTES_MAX (1u << 20) /* one file of static pods */
-#define KUBELET_MANIFESTS_MAX 256
 
 #define KUBELET_BACKOFF_BASE_MS \
 	10000 /* crashed containers and failed pulls: doubled each time ... */

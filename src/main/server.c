@@ -31,7 +31,6 @@
 #include "store/store.h"
 
 #define DRAIN_MS 3000
-#define CA_PEM_MAX ((size_t)256 << 10)
 
 int server_role_start(struct server *s, struct server_role *role, const char *user, struct err *err)
 {

@@ -23,7 +23,6 @@ enum {
 /* Files in a container's state folder. */
 #define MONITOR_SOCKET_NAME "monitor.sock"
 #define MONITOR_EXIT_NAME "exit.json"
-#define MONITOR_STATE_NAME "state.json"
 
 /* Every message on monitor.sock, in both directions, is one of these and then length_bytes of payload. */
 struct monitor_frame {

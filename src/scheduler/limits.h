@@ -6,7 +6,6 @@
 #define SCHEDULER_BATCH_MAX 32	 /* pods placed in one turn of the loop */
 #define SCHEDULER_SCALARS_MAX 8	 /* extended resources and huge pages of one pod or node */
 #define SCHEDULER_REASONS_MAX 64 /* different reasons named in one message */
-#define SCHEDULER_MESSAGE_BYTES_MAX 1024
 #define SCHEDULER_POD_ARENA_BYTES_MAX ((size_t)4 << 20)
 #define SCHEDULER_NODE_ARENA_BYTES_MAX ((size_t)4 << 20)
 #define SCHEDULER_CYCLE_ARENA_BYTES_MAX ((size_t)64 << 20)
