@@ -45,6 +45,7 @@ const struct obj *obj_of(struct blob *blob, struct err *err)
 	doc = json_parse(blob_str(blob), UINT32_MAX, err);
 	if (!doc)
 		return NULL;
+	doc = json_trim(doc); /* it lives as long as the blob: in the store's index, caches and history */
 	root = yyjson_doc_get_root(doc);
 	meta = yyjson_obj_get(root, "metadata");
 	if (!yyjson_is_obj(meta)) {

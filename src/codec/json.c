@@ -82,6 +82,19 @@ yyjson_doc *json_parse(struct str text, size_t bytes_max, struct err *err)
 	return doc;
 }
 
+yyjson_doc *json_trim(yyjson_doc *doc)
+{
+	size_t before_bytes = (size_t)((const char *)doc->root - (const char *)doc);
+
+	/* The document lies at the head of its array of values, which refer to each other by distance;
+	 * strings lie elsewhere. A yyjson that lays it out otherwise is left as it is. */
+	if (before_bytes < sizeof(*doc) || before_bytes > sizeof(*doc) + sizeof(*doc->root))
+		return doc;
+	doc = mem_realloc(doc, before_bytes + doc->val_read * sizeof(*doc->root));
+	doc->root = (yyjson_val *)(void *)((char *)doc + before_bytes);
+	return doc;
+}
+
 /* ---- duplicates ---- */
 
 struct search {

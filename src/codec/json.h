@@ -26,6 +26,9 @@ extern const yyjson_alc json_alc;
 yyjson_doc *json_parse(struct str text, size_t bytes_max, struct err *err) MUST_CHECK;
 /* The same, and a key given twice in one object is ERR_PARSE: `duplicate field "spec.x"`. */
 yyjson_doc *json_parse_unique(struct str text, size_t bytes_max, struct err *err) MUST_CHECK;
+/* doc, moved to the memory that it needs: reading reserves for the densest text of its length, several
+ * times that. For documents that are kept; values borrowed from doc before are gone. */
+yyjson_doc *json_trim(yyjson_doc *doc) MUST_CHECK;
 
 yyjson_mut_doc *json_new(void) MUST_CHECK;	       /* empty, without a root */
 yyjson_mut_doc *json_new_object(void) MUST_CHECK;      /* the root is {} */

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <malloc.h>
 
 #include "base/mem.h"
 #include "codec/json.h"
@@ -50,6 +51,27 @@ static void test_depth(void **state)
 	memset(text + JSON_DEPTH_MAX + 1, ']', JSON_DEPTH_MAX + 1);
 	assert_null(json_parse(str_sub(text, 2 * JSON_DEPTH_MAX + 2), sizeof(text), &err));
 	assert_non_null(strstr(err.msg, "max depth"));
+}
+
+static void test_trim(void **state)
+{
+	/* Would break: a kept object's tree reads outside its memory, or takes as much as before. */
+	static const char *const texts[] = {
+		"{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"y\"}},\"list\":[1,[2.5,null],\"\\u00e9\"]}",
+		"7",
+		"\"text\"",
+		"[]",
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
+		AUTO_JSON want = json_parse(str_from(texts[i]), 1000, NULL);
+		AUTO_JSON got = json_parse(str_from(texts[i]), 1000, NULL);
+
+		got = json_trim(got);
+		assert_true(yyjson_equals(yyjson_doc_get_root(want), yyjson_doc_get_root(got)));
+		assert_true(malloc_usable_size(got) <=
+			    sizeof(yyjson_doc) + (got->val_read + 2) * sizeof(yyjson_val));
+	}
 }
 
 static void test_duplicates(void **state)
@@ -189,7 +211,7 @@ int main(void)
 		cmocka_unit_test(test_parse_refuses), cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_duplicates),    cmocka_unit_test(test_get),
 		cmocka_unit_test(test_build),	      cmocka_unit_test(test_equal),
-		cmocka_unit_test(test_large_objects),
+		cmocka_unit_test(test_large_objects), cmocka_unit_test(test_trim),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
