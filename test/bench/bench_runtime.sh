@@ -2,17 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 # Paired measurement of cube-oci against crun and runc (whichever are installed): run, create, start, delete of a static
 # /bin/true with five namespaces, memory+pids+devices cgroups and masked paths, without seccomp. Both sides run in turn,
-# in a private mount namespace without the v2 tree, because crun refuses hybrid hosts.
+# in a private mount namespace without the v2 tree, because crun refuses hybrid hosts. Then 500 containers at once.
 # usage: bench_runtime.sh [--quick] [CUBE_OCI [ROUNDS]]
 set -eu
 rounds=80
-[ "${1:-}" != --quick ] || { rounds=20; shift; }
+many=${CUBE_BENCH_PARALLEL:-500} # containers started at once; 0: leave that out
+[ "${1:-}" != --quick ] || { rounds=20 many=${CUBE_BENCH_PARALLEL:-0}; shift; }
 here=$(cd "$(dirname "$0")" && pwd)
 cube_oci=$(realpath "${1:-${CUBE_BUILD:-$here/../../build-release}/src/main/cube-oci}")
 rounds=${2:-$rounds}
 [ "$(id -u)" = 0 ] || { echo "bench_runtime: needs root" >&2; exit 1; }
 if [ "${CUBE_BENCH_INSIDE:-}" != 1 ]; then
-	exec env CUBE_BENCH_INSIDE=1 unshare -m --propagation private "$here/bench_runtime.sh" "$cube_oci" "$rounds"
+	exec env CUBE_BENCH_INSIDE=1 CUBE_BENCH_PARALLEL="$many" unshare -m --propagation private \
+		"$here/bench_runtime.sh" "$cube_oci" "$rounds"
 fi
 umount /sys/fs/cgroup/unified 2>/dev/null || true
 work=$(mktemp -d)
@@ -21,7 +23,7 @@ parent=cube-test-$$
 cleanup() {
 	local dir
 	for dir in /sys/fs/cgroup/*/"$parent" /sys/fs/cgroup/"$parent"; do
-		[ -d "$dir" ] && rmdir "$dir"/* "$dir" 2>/dev/null
+		[ ! -d "$dir" ] || find "$dir" -depth -type d -exec rmdir {} \; || true
 	done
 	umount "$work"
 	rmdir "$work"
@@ -29,4 +31,5 @@ cleanup() {
 trap cleanup EXIT
 mkdir -p "$work/bundle/rootfs/bin"
 cp "$(command -v busybox)" "$work/bundle/rootfs/bin/true"
-python3 "$here/runtime_bench.py" "$cube_oci" "$work" "$parent" "$rounds"
+ln "$work/bundle/rootfs/bin/true" "$work/bundle/rootfs/bin/sleep"
+python3 "$here/runtime_bench.py" "$cube_oci" "$work" "$parent" "$rounds" "$many"

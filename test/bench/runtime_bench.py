@@ -58,12 +58,38 @@ def peak_rss(argv):
     return int(re.search(rb"Maximum resident set size \(kbytes\): (\d+)", told.stderr).group(1)) // 4
 
 
+def parallel(path, work, parent, name, count):
+    """count containers started at once: seconds until all of them run."""
+    bundles = []
+    for i in range(count):
+        bundle = os.path.join(work, "many", name, str(i))
+        os.makedirs(bundle)
+        spec = config("/%s/%s-many-%d" % (parent, name, i))
+        spec["root"]["path"] = os.path.join(work, "bundle", "rootfs")
+        spec["process"]["args"] = ["/bin/sleep", "300"]
+        with open(os.path.join(bundle, "config.json"), "w") as out:
+            json.dump(spec, out)
+        bundles.append(bundle)
+    base = [path, "--root", os.path.join(work, "state-" + name)]
+    null = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in range(3)]
+    begin = time.perf_counter()
+    pids = [os.posix_spawn(path, base + ["run", "-d", "-b", bundle, "many-%d" % i], os.environ, file_actions=null)
+            for i, bundle in enumerate(bundles)]
+    failed = sum(os.waitpid(pid, 0)[1] != 0 for pid in pids)
+    wall = time.perf_counter() - begin
+    for i in range(count):
+        subprocess.run(base + ["delete", "-f", "many-%d" % i], stdin=subprocess.DEVNULL, check=False)
+    if failed:
+        sys.exit("%s: %d of %d containers did not start" % (name, failed, count))
+    return wall
+
+
 def p10(values):
     return sorted(values)[len(values) // 10]
 
 
 def main():
-    cube, work, parent, rounds = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+    cube, work, parent, rounds, many = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
     runtimes = {"cube-oci": cube}
     for name in ("crun", "runc"):
         if shutil.which(name):
@@ -104,6 +130,10 @@ def main():
             json.dump(config("/%s/rss-%s" % (parent, name)), out)
         print("peak RSS of run, %s: %d KiB" % (
             name, peak_rss([path, "--root", os.path.join(work, "state-" + name), "run", "-b", bundle, "rss"])))
+    if many:
+        taken = {name: parallel(path, work, parent, name, many) for name, path in runtimes.items() if name != "runc"}
+        print("%d containers in parallel, until all run: %s" % (
+            many, ", ".join("%s %.2f s" % row for row in taken.items())))
 
 
 main()
