@@ -17,11 +17,13 @@ if [ "${CUBE_BENCH_INSIDE:-}" != 1 ]; then
 		"$here/bench_runtime.sh" "$cube_oci" "$rounds"
 fi
 umount /sys/fs/cgroup/unified 2>/dev/null || true
+[ ! -d /sys/fs/cgroup/unified ] || mount -t tmpfs tmpfs /sys/fs/cgroup/unified # crun leaves files in the folder
 work=$(mktemp -d)
 mount -t tmpfs tmpfs "$work" # as /run is
 parent=cube-test-$$
 cleanup() {
 	local dir
+	umount /sys/fs/cgroup/unified 2>/dev/null || true
 	for dir in /sys/fs/cgroup/*/"$parent" /sys/fs/cgroup/"$parent"; do
 		[ ! -d "$dir" ] || find "$dir" -depth -type d -exec rmdir {} \; || true
 	done
