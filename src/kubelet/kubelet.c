@@ -58,7 +58,7 @@ static void on_pod(struct informer_handler *handler, const struct obj *old, cons
 	struct kubelet *k = CONTAINER_OF(handler, struct kubelet, pod_handler);
 	struct pod *pod = kubelet_pod_by_uid(k, new_ ? new_->uid : old->uid);
 
-	if (k->stopping)
+	if (k->stopping || static_pods_saw(k, old, new_))
 		return;
 	/* A pod deleted and made again between two events has another uid. */
 	if (old && new_ && !str_eq(old->uid, new_->uid)) {
@@ -84,7 +84,16 @@ static void on_pods_synced(struct informer_handler *handler)
 	if (k->pods_known || k->stopping)
 		return;
 	k->pods_known = true;
-	kubelet_clear_orphans(k);
+	if (k->static_known)
+		kubelet_clear_orphans(k);
+	static_pods_poke(k);
+}
+
+void kubelet_static_known(struct kubelet *k)
+{
+	k->static_known = true;
+	if (k->pods_known)
+		kubelet_clear_orphans(k);
 }
 
 static void poke_all(struct kubelet *k)
@@ -169,6 +178,7 @@ static void listed(struct runtime_op *op, const struct err *err)
 		k->pod_informer = inform(k, k->kind_pod, "spec.nodeName", &k->pod_handler);
 		k->node_informer = inform(k, k->kind_node, "metadata.name", &k->node_handler);
 		node_start(k->node);
+		static_pods_start(k);
 	}
 	kubelet_operation_end(k);
 }
@@ -234,6 +244,7 @@ struct kubelet *kubelet_new(const struct kubelet_options *options)
 	k->node_handler = (struct informer_handler){ .on_change = on_node };
 	k->network_ready = true;
 	k->node = node_new(k);
+	static_pods_new(k);
 	return k;
 }
 
@@ -269,6 +280,7 @@ void kubelet_stop(struct kubelet *k, void (*on_stopped)(void *arg), void *arg)
 
 	k->stopping = true;
 	node_stop(k->node);
+	static_pods_stop(k);
 	while (map_next(&k->pods, &cursor, &uid, &value)) {
 		struct pod *pod = value;
 
@@ -303,6 +315,7 @@ void kubelet_free(struct kubelet *k)
 	}
 	while (map_next(&k->pods, &cursor, &uid, &value))
 		pod_free(value);
+	static_pods_free(k);
 	node_free(k->node);
 	kubelet_restored_free(k);
 	map_deinit(&k->restored);

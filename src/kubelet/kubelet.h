@@ -35,7 +35,7 @@ struct kubelet_options {
 	struct str cluster_domain; /* "cluster.local" when empty */
 	struct str root_dir;	   /* pods' volumes and files: <data-dir>/kubelet */
 	struct str log_dir; /* container logs: "<log_dir>/<ns>_<pod>_<uid>/<container>/<n>.log" */
-	struct str manifest_dir; /* static pods: not read yet */
+	struct str manifest_dir; /* of static pods; made when missing; empty = none */
 	struct str resolv_conf;	 /* "/etc/resolv.conf" when empty */
 	struct str os_image, kernel_version, machine_id, boot_id,
 		system_uuid;				/* nodeInfo, filled by kubelet_probe_host */

@@ -22,6 +22,8 @@
 struct node_reporter;
 struct object_watch;
 struct prober;
+struct static_pod;
+struct static_pods;
 struct token_cache;
 
 /* A client's exec, attach or port-forward: ended when the kubelet stops. */
@@ -53,12 +55,14 @@ struct kubelet {
 	struct runtime_list list;
 	struct arena list_arena;
 	struct node_reporter *node;
+	struct static_pods *static_pods;
 	struct list client_streams;         /* struct client_stream */
 	struct list log_followers; /* struct log_follower */
 	const struct kind *kind_pod, *kind_node, *kind_lease, *kind_config_map, *kind_secret,
 		*kind_service, *kind_service_account;
 	size_t operation_count; /* of all pods and orphans */
 	bool started, pods_known, stopping;
+	bool static_known; /* the folder of static pods was read */
 	bool network_ready;
 	char network_why[256];
 	void (*on_stopped)(void *arg);
@@ -107,6 +111,7 @@ struct pod {
 	bool forgetting; /* the last delete is under way, or answered */
 	bool logs_kept;
 	struct list link;
+	struct static_pod *static_pod; /* NULL: a pod of the API */
 
 	struct arena sandbox_arena, volumes_arena;
 	struct runtime_sandbox_create sandbox_create;
@@ -132,6 +137,8 @@ struct pod {
 void kubelet_operation_begin(struct kubelet *k);
 void kubelet_operation_end(struct kubelet *k);
 struct pod *kubelet_find_pod(struct kubelet *k, struct str namespace_, struct str name);
+
+void kubelet_static_known(struct kubelet *k);
 
 /* --- pod.c --- */
 struct pod *pod_new(struct kubelet *k, const struct obj *obj);
@@ -172,6 +179,20 @@ int handler_decode(const struct pod *pod, size_t index, yyjson_val *handler, str
 /* --- pod_report.c --- */
 void pod_report(struct pod *pod);	 /* sends the status if it changed */
 void pod_forget_in_api(struct pod *pod); /* the final delete */
+
+void pod_mirror_replaced(struct pod *pod); /* all is to be told again */
+
+/* --- static_pods.c --- */
+void static_pods_new(struct kubelet *k);
+void static_pods_start(struct kubelet *k); /* kubelet_static_known follows, perhaps at once */
+void static_pods_stop(struct kubelet *k);
+void static_pods_free(struct kubelet *k);
+void static_pods_poke(struct kubelet *k);
+/* True when it is a mirror, which is not to be run. */
+bool static_pods_saw(struct kubelet *k, const struct obj *old, const struct obj *new_);
+const struct obj *static_pod_mirror(const struct static_pod *entry); /* NULL: nobody to tell yet */
+void static_pod_reported(struct static_pod *entry, const struct obj *mirror);
+void static_pod_ended(struct static_pod *entry); /* its pod is being freed */
 
 /* --- restore.c --- */
 struct restored_pod;

@@ -14,6 +14,9 @@
 #define KUBELET_MESSAGE_BYTES_MAX 4096		  /* termination message of one container */
 #define KUBELET_LOG_MESSAGE_BYTES_MAX 2048 /* ... taken from the log instead, at most 80 lines */
 #define KUBELET_LOG_MESSAGE_LINES_MAX 80
+#define KUBELET_MANIFEST_BYTES_MAX (1u << 20) /* one file of static pods */
+#define KUBELET_MANIFESTS_MAX 256
+#define KUBELET_MANIFEST_CHECK_MS 20000 /* only when their folder cannot be watched */
 
 #define KUBELET_BACKOFF_BASE_MS \
 	10000 /* crashed containers and failed pulls: doubled each time ... */

@@ -143,6 +143,8 @@ static void references_refresh(struct pod *pod)
 
 static bool references_are_synced(const struct pod *pod)
 {
+	if (pod->static_pod)
+		return true; /* it refers to nothing, and may be there before the API is */
 	for (size_t i = 0; i < pod->watch_count; i++)
 		if (!object_watch_is_synced(pod->watches[i]))
 			return false;
@@ -356,6 +358,8 @@ struct pod *pod_new(struct kubelet *k, const struct obj *obj)
 void pod_free(struct pod *pod)
 {
 	ASSERT(pod->operation_count == 0);
+	if (pod->static_pod)
+		static_pod_ended(pod->static_pod);
 	(void)map_remove(&pod->kubelet->pods, pod->spec.uid); /* it need not be there any more */
 	client_forget_owner(pod->kubelet->client, pod);
 	env_cancel(pod->kubelet->env, &pod->turn);

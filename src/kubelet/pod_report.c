@@ -31,21 +31,34 @@ static void report_done(void *owner, const struct obj *result, const struct err 
 		report_failed(pod, err, "status");
 	} else {
 		pod->report_retry_ms = 0;
-		if (result)
+		if (result && pod->static_pod)
+			static_pod_reported(pod->static_pod, result);
+		else if (result)
 			pod_update(pod, result);
 	}
 	pod_poke(pod);
 }
 
-static void report_submit(struct pod *pod, yyjson_mut_doc *doc)
+void pod_mirror_replaced(struct pod *pod)
 {
-	struct request r = request_patch(pod->kubelet->kind_pod, pod->obj, API_PATCH_MERGE, doc);
-	char revision[24];
-	int len = snprintf(revision, sizeof(revision), "%" PRId64, pod->obj->resource_version);
+	const struct obj *mirror = static_pod_mirror(pod->static_pod);
 
-	pod_status_add_nulls(doc, pod->obj);
-	json_set_str(doc, json_mut_get(yyjson_mut_doc_get_root(doc), "metadata"), "resourceVersion",
-		     str_sub(revision, (size_t)len));
+	if (mirror)
+		condition_memory_load(&pod->conditions, mirror);
+	buf_reset(&pod->reported);
+	pod->report_not_before_ns = 0;
+}
+
+static void report_submit(struct pod *pod, const struct obj *to, yyjson_mut_doc *doc)
+{
+	struct request r = request_patch(pod->kubelet->kind_pod, to, API_PATCH_MERGE, doc);
+	char revision[24];
+	int len = snprintf(revision, sizeof(revision), "%" PRId64, to->resource_version);
+	yyjson_mut_val *metadata = json_mut_get(yyjson_mut_doc_get_root(doc), "metadata");
+
+	pod_status_add_nulls(doc, to);
+	json_set_str(doc, metadata, "uid", to->uid);
+	json_set_str(doc, metadata, "resourceVersion", str_sub(revision, (size_t)len));
 	r.subresource = STR("status");
 	r.done = report_done;
 	r.owner = pod;
@@ -64,10 +77,11 @@ void pod_report(struct pod *pod)
 		.now_ns = env_mono_ns(k->env),
 		.wall_ns = env_wall_ns(k->env),
 	};
+	const struct obj *to = pod->static_pod ? static_pod_mirror(pod->static_pod) : pod->obj;
 	yyjson_mut_doc *doc;
 	AUTO_BUF text = { 0 };
 
-	if (pod->gone || pod->forgetting || pod->reporting || in.now_ns < pod->report_not_before_ns)
+	if (!to || pod->gone || pod->forgetting || pod->reporting || in.now_ns < pod->report_not_before_ns)
 		return;
 	buf_init(&text, KUBELET_OBJECT_BYTES_MAX);
 	doc = pod_status_patch(&in, &pod->conditions);
@@ -78,7 +92,7 @@ void pod_report(struct pod *pod)
 	}
 	buf_reset(&pod->reported);
 	buf_put_str(&pod->reported, buf_str(&text));
-	report_submit(pod, doc);
+	report_submit(pod, to, doc);
 }
 
 static void forget_done(void *owner, const struct obj *result, const struct err *err)

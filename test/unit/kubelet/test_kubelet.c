@@ -4,15 +4,21 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "sim/env_sim.h"
 #include "fake_api.h"
 #include "fake_runtime.h"
 #include "kubelet/kubelet.h"
+#include "kubelet/manifest.h"
 
 struct world {
+	const char *manifest_dir;
 	struct sim *sim;
 	struct env *env;
 	struct fake_api api;
@@ -34,6 +40,7 @@ static void kubelet_up(struct world *w)
 		.address_count = 1,
 		.root_dir = STR("/k"),
 		.log_dir = STR("/l"),
+		.manifest_dir = str_from(w->manifest_dir),
 		.cpu_milli = 2000,
 		.memory_bytes = (int64_t)1 << 30,
 		.register_node = true,
@@ -533,6 +540,166 @@ static void test_pre_stop(void **state)
 	assert_null(pod_of(w, "p"));
 }
 
+/* --- static pods: the simulation has no inotify, so the folder is looked at every 20 s --- */
+
+#define MANIFEST(image) \
+	"apiVersion: v1\nkind: Pod\nmetadata: {name: s, namespace: d}\n" \
+	"spec: {containers: [{name: c, image: '" image "'}]}\n"
+
+static void write_manifest(struct world *w, const char *name, const char *text)
+{
+	AUTO_FREE char *path = mem_printf("%s/%s", w->manifest_dir, name);
+
+	assert_int_equal(fd_replace_file(AT_FDCWD, path, str_from(text), 0644, false, NULL), 0);
+}
+
+static int setup_static(void **state)
+{
+	char dir[] = "/tmp/cube-manifests.XXXXXX";
+	struct world *w;
+
+	assert_non_null(mkdtemp(dir));
+	setup(state);
+	w = *state;
+	kubelet_down(w);
+	w->manifest_dir = mem_strdup(dir);
+	write_manifest(w, "s.yaml", MANIFEST("i:1"));
+	write_manifest(w, ".hidden.yaml",
+		       "apiVersion: v1\nkind: Pod\nmetadata: {name: h}\n"
+		       "spec: {containers: [{name: c, image: x}]}\n");
+	return 0;
+}
+
+static int teardown_static(void **state)
+{
+	struct world *w = *state;
+	const char *dir = w->manifest_dir;
+
+	assert_int_equal(fd_remove_tree(AT_FDCWD, dir, NULL), 0);
+	teardown(state);
+	mem_free((void *)dir);
+	return 0;
+}
+
+static void test_static_pod(void **state)
+{
+	/* Would break: a file that is no pod, or one the API does not show, or shows as another. */
+	struct world *w = *state;
+	const struct obj *mirror;
+
+	kubelet_up(w);
+	sim_run_for(w->sim, 2000);
+	assert_int_equal(w->runtime.starts, 1);
+	expect(w, "s-n1", "status.phase", "Running");
+	expect(w, "s-n1", "spec.nodeName", "n1");
+	mirror = pod_of(w, "s-n1");
+	assert_true(str_eq_c(obj_annotation(mirror, ANNOTATION_CONFIG_SOURCE), "file"));
+	assert_int_equal(obj_annotation(mirror, ANNOTATION_CONFIG_HASH).len, 32);
+	assert_true(str_eq(obj_annotation(mirror, ANNOTATION_CONFIG_HASH),
+			   obj_annotation(mirror, ANNOTATION_CONFIG_MIRROR)));
+	sim_run_for(w->sim, 60000);
+	assert_int_equal(w->runtime.starts, 1);
+}
+
+static void test_static_pod_survives_its_mirror(void **state)
+{
+	/* Would break: kubectl delete ends a pod that only its file may end. */
+	struct world *w = *state;
+	AUTO_FREE char *uid = NULL;
+
+	kubelet_up(w);
+	sim_run_for(w->sim, 2000);
+	uid = str_dup_c(at(w, "s-n1", "metadata.uid"));
+	fake_api_delete(&w->api, "Pod", "d", "s-n1", 30);
+	sim_run_for(w->sim, 2000);
+	assert_non_null(pod_of(w, "s-n1"));
+	assert_false(str_eq_c(at(w, "s-n1", "metadata.uid"), uid));
+	expect(w, "s-n1", "status.phase", "Running");
+	assert_int_equal(w->runtime.starts, 1);
+	assert_int_equal(w->runtime.kills, 0);
+}
+
+static void test_static_pod_follows_its_file(void **state)
+{
+	/* Would break: a change of the file without effect; a pod that outlives its file. */
+	struct world *w = *state;
+	AUTO_FREE char *path = mem_printf("%s/s.yaml", w->manifest_dir);
+
+	kubelet_up(w);
+	sim_run_for(w->sim, 2000);
+	write_manifest(w, "s.yaml", "kind: Pod\nspec: [");
+	sim_run_for(w->sim, 60000);
+	assert_int_equal(w->runtime.kills, 0); /* nonsense changes nothing */
+	write_manifest(w, "s.yaml", MANIFEST("i:2"));
+	sim_run_for(w->sim, 60000);
+	assert_int_equal(w->runtime.starts, 2);
+	expect(w, "s-n1", "spec.containers.0.image", "i:2");
+	expect(w, "s-n1", "status.phase", "Running");
+	assert_int_equal(unlink(path), 0);
+	sim_run_for(w->sim, 60000);
+	assert_null(pod_of(w, "s-n1"));
+	assert_null(fake_find(&w->runtime, "s-n1", ""));
+}
+
+static void test_static_pod_outlives_kubelet(void **state)
+{
+	/* Would break: a kubelet started again ends a static pod, as an orphan or to start anew. */
+	struct world *w = *state;
+
+	kubelet_up(w);
+	sim_run_for(w->sim, 2000);
+	kubelet_down(w);
+	kubelet_up(w);
+	sim_run_for(w->sim, 5000);
+	assert_int_equal(w->runtime.starts, 1);
+	assert_int_equal(w->runtime.kills, 0);
+	expect(w, "s-n1", "status.phase", "Running");
+}
+
+static void test_static_pod_without_api(void **state)
+{
+	/* Would break: a static pod that waits for an API that answers no write. */
+	struct world *w = *state;
+
+	w->api.fail_next = 1000000;
+	kubelet_up(w);
+	sim_run_for(w->sim, 2000);
+	assert_int_equal(w->runtime.starts, 1);
+	assert_null(pod_of(w, "s-n1"));
+	w->api.fail_next = 0;
+	sim_run_for(w->sim, 30000);
+	expect(w, "s-n1", "status.phase", "Running");
+}
+
+static void test_manifest_refusals(void **state)
+{
+	/* Would break: a pod that needs the API is started without it; an error without a field. */
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"spec\":{}}", "metadata.name" },
+		{ "kind: Pod\napiVersion: v1\nmetadata: {name: a}\nspec: {}\n", "spec.containers" },
+		{ "kind: Pod\napiVersion: v1\nmetadata: {name: a}\nspec: {serviceAccountName: x, "
+		  "containers: [{name: c, image: i}]}\n",
+		  "service accounts" },
+		{ "kind: Pod\napiVersion: v1\nmetadata: {name: a}\nspec: {containers: [{name: c, "
+		  "image: i, envFrom: [{secretRef: {name: top}}]}]}\n",
+		  "secrets: top" },
+		{ "kind: Service\napiVersion: v1\nmetadata: {name: a}\n", "Service" },
+	};
+	struct manifest_place place = { .file = STR("f"), .node_name = STR("n1") };
+
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		const struct obj *pod;
+		struct err err = { 0 };
+
+		if (manifest_decode(str_from(cases[i].text), &place, &pod, &err) == 0)
+			fail_msg("case %zu is taken", i);
+		if (!strstr(err.msg, cases[i].want))
+			fail_msg("case %zu: \"%s\" is not in \"%s\"", i, cases[i].want, err.msg);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -557,6 +724,17 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_sandbox_dies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_api_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pre_stop, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_static_pod, setup_static,
+						teardown_static),
+		cmocka_unit_test_setup_teardown(test_static_pod_survives_its_mirror, setup_static,
+						teardown_static),
+		cmocka_unit_test_setup_teardown(test_static_pod_follows_its_file, setup_static,
+						teardown_static),
+		cmocka_unit_test_setup_teardown(test_static_pod_outlives_kubelet, setup_static,
+						teardown_static),
+		cmocka_unit_test_setup_teardown(test_static_pod_without_api, setup_static,
+						teardown_static),
+		cmocka_unit_test(test_manifest_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
