@@ -99,6 +99,24 @@ pod_names() { pods | cut -d ' ' -f 1; }
 	same "$before" "$(pods)"
 }
 
+@test "up after a new build: the new server takes over, containers go on" {
+	mkdir -p "$NODE_DIR/build/src/main"
+	cp "$CUBE" "$CUBE_OCI" "$NODE_DIR/build/src/main/"
+	local CUBE_BUILD=$NODE_DIR/build before pid
+	up
+	before=$(pods) pid=$(server_pid)
+	cp "$CUBE" "$NODE_DIR/build/new"
+	mv "$NODE_DIR/build/new" "$NODE_DIR/build/src/main/cube"
+	run up
+	echo "$output"
+	[ "$status" = 0 ]
+	has "$output" "^==> Server $pid runs an older build: the new one takes over, containers go on$"
+	[ "$(server_pid)" != "$pid" ]
+	same "$before" "$(pods)"
+	down
+	nothing_is_left
+}
+
 @test "down --keep-data keeps state, images and certificates, and nothing else; the next up finds them" {
 	up
 	k create configmap kept --from-literal=a=b
