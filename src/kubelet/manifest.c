@@ -166,16 +166,18 @@ static int check_references(const struct obj *pod, struct arena *arena, struct e
 static int finish_pod(struct edit *e, const struct object_birth *birth, struct err *err)
 {
 	struct field_errors errors;
+	AUTO_BUF text = { 0 };
 
 	object_default(e);
 	if (object_prepare_create(e, birth, err) < 0)
 		return -1;
 	field_errors_init(&errors, e->arena);
 	object_validate_create(e, &errors);
-	if (errors.count > 0)
-		return field_errors_to_err(&errors, e->kind,
-					   json_mut_get_str(e->root, "metadata.name"), err);
-	return 0;
+	if (errors.count == 0)
+		return 0;
+	buf_init(&text, KUBELET_OBJECT_BYTES_MAX);
+	field_errors_write(&errors, &text);
+	return err_set(err, ERR_INVALID, STR_FMT, STR_ARG(buf_str(&text)));
 }
 
 int manifest_decode(struct str text, const struct manifest_place *place, const struct obj **ret,
