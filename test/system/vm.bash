@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A small machine with cgroup v2 and nothing else, for cgroup_v2.bats: Debian's cloud kernel in qemu's software emulation, with an
+# initramfs that holds busybox, cube-oci, its libraries, bundles and vm_guest.sh, which runs the tests and prints TAP on the serial line.
+# The kernel comes out of its package: nothing of it is installed here.
+#
+#   vm_kernel CACHE        sets VM_KERNEL and VM_MODULES; 1 when the package cannot be had
+#   vm_root DIR            fills DIR with what the machine sees
+#   vm_boot DIR LOG        boots it, and returns when it has switched itself off
+
+HERE=$(dirname "${BASH_SOURCE[0]}")
+VM_SECONDS=${VM_SECONDS:-150}
+
+vm_kernel() {
+	local cache=$1 package deb
+	mkdir -p "$cache"
+	if [ ! -e "$cache/done" ]; then
+		apt-cache show linux-image-cloud-amd64 >/dev/null 2>&1 || apt-get update -q >&2 || return 1
+		package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[^ ]*\)$/\1/p' | head -n 1)
+		[ -n "$package" ] || return 1
+		(cd "$cache" && apt-get download -q "$package") >&2 || return 1
+		deb=$(ls "$cache/$package"_*.deb) || return 1
+		dpkg-deb -x "$deb" "$cache" || return 1
+		rm -f "$deb"
+		touch "$cache/done"
+	fi
+	VM_KERNEL=$(ls "$cache"/boot/vmlinuz-*) || return 1
+	VM_MODULES=$(find "$cache" -path '*/drivers/block' -type d) # the same place on Debian 12 and 13 but for /usr
+	[ -n "$VM_MODULES" ]
+}
+
+vm_root() {
+	local dir=$1 name library
+	mkdir -p "$dir"/{bin,proc,sys,dev,tmp,run,lib,rootfs/bin,rootfs/proc,rootfs/sys,rootfs/dev,rootfs/tmp,bundles}
+	cp "$(command -v busybox)" "$dir/bin/busybox"
+	cp "$(command -v busybox)" "$dir/rootfs/bin/busybox"
+	for name in sh cat sleep true echo head dd mknod grep tail tr ls; do
+		ln -s busybox "$dir/rootfs/bin/$name"
+	done
+	ln -s busybox "$dir/bin/sh"
+	cp "$CUBE_OCI" "$dir/bin/cube-oci"
+	for library in $(ldd "$CUBE_OCI" | grep -o '/[^ ]*'); do
+		mkdir -p "$dir$(dirname "$library")"
+		cp -L "$library" "$dir$library"
+	done
+	name=$(find "$VM_MODULES" -name 'brd.ko*' | head -n 1)
+	case "$name" in
+	*.xz) xz -dc "$name" >"$dir/lib/brd.ko" ;;
+	*) cp "$name" "$dir/lib/brd.ko" ;;
+	esac
+	cp "$HERE/vm_guest.sh" "$dir/init"
+	chmod 755 "$dir/init"
+	"$CUBE_OCI" spec -b "$dir/bundles"
+	python3 "$HERE/vm_bundles.py" "$dir/bundles"
+}
+
+vm_boot() {
+	local dir=$1 log=$2
+	(cd "$dir" && find . | busybox cpio -o -H newc | gzip -1) >"$dir.cpio.gz" 2>/dev/null
+	timeout -k 5 "$VM_SECONDS" qemu-system-x86_64 -accel tcg -cpu max -m 384 -smp 2 -display none -nodefaults -no-user-config \
+		-no-reboot -serial "file:$log" -kernel "$VM_KERNEL" -initrd "$dir.cpio.gz" \
+		-append "console=ttyS0 quiet panic=-1 cgroup_no_v1=all mitigations=off" </dev/null
+}

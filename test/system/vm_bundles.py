@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+# Writes the bundles of cgroup_v2.bats, one folder per container, from the config.json that "cube-oci spec" made.
+import copy
+import json
+import os
+import sys
+
+top = sys.argv[1]
+with open(top + "/config.json") as f:
+    base = json.load(f)
+
+SPIN = "while :; do :; done"
+CASES = {
+    "memory": (["sh", "-c", "exec tail -c 190000000 /dev/zero"], {"memory": {"limit": 16 << 20, "swap": 16 << 20}}),
+    "cpu": (["sh", "-c", SPIN], {"cpu": {"quota": 20000, "period": 100000}}),
+    "heavy": (["sh", "-c", SPIN], {"unified": {"cpu.weight": "70"}, "cpu": {"cpus": "0"}}),
+    "light": (["sh", "-c", SPIN], {"unified": {"cpu.weight": "30"}, "cpu": {"cpus": "0"}}),
+    "pids": (["sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 3 & done; echo forked"], {"pids": {"limit": 6}}),
+    "cpuset": (["sh", "-c", "grep Cpus_allowed_list /proc/self/status"], {"cpu": {"cpus": "1", "mems": "0"}}),
+    "io": (["sleep", "100"], {"blockIO": {"throttleReadBpsDevice": [{"major": 1, "minor": 0, "rate": 1048576}]}}),
+    "devices": (["sh", "-c", "echo x >/dev/null && echo null-ok; mknod /tmp/n c 1 3 && echo x >/tmp/n && echo made-null-ok; "
+                 "mknod /tmp/b b 1 0; head -c 1 /tmp/b 2>&1 | grep -q 'Operation not permitted' && echo disk-refused"],
+                {"devices": [{"allow": False, "access": "rwm"},
+                             {"allow": True, "type": "c", "major": 1, "minor": 3, "access": "rwm"}]}),
+    "plain": (["sleep", "100"], {"memory": {"limit": 32 << 20}, "pids": {"limit": 20}}),
+    "namespace": (["cat", "/proc/self/cgroup"], {}),
+    "unified": (["sleep", "100"], {"unified": {"memory.high": "20971520", "pids.max": "9"}}),
+}
+
+for name, (args, resources) in CASES.items():
+    c = copy.deepcopy(base)
+    c["process"]["args"] = args
+    c["process"]["terminal"] = False
+    c["root"] = {"path": "/rootfs", "readonly": False}
+    c["linux"]["cgroupsPath"] = "/t/" + name
+    resources.setdefault("devices", [{"allow": False, "access": "rwm"}])
+    c["linux"]["resources"] = resources
+    if not any(n["type"] == "cgroup" for n in c["linux"]["namespaces"]):
+        c["linux"]["namespaces"].append({"type": "cgroup"})
+    c["process"]["capabilities"] = {k: ["CAP_MKNOD"] for k in ("bounding", "effective", "permitted")}
+    os.mkdir(f"{top}/{name}")
+    with open(f"{top}/{name}/config.json", "w") as f:
+        json.dump(c, f)

@@ -1,0 +1,87 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: Apache-2.0
+# First process of the machine that vm.bash boots. Its first run moves everything from the initramfs (where pivot_root is
+# impossible) to a tmpfs; its second mounts cgroup v2 alone, runs the tests, prints "ok NAME" or "not ok NAME: why", and switches off.
+B=/bin/busybox
+if [ ! -e /moved ]; then
+	$B mkdir /new
+	$B mount -t tmpfs -o size=200m x /new
+	$B cp -a /bin /lib /rootfs /bundles /init /new/
+	[ ! -d /lib64 ] || $B cp -a /lib64 /new/
+	[ ! -d /usr ] || $B cp -a /usr /new/
+	$B mkdir -p /new/proc /new/sys /new/dev /new/tmp /new/run
+	$B touch /new/moved
+	$B mount -t devtmpfs x /new/dev
+	exec $B switch_root /new /init
+fi
+$B --install -s /bin
+export PATH=/bin
+mount -t proc x /proc
+mount -t sysfs x /sys
+mount -t cgroup2 x /sys/fs/cgroup
+mkdir -p /run/cube-oci
+exec >/dev/ttyS0 2>&1
+G=/sys/fs/cgroup/t
+
+oci() { cube-oci --root /run/cube-oci "$@"; }
+start() { (cd /bundles/$1 && oci run -d $1 >/tmp/$1.out 2>&1 </dev/null); }
+foreground() { (cd /bundles/$1 && oci run $1 </dev/null 2>&1); }
+end() { oci delete -f $1; }
+check() { # name got wanted
+	if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: got '$2', wanted '$3'" | tr '\n' ' '; echo; fi
+}
+holds() { # name condition...
+	local name=$1
+	shift
+	if "$@"; then echo "ok $name"; else echo "not ok $name: $*"; fi
+}
+usage() { sed -n 's/^usage_usec //p' $G/$1/cpu.stat; }
+
+check pure-v2 "$(grep -c cgroup /proc/mounts) $(cut -d: -f1 /proc/self/cgroup)" "1 0"
+insmod /lib/brd.ko rd_nr=1 rd_size=1024
+
+foreground memory >/tmp/memory.out
+check memory-killed $? 137
+start plain
+check memory-max "$(cat $G/plain/memory.max)" 33554432
+check state-running "$(oci state plain | grep -c '"running"')" 1
+holds stats sh -c "cube-oci --root /run/cube-oci events --stats plain | grep -q '\"memory\"'"
+oci pause plain
+check pause "$(grep -c 'frozen 1' $G/plain/cgroup.events)" 1
+check state-paused "$(oci state plain | grep -c '"paused"')" 1
+oci resume plain
+check resume "$(grep -c 'frozen 0' $G/plain/cgroup.events)" 1
+oci update --memory 41943040 --pids-limit 33 plain
+check update "$(cat $G/plain/memory.max $G/plain/pids.max | tr '\n' ' ')" "41943040 33 "
+check exec-joins "$(oci exec plain cat /proc/self/cgroup)" "0::/"
+end plain
+holds delete-leaves-nothing [ ! -e $G/plain ]
+
+start cpu
+before=$(usage cpu); sleep 3; after=$(usage cpu)
+check cpu-max "$(cat $G/cpu/cpu.max)" "20000 100000"
+holds cpu-limited [ $(((after - before) / 30000)) -le 25 ]
+end cpu
+
+start heavy; start light
+sleep 1; h=$(usage heavy); l=$(usage light)
+sleep 6; h=$(($(usage heavy) - h)); l=$(($(usage light) - l))
+share=$((100 * h / (h + l)))
+holds cpu-weight-share-$share [ $share -ge 65 -a $share -le 75 ]
+end heavy; end light
+
+check pids "$(foreground pids | grep -c "can't fork")" 1
+check cpuset "$(foreground cpuset | tr -d '\t')" "Cpus_allowed_list:1"
+start io
+check io-max "$(cat $G/io/io.max)" "1:0 rbps=1048576 wbps=max riops=max wiops=max"
+end io
+check devices "$(foreground devices | grep -E '^(null-ok|made-null-ok|disk-refused)$' | tr '\n' ' ')" "null-ok made-null-ok disk-refused "
+check cgroup-namespace "$(foreground namespace)" "0::/"
+start unified
+check unified-map "$(cat $G/unified/memory.high $G/unified/pids.max | tr '\n' ' ')" "20971520 9 "
+end unified
+check nothing-left "$(ls -d $G/*/ 2>/dev/null; ls /run/cube-oci)" ""
+for log in /tmp/*.out; do sed "s,^,# $log: ,;q" $log; done
+echo "guest done"
+sync
+reboot -f
