@@ -225,10 +225,20 @@ static void on_headers(void *arg, struct http_exchange *x)
 	}
 }
 
+/* A body of unknown length that went on for too long. */
+static void on_body_too_large(void *arg, struct http_exchange *x)
+{
+	struct exchange *e = exchange_new(arg, x);
+
+	if (refuse_large(e) < 0)
+		exchange_refuse(e);
+}
+
 const struct http_handlers *apiserver_http_handlers(void)
 {
 	static const struct http_handlers handlers = { .on_headers = on_headers,
-						       .on_request = on_request };
+						       .on_request = on_request,
+						       .on_body_too_large = on_body_too_large };
 
 	return &handlers;
 }

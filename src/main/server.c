@@ -94,9 +94,6 @@ static int open_files(struct server *s, struct err *err)
 					    .group = STR("system:masters") };
 	struct tls_server_options tls;
 
-	if (fd_make_dirs(AT_FDCWD, s->plan.data_dir.ptr, 0755, err) < 0 ||
-	    fd_make_dirs(AT_FDCWD, s->plan.run_dir.ptr, 0755, err) < 0)
-		return -1;
 	if (pki_open(&options, s->arena, &s->pki, err) < 0 ||
 	    pki_kubeconfig(&options, &s->pki, &admin, s->arena, err) < 0)
 		return -1;
@@ -111,6 +108,8 @@ static int open_store(struct server *s, struct err *err)
 	const struct store_options options = { .expired = registry_expired };
 	struct str dir = path_join(s->arena, s->plan.data_dir, STR("store"));
 
+	if (fd_make_dirs(AT_FDCWD, s->plan.data_dir.ptr, 0755, err) < 0)
+		return -1;
 	if (store_open_lmdb(s->env, dir.ptr, &options, &s->store, err) < 0)
 		return err_wrap(err, "store in %s", dir.ptr);
 	return 0;
@@ -172,9 +171,9 @@ static int start_roles(struct server *s, struct err *err)
 
 static int start(struct server *s, struct err *err)
 {
-	static int (*const steps[])(struct server *, struct err *) = { open_port, open_files,
-								       open_store, start_api,
-								       start_roles };
+	/* The store first: it refuses a folder that is in use before keys are made. */
+	static int (*const steps[])(struct server *, struct err *) = { open_store, open_files,
+								       start_api, start_roles };
 
 	for (size_t i = 0; i < ARRAY_COUNT(steps); i++)
 		if (steps[i](s, err) < 0)
@@ -241,13 +240,20 @@ static int server_run(struct cmd_run *run, struct err *err)
 	enum log_level level;
 	int lock_fds[2] = { -1, -1 }; /* held until the process ends */
 
-	if (log_level_parse(s.opts->log_level, &level, err) < 0)
-		return err_wrap(err, "--log-level");
+	if (log_level_parse(s.opts->log_level, &level, err) < 0) {
+		(void)err_wrap(err, "--log-level"); /* the status of a wrong start is 1, as below */
+		return 1;
+	}
 	log_set(level, str_eq(s.opts->log_format, STR("json")) ? LOG_JSON : LOG_TEXT,
 		STDERR_FILENO);
 	if (server_plan(s.opts, s.arena, &s.plan, err) < 0 ||
-	    server_check_machine(s.opts, &s.plan, err) < 0 || server_lock(&s.plan, s.arena, lock_fds, err) < 0)
+	    server_check_machine(s.opts, &s.plan, err) < 0)
 		return 1;
+	/* The port before any folder: a second server by mistake changes nothing. */
+	if (open_port(&s, err) < 0 || server_lock(&s.plan, s.arena, lock_fds, err) < 0) {
+		fd_close(&s.listen_fd);
+		return 1;
+	}
 	s.loop = loop_new();
 	s.env = loop_env(s.loop);
 	s.started_ns = env_mono_ns(s.env);

@@ -12,6 +12,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "api/meta.h"
 #include "base/fd.h"
 #include "base/num.h"
 #include "base/path.h"
@@ -185,7 +186,7 @@ int server_plan(const struct server_opts *opts, struct arena *arena, struct serv
 	plan.manifest_dir = or_below(arena, opts->manifest_dir, path_dir(plan.kubeconfig),
 				     "manifests");
 	plan.pod_log_dir = str_in(arena, opts->pod_log_dir);
-	if (plan.bridge.len == 0 || plan.bridge.len >= IFNAMSIZ)
+	if (plan.bridge.len == 0 || plan.bridge.len >= IFNAMSIZ || !path_is_name(plan.bridge))
 		return err_set(err, ERR_INVALID,
 			       "--bridge: '%s' is not an interface name of 1 to 15 bytes",
 			       plan.bridge.ptr);
@@ -224,12 +225,40 @@ static bool file_has_word(const char *path, const char *word)
 	return false;
 }
 
+/* Names that become parts of objects, certificates or links: wrong ones would be found out much later. */
+static int check_names(const struct server_opts *opts, const struct server_plan *plan,
+		       struct err *err)
+{
+	const char *wrong = name_is_subdomain(plan->node_name, false);
+	char c[INET_ADDRSTRLEN];
+	struct in_addr binary;
+
+	if (wrong)
+		return err_set(err, ERR_INVALID, "--node-name: '%s': %s", plan->node_name.ptr,
+			       wrong);
+	wrong = name_is_subdomain(opts->cluster_domain, false);
+	if (wrong)
+		return err_set(err, ERR_INVALID, "--cluster-domain: '" STR_FMT "': %s",
+			       STR_ARG(opts->cluster_domain), wrong);
+	if (!str_is_empty(opts->cluster_dns) &&
+	    (str_copy_to(opts->cluster_dns, c, sizeof(c)) < 0 || inet_pton(AF_INET, c, &binary) != 1))
+		return err_set(err, ERR_INVALID,
+			       "--cluster-dns: '" STR_FMT "' is not an IPv4 address",
+			       STR_ARG(opts->cluster_dns));
+	if (!str_eq(opts->log_format, STR("text")) && !str_eq(opts->log_format, STR("json")))
+		return err_set(err, ERR_INVALID, "--log-format: '" STR_FMT "' is not text or json",
+			       STR_ARG(opts->log_format));
+	return 0;
+}
+
 int server_check_machine(const struct server_opts *opts, const struct server_plan *plan,
 			 struct err *err)
 {
 	if (geteuid() != 0)
 		return err_set(err, ERR_FORBIDDEN,
 			       "must run as root: containers need it. Try: sudo cube server");
+	if (check_names(opts, plan, err) < 0)
+		return -1;
 	if (opts->no_node)
 		return 0;
 	if (!file_has_word("/proc/filesystems", "overlay"))

@@ -532,6 +532,21 @@ static void finish_connect(struct conn *c)
 		c->readable = true;
 }
 
+/* A client that speaks plain HTTP to a TLS port is told so in its own tongue, as Go's servers do. */
+static void answer_plain_http(struct conn *c)
+{
+	static const char text[] = "HTTP/1.0 400 Bad Request\r\n\r\n"
+				   "Client sent an HTTP request to an HTTPS server.\n";
+	char rest[1024];
+
+	if (ERR_GET_REASON(ERR_peek_error()) != SSL_R_HTTP_REQUEST)
+		return;
+	c->pool->wire_bytes = 0; /* no alert: it would be read as part of the answer */
+	/* What is unread at close makes a reset, which may overtake the answer. */
+	(void)recv(c->fd, rest, sizeof(rest), MSG_DONTWAIT);
+	(void)send_bytes(c, text, sizeof(text) - 1); /* what does not fit is not worth waiting for */
+}
+
 static void handshake(struct conn *c)
 {
 	int done;
@@ -554,6 +569,7 @@ static void handshake(struct conn *c)
 		fail(c, c->bio_eof ? 0 : errno, "TLS handshake cut off");
 		break;
 	default:
+		answer_plain_http(c);
 		send_wire(c); /* the alert */
 		fail_tls(c);
 		break;
