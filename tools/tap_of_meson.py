@@ -21,9 +21,12 @@ def main():
         cases = [("ok" if case.startswith("# SKIP") else verdict, case) for verdict, case in cases]
         for verdict, case in cases:
             if case.startswith("# SKIP"):
-                case = f"{case.removeprefix('# SKIP').strip()} # SKIP"
-            print(f"{verdict} {name}: {case}")
-        if result != "OK" and not any(verdict == "not ok" for verdict, _ in cases):
+                print(f"{verdict} {name}: {case.removeprefix('# SKIP').strip()} # SKIP")
+            else:
+                print(f"{verdict} {name}: {case}")
+        # meson takes such a line for a failure of the program, which itself ended well.
+        only_skipped = test.get("returncode") == 0 and any(case.startswith("# SKIP") for _, case in cases)
+        if result != "OK" and not only_skipped and not any(verdict == "not ok" for verdict, _ in cases):
             print(f"not ok {name}: {result} (exit status {test.get('returncode')})")
         elif not cases:
             print(f"ok {name}")
