@@ -142,10 +142,13 @@ pod_count_is() { [ "$(n get pods --no-headers 2>/dev/null | wc -l)" = "$1" ]; }
 }
 
 @test "[W28] get -w shows a pod's way from Pending to Running" {
+	n run first --image=busybox:1 --image-pull-policy=IfNotPresent --restart=Never -- sleep 100
 	n get pods -w --no-headers >"$NODE_DIR/out/watch.$NS" 2>&1 3>&- &
 	local watch=$!
+	wait_for 10 grep -q '^first' "$NODE_DIR/out/watch.$NS" # now it watches
+	sleep 0.3 # between kubectl's list and its watch nothing tells where it is
 	n run one --image=busybox:1 --image-pull-policy=IfNotPresent --restart=Never -- sleep 100
-	wait_for 15 grep -q 'Running' "$NODE_DIR/out/watch.$NS"
+	wait_for 15 grep -q '^one .*Running' "$NODE_DIR/out/watch.$NS"
 	kill "$watch"
 	has "$(cat "$NODE_DIR/out/watch.$NS")" '^one +0/1 +Pending'
 	has "$(cat "$NODE_DIR/out/watch.$NS")" '^one +1/1 +Running'
