@@ -135,6 +135,9 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 		return HPE_PAUSED; /* broken off by the handler */
 	if (!exchange_body(ex, str_sub(at, len)))
 		ex->body_refused = true;
+	/* No byte would come that lets the parser go on to the end: pausing here would be for ever. */
+	if (ex->body_paused && !ex->body_refused && http_body_is_complete(parser))
+		return 0;
 	return (ex->body_refused || ex->body_paused) && !ex->ended ? HPE_PAUSED : 0;
 }
 
@@ -298,6 +301,10 @@ static size_t feed_body(struct server_conn *sc, struct str bytes)
 		return taken;
 	if (ex->body_done) {
 		sc->deadline_kind = DEADLINE_NONE;
+		if (ex->body_paused) {
+			ex->body_paused = false; /* nothing is left to hold back, and the next request is to be heard */
+			conn_resume(sc->conn);
+		}
 		exchange_body_done(ex);
 	}
 	return taken;
@@ -603,8 +610,18 @@ static void http1_closed(struct server_conn *sc)
 		exchange_peer_gone(ex);
 }
 
+static void http1_body_paused(struct exchange *ex)
+{
+	/* The wait that follows is the handler's, not the client's. */
+	if (ex->sc->deadline_kind == DEADLINE_BODY)
+		ex->sc->deadline_kind = DEADLINE_NONE;
+	conn_pause(ex->sc->conn);
+}
+
 static void http1_body_resumed(struct exchange *ex)
 {
+	if (!ex->body_done && ex->sc->deadline_kind == DEADLINE_NONE)
+		server_conn_deadline(ex->sc, DEADLINE_BODY);
 	conn_resume(ex->sc->conn);
 }
 
@@ -622,6 +639,7 @@ const struct http_protocol http1_protocol = {
 	.finish = http1_finish,
 	.abort = http1_abort,
 	.queued = http1_queued,
+	.body_paused = http1_body_paused,
 	.body_resumed = http1_body_resumed,
 };
 

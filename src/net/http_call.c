@@ -69,6 +69,9 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 		return 0;
 	if (call->events->on_body)
 		call->events->on_body(call->arg, call, str_sub(at, len));
+	/* No byte would come that lets the parser go on to the end: pausing here would be for ever. */
+	if (call->paused && !call->ended && http_body_is_complete(parser))
+		return 0;
 	return call->paused || call->ended ? HPE_PAUSED : 0;
 }
 

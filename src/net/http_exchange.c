@@ -198,8 +198,8 @@ void http_body_pause(struct http_exchange *x)
 	struct exchange *ex = exchange_of(x);
 
 	ex->body_paused = true;
-	if (ex->sc && ex->x.version < 20)
-		conn_pause(ex->sc->conn);
+	if (ex->sc && ex->sc->protocol->body_paused)
+		ex->sc->protocol->body_paused(ex);
 }
 
 void http_body_resume(struct http_exchange *x)

@@ -92,6 +92,7 @@ struct http_protocol {
 	void (*finish)(struct exchange *ex);            /* response complete; ex may be freed */
 	void (*abort)(struct exchange *ex);             /* ex may be freed */
 	size_t (*queued)(const struct exchange *ex);
+	void (*body_paused)(struct exchange *ex);       /* NULL: nothing to do */
 	void (*body_resumed)(struct exchange *ex);
 };
 extern const struct http_protocol http1_protocol;

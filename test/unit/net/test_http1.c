@@ -22,6 +22,9 @@ struct service {
 	bool closed, drained, server_drained, was_asked;
 	struct buf streamed;
 	bool stream_last;
+	int64_t pause_ms; /* of /paced, after every piece */
+	struct timer resume;
+	struct http_exchange *paused;
 	struct conn *upgraded;
 	bool upgraded_closed;
 	int requests;
@@ -67,6 +70,28 @@ static void on_body(void *arg, struct http_exchange *x, struct str bytes, bool l
 		http_respond_bytes(x, 200, STR("text/plain"), STR("streamed"));
 }
 
+static void on_resume(struct timer *timer)
+{
+	http_body_resume(CONTAINER_OF(timer, struct service, resume)->paused);
+}
+
+static void on_paced_body(void *arg, struct http_exchange *x, struct str bytes, bool last)
+{
+	struct service *s = arg;
+
+	buf_put_str(&s->streamed, bytes);
+	if (last) {
+		timer_stop(&s->resume);
+		http_respond_bytes(x, 200, STR("text/plain"), STR("paced"));
+		return;
+	}
+	s->paused = x;
+	http_body_pause(x);
+	timer_start(&s->resume, s->pause_ms);
+}
+
+static const struct http_exchange_events paced_events = { .on_body = on_paced_body };
+
 static const struct http_exchange_events exchange_events = { .on_body = on_body, .on_drained = on_drained,
 							      .on_closed = on_closed };
 
@@ -107,6 +132,10 @@ static void on_headers(void *arg, struct http_exchange *x)
 	if (str_eq(x->path, STR("/streamed"))) {
 		http_stream_body(x);
 		http_set_events(x, &exchange_events, s);
+	} else if (str_eq(x->path, STR("/paced"))) {
+		http_stream_body(x);
+		timer_init(&s->resume, s->f.env, on_resume);
+		http_set_events(x, &paced_events, s);
 	} else if (str_eq(x->path, STR("/small"))) {
 		http_set_body_max(x, 10);
 	} else if (str_eq(x->path, STR("/denied"))) {
@@ -132,7 +161,7 @@ static void on_request(void *arg, struct http_exchange *x)
 		http_respond_source(x, 200, NULL, &source);
 	} else if (str_eq(x->path, STR("/upgrade"))) {
 		upgrade(s, x);
-	} else if (!str_eq(x->path, STR("/streamed"))) {
+	} else if (!str_eq(x->path, STR("/streamed")) && !str_eq(x->path, STR("/paced"))) {
 		http_respond(x, 200, NULL, (struct http_piece[]){ HTTP_BYTES(x->method_text), HTTP_BYTES(STR(":")),
 								   HTTP_BYTES(x->body) }, 3);
 	}
@@ -536,6 +565,32 @@ static void test_streamed_body(void **state)
 	close_service(&s);
 }
 
+/* Breaks if a handler that holds the body back with its last piece never sees the end, or if its pause counts as the
+ * client's. */
+static void test_paced_body(void **state)
+{
+	static const char *const bodies[] = {
+		"Content-Length: 10\r\n\r\n0123456789",
+		"Transfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n",
+	};
+	static const char head[] = "PUT /paced HTTP/1.1\r\nHost: x\r\n";
+	struct http_server_limits limits = { .body_timeout_ms = 40 };
+	struct service s;
+
+	open_service(&s, &limits);
+	s.pause_ms = 100;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		buf_reset(&s.streamed);
+		buf_reset(&s.raw.in);
+		raw_send(&s.raw, head, sizeof(head) - 1);
+		raw_send(&s.raw, bodies[i], strlen(bodies[i]));
+		raw_wait_for(&s.raw, "paced");
+		assert_int_equal(s.streamed.len, 10);
+		assert_memory_equal(s.streamed.ptr, "0123456789", 10);
+	}
+	close_service(&s);
+}
+
 /* Breaks if an upgraded connection loses the bytes that came with the request, or stays with the
  * server. */
 static void test_upgrade(void **state)
@@ -665,7 +720,8 @@ int main(void)
 		cmocka_unit_test(test_manners), cmocka_unit_test(test_vanished_client),
 		cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_queue_limit),
 		cmocka_unit_test(test_stuck_reader),
-		cmocka_unit_test(test_sources), cmocka_unit_test(test_streamed_body), cmocka_unit_test(test_upgrade),
+		cmocka_unit_test(test_sources), cmocka_unit_test(test_streamed_body),
+		cmocka_unit_test(test_paced_body), cmocka_unit_test(test_upgrade),
 		cmocka_unit_test(test_drain), cmocka_unit_test(test_idle_memory),
 	};
 
