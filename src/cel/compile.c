@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text → program: the stages one after the other, and the limits of the text. */
+#include "base/mem.h"
+#include "base/num.h"
+#include "cel/cel_internal.h"
+#include "cel/text_internal.h"
+
+/* The first limit of the text that is passed, as a message; true when there is none. */
+static bool text_is_fit(struct cel_source *source)
+{
+	size_t points = text_count(source->text);
+
+	if (!str_is_utf8(source->text)) {
+		source->text = STR_NONE; /* cannot be shown */
+		cel_message(source, 0, "expression is not UTF-8");
+	} else if (points > CEL_TEXT_POINTS_MAX) {
+		source->text = STR_NONE;
+		cel_message(source, 0,
+			    "expression code point size exceeds limit: size: %zu, limit %d", points,
+			    CEL_TEXT_POINTS_MAX);
+	}
+	return source->message_count == 0;
+}
+
+const struct cel_program *cel_compile(struct arena *arena, const struct cel_env *env,
+				      struct str text, struct buf *messages)
+{
+	AUTO_FREE struct cel_source *source = NEW(struct cel_source);
+	struct cel_program *program = ARENA_NEW(arena, struct cel_program);
+
+	source->arena = arena;
+	source->env = env;
+	source->text = text;
+	if (text_is_fit(source)) {
+		source->text = str_in(arena, text);
+		program->root = cel_parse(source);
+	}
+	if (source->message_count > 0) {
+		cel_messages_write(source, messages);
+		return NULL;
+	}
+	program->env = env;
+	program->type = &cel_type_dyn;
+	program->node_count = source->node_count;
+	return program;
+}
+
+const struct cel_type *cel_program_type(const struct cel_program *program)
+{
+	return program->type;
+}
+
+struct cel_cost cel_program_cost(const struct cel_program *program)
+{
+	return program->cost;
+}
+
+bool cel_program_uses(const struct cel_program *program, struct str variable)
+{
+	for (size_t i = 0; i < program->env->variable_count; i++)
+		if (str_eq(program->env->variables[i].name, variable))
+			return program->variables_used >> i & 1;
+	return false;
+}
+
+uint64_t cel_cost_times(uint64_t a, uint64_t b)
+{
+	uint64_t product;
+
+	return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text → tree: the grammar, macros' arguments, messages with their places, limits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "cel/cel.h"
+
+static void check(struct str text, const char *want)
+{
+	AUTO_ARENA arena = { 0 };
+	AUTO_BUF messages = { 0 };
+	const struct cel_variable variables[] = { { STR("a"), &cel_type_dyn } };
+	const struct cel_env env = { .variables = variables, .variable_count = 1 };
+	const struct cel_program *program;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	buf_init(&messages, CEL_ERROR_BYTES_MAX);
+	program = cel_compile(&arena, &env, text, &messages);
+	if (!want) {
+		if (!program)
+			fail_msg(STR_FMT ": %s", STR_ARG(text), messages.ptr);
+		return;
+	}
+	assert_null(program);
+	assert_string_equal(messages.ptr, want);
+}
+
+static void test_accepts(void **state)
+{
+	/* Would break: expressions that upstream takes. */
+	static const char *const texts[] = {
+		"1",
+		"-1",
+		"- 1",
+		"--1",
+		"!!true",
+		"1u",
+		"0xFFu",
+		"-9223372036854775808",
+		"1.5e3",
+		".5",
+		"2e-3",
+		"'a' + \"b\"",
+		"r'\\d'",
+		"'''a\n'b'''",
+		"b'\\xff'",
+		"\"\\u00e9\\101\"",
+		"[1, 2, 3,]",
+		"{'a': 1,}",
+		"[?a]",
+		"{?'a': a}",
+		"a.b.c",
+		"a.?b",
+		"a[?0]",
+		"a ? a : a",
+		"a || a && !a",
+		"a in [1]",
+		"a.b(1).c[2]",
+		"has(a.b)",
+		"a.all(x, x > 0)",
+		"a.map(x, x > 0, x)",
+		"cel.bind(x, 1, x + x)",
+		"// note\n1",
+		"a\n\t+ a",
+		"a.exists(i, v, i < v)",
+		"a.transformMap(k, v, v)",
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
+		check(str_from(texts[i]), NULL);
+}
+
+static void test_messages(void **state)
+{
+	/* Would break: kubectl apply shows where an expression is wrong. */
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ "1 +", "ERROR: <input>:1:4: Syntax error: mismatched input '<EOF>' expecting "
+			 "{'[', '{', '(', '.', '-', '!', "
+			 "'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, "
+			 "IDENTIFIER}\n"
+			 " | 1 +\n | ...^" },
+		{ "1 2", "ERROR: <input>:1:3: Syntax error: extraneous input '2' expecting <EOF>\n "
+			 "| 1 2\n | ..^" },
+		{ "\n a.\tb $", "ERROR: <input>:2:7: Syntax error: token recognition error at: "
+				"'$'\n |  a. b $\n | ......^" },
+		{ "if + 1", "ERROR: <input>:1:1: reserved identifier: if\n | if + 1\n | ^" },
+		{ "has(a)",
+		  "ERROR: <input>:1:5: invalid argument to has() macro\n | has(a)\n | ....^" },
+		{ "a.all(1, true)", "ERROR: <input>:1:7: argument must be a simple name\n | "
+				    "a.all(1, true)\n | ......^" },
+		{ "9223372036854775808",
+		  "ERROR: <input>:1:1: invalid int literal\n | 9223372036854775808\n | ^" },
+		{ "'\xc3\xa9' + $", "ERROR: <input>:1:7: Syntax error: token recognition error at: "
+				    "'$'\n | '\xc3\xa9' + $\n"
+				    " | .\xef\xbc\x8e....^" },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+		check(str_from(cases[i].text), cases[i].want);
+}
+
+static void test_limits(void **state)
+{
+	/* Would break: a deep or long expression takes the server's stack or memory. */
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, 1 << 20);
+	for (int i = 0; i < CEL_DEPTH_MAX - 1; i++)
+		buf_put_char(&text, '(');
+	buf_put_char(&text, '1');
+	for (int i = 0; i < CEL_DEPTH_MAX - 1; i++)
+		buf_put_char(&text, ')');
+	check(buf_str(&text), NULL);
+	buf_reset(&text);
+	for (int i = 0; i < CEL_DEPTH_MAX; i++)
+		buf_put_char(&text, '(');
+	buf_put_char(&text, '1');
+	for (int i = 0; i < CEL_DEPTH_MAX; i++)
+		buf_put_char(&text, ')');
+	{
+		AUTO_ARENA arena = { 0 };
+		AUTO_BUF messages = { 0 };
+		const struct cel_env env = { 0 };
+
+		arena_init(&arena, ARENA_DEFAULT_MAX);
+		buf_init(&messages, CEL_ERROR_BYTES_MAX);
+		assert_null(cel_compile(&arena, &env, buf_str(&text), &messages));
+		assert_non_null(strstr(messages.ptr, "expression recursion limit exceeded: 250"));
+		buf_reset(&messages);
+		buf_reset(&text);
+		for (int i = 0; i < CEL_TREE_DEPTH_MAX; i++)
+			buf_put_c(&text, "1+");
+		buf_put_char(&text, '1');
+		assert_null(cel_compile(&arena, &env, buf_str(&text), &messages));
+		assert_non_null(strstr(messages.ptr, "expression recursion limit exceeded: 1000"));
+		buf_reset(&messages);
+		buf_reset(&text);
+		for (int i = 0; i < CEL_TEXT_POINTS_MAX; i++)
+			buf_put_char(&text, ' ');
+		buf_put_char(&text, '1');
+		assert_null(cel_compile(&arena, &env, buf_str(&text), &messages));
+		assert_non_null(strstr(
+			messages.ptr,
+			"expression code point size exceeds limit: size: 100001, limit 100000"));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_accepts),
+		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_limits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
