@@ -72,8 +72,8 @@ int main(int argc, char **argv)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 
-	/* A peer that goes away is an error of that one write. */
-	if (sigaction(SIGPIPE, &ignore, NULL) < 0)
+	/* A peer that goes away, or a file that may not grow, is an error of that one write. */
+	if (sigaction(SIGPIPE, &ignore, NULL) < 0 || sigaction(SIGXFSZ, &ignore, NULL) < 0)
 		return 1;
 	return program_main(&program_cube, (const char *const *)argv, argc);
 }

@@ -47,6 +47,24 @@ struct store_backend {
 
 /* Opens the LMDB file; exclusive to this process. */
 int backend_open_lmdb(const char *dir, size_t map_bytes, struct store_backend **ret, struct err *err) MUST_CHECK;
+/* The same with a journal in front of it, journal.c. */
+int backend_open_journal(const char *dir, size_t map_bytes, struct store_backend **ret, struct err *err) MUST_CHECK;
+
+/* One record put or deleted (then only its id counts). */
+struct store_change {
+	struct store_record record;
+	bool is_delete;
+};
+/* Changes that go into one transaction, read once or, when it has to be tried again, more often. */
+struct store_changes {
+	void (*rewind)(struct store_changes *changes);
+	/* False at the end, or with *err set when they make no sense. */
+	bool (*next)(struct store_changes *changes, struct store_change *ret, struct err *err);
+	int64_t revision; /* after all of them */
+};
+/* For the journal: applies changes durably, or not at all; the revision of what the file holds. */
+int backend_apply_lmdb(struct store_backend *backend, struct store_changes *changes, struct err *err) MUST_CHECK;
+int backend_revision_lmdb(struct store_backend *backend, int64_t *ret, struct err *err) MUST_CHECK;
 /* Loads what the back end has; owns it from here on, also on failure. */
 int store_start(struct env *env, struct store_backend *backend, const struct store_options *options,
 		struct store **ret_store, struct err *err) MUST_CHECK;

@@ -14,6 +14,10 @@
 #define STORE_REPLAY_EVENTS_MAX 256                    /* handed to one watcher per turn of the loop */
 #define STORE_EXPIRE_MAX 512                           /* keys deleted per turn because their time is up */
 #define STORE_EXPIRE_SLACK_MS 5000
+#define STORE_JOURNAL_BYTES_MIN ((size_t)1 << 20)      /* of each of the two files at first; a power of two */
+#define STORE_JOURNAL_BYTES_MAX ((size_t)4 << 20)      /* what is larger goes to LMDB at once */
 #define STORE_MAP_BYTES_MAX ((size_t)64 << 30)         /* size of the LMDB file; ERR_NO_SPACE */
+
+_Static_assert(STORE_BATCH_BYTES_MAX <= STORE_JOURNAL_BYTES_MAX, "usual batches fit the journal");
 
 #endif

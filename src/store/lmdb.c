@@ -292,43 +292,35 @@ static int put_record(struct lmdb_backend *b, MDB_txn *txn, const struct store_r
 	return 0;
 }
 
-static int put_op(struct lmdb_backend *b, MDB_txn *txn, const struct store_op *op)
+static int put_change(struct lmdb_backend *b, MDB_txn *txn, const struct store_change *change)
 {
-	struct store_record record;
-	size_t id = op->id;
+	size_t id = change->record.id;
 	MDB_val key = to_val(&id, sizeof(id));
 
-	if (op->type == STORE_CHECK)
-		return 0;
 	b->touched_count++;
-	if (op->type == STORE_DELETE)
+	if (change->is_delete)
 		return mdb_del(txn, b->kv, &key, NULL);
-	record_from_op(op, &record);
-	return put_record(b, txn, &record);
+	return put_record(b, txn, &change->record);
 }
 
-static int put_batch(struct lmdb_backend *b, MDB_txn *txn, const struct list *writes, int64_t *ret_revision)
+static int put_changes(struct lmdb_backend *b, MDB_txn *txn, struct store_changes *changes, struct err *err)
 {
 	MDB_val key = to_val("state", 5), value;
-	struct state state = { 0 };
+	struct state state = { .revision = htole64((uint64_t)changes->revision) };
+	struct store_change change;
 	int r = 0;
 
-	LIST_FOR_EACH(link, (struct list *)writes) {
-		const struct store_write *w = LIST_ENTRY(link, struct store_write, link);
-
-		for (size_t i = 0; i < w->op_count && !r; i++)
-			r = put_op(b, txn, &w->ops[i]);
-		if (r)
-			return r;
-		*ret_revision = w->revision;
-	}
-	state.revision = htole64((uint64_t)*ret_revision);
+	changes->rewind(changes);
+	while (!r && changes->next(changes, &change, err))
+		r = put_change(b, txn, &change);
+	if (r || err->code != ERR_NONE)
+		return r ? r : EINVAL;
 	value = to_val(&state, sizeof(state));
 	return mdb_put(txn, b->meta, &key, &value, 0);
 }
 
-/* One attempt; *ret_revision is the batch's last revision as soon as that is known. */
-static int try_commit(struct lmdb_backend *b, const struct list *writes, int64_t *ret_revision)
+/* One attempt. err is set when the changes themselves are at fault. */
+static int try_commit(struct lmdb_backend *b, struct store_changes *changes, struct err *err)
 {
 	uint64_t highest_id = b->highest_id;
 	MDB_txn *txn;
@@ -336,7 +328,7 @@ static int try_commit(struct lmdb_backend *b, const struct list *writes, int64_t
 
 	if (r)
 		return r;
-	r = put_batch(b, txn, writes, ret_revision);
+	r = put_changes(b, txn, changes, err);
 	if (r)
 		mdb_txn_abort(txn);
 	else
@@ -412,34 +404,93 @@ static int resolve_doubt(struct lmdb_backend *b, int64_t batch_revision, int r)
 	return r;
 }
 
-static enum commit_outcome lmdb_commit(struct store_backend *backend, const struct list *writes, struct err *err)
+int backend_apply_lmdb(struct store_backend *backend, struct store_changes *changes, struct err *err)
 {
 	struct lmdb_backend *b = CONTAINER_OF(backend, struct lmdb_backend, backend);
-	int64_t revision = b->revision;
+	struct err wrong = { 0 };
+	int64_t revision;
 	int r;
 
 	if (!b->env) {
-		if (reopen(b, &revision) < 0) {
-			err_set(err, ERR_UNAVAILABLE, "store: '%s' cannot be opened", b->dir);
-			return COMMIT_FAILED;
-		}
+		if (reopen(b, &revision) < 0)
+			return err_set(err, ERR_UNAVAILABLE, "store: '%s' cannot be opened", b->dir);
 		b->is_broken = revision != b->revision;
 	}
-	if (b->is_broken) {
-		err_set(err, ERR_UNAVAILABLE, "store: '%s' must be opened anew after a failed write", b->dir);
-		return COMMIT_FAILED;
-	}
+	if (b->is_broken)
+		return err_set(err, ERR_UNAVAILABLE, "store: '%s' must be opened anew after a failed write", b->dir);
 	do {
-		r = try_commit(b, writes, &revision);
+		r = try_commit(b, changes, &wrong);
 	} while (r == MDB_MAP_FULL && grow_map(b));
-	if (r)
-		r = resolve_doubt(b, revision, r);
-	if (r) {
-		lmdb_error(b, r == EIO && is_disk_full(b) ? ENOSPC : r, "commit to", err);
-		return COMMIT_FAILED;
+	if (wrong.code != ERR_NONE) {
+		if (err)
+			*err = wrong;
+		return -1;
 	}
-	b->revision = revision;
-	return COMMIT_DONE;
+	if (r)
+		r = resolve_doubt(b, changes->revision, r);
+	if (r)
+		return lmdb_error(b, r == EIO && is_disk_full(b) ? ENOSPC : r, "commit to", err);
+	b->revision = changes->revision;
+	return 0;
+}
+
+int backend_revision_lmdb(struct store_backend *backend, int64_t *ret, struct err *err)
+{
+	struct lmdb_backend *b = CONTAINER_OF(backend, struct lmdb_backend, backend);
+	MDB_txn *txn;
+	int r = mdb_txn_begin(b->env, NULL, MDB_RDONLY, &txn), result;
+
+	if (r)
+		return lmdb_error(b, r, "begin in", err);
+	result = read_revision(b, txn, ret, err);
+	mdb_txn_abort(txn);
+	return result;
+}
+
+/* The ops of writes that wait, as changes. */
+struct write_changes {
+	struct store_changes changes; /* first */
+	const struct list *writes, *link;
+	size_t op_index;
+};
+
+static void rewind_writes(struct store_changes *changes)
+{
+	struct write_changes *w = CONTAINER_OF(changes, struct write_changes, changes);
+
+	w->link = w->writes->next;
+	w->op_index = 0;
+}
+
+static bool next_of_writes(struct store_changes *changes, struct store_change *ret, struct err *err)
+{
+	struct write_changes *w = CONTAINER_OF(changes, struct write_changes, changes);
+
+	for (; w->link != w->writes; w->link = w->link->next, w->op_index = 0) {
+		const struct store_write *write = LIST_ENTRY(w->link, struct store_write, link);
+
+		while (w->op_index < write->op_count) {
+			const struct store_op *op = &write->ops[w->op_index++];
+
+			if (op->type == STORE_CHECK)
+				continue;
+			record_from_op(op, &ret->record);
+			ret->is_delete = op->type == STORE_DELETE;
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum commit_outcome lmdb_commit(struct store_backend *backend, const struct list *writes, struct err *err)
+{
+	struct write_changes w = {
+		.changes = { .rewind = rewind_writes, .next = next_of_writes,
+			     .revision = LIST_ENTRY(writes->prev, struct store_write, link)->revision },
+		.writes = writes,
+	};
+
+	return backend_apply_lmdb(backend, &w.changes, err) < 0 ? COMMIT_FAILED : COMMIT_DONE;
 }
 
 /* No room for the reserve is no error: the commit that needs the room will say so. */
@@ -518,14 +569,4 @@ int backend_open_lmdb(const char *dir, size_t map_bytes, struct store_backend **
 	}
 	*ret = &b->backend;
 	return 0;
-}
-
-int store_open_lmdb(struct env *env, const char *dir, const struct store_options *options, struct store **ret_store,
-		    struct err *err)
-{
-	struct store_backend *backend;
-
-	if (backend_open_lmdb(dir, options ? options->map_bytes : 0, &backend, err) < 0)
-		return -1;
-	return store_start(env, backend, options, ret_store, err);
 }

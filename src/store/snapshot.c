@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -21,22 +22,9 @@
 #define RECORD_BYTES_MAX (RECORD_HEAD_BYTES + STORE_KEY_BYTES_MAX + STORE_VALUE_BYTES_MAX)
 #define RESTORE_BATCH_OPS 1000
 
-/* Castagnoli's polynomial, reflected, four bits at a time. */
 static uint32_t crc_add(uint32_t crc, const void *bytes, size_t len)
 {
-	static const uint32_t table[16] = {
-		0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
-		0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
-	};
-	const unsigned char *p = bytes;
-
-	crc = ~crc;
-	for (size_t i = 0; i < len; i++) {
-		crc ^= p[i];
-		crc = (crc >> 4) ^ table[crc & 15];
-		crc = (crc >> 4) ^ table[crc & 15];
-	}
-	return ~crc;
+	return (uint32_t)crc32(crc, bytes, (unsigned int)len); /* records are far below 4 GiB */
 }
 
 /* --- saving --- */
@@ -352,10 +340,14 @@ static int load(struct reader *r, struct buf *bytes, struct store_backend *backe
 /* An empty store's back end in dir, which must not have one yet. */
 static int open_target(const char *dir, struct store_backend **ret, struct err *err)
 {
-	AUTO_FREE char *file = mem_printf("%s/data.mdb", dir);
+	static const char *const names[] = { "data.mdb", "journal.0", "journal.1" };
 
-	if (access(file, F_OK) == 0)
-		return err_set(err, ERR_EXISTS, "'%s' has a store already", dir);
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		AUTO_FREE char *file = mem_printf("%s/%s", dir, names[i]);
+
+		if (access(file, F_OK) == 0)
+			return err_set(err, ERR_EXISTS, "'%s' has a store already", dir);
+	}
 	return backend_open_lmdb(dir, 0, ret, err);
 }
 

@@ -300,7 +300,7 @@ static void test_file_size_limit(void **state)
 	limit.rlim_cur = 1 << 20;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	written = fill(f);
-	assert_in_range(written, 10, 60);
+	assert_in_range(written, 10, 160); /* some 50 in LMDB's file and in each of the journal's */
 	assert_int_equal(f->err.code, ERR_NO_SPACE);
 	assert_int_equal(store_count(f->store, STR("/fill/")), written);
 	assert_int_equal(put_bytes(f, "/fill/more", 20000), -1);
