@@ -123,6 +123,15 @@ static ssize_t cgroup_read(int dir_fd, const char *file, char *to, size_t to_byt
 	return got;
 }
 
+int cgroup_join(const struct cgroup *c, enum cgroup_controller controller)
+{
+	/* v1: a thread that moves itself needs no lock over all forks and exits, whose taking waits for an RCU
+	 * grace period of some milliseconds; "cgroup.procs" does. v2 has no such way. */
+	bool is_v2 = controller == CGROUP_UNIFIED;
+
+	return cgroup_write(c->dir_fds[controller], is_v2 ? "cgroup.procs" : "tasks", "0");
+}
+
 int cgroup_read_u64(int dir_fd, const char *file, uint64_t *ret)
 {
 	char text[64];

@@ -43,6 +43,8 @@ int cgroup_enable(struct cgroup *c, uint32_t controllers) MUST_CHECK;
 int cgroup_attach(struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
 /* The folder once more, as seen in the mount namespace of now. Returns the descriptor. */
 int cgroup_reopen(const struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
+/* Moves the calling process, which must have one thread only, into the folder. */
+int cgroup_join(const struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
 int cgroup_write(int dir_fd, const char *file, const char *text) MUST_CHECK;
 int cgroup_read_u64(int dir_fd, const char *file, uint64_t *ret) MUST_CHECK;
 /* Value of "key 123" in a flat keyed file; -ENOENT when the key is missing. */

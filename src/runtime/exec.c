@@ -92,7 +92,7 @@ static int enter(const struct exec *exec, struct program *program, int sock, str
 	for (int i = 0; i < CGROUP_UNIFIED; i++) {
 		if (c->cgroup.dir_fds[i] < 0)
 			continue;
-		failed = cgroup_write(c->cgroup.dir_fds[i], "cgroup.procs", "0");
+		failed = cgroup_join(&c->cgroup, (enum cgroup_controller)i);
 		if (failed < 0)
 			return err_neg(err, failed, "join cgroup %s", c->cgroup.path);
 	}

@@ -97,7 +97,7 @@ static int join_cgroups(struct init *init, struct err *err)
 
 		if (!(init->cgroup_join & CGROUP_BIT(i)) || init->cgroup->dir_fds[i] < 0)
 			continue;
-		failed = cgroup_write(init->cgroup->dir_fds[i], "cgroup.procs", "0");
+		failed = cgroup_join(init->cgroup, (enum cgroup_controller)i);
 		if (failed < 0)
 			return err_neg(err, failed, "join cgroup %s of controller %s", init->cgroup->path,
 				       cgroup_name((enum cgroup_controller)i));
