@@ -12,8 +12,6 @@
 #define OBJECT_METADATA_BYTES_MAX (256u << 10) /* annotations, keys and values together */
 #define SELECTOR_REQUIREMENTS_MAX 1000
 #define SELECTOR_BYTES_MAX (64u << 10)
-#define DNS_LABEL_BYTES_MAX 63
-#define DNS_SUBDOMAIN_BYTES_MAX 253
 #define OWNER_NAME_RANDOM_BYTES 5 /* behind generateName */
 #define GENERATE_NAME_BYTES_MAX (DNS_LABEL_BYTES_MAX - OWNER_NAME_RANDOM_BYTES)
 

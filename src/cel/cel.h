@@ -109,7 +109,7 @@ void cel_type_write(const struct cel_type *type, struct buf *to);
  * "__if__"). False when it cannot be spelt (not [a-zA-Z_.-/][a-zA-Z0-9_.-/]*): such a property is
  * not visible. */
 bool cel_escape(struct arena *arena, struct str property, struct str *ret_name) MUST_CHECK;
-bool cel_unescape(struct arena *arena, struct str name, struct str *ret_property) MUST_CHECK;
+bool cel_unescape(struct arena *arena, struct str name, struct str *ret_property);
 
 /* ---- values ---- */
 
@@ -178,6 +178,9 @@ static inline struct cel_value cel_optional(const struct cel_value *value)
 	return (struct cel_value){ .kind = CEL_OPTIONAL, .value = value };
 }
 struct cel_value cel_authorizer_value(void); /* the variable `authorizer` */
+struct cel_attributes;
+/* The variable `authorizer.requestResource`: what the request is about. Borrowed. */
+struct cel_value cel_resource_check_value(const struct cel_attributes *attributes);
 static inline struct str
 cel_str(struct cel_value v) /* of strings, bytes and errors; empty for others */
 {

@@ -63,13 +63,16 @@ struct cel_cost_entry {
 };
 
 struct cel_node {
-	uint8_t kind;	   /* enum cel_node_kind */
-	uint8_t op;	   /* enum cel_op, of calls */
-	bool test_only;	   /* has(a.b) */
-	bool member;	   /* calls: written target.name(); the target is args[0] */
-	bool leading_dot;  /* ".name": never a variable of a macro */
-	bool is_bind;	   /* folds of cel.bind */
-	bool relative;	   /* selects and indices on something that was computed */
+	uint8_t kind;	  /* enum cel_node_kind */
+	uint8_t op;	  /* enum cel_op, of calls */
+	bool test_only;	  /* has(a.b) */
+	bool member;	  /* calls: written target.name(); the target is args[0] */
+	bool leading_dot; /* ".name": never a variable of a macro */
+	bool is_bind;	  /* folds of cel.bind */
+	bool relative;	  /* selects and indices on something that was computed */
+	bool resolved;	  /* type has no variables left */
+	bool optimised;
+	bool folded;	   /* was a list, a map or a conversion, and is a constant now */
 	bool estimated;	   /* cost and sizes below are there */
 	bool in_constants; /* `in` with a list of constants: costs nothing */
 	uint16_t depth;	   /* 1 for a leaf */
@@ -105,8 +108,10 @@ struct cel_program {
 	struct cel_cost cost;
 	uint64_t variables_used; /* bit per variable of the env */
 	uint32_t slot_count;
-	uint32_t node_count;
 };
+
+/* What `Object{}` and `JSONPatch{}` make. */
+extern const struct cel_type cel_type_any_object, cel_type_json_patch;
 
 /* ---- messages ---- */
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Text → program: the stages one after the other, and the limits of the text. */
 #include "base/mem.h"
-#include "base/num.h"
-#include "cel/cel_internal.h"
+#include "cel/function_internal.h"
 #include "cel/text_internal.h"
 
 /* The first limit of the text that is passed, as a message; true when there is none. */
@@ -27,21 +26,29 @@ const struct cel_program *cel_compile(struct arena *arena, const struct cel_env 
 {
 	AUTO_FREE struct cel_source *source = NEW(struct cel_source);
 	struct cel_program *program = ARENA_NEW(arena, struct cel_program);
+	struct cel_node *root = NULL;
 
 	source->arena = arena;
 	source->env = env;
 	source->text = text;
 	if (text_is_fit(source)) {
 		source->text = str_in(arena, text);
-		program->root = cel_parse(source);
+		root = cel_parse(source);
+	}
+	if (root && source->message_count == 0)
+		cel_check(source, root, &program->slot_count, &program->variables_used);
+	if (root && source->message_count == 0) {
+		cel_estimate(source, root);
+		cel_optimise(source, root);
 	}
 	if (source->message_count > 0) {
 		cel_messages_write(source, messages);
 		return NULL;
 	}
+	program->root = root;
 	program->env = env;
-	program->type = &cel_type_dyn;
-	program->node_count = source->node_count;
+	program->type = root->type;
+	program->cost = root->cost;
 	return program;
 }
 

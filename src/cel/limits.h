@@ -28,12 +28,6 @@
 #define CEL_EVALUATION_WORK_MAX 100000000ull /* elements and bytes looked at */
 #define CEL_VALUE_DEPTH_MAX JSON_DEPTH_MAX
 
-/* ---- regular expressions ---- */
-#define REGEX_TEXT_BYTES_MAX (64u << 10)
-#define REGEX_DEPTH_MAX 1000	     /* nesting of groups, as RE2 */
-#define REGEX_REPEAT_MAX 1000	     /* {n,m}, as RE2 */
-#define REGEX_INSTRUCTIONS_MAX 20000 /* after repetitions were unrolled */
-
 _Static_assert(CEL_CALL_COST_MAX <= CEL_BUDGET_MAX, "a call fits into the budget");
 _Static_assert(CEL_EXPRESSION_ESTIMATE_MAX <= CEL_CRD_ESTIMATE_MAX, "a rule fits into its CRD");
 

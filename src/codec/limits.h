@@ -14,5 +14,12 @@
 #define JSON_POINTER_INDEX_MAX 999999999  /* of an array element in a JSON Patch */
 #define PATCH_RESULT_BYTES_MAX (3u << 20) /* JSON Patch: what "copy" may blow a document up to */
 #define JSON_DUPLICATES_MAX 100		  /* reported in one message */
+#define DNS_LABEL_BYTES_MAX 63
+#define DNS_SUBDOMAIN_BYTES_MAX 253
+#define REGEX_TEXT_BYTES_MAX (64u << 10)
+#define REGEX_DEPTH_MAX 1000	   /* nesting of groups, as RE2 */
+#define REGEX_REPEAT_MAX 1000	   /* {n,m}, as RE2 */
+#define REGEX_PROGRAM_MAX 20000	   /* instructions once repetitions were unrolled */
+#define REGEX_STEPS_MAX 50000000ull /* of one search: instructions looked at */
 
 #endif

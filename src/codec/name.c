@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What names may look like, checked by hand; the regular expressions are part of the messages only.
  */
-#include "api/meta.h"
+#include "codec/name.h"
 
 #include <arpa/inet.h>
-#include "api/limits.h"
 #include "base/num.h"
 
 #define REGEX(message, examples, regex) \

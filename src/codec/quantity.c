@@ -3,7 +3,7 @@
  * Quantities. Digits are read into 128 bits with a decimal or binary scale, then brought to 10^-9.
  * The canonical form has no fraction, and the largest suffix for which that is so.
  */
-#include "api/quantity.h"
+#include "codec/quantity.h"
 
 #include <stdio.h>
 #include <string.h>

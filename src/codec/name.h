@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Texts that Kubernetes restricts: names, labels, keys, addresses. The *_problem functions return
+ * NULL when the text is fine, else the message, in upstream's words, that goes behind "Invalid
+ * value: ...: ".
+ */
+#ifndef CUBE_CODEC_NAME_H
+#define CUBE_CODEC_NAME_H
+
+#include <stdbool.h>
+#include "base/str.h"
+#include "codec/limits.h"
+
+const char *name_label_problem(struct str name);     /* RFC 1123 label */
+const char *name_subdomain_problem(struct str name); /* RFC 1123 subdomain */
+const char *name_subdomain_wildcard_problem(struct str name);
+const char *name_qualified_problem(struct str name); /* "prefix/name" */
+const char *name_label_value_problem(struct str value);
+const char *name_port_problem(struct str name);	     /* IANA_SVC_NAME */
+const char *name_config_key_problem(struct str key); /* ConfigMap and Secret keys */
+const char *name_env_problem(struct str name);
+/* As NAME_PROBLEM slots of strategies: a prefix (generateName) may end in '-'. */
+const char *name_is_label(struct str name, bool is_prefix);
+const char *name_is_label1035(struct str name, bool is_prefix);
+const char *name_is_subdomain(struct str name, bool is_prefix);
+const char *name_is_path_segment(struct str name, bool is_prefix);
+
+bool ip_is_valid(struct str text); /* IPv4 dotted without leading zeros, or IPv6 */
+bool ip_is_v6(struct str text);
+bool cidr_is_valid(struct str text);
+
+#endif
