@@ -87,10 +87,14 @@ static int service_account_admit(struct operation *op)
 					 "error looking up service account " STR_FMT "/" STR_FMT
 					 ": serviceaccount \"" STR_FMT "\" not found",
 					 STR_ARG(op->namespace_), STR_ARG(name), STR_ARG(name));
+	if (account && admission_check_references(op, account) < 0)
+		return -1;
 	if (account && !json_mut_get_count(spec, "imagePullSecrets") &&
 	    json_get_count(account->root, "imagePullSecrets"))
 		json_set(op->edit.doc, spec, "imagePullSecrets",
 			 json_copy_at(op->edit.doc, account->root, "imagePullSecrets"));
+	if (op->registry->tokens)
+		admission_mount_token(op, account);
 	return 0;
 }
 

@@ -13,4 +13,11 @@ int admission_mutate(struct operation *op) MUST_CHECK;
 int admission_validate(struct operation *op) MUST_CHECK;
 int admission_delete(struct operation *op) MUST_CHECK; /* op->edit.old is what shall go */
 
+/* --- parts of plug-ins in files of their own --- */
+
+/* admission_account.c: gives a pod's containers the token of its account, unless they do not want it. */
+void admission_mount_token(struct operation *op, const struct obj *account);
+/* A pod names only secrets that its account lists, when the account asks for that. */
+int admission_check_references(struct operation *op, const struct obj *account) MUST_CHECK;
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "apiserver/documents.h"
 #include "apiserver/http_watch.h"
+#include "apiserver/tokens.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/env.h"
@@ -18,6 +19,12 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	if (registry_init(&s->registry, options->env, options->store,
 			  options->service_cidr.len ? options->service_cidr : DEFAULT_SERVICE_CIDR,
 			  err) < 0) {
+		mem_free(s);
+		return -1;
+	}
+	if (options->tokens &&
+	    tokens_new(options->tokens, options->env, &s->registry.tokens, err) < 0) {
+		registry_deinit(&s->registry);
 		mem_free(s);
 		return -1;
 	}
@@ -52,6 +59,7 @@ void apiserver_free(struct apiserver *s)
 	mem_free((void *)s->bootstrap.advertise_address.ptr);
 	documents_free(s);
 	metrics_deinit(&s->metrics);
+	tokens_free(s->registry.tokens);
 	registry_deinit(&s->registry);
 	mem_free((void *)s->version.ptr);
 	mem_free(s);

@@ -14,6 +14,7 @@
 #include "base/str.h"
 
 struct env;
+struct token_options;
 struct store;
 struct http_handlers;
 struct http_exchange;
@@ -27,6 +28,7 @@ struct apiserver_options {
 	struct str advertise_address; /* where the kubernetes service leads; empty: the service gets
 					 no endpoints */
 	uint16_t secure_port;
+	const struct token_options *tokens; /* NULL: no service account tokens are issued */
 	const char *build; /* behind "v1.36.0+" in /version; NULL: "cube" */
 };
 

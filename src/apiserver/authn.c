@@ -2,7 +2,9 @@
 /* Authenticators: client certificates (CN is the user, each O a group) and bearer tokens. */
 #include "apiserver/authn.h"
 
+#include "apiserver/apiserver_internal.h"
 #include "apiserver/limits.h"
+#include "apiserver/tokens.h"
 #include "base/num.h"
 
 static int refuse(struct refusal *refusal)
@@ -26,10 +28,32 @@ static const struct user *user_of(const struct tls_identity *identity)
 	return user_new(identity->common_name, groups, count);
 }
 
-int authn_find(struct http_exchange *x, const struct user **ret, struct refusal *refusal)
+/* The token of the Authorization header; false when it has another scheme, or there is none. */
+static bool bearer_of(const struct http_exchange *x, struct str *ret)
+{
+	struct str header = str_trim(http_header_get(&x->headers, STR("Authorization"))), scheme;
+
+	if (!str_cut(header, ' ', &scheme, ret) || !str_eq_nocase(scheme, STR("Bearer")))
+		return false;
+	*ret = str_trim(*ret);
+	return ret->len > 0;
+}
+
+int authn_token(struct apiserver *server, struct str token, struct str_list audiences,
+		struct arena *arena, struct authn_answer *ret, struct err *err)
+{
+	if (!server->registry.tokens)
+		return err_set(err, ERR_UNAUTHORIZED, "invalid bearer token");
+	return tokens_check(server->registry.tokens, &server->registry, token, audiences, arena,
+			    &ret->user, &ret->audiences, err);
+}
+
+int authn_find(struct apiserver *server, struct http_exchange *x, const struct user **ret,
+	       struct refusal *refusal)
 {
 	const struct tls_identity *identity = x->peer->identity;
-	struct str authorization;
+	struct authn_answer answer;
+	struct str token;
 
 	if (x->peer->attachment) {
 		*ret = x->peer->attachment;
@@ -41,10 +65,13 @@ int authn_find(struct http_exchange *x, const struct user **ret, struct refusal 
 		*ret = x->peer->attachment;
 		return 0;
 	}
-	authorization = http_header_get(&x->headers, STR("Authorization"));
-	/* no issuer of tokens is known yet, so every token is a bad one */
-	if (authorization.len >= 7 && str_eq_nocase(str_slice(authorization, 0, 7), STR("Bearer ")))
-		return refuse(refusal);
+	if (bearer_of(x, &token)) {
+		if (authn_token(server, token, (struct str_list){ 0 }, &x->arena, &answer, NULL) <
+		    0)
+			return refuse(refusal);
+		*ret = answer.user;
+		return 0;
+	}
 	if (identity && !identity->verified)
 		return refuse(refusal);
 	*ret = &user_anonymous;

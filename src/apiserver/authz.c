@@ -90,6 +90,22 @@ static enum authz_decision decide_discovery(struct registry *registry,
 							      : AUTHZ_NO_OPINION;
 }
 
+/* What system:service-account-issuer-discovery grants every service account. */
+static enum authz_decision decide_issuer(struct registry *registry,
+					 const struct authz_attributes *a)
+{
+	static const struct path_rule rules[] = {
+		{ "get head", "/.well-known/openid-configuration" },
+		{ "get head", "/.well-known/openid-configuration/" },
+		{ "get head", "/openid/v1/jwks" },
+		{ "get head", "/openid/v1/jwks/" },
+		{ 0 },
+	};
+
+	return user_in_group(a->user, "system:serviceaccounts") ? decide_paths(rules, a)
+								: AUTHZ_NO_OPINION;
+}
+
 static const struct rule node_rules[] = {
 	{ "create", "authentication.k8s.io", "tokenreviews" },
 	{ "create", "authorization.k8s.io", "subjectaccessreviews localsubjectaccessreviews" },
@@ -201,6 +217,7 @@ static const struct {
 	{ "masters", decide_masters },
 	{ "public", decide_public },
 	{ "discovery", decide_discovery },
+	{ "issuer", decide_issuer },
 	{ "identities", decide_identities },
 	{ "rbac", rbac_decide },
 };

@@ -8,6 +8,7 @@
 #include "api/openapi.h"
 #include "apiserver/discovery.h"
 #include "apiserver/exchange.h"
+#include "apiserver/tokens.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "loop/env.h"
@@ -378,6 +379,38 @@ static int serve_metrics(struct exchange *e, struct str rest)
 	return 0;
 }
 
+/* --- issuer discovery --- */
+
+static int serve_issuer(struct exchange *e, struct str type,
+			void (*write)(const struct tokens *tokens, struct buf *to))
+{
+	AUTO_BUF text = { 0 };
+	struct http_header list[] = { HTTP_HEADER(STR("Content-Type"), type),
+				      HTTP_HEADER(STR("Cache-Control"), STR("public, max-age=3600")) };
+	struct http_headers headers = { list, ARRAY_COUNT(list) };
+	struct http_piece piece;
+
+	if (!e->server->registry.tokens)
+		return refusal_no_route(&e->refusal);
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	write(e->server->registry.tokens, &text);
+	piece = HTTP_BYTES(str_in(e->arena, buf_str(&text)));
+	http_respond(e->x, 200, &headers, &piece, 1);
+	return 0;
+}
+
+static int serve_issuer_configuration(struct exchange *e, struct str rest)
+{
+	(void)rest; /* the path is whole */
+	return serve_issuer(e, STR("application/json"), tokens_write_configuration);
+}
+
+static int serve_issuer_keys(struct exchange *e, struct str rest)
+{
+	(void)rest; /* the path is whole */
+	return serve_issuer(e, STR("application/jwk-set+json"), tokens_write_keys);
+}
+
 static int serve_index(struct exchange *e, struct str rest);
 
 static const struct {
@@ -386,6 +419,7 @@ static const struct {
 	bool hidden; /* not in the index */
 } paths[] = {
 	{ "/", serve_index, .hidden = true },
+	{ "/.well-known/openid-configuration", serve_issuer_configuration },
 	{ "/api", serve_api_roots },
 	{ "/api/", serve_group, .hidden = true },
 	{ "/apis", serve_api_roots },
@@ -395,6 +429,7 @@ static const struct {
 	{ "/livez", serve_health },
 	{ "/livez/", serve_health, .hidden = true },
 	{ "/metrics", serve_metrics },
+	{ "/openid/v1/jwks", serve_issuer_keys },
 	{ "/openapi/v2", serve_openapi_v2 },
 	{ "/openapi/v3", serve_openapi_v3 },
 	{ "/openapi/v3/", serve_openapi_v3, .hidden = true },

@@ -23,6 +23,13 @@
 #define WARNING_BYTES_MAX 4096
 #define STATUS_CAUSES_MAX 256
 #define USER_GROUPS_MAX 64
+#define BEARER_BYTES_MAX 16384	 /* of a bearer token */
+#define TOKENS_KNOWN_MAX 4096	 /* verified tokens that are remembered */
+#define TOKEN_LEGACY_ISSUER "kubernetes/serviceaccount"
+#define TOKEN_SECONDS_MIN 600
+#define TOKEN_SECONDS_MAX (INT64_C(1) << 32)
+#define TOKEN_POD_SECONDS 3607 /* what pods ask for: odd, so that it is told from a user's choice */
+#define TOKEN_EXTENDED_SECONDS (365 * 24 * 3600)
 #define NODE_PORT_FIRST 30000
 #define NODE_PORT_LAST 32767
 

@@ -24,6 +24,7 @@ static const struct {
 	{ "scale", { NULL, scale_update, scale_patch, NULL } },
 	{ "binding", { binding_create, NULL, NULL, NULL } },
 	{ "eviction", { eviction_create, NULL, NULL, NULL } },
+	{ "token", { token_request_create, NULL, NULL, NULL } },
 	{ "approval", { NULL, update_run, patch_run, NULL } },
 };
 

@@ -116,6 +116,7 @@ int scale_update(struct operation *op) MUST_CHECK;
 int scale_patch(struct operation *op) MUST_CHECK;
 int binding_create(struct operation *op) MUST_CHECK;
 int eviction_create(struct operation *op) MUST_CHECK;
+int token_request_create(struct operation *op) MUST_CHECK;
 
 /* What DELETE was asked for, from its body. */
 struct delete_options {

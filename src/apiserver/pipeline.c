@@ -26,7 +26,7 @@ static int read_target(struct exchange *e)
 
 static int authenticate(struct exchange *e)
 {
-	return authn_find(e->x, &e->user, &e->refusal);
+	return authn_find(e->server, e->x, &e->user, &e->refusal);
 }
 
 /* May the user act as this user or group. */

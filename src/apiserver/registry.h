@@ -16,6 +16,7 @@
 #include "store/store.h"
 
 struct env;
+struct tokens;
 
 struct registry {
 	struct env *env;
@@ -24,6 +25,7 @@ struct registry {
 	struct number_range node_ports;
 	struct list operations; /* struct operation, in flight */
 	size_t operation_count;
+	struct tokens *tokens; /* issuer of service account tokens; NULL: none are issued */
 };
 
 int registry_init(struct registry *registry, struct env *env, struct store *store,

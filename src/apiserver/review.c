@@ -5,6 +5,7 @@
  */
 #include "api/object.h"
 #include "api/protobuf.h"
+#include "apiserver/authn.h"
 #include "apiserver/authz.h"
 #include "apiserver/exchange.h"
 #include "apiserver/limits.h"
@@ -120,21 +121,45 @@ static int self_rules(struct review *r)
 
 static int self_subject(struct review *r)
 {
-	yyjson_mut_val *who = json_set_object(r->doc, r->status, "userInfo"), *groups;
-
-	json_set_str(r->doc, who, "username", r->e->user->name);
-	groups = json_set_array(r->doc, who, "groups");
-	for (size_t i = 0; i < r->e->user->group_count; i++)
-		json_append_str(r->doc, groups, r->e->user->groups[i]);
+	user_write(r->e->user, r->doc, json_set_object(r->doc, r->status, "userInfo"));
 	return 0;
 }
 
-/* No issuer of tokens is known to this server, so that none is good. */
+static struct str_list take_strings(struct review *r, const char *path)
+{
+	struct str *items = arena_array(r->e->arena, json_mut_get_count(r->spec, path) + 1,
+					sizeof(items[0]));
+	size_t count = 0;
+
+	JSON_MUT_EACH (item, json_mut_get(r->spec, path))
+		items[count++] = json_mut_str(item);
+	return (struct str_list){ items, count };
+}
+
 static int token(struct review *r)
 {
-	json_set_bool(r->doc, r->status, "authenticated", false);
-	(void)json_set_object(r->doc, r->status, "user"); /* always there, and empty */
-	json_set_str(r->doc, r->status, "error", STR("[invalid bearer token]"));
+	struct str text = json_mut_get_str(r->spec, "token");
+	struct authn_answer answer;
+	yyjson_mut_val *list, *who;
+	struct err err = { 0 };
+	int found;
+
+	if (!text.len)
+		return refusal_bad_request(&r->e->refusal,
+					   "token is required for TokenReview in authentication");
+	found = authn_token(r->e->server, text, take_strings(r, "audiences"), r->e->arena, &answer,
+			    &err);
+	json_set_bool(r->doc, r->status, "authenticated", found == 0);
+	who = json_set_object(r->doc, r->status, "user"); /* always there */
+	if (found < 0) {
+		json_set_str(r->doc, r->status, "error",
+			     str_printf_in(r->e->arena, "[%s]", err.msg));
+		return 0;
+	}
+	user_write(answer.user, r->doc, who);
+	list = json_set_array(r->doc, r->status, "audiences");
+	for (size_t i = 0; i < answer.audiences.count; i++)
+		json_append_str(r->doc, list, answer.audiences.items[i]);
 	return 0;
 }
 

@@ -51,3 +51,51 @@ void user_free(struct user *user)
 	mem_free((void *)user->uid.ptr);
 	mem_free(user);
 }
+
+static struct str_list copy_list(struct arena *arena, const struct str *from, size_t count)
+{
+	struct str *items = arena_array(arena, count + 1, sizeof(items[0]));
+
+	for (size_t i = 0; i < count; i++)
+		items[i] = str_in(arena, from[i]);
+	return (struct str_list){ items, count };
+}
+
+const struct user *user_in(struct arena *arena, const struct user *from)
+{
+	struct user *user = ARENA_NEW(arena, struct user);
+	struct user_extra *extras = arena_array(arena, from->extra_count + 1, sizeof(extras[0]));
+
+	user->name = str_in(arena, from->name);
+	user->uid = str_in(arena, from->uid);
+	user->groups = copy_list(arena, from->groups, from->group_count).items;
+	user->group_count = from->group_count;
+	for (size_t i = 0; i < from->extra_count; i++) {
+		const struct user_extra *extra = &from->extras[i];
+
+		extras[i].key = str_in(arena, extra->key);
+		extras[i].values = copy_list(arena, extra->values.items, extra->values.count);
+	}
+	user->extras = extras;
+	user->extra_count = from->extra_count;
+	return user;
+}
+
+void user_write(const struct user *user, yyjson_mut_doc *doc, yyjson_mut_val *to)
+{
+	yyjson_mut_val *list, *extra;
+
+	json_set_str(doc, to, "username", user->name);
+	if (user->uid.len)
+		json_set_str(doc, to, "uid", user->uid);
+	list = user->group_count ? json_set_array(doc, to, "groups") : NULL;
+	for (size_t i = 0; i < user->group_count; i++)
+		json_append_str(doc, list, user->groups[i]);
+	extra = user->extra_count ? json_set_object(doc, to, "extra") : NULL;
+	for (size_t i = 0; i < user->extra_count; i++) {
+		list = yyjson_mut_arr(doc);
+		for (size_t j = 0; j < user->extras[i].values.count; j++)
+			json_append_str(doc, list, user->extras[i].values.items[j]);
+		json_put(doc, extra, user->extras[i].key, list);
+	}
+}

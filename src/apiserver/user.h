@@ -3,12 +3,20 @@
 #ifndef CUBE_APISERVER_USER_H
 #define CUBE_APISERVER_USER_H
 
-#include "base/str.h"
+#include "base/arena.h"
+#include "codec/json.h"
+
+struct user_extra {
+	struct str key;
+	struct str_list values;
+};
 
 struct user {
 	struct str name, uid;
 	const struct str *groups;
 	size_t group_count;
+	const struct user_extra *extras;
+	size_t extra_count;
 };
 
 bool user_in_group(const struct user *user, const char *group) PURE;
@@ -16,6 +24,10 @@ bool user_in_group(const struct user *user, const char *group) PURE;
 /* Heap copies. groups beyond USER_GROUPS_MAX are refused by the caller. */
 struct user *user_new(struct str name, const struct str *groups, size_t group_count) MUST_CHECK;
 void user_free(struct user *user); /* NULL is fine */
+/* A copy in the arena, extras included. */
+const struct user *user_in(struct arena *arena, const struct user *user);
+/* Appends username, uid, groups and extra to a UserInfo, each only when there is something. */
+void user_write(const struct user *user, yyjson_mut_doc *doc, yyjson_mut_val *to);
 
 extern const struct user user_anonymous; /* system:anonymous in system:unauthenticated */
 extern const struct user user_loopback;	 /* the server itself: system:apiserver in system:masters */

@@ -187,6 +187,22 @@ static int open_serving(const struct pki_options *o, struct arena *arena, struct
 			       file_of(o, arena, "apiserver.key").ptr, err);
 }
 
+/* sa.key and sa.pub. The public half is for other servers of the cluster: ours is in the private one. */
+static int open_account_key(const struct pki_options *o, struct arena *arena, struct pki *pki,
+			    struct err *err)
+{
+	struct str key_path = file_of(o, arena, "sa.key"), public_path = file_of(o, arena, "sa.pub"),
+		   public_pem;
+	int r = read_optional(key_path, arena, &pki->account_key_pem, err);
+
+	if (r != 0)
+		return r < 0 ? -1 : 0;
+	if (x509_make_key(X509_KEY_P256, arena, &pki->account_key_pem, &public_pem, err) < 0 ||
+	    fd_replace_file(AT_FDCWD, public_path.ptr, public_pem, 0644, true, err) < 0)
+		return -1;
+	return fd_replace_file(AT_FDCWD, key_path.ptr, pki->account_key_pem, 0600, true, err);
+}
+
 int pki_open(const struct pki_options *o, struct arena *arena, struct pki *ret, struct err *err)
 {
 	struct str dir = str_in(arena, o->dir);
@@ -194,7 +210,8 @@ int pki_open(const struct pki_options *o, struct arena *arena, struct pki *ret, 
 	if (fd_make_dirs(AT_FDCWD, dir.ptr, 0755, err) < 0)
 		return -1;
 	ret->ca_path = file_of(o, arena, "ca.crt");
-	if (open_ca(o, arena, &ret->ca, err) < 0 || open_serving(o, arena, ret, err) < 0)
+	if (open_ca(o, arena, &ret->ca, err) < 0 || open_serving(o, arena, ret, err) < 0 ||
+	    open_account_key(o, arena, ret, err) < 0)
 		return err_wrap(err, "certificates in " STR_FMT, STR_ARG(o->dir));
 	return 0;
 }

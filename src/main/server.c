@@ -18,6 +18,7 @@
 
 #include "apiserver/apiserver.h"
 #include "apiserver/registry.h"
+#include "apiserver/tokens.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -132,16 +133,19 @@ static void on_ready(void *arg, const struct err *err)
 
 static int start_api(struct server *s, struct err *err)
 {
+	struct token_options tokens;
 	struct apiserver_options options = { .env = s->env,
 					     .store = s->store,
 					     .service_cidr = s->plan.service_cidr,
 					     .advertise_address = s->plan.advertise_address,
-					     .secure_port = (uint16_t)s->opts->secure_port };
+					     .secure_port = (uint16_t)s->opts->secure_port,
+					     .tokens = &tokens };
 	struct http_server_options http = { .env = s->env,
 					    .handlers = apiserver_http_handlers(),
 					    .tls = s->tls };
 
-	if (apiserver_new(&options, &s->apiserver, err) < 0)
+	if (server_token_options(s, &tokens, err) < 0 ||
+	    apiserver_new(&options, &s->apiserver, err) < 0)
 		return -1;
 	http.arg = s->apiserver;
 	s->http = http_server_new(&http);
@@ -308,6 +312,21 @@ static const struct flag server_flags[] = {
 		    "parent of all cgroups made"),
 	FLAG_STRING(0, "store", struct server_opts, store, "lmdb",
 		    "where the cluster's state is kept"),
+	FLAG_LIST(0, "service-account-issuer", struct server_opts, account_issuers,
+		  "issuer of service accounts' tokens; further ones are taken too (default: "
+		  "https://kubernetes.default.svc.<cluster-domain>)"),
+	FLAG_STRING(0, "service-account-jwks-uri", struct server_opts, account_jwks_uri, "",
+		    "where issuer discovery says the keys are (default: at this server)"),
+	FLAG_STRING(0, "service-account-signing-key-file", struct server_opts, account_signing_key, "",
+		    "private key that signs tokens (default: sa.key in --cert-dir, made when missing)"),
+	FLAG_LIST(0, "service-account-key-file", struct server_opts, account_keys,
+		  "further keys that tokens may be signed with"),
+	FLAG_STRING(0, "service-account-max-token-expiration", struct server_opts, account_token_life,
+		    "0s", "longest life of a token that may be asked for (1h to 2^32 s; 0: no bound)"),
+	FLAG_BOOL(0, "no-service-account-extend-token-expiration", struct server_opts,
+		  account_tokens_end, "let pods' tokens end after an hour instead of a year"),
+	FLAG_LIST(0, "api-audiences", struct server_opts, api_audiences,
+		  "names of this API server in tokens (default: the issuer)"),
 	FLAG_STRING(0, "oci-path", struct server_opts, oci_path, "",
 		    "container runtime (default: cube-oci beside this program)"),
 	FLAG_LIST(0, "insecure-registry", struct server_opts, insecure_registries,

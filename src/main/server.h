@@ -19,6 +19,9 @@ struct server_opts {
 	struct str node_name, node_ip, pod_cidr, service_cidr, bridge, table, cgroup_root;
 	struct str cluster_dns, cluster_domain;
 	struct str store;
+	struct flag_list account_issuers, account_keys, api_audiences;
+	struct str account_jwks_uri, account_signing_key, account_token_life;
+	bool account_tokens_end;
 	struct str oci_path;
 	struct flag_list tls_sans, insecure_registries;
 	struct str log_level, log_format;
@@ -83,6 +86,11 @@ const char *server_forwarding_record(struct arena *arena, const struct server_pl
 int server_role_start(struct server *server, struct server_role *role, const char *user,
 		      struct err *err) MUST_CHECK;
 void server_role_stop(struct server_role *role);
+
+/* What the flags say about service accounts' tokens; strings in the server's arena. */
+struct token_options;
+int server_token_options(struct server *server, struct token_options *ret,
+			 struct err *err) MUST_CHECK;
 
 /* Network, images, containers, kubelet, proxy. */
 int server_node_start(struct server *server, struct err *err) MUST_CHECK;

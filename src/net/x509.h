@@ -64,5 +64,15 @@ int x509_sign(struct str private_pem, struct str input, struct arena *arena, str
 /* key_pem is a public key, a private key or a certificate. 0 when it holds, < 0 with
  * ERR_UNAUTHORIZED when it does not. */
 int x509_verify(struct str key_pem, const struct x509_jws *jws, struct str input, struct err *err) MUST_CHECK;
+/* Public halves of a key, as JWKS (RFC 7517) publishes them. */
+struct x509_public {
+	enum x509_signature kind;
+	struct str key_id;     /* base64url of SHA-256 over SubjectPublicKeyInfo: Kubernetes' "kid" */
+	struct str first, second; /* big-endian: modulus and exponent (RSA), x and y (P-256) */
+};
+int x509_public_of(struct str key_pem, struct arena *arena, struct x509_public *ret,
+		   struct err *err) MUST_CHECK;
+#define X509_SHA256_BYTES 32
+void x509_sha256(struct str bytes, uint8_t ret[X509_SHA256_BYTES]);
 
 #endif

@@ -5,6 +5,9 @@
  */
 #include "net/x509.h"
 
+#include <openssl/core_names.h>
+#include "base/assert.h"
+#include "codec/base64.h"
 #include "net/openssl.h"
 
 #define ES256_HALF_BYTES 32
@@ -125,4 +128,67 @@ int x509_verify(struct str key_pem, const struct x509_jws *jws, struct str input
 		verified = verify_der(key, input, (const unsigned char *)jws->signature.ptr, jws->signature.len);
 	ERR_clear_error();
 	return verified == 0 ? 0 : err_set(err, ERR_UNAUTHORIZED, "the signature does not match");
+}
+
+void x509_sha256(struct str bytes, uint8_t ret[X509_SHA256_BYTES])
+{
+	ASSERT(EVP_Digest(bytes.ptr ? bytes.ptr : "", bytes.len, ret, NULL, EVP_sha256(), NULL) == 1);
+}
+
+/* A number of the key, as many bytes as it needs, or exactly so many. */
+static int read_number(EVP_PKEY *key, const char *name, int bytes_min, struct arena *arena,
+		       struct str *ret, struct err *err)
+{
+	BIGNUM *number = NULL;
+	unsigned char *bytes;
+	int len;
+
+	if (EVP_PKEY_get_bn_param(key, name, &number) != 1)
+		return tls_err(err, ERR_PARSE, "read key's %s", name);
+	len = BN_num_bytes(number);
+	if (len < bytes_min)
+		len = bytes_min;
+	bytes = arena_alloc(arena, (size_t)len);
+	len = BN_bn2binpad(number, bytes, len);
+	BN_free(number);
+	*ret = str_sub((char *)bytes, (size_t)len);
+	return 0;
+}
+
+static int read_key_id(EVP_PKEY *key, struct arena *arena, struct str *ret, struct err *err)
+{
+	unsigned char *der = NULL;
+	int der_bytes = i2d_PUBKEY(key, &der);
+	uint8_t sum[X509_SHA256_BYTES];
+	AUTO_BUF text = { 0 };
+
+	if (der_bytes <= 0)
+		return tls_err(err, ERR_INTERNAL, "encode public key");
+	x509_sha256(str_sub((char *)der, (size_t)der_bytes), sum);
+	OPENSSL_free(der);
+	buf_init(&text, 2 * sizeof(sum));
+	base64_url_encode(str_sub((char *)sum, sizeof(sum)), &text);
+	*ret = str_in(arena, buf_str(&text));
+	return 0;
+}
+
+int x509_public_of(struct str key_pem, struct arena *arena, struct x509_public *ret, struct err *err)
+{
+	AUTO_KEY key = read_any_key(key_pem);
+	struct x509_public public = { 0 };
+	bool is_rsa;
+
+	if (!key)
+		return tls_err(err, ERR_PARSE, "read key");
+	if (kind_of(key, &public.kind, err) < 0)
+		return -1;
+	is_rsa = public.kind == X509_RS256;
+	if (read_key_id(key, arena, &public.key_id, err) < 0 ||
+	    read_number(key, is_rsa ? OSSL_PKEY_PARAM_RSA_N : OSSL_PKEY_PARAM_EC_PUB_X,
+			is_rsa ? 0 : ES256_HALF_BYTES, arena, &public.first, err) < 0 ||
+	    read_number(key, is_rsa ? OSSL_PKEY_PARAM_RSA_E : OSSL_PKEY_PARAM_EC_PUB_Y,
+			is_rsa ? 0 : ES256_HALF_BYTES, arena, &public.second, err) < 0)
+		return -1;
+	*ret = public;
+	return 0;
 }

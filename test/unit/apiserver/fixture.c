@@ -130,7 +130,11 @@ static void on_ready(void *arg, const struct err *err)
 
 void http_fixture_open(struct http_fixture *f)
 {
-	struct apiserver_options options = { 0 };
+	http_fixture_open_with(f, (struct apiserver_options){ 0 });
+}
+
+void http_fixture_open_with(struct http_fixture *f, struct apiserver_options options)
+{
 	struct http_server_options http = { 0 };
 	struct err err = { 0 };
 

@@ -34,6 +34,8 @@ struct http_fixture {
 };
 
 void http_fixture_open(struct http_fixture *f);
+/* The same with what only some tests need, such as tokens; environment and store are filled in. */
+void http_fixture_open_with(struct http_fixture *f, struct apiserver_options options);
 void http_fixture_close(struct http_fixture *f);
 /* Sends a request and waits for the whole answer. Returns the status; body is NUL-terminated until
  * the next call. headers: "A: b\r\nC: d\r\n" or NULL. */

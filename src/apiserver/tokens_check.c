@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the claims of a service account's token say, and whether it is still so. */
+#include <stdio.h>
+
+#include "api/obj.h"
+#include "apiserver/limits.h"
+#include "apiserver/registry.h"
+#include "apiserver/tokens_internal.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "codec/base64.h"
+#include "loop/env.h"
+
+#define SKEW_SECONDS 60		   /* clocks may differ so much, as upstream */
+#define DELETION_LEEWAY_SECONDS 60 /* a pod that ends in time keeps its token so long */
+#define ACCOUNT_PREFIX "system:serviceaccount:"
+#define LEGACY "kubernetes.io/serviceaccount/"
+
+static int refuse(struct err *err, const char *why)
+{
+	return err_set(err, ERR_UNAUTHORIZED, "%s", why);
+}
+
+/* --- reading claims --- */
+
+static struct token_reference read_reference(yyjson_val *claims, const char *key,
+					     struct arena *arena)
+{
+	yyjson_val *reference = json_key(claims, str_from(key));
+
+	return (struct token_reference){
+		.name = str_in(arena, json_get_str(reference, "name")),
+		.uid = str_in(arena, json_get_str(reference, "uid")),
+	};
+}
+
+/* "aud" is one string or a list of them (RFC 7519, 4.1.3). */
+static struct str_list read_audiences(yyjson_val *value, struct arena *arena)
+{
+	size_t count = yyjson_is_str(value) ? 1 : yyjson_arr_size(value), i = 0;
+	struct str *items = arena_array(arena, count + 1, sizeof(items[0]));
+
+	if (yyjson_is_str(value))
+		items[i++] = str_in(arena, json_str(value));
+	JSON_EACH (item, value)
+		items[i++] = str_in(arena, json_str(item));
+	return (struct str_list){ items, i };
+}
+
+static void read_legacy(yyjson_val *root, struct token_claims *c, struct arena *arena)
+{
+	c->is_legacy = true;
+	c->namespace_ = str_in(arena, json_str(json_key(root, STR(LEGACY "namespace"))));
+	c->account.name = str_in(arena,
+				 json_str(json_key(root, STR(LEGACY "service-account.name"))));
+	c->account.uid = str_in(arena, json_str(json_key(root, STR(LEGACY "service-account.uid"))));
+	c->secret.name = str_in(arena, json_str(json_key(root, STR(LEGACY "secret.name"))));
+}
+
+static void read_bound(yyjson_val *root, struct token_claims *c, struct arena *arena)
+{
+	yyjson_val *own = json_key(root, STR("kubernetes.io"));
+
+	c->namespace_ = str_in(arena, json_get_str(own, "namespace"));
+	c->account = read_reference(own, "serviceaccount", arena);
+	c->pod = read_reference(own, "pod", arena);
+	c->node = read_reference(own, "node", arena);
+	c->secret = read_reference(own, "secret", arena);
+	c->id = str_in(arena, json_get_str(root, "jti"));
+	c->audiences = read_audiences(json_get(root, "aud"), arena);
+	c->issued_s = json_get_int(root, "iat", 0);
+	c->not_before_s = json_get_int(root, "nbf", 0);
+	c->expires_s = json_get_int(root, "exp", 0);
+	c->warn_after_s = json_get_int(own, "warnafter", 0);
+}
+
+static void add_extra(struct known_token *known, const char *key, struct str value)
+{
+	struct user_extra *extra =
+		(struct user_extra *)&known->user.extras[known->user.extra_count];
+	struct str *values = arena_array(&known->arena, 1, sizeof(values[0]));
+
+	if (!value.len)
+		return;
+	values[0] = value;
+	*extra = (struct user_extra){ str_from(key), { values, 1 } };
+	known->user.extra_count++;
+}
+
+static void make_user(struct known_token *known)
+{
+	const struct token_claims *c = &known->claims;
+	struct arena *arena = &known->arena;
+	struct str *groups = arena_array(arena, 3, sizeof(groups[0]));
+
+	groups[0] = STR("system:serviceaccounts");
+	groups[1] = str_printf_in(arena, "system:serviceaccounts:" STR_FMT, STR_ARG(c->namespace_));
+	groups[2] = STR("system:authenticated");
+	known->user.name = str_printf_in(arena, ACCOUNT_PREFIX STR_FMT ":" STR_FMT,
+					 STR_ARG(c->namespace_), STR_ARG(c->account.name));
+	known->user.uid = c->account.uid;
+	known->user.groups = groups;
+	known->user.group_count = 3;
+	known->user.extras = arena_array(arena, 5, sizeof(struct user_extra));
+	if (c->id.len)
+		add_extra(known, "authentication.kubernetes.io/credential-id",
+			  str_printf_in(arena, "JTI=" STR_FMT, STR_ARG(c->id)));
+	add_extra(known, "authentication.kubernetes.io/node-name", c->node.name);
+	add_extra(known, "authentication.kubernetes.io/node-uid", c->node.uid);
+	add_extra(known, "authentication.kubernetes.io/pod-name", c->pod.name);
+	add_extra(known, "authentication.kubernetes.io/pod-uid", c->pod.uid);
+}
+
+int token_claims_read(yyjson_val *root, struct known_token *known, struct err *err)
+{
+	struct token_claims *c = &known->claims;
+	struct str subject;
+
+	if (str_eq(json_get_str(root, "iss"), STR(TOKEN_LEGACY_ISSUER)))
+		read_legacy(root, c, &known->arena);
+	else
+		read_bound(root, c, &known->arena);
+	if (!c->namespace_.len || !c->account.name.len || !c->account.uid.len)
+		return refuse(err, "the token does not name a service account");
+	if (!c->is_legacy && (!c->expires_s || !c->audiences.count))
+		return refuse(err, "the token has no end or no audience");
+	if (c->is_legacy && !c->secret.name.len)
+		return refuse(err, "the token does not name its secret");
+	make_user(known);
+	subject = json_get_str(root, "sub");
+	if (!str_eq(subject, known->user.name))
+		return refuse(err, "the token's subject is not its service account");
+	return 0;
+}
+
+/* --- writing claims --- */
+
+static void write_reference(yyjson_mut_doc *doc, yyjson_mut_val *own, const char *key,
+			    struct token_reference reference)
+{
+	yyjson_mut_val *object;
+
+	if (!reference.name.len)
+		return;
+	object = json_set_object(doc, own, key);
+	json_set_str(doc, object, "name", reference.name);
+	if (reference.uid.len)
+		json_set_str(doc, object, "uid", reference.uid);
+}
+
+static void write_legacy(const struct token_claims *c, yyjson_mut_doc *doc)
+{
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
+
+	json_set_str(doc, root, LEGACY "namespace", c->namespace_);
+	json_set_str(doc, root, LEGACY "secret.name", c->secret.name);
+	json_set_str(doc, root, LEGACY "service-account.name", c->account.name);
+	json_set_str(doc, root, LEGACY "service-account.uid", c->account.uid);
+}
+
+static void write_bound(const struct token_claims *c, yyjson_mut_doc *doc)
+{
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *own, *list;
+
+	list = json_set_array(doc, root, "aud");
+	for (size_t i = 0; i < c->audiences.count; i++)
+		json_append_str(doc, list, c->audiences.items[i]);
+	json_set_int(doc, root, "exp", c->expires_s);
+	json_set_int(doc, root, "iat", c->issued_s);
+	json_set_int(doc, root, "nbf", c->not_before_s);
+	json_set_str(doc, root, "jti", c->id);
+	own = json_set_object(doc, root, "kubernetes.io");
+	json_set_str(doc, own, "namespace", c->namespace_);
+	write_reference(doc, own, "node", c->node);
+	write_reference(doc, own, "pod", c->pod);
+	write_reference(doc, own, "secret", c->secret);
+	write_reference(doc, own, "serviceaccount", c->account);
+	if (c->warn_after_s)
+		json_set_int(doc, own, "warnafter", c->warn_after_s);
+}
+
+void token_claims_write(const struct token_claims *c, struct str issuer, yyjson_mut_doc *doc)
+{
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
+	char subject[512];
+
+	json_set_str(doc, root, "iss", c->is_legacy ? STR(TOKEN_LEGACY_ISSUER) : issuer);
+	snprintf(subject, sizeof(subject), ACCOUNT_PREFIX STR_FMT ":" STR_FMT,
+		 STR_ARG(c->namespace_), STR_ARG(c->account.name));
+	json_set_str(doc, root, "sub", str_from(subject));
+	if (c->is_legacy)
+		write_legacy(c, doc);
+	else
+		write_bound(c, doc);
+}
+
+/* --- whether it still holds --- */
+
+static bool is_gone(const struct obj *obj, struct str uid, int64_t now_ns)
+{
+	int64_t deleted_ns;
+
+	if (!obj || (uid.len && !str_eq(obj->uid, uid)))
+		return true;
+	return obj->deletion_timestamp.len &&
+	       time_parse(obj->deletion_timestamp, &deleted_ns, NULL) == 0 &&
+	       deleted_ns + DELETION_LEEWAY_SECONDS * TIME_NS_PER_SECOND < now_ns;
+}
+
+/* A legacy token lives as long as its secret holds it. */
+static bool secret_holds(const struct obj *secret, struct str token)
+{
+	AUTO_BUF text = { 0 };
+	bool holds;
+
+	buf_init(&text, BEARER_BYTES_MAX);
+	holds = base64_decode(json_get_str(secret->root, "data.token"), &text, NULL) == 0 &&
+		text.len == token.len && mem_equal_secret(text.ptr, token.ptr, token.len);
+	mem_wipe(text.ptr, text.len);
+	return holds;
+}
+
+static int check_secret(const struct token_claims *c, struct registry *registry, struct str text,
+			int64_t now_ns, struct err *err)
+{
+	const struct obj *secret = registry_get(registry, &kind_secret, c->namespace_,
+						c->secret.name);
+
+	if (is_gone(secret, c->secret.uid, now_ns) || (c->is_legacy && !secret_holds(secret, text)))
+		return refuse(err, "service account token has been invalidated");
+	return 0;
+}
+
+static int check_objects(const struct token_claims *c, struct registry *registry, struct str text,
+			 int64_t now_ns, struct err *err)
+{
+	const struct obj *account = registry_get(registry, &kind_serviceaccount, c->namespace_,
+						 c->account.name);
+
+	if (is_gone(account, STR_NONE, now_ns))
+		return err_set(err, ERR_UNAUTHORIZED,
+			       "service account " STR_FMT "/" STR_FMT " has been deleted",
+			       STR_ARG(c->namespace_), STR_ARG(c->account.name));
+	if (!str_eq(account->uid, c->account.uid))
+		return err_set(err, ERR_UNAUTHORIZED,
+			       "service account UID (" STR_FMT ") does not match claim (" STR_FMT
+			       ")",
+			       STR_ARG(account->uid), STR_ARG(c->account.uid));
+	if (c->secret.name.len && check_secret(c, registry, text, now_ns, err) < 0)
+		return -1;
+	if (c->pod.name.len &&
+	    is_gone(registry_get(registry, &kind_pod, c->namespace_, c->pod.name), c->pod.uid,
+		    now_ns))
+		return refuse(err, "service account token has been invalidated");
+	/* a pod's token names its node for information; only one without a pod is bound to it */
+	if (c->node.name.len && !c->pod.name.len &&
+	    is_gone(registry_get(registry, &kind_node, STR_NONE, c->node.name), c->node.uid,
+		    now_ns))
+		return refuse(err, "service account token has been invalidated");
+	return 0;
+}
+
+static int check_time(const struct token_claims *c, int64_t now_s, struct err *err)
+{
+	if (c->is_legacy)
+		return 0;
+	if (now_s - SKEW_SECONDS > c->expires_s)
+		return refuse(err, "service account token has expired");
+	if (now_s + SKEW_SECONDS < c->not_before_s)
+		return refuse(err, "service account token is not valid yet");
+	return 0;
+}
+
+static struct str quote_list(struct str_list list, struct arena *arena)
+{
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, BEARER_BYTES_MAX);
+	for (size_t i = 0; i < list.count; i++) {
+		buf_put_c(&text, i ? " " : "[");
+		json_write_quoted(list.items[i], &text);
+	}
+	buf_put_c(&text, list.count ? "]" : "[]");
+	return str_in(arena, buf_str(&text));
+}
+
+static int check_audiences(const struct tokens *t, const struct token_claims *c,
+			   struct str_list wanted, struct arena *arena, struct str_list *ret,
+			   struct err *err)
+{
+	struct str_list own = c->audiences.count ? c->audiences : t->audiences;
+	struct str *both = arena_array(arena, own.count + 1, sizeof(both[0]));
+	size_t count = 0;
+
+	if (!wanted.count)
+		wanted = t->audiences;
+	for (size_t i = 0; i < own.count; i++)
+		for (size_t j = 0; j < wanted.count; j++)
+			if (str_eq(own.items[i], wanted.items[j])) {
+				both[count++] = str_in(arena, own.items[i]);
+				break;
+			}
+	if (!count)
+		return err_set(err, ERR_UNAUTHORIZED,
+			       "token audiences " STR_FMT
+			       " is invalid for the target audiences " STR_FMT,
+			       STR_ARG(quote_list(own, arena)), STR_ARG(quote_list(wanted, arena)));
+	*ret = (struct str_list){ both, count };
+	return 0;
+}
+
+int tokens_check(struct tokens *t, struct registry *registry, struct str text,
+		 struct str_list audiences, struct arena *arena, const struct user **ret,
+		 struct str_list *ret_audiences, struct err *err)
+{
+	const struct known_token *known;
+	int64_t now_ns = env_wall_ns(t->env);
+
+	if (tokens_verify(t, text, &known, err) < 0 ||
+	    check_time(&known->claims, now_ns / TIME_NS_PER_SECOND, err) < 0 ||
+	    check_audiences(t, &known->claims, audiences, arena, ret_audiences, err) < 0 ||
+	    check_objects(&known->claims, registry, text, now_ns, err) < 0)
+		return -1;
+	*ret = user_in(arena,
+		       &known->user); /* what is known may be forgotten before the request ends */
+	return 0;
+}
