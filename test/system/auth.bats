@@ -1,0 +1,128 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Who may do what, with the real kubectl and programs in pods: tokens of service accounts, roles, certificates.
+
+load node.bash
+
+setup_file() {
+	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
+	node_begin || return 1
+	"$BATS_TEST_DIRNAME/../../script/make-image" curl --tag curl:1 --output "$NODE_DIR/out/curl.tar" || return 1
+	node_start
+	export NODE_DIR NODE_PID SERVER_PID NODE_CGROUP
+	node_wait_ready || return 1
+	in_node "$CUBE" image load --run-dir "$NODE_DIR/run" "$NODE_DIR/out/curl.tar"
+}
+
+teardown_file() {
+	node_end
+}
+
+setup() {
+	NS=t${BATS_TEST_NUMBER}
+	k create namespace "$NS" >/dev/null
+	wait_for 10 k -n "$NS" get serviceaccount default >/dev/null
+}
+
+teardown() {
+	if [ -z "$BATS_TEST_COMPLETED" ]; then
+		k get all,events -n "$NS" -o wide >&2 || true # shown with the failure
+		tail -n 30 "$NODE_DIR/out/server.log" >&2
+	fi
+	k delete namespace "$NS" --wait=false >/dev/null
+}
+
+n() { k -n "$NS" "$@"; }
+
+# with_token TOKEN ARGS...: kubectl that has nothing but a token
+with_token() {
+	local token=$1
+	shift
+	[ -s "$NODE_DIR/out/ca.crt" ] || cp "$NODE_DIR/etc/pki/ca.crt" "$NODE_DIR/out/ca.crt"
+	in_node env -u KUBECONFIG HOME="$NODE_DIR/out" "${KUBECTL:-kubectl}" --kubeconfig /dev/null \
+		--server https://127.0.0.1:6443 --certificate-authority "$NODE_DIR/out/ca.crt" --token "$token" "$@"
+}
+
+claims_of() { # of a token, as JSON
+	local part
+	part=$(cut -d. -f2 <<<"$1" | tr -- '-_' '+/')
+	while [ $((${#part} % 4)) != 0 ]; do part+='='; done
+	base64 -d <<<"$part"
+}
+
+client_pod() { # name [account]
+	n apply -f - <<X
+apiVersion: v1
+kind: Pod
+metadata: {name: $1}
+spec:
+  serviceAccountName: ${2:-default}
+  containers:
+  - {name: c, image: "curl:1", command: [sleep, "3600"]}
+X
+	n wait --for=condition=Ready "pod/$1" --timeout=30s
+}
+
+# A request from inside a pod, as client libraries make it.
+from_pod() { # pod path
+	n exec "$1" -- sh -c 'd=/var/run/secrets/kubernetes.io/serviceaccount
+		curl -sS --max-time 10 --cacert $d/ca.crt -H "Authorization: Bearer $(cat $d/token)" \
+		"https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT'"$2"'"'
+}
+
+@test "a pod reaches the API server with the token of its service account" {
+	n create serviceaccount robot
+	n create role reader --verb=get,list --resource=pods
+	n create rolebinding robot-reads --role=reader --serviceaccount="$NS:robot"
+	client_pod client robot
+	output=$(from_pod client "/api/v1/namespaces/$NS/pods")
+	same client "$(jq -r '.items[0].metadata.name' <<<"$output")"
+	output=$(from_pod client "/api/v1/namespaces/$NS/secrets")
+	same 403 "$(jq -r .code <<<"$output")"
+	has "$output" "User ..system:serviceaccount:$NS:robot.. cannot list resource ..secrets.."
+	same "$NS" "$(n exec client -- cat /var/run/secrets/kubernetes.io/serviceaccount/namespace)"
+	token=$(n exec client -- cat /var/run/secrets/kubernetes.io/serviceaccount/token)
+	claims=$(claims_of "$token")
+	same client "$(jq -r '."kubernetes.io".pod.name' <<<"$claims")"
+	same node1 "$(jq -r '."kubernetes.io".node.name' <<<"$claims")"
+	same 31536000 "$(jq -r '.exp - .iat' <<<"$claims")"
+	# the token goes with the pod
+	n delete pod client --force
+	run with_token "$token" auth whoami
+	[ "$status" != 0 ]
+	has "$output" "You must be logged in to the server|Unauthorized"
+}
+
+@test "a pod that does not want a token gets none" {
+	n apply -f - <<X
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  automountServiceAccountToken: false
+  containers:
+  - {name: c, image: "curl:1", command: [sleep, "3600"]}
+X
+	n wait --for=condition=Ready pod/p --timeout=30s
+	run n exec p -- ls /var/run/secrets/kubernetes.io/serviceaccount
+	[ "$status" != 0 ]
+}
+
+@test "kubectl create token and auth whoami" {
+	n create serviceaccount robot
+	token=$(n create token robot --duration 20m --audience https://kubernetes.default.svc.cluster.local)
+	output=$(with_token "$token" auth whoami -o json)
+	same "system:serviceaccount:$NS:robot" "$(jq -r .status.userInfo.username <<<"$output")"
+	same 1200 "$(claims_of "$token" | jq -r '.exp - .iat')"
+	run n create token robot --duration 1m
+	[ "$status" != 0 ]
+	has "$output" "may not specify a duration less than 10 minutes"
+	run with_token "$(n create token robot --audience vault)" auth whoami
+	[ "$status" != 0 ]
+	run with_token "${token%?}" auth whoami
+	[ "$status" != 0 ]
+	n delete serviceaccount robot
+	run with_token "$token" auth whoami
+	[ "$status" != 0 ]
+}
+
