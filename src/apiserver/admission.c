@@ -223,6 +223,10 @@ static const struct plugin {
 	{ .name = "ServiceAccount", .mutate = service_account_admit },
 	{ .name = "DefaultTolerationSeconds", .mutate = tolerations_admit },
 	{ .name = "Priority", .mutate = priority_admit },
+	{ .name = "LimitRanger",
+	  .mutate = limit_ranger_mutate,
+	  .validate = limit_ranger_validate },
+	{ .name = "ResourceQuota", .validate = quota_validate }, /* last: what it takes is spent */
 };
 
 int admission_mutate(struct operation *op)

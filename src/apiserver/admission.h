@@ -9,6 +9,11 @@
 
 #include "apiserver/operation.h"
 
+/* Plug-ins with files of their own. */
+int limit_ranger_mutate(struct operation *op) MUST_CHECK; /* admission_quota.c */
+int limit_ranger_validate(struct operation *op) MUST_CHECK;
+int quota_validate(struct operation *op) MUST_CHECK;
+
 int admission_mutate(struct operation *op) MUST_CHECK;
 int admission_validate(struct operation *op) MUST_CHECK;
 int admission_delete(struct operation *op) MUST_CHECK; /* op->edit.old is what shall go */

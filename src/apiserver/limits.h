@@ -33,4 +33,6 @@
 #define NODE_PORT_FIRST 30000
 #define NODE_PORT_LAST 32767
 
+#define QUOTA_CHARGES_MAX 32 /* quotas that one write may change; 403 beyond */
+
 #endif

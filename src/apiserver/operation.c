@@ -50,6 +50,14 @@ static void reset_edit(struct operation *op)
 	};
 }
 
+void operation_charge(struct operation *op, struct operation_charge *charges, size_t count)
+{
+	for (size_t i = 0; i < op->charge_count; i++)
+		json_mut_free(op->charges[i].doc);
+	op->charges = charges;
+	op->charge_count = count;
+}
+
 static void operation_unload(struct operation *op)
 {
 	blob_unref(op->old_blob);
@@ -77,6 +85,7 @@ static void run(struct operation *op)
 		if (str_eq_c(op->subresource, steps[i].subresource))
 			step = steps[i].run[op->verb];
 	reset_edit(op);
+	operation_charge(op, NULL, 0);
 	op->returns_status = op->returns_scale = op->is_delete_write = false;
 	if (!(op->kind->verbs & (VERB_GET | VERB_LIST)))
 		step = NULL; /* questions, not objects */
@@ -105,6 +114,7 @@ void operation_start(struct operation *op)
 void operation_deinit(struct operation *op)
 {
 	operation_unload(op);
+	operation_charge(op, NULL, 0);
 	json_mut_free(op->edit.doc);
 	json_mut_free(op->body);
 	json_free(op->patch);
@@ -229,8 +239,10 @@ int operation_answer_success(struct operation *op, struct str uid)
 /* Whether trying again with the state as it is now may go well. */
 static bool may_retry(const struct operation *op)
 {
-	if (op->tries + 1 >= PATCH_RETRIES_MAX || op->verb == OPERATION_CREATE)
+	if (op->tries + 1 >= PATCH_RETRIES_MAX)
 		return false;
+	if (op->verb == OPERATION_CREATE)
+		return op->charge_count > 0; /* its quota moved on */
 	if (op->verb == OPERATION_UPDATE && op->edit.root)
 		return op->kind->flags & KIND_UNCONDITIONAL_UPDATE &&
 		       !json_mut_get_str(op->edit.root, "metadata.resourceVersion").len;
@@ -280,19 +292,23 @@ static void submit_done(struct store_write *write, int64_t revision, struct err 
 	finish(op);
 }
 
-static struct operation *op_of(struct store_op *store_op)
-{
-	return CONTAINER_OF(store_op, struct operation, store_op);
-}
-
 static struct blob *encode_put(struct store_op *store_op, int64_t revision, struct err *err)
 {
-	return object_encode(op_of(store_op)->edit.root, revision);
+	struct operation *op = store_op->owner;
+
+	return object_encode(op->edit.root, revision);
+}
+
+static struct blob *encode_charge(struct store_op *store_op, int64_t revision, struct err *err)
+{
+	struct operation_charge *charge = store_op->owner;
+
+	return object_encode(yyjson_mut_doc_get_root(charge->doc), revision);
 }
 
 static struct blob *encode_removed(struct store_op *store_op, int64_t revision, struct err *err)
 {
-	struct operation *op = op_of(store_op);
+	struct operation *op = store_op->owner;
 
 	if (op->final_state)
 		return object_encode(op->final_state, revision);
@@ -301,10 +317,25 @@ static struct blob *encode_removed(struct store_op *store_op, int64_t revision, 
 
 static int submit(struct operation *op)
 {
+	struct store_op *ops = &op->store_op;
+
 	op->store_op.key = op->key;
+	op->store_op.owner = op;
 	op->store_op.value = op->store_op.previous = NULL;
-	op->write = (struct store_write){ .ops = &op->store_op,
-					  .op_count = 1,
+	if (op->charge_count) {
+		ops = arena_array(op->arena, 1 + op->charge_count, sizeof(ops[0]));
+		ops[0] = op->store_op;
+	}
+	for (size_t i = 0; i < op->charge_count; i++)
+		ops[1 + i] = (struct store_op){
+			.type = STORE_PUT,
+			.key = op->charges[i].key,
+			.expected_revision = op->charges[i].expected_revision,
+			.encode = encode_charge,
+			.owner = &op->charges[i],
+		};
+	op->write = (struct store_write){ .ops = ops,
+					  .op_count = 1 + op->charge_count,
 					  .done = submit_done };
 	store_submit(op->registry->store, &op->write);
 	return OPERATION_SUBMITTED;

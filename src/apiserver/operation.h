@@ -25,6 +25,13 @@ enum operation_verb {
 	OPERATION_VERB_COUNT
 };
 
+/* A ResourceQuota's next state, written together with what it pays for. */
+struct operation_charge {
+	struct str key;
+	int64_t expected_revision;
+	yyjson_mut_doc *doc; /* owned by the operation */
+};
+
 struct operation {
 	/* what is asked for; set by the caller, strings live as long as the operation */
 	struct registry *registry;
@@ -67,6 +74,8 @@ struct operation {
 	struct service_claim
 		*claim; /* addresses and ports taken or given back when this succeeds */
 	yyjson_mut_val *final_state; /* of a removal; in edit.doc */
+	struct operation_charge *charges; /* in the arena */
+	size_t charge_count;
 	struct store_op store_op;
 	struct store_write write;
 	struct list link; /* in flight */
@@ -95,6 +104,8 @@ int operation_put(struct operation *op) MUST_CHECK;
 /* Removes the key if it is still as loaded. final becomes the last state that watchers see; NULL:
  * as it was. */
 int operation_remove(struct operation *op, yyjson_mut_val *final_state) MUST_CHECK;
+/* Takes over what the write costs; replaces what was there. */
+void operation_charge(struct operation *op, struct operation_charge *charges, size_t count);
 /* Finishes with the state that is there. */
 int operation_answer_old(struct operation *op) MUST_CHECK;
 int operation_answer_success(struct operation *op, struct str uid) MUST_CHECK;

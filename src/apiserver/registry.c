@@ -118,6 +118,23 @@ void registry_each(struct registry *registry, const struct kind *kind, struct st
 		   each_entry, &each);
 }
 
+static bool note_entry(void *arg, struct str key, const struct store_entry *entry)
+{
+	*(bool *)arg = true;
+	return false;
+}
+
+bool registry_has(struct registry *registry, const struct kind *kind, struct str namespace_)
+{
+	AUTO_ARENA arena = { 0 };
+	bool found = false;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	store_walk(registry->store, registry_list_prefix(&arena, kind, namespace_), STR_NONE,
+		   note_entry, &found);
+	return found;
+}
+
 bool registry_needs_conversion(const struct kind *kind)
 {
 	return kind_stored(kind) != kind;

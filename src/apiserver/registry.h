@@ -51,6 +51,8 @@ const struct obj *registry_get(struct registry *registry, const struct kind *kin
 			       struct str namespace_, struct str name);
 const struct obj *registry_get_pending(struct registry *registry, const struct kind *kind,
 				       struct str namespace_, struct str name);
+/* Whether the namespace has a committed object of the kind. */
+bool registry_has(struct registry *registry, const struct kind *kind, struct str namespace_);
 /* Committed objects of a kind in key order until fn returns false. */
 void registry_each(struct registry *registry, const struct kind *kind, struct str namespace_,
 		   bool (*fn)(void *arg, const struct obj *obj), void *arg);

@@ -76,6 +76,7 @@ extern const struct controller_type controller_daemonset, controller_deployment,
 	controller_replicaset, controller_replication, controller_endpoints,
 	controller_endpointslice, controller_namespace, controller_garbage,
 	controller_serviceaccount, controller_root_ca, controller_node_lifecycle,
-	controller_taint_eviction, controller_pod_garbage, controller_node_cidr;
+	controller_taint_eviction, controller_pod_garbage, controller_node_cidr,
+	controller_quota;
 
 #endif

@@ -79,6 +79,7 @@ struct store_op {
 	 * preconditions held. For DELETE it gives the last state as the DELETE event carries it; NULL there: the stored
 	 * value as it is. A NULL result fails the write with *err. */
 	struct blob *(*encode)(struct store_op *op, int64_t revision, struct err *err);
+	void *owner;                /* the submitter's, for encode */
 	/* Set by the store, valid in done() of a write that succeeded; borrowed. */
 	struct blob *value;
 	struct blob *previous;      /* NULL when the key did not exist */

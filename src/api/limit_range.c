@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* LimitRange as admission applies it. */
+#include "api/limit_range.h"
+
+#include <stdlib.h>
+#include "api/resource_list.h"
+
+#define VIOLATIONS_MAX 64 /* told; more help nobody */
+#define ANNOTATION "kubernetes.io/limit-ranger"
+
+/* --- defaults --- */
+
+static int compare(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* Sets what the container's list lacks. Returns "cpu, memory", the names that were set. */
+static struct str fill_list(yyjson_mut_doc *doc, yyjson_mut_val *container, const char *which,
+			    const struct resource_list *defaults)
+{
+	struct str *names = arena_array(defaults->arena, defaults->count + 1, sizeof(names[0]));
+	char text[QUANTITY_TEXT_BYTES];
+	size_t count = 0;
+
+	for (size_t i = 0; i < defaults->count; i++) {
+		const struct resource_amount *item = &defaults->items[i];
+		yyjson_mut_val *resources = yyjson_mut_obj_get(container, "resources");
+
+		if (json_mut_key(yyjson_mut_obj_get(resources, which), item->name))
+			continue;
+		quantity_format(&item->quantity, text);
+		json_put_str(doc,
+			     json_ensure_object(
+				     doc, json_ensure_object(doc, container, "resources"), which),
+			     item->name, str_from(text));
+		names[count++] = item->name;
+	}
+	qsort(names, count, sizeof(names[0]), compare);
+	return str_join_in(defaults->arena, names, count, STR(", "));
+}
+
+struct filling {
+	yyjson_mut_doc *doc;
+	struct resource_list requests, limits;
+	struct arena *arena;
+	struct str told; /* "cpu request for container a; memory limit for container a" */
+};
+
+static void tell(struct filling *f, struct str names, const char *what, const char *prefix,
+		 struct str container)
+{
+	if (!names.len)
+		return;
+	f->told = str_printf_in(f->arena, STR_FMT "%s" STR_FMT " %s for %s " STR_FMT,
+				STR_ARG(f->told), f->told.len ? "; " : "", STR_ARG(names), what,
+				prefix, STR_ARG(container));
+}
+
+static void fill_containers(struct filling *f, yyjson_mut_val *containers, const char *prefix)
+{
+	JSON_MUT_EACH (container, containers) {
+		struct str name = json_mut_get_str(container, "name");
+
+		tell(f, fill_list(f->doc, container, "requests", &f->requests), "request", prefix,
+		     name);
+		tell(f, fill_list(f->doc, container, "limits", &f->limits), "limit", prefix, name);
+	}
+}
+
+void limit_range_default(yyjson_val *limit_range, yyjson_mut_doc *doc, yyjson_mut_val *pod,
+			 struct arena *arena)
+{
+	struct filling f = { .doc = doc, .arena = arena };
+
+	resource_list_init(&f.requests, arena);
+	resource_list_init(&f.limits, arena);
+	JSON_EACH (item, json_get(limit_range, "spec.limits")) {
+		if (!str_eq_c(json_get_str(item, "type"), "Container"))
+			continue;
+		resource_list_read(&f.requests, json_get(item, "defaultRequest"));
+		resource_list_read(&f.limits, json_get(item, "default"));
+	}
+	fill_containers(&f, json_mut_get(pod, "spec.containers"), "container");
+	fill_containers(&f, json_mut_get(pod, "spec.initContainers"), "init container");
+	if (f.told.len)
+		json_set_str(
+			doc, json_ensure_object(doc, json_mut_get(pod, "metadata"), "annotations"),
+			ANNOTATION,
+			str_printf_in(arena, "LimitRanger plugin set: " STR_FMT, STR_ARG(f.told)));
+}
+
+/* --- bounds --- */
+
+struct bounded {
+	struct arena *arena;
+	struct str texts[VIOLATIONS_MAX];
+	size_t count;
+	/* of what is looked at now */
+	const char *type;
+	struct resource_list requests, limits;
+};
+
+static PRINTF_LIKE(2, 3) void add(struct bounded *b, const char *format, ...)
+{
+	AUTO_BUF text = { 0 };
+	va_list ap;
+
+	if (b->count == VIOLATIONS_MAX)
+		return;
+	buf_init(&text, 4096);
+	va_start(ap, format);
+	buf_vprintf(&text, format, ap);
+	va_end(ap);
+	b->texts[b->count++] = str_in(b->arena, buf_str(&text));
+}
+
+struct bound {
+	struct str resource;
+	struct quantity value;
+	char text[QUANTITY_TEXT_BYTES];
+};
+
+static bool next_bound(struct bound *ret, yyjson_val *key, yyjson_val *value)
+{
+	ret->resource = json_str(key);
+	if (quantity_parse(json_str(value), &ret->value, NULL) < 0)
+		return false;
+	quantity_format(&ret->value, ret->text);
+	return true;
+}
+
+static const char *text_of(const struct quantity *q, char to[QUANTITY_TEXT_BYTES])
+{
+	quantity_format(q, to);
+	return to;
+}
+
+static void check_min(struct bounded *b, const struct bound *bound)
+{
+	const struct quantity *request = resource_list_get(&b->requests, bound->resource),
+			      *limit = resource_list_get(&b->limits, bound->resource);
+	char text[QUANTITY_TEXT_BYTES];
+
+	if (!request)
+		add(b, "minimum " STR_FMT " usage per %s is %s.  No request is specified",
+		    STR_ARG(bound->resource), b->type, bound->text);
+	else if (quantity_cmp(request, &bound->value) < 0)
+		add(b, "minimum " STR_FMT " usage per %s is %s, but request is %s",
+		    STR_ARG(bound->resource), b->type, bound->text, text_of(request, text));
+	else if (limit && quantity_cmp(limit, &bound->value) < 0)
+		add(b, "minimum " STR_FMT " usage per %s is %s, but limit is %s",
+		    STR_ARG(bound->resource), b->type, bound->text, text_of(limit, text));
+}
+
+static void check_max(struct bounded *b, const struct bound *bound)
+{
+	const struct quantity *request = resource_list_get(&b->requests, bound->resource),
+			      *limit = resource_list_get(&b->limits, bound->resource);
+	char text[QUANTITY_TEXT_BYTES];
+
+	if (!limit)
+		add(b, "maximum " STR_FMT " usage per %s is %s.  No limit is specified",
+		    STR_ARG(bound->resource), b->type, bound->text);
+	else if (quantity_cmp(limit, &bound->value) > 0)
+		add(b, "maximum " STR_FMT " usage per %s is %s, but limit is %s",
+		    STR_ARG(bound->resource), b->type, bound->text, text_of(limit, text));
+	else if (request && quantity_cmp(request, &bound->value) > 0)
+		add(b, "maximum " STR_FMT " usage per %s is %s, but request is %s",
+		    STR_ARG(bound->resource), b->type, bound->text, text_of(request, text));
+}
+
+/* Of claims, which have requests only. */
+static void check_max_request(struct bounded *b, const struct bound *bound)
+{
+	const struct quantity *request = resource_list_get(&b->requests, bound->resource);
+	char text[QUANTITY_TEXT_BYTES];
+
+	if (!request)
+		add(b, "maximum " STR_FMT " usage per %s is %s.  No request is specified",
+		    STR_ARG(bound->resource), b->type, bound->text);
+	else if (quantity_cmp(request, &bound->value) > 0)
+		add(b, "maximum " STR_FMT " usage per %s is %s, but request is %s",
+		    STR_ARG(bound->resource), b->type, bound->text, text_of(request, text));
+}
+
+static void check_ratio(struct bounded *b, const struct bound *bound)
+{
+	const struct quantity *request = resource_list_get(&b->requests, bound->resource),
+			      *limit = resource_list_get(&b->limits, bound->resource);
+	double ratio;
+
+	if (!request || request->nano == 0) {
+		add(b,
+		    STR_FMT " max limit to request ratio per %s is %s, but no request is specified "
+			    "or request is 0",
+		    STR_ARG(bound->resource), b->type, bound->text);
+		return;
+	}
+	if (!limit || limit->nano == 0) {
+		add(b,
+		    STR_FMT
+		    " max limit to request ratio per %s is %s, but no limit is specified or "
+		    "limit is 0",
+		    STR_ARG(bound->resource), b->type, bound->text);
+		return;
+	}
+	ratio = (double)limit->nano / (double)request->nano;
+	if (ratio > (double)bound->value.nano / 1e9)
+		add(b, STR_FMT " max limit to request ratio per %s is %s, but provided ratio is %f",
+		    STR_ARG(bound->resource), b->type, bound->text, ratio);
+}
+
+static void check_each(struct bounded *b, yyjson_val *bounds,
+		       void (*check)(struct bounded *b, const struct bound *bound))
+{
+	struct bound bound;
+
+	JSON_MEMBERS (key, value, bounds) {
+		if (next_bound(&bound, key, value))
+			check(b, &bound);
+	}
+}
+
+static void check_item(struct bounded *b, yyjson_val *item)
+{
+	check_each(b, json_get(item, "min"), check_min);
+	check_each(b, json_get(item, "max"), check_max);
+	check_each(b, json_get(item, "maxLimitRequestRatio"), check_ratio);
+}
+
+static void check_containers(struct bounded *b, yyjson_val *item, yyjson_val *containers)
+{
+	JSON_EACH (container, containers) {
+		resource_list_init(&b->requests, b->arena);
+		resource_list_init(&b->limits, b->arena);
+		resource_list_read(&b->requests, json_get(container, "resources.requests"));
+		resource_list_read(&b->limits, json_get(container, "resources.limits"));
+		check_item(b, item);
+	}
+}
+
+static void check_pod(struct bounded *b, yyjson_val *item, yyjson_val *spec)
+{
+	struct str type = json_get_str(item, "type");
+
+	if (str_eq_c(type, "Container")) {
+		b->type = "Container";
+		check_containers(b, item, json_get(spec, "containers"));
+		check_containers(b, item, json_get(spec, "initContainers"));
+	} else if (str_eq_c(type, "Pod")) {
+		b->type = "Pod";
+		resource_list_init(&b->requests, b->arena);
+		resource_list_init(&b->limits, b->arena);
+		pod_resources(spec, POD_REQUESTS, &b->requests);
+		pod_resources(spec, POD_LIMITS, &b->limits);
+		check_item(b, item);
+	}
+}
+
+static void check_claim(struct bounded *b, yyjson_val *item, yyjson_val *spec)
+{
+	if (!str_eq_c(json_get_str(item, "type"), "PersistentVolumeClaim"))
+		return;
+	b->type = "PersistentVolumeClaim";
+	resource_list_init(&b->requests, b->arena);
+	resource_list_init(&b->limits, b->arena);
+	resource_list_read(&b->requests, json_get(spec, "resources.requests"));
+	check_each(b, json_get(item, "min"), check_min);
+	check_each(b, json_get(item, "max"), check_max_request);
+}
+
+struct str limit_range_violations(yyjson_val *limit_range, const struct kind *kind,
+				  yyjson_val *object, struct arena *arena)
+{
+	struct bounded *b = ARENA_NEW(arena, struct bounded);
+	yyjson_val *spec = json_get(object, "spec");
+	struct str all;
+
+	*b = (struct bounded){ .arena = arena };
+	JSON_EACH (item, json_get(limit_range, "spec.limits")) {
+		if (kind == &kind_pod)
+			check_pod(b, item, spec);
+		else if (kind == &kind_persistentvolumeclaim)
+			check_claim(b, item, spec);
+	}
+	if (b->count < 2)
+		return b->count ? b->texts[0] : STR_NONE;
+	all = str_join_in(arena, b->texts, b->count, STR(", "));
+	return str_printf_in(arena, "[" STR_FMT "]", STR_ARG(all));
+}
