@@ -22,6 +22,7 @@ static struct {
 
 static const char *const names[] = { "error", "warn", "info", "debug" };
 static const char *const upper_names[] = { "ERROR", "WARN", "INFO", "DEBUG" };
+static const char *const oci_names[] = { "error", "warning", "info", "debug" };
 
 void log_set(enum log_level level, enum log_format format, int fd)
 {
@@ -46,8 +47,9 @@ bool log_enabled(enum log_level level)
 	return level <= setting.level;
 }
 
-/* Copies from to the line with control characters escaped, as far as it fits (two bytes stay free for the end). */
-static size_t put_escaped(char *line, size_t at, const char *from, bool json)
+/* Copies from to the line with control characters escaped, as far as it fits (two bytes stay free
+ * for the end). */
+static size_t put_escaped(char *line, size_t at, const char *from, bool quoted, bool json)
 {
 	static const char hex[] = "0123456789abcdef";
 
@@ -56,7 +58,7 @@ static size_t put_escaped(char *line, size_t at, const char *from, bool json)
 
 		if (at + 8 >= LINE_BYTES)
 			break;
-		if (json && (c == '"' || c == '\\')) {
+		if (quoted && (c == '"' || c == '\\')) {
 			line[at++] = '\\';
 			line[at++] = (char)c;
 		} else if (c >= 0x20 && c != 0x7f) {
@@ -76,25 +78,46 @@ static size_t put_escaped(char *line, size_t at, const char *from, bool json)
 	return at;
 }
 
+static bool is_json(void)
+{
+	return setting.format == LOG_JSON || setting.format == LOG_OCI_JSON;
+}
+
 static size_t format_line(char *line, enum log_level level, const char *part, const char *msg)
 {
-	bool json = setting.format == LOG_JSON;
 	char stamp[TIME_TEXT_BYTES];
+	const char *end = "";
 	struct timespec now;
-	size_t at;
+	size_t at = 0;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	time_format_micro((int64_t)now.tv_sec * TIME_NS_PER_SECOND + now.tv_nsec, stamp);
-	if (json)
-		at = (size_t)snprintf(line, LINE_BYTES, "{\"ts\":\"%s\",\"level\":\"%s\",\"part\":\"%s\",\"msg\":\"",
+	switch (setting.format) {
+	case LOG_TEXT:
+		at = (size_t)snprintf(line, LINE_BYTES, "%s %s %s: ", stamp, upper_names[level],
+				      part);
+		break;
+	case LOG_JSON:
+		at = (size_t)snprintf(line, LINE_BYTES,
+				      "{\"ts\":\"%s\",\"level\":\"%s\",\"part\":\"%s\",\"msg\":\"",
 				      stamp, names[level], part);
-	else
-		at = (size_t)snprintf(line, LINE_BYTES, "%s %s %s: ", stamp, upper_names[level], part);
-	at = put_escaped(line, at, msg, json);
-	if (json) {
-		line[at++] = '"';
-		line[at++] = '}';
+		end = "\"}";
+		break;
+	case LOG_OCI_TEXT:
+		at = (size_t)snprintf(line, LINE_BYTES, "time=\"%s\" level=%s msg=\"", stamp,
+				      oci_names[level]);
+		end = "\"";
+		break;
+	case LOG_OCI_JSON:
+		at = (size_t)snprintf(line, LINE_BYTES,
+				      "{\"level\":\"%s\",\"time\":\"%s\",\"msg\":\"",
+				      oci_names[level], stamp);
+		end = "\"}";
+		break;
 	}
+	at = put_escaped(line, at, msg, setting.format != LOG_TEXT, is_json());
+	for (; *end; end++)
+		line[at++] = *end;
 	line[at++] = '\n';
 	return at;
 }
@@ -113,7 +136,7 @@ void log_write(enum log_level level, const char *part, const char *fmt, ...)
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
 	/* JSON must be UTF-8; a message is bytes. */
-	if (setting.format == LOG_JSON && !str_is_utf8(str_from(msg))) {
+	if (is_json() && !str_is_utf8(str_from(msg))) {
 		for (char *c = msg; *c; c++)
 			*c = (unsigned char)*c < 0x80 ? *c : '?';
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Log lines to one descriptor: "<RFC 3339 time> <LEVEL> <part>: <message>" (or one JSON object a line). A role's
- * edge logs an error once; lower layers log at debug only. Never pass a secret.
+ * edge logs an error once; lower layers log at debug only. Never pass a secret. The two formats of an OCI runtime are
+ * those that engines read back from its --log file: level, msg and time.
  */
 #ifndef CUBE_BASE_LOG_H
 #define CUBE_BASE_LOG_H
@@ -12,7 +13,7 @@
 #include "base/str.h"
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
-enum log_format { LOG_TEXT, LOG_JSON };
+enum log_format { LOG_TEXT, LOG_JSON, LOG_OCI_TEXT, LOG_OCI_JSON };
 
 void log_set(enum log_level level, enum log_format format, int fd); /* process-wide; before threads start */
 int log_level_parse(struct str name, enum log_level *ret, struct err *err) MUST_CHECK; /* error warn info debug */

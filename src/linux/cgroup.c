@@ -339,6 +339,24 @@ int cgroup_each_pid(const struct cgroup *c, int (*fn)(void *arg, pid_t pid), voi
 	return fd < 0 ? -ENOENT : each_pid_in(fd, 0, fn, arg);
 }
 
+static int found_one(void *arg, pid_t pid)
+{
+	return -EEXIST;
+}
+
+bool cgroup_has_processes(const struct cgroup *c)
+{
+	return cgroup_each_pid(c, found_one, NULL) == -EEXIST;
+}
+
+bool cgroup_has_own_processes(const struct cgroup *c)
+{
+	int fd = cgroup_tracking_fd(c);
+	char text[16];
+
+	return fd >= 0 && cgroup_read(fd, "cgroup.procs", text, sizeof(text)) > 0;
+}
+
 static void sleep_ms(int ms)
 {
 	nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000L }, NULL);

@@ -51,6 +51,8 @@ int cgroup_read_u64(int dir_fd, const char *file, uint64_t *ret) MUST_CHECK;
 int cgroup_read_key(int dir_fd, const char *file, const char *key, uint64_t *ret) MUST_CHECK;
 /* Calls fn for each process of the container including those in cgroups beneath. */
 int cgroup_each_pid(const struct cgroup *c, int (*fn)(void *arg, pid_t pid), void *arg) MUST_CHECK;
+bool cgroup_has_processes(const struct cgroup *c);      /* or one beneath has */
+bool cgroup_has_own_processes(const struct cgroup *c);
 int cgroup_freeze(struct cgroup *c, bool freeze) MUST_CHECK;
 bool cgroup_is_frozen(const struct cgroup *c);
 /* SIGKILL to all of it, also to what is being forked meanwhile. */

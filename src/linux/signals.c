@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <strings.h>
 #include "base/num.h"
 
@@ -45,4 +47,16 @@ int signal_number(const char *text)
 	    num_parse_u64(str_from(text + 6), 30, "signal", &number, NULL) == 0)
 		return 64 - (int)number;
 	return -EINVAL;
+}
+
+const char *signal_text(int number, char *to)
+{
+	const char *text = sigdescr_np(number);
+
+	if (text)
+		snprintf(to, SIGNAL_TEXT_BYTES, "%c%s",
+			 text[0] >= 'A' && text[0] <= 'Z' ? text[0] | 0x20 : text[0], text + 1);
+	else
+		snprintf(to, SIGNAL_TEXT_BYTES, "signal %d", number);
+	return to;
 }

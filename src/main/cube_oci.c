@@ -4,15 +4,14 @@
  * stderr and, with --log, in the format that engines read back.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <yyjson.h>
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/time.h"
-#include "linux/process.h"
+#include "base/path.h"
 #include "main/oci_monitor.h"
 #include "oci/spec.h"
 #include "runtime/command.h"
@@ -42,62 +41,43 @@ static void print_flags(const struct command_flag *flags)
 	for (; flags->name; flags++) {
 		char left[48];
 
-		snprintf(left, sizeof(left), "  %c%c%s --%s%s", flags->letter ? '-' : ' ',
-			 flags->letter ? flags->letter : ' ', flags->letter ? "," : " ",
-			 flags->name, flags->takes_value ? " VALUE" : "");
+		snprintf(left, sizeof(left), "   --%s%s%c%s", flags->name,
+			 flags->letter ? ", -" : "", flags->letter ? flags->letter : ' ',
+			 flags->takes_value ? " value" : "");
 		printf("%-32s %s\n", left, flags->help);
 	}
 }
 
-static int print_help(const struct command *command)
+/* Laid out as runc's, whose first lines are looked at. */
+static int print_help(const char *program, const struct command *command)
 {
 	if (command) {
-		printf("Usage: cube-oci %s\n\n%s\n\n", command->usage,
-		       command->refusal ? command->refusal : command->summary);
+		printf("NAME:\n   %s %s - %s\n\nUSAGE:\n   %s %s\n\nOPTIONS:\n", program,
+		       command->name, command->refusal ? command->refusal : command->summary,
+		       program, command->usage);
 		print_flags(command->flags);
 		print_flags(help_flags);
 		return 0;
 	}
-	printf("Usage: cube-oci [flags] COMMAND\n\nRuns containers as the OCI runtime specification describes them.\n\n"
-	       "Commands:\n");
+	printf("NAME:\n   %s - Open Container Initiative runtime\n\nUSAGE:\n   %s [global flags] "
+	       "COMMAND [flags]\n\n"
+	       "COMMANDS:\n",
+	       program, program);
 	for (const struct command *c = runtime_commands; c->name; c++) {
 		if (!c->refusal)
-			printf("  %-12s %s\n", c->name, c->summary);
+			printf("   %-12s %s\n", c->name, c->summary);
 	}
-	printf("  %-12s %s\n\nFlags:\n", "monitor", "Hold one container for a daemon (job on fd 3, answer on fd 4)");
+	printf("   %-12s %s\n\nGLOBAL OPTIONS:\n", "monitor",
+	       "Hold one container for a daemon (job on fd 3, answer on fd 4)");
 	print_flags(global_flags);
 	return 0;
 }
 
 static void report(const struct command_globals *globals, const struct err *err)
 {
-	char now[TIME_TEXT_BYTES];
-	yyjson_mut_doc *doc;
-	yyjson_mut_val *root;
-	char *text;
-
 	fprintf(stderr, "cube-oci: %s\n", err->msg);
-	if (!globals->log_path)
-		return;
-	AUTO_FD fd = open(globals->log_path, O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return; /* stderr has it */
-	time_format(process_wall_ns(), now);
-	if (!globals->log_json) {
-		dprintf(fd, "time=\"%s\" level=error msg=\"%s\"\n", now, err->msg);
-		return;
-	}
-	doc = yyjson_mut_doc_new(NULL);
-	root = yyjson_mut_obj(doc);
-	yyjson_mut_doc_set_root(doc, root);
-	yyjson_mut_obj_add_str(doc, root, "level", "error");
-	yyjson_mut_obj_add_str(doc, root, "msg", err->msg);
-	yyjson_mut_obj_add_str(doc, root, "time", now);
-	text = yyjson_mut_write(doc, YYJSON_WRITE_NEWLINE_AT_END, NULL);
-	if (text && fd_write_all(fd, text, strlen(text), NULL) < 0)
-		text[0] = '\0'; /* stderr has it */
-	yyjson_mut_doc_free(doc);
-	mem_free(text);
+	if (globals->log_path)
+		log_error("cube-oci", "%s", err->msg);
 }
 
 static const struct command *find_command(const char *name)
@@ -109,12 +89,46 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+/* Engines read the log back, so that it has a format of its own; without one, warnings go to
+ * stderr. */
+static int open_log(const struct command_globals *globals, struct err *err)
+{
+	enum log_level level = globals->debug ? LOG_DEBUG : LOG_WARN;
+	int fd = 2;
+
+	if (globals->log_path) {
+		fd = open(globals->log_path, O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0644);
+		if (fd < 0)
+			return err_os(err, "--log %s", globals->log_path);
+	}
+	log_set(level, globals->log_json ? LOG_OCI_JSON : LOG_OCI_TEXT, fd);
+	return 0;
+}
+
+static int find_root(struct command_globals *globals, struct err *err)
+{
+	const char *runtime_dir = getenv("XDG_RUNTIME_DIR");
+	char here[PATH_MAX];
+
+	globals->root_is_given = globals->root != NULL;
+	if (globals->root && globals->root[0] != '/') {
+		if (!getcwd(here, sizeof(here)))
+			return err_os(err, "--root %s", globals->root);
+		globals->root = mem_printf("%s/%s", here, globals->root);
+	}
+	if (globals->root)
+		return 0;
+	globals->root = "/run/cube-oci";
+	if (geteuid() != 0 && runtime_dir && runtime_dir[0] == '/')
+		globals->root = mem_printf("%s/cube-oci", runtime_dir);
+	return 0;
+}
+
 /* Global flags end at the command's name. */
 static int read_globals(struct command_line *line, struct command_globals *globals, struct err *err)
 {
 	const char *manager = command_value(line, "cgroup-manager"), *rootless = command_value(line, "rootless");
 	const char *format = command_value(line, "log-format");
-	const char *runtime_dir;
 
 	globals->log_path = command_value(line, "log");
 	globals->log_json = format && strcmp(format, "json") == 0;
@@ -126,16 +140,20 @@ static int read_globals(struct command_line *line, struct command_globals *globa
 	globals->root = command_value(line, "root");
 	if (format && !globals->log_json && strcmp(format, "text") != 0)
 		return err_set(err, ERR_BAD_REQUEST, "unknown log-format \"%.40s\"", format);
-	if (globals->root && globals->root[0] != '/')
-		return err_set(err, ERR_BAD_REQUEST,
-			       "--root: expected an absolute path, got \"%.200s\"", globals->root);
-	if (globals->root)
-		return 0;
-	globals->root = "/run/cube-oci";
-	runtime_dir = getenv("XDG_RUNTIME_DIR");
-	if (geteuid() != 0 && runtime_dir && runtime_dir[0] == '/')
-		globals->root = mem_printf("%s/cube-oci", runtime_dir);
-	return 0;
+	if (open_log(globals, err) < 0) {
+		globals->log_path = NULL;
+		return -1;
+	}
+	return find_root(globals, err);
+}
+
+static bool asks_for_help(const char *const *argv, int argc)
+{
+	for (int i = 0; i < argc && argv[i][0] == '-'; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	}
+	return false;
 }
 
 static int run(const struct command *command, const char *const *argv, int argc, struct command_globals *globals)
@@ -144,10 +162,8 @@ static int run(const struct command *command, const char *const *argv, int argc,
 	struct err err = { .code = ERR_NONE };
 	int status = 0;
 
-	for (int i = 0; i < argc && argv[i][0] == '-'; i++) {
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-			return print_help(command);
-	}
+	if (asks_for_help(argv, argc))
+		return print_help(globals->program, command);
 	if (command->refusal)
 		err_set(&err, ERR_UNSUPPORTED, "%s", command->refusal);
 	else if (command_parse(command, argv, argc, &line, &err) == 0 && command->run(&line, &status, &err) == 0)
@@ -161,7 +177,9 @@ int main(int argc, char **argv)
 	static const struct command global = {
 		.name = "cube-oci", .usage = "[flags] COMMAND", .flags = global_flags, .args_max = -1,
 	};
-	struct command_globals globals = { 0 };
+	struct command_globals globals = {
+		.program = path_base(str_from(argc > 0 ? argv[0] : "cube-oci")).ptr
+	};
 	struct command_line line = { 0 };
 	const struct command *command;
 	struct err err;
@@ -171,18 +189,21 @@ int main(int argc, char **argv)
 		report(&globals, &err);
 		return 1;
 	}
-	log_set(globals.debug ? LOG_DEBUG : LOG_WARN, LOG_TEXT, 2);
 	if (command_has(&line, "version")) {
-		printf("cube-oci version " VERSION "\nspec: " OCI_SPEC_VERSION "\n");
+		printf("%s version " VERSION "\ncommit: " VERSION "\nspec: " OCI_SPEC_VERSION "\n",
+		       globals.program);
 		return 0;
 	}
 	if (command_has(&line, "help") || line.arg_count == 0 || strcmp(line.args[0], "help") == 0)
-		return print_help(NULL);
-	if (strcmp(line.args[0], "monitor") == 0)
+		return print_help(globals.program, NULL);
+	if (strcmp(line.args[0], "monitor") == 0) {
+		log_set(globals.debug ? LOG_DEBUG : LOG_WARN, LOG_TEXT, 2);
 		return oci_monitor_main();
+	}
 	command = find_command(line.args[0]);
 	if (!command) {
-		err_set(&err, ERR_BAD_REQUEST, "unknown command \"%.40s\" (see cube-oci --help)", line.args[0]);
+		err_set(&err, ERR_BAD_REQUEST,
+			"No help topic for '%.40s': no such command (see --help)", line.args[0]);
 		report(&globals, &err);
 		return 1;
 	}

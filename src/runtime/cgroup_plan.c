@@ -540,25 +540,32 @@ static int check_memory(int64_t limit, const struct cgroup *cgroup, struct err *
 	return 0;
 }
 
+static int join_v1(const struct cgroup_plan *plan, struct cgroup *cgroup, struct err *err)
+{
+	for (int i = 0; i < CGROUP_UNIFIED; i++) {
+		int failed;
+
+		if (!((plan->controllers | plan->optional) & ~cgroup->joined & CGROUP_BIT(i)))
+			continue;
+		failed = cgroup_make(cgroup, (enum cgroup_controller)i);
+		if (failed < 0 && (plan->controllers & CGROUP_BIT(i)))
+			return err_neg(err, failed, "make cgroup %s for controller %s",
+				       cgroup->path, cgroup_name((enum cgroup_controller)i));
+	}
+	return 0;
+}
+
 int cgroup_plan_apply(const struct cgroup_plan *plan, struct cgroup *cgroup, struct err *err)
 {
 	int failed;
 
-	if (cgroup->is_v2) {
-		if (plan->controllers) {
-			failed = cgroup_enable(cgroup, plan->controllers);
-			if (failed < 0)
-				return err_neg(err, failed, "enable controllers for cgroup %s", cgroup->path);
-		}
-	} else {
-		for (int i = 0; i < CGROUP_UNIFIED; i++) {
-			if (!(plan->controllers & ~cgroup->joined & CGROUP_BIT(i)))
-				continue;
-			failed = cgroup_make(cgroup, (enum cgroup_controller)i);
-			if (failed < 0)
-				return err_neg(err, failed, "make cgroup %s for controller %s", cgroup->path,
-					       cgroup_name((enum cgroup_controller)i));
-		}
+	if (!cgroup->is_v2 && join_v1(plan, cgroup, err) < 0)
+		return -1;
+	if (cgroup->is_v2 && (plan->controllers | plan->optional)) {
+		failed = cgroup_enable(cgroup, plan->controllers | plan->optional);
+		if (failed < 0 && plan->controllers)
+			return err_neg(err, failed, "enable controllers for cgroup %s",
+				       cgroup->path);
 	}
 	if (plan->memory_at_least && check_memory(plan->memory_at_least, cgroup, err) < 0)
 		return -1;

@@ -21,8 +21,10 @@ struct cgroup_change {
 struct cgroup_plan {
 	struct cgroup_change *changes; /* in the order to be written */
 	size_t count;
-	uint32_t controllers;          /* that must be there */
-	int64_t memory_at_least;       /* v2, checkBeforeUpdate: this much must not be in use; 0: no check */
+	uint32_t controllers;	 /* that must be there */
+	uint32_t optional;	 /* joined where they are */
+	int64_t memory_at_least; /* v2, checkBeforeUpdate: this much must not be in use; 0: no check
+				  */
 	bool has_devices;
 	struct filter_device *devices; /* v2: the whole list, last match wins */
 	size_t device_count;

@@ -12,11 +12,14 @@
 struct command_globals {
 	const char *root;
 	const char *log_path;
+	const char *program; /* what we were called as */
 	bool log_json, debug, systemd_cgroup;
+	bool root_is_given;
 	bool is_rootless;
 };
 
 #define COMMAND_VALUES_MAX 64
+#define COMMAND_ARGS_MAX 4 /* of a command that takes flags behind its arguments as well */
 
 struct command_flag {   /* last row: name NULL */
 	const char *name;
@@ -32,7 +35,8 @@ struct command_line {
 	const char *values[COMMAND_VALUES_MAX]; /* of flag flag_index[i], in order */
 	unsigned char flag_index[COMMAND_VALUES_MAX];
 	size_t value_count;
-	const char *const *args;                /* the rest */
+	const char *positional[COMMAND_ARGS_MAX];
+	const char *const *args; /* the rest */
 	int arg_count;
 };
 
@@ -47,9 +51,11 @@ struct command {        /* last row: name NULL */
 
 extern const struct command runtime_commands[];
 
-/* argv beginning at the command's own arguments. */
-int command_parse(const struct command *command, const char *const *argv, int argc, struct command_line *ret,
-		  struct err *err) MUST_CHECK;
+/* argv beginning at the command's own arguments. Flags may stand behind arguments ("update ID
+ * --memory 1G") unless the command takes another program's words: then they end at the first
+ * argument. */
+int command_parse(const struct command *command, const char *const *argv, int argc,
+		  struct command_line *ret, struct err *err) MUST_CHECK;
 /* The last value given, or NULL; "" for a flag without value. */
 const char *command_value(const struct command_line *line, const char *name);
 bool command_has(const struct command_line *line, const char *name);

@@ -143,6 +143,67 @@ static int from_file(struct running *r, const char *path, struct err *err)
 	return oci_process_check(r->arena, &r->process, "process", err);
 }
 
+static int controller_number(struct str name)
+{
+	for (int i = 0; i < CGROUP_UNIFIED; i++) {
+		if (str_eq_c(name, cgroup_name((enum cgroup_controller)i)))
+			return i;
+	}
+	return -1;
+}
+
+/* --cgroup, once for all controllers or for some of v1's each. */
+static int parse_cgroup(struct running *r, const char *text, const char **to, struct err *err)
+{
+	bool is_v2 = r->container.cgroup.is_v2;
+	struct str names, path, name;
+	const char *sub;
+
+	if (!str_cut(str_from(text), ':', &names, &path)) {
+		path = names;
+		names = STR("");
+	}
+	for (struct str rest = path; str_next_part(&rest, '/', &name);) {
+		if (str_eq_c(name, ".."))
+			return err_set(err, ERR_INVALID, "--cgroup: bad sub cgroup path: %s", text);
+	}
+	while (path.len > 0 && path.ptr[0] == '/') {
+		path.ptr++;
+		path.len--;
+	}
+	sub = str_c_in(r->arena, path);
+	if (names.len == 0) {
+		for (int i = 0; i <= CGROUP_UNIFIED; i++)
+			to[i] = (i == CGROUP_UNIFIED) == is_v2 ? sub : NULL;
+		return 0;
+	}
+	while (str_next_part(&names, ',', &name)) {
+		int number = is_v2 ? -1 : controller_number(name);
+
+		if (number < 0 || r->container.cgroup.dir_fds[number] < 0)
+			return err_set(err, ERR_INVALID,
+				       "--cgroup: unknown controller " STR_FMT " in %s",
+				       STR_ARG(name), text);
+		to[number] = sub;
+	}
+	return 0;
+}
+
+static int parse_cgroups(struct running *r, const struct command_line *line,
+			 const char *const **ret, struct err *err)
+{
+	const char **to = arena_array(r->arena, CGROUP_CONTROLLER_COUNT, sizeof(*to));
+	const char *value;
+
+	memset(to, 0, CGROUP_CONTROLLER_COUNT * sizeof(*to));
+	*ret = command_has(line, "cgroup") ? to : NULL;
+	for (size_t i = 0; (value = command_value_at(line, "cgroup", i)) != NULL; i++) {
+		if (parse_cgroup(r, value, to, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int status_code(int wait_status)
 {
 	return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
@@ -165,14 +226,20 @@ static int exec_flags(struct running *r, const struct command_line *line, int *r
 			     .console_socket = -1 };
 	int master = -1, status = 0;
 	AUTO_FD pidfd = -1;
+	AUTO_FD pidfd_socket = -1;
 	uint64_t count = 0;
 	pid_t pid;
 
-	if (open_container(r, line->globals->root, line->args[0], command_has(line, "ignore-paused"), err) < 0)
+	/* whatever keeps the program from running, told apart from its own statuses */
+	*ret_status = 255;
+	if (open_container(r, line->globals->root, line->args[0],
+			   command_has(line, "ignore-paused"), err) < 0)
 		return -1;
 	if ((process ? from_file(r, process, err) : from_flags(r, line, err)) < 0)
 		return -1;
-	if (preserve && num_parse_u64(str_from(preserve), 1024, "--preserve-fds", &count, err) < 0)
+	if (preserve && command_preserved_fds(preserve, &count, err) < 0)
+		return -1;
+	if (parse_cgroups(r, line, &exec.cgroups, err) < 0)
 		return -1;
 	exec.preserve_fds = (int)count;
 	if (r->process.terminal && detach && !socket)
@@ -184,12 +251,11 @@ static int exec_flags(struct running *r, const struct command_line *line, int *r
 		if (exec.console_socket < 0)
 			return -1;
 	}
-	*ret_status = 255;
-	if (container_exec(&exec, &pid, &pidfd, &master, err) < 0) {
-		*ret_status = failure_code(err);
+	if (command_pidfd_socket(line, &pidfd_socket, err) < 0 ||
+	    container_exec(&exec, &pid, &pidfd, &master, err) < 0)
 		return -1;
-	}
-	if (command_write_pid(command_value(line, "pid-file"), pid, err) < 0)
+	if (command_send_pidfd(pidfd_socket, pidfd, err) < 0 ||
+	    command_write_pid(command_value(line, "pid-file"), pid, err) < 0)
 		return -1;
 	*ret_status = 0;
 	if (detach)

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
@@ -64,6 +65,39 @@ int command_write_pid(const char *path, int pid, struct err *err)
 	return fd_replace_file(AT_FDCWD, path, str_from(text), 0644, false, err);
 }
 
+int command_pidfd_socket(const struct command_line *line, int *ret_sock, struct err *err)
+{
+	const char *path = command_value(line, "pidfd-socket");
+
+	*ret_sock = path ? console_connect(path, "--pidfd-socket", err) : -1;
+	return path && *ret_sock < 0 ? -1 : 0;
+}
+
+int command_send_pidfd(int sock, int pidfd, struct err *err)
+{
+	return sock < 0 ? 0 : fd_send_fds(sock, STR("pidfd"), &pidfd, 1, err);
+}
+
+int command_preserved_fds(const char *text, uint64_t *ret_count, struct err *err)
+{
+	uint64_t count = 0;
+
+	if (num_parse_u64(str_from(text), 1024, "--preserve-fds", &count, err) < 0)
+		return -1;
+	for (uint64_t i = 0; i < count; i++) {
+		int flags = fcntl((int)i + 3, F_GETFD);
+
+		/* what closes on exec is not inherited but ours */
+		if (flags < 0 || (flags & FD_CLOEXEC))
+			return err_set(
+				err, ERR_INVALID,
+				"--preserve-fds: preserved-fd %llu (descriptor %llu) is not open",
+				(unsigned long long)i, (unsigned long long)i + 3);
+	}
+	*ret_count = count;
+	return 0;
+}
+
 /* Standard descriptors that are closed would be taken by the first files we open. */
 static int open_missing_stdio(struct err *err)
 {
@@ -86,7 +120,7 @@ static int prepare(const struct command_line *line, struct bundle *bundle, struc
 			       "engine for \"cgroupfs\"");
 	if (open_missing_stdio(err) < 0 || bundle_open(bundle, command_value(line, "bundle"), err) < 0)
 		return -1;
-	if (preserve && num_parse_u64(str_from(preserve), 1024, "--preserve-fds", &count, err) < 0)
+	if (preserve && command_preserved_fds(preserve, &count, err) < 0)
 		return -1;
 	*create = (struct create){
 		.id = line->args[0], .root = line->globals->root, .bundle = bundle->path, .spec = &bundle->spec,
@@ -105,12 +139,30 @@ static int prepare(const struct command_line *line, struct bundle *bundle, struc
 	return 0;
 }
 
+/* What the engine asked to be told once the container is there: without that it cannot hold it. */
+static int tell(const struct command_line *line, const struct container *c, int pidfd_socket,
+		struct err *err)
+{
+	if (command_send_pidfd(pidfd_socket, c->pidfd, err) < 0)
+		return -1;
+	return command_write_pid(command_value(line, "pid-file"), c->pid, err);
+}
+
+static void destroy(struct container *c)
+{
+	struct err inner;
+
+	if (container_destroy(c, &inner) < 0)
+		log_warn("runtime", "clean up: %s", inner.msg);
+}
+
 int command_create(const struct command_line *line, int *ret_status, struct err *err)
 {
 	AUTO_ARENA arena = { 0 };
 	struct bundle bundle = { .arena = &arena };
 	struct created created;
 	struct create create;
+	AUTO_FD pidfd_socket = -1;
 	AUTO_CONTAINER c = { 0 };
 	int failed;
 
@@ -121,11 +173,13 @@ int command_create(const struct command_line *line, int *ret_status, struct err 
 		failed = err_set(
 			err, ERR_INVALID,
 			"cannot allocate tty if runc will detach without setting console socket");
+	if (failed == 0)
+		failed = command_pidfd_socket(line, &pidfd_socket, err);
 	if (failed == 0) {
 		create.wait_for_start = true;
 		failed = container_create(&create, &arena, &c, &created, err);
-		if (failed == 0)
-			failed = command_write_pid(command_value(line, "pid-file"), c.pid, err);
+		if (failed == 0 && (failed = tell(line, &c, pidfd_socket, err)) < 0)
+			destroy(&c);
 	}
 	bundle_close(&bundle);
 	return failed;
@@ -174,6 +228,27 @@ static int run_foreground(const struct command_line *line, const struct create *
 	return container_delete(c, create->spec, false, err);
 }
 
+static int start_running(const struct command_line *line, const struct create *create,
+			 struct arena *arena, struct container *c, struct created *created,
+			 struct err *err)
+{
+	AUTO_FD pidfd_socket = -1;
+
+	if (command_pidfd_socket(line, &pidfd_socket, err) < 0)
+		return -1;
+	/* without a pid namespace, what its first process leaves behind is ours to reap */
+	if (!command_has(line, "detach") && !command_has(line, "no-subreaper") &&
+	    process_set_subreaper() < 0)
+		return err_os(err, "become the reaper of orphans");
+	if (container_create(create, arena, c, created, err) < 0)
+		return -1;
+	if (tell(line, c, pidfd_socket, err) < 0 || container_started(c, create->spec, err) < 0) {
+		destroy(c);
+		return -1;
+	}
+	return 0;
+}
+
 int command_run_container(const struct command_line *line, int *ret_status, struct err *err)
 {
 	AUTO_ARENA arena = { 0 };
@@ -191,48 +266,52 @@ int command_run_container(const struct command_line *line, int *ret_status, stru
 		failed = err_set(
 			err, ERR_INVALID,
 			"cannot allocate tty if runc will detach without setting console socket");
-	if (failed == 0 && !detach && !command_has(line, "no-subreaper") && process_set_subreaper() < 0)
-		failed = err_os(err, "become the reaper of orphans");
 	if (failed == 0)
-		failed = container_create(&create, &arena, &c, &created, err);
-	if (failed == 0 && bundle.spec.hooks) {
-		struct err inner;
-
-		if (container_started(&c, &bundle.spec, &inner) < 0)
-			fprintf(stderr, "%s\n", inner.msg);
-	}
-	if (failed == 0)
-		failed = command_write_pid(command_value(line, "pid-file"), c.pid, err);
+		failed = start_running(line, &create, &arena, &c, &created, err);
 	if (failed == 0 && !detach)
 		failed = run_foreground(line, &create, &c, &created, ret_status, err);
 	bundle_close(&bundle);
 	return failed;
 }
 
+/* SIGKILL ends a container: where its first process does not take the others along, each gets it.
+ */
+static int send_signal(struct container *c, int signal, bool all, struct err *err)
+{
+	bool each = c->has_cgroup && (all || (signal == SIGKILL && container_outlives_init(c)));
+	int failed;
+
+	if (each && (all || c->pidfd >= 0 || cgroup_has_processes(&c->cgroup))) {
+		failed = container_signal_all(c, signal);
+		return failed < 0 ? err_neg(err, failed, "kill container \"%s\"", c->id) : 0;
+	}
+	if (c->pidfd < 0 && all)
+		return 0;
+	if (c->pidfd < 0)
+		return err_set(err, ERR_CONFLICT, "container not running");
+	failed = process_signal(c->pidfd, signal);
+	/* a frozen process cannot die */
+	if (failed == 0 && signal == SIGKILL && c->status == CONTAINER_PAUSED)
+		failed = cgroup_freeze(&c->cgroup, false);
+	return failed < 0 ? err_neg(err, failed, "kill container \"%s\"", c->id) : 0;
+}
+
 int command_kill(const struct command_line *line, int *ret_status, struct err *err)
 {
-	int signal = signal_number(line->arg_count > 1 ? line->args[1] : "TERM");
+	const char *name = line->arg_count > 1 ? line->args[1] : "TERM";
+	int signal = strcmp(name, "0") == 0
+			     ? 0
+			     : signal_number(name); /* 0: only asks whether it runs */
 	AUTO_ARENA arena = { 0 };
 	AUTO_CONTAINER c = { 0 };
-	int failed;
 
 	container_blank(&c);
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	if (signal < 0)
-		return err_set(err, ERR_INVALID, "unknown signal \"%.40s\"", line->args[1]);
+		return err_set(err, ERR_INVALID, "unknown signal \"%.40s\"", name);
 	if (container_open(line->globals->root, line->args[0], &arena, &c, err) < 0)
 		return -1;
-	if (command_has(line, "all") && c.has_cgroup) {
-		failed = container_signal_all(&c, signal);
-		return failed < 0 ? err_neg(err, failed, "kill container \"%s\"", c.id) : 0;
-	}
-	if (c.pidfd < 0)
-		return err_set(err, ERR_CONFLICT, "container not running");
-	failed = process_signal(c.pidfd, signal);
-	/* a frozen process cannot die */
-	if (failed == 0 && signal == SIGKILL && c.status == CONTAINER_PAUSED)
-		failed = cgroup_freeze(&c.cgroup, false);
-	return failed < 0 ? err_neg(err, failed, "kill container \"%s\"", c.id) : 0;
+	return send_signal(&c, signal, command_has(line, "all"), err);
 }
 
 int command_delete(const struct command_line *line, int *ret_status, struct err *err)

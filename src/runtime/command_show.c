@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands that only look: state, list, ps, events, features. */
+/* Commands that only look: state, list, ps, features, spec. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/fd.h"
 #include "base/map.h"
-#include "base/mem.h"
 #include "base/time.h"
 #include "linux/capability.h"
 #include "linux/process.h"
@@ -26,7 +24,7 @@ static int command_print(const char *text, struct err *err)
 	return fd_write_all(1, text, strlen(text), err);
 }
 
-static int print_doc(yyjson_mut_doc *doc, bool pretty, struct err *err)
+int command_print_doc(yyjson_mut_doc *doc, bool pretty, struct err *err)
 {
 	char *text = yyjson_mut_write(
 		doc, (pretty ? YYJSON_WRITE_PRETTY_TWO_SPACES : 0) | YYJSON_WRITE_NEWLINE_AT_END,
@@ -36,6 +34,13 @@ static int print_doc(yyjson_mut_doc *doc, bool pretty, struct err *err)
 	yyjson_mut_doc_free(doc);
 	free(text);
 	return failed;
+}
+
+yyjson_mut_val *command_child(yyjson_mut_doc *doc, yyjson_mut_val *in, const char *name)
+{
+	yyjson_mut_val *child = yyjson_mut_obj_get(in, name);
+
+	return child ? child : yyjson_mut_obj_add_obj(doc, in, name);
 }
 
 int command_state(const struct command_line *line, int *ret_status, struct err *err)
@@ -87,30 +92,45 @@ static int list_row(const struct command_line *line, const char *id, yyjson_mut_
 	return command_print(row, err);
 }
 
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int is_visible(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
 int command_list(const struct command_line *line, int *ret_status, struct err *err)
 {
 	const char *format = command_value(line, "format");
 	bool json = format && strcmp(format, "json") == 0;
-	yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
-	DIR *dir = opendir(line->globals->root);
-	struct dirent *entry;
-	int failed = 0;
+	yyjson_mut_doc *doc;
+	struct dirent **entries = NULL;
+	int failed = 0, count;
 
-	yyjson_mut_doc_set_root(doc, yyjson_mut_arr(doc));
 	if (format && !json && strcmp(format, "table") != 0)
-		failed = err_set(err, ERR_INVALID, "invalid format option");
-	else if (!json && !command_has(line, "quiet"))
+		return err_set(err, ERR_INVALID, "invalid format option");
+	count = scandir(line->globals->root, &entries, is_visible, by_name);
+	/* the folder of everybody is made by the first container, one that was asked for should be
+	 * there */
+	if (count < 0 && (errno != ENOENT || line->globals->root_is_given))
+		return err_os(err, "open %s", line->globals->root);
+	doc = yyjson_mut_doc_new(NULL);
+	yyjson_mut_doc_set_root(doc, yyjson_mut_arr(doc));
+	if (!json && !command_has(line, "quiet"))
 		failed = command_print("ID          PID         STATUS      BUNDLE              "
 				       "CREATED                        OWNER\n",
 				       err);
-	while (failed == 0 && dir && (entry = readdir(dir)) != NULL) {
-		if (entry->d_name[0] != '.')
-			failed = list_row(line, entry->d_name, doc, err);
+	for (int i = 0; i < count; i++) {
+		if (failed == 0)
+			failed = list_row(line, entries[i]->d_name, doc, err);
+		free(entries[i]);
 	}
-	if (dir)
-		closedir(dir);
+	free(entries);
 	if (failed == 0 && json && !command_has(line, "quiet"))
-		return print_doc(doc, false, err);
+		return command_print_doc(doc, false, err);
 	yyjson_mut_doc_free(doc);
 	return failed;
 }
@@ -189,104 +209,25 @@ int command_ps(const struct command_line *line, int *ret_status, struct err *err
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	if (container_open(line->globals->root, line->args[0], &arena, &c, err) < 0)
 		return -1;
-	if (!c.has_cgroup)
-		return err_set(err, ERR_UNSUPPORTED, "container \"%s\" has no cgroup to list", c.id);
+	if (!c.has_cgroup && c.status != CONTAINER_STOPPED)
+		return err_set(err, ERR_UNSUPPORTED, "container \"%s\" has no cgroup to list",
+			       c.id);
 	doc = yyjson_mut_doc_new(NULL);
 	yyjson_mut_doc_set_root(doc, yyjson_mut_arr(doc));
-	failed = cgroup_each_pid(&c.cgroup, add_pid, doc);
+	failed = c.has_cgroup ? cgroup_each_pid(&c.cgroup, add_pid, doc) : 0;
 	if (failed < 0) {
 		yyjson_mut_doc_free(doc);
 		return err_neg(err, failed, "list the processes of container \"%s\"", c.id);
 	}
 	if (format && strcmp(format, "json") == 0)
-		return print_doc(doc, false, err);
+		return command_print_doc(doc, false, err);
 	failed = print_ps_table(line, doc, err);
 	yyjson_mut_doc_free(doc);
 	return failed;
 }
 
-/* Numbers of one file each: where they are in `events --stats` and in which file, v1 and v2. */
-static const struct {
-	const char *part, *group, *name;
-	enum cgroup_controller controller;
-	const char *v1_file, *v2_file, *v2_key;
-} stat_rows[] = {
-	{ "cpu", "usage", "total", CGROUP_CPUACCT, "cpuacct.usage", "cpu.stat", "usage_usec" },
-	{ "memory", "usage", "usage", CGROUP_MEMORY, "memory.usage_in_bytes", "memory.current", NULL },
-	{ "memory", "usage", "limit", CGROUP_MEMORY, "memory.limit_in_bytes", "memory.max", NULL },
-	{ "memory", "usage", "max", CGROUP_MEMORY, "memory.max_usage_in_bytes", "memory.peak", NULL },
-	{ "memory", "usage", "failcnt", CGROUP_MEMORY, "memory.failcnt", "memory.events", "max" },
-	{ "memory", "swap", "usage", CGROUP_MEMORY, "memory.memsw.usage_in_bytes", "memory.swap.current", NULL },
-	{ "pids", NULL, "current", CGROUP_PIDS, "pids.current", "pids.current", NULL },
-	{ "pids", NULL, "limit", CGROUP_PIDS, "pids.max", "pids.max", NULL },
-};
-
-static yyjson_mut_val *child_object(yyjson_mut_doc *doc, yyjson_mut_val *in, const char *name)
-{
-	yyjson_mut_val *child = yyjson_mut_obj_get(in, name);
-
-	return child ? child : yyjson_mut_obj_add_obj(doc, in, name);
-}
-
-static int print_stats(struct container *c, struct err *err)
-{
-	yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
-	yyjson_mut_val *root = yyjson_mut_obj(doc), *values;
-
-	yyjson_mut_doc_set_root(doc, root);
-	yyjson_mut_obj_add_str(doc, root, "type", "stats");
-	yyjson_mut_obj_add_str(doc, root, "id", c->id);
-	values = yyjson_mut_obj_add_obj(doc, root, "data");
-	for (size_t i = 0; i < ARRAY_COUNT(stat_rows); i++) {
-		bool v2 = c->cgroup.is_v2;
-		int dir_fd = c->cgroup.dir_fds[v2 ? CGROUP_UNIFIED : stat_rows[i].controller];
-		yyjson_mut_val *part;
-		uint64_t value;
-
-		if (dir_fd < 0)
-			continue;
-		if (v2 && stat_rows[i].v2_key) {
-			if (cgroup_read_key(dir_fd, stat_rows[i].v2_file, stat_rows[i].v2_key, &value) < 0)
-				continue;
-			if (strcmp(stat_rows[i].v2_key, "usage_usec") == 0)
-				value *= 1000;
-		} else if (cgroup_read_u64(dir_fd, v2 ? stat_rows[i].v2_file : stat_rows[i].v1_file, &value) < 0) {
-			continue;
-		}
-		part = child_object(doc, values, stat_rows[i].part);
-		if (stat_rows[i].group)
-			part = child_object(doc, part, stat_rows[i].group);
-		yyjson_mut_obj_add_uint(doc, part, stat_rows[i].name, value);
-	}
-	return print_doc(doc, false, err);
-}
-
-int command_events(const struct command_line *line, int *ret_status, struct err *err)
-{
-	const char *interval = command_value(line, "interval");
-	int64_t interval_ns = 5 * TIME_NS_PER_SECOND;
-	AUTO_ARENA arena = { 0 };
-	AUTO_CONTAINER c = { 0 };
-
-	container_blank(&c);
-	arena_init(&arena, ARENA_DEFAULT_MAX);
-	if (interval && (time_parse_duration(str_from(interval), &interval_ns, err) < 0 || interval_ns <= 0))
-		return err_set(err, ERR_INVALID, "duration interval must be greater than 0");
-	if (container_open(line->globals->root, line->args[0], &arena, &c, err) < 0)
-		return -1;
-	if (c.pidfd < 0)
-		return err_set(err, ERR_CONFLICT, "container with id %s is not running", c.id);
-	if (command_has(line, "stats"))
-		return print_stats(&c, err);
-	do {
-		if (print_stats(&c, err) < 0)
-			return -1;
-	} while (poll(&(struct pollfd){ .fd = c.pidfd, .events = POLLIN }, 1,
-		      (int)(interval_ns / TIME_NS_PER_MS)) == 0);
-	return 0;
-}
-
-static void add_names(yyjson_mut_doc *doc, yyjson_mut_val *to, const char *name, const char *const *names)
+static void add_names(yyjson_mut_doc *doc, yyjson_mut_val *to, const char *name,
+		      const char *const *names)
 {
 	yyjson_mut_val *list = yyjson_mut_obj_add_arr(doc, to, name);
 
@@ -344,12 +285,12 @@ int command_features(const struct command_line *line, int *ret_status, struct er
 	sub = yyjson_mut_obj_add_obj(doc, part, "seccomp");
 	yyjson_mut_obj_add_bool(doc, sub, "enabled", true);
 	add_names(doc, sub, "actions", actions);
-	yyjson_mut_obj_add_bool(doc, child_object(doc, part, "apparmor"), "enabled", true);
-	yyjson_mut_obj_add_bool(doc, child_object(doc, part, "selinux"), "enabled", true);
-	yyjson_mut_obj_add_bool(doc, child_object(doc, part, "intelRdt"), "enabled", false);
-	sub = child_object(doc, part, "mountExtensions");
-	yyjson_mut_obj_add_bool(doc, child_object(doc, sub, "idmap"), "enabled", true);
-	return print_doc(doc, true, err);
+	yyjson_mut_obj_add_bool(doc, command_child(doc, part, "apparmor"), "enabled", true);
+	yyjson_mut_obj_add_bool(doc, command_child(doc, part, "selinux"), "enabled", true);
+	yyjson_mut_obj_add_bool(doc, command_child(doc, part, "intelRdt"), "enabled", false);
+	sub = command_child(doc, part, "mountExtensions");
+	yyjson_mut_obj_add_bool(doc, command_child(doc, sub, "idmap"), "enabled", true);
+	return command_print_doc(doc, true, err);
 }
 
 int command_spec(const struct command_line *line, int *ret_status, struct err *err)

@@ -4,18 +4,56 @@
 
 #include <limits.h>
 
-#define BUNDLE { "bundle", 'b', true, false, "Folder with config.json and the root (default: the current one)" }
-#define CONSOLE { "console-socket", 0, true, false, "Unix socket that gets the terminal's master" }
-#define PID_FILE { "pid-file", 0, true, false, "File to write the process id to" }
-#define NO_PIVOT { "no-pivot", 0, false, false, "Move the root instead of pivot_root (for a root on a ramdisk)" }
-#define NO_KEYRING { "no-new-keyring", 0, false, false, "Accepted; no session keyring is made in any case" }
-#define PRESERVE { "preserve-fds", 0, true, false, "Pass descriptors 3 to 3+N-1 to the program" }
-#define FORMAT { "format", 'f', true, false, "table or json" }
-#define END { NULL, 0, false, false, NULL }
+#define BUNDLE                                                                            \
+	{                                                                                 \
+		"bundle", 'b', true, false,                                               \
+			"Folder with config.json and the root (default: the current one)" \
+	}
+#define CONSOLE                                                                                 \
+	{                                                                                       \
+		"console-socket", 0, true, false, "Unix socket that gets the terminal's master" \
+	}
+#define PID_FILE                                                              \
+	{                                                                     \
+		"pid-file", 0, true, false, "File to write the process id to" \
+	}
+#define PIDFD                                                                                  \
+	{                                                                                      \
+		"pidfd-socket", 0, true, false, "Unix socket that gets a pidfd of the process" \
+	}
+#define NO_PIVOT                                                                        \
+	{                                                                               \
+		"no-pivot", 0, false, false,                                            \
+			"Move the root instead of pivot_root (for a root on a ramdisk)" \
+	}
+#define NO_KEYRING                                                         \
+	{                                                                  \
+		"no-new-keyring", 0, false, false,                         \
+			"Accepted; no session keyring is made in any case" \
+	}
+#define PRESERVE                                                                             \
+	{                                                                                    \
+		"preserve-fds", 0, true, false, "Pass descriptors 3 to 3+N-1 to the program" \
+	}
+#define FORMAT                                              \
+	{                                                   \
+		"format", 'f', true, false, "table or json" \
+	}
+#define END                                 \
+	{                                   \
+		NULL, 0, false, false, NULL \
+	}
 
-static const struct command_flag create_flags[] = { BUNDLE, CONSOLE, PID_FILE, NO_PIVOT, NO_KEYRING, PRESERVE, END };
+static const struct command_flag create_flags[] = { BUNDLE,   CONSOLE,	  PIDFD,    PID_FILE,
+						    NO_PIVOT, NO_KEYRING, PRESERVE, END };
 static const struct command_flag run_flags[] = {
-	BUNDLE, CONSOLE, PID_FILE, NO_PIVOT, NO_KEYRING, PRESERVE,
+	BUNDLE,
+	CONSOLE,
+	PIDFD,
+	PID_FILE,
+	NO_PIVOT,
+	NO_KEYRING,
+	PRESERVE,
 	{ "detach", 'd', false, false, "Return once the program runs" },
 	{ "keep", 0, false, false, "Do not delete the container when it has ended" },
 	{ "no-subreaper", 0, false, false, "Do not adopt orphaned processes" },
@@ -30,7 +68,10 @@ static const struct command_flag delete_flags[] = {
 	END,
 };
 static const struct command_flag exec_flags[] = {
-	CONSOLE, PID_FILE, PRESERVE,
+	CONSOLE,
+	PIDFD,
+	PID_FILE,
+	PRESERVE,
 	{ "cwd", 0, true, false, "Working folder in the container" },
 	{ "env", 'e', true, true, "name=value" },
 	{ "tty", 't', false, false, "Give it a terminal" },
@@ -42,6 +83,7 @@ static const struct command_flag exec_flags[] = {
 	{ "apparmor", 0, true, false, "AppArmor profile" },
 	{ "no-new-privs", 0, false, false, "Set no_new_privs" },
 	{ "cap", 'c', true, true, "Additional capability" },
+	{ "cgroup", 0, true, true, "[controller[,...]:]folder below the container's cgroup" },
 	{ "ignore-paused", 0, false, false, "Also in a paused container" },
 	{ "job", 0, false, false, "Read a sealed job from fd 3, answer on fd 4 (for daemons)" },
 	END,

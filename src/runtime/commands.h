@@ -3,6 +3,8 @@
 #ifndef CUBE_RUNTIME_COMMANDS_H
 #define CUBE_RUNTIME_COMMANDS_H
 
+#include <stdint.h>
+#include <yyjson.h>
 #include "runtime/command.h"
 
 typedef int command_run(const struct command_line *line, int *ret_status, struct err *err);
@@ -13,11 +15,24 @@ command_run command_create, command_start, command_run_container, command_delete
 /* command_exec.c */
 command_run command_exec;
 /* command_show.c */
-command_run command_state, command_list, command_ps, command_events, command_spec, command_features;
+command_run command_state, command_list, command_ps, command_spec, command_features;
+/* command_events.c */
+command_run command_events;
 /* command_update.c */
 command_run command_update;
 
+/* One JSON document on stdout; frees it. */
+int command_print_doc(yyjson_mut_doc *doc, bool pretty, struct err *err) MUST_CHECK;
+/* The object of this name in another, made when it is missing. */
+yyjson_mut_val *command_child(yyjson_mut_doc *doc, yyjson_mut_val *in, const char *name);
 /* Files of the command line: writes a pid the way engines wait for it. */
 int command_write_pid(const char *path, int pid, struct err *err) MUST_CHECK;
+/* --preserve-fds: its descriptors must be open. */
+int command_preserved_fds(const char *text, uint64_t *ret_count, struct err *err) MUST_CHECK;
+/* --pidfd-socket: connects before anything is made; -1 without the flag. Then hands the pidfd over.
+ */
+int command_pidfd_socket(const struct command_line *line, int *ret_sock,
+			 struct err *err) MUST_CHECK;
+int command_send_pidfd(int sock, int pidfd, struct err *err) MUST_CHECK;
 
 #endif

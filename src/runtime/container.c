@@ -82,11 +82,8 @@ static yyjson_mut_val *state_object(yyjson_mut_doc *doc, const struct container 
 	yyjson_mut_doc_set_root(doc, root);
 	yyjson_mut_obj_add_str(doc, root, "ociVersion", OCI_SPEC_VERSION);
 	yyjson_mut_obj_add_str(doc, root, "id", c->id);
+	yyjson_mut_obj_add_int(doc, root, "pid", status == CONTAINER_STOPPED ? 0 : c->pid);
 	yyjson_mut_obj_add_str(doc, root, "status", container_status_name(status));
-	if (status != CONTAINER_STOPPED)
-		yyjson_mut_obj_add_int(doc, root, "pid", c->pid);
-	else
-		yyjson_mut_obj_add_int(doc, root, "pid", 0);
 	yyjson_mut_obj_add_str(doc, root, "bundle", c->bundle ? c->bundle : "");
 	yyjson_mut_obj_add_str(doc, root, "rootfs", c->rootfs ? c->rootfs : "");
 	if (c->annotations.count > 0) {
@@ -123,6 +120,7 @@ int container_save(const struct container *c, struct err *err)
 	yyjson_mut_obj_add_int(doc, root, "createdNs", c->created_ns);
 	yyjson_mut_obj_add_uint(doc, root, "startTicks", c->start_ticks);
 	yyjson_mut_obj_add_uint(doc, root, "namespaces", c->namespaces);
+	yyjson_mut_obj_add_uint(doc, root, "joinedNamespaces", c->joined_namespaces);
 	yyjson_mut_obj_add_bool(doc, root, "hasPoststop", c->has_poststop);
 	if (c->owner)
 		yyjson_mut_obj_add_str(doc, root, "owner", c->owner);
@@ -149,7 +147,7 @@ int container_save(const struct container *c, struct err *err)
 struct saved {
 	const char *id, *bundle, *rootfs, *owner, *cgroup_path;
 	struct oci_i64 pid, created_ns;
-	struct oci_u64 start_ticks, namespaces, cgroup_joined;
+	struct oci_u64 start_ticks, namespaces, joined_namespaces, cgroup_joined;
 	struct oci_map annotations;
 	bool has_poststop;
 };
@@ -162,7 +160,12 @@ static const struct field saved_fields[] = {
 	{ .name = "createdNs", .type = FIELD_I64, .offset = offsetof(struct saved, created_ns) },
 	{ .name = "startTicks", .type = FIELD_U64, .offset = offsetof(struct saved, start_ticks) },
 	{ .name = "namespaces", .type = FIELD_U64, .offset = offsetof(struct saved, namespaces) },
-	{ .name = "hasPoststop", .type = FIELD_BOOL, .offset = offsetof(struct saved, has_poststop) },
+	{ .name = "joinedNamespaces",
+	  .type = FIELD_U64,
+	  .offset = offsetof(struct saved, joined_namespaces) },
+	{ .name = "hasPoststop",
+	  .type = FIELD_BOOL,
+	  .offset = offsetof(struct saved, has_poststop) },
 	{ .name = "owner", .type = FIELD_STRING, .offset = offsetof(struct saved, owner) },
 	{ .name = "cgroupPath", .type = FIELD_STRING, .offset = offsetof(struct saved, cgroup_path) },
 	{ .name = "cgroupJoined", .type = FIELD_U64, .offset = offsetof(struct saved, cgroup_joined) },
@@ -234,6 +237,7 @@ static int parse_state(struct container *c, struct str text, struct arena *arena
 		c->created_ns = saved.created_ns.value;
 		c->start_ticks = saved.start_ticks.value;
 		c->namespaces = saved.namespaces.value;
+		c->joined_namespaces = saved.joined_namespaces.value;
 		c->has_poststop = saved.has_poststop;
 		c->annotations = saved.annotations;
 		for (size_t i = 0; i < c->annotations.count; i++) {
@@ -339,6 +343,11 @@ int container_destroy(struct container *c, struct err *err)
 	if (fd_remove_tree(root, c->id, err) < 0)
 		return err_wrap(err, "remove state folder");
 	return 0;
+}
+
+bool container_outlives_init(const struct container *c)
+{
+	return !(c->namespaces & ~c->joined_namespaces & CLONE_NEWPID);
 }
 
 static int signal_one(void *arg, pid_t pid)

@@ -38,7 +38,8 @@ struct container {
 	int pidfd;               /* -1 when it is not running */
 	pid_t pid;
 	uint64_t start_ticks;
-	uint64_t namespaces;     /* CLONE_NEW… that differ from the host's */
+	uint64_t namespaces;	    /* CLONE_NEW… that differ from the host's */
+	uint64_t joined_namespaces; /* … and are another container's */
 	int64_t created_ns;
 	bool has_cgroup;
 	bool has_poststop;
@@ -63,6 +64,8 @@ int container_spec(const struct container *c, struct arena *arena, struct oci_sp
 const char *container_status_name(enum container_status status) PURE;
 /* Kills what is left, removes cgroups and the state folder. */
 int container_destroy(struct container *c, struct err *err) MUST_CHECK;
+/* Its processes do not end with its first one: it has no pid namespace of its own. */
+bool container_outlives_init(const struct container *c);
 /* Returns -errno. Every process of it, by its cgroup. */
 int container_signal_all(struct container *c, int signal) MUST_CHECK;
 /* The JSON of `state` (also what hooks read); heap memory. */

@@ -62,6 +62,7 @@ static int plan_namespaces(struct making *m, struct err *err)
 		if (init->join_fds[slot] < 0)
 			return err_os(err, "linux.namespaces[%zu].path: %s", i, ns->path);
 		m->c->namespaces |= flag;
+		m->c->joined_namespaces |= flag;
 		joins_user |= flag == CLONE_NEWUSER;
 	}
 	/* our own cgroup namespace must be rooted where we are once we have joined our cgroups */
@@ -81,6 +82,40 @@ static int plan_namespaces(struct making *m, struct err *err)
 	return 0;
 }
 
+/* Engines and what runs inside expect more hierarchies than have a limit: that of the processes,
+ * and whoever mounts cgroups sees all of them. */
+static uint32_t expected_controllers(const struct oci_spec *spec)
+{
+	for (size_t i = 0; i < spec->mounts.count; i++) {
+		const char *type = OCI_ITEM(spec->mounts, struct oci_mount, i)->type;
+
+		if (type && strcmp(type, "cgroup") == 0)
+			return CGROUP_BIT(CGROUP_UNIFIED) - 1;
+	}
+	return CGROUP_BIT(CGROUP_PIDS);
+}
+
+/* A folder that is there already is taken over, but not with somebody else's processes, whom we
+ * would kill one day. */
+static int check_unused(struct cgroup *cgroup, struct err *err)
+{
+	bool found = cgroup_attach(cgroup, cgroup->has_unified ? CGROUP_UNIFIED : CGROUP_PIDS) == 0;
+
+	if (!cgroup->is_v2)
+		found |= cgroup_attach(cgroup, CGROUP_FREEZER) == 0;
+	if (!found)
+		return 0;
+	if (cgroup_has_own_processes(cgroup))
+		return err_set(err, ERR_CONFLICT,
+			       "linux.cgroupsPath: container's cgroup is not empty: %s",
+			       cgroup->path);
+	if (cgroup_is_frozen(cgroup))
+		return err_set(err, ERR_CONFLICT,
+			       "linux.cgroupsPath: container's cgroup unexpectedly frozen: %s",
+			       cgroup->path);
+	return 0;
+}
+
 static int make_cgroups(struct making *m, struct err *err)
 {
 	const struct oci_linux *l = m->create->spec->linux_part;
@@ -96,8 +131,10 @@ static int make_cgroups(struct making *m, struct err *err)
 			return err_neg(err, failed, "no cgroup file system at /sys/fs/cgroup");
 		return 0;
 	}
-	if (cgroup_plan(l->resources, c->cgroup.is_v2, m->init.arena, &m->plan, err) < 0)
+	if (cgroup_plan(l->resources, c->cgroup.is_v2, m->init.arena, &m->plan, err) < 0 ||
+	    check_unused(&c->cgroup, err) < 0)
 		return -1;
+	m->plan.optional = expected_controllers(m->create->spec);
 	c->has_cgroup = true;
 	if (symlinkat(path, c->dir_fd, CONTAINER_CGROUP) < 0)
 		return err_os(err, "note the cgroup's path");
@@ -341,6 +378,7 @@ static int clone_child(struct making *m, struct err *err)
 		return -1;
 	if (m->c->has_cgroup)
 		cgroup_fd = m->c->cgroup.dir_fds[CGROUP_UNIFIED];
+	log_debug("runtime", "nsexec started: nsexec container setup");
 	pid = clone_in_pid_namespace(m, cgroup_fd);
 	if (pid < 0)
 		return err_neg(err, pid, "linux.namespaces: make the container's first process");
@@ -510,9 +548,12 @@ int container_start(struct container *c, const struct oci_spec *spec, struct err
 			return err_set(err, inner.code, "%.470s", inner.msg);
 		}
 	}
-	if (container_started(c, spec, &inner) < 0)
-		log_warn("runtime", "%s", inner.msg);
-	return 0;
+	if (container_started(c, spec, err) == 0)
+		return 0;
+	/* the specification: an error, and the container is stopped */
+	if (process_signal(c->pidfd, SIGKILL) < 0)
+		log_debug("runtime", "the container's first process is gone already");
+	return -1;
 }
 
 int container_delete(struct container *c, const struct oci_spec *spec, bool keep_dir, struct err *err)

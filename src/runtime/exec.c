@@ -77,25 +77,59 @@ static int move_finally(const struct oci_cpu_affinity *affinity, struct err *err
 				  err);
 }
 
+/* In words that callers of other runtimes look for. */
+static COLD int not_joined(const char *path, const char *sub, int failed, struct err *err)
+{
+	if (failed == -ENOENT)
+		return err_set(err, ERR_NOT_FOUND,
+			       "error adding pid %d to cgroups %s/%s: no such file or directory",
+			       (int)getpid(), path, sub);
+	return err_neg(err, failed, "error adding pid %d to cgroups %s/%s", (int)getpid(), path,
+		       sub);
+}
+
+static int join_cgroups(const struct exec *exec, struct err *err)
+{
+	const struct cgroup *cgroup = &exec->container->cgroup;
+
+	for (int i = 0; i < CGROUP_CONTROLLER_COUNT; i++) {
+		const char *sub = exec->cgroups ? exec->cgroups[i] : NULL;
+		int failed;
+
+		/* the process was cloned into the v2 one */
+		if (cgroup->dir_fds[i] < 0 || (i == CGROUP_UNIFIED && !sub))
+			continue;
+		if (!sub) {
+			failed = cgroup_join(cgroup, (enum cgroup_controller)i);
+		} else {
+			AUTO_FD dir = openat(cgroup->dir_fds[i], sub[0] ? sub : ".",
+					     O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+			failed = dir < 0 ? -errno
+					 : cgroup_write(dir,
+							i == CGROUP_UNIFIED ? "cgroup.procs"
+									    : "tasks",
+							"0");
+		}
+		if (failed < 0)
+			return not_joined(cgroup->path, sub ? sub : "", failed, err);
+	}
+	return 0;
+}
+
 static int enter(const struct exec *exec, struct program *program, int sock, struct err *err)
 {
 	struct container *c = exec->container;
 	uint64_t namespaces = c->namespaces & ~(uint64_t)CLONE_NEWPID;
 	struct err detach;
-	int failed;
 
 	if (defence(DEFENCE_PROGRAM_FILE) && selfexe_detach(program->exe_fd, &detach) < 0 &&
 	    !(detach.code == ERR_UNSUPPORTED && geteuid() != 0))
 		return err_set(err, ERR_INTERNAL, "protect the runtime's program: %s", detach.msg);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setsid() < 0)
 		return err_os(err, "make a session");
-	for (int i = 0; i < CGROUP_UNIFIED; i++) {
-		if (c->cgroup.dir_fds[i] < 0)
-			continue;
-		failed = cgroup_join(&c->cgroup, (enum cgroup_controller)i);
-		if (failed < 0)
-			return err_neg(err, failed, "join cgroup %s", c->cgroup.path);
-	}
+	if (join_cgroups(exec, err) < 0)
+		return -1;
 	if (move_finally(exec->process->exec_cpu_affinity, err) < 0)
 		return -1;
 	if (setns(c->pidfd, (int)namespaces) < 0)
@@ -119,6 +153,7 @@ static NORETURN void child_main(const struct exec *exec, struct program *program
 	char message[1 + sizeof(struct err)];
 	struct err err;
 
+	log_debug("runtime", "child process in init()");
 	program->error_sock = sock;
 	if (enter(exec, program, sock, &err) == 0 && program_exec(program, &err) == 0)
 		_exit(0);
@@ -168,7 +203,8 @@ static int serve(const struct exec *exec, const struct program *program, int soc
 static pid_t clone_inside(const struct exec *exec, int *ret_pidfd)
 {
 	struct container *c = exec->container;
-	int cgroup_fd = c->has_cgroup ? c->cgroup.dir_fds[CGROUP_UNIFIED] : -1;
+	bool is_elsewhere = exec->cgroups && exec->cgroups[CGROUP_UNIFIED];
+	int cgroup_fd = c->has_cgroup && !is_elsewhere ? c->cgroup.dir_fds[CGROUP_UNIFIED] : -1;
 	AUTO_FD own = -1;
 	pid_t pid;
 
@@ -216,6 +252,7 @@ int container_exec(const struct exec *exec, pid_t *ret_pid, int *ret_pidfd, int 
 		seccomp_free(&program.seccomp);
 		return err_os(err, "prepare the program");
 	}
+	log_debug("runtime", "nsexec container setup");
 	pid = clone_inside(exec, &pidfd);
 	if (pid == 0) {
 		close(pair[0]);

@@ -11,7 +11,9 @@ struct exec {
 	const struct oci_spec
 		*spec; /* of the container: seccomp and personality hold for this program as well */
 	const struct oci_process *process;
-	int console_socket;                  /* gets the pty's master; -1: *ret_master */
+	const char *const
+		*cgroups;   /* by controller: the folder below the container's; NULL: its own */
+	int console_socket; /* gets the pty's master; -1: *ret_master */
 	int preserve_fds;
 };
 

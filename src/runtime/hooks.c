@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "base/fd.h"
 #include "linux/process.h"
+#include "linux/signals.h"
 
 static NORETURN void exec_hook(const struct oci_hook *hook, const char *cwd, int stdin_fd)
 {
@@ -29,7 +30,7 @@ static NORETURN void exec_hook(const struct oci_hook *hook, const char *cwd, int
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static int run_one(const struct oci_hook *hook, const char *name, const char *cwd, struct str state, struct err *err)
+static int run_one(const struct oci_hook *hook, const char *cwd, struct str state, struct err *err)
 {
 	int timeout_ms = hook->timeout.is_set
 				 ? (int)(hook->timeout.value > 2000000 ? 2000000
@@ -38,14 +39,16 @@ static int run_one(const struct oci_hook *hook, const char *name, const char *cw
 				 : -1;
 	AUTO_FD input = memfd_create("state", MFD_CLOEXEC);
 	AUTO_FD pidfd = -1;
+	char text[SIGNAL_TEXT_BYTES];
 	int status = 0, got;
 	pid_t pid;
 
-	if (input < 0 || fd_write_all(input, state.ptr, state.len, err) < 0 || lseek(input, 0, SEEK_SET) < 0)
-		return err_os(err, "%s hook %s: hand over the state", name, hook->path);
+	if (input < 0 || fd_write_all(input, state.ptr, state.len, err) < 0 ||
+	    lseek(input, 0, SEEK_SET) < 0)
+		return err_os(err, "hand over the state");
 	pid = process_clone(0, -1, &pidfd);
 	if (pid < 0)
-		return err_neg(err, pid, "%s hook %s", name, hook->path);
+		return err_neg(err, pid, "make a process");
 	if (pid == 0)
 		exec_hook(hook, cwd, input);
 	do {
@@ -54,23 +57,24 @@ static int run_one(const struct oci_hook *hook, const char *name, const char *cw
 	if (got == 0 && process_signal(pidfd, SIGKILL) < 0)
 		got = 0; /* it ended just now */
 	if (process_wait(pidfd, &status) < 0)
-		return err_os(err, "%s hook %s: wait", name, hook->path);
+		return err_os(err, "wait");
 	if (got == 0)
-		return err_set(err, ERR_TIMEOUT, "%s hook %s: took longer than %d s", name,
-			       hook->path, timeout_ms / 1000);
+		return err_set(err, ERR_TIMEOUT, "took longer than %d s", timeout_ms / 1000);
 	if (WIFSIGNALED(status))
-		return err_set(err, ERR_INTERNAL, "%s hook %s: killed by signal %d", name,
-			       hook->path, WTERMSIG(status));
+		return err_set(err, ERR_INTERNAL, "signal: %s",
+			       signal_text(WTERMSIG(status), text));
 	if (WEXITSTATUS(status) != 0)
-		return err_set(err, ERR_INTERNAL, "%s hook %s: exit status %d", name, hook->path, WEXITSTATUS(status));
+		return err_set(err, ERR_INTERNAL, "exit status %d", WEXITSTATUS(status));
 	return 0;
 }
 
 int hooks_run(const struct oci_list *hooks, const char *name, const char *cwd, struct str state, struct err *err)
 {
 	for (size_t i = 0; i < hooks->count; i++) {
-		if (run_one(OCI_ITEM(*hooks, struct oci_hook, i), name, cwd, state, err) < 0)
-			return -1;
+		const struct oci_hook *hook = OCI_ITEM(*hooks, struct oci_hook, i);
+
+		if (run_one(hook, cwd, state, err) < 0)
+			return err_wrap(err, "error running %s hook #%zu: %s", name, i, hook->path);
 	}
 	return 0;
 }

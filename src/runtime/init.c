@@ -20,6 +20,7 @@
 #include "base/assert.h"
 #include "base/defence.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "linux/process.h"
 #include "runtime/container.h"
 #include "runtime/hooks.h"
@@ -177,6 +178,7 @@ static int wait_for_start(struct init *init, struct err *err)
 	if (init->start_fd != keep && dup3(init->start_fd, keep, O_CLOEXEC) < 0)
 		return err_os(err, "keep the start socket");
 	init->start_fd = keep;
+	log_set(LOG_ERROR, LOG_OCI_TEXT, 2); /* the log is closed with the rest */
 	if (close_range((unsigned)keep + 1, ~0u, 0) < 0)
 		return err_os(err, "close descriptors");
 	do {
@@ -224,6 +226,7 @@ void init_main(struct init *init)
 {
 	struct err err;
 
+	log_debug("runtime", "child process in init()");
 	init->program.error_sock = init->sock;
 	if (setup(init, &err) < 0)
 		fail(init->sock, &err);

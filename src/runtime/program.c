@@ -412,6 +412,8 @@ int program_exec(struct program *program, struct err *err)
 		if (load_filter(program, err) < 0)
 			return -1;
 	}
+	log_debug("runtime",
+		  "setns_init: about to exec"); /* the words of runc's, for whom they were made */
 	/* from here the end of the connection means that it worked */
 	if (send(program->error_sock, "X", 1, MSG_NOSIGNAL) < 0)
 		return err_os(err, "speak to the parent");

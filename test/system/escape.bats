@@ -42,13 +42,13 @@ attempt() { run timeout 10 sh -c "cd '$RT/bundle' && exec '$CUBE_OCI' --root '$R
 	bundle /proc/self/exe --version
 	cfg '[c["mounts"].append({"destination": d, "type": "bind", "source": d, "options": ["rbind", "ro"]}) for d in ("/lib", "/lib64", "/usr/lib")]'
 	mkdir -p "$RT/bundle/rootfs/usr"
-	attack() { attempt; [[ "$output" == *"cube-oci version"* ]]; }
+	attack() { attempt; [[ "$output" == *"spec: 1."* ]]; }
 	stopped_by program-file attack
 	cfg 'c["process"]["args"] = ["sleep", "30"]'
 	attack() {
 		(cd "$RT/bundle" && oci run -d c >/dev/null 2>&1 3>&-)
 		run oci exec c /bin/trap --version
-		[[ "$output" == *"cube-oci version"* || "$output" == *"Usage: cube-oci"* || "$output" == *"unknown command \"/bin/trap"* ]]
+		[[ "$output" == *"spec: 1."* || "$output" == *"Open Container Initiative runtime"* || "$output" == *"No help topic for '/bin/trap'"* ]]
 	}
 	stopped_by program-file attack
 }
