@@ -31,5 +31,7 @@
 #define SPDY_HEADER_BYTES_MAX (64u << 10)      /* one header block, inflated */
 #define REMOTE_QUEUE_BYTES_MAX (16u << 20)
 #define REMOTE_STREAM_TIMEOUT_MS 30000         /* for a SPDY client to create all streams it promised */
+#define GRPC_MESSAGE_BYTES_MAX (256u << 20)     /* a client takes so much from a server it asked: RESOURCE_EXHAUSTED */
+#define GRPC_CONNECT_TIMEOUT_MS 5000           /* name, socket, handshakes */
 
 #endif

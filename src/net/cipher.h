@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AES over a buffer at once, for data at rest. Keys have 16, 24 or 32 bytes. */
+#ifndef CUBE_NET_CIPHER_H
+#define CUBE_NET_CIPHER_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+enum cipher {
+	CIPHER_AES_GCM, /* nonce of 12 bytes, text, tag of 16; context is authenticated too */
+	CIPHER_AES_CBC, /* vector of 16 bytes, text padded as PKCS #7 says; context is not used */
+};
+
+bool cipher_is_key(struct str key) PURE;
+/* nonce: CIPHER_NONCE_BYTES random bytes, never twice with one key. Appends nonce and cipher text.
+ */
+#define CIPHER_NONCE_BYTES 16
+int cipher_seal(enum cipher cipher, struct str key, struct str context,
+		const char nonce[CIPHER_NONCE_BYTES], struct str clear, struct buf *to,
+		struct err *err) MUST_CHECK;
+/* ERR_INVALID when key, context or bytes are not those it was sealed with. Appends. */
+int cipher_open(enum cipher cipher, struct str key, struct str context, struct str sealed,
+		struct buf *to, struct err *err) MUST_CHECK;
+
+#endif
