@@ -149,7 +149,19 @@ struct pending_entry {
 	bool is_deleted;
 };
 
+/* A back end over the network, which has its own order of writes and other writers: etcd.c. */
+struct store_remote {
+	void (*submit)(struct store *store, struct store_write *write);
+	void (*sync)(struct store *store, struct store_sync *sync);
+	int (*health)(const struct store *store, struct err *err);
+	/* Ends what is under way; writes are reported when reports is set. */
+	void (*stop)(struct store *store, bool reports);
+	void (*free)(struct store *store);
+};
+
 struct store {
+	const struct store_remote *remote; /* NULL: backend and commit are set */
+	struct etcd *etcd;
 	struct env *env;
 	struct store_options options;
 	struct commit *commit;
@@ -163,12 +175,30 @@ struct store {
 	size_t waiting_count, waiting_bytes;
 	struct list refused;
 	struct task refuse;
+	struct list syncs;         /* of a store that is alone */
+	struct task sync;          /* fn NULL: not needed yet */
 	struct history history;
 	struct hub hub;
 	struct expiry expiry;
 	int64_t compact_wanted;    /* asked for while events were being handed out */
 	bool is_publishing, is_closing, is_dead, is_failing;
 };
+
+/* For a remote back end: a store without anything in it. */
+struct store *store_new(struct env *env, const struct store_options *options) MUST_CHECK;
+/* The write happened, at write->revision, which is newer than all there is: applies it, publishes and reports. */
+void store_finish(struct store *store, struct store_write *w);
+/* Reports a write without applying it: err, or it is known already. */
+void store_report(struct store *store, struct store_write *w, struct err *err);
+void store_forget_pending(struct store *store, const struct store_write *w);
+/* Puts or removes (value NULL) what somebody else wrote; one publish for each follows once all of a revision are in. */
+void store_index_put(struct store *store, struct str key, const struct store_entry *entry);
+void store_index_remove(struct store *store, struct str key);
+int store_check_precondition(const struct store_op *op, const struct store_entry *now, struct err *err) MUST_CHECK;
+/* A value as it is when a back end keeps it; and back. One reference. */
+struct blob *store_seal(struct store *store, struct str key, struct blob *value, struct err *err) MUST_CHECK;
+struct blob *store_unseal(struct store *store, struct str key, struct blob *sealed, int64_t revision,
+			  struct err *err) MUST_CHECK;
 
 /* commit.c → store.c: results are there to be taken. */
 void store_on_committed(struct store *store);

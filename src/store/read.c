@@ -32,6 +32,11 @@ const struct store_entry *store_get_pending(const struct store *store, struct st
 	return omap_get(&store->index, key);
 }
 
+bool store_is_stale(const struct store *store, struct str key)
+{
+	return store->options.is_stale && store->options.is_stale(store->options.arg, key);
+}
+
 struct walk {
 	store_walk_fn *fn;
 	void *arg;
@@ -170,4 +175,54 @@ int store_walk_at(const struct store *store, int64_t revision, struct str prefix
 	}
 	omap_deinit(&w.changed);
 	return 0;
+}
+
+/* --- with others --- */
+
+static void on_alone(struct task *task)
+{
+	struct store *store = CONTAINER_OF(task, struct store, sync);
+	struct list turn, *link;
+
+	list_init(&turn);
+	while ((link = list_pop_front(&store->syncs)))
+		list_push_back(&turn, link);
+	while ((link = list_pop_front(&turn))) {
+		struct store_sync *sync = LIST_ENTRY(link, struct store_sync, link);
+
+		sync->done(sync, NULL);
+	}
+}
+
+bool store_is_alone(const struct store *store)
+{
+	return store->remote == NULL;
+}
+
+void store_catch_up(struct store *store, struct store_sync *sync)
+{
+	sync->store = store;
+	list_init(&sync->link);
+	if (store->remote) {
+		store->remote->sync(store, sync);
+		return;
+	}
+	if (!store->sync.fn) {
+		task_init(&store->sync, on_alone);
+		list_init(&store->syncs);
+	}
+	list_push_back(&store->syncs, &sync->link);
+	env_defer(store->env, &store->sync);
+}
+
+void store_catch_up_cancel(struct store_sync *sync)
+{
+	list_remove(&sync->link);
+}
+
+int store_health(const struct store *store, struct err *err)
+{
+	if (store->remote)
+		return store->remote->health(store, err);
+	return store->is_failing ? err_set(err, ERR_UNAVAILABLE, "writes to the disk fail") : 0;
 }

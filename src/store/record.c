@@ -70,6 +70,6 @@ void record_from_op(const struct store_op *op, struct store_record *ret)
 		.version = op->version,
 		.expires_wall_s = op->expires_wall_s,
 		.key = op->key,
-		.value = op->type == STORE_PUT ? blob_str(op->value) : STR_NONE,
+		.value = op->type != STORE_PUT ? STR_NONE : blob_str(op->sealed ? op->sealed : op->value),
 	};
 }

@@ -36,6 +36,7 @@ struct kept {
 
 struct saving {
 	struct work work;
+	struct store *store;
 	char *path;
 	void (*done)(void *arg, int64_t revision, struct err *err);
 	void *arg;
@@ -136,7 +137,7 @@ static void run_save(struct work *work)
 {
 	struct saving *s = CONTAINER_OF(work, struct saving, work);
 
-	s->failed = save(s, &s->err) < 0;
+	s->failed = s->failed || save(s, &s->err) < 0;
 }
 
 static void done_save(struct work *work)
@@ -157,7 +158,13 @@ static bool keep(void *arg, struct str key, const struct store_entry *entry)
 {
 	struct saving *s = arg;
 	const struct live_entry *live = CONTAINER_OF(entry, struct live_entry, entry);
+	/* What is encrypted at rest is so in the file as well. */
+	struct blob *sealed = store_seal(s->store, key, entry->value, &s->err);
 
+	if (!sealed) {
+		s->failed = true;
+		return false;
+	}
 	s->kept[s->count++] = (struct kept){
 		.record = {
 			.id = live->id,
@@ -166,9 +173,9 @@ static bool keep(void *arg, struct str key, const struct store_entry *entry)
 			.version = entry->version,
 			.expires_wall_s = entry->expires_wall_s,
 			.key = str_dup(key),
-			.value = blob_str(entry->value),
+			.value = blob_str(sealed),
 		},
-		.value = blob_ref(entry->value),
+		.value = sealed,
 	};
 	return true;
 }
@@ -178,6 +185,7 @@ void store_snapshot_save(struct store *store, const char *path,
 {
 	struct saving *s = NEW(struct saving);
 
+	s->store = store;
 	s->path = mem_strdup(path);
 	s->done = done;
 	s->arg = arg;

@@ -58,6 +58,28 @@ static void index_remove(struct store *store, struct str key)
 	mem_free(live);
 }
 
+void store_index_put(struct store *store, struct str key, const struct store_entry *entry)
+{
+	index_set(store, key, entry, store->next_id++);
+}
+
+void store_index_remove(struct store *store, struct str key)
+{
+	index_remove(store, key);
+}
+
+struct blob *store_seal(struct store *store, struct str key, struct blob *value, struct err *err)
+{
+	return store->options.seal ? store->options.seal(store->options.arg, key, value, err) : blob_ref(value);
+}
+
+struct blob *store_unseal(struct store *store, struct str key, struct blob *sealed, int64_t revision, struct err *err)
+{
+	if (!store->options.open)
+		return blob_ref(sealed);
+	return store->options.open(store->options.arg, key, sealed, revision, err);
+}
+
 /* --- pending state --- */
 
 static void pending_set(struct store *store, const struct store_op *op)
@@ -133,7 +155,7 @@ static int check_distinct(const struct store_write *w, struct err *err)
 	return is_distinct ? 0 : err_set(err, ERR_INVALID, "duplicate key given in txn request");
 }
 
-static int check_precondition(const struct store_op *op, const struct store_entry *now, struct err *err)
+int store_check_precondition(const struct store_op *op, const struct store_entry *now, struct err *err)
 {
 	int64_t expected = op->expected_revision;
 
@@ -166,6 +188,12 @@ static int prepare_op(struct store *store, struct store_op *op, int64_t revision
 		op->value = NULL;
 		return -1;
 	}
+	op->sealed = op->type == STORE_PUT && store->options.seal ? store_seal(store, op->key, op->value, err) : NULL;
+	if (op->type == STORE_PUT && store->options.seal && !op->sealed) {
+		blob_unref(op->value);
+		op->value = NULL;
+		return -1;
+	}
 	op->previous = now ? blob_ref(now->value) : NULL;
 	if (!op->value)
 		op->value = blob_ref(op->previous);
@@ -185,7 +213,8 @@ static void drop_values(struct store_op *op)
 {
 	blob_unref(op->value);
 	blob_unref(op->previous);
-	op->value = op->previous = NULL;
+	blob_unref(op->sealed);
+	op->value = op->previous = op->sealed = NULL;
 }
 
 static int prepare(struct store *store, struct store_write *w, struct err *err)
@@ -195,14 +224,14 @@ static int prepare(struct store *store, struct store_write *w, struct err *err)
 	for (size_t i = 0; i < w->op_count; i++) {
 		struct store_op *op = &w->ops[i];
 
-		if (check_precondition(op, store_get_pending(store, op->key), err) < 0)
+		if (store_check_precondition(op, store_get_pending(store, op->key), err) < 0)
 			return -1;
 	}
 	w->size_bytes = WRITE_BYTES;
 	for (size_t i = 0; i < w->op_count; i++) {
 		struct store_op *op = &w->ops[i];
 
-		op->value = op->previous = NULL;
+		op->value = op->previous = op->sealed = NULL;
 		if (op->type == STORE_CHECK) {
 			const struct pending_entry *base = omap_get(&store->pending, op->key);
 
@@ -253,12 +282,15 @@ void store_submit(struct store *store, struct store_write *w)
 		return;
 	}
 	w->err.code = ERR_NONE;
-	w->revision = store->next_revision++;
+	w->revision = w->pending_revision = store->next_revision++;
 	for (size_t i = 0; i < w->op_count; i++)
 		pending_set(store, &w->ops[i]);
 	store->waiting_count++;
 	store->waiting_bytes += w->size_bytes;
-	commit_submit(store->commit, w);
+	if (store->remote)
+		store->remote->submit(store, w);
+	else
+		commit_submit(store->commit, w);
 }
 
 /* --- after the commit --- */
@@ -274,6 +306,8 @@ static void report(struct store *store, struct store_write *w, struct err *err)
 	for (size_t i = 0; i < op_count; i++) {
 		held[i * 2] = w->ops[i].value;
 		held[i * 2 + 1] = w->ops[i].previous;
+		blob_unref(w->ops[i].sealed);
+		w->ops[i].sealed = NULL;
 		if (err)
 			w->ops[i].value = w->ops[i].previous = NULL;
 	}
@@ -303,8 +337,10 @@ static void apply(struct store *store, const struct store_write *w)
 			index_set(store, op->key, &entry, op->id);
 		else
 			index_remove(store, op->key);
-		ASSERT(pending);
-		if (pending->entry.mod_revision == w->revision) {
+		if (store->options.written)
+			store->options.written(store->options.arg, op->key);
+		ASSERT(pending || store->remote); /* a later write that failed may have taken it away */
+		if (pending && pending->entry.mod_revision == w->pending_revision) {
 			omap_remove(&store->pending, op->key);
 			pending_free(pending);
 		}
@@ -329,6 +365,33 @@ static void publish(struct store *store, const struct store_write *w)
 
 		if (op->type != STORE_CHECK)
 			hub_publish(store, &event);
+	}
+}
+
+void store_finish(struct store *store, struct store_write *w)
+{
+	store->is_publishing = true;
+	apply(store, w);
+	publish(store, w);
+	report(store, w, NULL);
+	store->is_publishing = false;
+}
+
+void store_report(struct store *store, struct store_write *w, struct err *err)
+{
+	report(store, w, err);
+}
+
+void store_forget_pending(struct store *store, const struct store_write *w)
+{
+	for (size_t i = 0; i < w->op_count; i++) {
+		struct pending_entry *pending = omap_get(&store->pending, w->ops[i].key);
+
+		if (w->ops[i].type == STORE_CHECK || !pending ||
+		    pending->entry.mod_revision != w->pending_revision)
+			continue;
+		omap_remove(&store->pending, w->ops[i].key);
+		pending_free(pending);
 	}
 }
 
@@ -442,6 +505,14 @@ static int on_record(void *arg, const struct store_record *record, struct err *e
 	if (omap_get(&store->index, record->key))
 		return err_set(err, ERR_INTERNAL, "key '" STR_FMT "' is there twice", STR_ARG(record->key));
 	entry.value = blob_new(record->value);
+	if (store->options.open) {
+		struct blob *sealed = entry.value;
+
+		entry.value = store_unseal(store, record->key, sealed, record->mod_revision, err);
+		blob_unref(sealed);
+		if (!entry.value)
+			return -1;
+	}
 	index_set(store, record->key, &entry, record->id);
 	blob_unref(entry.value);
 	if (record->id >= store->next_id)
@@ -455,6 +526,8 @@ static void free_store(struct store *store)
 	void *live;
 
 	env_cancel(store->env, &store->refuse);
+	if (store->sync.fn)
+		env_cancel(store->env, &store->sync);
 	pending_clear(store);
 	omap_deinit(&store->pending);
 	while (omap_at_least(&store->index, STR(""), &key, &live))
@@ -462,17 +535,18 @@ static void free_store(struct store *store)
 	omap_deinit(&store->index);
 	expiry_deinit(store);
 	history_deinit(&store->history);
-	store->backend->ops->close(store->backend);
+	if (store->remote)
+		store->remote->free(store);
+	else
+		store->backend->ops->close(store->backend);
 	mem_free(store);
 }
 
-int store_start(struct env *env, struct store_backend *backend, const struct store_options *options,
-		struct store **ret_store, struct err *err)
+struct store *store_new(struct env *env, const struct store_options *options)
 {
 	struct store *store = NEW(struct store);
 
 	store->env = env;
-	store->backend = backend;
 	if (options)
 		store->options = *options;
 	omap_init(&store->index);
@@ -481,6 +555,15 @@ int store_start(struct env *env, struct store_backend *backend, const struct sto
 	task_init(&store->refuse, on_refuse);
 	store->next_id = 1;
 	expiry_init(store);
+	return store;
+}
+
+int store_start(struct env *env, struct store_backend *backend, const struct store_options *options,
+		struct store **ret_store, struct err *err)
+{
+	struct store *store = store_new(env, options);
+
+	store->backend = backend;
 	if (backend->ops->load(backend, on_record, store, &store->revision, err) < 0) {
 		free_store(store);
 		return -1;
@@ -502,17 +585,22 @@ void store_close(struct store *store)
 		return;
 	ASSERT(!store->is_publishing && !store->is_dead);
 	store->is_closing = true;
-	commit_stop(store->commit, true);
-	/* Again after a failure: what did not depend on it is still to be committed, in vain or not. */
-	for (store_on_committed(store); store->waiting_count; store_on_committed(store))
-		commit_drain(store->commit);
+	if (store->remote) {
+		store->remote->stop(store, true);
+	} else {
+		commit_stop(store->commit, true);
+		/* Again after a failure: what did not depend on it is still to be committed, in vain or not. */
+		for (store_on_committed(store); store->waiting_count; store_on_committed(store))
+			commit_drain(store->commit);
+	}
 	while (!list_is_empty(&store->refused))
 		on_refuse(&store->refuse);
 	err_set(&err, ERR_CLOSED, "the store is closed");
 	hub_deinit(store, &err);
 	while (!list_is_empty(&store->refused))
 		on_refuse(&store->refuse);
-	commit_free(store->commit);
+	if (!store->remote)
+		commit_free(store->commit);
 	free_store(store);
 }
 
@@ -538,13 +626,17 @@ void store_abandon(struct store *store)
 		return;
 	ASSERT(!store->is_publishing);
 	store->is_dead = true;
-	commit_stop(store->commit, false);
-	commit_take(store->commit, &done, &failed, &err);
-	forget_writes(&done);
-	forget_writes(&failed);
-	forget_writes(commit_queue(store->commit));
+	if (store->remote) {
+		store->remote->stop(store, false);
+	} else {
+		commit_stop(store->commit, false);
+		commit_take(store->commit, &done, &failed, &err);
+		forget_writes(&done);
+		forget_writes(&failed);
+		forget_writes(commit_queue(store->commit));
+		commit_free(store->commit);
+	}
 	forget_writes(&store->refused);
 	hub_deinit(store, NULL);
-	commit_free(store->commit);
 	free_store(store);
 }

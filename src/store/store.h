@@ -24,12 +24,44 @@ struct store_options {
 	/* The last value of a key whose time to live is over, as the DELETE event shall carry it at that revision.
 	 * NULL, or a NULL result: the value as it is. */
 	struct blob *(*expired)(void *arg, struct str key, struct blob *value, int64_t revision);
+	/*
+	 * What the back end keeps of a value, and the value again, with the revision in its place: for encryption, and
+	 * for etcd, which knows a write's revision only when it is done. Each gives one reference. open may be given
+	 * bytes of anybody; NULL is a failure and fills *err. NULL functions: the back end keeps the value as it is.
+	 */
+	struct blob *(*seal)(void *arg, struct str key, struct blob *value, struct err *err);
+	struct blob *(*open)(void *arg, struct str key, struct blob *sealed, int64_t revision, struct err *err);
+	/* Whether what is kept of the key is to be sealed anew when it is next written, be it the same. May be NULL. */
+	bool (*is_stale)(void *arg, struct str key);
+	void (*written)(void *arg, struct str key); /* a value of this store's sealing is there now; may be NULL */
 	void *arg;
 };
 
 /* dir is made (0700) when missing. A directory that another process has open: ERR_UNAVAILABLE. options may be NULL. */
 int store_open_lmdb(struct env *env, const char *dir, const struct store_options *options, struct store **ret_store,
 		    struct err *err) MUST_CHECK;
+/*
+ * The state lives in an etcd cluster, which others may write to as well: what they do is seen as events, and a write is
+ * decided against the newest state known here, under the condition that it still holds there (else ERR_CONFLICT,
+ * ERR_EXISTS or ERR_NOT_FOUND, once that newer state is known). Revisions are etcd's; that of a write that is not done
+ * yet is a stand-in above STORE_REVISION_PENDING, which options->seal must leave out and open put right. opened is
+ * called once: err NULL when all is loaded and watched. Nothing else may be called before that but store_close.
+ */
+struct store_etcd_options {
+	const struct store_etcd_endpoint {
+		struct str host;
+		uint16_t port;
+		bool is_tls;
+	} *endpoints;
+	size_t endpoint_count;
+	struct tls_client *tls; /* for endpoints with TLS; with http2 set; borrowed */
+	struct str prefix;      /* keys outside it are passed over: "/registry/" */
+	bool compacts;          /* drop etcd's history after a while, in turns with others that do so */
+	void (*opened)(void *arg, struct err *err);
+	void *arg;
+};
+int store_open_etcd(struct env *env, const struct store_etcd_options *etcd, const struct store_options *options,
+		    struct store **ret_store, struct err *err) MUST_CHECK;
 /* Makes what was submitted durable and calls its done() before it returns; watchers end with ERR_CLOSED. */
 void store_close(struct store *store);
 /* As if the process died now: nothing more is committed, nobody is called. For simulations and tests. Comes before the
@@ -50,6 +82,7 @@ int64_t store_compact_revision(const struct store *store);    /* events up to he
 const struct store_entry *store_get(const struct store *store, struct str key);
 /* The same, but as of the last *submitted* write: what a write submitted now will meet. */
 const struct store_entry *store_get_pending(const struct store *store, struct str key);
+bool store_is_stale(const struct store *store, struct str key); /* options.is_stale */
 /* Calls fn in key order for entries whose key has the prefix and is >= from (empty: all), until it returns false.
  * fn must not submit. */
 typedef bool store_walk_fn(void *arg, struct str key, const struct store_entry *entry);
@@ -61,7 +94,24 @@ size_t store_count(const struct store *store, struct str prefix);               
 size_t store_count_from(const struct store *store, struct str prefix, struct str from);
 size_t store_size_bytes(const struct store *store);                                 /* keys and values */
 
+/* --- reading what others wrote --- */
+struct store_sync {
+	void (*done)(struct store_sync *sync, struct err *err);
+	struct list link;
+	struct store *store; /* the store's own, all from here */
+	int64_t revision, started_ns;
+};
+/* Whether nobody else writes: the committed state is all there is. */
+bool store_is_alone(const struct store *store);
+/* done is called once the committed state is at least as new as anything that was acknowledged to anybody before the
+ * call; ERR_UNAVAILABLE or ERR_TIMEOUT when that cannot be found out. In a later turn. */
+void store_catch_up(struct store *store, struct store_sync *sync);
+void store_catch_up_cancel(struct store_sync *sync);
+/* 0, or < 0 with why nothing can be written now. */
+int store_health(const struct store *store, struct err *err) MUST_CHECK;
+
 /* --- writing --- */
+#define STORE_REVISION_PENDING ((int64_t)1 << 62) /* above: a stand-in */
 #define STORE_REVISION_ANY (-1)  /* no precondition */
 #define STORE_REVISION_NONE 0    /* must not exist */
 
@@ -86,6 +136,7 @@ struct store_op {
 	int64_t create_revision, mod_revision;
 	/* The store's own. */
 	int64_t previous_revision, base_revision, version, expires_wall_s;
+	struct blob *sealed;        /* NULL: as value */
 	uint64_t id;
 };
 
@@ -95,7 +146,7 @@ struct store_write {
 	/* err is NULL when all is durable and published. The write may be reused or freed from here on. */
 	void (*done)(struct store_write *write, int64_t revision, struct err *err);
 	/* The store's own. */
-	int64_t revision;
+	int64_t revision, pending_revision;
 	size_t size_bytes;
 	struct list link;
 	struct err err;

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One watch on all of etcd's keys: so every revision is seen, and that a revision has been reached
+ * is known without progress notifications, which tell too much before etcd 3.4.25 and 3.5.8. Events
+ * of other prefixes only count.
+ */
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/etcd_internal.h"
+
+#define ALL_KEYS STR("\0")
+
+static void publish_change(struct etcd *e, int64_t revision, const struct etcd_change *change,
+			   const struct store_entry *before, struct blob *last)
+{
+	struct store_event event = {
+		.type = !change->entry.value ? STORE_DELETED
+			: before->value	     ? STORE_UPDATED
+					     : STORE_CREATED,
+		.key = change->key,
+		.value = change->entry.value ? change->entry.value : last,
+		.previous = before->value,
+		.revision = revision,
+		.create_revision = change->entry.value ? change->entry.create_revision
+						       : before->create_revision,
+		.previous_revision = before->mod_revision,
+		.version = change->entry.value ? change->entry.version : before->version,
+	};
+
+	hub_publish(e->store, &event);
+}
+
+/* The last state as the DELETE event carries it: as a delete of our own says that waits for its
+ * answer. */
+static struct blob *last_state(struct etcd *e, struct str key, struct blob *value, int64_t revision)
+{
+	const struct pending_entry *pending = omap_get(&e->store->pending, key);
+	AUTO_BLOB sealed = store_seal(
+		e->store, key, pending && pending->is_deleted ? pending->entry.value : value, NULL);
+	struct blob *last = sealed ? store_unseal(e->store, key, sealed, revision, NULL) : NULL;
+
+	return last ? last : blob_ref(value);
+}
+
+/* Applied already: it came in the answer that an interrupted watch had begun with, or in a list. */
+static bool is_old(const struct store_entry *before, const struct etcd_change *change,
+		   int64_t revision)
+{
+	if (!change->entry.value)
+		return !before || before->mod_revision > revision;
+	return before && before->mod_revision >= change->entry.mod_revision;
+}
+
+void etcd_apply(struct etcd *e, int64_t revision, const struct etcd_change *changes, size_t count)
+{
+	struct store *store = e->store;
+	struct store_entry *before = mem_calloc(count, sizeof(*before));
+	bool *is_new = mem_calloc(count, sizeof(*is_new));
+
+	/* All of a revision is in the index before anybody hears of it. */
+	for (size_t i = 0; i < count; i++) {
+		const struct store_entry *now = store_get(store, changes[i].key);
+
+		if (is_old(now, &changes[i], revision))
+			continue;
+		is_new[i] = true;
+		if (now)
+			before[i] = *now;
+		blob_ref(before[i].value);
+		if (changes[i].entry.value)
+			store_index_put(store, changes[i].key, &changes[i].entry);
+		else
+			store_index_remove(store, changes[i].key);
+	}
+	if (revision > store->revision)
+		store->revision = revision;
+	store->is_publishing = true;
+	for (size_t i = 0; i < count; i++) {
+		AUTO_BLOB last = NULL;
+
+		if (!is_new[i])
+			continue;
+		if (!changes[i].entry.value)
+			last = last_state(e, changes[i].key, before[i].value, revision);
+		publish_change(e, revision, &changes[i], &before[i], last);
+		blob_unref(before[i].value);
+	}
+	store->is_publishing = false;
+	mem_free(before);
+	mem_free(is_new);
+}
+
+/* False: it is none of ours, or cannot be read. */
+static bool change_of(struct etcd *e, const struct etcd_event *event, struct etcd_change *ret)
+{
+	AUTO_BLOB sealed = NULL;
+	struct err err = { 0 };
+
+	*ret = (struct etcd_change){ .key = event->kv->key };
+	if (!str_has_prefix(event->kv->key, e->options.prefix) ||
+	    event->kv->key.len > STORE_KEY_BYTES_MAX)
+		return false;
+	if (event->type == ETCD_EVENT_DELETE)
+		return true;
+	sealed = blob_new(event->kv->value);
+	ret->entry = (struct store_entry){
+		.create_revision = event->kv->create_revision,
+		.mod_revision = event->kv->mod_revision,
+		.version = event->kv->version,
+		.value = store_unseal(e->store, event->kv->key, sealed, event->kv->mod_revision,
+				      &err),
+	};
+	if (!ret->entry.value)
+		log_error("etcd", "'" STR_FMT "' cannot be read: %s", STR_ARG(event->kv->key),
+			  err.msg);
+	return ret->entry.value != NULL;
+}
+
+/* Events of one revision. */
+static void on_revision(struct etcd *e, int64_t revision, const struct etcd_event *events,
+			size_t count)
+{
+	struct etcd_write *own = etcd_take_landed(e, revision);
+	struct etcd_change *changes;
+	size_t change_count = 0;
+
+	if (own) {
+		etcd_finish_landed(own);
+		return;
+	}
+	changes = mem_calloc(count, sizeof(*changes));
+	for (size_t i = 0; i < count; i++)
+		if (change_of(e, &events[i], &changes[change_count]))
+			change_count++;
+	etcd_apply(e, revision, changes, change_count);
+	for (size_t i = 0; i < change_count; i++)
+		blob_unref(changes[i].entry.value);
+	mem_free(changes);
+}
+
+static void on_events(struct etcd *e, const struct etcd_watch_answer *answer)
+{
+	size_t count = answer->events_count, next;
+	int64_t revision = 0;
+
+	for (size_t i = 0; i < count && !e->is_stopped; i = next) {
+		const struct etcd_kv *kv = answer->events[i].kv;
+
+		for (next = i + 1; next < count; next++)
+			if (!answer->events[next].kv || !kv ||
+			    answer->events[next].kv->mod_revision != kv->mod_revision)
+				break;
+		if (!kv)
+			continue;
+		revision = kv->mod_revision;
+		on_revision(e, revision, &answer->events[i], next - i);
+	}
+	if (!revision)
+		return;
+	/* More of the last revision may be in the next fragment. */
+	e->resume_revision = answer->fragment ? revision - 1 : revision;
+	etcd_advanced(e);
+}
+
+static void on_message(void *arg, struct grpc_call *call, struct str message)
+{
+	struct etcd *e = arg;
+	struct etcd_watch_answer answer;
+	struct err err = { 0 };
+
+	if (proto_decode(&etcd_watch_answer_message, message, &e->watch_arena, &answer, &err) < 0) {
+		log_error("etcd", "watch: %s", err.msg);
+		e->watch = NULL;
+		grpc_call_cancel(call);
+		return;
+	}
+	if (answer.canceled) {
+		log_warn("etcd", "the watch ended: " STR_FMT, STR_ARG(answer.cancel_reason));
+		e->watch = NULL;
+		e->is_watching = false;
+		if (answer.compact_revision) /* what was missed is gone: read everything again */
+			e->is_loaded = false;
+		grpc_call_cancel(call);
+	} else if (answer.created) {
+		e->is_watching = true;
+		if (answer.header && answer.header->revision < e->resume_revision)
+			log_error("etcd",
+				  "it is at revision %lld, having been at %lld: was it restored?",
+				  (long long)answer.header->revision,
+				  (long long)e->resume_revision);
+		if (!e->is_opened)
+			etcd_opened(e, NULL);
+		etcd_send_ready(e);
+	} else {
+		on_events(e, &answer);
+	}
+	arena_reset(&e->watch_arena);
+}
+
+static void on_end(void *arg, struct grpc_call *call, const struct grpc_status *status)
+{
+	struct etcd *e = arg;
+
+	if (e->watch != call)
+		return;
+	e->watch = NULL;
+	e->is_watching = false;
+	if (e->link.is_up)
+		log_warn("etcd", "the watch ended: %s", status->message);
+	timer_start(&e->tick, ETCD_TICK_MS); /* begins it again when the link is up */
+}
+
+static const struct grpc_call_events watch_events = { .on_message = on_message, .on_end = on_end };
+
+void etcd_watch_start(struct etcd *e)
+{
+	struct etcd_watch_create create = {
+		.key = ALL_KEYS,
+		.range_end = ALL_KEYS,
+		.start_revision = e->resume_revision + 1,
+		.fragment = true,
+	};
+	struct etcd_watch request = { .create = &create };
+	AUTO_BUF frame = { 0 };
+	size_t begin;
+
+	if (e->watch || !e->link.is_up)
+		return;
+	buf_init(&frame, 4096);
+	begin = grpc_frame_begin(&frame);
+	proto_encode(&etcd_watch_message, &request, &frame);
+	grpc_frame_end(&frame, begin);
+	e->watch = grpc_call_new(e->link.channel, "/etcdserverpb.Watch/Watch", 0, &watch_events, e);
+	grpc_call_send(e->watch, buf_str(&frame), false);
+}
