@@ -247,6 +247,10 @@ static bool check_ping(const struct apiserver *s)
 {
 	return true;
 }
+static bool check_store(const struct apiserver *s)
+{
+	return store_health(s->store, NULL) == 0;
+}
 static bool check_started(const struct apiserver *s)
 {
 	return s->is_bootstrapped;
@@ -262,7 +266,7 @@ static const struct check {
 	bool ready_only;
 } checks[] = {
 	{ "ping", check_ping },
-	{ "etcd", check_ping }, /* the store lives in this process: who answers has it */
+	{ "etcd", check_store },
 	{ "poststarthook/bootstrap-controller", check_started, .ready_only = true },
 	{ "shutdown", check_shutdown, .ready_only = true },
 };

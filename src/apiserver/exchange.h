@@ -14,6 +14,7 @@
 #include "apiserver/target.h"
 #include "apiserver/user.h"
 #include "net/http_server.h"
+#include "store/store.h"
 
 enum answer_format { ANSWER_JSON, ANSWER_YAML };
 enum answer_form { ANSWER_OBJECT, ANSWER_TABLE, ANSWER_PARTIAL_METADATA };
@@ -32,6 +33,7 @@ struct exchange {
 	int64_t started_ns;
 	size_t *in_flight; /* the counter that counts it; NULL when none does */
 	struct refusal refusal;
+	struct store_sync sync; /* waiting for what others wrote */
 };
 
 /* --- answers; each lets go of the exchange --- */

@@ -32,6 +32,7 @@
 #define TOKEN_EXTENDED_SECONDS (365 * 24 * 3600)
 #define NODE_PORT_FIRST 30000
 #define NODE_PORT_LAST 32767
+#define ENCRYPTION_CONFIG_BYTES_MAX (1u << 20)
 
 #define QUOTA_CHARGES_MAX 32 /* quotas that one write may change; 403 beyond */
 

@@ -147,7 +147,9 @@ int operation_read_body(struct operation *op, const struct kind *kind)
 
 int operation_load(struct operation *op)
 {
-	const struct store_entry *entry = registry_pending(op->registry, op->key);
+	/* A dry run tells what would be of what is there, not of what may still fail. */
+	const struct store_entry *entry = op->dry_run ? store_get(op->registry->store, op->key)
+						      : registry_pending(op->registry, op->key);
 	const struct obj *obj;
 	struct err err = { 0 };
 
@@ -215,9 +217,15 @@ static int answer_blob(struct operation *op, struct blob *stored)
 	return OPERATION_FINISHED;
 }
 
+static int submit(struct operation *op);
+
 int operation_answer_old(struct operation *op)
 {
-	return answer_blob(op, op->old_blob);
+	if (op->old_revision <= store_revision(op->registry->store))
+		return answer_blob(op, op->old_blob);
+	/* It is not durable yet: nobody may see it before it is. */
+	op->store_op = (struct store_op){ .type = STORE_CHECK, .expected_revision = op->old_revision };
+	return submit(op);
 }
 
 static int operation_answer_bytes(struct operation *op, struct str bytes)
@@ -286,6 +294,12 @@ static void submit_done(struct store_write *write, int64_t revision, struct err 
 		if (operation_answer_success(op, op->is_delete_write && obj ? obj->uid : STR_NONE) <
 		    0)
 			refusal_internal(&op->refusal, "no answer");
+	} else if (write->ops[0].type == STORE_CHECK) {
+		const struct store_entry *entry = store_get(op->registry->store, op->key);
+
+		if (entry ? answer_blob(op, entry->value) < 0
+			  : refusal_not_found(&op->refusal, operation_subject(op)) < 0)
+			log_debug("apiserver", "answer: " STR_FMT, STR_ARG(op->refusal.message));
 	} else if (answer_blob(op, write->ops[0].value) < 0) {
 		log_debug("apiserver", "answer: " STR_FMT, STR_ARG(op->refusal.message));
 	}

@@ -175,9 +175,68 @@ static int dispatch(struct exchange *e)
 	return refusal_method_not_allowed(&e->refusal);
 }
 
+/* --- servers that share their store --- */
+
+static void resume(struct exchange *e);
+
+static void on_caught_up(struct store_sync *sync, struct err *err)
+{
+	struct exchange *e = CONTAINER_OF(sync, struct exchange, sync);
+
+	http_set_events(e->x, NULL, NULL);
+	if (err && refusal_from_err(&e->refusal, err) < 0)
+		exchange_refuse(e);
+	else
+		resume(e);
+}
+
+static void on_closed_meanwhile(void *arg, struct http_exchange *x)
+{
+	struct exchange *e = arg;
+
+	store_catch_up_cancel(&e->sync);
+	exchange_count(e, 499);
+	http_abort(x);
+}
+
+/* Where others write to the same store, a request must not be decided on a state older than what they had answered
+ * when it came. Who asks for any state, or for what follows a given one, need not wait. 1: goes on later. */
+static int catch_up(struct exchange *e)
+{
+	static const struct http_exchange_events events = { .on_closed = on_closed_meanwhile };
+	struct str version = params_get(&e->target.query, "resourceVersion");
+	bool watches = str_eq_c(e->target.verb, "watch");
+
+	if (store_is_alone(e->server->store) || !e->target.is_resource)
+		return 0;
+	if (str_eq_c(version, "0") || (watches && version.len))
+		return 0;
+	http_set_events(e->x, &events, e);
+	e->sync.done = on_caught_up;
+	store_catch_up(e->server->store, &e->sync);
+	return 1;
+}
+
 static int (*const steps[])(struct exchange *e) = {
-	read_target, authenticate, impersonate, count_in_flight, authorize, find_kind, dispatch,
+	read_target, authenticate, impersonate, count_in_flight, authorize, find_kind, catch_up, dispatch,
 };
+
+static void run_steps(struct exchange *e, size_t from)
+{
+	for (size_t i = from; i < ARRAY_COUNT(steps); i++) {
+		int progress = steps[i](e);
+
+		if (progress < 0)
+			exchange_refuse(e);
+		if (progress < 0 || (progress > 0 && steps[i] == catch_up))
+			return;
+	}
+}
+
+static void resume(struct exchange *e)
+{
+	run_steps(e, ARRAY_COUNT(steps) - 1);
+}
 
 static struct exchange *exchange_new(struct apiserver *server, struct http_exchange *x)
 {
@@ -195,13 +254,7 @@ static struct exchange *exchange_new(struct apiserver *server, struct http_excha
 
 static void on_request(void *arg, struct http_exchange *x)
 {
-	struct exchange *e = exchange_new(arg, x);
-
-	for (size_t i = 0; i < ARRAY_COUNT(steps); i++)
-		if (steps[i](e) < 0) {
-			exchange_refuse(e);
-			return;
-		}
+	run_steps(exchange_new(arg, x), 0);
 }
 
 static int refuse_large(struct exchange *e)

@@ -70,7 +70,7 @@ int update_object(struct operation *op)
 	op->http_status = 200;
 	if (is_final(op))
 		return operation_remove(op, op->edit.root);
-	if (object_is_unchanged(&op->edit))
+	if (object_is_unchanged(&op->edit) && !store_is_stale(op->registry->store, op->key))
 		return operation_answer_old(op);
 	if (service_claim_update(op) < 0)
 		return -1;

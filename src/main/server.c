@@ -104,18 +104,6 @@ static int open_files(struct server *s, struct err *err)
 	return tls_server_new(&tls, &s->tls, err);
 }
 
-static int open_store(struct server *s, struct err *err)
-{
-	const struct store_options options = { .expired = registry_expired };
-	struct str dir = path_join(s->arena, s->plan.data_dir, STR("store"));
-
-	if (fd_make_dirs(AT_FDCWD, s->plan.data_dir.ptr, 0755, err) < 0)
-		return -1;
-	if (store_open_lmdb(s->env, dir.ptr, &options, &s->store, err) < 0)
-		return err_wrap(err, "store in %s", dir.ptr);
-	return 0;
-}
-
 static void on_ready(void *arg, const struct err *err)
 {
 	struct server *s = arg;
@@ -155,28 +143,53 @@ static int start_api(struct server *s, struct err *err)
 	return 0;
 }
 
+static void start_controllers(struct server *s)
+{
+	struct controllers_options options = { .env = s->env, .root_ca = s->pki.ca.certificate_pem,
+					       .client = s->controlling.client };
+
+	s->controllers = controllers_new(&options);
+	controllers_start(s->controllers);
+}
+
+static void stop_controllers(struct server *s)
+{
+	controllers_free(s->controllers);
+	s->controllers = NULL;
+}
+
+static void start_scheduler(struct server *s)
+{
+	struct scheduler_options options = { .env = s->env, .client = s->scheduling.client };
+
+	s->scheduler = scheduler_new(&options);
+	scheduler_start(s->scheduler);
+}
+
+static void stop_scheduler(struct server *s)
+{
+	scheduler_free(s->scheduler);
+	s->scheduler = NULL;
+}
+
 static int start_roles(struct server *s, struct err *err)
 {
-	struct controllers_options controllers = { .env = s->env,
-						   .root_ca = s->pki.ca.certificate_pem };
-	struct scheduler_options scheduler = { .env = s->env };
-
 	if (server_role_start(s, &s->controlling, "system:kube-controller-manager", err) < 0 ||
 	    server_role_start(s, &s->scheduling, "system:kube-scheduler", err) < 0)
 		return -1;
-	controllers.client = s->controlling.client;
-	s->controllers = controllers_new(&controllers);
-	controllers_start(s->controllers);
-	scheduler.client = s->scheduling.client;
-	s->scheduler = scheduler_new(&scheduler);
-	scheduler_start(s->scheduler);
+	s->leads_controlling.start = start_controllers;
+	s->leads_controlling.stop = stop_controllers;
+	server_lead(s, &s->leads_controlling, s->controlling.client, "kube-controller-manager");
+	s->leads_scheduling.start = start_scheduler;
+	s->leads_scheduling.stop = stop_scheduler;
+	server_lead(s, &s->leads_scheduling, s->scheduling.client, "kube-scheduler");
 	return s->opts->no_node ? 0 : server_node_start(s, err);
 }
 
 static int start(struct server *s, struct err *err)
 {
 	/* The store first: it refuses a folder that is in use before keys are made. */
-	static int (*const steps[])(struct server *, struct err *) = { open_store, open_files,
+	static int (*const steps[])(struct server *, struct err *) = { server_store_open, open_files,
 								       start_api, start_roles };
 
 	for (size_t i = 0; i < ARRAY_COUNT(steps); i++)
@@ -212,23 +225,22 @@ static void on_signal(void *arg, int signo)
 	}
 	s->stopping = true;
 	log_info("server", "stopping; containers go on");
+	server_lead_release(&s->leads_scheduling);
+	server_lead_release(&s->leads_controlling);
 	apiserver_drain(s->apiserver);
 	http_server_drain(s->http, DRAIN_MS, on_drained, s);
 }
 
 static void close_all(struct server *s)
 {
-	if (s->scheduler)
-		scheduler_free(s->scheduler);
-	if (s->controllers)
-		controllers_free(s->controllers);
+	server_lead_stop(s, &s->leads_scheduling);
+	server_lead_stop(s, &s->leads_controlling);
 	server_node_free(s);
 	server_role_stop(&s->scheduling);
 	server_role_stop(&s->controlling);
 	if (s->http)
 		http_server_free(s->http);
-	if (s->store)
-		store_close(s->store); /* completes what the API server has in flight */
+	server_store_close(s);
 	if (s->apiserver)
 		apiserver_free(s->apiserver);
 	tls_server_free(s->tls);
@@ -311,7 +323,16 @@ static const struct flag server_flags[] = {
 	FLAG_STRING(0, "cgroup-root", struct server_opts, cgroup_root, "/",
 		    "parent of all cgroups made"),
 	FLAG_STRING(0, "store", struct server_opts, store, "lmdb",
-		    "where the cluster's state is kept"),
+		    "where the cluster's state is kept: lmdb (here), etcd://HOST:PORT[,...] or "
+		    "https://HOST:PORT[,...]"),
+	FLAG_STRING(0, "etcd-cafile", struct server_opts, etcd_cafile, "",
+		    "authority of etcd's certificates (default: the system's)"),
+	FLAG_STRING(0, "etcd-certfile", struct server_opts, etcd_certfile, "",
+		    "client certificate for etcd"),
+	FLAG_STRING(0, "etcd-keyfile", struct server_opts, etcd_keyfile, "",
+		    "key of the client certificate for etcd"),
+	FLAG_STRING(0, "encryption-provider-config", struct server_opts, encryption_config, "",
+		    "file that says which resources are stored encrypted, and by which keys"),
 	FLAG_LIST(0, "service-account-issuer", struct server_opts, account_issuers,
 		  "issuer of service accounts' tokens; further ones are taken too (default: "
 		  "https://kubernetes.default.svc.<cluster-domain>)"),

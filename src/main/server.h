@@ -8,9 +8,13 @@
 #define CUBE_MAIN_SERVER_H
 
 #include <netinet/in.h>
+#include "apiserver/stored_form.h"
 #include "cli/cmd.h"
 #include "loop/env.h"
 #include "main/pki.h"
+
+struct server;
+struct client;
 
 struct server_opts {
 	struct str data_dir, run_dir, kubeconfig, pki_dir, manifest_dir, pod_log_dir;
@@ -18,7 +22,7 @@ struct server_opts {
 	int64_t secure_port;
 	struct str node_name, node_ip, pod_cidr, service_cidr, bridge, table, cgroup_root;
 	struct str cluster_dns, cluster_domain;
-	struct str store;
+	struct str store, etcd_cafile, etcd_certfile, etcd_keyfile, encryption_config;
 	struct flag_list account_issuers, account_keys, api_audiences;
 	struct str account_jwks_uri, account_signing_key, account_token_life;
 	bool account_tokens_end;
@@ -40,6 +44,18 @@ struct server_plan {
 };
 
 struct server_node;
+struct elector;
+struct store_etcd_endpoint;
+
+/* A role that one of the servers on a shared store has at a time; of a server alone it just runs. */
+struct server_leading {
+	void (*start)(struct server *s);
+	void (*stop)(struct server *s);
+	struct server *server;
+	struct elector *elector;
+	struct task task;
+	bool wanted, is_running;
+};
 
 struct server {
 	const struct server_opts *opts;
@@ -49,6 +65,10 @@ struct server {
 	struct env *env;
 	struct pki pki;
 	struct store *store;
+	struct stored_form form;
+	struct tls_client *etcd_tls;
+	bool opened;
+	struct err open_err;
 	struct apiserver *apiserver;
 	struct tls_server *tls;
 	struct http_server *http;
@@ -57,6 +77,7 @@ struct server {
 		struct api_transport *transport;
 		struct client *client;
 	} scheduling, controlling, node_role, proxying;
+	struct server_leading leads_scheduling, leads_controlling;
 	struct scheduler *scheduler;
 	struct controllers *controllers;
 	struct server_node *node;
@@ -68,6 +89,18 @@ struct server {
 /* Fills in the plan, or names the flag that does not make sense. Changes nothing. */
 int server_plan(const struct server_opts *opts, struct arena *arena, struct server_plan *ret,
 		struct err *err) MUST_CHECK;
+/* server_store.c: --store and what goes with it. */
+bool server_has_etcd(const struct server_opts *opts) PURE;
+int server_check_store(const struct server_opts *opts, struct err *err) MUST_CHECK;
+int server_parse_endpoints(const struct server_opts *opts, struct store_etcd_endpoint *to, size_t *ret_count,
+			   struct err *err) MUST_CHECK;
+int server_store_open(struct server *s, struct err *err) MUST_CHECK;
+void server_store_close(struct server *s);
+/* start and stop are set. name: of the Lease. */
+void server_lead(struct server *s, struct server_leading *l, struct client *client, const char *name);
+void server_lead_stop(struct server *s, struct server_leading *l);
+void server_lead_release(struct server_leading *l); /* another server takes over at once */
+
 /* Refuses a machine that cannot run containers, in one line. Changes nothing. */
 int server_check_machine(const struct server_opts *opts, const struct server_plan *plan,
 			 struct err *err) MUST_CHECK;

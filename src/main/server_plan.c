@@ -190,11 +190,8 @@ int server_plan(const struct server_opts *opts, struct arena *arena, struct serv
 		return err_set(err, ERR_INVALID,
 			       "--bridge: '%s' is not an interface name of 1 to 15 bytes",
 			       plan.bridge.ptr);
-	if (!str_eq(opts->store, STR("lmdb")))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "--store: '" STR_FMT
-			       "': only lmdb (the embedded store) is supported so far",
-			       STR_ARG(opts->store));
+	if (server_check_store(opts, err) < 0)
+		return -1;
 	if (plan_addresses(opts, arena, &plan, err) < 0 ||
 	    oci_path(opts, arena, &plan.oci_path, err) < 0)
 		return -1;

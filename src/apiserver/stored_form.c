@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is in etcd may be anybody's: bytes that are no object pass through, and no kind finds them.
+ */
+#include "apiserver/stored_form.h"
+
+#include "api/object.h"
+#include "api/protobuf.h"
+#include "apiserver/registry.h"
+#include "codec/json.h"
+
+static struct blob *without_revision(struct blob *value)
+{
+	AUTO_JSON doc = json_parse(blob_str(value), STORE_VALUE_BYTES_MAX, NULL);
+	AUTO_JSON_MUT mut = doc && yyjson_is_obj(yyjson_doc_get_root(doc))
+				    ? json_thaw(yyjson_doc_get_root(doc))
+				    : NULL;
+	yyjson_mut_val *root = mut ? yyjson_mut_doc_get_root(mut) : NULL;
+
+	if (!yyjson_mut_is_obj(yyjson_mut_obj_get(root, "metadata")))
+		return blob_ref(value);
+	json_remove(yyjson_mut_obj_get(root, "metadata"), STR("resourceVersion"));
+	return json_mut_to_blob(root);
+}
+
+static struct blob *with_revision(struct blob *stored, int64_t revision)
+{
+	AUTO_JSON doc = NULL;
+	AUTO_JSON_MUT mut = NULL;
+	yyjson_mut_val *root;
+
+	if (str_has_prefix(blob_str(stored),
+			   STR("k8s\0"))) { /* kube-apiserver's own form for built-in kinds */
+		mut = protobuf_decode(blob_str(stored), STORE_VALUE_BYTES_MAX, NULL, NULL);
+	} else {
+		doc = json_parse(blob_str(stored), STORE_VALUE_BYTES_MAX, NULL);
+		mut = doc && yyjson_is_obj(yyjson_doc_get_root(doc))
+			      ? json_thaw(yyjson_doc_get_root(doc))
+			      : NULL;
+	}
+	root = mut ? yyjson_mut_doc_get_root(mut) : NULL;
+	if (!yyjson_mut_is_obj(yyjson_mut_obj_get(root, "metadata")))
+		return blob_ref(stored);
+	return object_encode(root, revision);
+}
+
+static struct blob *seal(void *arg, struct str key, struct blob *value, struct err *err)
+{
+	struct stored_form *form = arg;
+	AUTO_BLOB plain = form->is_shared ? without_revision(value) : blob_ref(value);
+
+	return form->encryption ? encryption_seal(form->encryption, key, plain, err)
+				: blob_ref(plain);
+}
+
+static struct blob *open_value(void *arg, struct str key, struct blob *sealed, int64_t revision,
+			       struct err *err)
+{
+	struct stored_form *form = arg;
+	bool is_stale = false;
+	AUTO_BLOB plain = encryption_open(form->encryption, key, sealed, &is_stale, err);
+
+	if (!plain)
+		return NULL;
+	if (is_stale)
+		map_put(&form->stale, key, form);
+	else if (form->stale.count)
+		map_remove(&form->stale, key);
+	return form->is_shared ? with_revision(plain, revision) : blob_ref(plain);
+}
+
+static bool is_stale_key(void *arg, struct str key)
+{
+	const struct stored_form *form = arg;
+
+	return form->stale.count && map_get(&form->stale, key);
+}
+
+static void on_written(void *arg, struct str key)
+{
+	struct stored_form *form = arg;
+
+	if (form->stale.count)
+		map_remove(&form->stale, key);
+}
+
+void stored_form_deinit(struct stored_form *form)
+{
+	map_deinit(&form->stale);
+}
+
+void stored_form_options(struct stored_form *form, struct store_options *options)
+{
+	map_init(&form->stale);
+	options->expired = registry_expired;
+	/* Without either the LMDB file keeps the very bytes; encrypted ones must still be noticed.
+	 */
+	options->seal = form->is_shared || form->encryption ? seal : NULL;
+	options->open = open_value;
+	options->is_stale = form->encryption ? is_stale_key : NULL;
+	options->written = form->encryption ? on_written : NULL;
+	options->arg = form;
+}

@@ -1,0 +1,208 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The state in a real etcd, shared by two servers, over mutual TLS; what a crash of etcd leaves; secrets encrypted at rest.
+
+load node.bash
+
+ETCD_PEER="--listen-peer-urls http://127.0.0.1:2380"
+
+etcd_start() {
+	nsenter --target "$NODE_PID" --net --mount -- etcd --data-dir "$NODE_DIR/etcd" --log-level error \
+		--listen-client-urls https://127.0.0.1:2379 --advertise-client-urls https://127.0.0.1:2379 $ETCD_PEER \
+		--trusted-ca-file "$NODE_DIR/tls/ca.crt" --cert-file "$NODE_DIR/tls/server.crt" --key-file "$NODE_DIR/tls/server.key" \
+		--client-cert-auth </dev/null >>"$NODE_DIR/out/etcd.log" 2>&1 3>&- &
+	echo $! >"$NODE_DIR/etcd.pid"
+}
+
+etcd_kill() {
+	kill -KILL "$(cat "$NODE_DIR/etcd.pid")"
+	while kill -0 "$(cat "$NODE_DIR/etcd.pid")" 2>/dev/null; do read -rt 0.05 <> <(:) || :; done
+}
+
+ctl() {
+	in_node env ETCDCTL_API=3 etcdctl --endpoints https://127.0.0.1:2379 --cacert "$NODE_DIR/tls/ca.crt" \
+		--cert "$NODE_DIR/tls/client.crt" --key "$NODE_DIR/tls/client.key" "$@"
+}
+
+make_certificates() {
+	local d=$NODE_DIR/tls
+	mkdir "$d"
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$d/ca.key" -out "$d/ca.crt" -subj /CN=etcd-ca -days 2
+	for name in server client; do
+		openssl req -newkey rsa:2048 -nodes -keyout "$d/$name.key" -out "$d/$name.csr" -subj /CN=$name
+		openssl x509 -req -in "$d/$name.csr" -CA "$d/ca.crt" -CAkey "$d/ca.key" -CAcreateserial -days 2 -out "$d/$name.crt" \
+			-extfile <(printf 'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n')
+	done
+} 2>/dev/null
+
+store_flags() {
+	echo --no-node --store etcd://127.0.0.1:2379 --etcd-cafile "$NODE_DIR/tls/ca.crt" \
+		--etcd-certfile "$NODE_DIR/tls/client.crt" --etcd-keyfile "$NODE_DIR/tls/client.key"
+}
+
+second_start() {
+	# shellcheck disable=SC2046
+	nsenter --target "$NODE_PID" --net --mount -- "$CUBE" server --data-dir "$NODE_DIR/data2" --run-dir "$NODE_DIR/run2" \
+		--kubeconfig "$NODE_DIR/etc2/admin.conf" --node-name node2 --secure-port 7443 $(store_flags) \
+		</dev/null >>"$NODE_DIR/out/server2.log" 2>&1 3>&- &
+	SECOND_PID=$!
+}
+
+k2() { in_node env -u KUBECONFIG HOME="$NODE_DIR/out" "${KUBECTL:-kubectl}" --kubeconfig "$NODE_DIR/etc2/admin.conf" "$@"; }
+
+setup() {
+	command -v etcd >/dev/null || skip "no etcd here"
+	SECOND_PID=
+	node_begin
+	make_certificates
+}
+
+teardown() {
+	[ -z "${SECOND_PID:-}" ] || kill -KILL "$SECOND_PID" 2>/dev/null || :
+	[ ! -s "${NODE_DIR:-/nonexistent}/etcd.pid" ] || kill -KILL "$(cat "$NODE_DIR/etcd.pid")" 2>/dev/null || :
+	node_end
+}
+
+@test "two servers on one etcd see each other's writes at once, and one of them controls" {
+	etcd_start
+	# shellcheck disable=SC2046
+	node_start $(store_flags)
+	wait_for 30 k get --raw /readyz
+	second_start
+	wait_for 30 k2 get --raw /readyz
+	k2 get configmaps --watch-only -o name >"$NODE_DIR/out/watched" 3>&- &
+	watch=$!
+	for i in $(seq 10); do
+		k create configmap "a$i" --from-literal=x=1
+		[ "$(k2 get configmap "a$i" -o 'jsonpath={.data.x}')" = 1 ]
+		k2 patch configmap "a$i" -p '{"data":{"x":"2"}}'
+		[ "$(k get configmap "a$i" -o 'jsonpath={.data.x}')" = 2 ]
+		[ "$(k get configmap "a$i" -o 'jsonpath={.metadata.resourceVersion}')" = "$(k2 get configmap "a$i" -o 'jsonpath={.metadata.resourceVersion}')" ]
+	done
+	k create configmap last
+	wait_for 10 grep -q 'configmap/last' "$NODE_DIR/out/watched"
+	kill $watch
+	# Stale writes are refused, whoever wrote in between.
+	k get configmap a1 -o json >"$NODE_DIR/out/old.json"
+	k2 label configmap a1 changed=yes
+	run k replace -f "$NODE_DIR/out/old.json"
+	[ "$status" -ne 0 ] && [[ "$output" == *"the object has been modified"* ]]
+	# Upstream's layout: no resourceVersion is stored.
+	ctl get / --prefix --keys-only | grep -qx /registry/configmaps/default/a1
+	ctl get /registry/configmaps/default/a1 --print-value-only | jq -e '.metadata.name == "a1" and (.metadata | has("resourceVersion") | not)'
+	# Somebody else's writes are events here.
+	ctl get /registry/configmaps/default/a2 --print-value-only | jq -c '.metadata.name = "foreign"' |
+		ctl put /registry/configmaps/default/foreign
+	wait_for 10 k get configmap foreign
+	ctl del /registry/configmaps/default/foreign
+	wait_for 10 eval '! k2 get configmap foreign'
+	# Exactly one of the two makes the pods of a deployment; when it goes, the other goes on.
+	k create deployment web --image=none --replicas=2
+	wait_for 20 eval '[ "$(k2 get pods -o name | wc -l)" = 2 ]'
+	kill "$SECOND_PID"; wait "$SECOND_PID" || :
+	SECOND_PID=
+	k scale deployment web --replicas=3
+	wait_for 40 eval '[ "$(k get pods -o name | wc -l)" = 3 ]'
+}
+
+@test "etcd is killed under writes: nothing acknowledged is lost, and the server goes on by itself" {
+	etcd_start
+	# shellcheck disable=SC2046
+	node_start $(store_flags)
+	wait_for 30 k get --raw /readyz
+	(for i in $(seq 60); do k create configmap "w$i" >>"$NODE_DIR/out/acked" 2>>"$NODE_DIR/out/refused" || :; done) 3>&- &
+	writer=$!
+	for _ in 1 2; do
+		wait_for 30 eval '[ "$(wc -l <"$NODE_DIR/out/acked")" -gt $((before + 8)) ]'
+		before=$(wc -l <"$NODE_DIR/out/acked")
+		etcd_kill
+		etcd_start
+	done
+	wait $writer
+	wait_for 30 k get --raw /readyz
+	acked=$(sed -n 's/^configmap\/\(.*\) created$/\1/p' "$NODE_DIR/out/acked")
+	there=$(k get configmaps -o 'jsonpath={range .items[*]}{.metadata.name}{"\n"}{end}')
+	for name in $acked; do grep -qx "$name" <<<"$there"; done
+	[ "$(wc -w <<<"$acked")" -ge 55 ]
+	# The same after a restart that reads everything anew.
+	node_stop
+	# shellcheck disable=SC2046
+	node_start $(store_flags)
+	wait_for 30 k get --raw /readyz
+	[ "$(k get configmaps -o name | sort)" = "$(sed 's,^,configmap/,' <<<"$there" | sort)" ]
+}
+
+encryption_config() {
+	printf 'kind: EncryptionConfiguration\napiVersion: apiserver.config.k8s.io/v1\nresources:\n- resources: [secrets]\n  providers:\n'
+	printf '  - aesgcm:\n      keys:\n'
+	for name in "$@"; do printf '      - {name: %s, secret: %s}\n' "$name" "$(printf '%-32s' "$name" | base64)"; done
+	printf '  - identity: {}\n'
+}
+
+# Everything the store keeps, in clear or not.
+kept() { if [ "$1" = etcd ]; then ctl get / --prefix; else cat "$NODE_DIR"/data/store/*; fi; }
+
+secrets_at_rest() { # etcd|lmdb FLAGS...
+	local where=$1 file=$NODE_DIR/encryption.yaml
+	shift
+	encryption_config key1 >"$file"
+	node_start "$@"
+	wait_for 30 k get --raw /readyz
+	k create secret generic before --from-literal=x=plain-words-1
+	node_stop
+	kept "$where" | grep -qa "$(printf plain-words-1 | base64)"
+	node_start "$@" --encryption-provider-config "$file"
+	wait_for 30 k get --raw /readyz
+	k create secret generic after --from-literal=x=hidden-words-2
+	k create configmap clear --from-literal=x=config-words-3
+	k get secrets -o json | k replace --validate=false -f -
+	encryption_config key2 key1 >"$file"
+	node_stop
+	node_start "$@" --encryption-provider-config "$file"
+	wait_for 30 k get --raw /readyz
+	[ "$(k get secret after -o 'jsonpath={.data.x}' | base64 -d)" = hidden-words-2 ]
+	k get secrets -o json | k replace --validate=false -f -
+	encryption_config key2 >"$file"
+	node_stop
+	# All of it has the new key now: the old one is not needed any more.
+	node_start "$@" --encryption-provider-config "$file"
+	wait_for 30 k get --raw /readyz
+	[ "$(k get secret before -o 'jsonpath={.data.x}' | base64 -d)" = plain-words-1 ]
+	[ "$(k get secret after -o 'jsonpath={.data.x}' | base64 -d)" = hidden-words-2 ]
+	node_stop
+	if [ "$where" = etcd ]; then
+		[ "$(ctl get / --prefix | grep -ca -e "$(printf hidden-words-2 | base64)" -e "$(printf plain-words-1 | base64)")" = 0 ]
+		ctl get /registry/secrets/default/after --print-value-only | head -c 23 | grep -qx 'k8s:enc:aesgcm:v1:key2:'
+	else
+		[ "$(cat "$NODE_DIR"/data/store/* | grep -ca "$(printf hidden-words-2 | base64)")" = 0 ]
+	fi
+	kept "$where" | grep -qa config-words-3
+	# Without the key the server says which object it cannot read.
+	encryption_config key3 >"$file"
+	run timeout 30 nsenter --target "$NODE_PID" --net --mount -- "$CUBE" server --data-dir "$NODE_DIR/data" --run-dir "$NODE_DIR/run" \
+		--kubeconfig "$NODE_DIR/etc/admin.conf" "$@" --encryption-provider-config "$file"
+}
+
+missing_key="is encrypted with aesgcm key 'key2', which --encryption-provider-config does not have"
+
+@test "secrets are encrypted at rest in etcd, and the key can be rotated" {
+	etcd_start
+	# shellcheck disable=SC2046
+	secrets_at_rest etcd $(store_flags)
+	[ "$status" -eq 1 ] && [[ "$output" == *"/registry/secrets/default/"*"$missing_key"* ]]
+}
+
+@test "secrets are encrypted at rest in the embedded store, and the key can be rotated" {
+	secrets_at_rest lmdb --no-node
+	[ "$status" -eq 1 ] && [[ "$output" == *"/registry/secrets/default/"*"$missing_key"* ]]
+}
+
+@test "a wrong store is refused before anything is made" {
+	for flags in "--store etcd://" "--store mysql://h" "--store etcd://h:0" "--store etcd://h:99999" "--etcd-cafile /x" \
+		"--store etcd://h --etcd-certfile /x"; do
+		# shellcheck disable=SC2086
+		run in_node "$CUBE" server --data-dir "$NODE_DIR/data3" --run-dir "$NODE_DIR/run3" --kubeconfig "$NODE_DIR/etc3/admin.conf" \
+			--no-node $flags
+		[ "$status" -eq 1 ] && [[ "$output" == *--store* || "$output" == *--etcd-* ]] && [ ! -e "$NODE_DIR/data3" ]
+	done
+}
