@@ -351,6 +351,7 @@ void hub_deinit(struct store *store, const struct err *err)
 
 		finish_list(&group->by_prefix, err);
 		finish_list(&group->exact, err);
+		list_remove(&group->unused); /* its last watcher put it there just now */
 		map_remove(&hub->groups, prefix);
 		mem_free((void *)group->prefix.ptr);
 		mem_free(group);
