@@ -2,6 +2,7 @@
 /* The admission plug-ins and their order. */
 #include "apiserver/admission.h"
 
+#include "apiserver/rbac.h"
 #include "apiserver/registry.h"
 
 #define TOLERATION_SECONDS 300
@@ -227,6 +228,7 @@ static const struct plugin {
 	  .mutate = limit_ranger_mutate,
 	  .validate = limit_ranger_validate },
 	{ .name = "ResourceQuota", .validate = quota_validate }, /* last: what it takes is spent */
+	{ .name = "RBACEscalation", .validate = rbac_check_escalation },
 };
 
 int admission_mutate(struct operation *op)

@@ -4,12 +4,22 @@
 
 #include "apiserver/documents.h"
 #include "apiserver/http_watch.h"
+#include "apiserver/rbac.h"
 #include "apiserver/tokens.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/env.h"
 
 #define DEFAULT_SERVICE_CIDR STR("10.96.0.0/12")
+
+static void roles_done(struct rbac_bootstrap *bootstrap, const struct err *err)
+{
+	struct apiserver *s = CONTAINER_OF(bootstrap, struct apiserver, rbac_bootstrap);
+
+	s->is_bootstrapped = !err;
+	if (s->on_ready)
+		s->on_ready(s->on_ready_arg, err);
+}
 
 int apiserver_new(const struct apiserver_options *options, struct apiserver **ret, struct err *err)
 {
@@ -28,6 +38,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 		mem_free(s);
 		return -1;
 	}
+	s->registry.rbac = rbac_new(&s->registry);
 	s->env = options->env;
 	s->store = options->store;
 	s->started_wall_ns = env_wall_ns(s->env);
@@ -44,6 +55,9 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 		.advertise_address = str_dup(options->advertise_address),
 		.secure_port = options->secure_port,
 	};
+	list_init(&s->rbac_bootstrap.writes);
+	s->rbac_bootstrap.registry = &s->registry;
+	s->rbac_bootstrap.done = roles_done;
 	*ret = s;
 	return 0;
 }
@@ -59,6 +73,8 @@ void apiserver_free(struct apiserver *s)
 	mem_free((void *)s->bootstrap.advertise_address.ptr);
 	documents_free(s);
 	metrics_deinit(&s->metrics);
+	rbac_bootstrap_deinit(&s->rbac_bootstrap);
+	rbac_free(s->registry.rbac);
 	tokens_free(s->registry.tokens);
 	registry_deinit(&s->registry);
 	mem_free((void *)s->version.ptr);
@@ -69,9 +85,12 @@ static void bootstrap_done(struct bootstrap *bootstrap, const struct err *err)
 {
 	struct apiserver *s = CONTAINER_OF(bootstrap, struct apiserver, bootstrap);
 
-	s->is_bootstrapped = !err;
-	if (s->on_ready)
-		s->on_ready(s->on_ready_arg, err);
+	if (err) {
+		if (s->on_ready)
+			s->on_ready(s->on_ready_arg, err);
+		return;
+	}
+	rbac_bootstrap_start(&s->rbac_bootstrap);
 }
 
 void apiserver_start(struct apiserver *s, void (*on_ready)(void *arg, const struct err *err),

@@ -7,6 +7,7 @@
 #include "apiserver/bootstrap.h"
 #include "apiserver/local.h"
 #include "apiserver/metrics.h"
+#include "apiserver/rbac_bootstrap.h"
 #include "apiserver/registry.h"
 
 struct api_document; /* documents.c */
@@ -17,6 +18,7 @@ struct apiserver {
 	struct registry registry;
 	struct local_hub hub;
 	struct bootstrap bootstrap;
+	struct rbac_bootstrap rbac_bootstrap;
 	struct metrics metrics;
 	struct str version; /* "v1.36.0+cube" */
 	struct apiserver_node_handler node_handler;

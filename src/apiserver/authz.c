@@ -36,11 +36,7 @@ bool authz_word_matches(const char *words, struct str word)
 static enum authz_decision decide_masters(struct registry *registry,
 					  const struct authz_attributes *a)
 {
-	/* kubeadm's group of administrators, whom it binds to cluster-admin at the first start */
-	return user_in_group(a->user, "system:masters") ||
-			       user_in_group(a->user, "kubeadm:cluster-admins")
-		       ? AUTHZ_ALLOW
-		       : AUTHZ_NO_OPINION;
+	return user_in_group(a->user, "system:masters") ? AUTHZ_ALLOW : AUTHZ_NO_OPINION;
 }
 
 static bool path_matches(struct str pattern, struct str path)
@@ -62,48 +58,19 @@ static enum authz_decision decide_paths(const struct path_rule *rules,
 	return AUTHZ_NO_OPINION;
 }
 
-/* What system:public-info-viewer grants everybody. */
-static enum authz_decision decide_public(struct registry *registry,
+/* Open to everybody also while there are no roles yet: whoever probes a server may not be known to
+ * it. */
+static enum authz_decision decide_health(struct registry *registry,
 					 const struct authz_attributes *a)
 {
 	static const struct path_rule rules[] = {
-		{ "get head", "/healthz" }, { "get head", "/livez" },	 { "get head", "/readyz" },
-		{ "get head", "/version" }, { "get head", "/version/" }, { 0 },
-	};
-
-	return decide_paths(rules, a);
-}
-
-/* What system:discovery and system:basic-user grant everybody who is known. */
-static enum authz_decision decide_discovery(struct registry *registry,
-					    const struct authz_attributes *a)
-{
-	static const struct path_rule rules[] = {
-		{ "get head", "/api" },	      { "get head", "/api/*" },
-		{ "get head", "/apis" },      { "get head", "/apis/*" },
-		{ "get head", "/openapi" },   { "get head", "/openapi/*" },
-		{ "get head", "/healthz/*" }, { "get head", "/livez/*" },
-		{ "get head", "/readyz/*" },  { 0 },
-	};
-
-	return user_in_group(a->user, "system:authenticated") ? decide_paths(rules, a)
-							      : AUTHZ_NO_OPINION;
-}
-
-/* What system:service-account-issuer-discovery grants every service account. */
-static enum authz_decision decide_issuer(struct registry *registry,
-					 const struct authz_attributes *a)
-{
-	static const struct path_rule rules[] = {
-		{ "get head", "/.well-known/openid-configuration" },
-		{ "get head", "/.well-known/openid-configuration/" },
-		{ "get head", "/openid/v1/jwks" },
-		{ "get head", "/openid/v1/jwks/" },
+		{ "get head", "/healthz" },
+		{ "get head", "/livez" },
+		{ "get head", "/readyz" },
 		{ 0 },
 	};
 
-	return user_in_group(a->user, "system:serviceaccounts") ? decide_paths(rules, a)
-								: AUTHZ_NO_OPINION;
+	return decide_paths(rules, a);
 }
 
 static const struct rule node_rules[] = {
@@ -129,49 +96,8 @@ static const struct rule node_rules[] = {
 	{ 0 },
 };
 
-static const struct rule scheduler_rules[] = {
-	{ "create update patch", "", "events" },
-	{ "create update patch", "events.k8s.io", "events" },
-	{ "create get list watch update patch", "coordination.k8s.io", "leases" },
-	{ "get list watch", "",
-	  "nodes namespaces services replicationcontrollers persistentvolumeclaims "
-	  "persistentvolumes" },
-	{ "get list watch delete", "", "pods" },
-	{ "create", "", "bindings pods/binding" },
-	{ "update patch", "", "pods/status" },
-	{ "get list watch", "apps", "replicasets statefulsets" },
-	{ "get list watch", "policy", "poddisruptionbudgets" },
-	{ "get list watch", "storage.k8s.io", "*" },
-	{ 0 },
-};
-
-static const struct rule proxy_rules[] = {
-	{ "list watch", "", "services endpoints" },
-	{ "get list watch", "", "nodes" },
-	{ "list watch", "discovery.k8s.io", "endpointslices" },
-	{ "create update patch", "", "events" },
-	{ "create update patch", "events.k8s.io", "events" },
-	{ 0 },
-};
-
-static const struct rule controller_rules[] = {
-	{ "*", "*", "*" },
-	{ 0 },
-};
-
-/* system:basic-user */
-static const struct rule known_rules[] = {
-	{ "create", "authorization.k8s.io", "selfsubjectaccessreviews selfsubjectrulesreviews" },
-	{ "create", "authentication.k8s.io", "selfsubjectreviews" },
-	{ 0 },
-};
-
 static const struct identity identities[] = {
-	{ .group = "system:authenticated", .rules = known_rules },
 	{ .group = "system:nodes", .rules = node_rules },
-	{ .user = "system:kube-scheduler", .rules = scheduler_rules },
-	{ .user = "system:kube-proxy", .rules = proxy_rules },
-	{ .user = "system:kube-controller-manager", .rules = controller_rules },
 };
 
 /* "pods" covers pods only, "pods/status" that sub-resource only, "*" everything. */
@@ -215,9 +141,7 @@ static const struct {
 	enum authz_decision (*decide)(struct registry *registry, const struct authz_attributes *a);
 } authorizers[] = {
 	{ "masters", decide_masters },
-	{ "public", decide_public },
-	{ "discovery", decide_discovery },
-	{ "issuer", decide_issuer },
+	{ "health", decide_health },
 	{ "identities", decide_identities },
 	{ "rbac", rbac_decide },
 };

@@ -258,9 +258,10 @@ static struct http_write *write_new(struct exchange *e, struct str name)
 		.kind = e->kind,
 		.name = str_in(&w->arena, name),
 		.subresource = str_in(&w->arena, e->target.subresource),
-		.user = str_in(&w->arena, e->user->name),
+		.who = user_in(&w->arena, e->user),
 		.done = write_done,
 	};
+	w->op.user = w->op.who->name;
 	if (kind_is_namespaced(e->kind))
 		w->op.namespace_ = str_in(&w->arena, e->target.namespace_);
 	return w;
@@ -412,7 +413,8 @@ static void start_one(struct collection *c, const struct operation *model, const
 	cop->op.body = model->body ? yyjson_mut_doc_mut_copy(model->body, &json_alc) : NULL;
 	cop->op.namespace_ = str_in(&cop->arena, obj->namespace_);
 	cop->op.name = str_in(&cop->arena, obj->name);
-	cop->op.user = str_in(&cop->arena, model->user);
+	cop->op.who = user_in(&cop->arena, model->who);
+	cop->op.user = cop->op.who->name;
 	cop->op.done = collection_done;
 	cop->op.wants_object = true;
 	operation_start(&cop->op);
@@ -426,7 +428,8 @@ int write_collection(struct exchange *e)
 	struct operation model = { .registry = &e->server->registry,
 				   .verb = OPERATION_DELETE,
 				   .kind = e->kind,
-				   .user = e->user->name };
+				   .user = e->user->name,
+				   .who = e->user };
 
 	if (accept_read(e, false) < 0 || read_options_parse(e, &options) < 0 ||
 	    read_query(e, &model) < 0 || read_delete(e, &model) < 0) {

@@ -30,6 +30,9 @@
 #define TOKEN_SECONDS_MAX (INT64_C(1) << 32)
 #define TOKEN_POD_SECONDS 3607 /* what pods ask for: odd, so that it is told from a user's choice */
 #define TOKEN_EXTENDED_SECONDS (365 * 24 * 3600)
+#define RBAC_PARTS_MAX 100000 /* permissions that a new role may come apart into */
+#define RBAC_MISSING_MAX 256  /* lines of what somebody may not grant */
+#define RBAC_VERBS_MAX 64     /* in such a line */
 #define NODE_PORT_FIRST 30000
 #define NODE_PORT_LAST 32767
 #define ENCRYPTION_CONFIG_BYTES_MAX (1u << 20)

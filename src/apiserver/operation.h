@@ -16,6 +16,7 @@
 
 struct registry;
 struct service_claim;
+struct user;
 
 enum operation_verb {
 	OPERATION_CREATE,
@@ -39,7 +40,8 @@ struct operation {
 	enum operation_verb verb;
 	const struct kind *kind;
 	struct str namespace_, name, subresource;
-	struct str user; /* its name */
+	struct str user;	 /* its name */
+	const struct user *who; /* NULL: a role of this process, which is trusted */
 	struct str field_manager;
 	bool dry_run;
 	enum field_check check;

@@ -1,144 +1,314 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Role based access from the objects themselves: bindings whose subjects name the user, and the
- * rules of the roles they refer to. Read from the registry's cache at each question; nothing is
- * kept beside it.
- */
+/* Bindings by subject, and rules against what is asked. */
 #include "apiserver/rbac.h"
 
+#include "apiserver/rbac_rule.h"
 #include "apiserver/registry.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
 
-#define RBAC STR("rbac.authorization.k8s.io")
+#define SUBJECT_BYTES_MAX ((size_t)64 << 10)
+#define ACCOUNT_PREFIX "system:serviceaccount:"
 
-struct search {
-	struct registry *registry;
-	const struct authz_attributes *a;
-	struct str namespace_; /* of role bindings; empty: cluster role bindings */
-	bool allowed;
+struct binding {
+	struct str role_key;  /* in the store */
+	struct str *subjects; /* keys under which it is in rbac->subjects */
+	size_t subject_count;
 };
 
-static bool has_item(yyjson_val *list, struct str wanted)
+/* The bindings that name one subject in one namespace (or cluster-wide). */
+struct grants {
+	struct binding **items;
+	size_t count, room;
+};
+
+struct rbac {
+	struct registry *registry;
+	struct omap subjects; /* namespace, kind and name → struct grants */
+	struct omap bindings; /* key in the store → struct binding */
+	struct buf key;	      /* being looked for */
+	struct store_watcher cluster_watcher, namespace_watcher;
+};
+
+/* --- the index --- */
+
+/* Names cannot hold NUL, so parts cannot run into each other. */
+static struct str subject_key(struct rbac *rbac, struct str namespace_, char kind, struct str first,
+			      struct str second)
 {
-	JSON_EACH (item, list)
-		if (str_eq_c(json_str(item), "*") || str_eq(json_str(item), wanted))
-			return true;
-	return false;
+	buf_reset(&rbac->key);
+	buf_put_char(&rbac->key, kind);
+	buf_put_str(&rbac->key, first);
+	buf_put_char(&rbac->key, '\0');
+	buf_put_str(&rbac->key, second);
+	buf_put_char(&rbac->key, '\0');
+	buf_put_str(&rbac->key, namespace_);
+	return buf_failed(&rbac->key) ? STR_NONE : buf_str(&rbac->key);
 }
 
-/* "pods", "pods/log", "*" for all; "*" with "/log" behind it: the logs of whatever has some. */
-static bool has_resource(yyjson_val *list, const struct target *t)
+static struct str key_of_subject(struct rbac *rbac, yyjson_val *subject, struct str namespace_)
 {
-	JSON_EACH (item, list) {
-		struct str rule = json_str(item), resource, subresource;
-
-		if (str_eq_c(rule, "*"))
-			return true;
-		(void)str_cut(rule, '/', &resource,
-			      &subresource); /* without '/' the second is empty */
-		if ((str_eq_c(resource, "*") || str_eq(resource, t->resource)) &&
-		    str_eq(subresource, t->subresource))
-			return true;
-	}
-	return false;
-}
-
-static bool has_path(yyjson_val *list, struct str path)
-{
-	JSON_EACH (item, list) {
-		struct str pattern = json_str(item);
-
-		if (str_strip_suffix(&pattern, STR("*")) ? str_has_prefix(path, pattern)
-							 : str_eq(path, pattern))
-			return true;
-	}
-	return false;
-}
-
-static bool has_name(yyjson_val *names, struct str name)
-{
-	if (!yyjson_arr_size(names))
-		return true;
-	JSON_EACH (item, names)
-		if (str_eq(json_str(item), name))
-			return true;
-	return false;
-}
-
-static bool rule_allows(yyjson_val *rule, const struct target *t)
-{
-	if (!has_item(json_get(rule, "verbs"), t->verb))
-		return false;
-	if (!t->is_resource)
-		return has_path(json_get(rule, "nonResourceURLs"), t->path);
-	return has_item(json_get(rule, "apiGroups"), t->group) &&
-	       has_resource(json_get(rule, "resources"), t) &&
-	       has_name(json_get(rule, "resourceNames"), t->name);
-}
-
-static bool is_service_account(const struct user *user, struct str namespace_, struct str name)
-{
-	struct str rest = user->name;
-
-	return str_strip_prefix(&rest, STR("system:serviceaccount:")) &&
-	       str_strip_prefix(&rest, namespace_) && str_strip_prefix(&rest, STR(":")) &&
-	       str_eq(rest, name);
-}
-
-static bool is_subject(const struct search *s, yyjson_val *subject)
-{
-	const struct user *user = s->a->user;
-	struct str kind = json_get_str(subject, "kind"), name = json_get_str(subject, "name");
-	struct str namespace_ = json_get_str(subject, "namespace");
+	struct str kind = json_get_str(subject, "kind"), name = json_get_str(subject, "name"),
+		   where = json_get_str(subject, "namespace");
 
 	if (str_eq_c(kind, "User"))
-		return str_eq(user->name, name);
+		return subject_key(rbac, namespace_, 'u', name, STR_NONE);
+	if (str_eq_c(kind, "Group"))
+		return subject_key(rbac, namespace_, 'g', name, STR_NONE);
 	if (str_eq_c(kind, "ServiceAccount"))
-		return is_service_account(user, namespace_.len ? namespace_ : s->namespace_, name);
-	if (!str_eq_c(kind, "Group"))
-		return false;
-	for (size_t i = 0; i < user->group_count; i++)
-		if (str_eq(user->groups[i], name))
-			return true;
-	return false;
+		return subject_key(rbac, namespace_, 's', where.len ? where : namespace_, name);
+	return STR_NONE;
 }
 
-static const struct obj *find_role(const struct search *s, yyjson_val *ref)
+static void grants_add(struct rbac *rbac, struct str key, struct binding *binding)
 {
-	struct str kind = json_get_str(ref, "kind"), name = json_get_str(ref, "name");
-	bool is_cluster = str_eq_c(kind, "ClusterRole");
+	struct grants *grants = omap_get(&rbac->subjects, key);
 
-	if (!is_cluster && (!str_eq_c(kind, "Role") || !s->namespace_.len))
-		return NULL;
-	return registry_get(s->registry, kind_find(RBAC, STR("v1"), kind),
-			    is_cluster ? STR_NONE : s->namespace_, name);
+	if (!grants) {
+		grants = NEW(struct grants);
+		(void)omap_put(&rbac->subjects, key, grants); /* it was not there */
+	}
+	if (grants->count == grants->room) {
+		grants->room = grants->room ? 2 * grants->room : 2;
+		grants->items = mem_realloc_array(grants->items, grants->room,
+						  sizeof(grants->items[0]));
+	}
+	grants->items[grants->count++] = binding;
 }
 
-static bool check_binding(void *arg, const struct obj *binding)
+static void grants_free(struct grants *grants)
 {
-	struct search *s = arg;
-	const struct obj *role;
-	bool ours = false;
+	mem_free(grants->items);
+	mem_free(grants);
+}
 
-	JSON_EACH (subject, json_get(binding->root, "subjects"))
-		ours |= is_subject(s, subject);
-	if (!ours)
-		return true;
-	role = find_role(s, json_get(binding->root, "roleRef"));
-	JSON_EACH (rule, role ? json_get(role->root, "rules") : NULL)
-		s->allowed |= rule_allows(rule, s->a->target);
-	return !s->allowed;
+static void grants_remove(struct rbac *rbac, struct str key, const struct binding *binding)
+{
+	struct grants *grants = omap_get(&rbac->subjects, key);
+	size_t kept = 0;
+
+	if (!grants)
+		return; /* the same subject twice in one binding */
+	for (size_t i = 0; i < grants->count; i++)
+		if (grants->items[i] != binding)
+			grants->items[kept++] = grants->items[i];
+	grants->count = kept;
+	if (kept)
+		return;
+	(void)omap_remove(&rbac->subjects, key); /* it is freed here */
+	grants_free(grants);
+}
+
+static void binding_free(struct binding *binding)
+{
+	for (size_t i = 0; i < binding->subject_count; i++)
+		mem_free((void *)binding->subjects[i].ptr);
+	mem_free(binding->subjects);
+	mem_free((void *)binding->role_key.ptr);
+	mem_free(binding);
+}
+
+static void forget(struct rbac *rbac, struct str key)
+{
+	struct binding *binding = omap_remove(&rbac->bindings, key);
+
+	if (!binding)
+		return;
+	for (size_t i = 0; i < binding->subject_count; i++)
+		grants_remove(rbac, binding->subjects[i], binding);
+	binding_free(binding);
+}
+
+static struct str role_key_of(struct rbac *rbac, const struct obj *obj, struct arena *arena)
+{
+	struct str kind = json_get_str(obj->root, "roleRef.kind"),
+		   name = json_get_str(obj->root, "roleRef.name");
+
+	if (str_eq_c(kind, "ClusterRole"))
+		return registry_key(rbac->registry, arena, &kind_clusterrole, STR_NONE, name);
+	if (str_eq_c(kind, "Role") && obj->namespace_.len)
+		return registry_key(rbac->registry, arena, &kind_role, obj->namespace_, name);
+	return STR_NONE;
+}
+
+static void learn(struct rbac *rbac, struct str key, const struct obj *obj)
+{
+	struct binding *binding;
+	AUTO_ARENA arena = { 0 };
+	struct str role_key;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	role_key = role_key_of(rbac, obj, &arena);
+	if (!role_key.len)
+		return;
+	binding = NEW(struct binding);
+	binding->role_key = str_dup(role_key);
+	binding->subjects = mem_calloc(json_get_count(obj->root, "subjects") + 1,
+				       sizeof(binding->subjects[0]));
+	JSON_EACH (subject, json_get(obj->root, "subjects")) {
+		struct str subject_text = key_of_subject(rbac, subject, obj->namespace_);
+
+		if (!subject_text.len)
+			continue;
+		binding->subjects[binding->subject_count++] = str_dup(subject_text);
+		grants_add(rbac, subject_text, binding);
+	}
+	(void)omap_put(&rbac->bindings, key, binding); /* it was forgotten before */
+}
+
+static void on_event(struct rbac *rbac, const struct store_event *event)
+{
+	const struct obj *obj = event->type == STORE_DELETED ? NULL : obj_of(event->value, NULL);
+
+	forget(rbac, event->key);
+	if (obj)
+		learn(rbac, event->key, obj);
+}
+
+static void on_cluster_event(struct store_watcher *watcher, const struct store_event *event)
+{
+	on_event(CONTAINER_OF(watcher, struct rbac, cluster_watcher), event);
+}
+
+static void on_namespace_event(struct store_watcher *watcher, const struct store_event *event)
+{
+	on_event(CONTAINER_OF(watcher, struct rbac, namespace_watcher), event);
+}
+
+static void on_end(struct store_watcher *watcher, struct err *err)
+{
+	(void)watcher;
+	/* never paused, so only the store's own end can end it */
+	if (err->code != ERR_CLOSED)
+		log_error("apiserver", "watch of role bindings ended: %s", err->msg);
+}
+
+static bool take_binding(void *arg, struct str key, const struct store_entry *entry)
+{
+	const struct obj *obj = obj_of(entry->value, NULL);
+
+	if (obj)
+		learn(arg, key, obj);
+	return true;
+}
+
+static void follow(struct rbac *rbac, const struct kind *kind, struct store_watcher *watcher)
+{
+	struct store *store = rbac->registry->store;
+	AUTO_ARENA arena = { 0 };
+	struct str prefix;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	prefix = registry_prefix(&arena, kind);
+	store_walk(store, prefix, STR_NONE, take_binding, rbac);
+	store_watch(store, watcher, prefix, false, store_revision(store));
+}
+
+struct rbac *rbac_new(struct registry *registry)
+{
+	struct rbac *rbac = NEW(struct rbac);
+
+	rbac->registry = registry;
+	omap_init(&rbac->subjects);
+	omap_init(&rbac->bindings);
+	buf_init(&rbac->key, SUBJECT_BYTES_MAX);
+	rbac->cluster_watcher = (struct store_watcher){ .event = on_cluster_event, .end = on_end };
+	rbac->namespace_watcher = (struct store_watcher){ .event = on_namespace_event,
+							  .end = on_end };
+	follow(rbac, &kind_clusterrolebinding, &rbac->cluster_watcher);
+	follow(rbac, &kind_rolebinding, &rbac->namespace_watcher);
+	return rbac;
+}
+
+void rbac_free(struct rbac *rbac)
+{
+	struct str key;
+	void *value;
+
+	if (!rbac)
+		return;
+	while (omap_at_least(&rbac->bindings, STR_NONE, &key, &value)) {
+		struct binding *binding = value;
+
+		(void)omap_remove(&rbac->bindings, key);
+		binding_free(binding);
+	}
+	while (omap_at_least(&rbac->subjects, STR_NONE, &key, &value)) {
+		(void)omap_remove(&rbac->subjects, key);
+		grants_free(value);
+	}
+	omap_deinit(&rbac->bindings);
+	omap_deinit(&rbac->subjects);
+	buf_deinit(&rbac->key);
+	mem_free(rbac);
+}
+
+/* --- questions --- */
+
+struct question {
+	struct rbac *rbac;
+	bool (*fn)(void *arg, yyjson_val *rule);
+	void *arg;
+	bool is_over;
+};
+
+static void ask_subject(struct question *q, struct str namespace_, char kind, struct str first,
+			struct str second)
+{
+	struct str key = subject_key(q->rbac, namespace_, kind, first, second);
+	const struct grants *grants = key.len ? omap_get(&q->rbac->subjects, key) : NULL;
+
+	for (size_t i = 0; grants && i < grants->count && !q->is_over; i++) {
+		const struct store_entry *entry = store_get(q->rbac->registry->store,
+							    grants->items[i]->role_key);
+		const struct obj *role = entry ? obj_of(entry->value, NULL) : NULL;
+
+		JSON_EACH (rule, role ? json_get(role->root, "rules") : NULL)
+			if (!q->is_over && !q->fn(q->arg, rule))
+				q->is_over = true;
+	}
+}
+
+static void ask_scope(struct question *q, const struct user *user, struct str namespace_)
+{
+	struct str account = user->name, where, name;
+
+	ask_subject(q, namespace_, 'u', user->name, STR_NONE);
+	if (str_strip_prefix(&account, STR(ACCOUNT_PREFIX)) && str_cut(account, ':', &where, &name))
+		ask_subject(q, namespace_, 's', where, name);
+	for (size_t i = 0; i < user->group_count && !q->is_over; i++)
+		ask_subject(q, namespace_, 'g', user->groups[i], STR_NONE);
+}
+
+void rbac_each_rule(struct rbac *rbac, const struct user *user, struct str namespace_,
+		    bool (*fn)(void *arg, yyjson_val *rule), void *arg)
+{
+	struct question q = { .rbac = rbac, .fn = fn, .arg = arg };
+
+	ask_scope(&q, user, STR_NONE);
+	if (namespace_.len && !q.is_over)
+		ask_scope(&q, user, namespace_);
+}
+
+struct decision {
+	const struct target *target;
+	bool is_allowed;
+};
+
+static bool try_rule(void *arg, yyjson_val *rule)
+{
+	struct decision *d = arg;
+
+	d->is_allowed = rbac_rule_allows(rule, d->target);
+	return !d->is_allowed;
 }
 
 enum authz_decision rbac_decide(struct registry *registry, const struct authz_attributes *a)
 {
-	struct search s = { .registry = registry, .a = a };
+	struct decision d = { .target = a->target };
 
-	registry_each(registry, kind_find(RBAC, STR("v1"), STR("ClusterRoleBinding")), STR_NONE,
-		      check_binding, &s);
-	if (!s.allowed && a->target->is_resource && a->target->namespace_.len) {
-		s.namespace_ = a->target->namespace_;
-		registry_each(registry, kind_find(RBAC, STR("v1"), STR("RoleBinding")),
-			      s.namespace_, check_binding, &s);
-	}
-	return s.allowed ? AUTHZ_ALLOW : AUTHZ_NO_OPINION;
+	rbac_each_rule(registry->rbac, a->user,
+		       a->target->is_resource ? a->target->namespace_ : STR_NONE, try_rule, &d);
+	return d.is_allowed ? AUTHZ_ALLOW : AUTHZ_NO_OPINION;
 }

@@ -16,6 +16,7 @@
 #include "store/store.h"
 
 struct env;
+struct rbac;
 struct tokens;
 
 struct registry {
@@ -25,6 +26,7 @@ struct registry {
 	struct number_range node_ports;
 	struct list operations; /* struct operation, in flight */
 	size_t operation_count;
+	struct rbac *rbac;     /* made by the API server, which frees it */
 	struct tokens *tokens; /* issuer of service account tokens; NULL: none are issued */
 };
 

@@ -9,6 +9,7 @@
 #include "apiserver/authz.h"
 #include "apiserver/exchange.h"
 #include "apiserver/limits.h"
+#include "apiserver/rbac.h"
 
 struct review {
 	struct exchange *e;
@@ -99,23 +100,32 @@ static int other_access(struct review *r)
 	return 0;
 }
 
+static bool take_rule(void *arg, yyjson_val *rule)
+{
+	struct review *r = arg;
+	bool is_resource = json_get_count(rule, "resources") > 0;
+	static const char *const fields[] = { "verbs", "apiGroups", "resources", "resourceNames",
+					      "nonResourceURLs" };
+	yyjson_mut_val *list = json_mut_get(r->status,
+					    is_resource ? "resourceRules" : "nonResourceRules"),
+		       *item = json_append_object(r->doc, list);
+
+	for (size_t i = 0; i < ARRAY_COUNT(fields); i++)
+		if (json_get_count(rule, fields[i]))
+			json_set(r->doc, item, fields[i], json_copy_at(r->doc, rule, fields[i]));
+	return true;
+}
+
 static int self_rules(struct review *r)
 {
-	bool all = user_in_group(r->e->user, "system:masters");
-	yyjson_mut_val *resources = json_set_array(r->doc, r->status, "resourceRules");
-	yyjson_mut_val *paths = json_set_array(r->doc, r->status, "nonResourceRules"), *rule;
+	struct str namespace_ = json_mut_get_str(r->spec, "namespace");
 
-	if (all) {
-		static const char *const fields[] = { "verbs", "apiGroups", "resources" };
-
-		rule = json_append_object(r->doc, resources);
-		for (size_t i = 0; i < ARRAY_COUNT(fields); i++)
-			json_append_str(r->doc, json_set_array(r->doc, rule, fields[i]), STR("*"));
-		rule = json_append_object(r->doc, paths);
-		json_append_str(r->doc, json_set_array(r->doc, rule, "verbs"), STR("*"));
-		json_append_str(r->doc, json_set_array(r->doc, rule, "nonResourceURLs"), STR("*"));
-	}
-	json_set_bool(r->doc, r->status, "incomplete", !all);
+	if (!namespace_.len)
+		return refusal_bad_request(&r->e->refusal, "no namespace on request");
+	(void)json_set_array(r->doc, r->status, "resourceRules");
+	(void)json_set_array(r->doc, r->status, "nonResourceRules");
+	rbac_each_rule(r->e->server->registry.rbac, r->e->user, namespace_, take_rule, r);
+	json_set_bool(r->doc, r->status, "incomplete", false);
 	return 0;
 }
 

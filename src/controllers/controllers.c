@@ -14,7 +14,8 @@ static const struct controller_type *const controller_types[] = {
 	&controller_daemonset,	    &controller_deployment,	&controller_replicaset,
 	&controller_replication,    &controller_endpoints,	&controller_endpointslice,
 	&controller_garbage,	    &controller_node_cidr,	&controller_node_lifecycle,
-	&controller_taint_eviction, &controller_pod_garbage,	&controller_quota,
+	&controller_taint_eviction, &controller_pod_garbage,	&controller_role_aggregation,
+	&controller_quota,
 };
 
 struct controllers {

@@ -126,3 +126,48 @@ X
 	[ "$status" != 0 ]
 }
 
+
+@test "default roles: view sees, edit changes, admin grants; nobody grants what he lacks" {
+	wait_for 10 sh -c "$(declare -f k in_node); NODE_PID=$NODE_PID NODE_DIR=$NODE_DIR; k get clusterrole admin -o yaml | grep -q rolebindings"
+	n create serviceaccount robot
+	n create rolebinding robot --clusterrole=view --serviceaccount="$NS:robot"
+	token=$(n create token robot)
+	with_token "$token" -n "$NS" get pods
+	run with_token "$token" -n "$NS" create configmap x
+	[ "$status" != 0 ]
+	has "$output" "User \"system:serviceaccount:$NS:robot\" cannot create resource \"configmaps\" in API group \"\" in the namespace \"$NS\""
+	n create rolebinding robot-edits --clusterrole=edit --serviceaccount="$NS:robot"
+	with_token "$token" -n "$NS" create configmap x
+	n create rolebinding robot-admins --clusterrole=admin --serviceaccount="$NS:robot"
+	run with_token "$token" -n "$NS" create role more --verb=get --resource=nodes
+	[ "$status" != 0 ]
+	has "$output" "is attempting to grant RBAC permissions not currently held:"
+	has "$output" '\{APIGroups:\[""\], Resources:\["nodes"\], Verbs:\["get"\]\}'
+	with_token "$token" -n "$NS" create role less --verb=get --resource=pods
+	output=$(with_token "$token" -n "$NS" auth can-i --list)
+	has "$output" "pods/log +\[\] +\[\] +\[get list watch\]"
+	same no "$(k auth can-i get nodes --as="system:serviceaccount:$NS:robot" || true)"
+	same yes "$(n auth can-i create pods --as="system:serviceaccount:$NS:robot")"
+}
+
+@test "a ClusterRole gathers the rules of others by label" {
+	k create clusterrole "part-$NS" --verb=get --resource=secrets
+	k label clusterrole "part-$NS" "gather-$NS=yes"
+	k create clusterrole "whole-$NS" --aggregation-rule="gather-$NS=yes"
+	wait_for 5 sh -c "$(declare -f k in_node); NODE_PID=$NODE_PID NODE_DIR=$NODE_DIR; k get clusterrole whole-$NS -o yaml | grep -q secrets"
+	k delete clusterrole "part-$NS"
+	wait_for 5 sh -c "$(declare -f k in_node); NODE_PID=$NODE_PID NODE_DIR=$NODE_DIR; ! k get clusterrole whole-$NS -o yaml | grep -q secrets"
+	k delete clusterrole "whole-$NS"
+}
+
+@test "kubectl auth reconcile adds what is missing" {
+	n create role r --verb=get --resource=pods
+	n auth reconcile -f - <<X
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: r, namespace: $NS}
+rules:
+- {apiGroups: [""], resources: [pods, configmaps], verbs: [get, list]}
+X
+	has "$(n describe role r)" "configmaps +\[\] +\[\] +\[get list\]"
+}
