@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The rows. */
 #include "apiserver/rbac_defaults.h"
 
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A rule against a request, and the permissions of some rules against those of others. */
 #include "apiserver/rbac_rule.h"
 
 #include <stdlib.h>
