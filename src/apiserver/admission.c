@@ -227,6 +227,7 @@ static const struct plugin {
 	{ .name = "LimitRanger",
 	  .mutate = limit_ranger_mutate,
 	  .validate = limit_ranger_validate },
+	{ .name = "PodSecurity", .validate = pod_security_validate },
 	{ .name = "ResourceQuota", .validate = quota_validate }, /* last: what it takes is spent */
 	{ .name = "RBACEscalation", .validate = rbac_check_escalation },
 };

@@ -13,6 +13,7 @@
 int limit_ranger_mutate(struct operation *op) MUST_CHECK; /* admission_quota.c */
 int limit_ranger_validate(struct operation *op) MUST_CHECK;
 int quota_validate(struct operation *op) MUST_CHECK;
+int pod_security_validate(struct operation *op) MUST_CHECK; /* admission_security.c */
 
 int admission_mutate(struct operation *op) MUST_CHECK;
 int admission_validate(struct operation *op) MUST_CHECK;

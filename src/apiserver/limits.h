@@ -37,6 +37,8 @@
 #define NODE_PORT_LAST 32767
 #define ENCRYPTION_CONFIG_BYTES_MAX (1u << 20)
 
+#define SECURITY_SURVEY_PODS_MAX 3000 /* looked at when a namespace's standard rises, as upstream */
+#define SECURITY_SURVEY_REASONS_MAX 64
 #define QUOTA_CHARGES_MAX 32 /* quotas that one write may change; 403 beyond */
 
 #endif

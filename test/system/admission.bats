@@ -116,3 +116,25 @@ pod() { # NAMESPACE NAME CPU
 	has "$output" 'persistentvolumeclaims "c" is forbidden: maximum storage usage per PersistentVolumeClaim is 1Gi, but request is 2Gi'
 	has "$(k -n limits describe limits l)" '^Container +cpu +100m +2 +200m +500m'
 }
+
+@test "[W49] pod security: what the namespace enforces is refused, what it warns of is told" {
+	k create namespace secure
+	k label namespace secure pod-security.kubernetes.io/enforce=baseline pod-security.kubernetes.io/warn=restricted
+	run k -n secure run root --image none --overrides '{"spec":{"hostNetwork":true}}'
+	[ "$status" = 1 ]
+	has "$output" 'Error from server \(Forbidden\): pods "root" is forbidden: violates PodSecurity "baseline:latest": host namespaces \(hostNetwork=true\)'
+	run k -n secure run plain --image none
+	[ "$status" = 0 ]
+	has "$output" '^Warning: would violate PodSecurity "restricted:latest": allowPrivilegeEscalation != false \(container "plain" must set securityContext.allowPrivilegeEscalation=false\)'
+	run k -n secure create deployment d --image none --replicas 0
+	has "$output" '^Warning: would violate PodSecurity "restricted:latest": '
+	has "$output" '^deployment.apps/d created'
+	run k -n secure label pod plain a=b
+	same 'pod/plain labeled' "$output"
+	run k label --overwrite namespace secure pod-security.kubernetes.io/enforce=restricted
+	has "$output" '^Warning: existing pods in namespace "secure" violate the new PodSecurity enforce level "restricted:latest"$'
+	has "$output" '^Warning: plain: allowPrivilegeEscalation != false, unrestricted capabilities, runAsNonRoot != true, seccompProfile$'
+	run k label --overwrite namespace secure pod-security.kubernetes.io/enforce=strict
+	[ "$status" = 1 ]
+	has "$output" 'The Namespace "secure" is invalid: metadata.labels\[pod-security.kubernetes.io/enforce\]: Invalid value: "strict": must be one of privileged, baseline, restricted'
+}
