@@ -227,7 +227,7 @@ TABLE(time_offsets, oci_time_offsets,
 	ROW(oci_time_offsets, monotonic, "monotonic", FIELD_OBJECT, SUB(time_offset)),
 	ROW(oci_time_offsets, boottime, "boottime", FIELD_OBJECT, SUB(time_offset)));
 TABLE(memory_policy, oci_memory_policy,
-	ROW(oci_memory_policy, mode, "mode", FIELD_STRING, REQUIRED),
+	ROW(oci_memory_policy, mode, "mode", FIELD_STRING),
 	ROW(oci_memory_policy, nodes, "nodes", FIELD_STRING),
 	ROW(oci_memory_policy, flags, "flags", FIELD_STRINGS));
 TABLE(linux_part, oci_linux,

@@ -18,6 +18,7 @@
 
 #define DEVICE_ROWS_MAX 128
 #define ROWS_MAX 64
+#define MEMSW_FILE "memory.memsw.limit_in_bytes"
 
 struct builder {
 	struct cgroup_plan *plan;
@@ -98,6 +99,9 @@ static int plan_memory(struct builder *b, const struct oci_memory *m, struct err
 				  m->reservation.value);
 		return 0;
 	}
+	/* the limit of both may not be below that of memory: without the one there is none of the other */
+	if (m->limit.is_set && m->limit.value < 0 && !m->swap.value)
+		add_limit(b, CGROUP_MEMORY, MEMSW_FILE, swap, -1);
 	if (m->limit.is_set && m->limit.value != 0)
 		add_limit(b, CGROUP_MEMORY, "memory.limit_in_bytes", limit, m->limit.value);
 	if (m->swap.is_set && m->swap.value != 0)
@@ -401,7 +405,8 @@ static int plan_unified(struct builder *b, const struct oci_map *unified, struct
 	};
 
 	if (unified->count > 0 && !b->is_v2)
-		return err_set(err, ERR_UNSUPPORTED, "linux.resources.unified: needs cgroup v2, this host has v1");
+		return err_set(err, ERR_UNSUPPORTED,
+			       "linux.resources.unified: invalid configuration: needs cgroup v2, this host has v1");
 	if (bounded(unified->count, DEVICE_ROWS_MAX, "linux.resources.unified", err) < 0)
 		return -1;
 	for (size_t i = 0; i < unified->count; i++) {
@@ -517,6 +522,8 @@ static int apply_change(const struct cgroup_plan *plan, size_t index, struct cgr
 		failed = cgroup_write(dir_fd, "blkio.weight", change->value);
 	if (failed == -ENOENT && strcmp(change->file, "io.weight") == 0)
 		failed = cgroup_write(dir_fd, "io.bfq.weight", change->value);
+	if (failed == -ENOENT && strcmp(change->file, MEMSW_FILE) == 0 && strcmp(change->value, "-1") == 0)
+		return 0; /* a kernel that does not account swap has nothing to lift */
 	if (failed == -ENOENT)
 		return err_set(err, ERR_UNSUPPORTED, "%s: this kernel has no %s", change->field, change->file);
 	if (failed < 0)

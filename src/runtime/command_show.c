@@ -261,6 +261,17 @@ int command_features(const struct command_line *line, int *ret_status, struct er
 					       "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
 					       "SCMP_ACT_NOTIFY",      "SCMP_ACT_TRACE",
 					       "SCMP_ACT_TRAP",	       NULL };
+	static const char *const operators[] = { "SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT",	     "SCMP_CMP_LE",
+						 "SCMP_CMP_LT", "SCMP_CMP_NE", "SCMP_CMP_MASKED_EQ", NULL };
+	static const char *const archs[] = { "SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM",     "SCMP_ARCH_MIPS",
+					     "SCMP_ARCH_MIPS64",  "SCMP_ARCH_MIPS64N32", "SCMP_ARCH_MIPSEL",
+					     "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC",
+					     "SCMP_ARCH_PPC64",	  "SCMP_ARCH_PPC64LE", "SCMP_ARCH_RISCV64",
+					     "SCMP_ARCH_S390",	  "SCMP_ARCH_S390X",   "SCMP_ARCH_X32",
+					     "SCMP_ARCH_X86",	  "SCMP_ARCH_X86_64",  NULL };
+	static const char *const seccomp_flags[] = { "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+						     "SECCOMP_FILTER_FLAG_TSYNC",
+						     "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", NULL };
 	yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *root = yyjson_mut_obj(doc), *part, *list, *sub;
 
@@ -285,6 +296,10 @@ int command_features(const struct command_line *line, int *ret_status, struct er
 	sub = yyjson_mut_obj_add_obj(doc, part, "seccomp");
 	yyjson_mut_obj_add_bool(doc, sub, "enabled", true);
 	add_names(doc, sub, "actions", actions);
+	add_names(doc, sub, "operators", operators);
+	add_names(doc, sub, "archs", archs);
+	add_names(doc, sub, "knownFlags", seccomp_flags);
+	add_names(doc, sub, "supportedFlags", seccomp_flags);
 	yyjson_mut_obj_add_bool(doc, command_child(doc, part, "apparmor"), "enabled", true);
 	yyjson_mut_obj_add_bool(doc, command_child(doc, part, "selinux"), "enabled", true);
 	yyjson_mut_obj_add_bool(doc, command_child(doc, part, "intelRdt"), "enabled", false);

@@ -46,7 +46,7 @@ int console_send_listener(const struct seccomp_program *program, const struct co
 
 	AUTO_FD sock = console_connect(program->listener_path, "linux.seccomp.listenerPath", err);
 	if (sock < 0)
-		return -1;
+		return err_wrap(err, "failed to connect with seccomp agent");
 	doc = yyjson_mut_doc_new(NULL);
 	root = yyjson_mut_obj(doc);
 	yyjson_mut_doc_set_root(doc, root);

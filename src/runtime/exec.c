@@ -68,13 +68,12 @@ static bool is_given(const char *list)
 	return list && list[0];
 }
 
-/* Where only the first CPUs are said, they must not stay the only ones once the cgroup decides. */
+/* Neither the first CPUs nor those of whoever called us must stay the only ones once the cgroup decides. */
 static int move_finally(const struct oci_cpu_affinity *affinity, struct err *err)
 {
-	if (!affinity || (!is_given(affinity->initial) && !is_given(affinity->final)))
-		return 0;
-	return placement_set_cpus(is_given(affinity->final) ? affinity->final : NULL, "process.execCPUAffinity.final",
-				  err);
+	const char *final = affinity && is_given(affinity->final) ? affinity->final : NULL;
+
+	return placement_set_cpus(final, "process.execCPUAffinity.final", err);
 }
 
 /* In words that callers of other runtimes look for. */
@@ -135,8 +134,8 @@ static int enter(const struct exec *exec, struct program *program, int sock, str
 	if (setns(c->pidfd, (int)namespaces) < 0)
 		return err_os(err, "join the container's namespaces");
 	if (namespaces & CLONE_NEWUSER) {
-		if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
-			return err_os(err, "become root of the user namespace");
+		if (program_become_root(exec->spec->process, err) < 0)
+			return -1;
 		/* becoming another user made us undumpable for good measure, and kept so */
 		if (defence(DEFENCE_GROUPS) && setgroups(0, NULL) < 0 && errno != EPERM)
 			return err_os(err, "drop supplementary groups");
@@ -242,6 +241,7 @@ int container_exec(const struct exec *exec, pid_t *ret_pid, int *ret_pidfd, int 
 	    placement_set_cpus(exec->process->exec_cpu_affinity->initial,
 			       "process.execCPUAffinity.initial", err) < 0)
 		return -1;
+	placement_log();
 	if (l->seccomp) {
 		AUTO_FD cache = open(c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 

@@ -24,6 +24,7 @@
 #include "linux/process.h"
 #include "runtime/container.h"
 #include "runtime/hooks.h"
+#include "runtime/placement.h"
 #include "runtime/selfexe.h"
 
 int init_send(int sock, enum init_message kind, int fd, struct err *err)
@@ -83,8 +84,8 @@ static int enter_user_namespace(struct init *init, struct err *err)
 		return 0;
 	if (ask(init, INIT_USERNS, err) < 0)
 		return -1;
-	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
-		return err_os(err, "become root of the user namespace");
+	if (program_become_root(init->spec->process, err) < 0)
+		return -1;
 	/* inherited groups are the host's; with setgroups denied there is nothing to drop them with */
 	if (defence(DEFENCE_GROUPS) && setgroups(0, NULL) < 0 && errno != EPERM)
 		return err_os(err, "drop supplementary groups");
@@ -190,8 +191,9 @@ static int wait_for_start(struct init *init, struct err *err)
 	return 0;
 }
 
-static int run_start_hooks(struct init *init, struct err *err)
+static int run_start_hooks(void *arg, struct err *err)
 {
+	struct init *init = arg;
 	const struct oci_hooks *hooks = init->spec->hooks;
 
 	if (!hooks || hooks->start_container.count == 0)
@@ -215,7 +217,9 @@ static int setup(struct init *init, struct err *err)
 	/* Nobody in the namespaces we just joined may trace us or look at our descriptors. */
 	if (prctl(PR_SET_DUMPABLE, !defence(DEFENCE_UNDUMPABLE), 0, 0, 0) < 0)
 		return err_os(err, "make the process undumpable");
-	if (join_cgroups(init, err) < 0 || set_names(init, err) < 0 || raise_loopback(init, err) < 0)
+	if (join_cgroups(init, err) < 0 || placement_set_cpus(NULL, "processors", err) < 0)
+		return -1;
+	if (set_names(init, err) < 0 || raise_loopback(init, err) < 0)
 		return -1;
 	if (rootfs_setup(init, err) < 0)
 		return -1;
@@ -239,7 +243,9 @@ void init_main(struct init *init)
 		fail(init->sock, &err);
 	if (init->wait_for_start && wait_for_start(init, &err) < 0)
 		fail(init->sock, &err);
-	if (run_start_hooks(init, &err) < 0 || program_exec(&init->program, &err) < 0)
+	init->program.before_exec = run_start_hooks;
+	init->program.before_exec_arg = init;
+	if (program_exec(&init->program, &err) < 0)
 		fail(init->sock, &err);
 	UNREACHABLE();
 	_exit(125);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "base/log.h"
 #include "base/num.h"
 
 static const struct field_name modes[] = {
@@ -48,6 +49,14 @@ int placement_parse(const char *list, const char *field, uint64_t ret_bits[PLACE
 	return 0;
 }
 
+void placement_log(void)
+{
+	uint64_t bits[PLACEMENT_WORDS] = { 0 };
+
+	if (log_enabled(LOG_DEBUG) && syscall(SYS_sched_getaffinity, 0, sizeof(bits), bits) > 0)
+		log_debug("runtime", "nsexec: affinity: 0x%llx", (unsigned long long)bits[0]);
+}
+
 int placement_set_cpus(const char *list, const char *field, struct err *err)
 {
 	uint64_t bits[PLACEMENT_WORDS];
@@ -61,36 +70,42 @@ int placement_set_cpus(const char *list, const char *field, struct err *err)
 
 static int find(const struct field_name *names, const char *name, const char *field, struct err *err)
 {
-	for (; names->name; names++) {
+	for (; names->name && name; names++) {
 		if (strcmp(names->name, name) == 0)
 			return names->value;
 	}
-	return err_set(err, ERR_INVALID, "%s: unknown \"%.40s\"", field, name);
+	return err_set(err, ERR_INVALID, "linux.memoryPolicy.%s: invalid memory policy %s \"%.40s\"", field,
+		       field[0] == 'f' ? "flag" : field, name ? name : "");
 }
 
 int placement_set_memory(const struct oci_memory_policy *policy, struct err *err)
 {
 	uint64_t bits[PLACEMENT_WORDS] = { 0 };
 	bool has_nodes = policy && policy->nodes && policy->nodes[0];
+	struct err inner;
 	int mode, flag;
 
-	if (!policy)
+	if (!policy || (!policy->mode && !has_nodes && policy->flags.count == 0))
 		return 0;
-	mode = find(modes, policy->mode, "linux.memoryPolicy.mode", err);
+	mode = find(modes, policy->mode, "mode", err);
 	if (mode < 0)
 		return -1;
 	for (size_t i = 0; i < policy->flags.count; i++) {
-		flag = find(flags, policy->flags.items[i], "linux.memoryPolicy.flags", err);
+		flag = find(flags, policy->flags.items[i], "flags", err);
 		if (flag < 0)
 			return -1;
 		mode |= flag;
 	}
-	if (has_nodes && placement_parse(policy->nodes, "linux.memoryPolicy.nodes", bits, err) < 0)
-		return -1;
+	if (has_nodes && placement_parse(policy->nodes, "linux.memoryPolicy.nodes", bits, &inner) < 0)
+		return err_set(err, ERR_INVALID, "%.200s (invalid memory policy node)", inner.msg);
 	/* the kernel takes one bit less than it is told */
 	if (syscall(SYS_set_mempolicy, mode, has_nodes ? bits : NULL, has_nodes ? PLACEMENT_BITS_MAX + 1ul : 0ul) == 0)
 		return 0;
 	if (errno == ENOSYS)
 		return err_set(err, ERR_UNSUPPORTED, "linux.memoryPolicy: this kernel has no memory policies");
-	return err_os(err, "linux.memoryPolicy: %s on nodes \"%.100s\"", policy->mode, has_nodes ? policy->nodes : "");
+	if (errno == EINVAL)
+		return err_set(err, ERR_INVALID, "linux.memoryPolicy: set_mempolicy %s \"%.100s\": invalid argument",
+			       policy->mode, has_nodes ? policy->nodes : "");
+	return err_os(err, "linux.memoryPolicy: set_mempolicy %s \"%.100s\"", policy->mode,
+		      has_nodes ? policy->nodes : "");
 }

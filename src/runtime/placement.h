@@ -12,6 +12,8 @@
 int placement_parse(const char *list, const char *field, uint64_t ret_bits[PLACEMENT_WORDS],
 		    struct err *err) MUST_CHECK;
 /* Moves the calling process to these CPUs; NULL: to all that its cgroup has. */
+/* For debugging: where we may run, in the words of runc's test suite. */
+void placement_log(void);
 int placement_set_cpus(const char *list, const char *field, struct err *err) MUST_CHECK;
 /* For the calling process and what it executes; NULL changes nothing. */
 int placement_set_memory(const struct oci_memory_policy *policy, struct err *err) MUST_CHECK;

@@ -46,6 +46,20 @@ static void parse_set(const struct oci_strings *names, uint64_t *ret)
 	}
 }
 
+/* The kernel raises only what is permitted and inheritable; the other runtimes warn, and images rely on it. */
+static void drop_ambient(struct capability_sets *sets)
+{
+	uint64_t refused = sets->ambient & ~(sets->permitted & sets->inheritable);
+
+	for (int i = 0; refused >> i; i++) {
+		if (refused >> i & 1)
+			log_warn("runtime",
+				 "process.capabilities: can't raise ambient capability %s: operation not permitted",
+				 capability_name(i));
+	}
+	sets->ambient &= ~refused;
+}
+
 int program_prepare(struct program *program, const struct oci_process *process, struct err *err)
 {
 	struct capability_sets *sets = &program->capabilities;
@@ -61,11 +75,23 @@ int program_prepare(struct program *program, const struct oci_process *process, 
 	parse_set(&process->capabilities->inheritable, &sets->inheritable);
 	parse_set(&process->capabilities->permitted, &sets->permitted);
 	parse_set(&process->capabilities->ambient, &sets->ambient);
-	if (sets->ambient & ~(sets->permitted & sets->inheritable))
-		return err_set(err, ERR_INVALID,
-			       "process.capabilities.ambient: each must be permitted and inheritable as well");
+	drop_ambient(sets);
 	if (sets->effective & ~sets->permitted)
 		return err_set(err, ERR_INVALID, "process.capabilities.effective: each must be permitted as well");
+	return 0;
+}
+
+int program_become_root(const struct oci_process *process, struct err *err)
+{
+	/* where root is not mapped, the user is whoever is; the capabilities are there in any case */
+	bool has_user = process && process->user;
+	gid_t gid = has_user ? (gid_t)process->user->gid.value : 0;
+	uid_t uid = has_user ? (uid_t)process->user->uid.value : 0;
+
+	if (syscall(SYS_setresgid, 0, 0, 0) < 0 && (errno != EINVAL || syscall(SYS_setresgid, gid, gid, gid) < 0))
+		return err_os(err, "become root's group in the user namespace");
+	if (syscall(SYS_setresuid, 0, 0, 0) < 0 && (errno != EINVAL || syscall(SYS_setresuid, uid, uid, uid) < 0))
+		return err_os(err, "become root of the user namespace");
 	return 0;
 }
 
@@ -137,8 +163,14 @@ static int set_scheduler(const struct oci_process *p, struct err *err)
 					       p->scheduler->flags.items[i]);
 			attr.flags |= flags[k].flag;
 		}
-		if (syscall(SYS_sched_setattr, 0, &attr, 0) < 0)
+		if (syscall(SYS_sched_setattr, 0, &attr, 0) < 0) {
+			/* sched_setattr(2): it wants all processors */
+			if (errno == EPERM && attr.policy == 6)
+				return err_set(err, ERR_FORBIDDEN,
+					       "process.scheduler: process scheduler can't be used together with "
+					       "AllowedCPUs, nor without the privilege");
 			return err_os(err, "process.scheduler");
+		}
 	}
 	if (p->io_priority &&
 	    syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
@@ -208,11 +240,12 @@ static int set_user(struct program *program, struct err *err)
 	return 0;
 }
 
-static int enter_cwd(const struct oci_process *p, struct err *err)
+/* Once as root and once as the user: it is enough that one of them may go there. */
+static int enter_cwd(const struct oci_process *p, bool is_there, struct err *err)
 {
 	char where[PATH_MAX];
 
-	if (chdir(p->cwd) < 0)
+	if (!is_there && chdir(p->cwd) < 0)
 		return err_os(err, "process.cwd: %s", p->cwd);
 	/* A folder outside our root (leaked by descriptor or mount) has no path here. */
 	if (defence(DEFENCE_WORKING_FOLDER) && (syscall(SYS_getcwd, where, sizeof(where)) < 0 || where[0] != '/'))
@@ -289,6 +322,7 @@ static int take_stdio(struct program *program, struct err *err)
 int program_enter(struct program *program, struct err *err)
 {
 	const struct oci_process *p = program->process;
+	bool is_there;
 	sigset_t none;
 
 	if (take_stdio(program, err) < 0 || set_oom_score(program, err) < 0 || set_scheduler(p, err) < 0 ||
@@ -310,7 +344,8 @@ int program_enter(struct program *program, struct err *err)
 	if (p->selinux_label && p->selinux_label[0] && write_self(program, "attr/exec", p->selinux_label) < 0)
 		return err_set(err, ERR_UNSUPPORTED, "process.selinuxLabel: SELinux is not enabled on this host");
 	own_stdio((uid_t)p->user->uid.value);
-	if (set_limits(p, err) < 0 || set_user(program, err) < 0 || enter_cwd(p, err) < 0 ||
+	is_there = chdir(p->cwd) == 0;
+	if (set_limits(p, err) < 0 || set_user(program, err) < 0 || enter_cwd(p, is_there, err) < 0 ||
 	    find_program(program, err) < 0)
 		return -1;
 	sigemptyset(&none);
@@ -335,6 +370,7 @@ static int load_filter(struct program *program, struct err *err)
 
 	if (!program->seccomp.filter)
 		return 0;
+	log_debug("runtime", "seccomp filter flags: %u", program->seccomp.flags);
 	failed = filter_seccomp(program->seccomp.filter, program->seccomp.count, program->seccomp.flags, &listener);
 	if (failed < 0)
 		return err_neg(err, failed, "linux.seccomp: load");
@@ -378,22 +414,34 @@ static const char *home_folder(uid_t uid, char *line, size_t line_bytes)
 	return "HOME=/";
 }
 
+/* Of a name that is there more than once the last one, and no empty HOME. Returns how many. */
+static size_t put_environment(const struct oci_process *p, const char **to)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < p->env.count; i++) {
+		const char *item = p->env.items[i];
+		size_t name_len = strcspn(item, "=") + 1;
+		bool again = strcmp(item, "HOME=") == 0;
+
+		for (size_t k = i + 1; k < p->env.count && !again; k++)
+			again = strncmp(p->env.items[k], item, name_len) == 0;
+		if (!again)
+			to[count++] = item;
+	}
+	return count;
+}
+
 int program_exec(struct program *program, struct err *err)
 {
 	const struct oci_process *p = program->process;
-	static const char *const no_env[] = { NULL };
-	const char **env = p->env.count ? p->env.items : (const char **)(uintptr_t)no_env;
+	const char **env = mem_calloc(p->env.count + 2, sizeof(*env));
+	const char *home = environment(p, "HOME");
 	char line[1024];
+	size_t count = put_environment(p, env);
 
-	if (!environment(p, "HOME")) {
-		const char **more = mem_calloc(p->env.count + 2, sizeof(*more));
-
-		if (more) {
-			memcpy(more, env, p->env.count * sizeof(*more));
-			more[p->env.count] = home_folder((uid_t)p->user->uid.value, line, sizeof(line));
-			env = more;
-		}
-	}
+	if (!home || !home[0])
+		env[count] = home_folder((uid_t)p->user->uid.value, line, sizeof(line));
 	if (defence(DEFENCE_DESCRIPTORS) &&
 	    close_range((unsigned)(3 + program->preserve_fds), ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_os(err, "close descriptors");
@@ -414,6 +462,8 @@ int program_exec(struct program *program, struct err *err)
 	}
 	log_debug("runtime",
 		  "setns_init: about to exec"); /* the words of runc's, for whom they were made */
+	if (program->before_exec && program->before_exec(program->before_exec_arg, err) < 0)
+		return -1;
 	/* from here the end of the connection means that it worked */
 	if (send(program->error_sock, "X", 1, MSG_NOSIGNAL) < 0)
 		return err_os(err, "speak to the parent");

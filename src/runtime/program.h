@@ -26,6 +26,8 @@ struct program {
 	int exe_fd;            /* selfexe_prepare() */
 	int error_sock;        /* where the seccomp listener and errors go; close-on-exec */
 	bool has_userns;
+	int (*before_exec)(void *arg, struct err *err); /* as the program will be: user, capabilities, filter */
+	void *before_exec_arg;
 	char path[PATH_MAX];   /* filled by program_find() */
 };
 
@@ -35,6 +37,8 @@ int program_prepare(struct program *program, const struct oci_process *process, 
 int program_enter(struct program *program, struct err *err) MUST_CHECK;
 /* Capabilities, no_new_privs, seccomp, execve. Returns only on failure. */
 int program_exec(struct program *program, struct err *err) MUST_CHECK;
+/* In a user namespace just entered. */
+int program_become_root(const struct oci_process *process, struct err *err) MUST_CHECK;
 /* The descriptors of the host that the child needs. */
 int program_open_host(struct program *program, struct err *err) MUST_CHECK;
 

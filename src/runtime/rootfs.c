@@ -146,6 +146,23 @@ static int add_label(const struct init *init, const struct oci_mount *m, char *t
 	return 0;
 }
 
+/* A tmpfs takes over the mode of the folder it covers, unless it was given one. */
+static int add_mode(int root_fd, const struct oci_mount *m, char *text, struct err *err)
+{
+	size_t len = strlen(text);
+	struct stat st;
+
+	if (strcmp(m->type, "tmpfs") != 0 || strncmp(text, "mode=", 5) == 0 || strstr(text, ",mode="))
+		return 0;
+	AUTO_FD fd = rootpath_open(root_fd, m->destination, O_PATH | O_DIRECTORY, 0);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return 0; /* to be made, with a tmpfs's own mode */
+	if (len + sizeof(",mode=7777") > OPTIONS_MAX)
+		return err_set(err, ERR_TOO_LARGE, "options are longer than %d bytes", OPTIONS_MAX);
+	snprintf(text + len, OPTIONS_MAX - len, "%smode=%o", len ? "," : "", st.st_mode & 07777u);
+	return 0;
+}
+
 /* Options of a kind of mount that has no use for them would otherwise be lost without a word. */
 static int check_options(const struct oci_mount *m, const struct mount_options *options, bool is_bind, struct err *err)
 {
@@ -363,7 +380,7 @@ static int mount_one(struct init *init, int root_fd, const struct oci_mount *m, 
 			return -1;
 		return finish_mount(root_fd, m, &options, err);
 	}
-	if (add_label(init, m, text, err) < 0)
+	if (add_label(init, m, text, err) < 0 || add_mode(root_fd, m, text, err) < 0)
 		return -1;
 	AUTO_FD target = open_target(root_fd, m, false, err);
 	if (target < 0)

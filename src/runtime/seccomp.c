@@ -133,9 +133,22 @@ static int parse_flags(const struct oci_seccomp *profile, unsigned *ret, struct 
 		else if (strcmp(name, "SECCOMP_FILTER_FLAG_TSYNC") != 0) /* one thread: nothing to synchronise */
 			return err_set(err, ERR_INVALID, "linux.seccomp.flags[%zu]: unknown \"%.60s\"", i, name);
 	}
+	if (!profile->flags.items)
+		*ret |= SECCOMP_FILTER_FLAG_SPEC_ALLOW; /* the kernel's own default of today, and the peers' */
 	for (size_t i = 0; i < profile->syscalls.count; i++) {
-		if (strcmp(OCI_ITEM(profile->syscalls, struct oci_syscall, i)->action, "SCMP_ACT_NOTIFY") == 0)
-			*ret |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+		const struct oci_syscall *rule = OCI_ITEM(profile->syscalls, struct oci_syscall, i);
+
+		if (strcmp(rule->action, "SCMP_ACT_NOTIFY") != 0)
+			continue;
+		*ret |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+		for (size_t k = 0; k < rule->names.count; k++) {
+			/* handing over the listener takes one */
+			if (strcmp(rule->names.items[k], "write") == 0)
+				return err_set(err, ERR_INVALID,
+					       "linux.seccomp.syscalls[%zu].names: SCMP_ACT_NOTIFY cannot be "
+					       "used for the write syscall",
+					       i);
+		}
 	}
 	if ((*ret & SECCOMP_FILTER_FLAG_NEW_LISTENER) && !profile->listener_path)
 		return err_set(err, ERR_INVALID, "linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs it");

@@ -17,7 +17,7 @@ rt_begin() {
 	chmod 755 "$RT" "$RT/state" "$RT/bundle"
 	cp "$(command -v busybox)" "$RT/bundle/rootfs/bin/busybox"
 	for name in sh true false cat ls ps id mount umount hostname sleep echo touch rm mkdir ln readlink grep wc head dd yes stty \
-		kill ip ping test printf seq awk env cut tty; do
+		kill ip ping test pwd printf seq awk env cut tty; do
 		ln -s busybox "$RT/bundle/rootfs/bin/$name"
 	done
 }

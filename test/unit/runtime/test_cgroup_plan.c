@@ -38,7 +38,7 @@ static const struct {
 	{ "{'memory':{'limit':1048576,'swap':2097152}}",
 	  "memory.limit_in_bytes=1048576;memory.memsw.limit_in_bytes=2097152;",
 	  "memory.swap.max=1048576;memory.max=1048576;" },
-	{ "{'memory':{'limit':-1}}", "memory.limit_in_bytes=-1;",
+	{ "{'memory':{'limit':-1}}", "memory.memsw.limit_in_bytes=-1;memory.limit_in_bytes=-1;",
 	  "memory.swap.max=max;memory.max=max;" },
 	{ "{'memory':{'limit':2097152,'swap':1048576}}", "!linux.resources.memory.swap",
 	  "!linux.resources.memory.swap" },

@@ -38,10 +38,10 @@ static void unknown_words_are_named(void **state)
 
 	assert_int_equal(placement_set_memory(NULL, &err), 0);
 	assert_int_equal(placement_set_memory(&(struct oci_memory_policy){ .mode = "MPOL_X" }, &err), -1);
-	assert_string_equal(err.msg, "linux.memoryPolicy.mode: unknown \"MPOL_X\"");
+	assert_string_equal(err.msg, "linux.memoryPolicy.mode: invalid memory policy mode \"MPOL_X\"");
 	assert_int_equal(placement_set_memory(&(struct oci_memory_policy){
 		.mode = "MPOL_BIND", .nodes = "0", .flags = { &bad_flag, 1 } }, &err), -1);
-	assert_string_equal(err.msg, "linux.memoryPolicy.flags: unknown \"MPOL_F_X\"");
+	assert_string_equal(err.msg, "linux.memoryPolicy.flags: invalid memory policy flag \"MPOL_F_X\"");
 }
 
 int main(void)

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+# What each part of config.json comes to, as the peers' own test suites look at it.
+bats_require_minimum_version 1.5.0
+load runtime.bash
+
+setup() { rt_begin; }
+teardown() { rt_end; }
+
+run_detached() { (cd "$RT/bundle" && oci run -d "${@:-c}" >/dev/null 2>&1 3>&-); }
+userns() { # 'host id of uid 0' 'host id of gid 0'
+	cfg "c['linux']['namespaces'].append({'type': 'user'})
+c['linux']['uidMappings'] = [{'containerID': 0, 'hostID': $1, 'size': 65534}]
+c['linux']['gidMappings'] = [{'containerID': 0, 'hostID': $2, 'size': 65534}]"
+	chown -R "$1:$2" "$RT/bundle/rootfs"
+}
+pid_of() { oci state "$1" | python3 -c 'import json,sys; print(json.load(sys.stdin)["pid"])'; }
+
+@test "env: the last of a name wins and is the only one, an empty HOME counts as none" {
+	mkdir -p "$RT/bundle/rootfs/etc"
+	echo 'root:x:0:0:root:/root:/bin/sh' >"$RT/bundle/rootfs/etc/passwd"
+	bundle env
+	cfg 'c["process"]["env"] = ["HOME=", "PATH=/bin"]'
+	run -0 run_container
+	[ "$(printf '%s\n' "${lines[@]}" | sort | tr '\n' ' ')" = "HOME=/root PATH=/bin " ]
+	cfg 'c["process"]["env"] = ["ONE=two", "ONE=", "HOME=/a", "HOME=", "PATH=/bin", "ONE=three"]'
+	run -0 run_container
+	[ "$(printf '%s\n' "${lines[@]}" | sort | tr '\n' ' ')" = "HOME=/root ONE=three PATH=/bin " ]
+	cfg 'c["process"]["env"] = ["HOME=/override", "N=\n", "PATH=/bin"]'
+	run -0 --keep-empty-lines run_container
+	[[ "$output" == *"HOME=/override"* && "$output" == *$'N=\n\n'* ]]
+}
+
+@test "cwd: entered as root or as the user, whoever may" {
+	mkdir -p "$RT/bundle/rootfs/root" "$RT/bundle/rootfs/home"
+	chmod 700 "$RT/bundle/rootfs/root"
+	bundle ls /tmp
+	cfg 'c["process"]["cwd"] = "/root"; c["process"]["user"]["uid"] = 42'
+	run -0 run_container
+	[ -z "$output" ]
+	chown 42 "$RT/bundle/rootfs/home"
+	chmod 700 "$RT/bundle/rootfs/home"
+	bundle sleep 30
+	cfg 'c["process"]["cwd"] = "/home"; c["process"]["user"]["uid"] = 42'
+	run_detached
+	run -0 oci exec --user 0 c pwd
+	[ "$output" = /home ]
+}
+
+@test "processes run on all CPUs that the cgroup has, not on those of who started them" {
+	[ "$(nproc)" -gt 1 ] || skip "one processor"
+	all=$(grep Cpus_allowed_list /proc/self/status)
+	bundle grep Cpus_allowed_list /proc/self/status
+	run -0 taskset -c 0 "$CUBE_OCI" --root "$RT/state" run -b "$RT/bundle" c
+	[ "$output" = "$all" ]
+	cfg 'c["linux"]["resources"]["cpu"] = {"cpus": "1", "mems": "0"}'
+	run -0 taskset -c 0 "$CUBE_OCI" --root "$RT/state" run -b "$RT/bundle" c
+	[[ "$output" == *$'\t1' ]]
+	bundle sleep 30
+	run_detached
+	run -0 taskset -c 0 "$CUBE_OCI" --root "$RT/state" exec c grep Cpus_allowed_list /proc/self/status
+	[ "$output" = "$all" ]
+	printf '{"args":["true"],"cwd":"/","execCPUAffinity":{"initial":"1"}}' >"$RT/process"
+	run -0 oci --debug exec --process "$RT/process" c
+	[[ "$output" == *"nsexec"*": affinity: 0x2"* ]]
+}
+
+@test "tmpfs takes the mode of the folder it covers, unless told" {
+	chmod 1777 "$RT/bundle/rootfs/tmp"
+	mkdir "$RT/bundle/rootfs/old"
+	chmod 710 "$RT/bundle/rootfs/old"
+	cp -a "$(command -v busybox)" "$RT/bundle/rootfs/bin/stat"
+	bundle stat -c %a /tmp /old /new
+	cfg 'c["mounts"] += [{"destination": d, "type": "tmpfs", "source": "tmpfs", "options": o} for d, o in (("/tmp", ["nosuid"]), ("/old", []), ("/new", ["mode=0444"]))]'
+	run -0 run_container
+	[ "$(echo $output)" = "1777 710 444" ]
+	cfg 'c["mounts"][-2]["options"] = ["mode=0410"]'
+	run -0 run_container
+	[ "$(echo $output)" = "1777 410 444" ]
+}
+
+@test "memory policy: refusals in the peers' words" {
+	bundle sh -c 'head -n 1 /proc/self/numa_maps | cut -d " " -f 2'
+	cfg 'c["linux"]["memoryPolicy"] = {}'
+	run -0 run_container
+	[ "${lines[0]}" = default ]
+	while IFS='|' read -r policy words; do
+		cfg "c['linux']['memoryPolicy'] = $policy"
+		run -1 run_container
+		[[ "$output" == *"linux.memoryPolicy"*"$words"* ]]
+	done <<-'END'
+	{"mode": "INTERLEAVE", "nodes": "0"}|invalid memory policy mode
+	{"nodes": "0-7"}|invalid memory policy mode
+	{"mode": "MPOL_PREFERRED", "nodes": "0", "flags": ["badflag"]}|invalid memory policy flag
+	{"mode": "MPOL_BIND", "nodes": "0-9876543210"}|invalid memory policy node
+	END
+	cfg 'c["linux"]["memoryPolicy"] = {"mode": "MPOL_DEFAULT", "nodes": "0-7", "flags": ["MPOL_F_NUMA_BALANCING", "MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"]}'
+	run -1 run_container
+	[[ "$output" == *set_mempolicy*"invalid argument"* ]]
+}
+
+@test "scheduler: inherited by exec; not together with chosen CPUs" {
+	bundle sleep 30
+	cfg 'c["process"]["scheduler"] = {"policy": "SCHED_BATCH", "priority": 0, "nice": 19}'
+	run_detached
+	[[ "$(chrt -p "$(pid_of c)")" == *SCHED_BATCH* ]]
+	oci exec -d --pid-file "$RT/pid" c sleep 20 >/dev/null 2>&1 3>&-
+	[[ "$(chrt -p "$(cat "$RT/pid")")" == *SCHED_BATCH* ]]
+	oci delete -f c
+	cfg 'c["linux"]["resources"]["cpu"] = {"cpus": "0"}; c["process"]["scheduler"] = {"policy": "SCHED_DEADLINE", "nice": 19, "runtime": 42000, "deadline": 1000000, "period": 1000000}'
+	run -1 run_container
+	[[ "$output" == *"process scheduler can't be used together with AllowedCPUs"* ]]
+}
+
+@test "capabilities: what cannot be raised is told and left out" {
+	bundle cat /proc/self/status
+	cfg 'c["process"]["capabilities"]["ambient"] = ["CAP_KILL"]; c["process"]["capabilities"]["inheritable"] = []'
+	run -0 run_container
+	[[ "$output" == *"level=warning"*"can't raise ambient capability CAP_KILL"* ]]
+	[[ "$output" == *$'CapAmb:\t0000000000000000'* && "$output" == *$'NoNewPrivs:\t1'* ]]
+	cfg 'c["process"]["capabilities"] = {"bounding": ["CAP_SYS_ADMIN"], "permitted": ["CAP_SYS_ADMIN", "CAP_KILL"], "effective": ["CAP_KILL"]}'
+	run -0 run_container
+	[[ "$output" == *$'CapPrm:\t0000000000200000\nCapEff:\t0000000000200000\nCapBnd:\t0000000000200000'* ]]
+	cfg 'c["process"]["capabilities"] = {}; c["process"]["args"] = ["sleep", "30"]'
+	run_detached
+	run -0 oci exec c cat /proc/self/status
+	[[ "$output" == *$'CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000'* ]]
+	run -0 oci exec --cap CAP_KILL --cap CAP_AUDIT_WRITE c cat /proc/self/status
+	[[ "$output" == *$'CapPrm:\t0000000020000020\nCapEff:\t0000000020000020\nCapBnd:\t0000000020000020\nCapAmb:\t0000000000000000'* ]]
+}
+
+@test "seccomp: hooks of the container run under it; features list what it knows; refusals" {
+	bundle true
+	cfg 'c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86", "SCMP_ARCH_X32", "SCMP_ARCH_X86_64"], "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_KILL"}]}
+c["process"]["rlimits"] = [{"type": "RLIMIT_CORE", "soft": 0, "hard": 0}]
+c["hooks"] = {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "mkdir /dev/shm/foo"]}]}'
+	run -1 run_container
+	[[ "$output" == *"error running startContainer hook #0"*"bad system call"* ]]
+	for call in nnp plain; do
+		cfg "c['process']['noNewPrivileges'] = '$call' == 'nnp'; c['hooks'] = {}; c['linux']['seccomp']['syscalls'][0]['action'] = 'SCMP_ACT_ERRNO'; c['process']['args'] = ['mkdir', '/dev/shm/foo']"
+		run -1 run_container
+		[[ "$output" == *"Operation not permitted"* ]]
+		run oci --debug run -b "$RT/bundle" c
+		[[ "$output" == *'"seccomp filter flags: 4"'* ]]
+	done
+	cfg 'c["linux"]["seccomp"]["flags"] = ["SECCOMP_FILTER_FLAG_LOG"]'
+	run oci --debug run -b "$RT/bundle" c
+	[[ "$output" == *'"seccomp filter flags: 2"'* ]]
+	cfg 'c["linux"]["seccomp"].update({"listenerPath": "/nosuch", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]})'
+	run -1 run_container
+	[[ "$output" == *"failed to connect with seccomp agent"* ]]
+	cfg 'c["linux"]["seccomp"]["syscalls"][0]["names"] = ["write"]'
+	run -1 run_container
+	[[ "$output" == *"SCMP_ACT_NOTIFY cannot be used for the write syscall"* ]]
+	oci features | python3 -c '
+import json, sys
+s = json.load(sys.stdin)["linux"]["seccomp"]
+assert "SECCOMP_FILTER_FLAG_SPEC_ALLOW" in s["supportedFlags"] and "SECCOMP_FILTER_FLAG_LOG" in s["knownFlags"]
+assert "SCMP_CMP_MASKED_EQ" in s["operators"] and "SCMP_ARCH_X86_64" in s["archs"]'
+}
+
+@test "update: each limit by itself and all together, from flags and JSON" {
+	bundle sleep 30
+	cfg 'c["linux"]["resources"].update({"memory": {"limit": 33554432, "reservation": 25165824}, "cpu": {"shares": 100, "quota": 500000, "period": 1000000}, "pids": {"limit": 20}})'
+	run_detached
+	is() { [ "$(cat "/sys/fs/cgroup/${1%%.*}$CG/c/$1")" = "$2" ] || { echo "$1 is $(cat "/sys/fs/cgroup/${1%%.*}$CG/c/$1"), not $2"; return 1; }; }
+	free=$(cat /sys/fs/cgroup/memory/memory.limit_in_bytes)
+	is cpu.cfs_quota_us 500000
+	oci update c --cpu-period 900000; is cpu.cfs_quota_us 500000; is cpu.cfs_period_us 900000
+	oci update c --cpu-quota 600000; is cpu.cfs_quota_us 600000; is cpu.cfs_period_us 900000
+	oci update c --cpu-quota -1; is cpu.cfs_quota_us -1
+	oci update c --cpu-share 200; is cpu.shares 200
+	oci update c --cpu-quota -1 --cpu-period 100000; is cpu.cfs_period_us 100000
+	oci update c --cpuset-cpus 1; is cpuset.cpus 1
+	oci update c --memory 50M; is memory.limit_in_bytes 52428800
+	oci update c --memory-reservation 33554432; is memory.soft_limit_in_bytes 33554432
+	oci update c --memory-swap -1; is memory.memsw.limit_in_bytes "$free"
+	oci update c --memory-swap 96468992; is memory.memsw.limit_in_bytes 96468992
+	oci update c --memory -1; is memory.limit_in_bytes "$free"; is memory.memsw.limit_in_bytes "$free"
+	oci update c --pids-limit -1; is pids.max max
+	echo '{"memory": {"limit": 33554432, "reservation": 25165824}, "cpu": {"shares": 100, "quota": 500000, "period": 1000000, "cpus": "0"}, "pids": {"limit": 20}}' | oci update -r - c
+	is memory.limit_in_bytes 33554432; is cpuset.cpus 0; is pids.max 20; is cpu.cfs_quota_us 500000
+	oci update c --memory 30M --memory-swap 50M; is memory.limit_in_bytes 31457280; is memory.memsw.limit_in_bytes 52428800
+	oci update c --memory 60M --memory-swap 80M; is memory.limit_in_bytes 62914560; is memory.memsw.limit_in_bytes 83886080
+	oci update c --memory 30M --memory-swap 50M; is memory.memsw.limit_in_bytes 52428800
+	oci update c --cpu-period 10000 --cpu-quota 3000; is cpu.cfs_quota_us 3000; is cpu.cfs_period_us 10000
+	for idle in 1 0 1; do oci update c --cpu-idle $idle; is cpu.idle $idle; done
+	for idle in -1 2 3; do run -1 oci update c --cpu-idle $idle; done
+	oci update c --cpu-period 20000; is cpu.idle 1
+	oci pause c
+	oci update c --pids-limit 30
+	status_is c paused
+	oci resume c
+	cfg 'c["linux"]["resources"]["unified"] = {"memory.min": "131072"}; c["linux"]["cgroupsPath"] += "2"'
+	run -1 run_container d
+	[[ "$output" == *"linux.resources.unified"*"invalid configuration"* ]]
+}
+
+@test "a cgroup that is in use, or frozen, is not taken over" {
+	bundle sleep 30
+	run_detached
+	for how in "run -d" create; do
+		run -1 oci $how -b "$RT/bundle" d
+		[[ "$output" == *"container's cgroup is not empty"* ]]
+	done
+	status_is c running
+	oci delete -f c
+	for file in "unified$CG/c/cgroup.freeze 1" "freezer$CG/c/freezer.state FROZEN"; do
+		set -- $file
+		[ -d "/sys/fs/cgroup/${1%%/*}" ] || continue
+		mkdir -p "/sys/fs/cgroup/${1%/*}"
+		echo "$2" >"/sys/fs/cgroup/$1"
+		run -1 run_container
+		[[ "$output" == *"container's cgroup unexpectedly frozen"* ]]
+		echo "$2" | sed 's/FROZEN/THAWED/; s/1/0/' >"/sys/fs/cgroup/$1"
+		rmdir "/sys/fs/cgroup/${1%/*}"
+	done
+}
+
