@@ -69,8 +69,10 @@ static bool literal_size(const struct cel_node *node, uint64_t *ret)
 				*ret += ((unsigned char)node->constant.ptr[i] & 0xc0) != 0x80;
 			return true;
 		}
-		*ret = node->constant.kind == CEL_BYTES ? node->constant.len : 1;
-		return node->constant.kind != CEL_TYPE;
+		/* names of types have the size of an object there, which is none */
+		*ret = node->constant.kind == CEL_BYTES ? node->constant.len
+							: node->constant.kind != CEL_TYPE;
+		return true;
 	case CEL_NODE_LIST:
 		*ret = node->arg_count;
 		return true;
