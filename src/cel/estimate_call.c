@@ -87,6 +87,8 @@ static void of_pattern(struct cost_call *call)
 {
 	struct cost_range text = cost_factor(cost_add(call->sizes[0], fixed(1)), TRAVERSAL);
 
+	if (!call->node->member) /* matches(text, pattern): upstream has no rule for this form */
+		return;
 	call->cost = cost_multiply(text, cost_factor(call->sizes[1], PATTERN));
 	if (call->row->cost == CEL_COST_FIND)
 		set_result(call, (struct cost_range){ 0, call->sizes[0].max });
@@ -172,17 +174,19 @@ static void of_selector(struct cost_call *call)
 			      requirements);
 }
 
-/* Conversions between text and bytes, quoting: how much longer or shorter the result may be. */
+/* Conversions from and to text, quoting: how much longer or shorter the result may be. */
 static void of_conversion(struct cost_call *call)
 {
 	struct cost_range size = call->sizes[0];
 
 	call->cost = cost_factor(size, TRAVERSAL);
-	if (call->row->cost == CEL_COST_TO_BYTES)
+	if (call->row->cost == CEL_COST_CANONICAL)
+		call->cost = cost_factor(size, 2 * TRAVERSAL);
+	else if (call->row->cost == CEL_COST_TO_BYTES)
 		set_result(call, (struct cost_range){ size.min, cel_cost_times(size.max, 4) });
 	else if (call->row->cost == CEL_COST_TO_STRING)
 		set_result(call, (struct cost_range){ size.min / 4, size.max });
-	else
+	else if (call->row->cost == CEL_COST_QUOTE)
 		set_result(call, (struct cost_range){ add(size.min, 2),
 						      add(cel_cost_times(size.max, 2), 2) });
 }
@@ -260,6 +264,8 @@ void cost_of_call(struct cost_call *call)
 		[CEL_COST_SPLIT] = of_split,
 		[CEL_COST_JOIN] = of_join,
 		[CEL_COST_FIND] = of_pattern,
+		[CEL_COST_PARSE] = of_conversion,
+		[CEL_COST_CANONICAL] = of_conversion,
 		[CEL_COST_CONTAINS_IP] = of_address,
 		[CEL_COST_CONTAINS_IP_STRING] = of_address,
 		[CEL_COST_CONTAINS_CIDR] = of_address,

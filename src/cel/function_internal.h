@@ -35,7 +35,7 @@ enum cel_cost_rule {
 	CEL_COST_SPLIT,
 	CEL_COST_JOIN,
 	CEL_COST_FIND,
-	CEL_COST_PARSE, /* quantity(), ip(), ...: estimated as 1 */
+	CEL_COST_PARSE, /* quantity(), ip(), ... */
 	CEL_COST_CANONICAL,
 	CEL_COST_CONTAINS_IP,
 	CEL_COST_CONTAINS_IP_STRING,
