@@ -12,6 +12,11 @@
 #define OBJECT_METADATA_BYTES_MAX (256u << 10) /* annotations, keys and values together */
 #define SELECTOR_REQUIREMENTS_MAX 1000
 #define SELECTOR_BYTES_MAX (64u << 10)
+#define FIELD_OWNERS_BYTES_MAX (16u << 20) /* text of one managedFields being made */
+#define APPLY_CONFLICTS_MAX 200 /* named in one answer */
+#define FIELD_SET_KEYS_MAX 16 /* of one item of a list that is a map */
+#define FIELD_OWNER_NAME_BYTES_MAX 128
+#define FIELD_OWNERS_UPDATING_MAX 10 /* entries of updates in managedFields; older ones become one */
 #define OWNER_NAME_RANDOM_BYTES 5 /* behind generateName */
 #define GENERATE_NAME_BYTES_MAX (DNS_LABEL_BYTES_MAX - OWNER_NAME_RANDOM_BYTES)
 

@@ -212,7 +212,7 @@ int object_prepare_update(struct edit *e, struct err *err)
 {
 	static const char *const kept[] = {
 		"uid",	    "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
-		"selfLink", "generation",	 "managedFields",     "resourceVersion"
+		"selfLink", "generation",	 "resourceVersion"
 	};
 	yyjson_mut_val *meta = json_ensure_object(e->doc, e->root, "metadata");
 	yyjson_val *old_meta = yyjson_obj_get(e->old, "metadata");
@@ -238,9 +238,35 @@ int object_prepare_update(struct edit *e, struct err *err)
 	return 0;
 }
 
+/* Metadata but for managedFields, which the caller compares (but for their times). */
+static bool is_same_metadata(yyjson_mut_val *now, yyjson_val *old)
+{
+	size_t count = yyjson_mut_obj_size(now);
+
+	JSON_MEMBERS (key, value, old) {
+		if (str_eq_c(json_str(key), "managedFields"))
+			continue;
+		if (!json_mixed_equal(json_mut_key(now, json_str(key)), value))
+			return false;
+		count--;
+	}
+	return count == 0;
+}
+
 bool object_is_unchanged(struct edit *e)
 {
-	return e->old && json_mixed_equal(e->root, e->old);
+	size_t count = yyjson_mut_obj_size(e->root);
+
+	if (!e->old || count != yyjson_obj_size(e->old))
+		return false;
+	JSON_MEMBERS (key, value, e->old) {
+		yyjson_mut_val *now = json_mut_key(e->root, json_str(key));
+
+		if (str_eq_c(json_str(key), "metadata") ? !is_same_metadata(now, value)
+							: !json_mixed_equal(now, value))
+			return false;
+	}
+	return true;
 }
 
 /* ---- validate ---- */

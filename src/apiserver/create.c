@@ -3,6 +3,7 @@
 #include "apiserver/admission.h"
 #include "apiserver/limits.h"
 #include "apiserver/operation.h"
+#include "apiserver/ownership.h"
 #include "apiserver/registry.h"
 #include "apiserver/service_claim.h"
 #include "loop/env.h"
@@ -57,11 +58,13 @@ int create_object(struct operation *op)
 	if (check_namespace(op) < 0)
 		return -1;
 	object_default(&op->edit);
+	ownership_create(op);
 	if (prepare(op) < 0 || admission_mutate(op) < 0 || validate(op) < 0)
 		return -1;
 	object_warn(&op->edit, &op->notices);
 	if (admission_validate(op) < 0)
 		return -1;
+	ownership_attach(op);
 	op->http_status = 201;
 	if (registry_exists(op->registry, op->key))
 		return create_again(op);

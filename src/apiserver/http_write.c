@@ -5,6 +5,7 @@
  * was submitted.
  */
 #include "api/protobuf.h"
+#include "apiserver/authz.h"
 #include "apiserver/exchange.h"
 #include "apiserver/limits.h"
 #include "apiserver/operation.h"
@@ -108,10 +109,32 @@ static const struct {
 	{ "application/apply-patch+yaml", API_PATCH_APPLY },
 };
 
+/* YAML, of which JSON is the common case and quicker read. */
+static int read_apply(struct exchange *e, struct operation *op)
+{
+	struct err err = { 0 };
+	AUTO_JSON_MUT doc = NULL;
+	bool is_strict = op->check == FIELDS_STRICT;
+
+	if (str_has_prefix(e->x->body, STR("{")))
+		op->patch = is_strict ? json_parse_unique(e->x->body, REQUEST_BODY_BYTES_MAX, &err)
+				      : json_parse(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
+	if (op->patch)
+		return 0;
+	if (is_strict && str_contains(str_from(err.msg), STR("duplicate field")))
+		return refusal_bad_request(&e->refusal, "error strict decoding YAML: %s", err.msg);
+	doc = yaml_parse(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
+	op->patch = doc ? json_freeze(yyjson_mut_doc_get_root(doc)) : NULL;
+	if (op->patch)
+		return 0;
+	return err.code == ERR_TOO_LARGE
+		       ? refusal_from_err(&e->refusal, &err)
+		       : refusal_bad_request(&e->refusal, "error decoding YAML: %s", err.msg);
+}
+
 static int read_patch(struct exchange *e, struct operation *op)
 {
 	struct str type = media_type(e);
-	AUTO_JSON_MUT doc = NULL;
 	struct err err = { 0 };
 	bool known = false;
 
@@ -124,12 +147,9 @@ static int read_patch(struct exchange *e, struct operation *op)
 		return refuse_media(
 			e, "application/json-patch+json, application/merge-patch+json, "
 			   "application/strategic-merge-patch+json, application/apply-patch+yaml");
-	if (op->patch_type == API_PATCH_APPLY) {
-		doc = yaml_parse(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
-		op->patch = doc ? json_freeze(yyjson_mut_doc_get_root(doc)) : NULL;
-	} else {
-		op->patch = json_parse(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
-	}
+	if (op->patch_type == API_PATCH_APPLY)
+		return read_apply(e, op);
+	op->patch = json_parse(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
 	if (!op->patch)
 		return err.code == ERR_TOO_LARGE
 			       ? refusal_from_err(&e->refusal, &err)
@@ -212,6 +232,49 @@ static int refuse_option(struct exchange *e, const char *kind, const char *field
 			       (struct subject){ STR("meta.k8s.io"), str_from(kind), STR("") });
 }
 
+static int refuse_manager(struct exchange *e, const char *kind, const char *reason, struct str text)
+{
+	refusal_add_cause(&e->refusal, (struct refusal_cause){ .reason = str_from(reason),
+							       .field = STR("fieldManager"),
+							       .message = text });
+	return refusal_invalid(&e->refusal,
+			       (struct subject){ STR("meta.k8s.io"), str_from(kind), STR("") });
+}
+
+/* The name that managedFields will have for whoever writes, and what only an apply may ask for. */
+static int check_manager(struct exchange *e, struct operation *op, const char *kind)
+{
+	struct str name = op->field_manager, type = media_type(e);
+	bool is_patch = op->verb == OPERATION_PATCH;
+	bool is_apply = is_patch && str_eq_c(type, "application/apply-patch+yaml");
+
+	if (is_apply && !name.len)
+		return refuse_manager(e, kind, "FieldValueRequired",
+				      STR("Required value: is required for apply patch"));
+	if (is_patch && !is_apply && params_has(&e->target.query, "force")) {
+		refusal_add_cause(&e->refusal,
+				  (struct refusal_cause){
+					  .reason = STR("FieldValueForbidden"),
+					  .field = STR("force"),
+					  .message = STR("Forbidden: may not be specified for "
+							 "non-apply patch") });
+		return refusal_invalid(&e->refusal, (struct subject){ STR("meta.k8s.io"),
+								      str_from(kind), STR("") });
+	}
+	if (name.len > FIELD_OWNER_NAME_BYTES_MAX)
+		return refuse_manager(e, kind, "FieldValueTooLong",
+				      STR("Too long: may not be more than 128 bytes"));
+	for (size_t i = 0; i < name.len; i++)
+		if ((unsigned char)name.ptr[i] < 0x20 || name.ptr[i] == 0x7f)
+			return refuse_manager(
+				e, kind, "FieldValueInvalid",
+				str_printf_in(e->arena,
+					      "Invalid value: \"" STR_FMT
+					      "\": invalid character U+%04X (at position %zu)",
+					      STR_ARG(name), (unsigned char)name.ptr[i], i));
+	return 0;
+}
+
 static int read_query(struct exchange *e, struct operation *op)
 {
 	static const char *const option_kinds[] = { "CreateOptions", "UpdateOptions",
@@ -228,6 +291,8 @@ static int read_query(struct exchange *e, struct operation *op)
 	op->dry_run = op->dry_run || dry_run.len > 0;
 	op->force = params_bool(query, "force");
 	op->field_manager = params_get(query, "fieldManager");
+	if (check_manager(e, op, option_kinds[op->verb]) < 0)
+		return -1;
 	if (!op->field_manager.len) { /* as upstream: the client's own name up to its version */
 		struct str agent = http_header_get(&e->x->headers, STR("User-Agent")), rest;
 
@@ -280,6 +345,32 @@ static int serve_review(struct exchange *e)
 	return result;
 }
 
+/* A PATCH or PUT may turn out to create: whether that is allowed is asked now, while the one who
+ * asks is known. */
+static void ask_create(struct exchange *e, struct http_write *w)
+{
+	struct target create = e->target;
+	struct authz_attributes attributes = { .user = e->user, .target = &create };
+	bool may_create = w->op.verb == OPERATION_PATCH
+				  ? w->op.patch_type == API_PATCH_APPLY
+				  : w->op.verb == OPERATION_UPDATE &&
+					    e->kind->flags & KIND_CREATE_ON_UPDATE;
+	struct refusal *refusal;
+
+	if (!may_create || e->target.subresource.len)
+		return;
+	create.verb = STR("create");
+	refusal = ARENA_NEW(&w->arena, struct refusal);
+	refusal_init(refusal, &w->arena);
+	if (authz_check(&e->server->registry, &attributes, refusal) < 0) {
+		refusal->message = str_in(&w->arena, refusal->message);
+		refusal->group = str_in(&w->arena, refusal->group);
+		refusal->kind = str_in(&w->arena, refusal->kind);
+		refusal->name = str_in(&w->arena, refusal->name);
+		w->op.create_refusal = refusal;
+	}
+}
+
 int write_serve(struct exchange *e)
 {
 	struct http_write *w;
@@ -294,6 +385,7 @@ int write_serve(struct exchange *e)
 		return -1;
 	}
 	w->op.field_manager = str_in(&w->arena, w->op.field_manager);
+	ask_create(e, w);
 	http_set_events(e->x, &write_events, w);
 	operation_start(&w->op);
 	return 0;

@@ -86,7 +86,8 @@ static void run(struct operation *op)
 			step = steps[i].run[op->verb];
 	reset_edit(op);
 	operation_charge(op, NULL, 0);
-	op->returns_status = op->returns_scale = op->is_delete_write = false;
+	op->returns_status = op->returns_scale = op->is_delete_write = op->is_applied = false;
+	op->managed_fields = STR_NONE;
 	if (!(op->kind->verbs & (VERB_GET | VERB_LIST)))
 		step = NULL; /* questions, not objects */
 	progress = step ? step(op) : refusal_method_not_allowed(&op->refusal);

@@ -51,6 +51,8 @@ struct operation {
 	yyjson_doc *patch;    /* of OPERATION_PATCH; owned */
 	enum api_patch patch_type;
 	bool force;	   /* of an apply */
+	const struct refusal *create_refusal; /* why the user may not create what he patches; NULL =
+						 he may */
 	bool wants_object; /* answer with the object also where a client gets a Status (in process)
 			    */
 	void (*done)(struct operation *op);
@@ -70,6 +72,8 @@ struct operation {
 	int64_t old_revision;
 	yyjson_doc *old_converted; /* old_blob in kind's version, when it is stored in another */
 	int tries;
+	struct str managed_fields; /* text of metadata.managedFields to be written; empty = none */
+	bool is_applied;	   /* edit and managed_fields come from an apply */
 	bool is_delete_write; /* what was submitted removes the key */
 	bool returns_status;  /* answer with a Status instead of the object, or */
 	bool returns_scale;   /* with its Scale */

@@ -3,6 +3,7 @@
  * ephemeralcontainers. */
 #include "api/selector.h"
 #include "apiserver/operation.h"
+#include "apiserver/ownership.h"
 #include "apiserver/registry.h"
 #include "apiserver/scale.h"
 #include "base/time.h"
@@ -141,6 +142,8 @@ int scale_patch(struct operation *op)
 	AUTO_JSON_MUT patched = NULL;
 	AUTO_JSON frozen = NULL;
 
+	if (op->patch_type == API_PATCH_APPLY)
+		return apply_scale(op);
 	if (operation_load(op) < 0)
 		return -1;
 	scale = scale_of(op->kind, op->edit.old, op->arena);

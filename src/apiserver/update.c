@@ -6,6 +6,7 @@
 #include "apiserver/admission.h"
 #include "apiserver/limits.h"
 #include "apiserver/operation.h"
+#include "apiserver/ownership.h"
 #include "apiserver/registry.h"
 #include "apiserver/service_claim.h"
 #include "api/strategic.h"
@@ -57,6 +58,7 @@ int update_object(struct operation *op)
 	if (check_version(op) < 0)
 		return -1;
 	object_default(&op->edit);
+	ownership_update(op);
 	service_claim_keep(op);
 	if (object_prepare_update(&op->edit, &err) < 0)
 		return err.code == ERR_CONFLICT
@@ -68,10 +70,12 @@ int update_object(struct operation *op)
 	if (admission_validate(op) < 0)
 		return -1;
 	op->http_status = 200;
+	if (!is_final(op) && object_is_unchanged(&op->edit) && ownership_is_unchanged(op) &&
+	    !store_is_stale(op->registry->store, op->key))
+		return operation_answer_old(op);
+	ownership_attach(op);
 	if (is_final(op))
 		return operation_remove(op, op->edit.root);
-	if (object_is_unchanged(&op->edit) && !store_is_stale(op->registry->store, op->key))
-		return operation_answer_old(op);
 	if (service_claim_update(op) < 0)
 		return -1;
 	return operation_put(op);
@@ -82,6 +86,10 @@ static int create_missing(struct operation *op)
 {
 	struct str given;
 
+	if (op->create_refusal && op->create_refusal->code) {
+		op->refusal = *op->create_refusal;
+		return -1;
+	}
 	if (operation_read_body(op, op->kind) < 0)
 		return -1;
 	given = json_mut_get_str(op->edit.root, "metadata.name");
@@ -123,7 +131,7 @@ int patch_apply_to(struct operation *op, yyjson_val *target, struct schema_at sc
 	case API_PATCH_STRATEGIC:
 		patched = strategic_merge(schema, target, patch, &err);
 		break;
-	case API_PATCH_APPLY:
+	case API_PATCH_APPLY: /* apply_run */
 		(void)err_set(&err, ERR_UNSUPPORTED_MEDIA,
 			      "server-side apply is not available for this request");
 		break;
@@ -149,6 +157,8 @@ int patch_run(struct operation *op)
 					  .notices = &op->notices };
 	struct err err = { 0 };
 
+	if (op->patch_type == API_PATCH_APPLY)
+		return apply_run(op);
 	if (operation_load(op) < 0 ||
 	    patch_apply_to(op, op->edit.old, op->kind->schema, &patched) < 0)
 		return -1;

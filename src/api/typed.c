@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a value is to apply, and how the nodes of its set are named. */
+#include "api/typed_internal.h"
+
+#include "api/limits.h"
+
+void typed_walk_init(struct typed_walk *walk, struct arena *arena, struct err *err)
+{
+	*walk = (struct typed_walk){ .arena = arena, .err = err };
+	buf_init(&walk->text, OBJECT_BYTES_MAX);
+}
+
+void typed_walk_deinit(struct typed_walk *walk)
+{
+	buf_deinit(&walk->text);
+}
+
+static enum typed_form form_of_itself(yyjson_val *v)
+{
+	return yyjson_is_obj(v) ? TYPED_MAP : TYPED_LEAF;
+}
+
+static bool is_atomic(struct typed t)
+{
+	struct schema_at at = typed_struct(t);
+
+	return (t.field && t.field->flags & SCHEMA_ATOMIC) ||
+	       (at.type && at.type->flags & SCHEMA_ATOMIC);
+}
+
+static enum typed_form form_of_one(struct typed t, yyjson_val *v)
+{
+	switch ((enum schema_value)t.field->value) {
+	case SCHEMA_OBJECT:
+		return is_atomic(t) ? TYPED_LEAF : TYPED_STRUCT;
+	case SCHEMA_RAW:
+	case SCHEMA_ANY:
+	case SCHEMA_OR_LIST:
+	case SCHEMA_OR_BOOL:
+	case SCHEMA_OR_STRINGS:
+		return t.field->flags & SCHEMA_ATOMIC ? TYPED_LEAF : form_of_itself(v);
+	default:
+		return TYPED_LEAF;
+	}
+}
+
+enum typed_form typed_form(struct typed t, yyjson_val *v)
+{
+	if (!t.field)
+		return !t.at.type ? form_of_itself(v) : is_atomic(t) ? TYPED_LEAF : TYPED_STRUCT;
+	switch ((enum schema_shape)t.shape) {
+	case SCHEMA_ONE:
+		return form_of_one(t, v);
+	case SCHEMA_LIST:
+		return t.field->list == SCHEMA_LIST_SET	  ? TYPED_SET
+		       : t.field->list == SCHEMA_LIST_MAP ? TYPED_KEYED
+							  : TYPED_LEAF;
+	case SCHEMA_MAP:
+	case SCHEMA_MAP_OF_LISTS:
+		return t.field->flags & SCHEMA_ATOMIC ? TYPED_LEAF : TYPED_MAP;
+	case SCHEMA_LIST_OF_LISTS:
+		break;
+	}
+	return TYPED_LEAF;
+}
+
+struct schema_at typed_struct(struct typed t)
+{
+	return t.field ? schema_ref(t.at, t.field) : t.at;
+}
+
+struct typed typed_member(struct typed t, enum typed_form form, struct str name, bool *ret_declared)
+{
+	struct schema_at at = typed_struct(t);
+	const struct schema_field *field;
+
+	*ret_declared = false;
+	if (form == TYPED_STRUCT) {
+		field = at.type ? schema_field(at, name) : NULL;
+		*ret_declared = field != NULL;
+		return field ? (struct typed){ at, field, field->shape }
+			     : (struct typed){ .at = { at.set, NULL } };
+	}
+	if (!t.field || t.shape == SCHEMA_ONE)
+		return (struct typed){ .at = { t.at.set, NULL } };
+	return (struct typed){ t.at, t.field,
+			       t.shape == SCHEMA_MAP_OF_LISTS ? SCHEMA_LIST_OF_LISTS : SCHEMA_ONE };
+}
+
+struct typed typed_item(struct typed t)
+{
+	return (struct typed){ t.at, t.field, SCHEMA_ONE };
+}
+
+/* ---- names ---- */
+
+struct str typed_member_name(struct typed_walk *walk, struct str name)
+{
+	char *text = arena_alloc(walk->arena, name.len + 2);
+
+	text[0] = 'f';
+	text[1] = ':';
+	if (name.len)
+		memcpy(text + 2, name.ptr, name.len);
+	return str_sub(text, name.len + 2);
+}
+
+static size_t sorted_keys(struct str list, struct str keys[FIELD_SET_KEYS_MAX])
+{
+	size_t count = 0, at;
+	struct str key;
+
+	while (count < FIELD_SET_KEYS_MAX && str_next_part(&list, ',', &key)) {
+		for (at = count++; at && str_cmp(keys[at - 1], key) > 0; at--)
+			keys[at] = keys[at - 1];
+		keys[at] = key;
+	}
+	return count;
+}
+
+/* Its own value, or the one that the schema gives it; nothing: false. */
+static bool write_key_value(struct typed t, yyjson_val *item, struct str key, struct buf *to)
+{
+	yyjson_val *value = json_key(item, key);
+	struct schema_at at = schema_ref(t.at, t.field);
+	const struct schema_field *field = at.type ? schema_field(at, key) : NULL;
+
+	if (value && !yyjson_is_ctn(value)) {
+		json_write(value, to);
+		return true;
+	}
+	if (!field || !(field->flags & SCHEMA_DEFAULT))
+		return false;
+	buf_put_str(to, schema_str(at.set, schema_extra(at, field)->default_json));
+	return true;
+}
+
+struct str typed_item_name(struct typed_walk *walk, struct typed t, enum typed_form form,
+			   yyjson_val *item)
+{
+	struct buf *text = &walk->text;
+	struct str keys[FIELD_SET_KEYS_MAX];
+	size_t count, given = 0;
+
+	buf_reset(text);
+	if (form == TYPED_SET) {
+		if (yyjson_is_ctn(item))
+			return STR_NONE;
+		buf_put_c(text, "v:");
+		json_write(item, text);
+		return str_in(walk->arena, buf_str(text));
+	}
+	if (!yyjson_is_obj(item))
+		return STR_NONE;
+	count = sorted_keys(schema_str(t.at.set, schema_extra(t.at, t.field)->list_keys), keys);
+	buf_put_c(text, "k:{");
+	for (size_t i = 0; i < count; i++) {
+		size_t len = text->len;
+
+		if (given)
+			buf_put_char(text, ',');
+		json_write_quoted(keys[i], text);
+		buf_put_char(text, ':');
+		if (write_key_value(t, item, keys[i], text))
+			given++;
+		else
+			buf_truncate(text, len);
+	}
+	buf_put_char(text, '}');
+	return given ? str_in(walk->arena, buf_str(text)) : STR_NONE;
+}
+
+/* ---- items ---- */
+
+void typed_items_init(struct typed_items *items, struct typed_walk *walk, struct typed t,
+		      enum typed_form form, yyjson_val *list)
+{
+	size_t count = yyjson_is_arr(list) ? yyjson_arr_size(list) : 0;
+
+	items->names = arena_array(walk->arena, count + 1, sizeof(items->names[0]));
+	items->items = arena_array(walk->arena, count + 1, sizeof(items->items[0]));
+	items->count = 0;
+	json_index_init(&items->index, count);
+	JSON_EACH (item, list) {
+		struct str name = typed_item_name(walk, t, form, item);
+
+		items->names[items->count] = name;
+		items->items[items->count++] = item;
+		if (name.len)
+			(void)json_index_add(&items->index, name, item);
+	}
+}
+
+void typed_items_deinit(struct typed_items *items)
+{
+	json_index_deinit(&items->index);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Values read through the schema as server-side apply sees them: what is replaced as a whole, what
+ * is owned field by field, which items of two lists are the same. What the schema says nothing
+ * about (preserved fields, raw objects) goes by its own form: objects field by field, all else
+ * whole. Pure; field sets and texts go into an arena, new values into a document.
+ */
+#ifndef CUBE_API_TYPED_H
+#define CUBE_API_TYPED_H
+
+#include "api/field_set.h"
+#include "api/schema.h"
+
+/* What a value is. */
+struct typed {
+	struct schema_at at;		  /* the type that has the field; of a root: its own */
+	const struct schema_field *field; /* NULL: a root, or without at.type anything */
+	uint8_t shape;			  /* enum schema_shape: of the value itself */
+};
+
+static inline struct typed typed_root(struct schema_at at)
+{
+	return (struct typed){ .at = at };
+}
+
+struct typed_walk {
+	struct arena *arena;
+	struct buf text;
+	struct err *err;
+};
+
+void typed_walk_init(struct typed_walk *walk, struct arena *arena, struct err *err);
+void typed_walk_deinit(struct typed_walk *walk);
+#define AUTO_TYPED_WALK CLEANUP(typed_walk_deinit) struct typed_walk
+
+/* All fields that v has, as one who applies it owns them. */
+struct field_set *typed_set(struct typed_walk *walk, struct typed t, yyjson_val *v);
+/* What differs between two values, either of which may be NULL. */
+struct typed_diff {
+	struct field_set *changed, *removed; /* added and modified; gone */
+};
+struct typed_diff typed_compare(struct typed_walk *walk, struct typed t, yyjson_val *old,
+				yyjson_val *now);
+/* What is new in v against the object that Go makes of nothing, written as fieldsV1 without a set
+ * in between: the same as typed_compare with that object. Fields of the root in skipped (a set) are
+ * left out, with all below them. False: there is nothing. */
+bool typed_write_created(struct typed_walk *walk, struct schema_at at, yyjson_val *v,
+			 const struct field_set *skipped, struct buf *to);
+
+/* A value for apply: only declared fields, of the right types, items of lists that can be told
+ * apart. ERR_INVALID: `.spec.foo: field not declared in schema`. */
+int typed_check(struct typed_walk *walk, struct typed t, yyjson_val *v) MUST_CHECK;
+/* live with config over it: a new value of doc; NULL when there is neither. */
+yyjson_mut_val *typed_merge(struct typed_walk *walk, struct typed t, yyjson_mut_doc *doc,
+			    yyjson_val *live, yyjson_val *config);
+/* v without the members of set. */
+yyjson_mut_val *typed_remove(struct typed_walk *walk, struct typed t, yyjson_mut_doc *doc,
+			     yyjson_val *v, const struct field_set *set);
+/* The set with all declared fields on its paths as members. */
+struct field_set *typed_named(struct typed_walk *walk, struct typed t, const struct field_set *set);
+
+#endif
