@@ -170,12 +170,18 @@ static bool is_type_or_meta(struct str key)
 	return str_eq_c(key, "apiVersion") || str_eq_c(key, "kind") || str_eq_c(key, "metadata");
 }
 
+/* Approval of certificate requests is a part of their status with an endpoint of its own. */
+static bool is_of_status(struct str subresource)
+{
+	return str_eq_c(subresource, "status") || str_eq_c(subresource, "approval");
+}
+
 /* The status endpoint changes nothing but status, every other one everything but status. */
 static void split_status(struct edit *e)
 {
 	if (!(e->kind->flags & KIND_HAS_STATUS))
 		return;
-	if (!str_eq_c(e->subresource, "status")) {
+	if (!is_of_status(e->subresource)) {
 		take_from_old(e, e->root, e->old, "status");
 		return;
 	}
@@ -225,7 +231,7 @@ int object_prepare_update(struct edit *e, struct err *err)
 	for (size_t i = 0; i < ARRAY_COUNT(kept); i++)
 		take_from_old(e, meta, old_meta, kept[i]);
 	split_status(e);
-	if (str_eq_c(e->subresource, "status")) {
+	if (is_of_status(e->subresource)) {
 		if (strategy->prepare_status_update)
 			strategy->prepare_status_update(e);
 		return 0;
@@ -310,7 +316,7 @@ void object_validate_update(struct edit *e, struct field_errors *errors)
 	const struct strategy *strategy = e->kind->strategy;
 
 	meta_validate_update(e, errors);
-	if (str_eq_c(e->subresource, "status")) {
+	if (is_of_status(e->subresource)) {
 		if (strategy->validate_status_update)
 			strategy->validate_status_update(e, errors);
 		schema_check(e, errors);

@@ -230,6 +230,7 @@ static const struct plugin {
 	{ .name = "PodSecurity", .validate = pod_security_validate },
 	{ .name = "ResourceQuota", .validate = quota_validate }, /* last: what it takes is spent */
 	{ .name = "RBACEscalation", .validate = rbac_check_escalation },
+	{ .name = "Certificates", .mutate = certificate_fill, .validate = certificate_check },
 };
 
 int admission_mutate(struct operation *op)

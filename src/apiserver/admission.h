@@ -23,6 +23,9 @@ int admission_delete(struct operation *op) MUST_CHECK; /* op->edit.old is what s
 
 /* admission_account.c: gives a pod's containers the token of its account, unless they do not want it. */
 void admission_mount_token(struct operation *op, const struct obj *account);
+/* admission_certificate.c */
+int certificate_fill(struct operation *op) MUST_CHECK;
+int certificate_check(struct operation *op) MUST_CHECK;
 /* A pod names only secrets that its account lists, when the account asks for that. */
 int admission_check_references(struct operation *op, const struct obj *account) MUST_CHECK;
 

@@ -15,7 +15,7 @@ static const struct controller_type *const controller_types[] = {
 	&controller_replication,    &controller_endpoints,	&controller_endpointslice,
 	&controller_garbage,	    &controller_node_cidr,	&controller_node_lifecycle,
 	&controller_taint_eviction, &controller_pod_garbage,	&controller_role_aggregation,
-	&controller_quota,
+	&controller_certificate,    &controller_quota,
 };
 
 struct controllers {

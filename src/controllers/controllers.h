@@ -10,7 +10,18 @@
 
 struct controllers;
 
+/* A certificate that was asked for and approved. */
+struct certificate_wish {
+	struct str request_pem, signer;
+	struct str_list usages;
+	int64_t seconds; /* 0: the signer's own */
+};
+
 struct controllers_options {
+	/* Signs for kubernetes.io's signers; ERR_INVALID: it must not. NULL: nobody here signs. */
+	int (*sign)(void *arg, const struct certificate_wish *wish, struct arena *arena,
+		    struct str *ret_pem, struct err *err);
+	void *sign_arg;
 	struct env *env;
 	struct client *client;
 	struct str

@@ -145,7 +145,10 @@ static int start_api(struct server *s, struct err *err)
 
 static void start_controllers(struct server *s)
 {
-	struct controllers_options options = { .env = s->env, .root_ca = s->pki.ca.certificate_pem,
+	struct controllers_options options = { .env = s->env,
+					       .root_ca = s->pki.ca.certificate_pem,
+					       .sign = server_sign,
+					       .sign_arg = s,
 					       .client = s->controlling.client };
 
 	s->controllers = controllers_new(&options);
@@ -189,8 +192,9 @@ static int start_roles(struct server *s, struct err *err)
 static int start(struct server *s, struct err *err)
 {
 	/* The store first: it refuses a folder that is in use before keys are made. */
-	static int (*const steps[])(struct server *, struct err *) = { server_store_open, open_files,
-								       start_api, start_roles };
+	static int (*const steps[])(struct server *, struct err *) = { server_store_open,
+								       open_files, start_api,
+								       start_roles };
 
 	for (size_t i = 0; i < ARRAY_COUNT(steps); i++)
 		if (steps[i](s, err) < 0)
@@ -338,12 +342,14 @@ static const struct flag server_flags[] = {
 		  "https://kubernetes.default.svc.<cluster-domain>)"),
 	FLAG_STRING(0, "service-account-jwks-uri", struct server_opts, account_jwks_uri, "",
 		    "where issuer discovery says the keys are (default: at this server)"),
-	FLAG_STRING(0, "service-account-signing-key-file", struct server_opts, account_signing_key, "",
-		    "private key that signs tokens (default: sa.key in --cert-dir, made when missing)"),
+	FLAG_STRING(
+		0, "service-account-signing-key-file", struct server_opts, account_signing_key, "",
+		"private key that signs tokens (default: sa.key in --cert-dir, made when missing)"),
 	FLAG_LIST(0, "service-account-key-file", struct server_opts, account_keys,
 		  "further keys that tokens may be signed with"),
-	FLAG_STRING(0, "service-account-max-token-expiration", struct server_opts, account_token_life,
-		    "0s", "longest life of a token that may be asked for (1h to 2^32 s; 0: no bound)"),
+	FLAG_STRING(0, "service-account-max-token-expiration", struct server_opts,
+		    account_token_life, "0s",
+		    "longest life of a token that may be asked for (1h to 2^32 s; 0: no bound)"),
 	FLAG_BOOL(0, "no-service-account-extend-token-expiration", struct server_opts,
 		  account_tokens_end, "let pods' tokens end after an hour instead of a year"),
 	FLAG_LIST(0, "api-audiences", struct server_opts, api_audiences,

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include "apiserver/stored_form.h"
 #include "cli/cmd.h"
+#include "controllers/controllers.h"
 #include "loop/env.h"
 #include "main/pki.h"
 
@@ -124,6 +125,10 @@ void server_role_stop(struct server_role *role);
 struct token_options;
 int server_token_options(struct server *server, struct token_options *ret,
 			 struct err *err) MUST_CHECK;
+
+/* For struct controllers_options, with the server as arg. */
+int server_sign(void *arg, const struct certificate_wish *wish, struct arena *arena, struct str *ret_pem,
+		struct err *err) MUST_CHECK;
 
 /* Network, images, containers, kubelet, proxy. */
 int server_node_start(struct server *server, struct err *err) MUST_CHECK;

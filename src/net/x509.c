@@ -321,6 +321,70 @@ int x509_sign_request(const struct x509_spec *spec, const struct x509_pair *issu
 				  ret_certificate_pem, arena, err);
 }
 
+static struct str name_text(const ASN1_STRING *from, struct arena *arena)
+{
+	unsigned char *utf8 = NULL;
+	int len = ASN1_STRING_to_UTF8(&utf8, from);
+	struct str text = len < 0 ? STR_NONE : str_in(arena, str_sub((const char *)utf8, (size_t)len));
+
+	OPENSSL_free(utf8);
+	return text;
+}
+
+static void read_request_subject(X509_REQ *request, struct arena *arena, struct x509_request *to)
+{
+	const X509_NAME *subject = X509_REQ_get_subject_name(request);
+	int count = X509_NAME_entry_count(subject);
+	struct str *organizations = arena_array(arena, (size_t)count + 1, sizeof(organizations[0]));
+
+	to->organizations.items = organizations;
+	for (int i = 0; i < count; i++) {
+		const X509_NAME_ENTRY *entry = X509_NAME_get_entry(subject, i);
+		int kind = OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry));
+		struct str text = name_text(X509_NAME_ENTRY_get_data(entry), arena);
+
+		if (kind == NID_commonName)
+			to->common_name = text;
+		else if (kind == NID_organizationName)
+			organizations[to->organizations.count++] = text;
+	}
+}
+
+static void read_request_names(X509_REQ *request, struct x509_request *to)
+{
+	STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
+	AUTO_NAMES names = extensions ? X509V3_get_d2i(extensions, NID_subject_alt_name, NULL, NULL) : NULL;
+
+	for (int i = 0; names && i < sk_GENERAL_NAME_num(names); i++) {
+		int type = sk_GENERAL_NAME_value(names, i)->type;
+
+		if (type == GEN_DNS)
+			to->dns_name_count++;
+		else if (type == GEN_IPADD)
+			to->ip_name_count++;
+		else
+			to->other_name_count++;
+	}
+	sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+}
+
+int x509_read_request(struct str pem, struct arena *arena, struct x509_request *ret, struct err *err)
+{
+	AUTO_BIO bio = BIO_new_mem_buf(pem.ptr ? pem.ptr : "", (int)pem.len);
+	AUTO_X509_REQUEST request = PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL);
+	EVP_PKEY *key = request ? X509_REQ_get0_pubkey(request) : NULL;
+
+	if (!request || !key)
+		return tls_err(err, ERR_PARSE, "read certificate request");
+	if (X509_REQ_verify(request, key) != 1)
+		return tls_err(err, ERR_INVALID, "the request is not signed by its own key");
+	*ret = (struct x509_request){ 0 };
+	read_request_subject(request, arena, ret);
+	read_request_names(request, ret);
+	ERR_clear_error(); /* malformed extensions count as absent */
+	return 0;
+}
+
 int x509_check_pair(const struct x509_pair *pair, struct err *err)
 {
 	AUTO_KEY key = read_key(pair->key_pem, err);

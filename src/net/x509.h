@@ -47,6 +47,14 @@ int x509_make_key(enum x509_key_type type, struct arena *arena, struct str *ret_
  * request. */
 int x509_sign_request(const struct x509_spec *spec, const struct x509_pair *issuer, struct arena *arena,
 		      struct str *ret_certificate_pem, struct err *err) MUST_CHECK;
+/* What a PKCS#10 request asks for, once its signature proved that the key is its sender's. In the arena. */
+struct x509_request {
+	struct str common_name;
+	struct str_list organizations;
+	size_t dns_name_count, ip_name_count, other_name_count;
+};
+int x509_read_request(struct str pem, struct arena *arena, struct x509_request *ret,
+		      struct err *err) MUST_CHECK;
 /* Whether the key belongs to the certificate. */
 int x509_check_pair(const struct x509_pair *pair, struct err *err) MUST_CHECK;
 /* Writes atomically; the key with mode 0600, the certificate 0644. */

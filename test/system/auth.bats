@@ -171,3 +171,76 @@ rules:
 X
 	has "$(n describe role r)" "configmaps +\[\] +\[\] +\[get list\]"
 }
+
+request_of() { # name signer usages subject
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "$4" \
+		-keyout "$NODE_DIR/out/$1.key" -out "$NODE_DIR/out/$1.csr" 2>/dev/null
+	k apply -f - <<X
+apiVersion: certificates.k8s.io/v1
+kind: CertificateSigningRequest
+metadata: {name: $1}
+spec:
+  request: $(base64 -w0 <"$NODE_DIR/out/$1.csr")
+  signerName: $2
+  expirationSeconds: 3600
+  usages: $3
+X
+}
+
+@test "[W48] kubectl certificate approve makes a user of a certificate request" {
+	name=jane-$NS
+	request_of "$name" kubernetes.io/kube-apiserver-client '[client auth]' "/O=team-$NS/CN=$name"
+	has "$(k get csr "$name")" "$name +[0-9]+s +kubernetes.io/kube-apiserver-client +kubernetes-admin +60m +Pending"
+	k certificate approve "$name"
+	wait_for 5 sh -c "$(declare -f k in_node); NODE_PID=$NODE_PID NODE_DIR=$NODE_DIR; k get csr $name | grep -q Approved,Issued"
+	k get csr "$name" -o jsonpath='{.status.certificate}' | base64 -d >"$NODE_DIR/out/$name.crt"
+	openssl verify -CAfile "$NODE_DIR/etc/pki/ca.crt" "$NODE_DIR/out/$name.crt"
+	has "$(openssl x509 -in "$NODE_DIR/out/$name.crt" -noout -ext extendedKeyUsage)" "TLS Web Client Authentication"
+	openssl x509 -in "$NODE_DIR/out/$name.crt" -noout -checkend 3500
+	fails openssl x509 -in "$NODE_DIR/out/$name.crt" -noout -checkend 3700
+	k config view --raw --flatten >"$NODE_DIR/out/$name.conf"
+	as() { in_node env -u KUBECONFIG HOME="$NODE_DIR/out" "${KUBECTL:-kubectl}" --kubeconfig "$NODE_DIR/out/$name.conf" "$@"; }
+	as config set-credentials "$name" --client-certificate="$NODE_DIR/out/$name.crt" --client-key="$NODE_DIR/out/$name.key"
+	as config set-context "$name" --cluster=kubernetes --user="$name" --namespace="$NS"
+	same "$name" "$(as --context "$name" auth whoami -o 'jsonpath={.status.userInfo.username}')"
+	run as --context "$name" get pods
+	has "$output" "User \"$name\" cannot list resource \"pods\""
+	n create rolebinding team --clusterrole=view --group="team-$NS"
+	as --context "$name" get pods
+	k delete csr "$name"
+}
+
+@test "[W48] a denied request gets no certificate, and system:masters none at all" {
+	name=joe-$NS
+	request_of "$name" kubernetes.io/kube-apiserver-client '[client auth]' "/CN=$name"
+	k certificate deny "$name"
+	has "$(k get csr "$name")" Denied
+	run k certificate approve "$name"
+	same "" "$(k get csr "$name" -o jsonpath='{.status.certificate}')"
+	run request_of "boss-$NS" kubernetes.io/kube-apiserver-client '[client auth]' "/O=system:masters/CN=boss"
+	[ "$status" != 0 ]
+	has "$output" "use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed"
+	run request_of "bad-$NS" kubernetes.io/kube-apiserver-client '[]' "/CN=x"
+	has "$output" "spec.usages: Required value"
+	request_of "wrong-$NS" kubernetes.io/kube-apiserver-client '[server auth]' "/CN=x"
+	k certificate approve "wrong-$NS"
+	wait_for 5 sh -c "$(declare -f k in_node); NODE_PID=$NODE_PID NODE_DIR=$NODE_DIR; k get csr wrong-$NS | grep -q Approved,Failed"
+	k delete csr "$name" "wrong-$NS"
+}
+
+@test "only who may approve for a signer approves" {
+	name=sue-$NS
+	n create serviceaccount approver
+	k create clusterrole "approver-$NS" --verb=get,list,update --resource=certificatesigningrequests,certificatesigningrequests/approval
+	k create clusterrolebinding "approver-$NS" --clusterrole="approver-$NS" --serviceaccount="$NS:approver"
+	token=$(n create token approver)
+	request_of "$name" kubernetes.io/kube-apiserver-client '[client auth]' "/CN=$name"
+	run with_token "$token" certificate approve "$name"
+	[ "$status" != 0 ]
+	has "$output" "user not permitted to approve requests with signerName \"kubernetes.io/kube-apiserver-client\""
+	k create clusterrolebinding "approves-$NS" --clusterrole=system:certificates.k8s.io:kube-apiserver-client-approver --serviceaccount="$NS:approver"
+	with_token "$token" certificate approve "$name"
+	k delete csr "$name"
+	k delete clusterrolebinding "approver-$NS" "approves-$NS"
+	k delete clusterrole "approver-$NS"
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CertificateSubjectRestriction, CertificateApproval and CertificateSigning: who asks for a
+ * certificate is written into the request, what it must not be for is refused, and only who may
+ * approve or sign for its signer does so.
+ */
+#include "apiserver/admission.h"
+#include "apiserver/authz.h"
+#include "apiserver/limits.h"
+#include "codec/base64.h"
+#include "net/x509.h"
+
+#define CLIENT_SIGNER "kubernetes.io/kube-apiserver-client"
+
+static bool is_request(const struct operation *op)
+{
+	return op->kind == &kind_certificatesigningrequest;
+}
+
+int certificate_fill(struct operation *op)
+{
+	yyjson_mut_doc *doc = op->edit.doc;
+	yyjson_mut_val *spec, *user;
+	static const char *const fields[] = { "uid", "groups", "extra" };
+
+	if (!is_request(op) || op->edit.old)
+		return 0;
+	spec = json_ensure_object(doc, op->edit.root, "spec");
+	for (size_t i = 0; i < ARRAY_COUNT(fields); i++)
+		(void)json_remove(spec, str_from(fields[i])); /* the doc owns it */
+	json_set_str(doc, spec, "username", op->user);
+	if (!op->who)
+		return 0;
+	user = yyjson_mut_obj(doc);
+	user_write(op->who, doc, user);
+	for (size_t i = 0; i < ARRAY_COUNT(fields); i++)
+		if (json_mut_get(user, fields[i]))
+			json_set(doc, spec, fields[i],
+				 json_mut_copy(doc, json_mut_get(user, fields[i])));
+	return 0;
+}
+
+static int refuse_request(struct operation *op, const char *detail)
+{
+	struct field_errors errors;
+
+	field_errors_init(&errors, op->arena);
+	field_invalid_val(&errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "request"),
+			  json_mut_get(op->edit.root, "spec.request"), detail);
+	return operation_take_fields(op, &errors, operation_kind_subject(op));
+}
+
+static int check_new(struct operation *op)
+{
+	struct x509_request request;
+	AUTO_BUF pem = { 0 };
+	struct err err = { 0 };
+
+	buf_init(&pem, REQUEST_BODY_BYTES_MAX);
+	if (base64_decode(json_mut_get_str(op->edit.root, "spec.request"), &pem, NULL) < 0 ||
+	    !str_has_prefix(buf_str(&pem), STR("-----BEGIN CERTIFICATE REQUEST-----")))
+		return refuse_request(op, "PEM block type must be CERTIFICATE REQUEST");
+	if (x509_read_request(buf_str(&pem), op->arena, &request, &err) < 0)
+		return refuse_request(op, str_c_in(op->arena, str_from(err.msg)));
+	if (!str_eq_c(json_mut_get_str(op->edit.root, "spec.signerName"), CLIENT_SIGNER))
+		return 0;
+	for (size_t i = 0; i < request.organizations.count; i++)
+		if (str_eq_c(request.organizations.items[i], "system:masters"))
+			return refusal_forbidden(
+				&op->refusal, operation_subject(op),
+				"use of " CLIENT_SIGNER
+				" signer with system:masters group is not allowed");
+	return 0;
+}
+
+/* Permission is for one signer, or for all of its domain as "example.com" and "/" and "*". */
+static bool may(struct operation *op, const char *verb, struct str signer)
+{
+	struct str domain, rest;
+	struct target target = { .verb = str_from(verb),
+				 .is_resource = true,
+				 .group = STR("certificates.k8s.io"),
+				 .version = STR("v1"),
+				 .resource = STR("signers"),
+				 .name = signer };
+	struct authz_attributes attributes = { op->who, &target };
+
+	if (authz_decide(op->registry, &attributes) == AUTHZ_ALLOW)
+		return true;
+	if (!str_cut(signer, '/', &domain, &rest))
+		return false;
+	target.name = str_printf_in(op->arena,
+				    STR_FMT "/"
+					    "*",
+				    STR_ARG(domain));
+	return authz_decide(op->registry, &attributes) == AUTHZ_ALLOW;
+}
+
+static int check_signer(struct operation *op, const char *verb)
+{
+	struct str signer = json_get_str(op->edit.old, "spec.signerName");
+
+	if (may(op, verb, signer))
+		return 0;
+	return refusal_forbidden(&op->refusal, operation_subject(op),
+				 "user not permitted to %s requests with signerName \"" STR_FMT
+				 "\"",
+				 verb, STR_ARG(signer));
+}
+
+int certificate_check(struct operation *op)
+{
+	if (!is_request(op))
+		return 0;
+	if (!op->edit.old)
+		return check_new(op);
+	if (!op->who)
+		return 0; /* a controller of this process */
+	if (str_eq_c(op->subresource, "approval"))
+		return check_signer(op, "approve");
+	if (str_eq_c(op->subresource, "status") &&
+	    !json_mixed_equal(json_mut_get(op->edit.root, "status"),
+			      json_get(op->edit.old, "status")))
+		return check_signer(op, "sign");
+	return 0;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Certificate requests of kubernetes.io's signers: approved ones are signed, once; what was decided
+ * or left undecided for too long is deleted. A key is a request.
+ */
+#include "base/time.h"
+#include "codec/base64.h"
+#include "controllers/controller.h"
+#include "loop/env.h"
+
+/* As upstream's cleaner. */
+#define DECIDED_SECONDS 3600
+#define PENDING_SECONDS (24 * 3600)
+#define CERTIFICATE_BYTES_MAX (1u << 20)
+
+static bool has_condition(yyjson_val *root, const char *type)
+{
+	JSON_EACH (condition, json_get(root, "status.conditions"))
+		if (str_eq_c(json_get_str(condition, "type"), type))
+			return true;
+	return false;
+}
+
+static int64_t life_left_ns(struct controller *c, const struct obj *request)
+{
+	bool is_decided = has_condition(request->root, "Approved") ||
+			  has_condition(request->root, "Denied") ||
+			  has_condition(request->root, "Failed");
+	int64_t created_ns = 0, life_s = is_decided ? DECIDED_SECONDS : PENDING_SECONDS;
+
+	if (time_parse(json_get_str(request->root, "metadata.creationTimestamp"), &created_ns,
+		       NULL) < 0)
+		return INT64_MAX;
+	return created_ns + life_s * TIME_NS_PER_SECOND - env_wall_ns(c->env);
+}
+
+static void set_failed(struct controller *c, yyjson_mut_doc *doc, yyjson_mut_val *status,
+		       const struct obj *request, const char *why)
+{
+	yyjson_mut_val *list = json_set_array(doc, status, "conditions"), *condition;
+	char text[TIME_TEXT_BYTES];
+
+	JSON_EACH (old, json_get(request->root, "status.conditions"))
+		yyjson_mut_arr_append(list, json_copy(doc, old));
+	condition = json_append_object(doc, list);
+	json_set_str(doc, condition, "type", STR("Failed"));
+	json_set_str(doc, condition, "status", STR("True"));
+	json_set_str(doc, condition, "reason", STR("SignerValidationFailure"));
+	json_set_str(doc, condition, "message", str_from(why));
+	json_set_str(doc, condition, "lastUpdateTime",
+		     str_from(time_format(env_wall_ns(c->env), text)));
+}
+
+static int sign(struct controller *c, const struct obj *request, struct arena *arena,
+		struct str *ret, struct err *err)
+{
+	yyjson_val *list = json_get(request->root, "spec.usages");
+	struct str *usages = arena_array(arena, yyjson_arr_size(list) + 1, sizeof(usages[0]));
+	struct certificate_wish wish = {
+		.signer = json_get_str(request->root, "spec.signerName"),
+		.usages = { usages, 0 },
+		.seconds = json_get_int(request->root, "spec.expirationSeconds", 0),
+	};
+	AUTO_BUF pem = { 0 };
+
+	buf_init(&pem, CERTIFICATE_BYTES_MAX);
+	JSON_EACH (usage, list)
+		usages[wish.usages.count++] = json_str(usage);
+	if (base64_decode(json_get_str(request->root, "spec.request"), &pem, err) < 0)
+		return -1;
+	wish.request_pem = buf_str(&pem);
+	return c->options->sign(c->options->sign_arg, &wish, arena, ret, err);
+}
+
+static enum reconcile_result answer(struct controller *c, struct key key, const struct obj *request,
+				    struct err *err)
+{
+	yyjson_mut_doc *doc;
+	yyjson_mut_val *status;
+	AUTO_ARENA arena = { 0 };
+	AUTO_BUF text = { 0 };
+	struct str pem;
+	struct err own = { 0 };
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	buf_init(&text, 2 * CERTIFICATE_BYTES_MAX);
+	if (sign(c, request, &arena, &pem, &own) < 0 && own.code != ERR_INVALID) {
+		*err = own;
+		return RECONCILE_RETRY;
+	}
+	status = status_patch_new(&doc);
+	if (own.code) {
+		set_failed(c, doc, status, request, own.msg);
+	} else {
+		base64_encode(pem, &text);
+		json_set_str(doc, status, "certificate", buf_str(&text));
+	}
+	controller_submit_status(c, key.text, &kind_certificatesigningrequest, request, doc);
+	return RECONCILE_DONE;
+}
+
+static enum reconcile_result reconcile(struct controller *c, struct key key, struct err *err)
+{
+	const struct obj *request = informer_get(c->informers[0], key.text);
+	int64_t left_ns = request ? life_left_ns(c, request) : 0;
+
+	if (!request || obj_is_deleting(request))
+		return RECONCILE_DONE;
+	if (left_ns <= 0) {
+		struct request r = request_delete(&kind_certificatesigningrequest, request, -1,
+						  NULL);
+
+		r.missing_is_fine = true;
+		controller_submit(c, key.text, r);
+		return RECONCILE_DONE;
+	}
+	queue_add_after(&c->queue, key.text, left_ns / TIME_NS_PER_MS + 1);
+	if (!c->options->sign || !has_condition(request->root, "Approved") ||
+	    has_condition(request->root, "Failed") ||
+	    json_get_str(request->root, "status.certificate").len ||
+	    !str_has_prefix(json_get_str(request->root, "spec.signerName"), STR("kubernetes.io/")))
+		return RECONCILE_DONE;
+	return answer(c, key, request, err);
+}
+
+static void request_changed(struct controller *c, const struct obj *old, const struct obj *new_)
+{
+	(void)old;
+	if (new_)
+		queue_add_obj(&c->queue, new_);
+}
+
+const struct controller_type controller_certificate = {
+	.name = "certificatesigningrequest-signing-controller",
+	.component = "certificate-controller",
+	.summary = "Signs approved certificate requests and removes old ones",
+	.watches = { { &kind_certificatesigningrequest, request_changed } },
+	.reconcile = reconcile,
+};
