@@ -4,6 +4,7 @@
  * check_call.c. Whatever fails gets the type "error", which fits everywhere, so that one mistake
  * gives one message.
  */
+#include "base/mem.h"
 #include "base/num.h"
 #include "cel/check_internal.h"
 
@@ -368,8 +369,16 @@ static void check_constant(struct cel_node *node)
 
 void check_node(struct checker *c, struct cel_node *node)
 {
-	if (node->type || c->source->fatal)
+	if (node->type)
 		return;
+	if (cel_arena_is_full(c->source->arena) && !c->source->fatal) {
+		cel_message(c->source, node->offset, "expressions take too much memory");
+		c->source->fatal = true;
+	}
+	if (c->source->fatal) {
+		check_set(node, &check_error);
+		return;
+	}
 	switch ((enum cel_node_kind)node->kind) {
 	case CEL_NODE_CONSTANT:
 		check_constant(node);
@@ -418,7 +427,7 @@ const struct cel_type check_error = { .kind = CEL_ERROR, .size_max = CEL_SIZE_UN
 void cel_check(struct cel_source *source, struct cel_node *root, uint32_t *ret_slots,
 	       uint64_t *ret_variables)
 {
-	struct checker *c = ARENA_NEW(source->arena, struct checker);
+	AUTO_FREE struct checker *c = NEW(struct checker);
 
 	c->source = source;
 	c->unifier.arena = source->arena;

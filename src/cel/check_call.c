@@ -48,15 +48,34 @@ static void no_overload(struct checker *c, const struct cel_node *node, struct s
 	cel_message(c->source, node->offset, "%s)'", text.ptr);
 }
 
+static bool has_parameter(const struct cel_type *type)
+{
+	return type->kind == CEL_PARAM || (type->key && has_parameter(type->key)) ||
+	       (type->element && has_parameter(type->element));
+}
+
+static bool is_generic(const struct cel_function *row)
+{
+	bool generic = has_parameter(row->result);
+
+	for (uint8_t i = 0; i < row->count; i++)
+		generic |= has_parameter(row->parameters[i]);
+	return generic;
+}
+
 /* Whether the arguments fit; *ret_result is the type of the call then. Without a trace otherwise.
  */
 static bool fits(struct checker *c, const struct cel_node *node, const struct cel_function *row,
 		 const struct cel_type **ret_result)
 {
 	struct unify_change *before = c->unifier.changes;
-	const struct cel_type *a = unify_fresh(&c->unifier);
-	const struct cel_type *b = unify_fresh(&c->unifier);
+	const struct cel_type *a = NULL;
+	const struct cel_type *b = NULL;
 
+	if (is_generic(row)) {
+		a = unify_fresh(&c->unifier);
+		b = unify_fresh(&c->unifier);
+	}
 	for (uint32_t i = 0; i < node->arg_count; i++) {
 		const struct cel_type *parameter = unify_instantiate(&c->unifier,
 								     row->parameters[i], a, b);

@@ -5,6 +5,7 @@
  * allows; literals have their own; other sizes follow from calls. Nodes are estimated once, in the
  * scope they stand in.
  */
+#include "base/mem.h"
 #include "base/num.h"
 #include "cel/check_internal.h"
 #include "cel/cost_internal.h"
@@ -404,7 +405,7 @@ static struct cost_range estimate(struct estimator *e, struct cel_node *node)
 
 void cel_estimate(struct cel_source *source, struct cel_node *root)
 {
-	struct estimator *e = ARENA_NEW(source->arena, struct estimator);
+	AUTO_FREE struct estimator *e = NEW(struct estimator);
 
 	e->source = source;
 	(void)estimate(e, root); /* left in the nodes */

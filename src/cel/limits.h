@@ -27,6 +27,9 @@
 #define CEL_EVALUATION_BYTES_MAX ((size_t)64 << 20)
 #define CEL_EVALUATION_WORK_MAX 100000000ull /* elements and bytes looked at */
 #define CEL_VALUE_DEPTH_MAX JSON_DEPTH_MAX
+#define CEL_PROBLEMS_MAX 200 /* that rules report of one object */
+#define CEL_COMPILE_RESERVE_BYTES \
+	((size_t)32 << 20) /* of the arena: past it no more is compiled into it */
 
 _Static_assert(CEL_CALL_COST_MAX <= CEL_BUDGET_MAX, "a call fits into the budget");
 _Static_assert(CEL_EXPRESSION_ESTIMATE_MAX <= CEL_CRD_ESTIMATE_MAX, "a rule fits into its CRD");

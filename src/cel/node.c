@@ -32,12 +32,22 @@ const char *cel_op_name(enum cel_op op)
 	return op_names[op];
 }
 
+bool cel_arena_is_full(const struct arena *arena)
+{
+	return arena->max_bytes < CEL_COMPILE_RESERVE_BYTES ||
+	       arena->used_bytes > arena->max_bytes - CEL_COMPILE_RESERVE_BYTES;
+}
+
 struct cel_node *cel_node_new(struct cel_source *source, enum cel_node_kind kind, uint32_t offset)
 {
 	struct cel_node *node = ARENA_NEW(source->arena, struct cel_node);
 
 	if (++source->node_count > CEL_NODES_MAX && !source->fatal) {
 		cel_message(source, offset, "expression has more than %d nodes", CEL_NODES_MAX);
+		source->fatal = true;
+	}
+	if (cel_arena_is_full(source->arena) && !source->fatal) {
+		cel_message(source, offset, "expressions take too much memory");
 		source->fatal = true;
 	}
 	node->kind = (uint8_t)kind;

@@ -50,6 +50,10 @@ static void prepare_pattern(struct cel_source *source, struct cel_node *node)
 {
 	struct err err = { 0 };
 
+	if (cel_arena_is_full(source->arena)) {
+		cel_message(source, node->offset, "expressions take too much memory");
+		return;
+	}
 	node->regex = regex_compile(source->arena, cel_str(node->args[1]->constant), &err);
 	if (!node->regex && str_eq_c(node->name, "matches"))
 		cel_message(source, node->args[1]->offset, "invalid matches argument");

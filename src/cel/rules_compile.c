@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/num.h"
+#include "cel/cel_internal.h"
 #include "cel/rules_internal.h"
 
 #define EXPENSIVE_MAX 4 /* rules that are named when the whole schema costs too much */
@@ -20,6 +21,7 @@ struct compiler {
 	struct arena *arena;
 	struct cel_problems *problems;
 	bool failed;
+	bool full;
 	uint64_t total;
 	struct expensive expensive[EXPENSIVE_MAX];
 	size_t expensive_count;
@@ -243,6 +245,8 @@ static void compile_properties(struct compiler *c, const struct place *place,
 		struct str name;
 		bool embedded;
 
+		if (c->full)
+			break;
 		if (type && type->kind == CEL_OBJECT && cel_escape(c->arena, json_str(key), &name))
 			field = type->fields->find(type, name);
 		below.schema = property;
@@ -292,8 +296,16 @@ static void compile_here(struct compiler *c, const struct place *place, const st
 static const struct cel_rules *compile_node(struct compiler *c, const struct place *place,
 					    const struct cel_type *type, bool is_resource)
 {
-	struct cel_rules *rules = ARENA_NEW(c->arena, struct cel_rules);
+	struct cel_rules *rules;
 
+	if (c->full || cel_arena_is_full(c->arena)) {
+		if (!c->full)
+			report(c, CEL_REASON_INVALID, STR(""), STR_NONE,
+			       STR("the schema and its rules take too much memory"));
+		c->full = true;
+		return NULL;
+	}
+	rules = ARENA_NEW(c->arena, struct cel_rules);
 	rules->type = type;
 	rules->schema_type = json_get_str(place->schema, "type");
 	if (rules->schema_type.len == 0 && is_resource)

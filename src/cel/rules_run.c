@@ -16,8 +16,10 @@ struct segment {
 
 struct runner {
 	struct cel_rules_run *run;
-	struct cel_evaluation evaluation; /* for its cache, and for walking */
-	struct cel_frame frame;
+	struct cel_evaluation evaluation; /* of one rule after the other */
+	struct cel_evaluation walk; /* account of walking and comparing, for all of the object */
+	struct cel_frame frame;	    /* of the walk */
+	size_t problem_count;
 	bool over; /* no further rules */
 };
 
@@ -47,8 +49,6 @@ static bool is_unchanged(struct runner *r, const struct here *here)
 {
 	const struct here *known = here->old ? here : here->correlated;
 
-	r->evaluation.work = 0;
-	r->evaluation.stopped = false;
 	return known && known->old && cel_equal(&r->frame, known->self, *known->old);
 }
 
@@ -70,6 +70,8 @@ static void report(struct runner *r, const struct here *here, const struct cel_r
 	problem.path = buf_str(&path);
 	problem.ratcheted = may_ratchet && rule && !rule->uses_old && is_unchanged(r, here);
 	r->run->problems->report(r->run->problems, &problem);
+	if (++r->problem_count == CEL_PROBLEMS_MAX)
+		r->over = true;
 }
 
 static void out_of_budget(struct runner *r, const struct here *here, const struct cel_rules *rules)
@@ -199,19 +201,20 @@ static struct here below(const struct here *here, struct cel_value self,
 	return (struct here){ self, old, here->old ? here : here->correlated, path };
 }
 
-/* The old element with the same keys. */
-static bool find_old_item(struct runner *r, const struct here *here, struct cel_value item,
-			  struct cel_value *ret)
+/* The old element with the same keys, looked for from the same place on. */
+static bool find_old_item(struct runner *r, const struct here *here, size_t index,
+			  struct cel_value item, struct cel_value *ret)
 {
-	struct cel_iterator it;
-	struct cel_value key;
+	size_t count;
 
-	if (!here->old || here->old->kind != CEL_LIST ||
-	    here->self.type->list_type != CEL_LIST_MAP || !cel_iterate(*here->old, &it))
+	if (!here->old || here->old->kind != CEL_LIST || here->self.type->list_type != CEL_LIST_MAP)
 		return false;
-	while (cel_next(&r->frame, &it, &key, ret))
+	count = cel_list_count(*here->old);
+	for (size_t i = 0; i < count && cel_work(&r->frame, 1); i++) {
+		*ret = cel_list_at(&r->frame, *here->old, (index + i) % count);
 		if (cel_list_matches(&r->frame, here->self.type, item, *ret))
 			return true;
+	}
 	return false;
 }
 
@@ -227,11 +230,10 @@ static void run_items(struct runner *r, const struct here *here, const struct ce
 					   .index = it.at - 1,
 					   .kind = SEGMENT_INDEX };
 		struct cel_value old;
-		bool has_old = find_old_item(r, here, item, &old);
+		bool has_old = find_old_item(r, here, segment.index, item, &old);
 		struct here inside = below(here, item, has_old ? &old : NULL, &segment);
 
 		run_node(r, &inside, rules);
-		r->evaluation.work = 0;
 	}
 }
 
@@ -261,7 +263,6 @@ static void run_additional(struct runner *r, const struct here *here, const stru
 		struct here inside = below(here, value, has_old ? &old : NULL, &segment);
 
 		run_node(r, &inside, rules->additional);
-		r->evaluation.work = 0;
 	}
 }
 
@@ -288,7 +289,7 @@ static void run_properties(struct runner *r, const struct here *here, const stru
 
 static void run_node(struct runner *r, const struct here *here, const struct cel_rules *rules)
 {
-	if (here->self.kind == CEL_NULL || r->over)
+	if (here->self.kind == CEL_NULL || r->over || r->walk.stopped)
 		return;
 	if (rules->rule_count > 0 && r->run->budget == 0)
 		out_of_budget(r, here, rules);
@@ -311,6 +312,10 @@ void cel_rules_run(const struct cel_rules *rules, struct cel_rules_run *run, str
 
 	r.evaluation = (struct cel_evaluation){ .arena = run->scratch,
 						.cost_max = CEL_CALL_COST_MAX };
-	r.frame.evaluation = &r.evaluation;
+	r.walk = (struct cel_evaluation){ .arena = run->scratch, .cost_max = UINT64_MAX };
+	r.frame.evaluation = &r.walk;
 	run_node(&r, &root, rules);
+	if (r.walk.stopped)
+		report(&r, &root, rules, NULL, CEL_REASON_INVALID, false,
+		       STR("the object is too large for its validation rules"));
 }

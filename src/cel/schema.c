@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "cel/cel_internal.h"
 #include "cel/schema.h"
 
 #define STRING_BYTES_MIN 2
@@ -264,6 +265,8 @@ const struct cel_type *cel_schema_type(struct arena *arena, yyjson_val *schema, 
 {
 	struct str type = json_get_str(schema, "type");
 
+	if (cel_arena_is_full(arena))
+		return NULL; /* whoever compiles rules says so */
 	if (json_bool(json_key(schema, STR("x-kubernetes-int-or-string")), false))
 		return simple(arena, schema, &cel_type_dyn, text_limit(schema), NUMBER_BYTES_MIN);
 	if (is_resource || str_eq_c(type, "object"))

@@ -150,12 +150,43 @@ static void test_limits(void **state)
 	}
 }
 
+static void test_memory(void **state)
+{
+	/* Would break: the rules of one large definition end the server. */
+	AUTO_ARENA arena = { 0 };
+	AUTO_BUF messages = { 0 };
+	AUTO_BUF text = { 0 };
+	const struct cel_env env = { 0 };
+
+	arena_init(&arena, CEL_COMPILE_RESERVE_BYTES + (1u << 20));
+	buf_init(&messages, CEL_ERROR_BYTES_MAX);
+	buf_init(&text, 1 << 20);
+	buf_put_c(&text, "[1");
+	for (int i = 0; i < 40000; i++)
+		buf_put_c(&text, ",1");
+	buf_put_char(&text, ']');
+	assert_null(cel_compile(&arena, &env, buf_str(&text), &messages));
+	assert_non_null(strstr(messages.ptr, "expressions take too much memory"));
+	arena_deinit(&arena);
+	/* as many calls as fit into the text, with everything they need */
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	buf_reset(&messages);
+	buf_reset(&text);
+	buf_put_c(&text, "1<1");
+	while (text.len + 5 < CEL_TEXT_POINTS_MAX)
+		buf_put_c(&text, "||1<1");
+	if (!cel_compile(&arena, &env, buf_str(&text), &messages))
+		fail_msg("%.200s", messages.ptr);
+	assert_true(arena.used_bytes < ARENA_DEFAULT_MAX / 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accepts),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

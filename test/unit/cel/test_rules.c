@@ -246,12 +246,51 @@ static void test_budget(void **state)
 			"> x + 10))");
 }
 
+static void test_problems(void **state)
+{
+	/* Would break: an object with a thousand mistakes makes an answer without end. */
+	AUTO_ARENA arena = { 0 };
+	AUTO_ARENA scratch = { 0 };
+	AUTO_BUF object = { 0 };
+	AUTO_JSON schema = json_parse(
+		STR("{\"type\":\"object\",\"properties\":{\"l\":{\"type\":\"array\",\"items\":{"
+		    "\"type\":\"integer\","
+		    "\"x-kubernetes-validations\":[{\"rule\":\"false\"}]}}}}"),
+		10000, NULL);
+	struct collected c = { .problems = { .report = collect } };
+	const struct cel_rules *rules;
+	size_t lines = 1;
+	bool failed;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	arena_init(&scratch, ARENA_DEFAULT_MAX);
+	buf_init(&c.text, 100000);
+	buf_init(&object, 100000);
+	buf_put_c(&object, "{\"l\":[0");
+	for (int i = 0; i < CEL_PROBLEMS_MAX; i++)
+		buf_put_c(&object, ",0");
+	buf_put_c(&object, "]}");
+	rules = cel_rules_compile(&arena, yyjson_doc_get_root(schema), &c.problems, &failed);
+	assert_non_null(rules);
+	AUTO_JSON doc = json_parse(buf_str(&object), 100000, NULL);
+	struct cel_rules_run run = { .scratch = &scratch,
+				     .problems = &c.problems,
+				     .budget = CEL_BUDGET_MAX };
+
+	cel_rules_run(rules, &run, cel_json(yyjson_doc_get_root(doc), cel_rules_type(rules)), NULL);
+	for (size_t i = 0; i < c.text.len; i++)
+		lines += c.text.ptr[i] == '\n';
+	assert_int_equal(lines, CEL_PROBLEMS_MAX);
+	buf_deinit(&c.text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_compile),
 		cmocka_unit_test(test_run),
 		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_problems),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
