@@ -277,6 +277,25 @@ static int refill(struct exchange *ex)
 	return 0;
 }
 
+static nghttp2_nv nv_of(struct str name, struct str value)
+{
+	return (nghttp2_nv){ (uint8_t *)name.ptr, (uint8_t *)(value.ptr ? value.ptr : ""), name.len, value.len, 0 };
+}
+
+/* The flag that leaves the stream open for them. */
+static uint32_t submit_trailers(nghttp2_session *session, struct exchange *ex)
+{
+	size_t count = ex->trailers.count;
+	nghttp2_nv *nv;
+
+	if (!count)
+		return 0;
+	nv = arena_array(&ex->x.arena, count, sizeof(*nv));
+	for (size_t i = 0; i < count; i++)
+		nv[i] = nv_of(ex->trailers.list[i].name, ex->trailers.list[i].value);
+	return nghttp2_submit_trailer(session, ex->stream_id, nv, count) == 0 ? NGHTTP2_DATA_FLAG_NO_END_STREAM : 0;
+}
+
 static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *to, size_t to_bytes, uint32_t *flags,
 			 nghttp2_data_source *source, void *arg)
 {
@@ -288,17 +307,12 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *t
 	len = piece_queue_peek(&ex->out, (char *)to, to_bytes);
 	piece_queue_consume(&ex->out, len);
 	if (ex->ended && ex->out.bytes == 0 && !exchange_is_pulling(ex))
-		*flags |= NGHTTP2_DATA_FLAG_EOF;
+		*flags |= NGHTTP2_DATA_FLAG_EOF | submit_trailers(session, ex);
 	else if (len == 0) {
 		ex->deferred = true;
 		return NGHTTP2_ERR_DEFERRED;
 	}
 	return (ssize_t)len;
-}
-
-static nghttp2_nv nv_of(struct str name, struct str value)
-{
-	return (nghttp2_nv){ (uint8_t *)name.ptr, (uint8_t *)(value.ptr ? value.ptr : ""), name.len, value.len, 0 };
 }
 
 /* Names in lower case; hop-by-hop ones and those that would break the framing are left out. */

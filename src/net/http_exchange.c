@@ -323,6 +323,18 @@ void http_end(struct http_exchange *x)
 	end(exchange_of(x));
 }
 
+void http_end_with(struct http_exchange *x, const struct http_headers *trailers)
+{
+	struct http_headers *kept = &exchange_of(x)->trailers;
+
+	kept->list = arena_array(&x->arena, trailers->count, sizeof(*kept->list));
+	for (size_t i = 0; i < trailers->count; i++)
+		kept->list[i] = HTTP_HEADER(str_in(&x->arena, trailers->list[i].name),
+					    str_in(&x->arena, trailers->list[i].value));
+	kept->count = trailers->count;
+	http_end(x);
+}
+
 void http_abort(struct http_exchange *x)
 {
 	struct exchange *ex = exchange_of(x);

@@ -47,6 +47,7 @@ struct exchange {
 	bool keep_alive, expects_continue, upgrade; /* HTTP/1 */
 	int32_t stream_id;               /* HTTP/2 from here */
 	struct piece_queue out;
+	struct http_headers trailers;
 	bool deferred, above_low;
 	size_t unconsumed_bytes;
 };

@@ -139,6 +139,8 @@ size_t http_queued_bytes(const struct http_exchange *x) PURE; /* given to http_s
 bool http_is_closed(const struct http_exchange *x) PURE;      /* the peer is gone */
 bool http_is_started(const struct http_exchange *x) PURE;     /* a status was sent */
 void http_end(struct http_exchange *x);
+/* With trailers; they are lost on a version that has none. Copied. */
+void http_end_with(struct http_exchange *x, const struct http_headers *trailers);
 /* Breaks off: the peer sees a reset stream or a connection cut short. */
 void http_abort(struct http_exchange *x);
 
