@@ -22,7 +22,7 @@ static struct blob *without_revision(struct blob *value)
 	return json_mut_to_blob(root);
 }
 
-static struct blob *with_revision(struct blob *stored, int64_t revision)
+static struct blob *with_revision(struct str key, struct blob *stored, int64_t revision, struct err *err)
 {
 	AUTO_JSON doc = NULL;
 	AUTO_JSON_MUT mut = NULL;
@@ -38,8 +38,12 @@ static struct blob *with_revision(struct blob *stored, int64_t revision)
 			      : NULL;
 	}
 	root = mut ? yyjson_mut_doc_get_root(mut) : NULL;
-	if (!yyjson_mut_is_obj(yyjson_mut_obj_get(root, "metadata")))
-		return blob_ref(stored);
+	if (!yyjson_mut_is_obj(yyjson_mut_obj_get(root, "metadata"))) {
+		if (!str_has_prefix(key, STR("/registry/")))
+			return blob_ref(stored);
+		err_set(err, ERR_UNSUPPORTED, "'" STR_FMT "' would not be an object", STR_ARG(key));
+		return NULL;
+	}
 	return object_encode(root, revision);
 }
 
@@ -65,7 +69,17 @@ static struct blob *open_value(void *arg, struct str key, struct blob *sealed, i
 		map_put(&form->stale, key, form);
 	else if (form->stale.count)
 		map_remove(&form->stale, key);
-	return form->is_shared ? with_revision(plain, revision) : blob_ref(plain);
+	return form->is_shared ? with_revision(key, plain, revision, err) : blob_ref(plain);
+}
+
+struct blob *stored_form_adopt(void *arg, struct str key, struct blob *bytes, int64_t revision,
+			       struct err *err)
+{
+	const struct stored_form *form = arg;
+	bool is_stale;
+	AUTO_BLOB plain = encryption_open(form->encryption, key, bytes, &is_stale, err);
+
+	return plain ? with_revision(key, plain, revision, err) : NULL;
 }
 
 static bool is_stale_key(void *arg, struct str key)

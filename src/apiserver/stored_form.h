@@ -19,6 +19,9 @@ struct stored_form {
 
 /* Sets expired, seal, open and arg; form must live as long as the store. */
 void stored_form_options(struct stored_form *form, struct store_options *options);
+/* Bytes that somebody else wrote as a value of the store: for the etcd server; arg is the form. */
+struct blob *stored_form_adopt(void *arg, struct str key, struct blob *bytes, int64_t revision,
+			       struct err *err) MUST_CHECK;
 void stored_form_deinit(struct stored_form *form);
 
 #endif

@@ -7,6 +7,7 @@
 #include "cli/cmds.h"
 #include "main/reset.h"
 #include "main/server.h"
+#include "main/snapshot.h"
 
 static const struct program program_cube;
 
@@ -59,7 +60,8 @@ static const struct cmd cmd_version = {
 
 static const struct cmd *const cmds[] = {
 	&cmd_server, &cmd_image_load, &cmd_image_ls, &cmd_image_pull, &cmd_image_rm,
-	&cmd_reset,  &cmd_completion, &cmd_man,	     &cmd_version,    NULL,
+	&cmd_snapshot_save,
+	&cmd_snapshot_restore, &cmd_reset, &cmd_completion, &cmd_man,	     &cmd_version,    NULL,
 };
 
 static const struct program program_cube = {

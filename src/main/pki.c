@@ -86,19 +86,23 @@ static int make(const struct pki_options *o, struct x509_spec *spec, const struc
 	return x509_make(spec, issuer, arena, ret, err);
 }
 
-static int open_ca(const struct pki_options *o, struct arena *arena, struct x509_pair *ret,
-		   struct err *err)
+/* where: "ca" or "etcd/ca". */
+static int open_ca(const struct pki_options *o, const char *where, const char *common_name,
+		   struct arena *arena, struct x509_pair *ret, struct err *err)
 {
-	struct x509_spec spec = { .common_name = STR("kubernetes"), .usage = X509_USAGE_CA };
-	int r = read_pair(o, "ca.crt", "ca.key", arena, ret, err);
+	struct x509_spec spec = { .common_name = str_from(common_name), .usage = X509_USAGE_CA };
+	const char *certificate = str_printf_in(arena, "%s.crt", where).ptr;
+	const char *key = str_printf_in(arena, "%s.key", where).ptr;
+	int r = read_pair(o, certificate, key, arena, ret, err);
 
 	if (r != 0)
 		return r < 0 ? -1 : 0;
-	log_info("server", "making a certificate authority in " STR_FMT, STR_ARG(o->dir));
+	log_info("server", "making a certificate authority in " STR_FMT "/%s", STR_ARG(o->dir),
+		 certificate);
 	if (make(o, &spec, NULL, CA_DAYS, arena, ret, err) < 0)
 		return -1;
-	return x509_write_pair(ret, file_of(o, arena, "ca.crt").ptr,
-			       file_of(o, arena, "ca.key").ptr, err);
+	return x509_write_pair(ret, file_of(o, arena, certificate).ptr, file_of(o, arena, key).ptr,
+			       err);
 }
 
 static bool has_name(const struct str *list, size_t count, struct str name)
@@ -187,12 +191,13 @@ static int open_serving(const struct pki_options *o, struct arena *arena, struct
 			       file_of(o, arena, "apiserver.key").ptr, err);
 }
 
-/* sa.key and sa.pub. The public half is for other servers of the cluster: ours is in the private one. */
+/* sa.key and sa.pub. The public half is for other servers of the cluster: ours is in the private
+ * one. */
 static int open_account_key(const struct pki_options *o, struct arena *arena, struct pki *pki,
 			    struct err *err)
 {
-	struct str key_path = file_of(o, arena, "sa.key"), public_path = file_of(o, arena, "sa.pub"),
-		   public_pem;
+	struct str key_path = file_of(o, arena, "sa.key"),
+		   public_path = file_of(o, arena, "sa.pub"), public_pem;
 	int r = read_optional(key_path, arena, &pki->account_key_pem, err);
 
 	if (r != 0)
@@ -210,8 +215,8 @@ int pki_open(const struct pki_options *o, struct arena *arena, struct pki *ret, 
 	if (fd_make_dirs(AT_FDCWD, dir.ptr, 0755, err) < 0)
 		return -1;
 	ret->ca_path = file_of(o, arena, "ca.crt");
-	if (open_ca(o, arena, &ret->ca, err) < 0 || open_serving(o, arena, ret, err) < 0 ||
-	    open_account_key(o, arena, ret, err) < 0)
+	if (open_ca(o, "ca", "kubernetes", arena, &ret->ca, err) < 0 ||
+	    open_serving(o, arena, ret, err) < 0 || open_account_key(o, arena, ret, err) < 0)
 		return err_wrap(err, "certificates in " STR_FMT, STR_ARG(o->dir));
 	return 0;
 }
@@ -314,5 +319,60 @@ int pki_kubeconfig(const struct pki_options *o, const struct pki *pki,
 	if (fd_make_dirs(AT_FDCWD, str_in(arena, path_dir(path)).ptr, 0755, err) < 0 ||
 	    fd_replace_file(AT_FDCWD, path.ptr, buf_str(&text), 0600, true, err) < 0)
 		return err_wrap(err, "kubeconfig %s", path.ptr);
+	return 0;
+}
+
+/* --- etcd's own authority, as kubeadm lays it out --- */
+
+static int open_etcd_leaf(const struct pki_options *o, const char *where, struct x509_spec *spec,
+			  const struct x509_pair *ca, struct arena *arena, struct x509_pair *ret,
+			  struct err *err)
+{
+	const char *certificate = str_printf_in(arena, "%s.crt", where).ptr;
+	const char *key = str_printf_in(arena, "%s.key", where).ptr;
+	int r = read_pair(o, certificate, key, arena, ret, err);
+
+	if (r < 0)
+		return -1;
+	if (r == 1 && still_fits(o, ret->certificate_pem, NULL))
+		return 0;
+	if (make(o, spec, ca, LEAF_DAYS, arena, ret, err) < 0)
+		return -1;
+	return x509_write_pair(ret, file_of(o, arena, certificate).ptr, file_of(o, arena, key).ptr,
+			       err);
+}
+
+int pki_open_etcd(const struct pki_options *o, struct arena *arena, struct pki_etcd *ret,
+		  struct err *err)
+{
+	static const struct str names[] = { STR_INIT("localhost") };
+	static const struct str addresses[] = { STR_INIT("127.0.0.1"), STR_INIT("::1") };
+	static const struct str masters[] = { STR_INIT("system:masters") };
+	struct x509_spec server = { .common_name = STR("etcd"),
+				    .usage = X509_USAGE_SERVER,
+				    .dns_names = names,
+				    .dns_name_count = 1,
+				    .ip_names = addresses,
+				    .ip_name_count = 2 };
+	struct x509_spec clients[] = {
+		{ .common_name = STR("kube-etcd-healthcheck-client"), .usage = X509_USAGE_CLIENT },
+		{ .common_name = STR("kube-apiserver-etcd-client"),
+		  .usage = X509_USAGE_CLIENT,
+		  .organizations = masters,
+		  .organization_count = 1 },
+	};
+	static const char *const client_files[] = { "etcd/healthcheck-client",
+						    "apiserver-etcd-client" };
+	struct str dir = file_of(o, arena, "etcd");
+	struct x509_pair client;
+
+	if (fd_make_dirs(AT_FDCWD, dir.ptr, 0755, err) < 0 ||
+	    open_ca(o, "etcd/ca", "etcd-ca", arena, &ret->ca, err) < 0 ||
+	    open_etcd_leaf(o, "etcd/server", &server, &ret->ca, arena, &ret->server, err) < 0)
+		return err_wrap(err, "certificates in %s", dir.ptr);
+	for (size_t i = 0; i < ARRAY_COUNT(clients); i++)
+		if (open_etcd_leaf(o, client_files[i], &clients[i], &ret->ca, arena, &client, err) <
+		    0)
+			return err_wrap(err, "certificates in %s", dir.ptr);
 	return 0;
 }

@@ -30,6 +30,14 @@ struct pki {
 int pki_open(const struct pki_options *options, struct arena *arena, struct pki *ret,
 	     struct err *err) MUST_CHECK;
 
+/* etcd/ca, etcd/server and its clients' pairs (etcd/healthcheck-client, apiserver-etcd-client), as
+ * kubeadm names them. */
+struct pki_etcd {
+	struct x509_pair ca, server;
+};
+int pki_open_etcd(const struct pki_options *options, struct arena *arena, struct pki_etcd *ret,
+		  struct err *err) MUST_CHECK;
+
 /* Writes a kubeconfig (0600, replaced atomically) for this user unless the one there still works:
  * same authority, same server, certificate not about to expire. */
 struct kubeconfig_options {

@@ -246,7 +246,13 @@ static void remove_files(struct reset *r)
 					   "server.lock" };
 	static const char *const now[] = { "kubelet", "containers" };
 	static const char *const kept[] = { "image", "store", "server.log", "server.lock" };
-	static const char *const pki[] = { "ca.crt", "ca.key", "apiserver.crt", "apiserver.key" };
+	static const char *const pki[] = { "ca.crt",
+					   "ca.key",
+					   "apiserver.crt",
+					   "apiserver.key",
+					   "etcd",
+					   "apiserver-etcd-client.crt",
+					   "apiserver-etcd-client.key" };
 
 	remove_pod_logs(r);
 	remove_empty(r->plan.pod_log_dir);

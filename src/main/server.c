@@ -101,7 +101,9 @@ static int open_files(struct server *s, struct err *err)
 	tls = (struct tls_server_options){ .certificate_pem = s->pki.serving.certificate_pem,
 					   .key_pem = s->pki.serving.key_pem,
 					   .client_ca_pem = s->pki.ca.certificate_pem };
-	return tls_server_new(&tls, &s->tls, err);
+	if (tls_server_new(&tls, &s->tls, err) < 0)
+		return -1;
+	return server_etcd_start(s, &options, err);
 }
 
 static void on_ready(void *arg, const struct err *err)
@@ -335,6 +337,9 @@ static const struct flag server_flags[] = {
 		    "client certificate for etcd"),
 	FLAG_STRING(0, "etcd-keyfile", struct server_opts, etcd_keyfile, "",
 		    "key of the client certificate for etcd"),
+	FLAG_STRING(0, "etcd-listen", struct server_opts, etcd_listen, "",
+		    "address of etcd's API, mutual TLS, on the embedded store, or none (default: "
+		    "127.0.0.1:2379 if it is free)"),
 	FLAG_STRING(0, "encryption-provider-config", struct server_opts, encryption_config, "",
 		    "file that says which resources are stored encrypted, and by which keys"),
 	FLAG_LIST(0, "service-account-issuer", struct server_opts, account_issuers,

@@ -23,7 +23,7 @@ struct server_opts {
 	int64_t secure_port;
 	struct str node_name, node_ip, pod_cidr, service_cidr, bridge, table, cgroup_root;
 	struct str cluster_dns, cluster_domain;
-	struct str store, etcd_cafile, etcd_certfile, etcd_keyfile, encryption_config;
+	struct str store, etcd_cafile, etcd_certfile, etcd_keyfile, encryption_config, etcd_listen;
 	struct flag_list account_issuers, account_keys, api_audiences;
 	struct str account_jwks_uri, account_signing_key, account_token_life;
 	bool account_tokens_end;
@@ -68,6 +68,8 @@ struct server {
 	struct store *store;
 	struct stored_form form;
 	struct tls_client *etcd_tls;
+	struct tls_server *etcd_server_tls;
+	struct etcd_server *etcd_server;
 	bool opened;
 	struct err open_err;
 	struct apiserver *apiserver;
@@ -97,6 +99,8 @@ int server_parse_endpoints(const struct server_opts *opts, struct store_etcd_end
 			   struct err *err) MUST_CHECK;
 int server_store_open(struct server *s, struct err *err) MUST_CHECK;
 void server_store_close(struct server *s);
+/* etcd's API on the embedded store. */
+int server_etcd_start(struct server *s, const struct pki_options *options, struct err *err) MUST_CHECK;
 /* start and stop are set. name: of the Lease. */
 void server_lead(struct server *s, struct server_leading *l, struct client *client, const char *name);
 void server_lead_stop(struct server *s, struct server_leading *l);

@@ -15,6 +15,7 @@
 #include "loop/loop.h"
 #include "main/server.h"
 #include "net/tls.h"
+#include "store/etcd_server.h"
 #include "store/store.h"
 
 #define ENDPOINTS_MAX 16
@@ -194,10 +195,53 @@ int server_store_open(struct server *s, struct err *err)
 	return 0;
 }
 
+/* --- etcd's API --- */
+
+#define ETCD_LISTEN_DEFAULT "127.0.0.1:2379"
+
+/* A real etcd may have the usual port: then this one does without, unless it was asked for. */
+static int listen_etcd(struct server *s, struct err *err)
+{
+	struct etcd_server_options options = { .env = s->env, .store = s->store, .tls = s->etcd_server_tls,
+					       .scratch_dir = s->plan.data_dir.ptr, .name = s->plan.node_name,
+					       .adopt = stored_form_adopt, .arg = &s->form };
+	struct str where = s->opts->etcd_listen.len ? s->opts->etcd_listen : STR(ETCD_LISTEN_DEFAULT);
+	struct address address;
+
+	if (address_parse(where, &address, err) < 0)
+		return err_wrap(err, "--etcd-listen");
+	if (etcd_server_new(&options, &address, &s->etcd_server, err) == 0)
+		return 0;
+	if (s->opts->etcd_listen.len)
+		return err_wrap(err, "--etcd-listen " STR_FMT, STR_ARG(where));
+	log_warn("server", "etcd's API is not served: %s (--etcd-listen takes another address)", err->msg);
+	return 0;
+}
+
+int server_etcd_start(struct server *s, const struct pki_options *options, struct err *err)
+{
+	struct pki_etcd pki;
+	struct tls_server_options tls = { .require_client = true };
+
+	if (server_has_etcd(s->opts) || str_eq_c(s->opts->etcd_listen, "none"))
+		return 0;
+	if (pki_open_etcd(options, s->arena, &pki, err) < 0)
+		return -1;
+	tls.certificate_pem = pki.server.certificate_pem;
+	tls.key_pem = pki.server.key_pem;
+	tls.client_ca_pem = pki.ca.certificate_pem;
+	if (tls_server_new(&tls, &s->etcd_server_tls, err) < 0)
+		return -1;
+	return listen_etcd(s, err);
+}
+
 void server_store_close(struct server *s)
 {
+	etcd_server_stop(s->etcd_server);
 	if (s->store)
 		store_close(s->store); /* completes what the API server has in flight */
+	etcd_server_free(s->etcd_server);
+	tls_server_free(s->etcd_server_tls);
 	tls_client_free(s->etcd_tls);
 	stored_form_deinit(&s->form);
 	encryption_free(s->form.encryption);

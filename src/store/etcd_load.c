@@ -165,6 +165,10 @@ static void on_page(struct etcd_call *call, const void *message, const struct gr
 	for (size_t i = 0; i < answer->kvs_count; i++) {
 		if (add_record(e, &answer->kvs[i], &err) == 0)
 			continue;
+		if (err.code == ERR_UNSUPPORTED) { /* somebody else's, of no kind that is known */
+			log_debug("etcd", "%s", err.msg);
+			continue;
+		}
 		log_error("etcd", "%s", err.msg);
 		if (!e->is_opened) {
 			etcd_load_stop(e);

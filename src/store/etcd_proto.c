@@ -232,3 +232,79 @@ static const struct proto_field etcd_answer_fields[] = {
 	{ 0 },
 };
 const struct proto_message etcd_answer_message = PROTO_MESSAGE_OF(etcd_answer, etcd_answer_fields);
+
+static const struct proto_field etcd_member_fields[] = {
+	PROTO_FIELD(1, UINT64, etcd_member, id),
+	PROTO_FIELD(2, BYTES, etcd_member, name),
+	PROTO_LIST(3, BYTES, etcd_member, peer_urls),
+	PROTO_LIST(4, BYTES, etcd_member, client_urls),
+	{ 0 },
+};
+const struct proto_message etcd_member_message = PROTO_MESSAGE_OF(etcd_member, etcd_member_fields);
+
+static const struct proto_field etcd_members_answer_fields[] = {
+	PROTO_SUB(1, etcd_members_answer, header, etcd_header_message),
+	PROTO_SUBS(2, etcd_members_answer, members, etcd_member_message),
+	{ 0 },
+};
+const struct proto_message etcd_members_answer_message = PROTO_MESSAGE_OF(
+	etcd_members_answer, etcd_members_answer_fields);
+
+static const struct proto_field etcd_status_answer_fields[] = {
+	PROTO_SUB(1, etcd_status_answer, header, etcd_header_message),
+	PROTO_FIELD(2, BYTES, etcd_status_answer, version),
+	PROTO_FIELD(3, INT64, etcd_status_answer, db_size),
+	PROTO_FIELD(4, UINT64, etcd_status_answer, leader),
+	PROTO_FIELD(5, UINT64, etcd_status_answer, raft_index),
+	PROTO_FIELD(6, UINT64, etcd_status_answer, raft_term),
+	PROTO_FIELD(7, UINT64, etcd_status_answer, raft_applied),
+	PROTO_FIELD(9, INT64, etcd_status_answer, db_size_in_use),
+	{ 0 },
+};
+const struct proto_message etcd_status_answer_message = PROTO_MESSAGE_OF(etcd_status_answer,
+									 etcd_status_answer_fields);
+
+static const struct proto_field etcd_hash_answer_fields[] = {
+	PROTO_SUB(1, etcd_hash_answer, header, etcd_header_message),
+	PROTO_FIELD(2, UINT64, etcd_hash_answer, hash),
+	PROTO_FIELD(3, INT64, etcd_hash_answer, compact_revision),
+	{ 0 },
+};
+const struct proto_message etcd_hash_answer_message = PROTO_MESSAGE_OF(etcd_hash_answer,
+								       etcd_hash_answer_fields);
+
+static const struct proto_field etcd_snapshot_answer_fields[] = {
+	PROTO_SUB(1, etcd_snapshot_answer, header, etcd_header_message),
+	PROTO_FIELD(2, UINT64, etcd_snapshot_answer, remaining_bytes),
+	PROTO_FIELD(3, BYTES, etcd_snapshot_answer, blob),
+	{ 0 },
+};
+const struct proto_message etcd_snapshot_answer_message = PROTO_MESSAGE_OF(
+	etcd_snapshot_answer, etcd_snapshot_answer_fields);
+
+static const struct proto_field etcd_lease_life_fields[] = {
+	PROTO_FIELD(1, INT64, etcd_lease_life, id),
+	PROTO_FIELD(2, BOOL, etcd_lease_life, keys),
+	{ 0 },
+};
+const struct proto_message etcd_lease_life_message = PROTO_MESSAGE_OF(etcd_lease_life,
+								      etcd_lease_life_fields);
+
+static const struct proto_field etcd_lease_life_answer_fields[] = {
+	PROTO_SUB(1, etcd_lease_life_answer, header, etcd_header_message),
+	PROTO_FIELD(2, INT64, etcd_lease_life_answer, id),
+	PROTO_FIELD(3, INT64, etcd_lease_life_answer, ttl),
+	PROTO_FIELD(4, INT64, etcd_lease_life_answer, granted_ttl),
+	PROTO_LIST(5, BYTES, etcd_lease_life_answer, keys),
+	{ 0 },
+};
+const struct proto_message etcd_lease_life_answer_message = PROTO_MESSAGE_OF(
+	etcd_lease_life_answer, etcd_lease_life_answer_fields);
+
+static const struct proto_field etcd_leases_answer_fields[] = {
+	PROTO_SUB(1, etcd_leases_answer, header, etcd_header_message),
+	PROTO_SUBS(2, etcd_leases_answer, leases, etcd_lease_id_message),
+	{ 0 },
+};
+const struct proto_message etcd_leases_answer_message = PROTO_MESSAGE_OF(etcd_leases_answer,
+									 etcd_leases_answer_fields);

@@ -175,6 +175,52 @@ struct etcd_answer { /* any response of which only the header counts */
 	struct etcd_header *header;
 };
 
+struct etcd_member { /* Member */
+	uint64_t id;
+	struct str name;
+	struct str *peer_urls;
+	size_t peer_urls_count;
+	struct str *client_urls;
+	size_t client_urls_count;
+};
+struct etcd_members_answer { /* MemberListResponse */
+	struct etcd_header *header;
+	struct etcd_member *members;
+	size_t members_count;
+};
+struct etcd_status_answer { /* StatusResponse */
+	struct etcd_header *header;
+	struct str version;
+	int64_t db_size;
+	uint64_t leader, raft_index, raft_term, raft_applied;
+	int64_t db_size_in_use;
+};
+struct etcd_hash_answer { /* HashResponse, HashKVResponse */
+	struct etcd_header *header;
+	uint64_t hash;
+	int64_t compact_revision;
+};
+struct etcd_snapshot_answer { /* SnapshotResponse */
+	struct etcd_header *header;
+	uint64_t remaining_bytes;
+	struct str blob;
+};
+struct etcd_lease_life { /* LeaseTimeToLiveRequest */
+	int64_t id;
+	bool keys;
+};
+struct etcd_lease_life_answer { /* LeaseTimeToLiveResponse */
+	struct etcd_header *header;
+	int64_t id, ttl, granted_ttl;
+	struct str *keys;
+	size_t keys_count;
+};
+struct etcd_leases_answer { /* LeaseLeasesResponse */
+	struct etcd_header *header;
+	struct etcd_lease_id *leases;
+	size_t leases_count;
+};
+
 extern const struct proto_message etcd_kv_message;
 extern const struct proto_message etcd_event_message;
 extern const struct proto_message etcd_header_message;
@@ -199,5 +245,13 @@ extern const struct proto_message etcd_lease_grant_message;
 extern const struct proto_message etcd_lease_id_message;
 extern const struct proto_message etcd_lease_answer_message;
 extern const struct proto_message etcd_answer_message;
+extern const struct proto_message etcd_member_message;
+extern const struct proto_message etcd_members_answer_message;
+extern const struct proto_message etcd_status_answer_message;
+extern const struct proto_message etcd_hash_answer_message;
+extern const struct proto_message etcd_snapshot_answer_message;
+extern const struct proto_message etcd_lease_life_message;
+extern const struct proto_message etcd_lease_life_answer_message;
+extern const struct proto_message etcd_leases_answer_message;
 
 #endif

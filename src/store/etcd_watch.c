@@ -110,7 +110,7 @@ static bool change_of(struct etcd *e, const struct etcd_event *event, struct etc
 		.value = store_unseal(e->store, event->kv->key, sealed, event->kv->mod_revision,
 				      &err),
 	};
-	if (!ret->entry.value)
+	if (!ret->entry.value && err.code != ERR_UNSUPPORTED)
 		log_error("etcd", "'" STR_FMT "' cannot be read: %s", STR_ARG(event->kv->key),
 			  err.msg);
 	return ret->entry.value != NULL;

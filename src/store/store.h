@@ -27,7 +27,8 @@ struct store_options {
 	/*
 	 * What the back end keeps of a value, and the value again, with the revision in its place: for encryption, and
 	 * for etcd, which knows a write's revision only when it is done. Each gives one reference. open may be given
-	 * bytes of anybody; NULL is a failure and fills *err. NULL functions: the back end keeps the value as it is.
+	 * bytes of anybody; NULL is a failure and fills *err (ERR_UNSUPPORTED:
+	 * to be passed over). NULL functions: the back end keeps the value as it is.
 	 */
 	struct blob *(*seal)(void *arg, struct str key, struct blob *value, struct err *err);
 	struct blob *(*open)(void *arg, struct str key, struct blob *sealed, int64_t revision, struct err *err);

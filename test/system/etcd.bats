@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The state in a real etcd, shared by two servers, over mutual TLS; what a crash of etcd leaves; secrets encrypted at rest.
+# The state in a real etcd, shared by two servers, over mutual TLS; what a crash of etcd leaves; secrets encrypted at rest;
+# the real etcdctl against the embedded store; backup and restore.
 
 load node.bash
 
@@ -205,4 +206,94 @@ missing_key="is encrypted with aesgcm key 'key2', which --encryption-provider-co
 			--no-node $flags
 		[ "$status" -eq 1 ] && [[ "$output" == *--store* || "$output" == *--etcd-* ]] && [ ! -e "$NODE_DIR/data3" ]
 	done
+}
+
+# etcdctl against the embedded store, with the certificates that the server made.
+own() {
+	local d=$NODE_DIR/etc/pki/etcd
+	in_node env ETCDCTL_API=3 etcdctl --endpoints https://127.0.0.1:2379 --cacert "$d/ca.crt" \
+		--cert "$d/healthcheck-client.crt" --key "$d/healthcheck-client.key" "$@"
+}
+
+own_start() {
+	node_start --no-node
+	wait_for 30 k get --raw /readyz
+}
+
+@test "etcdctl reads, writes and watches the embedded store [W25]" {
+	own_start
+	own get / --prefix --keys-only | grep -qx /registry/namespaces/default
+	[ "$(own put a/x 1)" = OK ]
+	[ "$(own put a/y 2)" = OK ]
+	[ "$(own put a/x 3 --prev-kv)" = $'OK\na/x\n1' ]
+	[ "$(own get a/ --prefix --order=DESCEND --sort-by=KEY)" = $'a/y\n2\na/x\n3' ]
+	[ "$(own get a/ --prefix --limit=1 -w json | jq -c '[.count, .more, .kvs[0].version]')" = '[2,true,2]' ]
+	revision=$(own get a/x -w json | jq .kvs[0].mod_revision)
+	[ "$(own get a/x --rev=$((revision - 1)) --print-value-only)" = 1 ]
+	[ "$(printf 'value("a/x") = "3"\n\nput a/z 9\nget a/z\ndel a/y\n\nput a/w 1\n\n' | own txn | grep -v '^$' | xargs)" = "SUCCESS OK a/z 9 1" ]
+	[ "$(printf 'mod("a/x") = "1"\n\nput a/w 1\n\nget a/z\n\n' | own txn | grep -v '^$' | xargs)" = "FAILURE a/z 9" ]
+	own watch a/ --prefix --prev-kv --rev="$revision" >"$NODE_DIR/out/watched" 3>&- &
+	watch=$!
+	[ "$(own del a/ --prefix)" = 2 ]
+	wait_for 10 grep -c DELETE "$NODE_DIR/out/watched"
+	wait_for 10 eval '[ "$(grep -c -e PUT -e DELETE "$NODE_DIR/out/watched")" = 5 ]'
+	kill $watch
+	run own compaction 999999
+	[ "$status" -ne 0 ] && [[ "$output" == *"required revision is a future revision"* ]]
+	own compaction "$revision"
+	run own get a/x --rev=$((revision - 1))
+	[ "$status" -ne 0 ] && [[ "$output" == *"required revision has been compacted"* ]]
+	own endpoint health 2>&1 | grep -q 'is healthy'
+	own endpoint status -w json | jq -e '.[0].Status.leader == 1'
+	own member list | grep -q 'started, node1'
+	# Objects written so are the API's, with the right revision, and its watchers see them.
+	k create configmap one --from-literal=x=1
+	k get configmaps --watch-only -o name >"$NODE_DIR/out/seen" 3>&- &
+	watch=$!
+	wait_for 10 eval 'own put /registry/configmaps/default/two "$(k get configmap one -o json | sed s/one/two/)" && grep -q two "$NODE_DIR/out/seen"'
+	kill $watch
+	revision=$(own get /registry/configmaps/default/two -w json | jq .kvs[0].mod_revision)
+	[ "$(k get configmap two -o 'jsonpath={.metadata.resourceVersion}')" = "$revision" ]
+	run own put /registry/configmaps/default/three nonsense
+	[ "$status" -ne 0 ] && [[ "$output" == *"would not be an object"* ]]
+	# Leases end keys.
+	lease=$(own lease grant 1 | awk '{ print $2 }')
+	own put l/a 1 --lease="$lease"
+	own lease timetolive "$lease" --keys | grep -q 'attached keys(\[l/a\])'
+	wait_for 10 eval '[ -z "$(own get l/a)" ]'
+	# Nobody without a certificate.
+	run in_node env ETCDCTL_API=3 etcdctl --endpoints https://127.0.0.1:2379 --cacert "$NODE_DIR/etc/pki/etcd/ca.crt" \
+		--dial-timeout=1s --command-timeout=2s get / --prefix
+	[ "$status" -ne 0 ]
+}
+
+@test "the cluster's state is saved to a file and restored, by etcdctl and by cube [W25]" {
+	own_start
+	k create configmap kept --from-literal=x=before
+	uid=$(k get configmap kept -o 'jsonpath={.metadata.uid}')
+	own snapshot save "$NODE_DIR/out/etcdctl.db"
+	places="--data-dir $NODE_DIR/data --run-dir $NODE_DIR/run --kubeconfig $NODE_DIR/etc/admin.conf"
+	# shellcheck disable=SC2086
+	in_node "$CUBE" snapshot save $places "$NODE_DIR/out/cube.db"
+	for file in etcdctl cube; do
+		k patch configmap kept -p '{"data":{"x":"after"}}'
+		k create configmap "later-$file"
+		# shellcheck disable=SC2086
+		run in_node "$CUBE" snapshot restore $places "$NODE_DIR/out/$file.db"
+		[ "$status" -ne 0 ] # it runs
+		node_stop
+		# shellcheck disable=SC2086
+		in_node "$CUBE" snapshot restore $places "$NODE_DIR/out/$file.db"
+		rm -r "$NODE_DIR/data/store.before-restore"
+		own_start
+		[ "$(k get configmap kept -o 'jsonpath={.data.x} {.metadata.uid}')" = "before $uid" ]
+		[ -z "$(k get configmaps -o name | grep later)" ]
+	done
+	head -c 5000 "$NODE_DIR/out/cube.db" >"$NODE_DIR/out/cut.db"
+	node_stop
+	# shellcheck disable=SC2086
+	run in_node "$CUBE" snapshot restore $places "$NODE_DIR/out/cut.db"
+	[ "$status" -ne 0 ] && [[ "$output" == *"cut short"* ]]
+	own_start
+	[ "$(k get configmap kept -o 'jsonpath={.data.x}')" = before ]
 }
