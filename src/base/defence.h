@@ -23,6 +23,7 @@ enum defence {
 	DEFENCE_PAUSED,          /* no joining of a frozen container */
 	DEFENCE_GROUPS,          /* supplementary groups of our caller are given up */
 	DEFENCE_UNDUMPABLE,      /* nobody in a container can trace who joins it */
+	DEFENCE_HOST_MOUNTS,     /* without pivot_root, the host's proc and sysfs are gone all the same */
 };
 
 extern const enum defence defence_out;

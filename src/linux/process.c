@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -48,6 +49,23 @@ int process_pidfd(pid_t pid)
 	int fd = pidfd_open(pid, 0);
 
 	return fd < 0 ? -errno : fd;
+}
+
+pid_t process_pid_of(int pidfd)
+{
+	char path[40], text[512];
+	const char *at;
+	ssize_t got;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (got < 0)
+		return -errno;
+	text[got] = '\0';
+	at = strstr(text, "\nPid:");
+	got = at ? strtol(at + 5, NULL, 10) : 0;
+	return got > 0 ? (pid_t)got : -ESRCH;
 }
 
 int process_signal(int pidfd, int signal)

@@ -15,6 +15,8 @@
  * child. *ret_pidfd is close-on-exec. */
 pid_t process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd) MUST_CHECK;
 int process_pidfd(pid_t pid) MUST_CHECK;
+/* As the pid namespace numbers it that /proc was mounted in. */
+pid_t process_pid_of(int pidfd) MUST_CHECK;
 int process_signal(int pidfd, int signal) MUST_CHECK;
 /* Waits without reaping others; status as waitpid. */
 int process_wait(int pidfd, int *ret_status) MUST_CHECK;

@@ -49,6 +49,18 @@ static void add_map(yyjson_mut_doc *doc, yyjson_mut_val *linux_part, const char 
 	yyjson_mut_obj_add_int(doc, row, "size", 1);
 }
 
+static void remove_namespace(yyjson_mut_doc *doc, const char *type)
+{
+	yyjson_mut_val *linux_part = yyjson_mut_obj_get(yyjson_mut_doc_get_root(doc), "linux"), *namespace;
+	yyjson_mut_arr_iter iter;
+
+	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(linux_part, "namespaces"), &iter);
+	while ((namespace = yyjson_mut_arr_iter_next(&iter)) != NULL) {
+		if (yyjson_mut_equals_str(yyjson_mut_obj_get(namespace, "type"), type))
+			yyjson_mut_arr_iter_remove(&iter);
+	}
+}
+
 static void make_rootless(yyjson_mut_doc *doc, uid_t uid, gid_t gid)
 {
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *mount;
@@ -57,12 +69,8 @@ static void make_rootless(yyjson_mut_doc *doc, uid_t uid, gid_t gid)
 	yyjson_mut_val *sys;
 
 	yyjson_mut_obj_remove_key(linux_part, "resources");
-	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(linux_part, "namespaces"), &iter);
-	while ((mount = yyjson_mut_arr_iter_next(&iter)) != NULL) {
-		/* a network of one's own would have nothing to be connected to */
-		if (yyjson_mut_equals_str(yyjson_mut_obj_get(mount, "type"), "network"))
-			yyjson_mut_arr_iter_remove(&iter);
-	}
+	/* a network of one's own would have nothing to be connected to */
+	remove_namespace(doc, "network");
 	yyjson_mut_obj_add_str(
 		doc, yyjson_mut_arr_add_obj(doc, yyjson_mut_obj_get(linux_part, "namespaces")),
 		"type", "user");
@@ -91,7 +99,7 @@ static void make_rootless(yyjson_mut_doc *doc, uid_t uid, gid_t gid)
 	yyjson_mut_arr_add_str(doc, mount, "ro");
 }
 
-char *oci_default_spec(bool rootless, uid_t uid, gid_t gid)
+char *oci_default_spec(bool rootless, bool cgroup_v2, uid_t uid, gid_t gid)
 {
 	char *text = mem_strdup(document), *out;
 	yyjson_doc *parsed;
@@ -105,6 +113,8 @@ char *oci_default_spec(bool rootless, uid_t uid, gid_t gid)
 	doc = yyjson_doc_mut_copy(parsed, NULL);
 	yyjson_doc_free(parsed);
 	mem_free(text);
+	if (!cgroup_v2)
+		remove_namespace(doc, "cgroup");
 	if (rootless)
 		make_rootless(doc, uid, gid);
 	out = yyjson_mut_write(doc, YYJSON_WRITE_PRETTY_TWO_SPACES | YYJSON_WRITE_NEWLINE_AT_END, NULL);

@@ -311,7 +311,8 @@ int command_features(const struct command_line *line, int *ret_status, struct er
 int command_spec(const struct command_line *line, int *ret_status, struct err *err)
 {
 	const char *bundle = command_value(line, "bundle");
-	char *text = oci_default_spec(command_has(line, "rootless"), geteuid(), getegid());
+	bool is_v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
+	char *text = oci_default_spec(command_has(line, "rootless"), is_v2, geteuid(), getegid());
 	int failed = 0;
 
 	if (bundle && chdir(bundle) < 0)

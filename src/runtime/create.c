@@ -28,6 +28,8 @@
 #include "runtime/hooks.h"
 #include "runtime/userns.h"
 
+#define HELPER_FAILED (-4096) /* no error number */
+
 struct making {
 	const struct create *create;
 	struct container *c;
@@ -70,14 +72,7 @@ static int plan_namespaces(struct making *m, struct err *err)
 		init->new_namespaces &= ~(uint64_t)CLONE_NEWCGROUP;
 		init->unshare_later |= CLONE_NEWCGROUP;
 	}
-	if (joins_user) {
-		if (init->new_namespaces & CLONE_NEWPID)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "linux.namespaces: a new pid namespace in a joined user "
-				       "namespace is not supported");
-		init->unshare_later |= init->new_namespaces;
-		init->new_namespaces = 0;
-	}
+	init->joins_user = joins_user;
 	init->program.has_userns = joins_user || (init->new_namespaces & CLONE_NEWUSER);
 	return 0;
 }
@@ -341,6 +336,53 @@ static int serve_child(struct making *m, struct err *err)
 	return m->is_execing ? 0 : died(m, err);
 }
 
+/* New namespaces in a user namespace that is joined: whoever goes there cannot come back, so a helper does and makes
+ * the process as our child. */
+static pid_t clone_through_helper(struct making *m, int cgroup_fd)
+{
+	int pair[2], helper_fd = -1, status = 0;
+	struct err err;
+	size_t count = 0;
+	pid_t pid;
+	char kind;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	pid = process_clone(0, -1, &helper_fd);
+	if (pid == 0) {
+		int pidfd = -1;
+
+		if (init_join_cgroups(&m->init, &err) < 0 || init_join(&m->init, &err) < 0)
+			init_fail(m->init.sock, &err);
+		m->init.has_joined = true;
+		pid = process_clone(m->init.new_namespaces | CLONE_PARENT, cgroup_fd, &pidfd);
+		if (pid == 0)
+			return 0;
+		if (pid < 0) {
+			err_neg(&err, pid, "linux.namespaces: make the container's first process");
+			init_fail(m->init.sock, &err);
+		}
+		_exit(fd_send_fds(pair[1], STR("P"), &pidfd, 1, &err) < 0);
+	}
+	close(pair[1]);
+	if (pid > 0 && process_wait(helper_fd, &status) < 0)
+		pid = -ECHILD;
+	fd_close(&helper_fd);
+	if (pid > 0 && fd_recv_fds(pair[0], &kind, 1, &m->c->pidfd, 1, &count, &err) >= 0 && count == 1)
+		pid = process_pid_of(m->c->pidfd);
+	else if (pid > 0)
+		pid = HELPER_FAILED;
+	close(pair[0]);
+	return pid;
+}
+
+static pid_t make_child(struct making *m, int cgroup_fd)
+{
+	if (m->init.joins_user && m->init.new_namespaces)
+		return clone_through_helper(m, cgroup_fd);
+	return process_clone(m->init.new_namespaces, cgroup_fd, &m->c->pidfd);
+}
+
 /* A pid namespace takes effect for children only, so it is we who join it, for the moment of the clone. */
 static pid_t clone_in_pid_namespace(struct making *m, int cgroup_fd)
 {
@@ -354,11 +396,11 @@ static pid_t clone_in_pid_namespace(struct making *m, int cgroup_fd)
 			join_fd = init->join_fds[i];
 	}
 	if (join_fd < 0)
-		return process_clone(init->new_namespaces, cgroup_fd, &m->c->pidfd);
+		return make_child(m, cgroup_fd);
 	own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
 	if (own < 0 || setns(join_fd, CLONE_NEWPID) < 0)
 		return -errno;
-	pid = process_clone(init->new_namespaces, cgroup_fd, &m->c->pidfd);
+	pid = make_child(m, cgroup_fd);
 	if (pid != 0 && setns(own, CLONE_NEWPID) < 0)
 		log_debug("runtime", "back to our pid namespace: %m");
 	return pid;
@@ -376,10 +418,14 @@ static int clone_child(struct making *m, struct err *err)
 	init->sock = pair[1];
 	if (userns_time_offsets(m->create->spec, &init->new_namespaces, err) < 0)
 		return -1;
+	if ((init->new_namespaces & CLONE_NEWUSER) && geteuid() == 0 && rootfs_open_binds(init, err) < 0)
+		return -1;
 	if (m->c->has_cgroup)
 		cgroup_fd = m->c->cgroup.dir_fds[CGROUP_UNIFIED];
 	log_debug("runtime", "nsexec started: nsexec container setup");
 	pid = clone_in_pid_namespace(m, cgroup_fd);
+	if (pid == HELPER_FAILED)
+		return serve_child(m, err); /* it says why */
 	if (pid < 0)
 		return err_neg(err, pid, "linux.namespaces: make the container's first process");
 	if (pid == 0) {
@@ -452,6 +498,8 @@ static void release(struct making *m)
 	fd_close(&init->program.exe_fd);
 	for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++)
 		fd_close(&init->join_fds[i]);
+	for (size_t i = 0; init->bind_fds && i < init->spec->mounts.count; i++)
+		fd_close(&init->bind_fds[i]);
 	seccomp_free(&init->program.seccomp);
 }
 

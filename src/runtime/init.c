@@ -34,7 +34,7 @@ int init_send(int sock, enum init_message kind, int fd, struct err *err)
 	return fd_send_fds(sock, str_sub(&byte, 1), &fd, fd >= 0 ? 1 : 0, err);
 }
 
-static NORETURN void fail(int sock, const struct err *err)
+void init_fail(int sock, const struct err *err)
 {
 	char message[1 + sizeof(struct err)];
 
@@ -61,28 +61,51 @@ static int ask(struct init *init, enum init_message kind, struct err *err)
 	return 0;
 }
 
-static int join_namespaces(struct init *init, struct err *err)
+static bool is_joined_here(const struct init *init, size_t slot)
 {
-	/* user first: it decides what we may do; mount last: it changes what paths mean */
-	for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++) {
-		if (init->join_fds[i] < 0 || namespace_all[i] == CLONE_NEWPID || namespace_all[i] == CLONE_NEWNS)
-			continue;
-		if (setns(init->join_fds[i], (int)namespace_all[i]) < 0)
-			return err_os(err, "join the %s namespace", namespace_file(namespace_all[i]));
+	return init->join_fds[slot] >= 0 && namespace_all[slot] != CLONE_NEWPID;
+}
+
+/* All that we may join as who we are; done says which. Mounts come last: they change what paths mean. */
+static void join_allowed(struct init *init, bool *done)
+{
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++) {
+			uint64_t flag = namespace_all[i];
+
+			if (is_joined_here(init, i) && flag != CLONE_NEWUSER && (flag == CLONE_NEWNS) == (pass == 1))
+				done[i] = setns(init->join_fds[i], (int)flag) == 0;
+		}
 	}
-	for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++) {
-		if (init->join_fds[i] >= 0 && namespace_all[i] == CLONE_NEWNS &&
-		    setns(init->join_fds[i], CLONE_NEWNS) < 0)
-			return err_os(err, "join the mnt namespace");
+}
+
+/* The user namespace decides what we may do: what it does not own is joined before it, as root of the host; what only
+ * its own root may join, after it. */
+int init_join(struct init *init, struct err *err)
+{
+	bool done[ARRAY_COUNT(init->join_fds)] = { false };
+
+	join_allowed(init, done);
+	for (int pass = 0; pass < 3; pass++) {
+		for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++) {
+			uint64_t flag = namespace_all[i];
+			int turn = flag == CLONE_NEWUSER ? 0 : flag == CLONE_NEWNS ? 2 : 1;
+
+			if (is_joined_here(init, i) && !done[i] && turn == pass &&
+			    setns(init->join_fds[i], (int)flag) < 0)
+				return err_os(err, "join the %s namespace", namespace_file(flag));
+		}
 	}
 	return 0;
 }
 
 static int enter_user_namespace(struct init *init, struct err *err)
 {
-	if (!(init->new_namespaces & CLONE_NEWUSER))
+	bool is_new = init->new_namespaces & CLONE_NEWUSER;
+
+	if (!is_new && !init->joins_user)
 		return 0;
-	if (ask(init, INIT_USERNS, err) < 0)
+	if (is_new && ask(init, INIT_USERNS, err) < 0)
 		return -1;
 	if (program_become_root(init->spec->process, err) < 0)
 		return -1;
@@ -92,7 +115,7 @@ static int enter_user_namespace(struct init *init, struct err *err)
 	return 0;
 }
 
-static int join_cgroups(struct init *init, struct err *err)
+int init_join_cgroups(struct init *init, struct err *err)
 {
 	for (int i = 0; init->cgroup && i < CGROUP_CONTROLLER_COUNT; i++) {
 		int failed;
@@ -104,8 +127,6 @@ static int join_cgroups(struct init *init, struct err *err)
 			return err_neg(err, failed, "join cgroup %s of controller %s", init->cgroup->path,
 				       cgroup_name((enum cgroup_controller)i));
 	}
-	if (init->unshare_later && unshare((int)init->unshare_later) < 0)
-		return err_os(err, "make namespaces");
 	return 0;
 }
 
@@ -212,12 +233,19 @@ static int setup(struct init *init, struct err *err)
 		return err_set(err, ERR_INTERNAL, "protect the runtime's program: %s", detach.msg);
 	if (setsid() < 0)
 		return err_os(err, "make a session");
-	if (join_namespaces(init, err) < 0 || enter_user_namespace(init, err) < 0)
+	/* another user namespace's root may not write the host's files any more */
+	if (init->joins_user && !init->has_joined && init_join_cgroups(init, err) < 0)
+		return -1;
+	if ((!init->has_joined && init_join(init, err) < 0) || enter_user_namespace(init, err) < 0)
 		return -1;
 	/* Nobody in the namespaces we just joined may trace us or look at our descriptors. */
 	if (prctl(PR_SET_DUMPABLE, !defence(DEFENCE_UNDUMPABLE), 0, 0, 0) < 0)
 		return err_os(err, "make the process undumpable");
-	if (join_cgroups(init, err) < 0 || placement_set_cpus(NULL, "processors", err) < 0)
+	if (!init->joins_user && init_join_cgroups(init, err) < 0)
+		return -1;
+	if (init->unshare_later && unshare((int)init->unshare_later) < 0)
+		return err_os(err, "make namespaces");
+	if (placement_set_cpus(NULL, "processors", err) < 0)
 		return -1;
 	if (set_names(init, err) < 0 || raise_loopback(init, err) < 0)
 		return -1;
@@ -233,20 +261,20 @@ void init_main(struct init *init)
 	log_debug("runtime", "child process in init()");
 	init->program.error_sock = init->sock;
 	if (setup(init, &err) < 0)
-		fail(init->sock, &err);
+		init_fail(init->sock, &err);
 	if (init->is_sandbox) {
 		if (init->wait_for_start && wait_for_start(init, &err) < 0)
-			fail(init->sock, &err);
+			init_fail(init->sock, &err);
 		pause_main(init);
 	}
 	if (program_enter(&init->program, &err) < 0)
-		fail(init->sock, &err);
+		init_fail(init->sock, &err);
 	if (init->wait_for_start && wait_for_start(init, &err) < 0)
-		fail(init->sock, &err);
+		init_fail(init->sock, &err);
 	init->program.before_exec = run_start_hooks;
 	init->program.before_exec_arg = init;
 	if (program_exec(&init->program, &err) < 0)
-		fail(init->sock, &err);
+		init_fail(init->sock, &err);
 	UNREACHABLE();
 	_exit(125);
 }

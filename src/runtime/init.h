@@ -50,6 +50,9 @@ struct init {
 	uint64_t new_namespaces;   /* cloned with these */
 	uint64_t unshare_later;    /* cgroup, and what must wait for a joined user namespace */
 	int join_fds[8];           /* by namespace_all; -1 */
+	bool joins_user;           /* one of them is a user namespace */
+	bool has_joined;           /* before this process was made */
+	int *bind_fds;             /* by mount: its source, opened by the host's root; -1; NULL for none */
 	struct cgroup *cgroup;     /* v1: joined here; NULL for none */
 	uint32_t cgroup_join;      /* controllers still to be joined */
 	int sock;
@@ -59,6 +62,13 @@ struct init {
 	const struct container *container;
 };
 
+/* v1's, before a user namespace that is joined takes the right to. */
+int init_join_cgroups(struct init *init, struct err *err) MUST_CHECK;
+/* Joins all but the pid namespace. */
+int init_join(struct init *init, struct err *err) MUST_CHECK;
+NORETURN void init_fail(int sock, const struct err *err);
+/* Opens (and id-maps) the sources of binds while we may; a new user namespace may not. */
+int rootfs_open_binds(struct init *init, struct err *err) MUST_CHECK;
 /* Never returns. */
 NORETURN void init_main(struct init *init);
 

@@ -35,7 +35,7 @@ static int write_map(int host_proc_fd, pid_t pid, const char *file, const struct
 }
 
 /* A user namespace exists as long as a process or descriptor holds it: a child lends one for a moment. */
-static int make_userns(int host_proc_fd, const struct oci_mount *m, struct err *err)
+static int make_userns(int host_proc_fd, const struct oci_list *uids, const struct oci_list *gids, struct err *err)
 {
 	AUTO_FD pidfd = -1;
 	char path[48];
@@ -48,9 +48,11 @@ static int make_userns(int host_proc_fd, const struct oci_mount *m, struct err *
 		for (;;)
 			pause();
 	}
-	failed = write_map(host_proc_fd, pid, "uid_map", &m->uid_mappings);
+	/* the host's /proc knows it by another number than the pid namespace we may be in */
+	pid = process_pid_of(pidfd);
+	failed = pid < 0 ? (int)pid : write_map(host_proc_fd, pid, "uid_map", uids);
 	if (failed == 0)
-		failed = write_map(host_proc_fd, pid, "gid_map", &m->gid_mappings);
+		failed = write_map(host_proc_fd, pid, "gid_map", gids);
 	if (failed == 0) {
 		snprintf(path, sizeof(path), "%d/ns/user", (int)pid);
 		fd = openat(host_proc_fd, path, O_RDONLY | O_CLOEXEC);
@@ -70,9 +72,13 @@ int rootfs_idmap(struct init *init, const struct oci_mount *m, int tree_fd, bool
 	int failed;
 	AUTO_FD userns = -1;
 
-	if (m->uid_mappings.count) {
+	const struct oci_linux *l = init->spec->linux_part;
+
+	if (m->uid_mappings.count || init->bind_fds) {
 		/* in the host's terms: made by a child of ours in the namespace we are in */
-		userns = make_userns(init->program.host_proc_fd, m, err);
+		userns = m->uid_mappings.count
+				 ? make_userns(init->program.host_proc_fd, &m->uid_mappings, &m->gid_mappings, err)
+				 : make_userns(init->program.host_proc_fd, &l->uid_mappings, &l->gid_mappings, err);
 		if (userns < 0)
 			return -1;
 	} else {

@@ -24,6 +24,7 @@
 #include "runtime/rootfs.h"
 
 #define OPTIONS_MAX 4096
+#define MOUNTINFO_MAX (4u << 20)
 
 /* "lowerdir=a:b,upperdir=…"; the bytes that mean something there are escaped. */
 static int put_escaped(struct buf *b, const char *path, struct err *err)
@@ -228,31 +229,70 @@ static int finish_mount(int root_fd, const struct oci_mount *m, const struct mou
 	return failed < 0 ? err_neg(err, failed, "set options") : 0;
 }
 
-static int mount_bind(struct init *init, int root_fd, const struct oci_mount *m, const struct mount_options *options,
-		      struct err *err)
+/* Detached copy of a bind's source, with its ids mapped. Returns the descriptor. */
+static int open_bind(struct init *init, const struct oci_mount *m, const struct mount_options *options,
+		     struct err *err)
 {
 	char path[PATH_MAX];
-	struct stat st;
-	int failed;
+	AUTO_FD tree = -1;
 
 	if (!m->source)
 		return err_set(err, ERR_INVALID, "a bind mount needs a source");
 	if (snprintf(path, sizeof(path), m->source[0] == '/' ? "%s%s" : "%s/%s",
 		     m->source[0] == '/' ? "" : init->bundle, m->source) >= (int)sizeof(path))
 		return err_set(err, ERR_INVALID, "source is too long");
-	AUTO_FD tree = mount_clone(AT_FDCWD, path, options->is_recursive);
+	tree = mount_clone(AT_FDCWD, path, options->is_recursive);
 	if (tree < 0)
 		return err_neg(err, tree, "source %s", path);
+	if ((options->idmap || m->uid_mappings.count) && rootfs_idmap(init, m, tree, options->idmap_recursive, err) < 0)
+		return -1;
+	return fd_take(&tree);
+}
+
+int rootfs_open_binds(struct init *init, struct err *err)
+{
+	const struct oci_list *mounts = &init->spec->mounts;
+	char text[OPTIONS_MAX];
+	struct err inner;
+
+	init->bind_fds = arena_array(init->arena, mounts->count + 1, sizeof(*init->bind_fds));
+	for (size_t i = 0; i < mounts->count; i++)
+		init->bind_fds[i] = -1;
+	for (size_t i = 0; i < mounts->count; i++) {
+		const struct oci_mount *m = OCI_ITEM(*mounts, struct oci_mount, i);
+		struct mount_options options = { 0 };
+
+		if (join_options(m, &options, text, err) < 0)
+			return -1;
+		if (!options.is_bind && !(m->type && strcmp(m->type, "bind") == 0))
+			continue;
+		init->bind_fds[i] = open_bind(init, m, &options, &inner);
+		/* an earlier mount may bring it: then it is the container's to open */
+		if (init->bind_fds[i] < 0 && inner.os_errno != ENOENT) {
+			*err = inner;
+			return err_wrap(err, "mounts[%zu] (%.100s)", i, m->destination);
+		}
+	}
+	return 0;
+}
+
+static int mount_bind(struct init *init, int root_fd, const struct oci_mount *m, const struct mount_options *options,
+		      struct err *err)
+{
+	size_t index = (size_t)(m - OCI_ITEM(init->spec->mounts, struct oci_mount, 0));
+	struct stat st;
+	int failed;
+
+	AUTO_FD tree = init->bind_fds ? fd_take(&init->bind_fds[index]) : -1;
+	if (tree < 0)
+		tree = open_bind(init, m, options, err);
+	if (tree < 0)
+		return -1;
 	if (fstat(tree, &st) < 0)
-		return err_os(err, "source %s", path);
+		return err_os(err, "source %s", m->source);
 	AUTO_FD target = open_target(root_fd, m, !S_ISDIR(st.st_mode), err);
 	if (target < 0)
 		return -1;
-	if (options->idmap || m->uid_mappings.count) {
-		failed = rootfs_idmap(init, m, tree, options->idmap_recursive, err);
-		if (failed < 0)
-			return -1;
-	}
 	failed = mount_set(tree, false, options->attr_set, options->attr_clear);
 	if (failed == 0)
 		failed = mount_set(tree, true, options->rec_attr_set, options->rec_attr_clear);
@@ -261,7 +301,7 @@ static int mount_bind(struct init *init, int root_fd, const struct oci_mount *m,
 		failed = mount_set_propagation(tree, options->propagation ? options->propagation : MS_PRIVATE | MS_REC);
 	if (failed == 0)
 		failed = mount_attach(tree, target);
-	return failed < 0 ? err_neg(err, failed, "bind %s", path) : 0;
+	return failed < 0 ? err_neg(err, failed, "bind %s", m->source) : 0;
 }
 
 static int mount_cgroup_v1(struct init *init, int root_fd, const struct oci_mount *m,
@@ -530,12 +570,66 @@ static int run_hooks(struct init *init, struct err *err)
 	return hooks_run(&hooks->create_container, "createContainer", init->bundle, init->state, err);
 }
 
+/* The path in a row of mountinfo: bytes that would end it are written in octal (proc(5)). */
+static void unescape(char *path)
+{
+	char *to = path;
+
+	for (const char *from = path; *from; to++) {
+		bool octal = from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] && from[3];
+
+		*to = octal ? (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0')) : *from;
+		from += octal ? 4 : 1;
+	}
+	*to = '\0';
+}
+
+/* Without pivot_root the host's mounts stay in the namespace, out of reach but not without effect: as long as one sees
+ * all of a proc or sysfs, a user namespace inside may mount it once more, without what we masked. */
+static int hide_host_mounts(struct init *init, struct err *err)
+{
+	size_t root_len = strlen(init->rootfs);
+	struct str rest, line, before, after, type;
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, MOUNTINFO_MAX);
+	if (fd_read_file(init->program.host_proc_fd, "self/mountinfo", MOUNTINFO_MAX, &text, err) < 0)
+		return -1;
+	rest = buf_str(&text);
+	while (str_next_part(&rest, '\n', &line)) {
+		char path[PATH_MAX];
+		struct str field = { 0 };
+		const char *dash = memmem(line.ptr, line.len, " - ", 3);
+
+		if (!dash)
+			continue;
+		before = str_sub(line.ptr, (size_t)(dash - line.ptr));
+		after = str_sub(dash + 3, line.len - before.len - 3);
+		for (int i = 0; i < 5; i++) {
+			if (!str_next_part(&before, ' ', &field))
+				break;
+		}
+		if (!str_next_part(&after, ' ', &type) || (!str_eq_c(type, "proc") && !str_eq_c(type, "sysfs")) ||
+		    str_copy_to(field, path, sizeof(path)) < 0)
+			continue;
+		unescape(path);
+		if (strncmp(path, init->rootfs, root_len) == 0 && (path[root_len] == '/' || !path[root_len]))
+			continue;
+		if (umount2(path, MNT_DETACH) < 0 && errno != ENOENT && errno != EINVAL &&
+		    mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0k,nr_inodes=1") < 0)
+			return err_os(err, "hide %s of the host", path);
+	}
+	return 0;
+}
+
 static int make_root(struct init *init, int root_fd, struct err *err)
 {
 	const char *text = init->spec->linux_part->rootfs_propagation;
 	int failed;
 
 	if (init->no_pivot) {
+		if (defence(DEFENCE_HOST_MOUNTS) && hide_host_mounts(init, err) < 0)
+			return -1;
 		if (fchdir(root_fd) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 ||
 		    chroot(".") < 0 || chdir("/") < 0)
 			return err_os(err, "move the root");

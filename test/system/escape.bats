@@ -190,3 +190,11 @@ attempt() { run timeout 10 sh -c "cd '$RT/bundle' && exec '$CUBE_OCI' --root '$R
 	}
 	stopped_by undumpable attack
 }
+
+@test "without pivot_root the host's proc cannot be mounted once more without its masks" {
+	bundle unshare -mrpf sh -c 'mount -t proc none /proc && echo got out'
+	cp "$(command -v busybox)" "$RT/bundle/rootfs/bin/unshare"
+	cfg '[c["process"]["capabilities"][s].append("CAP_SETFCAP") for s in ("bounding", "permitted")]'
+	attack() { attempt --no-pivot; [[ "$output" == *"got out"* ]]; }
+	stopped_by host-mounts attack
+}

@@ -6,7 +6,7 @@ load runtime.bash
 setup() { rt_begin; }
 teardown() { rt_end; }
 
-run_detached() { (cd "$RT/bundle" && oci run -d "${@:-c}" >/dev/null 2>&1 3>&-); }
+run_detached() { (cd "$RT/bundle" && oci run -d "${@:-c}" >/dev/null 2>"$RT/err" 3>&-) || { cat "$RT/err"; return 1; }; }
 userns() { # 'host id of uid 0' 'host id of gid 0'
 	cfg "c['linux']['namespaces'].append({'type': 'user'})
 c['linux']['uidMappings'] = [{'containerID': 0, 'hostID': $1, 'size': 65534}]
@@ -20,10 +20,10 @@ pid_of() { oci state "$1" | python3 -c 'import json,sys; print(json.load(sys.std
 	echo 'root:x:0:0:root:/root:/bin/sh' >"$RT/bundle/rootfs/etc/passwd"
 	bundle env
 	cfg 'c["process"]["env"] = ["HOME=", "PATH=/bin"]'
-	run -0 run_container
+	run run_container; echo "$output"; [ "$status" -eq 0 ]
 	[ "$(printf '%s\n' "${lines[@]}" | sort | tr '\n' ' ')" = "HOME=/root PATH=/bin " ]
 	cfg 'c["process"]["env"] = ["ONE=two", "ONE=", "HOME=/a", "HOME=", "PATH=/bin", "ONE=three"]'
-	run -0 run_container
+	run run_container; echo "$output"; [ "$status" -eq 0 ]
 	[ "$(printf '%s\n' "${lines[@]}" | sort | tr '\n' ' ')" = "HOME=/root ONE=three PATH=/bin " ]
 	cfg 'c["process"]["env"] = ["HOME=/override", "N=\n", "PATH=/bin"]'
 	run -0 --keep-empty-lines run_container
@@ -35,7 +35,7 @@ pid_of() { oci state "$1" | python3 -c 'import json,sys; print(json.load(sys.std
 	chmod 700 "$RT/bundle/rootfs/root"
 	bundle ls /tmp
 	cfg 'c["process"]["cwd"] = "/root"; c["process"]["user"]["uid"] = 42'
-	run -0 run_container
+	run run_container; echo "$output"; [ "$status" -eq 0 ]
 	[ -z "$output" ]
 	chown 42 "$RT/bundle/rootfs/home"
 	chmod 700 "$RT/bundle/rootfs/home"
@@ -71,17 +71,17 @@ pid_of() { oci state "$1" | python3 -c 'import json,sys; print(json.load(sys.std
 	cp -a "$(command -v busybox)" "$RT/bundle/rootfs/bin/stat"
 	bundle stat -c %a /tmp /old /new
 	cfg 'c["mounts"] += [{"destination": d, "type": "tmpfs", "source": "tmpfs", "options": o} for d, o in (("/tmp", ["nosuid"]), ("/old", []), ("/new", ["mode=0444"]))]'
-	run -0 run_container
+	run run_container; echo "$output"; [ "$status" -eq 0 ]
 	[ "$(echo $output)" = "1777 710 444" ]
 	cfg 'c["mounts"][-2]["options"] = ["mode=0410"]'
-	run -0 run_container
+	run run_container; echo "$output"; [ "$status" -eq 0 ]
 	[ "$(echo $output)" = "1777 410 444" ]
 }
 
 @test "memory policy: refusals in the peers' words" {
 	bundle sh -c 'head -n 1 /proc/self/numa_maps | cut -d " " -f 2'
 	cfg 'c["linux"]["memoryPolicy"] = {}'
-	run -0 run_container
+	run run_container; echo "$output"; [ "$status" -eq 0 ]
 	[ "${lines[0]}" = default ]
 	while IFS='|' read -r policy words; do
 		cfg "c['linux']['memoryPolicy'] = $policy"
@@ -114,11 +114,11 @@ pid_of() { oci state "$1" | python3 -c 'import json,sys; print(json.load(sys.std
 @test "capabilities: what cannot be raised is told and left out" {
 	bundle cat /proc/self/status
 	cfg 'c["process"]["capabilities"]["ambient"] = ["CAP_KILL"]; c["process"]["capabilities"]["inheritable"] = []'
-	run -0 run_container
+	run run_container; echo "$output"; [ "$status" -eq 0 ]
 	[[ "$output" == *"level=warning"*"can't raise ambient capability CAP_KILL"* ]]
 	[[ "$output" == *$'CapAmb:\t0000000000000000'* && "$output" == *$'NoNewPrivs:\t1'* ]]
 	cfg 'c["process"]["capabilities"] = {"bounding": ["CAP_SYS_ADMIN"], "permitted": ["CAP_SYS_ADMIN", "CAP_KILL"], "effective": ["CAP_KILL"]}'
-	run -0 run_container
+	run run_container; echo "$output"; [ "$status" -eq 0 ]
 	[[ "$output" == *$'CapPrm:\t0000000000200000\nCapEff:\t0000000000200000\nCapBnd:\t0000000000200000'* ]]
 	cfg 'c["process"]["capabilities"] = {}; c["process"]["args"] = ["sleep", "30"]'
 	run_detached
@@ -156,6 +156,73 @@ import json, sys
 s = json.load(sys.stdin)["linux"]["seccomp"]
 assert "SECCOMP_FILTER_FLAG_SPEC_ALLOW" in s["supportedFlags"] and "SECCOMP_FILTER_FLAG_LOG" in s["knownFlags"]
 assert "SCMP_CMP_MASKED_EQ" in s["operators"] and "SCMP_ARCH_X86_64" in s["archs"]'
+}
+
+@test "a user namespace: sources that only the host's root may reach, no root inside, its own time" {
+	bundle cat /one/f /two/f
+	userns 100000 200000
+	mkdir -p "$RT/one" "$RT/two"
+	echo 1 >"$RT/one/f"; echo 2 >"$RT/two/f"
+	chmod 700 "$RT/one" "$RT/two"
+	mkdir "$RT/closed"; mv "$RT/one" "$RT/two" "$RT/closed"; chmod 700 "$RT/closed"
+	chmod 755 "$RT/closed/one" "$RT/closed/two"
+	cfg "c['mounts'] += [{'destination': '/' + d, 'source': '$RT/closed/' + d, 'options': ['bind']} for d in ('one', 'two')]"
+	run run_container; echo "$output"; [ "$status" -eq 0 ]
+	[ "$(echo $output)" = "1 2" ]
+	bundle sh -c 'id -u; id -g; cat /proc/self/uid_map'
+	userns 100000 200000
+	cfg 'c["linux"]["uidMappings"] = [{"containerID": 1000, "hostID": 100000, "size": 1}]
+c["linux"]["gidMappings"] = [{"containerID": 1000, "hostID": 200000, "size": 1}]
+c["process"]["user"] = {"uid": 1000, "gid": 1000}
+[m.update(options=[o for o in m.get("options", []) if o != "gid=5"]) for m in c["mounts"]]'
+	run run_container; echo "$output"; [ "$status" -eq 0 ]
+	[[ "$(echo $output)" == "1000 1000 1000 100000 1" ]]
+	cfg 'c["process"]["args"] = ["sleep", "30"]'
+	run_detached
+	run -0 oci exec c id -u
+	[ "$output" = 1000 ]
+}
+
+@test "namespaces of another container are joined, also those its user namespace does not own" {
+	bundle sleep 30
+	userns 100000 200000
+	cfg 'c["linux"]["namespaces"].append({"type": "time"}); c["linux"]["timeOffsets"] = {"monotonic": {"secs": 7881, "nanosecs": 2718281}, "boottime": {"secs": 1337}}'
+	run_detached target
+	pid=$(pid_of target)
+	cfg "f = {'network': 'net', 'mount': None}
+for n in c['linux']['namespaces']:
+    if n['type'] != 'mount': n['path'] = '/proc/$pid/ns/' + f.get(n['type'], n['type'])
+for k in ('uidMappings', 'gidMappings', 'timeOffsets'): del c['linux'][k]
+c['linux']['cgroupsPath'] = '$CG/d'"
+	run_detached d
+	run -0 oci exec d cat /proc/self/uid_map /proc/self/timens_offsets
+	[[ "$output" == *100000*65534* && "$output" =~ monotonic\ +7881\ +2718281 && "$output" =~ boottime\ +1337 ]]
+	oci delete -f d
+	# a network that belongs to the host, a user namespace that does not
+	cfg "for n in c['linux']['namespaces']:
+    if n['type'] not in ('user', 'network'): n.pop('path', None)
+    if n['type'] == 'network': n['path'] = '/proc/$$/ns/net'
+c['linux']['namespaces'] = [n for n in c['linux']['namespaces'] if n['type'] != 'time']
+c['mounts'] = [m for m in c['mounts'] if m['type'] not in ('sysfs', 'cgroup')]"
+	run_detached d
+	[ "$(readlink "/proc/$(pid_of d)/ns/net")" = "$(readlink /proc/$$/ns/net)" ]
+	[ "$(readlink "/proc/$(pid_of d)/ns/user")" = "$(readlink "/proc/$pid/ns/user")" ]
+}
+
+@test "ids of a bind are mapped, with a user namespace and without" {
+	mkdir "$RT/source"
+	touch "$RT/source/f"
+	chown 100:211 "$RT/source/f"
+	cp "$(command -v busybox)" "$RT/bundle/rootfs/bin/stat"
+	bundle stat -c %u:%g /m/f
+	cfg "c['mounts'].append({'destination': '/m', 'source': '$RT/source', 'options': ['bind'], 'uidMappings': [{'containerID': 100, 'hostID': 101100, 'size': 3}], 'gidMappings': [{'containerID': 200, 'hostID': 101900, 'size': 50}]})"
+	run run_container; echo "$output"; [ "$status" -eq 0 ]
+	[ "$output" = 101100:101911 ]
+	bundle stat -c %u:%g /m/f
+	userns 100000 100000
+	cfg "c['mounts'].append({'destination': '/m', 'source': '$RT/source', 'options': ['bind'], 'uidMappings': [{'containerID': 100, 'hostID': 101100, 'size': 3}], 'gidMappings': [{'containerID': 200, 'hostID': 101900, 'size': 50}]})"
+	run run_container; echo "$output"; [ "$status" -eq 0 ]
+	[ "$output" = 1100:1911 ]
 }
 
 @test "update: each limit by itself and all together, from flags and JSON" {
@@ -216,3 +283,29 @@ assert "SCMP_CMP_MASKED_EQ" in s["operators"] and "SCMP_ARCH_X86_64" in s["archs
 	done
 }
 
+@test "exec --cgroup: folders below the container's, by controller" {
+	bundle sleep 30
+	cfg '[m["options"].remove("ro") for m in c["mounts"] if m["type"] == "cgroup"]'
+	run_detached
+	run -255 oci exec --cgroup .. c true
+	[[ "$output" == *"bad sub cgroup path"* ]]
+	run -255 oci exec --cgroup nonexistent c true
+	[[ "$output" == *" adding pid "*"no such file or directory"* ]]
+	run -255 oci exec --cgroup cpu:nonexistent c true
+	[[ "$output" == *" adding pid "*"no such file or directory"* ]]
+	run -255 oci exec --cgroup whaaat:/ c true
+	[[ "$output" == *"unknown controller "* ]]
+	run -0 oci exec --cgroup / c cat /proc/self/cgroup
+	[ -z "$(grep -v ":$CG/c\$" <<<"$output")" ]
+	run -0 oci exec c mkdir /sys/fs/cgroup/memory/sub /sys/fs/cgroup/cpu/sub
+	run -0 oci exec --cgroup memory:sub --cgroup cpu:sub c cat /proc/self/cgroup
+	[[ "$output" == *":memory:$CG/c/sub"* && "$output" == *":cpu:$CG/c/sub"* ]]
+}
+
+@test "no-pivot: what the host mounted as proc and sysfs cannot be had again" {
+	bundle sh -c 'mount -t proc none /proc && echo h >/proc/sys/kernel/hostname'
+	cp "$(command -v busybox)" "$RT/bundle/rootfs/bin/unshare"
+	cfg 'c["process"]["args"] = ["unshare", "-mrpf"] + c["process"]["args"]; [c["process"]["capabilities"][s].append("CAP_SETFCAP") for s in ("bounding", "permitted")]'
+	run -1 oci run --no-pivot -b "$RT/bundle" c
+	[[ "$output" == *"mount: permission denied"* ]]
+}

@@ -319,7 +319,7 @@ changed" ]
 	c["mounts"][0]["type"] = "nosuchfs"|mounts[0]
 	c["mounts"][1]["options"] = "x"|mounts[1].options
 	c["linux"]["namespaces"][0]["type"] = "moon"|linux.namespaces[0].type
-	c["linux"]["namespaces"].append({"type": "pid"})|linux.namespaces[6].type
+	c["linux"]["namespaces"].append({"type": "pid"})|].type: "pid" is given twice
 	c["linux"]["resources"]["memory"] = {"limit": "x"}|linux.resources.memory.limit
 	c["linux"]["resources"]["cpu"] = {"cpus": "999"}|linux.resources.cpu.cpus
 	c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_X"}|linux.seccomp.defaultAction

@@ -174,7 +174,7 @@ static void refuses_too_many_entries(void **state)
 static void default_documents_decode(void **state)
 {
 	for (int rootless = 0; rootless < 2; rootless++) {
-		char *text = oci_default_spec(rootless, 1000, 1000);
+		char *text = oci_default_spec(rootless, !rootless, 1000, 1000);
 		struct oci_spec spec;
 		struct err err = { 0 };
 		AUTO_ARENA arena = { 0 };
