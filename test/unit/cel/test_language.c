@@ -419,6 +419,58 @@ static void test_time(void **state)
 	check_cases(cases, ARRAY_COUNT(cases));
 }
 
+static void test_conformance(void **state)
+{
+	/* Would break: corners that the language's own conformance tests look into. */
+	static const struct cel_case cases[] = {
+		{ "{}.map(x, x) == []", NULL },
+		{ "{'k': 1}.exists(k, k == 'k')", NULL },
+		{ "dyn([1, 'x', true]).exists(e, e == 'x')",
+		  "?expected type 'int' but found 'string'" },
+		{ "[[1], [1, 2]].filter(l, l.size() > 1) == [[1, 2]]", NULL },
+		{ "{'a': {'b': [0, {'c': 'd'}]}}.a == {'b': [0]}",
+		  "?expected type 'int' but found 'map(string, string)'" },
+		{ "{1: 1, 2u: 2}", "?expected type 'int' but found 'uint'" },
+		{ "{dyn(1): 1, dyn(1u): 2}", "!insert failed: key 1 already exists" },
+		{ "dyn({1: 'a'})[1.0]", "\"a\"" },
+		{ "dyn({1u: 'a'})[1]", "\"a\"" },
+		{ "dyn({1: 'a'})[1.1]", "!no such key: 1.1" },
+		{ "dyn([7, 8, 9])[dyn(0.1)]", "!unsupported index type 'double' in list" },
+		{ "-9223372036854775807 - 2", "!integer overflow" },
+		{ "5000000000 * -5000000000", "!integer overflow" },
+		{ "0.0 == -0.0", NULL },
+		{ "1e308 * 10.0 == double('inf')", NULL },
+		{ "-1.0 / 0.0 == double('-inf')", NULL },
+		{ "9223372036854775807 == dyn(9223372036854775808.0)", "false" },
+		{ "dyn(18446744073709551615u) == 18446744073709551616.0", "false" },
+		{ "dyn(9223372036854775807) < 9223372036854775808u", NULL },
+		{ "'\\U0001F600' > '\\uFFFD'", NULL },
+		{ "b'\\xff' > b'\\x7f'", NULL },
+		{ "[] + [1] + [] == [1]", NULL },
+		{ "'' + '' == ''", NULL },
+		{ "string(b'') == ''", NULL },
+		{ "false ? 1 / 0 : 1 == 1 ? 2 : 3", "2" },
+		{ "1 + 2 * 3 - 4 / 2 % 3 == 5", NULL },
+		{ "!(1 in [2]) && !false", NULL },
+		{ "'a' in ['a'] == true", NULL },
+		{ "true || false && false", NULL },
+		{ "has({'x': null}.x)", NULL },
+		{ "timestamp('2009-02-13T23:31:20Z') + duration('240s') - "
+		  "timestamp('2009-02-13T23:31:20Z') == duration('4m')",
+		  NULL },
+		{ "timestamp('0001-01-01T00:00:00Z') - duration('1s')", "!timestamp overflow" },
+		{ "timestamp('9999-12-31T23:59:59Z') - timestamp('0001-01-01T00:00:00Z')",
+		  "!duration overflow" },
+		{ "duration('1h2m3.4s').getMinutes()", "62" },
+		{ "int(timestamp('2004-09-16T23:59:59Z'))", "1095379199" },
+		{ "type(type(1)) == type", NULL },
+		{ "type([1]) == type(['a'])", NULL },
+		{ "type(self.q)", "!no such key: q" },
+	};
+
+	check_cases(cases, ARRAY_COUNT(cases));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -426,7 +478,7 @@ int main(void)
 		cmocka_unit_test(test_comparison), cmocka_unit_test(test_logic),
 		cmocka_unit_test(test_fields),	   cmocka_unit_test(test_macros),
 		cmocka_unit_test(test_optionals),  cmocka_unit_test(test_types),
-		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_time),	   cmocka_unit_test(test_conformance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
