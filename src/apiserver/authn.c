@@ -3,6 +3,7 @@
 #include "apiserver/authn.h"
 
 #include "apiserver/apiserver_internal.h"
+#include "apiserver/bootstrap_token.h"
 #include "apiserver/limits.h"
 #include "apiserver/tokens.h"
 #include "base/num.h"
@@ -42,6 +43,10 @@ static bool bearer_of(const struct http_exchange *x, struct str *ret)
 int authn_token(struct apiserver *server, struct str token, struct str_list audiences,
 		struct arena *arena, struct authn_answer *ret, struct err *err)
 {
+	if (bootstrap_token_is(token) && !audiences.count) {
+		ret->audiences = (struct str_list){ 0 };
+		return bootstrap_token_check(&server->registry, token, arena, &ret->user, err);
+	}
 	if (!server->registry.tokens)
 		return err_set(err, ERR_UNAUTHORIZED, "invalid bearer token");
 	return tokens_check(server->registry.tokens, &server->registry, token, audiences, arena,

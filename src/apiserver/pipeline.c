@@ -29,49 +29,86 @@ static int authenticate(struct exchange *e)
 	return authn_find(e->server, e->x, &e->user, &e->refusal);
 }
 
-/* May the user act as this user or group. */
-static int check_impersonation(struct exchange *e, struct str resource, struct str name)
+/* May the user act as this: a user, a group, a uid, a value of an extra. */
+static int check_impersonation(struct exchange *e, struct target target)
 {
-	struct target target = { .verb = STR("impersonate"),
-				 .is_resource = true,
-				 .version = STR("v1"),
-				 .resource = resource,
-				 .name = name };
 	struct authz_attributes attributes = { .user = e->user, .target = &target };
 
+	target.verb = STR("impersonate");
+	target.is_resource = true;
+	if (!target.version.len)
+		target.version = STR("v1");
 	return authz_check(&e->server->registry, &attributes, &e->refusal);
 }
 
-/* From here on the request is that of the user it names, if the one who sent it may do that. */
-static int impersonate(struct exchange *e)
+static int impersonate_name(struct exchange *e, struct user *user)
 {
-	struct str name = http_header_get(&e->x->headers, STR("Impersonate-User")), group;
-	struct user *user;
-	struct str *groups;
+	struct str account = user->name, namespace_, name;
+
+	if (str_strip_prefix(&account, STR("system:serviceaccount:")) &&
+	    str_cut(account, ':', &namespace_, &name))
+		return check_impersonation(e, (struct target){ .resource = STR("serviceaccounts"),
+							       .namespace_ = namespace_,
+							       .name = name });
+	return check_impersonation(e,
+				   (struct target){ .resource = STR("users"), .name = user->name });
+}
+
+/* Groups that were asked for, or those a service account has; and what everybody has. */
+static int impersonate_groups(struct exchange *e, struct user *user)
+{
+	struct str *groups = arena_array(e->arena, USER_GROUPS_MAX + 3, sizeof(groups[0])), group,
+		   account = user->name, namespace_, name;
 	size_t count = 0, cursor = 0;
 
-	if (!name.len) {
-		if (http_header_get(&e->x->headers, STR("Impersonate-Group")).len ||
-		    http_header_get(&e->x->headers, STR("Impersonate-Uid")).len)
-			return refusal_bad_request(
-				&e->refusal, "requested [{Group}] without impersonating a user");
-		return 0;
-	}
-	if (check_impersonation(e, STR("users"), name) < 0)
-		return -1;
-	groups = arena_array(e->arena, USER_GROUPS_MAX + 1, sizeof(groups[0]));
 	while (http_header_next(&e->x->headers, STR("Impersonate-Group"), &cursor, &group)) {
-		if (check_impersonation(e, STR("groups"), group) < 0)
+		if (check_impersonation(
+			    e, (struct target){ .resource = STR("groups"), .name = group }) < 0)
 			return -1;
 		if (count == USER_GROUPS_MAX)
 			return refusal_bad_request(&e->refusal,
 						   "too many Impersonate-Group headers");
 		groups[count++] = group;
 	}
-	groups[count++] = str_eq(name, user_anonymous.name) ? STR("system:unauthenticated")
-							    : STR("system:authenticated");
-	user = ARENA_NEW(e->arena, struct user);
-	*user = (struct user){ .name = name, .groups = groups, .group_count = count };
+	if (!count && str_strip_prefix(&account, STR("system:serviceaccount:")) &&
+	    str_cut(account, ':', &namespace_, &name)) {
+		groups[count++] = STR("system:serviceaccounts");
+		groups[count++] = str_printf_in(e->arena, "system:serviceaccounts:" STR_FMT,
+						STR_ARG(namespace_));
+	}
+	groups[count++] = str_eq(user->name, user_anonymous.name) ? STR("system:unauthenticated")
+								  : STR("system:authenticated");
+	user->groups = groups;
+	user->group_count = count;
+	return 0;
+}
+
+static int impersonate_uid(struct exchange *e, struct user *user)
+{
+	user->uid = http_header_get(&e->x->headers, STR("Impersonate-Uid"));
+	if (!user->uid.len)
+		return 0;
+	return check_impersonation(e, (struct target){ .group = STR("authentication.k8s.io"),
+						       .resource = STR("uids"),
+						       .name = user->uid });
+}
+
+/* From here on the request is that of the user it names, if the one who sent it may do that. */
+static int impersonate(struct exchange *e)
+{
+	struct user *user = ARENA_NEW(e->arena, struct user);
+
+	user->name = http_header_get(&e->x->headers, STR("Impersonate-User"));
+	if (!user->name.len) {
+		if (http_header_get(&e->x->headers, STR("Impersonate-Group")).len ||
+		    http_header_get(&e->x->headers, STR("Impersonate-Uid")).len)
+			return refusal_bad_request(
+				&e->refusal, "requested [{Group}] without impersonating a user");
+		return 0;
+	}
+	if (impersonate_name(e, user) < 0 || impersonate_groups(e, user) < 0 ||
+	    impersonate_uid(e, user) < 0)
+		return -1;
 	e->user = user;
 	return 0;
 }
@@ -199,8 +236,9 @@ static void on_closed_meanwhile(void *arg, struct http_exchange *x)
 	http_abort(x);
 }
 
-/* Where others write to the same store, a request must not be decided on a state older than what they had answered
- * when it came. Who asks for any state, or for what follows a given one, need not wait. 1: goes on later. */
+/* Where others write to the same store, a request must not be decided on a state older than what
+ * they had answered when it came. Who asks for any state, or for what follows a given one, need not
+ * wait. 1: goes on later. */
 static int catch_up(struct exchange *e)
 {
 	static const struct http_exchange_events events = { .on_closed = on_closed_meanwhile };
@@ -218,7 +256,8 @@ static int catch_up(struct exchange *e)
 }
 
 static int (*const steps[])(struct exchange *e) = {
-	read_target, authenticate, impersonate, count_in_flight, authorize, find_kind, catch_up, dispatch,
+	read_target, authenticate, impersonate, count_in_flight,
+	authorize,   find_kind,	   catch_up,	dispatch,
 };
 
 static void run_steps(struct exchange *e, size_t from)

@@ -492,6 +492,85 @@ static void test_discovery(void **state)
 	close_setup(&s);
 }
 
+/* A Secret's token is good for as long as the Secret says. */
+static void test_bootstrap(void **state)
+{
+	static const struct {
+		const char *more, *token;
+		int status;
+	} rows[] = {
+		{ "\"usage-bootstrap-authentication\":\"true\"", "abcdef.0123456789abcdef", 201 },
+		{ "\"usage-bootstrap-authentication\":\"true\"", "abcdef.0123456789abcdee", 401 },
+		{ "\"usage-bootstrap-authentication\":\"true\"", "abcdeg.0123456789abcdef", 401 },
+		{ "\"usage-bootstrap-signing\":\"true\"", "abcdef.0123456789abcdef", 401 },
+		{ "\"usage-bootstrap-authentication\":\"true\",\"expiration\":\"2001-01-01T00:00:"
+		  "00Z\"",
+		  "abcdef.0123456789abcdef", 401 },
+		{ "\"usage-bootstrap-authentication\":\"true\",\"expiration\":\"soon\"",
+		  "abcdef.0123456789abcdef", 401 },
+		{ "\"usage-bootstrap-authentication\":\"true\",\"auth-extra-groups\":\"system:"
+		  "masters\"",
+		  "abcdef.0123456789abcdef", 401 },
+		{ "\"usage-bootstrap-authentication\":\"true\",\"auth-extra-groups\":"
+		  "\"system:bootstrappers:worker\"",
+		  "abcdef.0123456789abcdef", 201 },
+	};
+	static const char secrets[] = "/api/v1/namespaces/kube-system/secrets";
+	struct setup s;
+	const char *body = "";
+
+	open_setup(&s, X509_KEY_P256);
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		char secret[512];
+
+		snprintf(
+			secret, sizeof(secret),
+			"{\"metadata\":{\"name\":\"bootstrap-token-abcdef\"},\"type\":"
+			"\"bootstrap.kubernetes.io/token\",\"stringData\":{\"token-id\":\"abcdef\","
+			"\"token-secret\":\"0123456789abcdef\",%s}}",
+			rows[i].more);
+		assert_int_equal(text_do(&s.admin, "POST", secrets, secret, NULL), 201);
+		print_message("%zu\n", i);
+		assert_int_equal(use(&s, str_from(rows[i].token), &body), rows[i].status);
+		if (i == ARRAY_COUNT(rows) - 1) {
+			assert_non_null(strstr(body, "\"username\":\"system:bootstrap:abcdef\""));
+			assert_non_null(strstr(body, "\"groups\":[\"system:bootstrappers\","
+						     "\"system:bootstrappers:worker\","
+						     "\"system:authenticated\"]"));
+		}
+		assert_int_equal(
+			text_do(&s.admin, "DELETE",
+				"/api/v1/namespaces/kube-system/secrets/bootstrap-token-abcdef",
+				NULL, NULL),
+			200);
+	}
+	close_setup(&s);
+}
+
+static void test_impersonation(void **state)
+{
+	static const char account[] = JSON
+		"Impersonate-User: system:serviceaccount:default:robot\r\nImpersonate-Uid: u1\r\n";
+	struct setup s;
+	const char *body;
+	char headers[BEARER_BYTES_MAX];
+
+	open_setup(&s, X509_KEY_P256);
+	assert_int_equal(http_fixture_do(&s.admin, "POST", WHOAMI, account, "{}", &body), 201);
+	assert_non_null(strstr(body,
+			       "\"uid\":\"u1\",\"groups\":[\"system:serviceaccounts\","
+			       "\"system:serviceaccounts:default\",\"system:authenticated\"]"));
+	snprintf(headers, sizeof(headers), "%sAuthorization: Bearer " STR_FMT "\r\n", account,
+		 STR_ARG(ask(&s, "{}")));
+	assert_int_equal(http_fixture_do(&s.other, "POST", WHOAMI, headers, "{}", &body), 403);
+	assert_non_null(strstr(
+		body, "serviceaccounts \\\"robot\\\" is forbidden: User "
+		      "\\\"system:serviceaccount:default:robot\\\" cannot impersonate resource "
+		      "\\\"serviceaccounts\\\" in API group \\\"\\\" in the namespace "
+		      "\\\"default\\\""));
+	close_setup(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -500,7 +579,8 @@ int main(void)
 		cmocka_unit_test(test_second_issuer), cmocka_unit_test(test_deleted),
 		cmocka_unit_test(test_known_max),     cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_extended),      cmocka_unit_test(test_mounted),
-		cmocka_unit_test(test_discovery),
+		cmocka_unit_test(test_discovery),     cmocka_unit_test(test_bootstrap),
+		cmocka_unit_test(test_impersonation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
