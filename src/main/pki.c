@@ -42,6 +42,19 @@ static int read_optional(struct str path, struct arena *arena, struct str *ret, 
 	return 1;
 }
 
+const char *const pki_file_names[] = {
+	"ca.crt",
+	"ca.key",
+	"apiserver.crt",
+	"apiserver.key",
+	"sa.key",
+	"sa.pub",
+	"etcd",
+	"apiserver-etcd-client.crt",
+	"apiserver-etcd-client.key",
+	NULL,
+};
+
 static struct str file_of(const struct pki_options *o, struct arena *arena, const char *name)
 {
 	return path_join(arena, o->dir, str_from(name));

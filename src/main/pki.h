@@ -26,6 +26,8 @@ struct pki {
 	struct str ca_path;
 };
 
+extern const char *const pki_file_names[]; /* all there is of it in dir; ends with NULL */
+
 /* Blocks; for start-up. */
 int pki_open(const struct pki_options *options, struct arena *arena, struct pki *ret,
 	     struct err *err) MUST_CHECK;

@@ -20,6 +20,7 @@
 #include "container/network.h"
 #include "image/image.h"
 #include "loop/loop.h"
+#include "main/pki.h"
 #include "main/reset.h"
 #include "main/reset_leftover.h"
 #include "main/server.h"
@@ -246,13 +247,6 @@ static void remove_files(struct reset *r)
 					   "server.lock" };
 	static const char *const now[] = { "kubelet", "containers" };
 	static const char *const kept[] = { "image", "store", "server.log", "server.lock" };
-	static const char *const pki[] = { "ca.crt",
-					   "ca.key",
-					   "apiserver.crt",
-					   "apiserver.key",
-					   "etcd",
-					   "apiserver-etcd-client.crt",
-					   "apiserver-etcd-client.key" };
 
 	remove_pod_logs(r);
 	remove_empty(r->plan.pod_log_dir);
@@ -261,8 +255,8 @@ static void remove_files(struct reset *r)
 	for (size_t i = 0; i < ARRAY_COUNT(kept) && !r->opts->keep_data; i++)
 		remove_tree(r, r->plan.data_dir, kept[i]);
 	remove_empty(r->plan.data_dir);
-	for (size_t i = 0; i < ARRAY_COUNT(pki) && !r->opts->keep_data; i++)
-		remove_tree(r, r->plan.pki_dir, pki[i]);
+	for (const char *const *name = pki_file_names; *name && !r->opts->keep_data; name++)
+		remove_tree(r, r->plan.pki_dir, *name);
 	if (!r->opts->keep_data)
 		remove_tree(r, path_dir(r->plan.kubeconfig), path_base(r->plan.kubeconfig).ptr);
 	remove_empty(r->plan.pki_dir);
