@@ -341,6 +341,14 @@ changed" ]
 	END
 }
 
+@test "a wrong type in any field is named in one line and nothing is left behind" {
+	bundle true
+	run python3 "$HERE/bad_config.py" "$CUBE_OCI" "$RT" "$CG"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *" fields, 0 wrong" ]]
+}
+
 @test "security: /proc/self/exe of the joining process is not the runtime's file" {
 	bundle /proc/self/exe --version
 	run run_container
@@ -399,7 +407,7 @@ changed" ]
 
 @test "a runtime killed at any moment leaves nothing that delete --force does not clear up" {
 	bundle sleep 30
-	for delay in 0.0005 0.001 0.0015 0.002 0.003 0.004 0.006 0.01; do
+	for delay in $(seq 0.0003 0.0001 0.0060); do
 		(cd "$RT/bundle" && timeout -s KILL "$delay" "$CUBE_OCI" --root "$RT/state" create c >/dev/null 2>&1 3>&-) || true
 		oci delete --force c
 		[ ! -e "$RT/state/c" ]
