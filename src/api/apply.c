@@ -259,7 +259,7 @@ static int pass_on(struct apply *a, struct typed_walk *walk, yyjson_val *result,
 		owner->set = field_set_difference(arena, owner->set, removed, false);
 	}
 	own = &a->owners.items[self];
-	own->set = field_set_difference(arena, own->set, field_owners_nobodys(arena), false);
+	own->set = field_set_difference(arena, own->set, field_owners_nobodys(), false);
 	if (diff.changed || removed || !own->time.len)
 		own->time = a->writer.time;
 	field_owners_prune(&a->owners);

@@ -149,33 +149,63 @@ bool field_owners_is_reset(yyjson_val *list)
 
 /* ---- changing ---- */
 
-/* Besides metadata itself, which is a member of no set either. */
-static const char *const nobodys[] = {
-	"apiVersion",
-	"kind",
-	"metadata.name",
-	"metadata.namespace",
-	"metadata.creationTimestamp",
-	"metadata.selfLink",
-	"metadata.uid",
-	"metadata.clusterName",
-	"metadata.generation",
-	"metadata.managedFields",
-	"metadata.resourceVersion",
-	NULL,
+/* Constant, since each write needs it; nodes of sets are never changed. */
+static const struct field_set nobodys_metadata[] = {
+	{ .name = STR_INIT("f:clusterName"),
+	  .is_member = true,
+	  .next = (struct field_set *)&nobodys_metadata[1] },
+	{ .name = STR_INIT("f:creationTimestamp"),
+	  .is_member = true,
+	  .next = (struct field_set *)&nobodys_metadata[2] },
+	{ .name = STR_INIT("f:generation"),
+	  .is_member = true,
+	  .next = (struct field_set *)&nobodys_metadata[3] },
+	{ .name = STR_INIT("f:managedFields"),
+	  .is_member = true,
+	  .next = (struct field_set *)&nobodys_metadata[4] },
+	{ .name = STR_INIT("f:name"),
+	  .is_member = true,
+	  .next = (struct field_set *)&nobodys_metadata[5] },
+	{ .name = STR_INIT("f:namespace"),
+	  .is_member = true,
+	  .next = (struct field_set *)&nobodys_metadata[6] },
+	{ .name = STR_INIT("f:resourceVersion"),
+	  .is_member = true,
+	  .next = (struct field_set *)&nobodys_metadata[7] },
+	{ .name = STR_INIT("f:selfLink"),
+	  .is_member = true,
+	  .next = (struct field_set *)&nobodys_metadata[8] },
+	{ .name = STR_INIT("f:uid"), .is_member = true, .next = NULL },
 };
 
-const struct field_set *field_owners_nobodys(struct arena *arena)
-{
-	struct field_set *set = field_set_of_paths(arena, nobodys);
-	static const char *const metadata[] = { "metadata", NULL };
+/* apiVersion, kind and metadata; the last one is a member of no set either, but what is in it may
+ * be. */
+#define NOBODYS(array, metadata_too)                                  \
+	static const struct field_set array[] = {                     \
+		{ .name = STR_INIT("f:apiVersion"),                   \
+		  .is_member = true,                                  \
+		  .next = (struct field_set *)&array[1] },            \
+		{ .name = STR_INIT("f:kind"),                         \
+		  .is_member = true,                                  \
+		  .next = (struct field_set *)&array[2] },            \
+		{ .name = STR_INIT("f:metadata"),                     \
+		  .is_member = metadata_too,                          \
+		  .children = (struct field_set *)nobodys_metadata }, \
+	}
 
-	return field_set_union(arena, set, field_set_of_paths(arena, metadata));
+NOBODYS(nobodys_fields, true);
+NOBODYS(skipped_fields, false);
+static const struct field_set nobodys = { .children = (struct field_set *)nobodys_fields };
+static const struct field_set skipped = { .children = (struct field_set *)skipped_fields };
+
+const struct field_set *field_owners_nobodys(void)
+{
+	return &nobodys;
 }
 
 static const struct field_set *skipped_of(struct arena *arena, const struct field_writer *writer)
 {
-	return field_set_union(arena, field_set_of_paths(arena, nobodys), writer->reset);
+	return writer->reset ? field_set_union(arena, &skipped, writer->reset) : &skipped;
 }
 
 bool field_owners_create(struct field_owners *owners, struct schema_at at, yyjson_val *object,
@@ -271,7 +301,7 @@ void field_owners_update(struct field_owners *owners, struct schema_at at, yyjso
 	diff.removed = field_set_difference(arena, diff.removed, writer->reset, true);
 	take_away(owners, diff.changed);
 	take_away(owners, diff.removed);
-	own = field_set_difference(arena, diff.changed, field_owners_nobodys(arena), false);
+	own = field_set_difference(arena, diff.changed, field_owners_nobodys(), false);
 	if (own) {
 		owner = field_owners_find(owners, writer, false);
 		if (!owner)

@@ -56,7 +56,7 @@ bool field_owners_create(struct field_owners *owners, struct schema_at at, yyjso
 void field_owners_update(struct field_owners *owners, struct schema_at at, yyjson_val *old,
 			 yyjson_val *now, const struct field_writer *writer);
 /* Fields of every object that are nobody's: identity and what the server counts. */
-const struct field_set *field_owners_nobodys(struct arena *arena);
+const struct field_set *field_owners_nobodys(void);
 
 /* The JSON text of managedFields in canonical order. */
 void field_owners_write(struct field_owners *owners, struct buf *to);

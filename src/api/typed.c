@@ -126,7 +126,10 @@ static bool write_key_value(struct typed t, yyjson_val *item, struct str key, st
 	const struct schema_field *field = at.type ? schema_field(at, key) : NULL;
 
 	if (value && !yyjson_is_ctn(value)) {
-		json_write(value, to);
+		if (yyjson_is_str(value))
+			json_write_quoted(json_str(value), to);
+		else
+			json_write(value, to);
 		return true;
 	}
 	if (!field || !(field->flags & SCHEMA_DEFAULT))
