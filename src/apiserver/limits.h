@@ -22,6 +22,7 @@
 #define WARNINGS_MAX 64
 #define WARNING_BYTES_MAX 4096
 #define STATUS_CAUSES_MAX 256
+#define USER_EXTRAS_MAX 32
 #define USER_GROUPS_MAX 64
 #define BEARER_BYTES_MAX 16384	 /* of a bearer token */
 #define TOKENS_KNOWN_MAX 4096	 /* verified tokens that are remembered */

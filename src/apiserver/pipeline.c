@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "codec/yaml.h"
 #include "loop/env.h"
+#include "net/url.h"
 
 static int read_target(struct exchange *e)
 {
@@ -93,6 +94,81 @@ static int impersonate_uid(struct exchange *e, struct user *user)
 						       .name = user->uid });
 }
 
+#define EXTRA_PREFIX "Impersonate-Extra-"
+
+static struct user_extra *extra_of(struct user_extra *extras, size_t *count, struct str key)
+{
+	for (size_t i = 0; i < *count; i++)
+		if (str_eq(extras[i].key, key))
+			return &extras[i];
+	if (*count == USER_EXTRAS_MAX)
+		return NULL;
+	extras[*count] = (struct user_extra){ .key = key };
+	return &extras[(*count)++];
+}
+
+/* The key of a header Impersonate-Extra-<key, percent-encoded>; header names have no case. */
+static int extra_key(struct exchange *e, struct str name, struct str *ret)
+{
+	size_t prefix = sizeof(EXTRA_PREFIX) - 1;
+	char *lower = arena_alloc(e->arena, name.len);
+
+	for (size_t i = prefix; i < name.len; i++)
+		lower[i - prefix] = (char)(name.ptr[i] >= 'A' && name.ptr[i] <= 'Z'
+						   ? name.ptr[i] - 'A' + 'a'
+						   : name.ptr[i]);
+	if (url_decode(str_sub(lower, name.len - prefix), e->arena, ret, NULL) == 0)
+		return 0;
+	return refusal_bad_request(
+		&e->refusal, "header " STR_FMT ": its key is not percent-encoded", STR_ARG(name));
+}
+
+static void add_value(struct exchange *e, struct user_extra *extra, struct str value)
+{
+	size_t count = extra->values.count;
+	struct str *values = arena_array(e->arena, count + 1, sizeof(values[0]));
+
+	if (count)
+		memcpy(values, extra->values.items, count * sizeof(values[0]));
+	values[count] = value;
+	extra->values = (struct str_list){ values, count + 1 };
+}
+
+/* A key may come more than once. */
+static int impersonate_extras(struct exchange *e, struct user *user)
+{
+	struct user_extra *extras = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < e->x->headers.count; i++) {
+		const struct http_header *header = &e->x->headers.list[i];
+		struct user_extra *extra;
+		struct str key;
+
+		if (header->name.len <= sizeof(EXTRA_PREFIX) - 1 ||
+		    !str_eq_nocase(str_slice(header->name, 0, sizeof(EXTRA_PREFIX) - 1),
+				   STR(EXTRA_PREFIX)))
+			continue;
+		if (extra_key(e, header->name, &key) < 0)
+			return -1;
+		if (check_impersonation(e, (struct target){ .group = STR("authentication.k8s.io"),
+							    .resource = STR("userextras"),
+							    .subresource = key,
+							    .name = header->value }) < 0)
+			return -1;
+		if (!extras)
+			extras = arena_array(e->arena, USER_EXTRAS_MAX, sizeof(extras[0]));
+		extra = extra_of(extras, &count, key);
+		if (!extra)
+			return refusal_bad_request(&e->refusal,
+						   "too many Impersonate-Extra headers");
+		add_value(e, extra, header->value);
+	}
+	user->extras = extras;
+	user->extra_count = count;
+	return 0;
+}
+
 /* From here on the request is that of the user it names, if the one who sent it may do that. */
 static int impersonate(struct exchange *e)
 {
@@ -107,7 +183,7 @@ static int impersonate(struct exchange *e)
 		return 0;
 	}
 	if (impersonate_name(e, user) < 0 || impersonate_groups(e, user) < 0 ||
-	    impersonate_uid(e, user) < 0)
+	    impersonate_uid(e, user) < 0 || impersonate_extras(e, user) < 0)
 		return -1;
 	e->user = user;
 	return 0;

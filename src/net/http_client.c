@@ -7,6 +7,7 @@
  * (→ resolving, when redirected or retried)
  */
 #include "net/http_client_internal.h"
+#include "net/lookup.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -16,17 +17,6 @@
 
 #define CONNECT_TIMEOUT_MS 15000 /* one address */
 #define CALL_ARENA_MAX ((size_t)16 << 20)
-
-/* Lives on its own: the call may be cancelled while a thread looks the name up. */
-struct lookup {
-	struct work work;
-	struct http_call *call; /* NULL: nobody waits any more */
-	char *host;
-	uint16_t port;
-	struct address addresses[HTTP_ADDRESSES_MAX];
-	size_t count;
-	int failure;
-};
 
 /* --- end of a call --- */
 
@@ -42,8 +32,7 @@ static void free_call(struct http_call *call)
 	list_remove(&call->link);
 	timer_stop(&call->deadline);
 	timer_stop(&call->idle);
-	if (call->lookup)
-		call->lookup->call = NULL;
+	lookup_cancel(call->lookup);
 	conn_close(call->conn);
 	call_release_source(call);
 	arena_deinit(&call->arena);
@@ -162,64 +151,35 @@ void call_connect_next(struct http_call *call)
 	call->conn = conn_new_connecting(call->client->pool, fd, tls, &call_conn_events, call);
 }
 
-static void lookup_run(struct work *work)
+static void on_looked_up(void *arg, const struct address *addresses, size_t count, const struct err *err)
 {
-	struct lookup *l = CONTAINER_OF(work, struct lookup, work);
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG }, *list = NULL;
+	struct http_call *call = arg;
 
-	l->failure = getaddrinfo(l->host, NULL, &hints, &list);
-	for (struct addrinfo *at = list; at && l->count < HTTP_ADDRESSES_MAX; at = at->ai_next) {
-		struct address *to = &l->addresses[l->count++];
-
-		memcpy(&to->socket, at->ai_addr, at->ai_addrlen);
-		to->socket_bytes = at->ai_addrlen;
-		if (at->ai_family == AF_INET)
-			((struct sockaddr_in *)&to->socket)->sin_port = htons(l->port);
-		else
-			((struct sockaddr_in6 *)&to->socket)->sin6_port = htons(l->port);
+	call->lookup = NULL;
+	if (call->ended)
+		return; /* timed out meanwhile */
+	if (count == 0) {
+		call->err = *err;
+		call_fail(call);
+		return;
 	}
-	if (list)
-		freeaddrinfo(list);
-}
-
-static void lookup_done(struct work *work)
-{
-	struct lookup *l = CONTAINER_OF(work, struct lookup, work);
-	struct http_call *call = l->call;
-
-	if (call) {
-		call->lookup = NULL;
-		memcpy(call->addresses, l->addresses, sizeof(call->addresses));
-		call->address_count = l->count;
-		if (call->ended) {
-			; /* timed out meanwhile */
-		} else if (l->count > 0) {
-			call_connect_next(call);
-		} else {
-			(void)err_set(&call->err, ERR_UNAVAILABLE, "look up %s: %s", l->host, gai_strerror(l->failure));
-			call_fail(call);
-		}
-	}
-	mem_free(l->host);
-	mem_free(l);
+	memcpy(call->addresses, addresses, count * sizeof(addresses[0]));
+	call->address_count = count;
+	call_connect_next(call);
 }
 
 static void look_up(struct http_call *call)
 {
-	struct lookup *l = NEW(struct lookup);
+	struct http_client *client = call->client;
 
-	l->call = call;
-	l->host = str_dup_c(call->url.host);
-	l->port = call->url.port;
-	l->work.run = lookup_run;
-	l->work.done = lookup_done;
-	call->lookup = l;
-	if (call->client->options.resolve_inline) {
-		lookup_run(&l->work);
-		lookup_done(&l->work);
-	} else {
-		env_work(call->client->env, &l->work);
+	if (!client->options.resolve_inline) {
+		call->lookup = lookup_start(client->env, call->url.host, call->url.port, on_looked_up, call);
+		return;
 	}
+	if (lookup_now(call->url.host, call->url.port, call->addresses, &call->address_count, &call->err) < 0)
+		call_fail(call);
+	else
+		call_connect_next(call);
 }
 
 /* From the URL: a kept connection, a numeric address, a socket, or a name to be looked up. */

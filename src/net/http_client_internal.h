@@ -9,8 +9,7 @@
 #include "net/address.h"
 #include "net/http_client.h"
 #include "net/llhttp_names.h"
-
-#define HTTP_ADDRESSES_MAX 8
+#include "net/lookup.h"
 
 struct http_client {
 	struct http_client_options options;
@@ -25,8 +24,6 @@ struct http_client {
 	struct task task;
 };
 
-struct lookup;
-
 struct http_call {
 	struct http_client *client;
 	const struct http_call_events *events;
@@ -38,7 +35,7 @@ struct http_call {
 	struct url url;
 	struct str key;              /* of the pool: scheme, host, port */
 	struct lookup *lookup;
-	struct address addresses[HTTP_ADDRESSES_MAX];
+	struct address addresses[LOOKUP_ADDRESSES_MAX];
 	size_t address_count, address_next;
 	struct conn *conn;
 	llhttp_t parser;

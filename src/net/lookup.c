@@ -82,6 +82,21 @@ struct lookup *lookup_start(struct env *env, struct str host, uint16_t port, loo
 	return l;
 }
 
+int lookup_now(struct str host, uint16_t port, struct address *ret_addresses, size_t *ret_count,
+	       struct err *err)
+{
+	AUTO_FREE char *name = str_dup_c(host);
+	struct lookup l = { .host = name, .port = port };
+
+	run(&l.work);
+	if (!l.count)
+		return err_set(err, ERR_UNAVAILABLE, "look up %s: %s", name,
+			       gai_strerror(l.failure));
+	memcpy(ret_addresses, l.addresses, l.count * sizeof(l.addresses[0]));
+	*ret_count = l.count;
+	return 0;
+}
+
 void lookup_cancel(struct lookup *l)
 {
 	if (l)
