@@ -18,6 +18,7 @@
 #include "runtime/commands.h"
 #include "runtime/console.h"
 #include "runtime/create.h"
+#include "runtime/systemd.h"
 
 struct bundle {
 	struct arena *arena;
@@ -114,10 +115,8 @@ static int prepare(const struct command_line *line, struct bundle *bundle, struc
 	const char *socket = command_value(line, "console-socket");
 	uint64_t count = 0;
 
-	if (line->globals->systemd_cgroup)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "--systemd-cgroup: cgroups are managed as files here; configure the "
-			       "engine for \"cgroupfs\"");
+	if (line->globals->systemd_cgroup && systemd_check(line->globals->is_rootless, err) < 0)
+		return -1;
 	if (open_missing_stdio(err) < 0 || bundle_open(bundle, command_value(line, "bundle"), err) < 0)
 		return -1;
 	if (preserve && command_preserved_fds(preserve, &count, err) < 0)
@@ -126,6 +125,7 @@ static int prepare(const struct command_line *line, struct bundle *bundle, struc
 		.id = line->args[0], .root = line->globals->root, .bundle = bundle->path, .spec = &bundle->spec,
 		.config = buf_str(&bundle->text), .config_name = CONTAINER_CONFIG,
 		.no_pivot = command_has(line, "no-pivot"), .ignore_cgroup_errors = line->globals->is_rootless,
+		.systemd_cgroup = line->globals->systemd_cgroup,
 		.stdio = { -1, -1, -1 }, .preserve_fds = (int)count, .console_socket = -1,
 	};
 	if (bundle->spec.process && bundle->spec.process->terminal) {

@@ -290,8 +290,8 @@ int command_features(const struct command_line *line, int *ret_status, struct er
 	sub = yyjson_mut_obj_add_obj(doc, part, "cgroup");
 	yyjson_mut_obj_add_bool(doc, sub, "v1", true);
 	yyjson_mut_obj_add_bool(doc, sub, "v2", true);
-	yyjson_mut_obj_add_bool(doc, sub, "systemd", false);
-	yyjson_mut_obj_add_bool(doc, sub, "systemdUser", false);
+	yyjson_mut_obj_add_bool(doc, sub, "systemd", true);
+	yyjson_mut_obj_add_bool(doc, sub, "systemdUser", true);
 	yyjson_mut_obj_add_bool(doc, sub, "rdma", true);
 	sub = yyjson_mut_obj_add_obj(doc, part, "seccomp");
 	yyjson_mut_obj_add_bool(doc, sub, "enabled", true);

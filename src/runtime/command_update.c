@@ -9,6 +9,7 @@
 #include "runtime/cgroup_plan.h"
 #include "runtime/commands.h"
 #include "runtime/container.h"
+#include "runtime/systemd.h"
 
 static int read_file(const char *path, struct buf *text, struct err *err)
 {
@@ -107,6 +108,8 @@ static int apply(struct container *c, yyjson_val *root, struct arena *arena, str
 
 	if (field_decode(&oci_resources_table, root, arena, &resources, err) < 0 ||
 	    cgroup_plan(&resources, c->cgroup.is_v2, arena, &plan, err) < 0)
+		return -1;
+	if (systemd_update(c, &plan, arena, err) < 0)
 		return -1;
 	return cgroup_plan_update(&plan, &c->cgroup, err);
 }

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "linux/process.h"
+#include "runtime/systemd.h"
 
 #define KILL_WAIT_MS 10000
 
@@ -330,8 +331,10 @@ int container_destroy(struct container *c, struct err *err)
 
 	if (c->pidfd >= 0 && process_signal(c->pidfd, SIGKILL) < 0)
 		fd_close(&c->pidfd); /* gone already */
+	failed = c->has_cgroup ? cgroup_kill(&c->cgroup) : 0;
+	if (failed == 0 && systemd_stop(c, err) < 0)
+		return -1;
 	if (c->has_cgroup) {
-		failed = cgroup_kill(&c->cgroup);
 		if (failed == 0)
 			failed = cgroup_remove(&c->cgroup, KILL_WAIT_MS);
 		if (failed < 0)

@@ -26,6 +26,7 @@
 #include "runtime/cgroup_plan.h"
 #include "runtime/console.h"
 #include "runtime/hooks.h"
+#include "runtime/systemd.h"
 #include "runtime/userns.h"
 
 #define HELPER_FAILED (-4096) /* no error number */
@@ -36,6 +37,7 @@ struct making {
 	struct init init;
 	struct cgroup_plan plan;
 	int sock;       /* ours; init.sock is the child's */
+	int keeper;     /* pidfd of the first process of a systemd unit */
 	bool is_waiting, is_execing; /* READY, EXECING came */
 	struct created *out;
 };
@@ -111,6 +113,37 @@ static int check_unused(struct cgroup *cgroup, struct err *err)
 	return 0;
 }
 
+/* systemd makes no scope without a process in it, and the container's first one is cloned into the
+ * cgroup that is not there yet: until then this one keeps the place. */
+static int start_scope(struct making *m, const char **ret_path, struct err *err)
+{
+	struct systemd_start start = { m->create->spec->linux_part->cgroups_path, m->create->ignore_cgroup_errors,
+				       &m->plan, 0 };
+	struct container *c = m->c;
+
+	start.pid = process_clone(0, -1, &m->keeper);
+	if (start.pid < 0)
+		return err_neg(err, start.pid, "make a process for the unit");
+	if (start.pid == 0) {
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0)
+			pause();
+		_exit(0);
+	}
+	if (systemd_start(&start, c, m->init.arena, ret_path, err) < 0)
+		return -1;
+	cgroup_deinit(&c->cgroup);
+	return cgroup_init(&c->cgroup, *ret_path) < 0 ? err_set(err, ERR_INTERNAL, "cgroup %s", *ret_path) : 0;
+}
+
+static void end_keeper(struct making *m)
+{
+	int status;
+
+	if (m->keeper >= 0 && (process_signal(m->keeper, SIGKILL) < 0 || process_wait(m->keeper, &status) < 0))
+		log_debug("runtime", "the unit's first process is gone already");
+	fd_close(&m->keeper);
+}
+
 static int make_cgroups(struct making *m, struct err *err)
 {
 	const struct oci_linux *l = m->create->spec->linux_part;
@@ -118,7 +151,9 @@ static int make_cgroups(struct making *m, struct err *err)
 	const char *path;
 	int failed;
 
-	if (cgroup_plan_path(l->cgroups_path, c->id, m->init.arena, &path, err) < 0)
+	if (m->create->systemd_cgroup)
+		path = "/";
+	else if (cgroup_plan_path(l->cgroups_path, c->id, m->init.arena, &path, err) < 0)
 		return -1;
 	failed = cgroup_init(&c->cgroup, path);
 	if (failed < 0) {
@@ -126,10 +161,13 @@ static int make_cgroups(struct making *m, struct err *err)
 			return err_neg(err, failed, "no cgroup file system at /sys/fs/cgroup");
 		return 0;
 	}
-	if (cgroup_plan(l->resources, c->cgroup.is_v2, m->init.arena, &m->plan, err) < 0 ||
-	    check_unused(&c->cgroup, err) < 0)
+	if (cgroup_plan(l->resources, c->cgroup.is_v2, m->init.arena, &m->plan, err) < 0)
+		return -1;
+	if (m->create->systemd_cgroup ? start_scope(m, &path, err) < 0 : check_unused(&c->cgroup, err) < 0)
 		return -1;
 	m->plan.optional = expected_controllers(m->create->spec);
+	if (m->create->systemd_cgroup)
+		m->plan.optional |= CGROUP_BIT(CGROUP_SYSTEMD);
 	c->has_cgroup = true;
 	if (symlinkat(path, c->dir_fd, CONTAINER_CGROUP) < 0)
 		return err_os(err, "note the cgroup's path");
@@ -506,7 +544,7 @@ static void release(struct making *m)
 int container_create(const struct create *create, struct arena *arena, struct container *ret, struct created *ret_more,
 		     struct err *err)
 {
-	struct making m = { .create = create, .c = ret, .out = ret_more, .sock = -1 };
+	struct making m = { .create = create, .c = ret, .out = ret_more, .sock = -1, .keeper = -1 };
 	int failed;
 
 	container_blank(ret);
@@ -534,6 +572,7 @@ int container_create(const struct create *create, struct arena *arena, struct co
 	if (container_id_check(create->id, err) < 0 || container_make_dir(ret, create->dir_may_exist, err) < 0)
 		return -1;
 	failed = make(&m, err);
+	end_keeper(&m);
 	if (failed < 0)
 		undo(&m);
 	release(&m);

@@ -18,6 +18,7 @@ struct create {
 	const struct overlay *overlay;
 	bool is_sandbox, no_pivot, wait_for_start, dir_may_exist;
 	bool ignore_cgroup_errors;   /* rootless */
+	bool systemd_cgroup;         /* the cgroup is a unit of systemd; the user's own when rootless */
 	int stdio[3];                /* -1: inherit */
 	int preserve_fds;
 	int console_socket;          /* where the pty's master is sent; -1: kept in ret_master */
