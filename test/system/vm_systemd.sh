@@ -59,7 +59,7 @@ for i in 1 2 3 4 5 6 7 8 9 10; do [ "$(oci state a | grep -c stopped)" = 1 ] && 
 oci delete a
 check delete "$? $(property cube-a.scope LoadState) $(ls -d $G/cube-a.scope 2>/dev/null)" "0 not-found "
 bundle b
-sed -i 's#"sleep", "1000"#"sh", "-c", "x=x; while true; do x=$x$x; done"#' /bundles/b/config.json
+sed -i 's#"sleep"#"sh", "-c"#; s#"1000"#"x=x; while true; do x=$x$x; done"#' /bundles/b/config.json
 (cd /bundles/b && oci run b >/tmp/b.out 2>&1 </dev/null)
 check out-of-memory $? 137
 check nothing-left "$(systemctl list-units --all --no-legend 'cube-*' | wc -l) $(ls -d $G/cube-* 2>/dev/null | wc -l) $(ls -A /run/cube-oci | grep -vc '^\.')" "0 0 0"
