@@ -93,7 +93,7 @@ int convert_object(yyjson_mut_doc *doc, const struct kind *from, const struct ki
 			       "no conversion from " STR_FMT " " STR_FMT " to " STR_FMT " " STR_FMT,
 			       STR_ARG(from->api_version), STR_ARG(from->name),
 			       STR_ARG(to->api_version), STR_ARG(to->name));
-	if (from == to)
+	if (from == to && !(from->flags & KIND_CUSTOM))
 		return 0;
 	if (is_event(from))
 		convert_event(doc, root, to == &kind_event);

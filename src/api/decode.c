@@ -7,6 +7,8 @@
 #include "api/decode_internal.h"
 
 #include <stdio.h>
+#include "api/custom.h"
+#include "api/structural.h"
 #include "base/assert.h"
 #include "base/num.h"
 #include "codec/json_index.h"
@@ -436,6 +438,25 @@ static void put_type(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *key,
 	yyjson_mut_obj_insert(root, yyjson_mut_str(doc, key), json_new_str(doc, value), 0);
 }
 
+/* Type and metadata by their tables, the rest by the definition's schema. Values of a wrong type
+ * are for validation to name. */
+static int decode_custom(struct decoder *d, yyjson_val *root, yyjson_mut_val **ret)
+{
+	yyjson_val *schema = custom_version_of(d->kind)->schema;
+	struct notices *notices = d->notices;
+	yyjson_mut_val *object, *typed;
+
+	d->notices = NULL; /* the table knows three members only */
+	if (decode_object(d, d->kind->schema, NULL, root, &typed) < 0)
+		return -1;
+	d->notices = notices;
+	object = structural_copy(d->doc, root, schema, NULL, notices);
+	JSON_MUT_MEMBERS (key, value, typed)
+		json_put(d->doc, object, json_mut_str(key), json_mut_copy(d->doc, value));
+	*ret = object;
+	return 0;
+}
+
 static int decode_root(yyjson_val *root, const struct decode_options *o, struct arena *arena,
 		       yyjson_mut_doc *doc, struct err *err)
 {
@@ -456,7 +477,9 @@ static int decode_root(yyjson_val *root, const struct decode_options *o, struct 
 	notices_init(&own, arena);
 	if (o->check != FIELDS_IGNORE)
 		d.notices = o->notices && o->check == FIELDS_WARN ? o->notices : &own;
-	if (decode_object(&d, o->kind->schema, NULL, root, &object) < 0)
+	if ((o->kind->flags & KIND_CUSTOM
+		     ? decode_custom(&d, root, &object)
+		     : decode_object(&d, o->kind->schema, NULL, root, &object)) < 0)
 		return fail_whole(o, json_str(yyjson_obj_get(root, "version")), STR_NONE, err);
 	if (o->check == FIELDS_STRICT && own.count)
 		return refuse_strict(o, &own, err);

@@ -176,41 +176,46 @@ static bool is_of_status(struct str subresource)
 	return str_eq_c(subresource, "status") || str_eq_c(subresource, "approval");
 }
 
+/* Members that a write of the object itself decides on. */
+static bool is_own(const struct kind *kind, struct str key)
+{
+	bool has_status = kind->flags & KIND_HAS_STATUS || !(kind->flags & KIND_CUSTOM);
+
+	return !is_type_or_meta(key) && !(has_status && str_eq_c(key, "status"));
+}
+
 /* The status endpoint changes nothing but status, every other one everything but status. */
 static void split_status(struct edit *e)
 {
+	yyjson_mut_obj_iter at;
+	yyjson_mut_val *member;
+
 	if (!(e->kind->flags & KIND_HAS_STATUS))
 		return;
 	if (!is_of_status(e->subresource)) {
 		take_from_old(e, e->root, e->old, "status");
 		return;
 	}
-	for (size_t i = 0; i < e->kind->schema.type->field_count; i++) {
-		const struct schema_field *field = &schema_fields(e->kind->schema)[i];
-		struct str key = schema_name(e->kind->schema.set, field);
-		yyjson_val *value = json_key(e->old, key);
-
-		if (is_type_or_meta(key) || str_eq_c(key, "status"))
-			continue;
-		if (value)
-			json_put(e->doc, e->root, key, json_copy(e->doc, value));
-		else
-			(void)json_remove(e->root, key);
-	}
+	yyjson_mut_obj_iter_init(e->root, &at);
+	while ((member = yyjson_mut_obj_iter_next(&at)))
+		if (is_own(e->kind, json_mut_str(member)) &&
+		    !json_key(e->old, json_mut_str(member)))
+			(void)yyjson_mut_obj_iter_remove(&at); /* the doc owns it */
+	JSON_MEMBERS (key, value, e->old)
+		if (is_own(e->kind, json_str(key)))
+			json_put(e->doc, e->root, json_str(key), json_copy(e->doc, value));
 }
 
 /* What is wanted: everything but metadata and status. */
 static bool wants_the_same(struct edit *e)
 {
-	for (size_t i = 0; i < e->kind->schema.type->field_count; i++) {
-		struct str key = schema_name(e->kind->schema.set,
-					     &schema_fields(e->kind->schema)[i]);
-
-		if (is_type_or_meta(key) || str_eq_c(key, "status"))
-			continue;
-		if (!json_mixed_equal(json_mut_key(e->root, key), json_key(e->old, key)))
+	JSON_MUT_MEMBERS (key, value, e->root)
+		if (is_own(e->kind, json_mut_str(key)) &&
+		    !json_mixed_equal(value, json_key(e->old, json_mut_str(key))))
 			return false;
-	}
+	JSON_MEMBERS (key, value, e->old)
+		if (is_own(e->kind, json_str(key)) && !json_mut_key(e->root, json_str(key)))
+			return false;
 	return true;
 }
 

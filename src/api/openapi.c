@@ -212,6 +212,57 @@ static void put_paths(struct openapi *o, yyjson_mut_val *paths, const struct kin
 	put_path(o, paths, kind, AT_ITEM);
 }
 
+/* What OpenAPI v2 has no words for. */
+static void strip_v2(yyjson_mut_val *schema)
+{
+	static const char *const unknown[] = { "nullable", "anyOf", "oneOf", "not", "allOf" };
+	yyjson_mut_val *part;
+
+	for (size_t i = 0; i < ARRAY_COUNT(unknown); i++)
+		(void)json_remove(schema, str_from(unknown[i])); /* the doc owns it */
+	JSON_MUT_MEMBERS (key, member, yyjson_mut_obj_get(schema, "properties"))
+		strip_v2(member);
+	part = yyjson_mut_obj_get(schema, "items");
+	if (yyjson_mut_is_obj(part))
+		strip_v2(part);
+	part = yyjson_mut_obj_get(schema, "additionalProperties");
+	if (yyjson_mut_is_obj(part))
+		strip_v2(part);
+}
+
+/* The definition's own schema with what every object has. */
+static void put_custom(struct openapi *o, const struct kind *kind)
+{
+	yyjson_val *source = custom_version_of(kind)->schema;
+	yyjson_mut_val *schema, *properties;
+
+	schema = source ? json_copy(o->doc, source) : yyjson_mut_obj(o->doc);
+	if (!o->v3)
+		strip_v2(schema);
+	json_set_str(o->doc, schema, "type", STR("object"));
+	properties = json_ensure_object(o->doc, schema, "properties");
+	json_set_str(o->doc, json_set_object(o->doc, properties, "apiVersion"), "type",
+		     STR("string"));
+	json_set_str(o->doc, json_set_object(o->doc, properties, "kind"), "type", STR("string"));
+	openapi_ref_name(o, json_set_object(o->doc, properties, "metadata"), "meta/v1.ObjectMeta");
+	openapi_put_gvk(
+		o,
+		json_append_object(
+			o->doc, json_set_array(o->doc, schema, "x-kubernetes-group-version-kind")),
+		kind->group, kind->version, kind->name);
+	json_put(o->doc, o->schemas, schema_str(kind->schema.set, kind->schema.type->full_name),
+		 schema);
+}
+
+static void put_kind(struct openapi *o, yyjson_mut_val *paths, const struct kind *kind)
+{
+	put_paths(o, paths, kind);
+	if (kind->flags & KIND_CUSTOM)
+		put_custom(o, kind);
+	else
+		openapi_ref(o, yyjson_mut_obj(o->doc), kind->schema);
+}
+
 static bool is_of(const struct kind *kind, struct str group, struct str version)
 {
 	return !(kind->flags & KIND_UNSERVED) && str_eq(kind->group, group) &&
@@ -243,14 +294,15 @@ static void close_document(struct openapi *o, struct buf *to)
 	mem_free(o->queue);
 }
 
-int openapi_v3_write(struct str group, struct str version, struct buf *to, struct err *err)
+int openapi_v3_write(const struct kind_set *set, struct str group, struct str version,
+		     struct buf *to, struct err *err)
 {
 	yyjson_mut_val *paths;
 	struct openapi o;
 	bool found = false;
 
-	for (size_t i = 0; i < kind_count && !found; i++)
-		found = is_of(kind_table[i], group, version);
+	for (size_t i = 0; i < set->kind_count && !found; i++)
+		found = is_of(set->kinds[i], group, version);
 	if (!found)
 		return err_set(err, ERR_NOT_FOUND,
 			       "no OpenAPI document of group \"" STR_FMT "\" version \"" STR_FMT
@@ -258,43 +310,46 @@ int openapi_v3_write(struct str group, struct str version, struct buf *to, struc
 			       STR_ARG(group), STR_ARG(version));
 	open_document(&o, true);
 	paths = json_set_object(o.doc, yyjson_mut_doc_get_root(o.doc), "paths");
-	for (size_t i = 0; i < kind_count; i++) {
-		if (!is_of(kind_table[i], group, version))
+	for (size_t i = 0; i < set->kind_count; i++) {
+		if (!is_of(set->kinds[i], group, version))
 			continue;
-		put_paths(&o, paths, kind_table[i]);
-		openapi_ref(&o, yyjson_mut_obj(o.doc), kind_table[i]->schema);
+		put_kind(&o, paths, set->kinds[i]);
 	}
 	close_document(&o, to);
 	return 0;
 }
 
-void openapi_v2_write(struct buf *to)
+void openapi_v2_write(const struct kind_set *set, struct buf *to)
 {
 	yyjson_mut_val *paths;
 	struct openapi o;
 
 	open_document(&o, false);
 	paths = json_set_object(o.doc, yyjson_mut_doc_get_root(o.doc), "paths");
-	for (size_t i = 0; i < kind_count; i++) {
-		if (kind_table[i]->flags & (KIND_UNSERVED | KIND_OFF_BY_DEFAULT))
+	for (size_t i = 0; i < set->kind_count; i++) {
+		if (set->kinds[i]->flags & (KIND_UNSERVED | KIND_OFF_BY_DEFAULT))
 			continue;
-		put_paths(&o, paths, kind_table[i]);
-		openapi_ref(&o, yyjson_mut_obj(o.doc), kind_table[i]->schema);
+		put_kind(&o, paths, set->kinds[i]);
 	}
 	close_document(&o, to);
 }
 
-/* The tables are constant, so what identifies them identifies the documents: their sizes and
- * strings' place values. */
-static uint64_t openapi_v3_hash(struct str group, struct str version)
+/* The built-in tables are constant: their sizes identify the documents. Custom kinds are known by
+ * their definition and its generation. */
+static uint64_t openapi_v3_hash(const struct kind_set *set, struct str group, struct str version)
 {
 	uint64_t hash = str_hash(group) * 31 + str_hash(version);
 
-	for (size_t i = 0; i < kind_count; i++) {
-		const struct schema_type *type = kind_table[i]->schema.type;
+	for (size_t i = 0; i < set->kind_count; i++) {
+		const struct schema_type *type = set->kinds[i]->schema.type;
 
-		if (is_of(kind_table[i], group, version))
-			hash = hash * 1099511628211ULL ^ str_hash(kind_table[i]->name) ^
+		const struct custom_version *custom = custom_version_of(set->kinds[i]);
+
+		if (is_of(set->kinds[i], group, version) && custom)
+			hash = hash * 31 + (str_hash(custom->resource->definition->uid) ^
+					    (uint64_t)custom->resource->definition->generation);
+		if (is_of(set->kinds[i], group, version))
+			hash = hash * 1099511628211ULL ^ str_hash(set->kinds[i]->name) ^
 			       type->field_count ^
 			       ((uint64_t)schema_builtin.field_count << 32 |
 				schema_builtin.type_count);
@@ -302,13 +357,13 @@ static uint64_t openapi_v3_hash(struct str group, struct str version)
 	return hash;
 }
 
-void openapi_v3_index(struct buf *to)
+void openapi_v3_index(const struct kind_set *set, struct buf *to)
 {
 	AUTO_JSON_MUT doc = json_new_object();
 	yyjson_mut_val *paths = json_set_object(doc, yyjson_mut_doc_get_root(doc), "paths");
 
-	for (size_t i = 0; i < kind_group_count; i++) {
-		const struct kind_group *g = &kind_groups[i];
+	for (size_t i = 0; i < set->group_count; i++) {
+		const struct kind_group *g = &set->groups[i];
 		yyjson_mut_val *at;
 		struct buf path, url;
 
@@ -322,7 +377,7 @@ void openapi_v3_index(struct buf *to)
 			buf_printf(&path, "apis/" STR_FMT "/" STR_FMT, STR_ARG(g->group),
 				   STR_ARG(g->version));
 		buf_printf(&url, "/openapi/v3/" STR_FMT "?hash=%016llX", STR_ARG(buf_str(&path)),
-			   (unsigned long long)openapi_v3_hash(g->group, g->version));
+			   (unsigned long long)openapi_v3_hash(set, g->group, g->version));
 		at = yyjson_mut_obj(doc);
 		json_put(doc, paths, buf_str(&path), at);
 		json_set_str(doc, at, "serverRelativeURL", buf_str(&url));

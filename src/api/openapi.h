@@ -6,15 +6,15 @@
 #ifndef CUBE_API_OPENAPI_H
 #define CUBE_API_OPENAPI_H
 
-#include "api/kind.h"
+#include "api/kind_set.h"
 #include "base/buf.h"
 
 /* /openapi/v3 : {"paths":{"api/v1":{"serverRelativeURL":"/openapi/v3/api/v1?hash=..."}}} */
-void openapi_v3_index(struct buf *to);
+void openapi_v3_index(const struct kind_set *set, struct buf *to);
 /* One group version ("", "v1"). ERR_NOT_FOUND for one without kinds. */
-int openapi_v3_write(struct str group, struct str version, struct buf *to,
-		     struct err *err) MUST_CHECK;
+int openapi_v3_write(const struct kind_set *set, struct str group, struct str version,
+		     struct buf *to, struct err *err) MUST_CHECK;
 /* The whole of /openapi/v2 as JSON. */
-void openapi_v2_write(struct buf *to);
+void openapi_v2_write(const struct kind_set *set, struct buf *to);
 
 #endif

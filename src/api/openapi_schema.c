@@ -46,7 +46,8 @@ void openapi_ref(struct openapi *o, yyjson_mut_val *at, struct schema_at type)
 {
 	size_t index = (size_t)(type.type - type.set->types);
 
-	if (!o->seen[index]) {
+	/* those of custom kinds are written with their paths */
+	if (type.set == &schema_builtin && !o->seen[index]) {
 		o->seen[index] = true;
 		o->queue[o->queue_count++] = (uint32_t)index;
 	}

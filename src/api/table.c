@@ -178,6 +178,37 @@ static void path_cell(struct cells *c, const struct kind_column *column)
 	cell_str(c, cell.len ? buf_str(&cell) : STR("<none>"));
 }
 
+static bool fits(const char *type, yyjson_val *value)
+{
+	if (strcmp(type, "integer") == 0 || strcmp(type, "number") == 0)
+		return yyjson_is_num(value);
+	if (strcmp(type, "boolean") == 0)
+		return yyjson_is_bool(value);
+	return value && !yyjson_is_null(value);
+}
+
+void cell_typed(struct cells *c, const char *type, yyjson_val *value)
+{
+	AUTO_BUF text = { 0 };
+
+	if (!fits(type, value)) {
+		separate(c);
+		buf_put_c(c->to, "null");
+	} else if (strcmp(type, "date") == 0) {
+		cell_age(c, json_str(value));
+	} else if (strcmp(type, "integer") == 0) {
+		cell_int(c, yyjson_is_real(value) ? (int64_t)yyjson_get_real(value)
+						  : json_int(value, 0));
+	} else if (strcmp(type, "string") == 0) {
+		buf_init(&text, CELL_BYTES_MAX);
+		put_scalar(value, &text);
+		cell_str(c, buf_str(&text));
+	} else {
+		separate(c);
+		json_write(value, c->to);
+	}
+}
+
 static void plain_cells(struct cells *c)
 {
 	struct str created = json_get_str(c->obj->root, "metadata.creationTimestamp");

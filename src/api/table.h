@@ -49,6 +49,8 @@ void cell_str(struct cells *c, struct str text);
 void cell_c(struct cells *c, const char *text);
 void cell_int(struct cells *c, int64_t value);
 void cell_printf(struct cells *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* As custom columns have them: what does not fit the column's type is null. */
+void cell_typed(struct cells *c, const char *type, yyjson_val *value);
 void cell_age(struct cells *c, struct str timestamp); /* "5m", "<unknown>" when empty */
 
 #endif

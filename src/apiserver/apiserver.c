@@ -47,6 +47,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	s->version = str_from(version);
 	local_hub_init(&s->hub, &s->registry);
 	metrics_init(&s->metrics);
+	custom_resources_start(&s->custom, &s->registry);
 	list_init(&s->watches);
 	list_init(&s->documents);
 	timer_init(&s->bookmarks, s->env, http_watch_bookmarks);
@@ -68,6 +69,7 @@ void apiserver_free(struct apiserver *s)
 		return;
 	timer_stop(&s->bookmarks);
 	http_watch_end_all(s, false);
+	custom_resources_stop(&s->custom);
 	local_hub_deinit(&s->hub);
 	bootstrap_deinit(&s->bootstrap);
 	mem_free((void *)s->bootstrap.advertise_address.ptr);

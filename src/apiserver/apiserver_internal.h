@@ -5,6 +5,7 @@
 
 #include "apiserver/apiserver.h"
 #include "apiserver/bootstrap.h"
+#include "apiserver/custom_resources.h"
 #include "apiserver/local.h"
 #include "apiserver/metrics.h"
 #include "apiserver/rbac_bootstrap.h"
@@ -17,6 +18,8 @@ struct apiserver {
 	struct store *store;
 	struct registry registry;
 	struct local_hub hub;
+	struct custom_resources custom;
+	uint64_t documents_generation; /* of the kinds that documents tell of */
 	struct bootstrap bootstrap;
 	struct rbac_bootstrap rbac_bootstrap;
 	struct metrics metrics;

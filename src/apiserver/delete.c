@@ -4,6 +4,7 @@
  * their kubelet, objects with finalizers for whoever set those, namespaces for being emptied. Order
  * and outcome follow upstream's registry store.
  */
+#include "apiserver/custom_names.h"
 #include "apiserver/admission.h"
 #include "apiserver/operation.h"
 #include "apiserver/registry.h"
@@ -214,6 +215,24 @@ static int delete_namespace(struct operation *op, const struct delete_options *o
 	return operation_remove(op, NULL);
 }
 
+/* A definition goes after the objects that it defines. */
+static bool add_custom_finalizer(struct operation *op)
+{
+	yyjson_mut_val *metadata = json_mut_get(op->edit.root, "metadata");
+	struct custom_condition terminating = {
+		"Terminating", "True", "InstanceDeletionPending",
+		STR_INIT("CustomResourceDefinition marked for deletion; CustomResource deletion "
+			 "will begin soon")
+	};
+
+	if (op->kind != &kind_customresourcedefinition ||
+	    json_get(op->edit.old, "metadata.deletionTimestamp"))
+		return false;
+	json_append_str(op->edit.doc, json_ensure_array(op->edit.doc, metadata, "finalizers"),
+			STR(CUSTOM_FINALIZER));
+	return custom_condition_set(op->edit.doc, &terminating, op->edit.now_ns);
+}
+
 static int delete_loaded(struct operation *op, const struct delete_options *options)
 {
 	int64_t seconds = 0;
@@ -229,6 +248,7 @@ static int delete_loaded(struct operation *op, const struct delete_options *opti
 	if (grace == GRACE_PENDING)
 		return operation_answer_old(op);
 	finalizers_changed = set_gc_finalizers(op, options);
+	finalizers_changed |= add_custom_finalizer(op);
 	has_finalizers = json_mut_get_count(op->edit.root, "metadata.finalizers") > 0;
 	if (grace == GRACE_GIVEN && (seconds > 0 || has_finalizers))
 		return operation_put(op);

@@ -9,26 +9,26 @@ static bool is_served(const struct kind *kind)
 	return !(kind->flags & (KIND_UNSERVED | KIND_OFF_BY_DEFAULT)) && kind->plural.len;
 }
 
-static bool has_kinds(struct str group, struct str version)
+static bool has_kinds(const struct kind_set *set, struct str group, struct str version)
 {
-	for (size_t i = 0; i < kind_count; i++)
-		if (is_served(kind_table[i]) && str_eq(kind_table[i]->group, group) &&
-		    str_eq(kind_table[i]->version, version))
+	for (size_t i = 0; i < set->kind_count; i++)
+		if (is_served(set->kinds[i]) && str_eq(set->kinds[i]->group, group) &&
+		    str_eq(set->kinds[i]->version, version))
 			return true;
 	return false;
 }
 
-static bool is_listed(const struct kind_group *g)
+static bool is_listed(const struct kind_set *set, const struct kind_group *g)
 {
-	return g->enabled && g->group.len && has_kinds(g->group, g->version);
+	return g->enabled && g->group.len && has_kinds(set, g->group, g->version);
 }
 
 /* A group's first row: versions of one group need not be neighbours. */
-static bool is_first(size_t index)
+static bool is_first(const struct kind_set *set, size_t index)
 {
 	for (size_t i = 0; i < index; i++)
-		if (is_listed(&kind_groups[i]) &&
-		    str_eq(kind_groups[i].group, kind_groups[index].group))
+		if (is_listed(set, &set->groups[i]) &&
+		    str_eq(set->groups[i].group, set->groups[index].group))
 			return false;
 	return true;
 }
@@ -66,39 +66,40 @@ static void add_version(yyjson_mut_doc *doc, yyjson_mut_val *object, const struc
 	json_set_str(doc, object, "version", g->version);
 }
 
-static void fill_group(yyjson_mut_doc *doc, yyjson_mut_val *root, struct str group)
+static void fill_group(const struct kind_set *set, yyjson_mut_doc *doc, yyjson_mut_val *root,
+		       struct str group)
 {
 	yyjson_mut_val *versions;
 
 	json_set_str(doc, root, "name", group);
 	versions = json_set_array(doc, root, "versions");
-	for (size_t i = 0; i < kind_group_count; i++)
-		if (is_listed(&kind_groups[i]) && str_eq(kind_groups[i].group, group)) {
-			add_version(doc, json_append_object(doc, versions), &kind_groups[i]);
-			if (kind_groups[i].preferred || !json_mut_get(root, "preferredVersion"))
+	for (size_t i = 0; i < set->group_count; i++)
+		if (is_listed(set, &set->groups[i]) && str_eq(set->groups[i].group, group)) {
+			add_version(doc, json_append_object(doc, versions), &set->groups[i]);
+			if (set->groups[i].preferred || !json_mut_get(root, "preferredVersion"))
 				add_version(doc, json_set_object(doc, root, "preferredVersion"),
-					    &kind_groups[i]);
+					    &set->groups[i]);
 		}
 }
 
-void discovery_groups(struct buf *to)
+void discovery_groups(const struct kind_set *set, struct buf *to)
 {
 	yyjson_mut_val *root, *groups;
 	AUTO_JSON_MUT doc = new_document("APIGroupList", "v1", &root);
 
 	groups = json_set_array(doc, root, "groups");
-	for (size_t i = 0; i < kind_group_count; i++)
-		if (is_listed(&kind_groups[i]) && is_first(i))
-			fill_group(doc, json_append_object(doc, groups), kind_groups[i].group);
+	for (size_t i = 0; i < set->group_count; i++)
+		if (is_listed(set, &set->groups[i]) && is_first(set, i))
+			fill_group(set, doc, json_append_object(doc, groups), set->groups[i].group);
 	json_mut_write(root, to);
 }
 
-bool discovery_group(struct str group, struct buf *to)
+bool discovery_group(const struct kind_set *set, struct str group, struct buf *to)
 {
 	yyjson_mut_val *root;
 	AUTO_JSON_MUT doc = new_document("APIGroup", "v1", &root);
 
-	fill_group(doc, root, group);
+	fill_group(set, doc, root, group);
 	if (!group.len || !json_mut_get_count(root, "versions"))
 		return false;
 	json_mut_write(root, to);
@@ -156,22 +157,23 @@ static void add_resource(yyjson_mut_doc *doc, yyjson_mut_val *list, const struct
 	}
 }
 
-bool discovery_resources(struct str group, struct str version, struct buf *to)
+bool discovery_resources(const struct kind_set *set, struct str group, struct str version,
+			 struct buf *to)
 {
 	yyjson_mut_val *root, *list;
 	AUTO_JSON_MUT doc = new_document("APIResourceList", "v1", &root);
 	char text[KIND_TEXT_BYTES];
 
-	if (!has_kinds(group, version))
+	if (!has_kinds(set, group, version))
 		return false;
 	snprintf(text, sizeof(text), STR_FMT "%s" STR_FMT, STR_ARG(group), group.len ? "/" : "",
 		 STR_ARG(version));
 	json_set_str(doc, root, "groupVersion", str_from(text));
 	list = json_set_array(doc, root, "resources");
-	for (size_t i = 0; i < kind_count; i++)
-		if (is_served(kind_table[i]) && str_eq(kind_table[i]->group, group) &&
-		    str_eq(kind_table[i]->version, version))
-			add_resource(doc, list, kind_table[i]);
+	for (size_t i = 0; i < set->kind_count; i++)
+		if (is_served(set->kinds[i]) && str_eq(set->kinds[i]->group, group) &&
+		    str_eq(set->kinds[i]->version, version))
+			add_resource(doc, list, set->kinds[i]);
 	json_mut_write(root, to);
 	return true;
 }
@@ -214,18 +216,18 @@ static void add_aggregated_resource(yyjson_mut_doc *doc, yyjson_mut_val *list,
 	}
 }
 
-static void add_aggregated_version(yyjson_mut_doc *doc, yyjson_mut_val *list, struct str group,
-				   struct str version)
+static void add_aggregated_version(const struct kind_set *set, yyjson_mut_doc *doc,
+				   yyjson_mut_val *list, struct str group, struct str version)
 {
 	yyjson_mut_val *v = json_append_object(doc, list), *resources;
 
 	json_set_str(doc, v, "version", version);
 	json_set_str(doc, v, "freshness", STR("Current"));
 	resources = json_set_array(doc, v, "resources");
-	for (size_t i = 0; i < kind_count; i++)
-		if (is_served(kind_table[i]) && str_eq(kind_table[i]->group, group) &&
-		    str_eq(kind_table[i]->version, version))
-			add_aggregated_resource(doc, resources, kind_table[i]);
+	for (size_t i = 0; i < set->kind_count; i++)
+		if (is_served(set->kinds[i]) && str_eq(set->kinds[i]->group, group) &&
+		    str_eq(set->kinds[i]->version, version))
+			add_aggregated_resource(doc, resources, set->kinds[i]);
 }
 
 static yyjson_mut_val *add_aggregated_group(yyjson_mut_doc *doc, yyjson_mut_val *items,
@@ -240,7 +242,8 @@ static yyjson_mut_val *add_aggregated_group(yyjson_mut_doc *doc, yyjson_mut_val 
 	return json_set_array(doc, item, "versions");
 }
 
-void discovery_aggregated(bool core, const char *version, struct buf *to)
+void discovery_aggregated(const struct kind_set *set, bool core, const char *version,
+			  struct buf *to)
 {
 	yyjson_mut_val *root, *items, *versions;
 	char api_version[40];
@@ -251,17 +254,17 @@ void discovery_aggregated(bool core, const char *version, struct buf *to)
 	(void)json_set_object(doc, root, "metadata"); /* always there, and empty */
 	items = json_set_array(doc, root, "items");
 	if (core)
-		add_aggregated_version(doc, add_aggregated_group(doc, items, STR("")), STR(""),
+		add_aggregated_version(set, doc, add_aggregated_group(doc, items, STR("")), STR(""),
 				       STR("v1"));
-	for (size_t i = 0; !core && i < kind_group_count; i++) {
-		if (!is_listed(&kind_groups[i]) || !is_first(i))
+	for (size_t i = 0; !core && i < set->group_count; i++) {
+		if (!is_listed(set, &set->groups[i]) || !is_first(set, i))
 			continue;
-		versions = add_aggregated_group(doc, items, kind_groups[i].group);
-		for (size_t j = i; j < kind_group_count; j++)
-			if (is_listed(&kind_groups[j]) &&
-			    str_eq(kind_groups[j].group, kind_groups[i].group))
-				add_aggregated_version(doc, versions, kind_groups[j].group,
-						       kind_groups[j].version);
+		versions = add_aggregated_group(doc, items, set->groups[i].group);
+		for (size_t j = i; j < set->group_count; j++)
+			if (is_listed(set, &set->groups[j]) &&
+			    str_eq(set->groups[j].group, set->groups[i].group))
+				add_aggregated_version(set, doc, versions, set->groups[j].group,
+						       set->groups[j].version);
 	}
 	json_mut_write(root, to);
 }

@@ -37,8 +37,12 @@ void documents_free(struct apiserver *s)
 	}
 }
 
+/* Documents of another set of kinds are made anew. */
 static struct api_document *find_document(struct apiserver *s, struct str key)
 {
+	if (s->documents_generation != s->registry.kinds.generation)
+		documents_free(s);
+	s->documents_generation = s->registry.kinds.generation;
 	LIST_FOR_EACH (node, &s->documents) {
 		struct api_document *d = LIST_ENTRY(node, struct api_document, link);
 
@@ -120,11 +124,11 @@ static int serve_api_roots(struct exchange *e, struct str rest)
 		return answer_document(e, d);
 	buf_init(&text, DOCUMENT_BYTES_MAX);
 	if (version)
-		discovery_aggregated(core, version, &text);
+		discovery_aggregated(&e->server->registry.kinds, core, version, &text);
 	else if (core)
 		discovery_core_versions(&text);
 	else
-		discovery_groups(&text);
+		discovery_groups(&e->server->registry.kinds, &text);
 	if (!version)
 		return answer_document(e, keep_document(e->server, key, json_type, &text));
 	return answer_document(
@@ -156,11 +160,11 @@ static int serve_group(struct exchange *e, struct str rest)
 		return answer_document(e, d);
 	buf_init(&text, DOCUMENT_BYTES_MAX);
 	if (str_has_prefix(path, STR("/api/")))
-		found = discovery_resources(group, rest, &text);
+		found = discovery_resources(&e->server->registry.kinds, group, rest, &text);
 	else if (str_cut(rest, '/', &group, &version))
-		found = discovery_resources(group, version, &text);
+		found = discovery_resources(&e->server->registry.kinds, group, version, &text);
 	else
-		found = discovery_group(rest, &text);
+		found = discovery_group(&e->server->registry.kinds, rest, &text);
 	if (!found)
 		return refusal_no_route(&e->refusal);
 	return answer_document(e, keep_document(e->server, path, json_type, &text));
@@ -185,7 +189,7 @@ static int serve_openapi_v2(struct exchange *e, struct str rest)
 	if (d)
 		return answer_document(e, d);
 	buf_init(&text, DOCUMENT_BYTES_MAX);
-	openapi_v2_write(&text);
+	openapi_v2_write(&e->server->registry.kinds, &text);
 	return answer_document(e, keep_document(e->server, STR("/openapi/v2"), json_type, &text));
 }
 
@@ -203,7 +207,7 @@ static int serve_openapi_v3(struct exchange *e, struct str rest)
 	buf_init(&text, DOCUMENT_BYTES_MAX);
 	(void)str_strip_suffix(&rest, STR("/"));
 	if (!rest.len) {
-		openapi_v3_index(&text);
+		openapi_v3_index(&e->server->registry.kinds, &text);
 		return answer_document(e, keep_document(e->server, path, json_type, &text));
 	}
 	if (str_strip_prefix(&rest, STR("apis/"))) {
@@ -214,7 +218,7 @@ static int serve_openapi_v3(struct exchange *e, struct str rest)
 	} else {
 		return refusal_no_route(&e->refusal);
 	}
-	if (openapi_v3_write(group, version, &text, &err) < 0)
+	if (openapi_v3_write(&e->server->registry.kinds, group, version, &text, &err) < 0)
 		return err.code == ERR_NOT_FOUND ? refusal_no_route(&e->refusal)
 						 : refusal_from_err(&e->refusal, &err);
 	return answer_document(e, keep_document(e->server, path, json_type, &text));
@@ -390,7 +394,8 @@ static int serve_issuer(struct exchange *e, struct str type,
 {
 	AUTO_BUF text = { 0 };
 	struct http_header list[] = { HTTP_HEADER(STR("Content-Type"), type),
-				      HTTP_HEADER(STR("Cache-Control"), STR("public, max-age=3600")) };
+				      HTTP_HEADER(STR("Cache-Control"),
+						  STR("public, max-age=3600")) };
 	struct http_headers headers = { list, ARRAY_COUNT(list) };
 	struct http_piece piece;
 

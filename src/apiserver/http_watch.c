@@ -34,6 +34,7 @@ static void watch_free(struct http_watch *w)
 	}
 	timer_stop(&w->timeout);
 	arena_deinit(&w->arena);
+	custom_kind_unref(w->kind);
 	mem_free(w);
 }
 
@@ -226,7 +227,8 @@ void http_watch_bookmarks(struct timer *timer)
 
 	LIST_FOR_EACH (node, &s->watches) {
 		struct http_watch *w = LIST_ENTRY(node, struct http_watch, link);
-		int64_t revision = store_watch_progress(&w->watcher); /* it may still be catching up */
+		int64_t revision = store_watch_progress(
+			&w->watcher); /* it may still be catching up */
 
 		any |= w->bookmarks;
 		if (w->bookmarks && !w->is_paused && revision > w->revision)
@@ -300,6 +302,7 @@ static struct http_watch *watch_new(struct exchange *e, struct str namespace_)
 	w->server = e->server;
 	w->x = e->x;
 	w->kind = e->kind;
+	custom_kind_ref(w->kind);
 	w->form = e->form;
 	arena_init(&w->arena, ARENA_DEFAULT_MAX);
 	w->filter.prefix = registry_list_prefix(&w->arena, e->kind, namespace_);

@@ -24,21 +24,24 @@
 #define STATUS_CAUSES_MAX 256
 #define USER_EXTRAS_MAX 32
 #define USER_GROUPS_MAX 64
-#define BEARER_BYTES_MAX 16384	 /* of a bearer token */
-#define TOKENS_KNOWN_MAX 4096	 /* verified tokens that are remembered */
+#define BEARER_BYTES_MAX 16384 /* of a bearer token */
+#define TOKENS_KNOWN_MAX 4096  /* verified tokens that are remembered */
 #define TOKEN_LEGACY_ISSUER "kubernetes/serviceaccount"
 #define TOKEN_SECONDS_MIN 600
 #define TOKEN_SECONDS_MAX (INT64_C(1) << 32)
-#define TOKEN_POD_SECONDS 3607 /* what pods ask for: odd, so that it is told from a user's choice */
+#define TOKEN_POD_SECONDS 3607 /* what pods ask for: odd, so that it is told from a user's choice \
+				*/
 #define TOKEN_EXTENDED_SECONDS (365 * 24 * 3600)
-#define RBAC_PARTS_MAX 100000 /* permissions that a new role may come apart into */
-#define RBAC_MISSING_MAX 256  /* lines of what somebody may not grant */
-#define RBAC_VERBS_MAX 64     /* in such a line */
+#define RBAC_PARTS_MAX 100000  /* permissions that a new role may come apart into */
+#define RBAC_MISSING_MAX 256   /* lines of what somebody may not grant */
+#define RBAC_VERBS_MAX 64      /* in such a line */
+#define EMPTYING_BATCH_MAX 500 /* objects of a definition that goes, deleted at a time */
 #define NODE_PORT_FIRST 30000
 #define NODE_PORT_LAST 32767
 #define ENCRYPTION_CONFIG_BYTES_MAX (1u << 20)
 
-#define SECURITY_SURVEY_PODS_MAX 3000 /* looked at when a namespace's standard rises, as upstream */
+#define SECURITY_SURVEY_PODS_MAX 3000 /* looked at when a namespace's standard rises, as upstream \
+				       */
 #define SECURITY_SURVEY_REASONS_MAX 64
 #define QUOTA_CHARGES_MAX 32 /* quotas that one write may change; 403 beyond */
 

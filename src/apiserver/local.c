@@ -173,6 +173,7 @@ static void watch_free(struct local_watch *w)
 	env_cancel(w->hub->registry->env, &w->task);
 	list_remove(&w->link);
 	arena_deinit(&w->arena);
+	custom_kind_unref(w->filter.kind);
 	mem_free(w);
 }
 
@@ -324,6 +325,7 @@ static void local_watch_start(struct api_transport *transport, struct api_watch 
 
 	w->hub = hub;
 	w->watch = watch;
+	custom_kind_ref(watch->kind);
 	arena_init(&w->arena, ARENA_DEFAULT_MAX);
 	task_init(&w->task, watch_begin);
 	list_init(&w->link);

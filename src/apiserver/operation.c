@@ -70,10 +70,13 @@ static void operation_unload(struct operation *op)
 
 static void finish(struct operation *op)
 {
+	const struct kind *kind = op->kind;
+
 	list_remove(&op->link);
 	op->registry->operation_count--;
 	service_claim_end(op, op->refusal.code == 0);
-	op->done(op);
+	op->done(op); /* op may be gone now */
+	custom_kind_unref(kind);
 }
 
 static void run(struct operation *op)
@@ -101,6 +104,7 @@ void operation_start(struct operation *op)
 	notices_init(&op->notices, op->arena);
 	list_init(&op->link);
 	list_push_back(&op->registry->operations, &op->link);
+	custom_kind_ref(op->kind); /* until finish */
 	op->registry->operation_count++;
 	op->http_status = 200;
 	if (str_eq_c(op->kind->plural, "bindings") && op->verb == OPERATION_CREATE) {
@@ -163,7 +167,7 @@ int operation_load(struct operation *op)
 	op->old_blob = blob_ref(entry->value);
 	op->old_revision = entry->mod_revision;
 	op->edit.old = obj->root;
-	if (registry_needs_conversion(op->kind)) {
+	if (!registry_is_served_as_stored(op->kind, entry->value)) {
 		AUTO_JSON_MUT doc = json_thaw(obj->root);
 
 		if (convert_object(doc, kind_stored(op->kind), op->kind, &err) < 0)
@@ -225,7 +229,8 @@ int operation_answer_old(struct operation *op)
 	if (op->old_revision <= store_revision(op->registry->store))
 		return answer_blob(op, op->old_blob);
 	/* It is not durable yet: nobody may see it before it is. */
-	op->store_op = (struct store_op){ .type = STORE_CHECK, .expected_revision = op->old_revision };
+	op->store_op = (struct store_op){ .type = STORE_CHECK,
+					  .expected_revision = op->old_revision };
 	return submit(op);
 }
 

@@ -219,7 +219,8 @@ static int find_kind(struct exchange *e)
 
 	if (!t->is_resource)
 		return 0;
-	e->kind = kind_find_plural(t->group, t->version, t->resource);
+	e->kind = kind_set_find_plural(&e->server->registry.kinds, t->group, t->version,
+				       t->resource);
 	if (!e->kind || e->kind->flags & (KIND_UNSERVED | KIND_OFF_BY_DEFAULT))
 		return refusal_no_route(&e->refusal);
 	if (t->subresource.len) {

@@ -140,12 +140,24 @@ bool registry_needs_conversion(const struct kind *kind)
 	return kind_stored(kind) != kind;
 }
 
+/* Objects of custom kinds lie there in whatever version was the stored one when they were written.
+ */
+bool registry_is_served_as_stored(const struct kind *kind, struct blob *stored)
+{
+	const struct obj *obj;
+
+	if (!(kind->flags & KIND_CUSTOM))
+		return !registry_needs_conversion(kind);
+	obj = obj_of(stored, NULL);
+	return obj && str_eq(obj->api_version, kind->api_version);
+}
+
 struct blob *registry_present(const struct kind *kind, struct blob *stored, struct err *err)
 {
 	AUTO_JSON_MUT doc = NULL;
 	const struct obj *obj;
 
-	if (!registry_needs_conversion(kind))
+	if (registry_is_served_as_stored(kind, stored))
 		return blob_ref(stored);
 	obj = obj_of(stored, err);
 	if (!obj)
@@ -195,6 +207,7 @@ int registry_init(struct registry *registry, struct env *env, struct store *stor
 
 	*registry = (struct registry){ .env = env, .store = store };
 	list_init(&registry->operations);
+	kind_set_init(&registry->kinds);
 	if (address_range_init(&registry->addresses, service_cidr, err) < 0)
 		return err_wrap(err, "service network");
 	number_range_init(&registry->node_ports, NODE_PORT_FIRST,
@@ -205,6 +218,7 @@ int registry_init(struct registry *registry, struct env *env, struct store *stor
 
 void registry_deinit(struct registry *registry)
 {
+	kind_set_deinit(&registry->kinds);
 	address_range_deinit(&registry->addresses);
 	number_range_deinit(&registry->node_ports);
 }

@@ -9,6 +9,7 @@
 #define CUBE_APISERVER_REGISTRY_H
 
 #include "api/kind.h"
+#include "api/kind_set.h"
 #include "api/obj.h"
 #include "apiserver/number_range.h"
 #include "base/arena.h"
@@ -22,6 +23,7 @@ struct tokens;
 struct registry {
 	struct env *env;
 	struct store *store;
+	struct kind_set kinds; /* built-in and custom ones */
 	struct address_range addresses;
 	struct number_range node_ports;
 	struct list operations; /* struct operation, in flight */
@@ -61,6 +63,7 @@ void registry_each(struct registry *registry, const struct kind *kind, struct st
 
 /* Whether the bytes in the store are not what this version of the kind serves. */
 bool registry_needs_conversion(const struct kind *kind) PURE;
+bool registry_is_served_as_stored(const struct kind *kind, struct blob *stored);
 /* The object as kind serves it: a reference to the same bytes, or converted ones. NULL and err only
  * for bytes that did not come from the registry. */
 struct blob *registry_present(const struct kind *kind, struct blob *stored,
@@ -68,6 +71,7 @@ struct blob *registry_present(const struct kind *kind, struct blob *stored,
 /* The state with another revision: what a DELETED event carries. */
 struct blob *registry_restamp(const struct obj *obj, int64_t revision) MUST_CHECK;
 /* For struct store_options: the last state of an object whose time is over. */
-struct blob *registry_expired(void *arg, struct str key, struct blob *value, int64_t revision) MUST_CHECK;
+struct blob *registry_expired(void *arg, struct str key, struct blob *value,
+			      int64_t revision) MUST_CHECK;
 
 #endif

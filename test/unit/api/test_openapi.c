@@ -12,6 +12,8 @@
 
 #define DOCUMENT_BYTES_MAX ((size_t)64 << 20)
 
+static struct kind_set kinds; /* the built-in ones */
+
 static void check_refs(yyjson_val *at, yyjson_val *schemas, const char *prefix, size_t *count)
 {
 	JSON_EACH (item, at)
@@ -36,7 +38,7 @@ static yyjson_doc *v3_document(const char *group, const char *version)
 	yyjson_doc *doc;
 
 	buf_init(&text, DOCUMENT_BYTES_MAX);
-	if (openapi_v3_write(str_from(group), str_from(version), &text, &err) < 0)
+	if (openapi_v3_write(&kinds, str_from(group), str_from(version), &text, &err) < 0)
 		fail_msg("%s", err.msg);
 	doc = json_parse(buf_str(&text), DOCUMENT_BYTES_MAX, &err);
 	if (!doc)
@@ -64,7 +66,7 @@ static void test_every_reference_resolves(void **state)
 	assert_true(count > 1000);
 	count = 0;
 	buf_init(&text, DOCUMENT_BYTES_MAX);
-	openapi_v2_write(&text);
+	openapi_v2_write(&kinds, &text);
 	doc = json_parse(buf_str(&text), DOCUMENT_BYTES_MAX, NULL);
 	assert_non_null(doc);
 	check_refs(yyjson_doc_get_root(doc), json_get(yyjson_doc_get_root(doc), "definitions"),
@@ -109,7 +111,7 @@ static void test_index_names_documents_that_exist(void **state)
 	size_t count = 0;
 
 	buf_init(&text, DOCUMENT_BYTES_MAX);
-	openapi_v3_index(&text);
+	openapi_v3_index(&kinds, &text);
 	doc = json_parse(buf_str(&text), DOCUMENT_BYTES_MAX, NULL);
 	assert_non_null(doc);
 	JSON_MEMBERS (key, value, json_get(yyjson_doc_get_root(doc), "paths")) {
@@ -122,7 +124,7 @@ static void test_index_names_documents_that_exist(void **state)
 	assert_true(count >= 10);
 	json_free(doc);
 	buf_reset(&text);
-	assert_true(openapi_v3_write(STR("nosuch.example"), STR("v1"), &text, NULL) < 0);
+	assert_true(openapi_v3_write(&kinds, STR("nosuch.example"), STR("v1"), &text, NULL) < 0);
 	buf_deinit(&text);
 }
 
@@ -134,5 +136,10 @@ int main(void)
 		cmocka_unit_test(test_index_names_documents_that_exist),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed;
+
+	kind_set_init(&kinds);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	kind_set_deinit(&kinds);
+	return failed;
 }

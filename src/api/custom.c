@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a definition's tree to rows of kinds. All strings are the tree's or the arena's. */
+#include "api/custom.h"
+
+#include "api/strategy.h"
+#include "api/structural.h"
+#include "api/limits.h"
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "codec/json.h"
+
+const struct custom_version *custom_version_of(const struct kind *kind)
+{
+	return kind && kind->flags & KIND_CUSTOM ? CONTAINER_OF(kind, struct custom_version, kind)
+						 : NULL;
+}
+
+/* --- strategy: the same for all of them --- */
+
+static void custom_default(struct edit *e)
+{
+	structural_default(e->doc, e->root, custom_version_of(e->kind)->schema);
+}
+
+static void custom_validate(struct edit *e, struct field_errors *errors)
+{
+	structural_validate(e->root, e->old, custom_version_of(e->kind)->schema, errors);
+}
+
+/* The columns' paths are simple ones, as the definition's validation makes sure. */
+static void custom_cells(struct cells *c)
+{
+	for (const struct kind_column *column = c->kind->columns; column->name; column++) {
+		yyjson_val *value = structural_path(c->obj->root, str_from(column->json_path));
+
+		cell_typed(c, column->type, value);
+	}
+}
+
+static void custom_warn(struct edit *e, struct notices *notices)
+{
+	struct str warning = custom_version_of(e->kind)->warning;
+
+	if (warning.len)
+		notices_add(notices, STR_FMT, STR_ARG(warning));
+}
+
+const struct strategy strategy_custom = {
+	.default_object = custom_default,
+	.validate = custom_validate,
+	.cells = custom_cells,
+	.warn = custom_warn,
+};
+
+/* --- rows --- */
+
+static const char *const *words_of(struct arena *arena, yyjson_val *list)
+{
+	size_t count = yyjson_arr_size(list), i = 0;
+	const char **words;
+
+	if (!count)
+		return NULL;
+	words = arena_array(arena, count + 1, sizeof(words[0]));
+	JSON_EACH (word, list)
+		words[i++] = str_c_in(arena, json_str(word));
+	return words;
+}
+
+static const char *text_of(struct arena *arena, yyjson_val *object, const char *key)
+{
+	return str_c_in(arena, json_get_str(object, key));
+}
+
+static const struct kind_column *columns_of(struct arena *arena, yyjson_val *list)
+{
+	struct kind_column *columns = arena_array(arena, yyjson_arr_size(list) + 3,
+						  sizeof(columns[0]));
+	size_t count = 0;
+
+	columns[count++] = (struct kind_column){
+		.name = "Name",
+		.type = "string",
+		.format = "name",
+		.description = "Name must be unique within a namespace.",
+		.json_path = ".metadata.name",
+	};
+	JSON_EACH (column, list)
+		columns[count++] = (struct kind_column){
+			.name = text_of(arena, column, "name"),
+			.type = text_of(arena, column, "type"),
+			.format = text_of(arena, column, "format"),
+			.description = text_of(arena, column, "description"),
+			.json_path = text_of(arena, column, "jsonPath"),
+			.priority = (int)json_get_int(column, "priority", 0),
+		};
+	if (count == 1)
+		columns[count++] = (struct kind_column){
+			.name = "Age",
+			.type = "date",
+			.format = "",
+			.description = "When the object was made.",
+			.json_path = ".metadata.creationTimestamp",
+		};
+	return columns;
+}
+
+static const char *const *selectable_of(struct arena *arena, yyjson_val *list)
+{
+	size_t count = yyjson_arr_size(list), i = 0;
+	const char **paths;
+
+	if (!count)
+		return NULL;
+	paths = arena_array(arena, count + 1, sizeof(paths[0]));
+	JSON_EACH (field, list) {
+		struct str path = json_get_str(field, "jsonPath");
+
+		(void)str_strip_prefix(&path, STR("."));
+		paths[i++] = str_c_in(arena, path);
+	}
+	return paths;
+}
+
+static const struct kind_subresource *subresources_of(struct arena *arena, const struct kind *kind)
+{
+	struct kind_subresource *list;
+
+	if (!(kind->flags & KIND_HAS_STATUS))
+		return NULL;
+	list = arena_array(arena, 2, sizeof(list[0]));
+	list[0] = (struct kind_subresource){
+		.name = "status",
+		.group = str_c_in(arena, kind->group),
+		.version = str_c_in(arena, kind->version),
+		.kind = str_c_in(arena, kind->name),
+		.verbs = VERB_GET | VERB_PATCH | VERB_UPDATE,
+	};
+	return list;
+}
+
+static const char base_strings[] = "\0apiVersion\0kind\0metadata";
+
+/* "com.example.v1.Thing": the group's parts from the last to the first. */
+static void put_full_name(struct buf *to, struct str group, struct str version, struct str name)
+{
+	while (group.len) {
+		size_t at = group.len;
+
+		while (at && group.ptr[at - 1] != '.')
+			at--;
+		buf_printf(to, STR_FMT ".", STR_ARG(str_slice(group, at, group.len)));
+		group.len = at ? at - 1 : 0;
+	}
+	buf_printf(to, STR_FMT "." STR_FMT, STR_ARG(version), STR_ARG(name));
+	buf_put_char(to, '\0');
+}
+
+/* What every object has, in tables as the built-in kinds are; the rest is the tree's. One type per
+ * version, because each has a name. */
+static void make_set(struct custom_resource *r)
+{
+	struct schema_field *fields = arena_array(&r->arena, 3, sizeof(fields[0]));
+	struct schema_type *types = arena_array(&r->arena, r->version_count + 1, sizeof(types[0]));
+	struct schema_at meta = schema_find(STR("meta/v1.ObjectMeta"));
+	static const uint32_t offsets[] = { 1, 12, 17 };
+	static const uint8_t lengths[] = { 10, 4, 8 };
+	AUTO_BUF strings = { 0 };
+
+	ASSERT(meta.type);
+	buf_init(&strings, CUSTOM_STRINGS_BYTES_MAX);
+	buf_put(&strings, base_strings, sizeof(base_strings));
+	for (size_t i = 0; i < 3; i++)
+		fields[i] = (struct schema_field){
+			.name = offsets[i],
+			.name_len = lengths[i],
+			.ref = SCHEMA_NONE,
+			.extra = SCHEMA_NONE,
+			.value = SCHEMA_STRING,
+		};
+	fields[2].value = SCHEMA_OBJECT;
+	fields[2].flags = SCHEMA_ALWAYS;
+	fields[2].ref = (uint16_t)(SCHEMA_BUILTIN | (meta.type - schema_builtin.types));
+	for (size_t i = 0; i < r->version_count; i++) {
+		struct kind *kind = &r->versions[i].kind;
+
+		types[i] = (struct schema_type){ .name = (uint32_t)strings.len,
+						 .full_name = (uint32_t)strings.len,
+						 .field_count = 3,
+						 .kind = SCHEMA_NONE,
+						 .flags = SCHEMA_PRESERVE };
+		put_full_name(&strings, kind->group, kind->version, kind->name);
+		kind->schema = (struct schema_at){ &r->set, &types[i] };
+	}
+	r->set = (struct schema_set){ .strings = str_in(&r->arena, buf_str(&strings)).ptr,
+				      .types = types,
+				      .fields = fields,
+				      .type_count = (uint32_t)r->version_count,
+				      .field_count = 3 };
+}
+
+static struct str deprecation(struct arena *arena, yyjson_val *version, const struct kind *kind)
+{
+	struct str text = json_get_str(version, "deprecationWarning");
+
+	if (!json_get_bool(version, "deprecated", false))
+		return STR_NONE;
+	if (text.len)
+		return text;
+	return str_printf_in(arena, STR_FMT " " STR_FMT " is deprecated",
+			     STR_ARG(kind->api_version), STR_ARG(kind->name));
+}
+
+static void fill_version(struct custom_resource *r, struct custom_version *v, yyjson_val *version)
+{
+	yyjson_val *spec = json_get(r->definition->root, "spec");
+	yyjson_val *names = json_get(r->definition->root, "status.acceptedNames");
+	struct arena *arena = &r->arena;
+	struct kind *kind = &v->kind;
+
+	if (!json_get_str(names, "plural").len)
+		names = json_get(spec, "names");
+	v->resource = r;
+	v->is_served = json_get_bool(version, "served", false);
+	if (!json_get_bool(spec, "preserveUnknownFields", false))
+		v->schema = json_get(version, "schema.openAPIV3Schema");
+	kind->group = json_get_str(spec, "group");
+	kind->version = json_get_str(version, "name");
+	kind->name = json_get_str(names, "kind");
+	kind->plural = json_get_str(names, "plural");
+	kind->singular = json_get_str(names, "singular");
+	kind->list_name = json_get_str(names, "listKind");
+	kind->api_version = str_printf_in(arena, STR_FMT "/" STR_FMT, STR_ARG(kind->group),
+					  STR_ARG(kind->version));
+	kind->short_names = words_of(arena, json_get(names, "shortNames"));
+	kind->categories = words_of(arena, json_get(names, "categories"));
+	kind->columns = columns_of(arena, json_get(version, "additionalPrinterColumns"));
+	kind->selectable_fields = selectable_of(arena, json_get(version, "selectableFields"));
+	kind->strategy = &strategy_custom;
+	kind->verbs = VERBS_ALL;
+	kind->flags = KIND_CUSTOM | KIND_HAS_GENERATION;
+	if (str_eq_c(json_get_str(spec, "scope"), "Namespaced"))
+		kind->flags |= KIND_NAMESPACED;
+	if (json_get(version, "subresources.status"))
+		kind->flags |= KIND_HAS_STATUS;
+	kind->subresources = subresources_of(arena, kind);
+	v->warning = deprecation(arena, version, kind);
+}
+
+struct custom_resource *custom_resource_new(const struct obj *definition, struct err *err)
+{
+	struct custom_resource *r = NEW(struct custom_resource);
+	const struct kind *stored = NULL;
+	yyjson_val *versions = json_get(definition->root, "spec.versions");
+
+	r->refs = 1;
+	r->definition = obj_ref(definition);
+	r->name = definition->name;
+	arena_init(&r->arena, ARENA_DEFAULT_MAX);
+	r->versions = arena_array(&r->arena, yyjson_arr_size(versions) + 1, sizeof(r->versions[0]));
+	JSON_EACH (version, versions) {
+		struct custom_version *v = &r->versions[r->version_count++];
+
+		fill_version(r, v, version);
+		if (json_get_bool(version, "storage", false))
+			stored = &v->kind;
+	}
+	make_set(r);
+	if (!stored) {
+		(void)err_set(err, ERR_INVALID, STR_FMT ": no version is stored",
+			      STR_ARG(definition->name));
+		custom_resource_unref(r);
+		return NULL;
+	}
+	for (size_t i = 0; i < r->version_count; i++)
+		if (&r->versions[i].kind != stored)
+			r->versions[i].kind.storage = stored;
+	return r;
+}
+
+struct custom_resource *custom_resource_ref(struct custom_resource *resource)
+{
+	resource->refs++;
+	return resource;
+}
+
+void custom_resource_unref(struct custom_resource *resource)
+{
+	if (!resource || --resource->refs)
+		return;
+	obj_unref(resource->definition);
+	arena_deinit(&resource->arena);
+	mem_free(resource);
+}
+
+void custom_kind_ref(const struct kind *kind)
+{
+	const struct custom_version *v = custom_version_of(kind);
+
+	if (v)
+		custom_resource_ref(v->resource);
+}
+
+void custom_kind_unref(const struct kind *kind)
+{
+	const struct custom_version *v = custom_version_of(kind);
+
+	if (v)
+		custom_resource_unref(v->resource);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A CustomResourceDefinition made into kinds, one per version. The rows of a kind are filled from
+ * the definition; its schema is the definition's own tree, which is walked where it lies
+ * (structural.h): a definition that nobody uses costs its bytes and these rows. Counted, because
+ * requests and watches go on with the kind they began with.
+ */
+#ifndef CUBE_API_CUSTOM_H
+#define CUBE_API_CUSTOM_H
+
+#include "api/kind.h"
+#include "api/obj.h"
+#include "base/arena.h"
+
+struct custom_resource;
+
+struct custom_version {
+	struct kind kind;
+	struct custom_resource *resource;
+	yyjson_val *schema; /* openAPIV3Schema; NULL = everything is kept */
+	bool is_served;
+	struct str warning; /* for who uses a deprecated version; empty = none */
+};
+
+struct custom_resource {
+	struct str name; /* of the definition */
+	const struct obj *definition;
+	struct custom_version *versions;
+	size_t version_count;
+	struct schema_set set; /* apiVersion, kind and metadata: what all of them have in tables */
+	struct arena arena;
+	size_t refs;
+};
+
+extern const struct strategy strategy_custom;
+
+/* The names that were accepted, else those that are wanted. NULL and err for a definition that has
+ * no version to be stored. */
+struct custom_resource *custom_resource_new(const struct obj *definition,
+					    struct err *err) MUST_CHECK;
+struct custom_resource *custom_resource_ref(struct custom_resource *resource);
+void custom_resource_unref(struct custom_resource *resource); /* NULL is fine */
+/* Of any kind; nothing happens to built-in ones. */
+void custom_kind_ref(const struct kind *kind);
+void custom_kind_unref(const struct kind *kind);			 /* NULL is fine */
+const struct custom_version *custom_version_of(const struct kind *kind); /* NULL: built in */
+
+#endif

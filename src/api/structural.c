@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pruning and defaulting. */
+#include "api/structural.h"
+
+#include "base/num.h"
+#include "codec/json.h"
+#include "codec/json_index.h"
+
+yyjson_val *structural_member(yyjson_val *schema, struct str key)
+{
+	yyjson_val *properties = yyjson_obj_get(schema, "properties"), *found, *additional;
+
+	found = properties ? json_key(properties, key) : NULL;
+	additional = yyjson_obj_get(schema, "additionalProperties");
+	return found ? found : yyjson_is_obj(additional) ? additional : NULL;
+}
+
+/* --- pruning --- */
+
+static bool is_resource_member(struct str key)
+{
+	return str_eq_c(key, "apiVersion") || str_eq_c(key, "kind") || str_eq_c(key, "metadata");
+}
+
+static bool is_known(yyjson_val *schema, struct str key, bool is_top)
+{
+	return !schema || structural_is(schema, "x-kubernetes-preserve-unknown-fields") ||
+	       yyjson_is_true(yyjson_obj_get(schema, "additionalProperties")) ||
+	       ((is_top || structural_is(schema, "x-kubernetes-embedded-resource")) &&
+		is_resource_member(key));
+}
+
+static void note(struct notices *notices, const char *what, const struct field_path *path)
+{
+	struct str text;
+
+	if (!notices)
+		return;
+	text = field_path_in(notices->arena, path);
+	notices_add(notices, "%s field \"" STR_FMT "\"", what, STR_ARG(text));
+}
+
+static yyjson_mut_val *copy_object(yyjson_mut_doc *doc, yyjson_val *v, yyjson_val *schema,
+				   const struct field_path *path, struct notices *notices)
+{
+	yyjson_mut_val *object = yyjson_mut_obj(doc), *item;
+	AUTO_JSON_INDEX index = { .slots = NULL };
+
+	json_index_init(&index, yyjson_obj_size(v));
+	JSON_MEMBERS (key, value, v) {
+		struct str name = json_str(key);
+		struct field_path here = { .parent = path, .name = name.ptr };
+		yyjson_val *member = structural_member(schema, name);
+
+		if (!member && !is_known(schema, name, !path)) {
+			note(notices, "unknown", &here);
+			continue;
+		}
+		item = structural_copy(doc, value, member, &here, notices);
+		if (!json_index_add(&index, name, item)) {
+			yyjson_mut_obj_add(object, json_copy(doc, key), item);
+			continue;
+		}
+		json_put(doc, object, name, item);
+		note(notices, "duplicate", &here);
+	}
+	return object;
+}
+
+yyjson_mut_val *structural_copy(yyjson_mut_doc *doc, yyjson_val *v, yyjson_val *schema,
+				const struct field_path *path, struct notices *notices)
+{
+	yyjson_val *items = yyjson_obj_get(schema, "items");
+	yyjson_mut_val *list;
+	size_t i = 0;
+
+	if (yyjson_is_obj(v))
+		return copy_object(doc, v, schema, path, notices);
+	if (!yyjson_is_arr(v))
+		return json_copy(doc, v);
+	list = yyjson_mut_arr(doc);
+	JSON_EACH (item, v)
+		yyjson_mut_arr_append(
+			list, structural_copy(doc, item, items, FIELD_INDEX(path, i++), notices));
+	return list;
+}
+
+/* --- defaults --- */
+
+static void default_members(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema)
+{
+	JSON_MEMBERS (key, member, yyjson_obj_get(schema, "properties")) {
+		yyjson_val *value = yyjson_obj_get(member, "default");
+		yyjson_mut_val *there;
+
+		if (!value)
+			continue;
+		there = json_mut_key(v, json_str(key));
+		if (!there || (yyjson_mut_is_null(there) && !structural_is(member, "nullable")))
+			json_put(doc, v, json_str(key), json_copy(doc, value));
+	}
+}
+
+void structural_default(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema)
+{
+	yyjson_val *items = yyjson_obj_get(schema, "items");
+
+	if (!schema)
+		return;
+	if (yyjson_mut_is_obj(v)) {
+		default_members(doc, v, schema);
+		JSON_MUT_MEMBERS (key, value, v)
+			structural_default(doc, value,
+					   structural_member(schema, json_mut_str(key)));
+	}
+	if (items && yyjson_mut_is_arr(v))
+		JSON_MUT_EACH (item, v)
+			structural_default(doc, item, items);
+}
+
+/* --- paths --- */
+
+static bool is_end_of_name(char c)
+{
+	return c == '.' || c == '[';
+}
+
+/* ".name" with backslashes before what would end it. */
+static yyjson_val *step_name(yyjson_val *v, struct str *path)
+{
+	char name[256];
+	size_t len = 0, i = 1;
+
+	for (; i < path->len && !is_end_of_name(path->ptr[i]); i++) {
+		if (path->ptr[i] == '\\' && i + 1 < path->len)
+			i++;
+		if (len == sizeof(name))
+			return NULL;
+		name[len++] = path->ptr[i];
+	}
+	*path = str_slice(*path, i, path->len);
+	return len ? json_key(v, str_sub(name, len)) : v;
+}
+
+static struct str unquote(struct str text)
+{
+	if (text.len >= 2 && (text.ptr[0] == '\'' || text.ptr[0] == '"') &&
+	    text.ptr[text.len - 1] == text.ptr[0])
+		return str_slice(text, 1, text.len - 1);
+	return text;
+}
+
+/* ?(@.type=="Ready") */
+static yyjson_val *step_filter(yyjson_val *v, struct str filter)
+{
+	struct str left, right;
+
+	if (!str_strip_prefix(&filter, STR("?(@")) || !str_strip_suffix(&filter, STR(")")) ||
+	    !str_cut(filter, '=', &left, &right) || !str_strip_prefix(&right, STR("=")))
+		return NULL;
+	left = str_trim(left);
+	right = unquote(str_trim(right));
+	JSON_EACH (item, v) {
+		yyjson_val *value = structural_path(item, left);
+
+		if (yyjson_is_str(value) && str_eq(json_str(value), right))
+			return item;
+	}
+	return NULL;
+}
+
+/* "[...]" */
+static yyjson_val *step_bracket(yyjson_val *v, struct str *path)
+{
+	size_t end = 1;
+	char quote = 0;
+	struct str inside;
+	int64_t index;
+
+	for (; end < path->len && (quote || path->ptr[end] != ']'); end++) {
+		char c = path->ptr[end];
+
+		if (quote ? c == quote : c == '\'' || c == '"')
+			quote = quote ? 0 : c;
+	}
+	if (end == path->len)
+		return NULL;
+	inside = str_slice(*path, 1, end);
+	*path = str_slice(*path, end + 1, path->len);
+	if (str_has_prefix(inside, STR("?")))
+		return step_filter(v, inside);
+	if (inside.len && (inside.ptr[0] == '\'' || inside.ptr[0] == '"'))
+		return json_key(v, unquote(inside));
+	if (str_eq_c(inside, "*"))
+		return yyjson_arr_get_first(v);
+	if (num_parse_i64(inside, INT32_MIN, INT32_MAX, "index", &index, NULL) < 0)
+		return NULL;
+	if (index < 0)
+		index += (int64_t)yyjson_arr_size(v);
+	return index < 0 ? NULL : yyjson_arr_get(v, (size_t)index);
+}
+
+yyjson_val *structural_path(yyjson_val *root, struct str path)
+{
+	yyjson_val *v = root;
+
+	while (v && path.len) {
+		if (path.ptr[0] == '.')
+			v = step_name(v, &path);
+		else if (path.ptr[0] == '[')
+			v = step_bracket(v, &path);
+		else
+			return NULL;
+	}
+	return v;
+}

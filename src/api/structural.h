@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Structural schemas of custom resources (OpenAPI v3 as apiextensions allows it), walked in the
+ * definition's own tree: pruning, defaults, values in upstream's words. Pure. A schema of NULL
+ * knows nothing and keeps everything. What is looked for is bounded by the object's own depth and
+ * size times the schema's junctors.
+ */
+#ifndef CUBE_API_STRUCTURAL_H
+#define CUBE_API_STRUCTURAL_H
+
+#include "api/field.h"
+
+/* v without what the schema does not know; of members given twice the last. Both are named in
+ * notices, which may be NULL. */
+yyjson_mut_val *structural_copy(yyjson_mut_doc *doc, yyjson_val *v, yyjson_val *schema,
+				const struct field_path *path, struct notices *notices);
+/* Adds defaults where members are missing, or null where null is not allowed. */
+void structural_default(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema);
+/* What is wrong with v. What is as in old (NULL = there is none) is not looked at again. */
+void structural_validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
+			 struct field_errors *errors);
+/* The first value at a JSONPath as columns and scale have them: .a.b, ['a.b'], [0],
+ * [?(@.type=="x")], a\.b. NULL when there is none or the path is none of these. */
+yyjson_val *structural_path(yyjson_val *root, struct str path);
+/* "nullable" and the like. */
+static inline bool structural_is(yyjson_val *schema, const char *extension)
+{
+	return yyjson_is_true(yyjson_obj_get(schema, extension));
+}
+/* Schema of a member or of items; NULL = unknown. */
+yyjson_val *structural_member(yyjson_val *schema, struct str key);
+
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One look at a definition: serve it, tell its status, empty it. Level-triggered: each write shows
+ * up as the next event, and what fails is looked at again then. */
+#include "apiserver/custom_resources.h"
+
+#include "apiserver/custom_names.h"
+#include "apiserver/limits.h"
+#include "apiserver/operation.h"
+#include "apiserver/user.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "loop/env.h"
+
+#define EMPTYING_MS 100
+
+struct custom_write {
+	struct operation op;
+	struct arena arena;
+	struct custom_resources *owner;
+	struct list link;
+};
+
+static void write_free(struct custom_write *w)
+{
+	list_remove(&w->link);
+	operation_deinit(&w->op);
+	custom_kind_unref(w->op.kind);
+	arena_deinit(&w->arena);
+	mem_free(w);
+}
+
+static void write_done(struct operation *op)
+{
+	struct custom_write *w = CONTAINER_OF(op, struct custom_write, op);
+
+	if (op->refusal.code && op->refusal.code != 409 && op->refusal.code != 404)
+		log_warn("apiserver", STR_FMT " " STR_FMT ": refused with %d",
+			 STR_ARG(op->kind->name), STR_ARG(op->name), op->refusal.code);
+	write_free(w);
+}
+
+static void submit(struct custom_resources *c, const struct operation *what)
+{
+	struct custom_write *w = NEW(struct custom_write);
+
+	w->owner = c;
+	arena_init(&w->arena, ARENA_DEFAULT_MAX);
+	list_push_back(&c->writes, &w->link);
+	w->op = *what;
+	w->op.registry = c->registry;
+	w->op.arena = &w->arena;
+	w->op.name = str_in(&w->arena, what->name);
+	w->op.namespace_ = str_in(&w->arena, what->namespace_);
+	w->op.user = w->op.field_manager = user_loopback.name;
+	w->op.done = write_done;
+	custom_kind_ref(w->op.kind);
+	operation_start(&w->op);
+}
+
+static void update(struct custom_resources *c, const struct obj *definition, yyjson_mut_doc *doc,
+		   struct str subresource)
+{
+	submit(c, &(struct operation){ .verb = OPERATION_UPDATE,
+				       .kind = &kind_customresourcedefinition,
+				       .name = definition->name,
+				       .subresource = subresource,
+				       .check = FIELDS_IGNORE,
+				       .body = doc });
+}
+
+/* --- status --- */
+
+static bool note_other(void *arg, const struct obj *other)
+{
+	custom_names_take(arg, other);
+	return true;
+}
+
+static void tell_status(struct custom_resources *c, const struct obj *definition)
+{
+	struct custom_names names;
+	yyjson_mut_doc *doc = json_thaw(definition->root);
+	AUTO_ARENA arena = { 0 };
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	custom_names_init(&names, definition, &arena);
+	registry_each(c->registry, &kind_customresourcedefinition, STR_NONE, note_other, &names);
+	if (custom_names_plan(&names, doc, env_wall_ns(c->registry->env)))
+		update(c, definition, doc, STR("status"));
+	else
+		json_mut_free(doc);
+}
+
+/* --- deletion --- */
+
+static bool has_finalizer(const struct obj *definition)
+{
+	JSON_EACH (finalizer, definition->finalizers)
+		if (str_eq_c(json_str(finalizer), CUSTOM_FINALIZER))
+			return true;
+	return false;
+}
+
+struct emptying {
+	struct custom_resources *owner;
+	const struct kind *kind;
+	struct list found; /* struct custom_victim */
+	size_t left;
+};
+
+struct custom_victim {
+	const struct obj *obj;
+	struct list link;
+};
+
+static bool note_instance(void *arg, const struct obj *obj)
+{
+	struct emptying *emptying = arg;
+	struct custom_victim *victim;
+
+	emptying->left++;
+	if (obj_is_deleting(obj))
+		return true;
+	victim = NEW(struct custom_victim);
+	victim->obj = obj_ref(obj);
+	list_push_back(&emptying->found, &victim->link);
+	return emptying->left < EMPTYING_BATCH_MAX;
+}
+
+/* How many objects are left. */
+static size_t delete_instances(struct custom_resources *c, const struct kind *kind)
+{
+	struct emptying emptying = { .owner = c, .kind = kind };
+
+	list_init(&emptying.found);
+	registry_each(c->registry, kind, STR_NONE, note_instance, &emptying);
+	while (!list_is_empty(&emptying.found)) {
+		struct custom_victim *victim = LIST_ENTRY(list_pop_front(&emptying.found),
+							  struct custom_victim, link);
+
+		submit(c, &(struct operation){ .verb = OPERATION_DELETE,
+					       .kind = kind,
+					       .namespace_ = victim->obj->namespace_,
+					       .name = victim->obj->name });
+		obj_unref(victim->obj);
+		mem_free(victim);
+	}
+	return emptying.left;
+}
+
+static void drop_finalizer(struct custom_resources *c, const struct obj *definition)
+{
+	yyjson_mut_doc *doc = json_thaw(definition->root);
+	yyjson_mut_val *metadata = json_mut_get(yyjson_mut_doc_get_root(doc), "metadata"), *list;
+
+	list = json_set_array(doc, metadata, "finalizers");
+	JSON_EACH (finalizer, definition->finalizers)
+		if (!str_eq_c(json_str(finalizer), CUSTOM_FINALIZER))
+			json_append_str(doc, list, json_str(finalizer));
+	update(c, definition, doc, STR_NONE);
+}
+
+static void empty(struct custom_resources *c, const struct obj *definition)
+{
+	struct custom_resource *r;
+
+	if (!has_finalizer(definition))
+		return;
+	r = custom_resource_new(definition, NULL);
+	if (r && delete_instances(c, kind_stored(&r->versions[0].kind))) {
+		if (!timer_is_running(&c->emptying))
+			timer_start(&c->emptying, EMPTYING_MS);
+	} else {
+		drop_finalizer(c, definition);
+	}
+	custom_resource_unref(r);
+}
+
+/* --- all of it --- */
+
+static bool is_as_served(const struct custom_resource *served, const struct obj *definition)
+{
+	return served && served->definition->generation == definition->generation &&
+	       str_eq(served->definition->uid, definition->uid) &&
+	       json_equal(json_get(served->definition->root, "status.acceptedNames"),
+			  json_get(definition->root, "status.acceptedNames"));
+}
+
+static void serve(struct custom_resources *c, const struct obj *definition)
+{
+	struct kind_set *kinds = &c->registry->kinds;
+	struct custom_resource *r;
+	struct err err = { 0 };
+
+	if (!custom_names_established(definition->root) ||
+	    is_as_served(kind_set_definition(kinds, definition->name), definition))
+		return;
+	r = custom_resource_new(definition, &err);
+	if (r)
+		kind_set_put(kinds, r);
+	else
+		log_error("apiserver", "%s", err.msg);
+}
+
+static void look_at(struct custom_resources *c, const struct obj *definition)
+{
+	serve(c, definition);
+	if (obj_is_deleting(definition))
+		empty(c, definition);
+	else
+		tell_status(c, definition);
+}
+
+static void on_event(struct store_watcher *watcher, const struct store_event *event)
+{
+	struct custom_resources *c = CONTAINER_OF(watcher, struct custom_resources, watcher);
+	const struct obj *definition = obj_of(event->value, NULL);
+
+	if (!definition)
+		return;
+	if (event->type == STORE_DELETED)
+		kind_set_remove(&c->registry->kinds, definition->name);
+	else
+		look_at(c, definition);
+}
+
+static void on_end(struct store_watcher *watcher, struct err *err)
+{
+	if (err->code != ERR_CLOSED)
+		log_error("apiserver", "watch of definitions ended: %s", err->msg);
+}
+
+static bool look_again(void *arg, const struct obj *definition)
+{
+	if (obj_is_deleting(definition))
+		empty(arg, definition);
+	return true;
+}
+
+static void on_emptying(struct timer *timer)
+{
+	struct custom_resources *c = CONTAINER_OF(timer, struct custom_resources, emptying);
+
+	registry_each(c->registry, &kind_customresourcedefinition, STR_NONE, look_again, c);
+}
+
+static bool begin(void *arg, const struct obj *definition)
+{
+	look_at(arg, definition);
+	return true;
+}
+
+void custom_resources_start(struct custom_resources *c, struct registry *registry)
+{
+	AUTO_ARENA arena = { 0 };
+
+	*c = (struct custom_resources){ .registry = registry };
+	list_init(&c->writes);
+	timer_init(&c->emptying, registry->env, on_emptying);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	c->watcher = (struct store_watcher){ .event = on_event, .end = on_end };
+	store_watch(registry->store, &c->watcher,
+		    registry_prefix(&arena, &kind_customresourcedefinition), false,
+		    store_revision(registry->store));
+	registry_each(registry, &kind_customresourcedefinition, STR_NONE, begin, c);
+}
+
+void custom_resources_stop(struct custom_resources *c)
+{
+	timer_stop(&c->emptying);
+	store_unwatch(&c->watcher);
+	while (!list_is_empty(&c->writes))
+		write_free(LIST_ENTRY(list_first(&c->writes), struct custom_write, link));
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CustomResourceDefinitions at work: follows their objects in the store, decides on names, keeps
+ * their status, puts what is established into the registry's set of kinds, and empties what is
+ * being deleted.
+ */
+#ifndef CUBE_APISERVER_CUSTOM_RESOURCES_H
+#define CUBE_APISERVER_CUSTOM_RESOURCES_H
+
+#include "apiserver/registry.h"
+#include "loop/env.h"
+
+struct custom_resources {
+	struct registry *registry;
+	struct store_watcher watcher;
+	struct list writes;    /* struct custom_write, in flight */
+	struct timer emptying; /* while definitions wait for their objects to go */
+};
+
+/* What is stored is known when this returns. */
+void custom_resources_start(struct custom_resources *c, struct registry *registry);
+void custom_resources_stop(struct custom_resources *c);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Custom kinds over HTTP, from their definition to its deletion. Breaks when a definition is not
+ * served, or its objects are not pruned, defaulted and checked as upstream does. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "fixture.h"
+
+#define JSON "Content-Type: application/json\r\n"
+#define MERGE "Content-Type: application/merge-patch+json\r\n"
+#define CRDS "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+#define THINGS "/apis/example.com/v1/namespaces/default/things"
+#define TRIES_MAX 20000
+
+static const char definition[] =
+	"{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"CustomResourceDefinition\","
+	"\"metadata\":{\"name\":\"things.example.com\"},\"spec\":{\"group\":\"example.com\","
+	"\"scope\":\"Namespaced\",\"names\":{\"plural\":\"things\",\"kind\":\"Thing\","
+	"\"shortNames\":[\"th\"],\"categories\":[\"all\"]},\"versions\":["
+	"{\"name\":\"v1beta1\",\"served\":true,\"storage\":false,\"deprecated\":true,"
+	"\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\","
+	"\"x-kubernetes-preserve-unknown-fields\":true}}},"
+	"{\"name\":\"v1\",\"served\":true,\"storage\":true,\"subresources\":{\"status\":{}},"
+	"\"additionalPrinterColumns\":[{\"name\":\"Size\",\"type\":\"integer\",\"jsonPath\":"
+	"\".spec.size\"}],\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\",\"properties\":{"
+	"\"spec\":{\"type\":\"object\",\"required\":[\"size\"],\"properties\":{"
+	"\"size\":{\"type\":\"integer\",\"minimum\":0},"
+	"\"color\":{\"type\":\"string\",\"enum\":[\"red\",\"blue\"],\"default\":\"red\"},"
+	"\"tag\":{\"type\":\"string\",\"pattern\":\"^[a-z]+$\",\"maxLength\":5}}},"
+	"\"status\":{\"type\":\"object\",\"properties\":{\"ready\":{\"type\":\"boolean\"}}}}}}}]}}";
+
+static void want(struct http_fixture *f, const char *method, const char *path, const char *headers,
+		 const char *sent, int status, const char *text)
+{
+	const char *body;
+	int got = http_fixture_do(f, method, path, headers, sent, &body);
+
+	if (got != status || (text && !strstr(body, text)))
+		print_message("%s %s\n%d %s\nwanted %d %s\n", method, path, got, body, status,
+			      text ? text : "");
+	assert_int_equal(got, status);
+	assert_true(!text || strstr(body, text));
+}
+
+/* Until path answers with status, as clients of a fresh definition do. */
+static void wait_for(struct http_fixture *f, const char *path, int status)
+{
+	const char *body;
+	int tries = 0;
+
+	while (http_fixture_do(f, "GET", path, NULL, NULL, &body) != status)
+		assert_true(++tries < TRIES_MAX);
+}
+
+static void test_life_of_a_definition(void **state)
+{
+	struct http_fixture f;
+
+	(void)state; /* each test makes its own */
+	http_fixture_open(&f);
+	want(&f, "GET", THINGS, NULL, NULL, 404,
+	     "the server could not find the requested resource");
+	want(&f, "GET", "/apis", NULL, NULL, 200, "apps");
+	want(&f, "POST", CRDS, JSON, definition, 201, "\"listKind\":\"ThingList\"");
+	wait_for(&f, THINGS, 200);
+	want(&f, "GET", CRDS "/things.example.com", NULL, NULL, 200,
+	     "\"reason\":\"InitialNamesAccepted\"");
+	want(&f, "GET", "/apis", NULL, NULL, 200,
+	     "\"preferredVersion\":{\"groupVersion\":\"example.com/v1\"");
+	want(&f, "GET", "/apis/example.com/v1", NULL, NULL, 200, "\"shortNames\":[\"th\"]");
+	want(&f, "GET", "/openapi/v3", NULL, NULL, 200, "apis/example.com/v1?hash=");
+	want(&f, "GET", "/openapi/v3/apis/example.com/v1", NULL, NULL, 200,
+	     "\"com.example.v1.Thing\"");
+	want(&f, "GET", "/openapi/v2", NULL, NULL, 200, "\"com.example.v1.Thing\"");
+	want(&f, "POST", THINGS, JSON,
+	     "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"a\"},"
+	     "\"spec\":{\"size\":1,\"other\":2}}",
+	     201, "\"spec\":{\"size\":1,\"color\":\"red\"}");
+	want(&f, "GET", THINGS "/a", "Accept: application/json;as=Table;g=meta.k8s.io;v=v1\r\n",
+	     NULL, 200, "\"cells\":[\"a\",1]");
+	want(&f, "PATCH", THINGS "/a", MERGE, "{\"spec\":{\"size\":7}}", 200, "\"generation\":2");
+	want(&f, "PATCH", THINGS "/a/status", MERGE, "{\"status\":{\"ready\":true}}", 200,
+	     "\"generation\":2");
+	want(&f, "GET", "/apis/example.com/v1beta1/namespaces/default/things/a", NULL, NULL, 200,
+	     "\"apiVersion\":\"example.com/v1beta1\"");
+	want(&f, "DELETE", CRDS "/things.example.com", NULL, NULL, 200, NULL);
+	wait_for(&f, CRDS "/things.example.com", 404);
+	want(&f, "GET", THINGS, NULL, NULL, 404, NULL);
+	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
+	wait_for(&f, THINGS, 200);
+	want(&f, "GET", THINGS "/a", NULL, NULL, 404, "things.example.com \\\"a\\\" not found");
+	http_fixture_close(&f);
+}
+
+static void test_values_are_checked(void **state)
+{
+	static const struct {
+		const char *spec, *text;
+	} rows[] = {
+		{ "{\"size\":-1}", "spec.size: Invalid value: -1: spec.size in body should be "
+				   "greater than or equal to 0" },
+		{ "{}", "spec.size: Required value" },
+		{ "{\"size\":\"x\"}", "spec.size: Invalid value: \\\"string\\\": spec.size in body "
+				      "must be of type integer: \\\"string\\\"" },
+		{ "{\"size\":1,\"color\":\"green\"}",
+		  "spec.color: Unsupported value: \\\"green\\\": supported values: \\\"red\\\", "
+		  "\\\"blue\\\"" },
+		{ "{\"size\":1,\"tag\":\"A\"}", "spec.tag in body should match '^[a-z]+$'" },
+		{ "{\"size\":1,\"tag\":\"abcdef\"}", "spec.tag: Too long: may not be more than 5" },
+	};
+	struct http_fixture f;
+	char body[512];
+
+	(void)state; /* each test makes its own */
+	http_fixture_open(&f);
+	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
+	wait_for(&f, THINGS, 200);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(body, sizeof(body),
+			 "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Thing\","
+			 "\"metadata\":{\"name\":\"a\"},\"spec\":%s}",
+			 rows[i].spec);
+		want(&f, "POST", THINGS, JSON, body, 422, rows[i].text);
+	}
+	want(&f, "POST", THINGS "?fieldValidation=Strict", JSON,
+	     "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"a\"},"
+	     "\"spec\":{\"size\":1,\"other\":2}}",
+	     400, "unknown field \\\"spec.other\\\"");
+	http_fixture_close(&f);
+}
+
+static void test_definitions_are_checked(void **state)
+{
+	struct http_fixture f;
+
+	(void)state; /* each test makes its own */
+	http_fixture_open(&f);
+	want(&f, "POST", CRDS, JSON,
+	     "{\"metadata\":{\"name\":\"a.example.com\"},\"spec\":{\"group\":\"example.com\","
+	     "\"scope\":\"Cluster\",\"names\":{\"plural\":\"things\",\"kind\":\"Thing\"},"
+	     "\"versions\":[{\"name\":\"v1\",\"served\":true,\"storage\":true,\"schema\":{"
+	     "\"openAPIV3Schema\":{\"type\":\"object\"}}}]}}",
+	     422,
+	     "metadata.name: Invalid value: \\\"a.example.com\\\": must be "
+	     "spec.names.plural+\\\".\\\"+spec.group");
+	want(&f, "POST", CRDS, JSON,
+	     "{\"metadata\":{\"name\":\"things.example.com\"},\"spec\":{\"group\":\"example.com\","
+	     "\"scope\":\"Cluster\",\"names\":{\"plural\":\"things\",\"kind\":\"Thing\"},"
+	     "\"versions\":[{\"name\":\"v1\",\"served\":true,\"storage\":true,\"schema\":{"
+	     "\"openAPIV3Schema\":{\"type\":\"object\",\"properties\":{\"spec\":{}}}}}]}}",
+	     422,
+	     "properties[spec].type: Required value: must not be empty for specified object "
+	     "fields");
+	http_fixture_close(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_life_of_a_definition),
+		cmocka_unit_test(test_values_are_checked),
+		cmocka_unit_test(test_definitions_are_checked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
