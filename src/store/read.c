@@ -222,7 +222,5 @@ void store_catch_up_cancel(struct store_sync *sync)
 
 int store_health(const struct store *store, struct err *err)
 {
-	if (store->remote)
-		return store->remote->health(store, err);
-	return store->is_failing ? err_set(err, ERR_UNAVAILABLE, "writes to the disk fail") : 0;
+	return store->remote ? store->remote->health(store, err) : 0;
 }
