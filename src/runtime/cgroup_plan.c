@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/assert.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -504,12 +505,32 @@ int cgroup_plan(const struct oci_resources *r, bool is_v2, struct arena *arena, 
 	return plan_unified(&b, &r->unified, err);
 }
 
-static int apply_change(const struct cgroup_plan *plan, size_t index, struct cgroup *cgroup, struct err *err)
+/* The file written last: device rules are a dozen writes to one file, which costs more to open than to write. */
+struct last_file {
+	int fd, dir_fd;
+	const char *file;
+};
+
+static int write_value(struct last_file *last, int dir_fd, const char *file, const char *value)
+{
+	if (last->fd < 0 || last->dir_fd != dir_fd || strcmp(last->file, file) != 0) {
+		fd_close(&last->fd);
+		last->fd = openat(dir_fd, file, O_WRONLY | O_CLOEXEC);
+		if (last->fd < 0)
+			return -errno;
+		last->dir_fd = dir_fd;
+		last->file = file;
+	}
+	return write(last->fd, value, strlen(value)) < 0 ? -errno : 0;
+}
+
+static int apply_change(const struct cgroup_plan *plan, size_t index, struct cgroup *cgroup, struct last_file *last,
+			struct err *err)
 {
 	const struct cgroup_change *change = &plan->changes[index];
 	enum cgroup_controller controller = cgroup->is_v2 ? CGROUP_UNIFIED : change->controller;
 	int dir_fd = cgroup->dir_fds[controller];
-	int failed = cgroup_write(dir_fd, change->file, change->value);
+	int failed = write_value(last, dir_fd, change->file, change->value);
 
 	/* v1 refuses a memory limit above the present memory+swap limit: raise that one first. */
 	if (failed == -EINVAL && strcmp(change->file, "memory.limit_in_bytes") == 0 && index + 1 < plan->count &&
@@ -529,6 +550,17 @@ static int apply_change(const struct cgroup_plan *plan, size_t index, struct cgr
 	if (failed < 0)
 		return err_neg(err, failed, "%s: write \"%s\" to %s", change->field, change->value, change->file);
 	return 0;
+}
+
+static int write_changes(const struct cgroup_plan *plan, struct cgroup *cgroup, struct err *err)
+{
+	struct last_file last = { .fd = -1 };
+	int failed = 0;
+
+	for (size_t i = 0; i < plan->count && failed == 0; i++)
+		failed = apply_change(plan, i, cgroup, &last, err);
+	fd_close(&last.fd);
+	return failed;
 }
 
 /* v2 would rather kill than refuse a limit below what is in use (v1 refuses by itself). */
@@ -576,10 +608,8 @@ int cgroup_plan_apply(const struct cgroup_plan *plan, struct cgroup *cgroup, str
 	}
 	if (plan->memory_at_least && check_memory(plan->memory_at_least, cgroup, err) < 0)
 		return -1;
-	for (size_t i = 0; i < plan->count; i++) {
-		if (apply_change(plan, i, cgroup, err) < 0)
-			return -1;
-	}
+	if (write_changes(plan, cgroup, err) < 0)
+		return -1;
 	if (cgroup->is_v2 && plan->has_devices) {
 		AUTO_FD fd = openat(cgroup->dir_fds[CGROUP_UNIFIED], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
