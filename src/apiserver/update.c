@@ -149,6 +149,33 @@ int patch_apply_to(struct operation *op, yyjson_val *target, struct schema_at sc
 	return 0;
 }
 
+/* What a patch made is no object of its kind: named as the value of a field "patch", as upstream
+ * does for JSON and merge patches. */
+static int refuse_patched(struct operation *op, yyjson_mut_val *patched, const struct err *err)
+{
+	struct str why = str_from(err->msg), strict = STR("strict decoding error");
+	size_t at = str_find(why, strict, 0);
+	AUTO_BUF text = { 0 };
+	AUTO_BUF message = { 0 };
+
+	if (err->code != ERR_BAD_REQUEST || op->patch_type == API_PATCH_STRATEGIC)
+		return refusal_from_err(&op->refusal, err);
+	if (at != SIZE_MAX)
+		why = str_slice(why, at, why.len);
+	buf_init(&text, PATCH_RESULT_BYTES_MAX);
+	buf_init(&message, PATCH_MESSAGE_BYTES_MAX);
+	json_mut_write(patched, &text);
+	buf_put_c(&message, "Invalid value: ");
+	json_write_quoted(str_slice(buf_str(&text), 0, PATCH_SHOWN_BYTES_MAX), &message);
+	buf_put_c(&message, ": ");
+	buf_put_str(&message, why);
+	refusal_add_cause(&op->refusal, (struct refusal_cause){
+						.reason = STR("FieldValueInvalid"),
+						.field = STR("patch"),
+						.message = str_in(op->arena, buf_str(&message)) });
+	return refusal_invalid(&op->refusal, (struct subject){ STR(""), STR(""), STR("") });
+}
+
 int patch_run(struct operation *op)
 {
 	AUTO_JSON_MUT patched = NULL;
@@ -165,7 +192,7 @@ int patch_run(struct operation *op)
 	json_mut_free(op->edit.doc);
 	op->edit.doc = object_decode_mut(yyjson_mut_doc_get_root(patched), &options, &err);
 	if (!op->edit.doc)
-		return refusal_from_err(&op->refusal, &err);
+		return refuse_patched(op, yyjson_mut_doc_get_root(patched), &err);
 	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
 	return update_object(op);
 }

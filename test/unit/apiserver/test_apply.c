@@ -370,12 +370,68 @@ SCRIPT(test_unchanged,
 	 422,
 	 { "force: Forbidden: may not be specified for non-apply patch" } }, )
 
+/* What patches make must be an object of the kind; the locks of updates. */
+SCRIPT(test_patched,
+       { "POST", CM, JSON, "{\"metadata\":{\"name\":\"c\"},\"data\":{\"x\":\"1\"}}", 201 },
+       { "PATCH",
+	 CM "/c?fieldValidation=Strict",
+	 MERGE,
+	 "{\"dataa\":{}}",
+	 422,
+	 { "\"message\":\" \\\"\\\" is invalid: patch: Invalid value: ",
+	   ": strict decoding error: unknown field \\\"dataa\\\"\"",
+	   "\"reason\":\"FieldValueInvalid\"", "\"field\":\"patch\"" } },
+       { "PATCH",
+	 CM "/c",
+	 MERGE,
+	 "{\"data\":{\"x\":1}}",
+	 422,
+	 { "is invalid: patch: Invalid value: ",
+	   "ConfigMap in version \\\"v1\\\" cannot be handled as a "
+	   "ConfigMap: json: cannot unmarshal number" } },
+       { "PATCH",
+	 CM "/c",
+	 PATCH,
+	 "[{\"op\":\"add\",\"path\":\"/data\",\"value\":\"s\"}]",
+	 422,
+	 { "is invalid: patch: Invalid value: " } },
+       { "PATCH",
+	 CM "/c",
+	 PATCH,
+	 "[{\"op\":\"test\",\"path\":\"/data/x\",\"value\":\"2\"}]",
+	 422,
+	 { "the server rejected our request due to an error in our request" } },
+       { "PATCH",
+	 CM "/c",
+	 MERGE,
+	 "{\"metadata\":{\"resourceVersion\":\"1\"},\"data\":{\"x\":\"2\"}}",
+	 409,
+	 { "Operation cannot be fulfilled on configmaps \\\"c\\\": the object has been modified; "
+	   "please "
+	   "apply your changes to the latest version and try again" } },
+       { "PATCH",
+	 CM "/c?fieldValidation=Ignore",
+	 MERGE,
+	 "{\"dataa\":{},\"data\":{\"x\":\"3\"}}",
+	 200,
+	 { "\"x\":\"3\"" },
+	 "dataa" },
+       { "DELETE",
+	 CM "/c",
+	 JSON,
+	 "{\"preconditions\":{\"uid\":\"u\"}}",
+	 409,
+	 { "the UID in the precondition (u) does not match the UID in record (" } },
+       { "DELETE", CM "/c?dryRun=All", NULL, NULL, 200, { "\"status\":\"Success\"" } },
+       { "GET", CM "/c", NULL, NULL, 200, { "\"x\":\"3\"" } }, )
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_create),	     cmocka_unit_test(test_update),
 		cmocka_unit_test(test_apply),	     cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_subresources), cmocka_unit_test(test_unchanged),
+		cmocka_unit_test(test_patched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
