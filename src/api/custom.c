@@ -4,6 +4,7 @@
 
 #include "api/strategy.h"
 #include "api/structural.h"
+#include "cel/rules.h"
 #include "api/limits.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -23,9 +24,71 @@ static void custom_default(struct edit *e)
 	structural_default(e->doc, e->root, custom_version_of(e->kind)->schema);
 }
 
+struct reporter {
+	struct cel_problems problems;
+	struct field_errors *errors; /* NULL: nobody wants to know */
+};
+
+static void report(struct cel_problems *problems, const struct cel_problem *problem)
+{
+	struct field_errors *errors = CONTAINER_OF(problems, struct reporter, problems)->errors;
+
+	if (errors && !problem->ratcheted)
+		structural_report(errors, NULL, problem);
+}
+
+static const struct cel_rules *rules_of(const struct custom_version *v)
+{
+	struct reporter reporter = { .problems = { .report = report } };
+	bool failed = false;
+
+	if (!v->rules->is_compiled && v->schema)
+		v->rules->rules = cel_rules_compile(&v->resource->arena, v->schema,
+						    &reporter.problems, &failed);
+	v->rules->is_compiled = true;
+	return v->rules->rules;
+}
+
+/* Rules would stumble over such an object. */
+static bool is_blocked(const struct field_errors *errors)
+{
+	for (size_t i = 0; i < errors->count; i++)
+		if (errors->items[i].type == FIELD_REQUIRED ||
+		    errors->items[i].type == FIELD_TOO_LONG ||
+		    errors->items[i].type == FIELD_TOO_MANY ||
+		    errors->items[i].type == FIELD_TYPE_INVALID)
+			return true;
+	return false;
+}
+
+static void run_rules(struct edit *e, const struct cel_rules *rules, struct field_errors *errors)
+{
+	struct reporter reporter = { .problems = { .report = report }, .errors = errors };
+	struct cel_value self = cel_json_mut(e->root, cel_rules_type(rules)), old;
+	struct cel_rules_run run = { .problems = &reporter.problems, .budget = CEL_BUDGET_MAX };
+	AUTO_ARENA scratch = { 0 };
+
+	arena_init(&scratch, ARENA_DEFAULT_MAX);
+	run.scratch = &scratch;
+	if (e->old)
+		old = cel_json(e->old, cel_rules_type(rules));
+	cel_rules_run(rules, &run, self, e->old ? &old : NULL);
+}
+
 static void custom_validate(struct edit *e, struct field_errors *errors)
 {
-	structural_validate(e->root, e->old, custom_version_of(e->kind)->schema, errors);
+	const struct custom_version *v = custom_version_of(e->kind);
+	const struct cel_rules *rules = rules_of(v);
+
+	structural_validate(e->root, e->old, v->schema, errors);
+	if (!rules)
+		return;
+	if (is_blocked(errors))
+		field_error_add(errors, FIELD_INVALID, FIELD_NAME(NULL, "<nil>"),
+				"null: some validation rules were not checked because the object "
+				"was invalid; correct the existing errors to complete validation");
+	else
+		run_rules(e, rules, errors);
 }
 
 /* The columns' paths are simple ones, as the definition's validation makes sure. */
@@ -49,6 +112,7 @@ static void custom_warn(struct edit *e, struct notices *notices)
 const struct strategy strategy_custom = {
 	.default_object = custom_default,
 	.validate = custom_validate,
+	.validate_status_update = custom_validate,
 	.cells = custom_cells,
 	.warn = custom_warn,
 };
@@ -123,21 +187,54 @@ static const char *const *selectable_of(struct arena *arena, yyjson_val *list)
 	return paths;
 }
 
-static const struct kind_subresource *subresources_of(struct arena *arena, const struct kind *kind)
+static const struct kind_subresource *subresources_of(struct arena *arena,
+						      const struct custom_version *v)
 {
-	struct kind_subresource *list;
+	struct kind_subresource *list = arena_array(arena, 3, sizeof(list[0]));
+	uint16_t verbs = VERB_GET | VERB_PATCH | VERB_UPDATE;
+	size_t count = 0;
 
-	if (!(kind->flags & KIND_HAS_STATUS))
-		return NULL;
-	list = arena_array(arena, 2, sizeof(list[0]));
-	list[0] = (struct kind_subresource){
-		.name = "status",
-		.group = str_c_in(arena, kind->group),
-		.version = str_c_in(arena, kind->version),
-		.kind = str_c_in(arena, kind->name),
-		.verbs = VERB_GET | VERB_PATCH | VERB_UPDATE,
-	};
+	if (v->kind.flags & KIND_HAS_STATUS)
+		list[count++] = (struct kind_subresource){
+			.name = "status",
+			.group = str_c_in(arena, v->kind.group),
+			.version = str_c_in(arena, v->kind.version),
+			.kind = str_c_in(arena, v->kind.name),
+			.verbs = verbs,
+		};
+	if (v->scale.spec_replicas)
+		list[count++] = (struct kind_subresource){ .name = "scale",
+							   .group = "autoscaling",
+							   .version = "v1",
+							   .kind = "Scale",
+							   .verbs = verbs };
 	return list;
+}
+
+static const char *dotted_of(struct arena *arena, yyjson_val *scale, const char *key)
+{
+	struct str path = json_get_str(scale, key);
+
+	return path.len > 1 ? str_c_in(arena, str_slice(path, 1, path.len)) : NULL;
+}
+
+int64_t custom_scale_spec(const struct kind *kind, yyjson_val *object)
+{
+	return json_get_int(object, custom_version_of(kind)->scale.spec_replicas, 0);
+}
+
+int64_t custom_scale_status(const struct kind *kind, yyjson_val *object)
+{
+	const char *path = custom_version_of(kind)->scale.status_replicas;
+
+	return path ? json_get_int(object, path, 0) : 0;
+}
+
+struct str custom_scale_selector(const struct kind *kind, yyjson_val *object)
+{
+	const char *path = custom_version_of(kind)->scale.label_selector;
+
+	return path ? json_get_str(object, path) : STR_NONE;
 }
 
 static const char base_strings[] = "\0apiVersion\0kind\0metadata";
@@ -218,6 +315,7 @@ static void fill_version(struct custom_resource *r, struct custom_version *v, yy
 	yyjson_val *names = json_get(r->definition->root, "status.acceptedNames");
 	struct arena *arena = &r->arena;
 	struct kind *kind = &v->kind;
+	yyjson_val *scale;
 
 	if (!json_get_str(names, "plural").len)
 		names = json_get(spec, "names");
@@ -244,7 +342,14 @@ static void fill_version(struct custom_resource *r, struct custom_version *v, yy
 		kind->flags |= KIND_NAMESPACED;
 	if (json_get(version, "subresources.status"))
 		kind->flags |= KIND_HAS_STATUS;
-	kind->subresources = subresources_of(arena, kind);
+	v->rules = ARENA_NEW(arena, struct custom_rules);
+	scale = json_get(version, "subresources.scale");
+	v->scale = (struct custom_scale){
+		.spec_replicas = dotted_of(arena, scale, "specReplicasPath"),
+		.status_replicas = dotted_of(arena, scale, "statusReplicasPath"),
+		.label_selector = dotted_of(arena, scale, "labelSelectorPath"),
+	};
+	kind->subresources = subresources_of(arena, v);
 	v->warning = deprecation(arena, version, kind);
 }
 
@@ -292,6 +397,21 @@ void custom_resource_unref(struct custom_resource *resource)
 	obj_unref(resource->definition);
 	arena_deinit(&resource->arena);
 	mem_free(resource);
+}
+
+bool custom_kind_same(const struct kind *a, const struct kind *b)
+{
+	return a == b || (a->flags & b->flags & KIND_CUSTOM && str_eq(a->plural, b->plural) &&
+			  str_eq(a->api_version, b->api_version) &&
+			  kind_is_namespaced(a) == kind_is_namespaced(b));
+}
+
+bool custom_is_established(yyjson_val *definition)
+{
+	JSON_EACH (condition, json_get(definition, "status.conditions"))
+		if (str_eq_c(json_get_str(condition, "type"), "Established"))
+			return str_eq_c(json_get_str(condition, "status"), "True");
+	return false;
 }
 
 void custom_kind_ref(const struct kind *kind)

@@ -13,11 +13,25 @@
 #include "base/arena.h"
 
 struct custom_resource;
+struct cel_rules;
+
+/* What is made at first use. */
+struct custom_rules {
+	const struct cel_rules *rules; /* NULL: there are none */
+	bool is_compiled;
+};
+
+/* The scale subresource's places, as dotted paths; spec_replicas NULL = there is none. */
+struct custom_scale {
+	const char *spec_replicas, *status_replicas, *label_selector;
+};
 
 struct custom_version {
 	struct kind kind;
 	struct custom_resource *resource;
 	yyjson_val *schema; /* openAPIV3Schema; NULL = everything is kept */
+	struct custom_rules *rules;
+	struct custom_scale scale;
 	bool is_served;
 	struct str warning; /* for who uses a deprecated version; empty = none */
 };
@@ -42,7 +56,15 @@ struct custom_resource *custom_resource_ref(struct custom_resource *resource);
 void custom_resource_unref(struct custom_resource *resource); /* NULL is fine */
 /* Of any kind; nothing happens to built-in ones. */
 void custom_kind_ref(const struct kind *kind);
-void custom_kind_unref(const struct kind *kind);			 /* NULL is fine */
+void custom_kind_unref(const struct kind *kind); /* NULL is fine */
+/* The replicas and the selector's text of an object, as its kind's scale says. */
+int64_t custom_scale_spec(const struct kind *kind, yyjson_val *object);
+int64_t custom_scale_status(const struct kind *kind, yyjson_val *object);
+struct str custom_scale_selector(const struct kind *kind, yyjson_val *object);
+/* The same built-in kind, or custom ones of one name and version, whichever definition they are of.
+ */
+bool custom_kind_same(const struct kind *a, const struct kind *b);
+bool custom_is_established(yyjson_val *definition);
 const struct custom_version *custom_version_of(const struct kind *kind); /* NULL: built in */
 
 #endif

@@ -444,12 +444,17 @@ static int decode_custom(struct decoder *d, yyjson_val *root, yyjson_mut_val **r
 {
 	yyjson_val *schema = custom_version_of(d->kind)->schema;
 	struct notices *notices = d->notices;
-	yyjson_mut_val *object, *typed;
+	const struct schema_field *metadata = schema_field(d->kind->schema, STR("metadata"));
+	yyjson_mut_val *object, *typed, *meta;
 
 	d->notices = NULL; /* the table knows three members only */
 	if (decode_object(d, d->kind->schema, NULL, root, &typed) < 0)
 		return -1;
 	d->notices = notices;
+	if (notices && yyjson_is_obj(yyjson_obj_get(root, "metadata")) &&
+	    decode_object(d, schema_ref(d->kind->schema, metadata), FIELD_NAME(NULL, "metadata"),
+			  yyjson_obj_get(root, "metadata"), &meta) < 0)
+		return -1;
 	object = structural_copy(d->doc, root, schema, NULL, notices);
 	JSON_MUT_MEMBERS (key, value, typed)
 		json_put(d->doc, object, json_mut_str(key), json_mut_copy(d->doc, value));

@@ -19,6 +19,10 @@ void structural_default(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *sche
 /* What is wrong with v. What is as in old (NULL = there is none) is not looked at again. */
 void structural_validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 			 struct field_errors *errors);
+/* What a rule found, below path. */
+struct cel_problem;
+void structural_report(struct field_errors *errors, const struct field_path *path,
+		       const struct cel_problem *problem);
 /* The first value at a JSONPath as columns and scale have them: .a.b, ['a.b'], [0],
  * [?(@.type=="x")], a\.b. NULL when there is none or the path is none of these. */
 yyjson_val *structural_path(yyjson_val *root, struct str path);

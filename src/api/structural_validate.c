@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include "base/time.h"
+#include "cel/rules.h"
 #include "codec/json.h"
 #include "codec/regex.h"
 
@@ -460,6 +461,35 @@ static void validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 	if (yyjson_mut_is_obj(v))
 		check_object(errors, path, v, old, schema);
 	check_junctors(errors, path, v, schema);
+}
+
+void structural_report(struct field_errors *errors, const struct field_path *path,
+		       const struct cel_problem *problem)
+{
+	struct str below = problem->path;
+	const char *detail = str_c_in(errors->arena, problem->detail);
+	const struct field_path *here = path;
+
+	(void)str_strip_prefix(&below, STR(".")); /* paths in schemas have one */
+	if (below.len)
+		here = FIELD_NAME(path, str_c_in(errors->arena, below));
+	else if (!path)
+		here = FIELD_NAME(NULL, "<nil>");
+	switch (problem->reason) {
+	case CEL_REASON_REQUIRED:
+		field_required(errors, here, detail);
+		break;
+	case CEL_REASON_FORBIDDEN:
+		field_forbidden(errors, here, detail);
+		break;
+	case CEL_REASON_DUPLICATE:
+		field_error_add(errors, FIELD_DUPLICATE, here, "\"" STR_FMT "\": %s",
+				STR_ARG(problem->value), detail);
+		break;
+	case CEL_REASON_INVALID:
+		field_invalid_str(errors, here, problem->value, detail);
+		break;
+	}
 }
 
 void structural_validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,

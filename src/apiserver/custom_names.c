@@ -2,6 +2,7 @@
 /* Names are handed out first come, first served within a group: what is accepted stays. */
 #include "apiserver/custom_names.h"
 
+#include "api/custom.h"
 #include "base/time.h"
 
 /* Resources share one space of names, kinds another. */
@@ -93,20 +94,12 @@ bool custom_condition_set(yyjson_mut_doc *doc, const struct custom_condition *co
 	return true;
 }
 
-bool custom_names_established(yyjson_val *definition)
-{
-	JSON_EACH (condition, json_get(definition, "status.conditions"))
-		if (str_eq_c(json_get_str(condition, "type"), "Established"))
-			return str_eq_c(json_get_str(condition, "status"), "True");
-	return false;
-}
-
 bool custom_names_plan(struct custom_names *n, yyjson_mut_doc *doc, int64_t now_ns)
 {
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc),
 		       *status = json_ensure_object(doc, root, "status");
 	yyjson_val *wanted = json_get(n->definition->root, "spec.names");
-	bool established = custom_names_established(n->definition->root), changed = false;
+	bool established = custom_is_established(n->definition->root), changed = false;
 	struct custom_condition accepted = { "NamesAccepted", "True", "NoConflicts",
 					     STR_INIT("no conflicts found") };
 	struct custom_condition stands = { "Established", "True", "InitialNamesAccepted",

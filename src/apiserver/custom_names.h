@@ -22,7 +22,6 @@ void custom_names_init(struct custom_names *names, const struct obj *definition,
 void custom_names_take(struct custom_names *names, const struct obj *other);
 /* Changes status in doc, a copy of the definition; false when all is as it should be. */
 bool custom_names_plan(struct custom_names *names, yyjson_mut_doc *doc, int64_t now_ns) MUST_CHECK;
-bool custom_names_established(yyjson_val *definition);
 /* Sets a condition; a changed status gets a new time. True when anything changed. */
 struct custom_condition {
 	const char *type, *status, *reason;

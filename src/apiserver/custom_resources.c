@@ -192,7 +192,7 @@ static void serve(struct custom_resources *c, const struct obj *definition)
 	struct custom_resource *r;
 	struct err err = { 0 };
 
-	if (!custom_names_established(definition->root) ||
+	if (!custom_is_established(definition->root) ||
 	    is_as_served(kind_set_definition(kinds, definition->name), definition))
 		return;
 	r = custom_resource_new(definition, &err);

@@ -262,6 +262,14 @@ static bool is_connect(const struct exchange *e)
 	return false;
 }
 
+/* Its definition is being deleted, and its objects with it. */
+static bool is_going(const struct kind *kind)
+{
+	const struct custom_version *v = custom_version_of(kind);
+
+	return v && obj_is_deleting(v->resource->definition);
+}
+
 static int dispatch(struct exchange *e)
 {
 	const struct target *t = &e->target;
@@ -276,6 +284,8 @@ static int dispatch(struct exchange *e)
 		if (!str_eq_c(t->verb, verbs[i].verb))
 			continue;
 		if (!(allowed & verbs[i].bit))
+			break;
+		if (verbs[i].bit == VERB_CREATE && is_going(e->kind))
 			break;
 		if (verbs[i].bit == VERB_CREATE && !t->subresource.len && t->name.len)
 			break; /* POST goes to collections, */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sub-resources whose body is not simply the object: scale, binding, eviction, finalize,
  * ephemeralcontainers. */
+#include "api/custom.h"
 #include "api/selector.h"
 #include "apiserver/operation.h"
 #include "apiserver/ownership.h"
@@ -87,6 +88,14 @@ yyjson_mut_doc *scale_of(const struct kind *kind, yyjson_val *object, struct are
 			json_set(doc, part, fields[i], json_copy(doc, value));
 	}
 	part = json_set_object(doc, root, "spec");
+	if (kind->flags & KIND_CUSTOM) {
+		json_set_int(doc, part, "replicas", custom_scale_spec(kind, object));
+		part = json_set_object(doc, root, "status");
+		json_set_int(doc, part, "replicas", custom_scale_status(kind, object));
+		if (custom_scale_selector(kind, object).len)
+			json_set_str(doc, part, "selector", custom_scale_selector(kind, object));
+		return doc;
+	}
 	json_set_int(doc, part, "replicas", json_get_int(object, "spec.replicas", 0));
 	part = json_set_object(doc, root, "status");
 	json_set_int(doc, part, "replicas", json_get_int(object, "status.replicas", 0));
@@ -118,8 +127,11 @@ static int update_scaled(struct operation *op, yyjson_mut_val *scale)
 	if (version.len && !str_eq(version, json_get_str(op->edit.old, "metadata.resourceVersion")))
 		return refusal_modified(&op->refusal, operation_subject(op));
 	edit_stored(op);
-	json_set_int(op->edit.doc, json_ensure_object(op->edit.doc, op->edit.root, "spec"),
-		     "replicas", replicas);
+	json_set_path_int(op->edit.doc, op->edit.root,
+			  op->kind->flags & KIND_CUSTOM
+				  ? custom_version_of(op->kind)->scale.spec_replicas
+				  : "spec.replicas",
+			  replicas);
 	op->edit.subresource = STR_NONE;
 	op->returns_scale = true;
 	return update_object(op);

@@ -7,6 +7,7 @@
  */
 #include "client/informer.h"
 
+#include "api/custom.h"
 #include "base/assert.h"
 #include "base/mem.h"
 #include "client/client_internal.h"
@@ -363,12 +364,14 @@ struct informer *client_informer(struct client *client, const struct kind *kind,
 		selector = &all;
 	LIST_FOR_EACH (node, &client->informers) {
 		informer = LIST_ENTRY(node, struct informer, link);
-		if (informer->kind == kind && selector_eq(&informer->selector, selector))
+		if (custom_kind_same(informer->kind, kind) &&
+		    selector_eq(&informer->selector, selector))
 			return informer;
 	}
 	informer = NEW(struct informer);
 	informer->client = client;
 	informer->kind = kind;
+	custom_kind_ref(kind);
 	informer->selector.namespace_ = str_dup(selector->namespace_);
 	informer->selector.label_selector = str_dup(selector->label_selector);
 	informer->selector.field_selector = str_dup(selector->field_selector);
@@ -403,7 +406,7 @@ struct informer *client_informer_of(struct client *client, const struct kind *ki
 	LIST_FOR_EACH (node, &client->informers) {
 		struct informer *informer = LIST_ENTRY(node, struct informer, link);
 
-		if (informer->kind != kind)
+		if (!custom_kind_same(informer->kind, kind))
 			continue;
 		if (!informer_is_selective(informer))
 			return informer;
@@ -503,6 +506,7 @@ static void informer_free(struct informer *informer)
 	mem_free((void *)informer->selector.label_selector.ptr);
 	mem_free((void *)informer->selector.field_selector.ptr);
 	list_remove(&informer->link);
+	custom_kind_unref(informer->kind);
 	mem_free(informer);
 }
 

@@ -38,8 +38,7 @@ static void add_object(struct garbage_controller *c, const struct kinds_entry *e
 		       const struct obj *obj)
 {
 	char text[CLIENT_KEY_BYTES_MAX];
-	size_t len = (size_t)snprintf(text, sizeof(text), "%zu|",
-				      (size_t)(entry - c->kinds.entries)); /* fits */
+	size_t len = (size_t)snprintf(text, sizeof(text), "%zu|", entry->index); /* fits */
 
 	len += informer_key(obj, text + len, sizeof(text) - len);
 	queue_add(&c->base.queue, str_sub(text, len));
@@ -81,10 +80,10 @@ static void each_dependent(struct garbage_controller *c, struct str uid,
 			   void *arg)
 {
 	for (size_t i = 0; i < c->kinds.count; i++) {
-		struct informer_set set = index_lookup(c->kinds.entries[i].by_owner, uid);
+		struct informer_set set = index_lookup(c->kinds.entries[i]->by_owner, uid);
 
 		INFORMER_SET_FOR_EACH (dependent, set)
-			fn(c, &c->kinds.entries[i], dependent, arg);
+			fn(c, c->kinds.entries[i], dependent, arg);
 	}
 }
 
@@ -257,11 +256,11 @@ static enum reconcile_result garbage_reconcile(struct controller *base, struct k
 	(void)str_cut(key.text, '|', &number, &rest); /* add_object put it there */
 	if (num_parse_u64(number, c->kinds.count - 1, "kind", &index, err) < 0)
 		return RECONCILE_DONE;
-	obj = informer_get(c->kinds.entries[index].informer, rest);
+	obj = informer_get(c->kinds.entries[index]->informer, rest);
 	if (!obj)
 		return RECONCILE_DONE;
 	view_object(c, obj, &view);
-	act(c, key, &c->kinds.entries[index], obj, &view);
+	act(c, key, c->kinds.entries[index], obj, &view);
 	return RECONCILE_DONE;
 }
 

@@ -76,7 +76,7 @@ static void delete_contents(struct namespace_controller *c, struct key key, bool
 	size_t left = NAMESPACE_DELETES_MAX;
 
 	for (size_t i = 0; i < c->kinds.count; i++) {
-		const struct kinds_entry *entry = &c->kinds.entries[i];
+		const struct kinds_entry *entry = c->kinds.entries[i];
 		struct informer_set set = index_lookup(entry->by_namespace, key.name);
 
 		if (pods_only && entry->kind != &kind_pod)
@@ -97,7 +97,7 @@ static void view_contents(struct namespace_controller *c, struct key key, struct
 	*ret = (struct namespace_view){ .count = 0 };
 	ret->remains = arena_array(arena, c->kinds.count + 1, sizeof(*ret->remains));
 	for (size_t i = 0; i < c->kinds.count; i++) {
-		const struct kinds_entry *entry = &c->kinds.entries[i];
+		const struct kinds_entry *entry = c->kinds.entries[i];
 		struct informer_set set = index_lookup(entry->by_namespace, key.name);
 
 		if (!set.count)

@@ -57,7 +57,7 @@ static enum reconcile_result quota_reconcile(struct controller *base, struct key
 	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
 	quota_view_init(&view, quota, env_wall_ns(base->env), &arena);
 	for (size_t i = 0; i < c->kinds.count; i++) {
-		const struct kinds_entry *entry = &c->kinds.entries[i];
+		const struct kinds_entry *entry = c->kinds.entries[i];
 		struct informer_set set;
 
 		if (!quota_view_wants(&view, entry->kind))

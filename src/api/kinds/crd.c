@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CustomResourceDefinitions: defaults, and what makes a schema structural, in upstream's words. */
+#include "api/custom.h"
 #include "api/meta.h"
 #include "api/strategy.h"
+#include "api/structural.h"
+#include "cel/rules.h"
 #include "codec/regex.h"
 
 static void crd_default(struct edit *e)
@@ -180,7 +183,49 @@ static void check_schema(yyjson_mut_val *schema, const struct field_path *path, 
 	check_parts(schema, path, place, errors);
 }
 
+/* --- rules --- */
+
+struct reporter {
+	struct cel_problems problems;
+	struct field_errors *errors;
+	const struct field_path *path;
+};
+
+static void report(struct cel_problems *problems, const struct cel_problem *problem)
+{
+	struct reporter *reporter = CONTAINER_OF(problems, struct reporter, problems);
+
+	structural_report(reporter->errors, reporter->path, problem);
+}
+
+static void check_rules(yyjson_mut_val *schema, const struct field_path *path,
+			struct field_errors *errors)
+{
+	struct reporter reporter = { .problems = { .report = report },
+				     .errors = errors,
+				     .path = path };
+	AUTO_JSON frozen = json_freeze(schema);
+	AUTO_ARENA arena = { 0 };
+	bool failed = false;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	(void)cel_rules_compile(&arena, yyjson_doc_get_root(frozen), &reporter.problems,
+				&failed); /* what failed was reported */
+}
+
 /* --- the rest of the definition --- */
+
+/* Rules are about schemas that are fine otherwise. */
+static void check_root(yyjson_mut_val *schema, const struct field_path *path,
+		       struct field_errors *errors)
+{
+	struct place root = { .is_root = true, .missing = "must not be empty at the root" };
+	size_t before = errors->count;
+
+	check_schema(schema, path, root, errors);
+	if (errors->count == before)
+		check_rules(schema, path, errors);
+}
 
 static void check_versions(struct edit *e, const struct field_path *spec,
 			   struct field_errors *errors)
@@ -210,11 +255,9 @@ static void check_versions(struct edit *e, const struct field_path *spec,
 				       FIELD_NAME(FIELD_NAME(here, "schema"), "openAPIV3Schema"),
 				       "schemas are required");
 		else if (!keeps)
-			check_schema(schema,
-				     FIELD_NAME(FIELD_NAME(here, "schema"), "openAPIV3Schema"),
-				     (struct place){ .is_root = true,
-						     .missing = "must not be empty at the root" },
-				     errors);
+			check_root(schema,
+				   FIELD_NAME(FIELD_NAME(here, "schema"), "openAPIV3Schema"),
+				   errors);
 	}
 	if (stored != 1)
 		field_invalid_val(errors, list, versions,
@@ -292,21 +335,13 @@ static void crd_validate(struct edit *e, struct field_errors *errors)
 	check_names(e, spec, errors);
 }
 
-static bool is_established(yyjson_val *definition)
-{
-	JSON_EACH (condition, json_get(definition, "status.conditions"))
-		if (str_eq_c(json_get_str(condition, "type"), "Established"))
-			return str_eq_c(json_get_str(condition, "status"), "True");
-	return false;
-}
-
 static void crd_validate_update(struct edit *e, struct field_errors *errors)
 {
 	static const char *const fixed[] = { "scope", "group" };
 	const struct field_path *spec = FIELD_NAME(NULL, "spec");
 	yyjson_mut_val *kind = json_mut_get(e->root, "spec.names.kind");
 
-	if (!is_established(e->old))
+	if (!custom_is_established(e->old))
 		return;
 	for (size_t i = 0; i < ARRAY_COUNT(fixed); i++) {
 		yyjson_mut_val *now = yyjson_mut_obj_get(json_mut_get(e->root, "spec"), fixed[i]);

@@ -24,10 +24,13 @@ static const char definition[] =
 	"{\"name\":\"v1beta1\",\"served\":true,\"storage\":false,\"deprecated\":true,"
 	"\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\","
 	"\"x-kubernetes-preserve-unknown-fields\":true}}},"
-	"{\"name\":\"v1\",\"served\":true,\"storage\":true,\"subresources\":{\"status\":{}},"
+	"{\"name\":\"v1\",\"served\":true,\"storage\":true,\"subresources\":{\"status\":{},"
+	"\"scale\":{\"specReplicasPath\":\".spec.size\",\"statusReplicasPath\":"
+	"\".status.size\"}},"
 	"\"additionalPrinterColumns\":[{\"name\":\"Size\",\"type\":\"integer\",\"jsonPath\":"
 	"\".spec.size\"}],\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\",\"properties\":{"
-	"\"spec\":{\"type\":\"object\",\"required\":[\"size\"],\"properties\":{"
+	"\"spec\":{\"type\":\"object\",\"x-kubernetes-validations\":[{\"rule\":"
+	"\"self.size < 100\",\"message\":\"too large\"}],\"required\":[\"size\"],\"properties\":{"
 	"\"size\":{\"type\":\"integer\",\"minimum\":0},"
 	"\"color\":{\"type\":\"string\",\"enum\":[\"red\",\"blue\"],\"default\":\"red\"},"
 	"\"tag\":{\"type\":\"string\",\"pattern\":\"^[a-z]+$\",\"maxLength\":5}}},"
@@ -87,6 +90,8 @@ static void test_life_of_a_definition(void **state)
 	     "\"generation\":2");
 	want(&f, "GET", "/apis/example.com/v1beta1/namespaces/default/things/a", NULL, NULL, 200,
 	     "\"apiVersion\":\"example.com/v1beta1\"");
+	want(&f, "PATCH", THINGS "/a/scale", MERGE, "{\"spec\":{\"replicas\":9}}", 200,
+	     "\"spec\":{\"replicas\":9}");
 	want(&f, "DELETE", CRDS "/things.example.com", NULL, NULL, 200, NULL);
 	wait_for(&f, CRDS "/things.example.com", 404);
 	want(&f, "GET", THINGS, NULL, NULL, 404, NULL);
@@ -103,6 +108,7 @@ static void test_values_are_checked(void **state)
 	} rows[] = {
 		{ "{\"size\":-1}", "spec.size: Invalid value: -1: spec.size in body should be "
 				   "greater than or equal to 0" },
+		{ "{\"size\":100}", "spec: Invalid value: \\\"object\\\": too large" },
 		{ "{}", "spec.size: Required value" },
 		{ "{\"size\":\"x\"}", "spec.size: Invalid value: \\\"string\\\": spec.size in body "
 				      "must be of type integer: \\\"string\\\"" },

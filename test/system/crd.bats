@@ -1,0 +1,162 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# CustomResourceDefinitions and their objects through the real kubectl, which learns of them from discovery and OpenAPI alone.
+
+BUILD=${CUBE_BUILD:-$(cd "$BATS_TEST_DIRNAME/../../build-release" && pwd)}
+
+setup_file() {
+	API_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-crd.XXXXXX")
+	export API_DIR BATS_NO_PARALLELIZE_WITHIN_FILE=1
+	"$BUILD/test/system/test-apiserver" "$API_DIR" --lmdb >"$API_DIR/out" 2>"$API_DIR/err" 3>&- &
+	echo $! >"$API_DIR/pid"
+	for _ in $(seq 100); do
+		grep -q '^ready' "$API_DIR/out" && break
+		read -rt 0.1 <> <(:) || :
+	done
+	grep -q '^ready' "$API_DIR/out"
+	crd | k apply -f -
+	k wait --for=condition=Established crd/crontabs.stable.example.com --timeout=10s
+}
+
+teardown_file() {
+	kill "$(cat "$API_DIR/pid")" 2>/dev/null || :
+	while kill -0 "$(cat "$API_DIR/pid")" 2>/dev/null; do read -rt 0.05 <> <(:) || :; done
+	rm -rf "$API_DIR"
+}
+
+k() { timeout 30 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DIR/cache" "$@"; }
+
+crd() {
+	cat <<-'YAML'
+	apiVersion: apiextensions.k8s.io/v1
+	kind: CustomResourceDefinition
+	metadata: {name: crontabs.stable.example.com}
+	spec:
+	  group: stable.example.com
+	  scope: Namespaced
+	  names: {plural: crontabs, singular: crontab, kind: CronTab, shortNames: [ct], categories: [all]}
+	  versions:
+	  - name: v1
+	    served: true
+	    storage: true
+	    subresources:
+	      status: {}
+	      scale: {specReplicasPath: .spec.replicas, statusReplicasPath: .status.replicas, labelSelectorPath: .status.labelSelector}
+	    selectableFields: [{jsonPath: .spec.image}]
+	    additionalPrinterColumns:
+	    - {name: Spec, type: string, jsonPath: .spec.cronSpec}
+	    - {name: Replicas, type: integer, jsonPath: .spec.replicas}
+	    - {name: Age, type: date, jsonPath: .metadata.creationTimestamp}
+	    schema:
+	      openAPIV3Schema:
+	        type: object
+	        description: A table of commands that run at given times.
+	        properties:
+	          spec:
+	            type: object
+	            x-kubernetes-validations:
+	            - {rule: self.replicas <= self.maxReplicas, message: too many replicas}
+	            properties:
+	              cronSpec: {type: string, pattern: '^(\d+|\*)(/\d+)?(\s+(\d+|\*)(/\d+)?){4}$'}
+	              image:
+	                type: string
+	                x-kubernetes-validations: [{rule: self == oldSelf, message: image is immutable}]
+	              replicas: {type: integer, minimum: 1, default: 1}
+	              maxReplicas: {type: integer, maximum: 10, default: 10}
+	          status:
+	            type: object
+	            properties:
+	              replicas: {type: integer}
+	              labelSelector: {type: string}
+	YAML
+}
+
+crontab() { # NAME SPEC
+	printf 'apiVersion: stable.example.com/v1\nkind: CronTab\nmetadata: {name: %s}\nspec: {%s}\n' "$1" "$2"
+}
+
+@test "kubectl finds, makes, shows, changes and deletes custom objects" {
+	run k api-resources --api-group=stable.example.com -o wide
+	[[ "$output" == *crontabs*ct*stable.example.com/v1*true*CronTab*all* ]]
+	crontab one 'cronSpec: "* * * * */5", image: img, other: 1' >"$BATS_TEST_TMPDIR/one.yaml"
+	run k apply -f "$BATS_TEST_TMPDIR/one.yaml"
+	[ "$status" -ne 0 ]
+	[[ "$output" == *'unknown field "spec.other"'* ]]
+	crontab one 'cronSpec: "* * * * */5", image: img' | k create -f -
+	run k get ct one
+	[[ "${lines[0]}" =~ ^NAME\ +SPEC\ +REPLICAS\ +AGE ]]
+	[[ "${lines[1]}" =~ ^one\ +\*\ \*\ \*\ \*\ \*/5\ +1\ +[0-9]+s ]]
+	[ "$(k get all -o name)" = "$(k get all -o name | sort -u)" ]
+	k get all -o name | grep -q crontab.stable.example.com/one
+	k patch crontab one --type=merge -p '{"spec":{"replicas":3}}'
+	[ "$(k get ct one -o jsonpath='{.metadata.generation} {.spec.replicas}')" = '2 3' ]
+	k patch ct one --subresource=status --type=merge -p '{"status":{"replicas":3},"spec":{"replicas":9}}'
+	[ "$(k get ct one -o jsonpath='{.metadata.generation} {.spec.replicas} {.status.replicas}')" = '2 3 3' ]
+	k describe ct one | grep -q 'Cron Spec:'
+	[ "$(k get ct --field-selector spec.image=img -o name)" = crontab.stable.example.com/one ]
+	[ -z "$(k get ct --field-selector spec.image=none -o name)" ]
+	k delete ct one
+}
+
+@test "kubectl scale works through the scale subresource" {
+	crontab scaled 'cronSpec: "* * * * *"' | k create -f -
+	k scale ct scaled --replicas=4
+	[ "$(k get ct scaled -o jsonpath='{.spec.replicas}')" = 4 ]
+	run k get --raw /apis/stable.example.com/v1/namespaces/default/crontabs/scaled/scale
+	[[ "$output" == *'"kind":"Scale"'*'"replicas":4'* ]]
+	k delete ct scaled
+}
+
+@test "values that the schema forbids are refused in upstream's words" {
+	run k create -f - <<<"$(crontab bad 'cronSpec: x, replicas: 0')"
+	[ "$status" -ne 0 ]
+	[[ "$output" == *'The CronTab "bad" is invalid'* ]]
+	[[ "$output" == *'spec.replicas: Invalid value: 0: spec.replicas in body should be greater than or equal to 1'* ]]
+	[[ "$output" == *"spec.cronSpec: Invalid value: \"x\": spec.cronSpec in body should match"* ]]
+	run k create -f - <<<"$(crontab bad 'replicas: many')"
+	[[ "$output" == *'spec.replicas: Invalid value: "string": spec.replicas in body must be of type integer: "string"'* ]]
+}
+
+@test "rules are checked, transition rules against the old object" {
+	run k create -f - <<<"$(crontab ruled 'replicas: 5, maxReplicas: 4')"
+	[ "$status" -ne 0 ]
+	[[ "$output" == *'spec: Invalid value:'*'too many replicas'* ]]
+	k create -f - <<<"$(crontab ruled 'image: a')"
+	run k patch ct ruled --type=merge -p '{"spec":{"image":"b"}}'
+	[ "$status" -ne 0 ]
+	[[ "$output" == *'spec.image: Invalid value:'*'image is immutable'* ]]
+	k delete ct ruled
+}
+
+@test "kubectl explain reads the definition's schema" {
+	run k explain crontab.spec
+	[ "$status" -eq 0 ]
+	[[ "$output" == *cronSpec*'<string>'* ]]
+	[[ "$output" == *replicas*'<integer>'* ]]
+}
+
+@test "definitions that are not structural are refused" {
+	run bash -c "$(declare -f crd k); crd | sed 's/{type: integer, minimum: 1, default: 1}/{minimum: 1}/; s/crontabs/others/g' |
+		kubectl --kubeconfig $API_DIR/admin.conf create -f -"
+	[ "$status" -ne 0 ]
+	[[ "$output" == *'properties[replicas].type: Required value: must not be empty for specified object fields'* ]]
+}
+
+@test "names that another definition has are not given again" {
+	crd | sed 's/crontabs/others/g; s/singular: crontab/singular: other/; s/kind: CronTab/kind: Other/; s/\[ct\]/[ct, ot]/' | k create -f -
+	k wait --for=condition=NamesAccepted=False crd/others.stable.example.com --timeout=10s
+	[ "$(k get crd others.stable.example.com -o jsonpath='{.status.conditions[?(@.type=="NamesAccepted")].reason}')" = ShortNamesConflict ]
+	run k get others
+	[ "$status" -ne 0 ]
+	k delete crd others.stable.example.com
+}
+
+@test "a definition goes after its objects and comes back empty" {
+	k create -f - <<<"$(crontab last 'image: a')"
+	k delete crd crontabs.stable.example.com --timeout=20s
+	run k get ct
+	[ "$status" -ne 0 ]
+	crd | k create -f -
+	k wait --for=condition=Established crd/crontabs.stable.example.com --timeout=10s
+	[ -z "$(k get ct -o name)" ]
+}
