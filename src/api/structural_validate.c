@@ -468,13 +468,13 @@ void structural_report(struct field_errors *errors, const struct field_path *pat
 {
 	struct str below = problem->path;
 	const char *detail = str_c_in(errors->arena, problem->detail);
+	struct field_path inside = { .parent = path };
 	const struct field_path *here = path;
 
 	(void)str_strip_prefix(&below, STR(".")); /* paths in schemas have one */
-	if (below.len)
-		here = FIELD_NAME(path, str_c_in(errors->arena, below));
-	else if (!path)
-		here = FIELD_NAME(NULL, "<nil>");
+	inside.name = below.len ? str_c_in(errors->arena, below) : "<nil>";
+	if (below.len || !path)
+		here = &inside;
 	switch (problem->reason) {
 	case CEL_REASON_REQUIRED:
 		field_required(errors, here, detail);
