@@ -70,13 +70,10 @@ static void operation_unload(struct operation *op)
 
 static void finish(struct operation *op)
 {
-	const struct kind *kind = op->kind;
-
 	list_remove(&op->link);
 	op->registry->operation_count--;
 	service_claim_end(op, op->refusal.code == 0);
-	op->done(op); /* op may be gone now */
-	custom_kind_unref(kind);
+	op->done(op);
 }
 
 static void run(struct operation *op)
@@ -104,7 +101,8 @@ void operation_start(struct operation *op)
 	notices_init(&op->notices, op->arena);
 	list_init(&op->link);
 	list_push_back(&op->registry->operations, &op->link);
-	custom_kind_ref(op->kind); /* until finish */
+	op->held_kind = op->kind;
+	custom_kind_ref(op->held_kind);
 	op->registry->operation_count++;
 	op->http_status = 200;
 	if (str_eq_c(op->kind->plural, "bindings") && op->verb == OPERATION_CREATE) {
@@ -124,6 +122,8 @@ void operation_deinit(struct operation *op)
 	json_mut_free(op->body);
 	json_free(op->patch);
 	blob_unref(op->result);
+	custom_kind_unref(op->held_kind);
+	op->held_kind = NULL;
 	op->edit.doc = NULL;
 	op->body = NULL;
 	op->patch = NULL;

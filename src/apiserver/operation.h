@@ -67,6 +67,7 @@ struct operation {
 
 	/* own */
 	struct edit edit; /* edit.doc is owned */
+	const struct kind *held_kind; /* counted from start to deinit */
 	struct str key;
 	struct blob *old_blob; /* the state this was decided against */
 	int64_t old_revision;
