@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "cel/rules.h"
 #include "codec/json.h"
+#include "codec/name.h"
 #include "codec/regex.h"
 
 #define PATTERN_STEPS_MAX 10000000u
@@ -178,14 +179,28 @@ static bool is_mac(struct str s)
 	return s.len == 17;
 }
 
+static bool is_hostname(struct str s)
+{
+	return !name_subdomain_problem(s);
+}
+
 static const struct {
 	const char *name;
 	bool (*is)(struct str s);
 } formats[] = {
-	{ "date", is_date },  { "date-time", is_date_time }, { "datetime", is_date_time },
-	{ "ipv4", is_ipv4 },  { "ipv6", is_ipv6 },	     { "ip", is_ip },
-	{ "mac", is_mac },    { "uuid", is_uuid },	     { "uuid3", is_uuid },
-	{ "uuid4", is_uuid }, { "uuid5", is_uuid },
+	{ "cidr", cidr_is_valid },
+	{ "hostname", is_hostname },
+	{ "date", is_date },
+	{ "date-time", is_date_time },
+	{ "datetime", is_date_time },
+	{ "ipv4", is_ipv4 },
+	{ "ipv6", is_ipv6 },
+	{ "ip", is_ip },
+	{ "mac", is_mac },
+	{ "uuid", is_uuid },
+	{ "uuid3", is_uuid },
+	{ "uuid4", is_uuid },
+	{ "uuid5", is_uuid },
 };
 
 static void check_format(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,

@@ -319,6 +319,55 @@ static void check_group(struct edit *e, const struct field_path *spec, struct fi
 		field_unsupported(errors, FIELD_NAME(spec, "scope"), scope, "Cluster|Namespaced");
 }
 
+static bool has_version(struct edit *e, struct str name)
+{
+	JSON_MUT_EACH (version, json_mut_get(e->root, "spec.versions"))
+		if (str_eq(json_mut_get_str(version, "name"), name))
+			return true;
+	return false;
+}
+
+/* Objects may lie there in every version that ever was the stored one. */
+static void check_stored(struct edit *e, struct field_errors *errors)
+{
+	const struct field_path *list = FIELD_NAME(FIELD_NAME(NULL, "status"), "storedVersions");
+	size_t i = 0;
+
+	JSON_MUT_EACH (stored, json_mut_get(e->root, "status.storedVersions")) {
+		const struct field_path *here = FIELD_INDEX(list, i++);
+		const char *name = str_c_in(e->arena, json_mut_str(stored));
+		struct str detail;
+
+		if (has_version(e, json_mut_str(stored)))
+			continue;
+		detail = str_printf_in(
+			e->arena,
+			"missing from spec.versions; %s was previously a storage version, and must "
+			"remain in spec.versions until a storage migration ensures no data remains "
+			"persisted in %s and removes %s from status.storedVersions",
+			name, name, name);
+		field_invalid_str(errors, here, json_mut_str(stored), detail.ptr);
+	}
+}
+
+/* Groups of the Kubernetes project itself. */
+static void check_approval(struct edit *e, struct field_errors *errors)
+{
+	static const char key[] = "api-approved.kubernetes.io";
+	struct str group = json_mut_get_str(e->root, "spec.group");
+	yyjson_mut_val *annotations = json_mut_get(e->root, "metadata.annotations");
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "metadata"), "annotations");
+
+	if ((!str_has_suffix(group, STR(".k8s.io")) &&
+	     !str_has_suffix(group, STR(".kubernetes.io"))) ||
+	    json_mut_str(yyjson_mut_obj_get(annotations, key)).len)
+		return;
+	field_required(errors, FIELD_KEY(path, str_from(key)),
+		       "protected groups must have approval annotation "
+		       "\"api-approved.kubernetes.io\", see "
+		       "https://github.com/kubernetes/enhancements/pull/1111");
+}
+
 static void crd_validate(struct edit *e, struct field_errors *errors)
 {
 	struct str name = json_mut_get_str(e->root, "metadata.name");
@@ -333,6 +382,9 @@ static void crd_validate(struct edit *e, struct field_errors *errors)
 	check_group(e, spec, errors);
 	check_versions(e, spec, errors);
 	check_names(e, spec, errors);
+	check_stored(e, errors);
+	if (!e->old)
+		check_approval(e, errors);
 }
 
 static void crd_validate_update(struct edit *e, struct field_errors *errors)

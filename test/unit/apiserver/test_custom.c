@@ -161,6 +161,21 @@ static void test_definitions_are_checked(void **state)
 	     422,
 	     "properties[spec].type: Required value: must not be empty for specified object "
 	     "fields");
+	want(&f, "POST", CRDS, JSON,
+	     "{\"metadata\":{\"name\":\"things.example.k8s.io\"},\"spec\":{\"group\":"
+	     "\"example.k8s.io\",\"scope\":\"Cluster\",\"names\":{\"plural\":\"things\","
+	     "\"kind\":\"Thing\"},\"versions\":[{\"name\":\"v1\",\"served\":true,\"storage\":"
+	     "true,\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\"}}}]}}",
+	     422,
+	     "metadata.annotations[api-approved.kubernetes.io]: Required value: protected "
+	     "groups must have approval annotation");
+	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
+	want(&f, "PATCH", CRDS "/things.example.com",
+	     "Content-Type: application/json-patch+json\r\n",
+	     "[{\"op\":\"replace\",\"path\":\"/spec/versions/1/name\",\"value\":\"v2\"}]", 422,
+	     "status.storedVersions[0]: Invalid value: \\\"v1\\\": missing from spec.versions; v1 "
+	     "was "
+	     "previously a storage version");
 	http_fixture_close(&f);
 }
 
