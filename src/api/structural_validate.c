@@ -312,6 +312,8 @@ static void check_count(struct field_errors *e, const struct field_path *path, y
 
 static bool has_same_keys(yyjson_mut_val *a, yyjson_mut_val *b, yyjson_val *keys)
 {
+	if (!yyjson_mut_is_obj(a) || !yyjson_mut_is_obj(b))
+		return false; /* told of elsewhere */
 	JSON_EACH (key, keys)
 		if (!json_mut_equal(json_mut_key(a, json_str(key)), json_mut_key(b, json_str(key))))
 			return false;
@@ -352,9 +354,13 @@ static void check_unique(struct field_errors *e, const struct field_path *path, 
 		if (again && keys) {
 			yyjson_mut_val *identity = yyjson_mut_obj(doc);
 
-			JSON_EACH (key, keys)
-				json_put(doc, identity, json_str(key),
-					 json_mut_copy(doc, json_mut_key(item, json_str(key))));
+			JSON_EACH (key, keys) {
+				yyjson_mut_val *value = json_mut_key(item, json_str(key));
+
+				if (value)
+					json_put(doc, identity, json_str(key),
+						 json_mut_copy(doc, value));
+			}
 			field_duplicate_val(e, FIELD_INDEX(path, i), identity);
 		} else if (again) {
 			field_duplicate_val(e, FIELD_INDEX(path, i), item);

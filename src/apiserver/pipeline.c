@@ -213,6 +213,22 @@ static int authorize(struct exchange *e)
 	return authz_check(&e->server->registry, &attributes, &e->refusal);
 }
 
+static void let_go(struct http_exchange *x)
+{
+	const struct exchange *e = x->user;
+
+	custom_kind_unref(e->kind);
+}
+
+/* An answer may go on after its definition is gone. */
+static void hold_kind(struct exchange *e)
+{
+	if (!custom_version_of(e->kind))
+		return;
+	custom_kind_ref(e->kind);
+	e->x->let_go = let_go;
+}
+
 static int find_kind(struct exchange *e)
 {
 	const struct target *t = &e->target;
@@ -221,6 +237,7 @@ static int find_kind(struct exchange *e)
 		return 0;
 	e->kind = kind_set_find_plural(&e->server->registry.kinds, t->group, t->version,
 				       t->resource);
+	hold_kind(e);
 	if (!e->kind || e->kind->flags & (KIND_UNSERVED | KIND_OFF_BY_DEFAULT))
 		return refusal_no_route(&e->refusal);
 	if (t->subresource.len) {

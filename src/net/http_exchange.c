@@ -49,6 +49,9 @@ void exchange_free(struct exchange *ex)
 	struct http_server *s = ex->server;
 
 	release_source(ex);
+	if (ex->x.let_go)
+		ex->x.let_go(&ex->x);
+	ex->x.let_go = NULL;
 	list_remove(&ex->link);
 	piece_queue_clear(&ex->out);
 	if (ex->body.ptr)

@@ -49,6 +49,7 @@ struct http_exchange {
 	struct http_peer *peer;
 	int version;                      /* 10, 11 or 20 */
 	void *user;                       /* the handler's own */
+	void (*let_go)(struct http_exchange *x); /* before the arena goes; NULL = nothing to do */
 };
 
 struct http_handlers {
