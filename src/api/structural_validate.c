@@ -5,9 +5,11 @@
 #include <arpa/inet.h>
 #include <math.h>
 #include <stdio.h>
+#include "api/limits.h"
 #include "base/time.h"
 #include "cel/rules.h"
 #include "codec/json.h"
+#include "codec/json_index.h"
 #include "codec/name.h"
 #include "codec/regex.h"
 
@@ -310,61 +312,96 @@ static void check_count(struct field_errors *e, const struct field_path *path, y
 		field_too_many(e, path, (size_t)count, (size_t)max);
 }
 
-static bool has_same_keys(yyjson_mut_val *a, yyjson_mut_val *b, yyjson_val *keys)
+/* What tells an element of a list from the others, as text: the values of its keys, or all of it.
+ */
+static struct str identity_of(yyjson_mut_val *item, yyjson_val *keys, struct arena *arena)
 {
-	if (!yyjson_mut_is_obj(a) || !yyjson_mut_is_obj(b))
-		return false; /* told of elsewhere */
-	JSON_EACH (key, keys)
-		if (!json_mut_equal(json_mut_key(a, json_str(key)), json_mut_key(b, json_str(key))))
-			return false;
-	return true;
-}
+	AUTO_BUF text = { 0 };
 
-/* The old element that a list map's element comes from. */
-static yyjson_val *old_element(yyjson_mut_val *item, yyjson_val *old, yyjson_val *keys)
-{
-	JSON_EACH (candidate, old) {
-		bool same = true;
+	buf_init(&text, OBJECT_BYTES_MAX);
+	JSON_EACH (key, keys) {
+		yyjson_mut_val *value = json_mut_key(item, json_str(key));
 
-		JSON_EACH (key, keys)
-			same = same && json_mixed_equal(json_mut_key(item, json_str(key)),
-							json_key(candidate, json_str(key)));
-		if (same)
-			return candidate;
+		if (value)
+			json_mut_write(value, &text);
+		buf_put_char(&text, ',');
 	}
-	return NULL;
+	if (!keys)
+		json_mut_write(item, &text);
+	return str_in(arena, buf_str(&text));
 }
 
+static struct str old_identity_of(yyjson_val *item, yyjson_val *keys, struct arena *arena)
+{
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, OBJECT_BYTES_MAX);
+	JSON_EACH (key, keys) {
+		yyjson_val *value = json_key(item, json_str(key));
+
+		if (value)
+			json_write(value, &text);
+		buf_put_char(&text, ',');
+	}
+	return str_in(arena, buf_str(&text));
+}
+
+static void report_again(struct field_errors *e, const struct field_path *path,
+			 yyjson_mut_val *item, yyjson_val *keys)
+{
+	AUTO_JSON_MUT doc = json_new();
+	yyjson_mut_val *identity = yyjson_mut_obj(doc);
+
+	JSON_EACH (key, keys) {
+		yyjson_mut_val *value = json_mut_key(item, json_str(key));
+
+		if (value)
+			json_put(doc, identity, json_str(key), json_mut_copy(doc, value));
+	}
+	field_duplicate_val(e, path, keys ? identity : item);
+}
+
+/* Long lists come from strangers: looked up, not compared one by one. */
 static void check_unique(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
 			 yyjson_val *keys)
 {
-	AUTO_JSON_MUT doc = json_new();
+	AUTO_JSON_INDEX index = { .slots = NULL };
 	size_t i = 0;
 
+	json_index_init(&index, yyjson_mut_arr_size(v));
 	JSON_MUT_EACH (item, v) {
-		size_t j = 0;
-		bool again = false;
+		const struct field_path *here = FIELD_INDEX(path, i++);
 
-		JSON_MUT_EACH (other, v) {
-			if (j++ >= i)
-				break;
-			again = again || (keys ? has_same_keys(item, other, keys)
-					       : json_mut_equal(item, other));
-		}
-		if (again && keys) {
-			yyjson_mut_val *identity = yyjson_mut_obj(doc);
+		if (keys && !yyjson_mut_is_obj(item))
+			continue; /* told of elsewhere */
+		if (json_index_add(&index, identity_of(item, keys, e->arena), item))
+			report_again(e, here, item, keys);
+	}
+}
 
-			JSON_EACH (key, keys) {
-				yyjson_mut_val *value = json_mut_key(item, json_str(key));
+/* Elements of a list map are compared with the old ones of the same keys, others with none. */
+static void check_items(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
+			yyjson_val *old, yyjson_val *schema)
+{
+	struct str type = json_str(yyjson_obj_get(schema, "x-kubernetes-list-type"));
+	yyjson_val *keys = str_eq_c(type, "map")
+				   ? yyjson_obj_get(schema, "x-kubernetes-list-map-keys")
+				   : NULL;
+	AUTO_JSON_INDEX index = { .slots = NULL };
+	bool correlates = keys && old;
+	size_t i = 0;
 
-				if (value)
-					json_put(doc, identity, json_str(key),
-						 json_mut_copy(doc, value));
-			}
-			field_duplicate_val(e, FIELD_INDEX(path, i), identity);
-		} else if (again) {
-			field_duplicate_val(e, FIELD_INDEX(path, i), item);
-		}
+	json_index_init(&index, correlates ? yyjson_arr_size(old) : 0);
+	if (correlates)
+		JSON_EACH (item, old)
+			(void)json_index_add(&index, old_identity_of(item, keys, e->arena),
+					     item); /* of two the first counts */
+	JSON_MUT_EACH (item, v) {
+		yyjson_val *before = NULL;
+
+		if (correlates)
+			before = json_index_get(&index, identity_of(item, keys, e->arena));
+		validate(item, before, yyjson_obj_get(schema, "items"), FIELD_INDEX(path, i), e);
 		i++;
 	}
 }
@@ -373,18 +410,14 @@ static void check_list(struct field_errors *e, const struct field_path *path, yy
 		       yyjson_val *old, yyjson_val *schema)
 {
 	struct str type = json_str(yyjson_obj_get(schema, "x-kubernetes-list-type"));
-	yyjson_val *items = yyjson_obj_get(schema, "items"), *keys = NULL;
-	size_t i = 0;
+	yyjson_val *keys = NULL;
 
 	if (str_eq_c(type, "map"))
 		keys = yyjson_obj_get(schema, "x-kubernetes-list-map-keys");
 	if (keys || str_eq_c(type, "set"))
 		check_unique(e, path, v, keys);
-	JSON_MUT_EACH (item, v) {
-		validate(item, keys ? old_element(item, old, keys) : NULL, items,
-			 FIELD_INDEX(path, i), e);
-		i++;
-	}
+	if (yyjson_obj_get(schema, "items"))
+		check_items(e, path, v, old, schema);
 }
 
 static void check_object(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,

@@ -32,6 +32,9 @@ static const char definition[] =
 	"\"spec\":{\"type\":\"object\",\"x-kubernetes-validations\":[{\"rule\":"
 	"\"self.size < 100\",\"message\":\"too large\"}],\"required\":[\"size\"],\"properties\":{"
 	"\"size\":{\"type\":\"integer\",\"minimum\":0},"
+	"\"ports\":{\"type\":\"array\",\"x-kubernetes-list-type\":\"map\","
+	"\"x-kubernetes-list-map-keys\":[\"name\"],\"items\":{\"type\":\"object\","
+	"\"required\":[\"name\"],\"properties\":{\"name\":{\"type\":\"string\"}}}},"
 	"\"color\":{\"type\":\"string\",\"enum\":[\"red\",\"blue\"],\"default\":\"red\"},"
 	"\"tag\":{\"type\":\"string\",\"pattern\":\"^[a-z]+$\",\"maxLength\":5}}},"
 	"\"status\":{\"type\":\"object\",\"properties\":{\"ready\":{\"type\":\"boolean\"}}}}}}}]}}";
@@ -109,6 +112,9 @@ static void test_values_are_checked(void **state)
 		{ "{\"size\":-1}", "spec.size: Invalid value: -1: spec.size in body should be "
 				   "greater than or equal to 0" },
 		{ "{\"size\":100}", "spec: Invalid value: \\\"object\\\": too large" },
+		{ "{\"size\":1,\"ports\":[{\"name\":\"a\"},{\"name\":\"a\"}]}",
+		  "spec.ports[1]: Duplicate value: " },
+		{ "{\"size\":1,\"ports\":[{},{}]}", "spec.ports[0].name: Required value" },
 		{ "{}", "spec.size: Required value" },
 		{ "{\"size\":\"x\"}", "spec.size: Invalid value: \\\"string\\\": spec.size in body "
 				      "must be of type integer: \\\"string\\\"" },
