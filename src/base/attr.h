@@ -5,6 +5,7 @@
 #ifndef CUBE_BASE_ATTR_H
 #define CUBE_BASE_ATTR_H
 
+#define NOINLINE __attribute__((noinline))
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt_index, first_index) __attribute__((format(printf, fmt_index, first_index)))
 #define CLEANUP(fn) __attribute__((cleanup(fn)))

@@ -85,7 +85,7 @@ static void move(struct buf *to, struct str *bytes, size_t want)
 
 int grpc_reader_next(struct grpc_reader *r, struct str *bytes, struct str *ret, struct err *err)
 {
-	size_t len, have = r->buf.len;
+	size_t len = 0, have = r->buf.len;
 
 	/* The buffer holds what was handed out last: whole messages never stay. */
 	if (have >= GRPC_PREFIX_BYTES) {

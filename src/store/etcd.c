@@ -60,6 +60,13 @@ static bool is_lost_race(enum err_code code)
 	return code == ERR_CONFLICT || code == ERR_EXISTS || code == ERR_NOT_FOUND;
 }
 
+/* Inlined, gcc 12 takes the list for one that outlives the function it is a local of (-Wdangling-pointer). */
+static NOINLINE void move_to(struct list *list, struct etcd_write *ew)
+{
+	list_remove(&ew->link);
+	list_push_back(list, &ew->link);
+}
+
 /* It and all that builds on it; chains may be long. */
 static void fail(struct etcd_write *first, const struct err *why)
 {
@@ -67,17 +74,12 @@ static void fail(struct etcd_write *first, const struct err *why)
 	struct list doomed, *link, *edge;
 
 	list_init(&doomed);
-	list_remove(&first->link);
-	list_push_back(&doomed, &first->link);
+	move_to(&doomed, first);
 	for (link = doomed.next; link != &doomed; link = link->next) {
 		struct etcd_write *ew = LIST_ENTRY(link, struct etcd_write, link);
 
 		while ((edge = list_pop_front(&ew->dependents))) {
-			struct etcd_write *dependent =
-				LIST_ENTRY(edge, struct etcd_edge, link)->dependent;
-
-			list_remove(&dependent->link);
-			list_push_back(&doomed, &dependent->link);
+			move_to(&doomed, LIST_ENTRY(edge, struct etcd_edge, link)->dependent);
 		}
 		store_forget_pending(store, ew->write);
 	}

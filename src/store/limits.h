@@ -3,6 +3,8 @@
 #ifndef CUBE_STORE_LIMITS_H
 #define CUBE_STORE_LIMITS_H
 
+#include <stddef.h>
+
 #define STORE_KEY_BYTES_MAX 1024                       /* ERR_TOO_LARGE */
 #define STORE_VALUE_BYTES_MAX (8u << 20)               /* ERR_TOO_LARGE */
 #define STORE_OPS_MAX 1024                             /* of one write; ERR_TOO_LARGE */

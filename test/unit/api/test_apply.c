@@ -163,7 +163,6 @@ static void test_cap(void **state)
 {
 	AUTO_ARENA arena = { 0 };
 	AUTO_BUF text = { 0 };
-	AUTO_JSON old = json_parse(STR("{}"), 2, NULL);
 	struct field_owners owners;
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
