@@ -219,7 +219,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	AUTO_FREE char *command = NULL;
 
 	if (is_possible) {
 		const char *argv[] = { "/bin/rm", "-rf", f->dir, NULL };
