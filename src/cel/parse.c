@@ -341,7 +341,7 @@ static struct cel_node *parse_call(struct parser *p, struct cel_node *target, st
 		list_add(p, &list, target, false);
 	if (!parse_arguments(p, &list))
 		return NULL;
-	node = cel_macro(p->source, offset, target, name, list.items + (target != NULL),
+	node = cel_macro(p->source, offset, target, name, target ? list.items + 1 : list.items,
 			 list.count - (target != NULL), &is_macro);
 	if (is_macro)
 		return node;

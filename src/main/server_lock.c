@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -15,6 +16,8 @@
 #include "main/server.h"
 
 #define LOCK_NAME "server.lock"
+#define LOCK_TRIES 30
+#define LOCK_WAIT_NS 10000000
 
 static int refuse(struct str dir, struct err *err)
 {
@@ -22,6 +25,23 @@ static int refuse(struct str dir, struct err *err)
 		       "another server uses " STR_FMT
 		       ": stop it first (SIGTERM), or take other folders (--data-dir, --run-dir)",
 		       STR_ARG(dir));
+}
+
+/* Scripts ask whether a server runs by taking its lock for the time of one command: that is no
+ * server. Blocks, at start-up only. */
+static int take(int fd, int how)
+{
+	const struct timespec wait = { .tv_nsec = LOCK_WAIT_NS };
+
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(fd, how | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK)
+			return -1;
+		nanosleep(&wait, NULL); /* cut short by a signal, it is only tried again sooner */
+		errno = EWOULDBLOCK;
+	}
+	return -1;
 }
 
 static int lock(struct arena *arena, struct str dir, int *ret_fd, struct err *err)
@@ -32,7 +52,7 @@ static int lock(struct arena *arena, struct str dir, int *ret_fd, struct err *er
 
 	if (fd < 0)
 		return err_os(err, "open %s", path.ptr);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (take(fd, LOCK_EX) < 0)
 		return errno == EWOULDBLOCK ? refuse(dir, err) : err_os(err, "lock %s", path.ptr);
 	(void)snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) < 0)
@@ -65,7 +85,7 @@ int server_refuse_running(const struct server_plan *plan, struct arena *arena, s
 		AUTO_FD fd = open(path_join(arena, dirs[i], STR(LOCK_NAME)).ptr,
 				  O_RDONLY | O_CLOEXEC);
 
-		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+		if (fd >= 0 && take(fd, LOCK_SH) < 0)
 			return refuse(dirs[i], err);
 	}
 	return 0;

@@ -207,3 +207,9 @@ refused() {
 	wait "$SERVER_PID" && return 1
 	SERVER_PID=
 }
+
+@test "asking whether a server runs, as scripts do by its lock, keeps none from starting" {
+	flock "$NODE_DIR/run/server.lock" sleep 0.15 3>&- &
+	wait_for 1 fails flock -n "$NODE_DIR/run/server.lock" true
+	begin
+}
