@@ -109,7 +109,7 @@ static void custom_warn(struct edit *e, struct notices *notices)
 		notices_add(notices, STR_FMT, STR_ARG(warning));
 }
 
-const struct strategy strategy_custom = {
+static const struct strategy strategy_custom = {
 	.default_object = custom_default,
 	.validate = custom_validate,
 	.validate_status_update = custom_validate,
@@ -384,7 +384,7 @@ struct custom_resource *custom_resource_new(const struct obj *definition, struct
 	return r;
 }
 
-struct custom_resource *custom_resource_ref(struct custom_resource *resource)
+static struct custom_resource *custom_resource_ref(struct custom_resource *resource)
 {
 	resource->refs++;
 	return resource;

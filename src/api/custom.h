@@ -46,13 +46,11 @@ struct custom_resource {
 	size_t refs;
 };
 
-extern const struct strategy strategy_custom;
 
 /* The names that were accepted, else those that are wanted. NULL and err for a definition that has
  * no version to be stored. */
 struct custom_resource *custom_resource_new(const struct obj *definition,
 					    struct err *err) MUST_CHECK;
-struct custom_resource *custom_resource_ref(struct custom_resource *resource);
 void custom_resource_unref(struct custom_resource *resource); /* NULL is fine */
 /* Of any kind; nothing happens to built-in ones. */
 void custom_kind_ref(const struct kind *kind);

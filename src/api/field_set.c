@@ -303,14 +303,6 @@ bool field_set_equal(const struct field_set *a, const struct field_set *b)
 	return !x && !y;
 }
 
-const struct field_set *field_set_child(const struct field_set *set, struct str name)
-{
-	for (const struct field_set *child = set ? set->children : NULL; child; child = child->next)
-		if (str_eq(child->name, name))
-			return child;
-	return NULL;
-}
-
 /* ---- paths as text ---- */
 
 static void put_element(struct str name, struct buf *to)

@@ -39,8 +39,6 @@ struct field_set *field_set_difference(struct arena *arena, const struct field_s
 /* Members without members below them. */
 struct field_set *field_set_leaves(struct arena *arena, const struct field_set *set);
 bool field_set_equal(const struct field_set *a, const struct field_set *b);
-/* The child of that name; NULL when there is none. Linear: struct field_set_index for many. */
-const struct field_set *field_set_child(const struct field_set *set, struct str name);
 int field_set_name_cmp(struct str a, struct str b); /* canonical order of nodes' names */
 
 /* Calls fn with each member's path as messages print it: `.spec.ports[port=80,protocol="TCP"]`. */

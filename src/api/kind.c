@@ -21,20 +21,6 @@ const struct kind *kind_find(struct str group, struct str version, struct str na
 	return NULL;
 }
 
-const struct kind *kind_find_plural(struct str group, struct str version, struct str plural)
-{
-	if (str_is_empty(plural))
-		return NULL;
-	for (size_t i = 0; i < kind_count; i++) {
-		const struct kind *kind = kind_table[i];
-
-		if (str_eq(kind->plural, plural) && str_eq(kind->group, group) &&
-		    str_eq(kind->version, version))
-			return kind;
-	}
-	return NULL;
-}
-
 const struct kind *kind_find_api_version(struct str api_version, struct str name)
 {
 	for (size_t i = 0; i < kind_count; i++) {

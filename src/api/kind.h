@@ -90,9 +90,7 @@ extern const struct kind_group kind_groups[]; /* highest priority first */
 extern const size_t kind_group_count;
 
 /* NULL when unknown. */
-const struct kind *kind_find(struct str group, struct str version, struct str name); /* by kind */
-const struct kind *kind_find_plural(struct str group, struct str version,
-				    struct str plural); /* by resource */
+const struct kind *kind_find(struct str group, struct str version, struct str name);
 const struct kind *kind_find_api_version(struct str api_version,
 					 struct str name); /* "apps/v1", "Deployment" */
 /* "pods", "pod", "po", "Pod", "pods.v1", "deployments.apps", "deployment.v1.apps": as a user types

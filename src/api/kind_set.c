@@ -47,12 +47,6 @@ const struct kind *kind_set_find_plural(const struct kind_set *set, struct str g
 	return find(&set->by_resource, group, version, plural);
 }
 
-const struct kind *kind_set_find_api_version(const struct kind_set *set, struct str api_version,
-					     struct str name)
-{
-	return find(&set->by_name, STR(""), api_version, name);
-}
-
 /* --- order --- */
 
 struct version_parts {
@@ -95,7 +89,8 @@ static struct version_parts version_parts(struct str text)
 	return parts;
 }
 
-int kind_version_order(struct str a, struct str b)
+/* "v2" > "v1" > "v2beta1" > "v1alpha1" > "foo": < 0 when a comes first. */
+static int kind_version_order(struct str a, struct str b)
 {
 	struct version_parts x = version_parts(a), y = version_parts(b);
 

@@ -35,9 +35,5 @@ const struct custom_resource *kind_set_definition(const struct kind_set *set, st
 /* NULL when unknown. */
 const struct kind *kind_set_find_plural(const struct kind_set *set, struct str group,
 					struct str version, struct str plural);
-const struct kind *kind_set_find_api_version(const struct kind_set *set, struct str api_version,
-					     struct str name);
-/* "v2" > "v1" > "v2beta1" > "v1alpha1" > "foo": < 0 when a comes first. */
-int kind_version_order(struct str a, struct str b);
 
 #endif

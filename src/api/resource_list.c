@@ -54,7 +54,8 @@ void resource_list_add_count(struct resource_list *list, struct str name, int64_
 	resource_list_add(list, name, &q);
 }
 
-void resource_list_max(struct resource_list *list, const struct resource_list *other)
+/* For each name of other the larger of both. */
+static void resource_list_max(struct resource_list *list, const struct resource_list *other)
 {
 	for (size_t i = 0; i < other->count; i++) {
 		const struct resource_amount *item = &other->items[i];

@@ -27,8 +27,6 @@ struct quantity *resource_list_get(const struct resource_list *list, struct str 
 void resource_list_set(struct resource_list *list, struct str name, const struct quantity *q);
 void resource_list_add(struct resource_list *list, struct str name, const struct quantity *q);
 void resource_list_add_count(struct resource_list *list, struct str name, int64_t count);
-/* For each name of other the larger of both. */
-void resource_list_max(struct resource_list *list, const struct resource_list *other);
 void resource_list_sum(struct resource_list *list, const struct resource_list *other);
 /* A JSON object of quantities; what cannot be parsed is left out. */
 void resource_list_read(struct resource_list *list, yyjson_val *object);

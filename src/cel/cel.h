@@ -99,9 +99,6 @@ const struct cel_type *cel_type_list(struct arena *arena, const struct cel_type 
 				     uint64_t size_max);
 const struct cel_type *cel_type_map(struct arena *arena, const struct cel_type *key,
 				    const struct cel_type *element, uint64_t size_max);
-/* An object with the fields given (borrowed, any order). */
-const struct cel_type *cel_type_object(struct arena *arena, struct str name,
-				       const struct cel_field *fields, size_t count);
 /* "list(string)", "map(string, dyn)", "optional_type(int)": as messages have it. */
 void cel_type_write(const struct cel_type *type, struct buf *to);
 
@@ -297,9 +294,5 @@ struct cel_evaluation {
  * *evaluation may be used again for the next program: clear cost, work, bytes and stopped. */
 int cel_evaluate(const struct cel_program *program, struct cel_evaluation *evaluation,
 		 struct cel_value *ret_value, struct err *err) MUST_CHECK;
-/* From inside cel_lookup.get: another program of the same variables, on the account of the outer
- * one. */
-struct cel_value cel_evaluate_inner(const struct cel_program *program,
-				    struct cel_evaluation *evaluation);
 
 #endif

@@ -156,7 +156,6 @@ void cel_node_deepen(struct cel_source *source, struct cel_node *node);
 struct cel_node *cel_macro(struct cel_source *source, uint32_t offset, struct cel_node *target,
 			   struct str name, struct cel_node **args, size_t count,
 			   bool *ret_is_macro);
-const char *cel_op_name(enum cel_op op) PURE; /* "_+_" */
 
 /* Strings and bytes with prefix and quotes: the value, or false. */
 bool cel_literal_string(struct arena *arena, struct str token, struct cel_value *ret);

@@ -8,6 +8,10 @@
 #include "base/num.h"
 #include "cel/check_internal.h"
 
+static const struct cel_type *check_optional_of(struct checker *c, const struct cel_type *element);
+
+static const struct cel_type check_error;
+
 void check_set(struct cel_node *node, const struct cel_type *type)
 {
 	node->type = type;
@@ -170,7 +174,7 @@ const struct cel_type *check_field(struct checker *c, struct cel_node *node,
 	return result;
 }
 
-const struct cel_type *check_optional_of(struct checker *c, const struct cel_type *element)
+static const struct cel_type *check_optional_of(struct checker *c, const struct cel_type *element)
 {
 	struct cel_type *type = ARENA_NEW(c->source->arena, struct cel_type);
 
@@ -422,7 +426,7 @@ static void resolve_all(struct checker *c, struct cel_node *node)
 		resolve_all(c, node->args[i]);
 }
 
-const struct cel_type check_error = { .kind = CEL_ERROR, .size_max = CEL_SIZE_UNKNOWN };
+static const struct cel_type check_error = { .kind = CEL_ERROR, .size_max = CEL_SIZE_UNKNOWN };
 
 void cel_check(struct cel_source *source, struct cel_node *root, uint32_t *ret_slots,
 	       uint64_t *ret_variables)

@@ -22,7 +22,6 @@ struct checker {
 	uint64_t variables_used;
 };
 
-extern const struct cel_type check_error;
 
 void check_node(struct checker *c, struct cel_node *node);
 void check_call(struct checker *c, struct cel_node *node);
@@ -31,7 +30,6 @@ void check_set(struct cel_node *node, const struct cel_type *type);
 const struct cel_type *check_type(struct checker *c,
 				  const struct cel_node *node); /* what is known of it by now */
 void check_type_text(struct checker *c, const struct cel_type *type, struct buf *to);
-const struct cel_type *check_optional_of(struct checker *c, const struct cel_type *element);
 /* The type of a field of operand; node gets the place of a message and, for objects, the field. */
 const struct cel_type *check_field(struct checker *c, struct cel_node *node,
 				   const struct cel_node *operand, struct str name, bool optional);

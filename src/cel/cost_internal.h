@@ -9,10 +9,8 @@ struct cost_range {
 	uint64_t min, max;
 };
 
-uint64_t cost_scale(uint64_t x, double factor); /* rounded up */
 struct cost_range cost_add(struct cost_range a, struct cost_range b);
 struct cost_range cost_multiply(struct cost_range a, struct cost_range b);
-struct cost_range cost_factor(struct cost_range a, double factor);
 struct cost_range cost_union(struct cost_range a, struct cost_range b);
 
 /* One overload of a call: what it costs without its arguments, and the size of its result when that

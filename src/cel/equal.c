@@ -8,6 +8,8 @@
 #include "cel/text_internal.h"
 #include "cel/value_internal.h"
 
+static bool cel_types_equal(const struct cel_type *a, const struct cel_type *b);
+
 static bool is_number(struct cel_value v)
 {
 	return v.kind == CEL_INT || v.kind == CEL_UINT || v.kind == CEL_DOUBLE;
@@ -237,7 +239,8 @@ bool cel_equal(struct cel_frame *f, struct cel_value a, struct cel_value b)
 
 /* ---- what a value is ---- */
 
-bool cel_types_equal(const struct cel_type *a, const struct cel_type *b)
+/* of type(v) */
+static bool cel_types_equal(const struct cel_type *a, const struct cel_type *b)
 {
 	if (a->kind != b->kind)
 		return false;

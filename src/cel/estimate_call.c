@@ -19,7 +19,7 @@ static uint64_t add(uint64_t a, uint64_t b)
 	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
 }
 
-uint64_t cost_scale(uint64_t x, double factor)
+static uint64_t cost_scale(uint64_t x, double factor)
 {
 	double scaled = ceil((double)x * factor);
 
@@ -36,7 +36,7 @@ struct cost_range cost_multiply(struct cost_range a, struct cost_range b)
 	return (struct cost_range){ cel_cost_times(a.min, b.min), cel_cost_times(a.max, b.max) };
 }
 
-struct cost_range cost_factor(struct cost_range a, double factor)
+static struct cost_range cost_factor(struct cost_range a, double factor)
 {
 	return (struct cost_range){ cost_scale(a.min, factor), cost_scale(a.max, factor) };
 }

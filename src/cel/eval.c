@@ -431,7 +431,9 @@ struct cel_value cel_eval(struct cel_frame *f, const struct cel_node *node)
 	UNREACHABLE();
 }
 
-struct cel_value cel_evaluate_inner(const struct cel_program *program,
+/* From inside cel_lookup.get: another program of the same variables, on the account of the outer
+ * one. */
+static struct cel_value cel_evaluate_inner(const struct cel_program *program,
 				    struct cel_evaluation *evaluation)
 {
 	struct cel_frame f = { .evaluation = evaluation, .program = program };

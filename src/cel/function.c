@@ -9,7 +9,7 @@ const struct cel_type cel_map_ab = { .kind = CEL_MAP,
 				     .key = &cel_param_a,
 				     .element = &cel_param_b };
 const struct cel_type cel_optional_a = { .kind = CEL_OPTIONAL, .element = &cel_param_a };
-const struct cel_type cel_optional_b = { .kind = CEL_OPTIONAL, .element = &cel_param_b };
+static const struct cel_type cel_optional_b = { .kind = CEL_OPTIONAL, .element = &cel_param_b };
 const struct cel_type cel_optional_dyn = { .kind = CEL_OPTIONAL, .element = &cel_type_dyn };
 const struct cel_type cel_optional_format = { .kind = CEL_OPTIONAL, .element = &cel_type_format };
 const struct cel_type cel_type_of_a = { .kind = CEL_TYPE, .element = &cel_param_a };
@@ -66,7 +66,7 @@ static const struct cel_type optional_map = { .kind = CEL_OPTIONAL, .element = &
 		OPERATOR2(op_name, &cel_type_duration, &cel_type_duration, &cel_type_bool,         \
 			  CEL_COST_ONE)
 
-const struct cel_function cel_operators[] = {
+static const struct cel_function cel_operators[] = {
 	OPERATOR3("_?_:_", &cel_type_bool, &cel_param_a, &cel_param_a, &cel_param_a,
 		  CEL_COST_CONDITIONAL),
 	OPERATOR2("_&&_", &cel_type_bool, &cel_type_bool, &cel_type_bool, CEL_COST_LOGICAL),

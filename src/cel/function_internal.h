@@ -74,7 +74,7 @@ struct cel_function {
 };
 
 /* Tables, each ended by a row without a name. */
-extern const struct cel_function cel_operators[], cel_library_convert[], cel_library_string[],
+extern const struct cel_function cel_library_convert[], cel_library_string[],
 	cel_library_text[], cel_library_time[], cel_library_list[], cel_library_lists[],
 	cel_library_optional[], cel_library_regex[], cel_library_url[], cel_library_ip[],
 	cel_library_quantity[], cel_library_format[], cel_library_semver[],
@@ -84,7 +84,7 @@ extern const size_t cel_library_count;
 
 /* Parameters of generic functions. */
 extern const struct cel_type cel_param_a, cel_param_b, cel_list_a, cel_map_ab, cel_optional_a,
-	cel_optional_b, cel_type_of_a, cel_list_string, cel_list_int, cel_list_list_a,
+	cel_type_of_a, cel_list_string, cel_list_int, cel_list_list_a,
 	cel_optional_dyn, cel_map_string_list, cel_optional_format;
 
 /* Type names as values: "int", "list", ...; NULL when there is none of this name. */

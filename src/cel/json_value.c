@@ -70,7 +70,8 @@ static struct cel_value container(const void *json, bool mut, enum cel_kind kind
 	};
 }
 
-struct cel_value cel_from_json(struct cel_frame *f, const void *json, bool mut,
+/* The value of a JSON value whatever its mutability; what cannot be converted is an error. */
+static struct cel_value cel_from_json(struct cel_frame *f, const void *json, bool mut,
 			       const struct cel_type *type)
 {
 	yyjson_val *v = (yyjson_val *)(uintptr_t)

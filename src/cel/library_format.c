@@ -104,11 +104,6 @@ static const struct cel_format formats[] = {
 	{ "datetime", datetime, 10 },
 };
 
-struct str cel_format_name(const struct cel_format *format)
-{
-	return str_from(format->name);
-}
-
 uint64_t cel_format_pattern_size(const struct cel_format *format)
 {
 	return format->pattern_size;

@@ -27,7 +27,7 @@ static const char *const op_names[CEL_OP_COUNT] = {
 	[CEL_OP_NOT_STRICTLY_FALSE] = "@not_strictly_false",
 };
 
-const char *cel_op_name(enum cel_op op)
+static const char *cel_op_name(enum cel_op op)
 {
 	return op_names[op];
 }

@@ -35,7 +35,6 @@ int cel_opaque_compare(struct cel_value a, struct cel_value b); /* as cel_compar
 uint64_t cel_opaque_size(struct cel_value v);
 
 int cel_semver_compare(const struct cel_semver *a, const struct cel_semver *b);
-struct str cel_format_name(const struct cel_format *format);
 uint64_t cel_format_pattern_size(const struct cel_format *format);
 
 #endif

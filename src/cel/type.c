@@ -2,6 +2,7 @@
 /* Types: the fixed ones, making lists, maps and objects, and their names in messages. */
 #include "cel/cel_internal.h"
 
+
 #define SCALAR(type_kind, size)                         \
 	{                                               \
 		.kind = (type_kind), .size_max = (size) \
@@ -61,41 +62,6 @@ const struct cel_type *cel_type_map(struct arena *arena, const struct cel_type *
 
 	*type = (struct cel_type){
 		.kind = CEL_MAP, .key = key, .element = element, .size_max = size_max
-	};
-	return type;
-}
-
-/* Fields given as an array: what cel_type_object makes. */
-struct field_array {
-	const struct cel_field *fields;
-	size_t count;
-};
-
-static const struct cel_field *find_in_array(const struct cel_type *object, struct str name)
-{
-	const struct field_array *array = object->source;
-
-	for (size_t i = 0; i < array->count; i++)
-		if (str_eq(array->fields[i].name, name))
-			return &array->fields[i];
-	return NULL;
-}
-
-static const struct cel_fields array_fields = { .find = find_in_array };
-
-const struct cel_type *cel_type_object(struct arena *arena, struct str name,
-				       const struct cel_field *fields, size_t count)
-{
-	struct cel_type *type = ARENA_NEW(arena, struct cel_type);
-	struct field_array *array = ARENA_NEW(arena, struct field_array);
-
-	*array = (struct field_array){ fields, count };
-	*type = (struct cel_type){
-		.kind = CEL_OBJECT,
-		.name = name,
-		.fields = &array_fields,
-		.source = array,
-		.size_max = CEL_SIZE_UNKNOWN,
 	};
 	return type;
 }

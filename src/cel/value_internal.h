@@ -35,9 +35,6 @@ struct cel_value cel_make_uint(uint64_t natural);
 struct cel_value cel_make_double(double real);
 struct cel_value cel_make_duration(int64_t ns);
 
-/* The value of a JSON value whatever its mutability; what cannot be converted is an error. */
-struct cel_value cel_from_json(struct cel_frame *f, const void *json, bool mut,
-			       const struct cel_type *type);
 
 struct cel_value cel_decode_bytes(struct cel_frame *f, struct str base64);
 
@@ -116,9 +113,7 @@ struct str cel_kind_name(struct cel_value v); /* for messages */
  * else by equality. */
 bool cel_list_matches(struct cel_frame *f, const struct cel_type *type, struct cel_value a,
 		      struct cel_value b);
-const struct cel_type *cel_kind_type(struct cel_value v); /* of type(v) */
-bool cel_types_equal(const struct cel_type *a, const struct cel_type *b);
-/* Whether a value fits a parameter. */
+const struct cel_type *cel_kind_type(struct cel_value v); /* Whether a value fits a parameter. */
 bool cel_fits(struct cel_value v, const struct cel_type *parameter);
 
 /* ---- evaluation ---- */

@@ -28,7 +28,8 @@ static void add_rule(yyjson_mut_doc *doc, yyjson_mut_val *rules, yyjson_val *rul
 	yyjson_mut_arr_append(rules, json_copy(doc, rule));
 }
 
-yyjson_mut_doc *role_aggregation_plan(const struct obj *role, const struct obj *const *all,
+/* The role with the rules of all that it gathers (all: by name); NULL when it has them already. */
+static yyjson_mut_doc *role_aggregation_plan(const struct obj *role, const struct obj *const *all,
 				      size_t count, struct arena *arena)
 {
 	yyjson_val *selectors = json_get(role->root, "aggregationRule.clusterRoleSelectors");

@@ -92,11 +92,7 @@ struct server {
 /* Fills in the plan, or names the flag that does not make sense. Changes nothing. */
 int server_plan(const struct server_opts *opts, struct arena *arena, struct server_plan *ret,
 		struct err *err) MUST_CHECK;
-/* server_store.c: --store and what goes with it. */
-bool server_has_etcd(const struct server_opts *opts) PURE;
 int server_check_store(const struct server_opts *opts, struct err *err) MUST_CHECK;
-int server_parse_endpoints(const struct server_opts *opts, struct store_etcd_endpoint *to, size_t *ret_count,
-			   struct err *err) MUST_CHECK;
 int server_store_open(struct server *s, struct err *err) MUST_CHECK;
 void server_store_close(struct server *s);
 /* etcd's API on the embedded store. */

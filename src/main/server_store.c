@@ -22,7 +22,8 @@
 #define ETCD_PORT 2379
 #define FILE_BYTES_MAX ((size_t)1 << 20)
 
-bool server_has_etcd(const struct server_opts *opts)
+/* server_store.c: --store and what goes with it. */
+static bool server_has_etcd(const struct server_opts *opts)
 {
 	return !str_eq_c(opts->store, "lmdb");
 }
@@ -59,7 +60,7 @@ static int parse_endpoint(struct str text, bool is_tls, struct store_etcd_endpoi
 	return 0;
 }
 
-int server_parse_endpoints(const struct server_opts *opts, struct store_etcd_endpoint *to,
+static int server_parse_endpoints(const struct server_opts *opts, struct store_etcd_endpoint *to,
 			   size_t *ret_count, struct err *err)
 {
 	struct str rest = opts->store, part;

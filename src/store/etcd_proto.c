@@ -11,7 +11,7 @@ static const struct proto_field etcd_kv_fields[] = {
 	PROTO_FIELD(6, INT64, etcd_kv, lease),
 	{ 0 },
 };
-const struct proto_message etcd_kv_message = PROTO_MESSAGE_OF(etcd_kv, etcd_kv_fields);
+static const struct proto_message etcd_kv_message = PROTO_MESSAGE_OF(etcd_kv, etcd_kv_fields);
 
 static const struct proto_field etcd_event_fields[] = {
 	PROTO_FIELD(1, INT32, etcd_event, type),
@@ -19,7 +19,7 @@ static const struct proto_field etcd_event_fields[] = {
 	PROTO_SUB(3, etcd_event, prev_kv, etcd_kv_message),
 	{ 0 },
 };
-const struct proto_message etcd_event_message = PROTO_MESSAGE_OF(etcd_event, etcd_event_fields);
+static const struct proto_message etcd_event_message = PROTO_MESSAGE_OF(etcd_event, etcd_event_fields);
 
 static const struct proto_field etcd_header_fields[] = {
 	PROTO_FIELD(1, UINT64, etcd_header, cluster_id),
@@ -28,7 +28,7 @@ static const struct proto_field etcd_header_fields[] = {
 	PROTO_FIELD(4, UINT64, etcd_header, raft_term),
 	{ 0 },
 };
-const struct proto_message etcd_header_message = PROTO_MESSAGE_OF(etcd_header, etcd_header_fields);
+static const struct proto_message etcd_header_message = PROTO_MESSAGE_OF(etcd_header, etcd_header_fields);
 
 static const struct proto_field etcd_range_fields[] = {
 	PROTO_FIELD(1, BYTES, etcd_range, key),
@@ -106,7 +106,7 @@ static const struct proto_field etcd_compare_fields[] = {
 	PROTO_FIELD(64, BYTES, etcd_compare, range_end),
 	{ 0 },
 };
-const struct proto_message etcd_compare_message = PROTO_MESSAGE_OF(etcd_compare,
+static const struct proto_message etcd_compare_message = PROTO_MESSAGE_OF(etcd_compare,
 								   etcd_compare_fields);
 
 static const struct proto_field etcd_request_op_fields[] = {
@@ -116,7 +116,7 @@ static const struct proto_field etcd_request_op_fields[] = {
 	PROTO_SUB(4, etcd_request_op, txn, etcd_txn_message),
 	{ 0 },
 };
-const struct proto_message etcd_request_op_message = PROTO_MESSAGE_OF(etcd_request_op,
+static const struct proto_message etcd_request_op_message = PROTO_MESSAGE_OF(etcd_request_op,
 								      etcd_request_op_fields);
 
 static const struct proto_field etcd_response_op_fields[] = {
@@ -126,7 +126,7 @@ static const struct proto_field etcd_response_op_fields[] = {
 	PROTO_SUB(4, etcd_response_op, txn, etcd_txn_answer_message),
 	{ 0 },
 };
-const struct proto_message etcd_response_op_message = PROTO_MESSAGE_OF(etcd_response_op,
+static const struct proto_message etcd_response_op_message = PROTO_MESSAGE_OF(etcd_response_op,
 								       etcd_response_op_fields);
 
 static const struct proto_field etcd_txn_fields[] = {
@@ -165,20 +165,20 @@ static const struct proto_field etcd_watch_create_fields[] = {
 	PROTO_FIELD(8, BOOL, etcd_watch_create, fragment),
 	{ 0 },
 };
-const struct proto_message etcd_watch_create_message = PROTO_MESSAGE_OF(etcd_watch_create,
+static const struct proto_message etcd_watch_create_message = PROTO_MESSAGE_OF(etcd_watch_create,
 									etcd_watch_create_fields);
 
 static const struct proto_field etcd_watch_cancel_fields[] = {
 	PROTO_FIELD(1, INT64, etcd_watch_cancel, watch_id),
 	{ 0 },
 };
-const struct proto_message etcd_watch_cancel_message = PROTO_MESSAGE_OF(etcd_watch_cancel,
+static const struct proto_message etcd_watch_cancel_message = PROTO_MESSAGE_OF(etcd_watch_cancel,
 									etcd_watch_cancel_fields);
 
 static const struct proto_field etcd_watch_progress_fields[] = {
 	{ 0 },
 };
-const struct proto_message etcd_watch_progress_message = PROTO_MESSAGE_OF(
+static const struct proto_message etcd_watch_progress_message = PROTO_MESSAGE_OF(
 	etcd_watch_progress, etcd_watch_progress_fields);
 
 static const struct proto_field etcd_watch_fields[] = {
@@ -240,7 +240,7 @@ static const struct proto_field etcd_member_fields[] = {
 	PROTO_LIST(4, BYTES, etcd_member, client_urls),
 	{ 0 },
 };
-const struct proto_message etcd_member_message = PROTO_MESSAGE_OF(etcd_member, etcd_member_fields);
+static const struct proto_message etcd_member_message = PROTO_MESSAGE_OF(etcd_member, etcd_member_fields);
 
 static const struct proto_field etcd_members_answer_fields[] = {
 	PROTO_SUB(1, etcd_members_answer, header, etcd_header_message),

@@ -47,8 +47,6 @@ struct store_backend {
 
 /* Opens the LMDB file; exclusive to this process. */
 int backend_open_lmdb(const char *dir, size_t map_bytes, struct store_backend **ret, struct err *err) MUST_CHECK;
-/* The same with a journal in front of it, journal.c. */
-int backend_open_journal(const char *dir, size_t map_bytes, struct store_backend **ret, struct err *err) MUST_CHECK;
 
 /* One record put or deleted (then only its id counts). */
 struct store_change {

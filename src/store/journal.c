@@ -580,7 +580,8 @@ static int open_file(struct journal_backend *b, struct journal_file *file, struc
 	return 0;
 }
 
-int backend_open_journal(const char *dir, size_t map_bytes, struct store_backend **ret,
+/* The same with a journal in front of it, journal.c. */
+static int backend_open_journal(const char *dir, size_t map_bytes, struct store_backend **ret,
 			 struct err *err)
 {
 	struct journal_backend *b;
