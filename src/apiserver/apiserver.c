@@ -6,6 +6,7 @@
 #include "apiserver/http_watch.h"
 #include "apiserver/rbac.h"
 #include "apiserver/tokens.h"
+#include "apiserver/webhook_client.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/env.h"
@@ -39,6 +40,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 		return -1;
 	}
 	s->registry.rbac = rbac_new(&s->registry);
+	s->registry.webhooks = webhook_client_new(&s->registry);
 	s->env = options->env;
 	s->store = options->store;
 	s->started_wall_ns = env_wall_ns(s->env);
@@ -78,6 +80,7 @@ void apiserver_free(struct apiserver *s)
 	rbac_bootstrap_deinit(&s->rbac_bootstrap);
 	rbac_free(s->registry.rbac);
 	tokens_free(s->registry.tokens);
+	webhook_client_free(s->registry.webhooks);
 	registry_deinit(&s->registry);
 	mem_free((void *)s->version.ptr);
 	mem_free(s);

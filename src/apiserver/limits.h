@@ -45,6 +45,12 @@
 #define SECURITY_SURVEY_PODS_MAX 3000 /* looked at when a namespace's standard rises, as upstream \
 				       */
 #define SECURITY_SURVEY_REASONS_MAX 64
+#define WEBHOOK_TIMEOUT_MS 30000 /* of a call that names none; upstream's longest */
+#define WEBHOOK_ANSWER_BYTES_MAX (3u << 20)
+#define WEBHOOK_CA_BYTES_MAX (1u << 20)
+#define WEBHOOK_TRUSTS_MAX 64 /* sets of authorities whose connections are kept */
+#define WEBHOOK_URL_SHOWN_MAX 256 /* in an error */
+#define WEBHOOK_ARENA_BYTES_MAX (1u << 20)
 #define QUOTA_CHARGES_MAX 32 /* quotas that one write may change; 403 beyond */
 
 #endif

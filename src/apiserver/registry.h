@@ -19,6 +19,7 @@
 struct env;
 struct rbac;
 struct tokens;
+struct webhook_client;
 
 struct registry {
 	struct env *env;
@@ -30,6 +31,7 @@ struct registry {
 	size_t operation_count;
 	struct rbac *rbac;     /* made by the API server, which frees it */
 	struct tokens *tokens; /* issuer of service account tokens; NULL: none are issued */
+	struct webhook_client *webhooks; /* made by the API server, which frees it; NULL: none are called */
 };
 
 int registry_init(struct registry *registry, struct env *env, struct store *store,

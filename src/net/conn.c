@@ -596,6 +596,10 @@ static void report_closed(struct conn *c)
 		(void)err_neg(&err, -c->broken_errno, "%s", c->broken_why);
 	else
 		(void)err_set(&err, ERR_CLOSED, "%s", c->broken_why);
+	if (c->broken_errno == 0 && c->ssl && SSL_get_verify_result(c->ssl) != X509_V_OK &&
+	    str_contains(str_from(c->broken_why), STR("verify failed")))
+		(void)err_set(&err, ERR_CLOSED, "%s: %s", c->broken_why,
+			      X509_verify_cert_error_string(SSL_get_verify_result(c->ssl)));
 	c->events->on_closed(c->arg, c, &err);
 }
 

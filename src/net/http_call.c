@@ -271,7 +271,7 @@ static size_t on_read(void *arg, struct conn *conn, struct str bytes)
 static bool may_retry(const struct http_call *call)
 {
 	struct str method = call->request.method;
-	bool changes = str_eq(method, STR("POST")) || str_eq(method, STR("PATCH"));
+	bool changes = (str_eq(method, STR("POST")) || str_eq(method, STR("PATCH"))) && !call->request.repeatable;
 
 	return call->reused && !call->answered && !call->retried && !call->request.source && !changes;
 }
@@ -303,6 +303,7 @@ static void on_eof(void *arg, struct conn *conn)
 
 static void on_closed(void *arg, struct conn *conn, const struct err *err)
 {
+	char address[ADDRESS_TEXT_BYTES];
 	struct http_call *call = arg;
 
 	if (may_retry(call)) {
@@ -314,6 +315,9 @@ static void on_closed(void *arg, struct conn *conn, const struct err *err)
 		return;
 	}
 	call->err = *err;
+	if (!call->in_head && !call->in_body && err->code == ERR_OS && call->address_next > 0)
+		(void)err_wrap(&call->err, "dial %s",
+			       address_format(&call->addresses[call->address_next - 1], address));
 	call_fail(call);
 }
 

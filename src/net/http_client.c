@@ -76,8 +76,9 @@ void call_fail(struct http_call *call)
 	if (call->ended)
 		return;
 	call->failed = true;
-	(void)err_wrap(&call->err, "%.*s " STR_FMT, (int)NUM_MIN(call->request.method.len, (size_t)16),
-		       call->request.method.ptr, STR_ARG(str_slice(call->url_text, 0, 200)));
+	if (!call->request.bare_errors)
+		(void)err_wrap(&call->err, "%.*s " STR_FMT, (int)NUM_MIN(call->request.method.len, (size_t)16),
+			       call->request.method.ptr, STR_ARG(str_slice(call->url_text, 0, 200)));
 	call_end(call);
 }
 
@@ -168,15 +169,15 @@ static void on_looked_up(void *arg, const struct address *addresses, size_t coun
 	call_connect_next(call);
 }
 
-static void look_up(struct http_call *call)
+static void look_up(struct http_call *call, struct str host, uint16_t port)
 {
 	struct http_client *client = call->client;
 
 	if (!client->options.resolve_inline) {
-		call->lookup = lookup_start(client->env, call->url.host, call->url.port, on_looked_up, call);
+		call->lookup = lookup_start(client->env, host, port, on_looked_up, call);
 		return;
 	}
-	if (lookup_now(call->url.host, call->url.port, call->addresses, &call->address_count, &call->err) < 0)
+	if (lookup_now(host, port, call->addresses, &call->address_count, &call->err) < 0)
 		call_fail(call);
 	else
 		call_connect_next(call);
@@ -186,11 +187,14 @@ static void look_up(struct http_call *call)
 void call_resolve(struct http_call *call)
 {
 	struct str unix_path = call->request.unix_path;
+	bool elsewhere = call->request.connect_host.len > 0;
+	struct str host = elsewhere ? call->request.connect_host : call->url.host;
+	uint16_t port = elsewhere ? call->request.connect_port : call->url.port;
 
 	if (call->url.scheme == URL_UNIX)
 		unix_path = url_unix_path(&call->url, &call->arena);
-	call->key = str_printf_in(&call->arena, "%d|" STR_FMT "|%u|" STR_FMT, (int)call->url.scheme,
-				  STR_ARG(call->url.host), call->url.port, STR_ARG(unix_path));
+	call->key = str_printf_in(&call->arena, "%d|" STR_FMT "|%u|" STR_FMT "|" STR_FMT "|%u", (int)call->url.scheme,
+				  STR_ARG(call->url.host), call->url.port, STR_ARG(unix_path), STR_ARG(host), port);
 	call->in_head = call->in_body = call->answered = false;
 	call->address_count = call->address_next = 0;
 	if (!call->retried && (call->conn = call_take_kept(call))) {
@@ -206,12 +210,11 @@ void call_resolve(struct http_call *call)
 		}
 		call->address_count = 1;
 		call_connect_next(call);
-	} else if (call->url.host.len > 0 &&
-		   address_from_ip(call->url.host, call->url.port, &call->addresses[0], NULL) == 0) {
+	} else if (host.len > 0 && address_from_ip(host, port, &call->addresses[0], NULL) == 0) {
 		call->address_count = 1;
 		call_connect_next(call);
 	} else {
-		look_up(call);
+		look_up(call, host, port);
 	}
 }
 
@@ -264,6 +267,7 @@ static void copy_request(struct http_call *call, const struct http_request *from
 	to->basic_user = str_in(arena, from->basic_user);
 	to->basic_password = str_in(arena, from->basic_password);
 	to->unix_path = str_in(arena, from->unix_path);
+	to->connect_host = str_in(arena, from->connect_host);
 	to->headers.list = arena_array(arena, from->headers.count + 1, sizeof(struct http_header));
 	for (size_t i = 0; i < from->headers.count; i++) {
 		to->headers.list[i].name = str_in(arena, from->headers.list[i].name);

@@ -40,6 +40,10 @@ struct http_request {
 	int64_t deadline_ms;         /* for all of it, 0 = none */
 	int64_t idle_timeout_ms;     /* without a byte in either direction, 0 = none */
 	struct str unix_path;        /* connect here whatever the URL's host is */
+	struct str connect_host;     /* or here: a name or an IP; the certificate must still be the URL's host's */
+	uint16_t connect_port;
+	bool repeatable;             /* a POST that may be carried out twice, if a kept connection died unheard */
+	bool bare_errors;            /* errors do not begin with method and URL: the caller names them */
 };
 
 struct http_reply {

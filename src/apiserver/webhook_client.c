@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The client: from a target to an address (a Service's ready endpoint, else its cluster address),
+ * then one call of net's HTTP client. Connections are pooled by whom the call trusts, so that one
+ * that was verified for one webhook never serves another with other authorities.
+ */
+#include "apiserver/webhook_client.h"
+
+#include "apiserver/limits.h"
+#include "apiserver/registry.h"
+#include "base/mem.h"
+#include "loop/env.h"
+#include "net/http_client.h"
+#include "net/url.h"
+
+#define USER_AGENT STR("kube-apiserver-admission")
+
+/* One set of authorities and credentials, with its connections. */
+struct trust {
+	struct list link; /* longest unused first */
+	struct str key;
+	struct tls_client *tls;
+	struct http_client *http;
+	size_t call_count;
+};
+
+struct webhook_client {
+	struct registry *registry;
+	struct list trusts;
+	size_t trust_count;
+	uint64_t turn; /* whose endpoint is next */
+	struct list calls;
+	struct list failed; /* calls that could not be made: told in a later turn */
+	struct task task;
+};
+
+struct webhook_call {
+	struct webhook_client *client;
+	struct list link;
+	struct trust *trust;
+	struct http_call *http;
+	struct str url;
+	struct str content_type;
+	struct http_piece piece;
+	struct buf body;
+	struct err err; /* of a call that could not be made, or took too much */
+	int status;
+	bool is_too_large;
+	webhook_done_fn *done;
+	void *arg;
+};
+
+/* --- whom to trust --- */
+
+static void free_trust(struct webhook_client *c, struct trust *trust)
+{
+	list_remove(&trust->link);
+	c->trust_count--;
+	http_client_free(trust->http);
+	tls_client_free(trust->tls);
+	mem_wipe((void *)trust->key.ptr, trust->key.len); /* it holds a private key */
+	mem_free((void *)trust->key.ptr);
+	mem_free(trust);
+}
+
+static void put_part(struct buf *key, struct str part)
+{
+	buf_printf(key, "%zu:", part.len);
+	buf_put_str(key, part);
+}
+
+static struct str trust_key(const struct webhook_target *t)
+{
+	struct buf key;
+
+	buf_init(&key, SIZE_MAX);
+	put_part(&key, t->ca_pem);
+	put_part(&key, t->certificate_pem);
+	put_part(&key, t->key_pem);
+	put_part(&key, t->server_name);
+	buf_put_char(&key, t->insecure ? 'i' : '-');
+	return buf_take(&key);
+}
+
+static struct trust *new_trust(struct webhook_client *c, const struct webhook_target *t,
+			       struct err *err)
+{
+	struct tls_client_options options = {
+		.ca_pem = t->ca_pem,
+		.certificate_pem = t->certificate_pem,
+		.key_pem = t->key_pem,
+		.insecure = t->insecure,
+		.server_name = t->server_name,
+	};
+	struct tls_client *tls;
+	struct trust *trust;
+
+	if (tls_client_new(&options, &tls, err) < 0)
+		return NULL;
+	trust = NEW(struct trust);
+	trust->tls = tls;
+	trust->http = http_client_new(&(struct http_client_options){
+		.env = registry_env(c->registry), .tls = tls, .user_agent = USER_AGENT });
+	list_push_back(&c->trusts, &trust->link);
+	c->trust_count++;
+	return trust;
+}
+
+static struct trust *find_trust(struct webhook_client *c, const struct webhook_target *t,
+				struct err *err)
+{
+	struct str key = trust_key(t);
+	struct trust *trust;
+
+	LIST_FOR_EACH (node, &c->trusts) {
+		trust = LIST_ENTRY(node, struct trust, link);
+		if (!str_eq(trust->key, key))
+			continue;
+		list_remove(&trust->link);
+		list_push_back(&c->trusts, &trust->link);
+		mem_wipe((void *)key.ptr, key.len);
+		mem_free((void *)key.ptr);
+		return trust;
+	}
+	trust = new_trust(c, t, err);
+	if (trust)
+		trust->key = key;
+	else
+		mem_free((void *)key.ptr);
+	return trust;
+}
+
+/* --- where --- */
+
+struct endpoint_search {
+	struct str service, port_name;
+	uint64_t turn;
+	size_t count;
+	struct str address;
+	int64_t port;
+	struct arena *arena;
+};
+
+static int64_t slice_port(yyjson_val *slice, struct str name)
+{
+	JSON_EACH (port, json_get(slice, "ports"))
+		if (str_eq(json_get_str(port, "name"), name))
+			return json_get_int(port, "port", 0);
+	return 0;
+}
+
+/* Counts ready endpoints; when the turn's one comes by, it is taken. */
+static bool look_at_slice(void *arg, const struct obj *slice)
+{
+	struct endpoint_search *s = arg;
+	int64_t port = slice_port(slice->root, s->port_name);
+
+	if (!port || !str_eq(json_str(json_key(json_get(slice->root, "metadata.labels"),
+					       STR("kubernetes.io/service-name"))),
+			     s->service))
+		return true;
+	JSON_EACH (endpoint, json_get(slice->root, "endpoints")) {
+		struct str address = json_get_str(endpoint, "addresses.0");
+
+		if (!address.len || !json_get_bool(endpoint, "conditions.ready", true))
+			continue;
+		if (s->count++ != s->turn)
+			continue;
+		s->address = str_in(s->arena, address);
+		s->port = port;
+	}
+	return true;
+}
+
+/* A ready endpoint, each in its turn; false when there is none. */
+static bool find_endpoint(struct webhook_client *c, const struct webhook_target *t,
+			  struct endpoint_search *s)
+{
+	const struct kind *kind = kind_find(STR("discovery.k8s.io"), STR("v1"),
+					    STR("EndpointSlice"));
+
+	s->turn = SIZE_MAX; /* counts only */
+	registry_each(c->registry, kind, t->namespace_, look_at_slice, s);
+	if (!s->count)
+		return false;
+	s->turn = c->turn++ % s->count;
+	s->count = 0;
+	registry_each(c->registry, kind, t->namespace_, look_at_slice, s);
+	return s->address.len > 0;
+}
+
+static yyjson_val *service_port(const struct obj *service, int64_t port)
+{
+	JSON_EACH (p, json_get(service->root, "spec.ports"))
+		if (json_get_int(p, "port", 0) == port)
+			return p;
+	return NULL;
+}
+
+/* Endpoints come first: they are reached also where no rules for service addresses are in place. */
+static int resolve(struct webhook_client *c, const struct webhook_target *t, struct arena *arena,
+		   struct http_request *to, struct err *err)
+{
+	const struct kind *kind = kind_find(STR(""), STR("v1"), STR("Service"));
+	const struct obj *service = registry_get(c->registry, kind, t->namespace_, t->name);
+	struct endpoint_search search = { .service = t->name, .arena = arena };
+	struct str address;
+	yyjson_val *port;
+
+	if (!service)
+		return err_set(err, ERR_NOT_FOUND, "service \"" STR_FMT "\" not found",
+			       STR_ARG(t->name));
+	to->connect_port = (uint16_t)t->port;
+	if (str_eq_c(json_get_str(service->root, "spec.type"), "ExternalName")) {
+		to->connect_host = str_in(arena, json_get_str(service->root, "spec.externalName"));
+		return 0;
+	}
+	port = service_port(service, t->port);
+	if (!port)
+		return err_set(err, ERR_UNAVAILABLE,
+			       "no service port %lld found for service \"" STR_FMT "\"",
+			       (long long)t->port, STR_ARG(t->name));
+	search.port_name = json_get_str(port, "name");
+	if (find_endpoint(c, t, &search)) {
+		to->connect_host = search.address;
+		to->connect_port = (uint16_t)search.port;
+		return 0;
+	}
+	address = json_get_str(service->root, "spec.clusterIP");
+	if (!address.len || str_eq_c(address, "None"))
+		return err_set(err, ERR_UNAVAILABLE,
+			       "no endpoints available for service \"" STR_FMT "\"",
+			       STR_ARG(t->name));
+	to->connect_host = str_in(arena, address);
+	return 0;
+}
+
+/* --- the call --- */
+
+static void free_call(struct webhook_call *call)
+{
+	list_remove(&call->link);
+	if (call->trust)
+		call->trust->call_count--;
+	mem_free((void *)call->url.ptr);
+	mem_free((void *)call->content_type.ptr);
+	buf_deinit(&call->body);
+	mem_free(call);
+}
+
+static void tell(struct webhook_call *call, const struct err *failure)
+{
+	struct webhook_answer answer = { call->status, call->content_type, buf_str(&call->body) };
+	struct err err;
+
+	if (failure) {
+		webhook_word_error(failure, &err);
+		(void)err_wrap(&err, "Post \"" STR_FMT "\"",
+			       STR_ARG(str_slice(call->url, 0, WEBHOOK_URL_SHOWN_MAX)));
+	}
+	call->done(call->arg, failure ? NULL : &answer, failure ? &err : NULL);
+	free_call(call);
+}
+
+/* Never from inside an event of the client that is freed. */
+static void trim(struct webhook_client *c)
+{
+	LIST_FOR_EACH (node, &c->trusts) {
+		struct trust *trust = LIST_ENTRY(node, struct trust, link);
+
+		if (c->trust_count <= WEBHOOK_TRUSTS_MAX)
+			return;
+		if (!trust->call_count)
+			free_trust(c, trust);
+	}
+}
+
+static void run_task(struct task *task)
+{
+	struct webhook_client *c = CONTAINER_OF(task, struct webhook_client, task);
+	struct list *node;
+
+	while ((node = list_first(&c->failed))) {
+		struct webhook_call *call = LIST_ENTRY(node, struct webhook_call, link);
+
+		tell(call, &call->err);
+	}
+	trim(c);
+}
+
+static void on_headers(void *arg, struct http_call *http, const struct http_reply *reply)
+{
+	struct webhook_call *call = arg;
+
+	call->status = reply->status;
+	call->content_type = str_dup(http_header_get(&reply->headers, STR("Content-Type")));
+}
+
+static void on_body(void *arg, struct http_call *http, struct str bytes)
+{
+	struct webhook_call *call = arg;
+
+	if (call->is_too_large)
+		return;
+	buf_put_str(&call->body, bytes);
+	if (!buf_failed(&call->body))
+		return;
+	call->is_too_large = true;
+	(void)err_set(&call->err, ERR_TOO_LARGE,
+		      "http: response body too large: more than %zu bytes", call->body.max_bytes);
+	http_call_cancel(http);
+	call->http = NULL;
+	list_remove(&call->link);
+	list_push_back(&call->client->failed, &call->link);
+	env_defer(registry_env(call->client->registry), &call->client->task);
+}
+
+static void on_end(void *arg, struct http_call *http, const struct err *err)
+{
+	struct webhook_call *call = arg;
+
+	call->http = NULL;
+	tell(call, err);
+}
+
+static const struct http_call_events events = {
+	.on_headers = on_headers,
+	.on_body = on_body,
+	.on_end = on_end,
+};
+
+static struct http_headers add_headers(const struct http_headers *given, struct arena *arena)
+{
+	struct http_headers all = { arena_array(arena, given->count + 2, sizeof(all.list[0])), 0 };
+
+	all.list[all.count++] = HTTP_HEADER(STR("Content-Type"), STR("application/json"));
+	all.list[all.count++] = HTTP_HEADER(STR("Accept"), STR("application/json, */*"));
+	for (size_t i = 0; i < given->count; i++)
+		all.list[all.count++] = given->list[i];
+	return all;
+}
+
+static int start(struct webhook_call *call, const struct webhook_request *request)
+{
+	struct webhook_client *c = call->client;
+	const struct webhook_target *t = request->target;
+	AUTO_ARENA arena = { 0 };
+	struct http_request http = {
+		.method = request->method.len ? request->method : STR("POST"),
+		.url = call->url,
+		.bearer_token = request->bearer_token,
+		.pieces = &call->piece,
+		.piece_count = request->body.len ? 1 : 0,
+		.deadline_ms = request->timeout_ms ? request->timeout_ms : WEBHOOK_TIMEOUT_MS,
+		.repeatable = true,
+		.bare_errors = true,
+	};
+
+	arena_init(&arena, WEBHOOK_ARENA_BYTES_MAX);
+	http.headers = add_headers(&request->headers, &arena);
+	if (t->name.len && resolve(c, t, &arena, &http, &call->err) < 0)
+		return -1;
+	if (c->trust_count >= 2 * WEBHOOK_TRUSTS_MAX)
+		return err_set(&call->err, ERR_TOO_MANY, "too many webhooks are being called");
+	call->trust = find_trust(c, t, &call->err);
+	if (!call->trust)
+		return -1;
+	call->trust->call_count++;
+	if (c->trust_count > WEBHOOK_TRUSTS_MAX)
+		env_defer(registry_env(c->registry), &c->task);
+	call->http = http_client_start(call->trust->http, &http, &events, call);
+	return 0;
+}
+
+struct webhook_call *webhook_client_start(struct webhook_client *client,
+					  const struct webhook_request *request,
+					  webhook_done_fn *done, void *arg)
+{
+	struct webhook_call *call = NEW(struct webhook_call);
+	struct buf url;
+
+	buf_init(&url, URL_BYTES_MAX);
+	buf_put_str(&url, request->target->url);
+	if (request->query.len) {
+		buf_put_char(&url, '?');
+		buf_put_str(&url, request->query);
+	}
+	*call = (struct webhook_call){
+		.client = client,
+		.url = buf_take(&url),
+		.piece = HTTP_BYTES(request->body),
+		.done = done,
+		.arg = arg,
+	};
+	buf_init(&call->body,
+		 request->answer_bytes_max ? request->answer_bytes_max : WEBHOOK_ANSWER_BYTES_MAX);
+	if (start(call, request) == 0) {
+		list_push_back(&client->calls, &call->link);
+		return call;
+	}
+	list_push_back(&client->failed, &call->link);
+	env_defer(registry_env(client->registry), &client->task);
+	return call;
+}
+
+void webhook_call_cancel(struct webhook_call *call)
+{
+	if (!call)
+		return;
+	if (call->http)
+		http_call_cancel(call->http);
+	free_call(call);
+}
+
+struct webhook_client *webhook_client_new(struct registry *registry)
+{
+	struct webhook_client *c = NEW(struct webhook_client);
+
+	c->registry = registry;
+	list_init(&c->trusts);
+	list_init(&c->calls);
+	list_init(&c->failed);
+	task_init(&c->task, run_task);
+	return c;
+}
+
+void webhook_client_free(struct webhook_client *c)
+{
+	struct list *node;
+
+	if (!c)
+		return;
+	while ((node = list_first(&c->calls)))
+		webhook_call_cancel(LIST_ENTRY(node, struct webhook_call, link));
+	while ((node = list_first(&c->failed)))
+		webhook_call_cancel(LIST_ENTRY(node, struct webhook_call, link));
+	while ((node = list_first(&c->trusts)))
+		free_trust(c, LIST_ENTRY(node, struct trust, link));
+	env_cancel(registry_env(c->registry), &c->task);
+	mem_free(c);
+}
