@@ -222,6 +222,9 @@ static const struct plugin {
 } plugins[] = {
 	{ .name = "NamespaceLifecycle", .mutate = lifecycle_admit, .remove = lifecycle_delete },
 	{ .name = "ServiceAccount", .mutate = service_account_admit },
+	{ .name = "NodeRestriction",
+	  .mutate = node_restriction_admit,
+	  .remove = node_restriction_remove },
 	{ .name = "DefaultTolerationSeconds", .mutate = tolerations_admit },
 	{ .name = "Priority", .mutate = priority_admit },
 	{ .name = "LimitRanger",

@@ -15,6 +15,12 @@ int limit_ranger_validate(struct operation *op) MUST_CHECK;
 int quota_validate(struct operation *op) MUST_CHECK;
 int pod_security_validate(struct operation *op) MUST_CHECK; /* admission_security.c */
 
+/* NodeRestriction, admission_node.c; the last two are called by the subresources themselves. */
+int node_restriction_admit(struct operation *op) MUST_CHECK;
+int node_restriction_remove(struct operation *op) MUST_CHECK;
+int node_restriction_evict(struct operation *op) MUST_CHECK; /* op->edit.old is the pod */
+int node_restriction_token(struct operation *op) MUST_CHECK; /* op->edit.root is the request */
+
 int admission_mutate(struct operation *op) MUST_CHECK;
 int admission_validate(struct operation *op) MUST_CHECK;
 int admission_delete(struct operation *op) MUST_CHECK; /* op->edit.old is what shall go */

@@ -83,7 +83,7 @@ static bool may(struct operation *op, const char *verb, struct str signer)
 				 .version = STR("v1"),
 				 .resource = STR("signers"),
 				 .name = signer };
-	struct authz_attributes attributes = { op->who, &target };
+	struct authz_attributes attributes = { .user = op->who, .target = &target };
 
 	if (authz_decide(op->registry, &attributes) == AUTHZ_ALLOW)
 		return true;

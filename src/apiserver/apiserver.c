@@ -4,6 +4,7 @@
 
 #include "apiserver/documents.h"
 #include "apiserver/http_watch.h"
+#include "apiserver/node_pods.h"
 #include "apiserver/rbac.h"
 #include "apiserver/tokens.h"
 #include "apiserver/webhook_client.h"
@@ -41,6 +42,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	}
 	s->registry.rbac = rbac_new(&s->registry);
 	s->registry.webhooks = webhook_client_new(&s->registry);
+	s->registry.node_pods = node_pods_new(&s->registry);
 	s->env = options->env;
 	s->store = options->store;
 	s->started_wall_ns = env_wall_ns(s->env);
@@ -79,6 +81,7 @@ void apiserver_free(struct apiserver *s)
 	metrics_deinit(&s->metrics);
 	rbac_bootstrap_deinit(&s->rbac_bootstrap);
 	rbac_free(s->registry.rbac);
+	node_pods_free(s->registry.node_pods);
 	tokens_free(s->registry.tokens);
 	webhook_client_free(s->registry.webhooks);
 	registry_deinit(&s->registry);

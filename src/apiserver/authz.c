@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The authorizers. Rules of built-in identities are rows in tables, in the terms of RBAC, so that
- * they can be published as bootstrap roles unchanged.
- */
+/* The authorizers in their order, and what a refusal says. */
 #include "apiserver/authz.h"
 
-#include "apiserver/rbac.h"
+#include <stdarg.h>
+#include <stdio.h>
 
-struct rule {
-	const char *verbs, *groups, *resources; /* resources with subresource as "pods/status" */
-};
+#include "apiserver/authz_node.h"
+#include "apiserver/limits.h"
+#include "apiserver/rbac.h"
 
 struct path_rule {
 	const char *verbs, *path; /* a '*' at the end matches any rest */
-};
-
-struct identity {
-	const char *user; /* or */
-	const char *group;
-	const struct rule *rules;
 };
 
 bool authz_word_matches(const char *words, struct str word)
@@ -73,76 +65,13 @@ static enum authz_decision decide_health(struct registry *registry,
 	return decide_paths(rules, a);
 }
 
-static const struct rule node_rules[] = {
-	{ "create", "authentication.k8s.io", "tokenreviews" },
-	{ "create", "authorization.k8s.io", "subjectaccessreviews localsubjectaccessreviews" },
-	{ "get list watch", "", "services" },
-	{ "create get list watch", "", "nodes" },
-	{ "update patch", "", "nodes nodes/status" },
-	{ "create update patch", "", "events" },
-	{ "create update patch", "events.k8s.io", "events" },
-	{ "get list watch create delete", "", "pods" },
-	{ "update patch", "", "pods/status" },
-	{ "create", "", "pods/eviction serviceaccounts/token" },
-	{ "get list watch", "",
-	  "configmaps secrets persistentvolumes persistentvolumeclaims endpoints" },
-	{ "get update patch", "", "persistentvolumeclaims/status" },
-	{ "get list watch", "discovery.k8s.io", "endpointslices" },
-	{ "create get update patch delete", "coordination.k8s.io", "leases" },
-	{ "get list watch create update patch delete", "storage.k8s.io", "csinodes" },
-	{ "get list watch", "storage.k8s.io", "csidrivers volumeattachments" },
-	{ "get list watch", "node.k8s.io", "runtimeclasses" },
-	{ "create get list watch", "certificates.k8s.io", "certificatesigningrequests" },
-	{ 0 },
-};
-
-static const struct identity identities[] = {
-	{ .group = "system:nodes", .rules = node_rules },
-};
-
-/* "pods" covers pods only, "pods/status" that sub-resource only, "*" everything. */
-static bool resource_matches(const char *resources, const struct target *t)
-{
-	struct str rest = str_from(resources), part, resource, subresource;
-
-	if (str_eq_c(rest, "*"))
-		return true;
-	while (str_next_part(&rest, ' ', &part)) {
-		(void)str_cut(part, '/', &resource,
-			      &subresource); /* without '/' the second is empty */
-		if (str_eq(resource, t->resource) && str_eq(subresource, t->subresource))
-			return true;
-	}
-	return false;
-}
-
-static enum authz_decision decide_identities(struct registry *registry,
-					     const struct authz_attributes *a)
-{
-	if (!a->target->is_resource)
-		return AUTHZ_NO_OPINION;
-	for (size_t i = 0; i < ARRAY_COUNT(identities); i++) {
-		const struct identity *id = &identities[i];
-
-		if (!(id->user && str_eq_c(a->user->name, id->user)) &&
-		    !(id->group && user_in_group(a->user, id->group)))
-			continue;
-		for (const struct rule *rule = id->rules; rule->verbs; rule++)
-			if (authz_word_matches(rule->verbs, a->target->verb) &&
-			    authz_word_matches(rule->groups, a->target->group) &&
-			    resource_matches(rule->resources, a->target))
-				return AUTHZ_ALLOW;
-	}
-	return AUTHZ_NO_OPINION;
-}
-
 static const struct {
 	const char *name;
 	enum authz_decision (*decide)(struct registry *registry, const struct authz_attributes *a);
 } authorizers[] = {
 	{ "masters", decide_masters },
 	{ "health", decide_health },
-	{ "identities", decide_identities },
+	{ "node", node_decide },
 	{ "rbac", rbac_decide },
 };
 
@@ -157,19 +86,62 @@ enum authz_decision authz_decide(struct registry *registry, const struct authz_a
 	return AUTHZ_NO_OPINION;
 }
 
-int authz_check(struct registry *registry, const struct authz_attributes *a,
-		struct refusal *refusal)
+enum authz_decision authz_say(const struct authz_attributes *a, const char *fmt, ...)
+{
+	struct authz_reason *reason = a->reason;
+	char text[AUTHZ_REASON_BYTES_MAX];
+	va_list args;
+
+	if (!reason)
+		return AUTHZ_NO_OPINION;
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args); /* a longer one is cut */
+	va_end(args);
+	reason->text = reason->text.len ? str_printf_in(reason->arena, STR_FMT "\n%s",
+							STR_ARG(reason->text), text)
+					: str_in(reason->arena, str_from(text));
+	return AUTHZ_NO_OPINION;
+}
+
+/* A term "field=value" or "field==value"; with a backslash in it, it is another value. */
+static bool is_term(struct str term, const char *field, struct str value)
+{
+	return str_strip_prefix(&term, str_from(field)) && str_strip_prefix(&term, STR("=")) &&
+	       (str_eq(term, value) || (str_strip_prefix(&term, STR("=")) && str_eq(term, value)));
+}
+
+bool authz_selects_field(const struct authz_attributes *a, const char *field, struct str value)
+{
+	struct str rest, term;
+
+	if (a->selectors) {
+		const struct field_selector *fields = &a->selectors->fields;
+
+		for (size_t i = 0; i < fields->count; i++)
+			if (str_eq_c(fields->requirements[i].field, field) &&
+			    str_eq(fields->requirements[i].value, value) &&
+			    !fields->requirements[i].negated)
+				return true;
+		return false;
+	}
+	rest = params_get(&a->target->query, "fieldSelector");
+	while (rest.len && str_next_part(&rest, ',', &term))
+		if (is_term(term, field, value))
+			return true;
+	return false;
+}
+
+int authz_refuse(const struct authz_attributes *a, struct str reason, struct refusal *refusal)
 {
 	const struct target *t = a->target;
-	struct str where, resource;
+	struct str where, resource, tail;
 
-	if (authz_decide(registry, a) == AUTHZ_ALLOW)
-		return 0;
+	tail = reason.len ? str_printf_in(refusal->arena, ": " STR_FMT, STR_ARG(reason)) : STR("");
 	if (!t->is_resource)
 		return refusal_forbidden(
 			refusal, (struct subject){ 0 },
-			"User \"" STR_FMT "\" cannot " STR_FMT " path \"" STR_FMT "\"",
-			STR_ARG(a->user->name), STR_ARG(t->verb), STR_ARG(t->path));
+			"User \"" STR_FMT "\" cannot " STR_FMT " path \"" STR_FMT "\"" STR_FMT,
+			STR_ARG(a->user->name), STR_ARG(t->verb), STR_ARG(t->path), STR_ARG(tail));
 	where = t->namespace_.len
 			? str_printf_in(refusal->arena, "in the namespace \"" STR_FMT "\"",
 					STR_ARG(t->namespace_))
@@ -179,7 +151,23 @@ int authz_check(struct registry *registry, const struct authz_attributes *a,
 				      : t->resource;
 	return refusal_forbidden(refusal, (struct subject){ t->group, t->resource, t->name },
 				 "User \"" STR_FMT "\" cannot " STR_FMT " resource \"" STR_FMT
-				 "\" in API group \"" STR_FMT "\" " STR_FMT,
+				 "\" in API group \"" STR_FMT "\" " STR_FMT STR_FMT,
 				 STR_ARG(a->user->name), STR_ARG(t->verb), STR_ARG(resource),
-				 STR_ARG(t->group), STR_ARG(where));
+				 STR_ARG(t->group), STR_ARG(where), STR_ARG(tail));
+}
+
+int authz_check(struct registry *registry, const struct authz_attributes *a,
+		struct refusal *refusal)
+{
+	struct authz_reason reason = { .arena = refusal->arena };
+	struct authz_attributes again = *a;
+
+	if (authz_decide(registry, a) == AUTHZ_ALLOW)
+		return 0;
+	/* only a refusal needs words */
+	if (!a->reason) {
+		again.reason = &reason;
+		(void)authz_decide(registry, &again); /* it decides as before */
+	}
+	return authz_refuse(a, again.reason->text, refusal);
 }

@@ -7,6 +7,7 @@
 #ifndef CUBE_APISERVER_AUTHZ_H
 #define CUBE_APISERVER_AUTHZ_H
 
+#include "api/selector.h"
 #include "apiserver/refusal.h"
 #include "apiserver/target.h"
 #include "apiserver/user.h"
@@ -15,15 +16,38 @@ struct registry;
 
 enum authz_decision { AUTHZ_NO_OPINION, AUTHZ_ALLOW, AUTHZ_DENY };
 
+/* Why. Making the words costs, so nobody makes them for who does not want them. */
+struct authz_reason {
+	struct arena *arena;
+	struct str text;  /* empty: none was given */
+	struct str error; /* what an authorizer could not find out */
+};
+
+/* What a list, watch or deletecollection is narrowed to, where an access review says so. */
+struct authz_selectors {
+	struct field_selector fields;
+	struct selector labels;
+};
+
 struct authz_attributes {
 	const struct user *user;
 	const struct target *target;
+	const struct authz_selectors *selectors; /* NULL: those of the target's query */
+	struct authz_reason *reason;		 /* NULL: not wanted */
 };
 
 enum authz_decision authz_decide(struct registry *registry, const struct authz_attributes *a);
 /* 0, or -1 and the refusal in upstream's words. */
 int authz_check(struct registry *registry, const struct authz_attributes *a,
 		struct refusal *refusal) MUST_CHECK;
+/* For the refusal of something else than a request as a whole. */
+int authz_refuse(const struct authz_attributes *a, struct str reason, struct refusal *refusal);
+
+/* For authorizers: adds a line to the reason. Returns AUTHZ_NO_OPINION. */
+enum authz_decision authz_say(const struct authz_attributes *a, const char *fmt, ...)
+	PRINTF_LIKE(2, 3);
+/* Whether the request is about objects alone whose field has this value. */
+bool authz_selects_field(const struct authz_attributes *a, const char *field, struct str value);
 
 /* Lists of words separated by one space; "*" matches all. For the tables of rules. */
 bool authz_word_matches(const char *words, struct str word) PURE;

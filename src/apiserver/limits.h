@@ -36,6 +36,7 @@
 #define TOKEN_EXTENDED_SECONDS (365 * 24 * 3600)
 #define RBAC_PARTS_MAX 100000  /* permissions that a new role may come apart into */
 #define RBAC_MISSING_MAX 256   /* lines of what somebody may not grant */
+#define AUTHZ_REASON_BYTES_MAX 2048 /* of one authorizer */
 #define RBAC_VERBS_MAX 64      /* in such a line */
 #define EMPTYING_BATCH_MAX 500 /* objects of a definition that goes, deleted at a time */
 #define NODE_PORT_FIRST 30000

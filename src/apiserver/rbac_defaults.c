@@ -163,7 +163,7 @@ static const struct default_rule monitoring[] = {
 	{ "get", .paths = "/healthz /healthz/* /livez /livez/* /metrics /metrics/slis /readyz /readyz/*" }, { 0 },
 };
 
-static const struct default_rule node[] = {
+const struct default_rule rbac_node_rules[] = {
 	{ "create", "authentication.k8s.io", "tokenreviews" },
 	{ "create", "authorization.k8s.io", "localsubjectaccessreviews subjectaccessreviews" },
 	{ READ, "core", "services" },
@@ -295,7 +295,7 @@ const struct default_role rbac_default_roles[] = {
 	{ NULL, "system:kube-scheduler", .rules = scheduler },
 	{ NULL, "system:kubelet-api-admin", .rules = kubelet_api },
 	{ NULL, "system:monitoring", .rules = monitoring },
-	{ NULL, "system:node", .rules = node },
+	{ NULL, "system:node", .rules = rbac_node_rules },
 	{ NULL, "system:node-bootstrapper", .rules = node_bootstrapper },
 	{ NULL, "system:node-problem-detector", .rules = problem_detector },
 	{ NULL, "system:node-proxier", .rules = proxier },

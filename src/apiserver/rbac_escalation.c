@@ -21,7 +21,7 @@ static bool may(struct operation *op, const char *verb, struct str resource, str
 				 .namespace_ = namespace_,
 				 .resource = resource,
 				 .name = name };
-	struct authz_attributes attributes = { op->who, &target };
+	struct authz_attributes attributes = { .user = op->who, .target = &target };
 
 	return authz_decide(op->registry, &attributes) == AUTHZ_ALLOW;
 }

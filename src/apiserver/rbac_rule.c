@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include "api/limits.h"
 #include "apiserver/limits.h"
+#include "apiserver/rbac_defaults.h"
 
 /* One permission: what a rule comes apart into. */
 struct part {
@@ -83,6 +84,45 @@ bool rbac_rule_allows(yyjson_val *rule, const struct target *t)
 	return has_item(json_get(rule, "apiGroups"), t->group) &&
 	       has_resource(json_get(rule, "resources"), t->resource, t->subresource) &&
 	       has_name(json_get(rule, "resourceNames"), t->name);
+}
+
+static bool has_word(const char *words, struct str wanted)
+{
+	struct str rest = str_from(words), word;
+
+	if (!words)
+		return false;
+	while (str_next_part(&rest, ' ', &word))
+		if (str_eq_c(word, "*") || str_eq(word, wanted))
+			return true;
+	return false;
+}
+
+static bool names_resource(const char *words, const struct target *t)
+{
+	struct str rest = str_from(words), word, resource, subresource;
+
+	while (words && str_next_part(&rest, ' ', &word)) {
+		(void)str_cut(word, '/', &resource, &subresource); /* likewise */
+		if (str_eq_c(word, "*") ||
+		    (str_eq(resource, t->resource) && str_eq(subresource, t->subresource)))
+			return true;
+	}
+	return false;
+}
+
+bool default_rules_allow(const struct default_rule *rules, const struct target *t)
+{
+	struct str group = t->group.len ? t->group : STR("core");
+
+	if (!t->is_resource)
+		return false; /* none of them is about paths */
+	for (; rules->verbs; rules++)
+		if (has_word(rules->verbs, t->verb) && has_word(rules->groups, group) &&
+		    names_resource(rules->resources, t) &&
+		    (!rules->names || has_word(rules->names, t->name)))
+			return true;
+	return false;
 }
 
 /* --- comparing --- */

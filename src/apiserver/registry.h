@@ -17,6 +17,7 @@
 #include "store/store.h"
 
 struct env;
+struct node_pods;
 struct rbac;
 struct tokens;
 struct webhook_client;
@@ -29,7 +30,8 @@ struct registry {
 	struct number_range node_ports;
 	struct list operations; /* struct operation, in flight */
 	size_t operation_count;
-	struct rbac *rbac;     /* made by the API server, which frees it */
+	struct rbac *rbac;     /* made by the API server, which frees it; likewise */
+	struct node_pods *node_pods;
 	struct tokens *tokens; /* issuer of service account tokens; NULL: none are issued */
 	struct webhook_client *webhooks; /* made by the API server, which frees it; NULL: none are called */
 };

@@ -33,7 +33,7 @@ static enum authz_decision decide(struct review *r, const struct user *user)
 		.name = json_mut_get_str(resource, "name"),
 		.namespace_ = json_mut_get_str(resource, "namespace"),
 	};
-	struct authz_attributes attributes = { user, &target };
+	struct authz_attributes attributes = { .user = user, .target = &target };
 
 	return authz_decide(&r->e->server->registry, &attributes);
 }

@@ -3,6 +3,7 @@
  * ephemeralcontainers. */
 #include "api/custom.h"
 #include "api/selector.h"
+#include "apiserver/admission.h"
 #include "apiserver/operation.h"
 #include "apiserver/ownership.h"
 #include "apiserver/registry.h"
@@ -363,7 +364,7 @@ int eviction_create(struct operation *op)
 	options.resource_version = str_in(op->arena,
 					  json_mut_get_str(given, "preconditions.resourceVersion"));
 	options.propagation = str_in(op->arena, json_mut_get_str(given, "propagationPolicy"));
-	if (operation_load(op) < 0 || check_budget(op) < 0)
+	if (operation_load(op) < 0 || node_restriction_evict(op) < 0 || check_budget(op) < 0)
 		return -1;
 	progress = delete_with(op, &options);
 	op->http_status = 201;

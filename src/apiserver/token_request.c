@@ -4,6 +4,7 @@
  * Signing costs 30 us with the P-256 key that clusters here have (an RSA key from elsewhere: 0.7
  * ms), so it is done in place.
  */
+#include "apiserver/admission.h"
 #include "apiserver/limits.h"
 #include "apiserver/operation.h"
 #include "apiserver/registry.h"
@@ -230,6 +231,8 @@ int token_request_create(struct operation *op)
 				       op->name);
 	if (!account)
 		return refusal_not_found(&op->refusal, operation_subject(op));
+	if (node_restriction_token(op) < 0)
+		return -1;
 	if (!json_mut_get(w.spec, "expirationSeconds"))
 		json_set_int(op->edit.doc, w.spec, "expirationSeconds", 3600);
 	w.seconds = json_mut_get_int(w.spec, "expirationSeconds", 0);

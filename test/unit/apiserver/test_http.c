@@ -750,12 +750,12 @@ static const struct row anonymous_rows[] = {
 };
 static const struct row node_rows[] = {
 	{ "GET", "/apis", NULL, NULL, 200, { "APIGroupList" } },
-	{ "GET", "/api/v1/nodes", NULL, NULL, 200, { "NodeList" } },
+	{ "GET", "/api/v1/nodes?fieldSelector=metadata.name=n", NULL, NULL, 200, { "NodeList" } },
 	{ "DELETE", "/api/v1/nodes/n", NULL, NULL, 403, { "cannot delete resource" } },
 	{ "POST",
 	  "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
 	  JSON,
-	  "{\"spec\":{\"resourceAttributes\":{\"verb\":\"list\",\"resource\":\"pods\"}}}",
+	  "{\"spec\":{\"resourceAttributes\":{\"verb\":\"list\",\"resource\":\"services\"}}}",
 	  201,
 	  { "\"allowed\":true" } },
 	{ "POST",
