@@ -338,22 +338,21 @@ static bool compares(const struct selector_requirement *r, struct str value)
 	return r->operator== SELECTOR_GREATER ? number > limit : number<limit;
 }
 
-static bool requirement_matches(const struct selector_requirement *r, yyjson_val *labels)
+static bool requirement_matches(const struct selector_requirement *r, bool is_there,
+				struct str value)
 {
-	yyjson_val *label = json_key(labels, r->key);
-	struct str value = json_str(label);
 	bool found = false;
 
 	switch (r->operator) {
 	case SELECTOR_EXISTS:
-		return label;
+		return is_there;
 	case SELECTOR_NOT_EXISTS:
-		return !label;
+		return !is_there;
 	case SELECTOR_GREATER:
 	case SELECTOR_LESS:
-		return label && compares(r, value);
+		return is_there && compares(r, value);
 	default:
-		for (size_t i = 0; label && i < r->value_count && !found; i++)
+		for (size_t i = 0; is_there && i < r->value_count && !found; i++)
 			found = str_eq(r->values[i], value);
 		return found == (r->operator== SELECTOR_IN);
 	}
@@ -364,7 +363,22 @@ bool selector_matches(const struct selector *s, yyjson_val *labels)
 	if (s->nothing)
 		return false;
 	for (size_t i = 0; i < s->count; i++) {
-		if (!requirement_matches(&s->requirements[i], labels))
+		yyjson_val *label = json_key(labels, s->requirements[i].key);
+
+		if (!requirement_matches(&s->requirements[i], label, json_str(label)))
+			return false;
+	}
+	return true;
+}
+
+bool selector_matches_mut(const struct selector *s, yyjson_mut_val *labels)
+{
+	if (s->nothing)
+		return false;
+	for (size_t i = 0; i < s->count; i++) {
+		yyjson_mut_val *label = json_mut_key(labels, s->requirements[i].key);
+
+		if (!requirement_matches(&s->requirements[i], label, json_mut_str(label)))
 			return false;
 	}
 	return true;

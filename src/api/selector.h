@@ -46,6 +46,7 @@ int selector_from_object(yyjson_val *label_selector, struct arena *arena, struct
 /* A plain map (Service and ReplicationController spec.selector): empty or NULL matches nothing. */
 void selector_from_map(yyjson_val *map, struct arena *arena, struct selector *ret);
 bool selector_matches(const struct selector *s, yyjson_val *labels); /* labels may be NULL */
+bool selector_matches_mut(const struct selector *s, yyjson_mut_val *labels);
 bool selector_is_everything(const struct selector *s);
 /* "a=b,c in (d,e)" as kubectl and Scale's status.selector show it. */
 void selector_write(const struct selector *s, struct buf *to);

@@ -188,14 +188,18 @@ cel_str(struct cel_value v) /* of strings, bytes and errors; empty for others */
 
 /* An object whose fields are computed when they are asked for, each once (`variables.x`). */
 struct cel_lookup {
-	/* The field's value; its cost and memory count for the evaluation that asks
-	 * (cel_evaluate_inner). False when there is no such field. A failure is a value of kind
-	 * CEL_ERROR. */
+	/* The field's value, in the memory of the evaluation that asks. False when there is no such
+	 * field. A failure is a value of kind CEL_ERROR. */
 	bool (*get)(struct cel_lookup *lookup, struct cel_evaluation *evaluation, struct str name,
 		    struct cel_value *ret);
 };
-struct cel_value cel_lookup_value(struct cel_lookup *lookup,
-				  const struct cel_type *type); /* type: an object type */
+static inline struct cel_value cel_lookup_value(struct cel_lookup *lookup,
+						const struct cel_type *type) /* an object type */
+{
+	return (struct cel_value){
+		.kind = CEL_OBJECT, .form = CEL_FORM_LOOKUP, .lookup = lookup, .type = type
+	};
+}
 
 /* A copy as JSON into doc: timestamps, durations and bytes as strings; map keys as strings. What
  * JSON cannot hold (types, opaque values) is ERR_INVALID. optional.none() is left out of lists and
@@ -236,6 +240,9 @@ const struct cel_type *
 cel_program_type(const struct cel_program *program) PURE; /* what it results in, or dyn */
 bool cel_program_uses(const struct cel_program *program,
 		      struct str variable) PURE; /* transition rules: "oldSelf" */
+
+/* How deep evaluating it nests: who evaluates programs from within others bounds the sum. */
+size_t cel_program_depth(const struct cel_program *program) PURE;
 
 /* Bounds of what an evaluation costs in the units of upstream, from the types' size_max.
  * Saturating. */

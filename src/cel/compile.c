@@ -70,6 +70,11 @@ bool cel_program_uses(const struct cel_program *program, struct str variable)
 	return false;
 }
 
+size_t cel_program_depth(const struct cel_program *program)
+{
+	return program->root->depth;
+}
+
 uint64_t cel_cost_times(uint64_t a, uint64_t b)
 {
 	uint64_t product;
