@@ -214,48 +214,65 @@ static int priority_admit(struct operation *op)
 
 /* --- the table --- */
 
-static const struct plugin {
-	const char *name;
-	int (*mutate)(struct operation *op);
-	int (*validate)(struct operation *op);
-	int (*remove)(struct operation *op);
-} plugins[] = {
-	{ .name = "NamespaceLifecycle", .mutate = lifecycle_admit, .remove = lifecycle_delete },
-	{ .name = "ServiceAccount", .mutate = service_account_admit },
-	{ .name = "NodeRestriction",
-	  .mutate = node_restriction_admit,
-	  .remove = node_restriction_remove },
-	{ .name = "DefaultTolerationSeconds", .mutate = tolerations_admit },
-	{ .name = "Priority", .mutate = priority_admit },
-	{ .name = "LimitRanger",
-	  .mutate = limit_ranger_mutate,
-	  .validate = limit_ranger_validate },
-	{ .name = "PodSecurity", .validate = pod_security_validate },
-	{ .name = "ResourceQuota", .validate = quota_validate }, /* last: what it takes is spent */
-	{ .name = "RBACEscalation", .validate = rbac_check_escalation },
-	{ .name = "Certificates", .mutate = certificate_fill, .validate = certificate_check },
+enum moment {
+	MUTATE,
+	VALIDATE,
+	REMOVE,
+	SETTLE, /* when nothing can refuse it any more: what it takes is spent */
+	MOMENT_COUNT
 };
 
-int admission_mutate(struct operation *op)
+static const struct plugin {
+	const char *name;
+	operation_step *steps[MOMENT_COUNT];
+} plugins[] = {
+	{ "NamespaceLifecycle", { [MUTATE] = lifecycle_admit, [REMOVE] = lifecycle_delete } },
+	{ "ServiceAccount", { [MUTATE] = service_account_admit } },
+	{ "NodeRestriction",
+	  { [MUTATE] = node_restriction_admit, [REMOVE] = node_restriction_remove } },
+	{ "DefaultTolerationSeconds", { [MUTATE] = tolerations_admit } },
+	{ "Priority", { [MUTATE] = priority_admit } },
+	{ "LimitRanger", { [MUTATE] = limit_ranger_mutate, [VALIDATE] = limit_ranger_validate } },
+	{ "PodSecurity", { [VALIDATE] = pod_security_validate } },
+	{ "RBACEscalation", { [VALIDATE] = rbac_check_escalation } },
+	{ "Certificates", { [MUTATE] = certificate_fill, [VALIDATE] = certificate_check } },
+	{ "ResourceQuota", { [SETTLE] = quota_settle } },
+};
+
+/* Plug-ins know objects; bodies of subresources are no business of theirs. */
+static int run_plugins(struct operation *op, enum moment moment)
 {
-	for (size_t i = 0; i < ARRAY_COUNT(plugins); i++)
-		if (plugins[i].mutate && plugins[i].mutate(op) < 0)
+	for (size_t i = 0; i < ARRAY_COUNT(plugins) && !op->body_seen.kind; i++)
+		if (plugins[i].steps[moment] && plugins[i].steps[moment](op) < 0)
 			return -1;
 	return 0;
 }
 
-int admission_validate(struct operation *op)
+int admission_mutate(struct operation *op, operation_step *next)
 {
-	for (size_t i = 0; i < ARRAY_COUNT(plugins); i++)
-		if (plugins[i].validate && plugins[i].validate(op) < 0)
-			return -1;
-	return 0;
+	if (run_plugins(op, MUTATE) < 0)
+		return -1;
+	return next(op);
 }
 
-int admission_delete(struct operation *op)
+static int settle(struct operation *op)
 {
-	for (size_t i = 0; i < ARRAY_COUNT(plugins); i++)
-		if (plugins[i].remove && plugins[i].remove(op) < 0)
-			return -1;
-	return 0;
+	if (run_plugins(op, SETTLE) < 0)
+		return -1;
+	return op->next(op);
+}
+
+int admission_validate(struct operation *op, operation_step *next)
+{
+	if (run_plugins(op, VALIDATE) < 0)
+		return -1;
+	op->next = next;
+	return settle(op);
+}
+
+int admission_delete(struct operation *op, operation_step *next)
+{
+	if (run_plugins(op, REMOVE) < 0)
+		return -1;
+	return next(op);
 }

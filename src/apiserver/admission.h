@@ -12,7 +12,7 @@
 /* Plug-ins with files of their own. */
 int limit_ranger_mutate(struct operation *op) MUST_CHECK; /* admission_quota.c */
 int limit_ranger_validate(struct operation *op) MUST_CHECK;
-int quota_validate(struct operation *op) MUST_CHECK;
+int quota_settle(struct operation *op) MUST_CHECK;
 int pod_security_validate(struct operation *op) MUST_CHECK; /* admission_security.c */
 
 /* NodeRestriction, admission_node.c; the last two are called by the subresources themselves. */
@@ -21,13 +21,16 @@ int node_restriction_remove(struct operation *op) MUST_CHECK;
 int node_restriction_evict(struct operation *op) MUST_CHECK; /* op->edit.old is the pod */
 int node_restriction_token(struct operation *op) MUST_CHECK; /* op->edit.root is the request */
 
-int admission_mutate(struct operation *op) MUST_CHECK;
-int admission_validate(struct operation *op) MUST_CHECK;
-int admission_delete(struct operation *op) MUST_CHECK; /* op->edit.old is what shall go */
+/* Each goes on with next once all have agreed, before it returns or later. */
+int admission_mutate(struct operation *op, operation_step *next) MUST_CHECK;
+int admission_validate(struct operation *op, operation_step *next) MUST_CHECK;
+int admission_delete(struct operation *op,
+		     operation_step *next) MUST_CHECK; /* op->edit.old is what shall go */
 
 /* --- parts of plug-ins in files of their own --- */
 
-/* admission_account.c: gives a pod's containers the token of its account, unless they do not want it. */
+/* admission_account.c: gives a pod's containers the token of its account, unless they do not want
+ * it. */
 void admission_mount_token(struct operation *op, const struct obj *account);
 /* admission_certificate.c */
 int certificate_fill(struct operation *op) MUST_CHECK;

@@ -147,7 +147,7 @@ static bool is_counted(const struct operation *op)
 	       (op->kind == &kind_service || op->kind == &kind_persistentvolumeclaim);
 }
 
-int quota_validate(struct operation *op)
+int quota_settle(struct operation *op)
 {
 	struct quotas q = { .op = op };
 	AUTO_JSON object = NULL;

@@ -33,23 +33,49 @@ static int validate(struct operation *op)
 	return operation_take_fields(op, &errors, operation_kind_subject(op));
 }
 
-static int prepare(struct operation *op)
+static void give_birth(struct operation *op)
 {
 	struct env *env = registry_env(op->registry);
 	char *uid = arena_alloc(op->arena, ENV_UUID_BYTES),
 	     *suffix = arena_alloc(op->arena, OWNER_NAME_RANDOM_BYTES + 1);
-	struct object_birth birth = { .namespace_ = op->namespace_ };
-	struct err err = { 0 };
+	struct object_birth *birth = ARENA_NEW(op->arena, struct object_birth);
 
 	env_uuid(env, uid);
 	env_name_suffix(env, suffix, OWNER_NAME_RANDOM_BYTES);
-	birth.uid = str_from(uid);
-	birth.suffix = str_from(suffix);
-	if (object_prepare_create(&op->edit, &birth, &err) < 0)
+	*birth = (struct object_birth){ .namespace_ = op->namespace_,
+					.uid = str_from(uid),
+					.suffix = str_from(suffix) };
+	op->birth = birth;
+}
+
+static int prepare(struct operation *op)
+{
+	struct err err = { 0 };
+
+	if (object_prepare_create(&op->edit, op->birth, &err) < 0)
 		return refusal_from_err(&op->refusal, &err);
 	op->name = str_in(op->arena, json_mut_get_str(op->edit.root, "metadata.name"));
 	op->key = registry_key(op->registry, op->arena, op->kind, op->namespace_, op->name);
 	return 0;
+}
+
+static int create_admitted(struct operation *op)
+{
+	ownership_attach(op);
+	op->http_status = 201;
+	if (registry_exists(op->registry, op->key))
+		return create_again(op);
+	if (service_claim_create(op) < 0)
+		return -1;
+	return operation_put(op);
+}
+
+static int create_mutated(struct operation *op)
+{
+	if (validate(op) < 0)
+		return -1;
+	object_warn(&op->edit, &op->notices);
+	return admission_validate(op, create_admitted);
 }
 
 int create_object(struct operation *op)
@@ -59,18 +85,10 @@ int create_object(struct operation *op)
 		return -1;
 	object_default(&op->edit);
 	ownership_create(op);
-	if (prepare(op) < 0 || admission_mutate(op) < 0 || validate(op) < 0)
+	give_birth(op);
+	if (prepare(op) < 0)
 		return -1;
-	object_warn(&op->edit, &op->notices);
-	if (admission_validate(op) < 0)
-		return -1;
-	ownership_attach(op);
-	op->http_status = 201;
-	if (registry_exists(op->registry, op->key))
-		return create_again(op);
-	if (service_claim_create(op) < 0)
-		return -1;
-	return operation_put(op);
+	return admission_mutate(op, create_mutated);
 }
 
 int create_run(struct operation *op)

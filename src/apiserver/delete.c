@@ -233,14 +233,13 @@ static bool add_custom_finalizer(struct operation *op)
 	return custom_condition_set(op->edit.doc, &terminating, op->edit.now_ns);
 }
 
-static int delete_loaded(struct operation *op, const struct delete_options *options)
+static int delete_admitted(struct operation *op)
 {
+	const struct delete_options *options = op->options;
 	int64_t seconds = 0;
 	enum grace grace;
 	bool finalizers_changed, has_finalizers;
 
-	if (check_preconditions(op, options) < 0 || admission_delete(op) < 0)
-		return -1;
 	start_change(op);
 	if (is_core(op->kind, "namespaces"))
 		return delete_namespace(op, options);
@@ -266,11 +265,15 @@ static int delete_loaded(struct operation *op, const struct delete_options *opti
 
 int delete_with(struct operation *op, const struct delete_options *options)
 {
+	struct delete_options *kept = ARENA_NEW(op->arena, struct delete_options);
+
+	*kept = *options;
+	op->options = kept;
 	op->returns_status = false;
 	op->http_status = 200;
-	if (operation_load(op) < 0)
+	if (operation_load(op) < 0 || check_preconditions(op, options) < 0)
 		return -1;
-	return delete_loaded(op, options);
+	return admission_delete(op, delete_admitted);
 }
 
 static int check_options(struct operation *op, const struct delete_options *o)

@@ -50,6 +50,21 @@ static void reset_edit(struct operation *op)
 	};
 }
 
+void operation_drop_body(struct operation *op)
+{
+	json_mut_free(op->body_seen.doc);
+	json_free(op->body_seen.old);
+	op->body_seen = (struct operation_body){ 0 };
+}
+
+void operation_take_body(struct operation *op, const struct kind *kind)
+{
+	operation_drop_body(op);
+	op->body_seen = (struct operation_body){ .kind = kind, .doc = op->edit.doc };
+	op->edit.doc = NULL;
+	op->edit.root = NULL;
+}
+
 void operation_charge(struct operation *op, struct operation_charge *charges, size_t count)
 {
 	for (size_t i = 0; i < op->charge_count; i++)
@@ -85,6 +100,7 @@ static void run(struct operation *op)
 		if (str_eq_c(op->subresource, steps[i].subresource))
 			step = steps[i].run[op->verb];
 	reset_edit(op);
+	operation_drop_body(op);
 	operation_charge(op, NULL, 0);
 	op->returns_status = op->returns_scale = op->is_delete_write = op->is_applied = false;
 	op->managed_fields = STR_NONE;
@@ -117,6 +133,7 @@ void operation_start(struct operation *op)
 void operation_deinit(struct operation *op)
 {
 	operation_unload(op);
+	operation_drop_body(op);
 	operation_charge(op, NULL, 0);
 	json_mut_free(op->edit.doc);
 	json_mut_free(op->body);

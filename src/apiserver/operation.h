@@ -18,6 +18,12 @@ struct registry;
 struct service_claim;
 struct user;
 
+struct delete_options;
+struct operation;
+
+/* A part of an operation; enum operation_progress, or < 0: refused. */
+typedef int operation_step(struct operation *op);
+
 enum operation_verb {
 	OPERATION_CREATE,
 	OPERATION_UPDATE,
@@ -33,6 +39,13 @@ struct operation_charge {
 	yyjson_mut_doc *doc; /* owned by the operation */
 };
 
+/* What admission is asked about when that is not the object itself: the body of a subresource. */
+struct operation_body {
+	const struct kind *kind; /* NULL: it is the object */
+	yyjson_mut_doc *doc;	 /* owned; NULL: there is none (yet) */
+	yyjson_doc *old;	 /* owned; as it is now; NULL: there is none */
+};
+
 struct operation {
 	/* what is asked for; set by the caller, strings live as long as the operation */
 	struct registry *registry;
@@ -40,7 +53,7 @@ struct operation {
 	enum operation_verb verb;
 	const struct kind *kind;
 	struct str namespace_, name, subresource;
-	struct str user;	 /* its name */
+	struct str user;	/* its name */
 	const struct user *who; /* NULL: a role of this process, which is trusted */
 	struct str field_manager;
 	bool dry_run;
@@ -50,7 +63,7 @@ struct operation {
 	yyjson_mut_doc *body; /* as a tree: owned by the operation; NULL with body_bytes */
 	yyjson_doc *patch;    /* of OPERATION_PATCH; owned */
 	enum api_patch patch_type;
-	bool force;	   /* of an apply */
+	bool force;			      /* of an apply */
 	const struct refusal *create_refusal; /* why the user may not create what he patches; NULL =
 						 he may */
 	bool wants_object; /* answer with the object also where a client gets a Status (in process)
@@ -66,8 +79,12 @@ struct operation {
 	struct notices notices; /* warnings for the client */
 
 	/* own */
-	struct edit edit; /* edit.doc is owned */
+	struct edit edit;	      /* edit.doc is owned */
 	const struct kind *held_kind; /* counted from start to deinit */
+	struct operation_body body_seen;
+	operation_step *next;		      /* what comes when admission is over */
+	const struct object_birth *birth;     /* of what is created; in the arena */
+	const struct delete_options *options; /* of a deletion; in the arena */
 	struct str key;
 	struct blob *old_blob; /* the state this was decided against */
 	int64_t old_revision;
@@ -75,12 +92,12 @@ struct operation {
 	int tries;
 	struct str managed_fields; /* text of metadata.managedFields to be written; empty = none */
 	bool is_applied;	   /* edit and managed_fields come from an apply */
-	bool is_delete_write; /* what was submitted removes the key */
-	bool returns_status;  /* answer with a Status instead of the object, or */
-	bool returns_scale;   /* with its Scale */
+	bool is_delete_write;	   /* what was submitted removes the key */
+	bool returns_status;	   /* answer with a Status instead of the object, or */
+	bool returns_scale;	   /* with its Scale */
 	struct service_claim
 		*claim; /* addresses and ports taken or given back when this succeeds */
-	yyjson_mut_val *final_state; /* of a removal; in edit.doc */
+	yyjson_mut_val *final_state;	  /* of a removal; in edit.doc */
 	struct operation_charge *charges; /* in the arena */
 	size_t charge_count;
 	struct store_op store_op;
@@ -101,6 +118,9 @@ struct subject operation_subject(const struct operation *op) PURE;	/* plural and
 struct subject operation_kind_subject(const struct operation *op) PURE; /* Kind and name */
 /* The body as an object of kind in op->edit, ready to be changed. */
 int operation_read_body(struct operation *op, const struct kind *kind) MUST_CHECK;
+/* What was read is a subresource's body, of that kind: it moves to op->body_seen. */
+void operation_take_body(struct operation *op, const struct kind *kind);
+void operation_drop_body(struct operation *op);
 /* op->old_blob and op->edit.old from the newest state; refuses with NotFound. */
 int operation_load(struct operation *op) MUST_CHECK;
 int operation_take_fields(struct operation *op, const struct field_errors *errors,
@@ -132,6 +152,7 @@ int finalize_update(struct operation *op) MUST_CHECK;
 int ephemeral_update(struct operation *op) MUST_CHECK;
 int scale_update(struct operation *op) MUST_CHECK;
 int scale_patch(struct operation *op) MUST_CHECK;
+void scale_take_old(struct operation *op); /* op->body_seen.old := the Scale as it is */
 int binding_create(struct operation *op) MUST_CHECK;
 int eviction_create(struct operation *op) MUST_CHECK;
 int token_request_create(struct operation *op) MUST_CHECK;

@@ -3,7 +3,9 @@
 #include "apiserver/ownership.h"
 
 #include "api/apply.h"
+#include "apiserver/admission.h"
 #include "apiserver/registry.h"
+#include "apiserver/scale.h"
 #include "base/time.h"
 
 /* ---- what the server does not take from the client ---- */
@@ -281,29 +283,43 @@ int apply_run(struct operation *op)
 	return update_object(op);
 }
 
-/* A Scale's replicas are those of the object it scales. */
-int apply_scale(struct operation *op)
+static int apply_scaled(struct operation *op)
 {
-	yyjson_val *scale = yyjson_doc_get_root(op->patch), *replicas;
+	yyjson_val *given = yyjson_doc_get_root(op->patch);
+	yyjson_mut_val *scale = yyjson_mut_doc_get_root(op->body_seen.doc), *replicas;
 	AUTO_JSON_MUT doc = json_new_object();
 	AUTO_JSON config = NULL;
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
-	struct str version;
+	struct str version = json_get_str(given, "metadata.resourceVersion");
 
-	if (check_type(op, &kind_scale, scale) < 0)
-		return -1;
-	replicas = json_get(scale, "spec.replicas");
-	version = json_get_str(scale, "metadata.resourceVersion");
 	json_set_str(doc, root, "apiVersion", op->kind->api_version);
 	json_set_str(doc, root, "kind", op->kind->name);
 	if (version.len)
 		json_set_path_str(doc, root, "metadata.resourceVersion", version);
-	if (replicas)
-		json_set_path(doc, root, "spec.replicas", json_copy(doc, replicas));
+	replicas = json_mut_get(scale, "spec.replicas");
+	if (replicas && json_get(given, "spec.replicas"))
+		json_set_path(doc, root, "spec.replicas", json_mut_copy(doc, replicas));
 	config = json_freeze(root);
-	if (operation_load(op) < 0 || apply_over(op, op->edit.old, yyjson_doc_get_root(config)) < 0)
+	if (apply_over(op, op->edit.old, yyjson_doc_get_root(config)) < 0)
 		return -1;
 	op->edit.subresource = STR_NONE;
 	op->returns_scale = true;
 	return update_object(op);
+}
+
+/* A Scale's replicas are those of the object it scales. */
+int apply_scale(struct operation *op)
+{
+	yyjson_val *scale = yyjson_doc_get_root(op->patch), *replicas;
+
+	if (check_type(op, &kind_scale, scale) < 0 || operation_load(op) < 0)
+		return -1;
+	operation_take_body(op, &kind_scale);
+	scale_take_old(op);
+	op->body_seen.doc = json_thaw(yyjson_doc_get_root(op->body_seen.old));
+	replicas = json_get(scale, "spec.replicas");
+	if (replicas)
+		json_set_path(op->body_seen.doc, yyjson_mut_doc_get_root(op->body_seen.doc),
+			      "spec.replicas", json_copy(op->body_seen.doc, replicas));
+	return admission_mutate(op, apply_scaled);
 }

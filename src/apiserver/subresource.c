@@ -4,6 +4,7 @@
 #include "api/custom.h"
 #include "api/selector.h"
 #include "apiserver/admission.h"
+#include "apiserver/admission.h"
 #include "apiserver/operation.h"
 #include "apiserver/ownership.h"
 #include "apiserver/registry.h"
@@ -111,8 +112,9 @@ yyjson_mut_doc *scale_of(const struct kind *kind, yyjson_val *object, struct are
 }
 
 /* The stored object with the replicas that this Scale asks for. */
-static int update_scaled(struct operation *op, yyjson_mut_val *scale)
+static int update_scaled(struct operation *op)
 {
+	yyjson_mut_val *scale = yyjson_mut_doc_get_root(op->body_seen.doc);
 	int64_t replicas = json_mut_get_int(scale, "spec.replicas", 0);
 	struct str version = json_mut_get_str(scale, "metadata.resourceVersion");
 	struct field_errors errors;
@@ -138,32 +140,34 @@ static int update_scaled(struct operation *op, yyjson_mut_val *scale)
 	return update_object(op);
 }
 
+void scale_take_old(struct operation *op)
+{
+	AUTO_JSON_MUT scale = scale_of(op->kind, op->edit.old, op->arena);
+
+	op->body_seen.old = json_freeze(yyjson_mut_doc_get_root(scale));
+}
+
 int scale_update(struct operation *op)
 {
-	AUTO_JSON_MUT scale = NULL;
-
 	if (operation_load(op) < 0 || operation_read_body(op, &kind_scale) < 0)
 		return -1;
-	scale = op->edit.doc;
-	op->edit.doc = NULL;
-	return update_scaled(op, yyjson_mut_doc_get_root(scale));
+	operation_take_body(op, &kind_scale);
+	scale_take_old(op);
+	return admission_mutate(op, update_scaled);
 }
 
 int scale_patch(struct operation *op)
 {
-	AUTO_JSON_MUT scale = NULL;
-	AUTO_JSON_MUT patched = NULL;
-	AUTO_JSON frozen = NULL;
-
 	if (op->patch_type == API_PATCH_APPLY)
 		return apply_scale(op);
 	if (operation_load(op) < 0)
 		return -1;
-	scale = scale_of(op->kind, op->edit.old, op->arena);
-	frozen = json_freeze(yyjson_mut_doc_get_root(scale));
-	if (patch_apply_to(op, yyjson_doc_get_root(frozen), kind_scale.schema, &patched) < 0)
+	operation_take_body(op, &kind_scale);
+	scale_take_old(op);
+	if (patch_apply_to(op, yyjson_doc_get_root(op->body_seen.old), kind_scale.schema,
+			   &op->body_seen.doc) < 0)
 		return -1;
-	return update_scaled(op, yyjson_mut_doc_get_root(patched));
+	return admission_mutate(op, update_scaled);
 }
 
 /* --- binding --- */
@@ -239,21 +243,10 @@ static int check_binding(struct operation *op, yyjson_mut_val *binding)
 	return 0;
 }
 
-int binding_create(struct operation *op)
+static int binding_admitted(struct operation *op)
 {
-	const struct kind *kind = kind_find(STR(""), STR("v1"), STR("Binding"));
-	AUTO_JSON_MUT binding = NULL;
-	yyjson_mut_val *root;
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(op->body_seen.doc);
 
-	if (operation_read_body(op, kind) < 0)
-		return -1;
-	binding = op->edit.doc;
-	op->edit.doc = NULL;
-	root = yyjson_mut_doc_get_root(binding);
-	if (!op->name.len) {
-		op->name = str_in(op->arena, json_mut_get_str(root, "metadata.name"));
-		op->key = registry_key(op->registry, op->arena, op->kind, op->namespace_, op->name);
-	}
 	if (operation_load(op) < 0 || check_binding(op, root) < 0)
 		return -1;
 	edit_stored(op);
@@ -269,6 +262,23 @@ int binding_create(struct operation *op)
 	op->http_status = 201;
 	op->returns_status = true;
 	return operation_put(op);
+}
+
+static int binding_mutated(struct operation *op)
+{
+	return admission_validate(op, binding_admitted);
+}
+
+int binding_create(struct operation *op)
+{
+	if (operation_read_body(op, &kind_binding) < 0)
+		return -1;
+	if (!op->name.len) {
+		op->name = str_in(op->arena, json_mut_get_str(op->edit.root, "metadata.name"));
+		op->key = registry_key(op->registry, op->arena, op->kind, op->namespace_, op->name);
+	}
+	operation_take_body(op, &kind_binding);
+	return admission_mutate(op, binding_mutated);
 }
 
 /* --- eviction --- */
@@ -338,26 +348,13 @@ static int check_budget(struct operation *op)
 			   "Cannot evict pod as it would violate the pod's disruption budget.");
 }
 
-int eviction_create(struct operation *op)
+static int eviction_admitted(struct operation *op)
 {
-	AUTO_JSON_MUT eviction = NULL;
 	struct delete_options options = { 0 };
-	yyjson_mut_val *given;
-	struct str name;
+	yyjson_mut_val *given = json_mut_get(yyjson_mut_doc_get_root(op->body_seen.doc),
+					     "deleteOptions");
 	int progress;
 
-	if (operation_read_body(op, &kind_eviction) < 0)
-		return -1;
-	eviction = op->edit.doc;
-	op->edit.doc = NULL;
-	name = json_mut_get_str(yyjson_mut_doc_get_root(eviction), "metadata.name");
-	if (name.len && !str_eq(name, op->name))
-		return refusal_bad_request(
-			&op->refusal,
-			"name in URL does not match name in Eviction object: " STR_FMT
-			" != " STR_FMT,
-			STR_ARG(op->name), STR_ARG(name));
-	given = json_mut_get(yyjson_mut_doc_get_root(eviction), "deleteOptions");
 	options.has_grace = json_mut_get(given, "gracePeriodSeconds") != NULL;
 	options.grace_seconds = json_mut_get_int(given, "gracePeriodSeconds", 0);
 	options.uid = str_in(op->arena, json_mut_get_str(given, "preconditions.uid"));
@@ -370,4 +367,26 @@ int eviction_create(struct operation *op)
 	op->http_status = 201;
 	op->returns_status = true;
 	return progress == OPERATION_FINISHED ? operation_answer_success(op, STR_NONE) : progress;
+}
+
+static int eviction_mutated(struct operation *op)
+{
+	return admission_validate(op, eviction_admitted);
+}
+
+int eviction_create(struct operation *op)
+{
+	struct str name;
+
+	if (operation_read_body(op, &kind_eviction) < 0)
+		return -1;
+	name = json_mut_get_str(op->edit.root, "metadata.name");
+	if (name.len && !str_eq(name, op->name))
+		return refusal_bad_request(
+			&op->refusal,
+			"name in URL does not match name in Eviction object: " STR_FMT
+			" != " STR_FMT,
+			STR_ARG(op->name), STR_ARG(name));
+	operation_take_body(op, &kind_eviction);
+	return admission_mutate(op, eviction_mutated);
 }

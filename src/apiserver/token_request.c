@@ -208,25 +208,17 @@ static int answer(struct wish *w, struct str token)
 	return OPERATION_FINISHED;
 }
 
-int token_request_create(struct operation *op)
+static int token_admitted(struct operation *op)
 {
 	const struct obj *account;
 	struct wish w = { .op = op, .now_s = op->edit.now_ns / TIME_NS_PER_SECOND };
 	char *id = arena_alloc(op->arena, ENV_UUID_BYTES);
-	struct str name, token;
+	struct str token;
 
-	if (!op->registry->tokens)
-		return refusal_no_route(&op->refusal);
-	if (operation_read_body(op, &kind_tokenrequest) < 0)
-		return -1;
-	w.root = op->edit.root;
+	op->edit.doc = op->body_seen.doc;
+	op->body_seen.doc = NULL;
+	w.root = op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
 	w.spec = json_ensure_object(op->edit.doc, w.root, "spec");
-	name = json_mut_get_str(w.root, "metadata.name");
-	if (name.len && !str_eq(name, op->name))
-		return refusal_bad_request(&op->refusal,
-					   "name in URL does not match name in object: " STR_FMT
-					   " != " STR_FMT,
-					   STR_ARG(op->name), STR_ARG(name));
 	account = registry_get_pending(op->registry, &kind_serviceaccount, op->namespace_,
 				       op->name);
 	if (!account)
@@ -244,4 +236,27 @@ int token_request_create(struct operation *op)
 	if (check_seconds(&w) < 0 || bind_object(&w) < 0 || issue(&w, &token) < 0)
 		return -1;
 	return answer(&w, token);
+}
+
+static int token_mutated(struct operation *op)
+{
+	return admission_validate(op, token_admitted);
+}
+
+int token_request_create(struct operation *op)
+{
+	struct str name;
+
+	if (!op->registry->tokens)
+		return refusal_no_route(&op->refusal);
+	if (operation_read_body(op, &kind_tokenrequest) < 0)
+		return -1;
+	name = json_mut_get_str(op->edit.root, "metadata.name");
+	if (name.len && !str_eq(name, op->name))
+		return refusal_bad_request(&op->refusal,
+					   "name in URL does not match name in object: " STR_FMT
+					   " != " STR_FMT,
+					   STR_ARG(op->name), STR_ARG(name));
+	operation_take_body(op, &kind_tokenrequest);
+	return admission_mutate(op, token_mutated);
 }

@@ -51,24 +51,18 @@ static int check_version(struct operation *op)
 	return operation_take_fields(op, &errors, operation_kind_subject(op));
 }
 
-int update_object(struct operation *op)
+static int prepare(struct operation *op)
 {
 	struct err err = { 0 };
 
-	if (check_version(op) < 0)
-		return -1;
-	object_default(&op->edit);
-	ownership_update(op);
-	service_claim_keep(op);
-	if (object_prepare_update(&op->edit, &err) < 0)
-		return err.code == ERR_CONFLICT
-			       ? refusal_modified(&op->refusal, operation_subject(op))
-			       : refusal_from_err(&op->refusal, &err);
-	if (admission_mutate(op) < 0 || validate(op) < 0)
-		return -1;
-	object_warn(&op->edit, &op->notices);
-	if (admission_validate(op) < 0)
-		return -1;
+	if (object_prepare_update(&op->edit, &err) == 0)
+		return 0;
+	return err.code == ERR_CONFLICT ? refusal_modified(&op->refusal, operation_subject(op))
+					: refusal_from_err(&op->refusal, &err);
+}
+
+static int update_admitted(struct operation *op)
+{
 	op->http_status = 200;
 	if (!is_final(op) && object_is_unchanged(&op->edit) && ownership_is_unchanged(op) &&
 	    !store_is_stale(op->registry->store, op->key))
@@ -79,6 +73,26 @@ int update_object(struct operation *op)
 	if (service_claim_update(op) < 0)
 		return -1;
 	return operation_put(op);
+}
+
+static int update_mutated(struct operation *op)
+{
+	if (validate(op) < 0)
+		return -1;
+	object_warn(&op->edit, &op->notices);
+	return admission_validate(op, update_admitted);
+}
+
+int update_object(struct operation *op)
+{
+	if (check_version(op) < 0)
+		return -1;
+	object_default(&op->edit);
+	ownership_update(op);
+	service_claim_keep(op);
+	if (prepare(op) < 0)
+		return -1;
+	return admission_mutate(op, update_mutated);
 }
 
 /* PUT where nothing is creates, for kinds that allow it. */
