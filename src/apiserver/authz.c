@@ -78,10 +78,17 @@ static const struct {
 enum authz_decision authz_decide(struct registry *registry, const struct authz_attributes *a)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(authorizers); i++) {
+		struct str before = a->reason ? a->reason->text : STR_NONE;
 		enum authz_decision decision = authorizers[i].decide(registry, a);
 
-		if (decision != AUTHZ_NO_OPINION)
-			return decision;
+		if (decision == AUTHZ_NO_OPINION)
+			continue;
+		/* who decides says why; what the others had to say is of no interest then */
+		if (a->reason)
+			a->reason->text = str_slice(a->reason->text,
+						    before.len ? before.len + 1 : 0,
+						    a->reason->text.len);
+		return decision;
 	}
 	return AUTHZ_NO_OPINION;
 }

@@ -12,6 +12,7 @@
 #define ACCOUNT_PREFIX "system:serviceaccount:"
 
 struct binding {
+	struct str key;	      /* in the store; that of rbac->bindings */
 	struct str role_key;  /* in the store */
 	struct str *subjects; /* keys under which it is in rbac->subjects */
 	size_t subject_count;
@@ -155,6 +156,7 @@ static void learn(struct rbac *rbac, struct str key, const struct obj *obj)
 		grants_add(rbac, subject_text, binding);
 	}
 	(void)omap_put(&rbac->bindings, key, binding); /* it was forgotten before */
+	(void)omap_at_least(&rbac->bindings, key, &binding->key, &(void *){ NULL }); /* there */
 }
 
 static void on_event(struct rbac *rbac, const struct store_event *event)
@@ -251,7 +253,26 @@ struct question {
 	bool (*fn)(void *arg, yyjson_val *rule);
 	void *arg;
 	bool is_over;
+	/* whose rule is being looked at, for who wants to say so */
+	const struct binding *binding;
+	char subject_kind;
+	struct str subject, subject_namespace;
+	/* a role that a binding leads to is not there; may be NULL */
+	void (*missing)(void *arg, struct str role_key);
 };
+
+static void ask_grant(struct question *q, const struct binding *binding)
+{
+	const struct store_entry *entry = store_get(q->rbac->registry->store, binding->role_key);
+	const struct obj *role = entry ? obj_of(entry->value, NULL) : NULL;
+
+	q->binding = binding;
+	if (!role && q->missing)
+		q->missing(q->arg, binding->role_key);
+	JSON_EACH (rule, role ? json_get(role->root, "rules") : NULL)
+		if (!q->is_over && !q->fn(q->arg, rule))
+			q->is_over = true;
+}
 
 static void ask_subject(struct question *q, struct str namespace_, char kind, struct str first,
 			struct str second)
@@ -259,15 +280,11 @@ static void ask_subject(struct question *q, struct str namespace_, char kind, st
 	struct str key = subject_key(q->rbac, namespace_, kind, first, second);
 	const struct grants *grants = key.len ? omap_get(&q->rbac->subjects, key) : NULL;
 
-	for (size_t i = 0; grants && i < grants->count && !q->is_over; i++) {
-		const struct store_entry *entry = store_get(q->rbac->registry->store,
-							    grants->items[i]->role_key);
-		const struct obj *role = entry ? obj_of(entry->value, NULL) : NULL;
-
-		JSON_EACH (rule, role ? json_get(role->root, "rules") : NULL)
-			if (!q->is_over && !q->fn(q->arg, rule))
-				q->is_over = true;
-	}
+	q->subject_kind = kind;
+	q->subject = kind == 's' ? second : first;
+	q->subject_namespace = kind == 's' ? first : STR_NONE;
+	for (size_t i = 0; grants && i < grants->count && !q->is_over; i++)
+		ask_grant(q, grants->items[i]);
 }
 
 static void ask_scope(struct question *q, const struct user *user, struct str namespace_)
@@ -275,10 +292,18 @@ static void ask_scope(struct question *q, const struct user *user, struct str na
 	struct str account = user->name, where, name;
 
 	ask_subject(q, namespace_, 'u', user->name, STR_NONE);
-	if (str_strip_prefix(&account, STR(ACCOUNT_PREFIX)) && str_cut(account, ':', &where, &name))
+	if (!q->is_over && str_strip_prefix(&account, STR(ACCOUNT_PREFIX)) &&
+	    str_cut(account, ':', &where, &name))
 		ask_subject(q, namespace_, 's', where, name);
 	for (size_t i = 0; i < user->group_count && !q->is_over; i++)
 		ask_subject(q, namespace_, 'g', user->groups[i], STR_NONE);
+}
+
+static void ask(struct question *q, const struct user *user, struct str namespace_)
+{
+	ask_scope(q, user, STR_NONE);
+	if (namespace_.len && !q->is_over)
+		ask_scope(q, user, namespace_);
 }
 
 void rbac_each_rule(struct rbac *rbac, const struct user *user, struct str namespace_,
@@ -286,14 +311,14 @@ void rbac_each_rule(struct rbac *rbac, const struct user *user, struct str names
 {
 	struct question q = { .rbac = rbac, .fn = fn, .arg = arg };
 
-	ask_scope(&q, user, STR_NONE);
-	if (namespace_.len && !q.is_over)
-		ask_scope(&q, user, namespace_);
+	ask(&q, user, namespace_);
 }
 
 struct decision {
 	const struct target *target;
 	bool is_allowed;
+	struct arena *arena; /* NULL: no words are wanted */
+	struct str missing;
 };
 
 static bool try_rule(void *arg, yyjson_val *rule)
@@ -304,11 +329,66 @@ static bool try_rule(void *arg, yyjson_val *rule)
 	return !d->is_allowed;
 }
 
+/* The last part of a key, and the one before it when the key has a namespace. */
+static struct str name_of_key(struct str key)
+{
+	return str_slice(key, str_rfind_char(key, '/') + 1, key.len);
+}
+
+static bool is_cluster_key(struct str key)
+{
+	return str_has_prefix(key, STR("/registry/cluster"));
+}
+
+static void note_missing(void *arg, struct str role_key)
+{
+	struct decision *d = arg;
+	struct str text;
+
+	if (!d->arena)
+		return;
+	text = str_printf_in(d->arena, "%s.rbac.authorization.k8s.io \"" STR_FMT "\" not found",
+			     is_cluster_key(role_key) ? "clusterrole" : "role",
+			     STR_ARG(name_of_key(role_key)));
+	d->missing = d->missing.len ? str_printf_in(d->arena, STR_FMT ", " STR_FMT,
+						    STR_ARG(d->missing), STR_ARG(text))
+				    : text;
+}
+
+/* "RBAC: allowed by ClusterRoleBinding "a" of ClusterRole "b" to Group "c"". */
+static void say_allowed(const struct authz_attributes *a, const struct question *q)
+{
+	struct str key = q->binding->key, role = q->binding->role_key, name = name_of_key(key),
+		   namespace_ = a->target->namespace_;
+	bool is_cluster = is_cluster_key(key);
+	const char *kind = q->subject_kind == 'u'   ? "User"
+			   : q->subject_kind == 'g' ? "Group"
+						    : "ServiceAccount";
+
+	(void)authz_say(a,
+			"RBAC: allowed by %s \"" STR_FMT "%s" STR_FMT "\" of %s \"" STR_FMT
+			"\" to %s \"" STR_FMT "%s" STR_FMT "\"",
+			is_cluster ? "ClusterRoleBinding" : "RoleBinding",
+			STR_ARG(is_cluster ? STR("") : namespace_), is_cluster ? "" : "/",
+			STR_ARG(name), is_cluster_key(role) ? "ClusterRole" : "Role",
+			STR_ARG(name_of_key(role)), kind, STR_ARG(q->subject_namespace),
+			q->subject_namespace.len ? "/" : "", STR_ARG(q->subject));
+}
+
 enum authz_decision rbac_decide(struct registry *registry, const struct authz_attributes *a)
 {
-	struct decision d = { .target = a->target };
+	struct decision d = { .target = a->target, .arena = a->reason ? a->reason->arena : NULL };
+	struct question q = {
+		.rbac = registry->rbac, .fn = try_rule, .arg = &d, .missing = note_missing
+	};
 
-	rbac_each_rule(registry->rbac, a->user,
-		       a->target->is_resource ? a->target->namespace_ : STR_NONE, try_rule, &d);
-	return d.is_allowed ? AUTHZ_ALLOW : AUTHZ_NO_OPINION;
+	ask(&q, a->user, a->target->is_resource ? a->target->namespace_ : STR_NONE);
+	if (d.is_allowed && a->reason)
+		say_allowed(a, &q);
+	if (d.is_allowed)
+		return AUTHZ_ALLOW;
+	if (str_contains(d.missing, STR(", ")))
+		return authz_say(a, "RBAC: [" STR_FMT "]", STR_ARG(d.missing));
+	return d.missing.len ? authz_say(a, "RBAC: " STR_FMT, STR_ARG(d.missing))
+			     : AUTHZ_NO_OPINION;
 }

@@ -88,7 +88,10 @@ static void add_subjects(yyjson_mut_doc *doc, yyjson_mut_val *list, const char *
 		yyjson_mut_val *subject = json_append_object(doc, list);
 
 		json_set_str(doc, subject, "kind", str_from(kind));
-		json_set_str(doc, subject, "apiGroup", STR(API_GROUP));
+		if (str_eq_c(str_from(kind), "ServiceAccount"))
+			json_set_str(doc, subject, "namespace", STR("kube-system"));
+		else
+			json_set_str(doc, subject, "apiGroup", STR(API_GROUP));
 		json_set_str(doc, subject, "name", name);
 	}
 }
@@ -96,12 +99,14 @@ static void add_subjects(yyjson_mut_doc *doc, yyjson_mut_val *list, const char *
 static yyjson_mut_doc *binding_new(const struct default_binding *binding)
 {
 	yyjson_mut_doc *doc = object_new(binding->namespace_, binding->name);
-	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc),
-		       *list = json_set_array(doc, root, "subjects"),
-		       *role = json_set_object(doc, root, "roleRef");
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *list = NULL, *role;
 
+	if (binding->users || binding->groups || binding->accounts)
+		list = json_set_array(doc, root, "subjects");
+	role = json_set_object(doc, root, "roleRef");
 	add_subjects(doc, list, "User", binding->users);
 	add_subjects(doc, list, "Group", binding->groups);
+	add_subjects(doc, list, "ServiceAccount", binding->accounts);
 	json_set_str(doc, role, "apiGroup", STR(API_GROUP));
 	json_set_str(doc, role, "kind", binding->namespace_ ? STR("Role") : STR("ClusterRole"));
 	json_set_str(doc, role, "name", str_from(binding->role));
@@ -195,17 +200,37 @@ static void write_default(struct rbac_bootstrap *b, const struct kind *kind, yyj
 		json_mut_free(wanted);
 }
 
+static void write_role(struct rbac_bootstrap *b, const struct default_role *role)
+{
+	write_default(b, role->namespace_ ? &kind_role : &kind_clusterrole, role_new(role),
+		      "rules");
+}
+
+static void write_binding(struct rbac_bootstrap *b, const struct default_binding *binding)
+{
+	write_default(b, binding->namespace_ ? &kind_rolebinding : &kind_clusterrolebinding,
+		      binding_new(binding), "subjects");
+}
+
 void rbac_bootstrap_start(struct rbac_bootstrap *b)
 {
 	list_init(&b->writes);
 	b->left = 1;
 	for (const struct default_role *role = rbac_default_roles; role->name; role++)
-		write_default(b, role->namespace_ ? &kind_role : &kind_clusterrole, role_new(role),
-			      "rules");
+		write_role(b, role);
 	for (const struct default_binding *binding = rbac_default_bindings; binding->name;
 	     binding++)
-		write_default(b, binding->namespace_ ? &kind_rolebinding : &kind_clusterrolebinding,
-			      binding_new(binding), "subjects");
+		write_binding(b, binding);
+	for (const struct default_role *role = rbac_controller_roles; role->name; role++) {
+		struct default_binding binding = {
+			.name = role->name,
+			.role = role->name,
+			.accounts = role->name + sizeof(RBAC_CONTROLLER_PREFIX) - 1,
+		};
+
+		write_role(b, role);
+		write_binding(b, &binding);
+	}
 	release(b);
 }
 

@@ -28,10 +28,14 @@ struct default_binding {
 	const char *name;	    /* of the binding */
 	const char *role;	    /* a ClusterRole, or with a namespace a Role there */
 	const char *users, *groups; /* NULL: none */
+	const char *accounts;	    /* of kube-system */
 };
 
 extern const struct default_role rbac_default_roles[]; /* end with a NULL name */
 extern const struct default_binding rbac_default_bindings[];
+/* ClusterRoles named RBAC_CONTROLLER_PREFIX<account>, each bound to that account of kube-system. */
+extern const struct default_role rbac_controller_roles[];
+#define RBAC_CONTROLLER_PREFIX "system:controller:"
 extern const struct default_rule rbac_node_rules[]; /* of system:node */
 
 /* Whether one of the rules allows what is asked for, as if they were in a role. */
