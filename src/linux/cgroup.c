@@ -206,6 +206,19 @@ static int make_levels(enum cgroup_controller controller, char *path)
 	}
 }
 
+/* Where nothing is mounted on a hierarchy's folder, others may have left it there all the same. */
+static int refuse_plain_folder(struct cgroup *c, enum cgroup_controller controller, const char *path)
+{
+	struct statfs fs;
+
+	if (fstatfs(c->dir_fds[controller], &fs) == 0 &&
+	    (fs.f_type == CGROUP_SUPER_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC))
+		return 0;
+	fd_close(&c->dir_fds[controller]);
+	c->joined &= ~CGROUP_BIT(controller);
+	return rmdir(path) < 0 && errno != ENOTEMPTY ? -errno : -ENOENT;
+}
+
 int cgroup_make(struct cgroup *c, enum cgroup_controller controller)
 {
 	char path[CGROUP_PATH_MAX + 64];
@@ -216,7 +229,8 @@ int cgroup_make(struct cgroup *c, enum cgroup_controller controller)
 	if (mkdir(path, 0755) < 0 && errno != EEXIST) {
 		if (errno != ENOENT)
 			return -errno;
-		if (!c->is_v2 && folder(c, controller, "", path, sizeof(path)) == 0 && access(path, F_OK) < 0)
+		if (!c->is_v2 && folder(c, controller, "/cgroup.procs", path, sizeof(path)) == 0 &&
+		    access(path, F_OK) < 0)
 			return -ENOENT;
 		err = folder(c, controller, c->path, path, sizeof(path));
 		if (err == 0)
@@ -224,7 +238,9 @@ int cgroup_make(struct cgroup *c, enum cgroup_controller controller)
 	} else if (controller == CGROUP_CPUSET) {
 		err = make_levels(controller, path);
 	}
-	return err < 0 ? err : cgroup_attach(c, controller);
+	if (err == 0)
+		err = cgroup_attach(c, controller);
+	return err < 0 ? err : refuse_plain_folder(c, controller, path);
 }
 
 int cgroup_enable(struct cgroup *c, uint32_t controllers)

@@ -119,7 +119,12 @@ int device_make_all(struct init *init, int root_fd, struct err *err)
 		return -1;
 	old = umask(0);
 	for (size_t i = 0; i < l->devices.count && failed == 0; i++) {
-		failed = make_node(root_fd, OCI_ITEM(l->devices, struct oci_device, i), bind, err);
+		const struct oci_device *d = OCI_ITEM(l->devices, struct oci_device, i);
+
+		/* engines list the host's for --privileged; here it is the link to the container's own terminals */
+		if (strcmp(d->path, "/dev/ptmx") == 0)
+			continue;
+		failed = make_node(root_fd, d, bind, err);
 		if (failed < 0)
 			err_wrap(err, "linux.devices[%zu]", i);
 	}

@@ -277,7 +277,7 @@ static int check_file(const char *path, const char *name, struct err *err)
 		return err_set(err, ERR_FORBIDDEN, "exec: \"%s\": %s", name, strerror(errno));
 	}
 	if (S_ISDIR(st.st_mode))
-		return err_set(err, ERR_FORBIDDEN, "exec: \"%s\": is a directory", name);
+		return err_set(err, ERR_FORBIDDEN, "exec: \"%s\": permission denied: it is a directory", name);
 	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
 		return err_set(err, ERR_FORBIDDEN, "exec: \"%s\": permission denied", name);
 	return 0;
