@@ -248,11 +248,16 @@ static int run_plugins(struct operation *op, enum moment moment)
 	return 0;
 }
 
+int admission_mutate_again(struct operation *op)
+{
+	return run_plugins(op, MUTATE);
+}
+
 int admission_mutate(struct operation *op, operation_step *next)
 {
 	if (run_plugins(op, MUTATE) < 0)
 		return -1;
-	return next(op);
+	return admission_webhooks_mutate(op, next);
 }
 
 static int settle(struct operation *op)
@@ -267,12 +272,20 @@ int admission_validate(struct operation *op, operation_step *next)
 	if (run_plugins(op, VALIDATE) < 0)
 		return -1;
 	op->next = next;
-	return settle(op);
+	return admission_webhooks_validate(op, settle);
+}
+
+static int removal_mutated(struct operation *op)
+{
+	return admission_webhooks_validate(op, op->next);
 }
 
 int admission_delete(struct operation *op, operation_step *next)
 {
+	if (op->body_seen.kind)
+		return next(op); /* an eviction: it was asked about itself */
 	if (run_plugins(op, REMOVE) < 0)
 		return -1;
-	return next(op);
+	op->next = next;
+	return admission_webhooks_mutate(op, removal_mutated);
 }

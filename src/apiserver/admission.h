@@ -7,6 +7,7 @@
 #ifndef CUBE_APISERVER_ADMISSION_H
 #define CUBE_APISERVER_ADMISSION_H
 
+#include "apiserver/admission_match.h"
 #include "apiserver/operation.h"
 
 /* Plug-ins with files of their own. */
@@ -26,6 +27,14 @@ int admission_mutate(struct operation *op, operation_step *next) MUST_CHECK;
 int admission_validate(struct operation *op, operation_step *next) MUST_CHECK;
 int admission_delete(struct operation *op,
 		     operation_step *next) MUST_CHECK; /* op->edit.old is what shall go */
+
+/* The request as rules, expressions and webhooks see it; borrows from the operation. */
+void admission_request_of(struct operation *op, struct admission_request *ret);
+/* The plug-ins' own mutations once more, after others changed the object. */
+int admission_mutate_again(struct operation *op) MUST_CHECK;
+/* admission_webhooks.c; next comes at once when no webhook is concerned. */
+int admission_webhooks_mutate(struct operation *op, operation_step *next) MUST_CHECK;
+int admission_webhooks_validate(struct operation *op, operation_step *next) MUST_CHECK;
 
 /* --- parts of plug-ins in files of their own --- */
 

@@ -3,7 +3,9 @@
 #include "apiserver/apiserver_internal.h"
 
 #include "apiserver/documents.h"
+#include "apiserver/hook_set.h"
 #include "apiserver/http_watch.h"
+#include "apiserver/operation.h"
 #include "apiserver/node_pods.h"
 #include "apiserver/rbac.h"
 #include "apiserver/tokens.h"
@@ -42,6 +44,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	}
 	s->registry.rbac = rbac_new(&s->registry);
 	s->registry.webhooks = webhook_client_new(&s->registry);
+	s->registry.hooks = hooks_new(&s->registry);
 	s->registry.node_pods = node_pods_new(&s->registry);
 	s->env = options->env;
 	s->store = options->store;
@@ -72,6 +75,7 @@ void apiserver_free(struct apiserver *s)
 	if (!s)
 		return;
 	timer_stop(&s->bookmarks);
+	operation_cancel_all(&s->registry);
 	http_watch_end_all(s, false);
 	custom_resources_stop(&s->custom);
 	local_hub_deinit(&s->hub);
@@ -83,6 +87,7 @@ void apiserver_free(struct apiserver *s)
 	rbac_free(s->registry.rbac);
 	node_pods_free(s->registry.node_pods);
 	tokens_free(s->registry.tokens);
+	hooks_free(s->registry.hooks);
 	webhook_client_free(s->registry.webhooks);
 	registry_deinit(&s->registry);
 	mem_free((void *)s->version.ptr);

@@ -72,7 +72,7 @@ static int create_admitted(struct operation *op)
 
 static int create_mutated(struct operation *op)
 {
-	if (validate(op) < 0)
+	if ((op->is_mutated && prepare(op) < 0) || validate(op) < 0)
 		return -1;
 	object_warn(&op->edit, &op->notices);
 	return admission_validate(op, create_admitted);

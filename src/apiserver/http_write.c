@@ -56,6 +56,7 @@ static void write_closed(void *arg, struct http_exchange *x)
 	w->op.tries = PATCH_RETRIES_MAX; /* its body went with the exchange */
 	exchange_count(e, 499);
 	http_abort(x);
+	operation_cancel(&w->op);
 }
 
 static const struct http_exchange_events write_events = { .on_closed = write_closed };

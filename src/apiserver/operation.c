@@ -7,6 +7,7 @@
 #include "apiserver/registry.h"
 #include "apiserver/scale.h"
 #include "apiserver/service_claim.h"
+#include "apiserver/webhook_run.h"
 #include "base/log.h"
 #include "loop/env.h"
 
@@ -102,6 +103,7 @@ static void run(struct operation *op)
 	reset_edit(op);
 	operation_drop_body(op);
 	operation_charge(op, NULL, 0);
+	op->is_mutated = false;
 	op->returns_status = op->returns_scale = op->is_delete_write = op->is_applied = false;
 	op->managed_fields = STR_NONE;
 	if (!(op->kind->verbs & (VERB_GET | VERB_LIST)))
@@ -130,8 +132,52 @@ void operation_start(struct operation *op)
 	run(op);
 }
 
+void operation_resume(struct operation *op)
+{
+	int progress;
+
+	op->webhooks = NULL;
+	progress = op->refusal.code ? -1 : op->resume(op);
+	if (progress != OPERATION_SUBMITTED)
+		finish(op);
+}
+
+void operation_cancel(struct operation *op)
+{
+	if (!op->webhooks)
+		return;
+	webhook_run_cancel(op->webhooks);
+	op->webhooks = NULL;
+	(void)refusal_set(&op->refusal, 504, "Timeout",
+			  "Timeout: request was cancelled"); /* told by done */
+	finish(op);
+}
+
+void operation_cancel_all(struct registry *registry)
+{
+	bool found = true;
+
+	while (found) {
+		found = false;
+		LIST_FOR_EACH (node, &registry->operations) {
+			struct operation *op = LIST_ENTRY(node, struct operation, link);
+
+			if (!op->webhooks)
+				continue;
+			operation_cancel(op); /* others may go with it: from the start again */
+			found = true;
+			break;
+		}
+	}
+}
+
 void operation_deinit(struct operation *op)
 {
+	if (op->webhooks) {
+		webhook_run_cancel(op->webhooks);
+		op->webhooks = NULL;
+		list_remove(&op->link);
+	}
 	operation_unload(op);
 	operation_drop_body(op);
 	operation_charge(op, NULL, 0);

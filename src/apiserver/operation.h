@@ -19,6 +19,7 @@ struct service_claim;
 struct user;
 
 struct delete_options;
+struct webhook_run;
 struct operation;
 
 /* A part of an operation; enum operation_progress, or < 0: refused. */
@@ -44,6 +45,7 @@ struct operation_body {
 	const struct kind *kind; /* NULL: it is the object */
 	yyjson_mut_doc *doc;	 /* owned; NULL: there is none (yet) */
 	yyjson_doc *old;	 /* owned; as it is now; NULL: there is none */
+	bool is_mutated;	 /* the mutating half of admission is over */
 };
 
 struct operation {
@@ -83,6 +85,10 @@ struct operation {
 	const struct kind *held_kind; /* counted from start to deinit */
 	struct operation_body body_seen;
 	operation_step *next;		      /* what comes when admission is over */
+	struct webhook_run *webhooks; /* what it waits for; NULL: it does not; in the arena */
+	operation_step *resume;	      /* what comes then */
+	bool is_mutated;	      /* webhooks changed edit.doc: it is to be prepared again */
+	int64_t deadline_ns;	      /* monotonic, of all webhooks; 0: none was asked yet */
 	const struct object_birth *birth;     /* of what is created; in the arena */
 	const struct delete_options *options; /* of a deletion; in the arena */
 	struct str key;
@@ -107,6 +113,11 @@ struct operation {
 
 /* Runs op->done, before it returns or later. */
 void operation_start(struct operation *op);
+/* Whoever asked is gone: an operation that waits for webhooks ends here, refused; one that was submitted
+ * goes on. */
+void operation_cancel(struct operation *op);
+/* Those that wait for webhooks when the server goes. */
+void operation_cancel_all(struct registry *registry);
 /* Gives back all that the operation owns. After done. */
 void operation_deinit(struct operation *op);
 
@@ -116,6 +127,8 @@ enum operation_progress { OPERATION_FINISHED, OPERATION_SUBMITTED }; /* or < 0: 
 
 struct subject operation_subject(const struct operation *op) PURE;	/* plural and name */
 struct subject operation_kind_subject(const struct operation *op) PURE; /* Kind and name */
+/* Goes on with op->resume, or ends, when the webhooks it waits for have answered. */
+void operation_resume(struct operation *op);
 /* The body as an object of kind in op->edit, ready to be changed. */
 int operation_read_body(struct operation *op, const struct kind *kind) MUST_CHECK;
 /* What was read is a subresource's body, of that kind: it moves to op->body_seen. */

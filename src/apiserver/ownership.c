@@ -292,6 +292,7 @@ static int apply_scaled(struct operation *op)
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
 	struct str version = json_get_str(given, "metadata.resourceVersion");
 
+	op->body_seen.is_mutated = true;
 	json_set_str(doc, root, "apiVersion", op->kind->api_version);
 	json_set_str(doc, root, "kind", op->kind->name);
 	if (version.len)

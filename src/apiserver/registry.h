@@ -20,6 +20,7 @@ struct env;
 struct node_pods;
 struct rbac;
 struct tokens;
+struct hooks;
 struct webhook_client;
 
 struct registry {
@@ -33,6 +34,7 @@ struct registry {
 	struct rbac *rbac;     /* made by the API server, which frees it; likewise */
 	struct node_pods *node_pods;
 	struct tokens *tokens; /* issuer of service account tokens; NULL: none are issued */
+	struct hooks *hooks; /* the webhooks of admission; likewise */
 	struct webhook_client *webhooks; /* made by the API server, which frees it; NULL: none are called */
 };
 

@@ -119,6 +119,7 @@ static int update_scaled(struct operation *op)
 	struct str version = json_mut_get_str(scale, "metadata.resourceVersion");
 	struct field_errors errors;
 
+	op->body_seen.is_mutated = true; /* the object it changes is not asked about again */
 	if (replicas < 0) {
 		field_errors_init(&errors, op->arena);
 		field_invalid_int(&errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "replicas"),

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order in which webhooks are asked, and what comes of their answers. Follows upstream's
+ * dispatchers: which failures failurePolicy forgives, what counts as a change, who is asked again.
+ */
+#include "apiserver/webhook_run.h"
+
+#include "api/convert.h"
+#include "api/object.h"
+#include "apiserver/admission_review.h"
+#include "apiserver/limits.h"
+#include "apiserver/registry.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "codec/patch.h"
+#include "loop/env.h"
+
+enum hook_state {
+	HOOK_WAS_ASKED = 1 << 0, /* and may be again */
+	HOOK_ASK_AGAIN = 1 << 1,
+};
+
+/* One question on its way. */
+struct webhook_call_slot {
+	struct webhook_run *run;
+	const struct hook *hook;
+	const struct kind *matched;
+	struct webhook_call *call;
+	yyjson_mut_doc *object; /* as matched has it; owned; NULL: run->object is */
+	struct buf body;
+	char uid[ENV_UUID_BYTES];
+	struct refusal refusal; /* of a validating one */
+};
+
+/* --- whether a webhook is asked --- */
+
+static void see_objects(struct webhook_run *run)
+{
+	yyjson_mut_val *object = run->object ? yyjson_mut_doc_get_root(run->object) : NULL;
+
+	run->request.object = object ? cel_json_mut(object, &cel_type_dyn) : cel_null();
+	run->request.old_object = run->old_object ? cel_json(run->old_object, &cel_type_dyn)
+						  : cel_null();
+}
+
+static void ensure_options(struct webhook_run *run)
+{
+	static const char *const kinds[] = { [ADMISSION_CREATE] = "CreateOptions",
+					     [ADMISSION_UPDATE] = "UpdateOptions",
+					     [ADMISSION_DELETE] = "DeleteOptions" };
+	yyjson_mut_val *root;
+
+	if (run->request.options || run->request.operation == ADMISSION_CONNECT)
+		return;
+	run->options = json_new_object();
+	root = yyjson_mut_doc_get_root(run->options);
+	json_set_str(run->options, root, "kind", str_from(kinds[run->request.operation]));
+	json_set_str(run->options, root, "apiVersion", STR("meta.k8s.io/v1"));
+	JSON_MUT_MEMBERS (key, value, run->given_options)
+		if (!str_eq_c(json_mut_str(key), "kind") &&
+		    !str_eq_c(json_mut_str(key), "apiVersion"))
+			json_put(run->options, root, json_mut_str(key),
+				 json_mut_copy(run->options, value));
+	if (run->request.dry_run && !json_mut_get(root, "dryRun"))
+		json_append_str(run->options, json_set_array(run->options, root, "dryRun"),
+				STR("All"));
+	if (run->field_manager.len && run->request.operation != ADMISSION_DELETE)
+		json_set_str(run->options, root, "fieldManager", run->field_manager);
+	run->request.options = root;
+}
+
+static int refuse_condition(struct webhook_run *run, struct str why)
+{
+	return refusal_forbidden(run->refusal,
+				 (struct subject){ run->request.kind->group,
+						   run->request.kind->plural, run->request.name },
+				 STR_FMT, STR_ARG(why));
+}
+
+/* 1: it is asked, with objects as *ret_matched has them. */
+static int concerns(struct webhook_run *run, const struct hook *hook,
+		    const struct kind **ret_matched)
+{
+	struct admission_authorizer authorizer;
+	struct admission_activation activation;
+	enum admission_verdict verdict;
+	struct str why = STR_NONE;
+	struct err err = { 0 };
+	int matches = hook->filter ? admission_filter_match(hook->filter, &run->request,
+							    ret_matched, &err)
+				   : 0;
+
+	if (matches < 0)
+		return refusal_not_found(run->refusal, (struct subject){ STR(""), STR("namespaces"),
+									 run->request.namespace_ });
+	if (!matches)
+		return 0;
+	ensure_options(run);
+	admission_authorizer_init(&authorizer, run->registry, run->request.user);
+	admission_activation_init(&activation, hook->expressions, &run->request);
+	activation.matched = *ret_matched;
+	activation.authorizer = &authorizer.cel;
+	verdict = admission_conditions_decide(hook->conditions, &activation, &why);
+	if (verdict == ADMISSION_FAILED)
+		(void)refuse_condition(run, why); /* told below */
+	admission_activation_deinit(&activation);
+	return verdict == ADMISSION_FAILED ? -1 : verdict == ADMISSION_MATCHED;
+}
+
+/* --- asking --- */
+
+static void release_slot(struct webhook_call_slot *slot)
+{
+	json_mut_free(slot->object);
+	buf_deinit(&slot->body);
+	slot->object = NULL;
+	slot->call = NULL;
+}
+
+static void release(struct webhook_run *run)
+{
+	for (size_t i = 0; i < run->slot_count; i++) {
+		webhook_call_cancel(run->slots[i].call);
+		release_slot(&run->slots[i]);
+	}
+	run->slot_count = 0;
+	json_mut_free(run->options);
+	if (run->options)
+		run->request.options = NULL;
+	run->options = NULL;
+	hook_set_unref(run->set);
+	run->set = NULL;
+}
+
+/* The call failed, which the webhook's failurePolicy may forgive. */
+static int fail_call(const struct hook *hook, struct refusal *refusal, const char *why)
+{
+	if (hook->fails_open) {
+		log_warn("apiserver", "failed calling webhook, failing open " STR_FMT ": %s",
+			 STR_ARG(hook->name), why);
+		return 0;
+	}
+	return refusal_internal(refusal, "failed calling webhook \"" STR_FMT "\": %s",
+				STR_ARG(hook->name), why);
+}
+
+/* Both objects as the webhook's rule wants them. */
+static int write_question(struct webhook_call_slot *slot, struct err *err)
+{
+	struct webhook_run *run = slot->run;
+	AUTO_JSON_MUT old = run->old_object ? json_thaw(run->old_object) : NULL;
+	const struct kind *kind = run->request.kind;
+	struct review_question question = {
+		.request = &run->request,
+		.matched = slot->matched,
+		.uid = str_from(slot->uid),
+		.is_beta = slot->hook->is_beta,
+		.managed_fields = run->managed_fields,
+	};
+
+	if (slot->matched != kind && run->object) {
+		slot->object = yyjson_mut_doc_mut_copy(run->object, &json_alc);
+		if (convert_object(slot->object, kind, slot->matched, err) < 0)
+			return -1;
+	}
+	if (slot->matched != kind && old && convert_object(old, kind, slot->matched, err) < 0)
+		return -1;
+	if (run->object)
+		question.object = yyjson_mut_doc_get_root(slot->object ? slot->object
+								       : run->object);
+	question.old_object = old ? yyjson_mut_doc_get_root(old) : NULL;
+	buf_init(&slot->body, WEBHOOK_QUESTION_BYTES_MAX);
+	review_question_write(&question, &slot->body);
+	return buf_check(&slot->body, "AdmissionReview", err);
+}
+
+static int64_t left_ms(const struct webhook_run *run)
+{
+	return (run->deadline_ns - env_mono_ns(registry_env(run->registry))) / 1000000;
+}
+
+/* 1: the question is on its way; 0: it cannot be asked, which is forgiven. */
+static int ask(struct webhook_call_slot *slot, struct refusal *refusal, webhook_done_fn *done)
+{
+	struct webhook_run *run = slot->run;
+	const struct hook *hook = slot->hook;
+	int64_t timeout_ms = NUM_MIN(hook->timeout_ms, left_ms(run));
+	struct webhook_request request = { .target = &hook->target, .timeout_ms = timeout_ms };
+	struct err err = { 0 };
+	char query[32];
+
+	if (timeout_ms <= 0)
+		return refusal_set(refusal, 504, "Timeout",
+				   "Timeout: request did not complete within requested timeout - "
+				   "context deadline exceeded");
+	if (run->request.dry_run && !hook->dry_runs)
+		return refusal_bad_request(
+			refusal, "admission webhook \"" STR_FMT "\" does not support dry run",
+			STR_ARG(hook->name));
+	if (hook->problem.len)
+		return fail_call(hook, refusal, str_c_in(run->arena, hook->problem));
+	env_uuid(registry_env(run->registry), slot->uid);
+	if (write_question(slot, &err) < 0)
+		return refusal_internal(refusal, "%s", err.msg);
+	snprintf(query, sizeof(query), "timeout=%llds", (long long)((timeout_ms + 999) / 1000));
+	request.query = str_from(query);
+	request.body = buf_str(&slot->body);
+	slot->call = webhook_client_start(run->registry->webhooks, &request, done, slot);
+	return 1;
+}
+
+/* --- answers --- */
+
+static void take_warnings(struct webhook_run *run, const struct review_answer *answer)
+{
+	JSON_EACH (warning, answer->warnings)
+		notices_add(run->notices, STR_FMT, STR_ARG(json_str(warning)));
+}
+
+/* 1 with *ret; 0: the call failed and that is forgiven; < 0 refused. */
+static int read_answer(struct webhook_call_slot *slot, const struct webhook_answer *from,
+		       const struct err *failure, bool is_mutating, struct refusal *refusal,
+		       struct review_answer *ret)
+{
+	struct review_expectation expected = { str_from(slot->uid), slot->hook->is_beta,
+					       is_mutating, slot->run->arena };
+	struct err err = { 0 };
+
+	if (failure)
+		err = *failure;
+	else if (from->status < 200 || from->status > 299)
+		review_word_status(from->status, from->body, &err);
+	if (err.code) {
+		(void)err_wrap(&err, "failed to call webhook");
+		return fail_call(slot->hook, refusal, err.msg);
+	}
+	if (review_answer_read(from->body, &expected, ret, &err) < 0)
+		return fail_call(slot->hook, refusal, err.msg);
+	take_warnings(slot->run, ret);
+	if (ret->is_allowed)
+		return 1;
+	(void)review_answer_refuse(ret, slot->hook->name, refusal); /* told below */
+	review_answer_deinit(ret);
+	return -1;
+}
+
+/* --- mutation --- */
+
+/* The object as the patch leaves it, in the version of the request. */
+static int apply_patch(struct webhook_call_slot *slot, yyjson_doc *patch, yyjson_mut_doc **ret)
+{
+	struct webhook_run *run = slot->run;
+	yyjson_mut_doc *sent = slot->object ? slot->object : run->object;
+	AUTO_JSON before = NULL;
+	AUTO_JSON_MUT after = NULL;
+	struct err err = { 0 };
+
+	if (!sent)
+		return refusal_internal(run->refusal,
+					"admission webhook \"" STR_FMT
+					"\" attempted to modify the object, which is not supported "
+					"for this operation",
+					STR_ARG(slot->hook->name));
+	before = json_freeze(yyjson_mut_doc_get_root(sent));
+	after = patch_json(yyjson_doc_get_root(before), yyjson_doc_get_root(patch), &err);
+	if (!after)
+		return refusal_internal(run->refusal, "%s", err.msg);
+	if (slot->matched != run->request.kind &&
+	    convert_object(after, slot->matched, run->request.kind, &err) < 0)
+		return refusal_internal(run->refusal, "%s", err.msg);
+	*ret = TAKE(after);
+	return 0;
+}
+
+static void ask_others_again(struct webhook_run *run)
+{
+	for (size_t i = 0; i < run->set->count; i++)
+		if (run->states[i] & HOOK_WAS_ASKED)
+			run->states[i] = HOOK_ASK_AGAIN;
+	run->changed = true;
+}
+
+static int mutate(struct webhook_call_slot *slot, const struct review_answer *answer)
+{
+	struct webhook_run *run = slot->run;
+	yyjson_mut_doc *object = NULL;
+	bool changed = false;
+
+	if (answer->patch_problem.len)
+		return refusal_internal(run->refusal, STR_FMT, STR_ARG(answer->patch_problem));
+	if (!answer->patch)
+		return 0;
+	if (apply_patch(slot, answer->patch, &object) < 0 || run->take(run, object, &changed) < 0)
+		return -1;
+	see_objects(run);
+	if (changed)
+		ask_others_again(run);
+	return 0;
+}
+
+static int go_on_mutating(struct webhook_run *run);
+
+static void on_mutated(void *arg, const struct webhook_answer *from, const struct err *err)
+{
+	struct webhook_call_slot *slot = arg;
+	struct webhook_run *run = slot->run;
+	struct review_answer answer;
+	int understood;
+
+	slot->call = NULL;
+	understood = read_answer(slot, from, err, true, run->refusal, &answer);
+	if (understood > 0) {
+		if (mutate(slot, &answer) < 0)
+			understood = -1;
+		review_answer_deinit(&answer);
+	}
+	if (understood >= 0 && slot->hook->reinvocable)
+		run->states[run->at] |= HOOK_WAS_ASKED;
+	release_slot(slot);
+	run->at++;
+	if (understood < 0 || go_on_mutating(run) != WEBHOOKS_PENDING) {
+		release(run);
+		run->done(run);
+	}
+}
+
+/* The server's own mutations come again once webhooks changed something, and then those webhooks
+ * that want to see what was changed behind them. */
+static int start_second_round(struct webhook_run *run)
+{
+	AUTO_JSON before = NULL;
+
+	if (run->round || !run->changed)
+		return 0;
+	before = run->object ? json_freeze(yyjson_mut_doc_get_root(run->object)) : NULL;
+	if (run->again(run) < 0)
+		return -1;
+	see_objects(run);
+	if (before &&
+	    !json_mixed_equal(yyjson_mut_doc_get_root(run->object), yyjson_doc_get_root(before)))
+		ask_others_again(run);
+	run->round = 1;
+	run->at = 0;
+	return 1;
+}
+
+static int ask_next(struct webhook_run *run)
+{
+	struct webhook_call_slot *slot = &run->slots[0];
+
+	for (; run->at < run->set->count; run->at++) {
+		const struct hook *hook = &run->set->hooks[run->at];
+		const struct kind *matched;
+		int asked;
+
+		if (run->round && !(run->states[run->at] & HOOK_ASK_AGAIN))
+			continue;
+		run->states[run->at] = 0;
+		asked = concerns(run, hook, &matched);
+		if (!asked)
+			continue;
+		if (asked < 0)
+			return -1;
+		*slot = (struct webhook_call_slot){ .run = run, .hook = hook, .matched = matched };
+		asked = ask(slot, run->refusal, on_mutated);
+		if (asked > 0)
+			return WEBHOOKS_PENDING;
+		release_slot(slot);
+		if (asked < 0)
+			return -1;
+	}
+	return WEBHOOKS_AGREED;
+}
+
+static int go_on_mutating(struct webhook_run *run)
+{
+	int progress = ask_next(run), again;
+
+	if (progress != WEBHOOKS_AGREED)
+		return progress;
+	again = start_second_round(run);
+	if (again <= 0)
+		return again < 0 ? -1 : WEBHOOKS_AGREED;
+	return ask_next(run);
+}
+
+static bool begin(struct webhook_run *run, enum hook_type type)
+{
+	struct hook_set *set = hooks_get(run->registry->hooks, type);
+
+	if (!set)
+		return false;
+	run->set = hook_set_ref(set);
+	run->at = 0;
+	run->round = 0;
+	run->changed = false;
+	see_objects(run);
+	return true;
+}
+
+int webhook_run_mutate(struct webhook_run *run)
+{
+	int progress;
+
+	if (!begin(run, HOOKS_MUTATING))
+		return WEBHOOKS_AGREED;
+	run->states = arena_alloc(run->arena, run->set->count);
+	run->slots = ARENA_NEW(run->arena, struct webhook_call_slot);
+	run->slot_count = 1;
+	progress = go_on_mutating(run);
+	if (progress != WEBHOOKS_PENDING)
+		release(run);
+	return progress;
+}
+
+/* --- validation --- */
+
+/* The first that refuses, in their order, is the one the client hears of. */
+static void conclude(struct webhook_run *run)
+{
+	for (size_t i = 0; i < run->slot_count; i++)
+		if (run->slots[i].refusal.code) {
+			*run->refusal = run->slots[i].refusal;
+			break;
+		}
+	release(run);
+}
+
+static void on_validated(void *arg, const struct webhook_answer *from, const struct err *err)
+{
+	struct webhook_call_slot *slot = arg;
+	struct webhook_run *run = slot->run;
+	struct review_answer answer;
+
+	slot->call = NULL;
+	if (read_answer(slot, from, err, false, &slot->refusal, &answer) > 0)
+		review_answer_deinit(&answer);
+	if (--run->pending_count)
+		return;
+	conclude(run);
+	run->done(run);
+}
+
+int webhook_run_validate(struct webhook_run *run)
+{
+	if (!begin(run, HOOKS_VALIDATING))
+		return WEBHOOKS_AGREED;
+	run->slot_count = run->pending_count = 0;
+	run->slots = NULL;
+	for (size_t i = 0; i < run->set->count; i++) {
+		const struct kind *matched;
+		int asked = concerns(run, &run->set->hooks[i], &matched);
+
+		if (asked < 0) {
+			release(run);
+			return -1;
+		}
+		if (!asked)
+			continue;
+		if (!run->slots)
+			run->slots = arena_array(run->arena, run->set->count,
+						 sizeof(run->slots[0]));
+		run->slots[run->slot_count++] = (struct webhook_call_slot){
+			.run = run, .hook = &run->set->hooks[i], .matched = matched
+		};
+	}
+	for (size_t i = 0; i < run->slot_count; i++) {
+		refusal_init(&run->slots[i].refusal, run->arena);
+		if (ask(&run->slots[i], &run->slots[i].refusal, on_validated) > 0)
+			run->pending_count++;
+	}
+	if (run->pending_count)
+		return WEBHOOKS_PENDING;
+	conclude(run);
+	return run->refusal->code ? -1 : WEBHOOKS_AGREED;
+}
+
+void webhook_run_cancel(struct webhook_run *run)
+{
+	release(run);
+}

@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Admission webhooks over real HTTPS. Breaks when one is asked that must not be or is not that
+ * must, when it is not told what it has to know, when what it says is not done, or when a write
+ * that waits for it is decided against what is no longer so.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include "apiserver/apiserver_internal.h"
+#include "codec/base64.h"
+#include "hook.h"
+
+#define JSON "Content-Type: application/json\r\n"
+#define MERGE "Content-Type: application/merge-patch+json\r\n"
+#define CONFIGMAPS "/api/v1/namespaces/default/configmaps"
+#define ANY_RULES                                                                           \
+	"\"rules\":[{\"apiGroups\":[\"\"],\"apiVersions\":[\"v1\"],\"operations\":[\"*\"]," \
+	"\"resources\":[\"configmaps\"]}]"
+
+struct setup {
+	struct http_fixture f, second;
+	struct hook hook;
+	struct arena arena;
+	char asked[512];    /* paths, in the order they were asked */
+	yyjson_doc *review; /* the last one */
+	struct http_exchange *waiting;
+	bool is_waiting;
+};
+
+static void on_late_closed(void *arg, struct http_exchange *x)
+{
+	((struct setup *)arg)->waiting = NULL;
+	http_abort(x);
+}
+
+static const struct http_exchange_events late_events = { .on_closed = on_late_closed };
+
+static void respond(struct setup *s, struct http_exchange *x, const char *fields)
+{
+	struct str uid = json_get_str(yyjson_doc_get_root(s->review), "request.uid");
+
+	http_respond_bytes(x, 200, STR("application/json"),
+			   str_printf_in(&x->arena,
+					 "{\"kind\":\"AdmissionReview\",\"apiVersion\":"
+					 "\"admission.k8s.io/v1\",\"response\":{\"uid\":\"" STR_FMT
+					 "\",%s}}",
+					 STR_ARG(uid), fields));
+}
+
+static void respond_patch(struct setup *s, struct http_exchange *x, const char *patch)
+{
+	AUTO_BUF encoded = { 0 };
+
+	buf_init(&encoded, 1u << 16);
+	base64_encode(str_from(patch), &encoded);
+	respond(s, x,
+		str_printf_in(&x->arena,
+			      "\"allowed\":true,\"patchType\":\"JSONPatch\",\"patch\":\"%s\"",
+			      encoded.ptr)
+			.ptr);
+}
+
+static void answer(struct hook *hook, struct http_exchange *x)
+{
+	static const struct {
+		const char *path, *fields, *patch;
+	} answers[] = {
+		{ "/allow", "\"allowed\":true" },
+		{ "/deny", "\"allowed\":false,\"status\":{\"message\":\"not that\"}" },
+		{ "/deny-quietly", "\"allowed\":false" },
+		{ "/deny-reason",
+		  "\"allowed\":false,\"status\":{\"reason\":\"Forbidden\",\"code\":403}" },
+		{ "/deny-200", "\"allowed\":false,\"status\":{\"message\":\"m\",\"code\":200}" },
+		{ "/warn", "\"allowed\":true,\"warnings\":[\"look out\"]" },
+		{ "/half", "\"allowed\":true,\"patch\":\"W10=\"" },
+		{ "/no-patch", "\"allowed\":true,\"patchType\":\"JSONPatch\",\"patch\":\"e30=\"" },
+		{ "/one", NULL, "[{\"op\":\"add\",\"path\":\"/data/one\",\"value\":\"1\"}]" },
+		{ "/two", NULL,
+		  "[{\"op\":\"test\",\"path\":\"/data/one\",\"value\":\"1\"},"
+		  "{\"op\":\"add\",\"path\":\"/data/two\",\"value\":\"2\"}]" },
+		{ "/number", NULL, "[{\"op\":\"add\",\"path\":\"/data/one\",\"value\":1}]" },
+	};
+	struct setup *s = hook->arg;
+	struct err err = { 0 };
+
+	snprintf(s->asked + strlen(s->asked), sizeof(s->asked) - strlen(s->asked), STR_FMT " ",
+		 STR_ARG(x->path));
+	json_free(s->review);
+	s->review = json_parse(x->body, 1u << 20, &err);
+	assert_non_null(s->review);
+	for (size_t i = 0; i < ARRAY_COUNT(answers); i++) {
+		if (!str_eq_c(x->path, answers[i].path))
+			continue;
+		if (answers[i].patch)
+			respond_patch(s, x, answers[i].patch);
+		else
+			respond(s, x, answers[i].fields);
+		return;
+	}
+	if (str_eq_c(x->path, "/late")) {
+		s->waiting = x;
+		s->is_waiting = true;
+		http_set_events(x, &late_events, s);
+	} else if (str_eq_c(x->path, "/other-uid")) {
+		http_respond_bytes(
+			x, 200, STR("application/json"),
+			STR("{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/"
+			    "v1\",\"response\":{\"uid\":\"x\",\"allowed\":true}}"));
+	} else {
+		http_respond_bytes(x, 500, STR("text/plain"), STR("broken"));
+	}
+}
+
+static int open_setup(void **state)
+{
+	static struct setup s;
+
+	memset(&s, 0, sizeof(s));
+	http_fixture_open(&s.f);
+	http_fixture_connect(&s.second, &s.f);
+	hook_open(&s.hook, &s.f, answer, &s);
+	arena_init(&s.arena, ARENA_DEFAULT_MAX);
+	*state = &s;
+	return 0;
+}
+
+static int close_setup(void **state)
+{
+	struct setup *s = *state;
+
+	http_fixture_disconnect(&s->second);
+	hook_close(&s->hook);
+	json_free(s->review);
+	arena_deinit(&s->arena);
+	http_fixture_close(&s->f);
+	return 0;
+}
+
+/* fields follow a comma: ",\"failurePolicy\":\"Ignore\"" */
+static const char *webhook(struct setup *s, const char *path, const char *fields)
+{
+	return str_printf_in(&s->arena,
+			     "{\"name\":\"%s.example.com\",\"clientConfig\":{\"url\":\"https://"
+			     "127.0.0.1:%u%s\",\"caBundle\":\"" STR_FMT "\"},"
+			     "\"sideEffects\":\"None\",\"admissionReviewVersions\":[\"v1\"],%s}",
+			     path + 1, s->hook.port, path, STR_ARG(s->hook.ca_base64), fields)
+		.ptr;
+}
+
+static void configure(struct setup *s, bool is_mutating, const char *name, const char *webhooks)
+{
+	const char *body;
+	struct str text = str_printf_in(
+		&s->arena, "{\"metadata\":{\"name\":\"%s\"},\"webhooks\":[%s]}", name, webhooks);
+	int status = http_fixture_do(&s->f, "POST",
+				     is_mutating ? "/apis/admissionregistration.k8s.io/v1/"
+						   "mutatingwebhookconfigurations"
+						 : "/apis/admissionregistration.k8s.io/v1/"
+						   "validatingwebhookconfigurations",
+				     JSON, text.ptr, &body);
+
+	if (status != 201)
+		fail_msg("%s", body);
+}
+
+static int do_it(struct setup *s, const char *method, const char *path, const char *body,
+		 const char **ret)
+{
+	s->asked[0] = '\0';
+	return http_fixture_do(&s->f, method, path, strcmp(method, "PATCH") ? JSON : MERGE, body,
+			       ret);
+}
+
+static void expect(struct setup *s, int status, const char *method, const char *path,
+		   const char *body, const char *part)
+{
+	const char *got;
+	int got_status = do_it(s, method, path, body, &got);
+
+	if (got_status != status || (part && !strstr(got, part)))
+		fail_msg("%s %s: %d instead of %d, or '%s' lacks '%s'", method, path, got_status,
+			 status, got, part ? part : "");
+}
+
+static void expect_asked(struct setup *s, const char *paths)
+{
+	assert_string_equal(s->asked, paths);
+}
+
+static struct str asked_str(struct setup *s, const char *path)
+{
+	return json_get_str(yyjson_doc_get_root(s->review), path);
+}
+
+static void expect_said(struct setup *s, const char *path, const char *value)
+{
+	if (!str_eq_c(asked_str(s, path), value))
+		fail_msg("%s is '" STR_FMT "' instead of '%s'", path, STR_ARG(asked_str(s, path)),
+			 value);
+}
+
+static void test_denials(void **state)
+{
+	struct setup *s = *state;
+	static const struct {
+		const char *path;
+		int status;
+		const char *message;
+	} cases[] = {
+		{ "/deny", 400,
+		  "admission webhook \\\"deny.example.com\\\" denied the request: not that\"" },
+		{ "/deny-quietly", 400,
+		  "admission webhook \\\"deny-quietly.example.com\\\" denied the request without "
+		  "explanation\"" },
+		{ "/deny-reason", 403, "denied the request: Forbidden\",\"reason\":\"Forbidden\"" },
+		{ "/deny-200", 400, "denied the request: m\"" },
+		{ "/other-uid", 500,
+		  "failed calling webhook \\\"other-uid.example.com\\\": expected response.uid=" },
+		{ "/half", 500, "may not return response.patch" },
+		{ "/broken", 500,
+		  "Internal error occurred: failed calling webhook \\\"broken.example.com\\\": "
+		  "failed to call webhook: an error on the server (\\\"broken\\\") has prevented "
+		  "the request from succeeding" },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		configure(s, false, "v", webhook(s, cases[i].path, ANY_RULES));
+		expect(s, cases[i].status, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"}}",
+		       cases[i].message);
+		expect(s, 404, "GET", CONFIGMAPS "/a", NULL, NULL);
+		expect(s, 200, "DELETE",
+		       "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/v",
+		       NULL, NULL);
+	}
+	expect(s, 201, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"}}", NULL);
+	expect_asked(s, "");
+}
+
+static void test_question(void **state)
+{
+	struct setup *s = *state;
+
+	configure(s, false, "v", webhook(s, "/allow", ANY_RULES));
+	expect(s, 201, "POST", CONFIGMAPS "?fieldManager=me",
+	       "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}", NULL);
+	expect_asked(s, "/allow ");
+	expect_said(s, "kind", "AdmissionReview");
+	expect_said(s, "apiVersion", "admission.k8s.io/v1");
+	expect_said(s, "request.kind.kind", "ConfigMap");
+	expect_said(s, "request.resource.resource", "configmaps");
+	expect_said(s, "request.requestKind.version", "v1");
+	expect_said(s, "request.name", "a");
+	expect_said(s, "request.namespace", "default");
+	expect_said(s, "request.operation", "CREATE");
+	expect_said(s, "request.userInfo.username", "admin");
+	expect_said(s, "request.userInfo.groups.1", "system:masters");
+	expect_said(s, "request.object.data.k", "v");
+	expect_said(s, "request.object.kind", "ConfigMap");
+	expect_said(s, "request.object.metadata.managedFields.0.manager", "me");
+	expect_said(s, "request.options.kind", "CreateOptions");
+	expect_said(s, "request.options.fieldManager", "me");
+	assert_true(yyjson_is_null(json_get(yyjson_doc_get_root(s->review), "request.oldObject")));
+	assert_int_equal(asked_str(s, "request.object.metadata.uid").len, 36);
+
+	expect(s, 200, "PATCH", CONFIGMAPS "/a", "{\"data\":{\"k\":\"w\"}}", NULL);
+	expect_said(s, "request.operation", "UPDATE");
+	expect_said(s, "request.object.data.k", "w");
+	expect_said(s, "request.oldObject.data.k", "v");
+	expect_said(s, "request.options.kind", "UpdateOptions");
+
+	expect(s, 200, "DELETE", CONFIGMAPS "/a", "{\"propagationPolicy\":\"Background\"}", NULL);
+	expect_asked(s, "/allow ");
+	expect_said(s, "request.operation", "DELETE");
+	expect_said(s, "request.oldObject.data.k", "w");
+	expect_said(s, "request.options.kind", "DeleteOptions");
+	expect_said(s, "request.options.propagationPolicy", "Background");
+	assert_true(yyjson_is_null(json_get(yyjson_doc_get_root(s->review), "request.object")));
+}
+
+static void test_mutation(void **state)
+{
+	struct setup *s = *state;
+	const char *both = str_printf_in(&s->arena, "%s,%s", webhook(s, "/one", ANY_RULES),
+					 webhook(s, "/two", ANY_RULES))
+				   .ptr;
+
+	configure(s, true, "b", both);
+	configure(s, true, "a", webhook(s, "/warn", ANY_RULES));
+	configure(s, false, "v", webhook(s, "/allow", ANY_RULES));
+	expect(s, 201, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}",
+	       "\"data\":{\"k\":\"v\",\"one\":\"1\",\"two\":\"2\"}");
+	expect_asked(s, "/warn /one /two /allow ");
+	expect_said(s, "request.object.data.two", "2");
+	if (!strstr(http_fixture_head(&s->f), "299 - \"look out\""))
+		fail_msg("%s", http_fixture_head(&s->f));
+	expect(s, 200, "GET", CONFIGMAPS "/a", NULL, "\"two\":\"2\"");
+	/* an update's old object is untouched, and what webhooks add is no change the second time
+	 */
+	expect(s, 200, "PATCH", CONFIGMAPS "/a", "{\"data\":{\"k\":\"w\"}}", "\"k\":\"w\"");
+	/* there is nothing to be changed in what goes */
+	expect(s, 500, "DELETE", CONFIGMAPS "/a", NULL,
+	       "attempted to modify the object, which is not supported for this operation");
+}
+
+static void test_bad_mutation(void **state)
+{
+	struct setup *s = *state;
+
+	configure(s, true, "a", webhook(s, "/two", ANY_RULES ",\"failurePolicy\":\"Ignore\""));
+	expect(s, 500, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}",
+	       "\"reason\":\"InternalError\"");
+	expect(s, 200, "DELETE",
+	       "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/a", NULL, NULL);
+	configure(s, true, "a", webhook(s, "/no-patch", ANY_RULES ",\"failurePolicy\":\"Ignore\""));
+	expect(s, 500, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}",
+	       "not a list of operations");
+	expect(s, 200, "DELETE",
+	       "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/a", NULL, NULL);
+	configure(s, true, "a", webhook(s, "/number", ANY_RULES));
+	expect(s, 500, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}",
+	       "\"reason\":\"InternalError\"");
+}
+
+/* Who comes early and says IfNeeded sees what those behind it changed. */
+static void test_reinvocation(void **state)
+{
+	struct setup *s = *state;
+
+	configure(s, true, "a",
+		  webhook(s, "/allow", ANY_RULES ",\"reinvocationPolicy\":\"IfNeeded\""));
+	configure(s, true, "b", webhook(s, "/warn", ANY_RULES));
+	configure(s, true, "c", webhook(s, "/one", ANY_RULES));
+	expect(s, 201, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}",
+	       NULL);
+	expect_asked(s, "/allow /warn /one /allow ");
+	expect_said(s, "request.object.data.one", "1");
+	expect(s, 201, "POST", CONFIGMAPS,
+	       "{\"metadata\":{\"name\":\"b\"},\"data\":{\"one\":\"1\"}}", NULL);
+	expect_asked(s, "/allow /warn /one "); /* nothing changed */
+}
+
+static void test_failure_policy(void **state)
+{
+	struct setup *s = *state;
+
+	configure(s, false, "v", webhook(s, "/broken", ANY_RULES ",\"failurePolicy\":\"Ignore\""));
+	configure(s, true, "m",
+		  webhook(s, "/other-uid", ANY_RULES ",\"failurePolicy\":\"Ignore\""));
+	expect(s, 201, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"}}", NULL);
+	expect_asked(s, "/other-uid /broken ");
+}
+
+static void test_matching(void **state)
+{
+	struct setup *s = *state;
+	const char *conditions = ANY_RULES ",\"matchConditions\":[{\"name\":\"c\",\"expression\":"
+					   "\"object.metadata.name.startsWith('x')\"}]";
+
+	configure(s, false, "v",
+		  str_printf_in(&s->arena, "%s,%s",
+				webhook(s, "/allow",
+					ANY_RULES
+					",\"objectSelector\":{\"matchLabels\":{\"ask\":\"yes\"}}"),
+				webhook(s, "/warn", conditions))
+			  .ptr);
+	expect(s, 201, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"}}", NULL);
+	expect_asked(s, "");
+	expect(s, 201, "POST", CONFIGMAPS,
+	       "{\"metadata\":{\"name\":\"b\",\"labels\":{\"ask\":\"yes\"}}}", NULL);
+	expect_asked(s, "/allow ");
+	expect(s, 201, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"x\"}}", NULL);
+	expect_asked(s, "/warn ");
+	expect(s, 201, "POST", "/api/v1/namespaces/default/secrets",
+	       "{\"metadata\":{\"name\":\"x\"}}", NULL);
+	expect_asked(s, "");
+}
+
+static void test_dry_run(void **state)
+{
+	struct setup *s = *state;
+
+	configure(s, false, "v", webhook(s, "/allow", ANY_RULES));
+	expect(s, 201, "POST", CONFIGMAPS "?dryRun=All", "{\"metadata\":{\"name\":\"a\"}}", NULL);
+	assert_true(json_get_bool(yyjson_doc_get_root(s->review), "request.dryRun", false));
+	expect_said(s, "request.options.dryRun.0", "All");
+	expect(s, 404, "GET", CONFIGMAPS "/a", NULL, NULL);
+}
+
+/* No webhook can keep anybody from taking it away. */
+static void test_configuration(void **state)
+{
+	struct setup *s = *state;
+	const char *all = "\"rules\":[{\"apiGroups\":[\"*\"],\"apiVersions\":[\"*\"],"
+			  "\"operations\":[\"*\"],\"resources\":[\"*\"]}]";
+
+	configure(s, false, "v", webhook(s, "/deny", all));
+	configure(s, true, "m", webhook(s, "/deny", all));
+	expect(s, 400, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"}}", NULL);
+	expect(s, 200, "DELETE",
+	       "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/v", NULL,
+	       NULL);
+	expect(s, 200, "DELETE",
+	       "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/m", NULL, NULL);
+	expect_asked(s, "");
+}
+
+static void test_subresources(void **state)
+{
+	struct setup *s = *state;
+	const char *rules =
+		"\"rules\":[{\"apiGroups\":[\"*\"],\"apiVersions\":[\"*\"],\"operations\":[\"*\"],"
+		"\"resources\":[\"deployments/scale\",\"pods/*\",\"serviceaccounts/token\"]}]";
+
+	expect(s, 201, "POST", "/apis/apps/v1/namespaces/default/deployments",
+	       "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"selector\":{\"matchLabels\":{\"a\":"
+	       "\"b\"}},\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{"
+	       "\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}",
+	       NULL);
+	expect(s, 201, "POST", "/api/v1/namespaces/default/pods",
+	       "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":"
+	       "\"i\"}]}}",
+	       NULL);
+	configure(s, false, "v", webhook(s, "/allow", rules));
+	expect(s, 200, "PATCH", "/apis/apps/v1/namespaces/default/deployments/d/scale",
+	       "{\"spec\":{\"replicas\":3}}", "\"replicas\":3");
+	expect_asked(s, "/allow ");
+	expect_said(s, "request.kind.kind", "Scale");
+	expect_said(s, "request.kind.group", "autoscaling");
+	expect_said(s, "request.resource.resource", "deployments");
+	expect_said(s, "request.subResource", "scale");
+	assert_int_equal(
+		json_get_int(yyjson_doc_get_root(s->review), "request.object.spec.replicas", 0), 3);
+	assert_int_equal(
+		json_get_int(yyjson_doc_get_root(s->review), "request.oldObject.spec.replicas", 0),
+		1);
+	expect(s, 201, "POST", "/api/v1/namespaces/default/pods/p/binding",
+	       "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n\"}}",
+	       NULL);
+	expect_said(s, "request.kind.kind", "Binding");
+	expect_said(s, "request.operation", "CREATE");
+	expect_said(s, "request.object.target.name", "n");
+	expect(s, 200, "PATCH", "/api/v1/namespaces/default/pods/p/status",
+	       "{\"status\":{\"message\":\"hm\"}}", "\"message\":\"hm\"");
+	expect_said(s, "request.subResource", "status");
+	expect_said(s, "request.kind.kind", "Pod");
+	expect(s, 201, "POST", "/api/v1/namespaces/default/pods/p/eviction",
+	       "{\"metadata\":{\"name\":\"p\"}}", NULL);
+	expect_asked(s, "/allow ");
+	expect_said(s, "request.kind.kind", "Eviction");
+}
+
+static void test_collection(void **state)
+{
+	struct setup *s = *state;
+
+	configure(s, false, "v",
+		  webhook(s, "/deny",
+			  "\"rules\":[{\"apiGroups\":[\"\"],\"apiVersions\":[\"v1\"],"
+			  "\"operations\":[\"DELETE\"],\"resources\":[\"configmaps\"]}],"
+			  "\"objectSelector\":{\"matchLabels\":{\"keep\":\"yes\"}}"));
+	expect(s, 201, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"}}", NULL);
+	expect(s, 201, "POST", CONFIGMAPS,
+	       "{\"metadata\":{\"name\":\"b\",\"labels\":{\"keep\":\"yes\"}}}", NULL);
+	expect(s, 400, "DELETE", CONFIGMAPS, NULL, "denied the request: not that");
+	expect(s, 404, "GET", CONFIGMAPS "/a", NULL, NULL);
+	expect(s, 200, "GET", CONFIGMAPS "/b", NULL, NULL);
+}
+
+/* What others write while a webhook thinks is not overwritten. */
+static void test_race(void **state)
+{
+	struct setup *s = *state;
+	const char *body,
+		*marked = ANY_RULES ",\"objectSelector\":{\"matchLabels\":{\"slow\":\"yes\"}}";
+
+	expect(s, 201, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"},\"data\":{\"n\":\"1\"}}",
+	       NULL);
+	configure(s, false, "v", webhook(s, "/late", marked));
+	s->is_waiting = false;
+	http_fixture_send(&s->second, "PATCH", CONFIGMAPS "/a", MERGE,
+			  "{\"metadata\":{\"labels\":{\"slow\":\"yes\"}}}");
+	hook_run_until(&s->hook, &s->is_waiting);
+	expect(s, 200, "PATCH", CONFIGMAPS "/a", "{\"data\":{\"n\":\"2\"}}", NULL);
+	s->is_waiting = false;
+	respond(s, s->waiting, "\"allowed\":true"); /* in vain: it is decided again */
+	hook_run_until(&s->hook, &s->is_waiting);
+	expect_said(s, "request.oldObject.data.n", "2");
+	respond(s, s->waiting, "\"allowed\":true");
+	http_fixture_wait(&s->second, "\"slow\":\"yes\"");
+	assert_non_null(strstr(s->second.received.ptr, "\"n\":\"2\""));
+	assert_int_equal(http_fixture_do(&s->f, "GET", CONFIGMAPS "/a", NULL, NULL, &body), 200);
+	assert_non_null(strstr(body, "\"n\":\"2\""));
+	assert_non_null(strstr(body, "\"slow\":\"yes\""));
+}
+
+/* Nothing is written for somebody who went away while a webhook was thinking, and the end of the
+ * server ends what waits. */
+static void test_gone(void **state)
+{
+	struct setup *s = *state;
+
+	configure(s, false, "v", webhook(s, "/late", ANY_RULES));
+	http_fixture_send(&s->second, "POST", CONFIGMAPS, JSON, "{\"metadata\":{\"name\":\"a\"}}");
+	hook_run_until(&s->hook, &s->is_waiting);
+	assert_int_equal(s->f.apiserver->registry.operation_count, 1);
+	http_fixture_disconnect(&s->second);
+	while (s->f.apiserver->registry.operation_count)
+		expect(s, 200, "GET", CONFIGMAPS, NULL, NULL);
+	expect(s, 404, "GET", CONFIGMAPS "/a", NULL, NULL);
+	http_fixture_connect(&s->second, &s->f);
+	s->is_waiting = false;
+	http_fixture_send(&s->second, "POST", CONFIGMAPS, JSON, "{\"metadata\":{\"name\":\"a\"}}");
+	hook_run_until(&s->hook, &s->is_waiting);
+}
+
+static void test_timeout(void **state)
+{
+	struct setup *s = *state;
+
+	configure(s, false, "v", webhook(s, "/late", ANY_RULES ",\"timeoutSeconds\":1"));
+	expect(s, 500, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"}}",
+	       "/late?timeout=1s\\\": context deadline exceeded");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_setup, close_setup)
+		TEST(test_denials),	 TEST(test_question),	  TEST(test_mutation),
+		TEST(test_bad_mutation), TEST(test_reinvocation), TEST(test_failure_policy),
+		TEST(test_matching),	 TEST(test_dry_run),	  TEST(test_configuration),
+		TEST(test_subresources), TEST(test_collection),	  TEST(test_race),
+		TEST(test_gone),	 TEST(test_timeout),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
