@@ -16,7 +16,7 @@
 #include "net/http_server.h"
 #include "store/store.h"
 
-enum answer_format { ANSWER_JSON, ANSWER_YAML };
+enum answer_format { ANSWER_JSON, ANSWER_YAML, ANSWER_PROTOBUF };
 enum answer_form { ANSWER_OBJECT, ANSWER_TABLE, ANSWER_PARTIAL_METADATA };
 
 struct exchange {
@@ -30,6 +30,7 @@ struct exchange {
 	enum answer_format format;
 	enum answer_form form;
 	bool is_pretty;
+	bool is_negotiated; /* form and format are what Accept asks for */
 	int64_t started_ns;
 	size_t *in_flight; /* the counter that counts it; NULL when none does */
 	struct refusal refusal;
@@ -48,13 +49,22 @@ void exchange_answer_json(struct exchange *e, int status,
 /* Accounts for it; called by all of the above, and when a stream starts. */
 void exchange_count(struct exchange *e, int status);
 
-/* Accept: form and format; refuses what cannot be had (406). with_form: whether Table and
- * PartialObjectMetadata are. */
-int accept_read(struct exchange *e, bool with_form) MUST_CHECK;
-/* One of these types, as "application/json;as=X;g=G;v=V" with parameters in any order, is asked for
- * before plain JSON. */
+struct str exchange_content_type(const struct exchange *e);
+
+/* Accept: form and format; refuses what cannot be had (406). */
+enum accept_want {
+	ACCEPT_PLAIN,	/* objects as they are */
+	ACCEPT_FORMS,	/* Table and PartialObjectMetadata, too */
+	ACCEPT_STREAMS, /* and as a stream of events */
+};
+int accept_read(struct exchange *e, enum accept_want want) MUST_CHECK;
+/* The format of a Status that refuses: JSON when Accept has nothing else to offer. */
+void accept_for_refusal(struct exchange *e);
+/* One of these types, as "application/json;as=X;g=G;v=V" with parameters in any order. */
 struct accept_type {
-	struct str type, as, group, version;
+	struct str type, as, group, version, stream;
+	bool is_pretty;
+	unsigned quality; /* 0 to 1000 */
 };
 bool accept_next(struct str *header, struct accept_type *ret);
 

@@ -4,6 +4,7 @@
  * Pages continue at the revision of the first one for as long as the history reaches back to it.
  */
 #include "api/object.h"
+#include "api/protobuf.h"
 #include "api/table.h"
 #include "apiserver/exchange.h"
 #include "apiserver/limits.h"
@@ -23,7 +24,7 @@ struct listing {
 	size_t next; /* of fill */
 	bool head_sent;
 	struct blob *head;
-	struct str tail;
+	struct str separator, tail;
 	struct err err;
 };
 
@@ -50,7 +51,7 @@ static bool take_entry(void *arg, struct str key, const struct store_entry *entr
 		l->blobs = mem_realloc_array(l->blobs, l->room, sizeof(l->blobs[0]));
 	}
 	l->blobs[l->count++] = object;
-	l->bytes += object->len + 1;
+	l->bytes += object->len;
 	l->too_large = l->count > LIST_ITEMS_MAX || l->bytes > LIST_BYTES_MAX;
 	return !l->too_large;
 }
@@ -76,8 +77,8 @@ static int fill(void *arg, struct http_piece *to, size_t max)
 		l->head_sent = true;
 	}
 	while (l->next < l->count && n + 2 <= max) {
-		if (l->next)
-			to[n++] = HTTP_BYTES(STR(","));
+		if (l->next && l->separator.len)
+			to[n++] = HTTP_BYTES(l->separator);
 		to[n++] = HTTP_BLOB(l->blobs[l->next]);
 		l->next++;
 	}
@@ -113,21 +114,59 @@ static int64_t remaining_of(struct listing *l, struct str prefix)
 	return count;
 }
 
+static void respond(struct listing *l)
+{
+	struct exchange *e = l->e;
+	struct http_header header = HTTP_HEADER(STR("Content-Type"), exchange_content_type(e));
+	struct http_headers headers = { &header, 1 };
+	struct http_source source = { .fill = fill, .release = release, .arg = l };
+	size_t between = l->count ? (l->count - 1) * l->separator.len : 0;
+
+	source.length_bytes = (int64_t)(l->head->len + l->tail.len + l->bytes + between);
+	exchange_count(e, 200);
+	http_respond_source(e->x, 200, &headers, &source);
+}
+
 static void answer_objects(struct listing *l, int64_t remaining)
 {
 	struct exchange *e = l->e;
-	struct http_header header = HTTP_HEADER(STR("Content-Type"), STR("application/json"));
-	struct http_headers headers = { &header, 1 };
-	struct http_source source = { .fill = fill, .release = release, .arg = l };
 	AUTO_BUF head = { 0 };
 
 	buf_init(&head, 1u << 20);
 	object_list_head(e->kind, l->revision, token_of(l), remaining, &head);
 	l->head = blob_new(buf_str(&head));
+	l->separator = STR(",");
 	l->tail = STR("]}\n");
-	source.length_bytes = (int64_t)(l->head->len + l->tail.len + l->bytes) - (l->count ? 1 : 0);
-	exchange_count(e, 200);
-	http_respond_source(e->x, 200, &headers, &source);
+	respond(l);
+}
+
+/* Each object becomes the field that it is in a protobuf list. */
+static void answer_fields(struct listing *l, int64_t remaining)
+{
+	struct exchange *e = l->e;
+	bool is_partial = e->form == ANSWER_PARTIAL_METADATA;
+	const struct kind *kind = is_partial ? &kind_partialobjectmetadata : e->kind;
+	struct protobuf_list list = { .api_version = kind->api_version,
+				      .kind = kind->list_name,
+				      .revision = l->revision,
+				      .continue_token = token_of(l),
+				      .remaining = remaining };
+	AUTO_BUF head = { 0 };
+
+	l->bytes = 0;
+	for (size_t i = 0; i < l->count; i++) {
+		struct blob *object = l->blobs[i];
+
+		l->blobs[i] = is_partial ? protobuf_field_new(obj_get(object), kind->schema)
+					 : protobuf_field_of(obj_get(object), kind->schema);
+		l->bytes += l->blobs[i]->len;
+		blob_unref(object);
+	}
+	list.items_bytes = l->bytes;
+	buf_init(&head, 1u << 20);
+	protobuf_write_list_head(&list, &head);
+	l->head = blob_new(buf_str(&head));
+	respond(l);
 }
 
 /* YAML, Table, metadata only and pretty JSON are made anew. */
@@ -247,7 +286,7 @@ int read_list(struct exchange *e)
 	struct str prefix;
 	int64_t remaining;
 
-	if (accept_read(e, true) < 0 || read_options_parse(e, &options) < 0)
+	if (accept_read(e, ACCEPT_FORMS) < 0 || read_options_parse(e, &options) < 0)
 		return -1;
 	l = NEW(struct listing);
 	l->e = e;
@@ -270,6 +309,8 @@ int read_list(struct exchange *e)
 	remaining = remaining_of(l, prefix);
 	if (e->form == ANSWER_OBJECT && e->format == ANSWER_JSON && !e->is_pretty)
 		answer_objects(l, remaining);
+	else if (e->format == ANSWER_PROTOBUF)
+		answer_fields(l, remaining);
 	else
 		answer_written(l, remaining);
 	return 0;

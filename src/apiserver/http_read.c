@@ -55,7 +55,8 @@ int read_get(struct exchange *e)
 	struct err err = { 0 };
 	struct blob *object;
 
-	if (accept_read(e, !t->subresource.len) < 0 || read_options_parse(e, &options) < 0)
+	if (accept_read(e, str_eq_c(t->subresource, "scale") ? ACCEPT_PLAIN : ACCEPT_FORMS) < 0 ||
+	    read_options_parse(e, &options) < 0)
 		return -1;
 	entry = store_get(e->server->store, key);
 	if (!entry)

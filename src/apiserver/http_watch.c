@@ -2,6 +2,7 @@
 /* Watch streams. */
 #include "apiserver/http_watch.h"
 
+#include "api/protobuf.h"
 #include "api/table.h"
 #include "apiserver/exchange.h"
 #include "apiserver/limits.h"
@@ -19,6 +20,7 @@ struct http_watch {
 	struct list link;
 	struct timer timeout;
 	enum answer_form form;
+	enum answer_format format; /* JSON or protobuf */
 	enum table_include include;
 	bool sent_columns;
 	bool bookmarks;
@@ -51,21 +53,37 @@ static void watch_end(struct http_watch *w, bool politely)
 		http_abort(x);
 }
 
-static struct str prefix_of(enum api_event_type type)
+static struct str name_of(enum api_event_type type)
 {
 	switch (type) {
 	case API_EVENT_ADDED:
-		return STR("{\"type\":\"ADDED\",\"object\":");
+		return STR("ADDED");
 	case API_EVENT_MODIFIED:
-		return STR("{\"type\":\"MODIFIED\",\"object\":");
+		return STR("MODIFIED");
 	case API_EVENT_DELETED:
-		return STR("{\"type\":\"DELETED\",\"object\":");
+		return STR("DELETED");
 	case API_EVENT_SYNCED:
 	case API_EVENT_PROGRESS:
 		break;
 	}
+	return STR("BOOKMARK");
+}
+
+static struct str prefix_of(struct str name)
+{
+	if (str_eq_c(name, "ADDED"))
+		return STR("{\"type\":\"ADDED\",\"object\":");
+	if (str_eq_c(name, "MODIFIED"))
+		return STR("{\"type\":\"MODIFIED\",\"object\":");
+	if (str_eq_c(name, "DELETED"))
+		return STR("{\"type\":\"DELETED\",\"object\":");
+	if (str_eq_c(name, "ERROR"))
+		return STR("{\"type\":\"ERROR\",\"object\":");
 	return STR("{\"type\":\"BOOKMARK\",\"object\":");
 }
+
+#define FRAME_BYTES_MAX ((size_t)64 << 20)
+#define FRAME_HEAD_BYTES_MAX 2048
 
 static const struct str frame_end = STR_INIT("}\n");
 
@@ -91,64 +109,100 @@ static void write_form(struct http_watch *w, const struct obj *obj, struct buf *
 	w->sent_columns = true;
 }
 
+/* Of any object that is not one of the store's: a bookmark, an error, another form. */
+static void send_text(struct http_watch *w, struct str name, struct str json)
+{
+	struct http_piece pieces[3] = { HTTP_BYTES(prefix_of(name)), HTTP_BYTES(json),
+					HTTP_BYTES(frame_end) };
+	AUTO_JSON doc = NULL;
+	AUTO_BUF head = { 0 }, object = { 0 };
+
+	if (w->format == ANSWER_JSON) {
+		http_send(w->x, pieces, 3);
+		return;
+	}
+	doc = json_parse(json, SIZE_MAX, NULL);
+	buf_init(&head, FRAME_HEAD_BYTES_MAX);
+	buf_init(&object, FRAME_BYTES_MAX);
+	if (protobuf_encode(yyjson_doc_get_root(doc), NULL, &object, NULL) < 0)
+		return; /* cannot be: text in this format is a Status */
+	protobuf_write_event_head(name, object.len, &head);
+	pieces[0] = HTTP_BYTES(buf_str(&head));
+	pieces[1] = HTTP_BYTES(buf_str(&object));
+	http_send(w->x, pieces, 2);
+}
+
+/* The object's kept field behind a small head: one encoding for all who watch. */
+static void send_field(struct http_watch *w, struct str name, struct blob *object)
+{
+	bool is_partial = w->form == ANSWER_PARTIAL_METADATA;
+	const struct kind *kind = is_partial ? &kind_partialobjectmetadata : w->kind;
+	struct blob *field = is_partial ? protobuf_field_new(obj_get(object), kind->schema)
+					: protobuf_field_of(obj_get(object), kind->schema);
+	AUTO_BUF envelope = { 0 }, head = { 0 };
+	struct http_piece pieces[3];
+
+	buf_init(&envelope, FRAME_HEAD_BYTES_MAX);
+	buf_init(&head, FRAME_HEAD_BYTES_MAX);
+	protobuf_write_envelope(kind->api_version, kind->name, &envelope);
+	protobuf_write_event_head(name, envelope.len + field->len, &head);
+	pieces[0] = HTTP_BYTES(buf_str(&head));
+	pieces[1] = HTTP_BYTES(buf_str(&envelope));
+	pieces[2] = HTTP_BLOB(field);
+	http_send(w->x, pieces, 3);
+	blob_unref(field);
+}
+
 static void send_event(struct http_watch *w, enum api_event_type type, struct blob *object,
 		       int64_t revision)
 {
-	struct http_piece pieces[3] = { HTTP_BYTES(prefix_of(type)), HTTP_BLOB(object),
+	struct str name = name_of(type);
+	struct http_piece pieces[3] = { HTTP_BYTES(prefix_of(name)), HTTP_BLOB(object),
 					HTTP_BYTES(frame_end) };
 	AUTO_BUF text = { 0 };
 
-	buf_init(&text, (size_t)64 << 20);
-	if (w->form != ANSWER_OBJECT) {
-		write_form(w, obj_get(object), &text);
-		pieces[1] = HTTP_BYTES(buf_str(&text));
-	}
-	http_send(w->x, pieces, 3);
 	w->revision = revision;
+	if (w->format == ANSWER_PROTOBUF) {
+		send_field(w, name, object);
+	} else if (w->form == ANSWER_OBJECT) {
+		http_send(w->x, pieces, 3);
+	} else {
+		buf_init(&text, FRAME_BYTES_MAX);
+		write_form(w, obj_get(object), &text);
+		send_text(w, name, buf_str(&text));
+	}
 }
 
 static void send_bookmark(struct http_watch *w, int64_t revision, bool ends_initial)
 {
 	AUTO_JSON_MUT doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *metadata;
-	AUTO_BUF text = { 0 };
+	AUTO_BLOB object = NULL;
 	char number[24];
-	struct http_piece piece;
 
-	buf_init(&text, 1u << 16);
-	buf_put_str(&text, prefix_of(API_EVENT_PROGRESS));
 	snprintf(number, sizeof(number), "%lld", (long long)revision);
-	json_set_str(doc, root, "kind",
-		     w->form == ANSWER_OBJECT ? w->kind->name : STR("PartialObjectMetadata"));
-	json_set_str(doc, root, "apiVersion",
-		     w->form == ANSWER_OBJECT ? w->kind->api_version : STR("meta.k8s.io/v1"));
+	json_set_str(doc, root, "kind", w->kind->name);
+	json_set_str(doc, root, "apiVersion", w->kind->api_version);
 	metadata = json_set_object(doc, root, "metadata");
 	json_set_str(doc, metadata, "resourceVersion", str_from(number));
 	json_set(doc, metadata, "creationTimestamp", yyjson_mut_null(doc));
 	if (ends_initial)
 		json_set_str(doc, json_set_object(doc, metadata, "annotations"),
 			     "k8s.io/initial-events-end", STR("true"));
-	json_mut_write(root, &text);
-	buf_put_str(&text, frame_end);
-	piece = HTTP_BYTES(buf_str(&text));
-	http_send(w->x, &piece, 1);
-	w->revision = revision;
+	object = json_mut_to_blob(root);
+	send_event(w, API_EVENT_PROGRESS, object, revision);
 }
 
 static void send_gone(struct http_watch *w, const char *message)
 {
 	struct refusal refusal;
 	AUTO_BUF text = { 0 };
-	struct http_piece piece;
 
 	buf_init(&text, 1u << 16);
 	refusal_init(&refusal, &w->arena);
 	(void)refusal_gone(&refusal, "%s", message); /* its -1 is for callers that return it */
-	buf_put_c(&text, "{\"type\":\"ERROR\",\"object\":");
 	refusal_write(&refusal, &text);
-	buf_put_str(&text, frame_end);
-	piece = HTTP_BYTES(buf_str(&text));
-	http_send(w->x, &piece, 1);
+	send_text(w, STR("ERROR"), buf_str(&text));
 }
 
 static void check_queue(struct http_watch *w)
@@ -212,7 +266,7 @@ static const struct http_exchange_events watch_events = { .on_drained = on_drain
 static void on_timeout(struct timer *timer)
 {
 	struct http_watch *w = CONTAINER_OF(timer, struct http_watch, timeout);
-	bool tell = w->bookmarks && !w->is_paused && w->form == ANSWER_OBJECT;
+	bool tell = w->bookmarks && !w->is_paused;
 
 	if (tell)
 		send_bookmark(w, store_watch_progress(&w->watcher), false);
@@ -304,6 +358,7 @@ static struct http_watch *watch_new(struct exchange *e, struct str namespace_)
 	w->kind = e->kind;
 	custom_kind_ref(w->kind);
 	w->form = e->form;
+	w->format = e->format;
 	arena_init(&w->arena, ARENA_DEFAULT_MAX);
 	w->filter.prefix = registry_list_prefix(&w->arena, e->kind, namespace_);
 	if (!table_include_parse(params_get(&e->target.query, "includeObject"), &w->include))
@@ -329,19 +384,15 @@ static int add_name(struct exchange *e, struct read_options *options)
 
 int watch_serve(struct exchange *e)
 {
-	struct http_header header = HTTP_HEADER(STR("Content-Type"), STR("application/json"));
+	struct http_header header = { .name = STR("Content-Type") };
 	struct http_headers headers = { &header, 1 };
 	struct read_options options;
 	struct http_watch *w;
 	struct str prefix;
 
-	if (accept_read(e, true) < 0 || read_options_parse(e, &options) < 0 ||
+	if (accept_read(e, ACCEPT_STREAMS) < 0 || read_options_parse(e, &options) < 0 ||
 	    add_name(e, &options) < 0)
 		return -1;
-	if (e->format != ANSWER_JSON)
-		return refusal_set(&e->refusal, 406, "NotAcceptable",
-				   "only the following media types are accepted: application/json, "
-				   "application/json;stream=watch");
 	if (options.has_initial_events && options.match != MATCH_NOT_OLDER) {
 		refusal_add_cause(
 			&e->refusal,
@@ -366,6 +417,9 @@ int watch_serve(struct exchange *e)
 	list_push_back(&e->server->watches, &w->link);
 	e->server->watch_count++;
 	exchange_count(e, 200);
+	header.value = e->format == ANSWER_PROTOBUF
+			       ? STR("application/vnd.kubernetes.protobuf;stream=watch")
+			       : STR("application/json");
 	http_set_events(e->x, &watch_events, w);
 	http_start(e->x, 200, &headers);
 	begin(w, &options);

@@ -376,7 +376,7 @@ int write_serve(struct exchange *e)
 {
 	struct http_write *w;
 
-	if (accept_read(e, true) < 0)
+	if (accept_read(e, ACCEPT_FORMS) < 0)
 		return -1;
 	if (review_is(e->kind))
 		return serve_review(e);
@@ -524,7 +524,7 @@ int write_collection(struct exchange *e)
 				   .user = e->user->name,
 				   .who = e->user };
 
-	if (accept_read(e, false) < 0 || read_options_parse(e, &options) < 0 ||
+	if (accept_read(e, ACCEPT_FORMS) < 0 || read_options_parse(e, &options) < 0 ||
 	    read_query(e, &model) < 0 || read_delete(e, &model) < 0) {
 		json_mut_free(model.body);
 		return -1;

@@ -4,14 +4,11 @@
  * carry the path of numbers (see pack_numbers in tools/gen_schema.py), and one walk follows it.
  */
 #include "api/protobuf.h"
+#include "api/protobuf_internal.h"
 
 #include "base/mem.h"
 #include "base/time.h"
 #include "codec/base64.h"
-
-enum wire { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
-
-#define EMBEDDED_MAX 3
 
 struct reader {
 	const unsigned char *at, *end;
@@ -22,13 +19,6 @@ struct element {
 	enum wire wire;
 	uint64_t value;	  /* varint and fixed */
 	struct str bytes; /* WIRE_BYTES */
-};
-
-/* Where in a type of JSON a message stands: the numbers of the embedded structs above it. */
-struct place {
-	struct schema_at at;
-	uint32_t outer[EMBEDDED_MAX];
-	unsigned outer_count;
 };
 
 struct decoder {
@@ -112,21 +102,36 @@ static struct reader reader_of(struct str bytes)
 }
 
 /* The numbers of a field, outermost first; returns how many. */
-static unsigned unpack_numbers(uint16_t proto, uint32_t numbers[EMBEDDED_MAX])
+static unsigned unpack_numbers(uint16_t proto, uint32_t ret[EMBEDDED_MAX])
 {
 	if (proto & 0x8000) {
-		numbers[0] = proto >> 10 & 0x1f;
-		numbers[1] = proto >> 5 & 0x1f;
-		numbers[2] = proto & 0x1f;
+		ret[0] = proto >> 10 & 0x1f;
+		ret[1] = proto >> 5 & 0x1f;
+		ret[2] = proto & 0x1f;
 		return 3;
 	}
 	if (proto >> 8) {
-		numbers[0] = proto >> 8;
-		numbers[1] = proto & 0xff;
+		ret[0] = proto >> 8;
+		ret[1] = proto & 0xff;
 		return 2;
 	}
-	numbers[0] = proto;
+	ret[0] = proto;
 	return proto ? 1 : 0;
+}
+
+uint32_t protobuf_number_at(const struct place *place, uint16_t proto, uint32_t *ret_embedded)
+{
+	uint32_t numbers[EMBEDDED_MAX];
+	unsigned count = unpack_numbers(proto, numbers);
+
+	*ret_embedded = 0;
+	if (count <= place->outer_count ||
+	    memcmp(numbers, place->outer, place->outer_count * sizeof(numbers[0])) != 0)
+		return 0;
+	if (count == place->outer_count + 1)
+		return numbers[place->outer_count];
+	*ret_embedded = numbers[place->outer_count];
+	return 0;
 }
 
 /* The field of this number at this place; or, with *ret_embedded, that the number is an embedded
@@ -135,19 +140,13 @@ static const struct schema_field *find_field(const struct place *p, uint32_t num
 					     bool *ret_embedded)
 {
 	const struct schema_field *fields = schema_fields(p->at);
+	uint32_t outer;
 
 	*ret_embedded = false;
 	for (uint16_t i = 0; i < p->at.type->field_count; i++) {
-		uint32_t numbers[EMBEDDED_MAX];
-		unsigned count = unpack_numbers(fields[i].proto, numbers);
-
-		if (count <= p->outer_count ||
-		    memcmp(numbers, p->outer, p->outer_count * sizeof(numbers[0])) ||
-		    numbers[p->outer_count] != number)
-			continue;
-		if (count == p->outer_count + 1)
+		if (protobuf_number_at(p, fields[i].proto, &outer) == number)
 			return &fields[i];
-		*ret_embedded = true;
+		*ret_embedded = *ret_embedded || outer == number;
 	}
 	return NULL;
 }
@@ -246,8 +245,7 @@ static int decode_special(struct decoder *d, enum schema_value type, struct str 
 	case SCHEMA_FIELDSET:
 		return new_json(d, texts[1], ret);
 	default:
-		return err_set(d->err, ERR_UNSUPPORTED_MEDIA,
-			       "JSON schemas are not read as protobuf: send JSON");
+		return damaged(d, "unknown type of value");
 	}
 }
 
@@ -258,6 +256,52 @@ static int decode_object(struct decoder *d, struct schema_at at, struct str byte
 
 	*ret = yyjson_mut_obj(d->doc);
 	return decode_message(d, &place, bytes, *ret);
+}
+
+/* An element of a union of JSON schemas: its second form is a list of schemas or of strings. */
+static int decode_alternative(struct decoder *d, enum schema_value type, struct schema_at at,
+			      const struct element *e, yyjson_mut_val **union_)
+{
+	unsigned schema_number = type == SCHEMA_OR_BOOL ? 2 : 1;
+	yyjson_mut_val *value = NULL;
+
+	if (e->number > 2)
+		return 0;
+	if (e->wire != (type == SCHEMA_OR_BOOL && e->number == 1 ? WIRE_VARINT : WIRE_BYTES))
+		return damaged(d, "wrong wire type");
+	if (e->wire == WIRE_VARINT) {
+		if (!yyjson_mut_is_obj(*union_))
+			*union_ = yyjson_mut_bool(d->doc, e->value != 0);
+		return 0;
+	}
+	if (type == SCHEMA_OR_STRINGS && e->number == 2) {
+		if (new_text(d, e->bytes, &value) < 0)
+			return -1;
+	} else if (decode_object(d, at, e->bytes, &value) < 0) {
+		return -1;
+	}
+	if (e->number == schema_number) {
+		*union_ = value;
+		return 0;
+	}
+	if (!yyjson_mut_is_arr(*union_))
+		*union_ = yyjson_mut_arr(d->doc);
+	yyjson_mut_arr_append(*union_, value);
+	return 0;
+}
+
+static int decode_union(struct decoder *d, enum schema_value type, struct schema_at at,
+			struct str bytes, yyjson_mut_val **ret)
+{
+	struct reader r = reader_of(bytes);
+	struct element e = { 0 };
+	int more;
+
+	*ret = NULL;
+	while ((more = next_element(d, &r, &e)) > 0)
+		if (decode_alternative(d, type, at, &e, ret) < 0)
+			return -1;
+	return more;
 }
 
 static int decode_bytes(struct decoder *d, struct str bytes, yyjson_mut_val **ret)
@@ -308,6 +352,10 @@ static int decode_value(struct decoder *d, struct schema_at at, const struct sch
 		return decode_bytes(d, e->bytes, ret);
 	if (f->value == SCHEMA_OBJECT)
 		return decode_object(d, schema_ref(at, f), e->bytes, ret);
+	if (f->value == SCHEMA_OR_LIST || f->value == SCHEMA_OR_BOOL ||
+	    f->value == SCHEMA_OR_STRINGS)
+		return decode_union(d, (enum schema_value)f->value, schema_ref(at, f), e->bytes,
+				    ret);
 	return decode_special(d, (enum schema_value)f->value, e->bytes, ret);
 }
 
@@ -414,11 +462,10 @@ static int decode_field(struct decoder *d, struct schema_at at, const struct sch
 		if (e->wire != WIRE_BYTES)
 			return damaged(d, "wrong wire type");
 		return decode_entry(d, at, f, e->bytes, json_ensure_object(d->doc, object, name));
-	case SCHEMA_LIST_OF_LISTS:
+	case SCHEMA_LIST_OF_LISTS: /* no type has one */
 		break;
 	}
-	return err_set(d->err, ERR_UNSUPPORTED_MEDIA, "field %s is not read as protobuf: send JSON",
-		       name);
+	return 0;
 }
 
 static int decode_message(struct decoder *d, const struct place *place, struct str bytes,
@@ -460,7 +507,7 @@ static int read_envelope(struct decoder *d, struct str bytes, struct str *ret_ap
 	struct element e = { 0 };
 	int more;
 
-	if (!str_strip_prefix(&bytes, str_sub("k8s\0", 4)))
+	if (!str_strip_prefix(&bytes, PROTOBUF_MAGIC))
 		return damaged(d, "provided data does not appear to be a protobuf message, "
 				  "expected prefix [107 56 115 0]");
 	r = reader_of(bytes);
@@ -476,7 +523,7 @@ static int read_envelope(struct decoder *d, struct str bytes, struct str *ret_ap
 	return more;
 }
 
-static const struct kind *find_kind(struct str api_version, struct str name)
+const struct kind *protobuf_kind(struct str api_version, struct str name)
 {
 	static const struct kind *const unserved[] = { &kind_scale, &kind_eviction,
 						       &kind_deleteoptions, &kind_tokenrequest };
@@ -505,7 +552,7 @@ yyjson_mut_doc *protobuf_decode(struct str bytes, size_t bytes_max, const struct
 	}
 	if (read_envelope(&d, bytes, &api_version, &name, &raw) < 0)
 		return NULL;
-	kind = find_kind(api_version, name);
+	kind = protobuf_kind(api_version, name);
 	if (!kind) {
 		err_set(err, ERR_BAD_REQUEST,
 			"no kind \"" STR_FMT "\" is registered for version \"" STR_FMT "\"",

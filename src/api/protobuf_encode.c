@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Trees to protobuf. A message is written where its bytes go, with one byte before it for its
+ * length; the few that are longer are moved once. What Go keeps apart by pointers is kept apart by
+ * what is in the tree: a member that is there is written, also when it is zero.
+ */
+#include "api/protobuf.h"
+#include "api/protobuf_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/mem.h"
+#include "base/time.h"
+#include "codec/base64.h"
+
+#define VARINT_BYTES_MAX 10
+#define MESSAGE_BYTES_MAX ((size_t)1 << 30)
+#define FIELD_NUMBER 2 /* of raw in the envelope and of items in a list */
+#define FRAME_HEAD_BYTES 4
+
+static size_t varint_bytes(uint64_t value)
+{
+	size_t count = 1;
+
+	while (value >>= 7)
+		count++;
+	return count;
+}
+
+static size_t write_varint(uint64_t value, unsigned char *to)
+{
+	size_t count = 0;
+
+	while (value > 0x7f) {
+		to[count++] = (unsigned char)(value | 0x80);
+		value >>= 7;
+	}
+	to[count++] = (unsigned char)value;
+	return count;
+}
+
+static void put_varint(struct buf *to, uint64_t value)
+{
+	unsigned char bytes[VARINT_BYTES_MAX];
+
+	buf_put(to, bytes, write_varint(value, bytes));
+}
+
+static void put_tag(struct buf *to, uint32_t number, enum wire wire)
+{
+	put_varint(to, (uint64_t)number << 3 | wire);
+}
+
+static void put_number(struct buf *to, uint32_t number, int64_t value)
+{
+	put_tag(to, number, WIRE_VARINT);
+	put_varint(to, (uint64_t)value);
+}
+
+static void put_text(struct buf *to, uint32_t number, struct str text)
+{
+	put_tag(to, number, WIRE_BYTES);
+	put_varint(to, text.len);
+	buf_put_str(to, text);
+}
+
+/* Returns where the message begins. */
+static size_t open_message(struct buf *to, uint32_t number)
+{
+	put_tag(to, number, WIRE_BYTES);
+	buf_put_char(to, 0);
+	return to->len;
+}
+
+static void close_message(struct buf *to, size_t start)
+{
+	size_t len = to->len - start, more = varint_bytes(len) - 1;
+
+	if (buf_failed(to) || (more && !buf_room(to, more)))
+		return;
+	if (more) {
+		memmove(to->ptr + start + more, to->ptr + start, len);
+		buf_added(to, more);
+	}
+	(void)write_varint(len, (unsigned char *)to->ptr + start - 1); /* as many as varint_bytes */
+}
+
+static void put_message(struct buf *to, const struct place *place, yyjson_val *object);
+
+/* --- values --- */
+
+static void put_time(struct buf *to, uint32_t number, struct str text, bool micro)
+{
+	size_t start = open_message(to, number);
+	int64_t ns;
+
+	if (time_parse(text, &ns, NULL) == 0) {
+		int64_t seconds = ns / TIME_NS_PER_SECOND, rest = ns % TIME_NS_PER_SECOND;
+
+		if (rest < 0) {
+			seconds--;
+			rest += TIME_NS_PER_SECOND;
+		}
+		put_number(to, 1, seconds);
+		put_number(to, 2, micro ? rest / 1000 * 1000 : 0);
+	}
+	close_message(to, start);
+}
+
+static void put_duration(struct buf *to, uint32_t number, struct str text)
+{
+	size_t start = open_message(to, number);
+	int64_t ns;
+
+	if (time_parse_duration(text, &ns, NULL) == 0)
+		put_number(to, 1, ns);
+	close_message(to, start);
+}
+
+/* {raw=1}: JSON within protobuf */
+static void put_raw(struct buf *to, uint32_t number, yyjson_val *value)
+{
+	size_t start = open_message(to, number), text;
+
+	text = open_message(to, 1);
+	json_write(value, to);
+	close_message(to, text);
+	close_message(to, start);
+}
+
+static void put_int_or_string(struct buf *to, uint32_t number, yyjson_val *value)
+{
+	size_t start = open_message(to, number);
+
+	put_number(to, 1, yyjson_is_str(value));
+	if (yyjson_is_str(value))
+		put_text(to, 3, json_str(value));
+	else
+		put_number(to, 2, json_int(value, 0));
+	close_message(to, start);
+}
+
+static void put_quantity(struct buf *to, uint32_t number, yyjson_val *value)
+{
+	size_t start = open_message(to, number);
+
+	if (yyjson_is_str(value)) {
+		put_text(to, 1, json_str(value));
+	} else {
+		size_t text = open_message(to, 1);
+
+		json_write(value, to);
+		close_message(to, text);
+	}
+	close_message(to, start);
+}
+
+static void put_bytes(struct buf *to, uint32_t number, struct str text)
+{
+	size_t start = open_message(to, number), at = to->len;
+
+	if (base64_decode(text, to, NULL) < 0)
+		buf_truncate(to, at); /* not from the registry: it decodes what it stores */
+	close_message(to, start);
+}
+
+static void put_object(struct buf *to, uint32_t number, struct schema_at at, yyjson_val *object)
+{
+	struct place place = { .at = at };
+	size_t start = open_message(to, number);
+
+	put_message(to, &place, object);
+	close_message(to, start);
+}
+
+/* JSONSchemaPropsOrArray{schema=1, jSONSchemas=2}, ..OrBool{allows=1, schema=2},
+ * ..OrStringArray{schema=1, property=2} */
+static void put_union(struct buf *to, uint32_t number, enum schema_value type, struct schema_at at,
+		      yyjson_val *value)
+{
+	size_t start = open_message(to, number);
+	bool is_object = yyjson_is_obj(value);
+
+	if (type == SCHEMA_OR_BOOL) {
+		put_number(to, 1, is_object || json_bool(value, false));
+		if (is_object)
+			put_object(to, 2, at, value);
+	} else if (is_object) {
+		put_object(to, 1, at, value);
+	} else {
+		JSON_EACH (item, value) {
+			if (type == SCHEMA_OR_LIST)
+				put_object(to, 2, at, item);
+			else
+				put_text(to, 2, json_str(item));
+		}
+	}
+	close_message(to, start);
+}
+
+static void put_double(struct buf *to, uint32_t number, double value)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	put_tag(to, number, WIRE_FIXED64);
+	for (unsigned i = 0; i < 8; i++)
+		buf_put_char(to, (char)(bits >> 8 * i));
+}
+
+static void put_value(struct buf *to, uint32_t number, struct schema_at at,
+		      const struct schema_field *f, yyjson_val *value)
+{
+	switch ((enum schema_value)f->value) {
+	case SCHEMA_STRING:
+		put_text(to, number, json_str(value));
+		return;
+	case SCHEMA_INT32:
+	case SCHEMA_INT64:
+		put_number(to, number, json_int(value, 0));
+		return;
+	case SCHEMA_BOOL:
+		put_number(to, number, json_bool(value, false));
+		return;
+	case SCHEMA_DOUBLE:
+		put_double(to, number, yyjson_get_num(value));
+		return;
+	case SCHEMA_BYTES:
+		put_bytes(to, number, json_str(value));
+		return;
+	case SCHEMA_TIME:
+	case SCHEMA_MICROTIME:
+		put_time(to, number, json_str(value), f->value == SCHEMA_MICROTIME);
+		return;
+	case SCHEMA_DURATION:
+		put_duration(to, number, json_str(value));
+		return;
+	case SCHEMA_QUANTITY:
+		put_quantity(to, number, value);
+		return;
+	case SCHEMA_INT_OR_STRING:
+		put_int_or_string(to, number, value);
+		return;
+	case SCHEMA_RAW:
+	case SCHEMA_ANY:
+	case SCHEMA_FIELDSET:
+		put_raw(to, number, value);
+		return;
+	case SCHEMA_OBJECT:
+		put_object(to, number, schema_ref(at, f), value);
+		return;
+	case SCHEMA_OR_LIST:
+	case SCHEMA_OR_BOOL:
+	case SCHEMA_OR_STRINGS:
+		put_union(to, number, (enum schema_value)f->value, schema_ref(at, f), value);
+		return;
+	case SCHEMA_VALUE_COUNT:
+		break;
+	}
+}
+
+/* --- maps: in the order of their keys, as Go writes them --- */
+
+struct member {
+	struct str key;
+	yyjson_val *value;
+};
+
+static int member_cmp(const void *a, const void *b)
+{
+	return str_cmp(((const struct member *)a)->key, ((const struct member *)b)->key);
+}
+
+static void put_entry(struct buf *to, uint32_t number, struct schema_at at,
+		      const struct schema_field *f, const struct member *m)
+{
+	size_t start = open_message(to, number), items;
+
+	put_text(to, 1, m->key);
+	if (f->shape == SCHEMA_MAP_OF_LISTS) {
+		items = open_message(to, 2);
+		JSON_EACH (item, m->value)
+			put_value(to, 1, at, f, item);
+		close_message(to, items);
+	} else {
+		put_value(to, 2, at, f, m->value);
+	}
+	close_message(to, start);
+}
+
+static void put_map(struct buf *to, uint32_t number, struct schema_at at,
+		    const struct schema_field *f, yyjson_val *map)
+{
+	size_t count = 0, room = yyjson_obj_size(map);
+	struct member *members;
+	bool sorted = true;
+
+	if (!room)
+		return;
+	members = mem_calloc(room, sizeof(members[0]));
+	JSON_MEMBERS (key, value, map) {
+		members[count] = (struct member){ json_str(key), value };
+		sorted = sorted && (!count || member_cmp(&members[count - 1], &members[count]) < 0);
+		count++;
+	}
+	if (!sorted)
+		qsort(members, count, sizeof(members[0]), member_cmp);
+	for (size_t i = 0; i < count; i++)
+		put_entry(to, number, at, f, &members[i]);
+	mem_free(members);
+}
+
+/* --- messages --- */
+
+static void put_field(struct buf *to, uint32_t number, struct schema_at at,
+		      const struct schema_field *f, yyjson_val *value)
+{
+	switch ((enum schema_shape)f->shape) {
+	case SCHEMA_ONE:
+		put_value(to, number, at, f, value);
+		return;
+	case SCHEMA_LIST:
+		JSON_EACH (item, value)
+			put_value(to, number, at, f, item);
+		return;
+	case SCHEMA_MAP:
+	case SCHEMA_MAP_OF_LISTS:
+		put_map(to, number, at, f, value);
+		return;
+	case SCHEMA_LIST_OF_LISTS: /* no type has one */
+		return;
+	}
+}
+
+static void put_embedded(struct buf *to, const struct place *place, yyjson_val *object,
+			 uint32_t number)
+{
+	struct place inner = *place;
+	size_t start;
+
+	if (inner.outer_count == EMBEDDED_MAX)
+		return;
+	inner.outer[inner.outer_count++] = number;
+	start = open_message(to, number);
+	put_message(to, &inner, object);
+	close_message(to, start);
+}
+
+static void put_message(struct buf *to, const struct place *place, yyjson_val *object)
+{
+	uint64_t embedded = 0; /* numbers of embedded structs with members here */
+	uint32_t number, outer;
+
+	JSON_MEMBERS (key, value, object) {
+		const struct schema_field *f = schema_field(place->at, json_str(key));
+
+		if (!f || yyjson_is_null(value))
+			continue;
+		number = protobuf_number_at(place, f->proto, &outer);
+		if (number)
+			put_field(to, number, place->at, f, value);
+		else if (outer < 64)
+			embedded |= UINT64_C(1) << outer;
+	}
+	for (outer = 1; embedded >> 1; outer++) {
+		embedded >>= 1;
+		if (embedded & 1)
+			put_embedded(to, place, object, outer);
+	}
+}
+
+/* --- objects --- */
+
+static void write_message(struct schema_at at, yyjson_val *object, struct buf *to)
+{
+	struct place place = { .at = at };
+
+	put_message(to, &place, object);
+}
+
+struct blob *protobuf_field_new(const struct obj *obj, struct schema_at at)
+{
+	AUTO_BUF text = { 0 };
+	size_t start;
+
+	buf_init(&text, MESSAGE_BYTES_MAX);
+	start = open_message(&text, FIELD_NUMBER);
+	write_message(at, obj->root, &text);
+	close_message(&text, start);
+	return blob_new(buf_str(&text));
+}
+
+struct blob *protobuf_field_of(const struct obj *obj, struct schema_at at)
+{
+	if (obj->field && obj->field_type == at.type)
+		return blob_ref(obj->field);
+	return obj_keep_field(obj, at.type, protobuf_field_new(obj, at));
+}
+
+void protobuf_write_envelope(struct str api_version, struct str kind, struct buf *to)
+{
+	size_t start;
+
+	buf_put_str(to, PROTOBUF_MAGIC);
+	start = open_message(to, 1);
+	put_text(to, 1, api_version);
+	put_text(to, 2, kind);
+	close_message(to, start);
+}
+
+/* The fields of a WatchEvent around an object of that size; its own are the type and {raw=1}. */
+void protobuf_write_event_head(struct str type, size_t object_bytes, struct buf *to)
+{
+	size_t start = to->len, len;
+
+	put_text(to, 1, type);
+	put_tag(to, 2, WIRE_BYTES);
+	put_varint(to, 1 + varint_bytes(object_bytes) + object_bytes);
+	put_tag(to, 1, WIRE_BYTES);
+	put_varint(to, object_bytes);
+	len = to->len - start + object_bytes;
+	if (buf_failed(to) || !buf_room(to, FRAME_HEAD_BYTES))
+		return;
+	memmove(to->ptr + start + FRAME_HEAD_BYTES, to->ptr + start, to->len - start);
+	buf_added(to, FRAME_HEAD_BYTES);
+	for (unsigned i = 0; i < FRAME_HEAD_BYTES; i++)
+		to->ptr[start + i] = (char)(len >> (24 - 8 * i));
+}
+
+static void put_list_meta(const struct protobuf_list *list, struct buf *to)
+{
+	size_t start = open_message(to, 1);
+	char revision[24];
+
+	if (list->revision) {
+		(void)snprintf(revision, sizeof(revision), "%lld", (long long)list->revision);
+		put_text(to, 2, str_from(revision));
+	}
+	if (list->continue_token.len)
+		put_text(to, 3, list->continue_token);
+	if (list->remaining >= 0)
+		put_number(to, 4, list->remaining);
+	close_message(to, start);
+}
+
+void protobuf_write_list_head(const struct protobuf_list *list, struct buf *to)
+{
+	AUTO_BUF meta = { 0 };
+
+	buf_init(&meta, MESSAGE_BYTES_MAX);
+	put_list_meta(list, &meta);
+	protobuf_write_envelope(list->api_version, list->kind, to);
+	put_tag(to, FIELD_NUMBER, WIRE_BYTES);
+	put_varint(to, meta.len + list->items_bytes);
+	buf_put_str(to, buf_str(&meta));
+}
+
+/* A list's own fields; the same in all of them. */
+static void put_list(struct buf *to, const struct kind *item, yyjson_val *root)
+{
+	struct schema_at meta = schema_find(STR("meta/v1.ListMeta"));
+
+	put_object(to, 1, meta, yyjson_obj_get(root, "metadata"));
+	JSON_EACH (each, yyjson_obj_get(root, "items"))
+		put_object(to, 2, item->schema, each);
+}
+
+int protobuf_encode(yyjson_val *root, const struct kind *kind, struct buf *to, struct err *err)
+{
+	struct str api_version = json_get_str(root, "apiVersion"),
+		   name = json_get_str(root, "kind"), item = name;
+	size_t start;
+
+	if (!kind)
+		kind = protobuf_kind(api_version, name);
+	if (!kind && str_strip_suffix(&item, STR("List")))
+		kind = protobuf_kind(api_version, item);
+	if (!kind || !kind->schema.type || kind->flags & KIND_CUSTOM)
+		return err_set(err, ERR_UNSUPPORTED_MEDIA,
+			       "object " STR_FMT " " STR_FMT " has no protobuf form",
+			       STR_ARG(api_version), STR_ARG(name));
+	protobuf_write_envelope(api_version, name, to);
+	start = open_message(to, FIELD_NUMBER);
+	if (item.len != name.len)
+		put_list(to, kind, root);
+	else
+		write_message(kind->schema, root, to);
+	close_message(to, start);
+	return 0;
+}

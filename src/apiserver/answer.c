@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers of the pipeline: the bytes as they are stored where that is what was asked for, else made
+ * anew in the form that Accept names.
+ */
+#include "api/protobuf.h"
+#include "apiserver/exchange.h"
+#include "apiserver/limits.h"
+#include "base/num.h"
+#include "codec/yaml.h"
+#include "loop/env.h"
+
+void exchange_count(struct exchange *e, int status)
+{
+	if (e->in_flight)
+		(*e->in_flight)--;
+	e->in_flight = NULL;
+	if (e->kind)
+		metrics_count(&e->server->metrics, &e->target, status,
+			      env_mono_ns(e->server->env) - e->started_ns);
+}
+
+static void respond(struct exchange *e, int status, struct http_headers *headers,
+		    struct http_piece *pieces, size_t count)
+{
+	exchange_count(e, status);
+	http_respond(e->x, status, headers, pieces, count);
+}
+
+void exchange_answer_bytes(struct exchange *e, int status, struct str content_type,
+			   struct str bytes)
+{
+	struct http_header header = HTTP_HEADER(STR("Content-Type"), content_type);
+	struct http_headers headers = { &header, 1 };
+	struct http_piece piece = HTTP_BYTES(bytes);
+
+	respond(e, status, &headers, &piece, 1);
+}
+
+/* JSON text in the format that was asked for, or with line breaks; false: it is too long, or has no
+ * such form. */
+static bool write_anew(struct exchange *e, struct str json, struct buf *to)
+{
+	AUTO_JSON doc = json_parse(json, SIZE_MAX, NULL);
+	yyjson_val *root = yyjson_doc_get_root(doc);
+
+	if (!doc)
+		return false;
+	switch (e->format) {
+	case ANSWER_YAML:
+		yaml_write(root, to);
+		break;
+	case ANSWER_PROTOBUF:
+		if (protobuf_encode(root, NULL, to, NULL) < 0)
+			return false;
+		break;
+	case ANSWER_JSON:
+		json_write_pretty(root, to);
+		break;
+	}
+	return !buf_failed(to);
+}
+
+/* A new blob; else NULL: as it is. */
+static struct blob *reformat(struct exchange *e, struct str json)
+{
+	AUTO_BUF text = { 0 };
+
+	if (e->format == ANSWER_JSON && !e->is_pretty)
+		return NULL;
+	buf_init(&text, LIST_BYTES_MAX);
+	if (write_anew(e, json, &text))
+		return blob_new(buf_str(&text));
+	e->format = ANSWER_JSON;
+	return NULL;
+}
+
+struct str exchange_content_type(const struct exchange *e)
+{
+	switch (e->format) {
+	case ANSWER_YAML:
+		return STR("application/yaml");
+	case ANSWER_PROTOBUF:
+		return STR("application/vnd.kubernetes.protobuf");
+	case ANSWER_JSON:
+		break;
+	}
+	return STR("application/json");
+}
+
+void exchange_answer_json(struct exchange *e, int status, struct str json)
+{
+	struct blob *text = reformat(e, json);
+	struct http_header header = HTTP_HEADER(STR("Content-Type"), exchange_content_type(e));
+	struct http_headers headers = { &header, 1 };
+	struct http_piece piece = text ? HTTP_BLOB(text) : HTTP_BYTES(json);
+
+	respond(e, status, &headers, &piece, 1);
+	blob_unref(text);
+}
+
+/* Quoted-string of a Warning header: quotes and backslashes escaped, no control characters. */
+static struct str quote_warning(struct exchange *e, struct str text)
+{
+	AUTO_BUF out = { 0 };
+
+	buf_init(&out, WARNING_BYTES_MAX);
+	buf_put_c(&out, "299 - \"");
+	for (size_t i = 0; i < text.len && out.len < WARNING_BYTES_MAX - 4; i++) {
+		char c = text.ptr[i];
+
+		if (c == '"' || c == '\\')
+			buf_put_char(&out, '\\');
+		buf_put_char(&out, (unsigned char)c < 0x20 || c == 0x7f ? ' ' : c);
+	}
+	buf_put_char(&out, '"');
+	return str_in(e->arena, buf_str(&out));
+}
+
+/* The object's own fields are kept in this form: only the envelope is written. */
+static bool use_kept_field(struct exchange *e, struct blob *object, struct http_piece pieces[2])
+{
+	const struct obj *obj = e->format == ANSWER_PROTOBUF && e->kind ? obj_of(object, NULL)
+									: NULL;
+	AUTO_BUF envelope = { 0 };
+	struct blob *field;
+
+	if (!obj || !str_eq(obj->kind, e->kind->name) ||
+	    !str_eq(obj->api_version, e->kind->api_version) || e->kind->flags & KIND_CUSTOM)
+		return false;
+	buf_init(&envelope, 1024);
+	protobuf_write_envelope(obj->api_version, obj->kind, &envelope);
+	field = protobuf_field_of(obj, e->kind->schema);
+	pieces[0] = HTTP_BYTES(str_in(e->arena, buf_str(&envelope)));
+	pieces[1] = HTTP_BLOB(field);
+	blob_unref(field); /* kept beside the object, which outlives the call */
+	return true;
+}
+
+void exchange_answer_object(struct exchange *e, int status, struct blob *object,
+			    const struct notices *warnings)
+{
+	size_t warning_count = warnings ? NUM_MIN(warnings->count, (size_t)WARNINGS_MAX) : 0;
+	struct http_header *list = arena_array(e->arena, warning_count + 1, sizeof(list[0]));
+	struct http_headers headers = { list, 0 };
+	struct http_piece pieces[2] = { HTTP_BLOB(object), HTTP_BYTES(STR("\n")) };
+	struct blob *text = NULL;
+
+	if (!use_kept_field(e, object, pieces))
+		text = reformat(e, blob_str(object));
+	list[headers.count++] = HTTP_HEADER(STR("Content-Type"), exchange_content_type(e));
+	for (size_t i = 0; i < warning_count; i++)
+		list[headers.count++] = HTTP_HEADER(STR("Warning"),
+						    quote_warning(e, warnings->items[i]));
+	if (text)
+		pieces[0] = HTTP_BLOB(text);
+	respond(e, status, &headers, pieces, text ? 1 : 2);
+	blob_unref(text);
+}
+
+void exchange_refuse(struct exchange *e)
+{
+	struct http_header list[3];
+	struct http_headers headers = { list, 0 };
+	struct http_piece piece;
+	struct str json;
+	struct blob *text;
+	AUTO_BUF out = { 0 };
+
+	accept_for_refusal(e);
+	buf_init(&out, 1u << 20);
+	refusal_write(&e->refusal, &out);
+	buf_put_char(&out, '\n');
+	json = str_in(e->arena, buf_str(&out));
+	text = reformat(e, json);
+	piece = text ? HTTP_BLOB(text) : HTTP_BYTES(json);
+	list[headers.count++] = HTTP_HEADER(STR("Content-Type"), exchange_content_type(e));
+	if (e->refusal.code == 429 || e->refusal.retry_after_seconds)
+		list[headers.count++] = HTTP_HEADER(STR("Retry-After"), STR("1"));
+	respond(e, e->refusal.code ? e->refusal.code : 500, &headers, &piece, 1);
+	blob_unref(text);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Breaks when a client that speaks protobuf gets other objects than one that speaks JSON, or when
+ * the form of an answer is not the one that Accept prefers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include "api/protobuf.h"
+#include "fixture.h"
+
+#define CM "/api/v1/namespaces/default/configmaps"
+#define JSON "Content-Type: application/json\r\n"
+#define PROTOBUF "Accept: application/vnd.kubernetes.protobuf\r\n"
+#define BODY_BYTES_MAX ((size_t)1 << 20)
+
+static struct str body_of(struct http_fixture *f, const char *body)
+{
+	const char *length = strstr(http_fixture_head(f), "Content-Length: ");
+
+	assert_non_null(length);
+	return str_sub(body, (size_t)atoi(length + 16));
+}
+
+static void expect_type(struct http_fixture *f, const char *type)
+{
+	char line[160];
+
+	snprintf(line, sizeof(line), "Content-Type: %s\r\n", type);
+	if (!strstr(http_fixture_head(f), line))
+		print_message("%s\n", http_fixture_head(f));
+	assert_non_null(strstr(http_fixture_head(f), line));
+}
+
+/* Decodes, compares to what the same request answers in JSON. */
+static void same_as_json(struct http_fixture *f, const char *path)
+{
+	struct err err = { 0 };
+	AUTO_JSON_MUT doc = NULL;
+	AUTO_JSON want = NULL;
+	const char *body;
+
+	assert_int_equal(http_fixture_do(f, "GET", path, PROTOBUF, NULL, &body), 200);
+	expect_type(f, "application/vnd.kubernetes.protobuf");
+	doc = protobuf_decode(body_of(f, body), BODY_BYTES_MAX, NULL, &err);
+	if (!doc)
+		print_message("%s: %s\n", path, err.msg);
+	assert_non_null(doc);
+	assert_int_equal(http_fixture_do(f, "GET", path, NULL, NULL, &body), 200);
+	want = json_parse(body_of(f, body), BODY_BYTES_MAX, &err);
+	assert_true(json_mixed_equal(yyjson_mut_doc_get_root(doc), yyjson_doc_get_root(want)));
+}
+
+static void test_protobuf(void **state)
+{
+	struct http_fixture f;
+	const char *body;
+
+	http_fixture_open(&f);
+	assert_int_equal(
+		http_fixture_do(&f, "POST", CM, JSON PROTOBUF,
+				"{\"metadata\":{\"name\":\"x\"},\"data\":{\"b\":\"1\",\"a\":"
+				"\"\"},\"binaryData\":{\"z\":\"AAE=\"}}",
+				&body),
+		201);
+	expect_type(&f, "application/vnd.kubernetes.protobuf");
+	assert_memory_equal(body, "k8s\0\n\x0f\n\x02v1\x12\tConfigMap\x12", 22);
+	same_as_json(&f, CM "/x");
+	same_as_json(&f, CM "/x"); /* from what was kept */
+	same_as_json(&f, "/api/v1/namespaces/default");
+	same_as_json(&f, "/api/v1/namespaces/default/services/kubernetes");
+	same_as_json(&f, "/apis/rbac.authorization.k8s.io/v1/clusterroles/cluster-admin");
+	assert_int_equal(http_fixture_do(&f, "GET", CM "/none", PROTOBUF, NULL, &body), 404);
+	expect_type(&f, "application/vnd.kubernetes.protobuf");
+	assert_memory_equal(body, "k8s\0\n\x0c\n\x02v1\x12\x06Status\x12", 19);
+	assert_int_equal(http_fixture_do(&f, "DELETE", CM "/x", PROTOBUF, NULL, &body), 200);
+	assert_memory_equal(body, "k8s\0\n\x0c\n\x02v1\x12\x06Status\x12", 19);
+	http_fixture_close(&f);
+}
+
+static void test_lists(void **state)
+{
+	struct http_fixture f;
+	const char *body;
+
+	http_fixture_open(&f);
+	assert_int_equal(http_fixture_do(&f, "GET", CM, PROTOBUF, NULL, &body), 200);
+	assert_memory_equal(body, "k8s\0\n\x13\n\x02v1\x12\rConfigMapList\x12", 26);
+	assert_int_equal(
+		http_fixture_do(&f, "POST", CM, JSON, "{\"metadata\":{\"name\":\"x\"}}", &body),
+		201);
+	assert_int_equal(http_fixture_do(&f, "GET", CM, PROTOBUF, NULL, &body), 200);
+	expect_type(&f, "application/vnd.kubernetes.protobuf");
+	/* metadata.name of the one item */
+	assert_non_null(memmem(body, body_of(&f, body).len, "\n\x01x", 3));
+	assert_int_equal(http_fixture_do(&f, "GET", CM,
+					 "Accept: application/vnd.kubernetes.protobuf;as="
+					 "PartialObjectMetadataList;g=meta.k8s.io;v=v1\r\n",
+					 NULL, &body),
+			 200);
+	assert_non_null(memmem(body, body_of(&f, body).len, "PartialObjectMetadataList", 25));
+	http_fixture_close(&f);
+}
+
+static const struct {
+	const char *name, *path, *accept;
+	int want;
+	const char *type;
+} negotiations[] = {
+	{ "nothing asked for", CM, "", 200, "application/json" },
+	{ "the first of equals", CM, "application/yaml, application/json", 200,
+	  "application/yaml" },
+	{ "the better one", CM, "application/yaml;q=0.5, application/json;q=0.9", 200,
+	  "application/json" },
+	{ "what is named before what is not", CM, "*/*, application/yaml", 200,
+	  "application/yaml" },
+	{ "what is refused", CM, "application/json;q=0, application/yaml;q=0.1", 200,
+	  "application/yaml" },
+	{ "all that are known", CM, "application/vnd.kubernetes.protobuf,application/json", 200,
+	  "application/vnd.kubernetes.protobuf" },
+	{ "tables are JSON", CM,
+	  "application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1,application/"
+	  "json;as=Table;g=meta.k8s.io;v=v1",
+	  200, "application/json" },
+	{ "an unknown form", CM, "application/json;as=Chair;g=meta.k8s.io;v=v1", 406,
+	  "application/json" },
+	{ "text", CM, "text/plain", 406, "application/json" },
+	{ "a stream of YAML", CM "?watch=1&timeoutSeconds=1", "application/yaml", 406,
+	  "application/json" },
+	{ "a stream by its name", CM "?watch=1&timeoutSeconds=1", "application/json;stream=watch",
+	  200, "application/json" },
+	{ "a stream of protobuf", CM "?watch=1&timeoutSeconds=1",
+	  "application/vnd.kubernetes.protobuf;stream=watch", 200,
+	  "application/vnd.kubernetes.protobuf;stream=watch" },
+	{ "definitions of custom kinds", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+	  "application/vnd.kubernetes.protobuf", 200, "application/vnd.kubernetes.protobuf" },
+	{ "custom kinds have no protobuf form", "/apis/example.com/v1/things",
+	  "application/vnd.kubernetes.protobuf", 406, "application/json" },
+	{ "and fall back", "/apis/example.com/v1/things",
+	  "application/vnd.kubernetes.protobuf,application/json", 200, "application/json" },
+	{ "but for their metadata", "/apis/example.com/v1/things",
+	  "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+	  200, "application/vnd.kubernetes.protobuf" },
+};
+
+static void test_negotiation(void **state)
+{
+	struct http_fixture f;
+	const char *body;
+
+	http_fixture_open(&f);
+	assert_int_equal(
+		http_fixture_do(
+			&f, "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", JSON,
+			"{\"metadata\":{\"name\":\"things.example.com\"},\"spec\":{\"group\":"
+			"\"example.com\",\"scope\":\"Cluster\",\"names\":{\"plural\":"
+			"\"things\",\"kind\":\"Thing\"},\"versions\":[{\"name\":\"v1\","
+			"\"served\":true,\"storage\":true,\"schema\":{\"openAPIV3Schema\":{"
+			"\"type\":\"object\"}}}]}}",
+			&body),
+		201);
+	for (int i = 0; i < 100; i++)
+		if (http_fixture_do(&f, "GET", "/apis/example.com/v1/things", NULL, NULL, &body) ==
+		    200)
+			break;
+	for (size_t i = 0; i < sizeof(negotiations) / sizeof(negotiations[0]); i++) {
+		char header[256];
+
+		print_message("%s\n", negotiations[i].name);
+		snprintf(header, sizeof(header), "Accept: %s\r\n", negotiations[i].accept);
+		assert_int_equal(http_fixture_do(&f, "GET", negotiations[i].path,
+						 *negotiations[i].accept ? header : NULL, NULL,
+						 &body),
+				 negotiations[i].want);
+		expect_type(&f, negotiations[i].type);
+	}
+	http_fixture_close(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_protobuf),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_negotiation),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
