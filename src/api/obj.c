@@ -13,7 +13,6 @@ static void parsed_free(void *parsed)
 	struct obj *obj = parsed;
 
 	json_free(obj->doc);
-	blob_unref(obj->field);
 	mem_free(obj);
 }
 
@@ -46,8 +45,7 @@ const struct obj *obj_of(struct blob *blob, struct err *err)
 	doc = json_parse(blob_str(blob), UINT32_MAX, err);
 	if (!doc)
 		return NULL;
-	doc = json_trim(
-		doc); /* it lives as long as the blob: in the store's index, caches and history */
+	doc = json_trim(doc); /* it lives as long as the blob: in the store's index, caches and history */
 	root = yyjson_doc_get_root(doc);
 	meta = yyjson_obj_get(root, "metadata");
 	if (!yyjson_is_obj(meta)) {
@@ -80,17 +78,6 @@ const struct obj *obj_ref(const struct obj *obj)
 	if (obj)
 		(void)blob_ref(obj->blob);
 	return obj;
-}
-
-struct blob *obj_keep_field(const struct obj *obj, const struct schema_type *type,
-			    struct blob *field)
-{
-	struct obj *own = obj->blob->parsed;
-
-	blob_unref(own->field);
-	own->field = field;
-	own->field_type = type;
-	return blob_ref(field);
 }
 
 void obj_unref(const struct obj *obj)

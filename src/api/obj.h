@@ -11,8 +11,6 @@
 #include "base/blob.h"
 #include "base/err.h"
 
-struct schema_type;
-
 struct obj {
 	struct blob *blob; /* not counted: the object lives inside its blob */
 	yyjson_val *root;
@@ -26,8 +24,6 @@ struct obj {
 	yyjson_val *finalizers;
 	struct str deletion_timestamp; /* empty unless being deleted */
 	yyjson_doc *doc;
-	struct blob *field; /* its protobuf form, once somebody asked for it */
-	const struct schema_type *field_type;
 };
 
 /* The parsed form of blob, parsing it when this is the first call. NULL and err when the bytes are
@@ -39,11 +35,6 @@ const struct obj *obj_get(struct blob *blob);
 const struct obj *
 obj_ref(const struct obj *obj);	       /* counts on the blob; returns obj; NULL is fine */
 void obj_unref(const struct obj *obj); /* NULL is fine */
-
-/* Keeps another form of the object for as long as its bytes live, instead of what was kept before.
- * Takes the caller's reference to field; returns another one. */
-struct blob *obj_keep_field(const struct obj *obj, const struct schema_type *type,
-			    struct blob *field) MUST_CHECK;
 
 struct str obj_label(const struct obj *obj, const char *key); /* empty when absent */
 struct str obj_annotation(const struct obj *obj, const char *key);

@@ -27,10 +27,10 @@ int protobuf_encode(yyjson_val *root, const struct kind *kind, struct buf *to,
  * serve both. */
 
 /* An object's message as that field: a reference. It is made once and kept beside the object's own
- * bytes. */
-struct blob *protobuf_field_of(const struct obj *obj, struct schema_at at) MUST_CHECK;
-struct blob *protobuf_field_new(const struct obj *obj,
-				struct schema_at at) MUST_CHECK; /* not kept */
+ * bytes; at is the type of just those. */
+struct blob *protobuf_field_of(struct blob *object, struct schema_at at) MUST_CHECK;
+/* Not kept; at may be another type, such as that of its metadata alone. */
+struct blob *protobuf_field_new(const struct blob *object, struct schema_at at) MUST_CHECK;
 /* The envelope up to the field that follows. */
 void protobuf_write_envelope(struct str api_version, struct str kind, struct buf *to);
 

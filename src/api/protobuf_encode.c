@@ -378,23 +378,27 @@ static void write_message(struct schema_at at, yyjson_val *object, struct buf *t
 	put_message(to, &place, object);
 }
 
-struct blob *protobuf_field_new(const struct obj *obj, struct schema_at at)
+/* The tree that is there, or one for this time only: those that are kept are several times as large
+ * as the text, and most objects are only ever sent. */
+struct blob *protobuf_field_new(const struct blob *object, struct schema_at at)
 {
+	const struct obj *obj = object->parsed;
+	AUTO_JSON doc = obj ? NULL : json_parse(blob_str(object), UINT32_MAX, NULL);
 	AUTO_BUF text = { 0 };
 	size_t start;
 
 	buf_init(&text, MESSAGE_BYTES_MAX);
 	start = open_message(&text, FIELD_NUMBER);
-	write_message(at, obj->root, &text);
+	write_message(at, obj ? obj->root : yyjson_doc_get_root(doc), &text);
 	close_message(&text, start);
 	return blob_new(buf_str(&text));
 }
 
-struct blob *protobuf_field_of(const struct obj *obj, struct schema_at at)
+struct blob *protobuf_field_of(struct blob *object, struct schema_at at)
 {
-	if (obj->field && obj->field_type == at.type)
-		return blob_ref(obj->field);
-	return obj_keep_field(obj, at.type, protobuf_field_new(obj, at));
+	if (!object->recoded)
+		object->recoded = protobuf_field_new(object, at);
+	return blob_ref(object->recoded);
 }
 
 void protobuf_write_envelope(struct str api_version, struct str kind, struct buf *to)

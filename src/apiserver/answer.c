@@ -20,8 +20,8 @@ void exchange_count(struct exchange *e, int status)
 			      env_mono_ns(e->server->env) - e->started_ns);
 }
 
-static void respond(struct exchange *e, int status, struct http_headers *headers,
-		    struct http_piece *pieces, size_t count)
+void exchange_respond(struct exchange *e, int status, struct http_headers *headers,
+		      struct http_piece *pieces, size_t count)
 {
 	exchange_count(e, status);
 	http_respond(e->x, status, headers, pieces, count);
@@ -34,7 +34,7 @@ void exchange_answer_bytes(struct exchange *e, int status, struct str content_ty
 	struct http_headers headers = { &header, 1 };
 	struct http_piece piece = HTTP_BYTES(bytes);
 
-	respond(e, status, &headers, &piece, 1);
+	exchange_respond(e, status, &headers, &piece, 1);
 }
 
 /* JSON text in the format that was asked for, or with line breaks; false: it is too long, or has no
@@ -95,7 +95,7 @@ void exchange_answer_json(struct exchange *e, int status, struct str json)
 	struct http_headers headers = { &header, 1 };
 	struct http_piece piece = text ? HTTP_BLOB(text) : HTTP_BYTES(json);
 
-	respond(e, status, &headers, &piece, 1);
+	exchange_respond(e, status, &headers, &piece, 1);
 	blob_unref(text);
 }
 
@@ -117,26 +117,6 @@ static struct str quote_warning(struct exchange *e, struct str text)
 	return str_in(e->arena, buf_str(&out));
 }
 
-/* The object's own fields are kept in this form: only the envelope is written. */
-static bool use_kept_field(struct exchange *e, struct blob *object, struct http_piece pieces[2])
-{
-	const struct obj *obj = e->format == ANSWER_PROTOBUF && e->kind ? obj_of(object, NULL)
-									: NULL;
-	AUTO_BUF envelope = { 0 };
-	struct blob *field;
-
-	if (!obj || !str_eq(obj->kind, e->kind->name) ||
-	    !str_eq(obj->api_version, e->kind->api_version) || e->kind->flags & KIND_CUSTOM)
-		return false;
-	buf_init(&envelope, 1024);
-	protobuf_write_envelope(obj->api_version, obj->kind, &envelope);
-	field = protobuf_field_of(obj, e->kind->schema);
-	pieces[0] = HTTP_BYTES(str_in(e->arena, buf_str(&envelope)));
-	pieces[1] = HTTP_BLOB(field);
-	blob_unref(field); /* kept beside the object, which outlives the call */
-	return true;
-}
-
 void exchange_answer_object(struct exchange *e, int status, struct blob *object,
 			    const struct notices *warnings)
 {
@@ -144,17 +124,15 @@ void exchange_answer_object(struct exchange *e, int status, struct blob *object,
 	struct http_header *list = arena_array(e->arena, warning_count + 1, sizeof(list[0]));
 	struct http_headers headers = { list, 0 };
 	struct http_piece pieces[2] = { HTTP_BLOB(object), HTTP_BYTES(STR("\n")) };
-	struct blob *text = NULL;
+	struct blob *text = reformat(e, blob_str(object));
 
-	if (!use_kept_field(e, object, pieces))
-		text = reformat(e, blob_str(object));
 	list[headers.count++] = HTTP_HEADER(STR("Content-Type"), exchange_content_type(e));
 	for (size_t i = 0; i < warning_count; i++)
 		list[headers.count++] = HTTP_HEADER(STR("Warning"),
 						    quote_warning(e, warnings->items[i]));
 	if (text)
 		pieces[0] = HTTP_BLOB(text);
-	respond(e, status, &headers, pieces, text ? 1 : 2);
+	exchange_respond(e, status, &headers, pieces, text ? 1 : 2);
 	blob_unref(text);
 }
 
@@ -177,6 +155,6 @@ void exchange_refuse(struct exchange *e)
 	list[headers.count++] = HTTP_HEADER(STR("Content-Type"), exchange_content_type(e));
 	if (e->refusal.code == 429 || e->refusal.retry_after_seconds)
 		list[headers.count++] = HTTP_HEADER(STR("Retry-After"), STR("1"));
-	respond(e, e->refusal.code ? e->refusal.code : 500, &headers, &piece, 1);
+	exchange_respond(e, e->refusal.code ? e->refusal.code : 500, &headers, &piece, 1);
 	blob_unref(text);
 }

@@ -39,6 +39,8 @@ struct exchange {
 
 /* --- answers; each lets go of the exchange --- */
 void exchange_refuse(struct exchange *e); /* e->refusal */
+void exchange_respond(struct exchange *e, int status, struct http_headers *headers,
+		      struct http_piece *pieces, size_t count);
 void exchange_answer_bytes(struct exchange *e, int status, struct str content_type,
 			   struct str bytes);
 /* The object or Status, in the form that was asked for. warnings may be NULL. */

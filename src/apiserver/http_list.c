@@ -157,8 +157,8 @@ static void answer_fields(struct listing *l, int64_t remaining)
 	for (size_t i = 0; i < l->count; i++) {
 		struct blob *object = l->blobs[i];
 
-		l->blobs[i] = is_partial ? protobuf_field_new(obj_get(object), kind->schema)
-					 : protobuf_field_of(obj_get(object), kind->schema);
+		l->blobs[i] = is_partial ? protobuf_field_new(object, kind->schema)
+					 : protobuf_field_of(object, kind->schema);
 		l->bytes += l->blobs[i]->len;
 		blob_unref(object);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET of one object: the bytes as they are stored, unless another form was asked for. */
+#include "api/protobuf.h"
 #include "api/table.h"
 #include "apiserver/exchange.h"
 #include "apiserver/read_options.h"
@@ -32,6 +33,22 @@ static void answer_partial(struct exchange *e, const struct obj *obj)
 	buf_init(&text, (size_t)64 << 20);
 	table_partial_metadata(obj, &text);
 	exchange_answer_json(e, 200, str_in(e->arena, buf_str(&text)));
+}
+
+/* As protobuf: its kept field behind the envelope. */
+static void answer_field(struct exchange *e, struct blob *object)
+{
+	struct http_header header = HTTP_HEADER(STR("Content-Type"), exchange_content_type(e));
+	struct http_headers headers = { &header, 1 };
+	struct http_piece pieces[2];
+	AUTO_BLOB field = protobuf_field_of(object, e->kind->schema);
+	AUTO_BUF envelope = { 0 };
+
+	buf_init(&envelope, 1024);
+	protobuf_write_envelope(e->kind->api_version, e->kind->name, &envelope);
+	pieces[0] = HTTP_BYTES(str_in(e->arena, buf_str(&envelope)));
+	pieces[1] = HTTP_BLOB(field);
+	exchange_respond(e, 200, &headers, pieces, 2);
 }
 
 static void answer_scale(struct exchange *e, const struct obj *obj)
@@ -73,6 +90,8 @@ int read_get(struct exchange *e)
 		answer_table(e, obj_get(object), include);
 	else if (e->form == ANSWER_PARTIAL_METADATA)
 		answer_partial(e, obj_get(object));
+	else if (e->format == ANSWER_PROTOBUF)
+		answer_field(e, object);
 	else
 		exchange_answer_object(e, 200, object, NULL);
 	blob_unref(object);

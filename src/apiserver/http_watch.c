@@ -137,8 +137,8 @@ static void send_field(struct http_watch *w, struct str name, struct blob *objec
 {
 	bool is_partial = w->form == ANSWER_PARTIAL_METADATA;
 	const struct kind *kind = is_partial ? &kind_partialobjectmetadata : w->kind;
-	struct blob *field = is_partial ? protobuf_field_new(obj_get(object), kind->schema)
-					: protobuf_field_of(obj_get(object), kind->schema);
+	struct blob *field = is_partial ? protobuf_field_new(object, kind->schema)
+					: protobuf_field_of(object, kind->schema);
 	AUTO_BUF envelope = { 0 }, head = { 0 };
 	struct http_piece pieces[3];
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared immutable bytes. The last reference frees them, and the parsed form with them, on whichever thread that is. */
+/* Shared immutable bytes. The last reference frees them, and its other forms with them, on whichever thread that is. */
 #include "base/blob.h"
 
 #include "base/assert.h"
@@ -15,6 +15,7 @@ struct blob *blob_alloc(size_t len)
 	b->len = (uint32_t)len;
 	b->parsed = NULL;
 	b->parsed_free = NULL;
+	b->recoded = NULL;
 	b->bytes[len] = '\0';
 	return b;
 }
@@ -41,6 +42,7 @@ void blob_unref(struct blob *b)
 		return;
 	if (b->parsed && b->parsed_free)
 		b->parsed_free(b->parsed);
+	blob_unref(b->recoded);
 	mem_free(b);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Immutable bytes with a reference count, shared by the store, its caches, watchers and connections. A blob may carry
- * one lazily parsed form of itself, which lives and is shared exactly as long as the bytes. Counting is atomic; the
- * parsed form is set and read by one loop only.
+ * one lazily parsed form of itself and the same in another encoding, which live and are shared exactly as long as the
+ * bytes. Counting is atomic; these forms are set and read by one loop only.
  */
 #ifndef CUBE_BASE_BLOB_H
 #define CUBE_BASE_BLOB_H
@@ -16,6 +16,7 @@ struct blob {
 	uint32_t len;
 	void *parsed;                       /* NULL until someone parsed it */
 	void (*parsed_free)(void *parsed);
+	struct blob *recoded;               /* NULL until someone asked for it; one reference */
 	char bytes[];                       /* len bytes, then NUL */
 };
 

@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A client that speaks the API's other encodings: protobuf read by field numbers, gzip, watch frames.
+
+wire_client.py KUBECONFIG CASE: exits 0 when the case holds, else says what was expected.
+"""
+import base64
+import http.client
+import json
+import re
+import ssl
+import struct
+import sys
+import tempfile
+
+PROTOBUF = 'application/vnd.kubernetes.protobuf'
+
+
+class Server:
+    def __init__(self, kubeconfig):
+        with open(kubeconfig, encoding='utf-8') as file:
+            text = file.read()
+        self.address = re.search(r'server: https://(\S+)', text).group(1)
+        self.tls = ssl.create_default_context(cadata=self.part(text, 'certificate-authority-data').decode())
+        with tempfile.NamedTemporaryFile() as pair:
+            pair.write(self.part(text, 'client-certificate-data') + self.part(text, 'client-key-data'))
+            pair.flush()
+            self.tls.load_cert_chain(pair.name)
+
+    @staticmethod
+    def part(text, name):
+        return base64.b64decode(re.search(name + r': (\S+)', text).group(1))
+
+    def open(self, method, path, body=None, **headers):
+        connection = http.client.HTTPSConnection(self.address, context=self.tls, timeout=20)
+        headers = {k.replace('_', '-'): v for k, v in headers.items()}
+        if isinstance(body, dict):
+            body, headers['Content-Type'] = json.dumps(body).encode(), 'application/json'
+        connection.request(method, path, body, headers)
+        return connection.getresponse()
+
+    def ask(self, method, path, body=None, **headers):
+        answer = self.open(method, path, body, **headers)
+        return answer.status, answer.headers, answer.read()
+
+    def json(self, method, path, body=None, **headers):
+        return json.loads(self.ask(method, path, body, **headers)[2])
+
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value, shift, at = value | (byte & 0x7f) << shift, shift + 7, at + 1
+        if not byte & 0x80:
+            return value, at
+
+
+def fields(data):
+    """{number: [values]}; a value is an int or bytes."""
+    out, at = {}, 0
+    while at < len(data):
+        tag, at = varint(data, at)
+        if tag & 7 == 0:
+            value, at = varint(data, at)
+        elif tag & 7 == 2:
+            length, at = varint(data, at)
+            value, at = data[at:at + length], at + length
+        else:
+            raise ValueError('wire type %d' % (tag & 7))
+        out.setdefault(tag >> 3, []).append(value)
+    return out
+
+
+def path(data, *numbers):
+    """The first value at a path of field numbers."""
+    for number in numbers:
+        data = fields(data)[number][0]
+    return data
+
+
+def envelope(data):
+    """apiVersion, kind, message"""
+    assert data[:4] == b'k8s\0', data[:8]
+    unknown = fields(data[4:])
+    return path(unknown[1][0], 1).decode(), path(unknown[1][0], 2).decode(), unknown[2][0]
+
+
+def equal(got, want):
+    assert got == want, 'got %r, expected %r' % (got, want)
+
+
+def pod(name, **metadata):
+    return {'metadata': dict(metadata, name=name), 'spec': {
+        'automountServiceAccountToken': False, 'terminationGracePeriodSeconds': 0,
+        'volumes': [{'name': 'v', 'emptyDir': {'sizeLimit': '1Gi'}}],
+        'containers': [{'name': 'c', 'image': 'i', 'ports': [{'containerPort': 80}],
+                        'resources': {'limits': {'memory': '64Mi', 'cpu': '1500m'}},
+                        'livenessProbe': {'httpGet': {'port': 'web'}}}]}}
+
+
+def case_object(server, namespace):
+    pods = '/api/v1/namespaces/%s/pods' % namespace
+    status, headers, body = server.ask('POST', pods, pod('one', labels={'b': '1', 'a': '2'}), Accept=PROTOBUF)
+    equal((status, headers['Content-Type']), (201, PROTOBUF))
+    version, kind, message = envelope(body)
+    equal((version, kind), ('v1', 'Pod'))
+    equal(path(message, 1, 1), b'one')
+    equal([path(e, 1) for e in fields(path(message, 1))[11]], [b'a', b'b'])  # labels, in order of keys
+    spec = fields(path(message, 2))
+    equal(spec[4], [0])  # terminationGracePeriodSeconds: a pointer to zero
+    equal(spec[21], [0])  # automountServiceAccountToken
+    equal(path(spec[1][0], 2, 2, 2, 1), b'1Gi')  # volumes[0], its embedded source, emptyDir, sizeLimit
+    container = spec[2][0]
+    equal([(path(e, 1), path(e, 2, 1)) for e in fields(path(container, 8))[1]], [(b'cpu', b'1500m'), (b'memory', b'64Mi')])
+    equal(fields(path(container, 10, 1, 2, 2)), {1: [1], 3: [b'web']})  # livenessProbe.handler.httpGet.port
+    created = fields(path(message, 1, 8))
+    assert created[1][0] > 1 << 30, created
+    # back in, changed: an update as protobuf
+    status, _, body = server.ask('PUT', pods + '/one', body, Content_Type=PROTOBUF, Accept='application/json')
+    equal(status, 200)
+    equal(json.loads(body)['spec']['containers'][0]['resources']['limits'], {'cpu': '1500m', 'memory': '64Mi'})
+
+
+def case_list(server, namespace):
+    maps = '/api/v1/namespaces/%s/configmaps' % namespace
+    for name in 'abc':
+        server.json('POST', maps, {'metadata': {'name': name}, 'data': {'k': name * 200}})
+    _, headers, body = server.ask('GET', maps + '?limit=2', Accept=PROTOBUF)
+    equal(headers['Content-Type'], PROTOBUF)
+    version, kind, message = envelope(body)
+    equal((version, kind), ('v1', 'ConfigMapList'))
+    equal([path(item, 1, 1) for item in fields(message)[2]], [b'a', b'b'])
+    meta = fields(path(message, 1))
+    equal(meta[4], [1])  # remainingItemCount
+    _, _, body = server.ask('GET', maps + '?limit=2&continue=' + meta[3][0].decode(), Accept=PROTOBUF)
+    equal([path(item, 2, 2) for item in fields(envelope(body)[2])[2]], [b'c' * 200])
+    _, _, body = server.ask('GET', maps, Accept=PROTOBUF + ';as=PartialObjectMetadataList;g=meta.k8s.io;v=v1')
+    version, kind, message = envelope(body)
+    equal((version, kind), ('meta.k8s.io/v1', 'PartialObjectMetadataList'))
+    equal([list(fields(item)) for item in fields(message)[2]], [[1]] * 3)
+    status, _, body = server.ask('GET', maps + '/none', Accept=PROTOBUF)
+    equal((status, envelope(body)[:2]), (404, ('v1', 'Status')))
+    equal(fields(envelope(body)[2])[3], [b'configmaps "none" not found'])
+
+
+def frames(answer):
+    while True:
+        head = answer.read(4)
+        if len(head) < 4:
+            return
+        event = fields(answer.read(struct.unpack('>I', head)[0]))
+        yield event[1][0].decode(), envelope(path(event[2][0], 1))
+
+
+def case_watch(server, namespace):
+    maps = '/api/v1/namespaces/%s/configmaps' % namespace
+    revision = server.json('GET', maps)['metadata']['resourceVersion']
+    server.json('POST', maps, {'metadata': {'name': 'w', 'labels': {'x': 'y'}}})
+    server.ask('PATCH', maps + '/w', b'{"metadata":{"labels":null}}', Content_Type='application/merge-patch+json')
+    server.ask('DELETE', maps + '/w')
+    answer = server.open('GET', maps + '?watch=1&labelSelector=x=y&timeoutSeconds=1&allowWatchBookmarks=true&resourceVersion=' + revision,
+                         Accept=PROTOBUF + ';stream=watch')
+    equal(answer.headers['Content-Type'], PROTOBUF + ';stream=watch')
+    seen = [(kind, path(message, 1, 1) if kind != 'BOOKMARK' else None) for kind, (_, _, message) in frames(answer)]
+    equal(seen, [('ADDED', b'w'), ('DELETED', b'w'), ('BOOKMARK', None)])
+    answer = server.open('GET', maps + '?watch=1&timeoutSeconds=1&resourceVersion=' + revision,
+                         Accept=PROTOBUF + ';as=PartialObjectMetadata;g=meta.k8s.io;v=v1,' + PROTOBUF)
+    equal([(kind, form) for kind, (_, form, _) in frames(answer)],
+          [(kind, 'PartialObjectMetadata') for kind in ('ADDED', 'MODIFIED', 'DELETED')])
+
+
+def main():
+    server, name = Server(sys.argv[1]), sys.argv[2]
+    namespace = 'wire-' + name
+    server.json('POST', '/api/v1/namespaces', {'metadata': {'name': namespace}})
+    server.json('POST', '/api/v1/namespaces/%s/serviceaccounts' % namespace, {'metadata': {'name': 'default'}})
+    try:
+        globals()['case_' + name](server, namespace)
+    except AssertionError as failure:
+        sys.exit('%s: %s' % (name, failure))
+
+
+if __name__ == '__main__':
+    main()
