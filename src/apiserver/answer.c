@@ -9,6 +9,7 @@
 #include "base/num.h"
 #include "codec/yaml.h"
 #include "loop/env.h"
+#include "net/http_gzip.h"
 
 void exchange_count(struct exchange *e, int status)
 {
@@ -24,7 +25,7 @@ void exchange_respond(struct exchange *e, int status, struct http_headers *heade
 		      struct http_piece *pieces, size_t count)
 {
 	exchange_count(e, status);
-	http_respond(e->x, status, headers, pieces, count);
+	http_respond_gzip_pieces(e->server->env, e->x, status, headers, pieces, count);
 }
 
 void exchange_answer_bytes(struct exchange *e, int status, struct str content_type,

@@ -11,6 +11,7 @@
 #include "apiserver/read_options.h"
 #include "base/mem.h"
 #include "loop/env.h"
+#include "net/http_gzip.h"
 
 struct listing {
 	struct exchange *e;
@@ -124,7 +125,10 @@ static void respond(struct listing *l)
 
 	source.length_bytes = (int64_t)(l->head->len + l->tail.len + l->bytes + between);
 	exchange_count(e, 200);
-	http_respond_source(e->x, 200, &headers, &source);
+	if (http_gzip_is_wanted(e->x, (size_t)source.length_bytes))
+		http_respond_gzip(e->server->env, e->x, 200, &headers, &source);
+	else
+		http_respond_source(e->x, 200, &headers, &source);
 }
 
 static void answer_objects(struct listing *l, int64_t remaining)

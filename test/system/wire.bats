@@ -30,3 +30,5 @@ wire() { timeout 60 python3 "$BATS_TEST_DIRNAME/wire_client.py" "$API_DIR/admin.
 @test "lists, pages, metadata alone and refusals travel as protobuf" { wire list; }
 
 @test "a watch stream of protobuf has one length-delimited frame per event" { wire watch; }
+
+@test "a long answer is compressed for who takes gzip, and the same" { wire gzip; }

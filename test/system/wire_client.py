@@ -5,6 +5,7 @@
 wire_client.py KUBECONFIG CASE: exits 0 when the case holds, else says what was expected.
 """
 import base64
+import gzip
 import http.client
 import json
 import re
@@ -168,6 +169,20 @@ def case_watch(server, namespace):
                          Accept=PROTOBUF + ';as=PartialObjectMetadata;g=meta.k8s.io;v=v1,' + PROTOBUF)
     equal([(kind, form) for kind, (_, form, _) in frames(answer)],
           [(kind, 'PartialObjectMetadata') for kind in ('ADDED', 'MODIFIED', 'DELETED')])
+
+
+def case_gzip(server, namespace):
+    maps = '/api/v1/namespaces/%s/configmaps' % namespace
+    for name in 'abc':
+        server.json('POST', maps, {'metadata': {'name': name}, 'data': {'k': 'some text\n' * 9000}})
+    for accept in ('application/json', PROTOBUF, 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'):
+        _, _, plain = server.ask('GET', maps, Accept=accept)
+        _, headers, body = server.ask('GET', maps, Accept=accept, Accept_Encoding='gzip')
+        equal((headers.get('Content-Encoding'), headers['Content-Type']),
+              ('gzip' if len(plain) >= 128 << 10 else None, accept.partition(';')[0]))
+        equal(gzip.decompress(body) if headers.get('Content-Encoding') else body, plain)
+    _, headers, _ = server.ask('GET', '/openapi/v2', Accept_Encoding='gzip')
+    equal(headers.get('Content-Encoding'), 'gzip')
 
 
 def main():

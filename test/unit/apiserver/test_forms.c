@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <zlib.h>
 #include "api/protobuf.h"
 #include "fixture.h"
 
@@ -180,12 +181,74 @@ static void test_negotiation(void **state)
 	http_fixture_close(&f);
 }
 
+static void join_chunks(const char *body, struct buf *to)
+{
+	for (;;) {
+		char *end;
+		size_t len = strtoul(body, &end, 16);
+
+		if (!len)
+			return;
+		buf_put(to, end + 2, len);
+		body = end + 2 + len + 2;
+	}
+}
+
+/* Long lists are compressed for those who take that, and are the same then; short ones are not. */
+static void test_gzip(void **state)
+{
+	struct http_fixture f;
+	AUTO_BUF text = { 0 }, plain = { 0 }, packed = { 0 }, inflated = { 0 };
+	z_stream z = { 0 };
+	const char *body;
+
+	http_fixture_open(&f);
+	buf_init(&text, 300000);
+	buf_init(&plain, 1000000);
+	buf_init(&inflated, 1000000);
+	for (int i = 0; i < 20000; i++)
+		buf_printf(&text, "line %d", i);
+	for (char name = 'a'; name < 'e'; name++) {
+		AUTO_BUF object = { 0 };
+
+		buf_init(&object, 400000);
+		buf_printf(&object, "{\"metadata\":{\"name\":\"%c\"},\"data\":{\"k\":\"%s\"}}",
+			   name, text.ptr);
+		assert_int_equal(http_fixture_do(&f, "POST", CM, JSON, object.ptr, NULL), 201);
+	}
+	assert_int_equal(http_fixture_do(&f, "GET", CM, NULL, NULL, &body), 200);
+	buf_put_str(&plain, body_of(&f, body));
+	assert_int_equal(
+		http_fixture_do(&f, "GET", CM, "Accept-Encoding: deflate, gzip\r\n", NULL, &body),
+		200);
+	assert_non_null(strstr(http_fixture_head(&f), "Content-Encoding: gzip\r\n"));
+	buf_init(&packed, 1000000);
+	join_chunks(body, &packed);
+	assert_true(packed.len < plain.len / 2);
+	assert_int_equal(inflateInit2(&z, 15 + 16), Z_OK);
+	z.next_in = (unsigned char *)packed.ptr;
+	z.avail_in = (unsigned)packed.len;
+	z.next_out = buf_room(&inflated, plain.len + 1);
+	z.avail_out = (unsigned)plain.len + 1;
+	assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
+	assert_int_equal(z.total_out, plain.len);
+	assert_memory_equal(inflated.ptr, plain.ptr, plain.len);
+	inflateEnd(&z);
+	assert_int_equal(http_fixture_do(&f, "GET", "/api/v1/namespaces",
+					 "Accept-Encoding: gzip\r\n", NULL, &body),
+			 200);
+	assert_null(strstr(http_fixture_head(&f), "Content-Encoding"));
+	http_fixture_send(&f, "GET", CM, "Accept-Encoding: gzip\r\n", NULL);
+	http_fixture_close(&f); /* in the middle of it */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_protobuf),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_negotiation),
+		cmocka_unit_test(test_gzip),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
