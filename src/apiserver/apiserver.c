@@ -2,6 +2,7 @@
 /* The server's life: parts made, first objects written, parts taken down. */
 #include "apiserver/apiserver_internal.h"
 
+#include "apiserver/authz.h"
 #include "apiserver/documents.h"
 #include "apiserver/hook_set.h"
 #include "apiserver/http_watch.h"
@@ -134,6 +135,26 @@ struct api_transport *apiserver_transport(struct apiserver *s, struct str user)
 void apiserver_transport_free(struct api_transport *transport)
 {
 	local_transport_free(transport);
+}
+
+bool apiserver_allows(struct apiserver *s, const struct user *user, const struct target *target)
+{
+	struct authz_attributes attributes = { .user = user, .target = target };
+
+	return authz_decide(&s->registry, &attributes) == AUTHZ_ALLOW;
+}
+
+int apiserver_make_secret_token(struct apiserver *s, const struct apiserver_secret_token *token,
+				struct arena *arena, struct str *ret, struct err *err)
+{
+	struct token_claims claims = { .namespace_ = token->namespace_,
+				       .account = { token->account, token->account_uid },
+				       .secret = { .name = token->secret },
+				       .is_legacy = true };
+
+	if (!s->registry.tokens)
+		return err_set(err, ERR_UNSUPPORTED, "no tokens are issued");
+	return tokens_issue(s->registry.tokens, &claims, arena, ret, err);
 }
 
 void apiserver_set_node_handler(struct apiserver *s, const struct apiserver_node_handler *handler)

@@ -29,7 +29,7 @@ struct apiserver_options {
 					 no endpoints */
 	uint16_t secure_port;
 	const struct token_options *tokens; /* NULL: no service account tokens are issued */
-	const char *build; /* behind "v1.36.0+" in /version; NULL: "cube" */
+	const char *build;		    /* behind "v1.36.0+" in /version; NULL: "cube" */
 };
 
 /* Fails on an unusable service network only. */
@@ -54,6 +54,21 @@ const struct http_handlers *apiserver_http_handlers(void);
  * apiserver. */
 struct api_transport *apiserver_transport(struct apiserver *apiserver, struct str user) MUST_CHECK;
 void apiserver_transport_free(struct api_transport *transport);
+
+/* Whether the authorizers let the user do that: for what this process decides in others' place. */
+struct target;
+struct user;
+bool apiserver_allows(struct apiserver *apiserver, const struct user *user,
+		      const struct target *target);
+
+/* A token without an end, good for as long as the Secret holds it. ERR_UNSUPPORTED when no tokens
+ * are issued here. */
+struct apiserver_secret_token {
+	struct str namespace_, account, account_uid, secret;
+};
+int apiserver_make_secret_token(struct apiserver *apiserver,
+				const struct apiserver_secret_token *token, struct arena *arena,
+				struct str *ret, struct err *err) MUST_CHECK;
 
 /* Serves pods/log, exec, attach, portforward and nodes/proxy once the request was checked. path and
  * query are those of a kubelet's own API ("/exec/{ns}/{pod}/{container}" "command=ls&output=1",

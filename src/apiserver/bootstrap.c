@@ -4,6 +4,8 @@
 
 #include "apiserver/user.h"
 #include "base/log.h"
+#include "base/time.h"
+#include "loop/env.h"
 
 struct step {
 	const char *group, *version, *kind, *namespace_, *name;
@@ -11,6 +13,7 @@ struct step {
 		     yyjson_mut_val *root); /* NULL: metadata alone */
 	bool updates;			    /* an object that is there is brought up to date */
 	bool advertises;		    /* only with an address to advertise */
+	bool for_tokens;		    /* only where tokens are issued */
 };
 
 static void fill_port(yyjson_mut_doc *doc, yyjson_mut_val *port, int64_t number)
@@ -62,11 +65,24 @@ static void fill_slice(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val 
 	fill_port(doc, json_append_object(doc, json_set_array(doc, root, "ports")), b->secure_port);
 }
 
+/* Since when uses of tokens in Secrets are noted. */
+static void fill_tracking(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
+{
+	char text[TIME_TEXT_BYTES];
+	struct str now = str_from(time_format(env_wall_ns(registry_env(b->registry)), text));
+
+	json_set_str(doc, json_set_object(doc, root, "data"), "since",
+		     str_slice(now, 0, sizeof("2006-01-02") - 1));
+}
+
 static const struct step steps[] = {
 	{ "", "v1", "Namespace", "", "default" },
 	{ "", "v1", "Namespace", "", "kube-system" },
 	{ "", "v1", "Namespace", "", "kube-public" },
 	{ "", "v1", "Namespace", "", "kube-node-lease" },
+	{ "", "v1", "ConfigMap", "kube-system",
+	  "kube-apiserver-legacy-service-account-token-tracking", .fill = fill_tracking,
+	  .for_tokens = true },
 	{ "", "v1", "Service", "default", "kubernetes", .fill = fill_service },
 	{ "", "v1", "Endpoints", "default", "kubernetes", .fill = fill_endpoints, .updates = true,
 	  .advertises = true },
@@ -75,6 +91,12 @@ static const struct step steps[] = {
 };
 
 static void run_step(struct bootstrap *b);
+
+static bool is_left_out(const struct bootstrap *b, const struct step *step)
+{
+	return (step->advertises && (b->advertises_not || !b->advertise_address.len)) ||
+	       (step->for_tokens && !b->registry->tokens);
+}
 
 static void step_done(struct operation *op)
 {
@@ -105,8 +127,7 @@ static void run_step(struct bootstrap *b)
 	yyjson_mut_doc *doc;
 	yyjson_mut_val *root, *metadata;
 
-	while (b->step < ARRAY_COUNT(steps) && steps[b->step].advertises &&
-	       (b->advertises_not || !b->advertise_address.len))
+	while (b->step < ARRAY_COUNT(steps) && is_left_out(b, &steps[b->step]))
 		b->step++;
 	if (b->step == ARRAY_COUNT(steps)) {
 		b->done(b, NULL);

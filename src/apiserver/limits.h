@@ -28,6 +28,7 @@
 #define USER_GROUPS_MAX 64
 #define BEARER_BYTES_MAX 16384 /* of a bearer token */
 #define TOKENS_KNOWN_MAX 4096  /* verified tokens that are remembered */
+#define TOKEN_USES_MAX 64	       /* notes about used tokens being written; others wait for another use */
 #define TOKEN_LEGACY_ISSUER "kubernetes/serviceaccount"
 #define TOKEN_SECONDS_MIN 600
 #define TOKEN_SECONDS_MAX (INT64_C(1) << 32)

@@ -314,11 +314,16 @@ const struct default_role rbac_default_roles[] = {
 };
 
 #define BOTH "system:kube-controller-manager"
+#define JOINING "system:bootstrappers:kubeadm:default-node-token"
 
 const struct default_binding rbac_default_bindings[] = {
 	{ NULL, "cluster-admin", "cluster-admin", .groups = "system:masters" },
-	/* kubeadm's, whose group of administrators is in the kubeconfig that users have */
+	/* kubeadm's: the group of administrators in the kubeconfig that users have, and how nodes join */
 	{ NULL, "kubeadm:cluster-admins", "cluster-admin", .groups = "kubeadm:cluster-admins" },
+	{ NULL, "kubeadm:kubelet-bootstrap", "system:node-bootstrapper", .groups = JOINING },
+	{ NULL, "kubeadm:node-autoapprove-bootstrap", REQUESTS "nodeclient", .groups = JOINING },
+	{ NULL, "kubeadm:node-autoapprove-certificate-rotation", REQUESTS "selfnodeclient",
+	  .groups = "system:nodes" },
 	{ NULL, "system:basic-user", "system:basic-user", .groups = "system:authenticated" },
 	{ NULL, "system:discovery", "system:discovery", .groups = "system:authenticated" },
 	{ NULL, "system:kube-controller-manager", BOTH, .users = BOTH },

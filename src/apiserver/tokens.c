@@ -37,6 +37,7 @@ int tokens_new(const struct token_options *options, struct env *env, struct toke
 	arena_init(&t->arena, ARENA_DEFAULT_MAX);
 	omap_init(&t->known);
 	list_init(&t->recent);
+	list_init(&t->uses);
 	t->env = env;
 	t->issuers = copy_list(&t->arena, options->issuers);
 	t->audiences = options->audiences.count ? copy_list(&t->arena, options->audiences)
@@ -75,6 +76,7 @@ void tokens_free(struct tokens *t)
 {
 	if (!t)
 		return;
+	token_uses_free(t);
 	while (!list_is_empty(&t->recent))
 		forget(t, LIST_ENTRY(list_first(&t->recent), struct known_token, link));
 	omap_deinit(&t->known);

@@ -228,6 +228,16 @@ static int check_secret(const struct token_claims *c, struct registry *registry,
 
 	if (is_gone(secret, c->secret.uid, now_ns) || (c->is_legacy && !secret_holds(secret, text)))
 		return refuse(err, "service account token has been invalidated");
+	if (c->is_legacy && obj_label(secret, TOKEN_INVALID_LABEL).len)
+		return err_set(err, ERR_UNAUTHORIZED,
+			       "the token in secret " STR_FMT "/" STR_FMT
+			       " for service account " STR_FMT "/" STR_FMT
+			       " has been marked invalid. Use tokens from the TokenRequest API or "
+			       "manually created secret-based tokens, or remove the "
+			       "'" TOKEN_INVALID_LABEL "' label from the secret to temporarily "
+			       "allow use of this token",
+			       STR_ARG(c->namespace_), STR_ARG(c->secret.name),
+			       STR_ARG(c->namespace_), STR_ARG(c->account.name));
 	return 0;
 }
 
@@ -321,6 +331,10 @@ int tokens_check(struct tokens *t, struct registry *registry, struct str text,
 	    check_audiences(t, &known->claims, audiences, arena, ret_audiences, err) < 0 ||
 	    check_objects(&known->claims, registry, text, now_ns, err) < 0)
 		return -1;
+	if (known->claims.is_legacy)
+		token_use_note(t, registry,
+			       registry_get(registry, &kind_secret, known->claims.namespace_,
+					    known->claims.secret.name)); /* it was there above */
 	*ret = user_in(arena,
 		       &known->user); /* what is known may be forgotten before the request ends */
 	return 0;

@@ -33,6 +33,8 @@ struct tokens {
 	bool extends;
 	struct omap known; /* by sum */
 	struct list recent;
+	struct list uses; /* struct token_use, being written */
+	size_t use_count;
 };
 
 /* The remembered token, verified now if it was not there. Borrowed until the next call. */
@@ -41,5 +43,12 @@ int tokens_verify(struct tokens *tokens, struct str text, const struct known_tok
 /* From the claims of a verified token, into known->arena. */
 int token_claims_read(yyjson_val *root, struct known_token *known, struct err *err) MUST_CHECK;
 void token_claims_write(const struct token_claims *claims, struct str issuer, yyjson_mut_doc *doc);
+
+#define TOKEN_LAST_USED_LABEL "kubernetes.io/legacy-token-last-used"
+#define TOKEN_INVALID_LABEL "kubernetes.io/legacy-token-invalid-since"
+
+/* Notes in the Secret that its token was used; token_use.c. */
+void token_use_note(struct tokens *tokens, struct registry *registry, const struct obj *secret);
+void token_uses_free(struct tokens *tokens);
 
 #endif

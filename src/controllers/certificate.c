@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Certificate requests of kubernetes.io's signers: approved ones are signed, once; what was decided
- * or left undecided for too long is deleted. A key is a request.
+ * Certificate requests of kubernetes.io's signers: those of kubelets that may have one are
+ * approved, approved ones are signed, once; what was decided or left undecided for too long is
+ * deleted. A key is a request.
  */
 #include "base/time.h"
 #include "codec/base64.h"
@@ -51,25 +52,69 @@ static void set_failed(struct controller *c, yyjson_mut_doc *doc, yyjson_mut_val
 		     str_from(time_format(env_wall_ns(c->env), text)));
 }
 
-static int sign(struct controller *c, const struct obj *request, struct arena *arena,
-		struct str *ret, struct err *err)
+static int read_wish(const struct obj *request, struct arena *arena, struct certificate_wish *ret,
+		     struct err *err)
 {
 	yyjson_val *list = json_get(request->root, "spec.usages");
 	struct str *usages = arena_array(arena, yyjson_arr_size(list) + 1, sizeof(usages[0]));
-	struct certificate_wish wish = {
+	AUTO_BUF pem = { 0 };
+
+	*ret = (struct certificate_wish){
 		.signer = json_get_str(request->root, "spec.signerName"),
 		.usages = { usages, 0 },
 		.seconds = json_get_int(request->root, "spec.expirationSeconds", 0),
 	};
-	AUTO_BUF pem = { 0 };
-
 	buf_init(&pem, CERTIFICATE_BYTES_MAX);
 	JSON_EACH (usage, list)
-		usages[wish.usages.count++] = json_str(usage);
+		usages[ret->usages.count++] = json_str(usage);
 	if (base64_decode(json_get_str(request->root, "spec.request"), &pem, err) < 0)
 		return -1;
-	wish.request_pem = buf_str(&pem);
-	return c->options->sign(c->options->sign_arg, &wish, arena, ret, err);
+	ret->request_pem = str_in(arena, buf_str(&pem));
+	return 0;
+}
+
+static int sign(struct controller *c, const struct obj *request, struct arena *arena,
+		struct str *ret, struct err *err)
+{
+	const struct controllers_authority *authority = &c->options->authority;
+	struct certificate_wish wish;
+
+	if (read_wish(request, arena, &wish, err) < 0)
+		return -1;
+	return authority->sign(authority->arg, &wish, arena, ret, err);
+}
+
+/* Kubelets' requests for what they are. */
+static void approve(struct controller *c, struct key key, const struct obj *request)
+{
+	const struct controllers_authority *authority = &c->options->authority;
+	struct request r;
+	struct certificate_wish wish;
+	yyjson_mut_doc *doc;
+	yyjson_mut_val *list, *condition;
+	AUTO_ARENA arena = { 0 };
+	char text[TIME_TEXT_BYTES];
+	const char *why;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	if (read_wish(request, &arena, &wish, NULL) < 0)
+		return;
+	why = authority->approve(authority->arg, &wish, request, &arena);
+	if (!why)
+		return;
+	list = status_patch_new(&doc);
+	list = json_set_array(doc, list, "conditions");
+	condition = json_append_object(doc, list);
+	json_set_str(doc, condition, "type", STR("Approved"));
+	json_set_str(doc, condition, "status", STR("True"));
+	json_set_str(doc, condition, "reason", STR("AutoApproved"));
+	json_set_str(doc, condition, "message", str_from(why));
+	json_set_str(doc, condition, "lastUpdateTime",
+		     str_from(time_format(env_wall_ns(c->env), text)));
+	r = request_patch(&kind_certificatesigningrequest, request, API_PATCH_MERGE, doc);
+	r.subresource = STR("approval");
+	r.missing_is_fine = true;
+	controller_submit(c, key.text, r);
 }
 
 static enum reconcile_result answer(struct controller *c, struct key key, const struct obj *request,
@@ -115,7 +160,10 @@ static enum reconcile_result reconcile(struct controller *c, struct key key, str
 		return RECONCILE_DONE;
 	}
 	queue_add_after(&c->queue, key.text, left_ns / TIME_NS_PER_MS + 1);
-	if (!c->options->sign || !has_condition(request->root, "Approved") ||
+	if (c->options->authority.approve && !json_get_count(request->root, "status.conditions") &&
+	    !json_get_str(request->root, "status.certificate").len)
+		approve(c, key, request);
+	if (!c->options->authority.sign || !has_condition(request->root, "Approved") ||
 	    has_condition(request->root, "Failed") ||
 	    json_get_str(request->root, "status.certificate").len ||
 	    !str_has_prefix(json_get_str(request->root, "spec.signerName"), STR("kubernetes.io/")))
@@ -133,7 +181,7 @@ static void request_changed(struct controller *c, const struct obj *old, const s
 const struct controller_type controller_certificate = {
 	.name = "certificatesigningrequest-signing-controller",
 	.component = "certificate-controller",
-	.summary = "Signs approved certificate requests and removes old ones",
+	.summary = "Approves requests of kubelets, signs approved ones and removes old ones",
 	.watches = { { &kind_certificatesigningrequest, request_changed } },
 	.reconcile = reconcile,
 };

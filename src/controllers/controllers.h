@@ -17,11 +17,30 @@ struct certificate_wish {
 	int64_t seconds; /* 0: the signer's own */
 };
 
-struct controllers_options {
-	/* Signs for kubernetes.io's signers; ERR_INVALID: it must not. NULL: nobody here signs. */
+/* An account's token that a Secret shall hold. */
+struct token_wish {
+	struct str namespace_, account, account_uid, secret;
+};
+
+/* What controllers decide in the cluster's name, by those who hold its keys and roles; a NULL
+ * function: nobody here does that. */
+struct controllers_authority {
+	/* Signs for kubernetes.io's signers; ERR_INVALID: it must not. */
 	int (*sign)(void *arg, const struct certificate_wish *wish, struct arena *arena,
 		    struct str *ret_pem, struct err *err);
-	void *sign_arg;
+	/* Whether the request's asker may have it without anybody's approval: why, in the words of
+	 * its condition; NULL: not. */
+	const char *(*approve)(void *arg, const struct certificate_wish *wish,
+			       const struct obj *request, struct arena *arena);
+	int (*make_token)(void *arg, const struct token_wish *wish, struct arena *arena,
+			  struct str *ret, struct err *err);
+	/* HMAC with SHA-256. */
+	void (*authenticate)(struct str key, struct str text, uint8_t ret[32]);
+	void *arg;
+};
+
+struct controllers_options {
+	struct controllers_authority authority;
 	struct env *env;
 	struct client *client;
 	struct str

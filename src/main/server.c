@@ -149,8 +149,7 @@ static void start_controllers(struct server *s)
 {
 	struct controllers_options options = { .env = s->env,
 					       .root_ca = s->pki.ca.certificate_pem,
-					       .sign = server_sign,
-					       .sign_arg = s,
+					       .authority = server_authority(s),
 					       .client = s->controlling.client };
 
 	s->controllers = controllers_new(&options);

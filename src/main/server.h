@@ -126,9 +126,8 @@ struct token_options;
 int server_token_options(struct server *server, struct token_options *ret,
 			 struct err *err) MUST_CHECK;
 
-/* For struct controllers_options, with the server as arg. */
-int server_sign(void *arg, const struct certificate_wish *wish, struct arena *arena, struct str *ret_pem,
-		struct err *err) MUST_CHECK;
+/* For struct controllers_options: what the cluster's keys are used for. */
+struct controllers_authority server_authority(struct server *server);
 
 /* Network, images, containers, kubelet, proxy. */
 int server_node_start(struct server *server, struct err *err) MUST_CHECK;

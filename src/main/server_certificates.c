@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What kubernetes.io's signers sign, and for how long: as upstream's controller does it. */
+/*
+ * What the cluster's keys are used for on behalf of controllers: what kubernetes.io's signers sign,
+ * and for how long, which kubelets get a certificate without being asked for, and tokens that lie
+ * in Secrets. As upstream's controllers do it.
+ */
+#include "apiserver/apiserver.h"
+#include "apiserver/target.h"
+#include "apiserver/user.h"
 #include "base/time.h"
 #include "main/server.h"
+#include "net/x509.h"
 
 #define SECONDS_DEFAULT (365 * 24 * 3600)
 
@@ -68,19 +76,24 @@ static int check_node(const struct signer *signer, const struct x509_request *re
 	return 0;
 }
 
-int server_sign(void *arg, const struct certificate_wish *wish, struct arena *arena,
+static const struct signer *signer_of(const struct certificate_wish *wish)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(signers); i++)
+		if (str_eq_c(wish->signer, signers[i].name))
+			return &signers[i];
+	return NULL;
+}
+
+static int sign(void *arg, const struct certificate_wish *wish, struct arena *arena,
 		struct str *ret_pem, struct err *err)
 {
 	struct server *s = arg;
-	const struct signer *signer = NULL;
+	const struct signer *signer = signer_of(wish);
 	struct x509_request request;
 	struct x509_spec spec = { .request_pem = wish->request_pem };
 	int64_t now_ns = env_wall_ns(s->env), seconds = wish->seconds;
 	uint8_t *serial = arena_alloc(arena, 16);
 
-	for (size_t i = 0; i < ARRAY_COUNT(signers); i++)
-		if (str_eq_c(wish->signer, signers[i].name))
-			signer = &signers[i];
 	if (!signer)
 		return err_set(err, ERR_INVALID, "no such signer");
 	if (x509_read_request(wish->request_pem, arena, &request, err) < 0) {
@@ -101,4 +114,89 @@ int server_sign(void *arg, const struct certificate_wish *wish, struct arena *ar
 		     : has_usage(wish, "client auth") ? X509_USAGE_SERVER_AND_CLIENT
 						      : X509_USAGE_SERVER;
 	return x509_sign_request(&spec, &s->pki.ca, arena, ret_pem, err);
+}
+
+/* --- approving --- */
+
+static struct str_list strings_of(yyjson_val *list, struct arena *arena)
+{
+	struct str *items = arena_array(arena, yyjson_arr_size(list) + 1, sizeof(items[0]));
+	size_t count = 0;
+
+	JSON_EACH (item, list)
+		items[count++] = json_str(item);
+	return (struct str_list){ items, count };
+}
+
+/* Who asked, as admission wrote it into the request. */
+static struct user user_of(const struct obj *request, struct arena *arena)
+{
+	yyjson_val *spec = json_get(request->root, "spec"), *extra = json_get(spec, "extra");
+	struct str_list groups = strings_of(json_get(spec, "groups"), arena);
+	struct user_extra *extras = arena_array(arena, yyjson_obj_size(extra) + 1,
+						sizeof(extras[0]));
+	struct user user = { .name = json_get_str(spec, "username"),
+			     .uid = json_get_str(spec, "uid"),
+			     .groups = groups.items,
+			     .group_count = groups.count,
+			     .extras = extras };
+
+	JSON_MEMBERS (key, value, extra)
+		extras[user.extra_count++] = (struct user_extra){ json_str(key),
+								  strings_of(value, arena) };
+	return user;
+}
+
+static bool may_create(struct server *s, const struct user *user, const char *subresource)
+{
+	struct target target = { .verb = STR("create"),
+				 .is_resource = true,
+				 .group = STR("certificates.k8s.io"),
+				 .version = STR("*"),
+				 .resource = STR("certificatesigningrequests"),
+				 .subresource = str_from(subresource) };
+
+	return apiserver_allows(s->apiserver, user, &target);
+}
+
+static const char *approve(void *arg, const struct certificate_wish *wish,
+			   const struct obj *request, struct arena *arena)
+{
+	struct server *s = arg;
+	const struct signer *signer = signer_of(wish);
+	struct user user = user_of(request, arena);
+	struct x509_request parsed;
+
+	if (!signer || !signer->is_client || !signer->is_node ||
+	    x509_read_request(wish->request_pem, arena, &parsed, NULL) < 0 ||
+	    check_usages(signer, wish, NULL) < 0 || check_node(signer, &parsed, NULL) < 0)
+		return NULL;
+	if (str_eq(user.name, parsed.common_name) && may_create(s, &user, "selfnodeclient"))
+		return "Auto approving self kubelet client certificate after SubjectAccessReview.";
+	if (may_create(s, &user, "nodeclient"))
+		return "Auto approving kubelet client certificate after SubjectAccessReview.";
+	return NULL;
+}
+
+/* --- tokens --- */
+
+static int make_token(void *arg, const struct token_wish *wish, struct arena *arena,
+		      struct str *ret, struct err *err)
+{
+	struct server *s = arg;
+	struct apiserver_secret_token token = { .namespace_ = wish->namespace_,
+						.account = wish->account,
+						.account_uid = wish->account_uid,
+						.secret = wish->secret };
+
+	return apiserver_make_secret_token(s->apiserver, &token, arena, ret, err);
+}
+
+struct controllers_authority server_authority(struct server *s)
+{
+	return (struct controllers_authority){ .sign = sign,
+					       .approve = approve,
+					       .make_token = make_token,
+					       .authenticate = x509_hmac_sha256,
+					       .arg = s };
 }

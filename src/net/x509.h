@@ -82,5 +82,6 @@ int x509_public_of(struct str key_pem, struct arena *arena, struct x509_public *
 		   struct err *err) MUST_CHECK;
 #define X509_SHA256_BYTES 32
 void x509_sha256(struct str bytes, uint8_t ret[X509_SHA256_BYTES]);
+void x509_hmac_sha256(struct str key, struct str text, uint8_t ret[X509_SHA256_BYTES]); /* RFC 2104 */
 
 #endif

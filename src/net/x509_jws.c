@@ -135,6 +135,16 @@ void x509_sha256(struct str bytes, uint8_t ret[X509_SHA256_BYTES])
 	ASSERT(EVP_Digest(bytes.ptr ? bytes.ptr : "", bytes.len, ret, NULL, EVP_sha256(), NULL) == 1);
 }
 
+void x509_hmac_sha256(struct str key, struct str text, uint8_t ret[X509_SHA256_BYTES])
+{
+	size_t len = 0;
+
+	ASSERT(EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key.ptr ? key.ptr : "", key.len,
+			 (const unsigned char *)(text.ptr ? text.ptr : ""), text.len, ret,
+			 X509_SHA256_BYTES, &len) != NULL &&
+	       len == X509_SHA256_BYTES);
+}
+
 /* A number of the key, as many bytes as it needs, or exactly so many. */
 static int read_number(EVP_PKEY *key, const char *name, int bytes_min, struct arena *arena,
 		       struct str *ret, struct err *err)
