@@ -20,6 +20,7 @@
 #define OWNER_NAME_RANDOM_BYTES 5 /* behind generateName */
 #define GENERATE_NAME_BYTES_MAX (DNS_LABEL_BYTES_MAX - OWNER_NAME_RANDOM_BYTES)
 
+#define MATCH_CONDITIONS_MAX 64
 #define CUSTOM_STRINGS_BYTES_MAX (1u << 20) /* names of a definition's versions */
 
 #endif

@@ -47,7 +47,7 @@ static int check_version(struct operation *op)
 	field_errors_init(&errors, op->arena);
 	field_error_add(&errors, FIELD_INVALID,
 			FIELD_NAME(FIELD_NAME(NULL, "metadata"), "resourceVersion"),
-			"Invalid value: 0: must be specified for an update");
+			"0: must be specified for an update");
 	return operation_take_fields(op, &errors, operation_kind_subject(op));
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CustomResourceDefinitions: defaults, and what makes a schema structural, in upstream's words. */
 #include "api/custom.h"
+#include "api/kinds/admission.h"
 #include "api/meta.h"
 #include "api/strategy.h"
 #include "api/structural.h"
@@ -368,6 +369,40 @@ static void check_approval(struct edit *e, struct field_errors *errors)
 		       "https://github.com/kubernetes/enhancements/pull/1111");
 }
 
+/* Paths are those of upstream's own form, which older versions of the API had. */
+static void check_conversion(struct edit *e, struct field_errors *errors)
+{
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "spec"), "conversion"),
+				*config_path = FIELD_NAME(path, "webhookClientConfig"),
+				*versions_path = FIELD_NAME(path, "conversionReviewVersions");
+	yyjson_mut_val *conversion = json_mut_get(e->root, "spec.conversion"),
+		       *config = json_mut_get(conversion, "webhook.clientConfig"),
+		       *versions = json_mut_get(conversion, "webhook.conversionReviewVersions");
+	struct str strategy = json_mut_get_str(conversion, "strategy");
+
+	if (!conversion)
+		return;
+	if (!strategy.len)
+		field_required(errors, FIELD_NAME(path, "strategy"), "");
+	else if (!schema_values_have(STR("None|Webhook"), strategy))
+		field_unsupported(errors, FIELD_NAME(path, "strategy"), strategy, "None|Webhook");
+	if (str_eq_c(strategy, "Webhook")) {
+		if (!yyjson_mut_is_obj(config))
+			field_required(errors, config_path,
+				       "required when strategy is set to Webhook");
+		else
+			webhook_client_config_validate(config, config_path, errors);
+		webhook_versions_validate(versions, versions_path, errors);
+		return;
+	}
+	if (yyjson_mut_is_obj(config))
+		field_forbidden(errors, config_path,
+				"should not be set when strategy is not set to Webhook");
+	if (yyjson_mut_arr_size(versions))
+		field_forbidden(errors, versions_path,
+				"should not be set when strategy is not set to Webhook");
+}
+
 static void crd_validate(struct edit *e, struct field_errors *errors)
 {
 	struct str name = json_mut_get_str(e->root, "metadata.name");
@@ -382,6 +417,7 @@ static void crd_validate(struct edit *e, struct field_errors *errors)
 	check_group(e, spec, errors);
 	check_versions(e, spec, errors);
 	check_names(e, spec, errors);
+	check_conversion(e, errors);
 	check_stored(e, errors);
 	if (!e->old)
 		check_approval(e, errors);

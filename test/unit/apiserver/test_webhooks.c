@@ -527,6 +527,100 @@ static void test_timeout(void **state)
 	       "/late?timeout=1s\\\": context deadline exceeded");
 }
 
+#define CONFIGURATIONS "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+#define GOOD_CLIENT "\"clientConfig\":{\"url\":\"https://x/\"}"
+#define GOOD_REST "\"sideEffects\":\"None\",\"admissionReviewVersions\":[\"v1\"]"
+static const struct {
+	const char *webhook, *message;
+} bad_webhooks[] = {
+	{ "\"name\":\"x\"," GOOD_CLIENT "," GOOD_REST,
+	  "webhooks[0].name: Invalid value: \\\"x\\\": should be a domain with at least "
+	  "three segments separated by dots" },
+	{ "\"name\":\"a.b.c\"," GOOD_REST, "webhooks[0].clientConfig: Required value: "
+					   "exactly one of url or service is required" },
+	{ "\"name\":\"a.b.c\",\"clientConfig\":{\"url\":\"http://x\"}," GOOD_REST,
+	  "webhooks[0].clientConfig.url: Invalid value: \\\"http\\\": 'https' is the only "
+	  "allowed URL scheme; desired format: https://host[/path]" },
+	{ "\"name\":\"a.b.c\",\"clientConfig\":{\"url\":\"https://u@x/?a=b#c\"}," GOOD_REST,
+	  "user information is not permitted in the URL" },
+	{ "\"name\":\"a.b.c\",\"clientConfig\":{\"url\":\"https://x/?a=b\"}," GOOD_REST,
+	  "query parameters are not permitted in the URL" },
+	{ "\"name\":\"a.b.c\",\"clientConfig\":{\"url\":\"https://x/#c\"}," GOOD_REST,
+	  "fragments are not permitted in the URL" },
+	{ "\"name\":\"a.b.c\",\"clientConfig\":{\"service\":{\"namespace\":\"n\"}}"
+	  "," GOOD_REST,
+	  "webhooks[0].clientConfig.service.name: Required value: service name is "
+	  "required" },
+	{ "\"name\":\"a.b.c\",\"clientConfig\":{\"service\":{\"name\":\"n\",\"namespace\":"
+	  "\"n\",\"path\":\"a//b\"}}," GOOD_REST,
+	  "must start with a '/'" },
+	{ "\"name\":\"a.b.c\",\"clientConfig\":{\"service\":{\"name\":\"n\",\"namespace\":"
+	  "\"n\",\"path\":\"/a//b\"}}," GOOD_REST,
+	  "segment[1] may not be empty" },
+	{ "\"name\":\"a.b.c\",\"clientConfig\":{\"service\":{\"name\":\"n\",\"namespace\":"
+	  "\"n\",\"port\":70000}}," GOOD_REST,
+	  "port is not valid: must be between 1 and 65535, inclusive" },
+	{ "\"name\":\"a.b.c\"," GOOD_CLIENT ",\"admissionReviewVersions\":[\"v1\"]",
+	  "webhooks[0].sideEffects: Required value: must specify one of None, "
+	  "NoneOnDryRun" },
+	{ "\"name\":\"a.b.c\"," GOOD_CLIENT
+	  ",\"sideEffects\":\"Some\",\"admissionReviewVersions\":[\"v1\"]",
+	  "webhooks[0].sideEffects: Unsupported value: \\\"Some\\\": supported values: "
+	  "\\\"None\\\", \\\"NoneOnDryRun\\\"" },
+	{ "\"name\":\"a.b.c\"," GOOD_CLIENT ",\"sideEffects\":\"None\"",
+	  "webhooks[0].admissionReviewVersions: Required value: must specify one of v1, "
+	  "v1beta1" },
+	{ "\"name\":\"a.b.c\"," GOOD_CLIENT
+	  ",\"sideEffects\":\"None\",\"admissionReviewVersions\":[\"v3\"]",
+	  "must include at least one of v1, v1beta1" },
+	{ "\"name\":\"a.b.c\"," GOOD_CLIENT "," GOOD_REST ",\"timeoutSeconds\":31",
+	  "webhooks[0].timeoutSeconds: Invalid value: 31: the timeout value must be "
+	  "between 1 and 30 seconds" },
+	{ "\"name\":\"a.b.c\"," GOOD_CLIENT "," GOOD_REST
+	  ",\"rules\":[{\"operations\":[\"*\",\"CREATE\"],\"apiGroups\":[\"\"],"
+	  "\"apiVersions\":[\"v1\"],\"resources\":[\"pods\"]}]",
+	  "webhooks[0].rules[0].operations: Invalid value: [\\\"*\\\",\\\"CREATE\\\"]: if "
+	  "'*' is present, must not specify other operations" },
+	{ "\"name\":\"a.b.c\"," GOOD_CLIENT "," GOOD_REST
+	  ",\"rules\":[{\"operations\":[\"CREATE\"],\"apiGroups\":[\"\"],\"apiVersions\":["
+	  "\"v1\"],\"resources\":[\"pods/*\",\"pods/log\"]}]",
+	  "webhooks[0].rules[0].resources[1]: Invalid value: \\\"pods/log\\\": if 'pods/*' "
+	  "is present, must not specify pods/log" },
+	{ "\"name\":\"a.b.c\"," GOOD_CLIENT "," GOOD_REST
+	  ",\"matchConditions\":[{\"name\":\"m\",\"expression\":\"object.\"}]",
+	  "webhooks[0].matchConditions[0].expression: Invalid value: \\\"object.\\\": "
+	  "compilation failed: ERROR: <input>:1:" },
+	{ "\"name\":\"a.b.c\"," GOOD_CLIENT "," GOOD_REST
+	  ",\"matchConditions\":[{\"name\":\"m m\",\"expression\":\"true\"}]",
+	  "webhooks[0].matchConditions[0].name: Invalid value: \\\"m m\\\": name part must "
+	  "consist of" },
+};
+
+static void test_validation(void **state)
+{
+	struct setup *s = *state;
+	for (size_t i = 0; i < ARRAY_COUNT(bad_webhooks); i++)
+		expect(s, 422, "POST", CONFIGURATIONS,
+		       str_printf_in(&s->arena,
+				     "{\"metadata\":{\"name\":\"v\"},\"webhooks\":[{%s}]}",
+				     bad_webhooks[i].webhook)
+			       .ptr,
+		       bad_webhooks[i].message);
+	expect(s, 422, "POST", CONFIGURATIONS,
+	       "{\"metadata\":{\"name\":\"v\"},\"webhooks\":[{\"name\":\"a.b.c\"," GOOD_CLIENT
+	       "," GOOD_REST "},{\"name\":\"a.b.c\"," GOOD_CLIENT "," GOOD_REST "}]}",
+	       "webhooks[1].name: Duplicate value: \\\"a.b.c\\\"");
+	expect(s, 201, "POST", CONFIGURATIONS,
+	       "{\"metadata\":{\"name\":\"v\"},\"webhooks\":[{\"name\":\"a.b.c\"," GOOD_CLIENT
+	       "," GOOD_REST ",\"rules\":[{\"operations\":[\"*\"],\"apiGroups\":[\"\"],"
+	       "\"apiVersions\":[\"v1\"],\"resources\":[\"x\"]}]}]}",
+	       "\"failurePolicy\":\"Fail\"");
+	expect(s, 200, "GET", CONFIGURATIONS "/v", NULL, "\"timeoutSeconds\":10");
+	expect(s, 200, "GET", CONFIGURATIONS "/v", NULL, "\"scope\":\"*\"");
+	expect(s, 200, "GET", CONFIGURATIONS "/v", NULL, "\"matchPolicy\":\"Equivalent\"");
+	expect(s, 200, "GET", CONFIGURATIONS "/v", NULL, "\"namespaceSelector\":{}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -535,7 +629,7 @@ int main(void)
 		TEST(test_bad_mutation), TEST(test_reinvocation), TEST(test_failure_policy),
 		TEST(test_matching),	 TEST(test_dry_run),	  TEST(test_configuration),
 		TEST(test_subresources), TEST(test_collection),	  TEST(test_race),
-		TEST(test_gone),	 TEST(test_timeout),
+		TEST(test_gone),	 TEST(test_timeout),	  TEST(test_validation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

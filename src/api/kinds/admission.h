@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks that the kinds of admission and those that name webhooks share. */
+#ifndef CUBE_API_KINDS_ADMISSION_H
+#define CUBE_API_KINDS_ADMISSION_H
+
+#include "api/field.h"
+#include "codec/json.h"
+
+/* clientConfig: exactly one of url and service, each as upstream wants it. */
+void webhook_client_config_validate(yyjson_mut_val *config, const struct field_path *path,
+				    struct field_errors *errors);
+/* admissionReviewVersions, conversionReviewVersions. */
+void webhook_versions_validate(yyjson_mut_val *versions, const struct field_path *path,
+			       struct field_errors *errors);
+
+#endif
