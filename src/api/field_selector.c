@@ -59,6 +59,18 @@ static bool next_term(struct str *rest, struct str *ret)
 	return true;
 }
 
+/* Kinds with fields of their own say it in other words than those without. */
+static int refuse_field(const struct kind *kind, struct str field, struct err *err)
+{
+	if (kind->selectable_fields || kind->flags & KIND_CUSTOM)
+		return err_set(err, ERR_BAD_REQUEST, "field label not supported: " STR_FMT,
+			       STR_ARG(field));
+	return err_set(err, ERR_BAD_REQUEST,
+		       "\"" STR_FMT "\" is not a known field selector: only \"metadata.name\", "
+		       "\"metadata.namespace\"",
+		       STR_ARG(field));
+}
+
 static int parse_term(const struct kind *kind, struct str term, struct arena *arena,
 		      struct field_requirement *ret, struct err *err)
 {
@@ -70,8 +82,7 @@ static int parse_term(const struct kind *kind, struct str term, struct arena *ar
 		at++;
 	if (at >= term.len)
 		return err_set(err, ERR_BAD_REQUEST,
-			       "invalid field selector: invalid selector: '" STR_FMT
-			       "'; can't understand '" STR_FMT "'",
+			       "invalid selector: '" STR_FMT "'; can't understand '" STR_FMT "'",
 			       STR_ARG(term), STR_ARG(term));
 	ret->negated = term.ptr[at] == '!';
 	ret->field = str_in(arena, str_trim(str_slice(term, 0, at)));
@@ -79,8 +90,7 @@ static int parse_term(const struct kind *kind, struct str term, struct arena *ar
 	if (!ret->negated && value.len && value.ptr[0] == '=')
 		value = str_slice(value, 1, value.len);
 	if (!is_supported(kind, ret->field))
-		return err_set(err, ERR_BAD_REQUEST, "field label not supported: " STR_FMT,
-			       STR_ARG(ret->field));
+		return refuse_field(kind, ret->field, err);
 	return unescape(value, arena, &ret->value, err);
 }
 

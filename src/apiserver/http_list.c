@@ -204,12 +204,10 @@ static void write_table(struct listing *l, int64_t remaining, struct buf *to)
 		.revision = l->revision,
 		.continue_token = token_of(l),
 		.remaining = remaining,
+		.include = l->options.include,
 	};
 	struct table table;
 
-	if (!table_include_parse(params_get(&l->e->target.query, "includeObject"),
-				 &options.include))
-		options.include = TABLE_INCLUDE_METADATA;
 	table_start(&table, &options, to);
 	for (size_t i = 0; i < l->count; i++)
 		table_row(&table, obj_get(l->blobs[i]));
@@ -311,6 +309,7 @@ int read_list(struct exchange *e)
 				 : refusal_from_err(&e->refusal, &err);
 	}
 	remaining = remaining_of(l, prefix);
+	e->is_pretty = e->is_pretty && l->bytes <= LIST_PRETTY_BYTES_MAX;
 	if (e->form == ANSWER_OBJECT && e->format == ANSWER_JSON && !e->is_pretty)
 		answer_objects(l, remaining);
 	else if (e->format == ANSWER_PROTOBUF)

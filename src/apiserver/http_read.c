@@ -67,7 +67,6 @@ int read_get(struct exchange *e)
 	struct str key = registry_key(&e->server->registry, e->arena, e->kind, t->namespace_,
 				      t->name);
 	const struct store_entry *entry;
-	enum table_include include;
 	struct read_options options;
 	struct err err = { 0 };
 	struct blob *object;
@@ -82,12 +81,10 @@ int read_get(struct exchange *e)
 	object = registry_present(e->kind, entry->value, &err);
 	if (!object)
 		return refusal_from_err(&e->refusal, &err);
-	if (!table_include_parse(params_get(&t->query, "includeObject"), &include))
-		include = TABLE_INCLUDE_METADATA;
 	if (str_eq_c(t->subresource, "scale"))
 		answer_scale(e, obj_get(object));
 	else if (e->form == ANSWER_TABLE)
-		answer_table(e, obj_get(object), include);
+		answer_table(e, obj_get(object), options.include);
 	else if (e->form == ANSWER_PARTIAL_METADATA)
 		answer_partial(e, obj_get(object));
 	else if (e->format == ANSWER_PROTOBUF)

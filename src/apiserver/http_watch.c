@@ -361,8 +361,6 @@ static struct http_watch *watch_new(struct exchange *e, struct str namespace_)
 	w->format = e->format;
 	arena_init(&w->arena, ARENA_DEFAULT_MAX);
 	w->filter.prefix = registry_list_prefix(&w->arena, e->kind, namespace_);
-	if (!table_include_parse(params_get(&e->target.query, "includeObject"), &w->include))
-		w->include = TABLE_INCLUDE_METADATA;
 	return w;
 }
 
@@ -393,19 +391,6 @@ int watch_serve(struct exchange *e)
 	if (accept_read(e, ACCEPT_STREAMS) < 0 || read_options_parse(e, &options) < 0 ||
 	    add_name(e, &options) < 0)
 		return -1;
-	if (options.has_initial_events && options.match != MATCH_NOT_OLDER) {
-		refusal_add_cause(
-			&e->refusal,
-			(struct refusal_cause){
-				.reason = STR("FieldValueForbidden"),
-				.field = STR("resourceVersionMatch"),
-				.message = STR("Forbidden: sendInitialEvents requires setting "
-					       "resourceVersionMatch to NotOlderThan"),
-			});
-		return refusal_invalid(
-			&e->refusal,
-			(struct subject){ STR("meta.k8s.io"), STR("ListOptions"), STR("") });
-	}
 	w = watch_new(e, e->target.namespace_);
 	prefix = w->filter.prefix;
 	/* the selectors' strings must outlive the exchange's own arena only as long as the exchange
@@ -413,6 +398,7 @@ int watch_serve(struct exchange *e)
 	w->filter = options.filter;
 	w->filter.prefix = prefix;
 	w->bookmarks = options.bookmarks;
+	w->include = options.include;
 	start_timeout(w, options.timeout_seconds);
 	list_push_back(&e->server->watches, &w->link);
 	e->server->watch_count++;

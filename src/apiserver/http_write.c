@@ -146,8 +146,12 @@ static int read_patch(struct exchange *e, struct operation *op)
 		}
 	if (!known || (op->kind->flags & KIND_CUSTOM && op->patch_type == API_PATCH_STRATEGIC))
 		return refuse_media(
-			e, "application/json-patch+json, application/merge-patch+json, "
-			   "application/strategic-merge-patch+json, application/apply-patch+yaml");
+			e, op->kind->flags & KIND_CUSTOM
+				   ? "application/json-patch+json, application/merge-patch+json, "
+				     "application/apply-patch+yaml"
+				   : "application/json-patch+json, application/merge-patch+json, "
+				     "application/strategic-merge-patch+json, "
+				     "application/apply-patch+yaml");
 	if (op->patch_type == API_PATCH_APPLY)
 		return read_apply(e, op);
 	op->patch = json_parse(e->x->body, REQUEST_BODY_BYTES_MAX, &err);

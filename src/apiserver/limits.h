@@ -13,6 +13,7 @@
 #define REQUEST_RETRY_AFTER_SECONDS 1
 #define LIST_BYTES_MAX ((size_t)1 << 30)
 #define LIST_ITEMS_MAX 1000000
+#define LIST_PRETTY_BYTES_MAX (4u << 20) /* longer ones: as they are */
 #define WATCH_QUEUE_BYTES_MAX (16u << 20) /* unsent bytes of one watcher before it is cut off */
 #define WATCH_TIMEOUT_SECONDS_MIN \
 	1800 /* when the client asks for none: random in [MIN, 2 MIN), as upstream */

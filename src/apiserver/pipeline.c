@@ -12,6 +12,20 @@
 #include "loop/env.h"
 #include "net/url.h"
 
+/* People get line breaks without asking: upstream tells them by their programs. */
+static bool wants_pretty(const struct exchange *e)
+{
+	static const char *const programs[] = { "curl", "Wget", "Mozilla/5.0" };
+	struct str agent = http_header_get(&e->x->headers, STR("User-Agent"));
+
+	if (params_get(&e->target.query, "pretty").len)
+		return params_bool(&e->target.query, "pretty");
+	for (size_t i = 0; i < ARRAY_COUNT(programs); i++)
+		if (str_has_prefix(agent, str_from(programs[i])))
+			return true;
+	return false;
+}
+
 static int read_target(struct exchange *e)
 {
 	struct err err = { 0 };
@@ -19,8 +33,7 @@ static int read_target(struct exchange *e)
 	if (target_parse(e->arena, e->x->method_text, e->x->path, e->x->query, &e->target, &err) <
 	    0)
 		return refusal_from_err(&e->refusal, &err);
-	e->is_pretty = params_has(&e->target.query, "pretty") &&
-		       params_bool(&e->target.query, "pretty");
+	e->is_pretty = wants_pretty(e);
 	return 0;
 }
 

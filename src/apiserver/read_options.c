@@ -7,65 +7,119 @@
 
 #define TOKEN_BYTES_MAX 4096
 
-static int refuse_number(struct exchange *e, const char *name, struct str value)
+static int refuse_number(struct exchange *e, struct str value)
 {
 	return refusal_bad_request(&e->refusal,
-				   "%s: Invalid value: \"" STR_FMT
-				   "\": strconv.ParseUint: parsing \"" STR_FMT "\": invalid syntax",
-				   name, STR_ARG(value), STR_ARG(value));
+				   "strconv.ParseInt: parsing \"" STR_FMT "\": invalid syntax",
+				   STR_ARG(value));
 }
 
+/* Less than zero is as if it were not given. */
 static int read_number(struct exchange *e, const char *name, int64_t *ret)
 {
 	struct str value = params_get(&e->target.query, name);
 
-	if (value.len && num_parse_i64(value, 0, INT64_MAX, name, ret, NULL) < 0)
-		return refuse_number(e, name, value);
+	if (value.len && num_parse_i64(value, INT64_MIN, INT64_MAX, name, ret, NULL) < 0)
+		return refuse_number(e, value);
+	if (*ret < 0)
+		*ret = 0;
 	return 0;
 }
 
-static int refuse_option(struct exchange *e, const char *field, const char *reason,
-			 const char *message)
+static int read_revision(struct exchange *e, int64_t *ret)
 {
-	refusal_add_cause(&e->refusal, (struct refusal_cause){ .reason = str_from(reason),
-							       .field = str_from(field),
-							       .message = str_from(message) });
-	return refusal_invalid(&e->refusal,
-			       (struct subject){ STR("meta.k8s.io"), STR("ListOptions"), STR("") });
+	struct str value = params_get(&e->target.query, "resourceVersion");
+
+	if (value.len && num_parse_i64(value, 0, INT64_MAX, "resourceVersion", ret, NULL) < 0)
+		return refusal_bad_request(&e->refusal,
+					   "resourceVersion: Invalid value: \"" STR_FMT
+					   "\": strconv.ParseUint: parsing \"" STR_FMT
+					   "\": invalid syntax",
+					   STR_ARG(value), STR_ARG(value));
+	return 0;
 }
 
+static void forbid(struct exchange *e, const char *field, const char *message)
+{
+	(void)refusal_add_cause(&e->refusal,
+				(struct refusal_cause){ .reason = STR("FieldValueForbidden"),
+							.field = str_from(field),
+							.message = str_from(message) });
+}
+
+static void refuse_match(struct exchange *e, struct str match, const char *supported)
+{
+	(void)refusal_add_cause(
+		&e->refusal,
+		(struct refusal_cause){ .reason = STR("FieldValueNotSupported"),
+					.field = STR("resourceVersionMatch"),
+					.message = str_printf_in(e->arena,
+								 "Unsupported value: \"" STR_FMT
+								 "\": supported values: %s",
+								 STR_ARG(match), supported) });
+}
+
+static void check_list_match(struct exchange *e, const struct read_options *o, struct str match)
+{
+	if (!o->has_revision)
+		forbid(e, "resourceVersionMatch",
+		       "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is "
+		       "provided");
+	if (params_get(&e->target.query, "continue").len)
+		forbid(e, "resourceVersionMatch",
+		       "Forbidden: resourceVersionMatch is forbidden when continue is provided");
+	if (o->match == MATCH_UNSET)
+		refuse_match(e, match, "\"Exact\", \"NotOlderThan\", \"\"");
+	if (o->match == MATCH_EXACT &&
+	    str_eq_c(params_get(&e->target.query, "resourceVersion"), "0"))
+		forbid(e, "resourceVersionMatch",
+		       "Forbidden: resourceVersionMatch \"exact\" is forbidden for "
+		       "resourceVersion \"0\"");
+}
+
+static void check_watch_match(struct exchange *e, const struct read_options *o, struct str match)
+{
+	if (o->has_initial_events && o->match != MATCH_NOT_OLDER)
+		forbid(e, "resourceVersionMatch",
+		       "Forbidden: sendInitialEvents requires setting resourceVersionMatch to "
+		       "NotOlderThan");
+	if (!match.len)
+		return;
+	if (!o->has_initial_events)
+		forbid(e, "resourceVersionMatch",
+		       "Forbidden: resourceVersionMatch is forbidden for watch unless "
+		       "sendInitialEvents is provided");
+	if (o->match != MATCH_NOT_OLDER)
+		refuse_match(e, match, "\"NotOlderThan\"");
+	if (params_get(&e->target.query, "continue").len)
+		forbid(e, "resourceVersionMatch",
+		       "Forbidden: resourceVersionMatch is forbidden when continue is provided");
+}
+
+static bool is_watch(const struct exchange *e)
+{
+	return str_eq_c(e->target.verb, "watch");
+}
+
+/* Which options go together; all that do not are named. */
 static int read_match(struct exchange *e, struct read_options *o)
 {
 	struct str match = params_get(&e->target.query, "resourceVersionMatch");
-	bool is_watch = str_eq_c(e->target.verb, "watch");
 
-	if (!match.len)
+	o->match = str_eq_c(match, "Exact")	     ? MATCH_EXACT
+		   : str_eq_c(match, "NotOlderThan") ? MATCH_NOT_OLDER
+						     : MATCH_UNSET;
+	if (is_watch(e))
+		check_watch_match(e, o, match);
+	else if (match.len)
+		check_list_match(e, o, match);
+	if (!is_watch(e) && o->has_initial_events)
+		forbid(e, "sendInitialEvents",
+		       "Forbidden: sendInitialEvents is forbidden for list");
+	if (!e->refusal.cause_count)
 		return 0;
-	if (is_watch && !o->has_initial_events)
-		return refuse_option(e, "resourceVersionMatch", "FieldValueForbidden",
-				     "Forbidden: resourceVersionMatch is forbidden for watch "
-				     "unless sendInitialEvents is provided");
-	if (!params_has(&e->target.query, "resourceVersion") && !is_watch)
-		return refuse_option(e, "resourceVersionMatch", "FieldValueForbidden",
-				     "Forbidden: resourceVersionMatch is forbidden unless "
-				     "resourceVersion is provided");
-	if (params_get(&e->target.query, "continue").len)
-		return refuse_option(
-			e, "resourceVersionMatch", "FieldValueForbidden",
-			"Forbidden: resourceVersionMatch is forbidden when continue is provided");
-	if (str_eq_c(match, "Exact"))
-		o->match = MATCH_EXACT;
-	else if (str_eq_c(match, "NotOlderThan"))
-		o->match = MATCH_NOT_OLDER;
-	else
-		return refuse_option(
-			e, "resourceVersionMatch", "FieldValueNotSupported",
-			"Unsupported value: supported values: \"Exact\", \"NotOlderThan\", \"\"");
-	if (o->match == MATCH_EXACT && o->has_revision && !o->revision)
-		return refuse_option(e, "resourceVersionMatch", "FieldValueForbidden",
-				     "Forbidden: resourceVersionMatch \"exact\" is forbidden for "
-				     "resourceVersion \"0\"");
-	return 0;
+	return refusal_invalid(&e->refusal,
+			       (struct subject){ STR("meta.k8s.io"), STR("ListOptions"), STR("") });
 }
 
 static int refuse_token(struct exchange *e, const char *why)
@@ -130,6 +184,25 @@ static int refuse_future(struct exchange *e, int64_t revision)
 			   (long long)store_revision(e->server->store));
 }
 
+static int read_include(struct exchange *e, struct read_options *o)
+{
+	struct str include = params_get(&e->target.query, "includeObject");
+
+	if (e->form != ANSWER_TABLE || table_include_parse(include, &o->include))
+		return 0;
+	(void)refusal_add_cause(
+		&e->refusal, (struct refusal_cause){
+				     .reason = STR("FieldValueInvalid"),
+				     .field = STR("includeObject"),
+				     .message = str_printf_in(
+					     e->arena,
+					     "Invalid value: \"" STR_FMT
+					     "\": must be 'Metadata', 'Object', 'None', or empty",
+					     STR_ARG(include)) });
+	return refusal_invalid(
+		&e->refusal, (struct subject){ STR("meta.k8s.io"), STR("TableOptions"), STR("") });
+}
+
 static int read_filter(struct exchange *e, struct read_options *o)
 {
 	const struct params *query = &e->target.query;
@@ -153,12 +226,11 @@ int read_options_parse(struct exchange *e, struct read_options *ret)
 	o.has_initial_events = params_has(query, "sendInitialEvents");
 	o.initial_events = params_bool(query, "sendInitialEvents");
 	o.bookmarks = params_bool(query, "allowWatchBookmarks");
-	if (read_number(e, "resourceVersion", &o.revision) < 0 ||
-	    read_number(e, "limit", &o.limit) < 0 ||
+	if (read_revision(e, &o.revision) < 0 || read_number(e, "limit", &o.limit) < 0 ||
 	    read_number(e, "timeoutSeconds", &o.timeout_seconds) < 0 || read_match(e, &o) < 0 ||
-	    read_token(e, &o) < 0 || read_filter(e, &o) < 0)
+	    read_token(e, &o) < 0 || read_filter(e, &o) < 0 || read_include(e, &o) < 0)
 		return -1;
-	if (o.revision > store_revision(e->server->store) && !str_eq_c(e->target.verb, "watch"))
+	if (o.revision > store_revision(e->server->store) && !is_watch(e))
 		return refuse_future(e, o.revision);
 	*ret = o;
 	return 0;

@@ -4,6 +4,7 @@
 #ifndef CUBE_APISERVER_READ_OPTIONS_H
 #define CUBE_APISERVER_READ_OPTIONS_H
 
+#include "api/table.h"
 #include "apiserver/exchange.h"
 #include "apiserver/watch_filter.h"
 
@@ -18,6 +19,7 @@ struct read_options {
 	struct str continue_from;  /* "ns/name", the first key that was not sent */
 	struct watch_filter filter;
 	int64_t timeout_seconds; /* 0: none given */
+	enum table_include include; /* of tables */
 	bool bookmarks;
 	bool has_initial_events, initial_events; /* sendInitialEvents */
 };

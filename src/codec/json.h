@@ -140,7 +140,7 @@ bool json_mixed_equal(yyjson_mut_val *a, yyjson_val *b);
 void json_write(yyjson_val *v, struct buf *to);
 void json_mut_write(yyjson_mut_val *v, struct buf *to);
 void json_write_pretty(yyjson_val *v,
-		       struct buf *to); /* four spaces, as kubectl -o json; newline behind */
+		       struct buf *to); /* two spaces, as kube-apiserver; newline behind */
 void json_mut_write_pretty(yyjson_mut_val *v, struct buf *to);
 struct blob *json_mut_to_blob(yyjson_mut_val *v) MUST_CHECK;
 void json_write_quoted(struct str s, struct buf *to); /* one string with its quotes */

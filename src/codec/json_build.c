@@ -197,7 +197,7 @@ size_t json_mut_depth(yyjson_mut_val *v)
 /* Text is UTF-8 or came from our own literals; doubles that JSON cannot write were refused when
  * they were read. */
 #define WRITE_FLAGS (YYJSON_WRITE_INF_AND_NAN_AS_NULL | YYJSON_WRITE_ALLOW_INVALID_UNICODE)
-#define PRETTY_FLAGS (WRITE_FLAGS | YYJSON_WRITE_PRETTY | YYJSON_WRITE_NEWLINE_AT_END)
+#define PRETTY_FLAGS (WRITE_FLAGS | YYJSON_WRITE_PRETTY_TWO_SPACES | YYJSON_WRITE_NEWLINE_AT_END)
 
 static void put_text(char *text, size_t len, struct buf *to)
 {

@@ -35,7 +35,7 @@ well() {
 bad() { in_node timeout 20 python3 "$BATS_TEST_DIRNAME/bad_client.py" "$NODE_DIR/out" "$1"; }
 
 # get PATH [CURL FLAGS]: as administrator
-get() { in_node curl -s -m 5 --cacert "$NODE_DIR/out/ca.pem" --cert "$NODE_DIR/out/cert.pem" --key "$NODE_DIR/out/key.pem" "${@:2}" "https://127.0.0.1:6443$1"; }
+get() { in_node curl -A test -s -m 5 --cacert "$NODE_DIR/out/ca.pem" --cert "$NODE_DIR/out/cert.pem" --key "$NODE_DIR/out/key.pem" "${@:2}" "https://127.0.0.1:6443$1"; }
 
 @test "bodies: malformed, of another type or kind, too deep, too long" {
 	begin
@@ -89,7 +89,7 @@ get() { in_node curl -s -m 5 --cacert "$NODE_DIR/out/ca.pem" --cert "$NODE_DIR/o
 @test "clients of the wrong kind: plain HTTP, no or another's certificate, an expired one, a bad token" {
 	begin
 	has "$(bad plain)" '^400 Client sent an HTTP request to an HTTPS server\.'
-	local ask=(in_node curl -s -m 5 --cacert "$NODE_DIR/out/ca.pem")
+	local ask=(in_node curl -A test -s -m 5 --cacert "$NODE_DIR/out/ca.pem")
 	has "$("${ask[@]}" https://127.0.0.1:6443/api/v1/pods)" 'pods is forbidden: User \\"system:anonymous\\".*"code":403'
 	has "$("${ask[@]}" -H 'Authorization: Bearer nonsense' https://127.0.0.1:6443/api/v1/pods)" '"message":"Unauthorized".*"code":401'
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$NODE_DIR/out/other.key" \

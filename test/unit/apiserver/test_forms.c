@@ -181,6 +181,66 @@ static void test_negotiation(void **state)
 	http_fixture_close(&f);
 }
 
+#define TABLE "Accept: application/json;as=Table;g=meta.k8s.io;v=v1\r\n"
+#define NOT_UNLESS "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden "
+
+/* What goes together in a read, in upstream's words: all that is wrong is named. */
+static const struct {
+	const char *query, *headers;
+	int want;
+	const char *text;
+} options[] = {
+	{ "?resourceVersion=0&resourceVersionMatch=NotOlderThan", NULL, 200, "ConfigMapList" },
+	{ "?resourceVersionMatch=Exact", NULL, 422,
+	  "ListOptions.meta.k8s.io \\\"\\\" is invalid: " NOT_UNLESS
+	  "unless resourceVersion is provided" },
+	{ "?resourceVersionMatch=Any&continue=x", NULL, 422,
+	  "[" NOT_UNLESS "unless resourceVersion is provided, " NOT_UNLESS
+	  "when continue is provided, resourceVersionMatch: Unsupported value: \\\"Any\\\": "
+	  "supported values: \\\"Exact\\\", \\\"NotOlderThan\\\", \\\"\\\"]" },
+	{ "?resourceVersion=0&resourceVersionMatch=Exact", NULL, 422,
+	  "resourceVersionMatch \\\"exact\\\" is forbidden for resourceVersion \\\"0\\\"" },
+	{ "?sendInitialEvents=false", NULL, 422,
+	  "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list" },
+	{ "?watch=1&resourceVersionMatch=NotOlderThan", NULL, 422,
+	  NOT_UNLESS "for watch unless sendInitialEvents is provided" },
+	{ "?watch=1&sendInitialEvents=true", NULL, 422,
+	  "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan" },
+	{ "?watch=1&sendInitialEvents=true&resourceVersionMatch=Exact", NULL, 422,
+	  "Unsupported value: \\\"Exact\\\": supported values: \\\"NotOlderThan\\\"" },
+	{ "?resourceVersion=-1", NULL, 400,
+	  "strconv.ParseUint: parsing \\\"-1\\\": invalid syntax" },
+	{ "?fieldSelector=metadata.name", NULL, 400,
+	  "invalid selector: 'metadata.name'; can't understand 'metadata.name'" },
+	{ "?includeObject=Some", TABLE, 422,
+	  "TableOptions.meta.k8s.io \\\"\\\" is invalid: includeObject: Invalid value: "
+	  "\\\"Some\\\": must "
+	  "be 'Metadata', 'Object', 'None', or empty" },
+	{ "?includeObject=Some", NULL, 200, "ConfigMapList" },
+	{ "", "User-Agent: curl/7\r\n", 200, "\n  \"kind\": \"ConfigMapList\"," },
+	{ "?pretty=false", "User-Agent: curl/7\r\n", 200, "{\"kind\":\"ConfigMapList\"" },
+	{ "?pretty=1", NULL, 200, "\n  \"kind\": \"ConfigMapList\"," },
+};
+
+static void test_options(void **state)
+{
+	struct http_fixture f;
+	const char *body;
+
+	http_fixture_open(&f);
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		char path[256];
+
+		snprintf(path, sizeof(path), CM "%s", options[i].query);
+		print_message("%s\n", path);
+		assert_int_equal(http_fixture_do(&f, "GET", path, options[i].headers, NULL, &body),
+				 options[i].want);
+		if (!strstr(body, options[i].text))
+			fail_msg("%s", body);
+	}
+	http_fixture_close(&f);
+}
+
 static void join_chunks(const char *body, struct buf *to)
 {
 	for (;;) {
@@ -245,10 +305,9 @@ static void test_gzip(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_protobuf),
-		cmocka_unit_test(test_lists),
-		cmocka_unit_test(test_negotiation),
-		cmocka_unit_test(test_gzip),
+		cmocka_unit_test(test_protobuf),    cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_negotiation), cmocka_unit_test(test_gzip),
+		cmocka_unit_test(test_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
