@@ -16,14 +16,21 @@ void exchange_count(struct exchange *e, int status)
 	if (e->in_flight)
 		(*e->in_flight)--;
 	e->in_flight = NULL;
-	if (e->kind)
-		metrics_count(&e->server->metrics, &e->target, status,
-			      env_mono_ns(e->server->env) - e->started_ns);
+	if (!e->kind || (e->target.subresource.len && !e->subresource))
+		return; /* names that nothing has are not counted: there is no end of them */
+	metrics_count(&e->server->metrics,
+		      &(struct metrics_request){ .target = &e->target,
+						 .code = status,
+						 .duration_ns = env_mono_ns(e->server->env) -
+								e->started_ns,
+						 .answer_bytes = e->answer_bytes });
 }
 
 void exchange_respond(struct exchange *e, int status, struct http_headers *headers,
 		      struct http_piece *pieces, size_t count)
 {
+	for (size_t i = 0; i < count; i++)
+		e->answer_bytes += pieces[i].bytes.len;
 	exchange_count(e, status);
 	http_respond_gzip_pieces(e->server->env, e->x, status, headers, pieces, count);
 }

@@ -26,6 +26,13 @@ static void roles_done(struct rbac_bootstrap *bootstrap, const struct err *err)
 		s->on_ready(s->on_ready_arg, err);
 }
 
+static void on_written(void *arg, int64_t duration_ns, bool failed)
+{
+	struct apiserver *s = arg;
+
+	metrics_count_write(&s->metrics, duration_ns, failed);
+}
+
 int apiserver_new(const struct apiserver_options *options, struct apiserver **ret, struct err *err)
 {
 	struct apiserver *s = NEW(struct apiserver);
@@ -55,6 +62,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	s->version = str_from(version);
 	local_hub_init(&s->hub, &s->registry);
 	metrics_init(&s->metrics);
+	store_set_observer(options->store, on_written, s);
 	custom_resources_start(&s->custom, &s->registry);
 	list_init(&s->watches);
 	list_init(&s->documents);
@@ -114,6 +122,12 @@ void apiserver_start(struct apiserver *s, void (*on_ready)(void *arg, const stru
 	s->on_ready_arg = arg;
 	s->bootstrap.done = bootstrap_done;
 	bootstrap_start(&s->bootstrap);
+}
+
+void apiserver_set_metrics(struct apiserver *s, void (*write)(void *arg, struct buf *to), void *arg)
+{
+	s->more_metrics = write;
+	s->more_metrics_arg = arg;
 }
 
 bool apiserver_is_ready(const struct apiserver *s)

@@ -18,6 +18,7 @@ struct token_options;
 struct store;
 struct http_handlers;
 struct http_exchange;
+struct buf;
 struct apiserver;
 
 struct apiserver_options {
@@ -45,6 +46,10 @@ void apiserver_start(struct apiserver *apiserver,
 bool apiserver_is_ready(const struct apiserver *apiserver);
 /* /readyz fails from now on, and watches end, so that http_server_drain can finish. */
 void apiserver_drain(struct apiserver *apiserver);
+
+/* What other roles of this process have to say in /metrics; NULL takes it back. */
+void apiserver_set_metrics(struct apiserver *apiserver, void (*write)(void *arg, struct buf *to),
+			   void *arg);
 
 /* For struct http_server_options, with the apiserver as arg. */
 const struct http_handlers *apiserver_http_handlers(void);

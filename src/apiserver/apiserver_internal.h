@@ -23,6 +23,8 @@ struct apiserver {
 	struct bootstrap bootstrap;
 	struct rbac_bootstrap rbac_bootstrap;
 	struct metrics metrics;
+	void (*more_metrics)(void *arg, struct buf *to);
+	void *more_metrics_arg;
 	struct str version; /* "v1.36.0+cube" */
 	struct apiserver_node_handler node_handler;
 	void (*on_ready)(void *arg, const struct err *err);

@@ -3,18 +3,16 @@
 #include "apiserver/documents.h"
 
 #include <stdio.h>
-#include <sys/resource.h>
-#include <unistd.h>
+#include <stdlib.h>
 #include "api/openapi.h"
 #include "apiserver/discovery.h"
+#include "apiserver/documents_internal.h"
 #include "apiserver/exchange.h"
 #include "apiserver/tokens.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "loop/env.h"
 #include "net/http_gzip.h"
-
-#define DOCUMENT_BYTES_MAX ((size_t)64 << 20)
 
 /* One made document: its bytes and what announces them. */
 struct api_document {
@@ -86,6 +84,8 @@ static int answer_document(struct exchange *e, const struct api_document *d)
 		http_respond_gzip_pieces(e->server->env, e->x, 200, &headers, &piece, 1);
 	return 0;
 }
+
+#define INDEX_PATHS_MAX 1024
 
 static const struct str json_type = STR_INIT("application/json");
 
@@ -225,7 +225,7 @@ static int serve_openapi_v3(struct exchange *e, struct str rest)
 	return answer_document(e, keep_document(e->server, path, json_type, &text));
 }
 
-/* --- version, health, metrics, index --- */
+/* --- version, index --- */
 
 static int serve_version(struct exchange *e, struct str rest)
 {
@@ -245,146 +245,6 @@ static int serve_version(struct exchange *e, struct str rest)
 	json_set_str(doc, root, "platform", STR("linux/amd64"));
 	json_mut_write_pretty(root, &text);
 	exchange_answer_bytes(e, 200, json_type, str_in(e->arena, buf_str(&text)));
-	return 0;
-}
-
-static bool check_ping(const struct apiserver *s)
-{
-	return true;
-}
-static bool check_store(const struct apiserver *s)
-{
-	return store_health(s->store, NULL) == 0;
-}
-static bool check_started(const struct apiserver *s)
-{
-	return s->is_bootstrapped;
-}
-static bool check_shutdown(const struct apiserver *s)
-{
-	return !s->is_draining;
-}
-
-static const struct check {
-	const char *name;
-	bool (*ok)(const struct apiserver *s);
-	bool ready_only;
-} checks[] = {
-	{ "ping", check_ping },
-	{ "etcd", check_store },
-	{ "poststarthook/bootstrap-controller", check_started, .ready_only = true },
-	{ "shutdown", check_shutdown, .ready_only = true },
-};
-
-static bool is_excluded(const struct exchange *e, const char *name)
-{
-	for (size_t i = 0; i < e->target.query.count; i++)
-		if (str_eq_c(e->target.query.params[i].key, "exclude") &&
-		    str_eq_c(e->target.query.params[i].value, name))
-			return true;
-	return false;
-}
-
-static int serve_health(struct exchange *e, struct str rest)
-{
-	bool ready = str_has_prefix(e->target.path, STR("/readyz")), failed = false,
-	     found = !rest.len;
-	struct str which = str_has_prefix(e->target.path, STR("/healthz"))
-				   ? STR("healthz")
-				   : str_slice(e->target.path, 1, ready ? 7 : 6);
-	AUTO_BUF text = { 0 };
-
-	buf_init(&text, 1u << 16);
-	for (size_t i = 0; i < ARRAY_COUNT(checks); i++) {
-		bool ok;
-
-		if ((checks[i].ready_only && !ready) ||
-		    (rest.len && !str_eq_c(rest, checks[i].name)))
-			continue;
-		found = true;
-		if (is_excluded(e, checks[i].name)) {
-			buf_printf(&text, "[+]%s excluded: ok\n", checks[i].name);
-			continue;
-		}
-		ok = checks[i].ok(e->server);
-		failed |= !ok;
-		buf_printf(&text, ok ? "[+]%s ok\n" : "[-]%s failed: reason withheld\n",
-			   checks[i].name);
-	}
-	if (!found)
-		return refusal_no_route(&e->refusal);
-	if (!failed && (rest.len || !params_has(&e->target.query, "verbose")))
-		buf_reset(&text);
-	if (failed)
-		buf_printf(&text, STR_FMT " check failed\n", STR_ARG(which));
-	else if (!text.len)
-		buf_put_c(&text, "ok");
-	else
-		buf_printf(&text, STR_FMT " check passed\n", STR_ARG(which));
-	exchange_answer_bytes(e, failed ? 500 : 200, STR("text/plain; charset=utf-8"),
-			      str_in(e->arena, buf_str(&text)));
-	return 0;
-}
-
-static void write_process(struct apiserver *s, struct buf *to)
-{
-	struct rusage usage = { 0 };
-	AUTO_BUF stat = { 0 };
-	struct str rest, word;
-	unsigned long long resident_pages = 0;
-
-	buf_init(&stat, 4096);
-	(void)getrusage(RUSAGE_SELF, &usage); /* zeros say the same as an error */
-	if (env_read_file(s->env, "/proc/self/statm", 4096, &stat, NULL) == 0) {
-		rest = buf_str(&stat);
-		(void)str_next_part(&rest, ' ', &word);
-		(void)str_next_part(&rest, ' ', &word);
-		for (size_t i = 0; i < word.len && word.ptr[i] >= '0' && word.ptr[i] <= '9'; i++)
-			resident_pages = resident_pages * 10 +
-					 (unsigned long long)(word.ptr[i] - '0');
-	}
-	buf_printf(to,
-		   "# HELP process_cpu_seconds_total Total user and system CPU time spent in "
-		   "seconds.\n"
-		   "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total %.2f\n",
-		   (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-			   (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
-	metrics_gauge(to, "process_resident_memory_bytes", "Resident memory size in bytes.",
-		      (double)resident_pages * (double)sysconf(_SC_PAGESIZE));
-	metrics_gauge(to, "process_start_time_seconds",
-		      "Start time of the process since unix epoch in seconds.",
-		      (double)(s->started_wall_ns / TIME_NS_PER_SECOND));
-}
-
-static int serve_metrics(struct exchange *e, struct str rest)
-{
-	struct apiserver *s = e->server;
-	AUTO_BUF text = { 0 };
-	struct blob *blob;
-	struct http_header header = HTTP_HEADER(STR("Content-Type"),
-						STR("text/plain; version=0.0.4; charset=utf-8"));
-	struct http_headers headers = { &header, 1 };
-	struct http_piece piece;
-
-	buf_init(&text, DOCUMENT_BYTES_MAX);
-	metrics_write(&s->metrics, &text);
-	buf_printf(&text,
-		   "# HELP apiserver_current_inflight_requests Maximal number of currently used "
-		   "inflight request limit "
-		   "of this apiserver per request kind in last second.\n"
-		   "# TYPE apiserver_current_inflight_requests gauge\n"
-		   "apiserver_current_inflight_requests{request_kind=\"mutating\"} %zu\n"
-		   "apiserver_current_inflight_requests{request_kind=\"readOnly\"} %zu\n",
-		   s->writing_count, s->reading_count);
-	metrics_gauge(&text, "apiserver_longrunning_requests", "Number of active watches.",
-		      (double)s->watch_count);
-	metrics_gauge(&text, "apiserver_storage_size_bytes",
-		      "Size of keys and values in the store.", (double)store_size_bytes(s->store));
-	write_process(s, &text);
-	blob = blob_new(buf_str(&text));
-	piece = HTTP_BLOB(blob);
-	http_respond(e->x, 200, &headers, &piece, 1);
-	blob_unref(blob);
 	return 0;
 }
 
@@ -434,43 +294,83 @@ static const struct {
 	{ "/api/", serve_group, .hidden = true },
 	{ "/apis", serve_api_roots },
 	{ "/apis/", serve_group, .hidden = true },
-	{ "/healthz", serve_health },
-	{ "/healthz/", serve_health, .hidden = true },
-	{ "/livez", serve_health },
-	{ "/livez/", serve_health, .hidden = true },
-	{ "/metrics", serve_metrics },
+	{ "/healthz", health_serve },
+	{ "/healthz/", health_serve, .hidden = true },
+	{ "/livez", health_serve },
+	{ "/livez/", health_serve, .hidden = true },
+	{ "/metrics", metrics_serve },
+	{ "/metrics/slis", health_serve_levels },
 	{ "/openid/v1/jwks", serve_issuer_keys },
 	{ "/openapi/v2", serve_openapi_v2 },
 	{ "/openapi/v3", serve_openapi_v3 },
 	{ "/openapi/v3/", serve_openapi_v3, .hidden = true },
-	{ "/readyz", serve_health },
-	{ "/readyz/", serve_health, .hidden = true },
+	{ "/readyz", health_serve },
+	{ "/readyz/", health_serve, .hidden = true },
 	{ "/version", serve_version },
 	{ "/version/", serve_version, .hidden = true },
 };
 
+struct path_list {
+	struct exchange *e;
+	struct str *items;
+	size_t count;
+};
+
+static void add_path(struct path_list *list, const char *path)
+{
+	if (list->count == INDEX_PATHS_MAX)
+		return; /* of hundreds of custom groups: an index is for reading */
+	list->items[list->count++] = str_in(list->e->arena, str_from(path));
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* Each group, and each of its versions. */
+static void add_groups(struct path_list *list)
+{
+	const struct kind_set *set = &list->e->server->registry.kinds;
+	char text[KIND_TEXT_BYTES];
+
+	for (size_t i = 0; i < set->group_count; i++) {
+		const struct kind_group *g = &set->groups[i];
+
+		if (!g->enabled)
+			continue;
+		snprintf(text, sizeof(text), "/apis/" STR_FMT, STR_ARG(g->group));
+		if (g->group.len && g->preferred)
+			add_path(list, text);
+		snprintf(text, sizeof(text),
+			 g->group.len ? "/apis/" STR_FMT "/" STR_FMT : "/api" STR_FMT "/" STR_FMT,
+			 STR_ARG(g->group), STR_ARG(g->version));
+		add_path(list, text);
+	}
+}
+
 static int serve_index(struct exchange *e, struct str rest)
 {
 	AUTO_JSON_MUT doc = json_new_object();
-	yyjson_mut_val *list = json_set_array(doc, yyjson_mut_doc_get_root(doc), "paths");
+	yyjson_mut_val *paths_ = json_set_array(doc, yyjson_mut_doc_get_root(doc), "paths");
+	struct path_list list = { .e = e };
 	char text[KIND_TEXT_BYTES];
+	size_t cursor = 0;
 	AUTO_BUF out = { 0 };
 
 	if (rest.len)
 		return refusal_no_route(&e->refusal);
-	buf_init(&out, 1u << 20);
+	list.items = arena_array(e->arena, INDEX_PATHS_MAX, sizeof(list.items[0]));
 	for (size_t i = 0; i < ARRAY_COUNT(paths); i++)
 		if (!paths[i].hidden)
-			json_append_str(doc, list, str_from(paths[i].path));
-	for (size_t i = 0; i < kind_group_count; i++) {
-		if (!kind_groups[i].enabled)
-			continue;
-		snprintf(text, sizeof(text),
-			 kind_groups[i].group.len ? "/apis/" STR_FMT "/" STR_FMT
-						  : "/api" STR_FMT "/" STR_FMT,
-			 STR_ARG(kind_groups[i].group), STR_ARG(kind_groups[i].version));
-		json_append_str(doc, list, str_from(text));
-	}
+			add_path(&list, paths[i].path);
+	while (health_next_path(&cursor, text, sizeof(text)))
+		add_path(&list, text);
+	add_groups(&list);
+	qsort(list.items, list.count, sizeof(list.items[0]), compare_paths);
+	for (size_t i = 0; i < list.count; i++)
+		json_append_str(doc, paths_, list.items[i]);
+	buf_init(&out, 1u << 20);
 	json_mut_write_pretty(yyjson_mut_doc_get_root(doc), &out);
 	exchange_answer_bytes(e, 200, json_type, str_in(e->arena, buf_str(&out)));
 	return 0;

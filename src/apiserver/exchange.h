@@ -32,7 +32,8 @@ struct exchange {
 	bool is_pretty;
 	bool is_negotiated; /* form and format are what Accept asks for */
 	int64_t started_ns;
-	size_t *in_flight; /* the counter that counts it; NULL when none does */
+	size_t answer_bytes; /* 0: not known */
+	size_t *in_flight;   /* the counter that counts it; NULL when none does */
 	struct refusal refusal;
 	struct store_sync sync; /* waiting for what others wrote */
 };

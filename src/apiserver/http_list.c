@@ -124,6 +124,7 @@ static void respond(struct listing *l)
 	size_t between = l->count ? (l->count - 1) * l->separator.len : 0;
 
 	source.length_bytes = (int64_t)(l->head->len + l->tail.len + l->bytes + between);
+	e->answer_bytes = (size_t)source.length_bytes;
 	exchange_count(e, 200);
 	if (http_gzip_is_wanted(e->x, (size_t)source.length_bytes))
 		http_respond_gzip(e->server->env, e->x, 200, &headers, &source);

@@ -25,7 +25,8 @@ struct http_watch {
 	bool sent_columns;
 	bool bookmarks;
 	bool is_paused;
-	int64_t revision; /* of the last event sent, or of the start */
+	int64_t revision;	  /* of the last event sent, or of the start */
+	int64_t *active, *events; /* counters of metrics */
 };
 
 static void watch_free(struct http_watch *w)
@@ -33,6 +34,7 @@ static void watch_free(struct http_watch *w)
 	if (list_is_linked(&w->link)) {
 		list_remove(&w->link);
 		w->server->watch_count--;
+		(*w->active)--;
 	}
 	timer_stop(&w->timeout);
 	arena_deinit(&w->arena);
@@ -162,6 +164,7 @@ static void send_event(struct http_watch *w, enum api_event_type type, struct bl
 	AUTO_BUF text = { 0 };
 
 	w->revision = revision;
+	(*w->events)++;
 	if (w->format == ANSWER_PROTOBUF) {
 		send_field(w, name, object);
 	} else if (w->form == ANSWER_OBJECT) {
@@ -402,6 +405,9 @@ int watch_serve(struct exchange *e)
 	start_timeout(w, options.timeout_seconds);
 	list_push_back(&e->server->watches, &w->link);
 	e->server->watch_count++;
+	w->active = metrics_watches(&e->server->metrics, &e->target);
+	w->events = metrics_watch_events(&e->server->metrics, e->kind);
+	(*w->active)++;
 	exchange_count(e, 200);
 	header.value = e->format == ANSWER_PROTOBUF
 			       ? STR("application/vnd.kubernetes.protobuf;stream=watch")

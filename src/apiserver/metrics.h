@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What /metrics counts: requests by what they were and how they ended, in Prometheus' text format
- * and upstream's names. */
+/*
+ * What /metrics counts, in Prometheus' text format and upstream's names, so that dashboards made
+ * for kube-apiserver show it. Counters live as long as the metrics; labels come from what exists
+ * only, which bounds their number.
+ */
 #ifndef CUBE_APISERVER_METRICS_H
 #define CUBE_APISERVER_METRICS_H
 
@@ -8,18 +11,47 @@
 #include "base/buf.h"
 #include "base/map.h"
 
-#define METRICS_BUCKETS 23
+#define METRICS_BUCKETS 23 /* of upstream's latency histograms */
+
+struct kind;
+
+struct metrics_histogram {
+	uint64_t buckets[METRICS_BUCKETS + 1]; /* the last one has no bound */
+	double sum_seconds;
+};
 
 struct metrics {
-	struct map requests; /* labels → struct request_series */
+	struct map requests;		 /* labels → struct request_series */
+	struct map watches;		 /* labels → int64_t */
+	struct map events;		 /* labels → int64_t */
+	struct metrics_histogram writes; /* of the store, from submission to durability */
+	uint64_t failed_writes;
+};
+
+struct metrics_request {
+	const struct target *target;
+	int code;
+	int64_t duration_ns;
+	size_t answer_bytes; /* 0: not known */
 };
 
 void metrics_init(struct metrics *metrics);
 void metrics_deinit(struct metrics *metrics);
 /* Only for resources that exist: the number of series is bounded by the API. */
-void metrics_count(struct metrics *metrics, const struct target *target, int code,
-		   int64_t duration_ns);
+void metrics_count(struct metrics *metrics, const struct metrics_request *request);
+void metrics_count_write(struct metrics *metrics, int64_t duration_ns, bool failed);
+/* How many watches like this there are, and how many events of the kind were sent: the caller
+ * counts. */
+int64_t *metrics_watches(struct metrics *metrics, const struct target *target);
+int64_t *metrics_watch_events(struct metrics *metrics, const struct kind *kind);
+
 void metrics_write(const struct metrics *metrics, struct buf *to);
+/* The two lines that begin a metric. */
+void metrics_head(struct buf *to, const char *name, const char *type, const char *help);
 void metrics_gauge(struct buf *to, const char *name, const char *help, double value);
+/* labels: `a="b",c="d"` or empty. */
+void metrics_write_histogram(struct buf *to, const char *name, struct str labels,
+			     const struct metrics_histogram *histogram);
+void metrics_observe(struct metrics_histogram *histogram, int64_t duration_ns);
 
 #endif

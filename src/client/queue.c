@@ -41,6 +41,7 @@ struct queue_item {
 	size_t heap_index; /* +1 in queue->delayed; 0 = not there */
 	int64_t due_ns;
 	uint64_t sequence;
+	int64_t ready_ns;
 	size_t key_len;
 	char key[];
 };
@@ -188,8 +189,10 @@ static void make_ready(struct queue_item *item)
 		return;
 	}
 	item->blocked = false;
+	item->ready_ns = env_mono_ns(queue->env);
 	list_push_back(&queue->ready, &item->ready);
 	queue->ready_count++;
+	queue->counts.adds++;
 	kick(queue);
 }
 
@@ -219,6 +222,7 @@ static void item_backoff(struct queue_item *item)
 {
 	int64_t delay_ms = QUEUE_BACKOFF_MAX_MS;
 
+	item->queue->counts.retries++;
 	if (item->failures < 20)
 		delay_ms = NUM_MIN((int64_t)QUEUE_BACKOFF_BASE_MS << item->failures, delay_ms);
 	item->failures++;
@@ -245,17 +249,31 @@ static void timer_fired(struct timer *timer)
 
 /* --- running --- */
 
+static void observe(struct queue_times *times, int64_t duration_ns)
+{
+	size_t bucket = 0;
+
+	for (int64_t bound_ns = 10; bucket < QUEUE_TIME_BUCKETS && duration_ns > bound_ns;
+	     bound_ns *= 10)
+		bucket++;
+	times->buckets[bucket]++;
+	times->sum_seconds += (double)duration_ns / 1e9;
+}
+
 static void item_reconcile(struct queue_item *item)
 {
 	struct queue *queue = item->queue;
 	struct err err = { .code = ERR_NONE };
+	int64_t started_ns = env_mono_ns(queue->env);
 	enum reconcile_result result;
 
 	ASSERT(!item->running); /* one reconcile of a key at a time */
+	observe(&queue->counts.waiting, started_ns - item->ready_ns);
 	item->running = true;
 	item->forget = false;
 	result = queue->reconcile(queue, key_of(item_key(item)), &err);
 	item->running = false;
+	observe(&queue->counts.working, env_mono_ns(queue->env) - started_ns);
 	switch (result) {
 	case RECONCILE_DONE:
 		if (item->in_flight)

@@ -27,6 +27,18 @@ enum reconcile_result {
 
 struct queue_item;
 
+/* By decades from ten nanoseconds on; the last one has no bound. */
+#define QUEUE_TIME_BUCKETS 12
+struct queue_times {
+	uint64_t buckets[QUEUE_TIME_BUCKETS + 1];
+	double sum_seconds;
+};
+
+struct queue_counts {
+	uint64_t adds, retries;
+	struct queue_times waiting, working;
+};
+
 struct queue {
 	struct env *env;
 	const char *name; /* in logs */
@@ -40,6 +52,7 @@ struct queue {
 	size_t delayed_count, delayed_cap;
 	struct list needs; /* informers that must have synced */
 	size_t ready_count;
+	struct queue_counts counts;
 	bool started;
 	uint64_t sequence;
 };
@@ -59,8 +72,8 @@ void queue_add(struct queue *queue, struct str key);
 void queue_add_obj(struct queue *queue, const struct obj *obj); /* NULL is fine */
 void queue_add_name(struct queue *queue, struct str namespace_, struct str name);
 void queue_add_after(struct queue *queue, struct str key,
-		     int64_t delay_ms); /* an earlier delayed add stays */
-size_t queue_depth(const struct queue *queue);		/* ready keys */
+		     int64_t delay_ms);	       /* an earlier delayed add stays */
+size_t queue_depth(const struct queue *queue); /* ready keys */
 unsigned queue_failures(const struct queue *queue, struct str key);
 
 /* --- write tracking; client_submit calls the first two for requests with a queue --- */
@@ -75,5 +88,10 @@ static inline bool writes_are_settled(const struct queue *queue, struct str key)
 {
 	return writes_revision(queue, key) == 0;
 }
+
+/* Queues of one process in Prometheus' text format, under upstream's names; next gives them one by
+ * one, NULL at the end, with *cursor starting at 0. */
+void queues_write_metrics(const struct queue *(*next)(void *arg, size_t *cursor), void *arg,
+			  struct buf *to);
 
 #endif

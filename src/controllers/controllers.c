@@ -134,6 +134,18 @@ void controllers_free(struct controllers *controllers)
 	mem_free(controllers);
 }
 
+static const struct queue *next_queue(void *arg, size_t *cursor)
+{
+	const struct controllers *controllers = arg;
+
+	return *cursor < controllers->count ? &controllers->items[(*cursor)++]->queue : NULL;
+}
+
+void controllers_write_metrics(struct controllers *controllers, struct buf *to)
+{
+	queues_write_metrics(next_queue, controllers, to);
+}
+
 void controllers_each(void (*fn)(void *arg, const char *name, const char *summary), void *arg)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(controller_types); i++)

@@ -58,6 +58,8 @@ struct controllers *controllers_new(const struct controllers_options *options) M
 void controllers_start(struct controllers *controllers); /* returns at once; they run when their
 							    informers have synced */
 void controllers_free(struct controllers *controllers);	 /* at any moment; before its client */
+void controllers_write_metrics(struct controllers *controllers,
+			       struct buf *to); /* of their queues */
 /* Names and one-line summaries, for help and tests. */
 void controllers_each(void (*fn)(void *arg, const char *name, const char *summary), void *arg);
 

@@ -121,6 +121,14 @@ static void on_ready(void *arg, const struct err *err)
 		 s->plan.kubeconfig.ptr);
 }
 
+static void write_metrics(void *arg, struct buf *to)
+{
+	struct server *s = arg;
+
+	if (s->controllers) /* of the one server among several that has the lead */
+		controllers_write_metrics(s->controllers, to);
+}
+
 static int start_api(struct server *s, struct err *err)
 {
 	struct token_options tokens;
@@ -137,6 +145,7 @@ static int start_api(struct server *s, struct err *err)
 	if (server_token_options(s, &tokens, err) < 0 ||
 	    apiserver_new(&options, &s->apiserver, err) < 0)
 		return -1;
+	apiserver_set_metrics(s->apiserver, write_metrics, s);
 	http.arg = s->apiserver;
 	s->http = http_server_new(&http);
 	if (http_server_listen_fd(s->http, fd_take(&s->listen_fd), err) < 0)

@@ -178,6 +178,8 @@ struct store {
 	struct history history;
 	struct hub hub;
 	struct expiry expiry;
+	void (*observe)(void *arg, int64_t duration_ns, bool failed);
+	void *observe_arg;
 	int64_t compact_wanted;    /* asked for while events were being handed out */
 	bool is_publishing, is_closing, is_dead, is_failing;
 };

@@ -270,6 +270,12 @@ static void refuse(struct store *store, struct store_write *w)
 	env_defer(store->env, &store->refuse);
 }
 
+void store_set_observer(struct store *store, void (*observe)(void *arg, int64_t duration_ns, bool failed), void *arg)
+{
+	store->observe = observe;
+	store->observe_arg = arg;
+}
+
 void store_submit(struct store *store, struct store_write *w)
 {
 	if (store->is_dead)
@@ -285,6 +291,7 @@ void store_submit(struct store *store, struct store_write *w)
 	w->revision = w->pending_revision = store->next_revision++;
 	for (size_t i = 0; i < w->op_count; i++)
 		pending_set(store, &w->ops[i]);
+	w->started_ns = env_mono_ns(store->env);
 	store->waiting_count++;
 	store->waiting_bytes += w->size_bytes;
 	if (store->remote)
@@ -303,6 +310,8 @@ static void report(struct store *store, struct store_write *w, struct err *err)
 
 	store->waiting_count--;
 	store->waiting_bytes -= w->size_bytes;
+	if (store->observe)
+		store->observe(store->observe_arg, env_mono_ns(store->env) - w->started_ns, err != NULL);
 	for (size_t i = 0; i < op_count; i++) {
 		held[i * 2] = w->ops[i].value;
 		held[i * 2 + 1] = w->ops[i].previous;

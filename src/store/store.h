@@ -112,6 +112,9 @@ void store_catch_up_cancel(struct store_sync *sync);
  * which a server that is taken for dead could not serve. */
 int store_health(const struct store *store, struct err *err) MUST_CHECK;
 
+/* Told of each write that was submitted and not refused at once: how long it took, and whether it failed. */
+void store_set_observer(struct store *store, void (*observe)(void *arg, int64_t duration_ns, bool failed), void *arg);
+
 /* --- writing --- */
 #define STORE_REVISION_PENDING ((int64_t)1 << 62) /* above: a stand-in */
 #define STORE_REVISION_ANY (-1)  /* no precondition */
@@ -149,6 +152,7 @@ struct store_write {
 	void (*done)(struct store_write *write, int64_t revision, struct err *err);
 	/* The store's own. */
 	int64_t revision, pending_revision;
+	int64_t started_ns;
 	size_t size_bytes;
 	struct list link;
 	struct err err;

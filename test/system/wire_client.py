@@ -185,6 +185,82 @@ def case_gzip(server, namespace):
     equal(headers.get('Content-Encoding'), 'gzip')
 
 
+METRICS = ('apiserver_request_total apiserver_request_duration_seconds apiserver_request_sli_duration_seconds '
+           'apiserver_response_sizes apiserver_current_inflight_requests apiserver_longrunning_requests '
+           'apiserver_watch_events_total apiserver_storage_objects apiserver_resource_objects '
+           'apiserver_storage_size_bytes etcd_request_duration_seconds etcd_request_errors_total '
+           'kubernetes_build_info kubernetes_healthcheck process_cpu_seconds_total process_resident_memory_bytes '
+           'process_virtual_memory_bytes process_open_fds process_max_fds process_start_time_seconds').split()
+
+
+def read_metrics(text):
+    """{metric: {labels: value}}; fails on what Prometheus would not take."""
+    out, types, current = {}, {}, None
+    for line in text.splitlines():
+        if line.startswith('# '):
+            _, word, name, rest = line.split(' ', 3)
+            if word == 'HELP':
+                assert name not in types, 'twice: ' + name
+                current, types[name] = name, None
+            else:
+                equal((name, rest in ('counter', 'gauge', 'histogram')), (current, True))
+                types[name] = rest
+            continue
+        match = re.fullmatch(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\\]|\\\\.)*",?)+)\})? (\S+)', line)
+        assert match, line
+        base = re.sub('_(bucket|sum|count)$', '', match[1]) if types[current] == 'histogram' else match[1]
+        equal(base, current)
+        series = out.setdefault(match[1], {})
+        assert match[2] not in series, 'twice: ' + line
+        series[match[2]] = float(match[3])
+    return out
+
+
+def case_metrics(server, namespace):
+    maps = '/api/v1/namespaces/%s/configmaps' % namespace
+    server.json('POST', maps, {'metadata': {'name': 'm'}})
+    server.json('GET', maps)
+    watch = server.open('GET', maps + '?watch=1&timeoutSeconds=5')
+    watch.readline()
+    metrics = read_metrics(server.ask('GET', '/metrics')[2].decode())
+    for name in METRICS:
+        assert name in metrics or name + '_count' in metrics, 'no ' + name
+
+    def of(name, labels):
+        return sum(v for k, v in metrics[name].items() if all('%s="%s"' % p in k for p in labels.items()))
+
+    mine = {'resource': 'configmaps', 'group': '', 'version': 'v1'}
+    assert of('apiserver_request_total', dict(mine, verb='POST', code='201', scope='resource')) >= 1
+    assert of('apiserver_request_total', dict(mine, verb='LIST', code='200', scope='namespace')) >= 1
+    equal(of('apiserver_longrunning_requests', dict(mine, verb='WATCH')), 1)
+    assert of('apiserver_watch_events_total', {'kind': 'ConfigMap'}) >= 1
+    assert of('apiserver_resource_objects', {'resource': 'configmaps'}) >= 1
+    buckets = [v for k, v in metrics['apiserver_request_duration_seconds_bucket'].items()
+               if 'configmaps' in k and 'verb="POST"' in k and 'dry_run=""' in k]
+    equal(buckets, sorted(buckets))
+    equal(buckets[-1], of('apiserver_request_duration_seconds_count', dict(mine, verb='POST', dry_run='')))
+    # names that nothing has leave no trace
+    server.ask('GET', maps + '/m/nonsense')
+    assert 'nonsense' not in server.ask('GET', '/metrics')[2].decode()
+    levels = read_metrics(server.ask('GET', '/metrics/slis')[2].decode())
+    equal(set(levels['kubernetes_healthcheck'].values()), {1.0})
+
+
+def case_health(server, namespace):
+    for name in ('healthz', 'livez', 'readyz'):
+        equal(server.ask('GET', '/' + name)[::2], (200, b'ok'))
+        lines = server.ask('GET', '/%s?verbose' % name)[2].decode().splitlines()
+        equal(lines[-1], name + ' check passed')
+        for line in lines[:-1]:
+            check = re.fullmatch(r'\[\+\](\S+) ok', line)[1]
+            equal(server.ask('GET', '/%s/%s' % (name, check))[::2], (200, b'ok'))
+            assert '/%s/%s' % (name, check) in server.json('GET', '/')['paths']
+    lines = server.ask('GET', '/readyz?verbose=1&exclude=etcd&exclude=none')[2].decode().splitlines()
+    assert '[+]etcd excluded: ok' in lines and '[+]shutdown ok' in lines
+    equal(lines[-2], 'warn: some health checks cannot be excluded: no matches for "none"')
+    equal(server.ask('GET', '/livez/none')[0], 404)
+
+
 def main():
     server, name = Server(sys.argv[1]), sys.argv[2]
     namespace = 'wire-' + name

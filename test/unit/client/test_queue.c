@@ -241,6 +241,35 @@ static void goes_away_in_flight(void **state)
 	assert_int_equal(w->fake.call_count, 1);
 }
 
+static const struct queue *only_queue(void *arg, size_t *cursor)
+{
+	return (*cursor)++ ? NULL : arg;
+}
+
+/* Dashboards would show nothing of the controllers. */
+static void counts_for_metrics(void **state)
+{
+	struct world *w = *state;
+	AUTO_BUF text = { 0 };
+
+	sync(w);
+	w->result = RECONCILE_RETRY;
+	queue_add(&w->queue, STR("a"));
+	queue_add(&w->queue, STR("b"));
+	queue_add(&w->queue, STR("a")); /* is there already */
+	settle(w);
+	w->result = RECONCILE_DONE;
+	buf_init(&text, 1 << 16);
+	queues_write_metrics(only_queue, &w->queue, &text);
+	assert_non_null(strstr(text.ptr, "\nworkqueue_adds_total{name=\"test\"} 2\n"));
+	assert_non_null(strstr(text.ptr, "\nworkqueue_retries_total{name=\"test\"} 2\n"));
+	assert_non_null(strstr(text.ptr, "\nworkqueue_depth{name=\"test\"} 0\n"));
+	assert_non_null(
+		strstr(text.ptr, "\nworkqueue_work_duration_seconds_count{name=\"test\"} 2\n"));
+	assert_non_null(strstr(text.ptr, "workqueue_queue_duration_seconds_bucket{name=\"test\","
+					 "le=\"+Inf\"} 2\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +281,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(event_before_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(failed_write_comes_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(goes_away_in_flight, setup, teardown),
+		cmocka_unit_test_setup_teardown(counts_for_metrics, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("client/queue", tests, NULL, NULL);
