@@ -47,6 +47,12 @@ const struct kind *kind_set_find_plural(const struct kind_set *set, struct str g
 	return find(&set->by_resource, group, version, plural);
 }
 
+const struct kind *kind_set_find_name(const struct kind_set *set, struct str group,
+				      struct str version, struct str name)
+{
+	return find(&set->by_name, group, version, name);
+}
+
 /* --- order --- */
 
 struct version_parts {

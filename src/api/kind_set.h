@@ -35,5 +35,7 @@ const struct custom_resource *kind_set_definition(const struct kind_set *set, st
 /* NULL when unknown. */
 const struct kind *kind_set_find_plural(const struct kind_set *set, struct str group,
 					struct str version, struct str plural);
+const struct kind *kind_set_find_name(const struct kind_set *set, struct str group,
+				      struct str version, struct str name);
 
 #endif

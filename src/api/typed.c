@@ -92,6 +92,40 @@ struct typed typed_item(struct typed t)
 	return (struct typed){ t.at, t.field, SCHEMA_ONE };
 }
 
+/* ---- what is replaced as a whole ---- */
+
+static void write_atomics(struct typed t, yyjson_val *v, struct buf *path, struct buf *to)
+{
+	enum typed_form form = typed_form(t, v);
+	size_t len = path->len, index = 0;
+
+	if (form == TYPED_LEAF && yyjson_is_ctn(v)) {
+		buf_put_c(to, to->len ? ", " : "");
+		buf_put_str(to, buf_str(path));
+		return;
+	}
+	JSON_EACH (item, typed_is_list(form) ? v : NULL) {
+		buf_printf(path, "[%zu]", index++);
+		write_atomics(typed_item(t), item, path, to);
+		buf_truncate(path, len);
+	}
+	JSON_MEMBERS (key, value, typed_is_map(form) ? v : NULL) {
+		bool declared;
+
+		buf_printf(path, "." STR_FMT, STR_ARG(json_str(key)));
+		write_atomics(typed_member(t, form, json_str(key), &declared), value, path, to);
+		buf_truncate(path, len);
+	}
+}
+
+void typed_write_atomics(struct typed t, yyjson_val *v, struct buf *to)
+{
+	AUTO_BUF path = { 0 };
+
+	buf_init(&path, OBJECT_BYTES_MAX);
+	write_atomics(t, v, &path, to);
+}
+
 /* ---- names ---- */
 
 struct str typed_member_name(struct typed_walk *walk, struct str name)

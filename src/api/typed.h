@@ -50,6 +50,9 @@ bool typed_write_created(struct typed_walk *walk, struct schema_at at, yyjson_va
 /* A value for apply: only declared fields, of the right types, items of lists that can be told
  * apart. ERR_INVALID: `.spec.foo: field not declared in schema`. */
 int typed_check(struct typed_walk *walk, struct typed t, yyjson_val *v) MUST_CHECK;
+/* Appends the places in v whose lists and objects are replaced as a whole, ".spec.a, .spec.b[0].c":
+ * who sets some of their fields would take away the others. */
+void typed_write_atomics(struct typed t, yyjson_val *v, struct buf *to);
 /* live with config over it: a new value of doc; NULL when there is neither. */
 yyjson_mut_val *typed_merge(struct typed_walk *walk, struct typed t, yyjson_mut_doc *doc,
 			    yyjson_val *live, yyjson_val *config);

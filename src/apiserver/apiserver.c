@@ -4,6 +4,7 @@
 
 #include "apiserver/authz.h"
 #include "apiserver/documents.h"
+#include "apiserver/admission_policy.h"
 #include "apiserver/hook_set.h"
 #include "apiserver/http_watch.h"
 #include "apiserver/operation.h"
@@ -51,6 +52,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 		return -1;
 	}
 	s->registry.rbac = rbac_new(&s->registry);
+	s->registry.policies = policies_new(&s->registry);
 	s->registry.webhooks = webhook_client_new(&s->registry);
 	s->registry.hooks = hooks_new(&s->registry);
 	s->registry.node_pods = node_pods_new(&s->registry);
@@ -94,6 +96,7 @@ void apiserver_free(struct apiserver *s)
 	metrics_deinit(&s->metrics);
 	rbac_bootstrap_deinit(&s->rbac_bootstrap);
 	rbac_free(s->registry.rbac);
+	policies_free(s->registry.policies);
 	node_pods_free(s->registry.node_pods);
 	tokens_free(s->registry.tokens);
 	hooks_free(s->registry.hooks);

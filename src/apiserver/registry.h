@@ -19,6 +19,7 @@
 struct env;
 struct node_pods;
 struct rbac;
+struct policies;
 struct tokens;
 struct hooks;
 struct webhook_client;
@@ -33,6 +34,7 @@ struct registry {
 	size_t operation_count;
 	struct rbac *rbac;     /* made by the API server, which frees it; likewise */
 	struct node_pods *node_pods;
+	struct policies *policies; /* admission's; likewise */
 	struct tokens *tokens; /* issuer of service account tokens; NULL: none are issued */
 	struct hooks *hooks; /* the webhooks of admission; likewise */
 	struct webhook_client *webhooks; /* made by the API server, which frees it; NULL: none are called */

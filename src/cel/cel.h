@@ -207,6 +207,10 @@ static inline struct cel_value cel_lookup_value(struct cel_lookup *lookup,
 yyjson_mut_val *cel_to_json(yyjson_mut_doc *doc, struct cel_value value,
 			    struct err *err) MUST_CHECK;
 
+/* Of an Object{}, or those in a list of JSONPatch{}, and all below: each is called after its place,
+ * "Object.spec.template". */
+int cel_check_object_names(struct cel_value value, struct err *err) MUST_CHECK;
+
 /* ---- environments and programs ---- */
 
 struct cel_variable {

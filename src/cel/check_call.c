@@ -179,6 +179,19 @@ void check_call(struct checker *c, struct cel_node *node)
 
 /* ---- structs ---- */
 
+/* Objects whose fields are not known are told apart by their names. */
+static const struct cel_type *named_object(struct checker *c, struct str name)
+{
+	struct cel_type *type;
+
+	if (str_eq(name, cel_type_any_object.name))
+		return &cel_type_any_object;
+	type = ARENA_NEW(c->source->arena, struct cel_type);
+	*type = cel_type_any_object;
+	type->name = name;
+	return type;
+}
+
 /* The type a struct's name stands for: "Object", "Object.spec", "JSONPatch". NULL: none. */
 static const struct cel_type *struct_type(struct checker *c, struct cel_node *node)
 {
@@ -193,6 +206,8 @@ static const struct cel_type *struct_type(struct checker *c, struct cel_node *no
 		return &cel_type_json_patch;
 	if (!str_next_part(&rest, '.', &part) || !str_eq_c(part, "Object"))
 		return NULL;
+	if (!c->source->env->object)
+		return named_object(c, node->name);
 	while (str_next_part(&rest, '.', &part)) {
 		const struct cel_field *field = NULL;
 

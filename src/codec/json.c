@@ -214,6 +214,14 @@ yyjson_mut_doc *json_thaw(yyjson_val *v)
 	return doc;
 }
 
+yyjson_mut_doc *json_mut_thaw(yyjson_mut_val *v)
+{
+	yyjson_mut_doc *doc = json_new();
+
+	yyjson_mut_doc_set_root(doc, json_mut_copy(doc, v));
+	return doc;
+}
+
 yyjson_doc *json_freeze(yyjson_mut_val *v)
 {
 	yyjson_doc *doc = yyjson_mut_val_imut_copy(v, &json_alc);
