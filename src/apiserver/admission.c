@@ -248,14 +248,22 @@ static int run_plugins(struct operation *op, enum moment moment)
 	return 0;
 }
 
+/* The plug-ins see what others changed, and policies what the plug-ins made of it. */
 int admission_mutate_again(struct operation *op)
 {
-	return run_plugins(op, MUTATE);
+	return run_plugins(op, MUTATE) < 0 || admission_policies_mutate(op, true) < 0 ? -1 : 0;
+}
+
+static int mutate(struct operation *op)
+{
+	if (run_plugins(op, MUTATE) < 0 || admission_policies_mutate(op, false) < 0)
+		return -1;
+	return op->policy_rounds.should_ask_again ? admission_mutate_again(op) : 0;
 }
 
 int admission_mutate(struct operation *op, operation_step *next)
 {
-	if (run_plugins(op, MUTATE) < 0)
+	if (mutate(op) < 0)
 		return -1;
 	return admission_webhooks_mutate(op, next);
 }
@@ -269,7 +277,7 @@ static int settle(struct operation *op)
 
 int admission_validate(struct operation *op, operation_step *next)
 {
-	if (run_plugins(op, VALIDATE) < 0)
+	if (run_plugins(op, VALIDATE) < 0 || admission_policies_validate(op) < 0)
 		return -1;
 	op->next = next;
 	return admission_webhooks_validate(op, settle);
@@ -277,6 +285,8 @@ int admission_validate(struct operation *op, operation_step *next)
 
 static int removal_mutated(struct operation *op)
 {
+	if (admission_policies_validate(op) < 0)
+		return -1;
 	return admission_webhooks_validate(op, op->next);
 }
 

@@ -35,6 +35,9 @@ int admission_mutate_again(struct operation *op) MUST_CHECK;
 /* admission_webhooks.c; next comes at once when no webhook is concerned. */
 int admission_webhooks_mutate(struct operation *op, operation_step *next) MUST_CHECK;
 int admission_webhooks_validate(struct operation *op, operation_step *next) MUST_CHECK;
+/* admission_policies.c; is_second: others have changed the object since. */
+int admission_policies_mutate(struct operation *op, bool is_second) MUST_CHECK;
+int admission_policies_validate(struct operation *op) MUST_CHECK;
 
 /* --- parts of plug-ins in files of their own --- */
 

@@ -3,7 +3,7 @@
 #include "apiserver/admission_activation.h"
 
 #include "apiserver/authz.h"
-#include "apiserver/limits.h"
+#include "apiserver/registry.h"
 
 /* `variables`: each is computed when it is asked for, once. */
 struct admission_lookup {
@@ -180,7 +180,7 @@ static struct cel_value value_of(struct admission_activation *a, enum admission_
 	return resource_value(a);
 }
 
-static void bind(struct admission_activation *a)
+static void bind_values(struct admission_activation *a)
 {
 	if (a->is_bound)
 		return;
@@ -223,7 +223,7 @@ enum admission_outcome admission_evaluate(const struct admission_expression *e,
 			       "validation rules will be run");
 		return ADMISSION_OUT_OF_BUDGET;
 	}
-	bind(a);
+	bind_values(a);
 	done = cel_evaluate(e->program, &evaluation, ret, &err);
 	if (!take_cost(a, evaluation.cost + a->variables->cost)) {
 		a->budget = 0;
@@ -339,6 +339,36 @@ static const struct user *asked_about(const struct admission_authorizer *a,
 	return user;
 }
 
+static const struct kind *kind_asked_about(const struct admission_authorizer *a,
+					   const struct cel_attributes *attributes)
+{
+	const struct kind_set *kinds = &a->registry->kinds;
+
+	for (size_t i = 0; i < kinds->kind_count; i++)
+		if (str_eq(kinds->kinds[i]->group, attributes->group) &&
+		    str_eq(kinds->kinds[i]->plural, attributes->resource))
+			return kinds->kinds[i];
+	return NULL;
+}
+
+/* What cannot be understood narrows nothing, as upstream has it. */
+static const struct authz_selectors *read_selectors(const struct admission_authorizer *a,
+						    const struct cel_attributes *attributes,
+						    struct arena *arena,
+						    struct authz_selectors *ret)
+{
+	const struct kind *kind = attributes->has_field_selector ? kind_asked_about(a, attributes)
+								 : NULL;
+
+	if (!attributes->has_label_selector ||
+	    selector_parse(attributes->label_selector, arena, &ret->labels, NULL) < 0)
+		ret->labels = (struct selector){ 0 };
+	if (!kind ||
+	    field_selector_parse(kind, attributes->field_selector, arena, &ret->fields, NULL) < 0)
+		ret->fields = (struct field_selector){ 0 };
+	return ret;
+}
+
 static int check(const struct cel_authorizer *cel, const struct cel_attributes *attributes,
 		 struct arena *arena, enum cel_decision *ret_decision, struct str *ret_reason,
 		 struct err *err)
@@ -356,8 +386,13 @@ static int check(const struct cel_authorizer *cel, const struct cel_attributes *
 		.namespace_ = attributes->namespace,
 		.name = attributes->name,
 	};
-	struct authz_attributes asked = { asked_about(a, attributes, arena), &target };
+	struct authz_selectors selectors = { 0 };
+	struct authz_reason reason = { .arena = arena };
+	struct authz_attributes asked = { .user = asked_about(a, attributes, arena),
+					  .target = &target,
+					  .reason = &reason };
 
+	asked.selectors = read_selectors(a, attributes, arena, &selectors);
 	switch (authz_decide(a->registry, &asked)) {
 	case AUTHZ_ALLOW:
 		*ret_decision = CEL_ALLOWED;
@@ -369,8 +404,8 @@ static int check(const struct cel_authorizer *cel, const struct cel_attributes *
 		*ret_decision = CEL_NO_OPINION;
 		break;
 	}
-	*ret_reason = STR_NONE;
-	return 0;
+	*ret_reason = reason.text;
+	return reason.error.len ? err_set(err, ERR_INTERNAL, STR_FMT, STR_ARG(reason.error)) : 0;
 }
 
 void admission_authorizer_init(struct admission_authorizer *a, struct registry *registry,

@@ -56,6 +56,7 @@ void operation_drop_body(struct operation *op)
 	json_mut_free(op->body_seen.doc);
 	json_free(op->body_seen.old);
 	op->body_seen = (struct operation_body){ 0 };
+	policy_rounds_deinit(&op->policy_rounds);
 }
 
 void operation_take_body(struct operation *op, const struct kind *kind)

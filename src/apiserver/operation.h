@@ -11,6 +11,7 @@
 
 #include "api/object.h"
 #include "api/transport.h"
+#include "apiserver/admission_policy.h"
 #include "apiserver/refusal.h"
 #include "store/store.h"
 
@@ -84,10 +85,11 @@ struct operation {
 	struct edit edit;	      /* edit.doc is owned */
 	const struct kind *held_kind; /* counted from start to deinit */
 	struct operation_body body_seen;
-	operation_step *next;		      /* what comes when admission is over */
+	struct policy_rounds policy_rounds;
+	operation_step *next;	      /* what comes when admission is over */
 	struct webhook_run *webhooks; /* what it waits for; NULL: it does not; in the arena */
 	operation_step *resume;	      /* what comes then */
-	bool is_mutated;	      /* webhooks changed edit.doc: it is to be prepared again */
+	bool is_mutated;	      /* admission changed edit.doc: it is to be prepared again */
 	int64_t deadline_ns;	      /* monotonic, of all webhooks; 0: none was asked yet */
 	const struct object_birth *birth;     /* of what is created; in the arena */
 	const struct delete_options *options; /* of a deletion; in the arena */
@@ -113,8 +115,8 @@ struct operation {
 
 /* Runs op->done, before it returns or later. */
 void operation_start(struct operation *op);
-/* Whoever asked is gone: an operation that waits for webhooks ends here, refused; one that was submitted
- * goes on. */
+/* Whoever asked is gone: an operation that waits for webhooks ends here, refused; one that was
+ * submitted goes on. */
 void operation_cancel(struct operation *op);
 /* Those that wait for webhooks when the server goes. */
 void operation_cancel_all(struct registry *registry);

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Admission policies over HTTP. Breaks when a policy lets by what it denies, denies what it does
+ * not concern, or says so in other words than upstream.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include "fixture.h"
+
+#define ADMISSION "/apis/admissionregistration.k8s.io/v1/"
+#define VALIDATING ADMISSION "validatingadmissionpolicies"
+#define MUTATING ADMISSION "mutatingadmissionpolicies"
+#define DEPLOYMENTS "/apis/apps/v1/namespaces/default/deployments"
+#define CONFIGMAPS "/api/v1/namespaces/default/configmaps"
+
+/* ' stands for ", ` for ' */
+struct step {
+	const char *method, *path, *body;
+	int status;
+	const char *want, *warning;
+};
+
+static void run_step(struct http_fixture *f, const struct step *step)
+{
+	const char *answer, *headers = "Content-Type: application/json\r\n";
+	char body[8192], want[2048];
+	int status;
+
+	if (!strcmp(step->method, "PATCH"))
+		headers = "Content-Type: application/merge-patch+json\r\n";
+	snprintf(body, sizeof(body), "%s", step->body ? step->body : "");
+	for (char *c = body; *c; c++)
+		*c = *c == '\'' ? '"' : *c == '`' ? '\'' : *c;
+	status = http_fixture_do(f, step->method, step->path, step->body ? headers : NULL,
+				 step->body ? body : NULL, &answer);
+	snprintf(want, sizeof(want), "%s", step->want ? step->want : "");
+	for (char *c = want; *c; c++)
+		*c = *c == '`' ? '\'' : *c;
+	if (status != step->status || !strstr(answer, want))
+		fail_msg("%s %s %s\nwant %d %s\n got %d %s", step->method, step->path, body,
+			 step->status, want, status, answer);
+	if (step->warning && !strstr(http_fixture_head(f), step->warning))
+		fail_msg("%s %s\nwant %s\n got %s", step->method, step->path, step->warning,
+			 http_fixture_head(f));
+}
+
+static void run_steps(const struct step *steps, size_t count)
+{
+	struct http_fixture f;
+
+	http_fixture_open(&f);
+	for (size_t i = 0; i < count; i++)
+		run_step(&f, &steps[i]);
+	http_fixture_close(&f);
+}
+
+#define RULES(operations, groups, versions, resources)                                             \
+	"'matchConstraints':{'resourceRules':[{'operations':[" operations "],'apiGroups':[" groups \
+	"],'apiVersions':[" versions "],'resources':[" resources "]}]}"
+#define ON_DEPLOYMENTS RULES("'CREATE','UPDATE'", "'apps'", "'v1'", "'deployments'")
+#define ON_CONFIGMAPS(operations) RULES(operations, "''", "'v1'", "'configmaps'")
+#define POLICY(name, spec)                                                                    \
+	{                                                                                     \
+		"POST", VALIDATING, "{'metadata':{'name':'" name "'},'spec':{" spec "}}", 201 \
+	}
+#define BIND(name, policy, spec)                                                                  \
+	{                                                                                         \
+		"POST", ADMISSION "validatingadmissionpolicybindings",                            \
+			"{'metadata':{'name':'" name "'},'spec':{'policyName':'" policy "'," spec \
+			"}}",                                                                     \
+			201                                                                       \
+	}
+#define DEPLOYMENT(name, replicas)                                                                 \
+	"{'metadata':{'name':'" name "','labels':{'app':'" name "'}},'spec':{'replicas':" replicas \
+	",'selector':{'matchLabels':{'a':'b'}},'template':{'metadata':{'labels':{'a':'b'}},"       \
+	"'spec':{'containers':[{'name':'c','image':'i'}]}}}}"
+#define CONFIGMAP(name, data) "{'metadata':{'name':'" name "'},'data':{" data "}}"
+
+static void test_denies(void **state)
+{
+	static const struct step steps[] = {
+		POLICY("few", ON_DEPLOYMENTS
+		       ",'variables':[{'name':'max','expression':'5'}],"
+		       "'validations':[{'expression':'object.spec.replicas <= variables.max'}]"),
+		{ "POST", DEPLOYMENTS, DEPLOYMENT("unbound", "6"), 201 },
+		BIND("few-all", "few", "'validationActions':['Deny']"),
+		{ "POST", DEPLOYMENTS, DEPLOYMENT("many", "6"), 422,
+		  "\"message\":\"deployments.apps \\\"many\\\" is forbidden: "
+		  "ValidatingAdmissionPolicy `few` with binding `few-all` denied request: failed "
+		  "expression: object.spec.replicas <= variables.max\",\"reason\":\"Invalid\","
+		  "\"details\":{\"name\":\"many\",\"group\":\"apps\",\"kind\":\"deployments\","
+		  "\"causes\":[{\"message\":\"ValidatingAdmissionPolicy `few` with binding "
+		  "`few-all` "
+		  "denied request: failed expression: object.spec.replicas <= variables.max\"}]},"
+		  "\"code\":422" },
+		{ "POST", DEPLOYMENTS, DEPLOYMENT("ok", "5"), 201 },
+		{ "PATCH", DEPLOYMENTS "/ok", "{'spec':{'replicas':7}}", 422, "denied request" },
+		{ "PATCH", DEPLOYMENTS "/ok", "{'spec':{'replicas':4}}", 200 },
+		/* what is no part of its rules */
+		{ "PUT", DEPLOYMENTS "/ok/scale",
+		  "{'metadata':{'name':'ok'},'spec':{'replicas':9}}", 200 },
+		{ "DELETE", VALIDATING "/few", NULL, 200 },
+		{ "POST", DEPLOYMENTS, DEPLOYMENT("late", "8"), 201 },
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
+static void test_words(void **state)
+{
+	static const struct step steps[] = {
+		POLICY("m",
+		       ON_CONFIGMAPS("'CREATE'") ",'validations':[{'expression':'!has(object.data."
+						 "a)','message':' no a ',"
+						 "'reason':'Forbidden'},{'expression':'!has(object."
+						 "data.b)','message':'no b',"
+						 "'messageExpression':'`b is ` + object.data.b'},"
+						 "{'expression':'!has(object.data.c)','message':'"
+						 "no c','messageExpression':"
+						 "'object.data.nothing'},{'expression':'object."
+						 "data.d == `x`'}]"),
+		BIND("mb", "m", "'validationActions':['Deny']"),
+		{ "POST", CONFIGMAPS, CONFIGMAP("x", "'a':'1','d':'x'"), 403,
+		  "configmaps \\\"x\\\" is forbidden: ValidatingAdmissionPolicy `m` with binding "
+		  "`mb` "
+		  "denied request: no a\",\"reason\":\"Forbidden\"" },
+		{ "POST", CONFIGMAPS, CONFIGMAP("x", "'b':'2','d':'x'"), 422,
+		  "denied request: b is 2\"" },
+		{ "POST", CONFIGMAPS, CONFIGMAP("x", "'c':'2','d':'x'"), 422,
+		  "denied request: no c\"" },
+		{ "POST", CONFIGMAPS, CONFIGMAP("x", "'e':''"), 422,
+		  "denied request: expression `object.data.d == `x`` resulted in error: no such "
+		  "key: d" },
+		{ "POST", CONFIGMAPS, CONFIGMAP("x", "'d':'x'"), 201 },
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
+static void test_actions(void **state)
+{
+	static const struct step steps[] = {
+		POLICY("w", ON_CONFIGMAPS("'CREATE'") ",'validations':[{'expression':'false','"
+						      "message':'never'}]"),
+		BIND("wb", "w", "'validationActions':['Warn','Audit']"),
+		{ "POST", CONFIGMAPS, CONFIGMAP("x", ""), 201, NULL,
+		  "Validation failed for ValidatingAdmissionPolicy 'w' with binding 'wb': never" },
+		/* errors count for nothing where failurePolicy says so */
+		POLICY("i", ON_CONFIGMAPS("'UPDATE'") ",'failurePolicy':'Ignore','validations':[{'"
+						      "expression':'object.data.q == 1'}]"),
+		BIND("ib", "i", "'validationActions':['Deny']"),
+		{ "PATCH", CONFIGMAPS "/x", "{'data':{'a':'b'}}", 200 },
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
+static void test_params(void **state)
+{
+	static const struct step steps[] = {
+		{ "POST", "/api/v1/namespaces", "{'metadata':{'name':'conf'}}", 201 },
+		POLICY("p", ON_DEPLOYMENTS
+		       ",'paramKind':{'apiVersion':'v1','kind':'ConfigMap'},'validations':[{"
+		       "'expression':'object.spec.replicas <= int(params.data.max)',"
+		       "'messageExpression':'`at most ` + params.data.max'}]"),
+		BIND("pb", "p",
+		     "'validationActions':['Deny'],'paramRef':{'name':'limits','namespace':'conf',"
+		     "'parameterNotFoundAction':'Deny'}"),
+		{ "POST", DEPLOYMENTS, DEPLOYMENT("x", "1"), 422,
+		  "ValidatingAdmissionPolicy `p` with binding `pb` denied request: failed to "
+		  "configure "
+		  "binding: no params found for policy binding with" },
+		{ "POST", "/api/v1/namespaces/conf/configmaps",
+		  "{'metadata':{'name':'limits','labels':{'l':'1'}},'data':{'max':'3'}}", 201 },
+		{ "POST", DEPLOYMENTS, DEPLOYMENT("x", "4"), 422, "denied request: at most 3" },
+		{ "POST", DEPLOYMENTS, DEPLOYMENT("x", "3"), 201 },
+		/* all that are selected have to agree */
+		{ "POST", "/api/v1/namespaces/conf/configmaps",
+		  "{'metadata':{'name':'narrow','labels':{'l':'1'}},'data':{'max':'1'}}", 201 },
+		BIND("ps", "p",
+		     "'validationActions':['Deny'],'paramRef':{'selector':{'matchLabels':{'l':'1'}}"
+		     ","
+		     "'namespace':'conf','parameterNotFoundAction':'Allow'}"),
+		{ "POST", DEPLOYMENTS, DEPLOYMENT("y", "2"), 422,
+		  "with binding `ps` denied request: at most 1" },
+		POLICY("q",
+		       ON_CONFIGMAPS("'CREATE'") ",'paramKind':{'apiVersion':'rules.example.com/"
+						 "v1','kind':'Limit'},"
+						 "'validations':[{'expression':'params == null'}]"),
+		BIND("qb", "q", "'validationActions':['Deny']"),
+		{ "POST", CONFIGMAPS, CONFIGMAP("x", ""), 422,
+		  "ValidatingAdmissionPolicy `q` denied request: failed to configure policy: "
+		  "failed to "
+		  "find resource referenced by paramKind: `rules.example.com/v1, Kind=Limit`" },
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
+static void test_requests(void **state)
+{
+	static const struct step steps[] = {
+		POLICY("d", ON_CONFIGMAPS("'DELETE'") ",'validations':[{'expression':'object == "
+						      "null && !has(oldObject.data.keep)',"
+						      "'message':'keep it'}]"),
+		BIND("db", "d", "'validationActions':['Deny']"),
+		{ "POST", CONFIGMAPS, CONFIGMAP("kept", "'keep':''"), 201 },
+		{ "DELETE", CONFIGMAPS "/kept", NULL, 422, "denied request: keep it" },
+		POLICY("s", RULES("'UPDATE'", "'apps'", "'v1'",
+				  "'deployments/scale'") ",'validations':[{'expression':'object."
+							 "kind == `Scale` && "
+							 "object.spec.replicas < "
+							 "oldObject.spec.replicas + "
+							 "3','message':'step by step'}]"),
+		BIND("sb", "s", "'validationActions':['Deny']"),
+		{ "POST", DEPLOYMENTS, DEPLOYMENT("x", "1"), 201 },
+		{ "PUT", DEPLOYMENTS "/x/scale", "{'metadata':{'name':'x'},'spec':{'replicas':9}}",
+		  422, "denied request: step by step" },
+		{ "PUT", DEPLOYMENTS "/x/scale", "{'metadata':{'name':'x'},'spec':{'replicas':3}}",
+		  200 },
+		/* who asks, and what else he may do */
+		POLICY("a",
+		       ON_CONFIGMAPS("'CREATE'") ",'matchConditions':[{'name':'named','expression':"
+						 "'request.name == `guarded`'}],"
+						 "'validations':[{'expression':'authorizer.group(``"
+						 ").resource(`secrets`)."
+						 "namespace(`default`).check(`get`).allowed() && "
+						 "authorizer.requestResource.check(`create`)."
+						 "allowed()'},{'expression':'"
+						 "authorizer.serviceAccount(`default`,`none`)."
+						 "group(``).resource(`pods`)."
+						 "check(`get`).allowed()','message':'who?'}]"),
+		BIND("ab", "a", "'validationActions':['Deny']"),
+		{ "POST", CONFIGMAPS, CONFIGMAP("free", ""), 201 },
+		{ "POST", CONFIGMAPS, CONFIGMAP("guarded", ""), 422, "denied request: who?" },
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
+static void test_bindings_match(void **state)
+{
+	static const struct step steps[] = {
+		{ "POST", "/api/v1/namespaces", "{'metadata':{'name':'p','labels':{'env':'prod'}}}",
+		  201 },
+		POLICY("n",
+		       ON_CONFIGMAPS("'CREATE'") ",'validations':[{'expression':'false',"
+						 "'messageExpression':'namespaceObject.metadata."
+						 "labels[`env`]'}]"),
+		BIND("nb", "n",
+		     "'validationActions':['Deny'],'matchResources':{'namespaceSelector':"
+		     "{'matchLabels':{'env':'prod'}}}"),
+		{ "POST", CONFIGMAPS, CONFIGMAP("x", ""), 201 },
+		{ "POST", "/api/v1/namespaces/p/configmaps", CONFIGMAP("x", ""), 422,
+		  "denied request: prod" },
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
+#define MUTATION(name, mutations, more)                                                        \
+	{                                                                                      \
+		"POST", MUTATING,                                                              \
+			"{'metadata':{'name':'" name "'},'spec':{" RULES(                      \
+				"'CREATE'", "''", "'v1'",                                      \
+				"'configmaps','pods'") ","                                     \
+						       "'reinvocationPolicy':'IfNeeded','"     \
+						       "mutations':[" mutations "]" more "}}", \
+			201                                                                    \
+	}
+#define APPLY(expression) \
+	"{'patchType':'ApplyConfiguration','applyConfiguration':{'expression':'" expression "'}}"
+#define PATCH(expression) "{'patchType':'JSONPatch','jsonPatch':{'expression':'" expression "'}}"
+#define BIND_MUTATION(name)                                                                      \
+	{                                                                                        \
+		"POST", ADMISSION "mutatingadmissionpolicybindings",                             \
+			"{'metadata':{'name':'" name "'},'spec':{'policyName':'" name "'}}", 201 \
+	}
+#define UNBIND_MUTATION(name)                                                          \
+	{                                                                              \
+		"DELETE", ADMISSION "mutatingadmissionpolicybindings/" name, NULL, 200 \
+	}
+
+static void test_mutates(void **state)
+{
+	static const struct step steps[] = {
+		MUTATION("a",
+			 APPLY("Object{metadata: Object.metadata{labels: {`by`: `a`}}}") "," PATCH(
+				 "[JSONPatch{op: `add`, path: `/metadata/labels/` + "
+				 "jsonpatch.escapeKey(`x/y`), value: string(size(object.metadata."
+				 "labels))}]"),
+			 ""),
+		BIND_MUTATION("a"),
+		{ "POST", CONFIGMAPS, CONFIGMAP("one", "'k':'v'"), 201,
+		  "\"labels\":{\"by\":\"a\",\"x/y\":\"1\"}" },
+		/* a test that fails takes the patch back */
+		MUTATION("t",
+			 PATCH("[JSONPatch{op: `test`, path: `/data/k`, value: `z`},JSONPatch{op: "
+			       "`replace`, path: `/data/k`, value: `w`}]"),
+			 ""),
+		BIND_MUTATION("t"),
+		{ "POST", CONFIGMAPS, CONFIGMAP("two", "'k':'v'"), 201, "\"data\":{\"k\":\"v\"}" },
+		{ "POST", CONFIGMAPS, CONFIGMAP("three", "'k':'z'"), 201,
+		  "\"data\":{\"k\":\"w\"}" },
+		UNBIND_MUTATION("a"),
+		UNBIND_MUTATION("t"),
+		MUTATION("bad", APPLY("Object{metadata: Object.metadata{wrong: `x`}}"), ""),
+		BIND_MUTATION("bad"),
+		{ "POST", CONFIGMAPS, CONFIGMAP("four", ""), 403,
+		  "\"message\":\"policy `bad` with binding `bad` denied request: error applying "
+		  "patch: "
+		  "failed to convert patch object to typed object: .metadata.wrong: field not "
+		  "declared in "
+		  "schema\",\"reason\":\"Invalid\"" },
+		UNBIND_MUTATION("bad"),
+		MUTATION("name", APPLY("Object{metadata: Object.spec{labels: {}}}"), ""),
+		BIND_MUTATION("name"),
+		{ "POST", CONFIGMAPS, CONFIGMAP("four", ""), 403,
+		  "denied request: type mismatch: unexpected type name \\\"Object.spec\\\", "
+		  "expected "
+		  "\\\"Object.metadata\\\", which matches field name path from root Object type" },
+		UNBIND_MUTATION("name"),
+		MUTATION("open", APPLY("Object{metadata: Object.metadata{wrong: `x`}}"),
+			 ",'failurePolicy':'Ignore'"),
+		BIND_MUTATION("open"),
+		{ "POST", CONFIGMAPS, CONFIGMAP("four", ""), 201 },
+		UNBIND_MUTATION("open"),
+		MUTATION(
+			"whole",
+			APPLY("Object{spec: Object.spec{tolerations: [Object.spec.tolerations{key: "
+			      "`a`}]}}"),
+			",'matchConditions':[{'name':'pods','expression':'request.kind.kind == "
+			"`Pod`'}]"),
+		BIND_MUTATION("whole"),
+		{ "POST", "/api/v1/namespaces/default/pods",
+		  "{'metadata':{'name':'p'},'spec':{'containers':[{'name':'c','image':'i'}]}}", 403,
+		  "invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: "
+		  ".spec.tolerations" },
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
+/* A policy that wants to see what came after it does: its label counts those of later policies. */
+static void test_asks_again(void **state)
+{
+	static const struct step steps[] = {
+		MUTATION("a",
+			 APPLY("Object{metadata: Object.metadata{annotations: {`seen`: "
+			       "string(has(object.metadata.labels))}}}"),
+			 ""),
+		BIND_MUTATION("a"),
+		MUTATION("b", APPLY("Object{metadata: Object.metadata{labels: {`b`: `b`}}}"), ""),
+		BIND_MUTATION("b"),
+		{ "POST", CONFIGMAPS, CONFIGMAP("x", ""), 201, "\"seen\":\"true\"" },
+		/* sidecars, once, merged by their names */
+		MUTATION("side",
+			 APPLY("Object{spec: Object.spec{containers: [Object.spec.containers{name: "
+			       "`side`, image: `s`}]}}"),
+			 ",'matchConditions':[{'name':'pods','expression':'request.kind.kind == "
+			 "`Pod`'}]"),
+		BIND_MUTATION("side"),
+		{ "POST", "/api/v1/namespaces/default/pods",
+		  "{'metadata':{'name':'p'},'spec':{'containers':[{'name':'c','image':'i'}]}}", 201,
+		  "\"image\":\"s\"" },
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_denies),	 cmocka_unit_test(test_words),
+		cmocka_unit_test(test_actions),	 cmocka_unit_test(test_params),
+		cmocka_unit_test(test_requests), cmocka_unit_test(test_bindings_match),
+		cmocka_unit_test(test_mutates),	 cmocka_unit_test(test_asks_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
