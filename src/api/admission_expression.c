@@ -88,10 +88,17 @@ static bool type_is(const struct cel_type *type, const struct cel_type *wanted)
 	return wanted->kind != CEL_OBJECT || str_eq(type->name, wanted->name);
 }
 
+/* What a result is called is not what the checker calls it. */
 static struct str type_text(struct arena *arena, const struct cel_type *type)
 {
 	AUTO_BUF text = { 0 };
 
+	if (type->kind == CEL_NULL)
+		return STR("null_type");
+	if (type->kind == CEL_TIMESTAMP)
+		return STR("google.protobuf.Timestamp");
+	if (type->kind == CEL_DURATION)
+		return STR("google.protobuf.Duration");
 	buf_init(&text, CEL_ERROR_BYTES_MAX);
 	cel_type_write(type, &text);
 	return str_in(arena, buf_str(&text));

@@ -12,5 +12,11 @@ void webhook_client_config_validate(yyjson_mut_val *config, const struct field_p
 /* admissionReviewVersions, conversionReviewVersions. */
 void webhook_versions_validate(yyjson_mut_val *versions, const struct field_path *path,
 			       struct field_errors *errors);
+/* operations, apiGroups, apiVersions and resources of a rule. */
+void admission_rule_validate(yyjson_mut_val *rule, const struct field_path *path,
+			     struct field_errors *errors);
+/* matchConditions; features: enum admission_feature. */
+void admission_conditions_validate(yyjson_mut_val *conditions, unsigned features,
+				   const struct field_path *path, struct field_errors *errors);
 
 #endif

@@ -222,8 +222,8 @@ static void check_resources(yyjson_mut_val *resources, const struct field_path *
 				  "subresources");
 }
 
-static void check_rule(yyjson_mut_val *rule, const struct field_path *path,
-		       struct field_errors *errors)
+void admission_rule_validate(yyjson_mut_val *rule, const struct field_path *path,
+			     struct field_errors *errors)
 {
 	yyjson_mut_val *versions = json_mut_get(rule, "apiVersions");
 	const struct field_path *here = FIELD_NAME(path, "apiVersions");
@@ -268,8 +268,8 @@ static void check_condition(yyjson_mut_val *condition, const struct field_path *
 		field_invalid_str(errors, FIELD_NAME(path, "name"), name, problem);
 }
 
-static void check_conditions(yyjson_mut_val *conditions, const struct field_path *path,
-			     struct field_errors *errors)
+void admission_conditions_validate(yyjson_mut_val *conditions, unsigned features,
+				   const struct field_path *path, struct field_errors *errors)
 {
 	AUTO_ARENA arena = { 0 };
 	struct admission_set *set;
@@ -282,7 +282,7 @@ static void check_conditions(yyjson_mut_val *conditions, const struct field_path
 		return;
 	}
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	set = admission_set_new(&arena, 0, NULL);
+	set = admission_set_new(&arena, features, NULL);
 	JSON_MUT_EACH (condition, conditions) {
 		const struct field_path *here = FIELD_INDEX(path, i);
 
@@ -334,7 +334,7 @@ static void check_webhook(yyjson_mut_val *webhook, const struct field_path *path
 
 	check_name(json_mut_get_str(webhook, "name"), FIELD_NAME(path, "name"), errors);
 	JSON_MUT_EACH (rule, json_mut_get(webhook, "rules"))
-		check_rule(rule, FIELD_INDEX(FIELD_NAME(path, "rules"), i++), errors);
+		admission_rule_validate(rule, FIELD_INDEX(FIELD_NAME(path, "rules"), i++), errors);
 	check_side_effects(json_mut_get_str(webhook, "sideEffects"),
 			   FIELD_NAME(path, "sideEffects"), errors);
 	if (seconds < 1 || seconds > 30)
@@ -346,8 +346,8 @@ static void check_webhook(yyjson_mut_val *webhook, const struct field_path *path
 			  FIELD_NAME(path, "objectSelector"), errors);
 	webhook_client_config_validate(json_mut_get(webhook, "clientConfig"),
 				       FIELD_NAME(path, "clientConfig"), errors);
-	check_conditions(json_mut_get(webhook, "matchConditions"),
-			 FIELD_NAME(path, "matchConditions"), errors);
+	admission_conditions_validate(json_mut_get(webhook, "matchConditions"), 0,
+				      FIELD_NAME(path, "matchConditions"), errors);
 	webhook_versions_validate(json_mut_get(webhook, "admissionReviewVersions"),
 				  FIELD_NAME(path, "admissionReviewVersions"), errors);
 }

@@ -115,15 +115,16 @@ static void test_words(void **state)
 {
 	static const struct step steps[] = {
 		POLICY("m",
-		       ON_CONFIGMAPS("'CREATE'") ",'validations':[{'expression':'!has(object.data."
-						 "a)','message':' no a ',"
-						 "'reason':'Forbidden'},{'expression':'!has(object."
-						 "data.b)','message':'no b',"
-						 "'messageExpression':'`b is ` + object.data.b'},"
-						 "{'expression':'!has(object.data.c)','message':'"
-						 "no c','messageExpression':"
-						 "'object.data.nothing'},{'expression':'object."
-						 "data.d == `x`'}]"),
+		       ON_CONFIGMAPS(
+			       "'CREATE'") ",'validations':[{'expression':'!has(object.data."
+					   "a)','message':' no a ',"
+					   "'reason':'Forbidden'},{'expression':'!has(object."
+					   "data.b)','message':'no b',"
+					   "'messageExpression':'`b is ` + object.data.b'},"
+					   "{'expression':'!has(object.data.c)','message':'"
+					   "no c','messageExpression':"
+					   "'string(object.data.nothing)'},{'expression':'object."
+					   "data.d == `x`'}]"),
 		BIND("mb", "m", "'validationActions':['Deny']"),
 		{ "POST", CONFIGMAPS, CONFIGMAP("x", "'a':'1','d':'x'"), 403,
 		  "configmaps \\\"x\\\" is forbidden: ValidatingAdmissionPolicy `m` with binding "
@@ -263,6 +264,112 @@ static void test_bindings_match(void **state)
 	run_steps(steps, ARRAY_COUNT(steps));
 }
 
+#define NO_POLICY(spec, want)                                                                \
+	{                                                                                    \
+		"POST", VALIDATING, "{'metadata':{'name':'x'},'spec':{" spec "}}", 422, want \
+	}
+#define NO_BINDING(spec, want)                                                                    \
+	{                                                                                         \
+		"POST", ADMISSION "validatingadmissionpolicybindings",                            \
+			"{'metadata':{'name':'x'},'spec':{'policyName':'p'," spec "}}", 422, want \
+	}
+#define NO_MUTATION(spec, want)                                                                \
+	{                                                                                      \
+		"POST", MUTATING,                                                              \
+			"{'metadata':{'name':'x'},'spec':{" ON_DEPLOYMENTS "," spec "}}", 422, \
+			want                                                                   \
+	}
+#define VALID "'validations':[{'expression':'true'}]"
+#define RULE(operations, groups, versions, resources) \
+	RULES(operations, groups, versions, resources) "," VALID
+
+static void test_refuses(void **state)
+{
+	static const struct step steps[] = {
+		NO_POLICY(VALID, "spec.matchConstraints: Required value"),
+		NO_POLICY("'matchConstraints':{}," VALID,
+			  "spec.matchConstraints.resourceRules: Required value"),
+		NO_POLICY(ON_DEPLOYMENTS, "spec.validations: Required value: validations or "
+					  "auditAnnotations must contain at least one item"),
+		NO_POLICY(RULE("", "''", "'v1'", "'pods'"),
+			  "resourceRules[0].operations: Required"),
+		NO_POLICY(RULE("'*','CREATE'", "''", "'v1'", "'pods'"),
+			  "if `*` is present, must not specify other operations"),
+		NO_POLICY(RULE("'*'", "'*','apps'", "'v1'", "'pods'"),
+			  "if `*` is present, must not specify other API groups"),
+		NO_POLICY(RULE("'*'", "''", "'v1',''", "'pods'"),
+			  "resourceRules[0].apiVersions[1]: Required value"),
+		NO_POLICY(RULE("'*'", "''", "'v1'", "'pods/*','pods/log'"),
+			  "if `pods/*` is present, must not specify pods/log"),
+		NO_POLICY(RULE("'*'", "''", "'v1'", "'*/*','pods'"),
+			  "if `*/*` is present, must not specify other resources"),
+		NO_POLICY(RULE("'FLY'", "''", "'v1'", "'pods'"),
+			  "resourceRules[0].operations[0]: Unsupported value: \\\"FLY\\\""),
+		NO_POLICY(ON_DEPLOYMENTS ",'validations':[{'expression':'object.a'}]",
+			  "spec.validations[0].expression: Invalid value: \\\"object.a\\\": must "
+			  "evaluate to bool but got dyn"),
+		NO_POLICY(ON_DEPLOYMENTS ",'validations':[{'expression':'nothing'}]",
+			  "compilation failed: ERROR: <input>:1:1: undeclared reference to "
+			  "`nothing`"),
+		NO_POLICY(ON_DEPLOYMENTS ",'validations':[{'expression':' '}]",
+			  "spec.validations[0].expression: Required value: expression is not "
+			  "specified"),
+		NO_POLICY(ON_DEPLOYMENTS ",'validations':[{'expression':'true','messageExpression':"
+					 "'string(authorizer.path(`/x`).check(`get`).allowed())'}]",
+			  "undeclared reference to `authorizer`"),
+		NO_POLICY(ON_DEPLOYMENTS ",'validations':[{'expression':'true','reason':'Gone'}]",
+			  "spec.validations[0].reason: Unsupported value: \\\"Gone\\\""),
+		NO_POLICY(ON_DEPLOYMENTS ",'variables':[{'name':'if','expression':'1'}]," VALID,
+			  "spec.variables[0].name: Invalid value: \\\"if\\\": name is not a valid "
+			  "CEL "
+			  "identifier"),
+		NO_POLICY(ON_DEPLOYMENTS ",'matchConditions':[{'name':'a','expression':'true'},{'"
+					 "name':'a','expression'"
+					 ":'params.x'}]," VALID,
+			  "spec.matchConditions[1].name: Duplicate value: \\\"a\\\""),
+		NO_POLICY(ON_DEPLOYMENTS ",'paramKind':{'apiVersion':'a/b/c','kind':'K'}," VALID,
+			  "spec.paramKind.apiVersion: Invalid value: \\\"a/b/c\\\": unexpected "
+			  "GroupVersion string: a/b/c"),
+		NO_POLICY(ON_DEPLOYMENTS ",'auditAnnotations':[{'key':'k','valueExpression':'1'}]",
+			  "must evaluate to one of [string null_type] but got int"),
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
+static void test_refuses_others(void **state)
+{
+	static const struct step steps[] = {
+		NO_BINDING(
+			"'validationActions':[]",
+			"spec.validationActions: Required value: at least one validation action is "
+			"required"),
+		NO_BINDING("'validationActions':['Deny','Warn']",
+			   "must not contain both Deny and Warn"),
+		NO_BINDING(
+			"'validationActions':['Deny'],'paramRef':{'name':'a','selector':{},"
+			"'parameterNotFoundAction':'Allow'}",
+			"spec.paramRef.name: Forbidden: name and selector are mutually exclusive"),
+		NO_BINDING("'validationActions':['Deny'],'paramRef':{'name':'a'}",
+			   "spec.paramRef.parameterNotFoundAction: Required value"),
+		NO_MUTATION(
+			"'reinvocationPolicy':'Never'",
+			"spec.mutations: Required value: mutations must contain at least one item"),
+		NO_MUTATION(
+			"'reinvocationPolicy':'Never','mutations':[{'patchType':'JSONPatch',"
+			"'jsonPatch':{'expression':'[1]'}}]",
+			"spec.mutations[0].jsonPatch.expression: Invalid value: \\\"[1]\\\": must "
+			"evaluate to list(JSONPatch) but got list(int)"),
+		NO_MUTATION(
+			"'reinvocationPolicy':'Never','mutations':[{'patchType':"
+			"'ApplyConfiguration','jsonPatch':{'expression':'[]'}}]",
+			"spec.mutations[0].applyConfiguration: Required value: must be specified "
+			"when patchType is ApplyConfiguration"),
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
 #define MUTATION(name, mutations, more)                                                        \
 	{                                                                                      \
 		"POST", MUTATING,                                                              \
@@ -376,10 +483,11 @@ static void test_asks_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_denies),	 cmocka_unit_test(test_words),
-		cmocka_unit_test(test_actions),	 cmocka_unit_test(test_params),
-		cmocka_unit_test(test_requests), cmocka_unit_test(test_bindings_match),
-		cmocka_unit_test(test_mutates),	 cmocka_unit_test(test_asks_again),
+		cmocka_unit_test(test_denies),	       cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_refuses_others), cmocka_unit_test(test_words),
+		cmocka_unit_test(test_actions),	       cmocka_unit_test(test_params),
+		cmocka_unit_test(test_requests),       cmocka_unit_test(test_bindings_match),
+		cmocka_unit_test(test_mutates),	       cmocka_unit_test(test_asks_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
