@@ -13,19 +13,20 @@
 enum scope { AT_ALL, AT_COLLECTION, AT_ITEM };
 
 static const struct operation {
-	const char *method, *action;
+	const char *method, *action, *word; /* the first one of operationId */
 	uint16_t verb;
 	enum scope scope;
 	bool has_body, writes;
 } operations[] = {
-	{ "get", "list", VERB_LIST, AT_ALL, false, false },
-	{ "get", "list", VERB_LIST, AT_COLLECTION, false, false },
-	{ "post", "post", VERB_CREATE, AT_COLLECTION, true, true },
-	{ "delete", "deletecollection", VERB_DELETECOLLECTION, AT_COLLECTION, false, false },
-	{ "get", "get", VERB_GET, AT_ITEM, false, false },
-	{ "put", "put", VERB_UPDATE, AT_ITEM, true, true },
-	{ "patch", "patch", VERB_PATCH, AT_ITEM, true, true },
-	{ "delete", "delete", VERB_DELETE, AT_ITEM, false, false },
+	{ "get", "list", "list", VERB_LIST, AT_ALL, false, false },
+	{ "get", "list", "list", VERB_LIST, AT_COLLECTION, false, false },
+	{ "post", "post", "create", VERB_CREATE, AT_COLLECTION, true, true },
+	{ "delete", "deletecollection", "delete", VERB_DELETECOLLECTION, AT_COLLECTION, false,
+	  false },
+	{ "get", "get", "read", VERB_GET, AT_ITEM, false, false },
+	{ "put", "put", "replace", VERB_UPDATE, AT_ITEM, true, true },
+	{ "patch", "patch", "patch", VERB_PATCH, AT_ITEM, true, true },
+	{ "delete", "delete", "delete", VERB_DELETE, AT_ITEM, false, false },
 };
 
 static const char *const patch_types[] = { "application/apply-patch+yaml",
@@ -47,7 +48,23 @@ static void put_parameter(struct openapi *o, yyjson_mut_val *list, const char *n
 		     str_from(type));
 }
 
-static void put_parameters(struct openapi *o, yyjson_mut_val *at, const struct operation *operation)
+static void put_body_parameter(struct openapi *o, yyjson_mut_val *list,
+			       const struct operation *operation, const struct kind *kind)
+{
+	yyjson_mut_val *at = json_append_object(o->doc, list), *schema;
+
+	json_set_str(o->doc, at, "name", STR("body"));
+	json_set_str(o->doc, at, "in", STR("body"));
+	json_set_bool(o->doc, at, "required", true);
+	schema = json_set_object(o->doc, at, "schema");
+	if (operation->verb == VERB_PATCH)
+		openapi_ref_name(o, schema, "meta/v1.Patch");
+	else
+		openapi_ref(o, schema, kind->schema);
+}
+
+static void put_parameters(struct openapi *o, yyjson_mut_val *at, const struct operation *operation,
+			   const struct kind *kind)
 {
 	yyjson_mut_val *list = json_set_array(o->doc, at, "parameters");
 
@@ -74,6 +91,8 @@ static void put_parameters(struct openapi *o, yyjson_mut_val *at, const struct o
 	}
 	if (operation->verb == VERB_PATCH)
 		put_parameter(o, list, "force", "query", "boolean");
+	if (operation->has_body && !o->v3)
+		put_body_parameter(o, list, operation, kind);
 }
 
 static void put_media(struct openapi *o, yyjson_mut_val *content, const char *media,
@@ -148,12 +167,55 @@ static struct schema_at answer_type(const struct kind *kind, const struct operat
 	return list.type ? list : kind->schema;
 }
 
+/* "rbac.authorization.k8s.io" as "RbacAuthorization", "" as "Core". */
+static void put_group_words(struct str group, struct buf *to)
+{
+	struct str part;
+
+	if (!group.len)
+		group = STR("core");
+	(void)str_strip_suffix(&group, STR(".k8s.io")); /* others keep all of it */
+	while (str_next_part(&group, '.', &part)) {
+		if (!part.len)
+			continue;
+		buf_put_char(to, part.ptr[0] >= 'a' && part.ptr[0] <= 'z' ? (char)(part.ptr[0] - 32)
+									  : part.ptr[0]);
+		buf_put_str(to, str_slice(part, 1, part.len));
+	}
+}
+
+/* What generators of clients call it, and which of their classes it belongs to. */
+static void put_name(struct openapi *o, yyjson_mut_val *at, const struct kind *kind,
+		     const struct operation *operation)
+{
+	AUTO_BUF name = { 0 }, tag = { 0 };
+
+	buf_init(&name, PATH_BYTES_MAX);
+	buf_init(&tag, PATH_BYTES_MAX);
+	buf_put_c(&name, operation->word);
+	put_group_words(kind->group, &name);
+	put_group_words(kind->version, &name);
+	if (operation->verb == VERB_DELETECOLLECTION)
+		buf_put_c(&name, "Collection");
+	if (kind_is_namespaced(kind) && operation->scope != AT_ALL)
+		buf_put_c(&name, "Namespaced");
+	buf_put_str(&name, kind->name);
+	if (operation->scope == AT_ALL)
+		buf_put_c(&name, "ForAllNamespaces");
+	json_set_str(o->doc, at, "operationId", buf_str(&name));
+	put_group_words(kind->group, &tag);
+	tag.ptr[0] = (char)(tag.ptr[0] >= 'A' && tag.ptr[0] <= 'Z' ? tag.ptr[0] + 32 : tag.ptr[0]);
+	buf_printf(&tag, "_" STR_FMT, STR_ARG(kind->version));
+	json_append_str(o->doc, json_set_array(o->doc, at, "tags"), buf_str(&tag));
+}
+
 static void put_operation(struct openapi *o, yyjson_mut_val *path, const struct kind *kind,
 			  const struct operation *operation)
 {
 	yyjson_mut_val *at = json_set_object(o->doc, path, operation->method);
 
-	put_parameters(o, at, operation);
+	put_name(o, at, kind, operation);
+	put_parameters(o, at, operation, kind);
 	if (operation->has_body)
 		put_body(o, at, operation, kind->schema);
 	put_answers(o, at, answer_type(kind, operation));

@@ -16,5 +16,7 @@ int openapi_v3_write(const struct kind_set *set, struct str group, struct str ve
 		     struct buf *to, struct err *err) MUST_CHECK;
 /* The whole of /openapi/v2 as JSON. */
 void openapi_v2_write(const struct kind_set *set, struct buf *to);
+/* The same, written before, as the messages of openapi.v2 that older clients ask for. */
+int openapi_v2_to_protobuf(struct str json, struct buf *to, struct err *err) MUST_CHECK;
 
 #endif

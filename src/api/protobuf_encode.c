@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Trees to protobuf. A message is written where its bytes go, with one byte before it for its
- * length; the few that are longer are moved once. What Go keeps apart by pointers is kept apart by
- * what is in the tree: a member that is there is written, also when it is zero.
+ * Trees to protobuf. What Go keeps apart by pointers is kept apart by what is in the tree: a member
+ * that is there is written, also when it is zero.
  */
 #include "api/protobuf.h"
 #include "api/protobuf_internal.h"
@@ -13,77 +12,9 @@
 #include "base/time.h"
 #include "codec/base64.h"
 
-#define VARINT_BYTES_MAX 10
 #define MESSAGE_BYTES_MAX ((size_t)1 << 30)
 #define FIELD_NUMBER 2 /* of raw in the envelope and of items in a list */
 #define FRAME_HEAD_BYTES 4
-
-static size_t varint_bytes(uint64_t value)
-{
-	size_t count = 1;
-
-	while (value >>= 7)
-		count++;
-	return count;
-}
-
-static size_t write_varint(uint64_t value, unsigned char *to)
-{
-	size_t count = 0;
-
-	while (value > 0x7f) {
-		to[count++] = (unsigned char)(value | 0x80);
-		value >>= 7;
-	}
-	to[count++] = (unsigned char)value;
-	return count;
-}
-
-static void put_varint(struct buf *to, uint64_t value)
-{
-	unsigned char bytes[VARINT_BYTES_MAX];
-
-	buf_put(to, bytes, write_varint(value, bytes));
-}
-
-static void put_tag(struct buf *to, uint32_t number, enum wire wire)
-{
-	put_varint(to, (uint64_t)number << 3 | wire);
-}
-
-static void put_number(struct buf *to, uint32_t number, int64_t value)
-{
-	put_tag(to, number, WIRE_VARINT);
-	put_varint(to, (uint64_t)value);
-}
-
-static void put_text(struct buf *to, uint32_t number, struct str text)
-{
-	put_tag(to, number, WIRE_BYTES);
-	put_varint(to, text.len);
-	buf_put_str(to, text);
-}
-
-/* Returns where the message begins. */
-static size_t open_message(struct buf *to, uint32_t number)
-{
-	put_tag(to, number, WIRE_BYTES);
-	buf_put_char(to, 0);
-	return to->len;
-}
-
-static void close_message(struct buf *to, size_t start)
-{
-	size_t len = to->len - start, more = varint_bytes(len) - 1;
-
-	if (buf_failed(to) || (more && !buf_room(to, more)))
-		return;
-	if (more) {
-		memmove(to->ptr + start + more, to->ptr + start, len);
-		buf_added(to, more);
-	}
-	(void)write_varint(len, (unsigned char *)to->ptr + start - 1); /* as many as varint_bytes */
-}
 
 static void put_message(struct buf *to, const struct place *place, yyjson_val *object);
 
@@ -91,7 +22,7 @@ static void put_message(struct buf *to, const struct place *place, yyjson_val *o
 
 static void put_time(struct buf *to, uint32_t number, struct str text, bool micro)
 {
-	size_t start = open_message(to, number);
+	size_t start = wire_open(to, number);
 	int64_t ns;
 
 	if (time_parse(text, &ns, NULL) == 0) {
@@ -101,76 +32,76 @@ static void put_time(struct buf *to, uint32_t number, struct str text, bool micr
 			seconds--;
 			rest += TIME_NS_PER_SECOND;
 		}
-		put_number(to, 1, seconds);
-		put_number(to, 2, micro ? rest / 1000 * 1000 : 0);
+		wire_number(to, 1, seconds);
+		wire_number(to, 2, micro ? rest / 1000 * 1000 : 0);
 	}
-	close_message(to, start);
+	wire_close(to, start);
 }
 
 static void put_duration(struct buf *to, uint32_t number, struct str text)
 {
-	size_t start = open_message(to, number);
+	size_t start = wire_open(to, number);
 	int64_t ns;
 
 	if (time_parse_duration(text, &ns, NULL) == 0)
-		put_number(to, 1, ns);
-	close_message(to, start);
+		wire_number(to, 1, ns);
+	wire_close(to, start);
 }
 
 /* {raw=1}: JSON within protobuf */
 static void put_raw(struct buf *to, uint32_t number, yyjson_val *value)
 {
-	size_t start = open_message(to, number), text;
+	size_t start = wire_open(to, number), text;
 
-	text = open_message(to, 1);
+	text = wire_open(to, 1);
 	json_write(value, to);
-	close_message(to, text);
-	close_message(to, start);
+	wire_close(to, text);
+	wire_close(to, start);
 }
 
 static void put_int_or_string(struct buf *to, uint32_t number, yyjson_val *value)
 {
-	size_t start = open_message(to, number);
+	size_t start = wire_open(to, number);
 
-	put_number(to, 1, yyjson_is_str(value));
+	wire_number(to, 1, yyjson_is_str(value));
 	if (yyjson_is_str(value))
-		put_text(to, 3, json_str(value));
+		wire_text(to, 3, json_str(value));
 	else
-		put_number(to, 2, json_int(value, 0));
-	close_message(to, start);
+		wire_number(to, 2, json_int(value, 0));
+	wire_close(to, start);
 }
 
 static void put_quantity(struct buf *to, uint32_t number, yyjson_val *value)
 {
-	size_t start = open_message(to, number);
+	size_t start = wire_open(to, number);
 
 	if (yyjson_is_str(value)) {
-		put_text(to, 1, json_str(value));
+		wire_text(to, 1, json_str(value));
 	} else {
-		size_t text = open_message(to, 1);
+		size_t text = wire_open(to, 1);
 
 		json_write(value, to);
-		close_message(to, text);
+		wire_close(to, text);
 	}
-	close_message(to, start);
+	wire_close(to, start);
 }
 
 static void put_bytes(struct buf *to, uint32_t number, struct str text)
 {
-	size_t start = open_message(to, number), at = to->len;
+	size_t start = wire_open(to, number), at = to->len;
 
 	if (base64_decode(text, to, NULL) < 0)
 		buf_truncate(to, at); /* not from the registry: it decodes what it stores */
-	close_message(to, start);
+	wire_close(to, start);
 }
 
 static void put_object(struct buf *to, uint32_t number, struct schema_at at, yyjson_val *object)
 {
 	struct place place = { .at = at };
-	size_t start = open_message(to, number);
+	size_t start = wire_open(to, number);
 
 	put_message(to, &place, object);
-	close_message(to, start);
+	wire_close(to, start);
 }
 
 /* JSONSchemaPropsOrArray{schema=1, jSONSchemas=2}, ..OrBool{allows=1, schema=2},
@@ -178,11 +109,11 @@ static void put_object(struct buf *to, uint32_t number, struct schema_at at, yyj
 static void put_union(struct buf *to, uint32_t number, enum schema_value type, struct schema_at at,
 		      yyjson_val *value)
 {
-	size_t start = open_message(to, number);
+	size_t start = wire_open(to, number);
 	bool is_object = yyjson_is_obj(value);
 
 	if (type == SCHEMA_OR_BOOL) {
-		put_number(to, 1, is_object || json_bool(value, false));
+		wire_number(to, 1, is_object || json_bool(value, false));
 		if (is_object)
 			put_object(to, 2, at, value);
 	} else if (is_object) {
@@ -192,20 +123,10 @@ static void put_union(struct buf *to, uint32_t number, enum schema_value type, s
 			if (type == SCHEMA_OR_LIST)
 				put_object(to, 2, at, item);
 			else
-				put_text(to, 2, json_str(item));
+				wire_text(to, 2, json_str(item));
 		}
 	}
-	close_message(to, start);
-}
-
-static void put_double(struct buf *to, uint32_t number, double value)
-{
-	uint64_t bits;
-
-	memcpy(&bits, &value, sizeof(bits));
-	put_tag(to, number, WIRE_FIXED64);
-	for (unsigned i = 0; i < 8; i++)
-		buf_put_char(to, (char)(bits >> 8 * i));
+	wire_close(to, start);
 }
 
 static void put_value(struct buf *to, uint32_t number, struct schema_at at,
@@ -213,17 +134,17 @@ static void put_value(struct buf *to, uint32_t number, struct schema_at at,
 {
 	switch ((enum schema_value)f->value) {
 	case SCHEMA_STRING:
-		put_text(to, number, json_str(value));
+		wire_text(to, number, json_str(value));
 		return;
 	case SCHEMA_INT32:
 	case SCHEMA_INT64:
-		put_number(to, number, json_int(value, 0));
+		wire_number(to, number, json_int(value, 0));
 		return;
 	case SCHEMA_BOOL:
-		put_number(to, number, json_bool(value, false));
+		wire_number(to, number, json_bool(value, false));
 		return;
 	case SCHEMA_DOUBLE:
-		put_double(to, number, yyjson_get_num(value));
+		wire_double(to, number, yyjson_get_num(value));
 		return;
 	case SCHEMA_BYTES:
 		put_bytes(to, number, json_str(value));
@@ -274,18 +195,18 @@ static int member_cmp(const void *a, const void *b)
 static void put_entry(struct buf *to, uint32_t number, struct schema_at at,
 		      const struct schema_field *f, const struct member *m)
 {
-	size_t start = open_message(to, number), items;
+	size_t start = wire_open(to, number), items;
 
-	put_text(to, 1, m->key);
+	wire_text(to, 1, m->key);
 	if (f->shape == SCHEMA_MAP_OF_LISTS) {
-		items = open_message(to, 2);
+		items = wire_open(to, 2);
 		JSON_EACH (item, m->value)
 			put_value(to, 1, at, f, item);
-		close_message(to, items);
+		wire_close(to, items);
 	} else {
 		put_value(to, 2, at, f, m->value);
 	}
-	close_message(to, start);
+	wire_close(to, start);
 }
 
 static void put_map(struct buf *to, uint32_t number, struct schema_at at,
@@ -341,9 +262,9 @@ static void put_embedded(struct buf *to, const struct place *place, yyjson_val *
 	if (inner.outer_count == EMBEDDED_MAX)
 		return;
 	inner.outer[inner.outer_count++] = number;
-	start = open_message(to, number);
+	start = wire_open(to, number);
 	put_message(to, &inner, object);
-	close_message(to, start);
+	wire_close(to, start);
 }
 
 static void put_message(struct buf *to, const struct place *place, yyjson_val *object)
@@ -388,9 +309,9 @@ struct blob *protobuf_field_new(const struct blob *object, struct schema_at at)
 	size_t start;
 
 	buf_init(&text, MESSAGE_BYTES_MAX);
-	start = open_message(&text, FIELD_NUMBER);
+	start = wire_open(&text, FIELD_NUMBER);
 	write_message(at, obj ? obj->root : yyjson_doc_get_root(doc), &text);
-	close_message(&text, start);
+	wire_close(&text, start);
 	return blob_new(buf_str(&text));
 }
 
@@ -406,10 +327,10 @@ void protobuf_write_envelope(struct str api_version, struct str kind, struct buf
 	size_t start;
 
 	buf_put_str(to, PROTOBUF_MAGIC);
-	start = open_message(to, 1);
-	put_text(to, 1, api_version);
-	put_text(to, 2, kind);
-	close_message(to, start);
+	start = wire_open(to, 1);
+	wire_text(to, 1, api_version);
+	wire_text(to, 2, kind);
+	wire_close(to, start);
 }
 
 /* The fields of a WatchEvent around an object of that size; its own are the type and {raw=1}. */
@@ -417,11 +338,11 @@ void protobuf_write_event_head(struct str type, size_t object_bytes, struct buf 
 {
 	size_t start = to->len, len;
 
-	put_text(to, 1, type);
-	put_tag(to, 2, WIRE_BYTES);
-	put_varint(to, 1 + varint_bytes(object_bytes) + object_bytes);
-	put_tag(to, 1, WIRE_BYTES);
-	put_varint(to, object_bytes);
+	wire_text(to, 1, type);
+	wire_tag(to, 2, WIRE_BYTES);
+	wire_varint(to, 1 + wire_varint_bytes(object_bytes) + object_bytes);
+	wire_tag(to, 1, WIRE_BYTES);
+	wire_varint(to, object_bytes);
 	len = to->len - start + object_bytes;
 	if (buf_failed(to) || !buf_room(to, FRAME_HEAD_BYTES))
 		return;
@@ -433,18 +354,18 @@ void protobuf_write_event_head(struct str type, size_t object_bytes, struct buf 
 
 static void put_list_meta(const struct protobuf_list *list, struct buf *to)
 {
-	size_t start = open_message(to, 1);
+	size_t start = wire_open(to, 1);
 	char revision[24];
 
 	if (list->revision) {
 		(void)snprintf(revision, sizeof(revision), "%lld", (long long)list->revision);
-		put_text(to, 2, str_from(revision));
+		wire_text(to, 2, str_from(revision));
 	}
 	if (list->continue_token.len)
-		put_text(to, 3, list->continue_token);
+		wire_text(to, 3, list->continue_token);
 	if (list->remaining >= 0)
-		put_number(to, 4, list->remaining);
-	close_message(to, start);
+		wire_number(to, 4, list->remaining);
+	wire_close(to, start);
 }
 
 void protobuf_write_list_head(const struct protobuf_list *list, struct buf *to)
@@ -454,8 +375,8 @@ void protobuf_write_list_head(const struct protobuf_list *list, struct buf *to)
 	buf_init(&meta, MESSAGE_BYTES_MAX);
 	put_list_meta(list, &meta);
 	protobuf_write_envelope(list->api_version, list->kind, to);
-	put_tag(to, FIELD_NUMBER, WIRE_BYTES);
-	put_varint(to, meta.len + list->items_bytes);
+	wire_tag(to, FIELD_NUMBER, WIRE_BYTES);
+	wire_varint(to, meta.len + list->items_bytes);
 	buf_put_str(to, buf_str(&meta));
 }
 
@@ -484,11 +405,11 @@ int protobuf_encode(yyjson_val *root, const struct kind *kind, struct buf *to, s
 			       "object " STR_FMT " " STR_FMT " has no protobuf form",
 			       STR_ARG(api_version), STR_ARG(name));
 	protobuf_write_envelope(api_version, name, to);
-	start = open_message(to, FIELD_NUMBER);
+	start = wire_open(to, FIELD_NUMBER);
 	if (item.len != name.len)
 		put_list(to, kind, root);
 	else
 		write_message(kind->schema, root, to);
-	close_message(to, start);
+	wire_close(to, start);
 	return 0;
 }

@@ -1,11 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What reading and writing share: wire types, and where Go structs are embedded in each other. */
+/* What reading and writing share: the wire, and where Go structs are embedded in each other. */
 #ifndef CUBE_API_PROTOBUF_INTERNAL_H
 #define CUBE_API_PROTOBUF_INTERNAL_H
 
 #include "api/kind.h"
 
+#include "base/buf.h"
+
 enum wire { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
+
+/* --- writing (protobuf_wire.c) --- */
+
+size_t wire_varint_bytes(uint64_t value) PURE;
+void wire_varint(struct buf *to, uint64_t value);
+void wire_tag(struct buf *to, uint32_t number, enum wire wire);
+void wire_number(struct buf *to, uint32_t number, int64_t value);
+void wire_double(struct buf *to, uint32_t number, double value);
+void wire_text(struct buf *to, uint32_t number, struct str text);
+/* A message from here to wire_close, which gets what this returns. */
+size_t wire_open(struct buf *to, uint32_t number);
+void wire_close(struct buf *to, size_t start);
+
+/* --- where fields stand --- */
 
 #define EMBEDDED_MAX 3
 

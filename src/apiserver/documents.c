@@ -173,25 +173,74 @@ static int serve_group(struct exchange *e, struct str rest)
 
 /* --- OpenAPI --- */
 
-static int serve_openapi_v2(struct exchange *e, struct str rest)
+/* How clients name a form, and how it is called in the answer. */
+static const struct {
+	const char *type, *answered;
+	bool is_protobuf;
+} openapi_v2_forms[] = {
+	{ "application/json", "application/json", false },
+	{ "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+	  "application/com.github.proto-openapi.spec.v2.v1.0+protobuf", true },
+	{ "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+	  "application/com.github.proto-openapi.spec.v2.v1.0+protobuf", true },
+};
+
+/* Which of them the client likes best; -1: none. */
+static int openapi_v2_form(struct exchange *e)
 {
-	struct str accept = http_header_get(&e->x->headers, STR("Accept")), header = accept;
-	struct api_document *d = find_document(e->server, STR("/openapi/v2"));
+	struct str header = http_header_get(&e->x->headers, STR("Accept"));
 	struct accept_type t;
-	bool ok = !accept.len;
-	AUTO_BUF text = { 0 };
+	unsigned best = 0;
+	int form = header.len ? -1 : 0;
 
 	while (accept_next(&header, &t))
-		ok |= str_eq_c(t.type, "application/json") || str_eq_c(t.type, "*/*") ||
-		      str_eq_c(t.type, "application/*");
-	if (!ok)
+		for (size_t i = 0; i < ARRAY_COUNT(openapi_v2_forms); i++) {
+			bool any = str_eq_c(t.type, "*/*") || str_eq_c(t.type, "application/*");
+
+			if (t.quality <= best ||
+			    !(any || str_eq_c(t.type, openapi_v2_forms[i].type)))
+				continue;
+			best = t.quality;
+			form = (int)i;
+		}
+	return form;
+}
+
+static struct api_document *openapi_v2_json(struct apiserver *s)
+{
+	struct api_document *d = find_document(s, STR("/openapi/v2"));
+	AUTO_BUF text = { 0 };
+
+	if (d)
+		return d;
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	openapi_v2_write(&s->registry.kinds, &text);
+	return keep_document(s, STR("/openapi/v2"), json_type, &text);
+}
+
+static int serve_openapi_v2(struct exchange *e, struct str rest)
+{
+	static const struct str key = STR_INIT("/openapi/v2 protobuf");
+	int form = openapi_v2_form(e);
+	struct api_document *json, *d;
+	struct err err = { 0 };
+	AUTO_BUF text = { 0 };
+
+	if (form < 0)
 		return refusal_set(&e->refusal, 406, "NotAcceptable",
-				   "only the following media types are accepted: application/json");
+				   "only the following media types are accepted: application/json, "
+				   "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
+	json = openapi_v2_json(e->server);
+	if (!openapi_v2_forms[form].is_protobuf)
+		return answer_document(e, json);
+	d = find_document(e->server, key);
 	if (d)
 		return answer_document(e, d);
 	buf_init(&text, DOCUMENT_BYTES_MAX);
-	openapi_v2_write(&e->server->registry.kinds, &text);
-	return answer_document(e, keep_document(e->server, STR("/openapi/v2"), json_type, &text));
+	if (openapi_v2_to_protobuf(blob_str(json->bytes), &text, &err) < 0)
+		return refusal_from_err(&e->refusal, &err);
+	return answer_document(
+		e, keep_document(e->server, key, str_from(openapi_v2_forms[form].answered), &text));
 }
 
 static int serve_openapi_v3(struct exchange *e, struct str rest)

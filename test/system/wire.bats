@@ -36,3 +36,5 @@ wire() { timeout 60 python3 "$BATS_TEST_DIRNAME/wire_client.py" "$API_DIR/admin.
 @test "metrics have upstream's names and the form that Prometheus reads" { wire metrics; }
 
 @test "health has a path for each check, and tells of all when asked" { wire health; }
+
+@test "OpenAPI v2 in protobuf, as older clients ask for it, is the same document" { wire openapi; }

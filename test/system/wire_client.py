@@ -185,6 +185,37 @@ def case_gzip(server, namespace):
     equal(headers.get('Content-Encoding'), 'gzip')
 
 
+OPENAPI = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+
+
+def case_openapi(server, namespace):
+    _, headers, body = server.ask('GET', '/openapi/v2', Accept=OPENAPI)
+    equal(headers['Content-Type'], OPENAPI.replace('@', '.'))
+    document = server.json('GET', '/openapi/v2')
+    message = fields(body)
+    equal(message[1], [b'2.0'])
+    definitions = {path(d, 1).decode(): path(d, 2) for d in fields(message[9][0])[1]}
+    equal(sorted(definitions), sorted(document['definitions']))
+    for name, schema in document['definitions'].items():
+        properties = fields(fields(definitions[name])[25][0])[1] if schema.get('properties') else []
+        equal([path(p, 1).decode() for p in properties], list(schema.get('properties', ())))
+        equal([r.decode() for r in fields(definitions[name]).get(19, [])], schema.get('required', []))
+    paths = {path(p, 1).decode(): path(p, 2) for p in fields(message[8][0])[2]}
+    equal(sorted(paths), sorted(document['paths']))
+    patch = fields(fields(paths['/api/v1/namespaces/{namespace}/pods/{name}'])[8][0])
+    equal(patch[5], [b'patchCoreV1NamespacedPod'])
+    names = [path(p, 1, 2, 3, 4) for p in patch[8] if 2 in fields(path(p, 1))]
+    assert b'dryRun' in names and b'fieldManager' in names, names
+    extensions = {path(e, 1): path(e, 2, 2) for e in patch[13]}
+    equal(json.loads(extensions[b'x-kubernetes-group-version-kind']), {'group': '', 'version': 'v1', 'kind': 'Pod'})
+    equal(server.ask('GET', '/openapi/v2', Accept='text/html')[0], 406)
+    for etagged in ('/openapi/v2', '/openapi/v3', '/openapi/v3/api/v1', '/apis', '/api/v1'):
+        tag = server.ask('GET', etagged)[1]['ETag']
+        equal(server.ask('GET', etagged, If_None_Match=tag)[::2], (304, b''))
+    for document in server.json('GET', '/openapi/v3')['paths'].values():
+        equal(server.ask('GET', document['serverRelativeURL'])[0], 200)
+
+
 METRICS = ('apiserver_request_total apiserver_request_duration_seconds apiserver_request_sli_duration_seconds '
            'apiserver_response_sizes apiserver_current_inflight_requests apiserver_longrunning_requests '
            'apiserver_watch_events_total apiserver_storage_objects apiserver_resource_objects '

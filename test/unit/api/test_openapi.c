@@ -104,6 +104,69 @@ static void test_what_kubectl_reads(void **state)
 }
 
 /* Would break: a client would wait for a document that is announced but not there. */
+/* Generators of clients name their functions by these. */
+static void test_operations_have_names(void **state)
+{
+	static const struct {
+		const char *path, *method, *name;
+	} cases[] = {
+		{ "/api/v1/pods", "get", "listCoreV1PodForAllNamespaces" },
+		{ "/api/v1/namespaces/{namespace}/pods", "post", "createCoreV1NamespacedPod" },
+		{ "/api/v1/namespaces/{namespace}/pods", "delete",
+		  "deleteCoreV1CollectionNamespacedPod" },
+		{ "/api/v1/nodes/{name}", "get", "readCoreV1Node" },
+		{ "/apis/rbac.authorization.k8s.io/v1/clusterroles/{name}", "put",
+		  "replaceRbacAuthorizationV1ClusterRole" },
+	};
+	struct buf text;
+	yyjson_doc *doc;
+
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	openapi_v2_write(&kinds, &text);
+	doc = json_parse(buf_str(&text), DOCUMENT_BYTES_MAX, NULL);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		yyjson_val *path = json_key(yyjson_obj_get(yyjson_doc_get_root(doc), "paths"),
+					    str_from(cases[i].path));
+		yyjson_val *at = yyjson_obj_get(path, cases[i].method);
+
+		assert_string_equal(json_get_str(at, "operationId").ptr, cases[i].name);
+	}
+	json_free(doc);
+	buf_deinit(&text);
+}
+
+/* The bytes of a document with one of everything that a path and a type can have. */
+static void test_protobuf(void **state)
+{
+	static const char json[] =
+		"{\"swagger\":\"2.0\",\"unknown\":1,\"definitions\":{\"T\":{\"type\":\"object\","
+		"\"required\":[\"a\"],"
+		"\"properties\":{\"a\":{\"$ref\":\"#\"}},\"x-y\":[1]}},\"paths\":{\"/p\":{\"get\":{"
+		"\"parameters\":[{\"name\":\"q\",\"in\":\"query\"},{\"name\":\"b\",\"in\":\"body\","
+		"\"schema\":{}}],\"responses\":{\"200\":{\"schema\":{\"additionalProperties\":true}"
+		"}}}}}}";
+	struct buf text;
+	struct err err = { 0 };
+
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	assert_int_equal(openapi_v2_to_protobuf(str_from(json), &text, &err), 0);
+	assert_memory_equal(text.ptr,
+			    "\n\x03"
+			    "2.0",
+			    5);
+	assert_non_null(memmem(text.ptr, text.len, "\xb2\x01\x08\n\x06object", 11));
+	/* properties: a, which is a reference */
+	assert_non_null(memmem(text.ptr, text.len,
+			       "\xca\x01\x0a\n\x08\n\x01"
+			       "a\x12\x03\n\x01#",
+			       13));
+	assert_non_null(memmem(text.ptr, text.len, "\xfa\x01\x0c\n\x03x-y\x12\x05\x12\x03[1]", 15));
+	assert_null(memmem(text.ptr, text.len, "unknown", 7));
+	buf_reset(&text);
+	assert_int_equal(openapi_v2_to_protobuf(STR("{"), &text, &err), -1);
+	buf_deinit(&text);
+}
+
 static void test_index_names_documents_that_exist(void **state)
 {
 	struct buf text;
@@ -133,6 +196,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_reference_resolves),
 		cmocka_unit_test(test_what_kubectl_reads),
+		cmocka_unit_test(test_operations_have_names),
+		cmocka_unit_test(test_protobuf),
 		cmocka_unit_test(test_index_names_documents_that_exist),
 	};
 
