@@ -10,6 +10,7 @@
 #include "api/kind.h"
 #include "api/object.h"
 #include "apiserver/apiserver_internal.h"
+#include "apiserver/conversion.h"
 #include "apiserver/refusal.h"
 #include "apiserver/target.h"
 #include "apiserver/user.h"
@@ -70,6 +71,19 @@ struct accept_type {
 	unsigned quality; /* 0 to 1000 */
 };
 bool accept_next(struct str *header, struct accept_type *ret);
+
+/* --- waiting for a conversion webhook (http_convert.c) --- */
+
+/* In e's arena. */
+struct exchange_wait {
+	struct exchange *e;
+	void (*done)(void *arg, const struct conversion *conversion); /* answers, with the results */
+	void (*gone)(void *arg); /* nobody waits for an answer any more, or it was a refusal */
+	void *arg;
+	struct conversion *conversion; /* its own */
+};
+/* Of objects, which may be let go of. */
+void exchange_convert(struct exchange_wait *w, struct blob *const *objects, size_t count);
 
 /* --- handlers: answer, or keep e->x and answer later; < 0: refused --- */
 int read_get(struct exchange *e) MUST_CHECK;	/* http_read.c */

@@ -19,7 +19,8 @@ struct listing {
 	struct blob **blobs;
 	size_t count, room, bytes;
 	int64_t revision;
-	struct str prefix;    /* of the keys of the kind */
+	struct str prefix; /* of the keys of the kind; likewise: of those that are listed */
+	struct str list_prefix;
 	struct str more_from; /* key of the first that did not fit the page; empty: that was all */
 	bool too_large;
 	size_t next; /* of fill */
@@ -282,12 +283,59 @@ static int collect(struct listing *l, struct str prefix)
 									       : 0;
 }
 
+static void answer(struct listing *l)
+{
+	struct exchange *e = l->e;
+	int64_t remaining = remaining_of(l, l->list_prefix);
+
+	e->is_pretty = e->is_pretty && l->bytes <= LIST_PRETTY_BYTES_MAX;
+	if (e->form == ANSWER_OBJECT && e->format == ANSWER_JSON && !e->is_pretty)
+		answer_objects(l, remaining);
+	else if (e->format == ANSWER_PROTOBUF)
+		answer_fields(l, remaining);
+	else
+		answer_written(l, remaining);
+}
+
+static void on_converted(void *arg, const struct conversion *conversion)
+{
+	struct listing *l = arg;
+
+	l->bytes = 0;
+	for (size_t i = 0; i < l->count; i++) {
+		struct blob *stored = l->blobs[i];
+
+		l->blobs[i] = blob_ref(conversion_result(conversion, i));
+		l->bytes += l->blobs[i]->len;
+		blob_unref(stored);
+	}
+	answer(l);
+}
+
+/* Whether a webhook has to be asked first. */
+static bool waits_for_conversion(struct listing *l)
+{
+	struct exchange_wait *wait;
+	size_t i = 0;
+
+	if (!(l->e->kind->flags & KIND_CUSTOM) || !conversion_has_webhook(l->e->kind))
+		return false;
+	while (i < l->count && !conversion_is_needed(l->e->kind, l->blobs[i]))
+		i++;
+	if (i == l->count)
+		return false;
+	wait = ARENA_NEW(l->e->arena, struct exchange_wait);
+	*wait = (struct exchange_wait){
+		.e = l->e, .done = on_converted, .gone = release, .arg = l
+	};
+	exchange_convert(wait, l->blobs, l->count);
+	return true;
+}
+
 int read_list(struct exchange *e)
 {
 	struct listing *l;
 	struct read_options options;
-	struct str prefix;
-	int64_t remaining;
 
 	if (accept_read(e, ACCEPT_FORMS) < 0 || read_options_parse(e, &options) < 0)
 		return -1;
@@ -295,8 +343,8 @@ int read_list(struct exchange *e)
 	l->e = e;
 	l->options = options;
 	l->prefix = registry_prefix(e->arena, e->kind);
-	prefix = registry_list_prefix(e->arena, e->kind, e->target.namespace_);
-	if (collect(l, prefix) < 0) {
+	l->list_prefix = registry_list_prefix(e->arena, e->kind, e->target.namespace_);
+	if (collect(l, l->list_prefix) < 0) {
 		release(l);
 		return -1;
 	}
@@ -309,13 +357,7 @@ int read_list(struct exchange *e)
 					       "the list is too large: use limit and continue")
 				 : refusal_from_err(&e->refusal, &err);
 	}
-	remaining = remaining_of(l, prefix);
-	e->is_pretty = e->is_pretty && l->bytes <= LIST_PRETTY_BYTES_MAX;
-	if (e->form == ANSWER_OBJECT && e->format == ANSWER_JSON && !e->is_pretty)
-		answer_objects(l, remaining);
-	else if (e->format == ANSWER_PROTOBUF)
-		answer_fields(l, remaining);
-	else
-		answer_written(l, remaining);
+	if (!waits_for_conversion(l))
+		answer(l);
 	return 0;
 }

@@ -61,6 +61,47 @@ static void answer_scale(struct exchange *e, const struct obj *obj)
 	exchange_answer_json(e, 200, str_in(e->arena, buf_str(&text)));
 }
 
+/* object is as the kind serves it; include: of a table. */
+static void answer(struct exchange *e, struct blob *object, enum table_include include)
+{
+	if (str_eq_c(e->target.subresource, "scale"))
+		answer_scale(e, obj_get(object));
+	else if (e->form == ANSWER_TABLE)
+		answer_table(e, obj_get(object), include);
+	else if (e->form == ANSWER_PARTIAL_METADATA)
+		answer_partial(e, obj_get(object));
+	else if (e->format == ANSWER_PROTOBUF)
+		answer_field(e, object);
+	else
+		exchange_answer_object(e, 200, object, NULL);
+}
+
+struct get_wait {
+	struct exchange_wait wait;
+	enum table_include include;
+};
+
+static void on_converted(void *arg, const struct conversion *conversion)
+{
+	struct get_wait *w = arg;
+
+	answer(w->wait.e, conversion_result(conversion, 0), w->include);
+}
+
+static void on_gone(void *arg)
+{
+	(void)arg; /* all lies in the exchange's arena */
+}
+
+static void wait_for_conversion(struct exchange *e, struct blob *object, enum table_include include)
+{
+	struct get_wait *w = ARENA_NEW(e->arena, struct get_wait);
+
+	w->include = include;
+	w->wait = (struct exchange_wait){ .e = e, .done = on_converted, .gone = on_gone, .arg = w };
+	exchange_convert(&w->wait, &object, 1);
+}
+
 int read_get(struct exchange *e)
 {
 	const struct target *t = &e->target;
@@ -81,16 +122,10 @@ int read_get(struct exchange *e)
 	object = registry_present(e->kind, entry->value, &err);
 	if (!object)
 		return refusal_from_err(&e->refusal, &err);
-	if (str_eq_c(t->subresource, "scale"))
-		answer_scale(e, obj_get(object));
-	else if (e->form == ANSWER_TABLE)
-		answer_table(e, obj_get(object), options.include);
-	else if (e->form == ANSWER_PARTIAL_METADATA)
-		answer_partial(e, obj_get(object));
-	else if (e->format == ANSWER_PROTOBUF)
-		answer_field(e, object);
+	if (conversion_is_needed(e->kind, object))
+		wait_for_conversion(e, object, options.include);
 	else
-		exchange_answer_object(e, 200, object, NULL);
+		answer(e, object, options.include);
 	blob_unref(object);
 	return 0;
 }

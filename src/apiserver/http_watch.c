@@ -4,6 +4,7 @@
 
 #include "api/protobuf.h"
 #include "api/table.h"
+#include "apiserver/conversion.h"
 #include "apiserver/exchange.h"
 #include "apiserver/limits.h"
 #include "apiserver/read_options.h"
@@ -27,7 +28,26 @@ struct http_watch {
 	bool is_paused;
 	int64_t revision;	  /* of the last event sent, or of the start */
 	int64_t *active, *events; /* counters of metrics */
+	struct conversion *conversion; /* what is sent next waits for it; nothing overtakes it */
+	struct {
+		struct blob **blobs; /* what was there at the start */
+		size_t count, room;
+		bool ends_with_bookmark;
+		enum api_event_type type; /* else of the one event */
+		int64_t revision;
+	} waiting;
 };
+
+static void drop_waiting(struct http_watch *w)
+{
+	conversion_free(w->conversion);
+	w->conversion = NULL;
+	for (size_t i = 0; i < w->waiting.count; i++)
+		blob_unref(w->waiting.blobs[i]);
+	mem_free(w->waiting.blobs);
+	w->waiting.blobs = NULL;
+	w->waiting.count = w->waiting.room = 0;
+}
 
 static void watch_free(struct http_watch *w)
 {
@@ -37,6 +57,7 @@ static void watch_free(struct http_watch *w)
 		(*w->active)--;
 	}
 	timer_stop(&w->timeout);
+	drop_waiting(w);
 	arena_deinit(&w->arena);
 	custom_kind_unref(w->kind);
 	mem_free(w);
@@ -196,24 +217,69 @@ static void send_bookmark(struct http_watch *w, int64_t revision, bool ends_init
 	send_event(w, API_EVENT_PROGRESS, object, revision);
 }
 
-static void send_gone(struct http_watch *w, const char *message)
+static void send_refusal(struct http_watch *w, const struct refusal *refusal)
 {
-	struct refusal refusal;
 	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 1u << 16);
+	refusal_write(refusal, &text);
+	send_text(w, STR("ERROR"), buf_str(&text));
+}
+
+static void send_gone(struct http_watch *w, const char *message)
+{
+	struct refusal refusal;
+
 	refusal_init(&refusal, &w->arena);
 	(void)refusal_gone(&refusal, "%s", message); /* its -1 is for callers that return it */
-	refusal_write(&refusal, &text);
-	send_text(w, STR("ERROR"), buf_str(&text));
+	send_refusal(w, &refusal);
 }
 
 static void check_queue(struct http_watch *w)
 {
-	if (w->is_paused || http_queued_bytes(w->x) < WATCH_QUEUE_BYTES_MAX)
+	if (w->is_paused || w->conversion || http_queued_bytes(w->x) < WATCH_QUEUE_BYTES_MAX)
 		return;
 	w->is_paused = true;
 	store_watch_pause(&w->watcher);
+}
+
+/* --- events that wait for a conversion webhook --- */
+
+/* What cannot be converted cannot be shown, and what comes behind it must not overtake it. */
+static bool conversion_failed(struct http_watch *w, const struct err *err)
+{
+	struct refusal refusal;
+
+	if (!err)
+		return false;
+	refusal_init(&refusal, &w->arena);
+	(void)conversion_refuse(&refusal, err); /* told here */
+	send_refusal(w, &refusal);
+	watch_end(w, true);
+	return true;
+}
+
+static void on_event_converted(void *arg, struct conversion *conversion, const struct err *err)
+{
+	struct http_watch *w = arg;
+
+	if (conversion_failed(w, err))
+		return;
+	send_event(w, w->waiting.type, conversion_result(conversion, 0), w->waiting.revision);
+	drop_waiting(w);
+	check_queue(w);
+	if (!w->is_paused)
+		store_watch_resume(&w->watcher);
+}
+
+static void wait_for_event(struct http_watch *w, enum api_event_type type, struct blob *object,
+			   int64_t revision)
+{
+	w->waiting.type = type;
+	w->waiting.revision = revision;
+	store_watch_pause(&w->watcher);
+	w->conversion = conversion_start(&w->server->registry, w->kind, &object, 1,
+					 on_event_converted, w);
 }
 
 static void on_event(struct store_watcher *watcher, const struct store_event *event)
@@ -224,9 +290,13 @@ static void on_event(struct store_watcher *watcher, const struct store_event *ev
 
 	if (!watch_filter_event(&w->filter, event, &type, &object))
 		return;
-	send_event(w, type, object, event->revision);
+	if (conversion_is_needed(w->kind, object)) {
+		wait_for_event(w, type, object, event->revision);
+	} else {
+		send_event(w, type, object, event->revision);
+		check_queue(w);
+	}
 	blob_unref(object);
-	check_queue(w);
 }
 
 static void on_end(struct store_watcher *watcher, struct err *err)
@@ -255,7 +325,8 @@ static void on_drained(void *arg, struct http_exchange *x)
 	if (!w->is_paused)
 		return;
 	w->is_paused = false;
-	store_watch_resume(&w->watcher);
+	if (!w->conversion)
+		store_watch_resume(&w->watcher);
 }
 
 static void on_closed(void *arg, struct http_exchange *x)
@@ -269,7 +340,7 @@ static const struct http_exchange_events watch_events = { .on_drained = on_drain
 static void on_timeout(struct timer *timer)
 {
 	struct http_watch *w = CONTAINER_OF(timer, struct http_watch, timeout);
-	bool tell = w->bookmarks && !w->is_paused;
+	bool tell = w->bookmarks && !w->is_paused && !w->conversion;
 
 	if (tell)
 		send_bookmark(w, store_watch_progress(&w->watcher), false);
@@ -288,7 +359,7 @@ void http_watch_bookmarks(struct timer *timer)
 			&w->watcher); /* it may still be catching up */
 
 		any |= w->bookmarks;
-		if (w->bookmarks && !w->is_paused && revision > w->revision)
+		if (w->bookmarks && !w->is_paused && !w->conversion && revision > w->revision)
 			send_bookmark(w, revision, false);
 	}
 	if (any)
@@ -299,6 +370,17 @@ void http_watch_end_all(struct apiserver *s, bool politely)
 {
 	while (!list_is_empty(&s->watches))
 		watch_end(LIST_ENTRY(list_first(&s->watches), struct http_watch, link), politely);
+}
+
+/* Takes the reference: one question for all there is. */
+static void keep_existing(struct http_watch *w, struct blob *object)
+{
+	if (w->waiting.count == w->waiting.room) {
+		w->waiting.room = w->waiting.room ? w->waiting.room * 2 : 64;
+		w->waiting.blobs = mem_realloc_array(w->waiting.blobs, w->waiting.room,
+						     sizeof(w->waiting.blobs[0]));
+	}
+	w->waiting.blobs[w->waiting.count++] = object;
 }
 
 static bool send_existing(void *arg, struct str key, const struct store_entry *entry)
@@ -313,6 +395,10 @@ static bool send_existing(void *arg, struct str key, const struct store_entry *e
 			return true;
 	}
 	object = registry_present(w->kind, entry->value, NULL);
+	if (object && conversion_has_webhook(w->kind)) {
+		keep_existing(w, object);
+		return true;
+	}
 	if (object)
 		send_event(w, API_EVENT_ADDED, object, entry->mod_revision);
 	blob_unref(object);
@@ -332,9 +418,37 @@ static void start_timeout(struct http_watch *w, int64_t seconds)
 			  seconds > 60 ? 5000 : 0);
 }
 
+/* What was there has been sent: on with what happens since. */
+static void follow(struct http_watch *w, int64_t revision, bool ends_initial)
+{
+	w->revision = revision;
+	if (ends_initial)
+		send_bookmark(w, revision, true);
+	w->watcher = (struct store_watcher){ .event = on_event, .end = on_end };
+	store_watch(w->server->store, &w->watcher, w->filter.prefix, false, revision);
+	check_queue(w);
+}
+
+static void on_existing_converted(void *arg, struct conversion *conversion, const struct err *err)
+{
+	struct http_watch *w = arg;
+	size_t count = w->waiting.count;
+
+	if (conversion_failed(w, err))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		struct blob *object = conversion_result(conversion, i);
+
+		send_event(w, API_EVENT_ADDED, object, obj_get(object)->resource_version);
+	}
+	drop_waiting(w);
+	follow(w, w->waiting.revision, w->waiting.ends_with_bookmark);
+}
+
 static void begin(struct http_watch *w, const struct read_options *options)
 {
 	struct store *store = w->server->store;
+	bool ends_initial = options->initial_events && options->bookmarks;
 	bool existing = options->has_initial_events ? options->initial_events : !options->revision;
 
 	w->revision = options->revision;
@@ -342,14 +456,17 @@ static void begin(struct http_watch *w, const struct read_options *options)
 		w->revision = store_revision(store);
 		store_walk(store, w->filter.prefix, STR_NONE, send_existing, w);
 		w->revision = store_revision(store);
-		if (options->initial_events && options->bookmarks)
-			send_bookmark(w, w->revision, true);
 	} else if (!options->revision) {
 		w->revision = store_revision(store);
 	}
-	w->watcher = (struct store_watcher){ .event = on_event, .end = on_end };
-	store_watch(store, &w->watcher, w->filter.prefix, false, w->revision);
-	check_queue(w);
+	if (!w->waiting.count) {
+		follow(w, w->revision, existing && ends_initial);
+		return;
+	}
+	w->waiting.revision = w->revision;
+	w->waiting.ends_with_bookmark = ends_initial;
+	w->conversion = conversion_start(&w->server->registry, w->kind, w->waiting.blobs,
+					 w->waiting.count, on_existing_converted, w);
 }
 
 static struct http_watch *watch_new(struct exchange *e, struct str namespace_)

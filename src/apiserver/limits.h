@@ -51,6 +51,7 @@
 #define WEBHOOK_TIMEOUT_MS 30000 /* of a call that names none; upstream's longest */
 #define REQUEST_WRITE_MS 34000 /* all that admission may take of a write, as upstream */
 #define WEBHOOK_QUESTION_BYTES_MAX (16u << 20)
+#define CONVERSION_BYTES_MAX (64u << 20) /* a question to a conversion webhook, and its answer */
 #define WEBHOOK_ANSWER_BYTES_MAX (3u << 20)
 #define WEBHOOK_CA_BYTES_MAX (1u << 20)
 #define WEBHOOK_TRUSTS_MAX 64 /* sets of authorities whose connections are kept */

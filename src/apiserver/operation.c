@@ -3,6 +3,7 @@
 #include "apiserver/operation.h"
 
 #include "api/convert.h"
+#include "apiserver/conversion.h"
 #include "apiserver/limits.h"
 #include "apiserver/registry.h"
 #include "apiserver/scale.h"
@@ -93,6 +94,13 @@ static void finish(struct operation *op)
 	op->done(op);
 }
 
+/* A step is over: so is the operation, unless it goes on later. */
+static void after_step(struct operation *op, int progress)
+{
+	if (progress != OPERATION_SUBMITTED && !op->is_converting)
+		finish(op);
+}
+
 static void run(struct operation *op)
 {
 	int (*step)(struct operation * op) = NULL;
@@ -110,8 +118,7 @@ static void run(struct operation *op)
 	if (!(op->kind->verbs & (VERB_GET | VERB_LIST)))
 		step = NULL; /* questions, not objects */
 	progress = step ? step(op) : refusal_method_not_allowed(&op->refusal);
-	if (progress != OPERATION_SUBMITTED)
-		finish(op);
+	after_step(op, progress);
 }
 
 void operation_start(struct operation *op)
@@ -139,16 +146,26 @@ void operation_resume(struct operation *op)
 
 	op->webhooks = NULL;
 	progress = op->refusal.code ? -1 : op->resume(op);
-	if (progress != OPERATION_SUBMITTED)
-		finish(op);
+	after_step(op, progress);
+}
+
+/* Nothing it waits for comes any more. */
+static void stop_waiting(struct operation *op)
+{
+	if (op->webhooks)
+		webhook_run_cancel(op->webhooks);
+	op->webhooks = NULL;
+	conversion_free(op->conversion);
+	conversion_free(op->old_conversion);
+	op->conversion = op->old_conversion = NULL;
+	op->is_converting = false;
 }
 
 void operation_cancel(struct operation *op)
 {
-	if (!op->webhooks)
+	if (!op->webhooks && !op->is_converting)
 		return;
-	webhook_run_cancel(op->webhooks);
-	op->webhooks = NULL;
+	stop_waiting(op);
 	(void)refusal_set(&op->refusal, 504, "Timeout",
 			  "Timeout: request was cancelled"); /* told by done */
 	finish(op);
@@ -163,7 +180,7 @@ void operation_cancel_all(struct registry *registry)
 		LIST_FOR_EACH (node, &registry->operations) {
 			struct operation *op = LIST_ENTRY(node, struct operation, link);
 
-			if (!op->webhooks)
+			if (!op->webhooks && !op->is_converting)
 				continue;
 			operation_cancel(op); /* others may go with it: from the start again */
 			found = true;
@@ -174,11 +191,9 @@ void operation_cancel_all(struct registry *registry)
 
 void operation_deinit(struct operation *op)
 {
-	if (op->webhooks) {
-		webhook_run_cancel(op->webhooks);
-		op->webhooks = NULL;
+	if (op->webhooks || op->is_converting)
 		list_remove(&op->link);
-	}
+	stop_waiting(op);
 	operation_unload(op);
 	operation_drop_body(op);
 	operation_charge(op, NULL, 0);
@@ -214,6 +229,53 @@ int operation_read_body(struct operation *op, const struct kind *kind)
 	return 0;
 }
 
+/* --- conversion by webhook --- */
+
+static void convert(struct operation *op, const struct kind *to, struct blob *object,
+		    conversion_done_fn *done)
+{
+	conversion_free(op->conversion);
+	op->is_converting = true;
+	op->conversion = conversion_start(op->registry, to, &object, 1, done, op);
+}
+
+/* True when it failed, and the operation with it. */
+static bool conversion_failed(struct operation *op, const struct err *err)
+{
+	op->is_converting = false;
+	if (!err)
+		return false;
+	(void)conversion_refuse(&op->refusal, err); /* told by done */
+	finish(op);
+	return true;
+}
+
+/* All over again, with what is there now known in the version that is asked for. */
+static void on_old_converted(void *arg, struct conversion *conversion, const struct err *err)
+{
+	if (!conversion_failed(arg, err))
+		run(arg);
+}
+
+/* The stored object as op->kind has it. < 0 with op->is_converting: in a later run. */
+static int load_converted(struct operation *op, struct blob *stored)
+{
+	struct blob *converted = conversion_find(op->old_conversion, stored);
+
+	if (converted) {
+		op->edit.old = obj_get(converted)->root;
+		return 0;
+	}
+	if (op->old_conversion && ++op->tries >= PATCH_RETRIES_MAX)
+		return refusal_modified(&op->refusal,
+					operation_subject(op)); /* others are faster */
+	conversion_free(op->old_conversion);
+	op->is_converting = true;
+	op->old_conversion = conversion_start(op->registry, op->kind, &stored, 1, on_old_converted,
+					      op);
+	return -1;
+}
+
 int operation_load(struct operation *op)
 {
 	/* A dry run tells what would be of what is there, not of what may still fail. */
@@ -231,6 +293,8 @@ int operation_load(struct operation *op)
 	op->old_blob = blob_ref(entry->value);
 	op->old_revision = entry->mod_revision;
 	op->edit.old = obj->root;
+	if (conversion_is_needed(op->kind, entry->value))
+		return load_converted(op, entry->value);
 	if (!registry_is_served_as_stored(op->kind, entry->value)) {
 		AUTO_JSON_MUT doc = json_thaw(obj->root);
 
@@ -275,15 +339,35 @@ static void take_result(struct operation *op, struct blob *object)
 	blob_unref(object);
 }
 
+static void on_answer_converted(void *arg, struct conversion *conversion, const struct err *err)
+{
+	struct operation *op = arg;
+
+	if (conversion_failed(op, err))
+		return;
+	take_result(op, blob_ref(conversion_result(conversion, 0)));
+	finish(op);
+}
+
 static int answer_blob(struct operation *op, struct blob *stored)
 {
 	struct err err = { 0 };
-	struct blob *object = registry_present(op->kind, stored, &err);
+	struct blob *object = conversion_find(op->old_conversion, stored);
 
+	if (object) {
+		take_result(op, blob_ref(object));
+		return OPERATION_FINISHED;
+	}
+	object = registry_present(op->kind, stored, &err);
 	if (!object)
 		return refusal_from_err(&op->refusal, &err);
-	take_result(op, object);
-	return OPERATION_FINISHED;
+	if (!conversion_is_needed(op->kind, object)) {
+		take_result(op, object);
+		return OPERATION_FINISHED;
+	}
+	convert(op, op->kind, object, on_answer_converted);
+	blob_unref(object);
+	return OPERATION_SUBMITTED;
 }
 
 static int submit(struct operation *op);
@@ -350,30 +434,32 @@ static void submit_failed(struct operation *op, const struct err *err)
 	finish(op);
 }
 
+static int answer_written(struct operation *op, const struct store_write *write)
+{
+	const struct store_entry *entry;
+	const struct obj *obj;
+
+	if (op->returns_status && !op->wants_object) {
+		obj = obj_of(write->ops[0].value, NULL);
+		return operation_answer_success(op,
+						op->is_delete_write && obj ? obj->uid : STR_NONE);
+	}
+	if (write->ops[0].type != STORE_CHECK)
+		return answer_blob(op, write->ops[0].value);
+	entry = store_get(op->registry->store, op->key);
+	return entry ? answer_blob(op, entry->value)
+		     : refusal_not_found(&op->refusal, operation_subject(op));
+}
+
 static void submit_done(struct store_write *write, int64_t revision, struct err *err)
 {
 	struct operation *op = CONTAINER_OF(write, struct operation, write);
-	const struct obj *obj;
 
 	if (err) {
 		submit_failed(op, err);
 		return;
 	}
-	if (op->returns_status && !op->wants_object) {
-		obj = obj_of(write->ops[0].value, NULL);
-		if (operation_answer_success(op, op->is_delete_write && obj ? obj->uid : STR_NONE) <
-		    0)
-			refusal_internal(&op->refusal, "no answer");
-	} else if (write->ops[0].type == STORE_CHECK) {
-		const struct store_entry *entry = store_get(op->registry->store, op->key);
-
-		if (entry ? answer_blob(op, entry->value) < 0
-			  : refusal_not_found(&op->refusal, operation_subject(op)) < 0)
-			log_debug("apiserver", "answer: " STR_FMT, STR_ARG(op->refusal.message));
-	} else if (answer_blob(op, write->ops[0].value) < 0) {
-		log_debug("apiserver", "answer: " STR_FMT, STR_ARG(op->refusal.message));
-	}
-	finish(op);
+	after_step(op, answer_written(op, write));
 }
 
 static struct blob *encode_put(struct store_op *store_op, int64_t revision, struct err *err)
@@ -425,16 +511,38 @@ static int submit(struct operation *op)
 	return OPERATION_SUBMITTED;
 }
 
-/* To the version that is stored. */
-static int to_stored(struct operation *op, yyjson_mut_doc *doc)
+static void on_new_converted(void *arg, struct conversion *conversion, const struct err *err)
+{
+	struct operation *op = arg;
+
+	if (conversion_failed(op, err))
+		return;
+	json_mut_free(op->edit.doc);
+	op->edit.doc = json_thaw(obj_get(conversion_result(conversion, 0))->root);
+	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
+	if (op->is_delete_write)
+		op->final_state = op->edit.root;
+	after_step(op, submit(op));
+}
+
+/* What op->edit holds goes to the store, in the version that is stored. */
+static int submit_stored(struct operation *op)
 {
 	struct err err = { 0 };
+	AUTO_BLOB object = NULL;
 
+	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
+	if (registry_needs_conversion(op->kind) && conversion_has_webhook(op->kind)) {
+		object = json_mut_to_blob(op->edit.root);
+		convert(op, kind_stored(op->kind), object, on_new_converted);
+		return OPERATION_SUBMITTED;
+	}
 	if (registry_needs_conversion(op->kind) &&
-	    convert_object(doc, op->kind, kind_stored(op->kind), &err) < 0)
+	    convert_object(op->edit.doc, op->kind, kind_stored(op->kind), &err) < 0)
 		return refusal_from_err(&op->refusal, &err);
-	op->edit.root = yyjson_mut_doc_get_root(doc);
-	return 0;
+	if (op->is_delete_write)
+		op->final_state = op->edit.root;
+	return submit(op);
 }
 
 int operation_put(struct operation *op)
@@ -452,8 +560,6 @@ int operation_put(struct operation *op)
 					    op->edit.root)); /* what is not there has no revision */
 		return OPERATION_FINISHED;
 	}
-	if (to_stored(op, op->edit.doc) < 0)
-		return -1;
 	op->is_delete_write = false;
 	op->store_op = (struct store_op){
 		.type = STORE_PUT,
@@ -461,7 +567,7 @@ int operation_put(struct operation *op)
 		.ttl_seconds = is_event ? EVENT_TTL_SECONDS : 0,
 		.expected_revision = op->old_blob ? op->old_revision : STORE_REVISION_NONE,
 	};
-	return submit(op);
+	return submit_stored(op);
 }
 
 int operation_remove(struct operation *op, yyjson_mut_val *final_state)
@@ -474,15 +580,11 @@ int operation_remove(struct operation *op, yyjson_mut_val *final_state)
 							json_get_str(op->edit.old, "metadata.uid"));
 		return operation_answer_old(op);
 	}
-	if (final_state && to_stored(op, op->edit.doc) < 0)
-		return -1;
-	if (final_state)
-		op->final_state = op->edit.root;
 	op->store_op = (struct store_op){
 		.type = STORE_DELETE,
 		.encode = encode_removed,
 		.expected_revision = op->old_revision,
 	};
 	service_claim_remove(op);
-	return submit(op);
+	return final_state ? submit_stored(op) : submit(op);
 }

@@ -19,6 +19,7 @@ struct registry;
 struct service_claim;
 struct user;
 
+struct conversion;
 struct delete_options;
 struct webhook_run;
 struct operation;
@@ -88,6 +89,9 @@ struct operation {
 	struct policy_rounds policy_rounds;
 	operation_step *next;	      /* what comes when admission is over */
 	struct webhook_run *webhooks; /* what it waits for; NULL: it does not; in the arena */
+	struct conversion *old_conversion; /* old_blob in kind's version, when only a webhook knows it */
+	struct conversion *conversion;	   /* of what shall be, or of the answer */
+	bool is_converting;	       /* it waits for that */
 	operation_step *resume;	      /* what comes then */
 	bool is_mutated;	      /* admission changed edit.doc: it is to be prepared again */
 	int64_t deadline_ns;	      /* monotonic, of all webhooks; 0: none was asked yet */

@@ -4,6 +4,7 @@
 
 #include "api/convert.h"
 #include "api/object.h"
+#include "apiserver/conversion.h"
 #include "apiserver/limits.h"
 #include "loop/env.h"
 
@@ -157,7 +158,7 @@ struct blob *registry_present(const struct kind *kind, struct blob *stored, stru
 	AUTO_JSON_MUT doc = NULL;
 	const struct obj *obj;
 
-	if (registry_is_served_as_stored(kind, stored))
+	if (registry_is_served_as_stored(kind, stored) || conversion_has_webhook(kind))
 		return blob_ref(stored);
 	obj = obj_of(stored, err);
 	if (!obj)

@@ -72,8 +72,9 @@ void registry_each(struct registry *registry, const struct kind *kind, struct st
 /* Whether the bytes in the store are not what this version of the kind serves. */
 bool registry_needs_conversion(const struct kind *kind) PURE;
 bool registry_is_served_as_stored(const struct kind *kind, struct blob *stored);
-/* The object as kind serves it: a reference to the same bytes, or converted ones. NULL and err only
- * for bytes that did not come from the registry. */
+/* The object as kind serves it: a reference to the same bytes, or converted ones. What only a webhook
+ * can convert stays as it is (conversion_is_needed, conversion.h). NULL and err only for bytes that did
+ * not come from the registry. */
 struct blob *registry_present(const struct kind *kind, struct blob *stored,
 			      struct err *err) MUST_CHECK;
 /* The state with another revision: what a DELETED event carries. */

@@ -8,6 +8,7 @@
 #include "api/convert.h"
 #include "api/object.h"
 #include "apiserver/admission_review.h"
+#include "apiserver/conversion.h"
 #include "apiserver/limits.h"
 #include "apiserver/registry.h"
 #include "base/log.h"
@@ -27,10 +28,14 @@ struct webhook_call_slot {
 	const struct hook *hook;
 	const struct kind *matched;
 	struct webhook_call *call;
-	yyjson_mut_doc *object; /* as matched has it; owned; NULL: run->object is */
+	yyjson_mut_doc *object, *old_object; /* as matched has them; owned; NULL: the run's are */
+	struct conversion *conversion;	     /* to that, and of what mutation made of it */
+	struct review_answer answer;	     /* while that is converted back */
 	struct buf body;
 	char uid[ENV_UUID_BYTES];
-	struct refusal refusal; /* of a validating one */
+	bool is_mutating;
+	struct refusal refusal;
+	void (*over)(struct webhook_call_slot *slot, int understood); /* < 0: refused */
 };
 
 /* --- whether a webhook is asked --- */
@@ -113,8 +118,12 @@ static int concerns(struct webhook_run *run, const struct hook *hook,
 static void release_slot(struct webhook_call_slot *slot)
 {
 	json_mut_free(slot->object);
+	json_mut_free(slot->old_object);
+	conversion_free(slot->conversion);
+	review_answer_deinit(&slot->answer);
 	buf_deinit(&slot->body);
-	slot->object = NULL;
+	slot->object = slot->old_object = NULL;
+	slot->conversion = NULL;
 	slot->call = NULL;
 }
 
@@ -145,31 +154,42 @@ static int fail_call(const struct hook *hook, struct refusal *refusal, const cha
 				STR_ARG(hook->name), why);
 }
 
-/* Both objects as the webhook's rule wants them. */
+/* Both objects as the webhook's rule wants them, where no other webhook has to be asked for that.
+ */
+static int convert_objects(struct webhook_call_slot *slot, struct err *err)
+{
+	struct webhook_run *run = slot->run;
+	const struct kind *kind = run->request.kind;
+
+	if (run->object) {
+		slot->object = yyjson_mut_doc_mut_copy(run->object, &json_alc);
+		if (convert_object(slot->object, kind, slot->matched, err) < 0)
+			return -1;
+	}
+	if (!run->old_object)
+		return 0;
+	slot->old_object = json_thaw(run->old_object);
+	return convert_object(slot->old_object, kind, slot->matched, err);
+}
+
 static int write_question(struct webhook_call_slot *slot, struct err *err)
 {
 	struct webhook_run *run = slot->run;
-	AUTO_JSON_MUT old = run->old_object ? json_thaw(run->old_object) : NULL;
-	const struct kind *kind = run->request.kind;
+	AUTO_JSON_MUT old = run->old_object && !slot->old_object ? json_thaw(run->old_object)
+								 : NULL;
+	yyjson_mut_doc *object = slot->object ? slot->object : run->object;
 	struct review_question question = {
 		.request = &run->request,
 		.matched = slot->matched,
 		.uid = str_from(slot->uid),
 		.is_beta = slot->hook->is_beta,
 		.managed_fields = run->managed_fields,
+		.object = object ? yyjson_mut_doc_get_root(object) : NULL,
 	};
 
-	if (slot->matched != kind && run->object) {
-		slot->object = yyjson_mut_doc_mut_copy(run->object, &json_alc);
-		if (convert_object(slot->object, kind, slot->matched, err) < 0)
-			return -1;
-	}
-	if (slot->matched != kind && old && convert_object(old, kind, slot->matched, err) < 0)
-		return -1;
-	if (run->object)
-		question.object = yyjson_mut_doc_get_root(slot->object ? slot->object
-								       : run->object);
-	question.old_object = old ? yyjson_mut_doc_get_root(old) : NULL;
+	if (slot->old_object || old)
+		question.old_object = yyjson_mut_doc_get_root(slot->old_object ? slot->old_object
+									       : old);
 	buf_init(&slot->body, WEBHOOK_QUESTION_BYTES_MAX);
 	review_question_write(&question, &slot->body);
 	return buf_check(&slot->body, "AdmissionReview", err);
@@ -180,8 +200,10 @@ static int64_t left_ms(const struct webhook_run *run)
 	return (run->deadline_ns - env_mono_ns(registry_env(run->registry))) / 1000000;
 }
 
-/* 1: the question is on its way; 0: it cannot be asked, which is forgiven. */
-static int ask(struct webhook_call_slot *slot, struct refusal *refusal, webhook_done_fn *done)
+static void on_answer(void *arg, const struct webhook_answer *answer, const struct err *err);
+
+/* 1: the question is on its way. */
+static int send_question(struct webhook_call_slot *slot)
 {
 	struct webhook_run *run = slot->run;
 	const struct hook *hook = slot->hook;
@@ -191,23 +213,83 @@ static int ask(struct webhook_call_slot *slot, struct refusal *refusal, webhook_
 	char query[32];
 
 	if (timeout_ms <= 0)
-		return refusal_set(refusal, 504, "Timeout",
+		return refusal_set(&slot->refusal, 504, "Timeout",
 				   "Timeout: request did not complete within requested timeout - "
 				   "context deadline exceeded");
-	if (run->request.dry_run && !hook->dry_runs)
-		return refusal_bad_request(
-			refusal, "admission webhook \"" STR_FMT "\" does not support dry run",
-			STR_ARG(hook->name));
-	if (hook->problem.len)
-		return fail_call(hook, refusal, str_c_in(run->arena, hook->problem));
 	env_uuid(registry_env(run->registry), slot->uid);
 	if (write_question(slot, &err) < 0)
-		return refusal_internal(refusal, "%s", err.msg);
+		return refusal_internal(&slot->refusal, "%s", err.msg);
 	snprintf(query, sizeof(query), "timeout=%llds", (long long)((timeout_ms + 999) / 1000));
 	request.query = str_from(query);
 	request.body = buf_str(&slot->body);
-	slot->call = webhook_client_start(run->registry->webhooks, &request, done, slot);
+	slot->call = webhook_client_start(run->registry->webhooks, &request, on_answer, slot);
 	return 1;
+}
+
+static void on_converted(void *arg, struct conversion *conversion, const struct err *err)
+{
+	struct webhook_call_slot *slot = arg;
+	struct webhook_run *run = slot->run;
+	size_t i = 0;
+	int sent;
+
+	if (err) {
+		slot->over(slot, refusal_internal(&slot->refusal, "%s", err->msg));
+		return;
+	}
+	if (run->object)
+		slot->object = json_thaw(obj_get(conversion_result(conversion, i++))->root);
+	if (run->old_object)
+		slot->old_object = json_thaw(obj_get(conversion_result(conversion, i))->root);
+	conversion_free(conversion);
+	slot->conversion = NULL;
+	sent = send_question(slot);
+	if (sent <= 0)
+		slot->over(slot, sent);
+}
+
+static int start_conversion(struct webhook_call_slot *slot)
+{
+	struct webhook_run *run = slot->run;
+	struct blob *objects[2];
+	size_t count = 0;
+
+	if (run->object)
+		objects[count++] = json_mut_to_blob(yyjson_mut_doc_get_root(run->object));
+	if (run->old_object) {
+		AUTO_JSON_MUT old = json_thaw(run->old_object);
+
+		objects[count++] = json_mut_to_blob(yyjson_mut_doc_get_root(old));
+	}
+	slot->conversion = conversion_start(run->registry, slot->matched, objects, count,
+					    on_converted, slot);
+	while (count)
+		blob_unref(objects[--count]);
+	return 1;
+}
+
+/* 1: the question is on its way; 0: it cannot be asked, which is forgiven. */
+static int ask(struct webhook_call_slot *slot)
+{
+	struct webhook_run *run = slot->run;
+	const struct hook *hook = slot->hook;
+	struct err err = { 0 };
+
+	refusal_init(&slot->refusal, run->arena);
+	if (run->request.dry_run && !hook->dry_runs)
+		return refusal_bad_request(&slot->refusal,
+					   "admission webhook \"" STR_FMT
+					   "\" does not support dry run",
+					   STR_ARG(hook->name));
+	if (hook->problem.len)
+		return fail_call(hook, &slot->refusal, str_c_in(run->arena, hook->problem));
+	if (slot->matched == run->request.kind)
+		return send_question(slot);
+	if (conversion_has_webhook(slot->matched))
+		return start_conversion(slot);
+	if (convert_objects(slot, &err) < 0)
+		return refusal_internal(&slot->refusal, "%s", err.msg);
+	return send_question(slot);
 }
 
 /* --- answers --- */
@@ -218,13 +300,12 @@ static void take_warnings(struct webhook_run *run, const struct review_answer *a
 		notices_add(run->notices, STR_FMT, STR_ARG(json_str(warning)));
 }
 
-/* 1 with *ret; 0: the call failed and that is forgiven; < 0 refused. */
+/* 1 with slot->answer; 0: the call failed and that is forgiven; < 0 refused. */
 static int read_answer(struct webhook_call_slot *slot, const struct webhook_answer *from,
-		       const struct err *failure, bool is_mutating, struct refusal *refusal,
-		       struct review_answer *ret)
+		       const struct err *failure)
 {
 	struct review_expectation expected = { str_from(slot->uid), slot->hook->is_beta,
-					       is_mutating, slot->run->arena };
+					       slot->is_mutating, slot->run->arena };
 	struct err err = { 0 };
 
 	if (failure)
@@ -233,44 +314,51 @@ static int read_answer(struct webhook_call_slot *slot, const struct webhook_answ
 		review_word_status(from->status, from->body, &err);
 	if (err.code) {
 		(void)err_wrap(&err, "failed to call webhook");
-		return fail_call(slot->hook, refusal, err.msg);
+		return fail_call(slot->hook, &slot->refusal, err.msg);
 	}
-	if (review_answer_read(from->body, &expected, ret, &err) < 0)
-		return fail_call(slot->hook, refusal, err.msg);
-	take_warnings(slot->run, ret);
-	if (ret->is_allowed)
+	if (review_answer_read(from->body, &expected, &slot->answer, &err) < 0)
+		return fail_call(slot->hook, &slot->refusal, err.msg);
+	take_warnings(slot->run, &slot->answer);
+	if (slot->answer.is_allowed)
 		return 1;
-	(void)review_answer_refuse(ret, slot->hook->name, refusal); /* told below */
-	review_answer_deinit(ret);
-	return -1;
+	return review_answer_refuse(&slot->answer, slot->hook->name, &slot->refusal);
+}
+
+static int mutate(struct webhook_call_slot *slot);
+
+static void on_answer(void *arg, const struct webhook_answer *answer, const struct err *err)
+{
+	struct webhook_call_slot *slot = arg;
+	int understood;
+
+	slot->call = NULL;
+	understood = read_answer(slot, answer, err);
+	if (understood > 0 && slot->is_mutating)
+		understood = mutate(slot);
+	if (!slot->conversion)
+		slot->over(slot, understood);
 }
 
 /* --- mutation --- */
 
-/* The object as the patch leaves it, in the version of the request. */
-static int apply_patch(struct webhook_call_slot *slot, yyjson_doc *patch, yyjson_mut_doc **ret)
+/* The object as the patch leaves it, in the version that was asked about. */
+static int apply_patch(struct webhook_call_slot *slot, yyjson_mut_doc **ret)
 {
 	struct webhook_run *run = slot->run;
 	yyjson_mut_doc *sent = slot->object ? slot->object : run->object;
 	AUTO_JSON before = NULL;
-	AUTO_JSON_MUT after = NULL;
 	struct err err = { 0 };
 
 	if (!sent)
-		return refusal_internal(run->refusal,
+		return refusal_internal(&slot->refusal,
 					"admission webhook \"" STR_FMT
 					"\" attempted to modify the object, which is not supported "
 					"for this operation",
 					STR_ARG(slot->hook->name));
 	before = json_freeze(yyjson_mut_doc_get_root(sent));
-	after = patch_json(yyjson_doc_get_root(before), yyjson_doc_get_root(patch), &err);
-	if (!after)
-		return refusal_internal(run->refusal, "%s", err.msg);
-	if (slot->matched != run->request.kind &&
-	    convert_object(after, slot->matched, run->request.kind, &err) < 0)
-		return refusal_internal(run->refusal, "%s", err.msg);
-	*ret = TAKE(after);
-	return 0;
+	*ret = patch_json(yyjson_doc_get_root(before), yyjson_doc_get_root(slot->answer.patch),
+			  &err);
+	return *ret ? 0 : refusal_internal(&slot->refusal, "%s", err.msg);
 }
 
 static void ask_others_again(struct webhook_run *run)
@@ -281,40 +369,68 @@ static void ask_others_again(struct webhook_run *run)
 	run->changed = true;
 }
 
-static int mutate(struct webhook_call_slot *slot, const struct review_answer *answer)
+/* Takes over the object, which is as the request has it. */
+static int take_object(struct webhook_call_slot *slot, yyjson_mut_doc *object)
 {
 	struct webhook_run *run = slot->run;
-	yyjson_mut_doc *object = NULL;
 	bool changed = false;
 
-	if (answer->patch_problem.len)
-		return refusal_internal(run->refusal, STR_FMT, STR_ARG(answer->patch_problem));
-	if (!answer->patch)
-		return 0;
-	if (apply_patch(slot, answer->patch, &object) < 0 || run->take(run, object, &changed) < 0)
+	if (run->take(run, object, &changed) < 0)
 		return -1;
 	see_objects(run);
 	if (changed)
 		ask_others_again(run);
-	return 0;
+	return 1;
+}
+
+static void on_converted_back(void *arg, struct conversion *conversion, const struct err *err)
+{
+	struct webhook_call_slot *slot = arg;
+	int understood;
+
+	if (err)
+		understood = refusal_internal(&slot->refusal, "%s", err->msg);
+	else
+		understood = take_object(
+			slot, json_thaw(obj_get(conversion_result(conversion, 0))->root));
+	slot->over(slot, understood);
+}
+
+/* With slot->conversion set: it goes on later. */
+static int mutate(struct webhook_call_slot *slot)
+{
+	struct webhook_run *run = slot->run;
+	const struct kind *kind = run->request.kind;
+	AUTO_JSON_MUT object = NULL;
+	AUTO_BLOB text = NULL;
+	struct err err = { 0 };
+
+	if (slot->answer.patch_problem.len)
+		return refusal_internal(&slot->refusal, STR_FMT,
+					STR_ARG(slot->answer.patch_problem));
+	if (!slot->answer.patch)
+		return 1;
+	if (apply_patch(slot, &object) < 0)
+		return -1;
+	if (slot->matched == kind)
+		return take_object(slot, TAKE(object));
+	if (!conversion_has_webhook(kind))
+		return convert_object(object, slot->matched, kind, &err) < 0
+			       ? refusal_internal(&slot->refusal, "%s", err.msg)
+			       : take_object(slot, TAKE(object));
+	text = json_mut_to_blob(yyjson_mut_doc_get_root(object));
+	slot->conversion = conversion_start(run->registry, kind, &text, 1, on_converted_back, slot);
+	return 1;
 }
 
 static int go_on_mutating(struct webhook_run *run);
 
-static void on_mutated(void *arg, const struct webhook_answer *from, const struct err *err)
+static void mutation_over(struct webhook_call_slot *slot, int understood)
 {
-	struct webhook_call_slot *slot = arg;
 	struct webhook_run *run = slot->run;
-	struct review_answer answer;
-	int understood;
 
-	slot->call = NULL;
-	understood = read_answer(slot, from, err, true, run->refusal, &answer);
-	if (understood > 0) {
-		if (mutate(slot, &answer) < 0)
-			understood = -1;
-		review_answer_deinit(&answer);
-	}
+	if (slot->refusal.code && !run->refusal->code)
+		*run->refusal = slot->refusal;
 	if (understood >= 0 && slot->hook->reinvocable)
 		run->states[run->at] |= HOOK_WAS_ASKED;
 	release_slot(slot);
@@ -362,13 +478,19 @@ static int ask_next(struct webhook_run *run)
 			continue;
 		if (asked < 0)
 			return -1;
-		*slot = (struct webhook_call_slot){ .run = run, .hook = hook, .matched = matched };
-		asked = ask(slot, run->refusal, on_mutated);
+		*slot = (struct webhook_call_slot){ .run = run,
+						    .hook = hook,
+						    .matched = matched,
+						    .is_mutating = true,
+						    .over = mutation_over };
+		asked = ask(slot);
 		if (asked > 0)
 			return WEBHOOKS_PENDING;
 		release_slot(slot);
-		if (asked < 0)
+		if (asked < 0) {
+			*run->refusal = slot->refusal;
 			return -1;
+		}
 	}
 	return WEBHOOKS_AGREED;
 }
@@ -427,15 +549,11 @@ static void conclude(struct webhook_run *run)
 	release(run);
 }
 
-static void on_validated(void *arg, const struct webhook_answer *from, const struct err *err)
+static void validation_over(struct webhook_call_slot *slot, int understood)
 {
-	struct webhook_call_slot *slot = arg;
 	struct webhook_run *run = slot->run;
-	struct review_answer answer;
 
-	slot->call = NULL;
-	if (read_answer(slot, from, err, false, &slot->refusal, &answer) > 0)
-		review_answer_deinit(&answer);
+	(void)understood; /* slot->refusal tells */
 	if (--run->pending_count)
 		return;
 	conclude(run);
@@ -462,14 +580,15 @@ int webhook_run_validate(struct webhook_run *run)
 			run->slots = arena_array(run->arena, run->set->count,
 						 sizeof(run->slots[0]));
 		run->slots[run->slot_count++] = (struct webhook_call_slot){
-			.run = run, .hook = &run->set->hooks[i], .matched = matched
+			.run = run,
+			.hook = &run->set->hooks[i],
+			.matched = matched,
+			.over = validation_over
 		};
 	}
-	for (size_t i = 0; i < run->slot_count; i++) {
-		refusal_init(&run->slots[i].refusal, run->arena);
-		if (ask(&run->slots[i], &run->slots[i].refusal, on_validated) > 0)
+	for (size_t i = 0; i < run->slot_count; i++)
+		if (ask(&run->slots[i]) > 0)
 			run->pending_count++;
-	}
 	if (run->pending_count)
 		return WEBHOOKS_PENDING;
 	conclude(run);

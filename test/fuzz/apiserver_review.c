@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What webhooks answer: any bytes are an answer or are refused, and what an answer says can be used. */
+/* What webhooks answer: any bytes are an answer or are refused, and what an answer says can be
+ * used. */
 #include <stdlib.h>
 #include "apiserver/admission_review.h"
 
@@ -18,8 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	expected.is_mutating = bytes[0] & 1;
 	expected.is_beta = bytes[0] & 2;
-	if (review_answer_read(str_sub((const char *)bytes + 1, size - 1), &expected, &answer, &err) <
-	    0) {
+	if (review_answer_read(str_sub((const char *)bytes + 1, size - 1), &expected, &answer,
+			       &err) < 0) {
 		if (!err.code || !err.msg[0])
 			abort();
 		return 0;
