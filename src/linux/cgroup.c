@@ -534,6 +534,32 @@ static int remove_tree(int parent_fd, const char *name, int depth)
 	return unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
+/* A v1 freezer holds back even SIGKILL, and the process need not be in the container's own: somebody may have moved it,
+ * or it moved itself into a folder it made below. */
+static int thaw_one(void *arg, pid_t pid)
+{
+	char path[CGROUP_PATH_MAX + 64], text[4096];
+	struct str rest, line, number, controllers, where;
+	ssize_t got;
+
+	(void)arg;
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	got = cgroup_read(AT_FDCWD, path, text, sizeof(text));
+	rest = str_sub(text, got > 0 ? (size_t)got : 0);
+	while (str_next_part(&rest, '\n', &line)) {
+		if (!str_cut(line, ':', &number, &controllers) ||
+		    !str_cut(controllers, ':', &controllers, &where) ||
+		    !str_eq_c(controllers, "freezer"))
+			continue;
+		snprintf(path, sizeof(path), ROOT "/freezer" STR_FMT "/freezer.state", STR_ARG(where));
+		if (cgroup_write(AT_FDCWD, path, "THAWED") < 0)
+			return 0; /* of another's namespace: its end is then awaited as long as anybody's */
+	}
+	return 0;
+}
+
+#define PATIENCE_MS 15 /* after which it is looked for what keeps a killed process from dying */
+
 int cgroup_remove(struct cgroup *c, int wait_ms)
 {
 	char path[CGROUP_PATH_MAX + 64];
@@ -548,7 +574,10 @@ int cgroup_remove(struct cgroup *c, int wait_ms)
 		err = remove_tree(AT_FDCWD, path, 0);
 		/* The last processes may still be on their way out. v2 tells when, v1 has to be asked. */
 		for (int waited = 0, step = 1; err == -EBUSY && waited < wait_ms; waited += step, step *= 2) {
-			if (i != CGROUP_UNIFIED || wait_event(c->dir_fds[i], "populated", 0, wait_ms) < 0)
+			if (waited >= PATIENCE_MS && !c->is_v2 && cgroup_each_pid(c, thaw_one, NULL) < 0)
+				return -EBUSY;
+			if (i != CGROUP_UNIFIED ||
+			    wait_event(c->dir_fds[i], "populated", 0, waited < PATIENCE_MS ? step : wait_ms) < 0)
 				sleep_ms(step);
 			err = remove_tree(AT_FDCWD, path, 0);
 		}
