@@ -142,21 +142,20 @@ static int add_pid(void *arg, pid_t pid)
 	return yyjson_mut_arr_add_int(doc, yyjson_mut_doc_get_root(doc), pid) ? 0 : -ENOMEM;
 }
 
-/* `ps -ef`'s table cut down to the container's processes, as runc prints it. */
-static int print_ps_table(const struct command_line *line, yyjson_mut_doc *pids, struct err *err)
+#define PS_TABLE_MAX (64u << 20) /* of the whole host: rows can be as long as the arguments of a process */
+
+static int run_ps(const struct command_line *line, struct buf *ret, struct err *err)
 {
 	const char *argv[COMMAND_VALUES_MAX] = { "ps", "-ef" };
-	char text[65536];
+	char some[16384];
 	int pair[2], status;
-	size_t len = 0, pid_column = 0, n = 0;
-	struct str rest, row, cell;
 	ssize_t got;
 	AUTO_FD pidfd = -1;
 	pid_t pid;
 
 	for (int i = 1; i < line->arg_count && i < COMMAND_VALUES_MAX - 1; i++)
 		argv[i] = line->args[i];
-	if (pipe2(pair, 0) < 0)
+	if (pipe2(pair, O_CLOEXEC) < 0)
 		return err_os(err, "pipe");
 	pid = process_clone(0, -1, &pidfd);
 	if (pid == 0) {
@@ -165,12 +164,25 @@ static int print_ps_table(const struct command_line *line, yyjson_mut_doc *pids,
 		_exit(127);
 	}
 	close(pair[1]);
-	while (pid > 0 && len < sizeof(text) && (got = read(pair[0], text + len, sizeof(text) - len)) > 0)
-		len += (size_t)got;
+	while (pid > 0 && (got = read(pair[0], some, sizeof(some))) > 0)
+		buf_put(ret, some, (size_t)got);
 	close(pair[0]);
 	if (pid < 0 || process_wait(pidfd, &status) < 0 || status != 0)
 		return err_set(err, ERR_UNSUPPORTED, "cannot run ps");
-	rest = str_sub(text, len);
+	return buf_check(ret, "the table of ps", err);
+}
+
+/* `ps -ef`'s table cut down to the container's processes, as runc prints it. */
+static int print_ps_table(const struct command_line *line, yyjson_mut_doc *pids, struct err *err)
+{
+	size_t pid_column = 0, n = 0;
+	struct str rest, row, cell;
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, PS_TABLE_MAX);
+	if (run_ps(line, &text, err) < 0)
+		return -1;
+	rest = buf_str(&text);
 	for (bool first = true; str_next_part(&rest, '\n', &row); first = false) {
 		struct str cells = row, wanted = { 0 };
 		bool print = first;
