@@ -169,6 +169,17 @@ int mount_clone(int dir_fd, const char *path, bool recursive)
 	return fd < 0 ? -errno : fd;
 }
 
+int mount_detached(const char *type)
+{
+	AUTO_FD context = fsopen(type, FSOPEN_CLOEXEC);
+	int fd;
+
+	if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -errno;
+	fd = fsmount(context, FSMOUNT_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
 int mount_attach(int tree_fd, int target_fd)
 {
 	return move_mount(tree_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno :

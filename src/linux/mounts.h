@@ -29,6 +29,8 @@ unsigned long mount_propagation(const char *text) PURE;
 int mount_fs(const char *type, const char *source, int target_fd, unsigned long flags, const char *options) MUST_CHECK;
 /* A detached copy of the tree at dir_fd/path (path may be ""). Returns its fd. */
 int mount_clone(int dir_fd, const char *path, bool recursive) MUST_CHECK;
+/* A file system that is mounted nowhere yet. Returns its root's fd. */
+int mount_detached(const char *type) MUST_CHECK;
 int mount_attach(int tree_fd, int target_fd) MUST_CHECK;
 int mount_set(int tree_fd, bool recursive, uint64_t attr_set, uint64_t attr_clear) MUST_CHECK;
 int mount_set_propagation(int tree_fd, unsigned long propagation) MUST_CHECK;

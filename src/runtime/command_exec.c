@@ -125,8 +125,8 @@ static int from_flags(struct running *r, const struct command_line *line, struct
 		r->process.apparmor_profile = command_value(line, "apparmor");
 	if (command_value(line, "process-label"))
 		r->process.selinux_label = command_value(line, "process-label");
-	if (command_has(line, "no-new-privs"))
-		r->process.no_new_privileges = true;
+	/* as crun has it: who may exec into the container says so for this program anew */
+	r->process.no_new_privileges = command_has(line, "no-new-privs");
 	if (user && parse_user(r, user, err) < 0)
 		return -1;
 	if (apply_lists(r, line, err) < 0)

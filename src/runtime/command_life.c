@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands that change a container's state: create, start, run, kill, delete, pause, resume. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <regex.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,7 +37,8 @@ static void bundle_close(struct bundle *b)
 	buf_deinit(&b->text);
 }
 
-static int bundle_open(struct bundle *b, const char *path, struct err *err)
+/* config: NULL or a path that is relative to the bundle. */
+static int bundle_open(struct bundle *b, const char *path, const char *config, struct err *err)
 {
 	char here[PATH_MAX], file[PATH_MAX];
 
@@ -47,7 +51,10 @@ static int bundle_open(struct bundle *b, const char *path, struct err *err)
 	} else {
 		b->path = path;
 	}
-	if (snprintf(file, sizeof(file), "%s/config.json", b->path) >= (int)sizeof(file))
+	if (!config)
+		config = "config.json";
+	if (snprintf(file, sizeof(file), "%s%s%s", config[0] == '/' ? "" : b->path,
+		     config[0] == '/' ? "" : "/", config) >= (int)sizeof(file))
 		return err_set(err, ERR_INVALID, "bundle: path is too long");
 	if (fd_read_file(AT_FDCWD, file, OCI_SPEC_BYTES_MAX, &b->text, err) < 0)
 		return -1;
@@ -81,7 +88,7 @@ int command_send_pidfd(int sock, int pidfd, struct err *err)
 
 int command_preserved_fds(const char *text, uint64_t *ret_count, struct err *err)
 {
-	uint64_t count = 0;
+	uint64_t count = 0, used = 0;
 
 	if (num_parse_u64(str_from(text), 1024, "--preserve-fds", &count, err) < 0)
 		return -1;
@@ -89,13 +96,35 @@ int command_preserved_fds(const char *text, uint64_t *ret_count, struct err *err
 		int flags = fcntl((int)i + 3, F_GETFD);
 
 		/* what closes on exec is not inherited but ours */
-		if (flags < 0 || (flags & FD_CLOEXEC))
-			return err_set(
-				err, ERR_INVALID,
-				"--preserve-fds: preserved-fd %llu (descriptor %llu) is not open",
-				(unsigned long long)i, (unsigned long long)i + 3);
+		if (flags >= 0 && !(flags & FD_CLOEXEC))
+			used = i + 1;
 	}
-	*ret_count = count;
+	/* a number that is only an upper bound does no harm, none at all is a mistake */
+	if (count > 0 && used == 0)
+		return err_set(err, ERR_INVALID, "--preserve-fds: preserved-fd 0 (descriptor 3) is not open");
+	*ret_count = used;
+	return 0;
+}
+
+/* Sockets that systemd listens on for us (sd_listen_fds(3)) are the program's, which is process 1. */
+static int pass_sockets(struct bundle *bundle, uint64_t *count, struct err *err)
+{
+	const char *number = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+	struct oci_process *p = bundle->spec.process;
+	const char **items;
+	uint64_t sockets = 0;
+
+	if (!number || !p || (pid && strtol(pid, NULL, 10) != getpid()))
+		return 0;
+	if (num_parse_u64(str_from(number), 1024, "LISTEN_FDS", &sockets, err) < 0)
+		return -1;
+	items = arena_array(bundle->arena, p->env.count + 3, sizeof(*items));
+	if (p->env.count)
+		memcpy(items, p->env.items, p->env.count * sizeof(*items));
+	items[p->env.count++] = str_printf_in(bundle->arena, "LISTEN_FDS=%s", number).ptr;
+	items[p->env.count++] = "LISTEN_PID=1";
+	p->env.items = items;
+	*count += sockets;
 	return 0;
 }
 
@@ -117,9 +146,10 @@ static int prepare(const struct command_line *line, struct bundle *bundle, struc
 
 	if (line->globals->systemd_cgroup && systemd_check(line->globals->is_rootless, err) < 0)
 		return -1;
-	if (open_missing_stdio(err) < 0 || bundle_open(bundle, command_value(line, "bundle"), err) < 0)
+	if (open_missing_stdio(err) < 0 ||
+	    bundle_open(bundle, command_value(line, "bundle"), command_value(line, "config"), err) < 0)
 		return -1;
-	if (preserve && command_preserved_fds(preserve, &count, err) < 0)
+	if ((preserve && command_preserved_fds(preserve, &count, err) < 0) || pass_sockets(bundle, &count, err) < 0)
 		return -1;
 	*create = (struct create){
 		.id = line->args[0], .root = line->globals->root, .bundle = bundle->path, .spec = &bundle->spec,
@@ -197,6 +227,13 @@ int command_start(const struct command_line *line, int *ret_status, struct err *
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	if (container_open(line->globals->root, line->args[0], &arena, &c, err) < 0)
 		return -1;
+	if (c.status == CONTAINER_CREATING) {
+		if (container_lock(&c, err) < 0)
+			return -1;
+		container_close(&c);
+		if (container_open(line->globals->root, line->args[0], &arena, &c, err) < 0)
+			return -1;
+	}
 	if (c.status == CONTAINER_STOPPED)
 		return err_set(err, ERR_CONFLICT, "cannot start a container that has stopped");
 	if (c.status != CONTAINER_CREATED)
@@ -296,7 +333,33 @@ static int send_signal(struct container *c, int signal, bool all, struct err *er
 	return failed < 0 ? err_neg(err, failed, "kill container \"%s\"", c->id) : 0;
 }
 
-int command_kill(const struct command_line *line, int *ret_status, struct err *err)
+/* Calls one for the container named, or with --regex for each whose id matches; the first failure ends it. */
+static int each_named(const struct command_line *line,
+		      int (*one)(const struct command_line *line, const char *id, struct err *err), struct err *err)
+{
+	const struct dirent *entry;
+	int failed = 0;
+	regex_t regex;
+	DIR *dir;
+
+	if (!command_has(line, "regex"))
+		return one(line, line->args[0], err);
+	if (regcomp(&regex, line->args[0], REG_EXTENDED | REG_NOSUB) != 0)
+		return err_set(err, ERR_INVALID, "invalid regular expression \"%.100s\"", line->args[0]);
+	dir = opendir(line->globals->root);
+	if (!dir && errno != ENOENT)
+		failed = err_os(err, "open %s", line->globals->root);
+	while (dir && failed == 0 && (entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] != '.' && regexec(&regex, entry->d_name, 0, NULL, 0) == 0)
+			failed = one(line, entry->d_name, err);
+	}
+	if (dir)
+		closedir(dir);
+	regfree(&regex);
+	return failed;
+}
+
+static int kill_one(const struct command_line *line, const char *id, struct err *err)
 {
 	const char *name = line->arg_count > 1 ? line->args[1] : "TERM";
 	int signal = strcmp(name, "0") == 0
@@ -309,12 +372,17 @@ int command_kill(const struct command_line *line, int *ret_status, struct err *e
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	if (signal < 0)
 		return err_set(err, ERR_INVALID, "unknown signal \"%.40s\"", name);
-	if (container_open(line->globals->root, line->args[0], &arena, &c, err) < 0)
+	if (container_open(line->globals->root, id, &arena, &c, err) < 0)
 		return -1;
 	return send_signal(&c, signal, command_has(line, "all"), err);
 }
 
-int command_delete(const struct command_line *line, int *ret_status, struct err *err)
+int command_kill(const struct command_line *line, int *ret_status, struct err *err)
+{
+	return each_named(line, kill_one, err);
+}
+
+static int delete_one(const struct command_line *line, const char *id, struct err *err)
 {
 	bool force = command_has(line, "force");
 	struct oci_spec spec;
@@ -326,7 +394,7 @@ int command_delete(const struct command_line *line, int *ret_status, struct err 
 
 	container_blank(&c);
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	if (container_open(line->globals->root, line->args[0], &arena, &c, &inner) < 0) {
+	if (container_open(line->globals->root, id, &arena, &c, &inner) < 0) {
 		if (force && inner.code == ERR_NOT_FOUND)
 			return 0;
 		return err_set(err, inner.code, "%s", inner.msg);
@@ -339,6 +407,11 @@ int command_delete(const struct command_line *line, int *ret_status, struct err 
 	failed = container_delete(&c, doc ? &spec : NULL, false, err);
 	yyjson_doc_free(doc);
 	return failed;
+}
+
+int command_delete(const struct command_line *line, int *ret_status, struct err *err)
+{
+	return each_named(line, delete_one, err);
 }
 
 static int freeze(const struct command_line *line, bool frozen, struct err *err)

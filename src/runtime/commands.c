@@ -9,6 +9,10 @@
 		"bundle", 'b', true, false,                                               \
 			"Folder with config.json and the root (default: the current one)" \
 	}
+#define CONFIG                                                                           \
+	{                                                                                \
+		"config", 'f', true, false, "Another file of the bundle than config.json" \
+	}
 #define CONSOLE                                                                                 \
 	{                                                                                       \
 		"console-socket", 0, true, false, "Unix socket that gets the terminal's master" \
@@ -44,10 +48,11 @@
 		NULL, 0, false, false, NULL \
 	}
 
-static const struct command_flag create_flags[] = { BUNDLE,   CONSOLE,	  PIDFD,    PID_FILE,
+static const struct command_flag create_flags[] = { BUNDLE,   CONFIG,	  CONSOLE,  PIDFD, PID_FILE,
 						    NO_PIVOT, NO_KEYRING, PRESERVE, END };
 static const struct command_flag run_flags[] = {
 	BUNDLE,
+	CONFIG,
 	CONSOLE,
 	PIDFD,
 	PID_FILE,
@@ -61,10 +66,12 @@ static const struct command_flag run_flags[] = {
 };
 static const struct command_flag kill_flags[] = {
 	{ "all", 'a', false, false, "Signal every process of the container" },
+	{ "regex", 'r', false, false, "ID is a regular expression: each container that matches" },
 	END,
 };
 static const struct command_flag delete_flags[] = {
 	{ "force", 'f', false, false, "Kill it first if it still runs; no error if it does not exist" },
+	{ "regex", 'r', false, false, "ID is a regular expression: each container that matches" },
 	END,
 };
 static const struct command_flag exec_flags[] = {

@@ -16,6 +16,9 @@
 #include "linux/process.h"
 #include "linux/terminal.h"
 
+/* Of the "container process state": what the specification's example and crun have. */
+#define PROCESS_STATE_VERSION "0.2.0"
+
 int console_connect(const char *path, const char *field, struct err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -50,7 +53,7 @@ int console_send_listener(const struct seccomp_program *program, const struct co
 	doc = yyjson_mut_doc_new(NULL);
 	root = yyjson_mut_obj(doc);
 	yyjson_mut_doc_set_root(doc, root);
-	yyjson_mut_obj_add_str(doc, root, "ociVersion", OCI_SPEC_VERSION);
+	yyjson_mut_obj_add_str(doc, root, "ociVersion", PROCESS_STATE_VERSION);
 	fds = yyjson_mut_obj_add_arr(doc, root, "fds");
 	yyjson_mut_arr_add_str(doc, fds, "seccompFd");
 	yyjson_mut_obj_add_int(doc, root, "pid", c->pid);

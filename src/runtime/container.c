@@ -8,9 +8,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "linux/process.h"
@@ -30,7 +32,8 @@ int container_id_check(const char *id, struct err *err)
 			    c == '+' || c == '-' || c == '.';
 
 		if (!fine)
-			return err_set(err, ERR_INVALID, "invalid container id: \"%.100s\"", id);
+			return err_set(err, ERR_INVALID,
+				       "invalid container id: \"%.100s\": invalid character `%c` in the ID", id, id[i]);
 	}
 	return 0;
 }
@@ -73,6 +76,23 @@ int container_make_dir(struct container *c, bool may_exist, struct err *err)
 	if (may_exist && faccessat(c->dir_fd, CONTAINER_STATE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return err_set(err, ERR_EXISTS, "container with id \"%s\" already exists", c->id);
 	return 0;
+}
+
+int container_lock(const struct container *c, struct err *err)
+{
+	int failed;
+
+	do {
+		failed = flock(c->dir_fd, LOCK_EX);
+	} while (failed < 0 && errno == EINTR);
+	return failed < 0 ? err_os(err, "lock the state folder of container \"%s\"", c->id) : 0;
+}
+
+void container_unlock(const struct container *c)
+{
+	/* not by closing: the first process has the same open file */
+	if (flock(c->dir_fd, LOCK_UN) < 0)
+		log_debug("runtime", "unlock the state folder: %m");
 }
 
 static yyjson_mut_val *state_object(yyjson_mut_doc *doc, const struct container *c, enum container_status status)

@@ -51,6 +51,9 @@ struct container {
 int container_id_check(const char *id, struct err *err) MUST_CHECK;
 /* Makes the state folder; ERR_EXISTS when there is one (with may_exist: when it holds a container). */
 int container_make_dir(struct container *c, bool may_exist, struct err *err) MUST_CHECK;
+/* While it is locked it is being created; whoever starts it waits for that. */
+int container_lock(const struct container *c, struct err *err) MUST_CHECK;
+void container_unlock(const struct container *c);
 int container_save(const struct container *c, struct err *err) MUST_CHECK;
 /* Reads what is there. ERR_NOT_FOUND when there is no such container; a folder without state.json is CREATING. */
 int container_open(const char *root, const char *id, struct arena *arena, struct container *ret,

@@ -229,6 +229,24 @@ static int prepare_rootfs_path(struct making *m, struct err *err)
 	return 0;
 }
 
+/* What podman asks for with --group-add keep-groups: access by a group that has no number in the user namespace. */
+static int keep_groups(struct making *m, struct err *err)
+{
+	const struct oci_spec *spec = m->create->spec;
+
+	for (size_t i = 0; i < spec->annotations.count; i++) {
+		const struct oci_pair *pair = &spec->annotations.items[i];
+
+		if (strcmp(pair->key, "run.oci.keep_original_groups") == 0)
+			m->init.program.keeps_groups = strcmp(pair->value, "1") == 0;
+	}
+	if (m->init.program.keeps_groups && spec->process->user->additional_gids.count)
+		return err_set(err, ERR_INVALID,
+			       "process.user.additionalGids: not together with the annotation "
+			       "run.oci.keep_original_groups");
+	return 0;
+}
+
 static int prepare_program(struct making *m, struct err *err)
 {
 	const struct create *cr = m->create;
@@ -244,7 +262,7 @@ static int prepare_program(struct making *m, struct err *err)
 		return 0;
 	if (!cr->spec->process)
 		return err_set(err, ERR_INVALID, "process: required field is missing");
-	if (program_prepare(program, cr->spec->process, err) < 0)
+	if (program_prepare(program, cr->spec->process, err) < 0 || keep_groups(m, err) < 0)
 		return -1;
 	if (cr->spec->linux_part->seccomp) {
 		AUTO_FD cache = open(cr->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -255,9 +273,9 @@ static int prepare_program(struct making *m, struct err *err)
 	return 0;
 }
 
-static struct str state_text(struct making *m)
+static struct str state_text(struct making *m, enum container_status status)
 {
-	char *json = container_state_json(m->c, CONTAINER_CREATING, false);
+	char *json = container_state_json(m->c, status, false);
 	struct str text = str_in(m->init.arena, str_from(json));
 
 	free(json);
@@ -284,12 +302,15 @@ static int join_for_child(struct making *m, struct err *err)
 static int run_parent_hooks(struct making *m, struct err *err)
 {
 	const struct oci_hooks *hooks = m->create->spec->hooks;
-	struct str state = state_text(m);
+	struct hooks_occasion prestart = { .name = "prestart", .cwd = m->create->bundle,
+					   .state = state_text(m, CONTAINER_CREATED) };
+	struct hooks_occasion create_runtime = { .name = "createRuntime", .cwd = m->create->bundle,
+						 .state = state_text(m, CONTAINER_CREATING) };
 
-	if (hooks_run(&hooks->prestart, "prestart", m->create->bundle, state, err) < 0 ||
-	    hooks_run(&hooks->create_runtime, "createRuntime", m->create->bundle, state, err) < 0)
+	/* prestart is deprecated: hooks of it were made for a runtime that made and started containers in one step */
+	if (hooks_run(&hooks->prestart, &prestart, err) < 0)
 		return -1;
-	return 0;
+	return hooks_run(&hooks->create_runtime, &create_runtime, err);
 }
 
 static int answer(struct making *m, struct err *err)
@@ -456,7 +477,8 @@ static int clone_child(struct making *m, struct err *err)
 	init->sock = pair[1];
 	if (userns_time_offsets(m->create->spec, &init->new_namespaces, err) < 0)
 		return -1;
-	if ((init->new_namespaces & CLONE_NEWUSER) && geteuid() == 0 && rootfs_open_binds(init, err) < 0)
+	if ((init->new_namespaces & CLONE_NEWUSER) && geteuid() == 0 &&
+	    (rootfs_open_binds(init, err) < 0 || device_open_all(init, err) < 0))
 		return -1;
 	if (m->c->has_cgroup)
 		cgroup_fd = m->c->cgroup.dir_fds[CGROUP_UNIFIED];
@@ -493,7 +515,7 @@ static int make(struct making *m, struct err *err)
 	m->c->created_ns = process_wall_ns();
 	if (cr->spec->hooks) {
 		init->has_hooks_before_pivot = cr->spec->hooks->prestart.count || cr->spec->hooks->create_runtime.count;
-		init->state = state_text(m);
+		init->state = state_text(m, CONTAINER_CREATING);
 		m->c->has_poststop = cr->spec->hooks->poststop.count > 0;
 	}
 	if (clone_child(m, err) < 0)
@@ -538,6 +560,8 @@ static void release(struct making *m)
 		fd_close(&init->join_fds[i]);
 	for (size_t i = 0; init->bind_fds && i < init->spec->mounts.count; i++)
 		fd_close(&init->bind_fds[i]);
+	for (size_t i = 0; init->device_fds && i < init->spec->linux_part->devices.count; i++)
+		fd_close(&init->device_fds[i]);
 	seccomp_free(&init->program.seccomp);
 }
 
@@ -569,9 +593,11 @@ int container_create(const struct create *create, struct arena *arena, struct co
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(m.init.join_fds); i++)
 		m.init.join_fds[i] = -1;
-	if (container_id_check(create->id, err) < 0 || container_make_dir(ret, create->dir_may_exist, err) < 0)
+	if (container_id_check(create->id, err) < 0 || container_make_dir(ret, create->dir_may_exist, err) < 0 ||
+	    container_lock(ret, err) < 0)
 		return -1;
 	failed = make(&m, err);
+	container_unlock(ret);
 	end_keeper(&m);
 	if (failed < 0)
 		undo(&m);
@@ -588,7 +614,8 @@ static int run_state_hooks(struct container *c, const struct oci_list *hooks, co
 	if (hooks->count == 0)
 		return 0;
 	json = container_state_json(c, status, false);
-	failed = hooks_run(hooks, name, c->bundle, str_from(json), err);
+	failed = hooks_run(hooks,
+			   &(struct hooks_occasion){ .name = name, .cwd = c->bundle, .state = str_from(json) }, err);
 	free(json);
 	return failed;
 }

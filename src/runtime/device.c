@@ -5,7 +5,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -43,32 +45,133 @@ static int bind_node(int root_fd, const char *path, const char *host_path, struc
 	return failed < 0 ? err_neg(err, failed, "bind %s", host_path) : 0;
 }
 
-static int make_node(int root_fd, const struct oci_device *d, bool bind, struct err *err)
+static mode_t node_type(const struct oci_device *d)
 {
-	mode_t mode = (mode_t)(d->file_mode.is_set ? d->file_mode.value & 07777 : 0666);
-	mode_t type = d->type[0] == 'b' ? S_IFBLK : d->type[0] == 'p' ? S_IFIFO : S_IFCHR;
-	dev_t dev = d->type[0] == 'p' ? 0 : makedev((unsigned)d->major.value, (unsigned)d->minor.value);
+	return d->type[0] == 'b' ? S_IFBLK : d->type[0] == 'p' ? S_IFIFO : S_IFCHR;
+}
+
+static dev_t node_number(const struct oci_device *d)
+{
+	return d->type[0] == 'p' ? 0 : makedev((unsigned)d->major.value, (unsigned)d->minor.value);
+}
+
+static mode_t node_mode(const struct oci_device *d)
+{
+	return node_type(d) | (mode_t)(d->file_mode.is_set ? d->file_mode.value & 07777 : 0666);
+}
+
+/* What the ids of the container are outside of it. */
+static int host_id(const struct oci_list *maps, const struct oci_u64 *id, unsigned *ret, const char *field,
+		   struct err *err)
+{
+	for (size_t i = 0; i < maps->count; i++) {
+		const struct oci_id_map *map = OCI_ITEM(*maps, struct oci_id_map, i);
+
+		if (id->value >= map->container_id.value && id->value - map->container_id.value < map->size.value) {
+			*ret = (unsigned)(map->host_id.value + (id->value - map->container_id.value));
+			return 0;
+		}
+	}
+	return err_set(err, ERR_INVALID, "%s: %llu is not mapped into the user namespace", field,
+		       (unsigned long long)id->value);
+}
+
+static int open_node(const struct init *init, int nodes_fd, size_t index, struct err *err)
+{
+	const struct oci_linux *l = init->spec->linux_part;
+	const struct oci_device *d = OCI_ITEM(l->devices, struct oci_device, index);
+	unsigned uid = 0, gid = 0;
+	char name[16];
+
+	snprintf(name, sizeof(name), "%zu", index);
+	if (host_id(&l->uid_mappings, &d->uid, &uid, "uid", err) < 0 ||
+	    host_id(&l->gid_mappings, &d->gid, &gid, "gid", err) < 0)
+		return -1;
+	if (mknodat(nodes_fd, name, node_mode(d), node_number(d)) < 0 ||
+	    fchownat(nodes_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fchmodat(nodes_fd, name, node_mode(d) & 07777, 0) < 0) /* as written, whatever our umask is */
+		return err_os(err, "make device %s", d->path);
+	init->device_fds[index] = mount_clone(nodes_fd, name, false);
+	return 0; /* < 0 before Linux 6.15: the host's node is bound, where there is one */
+}
+
+/* Nodes on a file system that a user namespace mounts cannot be opened: they come from one of ours, and from there into
+ * the container as mounts. */
+int device_open_all(struct init *init, struct err *err)
+{
+	const struct oci_list *devices = &init->spec->linux_part->devices;
+
+	if (devices->count == 0)
+		return 0;
+	AUTO_FD nodes = mount_detached("tmpfs");
+	if (nodes < 0)
+		return err_neg(err, nodes, "linux.devices: a place to make them");
+	init->device_fds = arena_array(init->arena, devices->count, sizeof(*init->device_fds));
+	for (size_t i = 0; i < devices->count; i++)
+		init->device_fds[i] = -1;
+	for (size_t i = 0; i < devices->count; i++) {
+		if (open_node(init, nodes, i, err) < 0)
+			return err_wrap(err, "linux.devices[%zu]", i);
+	}
+	return 0;
+}
+
+static int attach_node(int root_fd, const char *path, int tree_fd, struct err *err)
+{
+	int failed;
+
+	AUTO_FD target = rootpath_make_file(root_fd, path, 0666);
+	if (target < 0)
+		return err_neg(err, target, "make %s", path);
+	failed = mount_attach(tree_fd, target);
+	return failed < 0 ? err_neg(err, failed, "mount %s", path) : 0;
+}
+
+static int make_node(int root_fd, const struct oci_device *d, const char *path, struct err *err)
+{
+	mode_t type = node_type(d);
+	dev_t dev = node_number(d);
 	struct stat st;
 	const char *name;
 
-	if (bind)
-		return bind_node(root_fd, d->path, d->path, err);
-	AUTO_FD dir = rootpath_parent(root_fd, d->path, &name);
+	AUTO_FD dir = rootpath_parent(root_fd, path, &name);
 	if (dir < 0)
-		return err_neg(err, dir, "make the folder of %s", d->path);
-	if (mknodat(dir, name, type | mode, dev) < 0) {
+		return err_neg(err, dir, "make the folder of %s", path);
+	if (mknodat(dir, name, node_mode(d), dev) < 0) {
 		if (errno == EPERM)
-			return bind_node(root_fd, d->path, d->path, err);
+			return bind_node(root_fd, path, path, err);
 		if (errno != EEXIST)
-			return err_os(err, "make device %s", d->path);
+			return err_os(err, "make device %s", path);
 		if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || (st.st_mode & S_IFMT) != type ||
 		    (type != S_IFIFO && st.st_rdev != dev))
-			return err_set(err, ERR_EXISTS, "%s exists and is something else", d->path);
+			return err_set(err, ERR_EXISTS, "%s exists and is something else", path);
 	}
 	if ((d->uid.value || d->gid.value) &&
 	    fchownat(dir, name, (uid_t)d->uid.value, (gid_t)d->gid.value, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_os(err, "change the owner of %s", d->path);
+		return err_os(err, "change the owner of %s", path);
 	return 0;
+}
+
+static int make_one(struct init *init, int root_fd, size_t index, struct err *err)
+{
+	const struct oci_device *d = OCI_ITEM(init->spec->linux_part->devices, struct oci_device, index);
+	size_t len = strlen(d->path);
+	char path[PATH_MAX];
+
+	while (len > 1 && d->path[len - 1] == '/')
+		len--;
+	if (len >= sizeof(path))
+		return err_set(err, ERR_INVALID, "path: longer than %d bytes", PATH_MAX - 1);
+	memcpy(path, d->path, len);
+	path[len] = '\0';
+	/* engines list the host's for --privileged; here it is the link to the container's own terminals */
+	if (strcmp(path, "/dev/ptmx") == 0)
+		return 0;
+	if (init->device_fds && init->device_fds[index] >= 0)
+		return attach_node(root_fd, path, init->device_fds[index], err);
+	if (init->program.has_userns)
+		return bind_node(root_fd, path, path, err);
+	return make_node(root_fd, d, path, err);
 }
 
 /* The usual six; nodes that the root file system brings along stay when they are what they should be. */
@@ -119,12 +222,7 @@ int device_make_all(struct init *init, int root_fd, struct err *err)
 		return -1;
 	old = umask(0);
 	for (size_t i = 0; i < l->devices.count && failed == 0; i++) {
-		const struct oci_device *d = OCI_ITEM(l->devices, struct oci_device, i);
-
-		/* engines list the host's for --privileged; here it is the link to the container's own terminals */
-		if (strcmp(d->path, "/dev/ptmx") == 0)
-			continue;
-		failed = make_node(root_fd, d, bind, err);
+		failed = make_one(init, root_fd, i, err);
 		if (failed < 0)
 			err_wrap(err, "linux.devices[%zu]", i);
 	}

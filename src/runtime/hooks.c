@@ -15,22 +15,24 @@
 #include "linux/process.h"
 #include "linux/signals.h"
 
-static NORETURN void exec_hook(const struct oci_hook *hook, const char *cwd, int stdin_fd)
+static NORETURN void exec_hook(const struct oci_hook *hook, const struct hooks_occasion *occasion, int stdin_fd)
 {
-	static const char *const no_env[] = { NULL };
+	const char *const *env = occasion->environment ? occasion->environment : (const char *const *)environ;
 	const char *args[] = { hook->path, NULL };
 	sigset_t none;
 
 	sigemptyset(&none);
-	if (dup2(stdin_fd, 0) < 0 || close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0 || (cwd && chdir(cwd) < 0) ||
-	    sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+	if (dup2(stdin_fd, 0) < 0 || close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0 ||
+	    (occasion->cwd && chdir(occasion->cwd) < 0) || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		_exit(126);
+	if (hook->env.items)
+		env = hook->env.items;
 	execve(hook->path, (char *const *)(hook->args.count ? hook->args.items : args),
-	       (char *const *)(hook->env.count ? hook->env.items : (const char **)(uintptr_t)no_env));
+	       (char *const *)(uintptr_t)env);
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static int run_one(const struct oci_hook *hook, const char *cwd, struct str state, struct err *err)
+static int run_one(const struct oci_hook *hook, const struct hooks_occasion *occasion, struct err *err)
 {
 	int timeout_ms = hook->timeout.is_set
 				 ? (int)(hook->timeout.value > 2000000 ? 2000000
@@ -43,14 +45,14 @@ static int run_one(const struct oci_hook *hook, const char *cwd, struct str stat
 	int status = 0, got;
 	pid_t pid;
 
-	if (input < 0 || fd_write_all(input, state.ptr, state.len, err) < 0 ||
+	if (input < 0 || fd_write_all(input, occasion->state.ptr, occasion->state.len, err) < 0 ||
 	    lseek(input, 0, SEEK_SET) < 0)
 		return err_os(err, "hand over the state");
 	pid = process_clone(0, -1, &pidfd);
 	if (pid < 0)
 		return err_neg(err, pid, "make a process");
 	if (pid == 0)
-		exec_hook(hook, cwd, input);
+		exec_hook(hook, occasion, input);
 	do {
 		got = poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, timeout_ms);
 	} while (got < 0 && errno == EINTR);
@@ -68,13 +70,13 @@ static int run_one(const struct oci_hook *hook, const char *cwd, struct str stat
 	return 0;
 }
 
-int hooks_run(const struct oci_list *hooks, const char *name, const char *cwd, struct str state, struct err *err)
+int hooks_run(const struct oci_list *hooks, const struct hooks_occasion *occasion, struct err *err)
 {
 	for (size_t i = 0; i < hooks->count; i++) {
 		const struct oci_hook *hook = OCI_ITEM(*hooks, struct oci_hook, i);
 
-		if (run_one(hook, cwd, state, err) < 0)
-			return err_wrap(err, "error running %s hook #%zu: %s", name, i, hook->path);
+		if (run_one(hook, occasion, err) < 0)
+			return err_wrap(err, "error running %s hook #%zu: %s", occasion->name, i, hook->path);
 	}
 	return 0;
 }

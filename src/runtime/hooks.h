@@ -7,9 +7,14 @@
 #include "base/str.h"
 #include "oci/spec.h"
 
-/* Runs each of a list of struct oci_hook in turn; the first that fails or takes longer than its timeout is an error.
- * The hook's working folder is cwd (NULL: as is). */
-int hooks_run(const struct oci_list *hooks, const char *name, const char *cwd, struct str state,
-	      struct err *err) MUST_CHECK;
+struct hooks_occasion {
+	const char *name;               /* "prestart" … */
+	const char *cwd;                /* NULL: as is */
+	const char *const *environment; /* of hooks without "env"; NULL: ours, as with runc and crun */
+	struct str state;               /* for their stdin */
+};
+
+/* Runs each of a list of struct oci_hook in turn; the first that fails or takes longer than its timeout is an error. */
+int hooks_run(const struct oci_list *hooks, const struct hooks_occasion *occasion, struct err *err) MUST_CHECK;
 
 #endif

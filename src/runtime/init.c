@@ -110,7 +110,7 @@ static int enter_user_namespace(struct init *init, struct err *err)
 	if (program_become_root(init->spec->process, err) < 0)
 		return -1;
 	/* inherited groups are the host's; with setgroups denied there is nothing to drop them with */
-	if (defence(DEFENCE_GROUPS) && setgroups(0, NULL) < 0 && errno != EPERM)
+	if (defence(DEFENCE_GROUPS) && !init->program.keeps_groups && setgroups(0, NULL) < 0 && errno != EPERM)
 		return err_os(err, "drop supplementary groups");
 	return 0;
 }
@@ -219,7 +219,12 @@ static int run_start_hooks(void *arg, struct err *err)
 
 	if (!hooks || hooks->start_container.count == 0)
 		return 0;
-	return hooks_run(&hooks->start_container, "startContainer", NULL, init->state, err);
+	/* in the container nothing of the host's environment is to be seen */
+	return hooks_run(&hooks->start_container,
+			 &(struct hooks_occasion){ .name = "startContainer",
+						   .environment = init->program.environment,
+						   .state = init->state },
+			 err);
 }
 
 static int setup(struct init *init, struct err *err)
@@ -273,6 +278,7 @@ void init_main(struct init *init)
 		init_fail(init->sock, &err);
 	init->program.before_exec = run_start_hooks;
 	init->program.before_exec_arg = init;
+	log_debug("runtime", "init: closing the pipe to signal completion"); /* runc's words, looked for */
 	if (program_exec(&init->program, &err) < 0)
 		init_fail(init->sock, &err);
 	UNREACHABLE();

@@ -45,6 +45,7 @@ struct init {
 	const struct overlay *overlay;
 	bool is_sandbox;           /* pid 1 is the built-in pause; without root.path an empty read-only root */
 	bool no_pivot;
+	bool dev_is_readonly;      /* a mount says so, and it comes last */
 	bool wait_for_start;
 	bool has_hooks_before_pivot;
 	uint64_t new_namespaces;   /* cloned with these */
@@ -53,6 +54,7 @@ struct init {
 	bool joins_user;           /* one of them is a user namespace */
 	bool has_joined;           /* before this process was made */
 	int *bind_fds;             /* by mount: its source, opened by the host's root; -1; NULL for none */
+	int *device_fds;           /* by device: a mount of it, made by the host's root; -1; NULL for none */
 	struct cgroup *cgroup;     /* v1: joined here; NULL for none */
 	uint32_t cgroup_join;      /* controllers still to be joined */
 	int sock;
@@ -75,6 +77,7 @@ NORETURN void init_main(struct init *init);
 /* rootfs.c: mounts everything and makes it the root. */
 int rootfs_setup(struct init *init, struct err *err) MUST_CHECK;
 /* device.c: nodes and links in /dev, the console. */
+int device_open_all(struct init *init, struct err *err) MUST_CHECK; /* while we may make nodes that work */
 int device_make_all(struct init *init, int root_fd, struct err *err) MUST_CHECK;
 int console_setup(struct init *init, int root_fd, struct err *err) MUST_CHECK;
 /* One message with at most one descriptor (-1 for none). */

@@ -228,7 +228,8 @@ static int set_user(struct program *program, struct err *err)
 
 	if (program->has_capabilities && capability_drop_bounding(&program->capabilities) < 0)
 		return err_os(err, "process.capabilities.bounding");
-	if (defence(DEFENCE_GROUPS) && setgroups(user->additional_gids.count, user->additional_gids.items) < 0 &&
+	if (defence(DEFENCE_GROUPS) && !program->keeps_groups &&
+	    setgroups(user->additional_gids.count, user->additional_gids.items) < 0 &&
 	    !(errno == EPERM && user->additional_gids.count == 0))
 		return err_os(err, "process.user.additionalGids");
 	if (syscall(SYS_setresgid, gid, gid, gid) < 0)
@@ -442,6 +443,7 @@ int program_exec(struct program *program, struct err *err)
 
 	if (!home || !home[0])
 		env[count] = home_folder((uid_t)p->user->uid.value, line, sizeof(line));
+	program->environment = env;
 	if (defence(DEFENCE_DESCRIPTORS) &&
 	    close_range((unsigned)(3 + program->preserve_fds), ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_os(err, "close descriptors");

@@ -26,8 +26,10 @@ struct program {
 	int exe_fd;            /* selfexe_prepare() */
 	int error_sock;        /* where the seccomp listener and errors go; close-on-exec */
 	bool has_userns;
+	bool keeps_groups;     /* supplementary groups of who started us */
 	int (*before_exec)(void *arg, struct err *err); /* as the program will be: user, capabilities, filter */
 	void *before_exec_arg;
+	const char *const *environment; /* what the program gets; there for before_exec */
 	char path[PATH_MAX];   /* filled by program_find() */
 };
 

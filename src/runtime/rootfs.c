@@ -393,6 +393,26 @@ static int mount_host_sys(int root_fd, const struct oci_mount *m, const struct m
 	return failed < 0 ? err_neg(err, failed, "bind /sys") : 0;
 }
 
+static bool is_dev(const struct oci_mount *m)
+{
+	struct str path = str_from(m->destination);
+
+	while (path.len > 1 && path.ptr[path.len - 1] == '/')
+		path.len--;
+	return str_eq_c(path, "/dev");
+}
+
+static int protect_dev(const struct init *init, int root_fd, struct err *err)
+{
+	int failed;
+
+	if (!init->dev_is_readonly)
+		return 0;
+	AUTO_FD dev = rootpath_open(root_fd, "/dev", O_PATH, 0);
+	failed = dev < 0 ? dev : mount_set(dev, false, MOUNT_ATTR_RDONLY, 0);
+	return failed < 0 ? err_neg(err, failed, "make /dev read-only") : 0;
+}
+
 static int mount_one(struct init *init, int root_fd, const struct oci_mount *m, struct err *err)
 {
 	struct mount_options options = { 0 };
@@ -405,6 +425,12 @@ static int mount_one(struct init *init, int root_fd, const struct oci_mount *m, 
 	is_bind = options.is_bind || (m->type && strcmp(m->type, "bind") == 0);
 	if (check_options(m, &options, is_bind, err) < 0)
 		return -1;
+	/* once the nodes are in it and what is mounted beneath */
+	if ((options.flags & MS_RDONLY) && is_dev(m)) {
+		init->dev_is_readonly = true;
+		options.flags &= ~(unsigned long)MS_RDONLY;
+		options.attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+	}
 	if (is_bind)
 		return mount_bind(init, root_fd, m, &options, err);
 	if (options.flags & MS_REMOUNT)
@@ -534,6 +560,10 @@ static int set_sysctls(struct init *init, struct err *err)
 			if (strncmp(pair->key, owners[k].prefix, strnlen(owners[k].prefix, 15)) == 0)
 				namespace = owners[k].namespace;
 		}
+		if (strcmp(pair->key, "kernel.hostname") == 0)
+			return err_set(err, ERR_INVALID,
+				       "linux.sysctl: \"kernel.hostname\" is not allowed as it conflicts with the OCI "
+				       "\"hostname\" field");
 		if (!namespace || !has_namespace(init, namespace))
 			return err_set(
 				err, ERR_INVALID,
@@ -567,7 +597,11 @@ static int run_hooks(struct init *init, struct err *err)
 	}
 	if (!hooks || hooks->create_container.count == 0)
 		return 0;
-	return hooks_run(&hooks->create_container, "createContainer", init->bundle, init->state, err);
+	return hooks_run(&hooks->create_container,
+			 &(struct hooks_occasion){ .name = "createContainer",
+						   .cwd = init->bundle,
+						   .state = init->state },
+			 err);
 }
 
 /* The path in a row of mountinfo: bytes that would end it are written in octal (proc(5)). */
@@ -661,7 +695,8 @@ int rootfs_setup(struct init *init, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED, "linux.namespaces: a namespace of type \"mount\" is needed");
 	if (!propagation)
 		return err_set(err, ERR_INVALID, "linux.rootfsPropagation: unknown \"%.40s\"", text);
-	if (mount(NULL, "/", NULL, MS_REC | propagation, NULL) < 0)
+	/* what may not be bound could not become a root either: that comes when the root is made */
+	if (mount(NULL, "/", NULL, MS_REC | (propagation & MS_UNBINDABLE ? MS_PRIVATE : propagation), NULL) < 0)
 		return err_os(err, "change the propagation of /");
 	/* Single mounts may be shared with the host, what we build for the container never. */
 	if ((propagation & MS_SHARED) && make_parent_private(init->rootfs, err) < 0)
@@ -681,7 +716,8 @@ int rootfs_setup(struct init *init, struct err *err)
 			return err_wrap(err, "mounts[%zu] (%.100s)", i, m->destination);
 	}
 	if (!init->is_sandbox || has_root_path(init)) {
-		if (device_make_all(init, root, err) < 0 || console_setup(init, root, err) < 0)
+		if (device_make_all(init, root, err) < 0 || console_setup(init, root, err) < 0 ||
+		    protect_dev(init, root, err) < 0)
 			return -1;
 	}
 	if (set_sysctls(init, err) < 0)

@@ -120,6 +120,8 @@ static int add_rules(scmp_filter_ctx filter, const struct oci_syscall *rule, siz
 
 static int parse_flags(const struct oci_seccomp *profile, unsigned *ret, struct err *err)
 {
+	struct stat st;
+
 	*ret = 0;
 	for (size_t i = 0; i < profile->flags.count; i++) {
 		const char *name = profile->flags.items[i];
@@ -150,6 +152,9 @@ static int parse_flags(const struct oci_seccomp *profile, unsigned *ret, struct 
 					       i);
 		}
 	}
+	/* An agent that waits gets a listener. Callers also name one that is not there, without a rule for it. */
+	if (profile->listener_path && stat(profile->listener_path, &st) == 0 && S_ISSOCK(st.st_mode))
+		*ret |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	if ((*ret & SECCOMP_FILTER_FLAG_NEW_LISTENER) && !profile->listener_path)
 		return err_set(err, ERR_INVALID, "linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs it");
 	return 0;

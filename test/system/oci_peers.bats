@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+# What callers know from runc and crun beyond the specification, and what the runtimes' own suites look for.
+bats_require_minimum_version 1.5.0
+load runtime.bash
+
+setup() { rt_begin; }
+teardown() { rt_end; }
+
+run_detached() { (cd "$RT/bundle" && oci run -d "${@:-c}" >/dev/null 2>&1 3>&-); }
+fails_with() { # TEXT
+	run run_container
+	echo "$output"
+	[ "$status" -eq 1 ] && [ "${#lines[@]}" -eq 1 ] && [[ "$output" == *"$1"* ]] && [ -z "$(ls -A "$RT/state")" ]
+}
+userns() {
+	cfg 'c["linux"]["namespaces"].append({"type": "user"})
+c["linux"]["uidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 1000}]
+c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 200000, "size": 1000}]'
+	chown -R 100000:200000 "$RT/bundle/rootfs"
+}
+
+@test "--config names another file of the bundle" {
+	bundle echo from elsewhere
+	mkdir "$RT/bundle/other"
+	mv "$RT/bundle/config.json" "$RT/bundle/other/c.json"
+	run -0 oci run -b "$RT/bundle" --config other/c.json c
+	[ "$output" = "from elsewhere" ]
+	run -0 oci run -b "$RT/bundle" -f "$RT/bundle/other/c.json" c
+	[ "$output" = "from elsewhere" ]
+	run -1 oci run -b "$RT/bundle" c
+	[[ "$output" == *config.json* ]]
+}
+
+@test "delete and kill take a regular expression for many containers" {
+	bundle sleep 30
+	for id in one-1 one-2 two; do
+		cfg "c['linux']['cgroupsPath'] = '$CG/$id'"
+		run_detached $id
+	done
+	oci kill --regex '^one-' KILL
+	wait_until 5 status_is one-1 stopped
+	wait_until 5 status_is one-2 stopped
+	status_is two running
+	oci delete --force --regex 'one-[0-9]|nobody'
+	[ "$(oci list -q)" = two ]
+	run -1 oci delete --regex '('
+	[[ "$output" == *"invalid regular expression"* ]]
+}
+
+@test "a container is started by whoever sees it while it is still being created" {
+	bundle touch /tmp/ran
+	cfg "c['root']['readonly'] = False
+c['hooks'] = {'createRuntime': [{'path': '/bin/sh', 'args': ['sh', '-c', 'until [ -e $RT/go ]; do sleep 0.02; done']}]}"
+	(cd "$RT/bundle" && exec "$CUBE_OCI" --root "$RT/state" create c >"$RT/created" 2>&1 3>&-) &
+	creator=$!
+	wait_until 5 test -d "$RT/state/c"
+	"$CUBE_OCI" --root "$RT/state" start c 3>&- &
+	starter=$!
+	sleep 0.1
+	[ ! -e "$RT/bundle/rootfs/tmp/ran" ]
+	touch "$RT/go"
+	wait $creator
+	wait $starter
+	wait_until 5 test -e "$RT/bundle/rootfs/tmp/ran"
+}
+
+@test "hooks without env have the caller's, those in the container its own" {
+	bundle true
+	cat >"$RT/bundle/rootfs/tmp/look" <<-'SH'
+	#!/bin/sh
+	echo "$FROM_HOST,$FROM_SPEC" >/tmp/seen
+	SH
+	chmod 755 "$RT/bundle/rootfs/tmp/look"
+	cfg "c['root']['readonly'] = False
+c['process']['env'].append('FROM_SPEC=s')
+look = lambda name, **more: [dict(path='/bin/sh', args=['sh', '-c', 'echo \$FROM_HOST >$RT/' + name], **more)]
+c['hooks'] = {'prestart': look('inherits'), 'createRuntime': look('given', env=['FROM_HOST=no']), 'createContainer': look('none', env=[]),
+	'startContainer': [{'path': '/tmp/look'}]}"
+	FROM_HOST=yes run_container
+	[ "$(cat "$RT/inherits" "$RT/given" "$RT/none")" = $'yes\nno' ]
+	[ "$(cat "$RT/bundle/rootfs/tmp/seen")" = ,s ]
+}
+
+@test "prestart hooks see a created container, createRuntime hooks one that is being created" {
+	bundle true
+	cfg "c['hooks'] = {n: [{'path': '/bin/sh', 'args': ['sh', '-c', 'cat >$RT/' + n]}] for n in ('prestart', 'createRuntime')}"
+	run_container
+	[ "$(jq -r .status "$RT/prestart" "$RT/createRuntime")" = $'created\ncreating' ]
+}
+
+@test "sockets that systemd listens on are handed to the program, stale ones are not" {
+	bundle sh -c 'echo "$LISTEN_FDS,$LISTEN_PID"; cat /proc/self/fd/3'
+	echo of fd 3 >"$RT/socket"
+	run -0 env -u LISTEN_PID LISTEN_FDS=1 bash -c 'cd "$2/bundle" && exec "$1" --root "$2/state" run c 3<"$2/socket"' bash "$CUBE_OCI" "$RT"
+	[ "$output" = $'1,1\nof fd 3' ]
+	bundle sh -c 'echo "$LISTEN_FDS,$LISTEN_PID"; [ ! -e /proc/self/fd/3 ]'
+	run -0 env LISTEN_PID=1 LISTEN_FDS=1 bash -c 'cd "$2/bundle" && exec "$1" --root "$2/state" run c 3<"$2/socket"' bash "$CUBE_OCI" "$RT"
+	[ "$output" = , ]
+}
+
+@test "--preserve-fds is an upper bound, but not of nothing" {
+	bundle sh -c 'cat /proc/self/fd/4'
+	echo of fd 4 >"$RT/file"
+	run -0 bash -c 'cd "$2/bundle" && exec "$1" --root "$2/state" run --preserve-fds=9 c 3</dev/null 4<"$2/file"' bash "$CUBE_OCI" "$RT"
+	[ "$output" = "of fd 4" ]
+	run -1 bash -c 'cd "$2/bundle" && exec "$1" --root "$2/state" run --preserve-fds=1 c 3>&-' bash "$CUBE_OCI" "$RT"
+	[[ "$output" == *"preserved-fd 0"* ]]
+}
+
+@test "podman's keep-groups: the caller's supplementary groups stay, where asked for only" {
+	bundle grep Groups /proc/self/status
+	run -0 setpriv --groups 77,88 bash -c 'cd "$2/bundle" && exec "$1" --root "$2/state" run c' bash "$CUBE_OCI" "$RT"
+	[[ "$output" != *77* ]]
+	cfg 'c["annotations"] = {"run.oci.keep_original_groups": "1"}'
+	run -0 setpriv --groups 77,88 bash -c 'cd "$2/bundle" && exec "$1" --root "$2/state" run c' bash "$CUBE_OCI" "$RT"
+	[[ "$output" == *"77 88"* ]]
+	cfg 'c["process"]["user"]["additionalGids"] = [5]'
+	fails_with process.user.additionalGids:
+}
+
+@test "devices of a user namespace have their owner, mode and use, whatever the host has" {
+	cp "$(command -v busybox)" "$RT/bundle/rootfs/bin/stat"
+	bundle sh -c 'stat -c "%u:%g %a %t,%T" /dev/x /dev/y; head -c 3 /dev/x | wc -c'
+	userns
+	cfg 'c["linux"]["devices"] = [{"path": "/dev/x/", "type": "c", "major": 1, "minor": 5, "uid": 10, "gid": 11, "fileMode": 0o157}, {"path": "/dev/y", "type": "p"}]
+c["linux"]["resources"]["devices"] = [{"allow": True, "access": "rwm"}]'
+	run run_container
+	echo "$output"
+	[ "$output" = $'10:11 157 1,5\n0:0 666 0,0\n3' ]
+	cfg 'c["linux"]["devices"][0]["uid"] = 5000'
+	fails_with 'linux.devices[0]: uid: 5000 is not mapped'
+}
+
+@test "/dev/ptmx among the devices stays the link, a read-only /dev is filled first" {
+	bundle sh -c 'readlink /dev/ptmx; touch /dev/new'
+	cfg 'c["linux"]["devices"] = [{"path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2}, {"path": "/dev/mine", "type": "c", "major": 1, "minor": 3}]
+[m["options"].append("ro") for m in c["mounts"] if m["destination"] == "/dev"]'
+	run run_container
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ "$output" == "pts/ptmx"*"Read-only file system"* ]]
+}
+
+@test "root propagation: unbindable" {
+	bundle sh -c 'mkdir /tmp/a; mount --bind / /tmp/a'
+	cfg 'c["linux"]["rootfsPropagation"] = "unbindable"
+[c["process"]["capabilities"][s].append("CAP_SYS_ADMIN") for s in ("bounding", "effective", "permitted")]
+c["root"]["readonly"] = False'
+	run run_container
+	echo "$output"
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"Invalid argument"* ]]
+}
+
+@test "a host name set by sysctl, ids with other characters: in the peers' words" {
+	bundle true
+	cfg 'c["linux"]["sysctl"] = {"kernel.hostname": "x"}'
+	fails_with 'linux.sysctl: "kernel.hostname" is not allowed as it conflicts with the OCI "hostname" field'
+	run -1 oci run -b "$RT/bundle" a/b
+	[[ "$output" == *'invalid character `/` in the ID'* ]]
+}
+
+@test "exec decides about no_new_privs anew" {
+	bundle sleep 30
+	cfg 'c["process"]["noNewPrivileges"] = True'
+	run_detached
+	run -0 oci exec c grep NoNewPrivs /proc/self/status
+	[[ "$output" == *0 ]]
+	run -0 oci exec --no-new-privs c grep NoNewPrivs /proc/self/status
+	[[ "$output" == *1 ]]
+}
+
+@test "a seccomp agent that waits gets a listener without any rule, one that is not there is not missed" {
+	bundle true
+	cfg "c['linux']['seccomp'] = {'defaultAction': 'SCMP_ACT_ALLOW', 'listenerPath': '$RT/agent', 'listenerMetadata': 'words'}"
+	run_container
+	python3 - "$RT/agent" "$RT/got" <<-'PY' 3>&- &
+	import json, os, socket, sys
+	s = socket.socket(socket.AF_UNIX)
+	s.bind(sys.argv[1])
+	s.listen(1)
+	text, fds, _, _ = socket.recv_fds(s.accept()[0], 65536, 4)
+	m = json.loads(text)
+	print(os.readlink(f"/proc/self/fd/{fds[0]}"), m["ociVersion"], m["metadata"], m["state"]["status"], m["fds"], file=open(sys.argv[2], "w"))
+	PY
+	wait_until 5 test -S "$RT/agent"
+	run_container
+	wait_until 5 test -s "$RT/got"
+	[ "$(cat "$RT/got")" = "anon_inode:seccomp notify 0.2.0 words creating ['seccompFd']" ]
+}
+
+@test "ps: tables longer than a pipe holds" {
+	bundle sleep 30
+	run_detached
+	mkdir "$RT/tools"
+	cat >"$RT/tools/ps" <<-'SH'
+	#!/bin/sh
+	echo "    PID CMD"
+	yes "      1 a process of the host with many arguments" | head -n 20000
+	exec /bin/ps "$@" -o pid,comm --no-headers
+	SH
+	chmod 755 "$RT/tools/ps"
+	PATH=$RT/tools:$PATH run -0 timeout 10 "$CUBE_OCI" --root "$RT/state" ps c -e
+	[ "${#lines[@]}" -eq 2 ]
+	[[ "${lines[1]}" == *sleep* ]]
+}
+
+@test "debugging: the words of each step" {
+	bundle true
+	run -0 oci --debug run -b "$RT/bundle" c
+	[[ "$output" == *"nsexec container setup"*"child process in init()"*"init: closing the pipe to signal completion"* ]]
+}
+
+@test "delete --force ends processes that a freezer elsewhere holds" {
+	[ -d /sys/fs/cgroup/freezer ] || skip "no v1 freezer"
+	bundle sleep 30
+	run_detached
+	mkdir "/sys/fs/cgroup/freezer$CG.elsewhere"
+	pid_of() { oci state "$1" | jq .pid; }
+	pid_of c >"/sys/fs/cgroup/freezer$CG.elsewhere/tasks"
+	echo FROZEN >"/sys/fs/cgroup/freezer$CG.elsewhere/freezer.state"
+	run oci delete --force c
+	echo THAWED >"/sys/fs/cgroup/freezer$CG.elsewhere/freezer.state"
+	wait_until 5 rmdir "/sys/fs/cgroup/freezer$CG.elsewhere"
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "a folder in place of a cgroup hierarchy is not taken for one" {
+	bundle cat /proc/self/cgroup
+	# only this test's mount namespace sees it
+	run -0 unshare -m --propagation private bash -c '
+		mkdir "$2/cg" && mount -t tmpfs tmpfs "$2/cg" && cd /sys/fs/cgroup &&
+		for d in */; do mkdir "$2/cg/$d" && mount --move "/sys/fs/cgroup/$d" "$2/cg/$d" || exit; done
+		cd / && mount --move "$2/cg" /sys/fs/cgroup && mkdir -p "/sys/fs/cgroup/hugetlb$3" /sys/fs/cgroup/rdma || exit
+		"$1" --root "$2/state" run -b "$2/bundle" c && rmdir "/sys/fs/cgroup/hugetlb$3" /sys/fs/cgroup/rdma' \
+		bash "$CUBE_OCI" "$RT" "$CG"
+	echo "$output"
+	[[ "$output" == *"$CG/c"* ]]
+	rmdir "$RT/cg"
+}
