@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "codec/json_quote.h"
 #include "codec/limits.h"
 
 extern const yyjson_alc json_alc;
@@ -144,6 +145,5 @@ void json_write_pretty(yyjson_val *v,
 		       struct buf *to); /* two spaces, as kube-apiserver; newline behind */
 void json_mut_write_pretty(yyjson_mut_val *v, struct buf *to);
 struct blob *json_mut_to_blob(yyjson_mut_val *v) MUST_CHECK;
-void json_write_quoted(struct str s, struct buf *to); /* one string with its quotes */
 
 #endif

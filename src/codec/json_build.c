@@ -255,35 +255,3 @@ struct blob *json_mut_to_blob(yyjson_mut_val *v)
 
 	return text_to_blob(text, len);
 }
-
-void json_write_quoted(struct str s, struct buf *to)
-{
-	static const char hex[] = "0123456789abcdef";
-	size_t from = 0;
-
-	buf_put_char(to, '"');
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
-		const char *escape = NULL;
-		char unicode[7];
-
-		if (c >= 0x20 && c != '"' && c != '\\')
-			continue;
-		if (c == '"' || c == '\\') {
-			escape = c == '"' ? "\\\"" : "\\\\";
-		} else if (c == '\n' || c == '\t' || c == '\r') {
-			escape = c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r";
-		} else {
-			memcpy(unicode, "\\u00", 4);
-			unicode[4] = hex[c >> 4];
-			unicode[5] = hex[c & 15];
-			unicode[6] = '\0';
-			escape = unicode;
-		}
-		buf_put(to, s.ptr + from, i - from);
-		buf_put_c(to, escape);
-		from = i + 1;
-	}
-	buf_put(to, s.ptr ? s.ptr + from : "", s.len - from);
-	buf_put_char(to, '"');
-}

@@ -110,7 +110,8 @@ char *oci_default_spec(bool rootless, bool cgroup_v2, uid_t uid, gid_t gid)
 			*c = '"';
 	}
 	parsed = yyjson_read(text, strlen(text), 0);
-	doc = yyjson_doc_mut_copy(parsed, NULL);
+	doc = yyjson_mut_doc_new(NULL);
+	yyjson_mut_doc_set_root(doc, yyjson_val_mut_copy(doc, yyjson_doc_get_root(parsed)));
 	yyjson_doc_free(parsed);
 	mem_free(text);
 	if (!cgroup_v2)

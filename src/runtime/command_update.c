@@ -2,6 +2,7 @@
 /* The command update: limits of a running container, from a resources file or from flags. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/fd.h"
@@ -140,8 +141,12 @@ int command_update(const struct command_line *line, int *ret_status, struct err 
 	} else {
 		flags = yyjson_mut_doc_new(NULL);
 		failed = from_flags(line, flags, err);
-		if (failed == 0)
-			doc = yyjson_mut_doc_imut_copy(flags, NULL);
+		if (failed == 0) {
+			char *written = yyjson_mut_write(flags, 0, NULL);
+
+			failed = oci_json_parse(str_from(written), "flags", &doc, err);
+			free(written);
+		}
 		yyjson_mut_doc_free(flags);
 	}
 	if (failed == 0)

@@ -26,6 +26,7 @@
 #include "runtime/cgroup_plan.h"
 #include "runtime/console.h"
 #include "runtime/hooks.h"
+#include "runtime/selfexe.h"
 #include "runtime/systemd.h"
 #include "runtime/userns.h"
 
@@ -260,6 +261,8 @@ static int prepare_program(struct making *m, struct err *err)
 		return -1;
 	if (cr->is_sandbox)
 		return 0;
+	if (!(m->init.new_namespaces & CLONE_NEWNS))
+		program->exe_fd = selfexe_prepare();
 	if (!cr->spec->process)
 		return err_set(err, ERR_INVALID, "process: required field is missing");
 	if (program_prepare(program, cr->spec->process, err) < 0 || keep_groups(m, err) < 0)

@@ -248,6 +248,7 @@ int container_exec(const struct exec *exec, pid_t *ret_pid, int *ret_pidfd, int 
 		if (seccomp_compile(l->seccomp, cache, &program.seccomp, err) < 0)
 			return -1;
 	}
+	program.exe_fd = selfexe_prepare();
 	if (program_open_host(&program, err) < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		seccomp_free(&program.seccomp);
 		return err_os(err, "prepare the program");

@@ -227,15 +227,25 @@ static int run_start_hooks(void *arg, struct err *err)
 			 err);
 }
 
-static int setup(struct init *init, struct err *err)
+static int protect_program(struct init *init, struct err *err)
 {
 	struct err detach;
 
-	/* Before anything else: here it is not yet charged to the container, and we have all
-	 * capabilities we ever will. */
-	if (!init->is_sandbox && defence(DEFENCE_PROGRAM_FILE) && selfexe_detach(init->program.exe_fd, &detach) < 0 &&
+	if (init->new_namespaces & CLONE_NEWNS)
+		init->program.exe_fd = selfexe_find();
+	if (selfexe_detach(init->program.exe_fd, &detach) < 0 &&
 	    !(detach.code == ERR_UNSUPPORTED && (geteuid() != 0 || init->new_namespaces & CLONE_NEWUSER)))
 		return err_set(err, ERR_INTERNAL, "protect the runtime's program: %s", detach.msg);
+	fd_close(&init->program.exe_fd);
+	return 0;
+}
+
+static int setup(struct init *init, struct err *err)
+{
+	/* Before anything else: here it is not yet charged to the container, and we have all
+	 * capabilities we ever will. */
+	if (!init->is_sandbox && defence(DEFENCE_PROGRAM_FILE) && protect_program(init, err) < 0)
+		return -1;
 	if (setsid() < 0)
 		return err_os(err, "make a session");
 	/* another user namespace's root may not write the host's files any more */

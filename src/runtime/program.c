@@ -97,7 +97,6 @@ int program_become_root(const struct oci_process *process, struct err *err)
 
 int program_open_host(struct program *program, struct err *err)
 {
-	program->exe_fd = selfexe_prepare();
 	program->host_proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return program->host_proc_fd < 0 ? err_os(err, "open /proc") : 0;
 }

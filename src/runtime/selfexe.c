@@ -17,10 +17,14 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/fd.h"
 
 #define PAGE_BYTES 4096u
+
+/* The linker's: where address 0 of the program is. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 struct image {
 	uintptr_t start, end;
@@ -37,10 +41,7 @@ static bool find_image(struct image *image)
 	image->end = 0;
 	if (!image->headers || image->header_count > 64)
 		return false;
-	for (size_t i = 0; i < image->header_count; i++) {
-		if (image->headers[i].p_type == PT_PHDR)
-			image->base = (uintptr_t)image->headers - image->headers[i].p_vaddr;
-	}
+	image->base = (uintptr_t)&__ehdr_start; /* a static program has no PT_PHDR that says it */
 	for (size_t i = 0; i < image->header_count; i++) {
 		const ElfW(Phdr) *h = &image->headers[i];
 		uintptr_t start = image->base + h->p_vaddr;
@@ -86,6 +87,24 @@ int selfexe_prepare(void)
 		return -1;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", tree);
 	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+int selfexe_find(void)
+{
+	const unsigned want = STATX_INO | STATX_MNT_ID;
+	const char *path = (const char *)getauxval(AT_EXECFN);
+	AUTO_FD fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
+	struct statx ours, found;
+
+	if (fd < 0 || statx(AT_FDCWD, "/proc/self/exe", 0, want, &ours) < 0 ||
+	    statx(fd, "", AT_EMPTY_PATH, want, &found) < 0)
+		return -1;
+	if (ours.stx_ino != found.stx_ino || ours.stx_dev_major != found.stx_dev_major ||
+	    ours.stx_dev_minor != found.stx_dev_minor)
+		return -1; /* another folder or another file by now */
+	if (!(ours.stx_mask & found.stx_mask & STATX_MNT_ID) || ours.stx_mnt_id == found.stx_mnt_id)
+		return -1;
+	return fd_take(&fd);
 }
 
 /* The same bytes at the same addresses, from the other mount: the file is no longer mapped as what was executed. */

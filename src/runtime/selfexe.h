@@ -5,7 +5,12 @@
 
 #include "base/err.h"
 
-/* In the parent: the program file through a detached mount of its own, which saves copying it. -1: not to be had. */
+/*
+ * The program file through another mount than it was executed from, which saves copying it; -1: not to be had. Who has
+ * just been cloned into a new mount namespace finds one by the path it was executed as. In all other cases the parent
+ * prepares one that is detached: closing that takes the kernel's time (synchronize_rcu_expedited).
+ */
+int selfexe_find(void) MUST_CHECK;
 int selfexe_prepare(void) MUST_CHECK;
 
 /*

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include "base/fd.h"
 #include "base/time.h"
-#include "codec/json.h"
+#include "codec/json_quote.h"
 #include "shim/limits.h"
 
 #define OUT_BYTES_MAX (SHIM_CHUNK_BYTES * 16)
