@@ -10,13 +10,27 @@
 #include "controllers/controller.h"
 
 static const struct controller_type *const controller_types[] = {
-	&controller_namespace,	    &controller_serviceaccount, &controller_root_ca,
-	&controller_daemonset,	    &controller_deployment,	&controller_replicaset,
-	&controller_replication,    &controller_endpoints,	&controller_endpointslice,
-	&controller_garbage,	    &controller_node_cidr,	&controller_node_lifecycle,
-	&controller_taint_eviction, &controller_pod_garbage,	&controller_role_aggregation,
-	&controller_certificate,    &controller_quota,		&controller_account_token,
-	&controller_token_cleaner,  &controller_bootstrap_signer,
+	&controller_namespace,
+	&controller_serviceaccount,
+	&controller_root_ca,
+	&controller_daemonset,
+	&controller_deployment,
+	&controller_replicaset,
+	&controller_replication,
+	&controller_endpoints,
+	&controller_endpointslice,
+	&controller_garbage,
+	&controller_node_cidr,
+	&controller_node_lifecycle,
+	&controller_taint_eviction,
+	&controller_pod_garbage,
+	&controller_role_aggregation,
+	&controller_certificate,
+	&controller_quota,
+	&controller_account_token,
+	&controller_token_cleaner,
+	&controller_bootstrap_signer,
+	&controller_policy_status,
 };
 
 struct controllers {
