@@ -462,8 +462,25 @@ static int decode_custom(struct decoder *d, yyjson_val *root, yyjson_mut_val **r
 	return 0;
 }
 
-static int decode_root(yyjson_val *root, const struct decode_options *o, struct arena *arena,
-		       yyjson_mut_doc *doc, struct err *err)
+/* Keys that YAML had twice, one line each. */
+static void tell_duplicates(const struct decode_options *o, struct str duplicates,
+			    struct notices *notices)
+{
+	struct str line;
+
+	if (o->check == FIELDS_STRICT) {
+		if (duplicates.len)
+			notices_add(notices, "yaml: unmarshal errors:" STR_FMT,
+				    STR_ARG(duplicates));
+		return;
+	}
+	while (notices && str_next_part(&duplicates, '\n', &line))
+		if (line.len)
+			notices_add(notices, STR_FMT, STR_ARG(str_trim(line)));
+}
+
+static int decode_root(yyjson_val *root, const struct decode_options *o, struct str duplicates,
+		       struct arena *arena, yyjson_mut_doc *doc, struct err *err)
 {
 	struct notices own;
 	struct decoder d = { .doc = doc, .kind = o->kind, .err = err };
@@ -482,6 +499,7 @@ static int decode_root(yyjson_val *root, const struct decode_options *o, struct 
 	notices_init(&own, arena);
 	if (o->check != FIELDS_IGNORE)
 		d.notices = o->notices && o->check == FIELDS_WARN ? o->notices : &own;
+	tell_duplicates(o, duplicates, d.notices);
 	if ((o->kind->flags & KIND_CUSTOM
 		     ? decode_custom(&d, root, &object)
 		     : decode_object(&d, o->kind->schema, NULL, root, &object)) < 0)
@@ -495,7 +513,7 @@ static int decode_root(yyjson_val *root, const struct decode_options *o, struct 
 }
 
 static yyjson_mut_doc *object_decode_val(yyjson_val *root, const struct decode_options *options,
-					 struct err *err)
+					 struct str duplicates, struct err *err)
 {
 	yyjson_mut_doc *doc = json_new();
 	struct arena arena;
@@ -503,7 +521,7 @@ static yyjson_mut_doc *object_decode_val(yyjson_val *root, const struct decode_o
 	int failed;
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	failed = decode_root(root, options, &arena, doc, &mine);
+	failed = decode_root(root, options, duplicates, &arena, doc, &mine);
 	arena_deinit(&arena);
 	if (failed < 0) {
 		json_mut_free(doc);
@@ -519,21 +537,22 @@ yyjson_mut_doc *object_decode_mut(yyjson_mut_val *root, const struct decode_opti
 {
 	AUTO_JSON doc = json_freeze(root);
 
-	return object_decode_val(yyjson_doc_get_root(doc), options, err);
+	return object_decode_val(yyjson_doc_get_root(doc), options, STR_NONE, err);
 }
 
-static yyjson_doc *parse_yaml(struct str body, size_t bytes_max, struct err *err)
+static yyjson_doc *parse_yaml(struct str body, size_t bytes_max, struct buf *duplicates,
+			      struct err *err)
 {
-	AUTO_JSON_MUT tree = yaml_parse(body, bytes_max, err);
+	AUTO_JSON_MUT tree = yaml_parse_duplicates(body, bytes_max, duplicates, err);
 
 	return tree ? json_freeze(yyjson_mut_doc_get_root(tree)) : NULL;
 }
 
 static yyjson_doc *parse_body(struct str body, enum object_format format, size_t bytes_max,
-			      struct err *err)
+			      struct buf *duplicates, struct err *err)
 {
 	struct err inner = { 0 };
-	yyjson_doc *doc = format == OBJECT_YAML ? parse_yaml(body, bytes_max, &inner)
+	yyjson_doc *doc = format == OBJECT_YAML ? parse_yaml(body, bytes_max, duplicates, &inner)
 						: json_parse(body, bytes_max, &inner);
 
 	if (doc)
@@ -550,10 +569,14 @@ static yyjson_doc *parse_body(struct str body, enum object_format format, size_t
 yyjson_mut_doc *object_decode(struct str body, const struct decode_options *options,
 			      struct err *err)
 {
-	AUTO_JSON doc = parse_body(body, options->format,
-				   options->bytes_max ? options->bytes_max : OBJECT_BYTES_MAX, err);
+	size_t bytes_max = options->bytes_max ? options->bytes_max : OBJECT_BYTES_MAX;
+	AUTO_BUF duplicates = { 0 };
+	AUTO_JSON doc = NULL;
 
-	return doc ? object_decode_val(yyjson_doc_get_root(doc), options, err) : NULL;
+	buf_init(&duplicates, ERR_MSG_BYTES);
+	doc = parse_body(body, options->format, bytes_max, &duplicates, err);
+	return doc ? object_decode_val(yyjson_doc_get_root(doc), options, buf_str(&duplicates), err)
+		   : NULL;
 }
 
 yyjson_mut_val *object_zero_field(yyjson_mut_doc *doc, const struct kind *kind, const char *name)

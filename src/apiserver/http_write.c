@@ -154,12 +154,47 @@ static int read_patch(struct exchange *e, struct operation *op)
 				     "application/apply-patch+yaml");
 	if (op->patch_type == API_PATCH_APPLY)
 		return read_apply(e, op);
-	op->patch = json_parse(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
+	op->patch = op->check == FIELDS_IGNORE
+			    ? NULL
+			    : json_parse_unique(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
+	if (str_has_prefix(str_from(err.msg), STR("duplicate field")))
+		op->patch_duplicates = str_in(op->arena, str_from(err.msg));
+	if (!op->patch)
+		op->patch = json_parse(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
 	if (!op->patch)
 		return err.code == ERR_TOO_LARGE
 			       ? refusal_from_err(&e->refusal, &err)
 			       : refusal_bad_request(&e->refusal, "error decoding patch: %s",
 						     err.msg);
+	return 0;
+}
+
+/* Go prints what it got as a list. */
+static int refuse_dry_run(struct exchange *e, const char *kind, struct str value)
+{
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, OPTION_SHOWN_BYTES_MAX);
+	buf_put_c(&text, "Unsupported value: []string{");
+	json_write_quoted(value, &text);
+	buf_put_c(&text, "}: supported values: ");
+	json_write_quoted(STR("All"), &text);
+	refusal_add_cause(&e->refusal,
+			  (struct refusal_cause){ .reason = STR("FieldValueNotSupported"),
+						  .field = STR("dryRun"),
+						  .message = str_in(e->arena, buf_str(&text)) });
+	return refusal_invalid(&e->refusal,
+			       (struct subject){ STR("meta.k8s.io"), str_from(kind), STR("") });
+}
+
+/* A list that says anything else must not be taken for leave to write. */
+static int read_dry_run(struct exchange *e, struct operation *op, yyjson_mut_val *list)
+{
+	JSON_MUT_EACH (item, list) {
+		if (!str_eq_c(json_mut_str(item), "All"))
+			return refuse_dry_run(e, "DeleteOptions", json_mut_str(item));
+		op->dry_run = true;
+	}
 	return 0;
 }
 
@@ -188,7 +223,10 @@ static int read_delete(struct exchange *e, struct operation *op)
 
 		if (num_parse_i64(text, INT64_MIN, INT64_MAX, "gracePeriodSeconds", &seconds,
 				  &err) < 0)
-			return refusal_bad_request(&e->refusal, "gracePeriodSeconds: %s", err.msg);
+			return refusal_bad_request(&e->refusal,
+						   "strconv.ParseInt: parsing \"" STR_FMT
+						   "\": invalid syntax",
+						   STR_ARG(text));
 		json_set_int(op->body, root, "gracePeriodSeconds", seconds);
 	}
 	if (!e->x->body.len && params_get(query, "propagationPolicy").len)
@@ -197,10 +235,7 @@ static int read_delete(struct exchange *e, struct operation *op)
 	if (!e->x->body.len && params_has(query, "orphanDependents"))
 		json_set_bool(op->body, root, "orphanDependents",
 			      params_bool(query, "orphanDependents"));
-	JSON_MUT_EACH (item, json_mut_get(root, "dryRun"))
-		if (str_eq_c(json_mut_str(item), "All"))
-			op->dry_run = true;
-	return 0;
+	return read_dry_run(e, op, json_mut_get(root, "dryRun"));
 }
 
 static int read_body(struct exchange *e, struct operation *op)
@@ -289,7 +324,7 @@ static int read_query(struct exchange *e, struct operation *op)
 		   check = params_get(query, "fieldValidation");
 
 	if (dry_run.len && !str_eq_c(dry_run, "All"))
-		return refuse_option(e, option_kinds[op->verb], "dryRun", dry_run, "\"All\"");
+		return refuse_dry_run(e, option_kinds[op->verb], dry_run);
 	if (!field_check_parse(check, &op->check))
 		return refuse_option(e, option_kinds[op->verb], "fieldValidation", check,
 				     "\"Ignore\", \"Strict\", \"Warn\"");
@@ -480,7 +515,7 @@ struct names {
 	struct exchange *e;
 	const struct watch_filter *filter;
 	struct blob **blobs;
-	size_t count, room;
+	size_t count, room, limit; /* 0: all */
 };
 
 static bool take_name(void *arg, struct str key, const struct store_entry *entry)
@@ -490,6 +525,8 @@ static bool take_name(void *arg, struct str key, const struct store_entry *entry
 
 	if (!obj || !watch_filter_matches(names->filter, obj))
 		return true;
+	if (names->limit && names->count == names->limit)
+		return false;
 	if (names->count == names->room) {
 		names->room = names->room ? names->room * 2 : 64;
 		names->blobs = mem_realloc_array(names->blobs, names->room,
@@ -534,6 +571,7 @@ int write_collection(struct exchange *e)
 		return -1;
 	}
 	names.filter = &options.filter;
+	names.limit = (size_t)options.limit;
 	store_walk(
 		e->server->store,
 		registry_list_prefix(e->arena, e->kind,

@@ -20,6 +20,7 @@
 #define WATCH_BOOKMARK_SECONDS 60
 #define PATCH_RETRIES_MAX 5 /* as upstream, for patches without a resourceVersion */
 #define PATCH_SHOWN_BYTES_MAX (8u << 10) /* of a patched object in the message that refuses it */
+#define OPTION_SHOWN_BYTES_MAX (4u << 10) /* of an option in the message that refuses it */
 #define PATCH_MESSAGE_BYTES_MAX (56u << 10)
 #define GENERATE_NAME_TRIES_MAX 8
 #define WARNINGS_MAX 64

@@ -67,6 +67,7 @@ struct operation {
 	yyjson_mut_doc *body; /* as a tree: owned by the operation; NULL with body_bytes */
 	yyjson_doc *patch;    /* of OPERATION_PATCH; owned */
 	enum api_patch patch_type;
+	struct str patch_duplicates;	      /* fields that the patch has twice; empty: none */
 	bool force;			      /* of an apply */
 	const struct refusal *create_refusal; /* why the user may not create what he patches; NULL =
 						 he may */

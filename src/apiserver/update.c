@@ -10,6 +10,7 @@
 #include "apiserver/registry.h"
 #include "apiserver/service_claim.h"
 #include "api/strategic.h"
+#include "base/num.h"
 #include "codec/patch.h"
 
 static int validate(struct operation *op)
@@ -54,11 +55,19 @@ static int check_version(struct operation *op)
 static int prepare(struct operation *op)
 {
 	struct err err = { 0 };
+	size_t at;
 
 	if (object_prepare_update(&op->edit, &err) == 0)
 		return 0;
-	return err.code == ERR_CONFLICT ? refusal_modified(&op->refusal, operation_subject(op))
-					: refusal_from_err(&op->refusal, &err);
+	if (err.code != ERR_CONFLICT)
+		return refusal_from_err(&op->refusal, &err);
+	at = str_find(str_from(err.msg), STR("Precondition failed"), 0);
+	if (at == SIZE_MAX)
+		return refusal_modified(&op->refusal, operation_subject(op));
+	return refusal_conflict(&op->refusal, operation_subject(op),
+				"StorageError: invalid object, Code: 4, Key: " STR_FMT
+				", ResourceVersion: 0, AdditionalErrorMsg: %s",
+				STR_ARG(op->key), err.msg + at);
 }
 
 static int update_admitted(struct operation *op)
@@ -163,24 +172,55 @@ int patch_apply_to(struct operation *op, yyjson_val *target, struct schema_at sc
 	return 0;
 }
 
-/* What a patch made is no object of its kind: named as the value of a field "patch", as upstream
- * does for JSON and merge patches. */
-static int refuse_patched(struct operation *op, yyjson_mut_val *patched, const struct err *err)
+/* As Go prints values with %v. */
+static void put_go_value(yyjson_val *v, struct buf *to)
 {
-	struct str why = str_from(err->msg), strict = STR("strict decoding error");
-	size_t at = str_find(why, strict, 0);
+	bool first = true;
+
+	if (yyjson_is_obj(v)) {
+		buf_put_c(to, "map[");
+		JSON_MEMBERS (key, value, v) {
+			buf_put_c(to, first ? "" : " ");
+			buf_put_str(to, json_str(key));
+			buf_put_char(to, ':');
+			put_go_value(value, to);
+			first = false;
+		}
+		buf_put_char(to, ']');
+	} else if (yyjson_is_arr(v)) {
+		buf_put_char(to, '[');
+		JSON_EACH (item, v) {
+			buf_put_c(to, first ? "" : " ");
+			put_go_value(item, to);
+			first = false;
+		}
+		buf_put_char(to, ']');
+	} else if (yyjson_is_str(v)) {
+		buf_put_str(to, json_str(v));
+	} else if (yyjson_is_null(v)) {
+		buf_put_c(to, "<nil>");
+	} else {
+		json_write(v, to);
+	}
+}
+
+/* Named as the value of a field "patch", as upstream does: what a JSON or merge patch made, or the
+ * strategic merge patch itself. */
+static int refuse_patch(struct operation *op, yyjson_mut_val *patched, struct str why)
+{
 	AUTO_BUF text = { 0 };
 	AUTO_BUF message = { 0 };
 
-	if (err->code != ERR_BAD_REQUEST || op->patch_type == API_PATCH_STRATEGIC)
-		return refusal_from_err(&op->refusal, err);
-	if (at != SIZE_MAX)
-		why = str_slice(why, at, why.len);
 	buf_init(&text, PATCH_RESULT_BYTES_MAX);
 	buf_init(&message, PATCH_MESSAGE_BYTES_MAX);
-	json_mut_write(patched, &text);
+	if (op->patch_type == API_PATCH_STRATEGIC)
+		put_go_value(yyjson_doc_get_root(op->patch), &text);
+	else
+		json_mut_write(patched, &text);
 	buf_put_c(&message, "Invalid value: ");
-	json_write_quoted(str_slice(buf_str(&text), 0, PATCH_SHOWN_BYTES_MAX), &message);
+	json_write_quoted(
+		str_slice(buf_str(&text), 0, NUM_MIN(text.len, (size_t)PATCH_SHOWN_BYTES_MAX)),
+		&message);
 	buf_put_c(&message, ": ");
 	buf_put_str(&message, why);
 	refusal_add_cause(&op->refusal, (struct refusal_cause){
@@ -188,6 +228,37 @@ static int refuse_patched(struct operation *op, yyjson_mut_val *patched, const s
 						.field = STR("patch"),
 						.message = str_in(op->arena, buf_str(&message)) });
 	return refusal_invalid(&op->refusal, (struct subject){ STR(""), STR(""), STR("") });
+}
+
+/* What a patch made is no object of its kind. */
+static int refuse_patched(struct operation *op, yyjson_mut_val *patched, const struct err *err)
+{
+	struct str why = str_from(err->msg), strict = STR("strict decoding error: ");
+	size_t at = str_find(why, strict, 0);
+
+	if (err->code != ERR_BAD_REQUEST ||
+	    (op->patch_type == API_PATCH_STRATEGIC && at == SIZE_MAX))
+		return refusal_from_err(&op->refusal, err);
+	if (at == SIZE_MAX)
+		return refuse_patch(op, patched, why);
+	why = str_slice(why, at + strict.len, why.len);
+	return refuse_patch(op, patched,
+			    str_printf_in(op->arena, STR_FMT STR_FMT "%s" STR_FMT, STR_ARG(strict),
+					  STR_ARG(op->patch_duplicates),
+					  op->patch_duplicates.len ? ", " : "", STR_ARG(why)));
+}
+
+/* The patch has fields twice, and what it made is fine: said or refused, as the client wants it. */
+static int check_duplicates(struct operation *op, yyjson_mut_val *patched)
+{
+	if (!op->patch_duplicates.len)
+		return 0;
+	if (op->check == FIELDS_STRICT)
+		return refuse_patch(op, patched,
+				    str_printf_in(op->arena, "strict decoding error: " STR_FMT,
+						  STR_ARG(op->patch_duplicates)));
+	notices_add(&op->notices, STR_FMT, STR_ARG(op->patch_duplicates));
+	return 0;
 }
 
 int patch_run(struct operation *op)
@@ -207,6 +278,8 @@ int patch_run(struct operation *op)
 	op->edit.doc = object_decode_mut(yyjson_mut_doc_get_root(patched), &options, &err);
 	if (!op->edit.doc)
 		return refuse_patched(op, yyjson_mut_doc_get_root(patched), &err);
+	if (check_duplicates(op, yyjson_mut_doc_get_root(patched)) < 0)
+		return -1;
 	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
 	return update_object(op);
 }

@@ -17,6 +17,7 @@
 struct yaml_reader {
 	yaml_parser_t parser;
 	bool ended, failed;
+	struct buf *duplicates; /* NULL: they are errors */
 	/* of the document being read */
 	yyjson_mut_doc *doc;
 	struct map anchors;   /* name → value, complete ones only */
@@ -211,17 +212,26 @@ static int mapping_finish(struct yaml_reader *r, struct mapping *m, const yaml_e
 	for (size_t i = 0; i < m->count; i++) {
 		struct str name = json_mut_str(m->pairs[2 * i]);
 
-		if (json_index_add(&index, name, m->pairs[2 * i + 1]))
+		yyjson_mut_val **first = json_index_add(&index, name, &m->pairs[2 * i + 1]);
+
+		if (!first)
+			continue;
+		if (!r->duplicates)
 			return err_set(err, ERR_PARSE,
 				       "yaml: unmarshal errors:\n  line %zu: key \"" STR_FMT
 				       "\" already set in map",
 				       start->start_mark.line + 1, STR_ARG(name));
+		buf_printf(r->duplicates, "\n  line %zu: key \"" STR_FMT "\" already set in map",
+			   start->start_mark.line + 1, STR_ARG(name));
+		*first = m->pairs[2 * i + 1];
+		m->pairs[2 * i] = NULL; /* its value stands where the first one was */
 	}
 	merge_members(&index, m, m->merged, r);
 	JSON_MUT_EACH (one, m->merged)
 		merge_members(&index, m, one, r);
 	for (size_t i = 0; i < m->count; i++)
-		yyjson_mut_obj_add(object, m->pairs[2 * i], m->pairs[2 * i + 1]);
+		if (m->pairs[2 * i])
+			yyjson_mut_obj_add(object, m->pairs[2 * i], m->pairs[2 * i + 1]);
 	remember(r, start->data.mapping_start.anchor, object);
 	*ret = object;
 	return 0;
@@ -378,7 +388,18 @@ int yaml_next(struct yaml_reader *r, yyjson_mut_doc **ret_doc, struct err *err)
 	return 0;
 }
 
+void yaml_keep_duplicates(struct yaml_reader *r, struct buf *duplicates)
+{
+	r->duplicates = duplicates;
+}
+
 yyjson_mut_doc *yaml_parse(struct str text, size_t bytes_max, struct err *err)
+{
+	return yaml_parse_duplicates(text, bytes_max, NULL, err);
+}
+
+yyjson_mut_doc *yaml_parse_duplicates(struct str text, size_t bytes_max, struct buf *duplicates,
+				      struct err *err)
 {
 	AUTO_YAML reader = yaml_open(text, bytes_max, err);
 	AUTO_JSON_MUT doc = NULL;
@@ -387,6 +408,7 @@ yyjson_mut_doc *yaml_parse(struct str text, size_t bytes_max, struct err *err)
 
 	if (!reader)
 		return NULL;
+	yaml_keep_duplicates(reader, duplicates);
 	found = yaml_next(reader, &doc, err);
 	if (found < 0)
 		return NULL;

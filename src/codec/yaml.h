@@ -2,7 +2,8 @@
 /*
  * YAML (1.1 as kubectl and Go's yaml read it: yes/no/on/off stay strings in keys and become
  * booleans in values as there) to JSON trees and back. Anchors are followed within an expansion
- * limit; a key given twice is an error; every error has its line.
+ * limit; a key given twice is an error unless the reader is told to keep it; every error has its
+ * line.
  */
 #ifndef CUBE_CODEC_YAML_H
 #define CUBE_CODEC_YAML_H
@@ -20,8 +21,15 @@ void yaml_close(struct yaml_reader *reader); /* NULL is fine */
 void yaml_close_at(struct yaml_reader **reader);
 #define AUTO_YAML CLEANUP(yaml_close_at) struct yaml_reader *
 
+/* From now on a key given twice is no error: the last one counts, and a line of duplicates tells of
+ * it. */
+void yaml_keep_duplicates(struct yaml_reader *reader, struct buf *duplicates);
+
 /* Exactly one document. */
 yyjson_mut_doc *yaml_parse(struct str text, size_t bytes_max, struct err *err) MUST_CHECK;
+/* The same, and keys given twice are told of as yaml_keep_duplicates does. */
+yyjson_mut_doc *yaml_parse_duplicates(struct str text, size_t bytes_max, struct buf *duplicates,
+				      struct err *err) MUST_CHECK;
 
 /* Block style, two spaces, keys sorted, as kubectl -o yaml prints. */
 void yaml_write(yyjson_val *v, struct buf *to);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Breaks when a write does more than its options allow, or is refused in other words than clients
+ * match on. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+#include "fixture.h"
+
+#define CM "/api/v1/namespaces/default/configmaps"
+#define JSON "Content-Type: application/json\r\n"
+#define YAML "Content-Type: application/yaml\r\n"
+#define MERGE "Content-Type: application/merge-patch+json\r\n"
+#define STRATEGIC "Content-Type: application/strategic-merge-patch+json\r\n"
+#define JSON_PATCH "Content-Type: application/json-patch+json\r\n"
+
+struct row {
+	const char *method, *path, *headers, *body;
+	int status;
+	const char *want;   /* in the answer's body, or with "Warning: " in its head */
+	const char *absent; /* not in the body */
+};
+
+static void run(const struct row *rows, size_t count)
+{
+	struct http_fixture f;
+	const char *body;
+
+	http_fixture_open(&f);
+	for (size_t i = 0; i < count; i++) {
+		const struct row *r = &rows[i];
+		bool warns = r->want && strncmp(r->want, "Warning: ", 9) == 0;
+		int status = http_fixture_do(&f, r->method, r->path, r->headers, r->body, &body);
+
+		if (status != r->status)
+			print_message("%s %s: %d\n%s\n", r->method, r->path, status, body);
+		assert_int_equal(status, r->status);
+		if (r->want && !strstr(warns ? http_fixture_head(&f) : body, r->want))
+			fail_msg("%s %s: no %s in\n%s", r->method, r->path, r->want,
+				 warns ? http_fixture_head(&f) : body);
+		if (r->absent && strstr(body, r->absent))
+			fail_msg("%s %s: %s in\n%s", r->method, r->path, r->absent, body);
+	}
+	http_fixture_close(&f);
+}
+
+#define SCRIPT(name, ...)                                         \
+	static void name(void **state)                            \
+	{                                                         \
+		static const struct row rows[] = { __VA_ARGS__ }; \
+                                                                  \
+		run(rows, sizeof(rows) / sizeof(rows[0]));        \
+	}
+
+#define DRY "dryRun: Unsupported value: []string{\\\"Some\\\"}: supported values: \\\"All\\\""
+
+SCRIPT(test_delete_options, { "POST", CM, JSON, "{\"metadata\":{\"name\":\"a\"}}", 201 },
+       /* what is not understood must not delete */
+       { "DELETE", CM "/a", JSON, "{\"dryRun\":[\"Some\"]}", 422,
+	 "DeleteOptions.meta.k8s.io \\\"\\\" is invalid: " DRY },
+       { "DELETE", CM "/a?dryRun=Some", NULL, NULL, 422, DRY },
+       { "DELETE", CM "/a?gracePeriodSeconds=x", NULL, NULL, 400,
+	 "strconv.ParseInt: parsing \\\"x\\\": invalid syntax" },
+       { "DELETE", CM "/a", JSON, "{\"propagationPolicy\":\"Some\"}", 422,
+	 "supported values: \\\"Foreground\\\", \\\"Background\\\", \\\"Orphan\\\", \\\"nil\\\"" },
+       { "DELETE", CM "/a", JSON, "{\"propagationPolicy\":\"Orphan\",\"orphanDependents\":true}",
+	 422, "orphanDependents and deletionPropagation cannot be both set" },
+       { "DELETE", CM "/a", JSON, "{\"preconditions\":{\"uid\":\"x\"}}", 409,
+	 "the UID in the precondition (x) does not match the UID in record (" },
+       { "DELETE", CM "/a", JSON, "{\"preconditions\":{\"resourceVersion\":\"1\"}}", 409,
+	 "The object might have been modified" },
+       { "DELETE", CM "/a", JSON, "{\"dryRun\":[\"All\"]}", 200, "\"status\":\"Success\"" },
+       { "GET", CM "/a", NULL, NULL, 200 },
+       { "DELETE", CM "/a", NULL, NULL, 200, "\"status\":\"Success\"" },
+       { "GET", CM "/a", NULL, NULL, 404 }, )
+
+SCRIPT(test_collections,
+       { "POST", CM, JSON, "{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"1\"}}}", 201 },
+       { "POST", CM, JSON, "{\"metadata\":{\"name\":\"b\",\"labels\":{\"x\":\"1\"}}}", 201 },
+       { "POST", CM, JSON, "{\"metadata\":{\"name\":\"c\"}}", 201 },
+       { "DELETE", CM "?dryRun=Some", NULL, NULL, 422, DRY },
+       { "DELETE", CM "?labelSelector=x&dryRun=All", NULL, NULL, 200, "\"name\":\"b\"" },
+       { "DELETE", CM "?labelSelector=x&limit=1", NULL, NULL, 200, "\"name\":\"a\"",
+	 "\"name\":\"b\"" },
+       { "GET", CM, NULL, NULL, 200, "\"name\":\"b\"", "\"name\":\"a\"" },
+       { "DELETE", CM "?labelSelector=x", NULL, NULL, 200, "\"name\":\"b\"", "\"name\":\"c\"" },
+       { "GET", CM, NULL, NULL, 200, "\"name\":\"c\"", "\"name\":\"b\"" }, )
+
+#define TWICE "line 2: key \\\"k\\\" already set in map"
+
+SCRIPT(test_field_validation,
+       { "POST", CM "?fieldValidation=Strict", YAML,
+	 "metadata: {name: a, foo: 1}\ndata: {k: \"1\", k: \"2\"}\n", 400,
+	 "strict decoding error: yaml: unmarshal errors:\\n  " TWICE
+	 ", unknown field \\\"metadata.foo\\\"" },
+       { "POST", CM "?dryRun=All", YAML,
+	 "metadata: {name: a, foo: 1}\ndata: {k: \"1\", k: \"2\"}\n", 201,
+	 "Warning: 299 - \"line 2: key \\\"k\\\" already set in map\"" },
+       { "POST", CM "?fieldValidation=Ignore", YAML,
+	 "metadata: {name: a, foo: 1}\ndata: {k: \"1\", k: \"2\"}\n", 201, "{\"k\":\"2\"}" },
+       { "PATCH", CM "/a?fieldValidation=Strict", MERGE, "{\"data\":{\"x\":\"1\",\"x\":\"2\"}}",
+	 422, ": strict decoding error: duplicate field \\\"data.x\\\"" },
+       { "PATCH", CM "/a?fieldValidation=Strict", MERGE,
+	 "{\"data\":{\"x\":\"1\",\"x\":\"2\"},\"foo\":1}", 422,
+	 "strict decoding error: duplicate field \\\"data.x\\\", unknown field \\\"foo\\\"" },
+       { "PATCH", CM "/a?fieldValidation=Strict", STRATEGIC,
+	 "{\"foo\":1,\"metadata\":{\"labels\":{\"a\":null}}}", 422,
+	 " \\\"\\\" is invalid: patch: Invalid value: \\\"map[foo:1 "
+	 "metadata:map[labels:map[a:<nil>]]]\\\": "
+	 "strict decoding error: unknown field \\\"foo\\\"" },
+       { "PATCH", CM "/a?fieldValidation=Strict", JSON_PATCH,
+	 "[{\"op\":\"add\",\"path\":\"/foo\",\"value\":1}]", 422,
+	 "strict decoding error: unknown field \\\"foo\\\"" },
+       { "PATCH", CM "/a", MERGE, "{\"data\":{\"x\":\"1\",\"x\":\"2\"}}", 200,
+	 "Warning: 299 - \"duplicate field \\\"data.x\\\"\"" },
+       { "PATCH", CM "/a?fieldValidation=Ignore", MERGE,
+	 "{\"data\":{\"y\":\"1\",\"y\":\"2\"},\"foo\":1}", 200, "\"data\":" }, )
+
+#define GROUP "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
+
+SCRIPT(test_versions, { "POST", CM, JSON, "{\"metadata\":{\"name\":\"a\"}}", 201 },
+       { "PUT", CM "/a", JSON, "{\"metadata\":{\"name\":\"a\",\"uid\":\"x\"}}", 409,
+	 "Operation cannot be fulfilled on configmaps \\\"a\\\": StorageError: invalid object, "
+	 "Code: 4, Key: "
+	 "/registry/configmaps/default/a, ResourceVersion: 0, AdditionalErrorMsg: Precondition "
+	 "failed: UID in "
+	 "precondition: x, UID in object meta: " },
+       { "PUT", CM "/a", JSON, "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}", 200 },
+       /* kinds that want to know what they overwrite */
+       { "POST", GROUP, JSON, "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"minAvailable\":1}}",
+	 201 },
+       { "PUT", GROUP "/a", JSON, "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"minAvailable\":2}}",
+	 422, "metadata.resourceVersion: Invalid value: 0: must be specified for an update" },
+       /* kinds that are made by the first PUT */
+       { "PUT", "/api/v1/namespaces/default/services/s", JSON,
+	 "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"ports\":[{\"port\":80}]}}", 201,
+	 "\"clusterIP\":\"10." },
+       { "PUT", "/apis/node.k8s.io/v1/runtimeclasses/r", JSON,
+	 "{\"metadata\":{\"name\":\"r\"},\"handler\":\"x\"}", 201 },
+       { "PUT", CM "/none", JSON, "{\"metadata\":{\"name\":\"none\"}}", 404 }, )
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_delete_options),
+		cmocka_unit_test(test_collections),
+		cmocka_unit_test(test_field_validation),
+		cmocka_unit_test(test_versions),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
