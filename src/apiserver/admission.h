@@ -30,6 +30,8 @@ int admission_delete(struct operation *op,
 
 /* The request as rules, expressions and webhooks see it; borrows from the operation. */
 void admission_request_of(struct operation *op, struct admission_request *ret);
+/* CreateOptions, UpdateOptions or DeleteOptions, as the request was made with. */
+yyjson_mut_doc *admission_options_of(const struct operation *op) MUST_CHECK;
 /* The plug-ins' own mutations once more, after others changed the object. */
 int admission_mutate_again(struct operation *op) MUST_CHECK;
 /* admission_webhooks.c; next comes at once when no webhook is concerned. */

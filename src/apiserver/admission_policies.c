@@ -29,14 +29,22 @@ static void set_delete_options(yyjson_mut_doc *doc, yyjson_mut_val *root,
 		json_set_str(doc, root, "propagationPolicy", o->propagation);
 }
 
-static yyjson_mut_doc *options_of(const struct operation *op)
+/* A patch comes to be an update or, where nothing was, a creation. */
+static const char *options_kind(const struct operation *op)
 {
-	static const char *const kinds[OPERATION_VERB_COUNT] = { "CreateOptions", "UpdateOptions",
-								 "PatchOptions", "DeleteOptions" };
+	if (op->options)
+		return "DeleteOptions";
+	return op->edit.old || (op->body_seen.kind && op->verb != OPERATION_CREATE)
+		       ? "UpdateOptions"
+		       : "CreateOptions";
+}
+
+yyjson_mut_doc *admission_options_of(const struct operation *op)
+{
 	yyjson_mut_doc *doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
 
-	json_set_str(doc, root, "kind", str_from(kinds[op->verb]));
+	json_set_str(doc, root, "kind", str_from(options_kind(op)));
 	json_set_str(doc, root, "apiVersion", STR("meta.k8s.io/v1"));
 	if (op->dry_run)
 		json_append_str(doc, json_set_array(doc, root, "dryRun"), STR("All"));
@@ -47,8 +55,6 @@ static yyjson_mut_doc *options_of(const struct operation *op)
 	if (op->field_manager.len)
 		json_set_str(doc, root, "fieldManager", op->field_manager);
 	json_set_str(doc, root, "fieldValidation", str_from(check_names[op->check]));
-	if (op->verb == OPERATION_PATCH && op->force)
-		json_set_bool(doc, root, "force", true);
 	return doc;
 }
 
@@ -76,7 +82,7 @@ int admission_policies_mutate(struct operation *op, bool is_second)
 		return 0;
 	op->policy_rounds.is_second = is_second;
 	admission_request_of(op, &request);
-	options = options_of(op);
+	options = admission_options_of(op);
 	request.options = yyjson_mut_doc_get_root(options);
 	result = policies_mutate(op->registry->policies, &request, &object, &op->policy_rounds,
 				 &answer);
@@ -96,7 +102,7 @@ int admission_policies_validate(struct operation *op)
 	if (!policies_validate_any(op->registry->policies))
 		return 0;
 	admission_request_of(op, &request);
-	options = options_of(op);
+	options = admission_options_of(op);
 	request.options = yyjson_mut_doc_get_root(options);
 	return policies_validate(op->registry->policies, &request, &answer);
 }

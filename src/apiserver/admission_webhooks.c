@@ -112,9 +112,25 @@ static int take_object(struct webhook_run *run, yyjson_mut_doc *object, bool *re
 	return 0;
 }
 
+static yyjson_mut_doc *object_of(const struct operation *op)
+{
+	return op->body_seen.kind ? op->body_seen.doc : op->edit.doc;
+}
+
+/* Policies may put another document in the place of the object. */
 static int mutate_again(struct webhook_run *run)
 {
-	return admission_mutate_again(run->owner);
+	struct operation *op = run->owner;
+	int result = admission_mutate_again(op);
+
+	if (run->object)
+		run->object = object_of(op);
+	return result;
+}
+
+static yyjson_mut_doc *make_options(struct webhook_run *run)
+{
+	return admission_options_of(run->owner);
 }
 
 static void on_done(struct webhook_run *run)
@@ -140,15 +156,13 @@ static struct webhook_run *new_run(struct operation *op)
 		.deadline_ns = op->deadline_ns,
 		.take = take_object,
 		.again = mutate_again,
+		.make_options = make_options,
 		.done = on_done,
 		.owner = op,
 	};
 	admission_request_of(op, &run->request);
 	if (run->request.operation != ADMISSION_DELETE)
-		run->object = op->body_seen.kind ? op->body_seen.doc : op->edit.doc;
-	else
-		run->given_options = op->body ? yyjson_mut_doc_get_root(op->body) : NULL;
-	run->field_manager = op->field_manager;
+		run->object = object_of(op);
 	return run;
 }
 

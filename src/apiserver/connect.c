@@ -203,7 +203,7 @@ static int node_target(struct exchange *e, const struct obj *node, struct kubele
 	return 0;
 }
 
-static const struct {
+static const struct connect_row {
 	const char *resource, *subresource, *methods;
 	int (*read)(struct exchange *e, const struct obj *obj, struct kubelet_target *to);
 } targets[] = {
@@ -239,31 +239,44 @@ static int answer_empty(struct exchange *e)
 	return 0;
 }
 
-int connect_serve(struct exchange *e)
+/* The row of what is asked for; NULL: there is none. */
+static const struct connect_row *row_of(const struct target *t)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(targets); i++)
+		if (str_eq_c(t->resource, targets[i].resource) &&
+		    str_eq_c(t->subresource, targets[i].subresource))
+			return &targets[i];
+	return NULL;
+}
+
+static int connect_admitted(struct exchange *e)
 {
 	const struct target *t = &e->target;
 	struct kubelet_target to = { 0 };
-	const struct obj *obj;
+	const struct obj *obj = registry_get(&e->server->registry, e->kind, t->namespace_, t->name);
 	int result = -1;
 
-	for (size_t i = 0; i < ARRAY_COUNT(targets); i++) {
-		if (!str_eq_c(t->resource, targets[i].resource) ||
-		    !str_eq_c(t->subresource, targets[i].subresource))
-			continue;
-		if (!authz_word_matches(targets[i].methods, t->method))
-			return refusal_method_not_allowed(&e->refusal);
-		obj = registry_get(&e->server->registry, e->kind, t->namespace_, t->name);
-		if (!obj)
-			return refusal_not_found(
-				&e->refusal, (struct subject){ t->group, t->resource, t->name });
-		buf_init(&to.query, 1u << 17);
-		if (targets[i].read(e, obj, &to) == 0)
-			/* a pod that runs nowhere has said nothing yet */
-			result = to.node_name.len ? hand_over(e, &to) : answer_empty(e);
-		buf_deinit(&to.query);
-		return result;
-	}
-	return refusal_set(&e->refusal, 501, "NotImplemented",
-			   "proxying to " STR_FMT " is not available on this server",
-			   STR_ARG(t->resource));
+	if (!obj)
+		return refusal_not_found(&e->refusal,
+					 (struct subject){ t->group, t->resource, t->name });
+	buf_init(&to.query, 1u << 17);
+	if (row_of(t)->read(e, obj, &to) == 0)
+		/* a pod that runs nowhere has said nothing yet */
+		result = to.node_name.len ? hand_over(e, &to) : answer_empty(e);
+	buf_deinit(&to.query);
+	return result;
+}
+
+int connect_serve(struct exchange *e)
+{
+	const struct target *t = &e->target;
+	const struct connect_row *row = row_of(t);
+
+	if (!row)
+		return refusal_set(&e->refusal, 501, "NotImplemented",
+				   "proxying to " STR_FMT " is not available on this server",
+				   STR_ARG(t->resource));
+	if (!authz_word_matches(row->methods, t->method))
+		return refusal_method_not_allowed(&e->refusal);
+	return connect_admit(e, connect_admitted);
 }

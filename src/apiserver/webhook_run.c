@@ -51,28 +51,10 @@ static void see_objects(struct webhook_run *run)
 
 static void ensure_options(struct webhook_run *run)
 {
-	static const char *const kinds[] = { [ADMISSION_CREATE] = "CreateOptions",
-					     [ADMISSION_UPDATE] = "UpdateOptions",
-					     [ADMISSION_DELETE] = "DeleteOptions" };
-	yyjson_mut_val *root;
-
-	if (run->request.options || run->request.operation == ADMISSION_CONNECT)
+	if (run->request.options || !run->make_options)
 		return;
-	run->options = json_new_object();
-	root = yyjson_mut_doc_get_root(run->options);
-	json_set_str(run->options, root, "kind", str_from(kinds[run->request.operation]));
-	json_set_str(run->options, root, "apiVersion", STR("meta.k8s.io/v1"));
-	JSON_MUT_MEMBERS (key, value, run->given_options)
-		if (!str_eq_c(json_mut_str(key), "kind") &&
-		    !str_eq_c(json_mut_str(key), "apiVersion"))
-			json_put(run->options, root, json_mut_str(key),
-				 json_mut_copy(run->options, value));
-	if (run->request.dry_run && !json_mut_get(root, "dryRun"))
-		json_append_str(run->options, json_set_array(run->options, root, "dryRun"),
-				STR("All"));
-	if (run->field_manager.len && run->request.operation != ADMISSION_DELETE)
-		json_set_str(run->options, root, "fieldManager", run->field_manager);
-	run->request.options = root;
+	run->options = run->make_options(run);
+	run->request.options = yyjson_mut_doc_get_root(run->options);
 }
 
 static int refuse_condition(struct webhook_run *run, struct str why)

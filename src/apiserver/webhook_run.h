@@ -24,14 +24,14 @@ struct webhook_run {
 	struct str managed_fields;	  /* what object leaves out of its own; text, or empty */
 	struct refusal *refusal;
 	struct notices *notices;
-	int64_t deadline_ns;	       /* monotonic: of the whole request */
-	yyjson_mut_val *given_options; /* of a deletion, of a connection; borrowed; may be NULL */
-	struct str field_manager;
+	int64_t deadline_ns; /* monotonic: of the whole request */
 	/* Takes over what mutation made of the object (in the version of request.kind):
 	 * *ret_changed whether it differs, run->object is the new one. < 0: refused. */
 	int (*take)(struct webhook_run *run, yyjson_mut_doc *object, bool *ret_changed);
 	/* Lets the server's own mutations see what webhooks changed. < 0: refused. */
 	int (*again)(struct webhook_run *run);
+	/* CreateOptions or the like, made when a webhook is asked; NULL: there are none. */
+	yyjson_mut_doc *(*make_options)(struct webhook_run *run);
 	void (*done)(struct webhook_run *run); /* not called when it was over at once */
 	void *owner;
 
