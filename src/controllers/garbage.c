@@ -125,7 +125,8 @@ static void view_object(struct garbage_controller *c, const struct obj *obj,
 		.has_foreground = has_finalizer(obj, STR(FINALIZER_FOREGROUND)),
 		.has_orphan = has_finalizer(obj, STR(FINALIZER_ORPHAN)),
 	};
-	JSON_EACH (ref, obj->owner_references)
+	JSON_EACH (ref, obj->owner_references) {
+		ret->blocked_owners += json_get_bool(ref, "blockOwnerDeletion", false);
 		switch (owner_state(c, obj, ref)) {
 		case OWNER_SOLID:
 			ret->solid_owners++;
@@ -140,6 +141,7 @@ static void view_object(struct garbage_controller *c, const struct obj *obj,
 			ret->unknown_owners++;
 			break;
 		}
+	}
 	each_dependent(c, obj->uid, count_dependent, &counting);
 }
 
@@ -192,6 +194,22 @@ static void drop_owners(struct garbage_controller *c, struct key key, const stru
 	submit_patch(c, key, kind, obj, doc);
 }
 
+static void unblock_owners(struct garbage_controller *c, struct key key, const struct kind *kind,
+			   const struct obj *obj)
+{
+	yyjson_mut_val *metadata, *references;
+	yyjson_mut_doc *doc = metadata_patch(obj, &metadata);
+
+	references = json_set_array(doc, metadata, "ownerReferences");
+	JSON_EACH (ref, obj->owner_references) {
+		yyjson_mut_val *copy = json_copy(doc, ref);
+
+		json_set_bool(doc, copy, "blockOwnerDeletion", false);
+		yyjson_mut_arr_append(references, copy);
+	}
+	submit_patch(c, key, kind, obj, doc);
+}
+
 struct orphaning {
 	struct key key;
 	const struct obj *owner;
@@ -221,6 +239,9 @@ static void act(struct garbage_controller *c, struct key key, const struct kinds
 	case GARBAGE_DELETE_FOREGROUND:
 		controller_submit(&c->base, key.text,
 				  request_delete(entry->kind, obj, -1, "Foreground"));
+		break;
+	case GARBAGE_UNBLOCK_OWNERS:
+		unblock_owners(c, key, entry->kind, obj);
 		break;
 	case GARBAGE_DELETE_ORPHAN:
 		controller_submit(&c->base, key.text,

@@ -18,12 +18,14 @@ struct garbage_view {
 	size_t dependents;
 	size_t blocking_dependents; /* with blockOwnerDeletion */
 	size_t deleting_dependents; /* that wait for their own dependents in turn */
+	size_t blocked_owners;	    /* references to owners that it keeps from going */
 };
 
 enum garbage_action {
 	GARBAGE_KEEP,
 	GARBAGE_DELETE_BACKGROUND,
 	GARBAGE_DELETE_FOREGROUND,
+	GARBAGE_UNBLOCK_OWNERS, /* a circle of owners: it must not be what they wait for */
 	GARBAGE_DELETE_ORPHAN,
 	GARBAGE_DROP_OWNERS, /* remove the references on owners that are gone or waiting; others
 				keep it */

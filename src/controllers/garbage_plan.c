@@ -14,6 +14,9 @@ enum garbage_action garbage_plan(const struct garbage_view *v)
 		return GARBAGE_KEEP;
 	if (v->solid_owners)
 		return GARBAGE_DROP_OWNERS;
+	/* A dependent that waits in turn may be the very owner that waits: each would wait for the other. */
+	if (v->waiting_owners && v->deleting_dependents && v->blocked_owners)
+		return GARBAGE_UNBLOCK_OWNERS;
 	if (v->waiting_owners && v->dependents)
 		return GARBAGE_DELETE_FOREGROUND;
 	if (v->has_orphan)

@@ -1,0 +1,56 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What becomes of dependents when their owner is deleted, through the real kubectl.
+
+load node
+
+setup_file() {
+	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
+	node_begin && node_start && node_wait_ready || return 1
+	export NODE_DIR NODE_PID SERVER_PID NODE_CGROUP
+}
+
+teardown_file() { node_end; }
+
+# map NAME [OWNER...]: a ConfigMap whose owners wait for it
+map() {
+	local name=$1 owners= owner
+	shift
+	for owner in "$@"; do
+		owners+="{apiVersion: v1, kind: ConfigMap, name: $owner, uid: $(k get cm "$owner" -o 'jsonpath={.metadata.uid}'), blockOwnerDeletion: true},"
+	done
+	k apply -f - <<-YAML
+	apiVersion: v1
+	kind: ConfigMap
+	metadata: {name: $name, ownerReferences: [$owners]}
+	YAML
+}
+
+gone() { [ -z "$(k get cm "$@" --ignore-not-found -o name)" ]; }
+
+@test "dependents go after their owner in the background, and before it in the foreground" {
+	map root && map leaf root
+	k delete cm root
+	wait_for 10 gone root leaf
+	map root && map leaf root
+	k patch cm leaf --type merge -p '{"metadata":{"finalizers":["example.com/hold"]}}'
+	k delete cm root --cascade=foreground --wait=false
+	wait_for 10 sh -c '[ -n "$0" ]' "$(k get cm root -o 'jsonpath={.metadata.deletionTimestamp}')"
+	same foregroundDeletion "$(k get cm root -o 'jsonpath={.metadata.finalizers[0]}')"
+	k patch cm leaf --type merge -p '{"metadata":{"finalizers":null}}'
+	wait_for 10 gone root leaf
+}
+
+@test "orphans lose the reference and stay" {
+	map root && map leaf root
+	k delete cm root --cascade=orphan
+	wait_for 10 gone root
+	same "" "$(k get cm leaf -o 'jsonpath={.metadata.ownerReferences}')"
+	k delete cm leaf
+}
+
+@test "a circle of owners does not hold up a deletion in the foreground" {
+	map one && map two one && map three two && map one three
+	k delete cm one --cascade=foreground --wait=false
+	wait_for 10 gone one two three
+}
