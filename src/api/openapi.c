@@ -274,39 +274,32 @@ static void put_paths(struct openapi *o, yyjson_mut_val *paths, const struct kin
 	put_path(o, paths, kind, AT_ITEM);
 }
 
-/* What OpenAPI v2 has no words for. */
-static void strip_v2(yyjson_mut_val *schema)
-{
-	static const char *const unknown[] = { "nullable", "anyOf", "oneOf", "not", "allOf" };
-	yyjson_mut_val *part;
-
-	for (size_t i = 0; i < ARRAY_COUNT(unknown); i++)
-		(void)json_remove(schema, str_from(unknown[i])); /* the doc owns it */
-	JSON_MUT_MEMBERS (key, member, yyjson_mut_obj_get(schema, "properties"))
-		strip_v2(member);
-	part = yyjson_mut_obj_get(schema, "items");
-	if (yyjson_mut_is_obj(part))
-		strip_v2(part);
-	part = yyjson_mut_obj_get(schema, "additionalProperties");
-	if (yyjson_mut_is_obj(part))
-		strip_v2(part);
-}
-
 /* The definition's own schema with what every object has. */
-static void put_custom(struct openapi *o, const struct kind *kind)
+static yyjson_mut_val *custom_schema(struct openapi *o, yyjson_val *source)
 {
-	yyjson_val *source = custom_version_of(kind)->schema;
 	yyjson_mut_val *schema, *properties;
 
+	/* Whoever reads version 2 would refuse all fields that it does not name. */
+	if (!o->v3 && json_get_bool(source, "x-kubernetes-preserve-unknown-fields", false))
+		source = NULL;
 	schema = source ? json_copy(o->doc, source) : yyjson_mut_obj(o->doc);
-	if (!o->v3)
-		strip_v2(schema);
+	if (source && !o->v3)
+		openapi_strip_v2(schema);
 	json_set_str(o->doc, schema, "type", STR("object"));
+	if (!source)
+		return schema;
 	properties = json_ensure_object(o->doc, schema, "properties");
 	json_set_str(o->doc, json_set_object(o->doc, properties, "apiVersion"), "type",
 		     STR("string"));
 	json_set_str(o->doc, json_set_object(o->doc, properties, "kind"), "type", STR("string"));
 	openapi_ref_name(o, json_set_object(o->doc, properties, "metadata"), "meta/v1.ObjectMeta");
+	return schema;
+}
+
+static void put_custom(struct openapi *o, const struct kind *kind)
+{
+	yyjson_mut_val *schema = custom_schema(o, custom_version_of(kind)->schema);
+
 	openapi_put_gvk(
 		o,
 		json_append_object(

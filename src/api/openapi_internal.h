@@ -26,4 +26,10 @@ void openapi_write_types(struct openapi *o);
 void openapi_put_gvk(struct openapi *o, yyjson_mut_val *at, struct str group, struct str version,
 		     struct str kind);
 
+/*
+ * What OpenAPI v2 has no words for, and what its readers misread: where unknown fields are kept or
+ * null is allowed, they would take the fields that are named for the only ones.
+ */
+void openapi_strip_v2(yyjson_mut_val *schema);
+
 #endif

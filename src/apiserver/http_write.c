@@ -415,7 +415,7 @@ int write_serve(struct exchange *e)
 {
 	struct http_write *w;
 
-	if (accept_read(e, ACCEPT_FORMS) < 0)
+	if (accept_read(e, review_is(e->kind) ? ACCEPT_PLAIN : ACCEPT_FORMS) < 0)
 		return -1;
 	if (review_is(e->kind))
 		return serve_review(e);

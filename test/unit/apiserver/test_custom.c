@@ -37,6 +37,7 @@ static const char definition[] =
 	"\"required\":[\"name\"],\"properties\":{\"name\":{\"type\":\"string\"}}}},"
 	"\"color\":{\"type\":\"string\",\"enum\":[\"red\",\"blue\"],\"default\":\"red\"},"
 	"\"tag\":{\"type\":\"string\",\"pattern\":\"^[a-z]+$\",\"maxLength\":5}}},"
+	"\"note\":{\"type\":\"string\",\"nullable\":true,\"description\":\"free\"},"
 	"\"status\":{\"type\":\"object\",\"properties\":{\"ready\":{\"type\":\"boolean\"}}}}}}}]}}";
 
 static void want(struct http_fixture *f, const char *method, const char *path, const char *headers,
@@ -82,6 +83,11 @@ static void test_life_of_a_definition(void **state)
 	want(&f, "GET", "/openapi/v3/apis/example.com/v1", NULL, NULL, 200,
 	     "\"com.example.v1.Thing\"");
 	want(&f, "GET", "/openapi/v2", NULL, NULL, 200, "\"com.example.v1.Thing\"");
+	/* whoever reads version 2 takes the fields that are named for the only ones */
+	want(&f, "GET", "/openapi/v2", NULL, NULL, 200,
+	     "\"com.example.v1beta1.Thing\":{\"type\":\"object\",\"x-kubernetes-group-version-"
+	     "kind\"");
+	want(&f, "GET", "/openapi/v2", NULL, NULL, 200, "\"note\":{\"description\":\"free\"}");
 	want(&f, "POST", THINGS, JSON,
 	     "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"a\"},"
 	     "\"spec\":{\"size\":1,\"other\":2}}",

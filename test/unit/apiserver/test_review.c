@@ -143,6 +143,23 @@ static void test_reviews(void **state)
 	http_fixture_close(&f);
 }
 
+/* A review is never kept: it has no table and no metadata to show. */
+static void test_forms_of_reviews(void **state)
+{
+	struct http_fixture f;
+	const char *answer;
+
+	http_fixture_open(&f);
+	assert_int_equal(
+		http_fixture_do(&f, "POST", REVIEWS "selfsubjectaccessreviews",
+				JSON "Accept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n",
+				"{\"spec\":{\"nonResourceAttributes\":{\"path\":\"/\"}}}",
+				&answer),
+		406);
+	assert_non_null(strstr(answer, "\"reason\":\"NotAcceptable\""));
+	http_fixture_close(&f);
+}
+
 /* What a node may do is not written in roles alone, and the answer says so. */
 static void test_rules_of_node(void **state)
 {
@@ -164,6 +181,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reviews),
+		cmocka_unit_test(test_forms_of_reviews),
 		cmocka_unit_test(test_rules_of_node),
 	};
 
