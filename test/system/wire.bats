@@ -23,7 +23,7 @@ teardown_file() {
 	rm -rf "$API_DIR"
 }
 
-wire() { timeout 60 python3 "$BATS_TEST_DIRNAME/wire_client.py" "$API_DIR/admin.conf" "$1"; }
+wire() { timeout 200 python3 "$BATS_TEST_DIRNAME/wire_client.py" "$API_DIR/admin.conf" "$1"; }
 
 @test "an object travels as protobuf, both ways, and is the same as in JSON" { wire object; }
 
@@ -38,3 +38,5 @@ wire() { timeout 60 python3 "$BATS_TEST_DIRNAME/wire_client.py" "$API_DIR/admin.
 @test "health has a path for each check, and tells of all when asked" { wire health; }
 
 @test "OpenAPI v2 in protobuf, as older clients ask for it, is the same document" { wire openapi; }
+
+@test "every kind is listed and watched in every form, bookmarks included" { wire streams; }

@@ -5,6 +5,7 @@
 wire_client.py KUBECONFIG CASE: exits 0 when the case holds, else says what was expected.
 """
 import base64
+import concurrent.futures
 import gzip
 import http.client
 import json
@@ -183,6 +184,52 @@ def case_gzip(server, namespace):
         equal(gzip.decompress(body) if headers.get('Content-Encoding') else body, plain)
     _, headers, _ = server.ask('GET', '/openapi/v2', Accept_Encoding='gzip')
     equal(headers.get('Content-Encoding'), 'gzip')
+
+
+TABLE = 'application/json;as=Table;g=meta.k8s.io;v=v1'
+
+
+def collections(server):
+    """(path, kind) of everything that can be listed and watched."""
+    groups = [('/api/v1', server.json('GET', '/api/v1'))]
+    for group in server.json('GET', '/apis')['groups']:
+        for version in group['versions']:
+            at = '/apis/' + version['groupVersion']
+            groups.append((at, server.json('GET', at)))
+    for at, group in groups:
+        for resource in group['resources']:
+            if {'list', 'watch'} <= set(resource['verbs']):
+                yield '%s/%s' % (at, resource['name']), resource['kind']
+
+
+MARKED = '?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1'
+
+
+def check_streams(server, at, kind):
+    _, _, body = server.ask('GET', at, Accept=PROTOBUF)
+    equal(envelope(body)[1], kind + 'List')
+    equal(server.json('GET', at, Accept=TABLE)['kind'], 'Table')
+    # the end of what was there is marked in each form
+    answer = server.open('GET', at + MARKED, Accept=PROTOBUF)
+    table = server.open('GET', at + MARKED, Accept=TABLE)
+    partial = server.open('GET', at + MARKED, Accept=TABLE.replace('Table', 'PartialObjectMetadata'))
+    _, (_, name, message) = [f for f in frames(answer) if f[0] == 'BOOKMARK'][0]
+    equal(name, kind)
+    equal([path(e, 1) for e in fields(path(message, 1))[12]], [b'k8s.io/initial-events-end'])
+    for stream, form in ((table, 'Table'), (partial, 'PartialObjectMetadata')):
+        events = [json.loads(line) for line in stream.read().splitlines()]
+        marked = [e['object'] for e in events if e['type'] == 'BOOKMARK'][0]
+        equal(marked['kind'], form)
+        metadata = (marked['rows'][0]['object'] if form == 'Table' else marked)['metadata']
+        equal(metadata['annotations'], {'k8s.io/initial-events-end': 'true'})
+
+
+def case_streams(server, namespace):
+    kinds = list(collections(server))
+    assert len(kinds) > 50, kinds
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        for done in [pool.submit(check_streams, server, *kind) for kind in kinds]:
+            done.result()
 
 
 OPENAPI = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
