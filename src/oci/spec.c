@@ -310,7 +310,7 @@ static int check_linux(const struct oci_linux *l, struct err *err)
 		seen |= 1u << ns->type;
 		if (ns->type == OCI_NS_TIME && ns->path && ns->path[0] && l->time_offsets)
 			return err_set(err, ERR_INVALID, "linux.timeOffsets: not with a time namespace that is joined");
-		if (ns->path && absolute(ns->path, "linux.namespaces[].path", err) < 0)
+		if (ns->path && ns->path[0] && absolute(ns->path, "linux.namespaces[].path", err) < 0)
 			return -1;
 	}
 	if ((l->uid_mappings.count || l->gid_mappings.count) && !(seen >> OCI_NS_USER & 1))

@@ -299,7 +299,8 @@ static int device_rule(const struct oci_device_rule *rule, size_t index, struct 
 	if (strlen(type) != 1 || !strchr("abc", type[0]))
 		return err_set(err, ERR_INVALID, "linux.resources.devices[%zu].type: expected a, b or c, got \"%.20s\"",
 			       index, type);
-	if (access[strspn(access, "rwm")] != '\0')
+	/* "a" for all of them is what v1's type has; callers write it, and runc takes no notice */
+	if (access[strspn(access, "rwma")] != '\0')
 		return err_set(
 			err, ERR_INVALID,
 			"linux.resources.devices[%zu].access: expected r, w and m, got \"%.20s\"",
@@ -524,6 +525,16 @@ static int write_value(struct last_file *last, int dir_fd, const char *file, con
 	return write(last->fd, value, strlen(value)) < 0 ? -errno : 0;
 }
 
+static bool is_period(const char *file)
+{
+	return strcmp(file, "cpu.cfs_period_us") == 0 || strcmp(file, "cpu.rt_period_us") == 0;
+}
+
+static bool is_quota(const char *file)
+{
+	return strcmp(file, "cpu.cfs_quota_us") == 0 || strcmp(file, "cpu.rt_runtime_us") == 0;
+}
+
 static int apply_change(const struct cgroup_plan *plan, size_t index, struct cgroup *cgroup, struct last_file *last,
 			struct err *err)
 {
@@ -531,6 +542,17 @@ static int apply_change(const struct cgroup_plan *plan, size_t index, struct cgr
 	enum cgroup_controller controller = cgroup->is_v2 ? CGROUP_UNIFIED : change->controller;
 	int dir_fd = cgroup->dir_fds[controller];
 	int failed = write_value(last, dir_fd, change->file, change->value);
+
+	/* A period that is too short for the present quota may be right for the new one. */
+	if (failed == -EINVAL && is_period(change->file) && index + 1 < plan->count) {
+		const struct cgroup_change *next = &plan->changes[index + 1];
+
+		failed = next->controller == change->controller && is_quota(next->file)
+				 ? cgroup_write(dir_fd, next->file, next->value)
+				 : -EINVAL;
+		if (failed == 0)
+			failed = cgroup_write(dir_fd, change->file, change->value);
+	}
 
 	/* v1 refuses a memory limit above the present memory+swap limit: raise that one first. */
 	if (failed == -EINVAL && strcmp(change->file, "memory.limit_in_bytes") == 0 && index + 1 < plan->count &&

@@ -165,7 +165,8 @@ static int parse_cgroup(struct running *r, const char *text, const char **to, st
 	}
 	for (struct str rest = path; str_next_part(&rest, '/', &name);) {
 		if (str_eq_c(name, ".."))
-			return err_set(err, ERR_INVALID, "--cgroup: bad sub cgroup path: %s", text);
+			return err_set(err, ERR_INVALID,
+				       "--cgroup: bad sub cgroup path: %s is not a sub cgroup path", text);
 	}
 	while (path.len > 0 && path.ptr[0] == '/') {
 		path.ptr++;

@@ -76,7 +76,9 @@ int hooks_run(const struct oci_list *hooks, const struct hooks_occasion *occasio
 		const struct oci_hook *hook = OCI_ITEM(*hooks, struct oci_hook, i);
 
 		if (run_one(hook, occasion, err) < 0)
-			return err_wrap(err, "error running %s hook #%zu: %s", occasion->name, i, hook->path);
+			/* the words of runc, first up to 1.1, then since 1.2: both are looked for */
+			return err_wrap(err, "error running hook: error running %s hook #%zu: %s", occasion->name, i,
+					hook->path);
 	}
 	return 0;
 }

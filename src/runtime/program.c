@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/ioprio.h>
 #include <sched.h>
@@ -321,6 +322,7 @@ static int take_stdio(struct program *program, struct err *err)
 
 int program_enter(struct program *program, struct err *err)
 {
+	const uint64_t opens_files = UINT64_C(1) << CAP_DAC_OVERRIDE | UINT64_C(1) << CAP_DAC_READ_SEARCH;
 	const struct oci_process *p = program->process;
 	bool is_there;
 	sigset_t none;
@@ -345,8 +347,13 @@ int program_enter(struct program *program, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED, "process.selinuxLabel: SELinux is not enabled on this host");
 	own_stdio((uid_t)p->user->uid.value);
 	is_there = chdir(p->cwd) == 0;
-	if (set_limits(p, err) < 0 || set_user(program, err) < 0 || enter_cwd(p, is_there, err) < 0 ||
-	    find_program(program, err) < 0)
+	if (set_limits(p, err) < 0 || set_user(program, err) < 0 || enter_cwd(p, is_there, err) < 0)
+		return -1;
+	/* changing the user took the effective ones; the program itself may have what opens any file */
+	if (program->has_capabilities && p->user->uid.value != 0 &&
+	    (program->capabilities.effective & opens_files) && capability_raise() < 0)
+		return err_os(err, "raise capabilities");
+	if (find_program(program, err) < 0)
 		return -1;
 	sigemptyset(&none);
 	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)

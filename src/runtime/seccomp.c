@@ -51,21 +51,27 @@ static int action_value(const char *name, const struct oci_u64 *errno_ret, const
 	return err_set(err, ERR_INVALID, "%s: unknown action \"%.60s\"", field, name);
 }
 
+/* "SCMP_ARCH_X86_64" → SCMP_ARCH_X86_64; 0 when unknown. */
+static uint32_t architecture_token(const char *name)
+{
+	char lower[24];
+	size_t n = 0;
+
+	if (strncmp(name, "SCMP_ARCH_", 10) == 0) {
+		for (const char *c = name + 10; *c && n < sizeof(lower) - 1; c++)
+			lower[n++] = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
+	}
+	lower[n] = '\0';
+	return seccomp_arch_resolve_name(lower);
+}
+
 static int add_architectures(scmp_filter_ctx filter, const struct oci_strings *architectures, struct err *err)
 {
 	for (size_t i = 0; i < architectures->count; i++) {
 		const char *name = architectures->items[i];
-		char lower[24];
-		uint32_t token;
-		size_t n = 0;
+		uint32_t token = architecture_token(name);
 		int failed;
 
-		if (strncmp(name, "SCMP_ARCH_", 10) == 0) {
-			for (const char *c = name + 10; *c && n < sizeof(lower) - 1; c++)
-				lower[n++] = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
-		}
-		lower[n] = '\0';
-		token = seccomp_arch_resolve_name(lower);
 		if (token == 0)
 			return err_set(err, ERR_INVALID,
 				       "linux.seccomp.architectures[%zu]: unknown \"%.40s\"", i,
@@ -178,6 +184,79 @@ static int read_program(int fd, struct seccomp_program *ret, struct err *err)
 	return 0;
 }
 
+#define X32_BIT 0x40000000u /* on x86-64 this makes a call one of the x32 ABI */
+#define KNOWN_ARCHITECTURES_MAX 32
+
+/* The highest call that the profile knows, of one architecture as seccomp_data names it. */
+struct known_calls {
+	uint32_t architecture;
+	uint32_t last, last_x32;
+};
+
+static void add_known_calls(const struct oci_seccomp *profile, uint32_t token, struct known_calls *all, size_t *count)
+{
+	uint32_t architecture = token == SCMP_ARCH_X32 ? SCMP_ARCH_X86_64 : token;
+	int last = -1;
+	size_t i = 0;
+
+	for (size_t r = 0; r < profile->syscalls.count; r++) {
+		const struct oci_syscall *rule = OCI_ITEM(profile->syscalls, struct oci_syscall, r);
+
+		for (size_t n = 0; n < rule->names.count; n++) {
+			int number = seccomp_syscall_resolve_name_arch(token, rule->names.items[n]);
+
+			last = number > last ? number : last;
+		}
+	}
+	while (i < *count && all[i].architecture != architecture)
+		i++;
+	if (last < 0 || i == KNOWN_ARCHITECTURES_MAX)
+		return;
+	if (i == *count)
+		all[(*count)++] = (struct known_calls){ architecture, UINT32_MAX, UINT32_MAX };
+	if (token == SCMP_ARCH_X32)
+		all[i].last_x32 = (uint32_t)last | X32_BIT;
+	else
+		all[i].last = (uint32_t)last;
+}
+
+/* Programs try a new call and do without when there is none: for what came after the profile was written that is the
+ * answer, not that of the default action, which they take for a failure. In front of libseccomp's own program. */
+static int write_unknown_calls(const struct oci_seccomp *profile, int fd, struct err *err)
+{
+	struct known_calls all[KNOWN_ARCHITECTURES_MAX];
+	struct sock_filter program[1 + 8 * KNOWN_ARCHITECTURES_MAX];
+	size_t count = 0, n = 0, end;
+
+	add_known_calls(profile, seccomp_arch_native(), all, &count);
+	for (size_t i = 0; i < profile->architectures.count; i++)
+		add_known_calls(profile, architecture_token(profile->architectures.items[i]), all, &count);
+	end = 1 + 8 * count;
+	program[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+	for (size_t i = 0; i < count; i++) {
+		const struct sock_filter block[8] = {
+			BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, all[i].architecture, 0, 7),
+			BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+			BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 2, 0),
+			BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, all[i].last, 2, 0),
+			BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(end - (n + 5))),
+			BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, all[i].last_x32, 0, 1),
+			BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+			BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(end - (n + 8))),
+		};
+
+		memcpy(program + n, block, sizeof(block));
+		n += ARRAY_COUNT(block);
+	}
+	return fd_write_all(fd, program, n * sizeof(program[0]), err);
+}
+
+static bool permits_by_default(uint32_t action)
+{
+	return action == SCMP_ACT_ALLOW || action == SCMP_ACT_LOG || (action & 0xffff0000u) == SCMP_ACT_TRACE(0) ||
+	       action == SCMP_ACT_ERRNO(ENOSYS);
+}
+
 static int compile_into(const struct oci_seccomp *profile, int fd, struct err *err)
 {
 	uint32_t default_action = SCMP_ACT_KILL_PROCESS;
@@ -198,6 +277,8 @@ static int compile_into(const struct oci_seccomp *profile, int fd, struct err *e
 		failed = add_architectures(filter, &profile->architectures, err);
 	for (size_t i = 0; i < profile->syscalls.count && failed == 0; i++)
 		failed = add_rules(filter, OCI_ITEM(profile->syscalls, struct oci_syscall, i), i, default_action, err);
+	if (failed == 0 && !permits_by_default(default_action))
+		failed = write_unknown_calls(profile, fd, err);
 	if (failed == 0) {
 		failed = seccomp_export_bpf(filter, fd);
 		if (failed < 0)
@@ -251,7 +332,8 @@ static void hash_text(uint64_t *hash, const char *text)
 	hash_bytes(hash, text, strlen(text) + 1);
 }
 
-/* Two differently seeded 64-bit hashes side by side; the cache is root's own, so it is chance they guard against. */
+/* Two differently seeded 64-bit hashes side by side; the cache is root's own, so it is chance they guard against. The
+ * number says how programs are made: what an older runtime left is not used. */
 static void cache_name(const struct oci_seccomp *profile, char *to, size_t to_bytes)
 {
 	uint64_t hash[2] = { UINT64_C(0xcbf29ce484222325), UINT64_C(0x9ae16a3b2f90404f) };
@@ -278,7 +360,7 @@ static void cache_name(const struct oci_seccomp *profile, char *to, size_t to_by
 			}
 		}
 	}
-	snprintf(to, to_bytes, ".seccomp-%016llx%016llx", (unsigned long long)hash[0], (unsigned long long)hash[1]);
+	snprintf(to, to_bytes, ".seccomp-2-%016llx%016llx", (unsigned long long)hash[0], (unsigned long long)hash[1]);
 }
 
 int seccomp_compile(const struct oci_seccomp *profile, int cache_dir_fd, struct seccomp_program *ret,

@@ -239,3 +239,69 @@ c["root"]["readonly"] = False'
 	[[ "$output" == *"$CG/c"* ]]
 	rmdir "$RT/cg"
 }
+
+@test "system calls that are newer than the profile are said not to exist" {
+	[ "$(uname -m)" = x86_64 ] || skip "x32 is of x86-64 only"
+	cat >"$RT/new.c" <<-'C'
+	#define _GNU_SOURCE
+	#include <errno.h>
+	#include <stdio.h>
+	#include <string.h>
+	#include <sys/syscall.h>
+	#include <unistd.h>
+	int main(void)
+	{
+		int denied, newer, x32;
+
+		denied = syscall(SYS_unshare, 0) < 0 ? errno : 0;
+		newer = syscall(1000, 1, 2, 3) < 0 ? errno : 0;
+		x32 = syscall(0x40000000 | 5000, 1) < 0 ? errno : 0;
+		return printf("%d %d %d\n", denied, newer, x32) < 0;
+	}
+	C
+	gcc -static -o "$RT/bundle/rootfs/bin/new" "$RT/new.c"
+	bundle new
+	cfg 'names = [l.split()[1][5:] for l in __import__("subprocess").run(["gcc", "-E", "-dM", "-include", "sys/syscall.h", "-xc", "/dev/null"], capture_output=True, text=True).stdout.splitlines() if l.startswith("#define __NR_")]
+c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X32"],
+	"syscalls": [{"names": [n for n in names if n != "unshare"], "action": "SCMP_ACT_ALLOW"}]}'
+	run run_container
+	echo "$output"
+	[ "$output" = "1 38 38" ]
+	cfg 'c["linux"]["seccomp"]["defaultAction"] = "SCMP_ACT_LOG"'
+	run run_container
+	[ "$output" = "0 38 38" ]
+}
+
+@test "a program for others to run by its owner only, and by who may open any file" {
+	bundle true
+	rm "$RT/bundle/rootfs/bin/true"
+	cp "$RT/bundle/rootfs/bin/busybox" "$RT/bundle/rootfs/bin/true"
+	chmod 744 "$RT/bundle/rootfs/bin/true"
+	cfg 'c["process"]["user"] = {"uid": 1000, "gid": 1000}'
+	fails_with 'exec: "true": permission denied'
+	cfg '[c["process"]["capabilities"][s].append("CAP_DAC_OVERRIDE") for s in ("bounding", "effective", "permitted")]'
+	run run_container
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "update: a period shorter than the present quota allows, together with the quota for it" {
+	[ -d /sys/fs/cgroup/cpu ] || skip "no v1 cpu controller"
+	bundle sleep 30
+	mkdir -p "/sys/fs/cgroup/cpu$CG"
+	echo 50000 >"/sys/fs/cgroup/cpu$CG/cpu.cfs_quota_us"
+	cfg "c['linux']['resources']['cpu'] = {'quota': 40000, 'period': 100000}"
+	run_detached
+	run -1 oci update --cpu-quota 60000 c
+	oci update --cpu-period 10000 --cpu-quota 3000 c
+	[ "$(cat "/sys/fs/cgroup/cpu$CG/c/cpu.cfs_period_us" "/sys/fs/cgroup/cpu$CG/c/cpu.cfs_quota_us")" = $'10000\n3000' ]
+}
+
+@test "device rules with the access \"a\", namespaces with an empty path, a sub cgroup that is none" {
+	bundle sleep 30
+	cfg 'c["linux"]["resources"]["devices"].append({"allow": False, "type": "c", "major": 1, "minor": 11, "access": "rwa"})
+for n in c["linux"]["namespaces"]: n["path"] = ""'
+	run_detached
+	run -255 oci exec --cgroup .. c true
+	[[ "$output" == *"bad sub cgroup path"*" .. is not a sub cgroup path"* ]]
+}
