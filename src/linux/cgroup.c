@@ -483,9 +483,10 @@ int cgroup_kill(struct cgroup *c)
 
 	if (c->dir_fds[CGROUP_UNIFIED] >= 0 && cgroup_write(c->dir_fds[CGROUP_UNIFIED], "cgroup.kill", "1") == 0) {
 		/* A v1 freezer would keep the signal from being delivered. */
-		if (c->dir_fds[CGROUP_FREEZER] >= 0)
-			return cgroup_write(c->dir_fds[CGROUP_FREEZER], "freezer.state", "THAWED");
-		return 0;
+		if (c->dir_fds[CGROUP_FREEZER] < 0)
+			return 0;
+		err = cgroup_write(c->dir_fds[CGROUP_FREEZER], "freezer.state", "THAWED");
+		return err == -ENOENT || err == -ENODEV ? 0 : err; /* its monitor was faster to remove it */
 	}
 	/* Without cgroup.kill a fork bomb can outrun one pass; the pids that are dying already are
 	 * counted again, so the number of passes is bounded. */

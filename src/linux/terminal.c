@@ -45,6 +45,16 @@ int terminal_control(int slave_fd)
 	return ioctl(slave_fd, TIOCSCTTY, 0) < 0 ? -errno : 0;
 }
 
+int terminal_keep_newlines(int fd)
+{
+	struct termios mode;
+
+	if (tcgetattr(fd, &mode) < 0)
+		return -errno;
+	mode.c_oflag &= ~(tcflag_t)ONLCR;
+	return tcsetattr(fd, TCSANOW, &mode) < 0 ? -errno : 0;
+}
+
 int terminal_raw(int fd, struct termios *ret_saved)
 {
 	struct termios raw;

@@ -13,6 +13,8 @@ int terminal_resize(int fd, uint16_t rows, uint16_t columns) MUST_CHECK;
 int terminal_copy_size(int from_fd, int to_fd) MUST_CHECK;
 /* Makes it the controlling terminal of this session. */
 int terminal_control(int slave_fd) MUST_CHECK;
+/* A newline stays one: for who hands what is written on to another terminal, which does that. */
+int terminal_keep_newlines(int fd) MUST_CHECK;
 /* Raw mode; *ret_saved is what terminal_restore needs. */
 int terminal_raw(int fd, struct termios *ret_saved) MUST_CHECK;
 void terminal_restore(int fd, const struct termios *saved);

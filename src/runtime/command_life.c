@@ -303,6 +303,7 @@ int command_run_container(const struct command_line *line, int *ret_status, stru
 		failed = err_set(
 			err, ERR_INVALID,
 			"cannot allocate tty if runc will detach without setting console socket");
+	create.relays_terminal = create.console_socket < 0;
 	if (failed == 0)
 		failed = start_running(line, &create, &arena, &c, &created, err);
 	if (failed == 0 && !detach)

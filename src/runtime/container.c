@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "linux/process.h"
+#include "runtime/host_root.h"
 #include "runtime/systemd.h"
 
 #define KILL_WAIT_MS 10000
@@ -360,6 +361,8 @@ int container_destroy(struct container *c, struct err *err)
 		if (failed < 0)
 			return err_neg(err, failed, "remove cgroup %s", c->cgroup.path);
 	}
+	if (host_root_unmount(c, err) < 0)
+		return -1;
 	AUTO_FD root = open(c->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_os(err, "open state folder %s", c->root);

@@ -26,6 +26,7 @@
 #include "runtime/cgroup_plan.h"
 #include "runtime/console.h"
 #include "runtime/hooks.h"
+#include "runtime/host_root.h"
 #include "runtime/selfexe.h"
 #include "runtime/systemd.h"
 #include "runtime/userns.h"
@@ -227,7 +228,12 @@ static int prepare_rootfs_path(struct making *m, struct err *err)
 	if (!S_ISDIR(st.st_mode))
 		return err_set(err, ERR_INVALID, "root.path: %s is not a directory", m->init.rootfs);
 	m->c->rootfs = m->init.rootfs;
-	return 0;
+	if (m->c->namespaces & CLONE_NEWNS)
+		return 0;
+	if (cr->overlay || cr->is_sandbox || m->init.program.has_userns)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "linux.namespaces: a namespace of type \"mount\" is needed with one of type \"user\"");
+	return host_root_mount(m->c, err);
 }
 
 /* What podman asks for with --group-add keep-groups: access by a group that has no number in the user namespace. */
@@ -588,6 +594,7 @@ int container_create(const struct create *create, struct arena *arena, struct co
 		.is_sandbox = create->is_sandbox,
 		.no_pivot = create->no_pivot,
 		.wait_for_start = create->wait_for_start,
+		.relays_terminal = create->relays_terminal,
 		.sock = -1,
 		.start_fd = -1,
 		.null_fd = -1,

@@ -244,6 +244,8 @@ int console_setup(struct init *init, int root_fd, struct err *err)
 	if (pts < 0 || fstatfs(pts, &fs) < 0 || (fs.f_type != DEVPTS_SUPER_MAGIC && defence(DEFENCE_TERMINAL)))
 		return err_set(err, ERR_INVALID, "process.terminal: needs a mount of type devpts on /dev/pts");
 	failed = terminal_open(pts, "ptmx", &master, &slave);
+	if (failed == 0 && init->relays_terminal)
+		failed = terminal_keep_newlines(slave);
 	if (failed < 0)
 		return err_neg(err, failed, "process.terminal");
 	if (p->console_size) {

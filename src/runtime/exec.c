@@ -28,6 +28,7 @@
 #include "linux/process.h"
 #include "linux/terminal.h"
 #include "runtime/console.h"
+#include "runtime/host_root.h"
 #include "runtime/init.h"
 #include "runtime/placement.h"
 #include "runtime/selfexe.h"
@@ -44,6 +45,8 @@ static int open_terminal(const struct exec *exec, struct program *program, int s
 	if (pts < 0 || fstatfs(pts, &fs) < 0 || (fs.f_type != DEVPTS_SUPER_MAGIC && defence(DEFENCE_TERMINAL)))
 		return err_set(err, ERR_INVALID, "process.terminal: the container has no devpts on /dev/pts");
 	failed = terminal_open(pts, "ptmx", &master, &slave);
+	if (failed == 0 && exec->console_socket < 0)
+		failed = terminal_keep_newlines(slave);
 	if (failed == 0 && p->console_size)
 		failed = terminal_resize(master, (uint16_t)p->console_size->height.value,
 					 (uint16_t)p->console_size->width.value);
@@ -81,7 +84,7 @@ static COLD int not_joined(const char *path, const char *sub, int failed, struct
 {
 	if (failed == -ENOENT)
 		return err_set(err, ERR_NOT_FOUND,
-			       "error adding pid %d to cgroups %s/%s: no such file or directory",
+			       "error adding pid %d to cgroups: %s/%s/cgroup.procs: no such file or directory",
 			       (int)getpid(), path, sub);
 	return err_neg(err, failed, "error adding pid %d to cgroups %s/%s", (int)getpid(), path,
 		       sub);
@@ -116,6 +119,16 @@ static int join_cgroups(const struct exec *exec, struct err *err)
 	return 0;
 }
 
+/* Not through /proc/<pid>/root: where that leads is up to the first process. */
+static int enter_root(const struct container *c, struct err *err)
+{
+	AUTO_FD root = open(c->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0)
+		return err_os(err, "open the root %s", c->rootfs);
+	return host_root_enter(root, err);
+}
+
 static int enter(const struct exec *exec, struct program *program, int sock, struct err *err)
 {
 	struct container *c = exec->container;
@@ -133,6 +146,8 @@ static int enter(const struct exec *exec, struct program *program, int sock, str
 		return -1;
 	if (setns(c->pidfd, (int)namespaces) < 0)
 		return err_os(err, "join the container's namespaces");
+	if (!(namespaces & CLONE_NEWNS) && enter_root(c, err) < 0)
+		return -1;
 	if (namespaces & CLONE_NEWUSER) {
 		if (program_become_root(exec->spec->process, err) < 0)
 			return -1;

@@ -47,6 +47,7 @@ struct init {
 	bool no_pivot;
 	bool dev_is_readonly;      /* a mount says so, and it comes last */
 	bool wait_for_start;
+	bool relays_terminal;
 	bool has_hooks_before_pivot;
 	uint64_t new_namespaces;   /* cloned with these */
 	uint64_t unshare_later;    /* cgroup, and what must wait for a joined user namespace */

@@ -20,6 +20,7 @@
 #include "linux/rootpath.h"
 #include "runtime/container.h"
 #include "runtime/hooks.h"
+#include "runtime/host_root.h"
 #include "runtime/init.h"
 #include "runtime/rootfs.h"
 
@@ -66,6 +67,17 @@ static int mount_overlay(const struct overlay *o, const char *target, struct err
 	return 0;
 }
 
+static bool has_namespace(const struct init *init, uint64_t flag)
+{
+	if ((init->new_namespaces | init->unshare_later) & flag)
+		return true;
+	for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++) {
+		if (namespace_all[i] == flag && init->join_fds[i] >= 0)
+			return true;
+	}
+	return false;
+}
+
 static bool has_root_path(const struct init *init)
 {
 	return init->overlay || (init->spec->root && init->spec->root->path);
@@ -74,6 +86,7 @@ static bool has_root_path(const struct init *init)
 /* Gives init->rootfs its file system and opens it. */
 static int open_root(struct init *init, struct err *err)
 {
+	bool is_on_host = !has_namespace(init, CLONE_NEWNS);
 	int fd;
 
 	if (init->overlay) {
@@ -82,8 +95,8 @@ static int open_root(struct init *init, struct err *err)
 	} else if (init->is_sandbox && !has_root_path(init)) {
 		if (mount("none", init->rootfs, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755") < 0)
 			return err_os(err, "mount an empty root on %s", init->rootfs);
-	} else if (mount(init->rootfs, init->rootfs, NULL, MS_BIND | MS_REC, NULL) < 0 ||
-		   mount(NULL, init->rootfs, NULL, MS_PRIVATE, NULL) < 0) {
+	} else if (!is_on_host && (mount(init->rootfs, init->rootfs, NULL, MS_BIND | MS_REC, NULL) < 0 ||
+				   mount(NULL, init->rootfs, NULL, MS_PRIVATE, NULL) < 0)) {
 		return err_os(err, "root.path: %s", init->rootfs);
 	}
 	fd = open(init->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -199,19 +212,18 @@ static int open_target(int root_fd, const struct oci_mount *m, bool is_file, str
 	int fd = is_file ? rootpath_make_file(root_fd, m->destination, 0755) :
 			   rootpath_make_dir(root_fd, m->destination, 0755);
 
-	if (fd < 0)
-		return err_neg(err, fd, "make %s in the root", m->destination);
 	if (strict && defence(DEFENCE_PROC_TARGET)) {
 		AUTO_FD plain = rootpath_open_plain(root_fd, m->destination);
 
-		if (plain < 0) {
-			close(fd);
+		if (plain == -ELOOP || (plain < 0 && fd >= 0)) {
+			if (fd >= 0)
+				close(fd);
 			return err_set(err, ERR_INVALID,
 				       "filesystem \"%s\" must be mounted on ordinary directory",
 				       m->type);
 		}
 	}
-	return fd;
+	return fd < 0 ? err_neg(err, fd, "make %s in the root", m->destination) : fd;
 }
 
 static int finish_mount(int root_fd, const struct oci_mount *m, const struct mount_options *options, struct err *err)
@@ -522,17 +534,6 @@ static int hide_paths(struct init *init, int root_fd, struct err *err)
 	return 0;
 }
 
-static bool has_namespace(const struct init *init, uint64_t flag)
-{
-	if ((init->new_namespaces | init->unshare_later) & flag)
-		return true;
-	for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++) {
-		if (namespace_all[i] == flag && init->join_fds[i] >= 0)
-			return true;
-	}
-	return false;
-}
-
 /* Through the host's /proc: what a key stands for is decided by the namespaces of who writes. */
 static int set_sysctls(struct init *init, struct err *err)
 {
@@ -599,7 +600,7 @@ static int run_hooks(struct init *init, struct err *err)
 		return 0;
 	return hooks_run(&hooks->create_container,
 			 &(struct hooks_occasion){ .name = "createContainer",
-						   .cwd = init->bundle,
+						   .cwd = init->rootfs, /* as runc has it */
 						   .state = init->state },
 			 err);
 }
@@ -661,7 +662,10 @@ static int make_root(struct init *init, int root_fd, struct err *err)
 	const char *text = init->spec->linux_part->rootfs_propagation;
 	int failed;
 
-	if (init->no_pivot) {
+	if (!has_namespace(init, CLONE_NEWNS)) {
+		if (host_root_enter(root_fd, err) < 0)
+			return -1;
+	} else if (init->no_pivot) {
 		if (defence(DEFENCE_HOST_MOUNTS) && hide_host_mounts(init, err) < 0)
 			return -1;
 		if (fchdir(root_fd) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 ||
@@ -685,21 +689,27 @@ static int make_root(struct init *init, int root_fd, struct err *err)
 	return 0;
 }
 
+/* Of all that the new namespace has from the host. */
+static int set_propagation(const struct init *init, unsigned long propagation, struct err *err)
+{
+	/* what may not be bound could not become a root either: that comes when the root is made */
+	if (mount(NULL, "/", NULL, MS_REC | (propagation & MS_UNBINDABLE ? MS_PRIVATE : propagation), NULL) < 0)
+		return err_os(err, "change the propagation of /");
+	/* Single mounts may be shared with the host, what we build for the container never. */
+	if ((propagation & MS_SHARED) && make_parent_private(init->rootfs, err) < 0)
+		return -1;
+	return 0;
+}
+
 int rootfs_setup(struct init *init, struct err *err)
 {
 	const struct oci_spec *spec = init->spec;
 	const char *text = spec->linux_part->rootfs_propagation;
 	unsigned long propagation = text ? mount_propagation(text) : MS_SLAVE | MS_REC;
 
-	if (!has_namespace(init, CLONE_NEWNS))
-		return err_set(err, ERR_UNSUPPORTED, "linux.namespaces: a namespace of type \"mount\" is needed");
 	if (!propagation)
 		return err_set(err, ERR_INVALID, "linux.rootfsPropagation: unknown \"%.40s\"", text);
-	/* what may not be bound could not become a root either: that comes when the root is made */
-	if (mount(NULL, "/", NULL, MS_REC | (propagation & MS_UNBINDABLE ? MS_PRIVATE : propagation), NULL) < 0)
-		return err_os(err, "change the propagation of /");
-	/* Single mounts may be shared with the host, what we build for the container never. */
-	if ((propagation & MS_SHARED) && make_parent_private(init->rootfs, err) < 0)
+	if (has_namespace(init, CLONE_NEWNS) && set_propagation(init, propagation, err) < 0)
 		return -1;
 	/* descriptors from before the clone belong to the host's mounts, which cannot be bound from here */
 	AUTO_FD null = open("/dev/null", O_PATH | O_CLOEXEC);

@@ -305,3 +305,58 @@ for n in c["linux"]["namespaces"]: n["path"] = ""'
 	run -255 oci exec --cgroup .. c true
 	[[ "$output" == *"bad sub cgroup path"*" .. is not a sub cgroup path"* ]]
 }
+
+@test "without a mount namespace: mounts beneath the root on the host, taken away with the container" {
+	bundle sh -c 'readlink /proc/self/ns/mnt; ls /; [ ! -e /etc/passwd ]; touch /new; sleep 30'
+	cfg 'c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] not in ("mount", "pid")]
+c["mounts"] = [m for m in c["mounts"] if m["type"] != "cgroup"]'
+	(cd "$RT/bundle" && oci run -d c >"$RT/out" 2>&1 3>&-)
+	wait_until 5 grep -q "Read-only file system" "$RT/out"
+	[ "$(head -n 1 "$RT/out")" = "$(readlink /proc/self/ns/mnt)" ]
+	grep -q " $RT/bundle/rootfs/proc " /proc/self/mountinfo
+	run -0 oci exec c sh -c 'pwd; ls /proc/self/root/bin/busybox /dev/null'
+	[ "$output" = $'/\n/dev/null\n/proc/self/root/bin/busybox' ]
+	# what was mounted there before stays
+	oci delete --force c
+	run ! grep " $RT/" /proc/self/mountinfo
+	mount -t tmpfs tmpfs "$RT/bundle/rootfs/tmp"
+	touch "$RT/bundle/rootfs/tmp/before"
+	bundle ls /tmp
+	cfg 'c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "mount"]'
+	run run_container
+	mounts=$(grep -c " $RT/" /proc/self/mountinfo)
+	umount "$RT/bundle/rootfs/tmp"
+	[ "$output" = before ]
+	[ "$mounts" = 1 ]
+	# killed in the middle of it: the link says what to take away
+	cfg "c['hooks'] = {'createRuntime': [{'path': '/bin/sh', 'args': ['sh', '-c', 'kill -KILL \$PPID; sleep 1']}]}"
+	run run_container
+	[ "$status" -eq 137 ]
+	grep -q " $RT/bundle/rootfs " /proc/self/mountinfo
+	oci delete --force c
+	run ! grep " $RT/" /proc/self/mountinfo
+	userns
+	fails_with 'linux.namespaces: a namespace of type "mount" is needed with one of type "user"'
+}
+
+@test "in the foreground a newline of the program's stays one, on its terminal as well" {
+	bundle sh -c 'stty -a | grep -o -- "-onlcr"; echo line'
+	cfg 'c["process"]["terminal"] = True'
+	run_container </dev/null >"$RT/out"
+	[ "$(od -c <"$RT/out" | grep -c '\\r')" -eq 0 ]
+	grep -qx line "$RT/out"
+	bundle sleep 30
+	run_detached
+	oci exec -t c echo line </dev/null >"$RT/out"
+	[ "$(od -An -c <"$RT/out" | tr -d ' ')" = 'line\n' ]
+}
+
+@test "createContainer hooks start in the root, proc does not follow a link that leads nowhere" {
+	bundle true
+	cfg "c['hooks'] = {'createContainer': [{'path': '/bin/sh', 'args': ['sh', '-c', 'pwd >$RT/where']}]}"
+	run_container
+	[ "$(cat "$RT/where")" = "$RT/bundle/rootfs" ]
+	rmdir "$RT/bundle/rootfs/proc"
+	ln -s /nowhere "$RT/bundle/rootfs/proc"
+	fails_with 'must be mounted on ordinary directory'
+}
