@@ -123,7 +123,7 @@ static int tolerations_admit(struct operation *op)
 	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec"), *list;
 	bool has[ARRAY_COUNT(keys)];
 
-	if (!is_pod_create(op))
+	if (op->kind != &kind_pod || op->subresource.len)
 		return 0;
 	for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
 		has[i] = tolerates(json_mut_get(spec, "tolerations"), keys[i]);
@@ -142,76 +142,6 @@ static int tolerations_admit(struct operation *op)
 	return 0;
 }
 
-/* --- Priority --- */
-
-struct priority_search {
-	const struct obj *found;
-};
-
-static bool is_global_default(void *arg, const struct obj *obj)
-{
-	struct priority_search *search = arg;
-
-	if (!json_get_bool(obj->root, "globalDefault", false))
-		return true;
-	if (!search->found ||
-	    json_get_int(obj->root, "value", 0) < json_get_int(search->found->root, "value", 0))
-		search->found = obj;
-	return true;
-}
-
-static int priority_admit(struct operation *op)
-{
-	static const struct {
-		const char *name;
-		int64_t value;
-	} system_classes[] = { { "system-cluster-critical", 2000000000 },
-			       { "system-node-critical", 2000001000 } };
-	const struct kind *kind = kind_find(STR("scheduling.k8s.io"), STR("v1"),
-					    STR("PriorityClass"));
-	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
-	struct priority_search search = { 0 };
-	struct str name, policy = STR("PreemptLowerPriority");
-	int64_t value = 0;
-	bool known = false;
-
-	if (!is_pod_create(op))
-		return 0;
-	name = json_mut_get_str(spec, "priorityClassName");
-	for (size_t i = 0; i < ARRAY_COUNT(system_classes); i++)
-		if (str_eq_c(name, system_classes[i].name)) {
-			value = system_classes[i].value;
-			known = true;
-		}
-	if (!known && kind) {
-		if (name.len)
-			search.found = registry_get_pending(op->registry, kind, STR_NONE, name);
-		else
-			registry_each(op->registry, kind, STR_NONE, is_global_default, &search);
-	}
-	if (name.len && !known && !search.found)
-		return refusal_forbidden(&op->refusal, operation_subject(op),
-					 "no PriorityClass with name " STR_FMT " was found",
-					 STR_ARG(name));
-	if (search.found) {
-		value = json_get_int(search.found->root, "value", 0);
-		if (json_get_str(search.found->root, "preemptionPolicy").len)
-			policy = json_get_str(search.found->root, "preemptionPolicy");
-		json_set_str(op->edit.doc, spec, "priorityClassName", search.found->name);
-	}
-	if (json_mut_get(spec, "priority") && json_mut_get_int(spec, "priority", 0) != value)
-		return refusal_forbidden(
-			&op->refusal, operation_subject(op),
-			"the integer value of priority (%lld) must not be provided in pod spec; "
-			"priority "
-			"admission controller computed %lld from the given PriorityClass name",
-			(long long)json_mut_get_int(spec, "priority", 0), (long long)value);
-	json_set_int(op->edit.doc, spec, "priority", value);
-	if (!json_mut_get_str(spec, "preemptionPolicy").len)
-		json_set_str(op->edit.doc, spec, "preemptionPolicy", policy);
-	return 0;
-}
-
 /* --- the table --- */
 
 enum moment {
@@ -227,11 +157,18 @@ static const struct plugin {
 	operation_step *steps[MOMENT_COUNT];
 } plugins[] = {
 	{ "NamespaceLifecycle", { [MUTATE] = lifecycle_admit, [REMOVE] = lifecycle_delete } },
-	{ "ServiceAccount", { [MUTATE] = service_account_admit } },
+	{ "ServiceAccount",
+	  { [MUTATE] = service_account_admit, [VALIDATE] = admission_check_mirror } },
 	{ "NodeRestriction",
 	  { [MUTATE] = node_restriction_admit, [REMOVE] = node_restriction_remove } },
 	{ "DefaultTolerationSeconds", { [MUTATE] = tolerations_admit } },
-	{ "Priority", { [MUTATE] = priority_admit } },
+	{ "TaintNodesByCondition", { [MUTATE] = node_taint_admit } },
+	{ "Priority", { [MUTATE] = priority_admit, [VALIDATE] = priority_class_validate } },
+	{ "RuntimeClass", { [MUTATE] = runtime_class_admit, [VALIDATE] = runtime_class_validate } },
+	{ "DefaultStorageClass", { [MUTATE] = storage_class_admit } },
+	{ "StorageObjectInUseProtection", { [MUTATE] = storage_protection_admit } },
+	{ "PersistentVolumeClaimResize", { [VALIDATE] = claim_resize_validate } },
+	{ "DefaultIngressClass", { [MUTATE] = ingress_class_admit } },
 	{ "LimitRanger", { [MUTATE] = limit_ranger_mutate, [VALIDATE] = limit_ranger_validate } },
 	{ "PodSecurity", { [VALIDATE] = pod_security_validate } },
 	{ "RBACEscalation", { [VALIDATE] = rbac_check_escalation } },

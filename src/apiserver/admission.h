@@ -16,6 +16,18 @@ int limit_ranger_validate(struct operation *op) MUST_CHECK;
 int quota_settle(struct operation *op) MUST_CHECK;
 int pod_security_validate(struct operation *op) MUST_CHECK; /* admission_security.c */
 
+/* admission_priority.c */
+int priority_admit(struct operation *op) MUST_CHECK;
+int priority_class_validate(struct operation *op) MUST_CHECK;
+int runtime_class_admit(struct operation *op) MUST_CHECK;
+int runtime_class_validate(struct operation *op) MUST_CHECK;
+/* admission_class.c */
+int storage_class_admit(struct operation *op) MUST_CHECK;
+int ingress_class_admit(struct operation *op) MUST_CHECK;
+int storage_protection_admit(struct operation *op) MUST_CHECK;
+int claim_resize_validate(struct operation *op) MUST_CHECK;
+int node_taint_admit(struct operation *op) MUST_CHECK;
+
 /* NodeRestriction, admission_node.c; the last two are called by the subresources themselves. */
 int node_restriction_admit(struct operation *op) MUST_CHECK;
 int node_restriction_remove(struct operation *op) MUST_CHECK;
@@ -46,6 +58,8 @@ int admission_policies_validate(struct operation *op) MUST_CHECK;
 /* admission_account.c: gives a pod's containers the token of its account, unless they do not want
  * it. */
 void admission_mount_token(struct operation *op, const struct obj *account);
+/* A static pod's mirror has no account, and names no secrets. */
+int admission_check_mirror(struct operation *op) MUST_CHECK;
 /* admission_certificate.c */
 int certificate_fill(struct operation *op) MUST_CHECK;
 int certificate_check(struct operation *op) MUST_CHECK;

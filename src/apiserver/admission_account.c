@@ -13,6 +13,8 @@
 #define ACCESS_MODE 0644
 
 static const char *const container_lists[] = { "initContainers", "containers" };
+static const char *const all_containers[] = { "initContainers", "containers",
+					      "ephemeralContainers" };
 
 /* --- kube-api-access --- */
 
@@ -145,6 +147,19 @@ static int check_container(struct operation *op, const struct obj *account, cons
 				STR_ARG(json_mut_get_str(variable, "name")), STR_ARG(name),
 				STR_ARG(account->name));
 	}
+	JSON_MUT_EACH (source, json_mut_get(container, "envFrom")) {
+		struct str name = json_mut_get_str(source, "secretRef.name");
+
+		if (name.len && !is_listed(allowed, name))
+			return refusal_forbidden(
+				&op->refusal, operation_subject(op),
+				"%s " STR_FMT
+				" with envFrom referencing secret.secretName=\"" STR_FMT
+				"\" is not allowed because service account " STR_FMT
+				" does not reference that secret",
+				what, STR_ARG(json_mut_get_str(container, "name")), STR_ARG(name),
+				STR_ARG(account->name));
+	}
 	return 0;
 }
 
@@ -170,16 +185,70 @@ static int check_pull_secrets(struct operation *op, const struct obj *account)
 
 int admission_check_references(struct operation *op, const struct obj *account)
 {
-	static const char *const names[] = { "init container", "container" };
+	static const char *const names[] = { "init container", "container", "ephemeral container" };
+	static const char *const yes[] = { "1", "t", "T", "true", "TRUE", "True" };
+	struct str asked = obj_annotation(account, "kubernetes.io/enforce-mountable-secrets");
+	bool is_asked = false;
 
-	if (!str_eq_c(obj_annotation(account, "kubernetes.io/enforce-mountable-secrets"), "true"))
+	for (size_t i = 0; i < ARRAY_COUNT(yes); i++)
+		is_asked |= str_eq_c(asked, yes[i]);
+	if (!is_asked)
 		return 0;
 	if (check_volumes(op, account) < 0)
 		return -1;
-	for (size_t i = 0; i < ARRAY_COUNT(container_lists); i++)
-		JSON_MUT_EACH (container, json_mut_get(json_mut_get(op->edit.root, "spec"),
-						       container_lists[i]))
+	for (size_t i = 0; i < ARRAY_COUNT(all_containers); i++)
+		JSON_MUT_EACH (container,
+			       json_mut_get(json_mut_get(op->edit.root, "spec"), all_containers[i]))
 			if (check_container(op, account, names[i], container) < 0)
 				return -1;
 	return check_pull_secrets(op, account);
+}
+
+/* --- mirrors of static pods --- */
+
+static bool names_secret(yyjson_mut_val *spec)
+{
+	if (json_mut_get_count(spec, "imagePullSecrets"))
+		return true;
+	for (size_t i = 0; i < ARRAY_COUNT(all_containers); i++)
+		JSON_MUT_EACH (container, json_mut_get(spec, all_containers[i])) {
+			JSON_MUT_EACH (source, json_mut_get(container, "envFrom"))
+				if (json_mut_get(source, "secretRef"))
+					return true;
+			JSON_MUT_EACH (variable, json_mut_get(container, "env"))
+				if (json_mut_get(variable, "valueFrom.secretKeyRef"))
+					return true;
+		}
+	JSON_MUT_EACH (volume, json_mut_get(spec, "volumes")) {
+		if (json_mut_get(volume, "secret"))
+			return true;
+		JSON_MUT_EACH (source, json_mut_get(volume, "projected.sources"))
+			if (json_mut_get(source, "secret"))
+				return true;
+	}
+	return false;
+}
+
+int admission_check_mirror(struct operation *op)
+{
+	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
+
+	if (op->kind != &kind_pod || op->subresource.len ||
+	    !json_mut_key(json_mut_get(op->edit.root, "metadata.annotations"),
+			  STR("kubernetes.io/config.mirror")))
+		return 0;
+	if (json_mut_get_str(spec, "serviceAccountName").len)
+		return refusal_forbidden(&op->refusal, operation_subject(op),
+					 "a mirror pod may not reference service accounts");
+	if (names_secret(spec))
+		return refusal_forbidden(&op->refusal, operation_subject(op),
+					 "a mirror pod may not reference secrets");
+	JSON_MUT_EACH (volume, json_mut_get(spec, "volumes"))
+		JSON_MUT_EACH (source, json_mut_get(volume, "projected.sources"))
+			if (json_mut_get(source, "serviceAccountToken"))
+				return refusal_forbidden(
+					&op->refusal, operation_subject(op),
+					"a mirror pod may not use ServiceAccountToken volume "
+					"projections");
+	return 0;
 }

@@ -263,9 +263,8 @@ static int convert_value(struct cel_value value, const struct kind *from, const 
 {
 	if (value.kind == CEL_NULL)
 		return 0;
-	*ret = value.form == CEL_FORM_JSON
-		       ? json_thaw((yyjson_val *)(uintptr_t)value.json)
-		       : json_mut_thaw((yyjson_mut_val *)(uintptr_t)value.json);
+	*ret = value.form == CEL_FORM_JSON ? json_thaw((yyjson_val *)(uintptr_t)value.json)
+					   : json_mut_thaw((yyjson_mut_val *)(uintptr_t)value.json);
 	return convert_object(*ret, from, to, err);
 }
 

@@ -31,6 +31,8 @@ static const struct controller_type *const controller_types[] = {
 	&controller_token_cleaner,
 	&controller_bootstrap_signer,
 	&controller_policy_status,
+	&controller_claim_protection,
+	&controller_volume_protection,
 };
 
 struct controllers {

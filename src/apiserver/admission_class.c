@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DefaultStorageClass, DefaultIngressClass, StorageObjectInUseProtection,
+ * PersistentVolumeClaimResize and TaintNodesByCondition: what objects get that say nothing of it,
+ * and how claims may grow.
+ */
+#include "apiserver/admission.h"
+
+#include "apiserver/registry.h"
+#include "codec/quantity.h"
+
+static bool is_new(const struct operation *op, const struct kind *kind)
+{
+	return op->kind == kind && !op->edit.old && !op->subresource.len;
+}
+
+/* ---- default classes ---- */
+
+struct class_search {
+	const char *const *annotations; /* any of them marks a default; ends with NULL */
+	const struct obj *found;
+};
+
+/* Of several the newest, and of those of one second the first by name. */
+static bool take_default(void *arg, const struct obj *class)
+{
+	struct class_search *search = arg;
+	struct str found_at, at = json_get_str(class->root, "metadata.creationTimestamp");
+	bool is_default = false;
+
+	for (size_t i = 0; search->annotations[i]; i++)
+		is_default |= str_eq_c(obj_annotation(class, search->annotations[i]), "true");
+	if (!is_default)
+		return true;
+	found_at = search->found ? json_get_str(search->found->root, "metadata.creationTimestamp")
+				 : STR_NONE;
+	if (!search->found || str_cmp(at, found_at) > 0)
+		search->found = class;
+	return true;
+}
+
+static void set_default_class(struct operation *op, const struct kind *kind,
+			      const char *const *annotations, const char *field)
+{
+	struct class_search search = { .annotations = annotations };
+
+	registry_each(op->registry, kind, STR_NONE, take_default, &search);
+	if (search.found)
+		json_set_str(op->edit.doc, json_ensure_object(op->edit.doc, op->edit.root, "spec"),
+			     field, search.found->name);
+}
+
+static bool has_annotation(const struct operation *op, const char *name)
+{
+	return json_mut_key(json_mut_get(op->edit.root, "metadata.annotations"), str_from(name)) !=
+	       NULL;
+}
+
+int storage_class_admit(struct operation *op)
+{
+	static const char *const marks[] = { "storageclass.kubernetes.io/is-default-class",
+					     "storageclass.beta.kubernetes.io/is-default-class",
+					     NULL };
+
+	if (is_new(op, &kind_persistentvolumeclaim) &&
+	    !has_annotation(op, "volume.beta.kubernetes.io/storage-class") &&
+	    !json_mut_get(op->edit.root, "spec.storageClassName"))
+		set_default_class(op, &kind_storageclass, marks, "storageClassName");
+	return 0;
+}
+
+int ingress_class_admit(struct operation *op)
+{
+	static const char *const marks[] = { "ingressclass.kubernetes.io/is-default-class", NULL };
+
+	if (is_new(op, &kind_ingress) && !has_annotation(op, "kubernetes.io/ingress.class") &&
+	    !json_mut_get(op->edit.root, "spec.ingressClassName"))
+		set_default_class(op, &kind_ingressclass, marks, "ingressClassName");
+	return 0;
+}
+
+/* ---- protection ---- */
+
+/* What is in use stays until its user is gone: controllers take these away. */
+int storage_protection_admit(struct operation *op)
+{
+	static const struct {
+		const struct kind *kind;
+		const char *finalizer;
+	} protected[] = {
+		{ &kind_persistentvolumeclaim, "kubernetes.io/pvc-protection" },
+		{ &kind_persistentvolume, "kubernetes.io/pv-protection" },
+	};
+	yyjson_mut_val *metadata = json_mut_get(op->edit.root, "metadata");
+
+	for (size_t i = 0; i < ARRAY_COUNT(protected); i++) {
+		bool is_there = false;
+
+		if (!is_new(op, protected[i].kind))
+			continue;
+		JSON_MUT_EACH (finalizer, json_mut_get(metadata, "finalizers"))
+			is_there |= str_eq_c(json_mut_str(finalizer), protected[i].finalizer);
+		if (!is_there)
+			json_append_str(op->edit.doc,
+					json_ensure_array(op->edit.doc, metadata, "finalizers"),
+					str_from(protected[i].finalizer));
+	}
+	return 0;
+}
+
+/* ---- growing ---- */
+
+static struct str class_of(yyjson_val *claim)
+{
+	struct str class = json_str(json_key(json_get(claim, "metadata.annotations"),
+					     STR("volume.beta.kubernetes.io/storage-class")));
+
+	return class.len ? class : json_get_str(claim, "spec.storageClassName");
+}
+
+static bool may_grow(struct operation *op)
+{
+	AUTO_JSON claim = json_freeze(op->edit.root);
+	struct str name = class_of(yyjson_doc_get_root(claim));
+	const struct obj *class;
+
+	if (!name.len || !str_eq(name, class_of(op->edit.old)))
+		return false;
+	class = registry_get_pending(op->registry, &kind_storageclass, STR_NONE, name);
+	return class && json_get_bool(class->root, "allowVolumeExpansion", false);
+}
+
+int claim_resize_validate(struct operation *op)
+{
+	struct quantity old, wanted;
+
+	if (op->kind != &kind_persistentvolumeclaim || !op->edit.old || op->subresource.len)
+		return 0;
+	if (quantity_parse(json_get_str(op->edit.old, "spec.resources.requests.storage"), &old,
+			   NULL) < 0 ||
+	    quantity_parse(json_mut_get_str(op->edit.root, "spec.resources.requests.storage"),
+			   &wanted, NULL) < 0 ||
+	    quantity_cmp(&wanted, &old) <= 0)
+		return 0;
+	if (!str_eq_c(json_get_str(op->edit.old, "status.phase"), "Bound"))
+		return refusal_forbidden(&op->refusal, operation_subject(op),
+					 "Only bound persistent volume claims can be expanded");
+	if (!may_grow(op))
+		return refusal_forbidden(
+			&op->refusal, operation_subject(op),
+			"only dynamically provisioned pvc can be resized and the "
+			"storageclass that provisions the pvc must support resize");
+	return 0;
+}
+
+/* ---- nodes ---- */
+
+/* Nothing is placed on a node before it is known to be ready: the node's controller takes it away.
+ */
+int node_taint_admit(struct operation *op)
+{
+	static const struct str key = STR_INIT("node.kubernetes.io/not-ready");
+	yyjson_mut_val *spec, *taint;
+
+	if (!is_new(op, &kind_node))
+		return 0;
+	spec = json_ensure_object(op->edit.doc, op->edit.root, "spec");
+	JSON_MUT_EACH (there, json_mut_get(spec, "taints"))
+		if (str_eq(json_mut_get_str(there, "key"), key) &&
+		    str_eq_c(json_mut_get_str(there, "effect"), "NoSchedule"))
+			return 0;
+	taint = json_append_object(op->edit.doc, json_ensure_array(op->edit.doc, spec, "taints"));
+	json_set_str(op->edit.doc, taint, "key", key);
+	json_set_str(op->edit.doc, taint, "effect", STR("NoSchedule"));
+	return 0;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server's own admission plug-ins over HTTP: what classes and accounts make of objects. Breaks
+ * when something is not filled in, or is let by, that upstream fills in or refuses.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include "fixture.h"
+
+#define PODS "/api/v1/namespaces/default/pods"
+#define CLAIMS "/api/v1/namespaces/default/persistentvolumeclaims"
+#define CLASSES "/apis/storage.k8s.io/v1/storageclasses"
+#define PRIORITIES "/apis/scheduling.k8s.io/v1/priorityclasses"
+#define INGRESSES "/apis/networking.k8s.io/v1/namespaces/default/ingresses"
+
+/* ' stands for ", ` for ' */
+struct step {
+	const char *method, *path, *body;
+	int status;
+	const char *want;
+};
+
+static void run_step(struct http_fixture *f, const struct step *step)
+{
+	const char *answer, *headers = "Content-Type: application/json\r\n";
+	char body[8192], want[2048];
+	int status;
+
+	if (!strcmp(step->method, "PATCH"))
+		headers = "Content-Type: application/merge-patch+json\r\n";
+	snprintf(body, sizeof(body), "%s", step->body ? step->body : "");
+	for (char *c = body; *c; c++)
+		*c = *c == '\'' ? '"' : *c == '`' ? '\'' : *c;
+	status = http_fixture_do(f, step->method, step->path, step->body ? headers : NULL,
+				 step->body ? body : NULL, &answer);
+	snprintf(want, sizeof(want), "%s", step->want ? step->want : "");
+	for (char *c = want; *c; c++)
+		*c = *c == '`' ? '\'' : *c;
+	if (status != step->status || !strstr(answer, want))
+		fail_msg("%s %s %s\nwant %d %s\n got %d %s", step->method, step->path, body,
+			 step->status, want, status, answer);
+}
+
+static void run_steps(const struct step *steps, size_t count)
+{
+	struct http_fixture f;
+
+	http_fixture_open(&f);
+	for (size_t i = 0; i < count; i++)
+		run_step(&f, &steps[i]);
+	http_fixture_close(&f);
+}
+
+#define POD(name, spec)                                                                            \
+	"{'metadata':{'name':'" name "'},'spec':{'containers':[{'name':'c','image':'i'}]" spec "}" \
+											       "}"
+#define CLASS(name, more, mark)                                                                 \
+	"{'metadata':{'name':'" name "','annotations':{'storageclass.kubernetes.io/is-default-" \
+	"class':'" mark "'}},'provisioner':'x'" more "}"
+#define CLAIM(name, spec)                                                                       \
+	"{'metadata':{'name':'" name "'},'spec':{'accessModes':['ReadWriteOnce'],'resources':{" \
+	"'requests':{'storage':'1Gi'}}" spec "}}"
+
+static void test_storage(void **state)
+{
+	static const struct step steps[] = {
+		{ "POST", CLAIMS, CLAIM("early", ""), 201,
+		  "\"finalizers\":[\"kubernetes.io/pvc-protection\"]" },
+		{ "POST", CLASSES, CLASS("slow", "", "false"), 201 },
+		{ "POST", CLASSES, CLASS("fast", ",'allowVolumeExpansion':true", "true"), 201 },
+		{ "POST", CLAIMS, CLAIM("a", ""), 201, "\"storageClassName\":\"fast\"" },
+		{ "POST", CLAIMS, CLAIM("b", ",'storageClassName':'slow'"), 201,
+		  "\"storageClassName\":\"slow\"" },
+		{ "POST", CLAIMS, CLAIM("none", ",'storageClassName':''"), 201,
+		  "\"storageClassName\":\"\"" },
+		{ "PATCH", CLAIMS "/a", "{'spec':{'resources':{'requests':{'storage':'2Gi'}}}}",
+		  403,
+		  "persistentvolumeclaims \\\"a\\\" is forbidden: Only bound persistent volume "
+		  "claims "
+		  "can be expanded" },
+		{ "PATCH", CLAIMS "/a/status", "{'status':{'phase':'Bound'}}", 200 },
+		{ "PATCH", CLAIMS "/b/status", "{'status':{'phase':'Bound'}}", 200 },
+		{ "PATCH", CLAIMS "/b", "{'spec':{'resources':{'requests':{'storage':'2Gi'}}}}",
+		  403,
+		  "only dynamically provisioned pvc can be resized and the storageclass that "
+		  "provisions the pvc must support resize" },
+		{ "DELETE", CLAIMS "/a", NULL, 200, "\"deletionTimestamp\"" },
+		{ "POST", "/api/v1/persistentvolumes",
+		  "{'metadata':{'name':'v'},'spec':{'capacity':{'storage':'1Gi'},'accessModes':["
+		  "'ReadWriteOnce'],'hostPath':{'path':'/tmp/x'}}}",
+		  201, "\"finalizers\":[\"kubernetes.io/pv-protection\"]" },
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
+static void test_priorities(void **state)
+{
+	static const struct step steps[] = {
+		{ "POST", PODS, POD("plain", ""), 201, "\"priority\":0" },
+		{ "POST", PODS, POD("x", ",'priorityClassName':'nope'"), 403,
+		  "pods \\\"x\\\" is forbidden: no PriorityClass with name nope was found" },
+		{ "POST", PRIORITIES,
+		  "{'metadata':{'name':'base'},'value':7,'globalDefault':true,'preemptionPolicy':"
+		  "'Never'}",
+		  201 },
+		{ "POST", PRIORITIES, "{'metadata':{'name':'more'},'value':8,'globalDefault':true}",
+		  403,
+		  "PriorityClass base is already marked as default. Only one default can exist" },
+		{ "PATCH", PRIORITIES "/base", "{'description':'d'}", 200 },
+		{ "POST", PODS, POD("based", ""), 201, "\"preemptionPolicy\":\"Never\"" },
+		{ "POST", PODS, POD("x", ",'priority':3"), 403,
+		  "the integer value of priority (3) must not be provided in pod spec; priority "
+		  "admission controller computed 7 from the given PriorityClass name" },
+		{ "POST", PODS, POD("x", ",'preemptionPolicy':'PreemptLowerPriority'"), 403,
+		  "the string value of PreemptionPolicy (PreemptLowerPriority) must not be "
+		  "provided "
+		  "in pod spec; priority admission controller computed Never" },
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
+static void test_runtime_classes(void **state)
+{
+	static const struct step steps[] = {
+		{ "POST", PODS, POD("x", ",'runtimeClassName':'vm'"), 403,
+		  "pod rejected: RuntimeClass \\\"vm\\\" not found" },
+		{ "POST", PODS, POD("x", ",'overhead':{'cpu':'1'}"), 403,
+		  "pod rejected: Pod Overhead set without corresponding RuntimeClass defined "
+		  "Overhead" },
+		{ "POST", "/apis/node.k8s.io/v1/runtimeclasses",
+		  "{'metadata':{'name':'vm'},'handler':'vm','overhead':{'podFixed':{'cpu':'250m'}},"
+		  "'scheduling':{'nodeSelector':{'vm':'yes'},'tolerations':[{'key':'vm','operator':"
+		  "'Exists'}]}}",
+		  201 },
+		{ "POST", PODS, POD("a", ",'runtimeClassName':'vm'"), 201,
+		  "\"overhead\":{\"cpu\":\"250m\"}" },
+		{ "GET", PODS "/a", NULL, 200, "\"nodeSelector\":{\"vm\":\"yes\"}" },
+		{ "GET", PODS "/a", NULL, 200, "{\"key\":\"vm\",\"operator\":\"Exists\"}" },
+		{ "POST", PODS, POD("x", ",'runtimeClassName':'vm','overhead':{'cpu':'1'}"), 403,
+		  "pod rejected: Pod`s Overhead doesn`t match RuntimeClass`s defined Overhead" },
+		{ "POST", PODS, POD("x", ",'runtimeClassName':'vm','nodeSelector':{'vm':'no'}"),
+		  403,
+		  "conflict: runtimeClass.scheduling.nodeSelector[vm] = yes; "
+		  "pod.spec.nodeSelector[vm] = "
+		  "no" },
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
+#define INGRESS(name, more)                                                                       \
+	"{'metadata':{'name':'" name "'},'spec':{'defaultBackend':{'service':{'name':'s','port':" \
+	"{'number':1}}}" more "}}"
+
+static void test_others(void **state)
+{
+	static const struct step steps[] = {
+		{ "POST", "/apis/networking.k8s.io/v1/ingressclasses",
+		  "{'metadata':{'name':'web','annotations':{'ingressclass.kubernetes.io/is-default-"
+		  "class':'true'}},'spec':{'controller':'example.com/c'}}",
+		  201 },
+		{ "POST", INGRESSES, INGRESS("a", ""), 201, "\"ingressClassName\":\"web\"" },
+		{ "POST", INGRESSES, INGRESS("b", ",'ingressClassName':'own'"), 201,
+		  "\"ingressClassName\":\"own\"" },
+		{ "POST", "/api/v1/nodes", "{'metadata':{'name':'n'}}", 201,
+		  "\"taints\":[{\"key\":\"node.kubernetes.io/"
+		  "not-ready\",\"effect\":\"NoSchedule\"}]" },
+		{ "POST", "/api/v1/namespaces/default/serviceaccounts",
+		  "{'metadata':{'name':'strict','annotations':{'kubernetes.io/"
+		  "enforce-mountable-secrets'"
+		  ":'true'}},'secrets':[{'name':'known'}]}",
+		  201 },
+		{ "POST", PODS,
+		  "{'metadata':{'name':'s'},'spec':{'serviceAccountName':'strict','containers':[{'"
+		  "name':"
+		  "'c','image':'i','envFrom':[{'secretRef':{'name':'other'}}]}]}}",
+		  403,
+		  "container c with envFrom referencing secret.secretName=\\\"other\\\" is not "
+		  "allowed "
+		  "because service account strict does not reference that secret" },
+		{ "POST", PODS,
+		  "{'metadata':{'name':'m','annotations':{'kubernetes.io/"
+		  "config.mirror':'x'}},'spec':{"
+		  "'nodeName':'n','containers':[{'name':'c','image':'i'}],'volumes':[{'name':'v','"
+		  "secret':"
+		  "{'secretName':'s'}}]}}",
+		  403, "pods \\\"m\\\" is forbidden: a mirror pod may not reference secrets" },
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_storage),
+		cmocka_unit_test(test_priorities),
+		cmocka_unit_test(test_runtime_classes),
+		cmocka_unit_test(test_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
