@@ -23,6 +23,7 @@ static const struct {
 	{ "status", { NULL, update_run, patch_run, NULL } },
 	{ "finalize", { NULL, finalize_update, NULL, NULL } },
 	{ "ephemeralcontainers", { NULL, ephemeral_update, ephemeral_update, NULL } },
+	{ "resize", { NULL, update_run, patch_run, NULL } },
 	{ "scale", { NULL, scale_update, scale_patch, NULL } },
 	{ "binding", { binding_create, NULL, NULL, NULL } },
 	{ "eviction", { eviction_create, NULL, NULL, NULL } },

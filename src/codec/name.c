@@ -79,8 +79,7 @@ const char *name_label_problem(struct str name)
 	return is_subdomain(name) ? "must not contain dots" : label_text;
 }
 
-/* RFC 1035 label: Service names before 1.34 */
-static const char *name_label1035_problem(struct str name)
+const char *name_label1035_problem(struct str name)
 {
 	if (name.len > DNS_LABEL_BYTES_MAX)
 		return long_label;
@@ -178,7 +177,7 @@ const char *name_port_problem(struct str name)
 		       : NULL;
 }
 
-static const char *name_path_segment_problem(struct str name)
+const char *name_path_segment_problem(struct str name)
 {
 	if (str_eq_c(name, "."))
 		return "may not be '.'";
@@ -224,6 +223,82 @@ const char *name_env_problem(struct str name)
 			       "ASCII characters other than '='";
 	}
 	return NULL;
+}
+
+static bool is_underscore_label(struct str s)
+{
+	if (s.len && s.ptr[0] == '_')
+		s = str_slice(s, 1, s.len);
+	if (!s.len || !is_lower(s.ptr[0]) || !is_lower(s.ptr[s.len - 1]))
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		if (!is_lower(s.ptr[i]) && s.ptr[i] != '-' && s.ptr[i] != '_')
+			return false;
+	}
+	return true;
+}
+
+const char *name_search_domain_problem(struct str name)
+{
+	bool good = name.len > 0;
+	struct str rest = name, part;
+
+	if (name.len > DNS_SUBDOMAIN_BYTES_MAX)
+		return long_subdomain;
+	while (good && str_next_part(&rest, '.', &part))
+		good = is_underscore_label(part);
+	return good ? NULL
+		    : REGEX("a lowercase RFC 1123 subdomain must consist of lower case "
+			    "alphanumeric characters, '_', '-' or '.', and must start and end with "
+			    "an alphanumeric character",
+			    "'example.com'",
+			    "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)"
+			    "*");
+}
+
+const char *name_http_header_problem(struct str name)
+{
+	bool good = name.len > 0;
+
+	for (size_t i = 0; i < name.len; i++)
+		good &= is_alnum(name.ptr[i]) || name.ptr[i] == '-';
+	return good ? NULL
+		    : REGEX("a valid HTTP header must consist of alphanumeric characters or '-'",
+			    "'X-Header-Name'", "[-A-Za-z0-9]+");
+}
+
+const char *name_sysctl_problem(struct str name)
+{
+	bool good = name.len && name.len <= DNS_SUBDOMAIN_BYTES_MAX;
+	char before = '.';
+
+	for (size_t i = 0; good && i < name.len; i++) {
+		char c = name.ptr[i], after = i + 1 < name.len ? name.ptr[i + 1] : '.';
+
+		if (c == '.' || c == '/')
+			good = is_lower(before) && is_lower(after) && i + 1 < name.len;
+		else
+			good = is_lower(c) || ((c == '-' || c == '_') && before != '.' &&
+					       before != '/' && after != '.' && after != '/');
+		before = c;
+	}
+	return good ? NULL
+		    : "must have at most 253 characters and match regex "
+		      "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$";
+}
+
+/* Case does not matter here. */
+const char *name_csi_driver_problem(struct str name)
+{
+	char lower[DNS_LABEL_BYTES_MAX];
+
+	if (name.len > sizeof(lower))
+		return "must be no more than 63 characters";
+	for (size_t i = 0; i < name.len; i++)
+		lower[i] = name.ptr[i] >= 'A' && name.ptr[i] <= 'Z'
+				   ? (char)(name.ptr[i] + 'a' - 'A')
+				   : name.ptr[i];
+	return name_subdomain_problem(str_sub(lower, name.len));
 }
 
 /* A prefix may end in what a name must not: something is put behind it. */
@@ -291,4 +366,17 @@ bool cidr_is_valid(struct str text)
 
 	return str_cut(text, '/', &address, &bits) && ip_is_valid(address) &&
 	       num_parse_u64(bits, ip_is_v6(address) ? 128 : 32, "prefix", &count, NULL) == 0;
+}
+
+const char *ip_problem(struct str text)
+{
+	return ip_is_valid(text) ? NULL
+				 : "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+}
+
+const char *cidr_problem(struct str text)
+{
+	return cidr_is_valid(text)
+		       ? NULL
+		       : "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
 }

@@ -19,6 +19,12 @@ const char *name_label_value_problem(struct str value);
 const char *name_port_problem(struct str name);	     /* IANA_SVC_NAME */
 const char *name_config_key_problem(struct str key); /* ConfigMap and Secret keys */
 const char *name_env_problem(struct str name);
+const char *name_label1035_problem(struct str name);
+const char *name_search_domain_problem(struct str name); /* a subdomain that may hold '_' */
+const char *name_path_segment_problem(struct str name);
+const char *name_http_header_problem(struct str name);
+const char *name_sysctl_problem(struct str name);
+const char *name_csi_driver_problem(struct str name);
 /* As NAME_PROBLEM slots of strategies: a prefix (generateName) may end in '-'. */
 const char *name_is_label(struct str name, bool is_prefix);
 const char *name_is_label1035(struct str name, bool is_prefix);
@@ -28,5 +34,7 @@ const char *name_is_path_segment(struct str name, bool is_prefix);
 bool ip_is_valid(struct str text); /* IPv4 dotted without leading zeros, or IPv6 */
 bool ip_is_v6(struct str text);
 bool cidr_is_valid(struct str text);
+const char *ip_problem(struct str text);   /* likewise */
+const char *cidr_problem(struct str text); /* likewise */
 
 #endif

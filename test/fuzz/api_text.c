@@ -5,6 +5,7 @@
 #include "api/meta.h"
 #include "api/quantity.h"
 #include "api/selector.h"
+#include "codec/cron.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
 
@@ -36,6 +37,17 @@ static void try_quantity(struct str text)
 		abort();
 }
 
+/* Whatever is taken for a schedule comes round: it has a time to run at, or a step. */
+static void try_schedule(struct str text)
+{
+	struct cron_schedule schedule;
+	struct str zone;
+
+	if (cron_parse(text, &schedule, &zone, NULL) == 0 && schedule.every_seconds <= 0 &&
+	    !schedule.minutes && str_find_char(text, ',', 0) == SIZE_MAX)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 {
 	struct str text = str_sub((const char *)bytes, size_bytes);
@@ -47,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	try_selector(text, &arena);
 	try_quantity(text);
+	try_schedule(text);
 	(void)!field_selector_parse(&kind_pod, text, &arena, &fields,
 				    NULL); /* only that it comes back */
 	(void)name_qualified_problem(text);

@@ -1,418 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks of containers: names, images, ports, variables, resources, mounts, probes and hooks. */
+/* Checks of containers: those that run, those that run before and those that join later. */
 #include "api/kinds/pod_spec.h"
 
-#include "api/meta.h"
-#include "api/quantity.h"
-#include "codec/json_index.h"
+#define RULES_MAX 20  /* of one container's restartPolicyRules */
+#define CODES_MAX 255 /* of one of them */
 
-/* What the containers of one pod are checked against. */
-struct pod_names {
-	struct json_index containers; /* names seen */
-	struct json_index volumes;    /* by name: the volume */
-};
+/* ---- ports ---- */
 
-static void validate_ports(yyjson_mut_val *ports, const struct field_path *path,
-			   struct field_errors *errors)
+static bool is_port(int64_t number)
 {
+	return number >= 1 && number <= 65535;
+}
+
+static void check_port_number(const struct scope *s, const struct field_path *path,
+			      yyjson_mut_val *port, const char *key)
+{
+	int64_t number = json_mut_get_int(port, key, 0);
+
+	if (number && !is_port(number))
+		field_invalid_int(s->errors, FIELD_NAME(path, key), number,
+				  "must be between 1 and 65535, inclusive");
+}
+
+static void check_ports(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	static const struct rule protocol_rules[] = {
+		RULE_NEED_ONE_OF("protocol", "SCTP|TCP|UDP"),
+		{ 0 },
+	};
 	AUTO_JSON_INDEX names = { .slots = NULL };
 	size_t i = 0;
 
-	json_index_init(&names, yyjson_mut_arr_size(ports));
-	JSON_MUT_EACH (port, ports) {
+	if (!yyjson_mut_arr_size(v))
+		return;
+	json_index_init(&names, yyjson_mut_arr_size(v));
+	JSON_MUT_EACH (port, v) {
 		const struct field_path *here = FIELD_INDEX(path, i++);
-		struct str name = json_mut_get_str(port, "name"),
-			   protocol = json_mut_get_str(port, "protocol");
-		yyjson_mut_val *host = yyjson_mut_obj_get(port, "hostPort");
-		int64_t number = json_mut_get_int(port, "containerPort", 0);
+		struct str name = json_mut_get_str(port, "name");
 
 		if (name.len && name_port_problem(name))
-			field_invalid_str(errors, FIELD_NAME(here, "name"), name,
+			field_invalid_str(s->errors, FIELD_NAME(here, "name"), name,
 					  name_port_problem(name));
 		else if (name.len && json_index_add(&names, name, port))
-			field_duplicate_str(errors, FIELD_NAME(here, "name"), name);
-		if (!number)
-			field_required(errors, FIELD_NAME(here, "containerPort"), "");
-		else
-			port_number_validate(number, FIELD_NAME(here, "containerPort"), errors);
-		if (host && json_mut_int(host, 0))
-			port_number_validate(json_mut_int(host, 0), FIELD_NAME(here, "hostPort"),
-					     errors);
-		if (!protocol.len)
-			field_required(errors, FIELD_NAME(here, "protocol"), "");
-		else if (!schema_values_have(STR("SCTP|TCP|UDP"), protocol))
-			field_unsupported(errors, FIELD_NAME(here, "protocol"), protocol,
-					  "SCTP|TCP|UDP");
-	}
-}
-
-static void validate_value_from(yyjson_mut_val *var, const struct field_path *path,
-				struct field_errors *errors)
-{
-	yyjson_mut_val *from = yyjson_mut_obj_get(var, "valueFrom");
-	const struct field_path *here = FIELD_NAME(path, "valueFrom");
-	static const char *const refs[] = { "configMapKeyRef", "secretKeyRef" };
-
-	if (!from)
-		return;
-	if (json_mut_get_str(var, "value").len)
-		field_invalid_str(errors, here, STR(""),
-				  "may not be specified when `value` is not empty");
-	if (!yyjson_mut_obj_size(from))
-		field_invalid_str(errors, here, STR(""),
-				  "must specify one of: `fieldRef`, `resourceFieldRef`, "
-				  "`configMapKeyRef` or `secretKeyRef`");
-	else if (yyjson_mut_obj_size(from) > 1)
-		field_invalid_str(errors, here, STR(""),
-				  "may not have more than one field specified at a time");
-	for (size_t i = 0; i < ARRAY_COUNT(refs); i++) {
-		yyjson_mut_val *ref = yyjson_mut_obj_get(from, refs[i]);
-		struct str key = json_mut_get_str(ref, "key");
-
-		if (!ref)
-			continue;
-		if (!key.len)
-			field_required(errors, FIELD_NAME(FIELD_NAME(here, refs[i]), "key"), "");
-		else if (name_config_key_problem(key))
-			field_invalid_str(errors, FIELD_NAME(FIELD_NAME(here, refs[i]), "key"), key,
-					  name_config_key_problem(key));
-	}
-	if (yyjson_mut_obj_get(from, "fieldRef") &&
-	    !json_mut_get_str(from, "fieldRef.fieldPath").len)
-		field_required(errors, FIELD_NAME(FIELD_NAME(here, "fieldRef"), "fieldPath"), "");
-	if (yyjson_mut_obj_get(from, "resourceFieldRef") &&
-	    !json_mut_get_str(from, "resourceFieldRef.resource").len)
-		field_required(errors, FIELD_NAME(FIELD_NAME(here, "resourceFieldRef"), "resource"),
-			       "");
-}
-
-static void validate_env(yyjson_mut_val *container, const struct field_path *path,
-			 struct field_errors *errors)
-{
-	size_t i = 0;
-
-	JSON_MUT_EACH (var, yyjson_mut_obj_get(container, "env")) {
-		const struct field_path *here = FIELD_INDEX(FIELD_NAME(path, "env"), i++);
-		struct str name = json_mut_get_str(var, "name");
-
-		if (!name.len)
-			field_required(errors, FIELD_NAME(here, "name"), "");
-		else if (name_env_problem(name))
-			field_invalid_str(errors, FIELD_NAME(here, "name"), name,
-					  name_env_problem(name));
-		validate_value_from(var, here, errors);
-	}
-	i = 0;
-	JSON_MUT_EACH (source, yyjson_mut_obj_get(container, "envFrom")) {
-		const struct field_path *here = FIELD_INDEX(FIELD_NAME(path, "envFrom"), i++);
-		yyjson_mut_val *map = yyjson_mut_obj_get(source, "configMapRef"),
-			       *secret = yyjson_mut_obj_get(source, "secretRef");
-
-		if (!map && !secret)
-			field_invalid_str(errors, here, STR(""),
-					  "must specify one of: `configMapRef` or `secretRef`");
-		else if (map && secret)
-			field_invalid_str(errors, here, STR(""),
-					  "may not have more than one field specified at a time");
-		if (map && !json_mut_get_str(map, "name").len)
-			field_required(errors, FIELD_NAME(FIELD_NAME(here, "configMapRef"), "name"),
-				       "");
-		if (secret && !json_mut_get_str(secret, "name").len)
-			field_required(errors, FIELD_NAME(FIELD_NAME(here, "secretRef"), "name"),
-				       "");
-	}
-}
-
-/* ---- resources ---- */
-
-static bool is_standard_resource(struct str name)
-{
-	return schema_values_have(STR("cpu|memory|ephemeral-storage"), name) ||
-	       str_has_prefix(name, STR("hugepages-"));
-}
-
-static void validate_resource(struct str name, struct str text, const struct field_path *path,
-			      struct field_errors *errors)
-{
-	const char *problem = name_qualified_problem(name);
-	struct quantity q;
-
-	if (problem)
-		field_invalid_str(errors, path, name, problem);
-	else if (str_find_char(name, '/', 0) == SIZE_MAX && !is_standard_resource(name))
-		field_invalid_str(errors, path, name,
-				  "must be a standard resource type or fully qualified");
-	if (quantity_parse(text, &q, NULL) == 0 && q.nano < 0)
-		field_invalid_str(errors, path, text, "must be greater than or equal to 0");
-	if (str_find_char(name, '/', 0) != SIZE_MAX && quantity_parse(text, &q, NULL) == 0 &&
-	    q.nano % 1000000000)
-		field_invalid_str(errors, path, text, "must be an integer");
-}
-
-static void resources_validate(yyjson_mut_val *resources, const struct field_path *path,
-			       struct field_errors *errors)
-{
-	const struct field_path *limits_path = FIELD_NAME(path, "limits"),
-				*requests_path = FIELD_NAME(path, "requests");
-	yyjson_mut_val *limits = yyjson_mut_obj_get(resources, "limits");
-
-	JSON_MUT_MEMBERS (key, value, limits)
-		validate_resource(json_mut_str(key), json_mut_str(value),
-				  FIELD_KEY(limits_path, json_mut_str(key)), errors);
-	JSON_MUT_MEMBERS (name, amount, yyjson_mut_obj_get(resources, "requests")) {
-		struct str limit = json_mut_str(json_mut_key(limits, json_mut_str(name)));
-		struct quantity most, asked;
-		const struct field_path *here = FIELD_KEY(requests_path, json_mut_str(name));
-
-		validate_resource(json_mut_str(name), json_mut_str(amount), here, errors);
-		if (!limit.len || quantity_parse(limit, &most, NULL) < 0 ||
-		    quantity_parse(json_mut_str(amount), &asked, NULL) < 0)
-			continue;
-		if (quantity_cmp(&asked, &most) > 0)
-			field_invalid_str(errors, requests_path, json_mut_str(amount),
-					  str_printf_in(errors->arena,
-							"must be less than or equal to " STR_FMT
-							" limit of " STR_FMT,
-							STR_ARG(json_mut_str(name)), STR_ARG(limit))
-						  .ptr);
-	}
-}
-
-/* ---- mounts ---- */
-
-static const char *sub_path_problem(struct str path)
-{
-	struct str part;
-
-	if (path.len && path.ptr[0] == '/')
-		return "must be a relative path";
-	while (str_next_part(&path, '/', &part)) {
-		if (str_eq_c(part, ".."))
-			return "must not contain '..'";
-	}
-	return NULL;
-}
-
-static void validate_mounts(yyjson_mut_val *container, const struct pod_names *names,
-			    const struct field_path *path, struct field_errors *errors)
-{
-	yyjson_mut_val *mounts = yyjson_mut_obj_get(container, "volumeMounts");
-	AUTO_JSON_INDEX paths = { .slots = NULL };
-	size_t i = 0;
-
-	json_index_init(&paths, yyjson_mut_arr_size(mounts));
-	JSON_MUT_EACH (mount, mounts) {
-		const struct field_path *here = FIELD_INDEX(FIELD_NAME(path, "volumeMounts"), i++);
-		struct str name = json_mut_get_str(mount, "name"),
-			   mount_path = json_mut_get_str(mount, "mountPath");
-		struct str sub_path = json_mut_get_str(mount, "subPath");
-
-		if (!name.len)
-			field_required(errors, FIELD_NAME(here, "name"), "");
-		else if (!json_index_get(&names->volumes, name))
-			field_not_found(errors, FIELD_NAME(here, "name"), name);
-		if (!mount_path.len)
-			field_required(errors, FIELD_NAME(here, "mountPath"), "");
-		else if (json_index_add(&paths, mount_path, mount))
-			field_invalid_str(errors, FIELD_NAME(here, "mountPath"), mount_path,
-					  "must be unique");
-		if (sub_path_problem(sub_path))
-			field_invalid_str(errors, FIELD_NAME(here, "subPath"), sub_path,
-					  sub_path_problem(sub_path));
-		if (sub_path.len && json_mut_get_str(mount, "subPathExpr").len)
-			field_invalid_str(errors, FIELD_NAME(here, "subPathExpr"),
-					  json_mut_get_str(mount, "subPathExpr"),
-					  "subPathExpr and subPath are mutually exclusive");
-	}
-}
-
-/* ---- probes and hooks ---- */
-
-static void validate_http(yyjson_mut_val *http, const struct field_path *path,
-			  struct field_errors *errors)
-{
-	struct str scheme = json_mut_get_str(http, "scheme");
-	size_t i = 0;
-
-	if (!json_mut_get_str(http, "path").len)
-		field_required(errors, FIELD_NAME(path, "path"), "");
-	port_validate(yyjson_mut_obj_get(http, "port"), FIELD_NAME(path, "port"), errors);
-	if (!schema_values_have(STR("HTTP|HTTPS"), scheme))
-		field_unsupported(errors, FIELD_NAME(path, "scheme"), scheme, "HTTP|HTTPS");
-	JSON_MUT_EACH (header, yyjson_mut_obj_get(http, "httpHeaders")) {
-		struct str name = json_mut_get_str(header, "name");
-		bool good = name.len > 0;
-
-		for (size_t k = 0; k < name.len; k++)
-			good &= name.ptr[k] == '-' || (name.ptr[k] >= '0' && name.ptr[k] <= '9') ||
-				((name.ptr[k] | 0x20) >= 'a' && (name.ptr[k] | 0x20) <= 'z');
-		if (!good)
-			field_invalid_str(
-				errors,
-				FIELD_NAME(FIELD_INDEX(FIELD_NAME(path, "httpHeaders"), i), "name"),
-				name,
-				"a valid HTTP header must consist of alphanumeric characters or "
-				"'-' (e.g. 'X-Header-Name', "
-				"regex used for validation is '[-A-Za-z0-9]+')");
-		i++;
-	}
-}
-
-/* kinds: of handlers allowed besides exec, httpGet and tcpSocket. */
-static void validate_handler(yyjson_mut_val *handler, const struct field_path *path,
-			     const char *further, struct field_errors *errors)
-{
-	static const char *const names[] = { "exec", "httpGet", "tcpSocket" };
-	size_t count = 0;
-
-	for (size_t i = 0; i < ARRAY_COUNT(names) + 1; i++) {
-		const char *name = i < ARRAY_COUNT(names) ? names[i] : further;
-
-		if (!yyjson_mut_obj_get(handler, name))
-			continue;
-		if (count++)
-			field_forbidden(errors, FIELD_NAME(path, name),
-					"may not specify more than 1 handler type");
-	}
-	if (!count) {
-		field_required(errors, path, "must specify a handler type");
-		return;
-	}
-	if (yyjson_mut_obj_get(handler, "exec") && !json_mut_get_count(handler, "exec.command"))
-		field_required(errors, FIELD_NAME(FIELD_NAME(path, "exec"), "command"), "");
-	if (yyjson_mut_obj_get(handler, "httpGet"))
-		validate_http(yyjson_mut_obj_get(handler, "httpGet"), FIELD_NAME(path, "httpGet"),
-			      errors);
-	if (yyjson_mut_obj_get(handler, "tcpSocket"))
-		port_validate(json_mut_get(handler, "tcpSocket.port"),
-			      FIELD_NAME(FIELD_NAME(path, "tcpSocket"), "port"), errors);
-	if (yyjson_mut_obj_get(handler, "grpc"))
-		port_number_validate(json_mut_get_int(handler, "grpc.port", 0),
-				     FIELD_NAME(FIELD_NAME(path, "grpc"), "port"), errors);
-}
-
-static void validate_probe(yyjson_mut_val *container, const char *key,
-			   const struct field_path *parent, struct field_errors *errors)
-{
-	static const char *const numbers[] = { "initialDelaySeconds", "timeoutSeconds",
-					       "periodSeconds", "successThreshold",
-					       "failureThreshold" };
-	yyjson_mut_val *probe = yyjson_mut_obj_get(container, key);
-	const struct field_path *path = FIELD_NAME(parent, key);
-	int64_t successes = json_mut_get_int(probe, "successThreshold", 1);
-
-	if (!probe)
-		return;
-	validate_handler(probe, path, "grpc", errors);
-	for (size_t i = 0; i < ARRAY_COUNT(numbers); i++)
-		nonnegative_validate(yyjson_mut_obj_get(probe, numbers[i]),
-				     FIELD_NAME(path, numbers[i]), errors);
-	if (strcmp(key, "readinessProbe") != 0 && successes != 1)
-		field_invalid_int(errors, FIELD_NAME(path, "successThreshold"), successes,
-				  "must be 1");
-	if (yyjson_mut_obj_get(probe, "terminationGracePeriodSeconds") &&
-	    json_mut_get_int(probe, "terminationGracePeriodSeconds", 1) <= 0)
-		field_invalid_int(errors, FIELD_NAME(path, "terminationGracePeriodSeconds"),
-				  json_mut_get_int(probe, "terminationGracePeriodSeconds", 1),
-				  "must be greater than 0");
-}
-
-static void validate_lifecycle(yyjson_mut_val *container, const struct field_path *path,
-			       struct field_errors *errors)
-{
-	static const char *const hooks[] = { "postStart", "preStop" };
-
-	for (size_t i = 0; i < ARRAY_COUNT(hooks); i++) {
-		yyjson_mut_val *hook = yyjson_mut_obj_get(
-			yyjson_mut_obj_get(container, "lifecycle"), hooks[i]);
-
-		if (hook)
-			validate_handler(hook, FIELD_NAME(FIELD_NAME(path, "lifecycle"), hooks[i]),
-					 "sleep", errors);
-	}
-}
-
-/* ---- the container ---- */
-
-static void validate_policies(yyjson_mut_val *container, const struct field_path *path,
-			      struct field_errors *errors)
-{
-	struct str pull = json_mut_get_str(container, "imagePullPolicy");
-	struct str message = json_mut_get_str(container, "terminationMessagePolicy");
-	yyjson_mut_val *security = yyjson_mut_obj_get(container, "securityContext");
-
-	if (!pull.len)
-		field_required(errors, FIELD_NAME(path, "imagePullPolicy"), "");
-	else if (!schema_values_have(STR("Always|IfNotPresent|Never"), pull))
-		field_unsupported(errors, FIELD_NAME(path, "imagePullPolicy"), pull,
-				  "Always|IfNotPresent|Never");
-	if (!schema_values_have(STR("FallbackToLogsOnError|File"), message))
-		field_unsupported(errors, FIELD_NAME(path, "terminationMessagePolicy"), message,
-				  "FallbackToLogsOnError|File");
-	nonnegative_validate(yyjson_mut_obj_get(security, "runAsUser"),
-			     FIELD_NAME(FIELD_NAME(path, "securityContext"), "runAsUser"), errors);
-	nonnegative_validate(yyjson_mut_obj_get(security, "runAsGroup"),
-			     FIELD_NAME(FIELD_NAME(path, "securityContext"), "runAsGroup"), errors);
-	if (json_mut_get_bool(security, "privileged", false) &&
-	    !json_mut_get_bool(security, "allowPrivilegeEscalation", true))
-		field_invalid_val(
-			errors, FIELD_NAME(path, "securityContext"), security,
-			"cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
-}
-
-static void validate_container(yyjson_mut_val *container, struct pod_names *names,
-			       const struct field_path *path, struct field_errors *errors)
-{
-	struct str name = json_mut_get_str(container, "name"),
-		   image = json_mut_get_str(container, "image");
-
-	if (!name.len)
-		field_required(errors, FIELD_NAME(path, "name"), "");
-	else if (name_label_problem(name))
-		field_invalid_str(errors, FIELD_NAME(path, "name"), name, name_label_problem(name));
-	else if (json_index_add(&names->containers, name, container))
-		field_duplicate_str(errors, FIELD_NAME(path, "name"), name);
-	if (!image.len)
-		field_required(errors, FIELD_NAME(path, "image"), "");
-	else if (str_trim(image).len != image.len)
-		field_invalid_str(errors, FIELD_NAME(path, "image"), image,
-				  "must not have leading or trailing whitespace");
-	validate_ports(yyjson_mut_obj_get(container, "ports"), FIELD_NAME(path, "ports"), errors);
-	validate_env(container, path, errors);
-	validate_mounts(container, names, path, errors);
-	resources_validate(yyjson_mut_obj_get(container, "resources"),
-			   FIELD_NAME(path, "resources"), errors);
-	validate_probe(container, "livenessProbe", path, errors);
-	validate_probe(container, "readinessProbe", path, errors);
-	validate_probe(container, "startupProbe", path, errors);
-	validate_lifecycle(container, path, errors);
-	validate_policies(container, path, errors);
-}
-
-static void validate_init_container(yyjson_mut_val *container, const struct field_path *path,
-				    struct field_errors *errors)
-{
-	static const char *const never[] = { "lifecycle", "livenessProbe", "readinessProbe",
-					     "startupProbe" };
-	bool sidecar = str_eq_c(json_mut_get_str(container, "restartPolicy"), "Always");
-
-	for (size_t i = 0; !sidecar && i < ARRAY_COUNT(never); i++) {
-		if (yyjson_mut_obj_get(container, never[i]))
-			field_forbidden(errors, FIELD_NAME(path, never[i]),
-					"may not be set for init containers without "
-					"restartPolicy=Always");
+			field_duplicate_str(s->errors, FIELD_NAME(here, "name"), name);
+		if (!json_mut_get_int(port, "containerPort", 0))
+			field_required(s->errors, FIELD_NAME(here, "containerPort"), "");
+		check_port_number(s, here, port, "containerPort");
+		check_port_number(s, here, port, "hostPort");
+		rules_check(s, protocol_rules, here, port);
 	}
 }
 
 /* Two containers of a pod cannot have the same port of the node. */
-static void validate_host_ports(yyjson_mut_val *containers, const struct field_path *path,
-				struct field_errors *errors)
+static void check_host_ports(const struct scope *s, const struct field_path *path,
+			     yyjson_mut_val *containers)
 {
 	AUTO_JSON_INDEX seen = { .slots = NULL };
 	size_t i = 0, count = 0;
 
 	JSON_MUT_EACH (container, containers)
 		count += json_mut_get_count(container, "ports");
+	if (!count)
+		return;
 	json_index_init(&seen, count);
 	JSON_MUT_EACH (container, containers) {
 		const struct field_path *here = FIELD_NAME(FIELD_INDEX(path, i++), "ports");
@@ -422,52 +71,402 @@ static void validate_host_ports(yyjson_mut_val *containers, const struct field_p
 			int64_t number = json_mut_get_int(port, "hostPort", 0);
 			struct str key;
 
-			if (number) {
-				key = str_printf_in(errors->arena, STR_FMT "/" STR_FMT "/%lld",
-						    STR_ARG(json_mut_get_str(port, "protocol")),
-						    STR_ARG(json_mut_get_str(port, "hostIP")),
-						    (long long)number);
-				if (json_index_add(&seen, key, port))
-					field_duplicate_str(
-						errors,
-						FIELD_NAME(FIELD_INDEX(here, j), "hostPort"), key);
-			}
 			j++;
+			if (!number)
+				continue;
+			key = str_printf_in(s->errors->arena, STR_FMT "/" STR_FMT "/%lld",
+					    STR_ARG(json_mut_get_str(port, "protocol")),
+					    STR_ARG(json_mut_get_str(port, "hostIP")),
+					    (long long)number);
+			if (json_index_add(&seen, key, port))
+				field_duplicate_str(
+					s->errors, FIELD_NAME(FIELD_INDEX(here, j - 1), "hostPort"),
+					key);
 		}
 	}
 }
 
-void container_list_validate(yyjson_mut_val *spec, const struct field_path *path,
-			     struct field_errors *errors)
+/* ---- mounts and devices ---- */
+
+static bool list_has(yyjson_mut_val *list, const char *key, struct str text)
 {
-	static const char *const lists[] = { "containers", "initContainers",
-					     "ephemeralContainers" };
-	yyjson_mut_val *volumes = yyjson_mut_obj_get(spec, "volumes"),
-		       *containers = yyjson_mut_obj_get(spec, "containers");
-	struct pod_names names = { .containers = { .slots = NULL } };
-	size_t count = 0;
+	JSON_MUT_EACH (item, list)
+		if (str_eq(json_mut_get_str(item, key), text))
+			return true;
+	return false;
+}
 
-	for (size_t k = 0; k < ARRAY_COUNT(lists); k++)
-		count += json_mut_get_count(spec, lists[k]);
-	json_index_init(&names.containers, count);
-	json_index_init(&names.volumes, yyjson_mut_arr_size(volumes));
-	JSON_MUT_EACH (volume, volumes)
-		(void)json_index_add(&names.volumes, json_mut_get_str(volume, "name"), volume);
-	if (!yyjson_mut_arr_size(containers))
-		field_required(errors, FIELD_NAME(path, "containers"), "");
-	for (size_t k = 0; k < ARRAY_COUNT(lists); k++) {
-		size_t i = 0;
+static void check_propagation(const struct scope *s, const struct field_path *path,
+			      yyjson_mut_val *v)
+{
+	const struct pod_scope *pod = s->own;
+	struct str mode = json_mut_str(v);
 
-		JSON_MUT_EACH (container, yyjson_mut_obj_get(spec, lists[k])) {
-			const struct field_path *here = FIELD_INDEX(FIELD_NAME(path, lists[k]),
-								    i++);
+	if (!mode.len)
+		return;
+	if (!schema_values_have(STR("Bidirectional|HostToContainer|None"), mode))
+		field_unsupported(s->errors, path, mode, "Bidirectional|HostToContainer|None");
+	if (str_eq_c(mode, "Bidirectional") &&
+	    !json_mut_get_bool(pod->container, "securityContext.privileged", false))
+		field_forbidden(s->errors, path,
+				"Bidirectional mount propagation is available only to privileged "
+				"containers");
+}
 
-			validate_container(container, &names, here, errors);
-			if (k == 1)
-				validate_init_container(container, here, errors);
-		}
+static void check_recursion(const struct scope *s, const struct field_path *path,
+			    yyjson_mut_val *mount)
+{
+	struct str mode = json_mut_get_str(mount, "recursiveReadOnly"),
+		   propagation = json_mut_get_str(mount, "mountPropagation");
+
+	if (!mode.len || str_eq_c(mode, "Disabled"))
+		return;
+	if (!schema_values_have(STR("Enabled|IfPossible"), mode)) {
+		field_unsupported(s->errors, path, mode, "Disabled|Enabled|IfPossible");
+		return;
 	}
-	validate_host_ports(containers, FIELD_NAME(path, "containers"), errors);
-	json_index_deinit(&names.containers);
-	json_index_deinit(&names.volumes);
+	if (!json_mut_get_bool(mount, "readOnly", false))
+		field_forbidden(s->errors, path, "may only be specified when readOnly is true");
+	if (propagation.len && !str_eq_c(propagation, "None"))
+		field_forbidden(s->errors, path,
+				"may only be specified when mountPropagation is None or not "
+				"specified");
+}
+
+/* Upstream names the list, not the mount, from here on. */
+static void check_mount_details(const struct scope *s, const struct field_path *path,
+				const struct field_path *here, yyjson_mut_val *mount)
+{
+	struct str sub = json_mut_get_str(mount, "subPath"),
+		   expression = json_mut_get_str(mount, "subPathExpr");
+
+	rule_local_path(s, FIELD_NAME(path, "subPath"), yyjson_mut_obj_get(mount, "subPath"));
+	if (sub.len && expression.len)
+		field_invalid_str(s->errors, FIELD_NAME(here, "subPathExpr"), expression,
+				  "subPathExpr and subPath are mutually exclusive");
+	rule_local_path(s, FIELD_NAME(path, "subPathExpr"),
+			yyjson_mut_obj_get(mount, "subPathExpr"));
+	check_propagation(s, FIELD_NAME(path, "mountPropagation"),
+			  yyjson_mut_obj_get(mount, "mountPropagation"));
+	check_recursion(s, FIELD_NAME(path, "recursiveReadOnly"), mount);
+}
+
+static void check_image_mount(const struct scope *s, const struct field_path *here,
+			      yyjson_mut_val *volume, yyjson_mut_val *mount)
+{
+	struct str expression = json_mut_get_str(mount, "subPathExpr");
+
+	if (yyjson_mut_obj_get(volume, "image") && expression.len)
+		field_invalid_str(s->errors, FIELD_NAME(here, "subPathExpr"), expression,
+				  "not allowed in image volume sources");
+}
+
+static void check_mounts(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	const struct pod_scope *pod = s->own;
+	yyjson_mut_val *devices = yyjson_mut_obj_get(pod->container, "volumeDevices");
+	AUTO_JSON_INDEX paths = { .slots = NULL };
+	size_t i = 0;
+
+	if (!yyjson_mut_arr_size(v))
+		return;
+	json_index_init(&paths, yyjson_mut_arr_size(v));
+	JSON_MUT_EACH (mount, v) {
+		const struct field_path *here = FIELD_INDEX(path, i++);
+		struct str name = json_mut_get_str(mount, "name"),
+			   at = json_mut_get_str(mount, "mountPath");
+		yyjson_mut_val *volume = json_index_get(&pod->volumes, name);
+
+		if (!name.len)
+			field_required(s->errors, FIELD_NAME(here, "name"), "");
+		if (!volume)
+			field_not_found(s->errors, FIELD_NAME(here, "name"), name);
+		if (!at.len)
+			field_required(s->errors, FIELD_NAME(here, "mountPath"), "");
+		if (json_index_add(&paths, at, mount))
+			field_invalid_str(s->errors, FIELD_NAME(here, "mountPath"), at,
+					  "must be unique");
+		if (list_has(devices, "name", name))
+			field_invalid_str(s->errors, FIELD_NAME(here, "name"), name,
+					  "must not already exist in volumeDevices");
+		if (list_has(devices, "devicePath", at))
+			field_invalid_str(s->errors, FIELD_NAME(here, "mountPath"), at,
+					  "must not already exist as a path in volumeDevices");
+		check_image_mount(s, here, volume, mount);
+		check_mount_details(s, path, here, mount);
+	}
+}
+
+static bool steps_back(struct str path)
+{
+	struct str part;
+
+	while (str_next_part(&path, '/', &part))
+		if (str_eq_c(part, ".."))
+			return true;
+	return false;
+}
+
+static void check_device_name(const struct scope *s, const struct field_path *here, struct str name,
+			      bool is_first)
+{
+	const struct pod_scope *pod = s->own;
+	yyjson_mut_val *volume = json_index_get(&pod->volumes, name);
+
+	if (!name.len)
+		field_required(s->errors, here, "");
+	if (!is_first)
+		field_invalid_str(s->errors, here, name, "must be unique");
+	if (!volume)
+		field_not_found(s->errors, here, name);
+	else if (!yyjson_mut_obj_get(volume, "persistentVolumeClaim") &&
+		 !yyjson_mut_obj_get(volume, "ephemeral"))
+		field_invalid_str(s->errors, here, name,
+				  "can only use volume source type of PersistentVolumeClaim or "
+				  "Ephemeral for block mode");
+}
+
+static void check_devices(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	const struct pod_scope *pod = s->own;
+	yyjson_mut_val *mounts = yyjson_mut_obj_get(pod->container, "volumeMounts");
+	AUTO_JSON_INDEX names = { .slots = NULL };
+	AUTO_JSON_INDEX paths = { .slots = NULL };
+	size_t i = 0;
+
+	if (!yyjson_mut_arr_size(v))
+		return;
+	json_index_init(&names, yyjson_mut_arr_size(v));
+	json_index_init(&paths, yyjson_mut_arr_size(v));
+	JSON_MUT_EACH (device, v) {
+		const struct field_path *here = FIELD_INDEX(path, i++),
+					*path_here = FIELD_NAME(here, "devicePath");
+		struct str name = json_mut_get_str(device, "name"),
+			   at = json_mut_get_str(device, "devicePath");
+
+		check_device_name(s, FIELD_NAME(here, "name"), name,
+				  !name.len || !json_index_add(&names, name, device));
+		if (!at.len)
+			field_required(s->errors, path_here, "");
+		if (json_index_get(&paths, at))
+			field_invalid_str(s->errors, path_here, at, "must be unique");
+		if (steps_back(at))
+			field_invalid_str(s->errors, path_here, at,
+					  "can not contain backsteps ('..')");
+		else
+			(void)json_index_add(&paths, at, device);
+		if (list_has(mounts, "name", name))
+			field_invalid_str(s->errors, FIELD_NAME(here, "name"), name,
+					  "must not already exist in volumeMounts");
+		if (list_has(mounts, "mountPath", at))
+			field_invalid_str(s->errors, path_here, at,
+					  "must not already exist as a path in volumeMounts");
+	}
+}
+
+/* ---- policies ---- */
+
+static void check_resize_policy(const struct scope *s, const struct field_path *path,
+				yyjson_mut_val *v)
+{
+	const struct pod_scope *pod = s->own;
+	static const struct rule rules[] = {
+		RULE_NEED_ONE_OF("resourceName", "cpu|memory"),
+		RULE_NEED_ONE_OF("restartPolicy", "NotRequired|RestartContainer"),
+		{ 0 },
+	};
+	bool never = str_eq_c(json_mut_get_str(pod->spec, "restartPolicy"), "Never");
+	AUTO_JSON_INDEX seen = { .slots = NULL };
+	size_t i = 0;
+
+	if (!yyjson_mut_arr_size(v))
+		return;
+	json_index_init(&seen, yyjson_mut_arr_size(v));
+	JSON_MUT_EACH (policy, v) {
+		const struct field_path *here = FIELD_INDEX(path, i++);
+		struct str name = json_mut_get_str(policy, "resourceName"),
+			   restart = json_mut_get_str(policy, "restartPolicy");
+
+		if (json_index_add(&seen, name, policy))
+			field_duplicate_str(s->errors, here, name);
+		rules_check(s, rules, here, policy);
+		if (never && !str_eq_c(restart, "NotRequired"))
+			field_invalid_str(s->errors, path, restart,
+					  "must be 'NotRequired' when `restartPolicy` is 'Never'");
+	}
+}
+
+static void check_exit_codes(const struct scope *s, const struct field_path *path,
+			     yyjson_mut_val *v)
+{
+	static const struct rule rules[] = {
+		RULE_NEED_ONE_OF("operator", "In|NotIn"),
+		RULE_AT_MOST("values", CODES_MAX),
+		{ 0 },
+	};
+
+	if (v)
+		rules_check(s, rules, path, v);
+	else
+		field_required(s->errors, path, "must be specified");
+}
+
+static const struct rule restart_rules[] = {
+	RULE_NEED_ONE_OF("action", "Restart|RestartAllContainers"),
+	RULE_CALL("exitCodes", check_exit_codes),
+	{ 0 },
+};
+
+static const struct rule restart_policy_rules[] = {
+	RULE_ONE_OF("restartPolicy", "Always|Never|OnFailure"),
+	RULE_AT_MOST("restartPolicyRules", RULES_MAX),
+	RULE_EACH("restartPolicyRules", restart_rules),
+	{ 0 },
+};
+
+static void check_restart_policy(const struct scope *s, const struct field_path *path,
+				 yyjson_mut_val *container)
+{
+	if (!json_mut_get_str(container, "restartPolicy").len &&
+	    json_mut_get_count(container, "restartPolicyRules"))
+		field_required(s->errors, FIELD_NAME(path, "restartPolicy"),
+			       "must specify restartPolicy when restart rules are used");
+	rules_check(s, restart_policy_rules, path, container);
+}
+
+/* ---- the container ---- */
+
+static const struct rule common_rules[] = {
+	RULE_NEED_NAME("name", name_label_problem),
+	RULE_NEED("image", ""),
+	RULE_NEED_ONE_OF("terminationMessagePolicy", "File|FallbackToLogsOnError"),
+	RULE_CALL("ports", check_ports),
+	RULE_CALL("env", rule_env),
+	RULE_CALL("envFrom", rule_env_from),
+	RULE_CALL("volumeMounts", check_mounts),
+	RULE_CALL("volumeDevices", check_devices),
+	RULE_NEED_ONE_OF("imagePullPolicy", "Always|IfNotPresent|Never"),
+	RULE_CALL("resources", rule_container_resources),
+	RULE_CALL("resizePolicy", check_resize_policy),
+	RULE_CALL("securityContext", rule_container_security),
+	{ 0 },
+};
+
+static const struct rule running_rules[] = {
+	RULE_CALL("lifecycle", rule_lifecycle),
+	RULE_CALL("livenessProbe", rule_probe_liveness),
+	RULE_CALL("readinessProbe", rule_probe_readiness),
+	RULE_CALL("startupProbe", rule_probe_liveness),
+	{ 0 },
+};
+
+#define NOT_ONCE "may not be set for init containers without restartPolicy=Always"
+
+static const struct rule once_rules[] = {
+	RULE_FORBID("lifecycle", NOT_ONCE),
+	RULE_FORBID("livenessProbe", NOT_ONCE),
+	RULE_FORBID("readinessProbe", NOT_ONCE),
+	RULE_FORBID("startupProbe", NOT_ONCE),
+	{ 0 },
+};
+
+static void check_common(const struct scope *s, const struct field_path *path,
+			 yyjson_mut_val *container)
+{
+	struct pod_scope *pod = s->own;
+	struct str name = json_mut_get_str(container, "name"),
+		   image = json_mut_get_str(container, "image");
+
+	pod->container = container;
+	rules_check(s, common_rules, path, container);
+	if (pod->is_pod && str_trim(image).len != image.len)
+		field_invalid_str(s->errors, FIELD_NAME(path, "image"), image,
+				  "must not have leading or trailing whitespace");
+	if (name.len && json_index_add(&pod->containers, name, container))
+		field_duplicate_str(s->errors, FIELD_NAME(path, "name"), name);
+}
+
+static void check_container(const struct scope *s, const struct field_path *path,
+			    yyjson_mut_val *container)
+{
+	check_common(s, path, container);
+	rules_check(s, running_rules, path, container);
+	check_restart_policy(s, path, container);
+}
+
+static void check_init_container(const struct scope *s, const struct field_path *path,
+				 yyjson_mut_val *container)
+{
+	bool stays = str_eq_c(json_mut_get_str(container, "restartPolicy"), "Always");
+
+	check_common(s, path, container);
+	check_restart_policy(s, path, container);
+	rules_check(s, stays ? running_rules : once_rules, path, container);
+}
+
+static void check_ephemeral_mounts(const struct scope *s, const struct field_path *path,
+				   yyjson_mut_val *mounts)
+{
+	static const struct rule rules[] = {
+		RULE_FORBID("subPath", "cannot be set for an Ephemeral Container"),
+		RULE_FORBID("subPathExpr", "cannot be set for an Ephemeral Container"),
+		{ 0 },
+	};
+	size_t i = 0;
+
+	JSON_MUT_EACH (mount, mounts)
+		rules_check(s, rules, FIELD_INDEX(path, i++), mount);
+}
+
+/* Not to be relied on, so without everything that others rely on. */
+static void check_ephemeral_container(const struct scope *s, const struct field_path *path,
+				      yyjson_mut_val *container)
+{
+	static const char *const refused[] = {
+		"ports",	  "resources",		"resizePolicy",
+		"restartPolicy",  "restartPolicyRules", "livenessProbe",
+		"readinessProbe", "startupProbe",	"lifecycle"
+	};
+	const struct pod_scope *pod = s->own;
+	struct str target = json_mut_get_str(container, "targetContainerName");
+
+	check_common(s, path, container);
+	if (target.len && !list_has(yyjson_mut_obj_get(pod->spec, "containers"), "name", target) &&
+	    !list_has(yyjson_mut_obj_get(pod->spec, "initContainers"), "name", target))
+		field_not_found(s->errors, FIELD_NAME(path, "targetContainerName"), target);
+	for (size_t i = 0; i < ARRAY_COUNT(refused); i++)
+		if (!is_zero_value(yyjson_mut_obj_get(container, refused[i])))
+			field_forbidden(s->errors, FIELD_NAME(path, refused[i]),
+					"cannot be set for an Ephemeral Container");
+	check_ephemeral_mounts(s, FIELD_NAME(path, "volumeMounts"),
+			       yyjson_mut_obj_get(container, "volumeMounts"));
+}
+
+static void check_list(const struct scope *s, const struct field_path *path, const char *key,
+		       rule_check *check)
+{
+	const struct pod_scope *pod = s->own;
+	size_t i = 0;
+
+	JSON_MUT_EACH (container, yyjson_mut_obj_get(pod->spec, key))
+		check(s, FIELD_INDEX(FIELD_NAME(path, key), i++), container);
+}
+
+void container_list_validate(const struct scope *s, const struct field_path *path)
+{
+	struct pod_scope *pod = s->own;
+	yyjson_mut_val *containers = yyjson_mut_obj_get(pod->spec, "containers"),
+		       *init = yyjson_mut_obj_get(pod->spec, "initContainers"),
+		       *ephemeral = yyjson_mut_obj_get(pod->spec, "ephemeralContainers");
+
+	json_index_init(&pod->containers, yyjson_mut_arr_size(containers) +
+						  yyjson_mut_arr_size(init) +
+						  yyjson_mut_arr_size(ephemeral));
+	if (!yyjson_mut_arr_size(containers))
+		field_required(s->errors, FIELD_NAME(path, "containers"), "");
+	check_list(s, path, "containers", check_container);
+	check_host_ports(s, FIELD_NAME(path, "containers"), containers);
+	check_list(s, path, "initContainers", check_init_container);
+	check_list(s, path, "ephemeralContainers", check_ephemeral_container);
+	json_index_deinit(&pod->containers);
 }

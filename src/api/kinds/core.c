@@ -307,8 +307,6 @@ static void lease_validate(struct edit *e, struct field_errors *errors)
 	if (seconds && json_mut_int(seconds, 0) <= 0)
 		field_invalid_int(errors, FIELD_NAME(path, "leaseDurationSeconds"),
 				  json_mut_int(seconds, 0), "must be greater than 0");
-	nonnegative_validate(yyjson_mut_obj_get(spec, "leaseTransitions"),
-			     FIELD_NAME(path, "leaseTransitions"), errors);
 }
 
 const struct strategy strategy_lease = { .validate = lease_validate };
@@ -360,60 +358,3 @@ static void limitrange_default(struct edit *e)
 }
 
 const struct strategy strategy_limitrange = { .default_object = limitrange_default };
-
-/* ---- volumes ---- */
-
-static void volume_prepare_create(struct edit *e)
-{
-	json_set_str(e->doc, json_set_object(e->doc, e->root, "status"), "phase", STR("Pending"));
-}
-
-static const char *const volume_immutable[] = { "spec.volumeMode", NULL };
-
-const struct strategy strategy_volume = {
-	.prepare_create = volume_prepare_create,
-	.immutable = volume_immutable,
-	.cells = volume_cells,
-};
-
-static void claim_validate(struct edit *e, struct field_errors *errors)
-{
-	const struct field_path *path = FIELD_NAME(NULL, "spec");
-	struct str storage = json_mut_get_str(e->root, "spec.resources.requests.storage");
-
-	if (!json_mut_get_count(e->root, "spec.accessModes"))
-		field_required(errors, FIELD_NAME(path, "accessModes"),
-			       "at least 1 access mode is required");
-	if (!storage.len)
-		field_required(errors, FIELD_KEY(FIELD_NAME(path, "resources"), STR("storage")),
-			       "");
-}
-
-static void claim_validate_update(struct edit *e, struct field_errors *errors)
-{
-	static const char *const free_fields[] = { "volumeName", "storageClassName", "resources",
-						   "volumeAttributesClassName" };
-	AUTO_JSON_MUT doc = json_new();
-	yyjson_val *old = yyjson_obj_get(e->old, "spec");
-	yyjson_mut_val *now = json_mut_copy(doc, yyjson_mut_obj_get(e->root, "spec"));
-	struct edit copy = { .doc = doc };
-
-	if (json_get_str(old, "volumeName").len &&
-	    !str_eq(json_get_str(old, "volumeName"), json_mut_get_str(e->root, "spec.volumeName")))
-		field_invalid_str(errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "volumeName"),
-				  json_mut_get_str(e->root, "spec.volumeName"),
-				  "field is immutable after creation");
-	for (size_t i = 0; i < ARRAY_COUNT(free_fields); i++)
-		take_old(&copy, now, old, free_fields[i]);
-	if (!json_mixed_equal(now, old))
-		field_forbidden(errors, FIELD_NAME(NULL, "spec"),
-				"spec is immutable after creation except resources.requests and "
-				"volumeAttributesClassName for bound claims");
-}
-
-const struct strategy strategy_claim = {
-	.prepare_create = volume_prepare_create,
-	.validate = claim_validate,
-	.validate_update = claim_validate_update,
-	.cells = claim_cells,
-};

@@ -252,12 +252,6 @@ const struct strategy strategy_role = { .validate = role_validate,
 
 /* ---- storage, scheduling, node, certificates, aggregation ---- */
 
-static const char *const storageclass_immutable[] = { "provisioner", "parameters", "reclaimPolicy",
-						      "volumeBindingMode", NULL };
-
-const struct strategy strategy_storageclass = { .immutable = storageclass_immutable,
-						.cells = storageclass_cells };
-
 static void priorityclass_validate(struct edit *e, struct field_errors *errors)
 {
 	int64_t value = json_mut_get_int(e->root, "value", 0);

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pods: status at birth, and which few fields of the spec may change afterwards. */
+/* Pods: what is theirs at birth, and what is said about their metadata and status. What may change
+ * later has a file of its own. */
 #include "api/kinds/pod_spec.h"
 
 #include "api/kinds/cells.h"
-#include "api/meta.h"
+#include "api/kinds/pod_update.h"
+#include "api/kinds/warnings.h"
+#include "base/num.h"
+
+#define MIRROR "kubernetes.io/config.mirror"
+#define DELETION_COST "controller.kubernetes.io/pod-deletion-cost"
+#define APPARMOR "container.apparmor.security.beta.kubernetes.io/"
 
 static void pod_default(struct edit *e)
 {
@@ -28,130 +35,127 @@ static void pod_prepare_status_update(struct edit *e)
 		json_set_str(e->doc, status, "qosClass", qos);
 }
 
-static void pod_validate(struct edit *e, struct field_errors *errors)
-{
-	const struct field_path *spec_path = FIELD_NAME(NULL, "spec");
-	yyjson_mut_val *spec = yyjson_mut_obj_get(e->root, "spec");
+/* ---- annotations ---- */
 
-	pod_spec_validate(spec, spec_path, errors);
-	if (!e->old && yyjson_mut_arr_size(yyjson_mut_obj_get(spec, "ephemeralContainers")))
-		field_forbidden(errors, FIELD_NAME(spec_path, "ephemeralContainers"),
-				"cannot be set on create");
+static void check_annotations(struct edit *e, struct field_errors *errors)
+{
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "metadata"), "annotations");
+	yyjson_mut_val *annotations = json_mut_get(e->root, "metadata.annotations"),
+		       *mirror = json_mut_key(annotations, STR(MIRROR)),
+		       *cost = json_mut_key(annotations, STR(DELETION_COST));
+	struct str text = json_mut_str(cost);
+	int64_t number;
+
+	if (mirror && !json_mut_get_str(e->root, "spec.nodeName").len)
+		field_invalid_str(errors, FIELD_KEY(path, STR(MIRROR)), json_mut_str(mirror),
+				  "must set spec.nodeName if mirror pod annotation is set");
+	/* As Go reads numbers, but without a sign or zeros in front. */
+	if (cost && (num_parse_i64(text, INT32_MIN, INT32_MAX, "cost", &number, NULL) < 0 ||
+		     (text.len > 1 && text.ptr[0] == '0') || text.ptr[0] == '+'))
+		field_invalid_str(errors, FIELD_KEY(path, STR(DELETION_COST)), text,
+				  "must be a 32bit integer");
 }
 
-static void take_old(yyjson_mut_doc *doc, yyjson_mut_val *now, yyjson_val *old, const char *key)
+static const char *guarded_annotation(struct str key)
 {
-	yyjson_val *value = yyjson_obj_get(old, key);
-
-	if (value)
-		json_set(doc, now, key, json_copy(doc, value));
-	else
-		(void)json_remove(now, str_from(key));
+	if (str_eq_c(key, MIRROR))
+		return "mirror pod annotation";
+	return str_has_prefix(key, STR(APPARMOR)) ? "AppArmor annotations" : NULL;
 }
 
-/* Images may change; so make them equal in the copy that is compared. */
-static void level_images(yyjson_mut_doc *doc, yyjson_mut_val *now, yyjson_val *old,
-			 const char *list)
+static void check_annotations_update(struct edit *e, struct field_errors *errors)
 {
-	yyjson_mut_val *containers = yyjson_mut_obj_get(now, list);
-	yyjson_val *before = yyjson_obj_get(old, list);
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "metadata"), "annotations");
+	yyjson_mut_val *now = json_mut_get(e->root, "metadata.annotations");
+	yyjson_val *old = json_get(e->old, "metadata.annotations");
+
+	JSON_MEMBERS (key, value, old) {
+		const char *what = guarded_annotation(json_str(key));
+
+		if (what && !json_mixed_equal(json_mut_key(now, json_str(key)), value))
+			field_error_add(errors, FIELD_FORBIDDEN, FIELD_KEY(path, json_str(key)),
+					"may not remove or update %s", what);
+	}
+	JSON_MUT_MEMBERS (name, added, now) {
+		const char *what = guarded_annotation(json_mut_str(name));
+
+		if (what && added && !json_key(old, json_mut_str(name)))
+			field_error_add(errors, FIELD_FORBIDDEN,
+					FIELD_KEY(path, json_mut_str(name)), "may not add %s",
+					what);
+	}
+}
+
+/* ---- the object ---- */
+
+/* A token in a volume is one of the account that the pod runs as. */
+static void check_tokens(struct edit *e, struct field_errors *errors)
+{
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "spec"), "volumes");
 	size_t i = 0;
 
-	JSON_MUT_EACH (container, containers)
-		take_old(doc, container, yyjson_arr_get(before, i++), "image");
-}
-
-static void check_deadline(struct edit *e, const struct field_path *path,
-			   struct field_errors *errors)
-{
-	yyjson_mut_val *now = json_mut_get(e->root, "spec.activeDeadlineSeconds");
-	yyjson_val *old = json_get(e->old, "spec.activeDeadlineSeconds");
-
-	if (!old || json_mixed_equal(now, old))
+	if (json_mut_get_str(e->root, "spec.serviceAccountName").len)
 		return;
-	if (!now)
-		field_invalid_val(errors, path, now,
-				  "must not update from a positive integer to nil value");
-	else if (json_mut_int(now, 0) > json_int(old, 0))
-		field_invalid_int(errors, path, json_mut_int(now, 0),
-				  "must be less than or equal to previous value");
-}
+	JSON_MUT_EACH (volume, json_mut_get(e->root, "spec.volumes")) {
+		const struct field_path *here = FIELD_NAME(
+			FIELD_NAME(FIELD_INDEX(path, i++), "projected"), "sources");
+		size_t j = 0;
 
-static void check_tolerations(struct edit *e, const struct field_path *path,
-			      struct field_errors *errors)
-{
-	yyjson_mut_val *now = json_mut_get(e->root, "spec.tolerations");
-
-	JSON_EACH (toleration, json_get(e->old, "spec.tolerations")) {
-		bool found = false;
-
-		JSON_MUT_EACH (one, now) {
-			AUTO_JSON_MUT copy = json_new();
-			yyjson_mut_val *level = json_mut_copy(copy, one);
-
-			take_old(copy, level, toleration, "tolerationSeconds");
-			found |= json_mixed_equal(level, toleration);
-		}
-		if (!found) {
-			field_forbidden(errors, path,
-					"existing toleration can not be modified except its "
-					"tolerationSeconds");
-			return;
+		JSON_MUT_EACH (source, json_mut_get(volume, "projected.sources")) {
+			if (yyjson_mut_obj_get(source, "serviceAccountToken"))
+				field_forbidden(
+					errors,
+					FIELD_NAME(FIELD_INDEX(here, j), "serviceAccountToken"),
+					"must not be specified when serviceAccountName is not set");
+			j++;
 		}
 	}
+}
+
+static void pod_validate(struct edit *e, struct field_errors *errors)
+{
+	const struct field_path *path = FIELD_NAME(NULL, "spec");
+
+	check_annotations(e, errors);
+	pod_spec_validate(e, errors);
+	check_tokens(e, errors);
+	if (e->old)
+		return;
+	if (json_mut_get_count(e->root, "spec.ephemeralContainers"))
+		field_forbidden(errors, FIELD_NAME(path, "ephemeralContainers"),
+				"cannot be set on create");
+	if (json_mut_get_str(e->root, "spec.nodeName").len &&
+	    json_mut_get_count(e->root, "spec.schedulingGates"))
+		field_forbidden(errors, FIELD_NAME(path, "nodeName"),
+				"cannot be set until all schedulingGates have been cleared");
 }
 
 static void pod_validate_update(struct edit *e, struct field_errors *errors)
 {
-	static const char *const free_fields[] = {
-		"activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds",
-		"schedulingGates",	 "nodeName",	"ephemeralContainers"
-	};
-	const struct field_path *path = FIELD_NAME(NULL, "spec");
-	yyjson_val *old = yyjson_obj_get(e->old, "spec");
-	AUTO_JSON_MUT doc = json_new();
-	yyjson_mut_val *now = json_mut_copy(doc, yyjson_mut_obj_get(e->root, "spec"));
-	bool gated = json_get_count(old, "schedulingGates") > 0,
-	     binds = str_eq_c(e->subresource, "binding");
+	check_annotations_update(e, errors);
+	if (str_eq_c(e->subresource, "ephemeralcontainers"))
+		pod_validate_ephemeral(e, errors);
+	else if (str_eq_c(e->subresource, "resize"))
+		pod_validate_resize(e, errors);
+	else
+		pod_validate_change(e, errors);
+}
 
-	if (json_mut_get_count(now, "containers") != json_get_count(old, "containers")) {
-		field_forbidden(errors, FIELD_NAME(path, "containers"),
-				"pod updates may not add or remove containers");
-		return;
-	}
-	check_deadline(e, FIELD_NAME(path, "activeDeadlineSeconds"), errors);
-	check_tolerations(e, FIELD_NAME(path, "tolerations"), errors);
-	level_images(doc, now, old, "containers");
-	level_images(doc, now, old, "initContainers");
-	for (size_t i = 0; i < ARRAY_COUNT(free_fields); i++) {
-		if (strcmp(free_fields[i], "nodeName") == 0 && !binds)
-			continue;
-		if (strcmp(free_fields[i], "ephemeralContainers") == 0 &&
-		    !str_eq_c(e->subresource, "ephemeralcontainers"))
-			continue;
-		take_old(doc, now, old, free_fields[i]);
-	}
-	if (gated) {
-		take_old(doc, now, old, "nodeSelector");
-		take_old(doc, now, old, "affinity");
-	}
-	if (str_eq_c(e->subresource, "resize")) {
-		size_t i = 0;
+static void pod_prepare_update(struct edit *e)
+{
+	if (str_eq_c(e->subresource, "resize"))
+		pod_prepare_resize(e);
+}
 
-		JSON_MUT_EACH (container, yyjson_mut_obj_get(now, "containers"))
-			take_old(doc, container,
-				 yyjson_arr_get(yyjson_obj_get(old, "containers"), i++),
-				 "resources");
-	}
-	if (!json_mixed_equal(now, old))
-		field_forbidden(
-			errors, path,
-			"pod updates may not change fields other than `spec.containers[*].image`,"
-			"`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec."
-			"tolerations` (only additions to "
-			"existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to "
-			"be set to 1 if it was "
-			"previously negative)");
+static void pod_warn(struct edit *e, struct notices *notices)
+{
+	warn_pod(notices, "", e->root);
+}
+
+static void pod_validate_status_update(struct edit *e, struct field_errors *errors)
+{
+	check_annotations_update(e, errors);
+	pod_validate_status(e, errors);
 }
 
 static bool pod_selectable(const struct obj *obj, struct str field, struct str *ret_value)
@@ -166,9 +170,12 @@ static bool pod_selectable(const struct obj *obj, struct str field, struct str *
 const struct strategy strategy_pod = {
 	.default_object = pod_default,
 	.prepare_create = pod_prepare_create,
+	.prepare_update = pod_prepare_update,
 	.prepare_status_update = pod_prepare_status_update,
 	.validate = pod_validate,
 	.validate_update = pod_validate_update,
+	.validate_status_update = pod_validate_status_update,
+	.warn = pod_warn,
 	.cells = pod_cells,
 	.selectable = pod_selectable,
 };

@@ -3,35 +3,62 @@
 #ifndef CUBE_API_KINDS_POD_SPEC_H
 #define CUBE_API_KINDS_POD_SPEC_H
 
-#include "api/strategy.h"
+#include "api/rules.h"
+#include "codec/json_index.h"
 
 /* Defaults that depend on other fields. is_pod: of a Pod, not of a template. */
 void pod_spec_default(yyjson_mut_doc *doc, yyjson_mut_val *spec, bool is_pod);
 /* The template at this path of the object ("spec.template"). */
 void pod_template_default(struct edit *e, const char *path);
-
-void pod_spec_validate(yyjson_mut_val *spec, const struct field_path *path,
-		       struct field_errors *errors);
-/* Labels, annotations and spec of a template. */
-void pod_template_validate(yyjson_mut_val *template, const struct field_path *path,
-			   struct field_errors *errors);
-/* The same, and that selector (a LabelSelector) is there, valid, not empty and matches the
- * template's labels. */
-void pod_template_validate_selected(struct edit *e, const char *kind_name,
-				    struct field_errors *errors);
 /* "Guaranteed", "Burstable" or "BestEffort". */
 const char *pod_spec_qos(yyjson_mut_val *spec);
 
-/* Parts of it, one file each. */
-void container_list_validate(yyjson_mut_val *spec, const struct field_path *path,
-			     struct field_errors *errors);
-void volume_list_validate(yyjson_mut_val *volumes, const struct field_path *path,
-			  struct field_errors *errors);
-void port_number_validate(int64_t number, const struct field_path *path,
-			  struct field_errors *errors);
-void port_validate(yyjson_mut_val *port, const struct field_path *path,
-		   struct field_errors *errors); /* number or name */
-void nonnegative_validate(yyjson_mut_val *number, const struct field_path *path,
-			  struct field_errors *errors);
+/* What the checks of one pod spec know of it: struct scope's own. */
+struct pod_scope {
+	yyjson_mut_val *spec;
+	bool is_pod;		      /* of a Pod, not of a template */
+	struct str name;	      /* of the Pod, else empty */
+	struct json_index volumes;    /* by name: the volume */
+	struct json_index containers; /* names seen so far */
+	yyjson_mut_val *container;    /* the one being checked */
+};
 
+/* The spec of the Pod being written. */
+void pod_spec_validate(struct edit *e, struct field_errors *errors);
+/* Labels, annotations and spec of a template. */
+rule_check rule_pod_template;
+/* The template and the LabelSelector beside it, in an object's spec; kind_name is for messages. The
+ * selector is there, valid, not empty and matches the template's labels. */
+void pod_template_validate_selected(const struct scope *scope, const char *kind_name,
+				    const struct field_path *path, yyjson_mut_val *spec);
+/* A label (template metadata) or field belongs to what the pods of a template must not differ in:
+ * restart always, no deadline. */
+void pod_template_validate_endless(const struct scope *scope, const char *kind_name,
+				   const struct field_path *path, yyjson_mut_val *template);
+
+/* ---- parts, one file each; own is a pod_scope where that is said ---- */
+
+void container_list_validate(const struct scope *scope, const struct field_path *path); /* pod */
+rule_check rule_env;			/* list of EnvVar; pod */
+rule_check rule_env_from;		/* list of EnvFromSource */
+rule_check rule_field_ref;		/* ObjectFieldSelector of a volume */
+rule_check rule_resource_ref_of_volume; /* ResourceFieldSelector likewise */
+rule_check rule_probe_liveness, rule_probe_readiness, rule_lifecycle; /* pod */
+rule_check rule_container_security, rule_pod_security;		      /* pod */
+rule_check rule_container_resources, rule_pod_resources;	      /* pod */
+rule_check rule_overhead;
+rule_check rule_volumes; /* pod */
+/* Members of a volume that are sources: exactly one, and right in itself. */
+enum volume_place { VOLUME_OF_POD, VOLUME_PERSISTENT };
+void volume_source_validate(const struct scope *scope, enum volume_place place,
+			    const struct field_path *path, yyjson_mut_val *volume);
+bool volume_source_is(const char *field); /* of a PersistentVolume */
+rule_check rule_claim_spec;		  /* a PersistentVolumeClaimSpec */
+rule_check rule_node_selector;		  /* a NodeSelector */
+rule_check rule_affinity, rule_spread, rule_tolerations;
+rule_check rule_local_path;    /* relative and without ".." */
+rule_check rule_node_path;     /* without ".." */
+rule_check rule_own_file_path; /* relative, without "..", not starting with ".." */
+rule_check rule_file_mode;
+rule_check rule_preemption_policy;
 #endif

@@ -42,6 +42,62 @@ static void default_requests(yyjson_mut_doc *doc, yyjson_mut_val *container)
 	}
 }
 
+/* ---- of the pod as a whole ---- */
+
+static bool is_of_pods(struct str name)
+{
+	return str_eq_c(name, "cpu") || str_eq_c(name, "memory") ||
+	       str_has_prefix(name, STR("hugepages-"));
+}
+
+/* Puts what containers have in all of what the list does not name. */
+static void fill_sums(yyjson_mut_doc *doc, yyjson_mut_val *spec, yyjson_mut_val *list,
+		      const char *path, bool pages_only)
+{
+	JSON_MUT_EACH (container, yyjson_mut_obj_get(spec, "containers")) {
+		JSON_MUT_MEMBERS (key, value, json_mut_get(container, path)) {
+			struct str name = json_mut_str(key);
+			struct quantity sum = quantity_of(0, QUANTITY_DECIMAL_SI), one;
+			char text[QUANTITY_TEXT_BYTES];
+
+			if (!value || !is_of_pods(name) || json_mut_key(list, name) ||
+			    (pages_only && !str_has_prefix(name, STR("hugepages-"))))
+				continue;
+			JSON_MUT_EACH (other, yyjson_mut_obj_get(spec, "containers"))
+				if (quantity_parse(json_mut_str(json_mut_key(
+							   json_mut_get(other, path), name)),
+						   &one, NULL) == 0)
+					quantity_add(&sum, &one);
+			(void)quantity_format(&sum, text);
+			json_put_str(doc, list, name, str_from(text));
+		}
+	}
+}
+
+static void default_pod_amounts(yyjson_mut_doc *doc, yyjson_mut_val *spec)
+{
+	yyjson_mut_val *resources = yyjson_mut_obj_get(spec, "resources"), *limits, *requests;
+
+	if (!yyjson_mut_is_obj(resources))
+		return;
+	limits = yyjson_mut_obj_get(resources, "limits");
+	if (yyjson_mut_obj_size(limits)) {
+		requests = json_ensure_object(doc, resources, "requests");
+		fill_sums(doc, spec, requests, "resources.requests", false);
+		JSON_MUT_MEMBERS (key, value, limits)
+			if (is_of_pods(json_mut_str(key)) &&
+			    !json_mut_key(requests, json_mut_str(key)))
+				json_put(doc, requests, json_mut_str(key),
+					 json_mut_copy(doc, value));
+	}
+	limits = json_ensure_object(doc, resources, "limits");
+	fill_sums(doc, spec, limits, "resources.limits", true);
+	if (!yyjson_mut_obj_size(limits))
+		(void)json_remove(resources, STR("limits")); /* the doc owns it */
+}
+
+/* ---- parts ---- */
+
 static void default_host_ports(yyjson_mut_doc *doc, yyjson_mut_val *container)
 {
 	JSON_MUT_EACH (port, yyjson_mut_obj_get(container, "ports")) {
@@ -91,6 +147,8 @@ void pod_spec_default(yyjson_mut_doc *doc, yyjson_mut_val *spec, bool is_pod)
 	JSON_MUT_EACH (volume, yyjson_mut_obj_get(spec, "volumes"))
 		default_volume(doc, volume);
 	mirror(doc, spec, "serviceAccountName", "serviceAccount");
+	if (is_pod)
+		default_pod_amounts(doc, spec);
 	if (is_pod && !yyjson_mut_obj_get(spec, "enableServiceLinks"))
 		json_set_bool(doc, spec, "enableServiceLinks", true);
 }

@@ -1,361 +1,412 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks of a pod spec as a whole and of templates, with upstream's wording. Containers and volumes
- * have their own files. */
+/* Pod specs as a whole, and templates. What has a file of its own is called from here. */
 #include "api/kinds/pod_spec.h"
 
 #include "api/meta.h"
 #include "api/selector.h"
 
-void nonnegative_validate(yyjson_mut_val *number, const struct field_path *path,
-			  struct field_errors *errors)
+#define NAMESERVERS_MAX 3
+#define SEARCHES_MAX 32
+#define SEARCH_BYTES_MAX 2048
+
+/* ---- names and addresses ---- */
+
+static void check_searches(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	if (yyjson_mut_is_num(number) && json_mut_int(number, 0) < 0)
-		field_invalid_int(errors, path, json_mut_int(number, 0),
-				  "must be greater than or equal to 0");
+	size_t i = 0, bytes = 0;
+
+	if (yyjson_mut_arr_size(v) > SEARCHES_MAX)
+		field_invalid_val(s->errors, path, v, "must not have more than 32 search paths");
+	JSON_MUT_EACH (search, v)
+		bytes += json_mut_str(search).len + 1;
+	if (bytes > SEARCH_BYTES_MAX + 1)
+		field_invalid_val(s->errors, path, v,
+				  "must not have more than 2048 characters (including spaces) in "
+				  "the search list");
+	JSON_MUT_EACH (search, v) {
+		struct str name = json_mut_str(search);
+		const struct field_path *here = FIELD_INDEX(path, i++);
+
+		if (str_eq_c(name, "."))
+			continue;
+		if (str_has_suffix(name, STR(".")))
+			name.len--;
+		if (name_search_domain_problem(name))
+			field_invalid_str(s->errors, here, name, name_search_domain_problem(name));
+	}
 }
 
-void port_number_validate(int64_t number, const struct field_path *path,
-			  struct field_errors *errors)
+static void check_dns_option(const struct scope *s, const struct field_path *path,
+			     yyjson_mut_val *v)
 {
-	if (number < 1 || number > 65535)
-		field_invalid_int(errors, path, number, "must be between 1 and 65535, inclusive");
+	if (!json_mut_get_str(v, "name").len)
+		field_required(s->errors, path, "must not be empty");
 }
 
-void port_validate(yyjson_mut_val *port, const struct field_path *path, struct field_errors *errors)
+static void check_dns_config(const struct scope *s, const struct field_path *path,
+			     yyjson_mut_val *v)
 {
-	const char *problem;
+	static const struct rule server_rules[] = { RULE_NAMES("nameservers", ip_problem), { 0 } };
+	static const struct rule rest_rules[] = {
+		RULE_CALL("searches", check_searches),
+		RULE_CALL_EACH("options", check_dns_option),
+		{ 0 },
+	};
+	const struct pod_scope *pod = s->own;
+	yyjson_mut_val *servers = yyjson_mut_obj_get(v, "nameservers");
 
-	if (yyjson_mut_is_str(port)) {
-		problem = name_port_problem(json_mut_str(port));
-		if (problem)
-			field_invalid_str(errors, path, json_mut_str(port), problem);
+	if (str_eq_c(json_mut_get_str(pod->spec, "dnsPolicy"), "None") &&
+	    !yyjson_mut_arr_size(servers)) {
+		field_required(
+			s->errors, v ? FIELD_NAME(path, "nameservers") : path,
+			v ? "must provide at least one DNS nameserver when `dnsPolicy` is None"
+			  : "must provide `dnsConfig` when `dnsPolicy` is None");
 		return;
 	}
-	port_number_validate(json_mut_int(port, 0), path, errors);
+	if (!v)
+		return;
+	if (yyjson_mut_arr_size(servers) > NAMESERVERS_MAX)
+		field_invalid_val(s->errors, FIELD_NAME(path, "nameservers"), servers,
+				  "must not have more than 3 nameservers");
+	rules_check(s, server_rules, path, v);
+	rules_check(s, rest_rules, path, v);
 }
 
-static void validate_dns(yyjson_mut_val *spec, const struct field_path *path,
-			 struct field_errors *errors)
+static const struct rule alias_rules[] = {
+	RULE_CALL("ip", rule_ip),
+	RULE_NAMES("hostnames", name_subdomain_problem),
+	{ 0 },
+};
+
+/* ---- sharing the node ---- */
+
+static void check_host_network(const struct scope *s, const struct field_path *path,
+			       yyjson_mut_val *v)
 {
-	const struct field_path *config_path = FIELD_NAME(path, "dnsConfig"),
-				*servers = FIELD_NAME(config_path, "nameservers");
-	yyjson_mut_val *config = yyjson_mut_obj_get(spec, "dnsConfig"),
-		       *list = yyjson_mut_obj_get(config, "nameservers");
-	struct str policy = json_mut_get_str(spec, "dnsPolicy");
+	const struct pod_scope *pod = s->own;
 	size_t i = 0;
 
-	if (!schema_values_have(STR("ClusterFirstWithHostNet|ClusterFirst|Default|None"), policy))
-		field_unsupported(errors, FIELD_NAME(path, "dnsPolicy"), policy,
-				  "ClusterFirst|ClusterFirstWithHostNet|Default|None");
-	if (str_eq_c(policy, "None") && !config)
-		field_required(errors, config_path,
-			       "must provide `dnsConfig` when `dnsPolicy` is None");
-	else if (str_eq_c(policy, "None") && !yyjson_mut_arr_size(list))
-		field_required(errors, servers,
-			       "must provide at least one DNS nameserver when `dnsPolicy` is None");
-	if (yyjson_mut_arr_size(list) > 3)
-		field_invalid_val(errors, servers, list, "must not have more than 3 nameservers");
-	JSON_MUT_EACH (server, list) {
-		if (!ip_is_valid(json_mut_str(server)))
-			field_invalid_str(
-				errors, FIELD_INDEX(servers, i), json_mut_str(server),
-				"must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
-		i++;
-	}
-	if (json_mut_get_count(config, "searches") > 32)
-		field_invalid_val(errors, FIELD_NAME(config_path, "searches"),
-				  yyjson_mut_obj_get(config, "searches"),
-				  "must not have more than 32 search paths");
-}
+	if (!json_mut_get_bool(v, "hostNetwork", false))
+		return;
+	JSON_MUT_EACH (container, yyjson_mut_obj_get(v, "containers")) {
+		const struct field_path *here = FIELD_NAME(
+			FIELD_INDEX(FIELD_NAME(path, "containers"), i++), "ports");
+		size_t j = 0;
 
-static void validate_toleration(yyjson_mut_val *toleration, const struct field_path *path,
-				struct field_errors *errors)
-{
-	struct str key = json_mut_get_str(toleration, "key"),
-		   value = json_mut_get_str(toleration, "value");
-	struct str operator= json_mut_get_str(toleration, "operator"),
-		   effect = json_mut_get_str(toleration, "effect");
-	bool exists = str_eq_c(operator, "Exists");
+		JSON_MUT_EACH (port, yyjson_mut_obj_get(container, "ports")) {
+			int64_t host = json_mut_get_int(port, "hostPort", 0);
 
-	if (key.len && name_qualified_problem(key))
-		field_invalid_str(errors, FIELD_NAME(path, "key"), key,
-				  name_qualified_problem(key));
-	if (!key.len && !exists)
-		field_invalid_str(errors, FIELD_NAME(path, "operator"), operator,
-				  "operator must be Exists when `key` is empty, which means "
-				  "\"match all values and all keys\"");
-	if (yyjson_mut_obj_get(toleration, "tolerationSeconds") && !str_eq_c(effect, "NoExecute"))
-		field_invalid_str(errors, FIELD_NAME(path, "effect"), effect,
-				  "effect must be 'NoExecute' when `tolerationSeconds` is set");
-	if (exists && value.len)
-		field_invalid_str(errors, FIELD_NAME(path, "operator"), value,
-				  "value must be empty when `operator` is 'Exists'");
-	else if (!exists && operator.len && !schema_values_have(
-				    STR("Equal|Exists|Lt|Gt"), operator))
-		field_unsupported(errors, FIELD_NAME(path, "operator"), operator, "Equal|Exists");
-	else if (!exists && name_label_value_problem(value))
-		field_invalid_str(errors, FIELD_NAME(path, "operator"), value,
-				  name_label_value_problem(value));
-	if (effect.len && !schema_values_have(STR("NoSchedule|PreferNoSchedule|NoExecute"), effect))
-		field_unsupported(errors, FIELD_NAME(path, "effect"), effect,
-				  "NoSchedule|PreferNoSchedule|NoExecute");
-}
-
-static void validate_node_term(yyjson_mut_val *term, const struct field_path *path,
-			       struct field_errors *errors)
-{
-	size_t i = 0;
-
-	JSON_MUT_EACH (expression, yyjson_mut_obj_get(term, "matchExpressions")) {
-		const struct field_path *here = FIELD_INDEX(FIELD_NAME(path, "matchExpressions"),
-							    i++);
-		struct str operator= json_mut_get_str(expression, "operator"),
-			   key = json_mut_get_str(expression, "key");
-		size_t count = json_mut_get_count(expression, "values");
-
-		if ((str_eq_c(operator, "In") || str_eq_c(operator, "NotIn")) && !count)
-			field_required(errors, FIELD_NAME(here, "values"),
-				       "must be specified when `operator` is 'In' or 'NotIn'");
-		else if ((str_eq_c(operator, "Exists") || str_eq_c(operator, "DoesNotExist")) &&
-			 count)
-			field_forbidden(errors, FIELD_NAME(here, "values"),
-					"may not be specified when `operator` is 'Exists' or "
-					"'DoesNotExist'");
-		else if ((str_eq_c(operator, "Gt") || str_eq_c(operator, "Lt")) && count != 1)
-			field_required(
-				errors, FIELD_NAME(here, "values"),
-				"must be specified single value when `operator` is 'Lt' or 'Gt'");
-		else if (!schema_values_have(STR("In|NotIn|Exists|DoesNotExist|Gt|Lt"), operator))
-			field_invalid_str(errors, FIELD_NAME(here, "operator"), operator,
-					  "not a valid selector operator");
-		if (name_qualified_problem(key))
-			field_invalid_str(errors, FIELD_NAME(here, "key"), key,
-					  name_qualified_problem(key));
+			if ((pod->is_pod || host) &&
+			    host != json_mut_get_int(port, "containerPort", 0))
+				field_invalid_int(
+					s->errors, FIELD_NAME(FIELD_INDEX(here, j), "hostPort"),
+					host,
+					"must match `containerPort` when `hostNetwork` is true");
+			j++;
+		}
 	}
 }
 
-static void validate_pod_term(yyjson_mut_val *term, const struct field_path *path,
-			      struct field_errors *errors)
+static void check_host_users(const struct scope *s, const struct field_path *path,
+			     yyjson_mut_val *v)
 {
-	struct str key = json_mut_get_str(term, "topologyKey");
+	static const struct {
+		const char *key, *name;
+	} shared[] = { { "hostNetwork", "hostNetwork" },
+		       { "hostPID", "HostPID" },
+		       { "hostIPC", "HostIPC" } };
 
-	selector_validate(yyjson_mut_obj_get(term, "labelSelector"),
-			  FIELD_NAME(path, "labelSelector"), errors);
-	if (!key.len)
-		field_required(errors, FIELD_NAME(path, "topologyKey"), "can not be empty");
-	else if (name_qualified_problem(key))
-		field_invalid_str(errors, FIELD_NAME(path, "topologyKey"), key,
-				  name_qualified_problem(key));
+	if (json_mut_get_bool(v, "hostUsers", true))
+		return;
+	for (size_t i = 0; i < ARRAY_COUNT(shared); i++)
+		if (json_mut_get_bool(v, shared[i].key, false))
+			field_forbidden(s->errors, FIELD_NAME(path, shared[i].name),
+					"when `pod.Spec.HostUsers` is false");
 }
 
-static void validate_pod_affinity(yyjson_mut_val *affinity, const struct field_path *path,
-				  struct field_errors *errors)
+/* ---- operating systems ---- */
+
+static void refuse(const struct scope *s, const struct field_path *path, yyjson_mut_val *object,
+		   const char *const *fields, const char *detail)
 {
-	static const char required[] = "requiredDuringSchedulingIgnoredDuringExecution";
-	static const char preferred[] = "preferredDuringSchedulingIgnoredDuringExecution";
-	size_t i = 0;
+	for (; *fields; fields++)
+		if (!is_zero_value(yyjson_mut_obj_get(object, *fields)) ||
+		    yyjson_mut_is_bool(yyjson_mut_obj_get(object, *fields)))
+			field_forbidden(s->errors, FIELD_NAME(path, *fields), detail);
+}
 
-	JSON_MUT_EACH (term, yyjson_mut_obj_get(affinity, required))
-		validate_pod_term(term, FIELD_INDEX(FIELD_NAME(path, required), i++), errors);
-	i = 0;
-	JSON_MUT_EACH (weighted, yyjson_mut_obj_get(affinity, preferred)) {
-		const struct field_path *here = FIELD_INDEX(FIELD_NAME(path, preferred), i++);
-		int64_t weight = json_mut_get_int(weighted, "weight", 0);
+static void refuse_in_containers(const struct scope *s, const struct field_path *path,
+				 const char *const *fields, const char *detail)
+{
+	static const char *const lists[] = { "initContainers", "containers",
+					     "ephemeralContainers" };
+	const struct pod_scope *pod = s->own;
 
-		if (weight <= 0 || weight > 100)
-			field_invalid_int(errors, FIELD_NAME(here, "weight"), weight,
-					  "must be in the range 1-100");
-		validate_pod_term(yyjson_mut_obj_get(weighted, "podAffinityTerm"),
-				  FIELD_NAME(here, "podAffinityTerm"), errors);
+	for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
+		size_t j = 0;
+
+		JSON_MUT_EACH (container, yyjson_mut_obj_get(pod->spec, lists[i])) {
+			const struct field_path *here = FIELD_INDEX(FIELD_NAME(path, lists[i]),
+								    j++);
+
+			refuse(s, FIELD_NAME(here, "securityContext"),
+			       yyjson_mut_obj_get(container, "securityContext"), fields, detail);
+		}
 	}
 }
 
-static void validate_affinity(yyjson_mut_val *affinity, const struct field_path *path,
-			      struct field_errors *errors)
+static void check_os(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	const struct field_path *node_path = FIELD_NAME(path, "nodeAffinity");
-	const struct field_path *required = FIELD_NAME(
-		node_path, "requiredDuringSchedulingIgnoredDuringExecution");
-	yyjson_mut_val *must = json_mut_get(
-		affinity, "nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution");
-	size_t i = 0;
+	static const char *const of_windows[] = { "windowsOptions", NULL };
+	static const char *const of_linux[] = { "appArmorProfile",     "seLinuxOptions",
+						"seccompProfile",      "fsGroup",
+						"fsGroupChangePolicy", "sysctls",
+						"runAsUser",	       "runAsGroup",
+						"supplementalGroups",  "supplementalGroupsPolicy",
+						"seLinuxChangePolicy", NULL };
+	static const char *const of_linux_pod[] = { "hostUsers", "hostPID", "hostIPC",
+						    "shareProcessNamespace", NULL };
+	static const char *const of_linux_container[] = { "appArmorProfile",
+							  "seLinuxOptions",
+							  "seccompProfile",
+							  "capabilities",
+							  "readOnlyRootFilesystem",
+							  "privileged",
+							  "allowPrivilegeEscalation",
+							  "procMount",
+							  "runAsUser",
+							  "runAsGroup",
+							  NULL };
+	static const char linux_detail[] = "windows options cannot be set for a linux pod",
+			  windows_detail[] = "cannot be set for a windows pod";
+	struct str name = json_mut_get_str(v, "os.name");
+	const struct field_path *os = FIELD_NAME(path, "os"),
+				*security = FIELD_NAME(path, "securityContext");
+	yyjson_mut_val *context = yyjson_mut_obj_get(v, "securityContext");
 
-	if (must && !json_mut_get_count(must, "nodeSelectorTerms"))
-		field_required(errors, FIELD_NAME(required, "nodeSelectorTerms"),
-			       "must have at least one node selector term");
-	JSON_MUT_EACH (term, yyjson_mut_obj_get(must, "nodeSelectorTerms"))
-		validate_node_term(
-			term, FIELD_INDEX(FIELD_NAME(required, "nodeSelectorTerms"), i++), errors);
-	i = 0;
-	JSON_MUT_EACH (
-		term,
-		json_mut_get(affinity,
-			     "nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution")) {
-		const struct field_path *here = FIELD_INDEX(
-			FIELD_NAME(node_path, "preferredDuringSchedulingIgnoredDuringExecution"),
-			i++);
-		int64_t weight = json_mut_get_int(term, "weight", 0);
-
-		if (weight <= 0 || weight > 100)
-			field_invalid_int(errors, FIELD_NAME(here, "weight"), weight,
-					  "must be in the range 1-100");
-		validate_node_term(yyjson_mut_obj_get(term, "preference"),
-				   FIELD_NAME(here, "preference"), errors);
+	if (!yyjson_mut_obj_get(v, "os"))
+		return;
+	if (!name.len) {
+		field_required(s->errors, FIELD_NAME(os, "name"), "cannot be empty");
+	} else if (str_eq_c(name, "linux")) {
+		refuse(s, security, context, of_windows, linux_detail);
+		refuse_in_containers(s, path, of_windows, linux_detail);
+	} else if (str_eq_c(name, "windows")) {
+		refuse(s, security, context, of_linux, windows_detail);
+		refuse(s, path, v, of_linux_pod, windows_detail);
+		refuse_in_containers(s, path, of_linux_container, windows_detail);
+	} else {
+		field_unsupported(s->errors, os, name, "linux|windows");
 	}
-	validate_pod_affinity(yyjson_mut_obj_get(affinity, "podAffinity"),
-			      FIELD_NAME(path, "podAffinity"), errors);
-	validate_pod_affinity(yyjson_mut_obj_get(affinity, "podAntiAffinity"),
-			      FIELD_NAME(path, "podAntiAffinity"), errors);
 }
 
-static void validate_spread(yyjson_mut_val *constraints, const struct field_path *path,
-			    struct field_errors *errors)
+/* ---- gates and claims ---- */
+
+static void check_readiness_gate(const struct scope *s, const struct field_path *path,
+				 yyjson_mut_val *v)
 {
+	struct str type = json_mut_get_str(v, "conditionType");
+
+	if (name_qualified_problem(type))
+		field_invalid_str(s->errors, FIELD_NAME(path, "conditionType"), type,
+				  name_qualified_problem(type));
+}
+
+static void check_scheduling_gates(const struct scope *s, const struct field_path *path,
+				   yyjson_mut_val *v)
+{
+	AUTO_JSON_INDEX seen = { .slots = NULL };
 	size_t i = 0;
 
-	JSON_MUT_EACH (constraint, constraints) {
+	if (!yyjson_mut_arr_size(v))
+		return;
+	json_index_init(&seen, yyjson_mut_arr_size(v));
+	JSON_MUT_EACH (gate, v) {
 		const struct field_path *here = FIELD_INDEX(path, i++);
-		int64_t skew = json_mut_get_int(constraint, "maxSkew", 0);
-		struct str key = json_mut_get_str(constraint, "topologyKey");
-		struct str action = json_mut_get_str(constraint, "whenUnsatisfiable");
+		struct str name = json_mut_get_str(gate, "name");
 
-		if (skew <= 0)
-			field_invalid_int(errors, FIELD_NAME(here, "maxSkew"), skew,
-					  "must be greater than zero");
-		if (!key.len)
-			field_required(errors, FIELD_NAME(here, "topologyKey"), "can not be empty");
-		if (!schema_values_have(STR("DoNotSchedule|ScheduleAnyway"), action))
-			field_unsupported(errors, FIELD_NAME(here, "whenUnsatisfiable"), action,
-					  "DoNotSchedule|ScheduleAnyway");
-		selector_validate(yyjson_mut_obj_get(constraint, "labelSelector"),
-				  FIELD_NAME(here, "labelSelector"), errors);
+		if (name_qualified_problem(name))
+			field_invalid_str(s->errors, here, name, name_qualified_problem(name));
+		if (json_index_add(&seen, name, gate))
+			field_duplicate_str(s->errors, here, name);
 	}
 }
 
-static void check_name(yyjson_mut_val *spec, const char *key, const char *(*problem)(struct str),
-		       const struct field_path *path, struct field_errors *errors)
+static void check_claim_source(const struct scope *s, const struct field_path *path,
+			       yyjson_mut_val *v)
 {
-	struct str name = json_mut_get_str(spec, key);
+	bool named = yyjson_mut_obj_get(v, "resourceClaimName") != NULL,
+	     made = yyjson_mut_obj_get(v, "resourceClaimTemplateName") != NULL;
 
-	if (name.len && problem(name))
-		field_invalid_str(errors, FIELD_NAME(path, key), name, problem(name));
+	if (named && made)
+		field_invalid_val(s->errors, path, v,
+				  "at most one of `resourceClaimName` or "
+				  "`resourceClaimTemplateName` may be specified");
+	if (!named && !made)
+		field_invalid_val(s->errors, path, v,
+				  "must specify one of: `resourceClaimName`, "
+				  "`resourceClaimTemplateName`");
 }
 
-static void validate_names(yyjson_mut_val *spec, const struct field_path *path,
-			   struct field_errors *errors)
+static const struct rule claim_rules[] = {
+	RULE_NEED_NAME("name", name_label_problem),
+	RULE_CALL(NULL, check_claim_source),
+	RULE_NAME("resourceClaimName", name_subdomain_problem),
+	RULE_NAME("resourceClaimTemplateName", name_subdomain_problem),
+	{ 0 },
+};
+
+void rule_preemption_policy(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	size_t i = 0;
+	struct str policy = json_mut_str(v);
 
-	check_name(spec, "serviceAccountName", name_subdomain_problem, path, errors);
-	check_name(spec, "nodeName", name_subdomain_problem, path, errors);
-	check_name(spec, "hostname", name_label_problem, path, errors);
-	check_name(spec, "subdomain", name_label_problem, path, errors);
-	check_name(spec, "priorityClassName", name_subdomain_problem, path, errors);
-	check_name(spec, "runtimeClassName", name_subdomain_problem, path, errors);
-	meta_validate_labels(yyjson_mut_obj_get(spec, "nodeSelector"),
-			     FIELD_NAME(path, "nodeSelector"), errors);
-	JSON_MUT_EACH (secret, yyjson_mut_obj_get(spec, "imagePullSecrets")) {
-		if (!json_mut_get_str(secret, "name").len)
-			field_required(
-				errors,
-				FIELD_NAME(FIELD_INDEX(FIELD_NAME(path, "imagePullSecrets"), i),
-					   "name"),
-				"");
-		i++;
-	}
-	i = 0;
-	JSON_MUT_EACH (alias, yyjson_mut_obj_get(spec, "hostAliases")) {
-		const struct field_path *here = FIELD_INDEX(FIELD_NAME(path, "hostAliases"), i++);
-
-		if (!ip_is_valid(json_mut_get_str(alias, "ip")))
-			field_invalid_str(
-				errors, FIELD_NAME(here, "ip"), json_mut_get_str(alias, "ip"),
-				"must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
-	}
+	if (v && !policy.len)
+		field_required(s->errors, path, "");
+	else if (v && !schema_values_have(STR("PreemptLowerPriority|Never"), policy))
+		field_unsupported(s->errors, path, policy, "PreemptLowerPriority|Never");
 }
 
-void pod_spec_validate(yyjson_mut_val *spec, const struct field_path *path,
-		       struct field_errors *errors)
-{
-	struct str policy = json_mut_get_str(spec, "restartPolicy");
-	yyjson_mut_val *deadline = yyjson_mut_obj_get(spec, "activeDeadlineSeconds");
-	yyjson_mut_val *grace = yyjson_mut_obj_get(spec, "terminationGracePeriodSeconds");
-	size_t i = 0;
+/* ---- the spec ---- */
 
-	volume_list_validate(yyjson_mut_obj_get(spec, "volumes"), FIELD_NAME(path, "volumes"),
-			     errors);
-	container_list_validate(spec, path, errors);
-	if (!policy.len)
-		field_required(errors, FIELD_NAME(path, "restartPolicy"), "");
-	else if (!schema_values_have(STR("Always|OnFailure|Never"), policy))
-		field_unsupported(errors, FIELD_NAME(path, "restartPolicy"), policy,
-				  "Always|OnFailure|Never");
-	validate_dns(spec, path, errors);
-	validate_names(spec, path, errors);
-	validate_affinity(yyjson_mut_obj_get(spec, "affinity"), FIELD_NAME(path, "affinity"),
-			  errors);
-	JSON_MUT_EACH (toleration, yyjson_mut_obj_get(spec, "tolerations"))
-		validate_toleration(toleration, FIELD_INDEX(FIELD_NAME(path, "tolerations"), i++),
-				    errors);
-	validate_spread(yyjson_mut_obj_get(spec, "topologySpreadConstraints"),
-			FIELD_NAME(path, "topologySpreadConstraints"), errors);
-	if (deadline && (json_mut_int(deadline, 0) < 1 || json_mut_int(deadline, 0) > INT32_MAX))
-		field_invalid_int(errors, FIELD_NAME(path, "activeDeadlineSeconds"),
-				  json_mut_int(deadline, 0),
-				  "must be between 1 and 2147483647, inclusive");
-	nonnegative_validate(grace, FIELD_NAME(path, "terminationGracePeriodSeconds"), errors);
+static void check_grace(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	if (!v)
+		field_required(s->errors, path, "");
 }
 
-void pod_template_validate(yyjson_mut_val *template, const struct field_path *path,
-			   struct field_errors *errors)
+static void check_containers(const struct scope *s, const struct field_path *path,
+			     yyjson_mut_val *v)
 {
-	const struct field_path *meta = FIELD_NAME(path, "metadata");
+	if (v)
+		container_list_validate(s, path);
+}
+
+static const struct rule spec_rules[] = {
+	RULE_CALL("terminationGracePeriodSeconds", check_grace),
+	RULE_CALL("volumes", rule_volumes),
+	RULE_EACH_BY("resourceClaims", "name", claim_rules),
+	RULE_CALL(NULL, check_containers),
+	RULE_CALL("resources", rule_pod_resources),
+	RULE_CALL(NULL, check_host_network),
+	RULE_NEED_ONE_OF("restartPolicy", "Always|OnFailure|Never"),
+	RULE_NEED_ONE_OF("dnsPolicy", "ClusterFirstWithHostNet|ClusterFirst|Default|None"),
+	RULE_CALL("nodeSelector", rule_labels),
+	RULE_CALL("securityContext", rule_pod_security),
+	RULE_CALL("affinity", rule_affinity),
+	RULE_CALL("dnsConfig", check_dns_config),
+	RULE_CALL_EACH("readinessGates", check_readiness_gate),
+	RULE_CALL("schedulingGates", check_scheduling_gates),
+	RULE_CALL("topologySpreadConstraints", rule_spread),
+	RULE_CALL(NULL, check_host_users),
+	RULE_NAME("serviceAccountName", name_subdomain_problem),
+	RULE_NAME("nodeName", name_subdomain_problem),
+	RULE_BETWEEN("activeDeadlineSeconds", 1, INT32_MAX),
+	RULE_NAME("hostname", name_label_problem),
+	RULE_NAME("hostnameOverride", name_subdomain_problem),
+	RULE_NAME("subdomain", name_label_problem),
+	RULE_CALL("tolerations", rule_tolerations),
+	RULE_EACH("hostAliases", alias_rules),
+	RULE_NAME("priorityClassName", name_subdomain_problem),
+	RULE_NAME("runtimeClassName", name_subdomain_problem),
+	RULE_CALL("preemptionPolicy", rule_preemption_policy),
+	RULE_CALL("overhead", rule_overhead),
+	RULE_CALL(NULL, check_os),
+	{ 0 },
+};
+
+static void check_spec(const struct scope *s, const struct field_path *path, yyjson_mut_val *spec,
+		       bool is_pod, struct str name)
+{
+	struct pod_scope pod = { .spec = spec, .is_pod = is_pod, .name = name };
+	struct scope inner = { .edit = s->edit, .errors = s->errors, .own = &pod };
+
+	json_index_init(&pod.volumes, 0);
+	rules_check(&inner, spec_rules, path, spec);
+	json_index_deinit(&pod.volumes);
+}
+
+void pod_spec_validate(struct edit *e, struct field_errors *errors)
+{
+	struct scope scope = { .edit = e, .errors = errors };
+
+	check_spec(&scope, FIELD_NAME(NULL, "spec"), yyjson_mut_obj_get(e->root, "spec"), true,
+		   json_mut_get_str(e->root, "metadata.name"));
+}
+
+/* ---- templates ---- */
+
+static const struct rule template_meta_rules[] = {
+	RULE_CALL("labels", rule_labels),
+	RULE_CALL("annotations", rule_annotations),
+	{ 0 },
+};
+
+void rule_pod_template(const struct scope *s, const struct field_path *path,
+		       yyjson_mut_val *template)
+{
+	const struct field_path *spec_path = FIELD_NAME(path, "spec");
 	yyjson_mut_val *spec = yyjson_mut_obj_get(template, "spec");
 
-	meta_validate_labels(json_mut_get(template, "metadata.labels"), FIELD_NAME(meta, "labels"),
-			     errors);
-	meta_validate_annotations(json_mut_get(template, "metadata.annotations"),
-				  FIELD_NAME(meta, "annotations"), errors);
-	pod_spec_validate(spec, FIELD_NAME(path, "spec"), errors);
-	if (yyjson_mut_arr_size(yyjson_mut_obj_get(spec, "ephemeralContainers")))
-		field_forbidden(errors, FIELD_NAME(FIELD_NAME(path, "spec"), "ephemeralContainers"),
+	rules_check(s, template_meta_rules, FIELD_NAME(path, "metadata"),
+		    yyjson_mut_obj_get(template, "metadata"));
+	check_spec(s, spec_path, spec, false, STR_NONE);
+	if (json_mut_get_count(spec, "ephemeralContainers"))
+		field_forbidden(s->errors, FIELD_NAME(spec_path, "ephemeralContainers"),
 				"ephemeral containers not allowed in pod template");
 }
 
-void pod_template_validate_selected(struct edit *e, const char *kind_name,
-				    struct field_errors *errors)
+void pod_template_validate_endless(const struct scope *s, const char *kind_name,
+				   const struct field_path *path, yyjson_mut_val *template)
 {
-	const struct field_path *path = FIELD_NAME(NULL, "spec"),
-				*template_path = FIELD_NAME(path, "template");
-	const struct field_path *selector_path = FIELD_NAME(path, "selector");
-	yyjson_mut_val *selector = json_mut_get(e->root, "spec.selector"),
-		       *template = json_mut_get(e->root, "spec.template");
-	yyjson_mut_val *labels = json_mut_get(template, "metadata.labels");
-	size_t before = errors->count;
+	const struct field_path *spec_path = FIELD_NAME(path, "spec");
+	struct str policy = json_mut_get_str(template, "spec.restartPolicy");
+
+	if (!str_eq_c(policy, "Always"))
+		field_unsupported(s->errors, FIELD_NAME(spec_path, "restartPolicy"), policy,
+				  "Always");
+	if (json_mut_get(template, "spec.activeDeadlineSeconds"))
+		field_error_add(s->errors, FIELD_FORBIDDEN,
+				FIELD_NAME(spec_path, "activeDeadlineSeconds"),
+				"activeDeadlineSeconds in %s is not Supported", kind_name);
+}
+
+static bool selects(const struct scope *s, yyjson_mut_val *selector, yyjson_mut_val *labels)
+{
+	AUTO_JSON frozen = json_freeze(selector);
+	AUTO_JSON frozen_labels = labels ? json_freeze(labels) : NULL;
 	struct selector parsed;
 
+	return selector_from_object(yyjson_doc_get_root(frozen), s->errors->arena, &parsed, NULL) <
+		       0 ||
+	       selector_matches(&parsed, yyjson_doc_get_root(frozen_labels));
+}
+
+void pod_template_validate_selected(const struct scope *s, const char *kind_name,
+				    const struct field_path *path, yyjson_mut_val *spec)
+{
+	const struct field_path *template_path = FIELD_NAME(path, "template"),
+				*selector_path = FIELD_NAME(path, "selector");
+	yyjson_mut_val *selector = yyjson_mut_obj_get(spec, "selector"),
+		       *template = yyjson_mut_obj_get(spec, "template"),
+		       *labels = json_mut_get(template, "metadata.labels");
+	size_t before = s->errors->count;
+
 	if (!yyjson_mut_is_obj(selector)) {
-		field_required(errors, selector_path, "");
+		field_required(s->errors, selector_path, "");
 	} else {
-		selector_validate(selector, selector_path, errors);
+		selector_validate(selector, selector_path, s->errors);
 		if (!json_mut_get_count(selector, "matchLabels") &&
 		    !json_mut_get_count(selector, "matchExpressions"))
-			field_invalid_val(errors, selector_path, selector,
-					  str_printf_in(e->arena,
+			field_invalid_val(s->errors, selector_path, selector,
+					  str_printf_in(s->errors->arena,
 							"empty selector is invalid for %s",
 							kind_name)
 						  .ptr);
 	}
-	if (yyjson_mut_is_obj(selector) && errors->count == before) {
-		AUTO_JSON frozen = json_freeze(selector);
-		AUTO_JSON frozen_labels = labels ? json_freeze(labels) : NULL;
-
-		if (selector_from_object(yyjson_doc_get_root(frozen), e->arena, &parsed, NULL) ==
-			    0 &&
-		    !selector_matches(&parsed, yyjson_doc_get_root(frozen_labels)))
-			field_invalid_val(
-				errors, FIELD_NAME(FIELD_NAME(template_path, "metadata"), "labels"),
-				labels, "`selector` does not match template `labels`");
-	}
-	pod_template_validate(template, template_path, errors);
+	if (yyjson_mut_is_obj(selector) && s->errors->count == before &&
+	    !selects(s, selector, labels))
+		field_invalid_val(s->errors,
+				  FIELD_NAME(FIELD_NAME(template_path, "metadata"), "labels"),
+				  labels, "`selector` does not match template `labels`");
+	rule_pod_template(s, template_path, template);
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Service, Endpoints and EndpointSlice. Addresses and node ports are allocated by the registry
- * between prepare and validate; here a client that leaves them out of an update keeps the ones it
- * has.
+ * Services. Addresses and node ports are allocated by the registry between prepare and validate;
+ * here a client that leaves them out of an update keeps the ones it has.
  */
 #include "api/kinds/cells.h"
-#include "api/kinds/pod_spec.h"
-#include "api/meta.h"
+#include "api/kinds/address.h"
+#include "codec/json_index.h"
 
 static yyjson_mut_val *spec_of(struct edit *e)
 {
@@ -159,137 +158,454 @@ static void service_prepare_update(struct edit *e)
 	normalize_addresses(e);
 }
 
-static void validate_port(yyjson_mut_val *port, const struct field_path *path, bool needs_name,
-			  bool headless, struct field_errors *errors)
+/* ---- ports ---- */
+
+static const struct rule port_rules[] = {
+	RULE_RANGE("port", 1, 65535, "must be between 1 and 65535, inclusive"),
+	RULE_NEED_ONE_OF("protocol", "SCTP|TCP|UDP"),
+	RULE_CALL("targetPort", rule_port),
+	RULE_NAME("appProtocol", name_qualified_problem),
+	{ 0 },
+};
+
+static void check_ports(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	struct str name = json_mut_get_str(port, "name"),
-		   protocol = json_mut_get_str(port, "protocol");
-	const char *problem = name.len ? name_label_problem(name) : NULL;
+	bool needs_name = yyjson_mut_arr_size(v) > 1;
+	AUTO_JSON_INDEX names = { .slots = NULL };
+	size_t i = 0;
 
-	if (!name.len && needs_name)
-		field_required(errors, FIELD_NAME(path, "name"), "");
-	if (problem)
-		field_invalid_str(errors, FIELD_NAME(path, "name"), name, problem);
-	port_number_validate(json_mut_get_int(port, "port", 0), FIELD_NAME(path, "port"), errors);
-	if (!protocol.len)
-		field_required(errors, FIELD_NAME(path, "protocol"), "");
-	else if (!schema_values_have(STR("SCTP|TCP|UDP"), protocol))
-		field_unsupported(errors, FIELD_NAME(path, "protocol"), protocol, "SCTP|TCP|UDP");
-	if (!headless || yyjson_mut_obj_get(port, "targetPort"))
-		port_validate(yyjson_mut_obj_get(port, "targetPort"),
-			      FIELD_NAME(path, "targetPort"), errors);
-}
+	json_index_init(&names, yyjson_mut_arr_size(v));
+	JSON_MUT_EACH (port, v) {
+		const struct field_path *here = FIELD_INDEX(path, i++),
+					*name_path = FIELD_NAME(here, "name");
+		struct str name = json_mut_get_str(port, "name");
 
-static bool same_text(yyjson_mut_val *a, yyjson_mut_val *b, const char *key)
-{
-	return str_eq(json_mut_get_str(a, key), json_mut_get_str(b, key));
-}
-
-static void validate_duplicates(struct edit *e, yyjson_mut_val *ports,
-				const struct field_path *path, struct field_errors *errors)
-{
-	size_t count = yyjson_mut_arr_size(ports);
-	yyjson_mut_val **at = arena_array(e->arena, count + 1, sizeof(at[0]));
-	size_t n = 0;
-
-	JSON_MUT_EACH (port, ports)
-		at[n++] = port;
-	for (size_t i = 1; i < n && n <= 1000; i++) {
-		for (size_t j = 0; j < i; j++) {
-			const struct field_path *here = FIELD_INDEX(path, i);
-
-			if (json_mut_get_str(at[i], "name").len && same_text(at[i], at[j], "name"))
-				field_duplicate_str(errors, FIELD_NAME(here, "name"),
-						    json_mut_get_str(at[i], "name"));
-			if (same_text(at[i], at[j], "protocol") &&
-			    json_mut_get_int(at[i], "port", 0) ==
-				    json_mut_get_int(at[j], "port", 0)) {
-				yyjson_mut_val *key = yyjson_mut_obj(e->doc);
-
-				json_set_str(e->doc, key, "protocol",
-					     json_mut_get_str(at[i], "protocol"));
-				json_set_int(e->doc, key, "port",
-					     json_mut_get_int(at[i], "port", 0));
-				field_duplicate_val(errors, here, key);
-			}
-		}
+		if (!name.len && needs_name)
+			field_required(s->errors, name_path, "");
+		if (name.len && name_label_problem(name))
+			field_invalid_str(s->errors, name_path, name, name_label_problem(name));
+		if (name.len && json_index_add(&names, name, port))
+			field_duplicate_str(s->errors, name_path, name);
+		if (!yyjson_mut_obj_get(port, "port"))
+			field_invalid_int(s->errors, FIELD_NAME(here, "port"), 0,
+					  "must be between 1 and 65535, inclusive");
+		rules_check(s, port_rules, here, port);
 	}
 }
 
-static void validate_external_ips(yyjson_mut_val *spec, const struct field_path *path,
-				  struct field_errors *errors)
+static struct str pair_of(struct arena *arena, yyjson_mut_val *port, const char *key)
 {
-	size_t i = 0;
-
-	JSON_MUT_EACH (ip, yyjson_mut_obj_get(spec, "externalIPs")) {
-		if (!ip_is_valid(json_mut_str(ip)))
-			field_invalid_str(
-				errors, FIELD_INDEX(path, i), json_mut_str(ip),
-				"must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
-		i++;
-	}
+	return str_printf_in(arena, STR_FMT "/%lld", STR_ARG(json_mut_get_str(port, "protocol")),
+			     (long long)json_mut_get_int(port, key, 0));
 }
 
-static void service_validate(struct edit *e, struct field_errors *errors)
+static void check_unique_ports(const struct scope *s, const struct field_path *path,
+			       yyjson_mut_val *ports, const char *key)
 {
-	const struct field_path *path = FIELD_NAME(NULL, "spec"),
-				*ports_path = FIELD_NAME(path, "ports");
-	yyjson_mut_val *spec = spec_of(e), *ports = yyjson_mut_obj_get(spec, "ports");
-	struct str type = json_mut_get_str(spec, "type"), ip = json_mut_get_str(spec, "clusterIP");
-	bool headless = str_eq_c(ip, "None"), external = str_eq_c(type, "ExternalName");
-	struct str name = json_mut_get_str(spec, "externalName");
+	AUTO_JSON_INDEX seen = { .slots = NULL };
+	bool of_node = strcmp(key, "nodePort") == 0;
 	size_t i = 0;
 
-	if (!yyjson_mut_arr_size(ports) && !headless && !external)
-		field_required(errors, ports_path, "");
-	if (str_eq_c(type, "LoadBalancer") && headless)
-		field_invalid_str(errors, FIELD_NAME(path, "clusterIP"), ip,
-				  "may not be set to 'None' for LoadBalancer services");
-	if (str_eq_c(type, "NodePort") && headless)
-		field_invalid_str(errors, FIELD_NAME(path, "clusterIP"), ip,
-				  "may not be set to 'None' for NodePort services");
-	if (external && ip.len)
-		field_forbidden(errors, FIELD_NAME(path, "clusterIP"),
-				"may not be set for ExternalName services");
-	if (external && name.len && name_subdomain_problem(name))
-		field_invalid_str(errors, FIELD_NAME(path, "externalName"), name,
-				  name_subdomain_problem(name));
-	if (external && !name.len)
-		field_required(errors, FIELD_NAME(path, "externalName"), "");
-	if (!external && ip.len && !headless && !ip_is_valid(ip))
-		field_invalid_str(errors, FIELD_INDEX(FIELD_NAME(path, "clusterIPs"), 0), ip,
-				  "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+	json_index_init(&seen, yyjson_mut_arr_size(ports));
 	JSON_MUT_EACH (port, ports) {
-		const struct field_path *here = FIELD_INDEX(ports_path, i);
+		const struct field_path *here = FIELD_INDEX(path, i++);
+		int64_t number = json_mut_get_int(port, key, 0);
+		yyjson_mut_val *pair;
 
-		validate_port(port, here, yyjson_mut_arr_size(ports) > 1, headless, errors);
-		if (!has_node_ports(type) && json_mut_get_int(port, "nodePort", 0))
-			field_forbidden(errors, FIELD_NAME(here, "nodePort"),
+		if ((of_node && !number) ||
+		    !json_index_add(&seen, pair_of(s->errors->arena, port, key), port))
+			continue;
+		if (of_node) {
+			field_duplicate_val(s->errors, FIELD_NAME(here, key),
+					    yyjson_mut_obj_get(port, key));
+			continue;
+		}
+		pair = yyjson_mut_obj(s->edit->doc);
+		json_set_str(s->edit->doc, pair, "protocol", json_mut_get_str(port, "protocol"));
+		json_set_int(s->edit->doc, pair, "port", number);
+		field_duplicate_val(s->errors, here, pair);
+	}
+}
+
+static void check_node_ports(const struct scope *s, const struct field_path *path,
+			     yyjson_mut_val *v)
+{
+	const struct field_path *ports_path = FIELD_NAME(path, "ports");
+	yyjson_mut_val *ports = yyjson_mut_obj_get(v, "ports");
+	size_t i = 0;
+
+	JSON_MUT_EACH (port, ports) {
+		if (type_is(v, "ClusterIP") && json_mut_get_int(port, "nodePort", 0))
+			field_forbidden(s->errors,
+					FIELD_NAME(FIELD_INDEX(ports_path, i), "nodePort"),
 					"may not be used when `type` is 'ClusterIP'");
 		i++;
 	}
-	validate_duplicates(e, ports, ports_path, errors);
-	meta_validate_labels(yyjson_mut_obj_get(spec, "selector"), FIELD_NAME(path, "selector"),
-			     errors);
-	validate_external_ips(spec, FIELD_NAME(path, "externalIPs"), errors);
+	check_unique_ports(s, ports_path, ports, "nodePort");
+	check_unique_ports(s, ports_path, ports, "port");
+}
+
+/* ---- addresses ---- */
+
+static bool is_headless(yyjson_mut_val *spec)
+{
+	return str_eq_c(json_mut_get_str(spec, "clusterIP"), "None");
+}
+
+static void check_external_name(const struct scope *s, const struct field_path *path,
+				yyjson_mut_val *v)
+{
+	static const struct rule rules[] = {
+		RULE_FORBID("clusterIPs", "may not be set for ExternalName services"),
+		RULE_FORBID("ipFamilies", "may not be set for ExternalName services"),
+		RULE_FORBID("ipFamilyPolicy", "may not be set for ExternalName services"),
+		{ 0 },
+	};
+	struct str name = json_mut_get_str(v, "externalName");
+	const struct field_path *here = FIELD_NAME(path, "externalName");
+
+	if (json_mut_get_str(v, "clusterIP").len && !yyjson_mut_obj_get(v, "clusterIPs"))
+		field_forbidden(s->errors, FIELD_NAME(path, "clusterIPs"),
+				"may not be set for ExternalName services");
+	rules_check(s, rules, path, v);
+	if (str_has_suffix(name, STR(".")))
+		name.len--;
+	if (!name.len)
+		field_required(s->errors, here, "");
+	else if (name_subdomain_problem(name))
+		field_invalid_str(s->errors, here, name, name_subdomain_problem(name));
+}
+
+static void check_type(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	struct str type = json_mut_get_str(v, "type");
+
+	if (!json_mut_get_count(v, "ports") && !is_headless(v) && !type_is(v, "ExternalName"))
+		field_required(s->errors, FIELD_NAME(path, "ports"), "");
+	if (has_node_ports(type) && is_headless(v))
+		field_invalid_str(s->errors, FIELD_INDEX(FIELD_NAME(path, "clusterIPs"), 0),
+				  STR("None"),
+				  str_printf_in(s->errors->arena,
+						"may not be set to 'None' for " STR_FMT " services",
+						STR_ARG(type))
+					  .ptr);
+	if (type_is(v, "ExternalName"))
+		check_external_name(s, path, v);
+}
+
+static void check_affinity_config(const struct scope *s, const struct field_path *path,
+				  yyjson_mut_val *v)
+{
+	const struct field_path *config = FIELD_NAME(path, "sessionAffinityConfig"),
+				*timeout = FIELD_NAME(FIELD_NAME(config, "clientIP"),
+						      "timeoutSeconds");
+	int64_t seconds = json_mut_get_int(v, "sessionAffinityConfig.clientIP.timeoutSeconds",
+					   10800);
+
+	if (str_eq_c(json_mut_get_str(v, "sessionAffinity"), "ClientIP")) {
+		if (seconds <= 0 || seconds > 86400)
+			field_invalid_int(s->errors, timeout, seconds,
+					  "must be greater than 0 and less than 86400");
+	} else if (yyjson_mut_obj_get(v, "sessionAffinityConfig")) {
+		field_forbidden(s->errors, config, "must not be set when session affinity is None");
+	}
+}
+
+static void check_families(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	const struct field_path *here = FIELD_NAME(path, "ipFamilies");
+	yyjson_mut_val *families = yyjson_mut_obj_get(v, "ipFamilies");
+	struct str policy = json_mut_get_str(v, "ipFamilyPolicy");
+	size_t i = 0, seen[2] = { 0, 0 };
+
+	JSON_MUT_EACH (family, families) {
+		struct str name = json_mut_str(family);
+		bool is_six = str_eq_c(name, "IPv6");
+
+		if (!schema_values_have(STR("IPv4|IPv6"), name))
+			field_unsupported(s->errors, FIELD_INDEX(here, i), name, "IPv4|IPv6");
+		else if (seen[is_six]++)
+			field_duplicate_str(s->errors, FIELD_INDEX(here, i), name);
+		i++;
+	}
+	if (policy.len &&
+	    !schema_values_have(STR("PreferDualStack|RequireDualStack|SingleStack"), policy))
+		field_unsupported(s->errors, FIELD_NAME(path, "ipFamilyPolicy"), policy,
+				  "PreferDualStack|RequireDualStack|SingleStack");
+}
+
+static void check_address_families(const struct scope *s, const struct field_path *here,
+				   yyjson_mut_val *spec)
+{
+	yyjson_mut_val *ips = yyjson_mut_obj_get(spec, "clusterIPs"),
+		       *families = yyjson_mut_obj_get(spec, "ipFamilies");
+	size_t i = 0, six = 0;
+
+	JSON_MUT_EACH (ip, ips)
+		six += ip_is_v6(json_mut_str(ip));
+	if (yyjson_mut_arr_size(ips) == 2 && six != 1)
+		field_invalid_val(s->errors, here, ips,
+				  "may specify no more than one IP for each IP family");
+	JSON_MUT_EACH (address, ips) {
+		struct str family = json_mut_str(yyjson_mut_arr_get(families, i));
+		struct str ip = json_mut_str(address);
+
+		if (!is_headless(spec) && ip.len && family.len &&
+		    str_eq_c(family, "IPv6") != ip_is_v6(ip))
+			field_invalid_str(s->errors, FIELD_INDEX(here, i), ip,
+					  str_printf_in(s->errors->arena,
+							"expected an " STR_FMT
+							" value as indicated by `ipFamilies[%zu]`",
+							STR_ARG(family), i)
+						  .ptr);
+		i++;
+	}
+}
+
+static void check_cluster_ips(const struct scope *s, const struct field_path *path,
+			      yyjson_mut_val *v)
+{
+	const struct field_path *here = FIELD_NAME(path, "clusterIPs");
+	yyjson_mut_val *ips = yyjson_mut_obj_get(v, "clusterIPs");
+	struct str ip = json_mut_get_str(v, "clusterIP"),
+		   first = json_mut_str(yyjson_mut_arr_get_first(ips));
+	size_t i = 0, before;
+
+	if (type_is(v, "ExternalName"))
+		return;
+	if (ip.len && !yyjson_mut_arr_size(ips))
+		field_required(s->errors, here, "");
+	else if (ip.len && !str_eq(ip, first))
+		field_invalid_val(s->errors, here, ips, "first value must match `clusterIP`");
+	else if (!ip.len && yyjson_mut_arr_size(ips))
+		field_invalid_val(s->errors, here, ips,
+				  "must be empty when `clusterIP` is not specified");
+	check_families(s, path, v);
+	before = s->errors->count;
+	JSON_MUT_EACH (address, ips) {
+		struct str text = json_mut_str(address);
+
+		if (i == 0 && str_eq_c(text, "None") && yyjson_mut_arr_size(ips) > 1)
+			field_invalid_val(s->errors, here, ips,
+					  "'None' must be the first and only value");
+		else if (!(i == 0 && str_eq_c(text, "None")) && ip_problem(text))
+			field_invalid_str(s->errors, FIELD_INDEX(here, i), text, ip_problem(text));
+		i++;
+	}
+	if (i > 2)
+		field_invalid_val(s->errors, here, ips, "may only hold up to 2 values");
+	if (s->errors->count == before)
+		check_address_families(s, here, v);
+}
+
+/* ---- load balancers and policies ---- */
+
+static void check_source_ranges(const struct scope *s, const struct field_path *path,
+				yyjson_mut_val *v)
+{
+	/* As upstream spells it. */
+	const struct field_path *here = FIELD_NAME(path, "LoadBalancerSourceRanges");
+	yyjson_mut_val *ranges = yyjson_mut_obj_get(v, "loadBalancerSourceRanges");
+	size_t i = 0;
+
+	if (yyjson_mut_arr_size(ranges) && !type_is(v, "LoadBalancer"))
+		field_forbidden(s->errors, here, "may only be used when `type` is 'LoadBalancer'");
+	JSON_MUT_EACH (range, ranges) {
+		struct str text = str_trim(json_mut_str(range));
+
+		if (cidr_problem(text))
+			field_invalid_str(s->errors, FIELD_INDEX(here, i), text,
+					  cidr_problem(text));
+		i++;
+	}
+}
+
+static void check_balancer(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	static const struct rule others_rules[] = {
+		RULE_FORBID("allocateLoadBalancerNodePorts",
+			    "may only be used when `type` is 'LoadBalancer'"),
+		RULE_FORBID("loadBalancerClass", "may only be used when `type` is 'LoadBalancer'"),
+		{ 0 },
+	};
+	static const struct rule class_rules[] = {
+		RULE_NAME("loadBalancerClass", name_qualified_problem),
+		{ 0 },
+	};
+
+	check_source_ranges(s, path, v);
+	rules_check(s, type_is(v, "LoadBalancer") ? class_rules : others_rules, path, v);
+}
+
+static bool is_external(yyjson_mut_val *spec)
+{
+	return has_node_ports(json_mut_get_str(spec, "type")) ||
+	       (type_is(spec, "ClusterIP") && json_mut_get_count(spec, "externalIPs"));
+}
+
+static bool needs_health_check(yyjson_mut_val *spec)
+{
+	return type_is(spec, "LoadBalancer") &&
+	       str_eq_c(json_mut_get_str(spec, "externalTrafficPolicy"), "Local");
+}
+
+static void check_policies(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	static const struct rule external_rules[] = {
+		RULE_NEED_ONE_OF("externalTrafficPolicy", "Cluster|Local"),
+		{ 0 },
+	};
+	static const struct rule internal_rules[] = {
+		RULE_ONE_OF("internalTrafficPolicy", "Cluster|Local"),
+		RULE_ONE_OF("trafficDistribution", "PreferClose|PreferSameNode|PreferSameZone"),
+		{ 0 },
+	};
+	struct str policy = json_mut_get_str(v, "externalTrafficPolicy");
+	int64_t health = json_mut_get_int(v, "healthCheckNodePort", 0);
+	const struct field_path *health_path = FIELD_NAME(path, "healthCheckNodePort");
+
+	if (is_external(v))
+		rules_check(s, external_rules, path, v);
+	else if (policy.len)
+		field_invalid_str(s->errors, FIELD_NAME(path, "externalTrafficPolicy"), policy,
+				  "may only be set for externally-accessible services");
+	if (!needs_health_check(v) && health)
+		field_invalid_int(s->errors, health_path, health,
+				  "may only be set when `type` is 'LoadBalancer' and "
+				  "`externalTrafficPolicy` is 'Local'");
+	else if (health < 0 || health > 65535)
+		field_invalid_int(s->errors, health_path, health,
+				  "must be between 1 and 65535, inclusive");
+	rules_check(s, internal_rules, path, v);
+}
+
+static const struct rule spec_rules[] = {
+	RULE_CALL(NULL, check_type),
+	RULE_CALL("ports", check_ports),
+	RULE_CALL("selector", rule_labels),
+	RULE_NEED_ONE_OF("sessionAffinity", "ClientIP|None"),
+	RULE_CALL(NULL, check_affinity_config),
+	RULE_CALL(NULL, check_cluster_ips),
+	RULE_CALL_EACH("externalIPs", rule_plain_ip),
+	RULE_NEED_ONE_OF("type", "ClusterIP|ExternalName|LoadBalancer|NodePort"),
+	RULE_CALL(NULL, check_node_ports),
+	RULE_CALL(NULL, check_balancer),
+	RULE_CALL(NULL, check_policies),
+	{ 0 },
+};
+
+static const struct rule service_rules[] = { RULE_INSIDE("spec", spec_rules), { 0 } };
+
+static void service_validate(struct edit *e, struct field_errors *errors)
+{
+	rules_check_edit(e, service_rules, errors);
+}
+
+/* ---- updates ---- */
+
+/* The first of a list stays, the second one may come and go. */
+static void check_kept(struct edit *e, const char *key, const char *what,
+		       struct field_errors *errors)
+{
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "spec"), key);
+	yyjson_mut_val *now = yyjson_mut_obj_get(spec_of(e), key);
+	yyjson_val *old = json_get(yyjson_obj_get(e->old, "spec"), key);
+	size_t count = yyjson_mut_arr_size(now), old_count = yyjson_arr_size(old), i = 0;
+
+	JSON_EACH (value, old) {
+		yyjson_mut_val *mine = yyjson_mut_arr_get(now, i);
+
+		if ((i == 0 || count == old_count) && mine && !json_mixed_equal(mine, value))
+			field_invalid_val(errors, FIELD_INDEX(path, i), now,
+					  "may not change once set");
+		i++;
+	}
+	if (old_count && !count)
+		field_error_add(errors, FIELD_INVALID, FIELD_INDEX(path, 0),
+				"null: primary %s can not be unset", what);
+	if (old_count > count && count == 1 &&
+	    !str_eq_c(json_mut_get_str(spec_of(e), "ipFamilyPolicy"), "SingleStack"))
+		field_invalid_str(errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "ipFamilyPolicy"),
+				  json_mut_get_str(spec_of(e), "ipFamilyPolicy"),
+				  str_printf_in(e->arena,
+						"must be set to 'SingleStack' when releasing the "
+						"secondary %s",
+						what)
+					  .ptr);
 }
 
 static void service_validate_update(struct edit *e, struct field_errors *errors)
 {
-	struct str old_ip = json_get_str(e->old, "spec.clusterIP"),
-		   ip = json_mut_get_str(e->root, "spec.clusterIP");
 	const struct field_path *path = FIELD_NAME(NULL, "spec");
+	yyjson_val *old = yyjson_obj_get(e->old, "spec");
+	struct str old_type = json_get_str(old, "type");
+	bool was_headless = str_eq_c(json_get_str(old, "clusterIP"), "None"),
+	     balanced = str_eq_c(old_type, "LoadBalancer") && type_is(spec_of(e), "LoadBalancer");
+	yyjson_mut_val *class_name = yyjson_mut_obj_get(spec_of(e), "loadBalancerClass");
 
-	if (str_eq_c(json_get_str(e->old, "spec.type"), "ExternalName") ||
-	    type_is(spec_of(e), "ExternalName") || !old_ip.len)
-		return;
-	if (!str_eq(old_ip, ip)) {
-		AUTO_JSON_MUT doc = json_new();
-		yyjson_mut_val *list = json_mut_copy(doc, json_mut_get(e->root, "spec.clusterIPs"));
-
-		field_invalid_val(errors, FIELD_INDEX(FIELD_NAME(path, "clusterIPs"), 0), list,
-				  "may not change once set");
+	if (!str_eq_c(old_type, "ExternalName") && !type_is(spec_of(e), "ExternalName")) {
+		if (!was_headless || !is_headless(spec_of(e)))
+			check_kept(e, "clusterIPs", "clusterIP", errors);
+		if (!was_headless && !is_headless(spec_of(e)))
+			check_kept(e, "ipFamilies", "ipFamily", errors);
 	}
+	if (balanced && !json_mixed_equal(class_name, yyjson_obj_get(old, "loadBalancerClass")))
+		field_invalid_val(errors, FIELD_NAME(path, "loadBalancerClass"), class_name,
+				  "may not change once set");
+	if (balanced && needs_health_check(spec_of(e)) &&
+	    str_eq_c(json_get_str(old, "externalTrafficPolicy"), "Local") &&
+	    json_get_int(old, "healthCheckNodePort", 0) &&
+	    json_get_int(old, "healthCheckNodePort", 0) !=
+		    json_mut_get_int(spec_of(e), "healthCheckNodePort", 0))
+		field_forbidden(errors, FIELD_NAME(path, "healthCheckNodePort"),
+				"field is immutable");
+}
+
+static void service_validate_status(struct edit *e, struct field_errors *errors)
+{
+	static const struct rule rules[] = { RULE_CALL("loadBalancer", rule_balancer_status),
+					     { 0 } };
+	struct scope scope = { .edit = e, .errors = errors };
+	const struct field_path *path = FIELD_NAME(NULL, "status");
+
+	if (!type_is(spec_of(e), "LoadBalancer") &&
+	    json_mut_get_count(e->root, "status.loadBalancer.ingress"))
+		field_forbidden(errors, FIELD_NAME(FIELD_NAME(path, "loadBalancer"), "ingress"),
+				"may only be used when `spec.type` is 'LoadBalancer'");
+	else
+		rules_check(&scope, rules, path, yyjson_mut_obj_get(e->root, "status"));
+}
+
+static void service_warn(struct edit *e, struct notices *notices)
+{
+	static const struct {
+		const char *key;
+		bool headless, external_name;
+		const char *text;
+	} ignored[] = {
+		{ "loadBalancerIP", true, false,
+		  "spec.loadBalancerIP is ignored for headless services" },
+		{ "externalIPs", true, false, "spec.externalIPs is ignored for headless services" },
+		{ "externalIPs", false, true,
+		  "spec.externalIPs is ignored when spec.type is \"ExternalName\"" },
+	};
+	yyjson_mut_val *spec = spec_of(e);
+
+	if (json_mut_key(json_mut_get(e->root, "metadata.annotations"),
+			 STR("service.kubernetes.io/topology-aware-hints")))
+		notices_add(notices, "annotation service.kubernetes.io/topology-aware-hints is "
+				     "deprecated, please use service.kubernetes.io/topology-mode "
+				     "instead");
+	for (size_t i = 0; i < ARRAY_COUNT(ignored); i++)
+		if (!is_zero_value(yyjson_mut_obj_get(spec, ignored[i].key)) &&
+		    ((ignored[i].headless && is_headless(spec)) ||
+		     (ignored[i].external_name && type_is(spec, "ExternalName"))))
+			notices_add(notices, "%s", ignored[i].text);
+	if (is_headless(spec) && str_eq_c(json_mut_get_str(spec, "sessionAffinity"), "ClientIP"))
+		notices_add(notices, "spec.SessionAffinity is ignored for headless services");
+	if (!type_is(spec, "ExternalName") && json_mut_get_str(spec, "externalName").len)
+		notices_add(notices, "spec.externalName is ignored when spec.type is not "
+				     "\"ExternalName\"");
 }
 
 const struct strategy strategy_service = {
@@ -298,99 +614,8 @@ const struct strategy strategy_service = {
 	.prepare_update = service_prepare_update,
 	.validate = service_validate,
 	.validate_update = service_validate_update,
+	.validate_status_update = service_validate_status,
+	.warn = service_warn,
 	.name_problem = name_is_label1035,
 	.cells = service_cells,
-};
-
-/* ---- Endpoints ---- */
-
-static void validate_endpoint_ip(struct str ip, const struct field_path *path,
-				 struct field_errors *errors)
-{
-	if (!ip_is_valid(ip))
-		field_invalid_str(errors, path, ip,
-				  "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
-	else if (str_eq_c(ip, "0.0.0.0") || str_eq_c(ip, "::"))
-		field_invalid_str(errors, path, ip, "may not be unspecified (0.0.0.0 or ::)");
-	else if (str_has_prefix(ip, STR("127.")) || str_eq_c(ip, "::1"))
-		field_invalid_str(errors, path, ip,
-				  "may not be in the loopback range (127.0.0.0/8, ::1/128)");
-}
-
-static void endpoints_validate(struct edit *e, struct field_errors *errors)
-{
-	static const char *const lists[] = { "addresses", "notReadyAddresses" };
-	size_t i = 0;
-
-	JSON_MUT_EACH (subset, yyjson_mut_obj_get(e->root, "subsets")) {
-		const struct field_path *path = FIELD_INDEX(FIELD_NAME(NULL, "subsets"), i++);
-		size_t j = 0;
-
-		if (!json_mut_get_count(subset, "addresses") &&
-		    !json_mut_get_count(subset, "notReadyAddresses"))
-			field_required(errors, path,
-				       "must specify `addresses` or `notReadyAddresses`");
-		for (size_t k = 0; k < ARRAY_COUNT(lists); k++) {
-			j = 0;
-			JSON_MUT_EACH (address, yyjson_mut_obj_get(subset, lists[k]))
-				validate_endpoint_ip(
-					json_mut_get_str(address, "ip"),
-					FIELD_NAME(FIELD_INDEX(FIELD_NAME(path, lists[k]), j++),
-						   "ip"),
-					errors);
-		}
-		j = 0;
-		JSON_MUT_EACH (port, yyjson_mut_obj_get(subset, "ports"))
-			port_number_validate(
-				json_mut_get_int(port, "port", 0),
-				FIELD_NAME(FIELD_INDEX(FIELD_NAME(path, "ports"), j++), "port"),
-				errors);
-	}
-}
-
-const struct strategy strategy_endpoints = { .validate = endpoints_validate,
-					     .cells = endpoints_cells };
-
-/* ---- EndpointSlice ---- */
-
-static void slice_validate(struct edit *e, struct field_errors *errors)
-{
-	struct str type = json_mut_get_str(e->root, "addressType");
-	yyjson_mut_val *endpoints = yyjson_mut_obj_get(e->root, "endpoints"),
-		       *ports = yyjson_mut_obj_get(e->root, "ports");
-	size_t i = 0;
-
-	if (!type.len)
-		field_required(errors, FIELD_NAME(NULL, "addressType"), "");
-	if (yyjson_mut_arr_size(endpoints) > 1000)
-		field_too_many(errors, FIELD_NAME(NULL, "endpoints"),
-			       yyjson_mut_arr_size(endpoints), 1000);
-	if (yyjson_mut_arr_size(ports) > 20000)
-		field_too_many(errors, FIELD_NAME(NULL, "ports"), yyjson_mut_arr_size(ports),
-			       20000);
-	JSON_MUT_EACH (endpoint, endpoints) {
-		const struct field_path *path = FIELD_NAME(
-			FIELD_INDEX(FIELD_NAME(NULL, "endpoints"), i++), "addresses");
-		yyjson_mut_val *addresses = yyjson_mut_obj_get(endpoint, "addresses");
-		size_t j = 0;
-
-		if (!yyjson_mut_arr_size(addresses))
-			field_required(errors, path, "must contain at least 1 address");
-		else if (yyjson_mut_arr_size(addresses) > 100)
-			field_too_many(errors, path, yyjson_mut_arr_size(addresses), 100);
-		JSON_MUT_EACH (address, addresses) {
-			if (!str_eq_c(type, "FQDN"))
-				validate_endpoint_ip(json_mut_str(address), FIELD_INDEX(path, j),
-						     errors);
-			j++;
-		}
-	}
-}
-
-static const char *const slice_immutable[] = { "addressType", NULL };
-
-const struct strategy strategy_endpointslice = {
-	.validate = slice_validate,
-	.immutable = slice_immutable,
-	.cells = endpoint_slice_cells,
 };

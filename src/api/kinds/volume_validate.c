@@ -1,147 +1,644 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks of a pod's volumes: unique names, exactly one source, and what each common source needs.
- */
+/* Volumes of pods and PersistentVolumes: exactly one source each, and what each source needs. */
 #include "api/kinds/pod_spec.h"
 
-#include "api/meta.h"
-#include "codec/json_index.h"
+#include "api/quantity.h"
 
-/* What must be there, per source. */
-static const struct {
-	const char *source, *key;
-} required_keys[] = {
-	{ "hostPath", "path" },
-	{ "gitRepo", "repository" },
-	{ "gcePersistentDisk", "pdName" },
-	{ "awsElasticBlockStore", "volumeID" },
-	{ "secret", "secretName" },
-	{ "nfs", "server" },
-	{ "nfs", "path" },
-	{ "iscsi", "targetPortal" },
-	{ "iscsi", "iqn" },
-	{ "persistentVolumeClaim", "claimName" },
-	{ "rbd", "image" },
-	{ "flexVolume", "driver" },
-	{ "cinder", "volumeID" },
-	{ "azureFile", "secretName" },
-	{ "azureFile", "shareName" },
-	{ "vsphereVolume", "volumePath" },
-	{ "azureDisk", "diskName" },
-	{ "azureDisk", "diskURI" },
-	{ "portworxVolume", "volumeID" },
-	{ "scaleIO", "gateway" },
-	{ "scaleIO", "system" },
-	{ "csi", "driver" },
-	{ "configMap", "name" },
-};
+#define ISCSI_NAME_BYTES_MAX 64
 
-static const char *relative_problem(struct str path)
+/* ---- paths and modes ---- */
+
+static bool steps_back(struct str path)
 {
 	struct str part;
 
-	if (path.ptr && path.len && path.ptr[0] == '/')
-		return "must be a relative path";
-	while (str_next_part(&path, '/', &part)) {
+	while (str_next_part(&path, '/', &part))
 		if (str_eq_c(part, ".."))
-			return "must not contain '..'";
-	}
-	return NULL;
+			return true;
+	return false;
 }
 
-static void validate_mode(yyjson_mut_val *holder, const char *key, const struct field_path *path,
-			  struct field_errors *errors)
+void rule_node_path(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	yyjson_mut_val *mode = yyjson_mut_obj_get(holder, key);
+	if (steps_back(json_mut_str(v)))
+		field_invalid_str(s->errors, path, json_mut_str(v), "must not contain '..'");
+}
 
-	if (yyjson_mut_is_num(mode) && (json_mut_int(mode, 0) < 0 || json_mut_int(mode, 0) > 0777))
-		field_invalid_int(errors, FIELD_NAME(path, key), json_mut_int(mode, 0),
+void rule_local_path(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	struct str text = json_mut_str(v);
+
+	if (str_has_prefix(text, STR("/")))
+		field_invalid_str(s->errors, path, text, "must be a relative path");
+	rule_node_path(s, path, v);
+}
+
+void rule_own_file_path(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	struct str text = json_mut_str(v);
+
+	rule_local_path(s, path, v);
+	if (str_has_prefix(text, STR("..")) && !str_has_prefix(text, STR("../")) &&
+	    !str_eq_c(text, ".."))
+		field_invalid_str(s->errors, path, text, "must not start with '..'");
+}
+
+void rule_file_mode(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	int64_t mode = json_mut_int(v, 0);
+
+	if (mode < 0 || mode > 0777)
+		field_invalid_int(s->errors, path, mode,
 				  "must be a number between 0 and 0777 (octal), both inclusive");
 }
 
-static void validate_items(yyjson_mut_val *source, const struct field_path *path,
-			   struct field_errors *errors)
+static void check_absolute(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	size_t i = 0;
-
-	validate_mode(source, "defaultMode", path, errors);
-	JSON_MUT_EACH (item, yyjson_mut_obj_get(source, "items")) {
-		const struct field_path *here = FIELD_INDEX(FIELD_NAME(path, "items"), i++);
-		struct str target = json_mut_get_str(item, "path");
-
-		if (yyjson_mut_obj_get(item, "key") && !json_mut_get_str(item, "key").len)
-			field_required(errors, FIELD_NAME(here, "key"), "");
-		if (!target.len)
-			field_required(errors, FIELD_NAME(here, "path"), "");
-		else if (relative_problem(target))
-			field_invalid_str(errors, FIELD_NAME(here, "path"), target,
-					  relative_problem(target));
-		validate_mode(item, "mode", here, errors);
-	}
+	if (!str_has_prefix(json_mut_str(v), STR("/")))
+		field_invalid_str(s->errors, path, json_mut_str(v), "must be an absolute path");
 }
 
-static void validate_source(const char *name, yyjson_mut_val *source, const struct field_path *path,
-			    struct field_errors *errors)
-{
-	static const char *const with_items[] = { "configMap", "secret", "downwardAPI" };
-	const struct field_path *here = FIELD_NAME(path, name);
-	size_t i = 0;
+/* ---- files made of objects ---- */
 
-	for (size_t k = 0; k < ARRAY_COUNT(required_keys); k++) {
-		if (strcmp(required_keys[k].source, name) == 0 &&
-		    !json_mut_get_str(source, required_keys[k].key).len)
-			field_required(errors, FIELD_NAME(here, required_keys[k].key), "");
+static const struct rule key_to_path_rules[] = {
+	RULE_NEED("key", ""),
+	RULE_NEED("path", ""),
+	RULE_CALL("path", rule_own_file_path),
+	RULE_CALL("mode", rule_file_mode),
+	{ 0 },
+};
+
+static const struct rule secret_rules[] = {
+	RULE_NEED("secretName", ""),
+	RULE_CALL("defaultMode", rule_file_mode),
+	RULE_EACH("items", key_to_path_rules),
+	{ 0 },
+};
+
+static const struct rule configmap_rules[] = {
+	RULE_NEED("name", ""),
+	RULE_CALL("defaultMode", rule_file_mode),
+	RULE_EACH("items", key_to_path_rules),
+	{ 0 },
+};
+
+static void check_file(const struct scope *s, const struct field_path *path, yyjson_mut_val *file)
+{
+	static const struct rule path_rules[] = {
+		RULE_NEED("path", ""),
+		RULE_CALL("path", rule_own_file_path),
+		{ 0 },
+	};
+	static const struct rule mode_rules[] = { RULE_CALL("mode", rule_file_mode), { 0 } };
+	yyjson_mut_val *field = yyjson_mut_obj_get(file, "fieldRef"),
+		       *resource = yyjson_mut_obj_get(file, "resourceFieldRef");
+
+	rules_check(s, path_rules, path, file);
+	rule_field_ref(s, FIELD_NAME(path, "fieldRef"), field);
+	if (field && resource)
+		field_invalid_str(s->errors, path, STR("resource"),
+				  "fieldRef and resourceFieldRef can not be specified "
+				  "simultaneously");
+	else if (resource)
+		rule_resource_ref_of_volume(s, FIELD_NAME(path, "resourceFieldRef"), resource);
+	else if (!field)
+		field_required(s->errors, path, "one of fieldRef and resourceFieldRef is required");
+	rules_check(s, mode_rules, path, file);
+}
+
+/* Upstream names the volume, not the item. */
+static void check_files(const struct scope *s, const struct field_path *path,
+			yyjson_mut_val *holder)
+{
+	JSON_MUT_EACH (file, yyjson_mut_obj_get(holder, "items"))
+		check_file(s, path, file);
+}
+
+static const struct rule downward_rules[] = {
+	RULE_CALL("defaultMode", rule_file_mode),
+	RULE_CALL(NULL, check_files),
+	{ 0 },
+};
+
+/* ---- projected ---- */
+
+static void check_unique_path(const struct scope *s, const struct field_path *path,
+			      struct json_index *paths, struct str file)
+{
+	static const char mark;
+
+	if (file.len && json_index_add(paths, file, (void *)&mark))
+		field_invalid_str(s->errors, path, file, "conflicting duplicate paths");
+}
+
+static void check_token(const struct scope *s, const struct field_path *volume_path,
+			const struct field_path *path, yyjson_mut_val *token)
+{
+	int64_t seconds = json_mut_get_int(token, "expirationSeconds", 3600);
+	const struct field_path *here = FIELD_NAME(path, "expirationSeconds");
+
+	if (seconds < 600)
+		field_invalid_int(s->errors, here, seconds,
+				  "may not specify a duration less than 10 minutes");
+	if (seconds > INT64_C(1) << 32)
+		field_invalid_int(s->errors, here, seconds,
+				  "may not specify a duration larger than 2^32 seconds");
+	if (!json_mut_get_str(token, "path").len)
+		field_required(s->errors, FIELD_NAME(volume_path, "path"), "");
+	else
+		rule_own_file_path(s, FIELD_NAME(volume_path, "path"),
+				   yyjson_mut_obj_get(token, "path"));
+}
+
+static void check_bundle(const struct scope *s, const struct field_path *path,
+			 yyjson_mut_val *bundle)
+{
+	static const struct rule path_rules[] = {
+		RULE_NEED("path", ""),
+		RULE_CALL("path", rule_own_file_path),
+		{ 0 },
+	};
+	yyjson_mut_val *name = yyjson_mut_obj_get(bundle, "name"),
+		       *signer = yyjson_mut_obj_get(bundle, "signerName"),
+		       *selector = yyjson_mut_obj_get(bundle, "labelSelector");
+
+	if (name && signer)
+		field_invalid_val(s->errors, path, bundle,
+				  "only one of name and signerName may be used");
+	else if (!name && !signer)
+		field_required(s->errors, path, "either name or signerName must be specified");
+	else if (name && !json_mut_str(name).len)
+		field_required(s->errors, FIELD_NAME(path, "name"), "must be a valid object name");
+	else if (name && selector)
+		field_invalid_val(s->errors, FIELD_NAME(path, "labelSelector"), selector,
+				  "labelSelector must be unset if name is specified");
+	else if (signer && !json_mut_str(signer).len)
+		field_required(s->errors, FIELD_NAME(path, "signerName"),
+			       "must be a valid signer name");
+	else if (signer)
+		rule_selector(s, FIELD_NAME(path, "labelSelector"), selector);
+	rules_check(s, path_rules, path, bundle);
+}
+
+static const struct rule projected_rules[][2] = {
+	{ RULE_EACH("items", key_to_path_rules) },
+};
+
+static void check_object_source(const struct scope *s, const struct field_path *volume_path,
+				const struct field_path *path, yyjson_mut_val *source,
+				struct json_index *paths)
+{
+	if (!json_mut_get_str(source, "name").len)
+		field_required(s->errors, FIELD_NAME(path, "name"), "");
+	rules_check(s, projected_rules[0], path, source);
+	JSON_MUT_EACH (item, yyjson_mut_obj_get(source, "items"))
+		check_unique_path(s, volume_path, paths, json_mut_get_str(item, "path"));
+}
+
+static void check_projection(const struct scope *s, const struct field_path *volume_path,
+			     const struct field_path *path, yyjson_mut_val *projection,
+			     struct json_index *paths)
+{
+	static const char *const objects[] = { "secret", "configMap" };
+	yyjson_mut_val *part;
+
+	for (size_t i = 0; i < ARRAY_COUNT(objects); i++) {
+		part = yyjson_mut_obj_get(projection, objects[i]);
+		if (part)
+			check_object_source(s, volume_path, FIELD_NAME(path, objects[i]), part,
+					    paths);
 	}
-	for (size_t k = 0; k < ARRAY_COUNT(with_items); k++) {
-		if (strcmp(name, with_items[k]) == 0)
-			validate_items(source, here, errors);
+	part = yyjson_mut_obj_get(projection, "downwardAPI");
+	check_files(s, FIELD_NAME(path, "downwardAPI"), part);
+	JSON_MUT_EACH (item, yyjson_mut_obj_get(part, "items"))
+		check_unique_path(s, volume_path, paths, json_mut_get_str(item, "path"));
+	part = yyjson_mut_obj_get(projection, "serviceAccountToken");
+	if (part)
+		check_token(s, volume_path, FIELD_NAME(path, "serviceAccountToken"), part);
+	part = yyjson_mut_obj_get(projection, "clusterTrustBundle");
+	if (part) {
+		check_bundle(s, FIELD_NAME(path, "clusterTrustBundle"), part);
+		check_unique_path(s, volume_path, paths, json_mut_get_str(part, "path"));
 	}
-	if (strcmp(name, "emptyDir") == 0 && json_mut_get_str(source, "sizeLimit").len &&
-	    json_mut_get_str(source, "sizeLimit").ptr[0] == '-')
-		field_forbidden(errors, FIELD_NAME(here, "sizeLimit"),
+	if (yyjson_mut_obj_size(projection) > 1)
+		field_forbidden(s->errors, path,
+				"may not specify more than 1 volume type per source");
+}
+
+static void check_projected(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	yyjson_mut_val *sources = yyjson_mut_obj_get(v, "sources");
+	AUTO_JSON_INDEX paths = { .slots = NULL };
+	size_t i = 0, count = 0;
+
+	rule_file_mode(s, FIELD_NAME(path, "defaultMode"), yyjson_mut_obj_get(v, "defaultMode"));
+	JSON_MUT_EACH (source, sources)
+		count += json_mut_get_count(source, "secret.items") +
+			 json_mut_get_count(source, "configMap.items") +
+			 json_mut_get_count(source, "downwardAPI.items") + 1;
+	json_index_init(&paths, count);
+	JSON_MUT_EACH (source, sources)
+		check_projection(s, path, FIELD_INDEX(FIELD_NAME(path, "sources"), i++), source,
+				 &paths);
+}
+
+/* ---- disks and file servers ---- */
+
+static void check_size_limit(const struct scope *s, const struct field_path *path,
+			     yyjson_mut_val *v)
+{
+	if (str_has_prefix(json_mut_str(v), STR("-")))
+		field_forbidden(s->errors, path,
 				"SizeLimit field must be a valid resource quantity");
-	if (strcmp(name, "projected") != 0)
-		return;
-	validate_mode(source, "defaultMode", here, errors);
-	JSON_MUT_EACH (one, yyjson_mut_obj_get(source, "sources")) {
-		const struct field_path *at = FIELD_INDEX(FIELD_NAME(here, "sources"), i++);
+}
 
-		for (size_t k = 0; k < ARRAY_COUNT(with_items); k++)
-			validate_items(yyjson_mut_obj_get(one, with_items[k]),
-				       FIELD_NAME(at, with_items[k]), errors);
+static const struct rule empty_rules[] = { RULE_CALL("sizeLimit", check_size_limit), { 0 } };
+
+static const struct rule host_path_rules[] = {
+	RULE_NEED("path", ""),
+	RULE_CALL("path", rule_node_path),
+	RULE_ONE_OF("type", "|BlockDevice|CharDevice|Directory|DirectoryOrCreate|File|FileOrCreate|"
+			    "Socket"),
+	{ 0 },
+};
+
+static const struct rule git_rules[] = {
+	RULE_NEED("repository", ""),
+	RULE_CALL("directory", rule_local_path),
+	{ 0 },
+};
+
+#define RULE_PARTITION RULE_RANGE("partition", 0, 255, "must be between 0 and 255, inclusive")
+
+static const struct rule gce_rules[] = { RULE_NEED("pdName", ""), RULE_PARTITION, { 0 } };
+static const struct rule aws_rules[] = { RULE_NEED("volumeID", ""), RULE_PARTITION, { 0 } };
+static const struct rule claim_rules[] = { RULE_NEED("claimName", ""), { 0 } };
+
+static const struct rule nfs_rules[] = {
+	RULE_NEED("server", ""),
+	RULE_NEED("path", ""),
+	RULE_CALL("path", check_absolute),
+	{ 0 },
+};
+
+static bool is_iscsi_name(struct str name)
+{
+	return str_has_prefix(name, STR("iqn")) || str_has_prefix(name, STR("eui")) ||
+	       str_has_prefix(name, STR("naa"));
+}
+
+static void check_iscsi(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	struct str iqn = json_mut_get_str(v, "iqn"), name = json_mut_get_str(v, "initiatorName");
+	static const struct rule lun_rules[] = { RULE_BETWEEN("lun", 0, 255), { 0 } };
+
+	if (!iqn.len)
+		field_required(s->errors, FIELD_NAME(path, "iqn"), "");
+	else if (!is_iscsi_name(iqn))
+		field_invalid_str(s->errors, FIELD_NAME(path, "iqn"), iqn,
+				  "must be valid format starting with iqn, eui, or naa");
+	rules_check(s, lun_rules, path, v);
+	if ((json_mut_get_bool(v, "chapAuthDiscovery", false) ||
+	     json_mut_get_bool(v, "chapAuthSession", false)) &&
+	    !yyjson_mut_obj_get(v, "secretRef"))
+		field_required(s->errors, FIELD_NAME(path, "secretRef"), "");
+	if (name.len && !is_iscsi_name(name))
+		field_invalid_str(s->errors, FIELD_NAME(path, "initiatorname"), name,
+				  "must be valid format starting with iqn, eui, or naa");
+}
+
+static const struct rule iscsi_rules[] = {
+	RULE_NEED("targetPortal", ""),
+	RULE_CALL(NULL, check_iscsi),
+	{ 0 },
+};
+
+static void check_fibre_channel(const struct scope *s, const struct field_path *path,
+				yyjson_mut_val *v)
+{
+	yyjson_mut_val *targets = yyjson_mut_obj_get(v, "targetWWNs"),
+		       *lun = yyjson_mut_obj_get(v, "lun");
+	size_t target_count = yyjson_mut_arr_size(targets),
+	       id_count = json_mut_get_count(v, "wwids");
+	static const struct rule lun_rules[] = { RULE_BETWEEN("lun", 0, 255), { 0 } };
+
+	if (!target_count && !id_count)
+		field_required(s->errors, FIELD_NAME(path, "targetWWNs"),
+			       "must specify either targetWWNs or wwids, but not both");
+	if (target_count && id_count)
+		field_invalid_val(s->errors, FIELD_NAME(path, "targetWWNs"), targets,
+				  "targetWWNs and wwids can not be specified simultaneously");
+	if (target_count && !lun)
+		field_required(s->errors, FIELD_NAME(path, "lun"),
+			       "lun is required if targetWWNs is specified");
+	rules_check(s, lun_rules, path, v);
+}
+
+static void check_flocker(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	struct str name = json_mut_get_str(v, "datasetName"),
+		   uuid = json_mut_get_str(v, "datasetUUID");
+
+	if (!name.len && !uuid.len)
+		field_required(s->errors, path, "one of datasetName and datasetUUID is required");
+	if (name.len && uuid.len)
+		field_invalid_str(
+			s->errors, path, STR("resource"),
+			"datasetName and datasetUUID can not be specified simultaneously");
+	if (str_find_char(name, '/', 0) != SIZE_MAX)
+		field_invalid_str(s->errors, FIELD_NAME(path, "datasetName"), name,
+				  "must not contain '/'");
+}
+
+static void check_options(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	JSON_MUT_MEMBERS (key, value, v) {
+		struct str name = json_mut_str(key), space, rest;
+
+		if (!value || !str_cut(name, '/', &space, &rest))
+			space = name;
+		if (str_eq_c(space, "kubernetes.io") || str_eq_c(space, "k8s.io") ||
+		    str_has_suffix(space, STR(".kubernetes.io")) ||
+		    str_has_suffix(space, STR(".k8s.io")))
+			field_invalid_str(s->errors, FIELD_KEY(path, name), name,
+					  "kubernetes.io and k8s.io namespaces are reserved");
 	}
 }
 
-void volume_list_validate(yyjson_mut_val *volumes, const struct field_path *path,
-			  struct field_errors *errors)
+static void check_azure_disk(const struct scope *s, const struct field_path *path,
+			     yyjson_mut_val *v)
 {
-	AUTO_JSON_INDEX names = { .slots = NULL };
+	struct str kind = json_mut_get_str(v, "kind"), uri = json_mut_get_str(v, "diskURI");
+	bool is_managed = str_eq_c(kind, "Managed");
+
+	if (kind.len && !str_has_prefix(uri, is_managed ? STR("/subscriptions/") : STR("https://")))
+		field_unsupported(
+			s->errors, FIELD_NAME(path, "diskURI"), uri,
+			is_managed
+				? "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/"
+				  "microsoft.compute/disks/{disk-id}"
+				: "https://{account-name}.blob.core.windows.net/"
+				  "{container-name}/{disk-name}.vhd");
+}
+
+static const struct rule named_rules[] = { RULE_NEED("name", ""), { 0 } };
+static const struct rule placed_rules[] = {
+	RULE_NEED("name", ""),
+	RULE_NEED("namespace", ""),
+	{ 0 },
+};
+static const struct rule glusterfs_rules[] = {
+	RULE_NEED("endpoints", ""),
+	RULE_NEED("path", ""),
+	RULE_NAME("endpointsNamespace", name_label_problem),
+	{ 0 },
+};
+static const struct rule rbd_rules[] = {
+	RULE_NEED("monitors", ""),
+	RULE_NEED("image", ""),
+	{ 0 },
+};
+static const struct rule cinder_rules[] = {
+	RULE_NEED("volumeID", ""),
+	RULE_INSIDE("secretRef", named_rules),
+	{ 0 },
+};
+static const struct rule placed_cinder_rules[] = {
+	RULE_NEED("volumeID", ""),
+	RULE_INSIDE("secretRef", placed_rules),
+	{ 0 },
+};
+static const struct rule cephfs_rules[] = { RULE_NEED("monitors", ""), { 0 } };
+static const struct rule quobyte_rules[] = {
+	RULE_NEED("registry", "must be a host:port pair or multiple pairs separated by commas"),
+	RULE_NEED("volume", ""),
+	{ 0 },
+};
+static const struct rule flex_rules[] = {
+	RULE_NEED("driver", ""),
+	RULE_CALL("options", check_options),
+	{ 0 },
+};
+static const struct rule azure_file_rules[] = {
+	RULE_NEED("secretName", ""),
+	RULE_NEED("shareName", ""),
+	{ 0 },
+};
+static const struct rule azure_disk_rules[] = {
+	RULE_NEED("diskName", ""),
+	RULE_NEED("diskURI", ""),
+	RULE_ONE_OF("cachingMode", "None|ReadOnly|ReadWrite"),
+	RULE_ONE_OF("kind", "Dedicated|Managed|Shared"),
+	RULE_CALL(NULL, check_azure_disk),
+	{ 0 },
+};
+static const struct rule vsphere_rules[] = { RULE_NEED("volumePath", ""), { 0 } };
+static const struct rule photon_rules[] = { RULE_NEED("pdID", ""), { 0 } };
+static const struct rule portworx_rules[] = { RULE_NEED("volumeID", ""), { 0 } };
+static const struct rule scale_rules[] = {
+	RULE_NEED("gateway", ""),
+	RULE_NEED("system", ""),
+	RULE_NEED("volumeName", ""),
+	{ 0 },
+};
+static const struct rule storageos_rules[] = {
+	RULE_NEED_NAME("volumeName", name_label_problem),
+	RULE_NAME("volumeNamespace", name_label_problem),
+	RULE_INSIDE("secretRef", named_rules),
+	{ 0 },
+};
+static const struct rule local_rules[] = {
+	RULE_NEED("path", ""),
+	RULE_CALL("path", rule_node_path),
+	{ 0 },
+};
+static const struct rule csi_secret_rules[] = {
+	RULE_NEED_NAME("name", name_subdomain_problem),
+	{ 0 },
+};
+static const struct rule csi_rules[] = {
+	RULE_NEED_NAME("driver", name_csi_driver_problem),
+	RULE_INSIDE("nodePublishSecretRef", csi_secret_rules),
+	{ 0 },
+};
+static const struct rule placed_secret_rules[] = {
+	RULE_NEED_NAME("name", name_subdomain_problem),
+	RULE_NEED_NAME("namespace", name_label_problem),
+	{ 0 },
+};
+static const struct rule persistent_csi_rules[] = {
+	RULE_NEED_NAME("driver", name_csi_driver_problem),
+	RULE_NEED("volumeHandle", ""),
+	RULE_INSIDE("controllerPublishSecretRef", placed_secret_rules),
+	RULE_INSIDE("controllerExpandSecretRef", placed_secret_rules),
+	RULE_INSIDE("nodePublishSecretRef", placed_secret_rules),
+	RULE_INSIDE("nodeExpandSecretRef", placed_secret_rules),
+	{ 0 },
+};
+static const struct rule image_rules[] = {
+	RULE_NEED("reference", ""),
+	RULE_ONE_OF("pullPolicy", "Always|IfNotPresent|Never"),
+	{ 0 },
+};
+
+/* A claim that is made for the pod and named after it. */
+static const struct rule template_meta_rules[] = {
+	RULE_CALL("annotations", rule_annotations),
+	RULE_CALL("labels", rule_labels),
+	RULE_FORBID("name", "cannot be set"),
+	RULE_FORBID("generateName", "cannot be set"),
+	RULE_FORBID("namespace", "cannot be set"),
+	RULE_FORBID("finalizers", "cannot be set"),
+	RULE_FORBID("ownerReferences", "cannot be set"),
+	{ 0 },
+};
+static const struct rule claim_template_rules[] = {
+	RULE_INSIDE("metadata", template_meta_rules),
+	RULE_CALL("spec", rule_claim_spec),
+	{ 0 },
+};
+static const struct rule ephemeral_rules[] = {
+	RULE_NEED("volumeClaimTemplate", ""),
+	RULE_INSIDE("volumeClaimTemplate", claim_template_rules),
+	{ 0 },
+};
+
+/* One table each, in the order in which upstream looks for them. */
+static const struct rule pod_sources[][2] = {
+	{ RULE_INSIDE("emptyDir", empty_rules) },
+	{ RULE_INSIDE("hostPath", host_path_rules) },
+	{ RULE_INSIDE("gitRepo", git_rules) },
+	{ RULE_INSIDE("gcePersistentDisk", gce_rules) },
+	{ RULE_INSIDE("awsElasticBlockStore", aws_rules) },
+	{ RULE_INSIDE("secret", secret_rules) },
+	{ RULE_INSIDE("nfs", nfs_rules) },
+	{ RULE_INSIDE("iscsi", iscsi_rules) },
+	{ RULE_INSIDE("glusterfs", glusterfs_rules) },
+	{ RULE_CALL("flocker", check_flocker) },
+	{ RULE_INSIDE("persistentVolumeClaim", claim_rules) },
+	{ RULE_INSIDE("rbd", rbd_rules) },
+	{ RULE_INSIDE("cinder", cinder_rules) },
+	{ RULE_INSIDE("cephfs", cephfs_rules) },
+	{ RULE_INSIDE("quobyte", quobyte_rules) },
+	{ RULE_INSIDE("downwardAPI", downward_rules) },
+	{ RULE_CALL("fc", check_fibre_channel) },
+	{ RULE_INSIDE("flexVolume", flex_rules) },
+	{ RULE_INSIDE("configMap", configmap_rules) },
+	{ RULE_INSIDE("azureFile", azure_file_rules) },
+	{ RULE_INSIDE("vsphereVolume", vsphere_rules) },
+	{ RULE_INSIDE("photonPersistentDisk", photon_rules) },
+	{ RULE_INSIDE("portworxVolume", portworx_rules) },
+	{ RULE_INSIDE("azureDisk", azure_disk_rules) },
+	{ RULE_INSIDE("storageos", storageos_rules) },
+	{ RULE_CALL("projected", check_projected) },
+	{ RULE_INSIDE("scaleIO", scale_rules) },
+	{ RULE_INSIDE("csi", csi_rules) },
+	{ RULE_INSIDE("ephemeral", ephemeral_rules) },
+	{ RULE_INSIDE("image", image_rules) },
+};
+
+static const struct rule persistent_sources[][2] = {
+	{ RULE_INSIDE("hostPath", host_path_rules) },
+	{ RULE_INSIDE("gcePersistentDisk", gce_rules) },
+	{ RULE_INSIDE("awsElasticBlockStore", aws_rules) },
+	{ RULE_INSIDE("glusterfs", glusterfs_rules) },
+	{ RULE_CALL("flocker", check_flocker) },
+	{ RULE_INSIDE("nfs", nfs_rules) },
+	{ RULE_INSIDE("rbd", rbd_rules) },
+	{ RULE_INSIDE("quobyte", quobyte_rules) },
+	{ RULE_INSIDE("cephfs", cephfs_rules) },
+	{ RULE_INSIDE("iscsi", iscsi_rules) },
+	{ RULE_INSIDE("cinder", placed_cinder_rules) },
+	{ RULE_CALL("fc", check_fibre_channel) },
+	{ RULE_INSIDE("flexVolume", flex_rules) },
+	{ RULE_INSIDE("azureFile", azure_file_rules) },
+	{ RULE_INSIDE("vsphereVolume", vsphere_rules) },
+	{ RULE_INSIDE("photonPersistentDisk", photon_rules) },
+	{ RULE_INSIDE("portworxVolume", portworx_rules) },
+	{ RULE_INSIDE("azureDisk", azure_disk_rules) },
+	{ RULE_INSIDE("scaleIO", scale_rules) },
+	{ RULE_INSIDE("local", local_rules) },
+	{ RULE_INSIDE("storageos", storageos_rules) },
+	{ RULE_INSIDE("csi", persistent_csi_rules) },
+};
+
+void volume_source_validate(const struct scope *s, enum volume_place place,
+			    const struct field_path *path, yyjson_mut_val *volume)
+{
+	const struct rule(*sources)[2] = place == VOLUME_OF_POD ? pod_sources : persistent_sources;
+	size_t count = place == VOLUME_OF_POD ? ARRAY_COUNT(pod_sources)
+					      : ARRAY_COUNT(persistent_sources),
+	       found = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!yyjson_mut_obj_get(volume, sources[i][0].field))
+			continue;
+		if (found++)
+			field_forbidden(s->errors, FIELD_NAME(path, sources[i][0].field),
+					"may not specify more than 1 volume type");
+		else
+			rules_check(s, sources[i], path, volume);
+	}
+	if (!found)
+		field_required(s->errors, path, "must specify a volume type");
+}
+
+bool volume_source_is(const char *field)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(persistent_sources); i++)
+		if (strcmp(persistent_sources[i][0].field, field) == 0)
+			return true;
+	return false;
+}
+
+/* ---- the list of a pod ---- */
+
+static void check_pod_volume(const struct scope *s, const struct field_path *path,
+			     yyjson_mut_val *volume)
+{
+	const struct pod_scope *pod = s->own;
+	struct str name = json_mut_get_str(volume, "name"),
+		   portal = json_mut_get_str(volume, "iscsi.targetPortal");
+
+	volume_source_validate(s, VOLUME_OF_POD, path, volume);
+	if (json_mut_get_str(volume, "iscsi.initiatorName").len &&
+	    name.len + 1 + portal.len > ISCSI_NAME_BYTES_MAX)
+		field_invalid_str(
+			s->errors, FIELD_NAME(path, "name"), name,
+			"Total length of <volume name>:<iscsi.targetPortal> must be under "
+			"64 characters if iscsi.initiatorName is specified.");
+	if (yyjson_mut_obj_get(volume, "ephemeral") && pod->name.len && name.len) {
+		struct str claim = str_printf_in(s->errors->arena, STR_FMT "-" STR_FMT,
+						 STR_ARG(pod->name), STR_ARG(name));
+		const char *problem = name_subdomain_problem(claim);
+
+		if (problem)
+			field_invalid_str(s->errors, FIELD_NAME(path, "name"), name,
+					  str_printf_in(s->errors->arena,
+							"PVC name \"" STR_FMT "\": %s",
+							STR_ARG(claim), problem)
+						  .ptr);
+	}
+}
+
+/* Fills the scope's index: containers mount by name. */
+void rule_volumes(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	struct pod_scope *pod = s->own;
 	size_t i = 0;
 
-	json_index_init(&names, yyjson_mut_arr_size(volumes));
-	JSON_MUT_EACH (volume, volumes) {
-		const struct field_path *here = FIELD_INDEX(path, i++);
+	json_index_init(&pod->volumes, yyjson_mut_arr_size(v));
+	JSON_MUT_EACH (volume, v) {
+		const struct field_path *here = FIELD_INDEX(path, i++),
+					*name_path = FIELD_NAME(here, "name");
 		struct str name = json_mut_get_str(volume, "name");
-		size_t sources = 0;
 
+		check_pod_volume(s, here, volume);
 		if (!name.len)
-			field_required(errors, FIELD_NAME(here, "name"), "");
+			field_required(s->errors, name_path, "");
 		else if (name_label_problem(name))
-			field_invalid_str(errors, FIELD_NAME(here, "name"), name,
-					  name_label_problem(name));
-		else if (json_index_add(&names, name, volume))
-			field_duplicate_str(errors, FIELD_NAME(here, "name"), name);
-		JSON_MUT_MEMBERS (key, value, volume) {
-			const char *source = unsafe_yyjson_get_str(key);
-
-			if (strcmp(source, "name") == 0)
-				continue;
-			if (sources++)
-				field_forbidden(errors, FIELD_NAME(here, source),
-						"may not specify more than 1 volume type");
-			else
-				validate_source(source, value, here, errors);
-		}
-		if (!sources)
-			field_required(errors, here, "must specify a volume type");
+			field_invalid_str(s->errors, name_path, name, name_label_problem(name));
+		if (json_index_add(&pod->volumes, name, volume))
+			field_duplicate_str(s->errors, name_path, name);
 	}
 }
