@@ -32,7 +32,7 @@ void exchange_respond(struct exchange *e, int status, struct http_headers *heade
 	for (size_t i = 0; i < count; i++)
 		e->answer_bytes += pieces[i].bytes.len;
 	exchange_count(e, status);
-	http_respond_gzip_pieces(e->server->env, e->x, status, headers, pieces, count);
+	http_respond_gzip_pieces(&e->server->gzip, e->x, status, headers, pieces, count);
 }
 
 void exchange_answer_bytes(struct exchange *e, int status, struct str content_type,

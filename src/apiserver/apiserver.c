@@ -58,6 +58,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	s->registry.node_pods = node_pods_new(&s->registry);
 	s->env = options->env;
 	s->store = options->store;
+	s->gzip.env = options->env;
 	s->started_wall_ns = env_wall_ns(s->env);
 	s->started_mono_ns = env_mono_ns(s->env);
 	version = mem_printf("v1.36.0+%s", options->build ? options->build : "cube");

@@ -10,6 +10,7 @@
 #include "apiserver/metrics.h"
 #include "apiserver/rbac_bootstrap.h"
 #include "apiserver/registry.h"
+#include "net/http_gzip.h"
 
 struct api_document; /* documents.c */
 
@@ -34,6 +35,7 @@ struct apiserver {
 	size_t reading_count, writing_count;
 	struct list watches; /* struct http_watch */
 	size_t watch_count;
+	struct http_gzip gzip;
 	struct timer bookmarks;
 	struct list
 		documents; /* struct api_document: discovery and OpenAPI, made at first request */

@@ -81,7 +81,7 @@ static int answer_document(struct exchange *e, const struct api_document *d)
 	if (known.len && str_contains(known, str_from(d->etag)))
 		http_respond(e->x, 304, &headers, NULL, 0);
 	else
-		http_respond_gzip_pieces(e->server->env, e->x, 200, &headers, &piece, 1);
+		http_respond_gzip_pieces(&e->server->gzip, e->x, 200, &headers, &piece, 1);
 	return 0;
 }
 

@@ -127,8 +127,8 @@ static void respond(struct listing *l)
 	source.length_bytes = (int64_t)(l->head->len + l->tail.len + l->bytes + between);
 	e->answer_bytes = (size_t)source.length_bytes;
 	exchange_count(e, 200);
-	if (http_gzip_is_wanted(e->x, (size_t)source.length_bytes))
-		http_respond_gzip(e->server->env, e->x, 200, &headers, &source);
+	if (http_gzip_is_wanted(&e->server->gzip, e->x, (size_t)source.length_bytes))
+		http_respond_gzip(&e->server->gzip, e->x, 200, &headers, &source);
 	else
 		http_respond_source(e->x, 200, &headers, &source);
 }

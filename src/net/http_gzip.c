@@ -17,8 +17,8 @@
 
 struct gzip_answer {
 	struct work work;
-	struct env *env;
-	struct http_exchange *x; /* NULL: the peer is gone */
+	struct http_gzip *gzip;
+	struct http_exchange *x; /* NULL: the peer is gone, and gzip may be */
 	struct http_source source;
 	z_stream stream;
 	struct http_piece pieces[BATCH_PIECES];
@@ -27,10 +27,19 @@ struct gzip_answer {
 	struct buf out;
 };
 
-bool http_gzip_is_wanted(const struct http_exchange *x, size_t body_bytes)
+bool http_gzip_is_wanted(const struct http_gzip *gzip, const struct http_exchange *x,
+			 size_t body_bytes)
 {
-	return body_bytes >= HTTP_GZIP_BYTES_MIN && x->method != HTTP_HEAD &&
+	return body_bytes >= HTTP_GZIP_BYTES_MIN && gzip->count < HTTP_GZIP_ANSWERS_MAX &&
+	       x->method != HTTP_HEAD &&
 	       http_header_has_token(&x->headers, STR("Accept-Encoding"), STR("gzip"));
+}
+
+static void drop_pieces(struct gzip_answer *a)
+{
+	for (size_t i = 0; i < a->count; i++)
+		blob_unref(a->pieces[i].owner);
+	a->count = 0;
 }
 
 static void answer_free(struct gzip_answer *a)
@@ -74,8 +83,7 @@ static void done(struct work *work)
 	struct http_piece piece = HTTP_BYTES(buf_str(&a->out));
 	struct http_exchange *x = a->x;
 
-	for (size_t i = 0; i < a->count; i++)
-		blob_unref(a->pieces[i].owner);
+	drop_pieces(a);
 	a->is_busy = false;
 	if (!x) {
 		answer_free(a);
@@ -88,6 +96,7 @@ static void done(struct work *work)
 		return;
 	}
 	http_set_events(x, NULL, NULL);
+	a->gzip->count--;
 	answer_free(a);
 	http_end(x);
 }
@@ -98,6 +107,7 @@ static void break_off(struct gzip_answer *a)
 
 	http_set_events(x, NULL, NULL);
 	a->x = NULL;
+	a->gzip->count--;
 	http_abort(x);
 	if (!a->is_busy)
 		answer_free(a);
@@ -116,6 +126,7 @@ static void next_batch(struct gzip_answer *a)
 
 		a->is_last = n == 0;
 		if (n < 0) {
+			drop_pieces(a);
 			break_off(a);
 			return;
 		}
@@ -129,7 +140,7 @@ static void next_batch(struct gzip_answer *a)
 	}
 	a->is_busy = true;
 	a->work = (struct work){ .run = run, .done = done };
-	env_work(a->env, &a->work);
+	env_work(a->gzip->env, &a->work);
 }
 
 static void on_drained(void *arg, struct http_exchange *x)
@@ -145,7 +156,7 @@ static void on_closed(void *arg, struct http_exchange *x)
 	break_off(arg);
 }
 
-void http_respond_gzip(struct env *env, struct http_exchange *x, int status,
+void http_respond_gzip(struct http_gzip *gzip, struct http_exchange *x, int status,
 		       const struct http_headers *headers, const struct http_source *source)
 {
 	static const struct http_exchange_events events = { .on_drained = on_drained,
@@ -155,10 +166,12 @@ void http_respond_gzip(struct env *env, struct http_exchange *x, int status,
 	struct gzip_answer *a = NEW(struct gzip_answer);
 
 	ASSERT(headers->count + 2 <= HEADERS_MAX);
-	memcpy(list, headers->list, headers->count * sizeof(list[0]));
+	if (headers->count)
+		memcpy(list, headers->list, headers->count * sizeof(list[0]));
 	list[all.count++] = HTTP_HEADER(STR("Content-Encoding"), STR("gzip"));
 	list[all.count++] = HTTP_HEADER(STR("Vary"), STR("Accept-Encoding"));
-	a->env = env;
+	a->gzip = gzip;
+	gzip->count++;
 	a->x = x;
 	a->source = *source;
 	buf_init(&a->out, SIZE_MAX / 2);
@@ -195,7 +208,7 @@ static void release_pieces(void *arg)
 	mem_free(s);
 }
 
-void http_respond_gzip_pieces(struct env *env, struct http_exchange *x, int status,
+void http_respond_gzip_pieces(struct http_gzip *gzip, struct http_exchange *x, int status,
 			      const struct http_headers *headers, const struct http_piece *pieces,
 			      size_t count)
 {
@@ -204,7 +217,7 @@ void http_respond_gzip_pieces(struct env *env, struct http_exchange *x, int stat
 
 	for (size_t i = 0; i < count; i++)
 		bytes += pieces[i].bytes.len;
-	if (!http_gzip_is_wanted(x, bytes)) {
+	if (!http_gzip_is_wanted(gzip, x, bytes)) {
 		http_respond(x, status, headers, pieces, count);
 		return;
 	}
@@ -218,7 +231,7 @@ void http_respond_gzip_pieces(struct env *env, struct http_exchange *x, int stat
 								    : blob_str(owner),
 						    owner };
 	}
-	http_respond_gzip(env, x, status, headers,
+	http_respond_gzip(gzip, x, status, headers,
 			  &(struct http_source){ .fill = fill_pieces,
 						 .release = release_pieces,
 						 .arg = s,

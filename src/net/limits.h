@@ -25,6 +25,7 @@
 #define TLS_ORGANIZATIONS_MAX 64
 #define TLS_NAMES_MAX 256                      /* subject alternative names read or written */
 #define CONN_QUEUE_BYTES_MAX (64u << 20)       /* of a stream waiting to be sent on one connection; then it is cut */
+#define HTTP_GZIP_ANSWERS_MAX 100              /* compressed at the same time by one server */
 #define URL_BYTES_MAX (16u << 10)
 #define WEBSOCKET_FRAME_BYTES_MAX (1u << 20)
 #define SPDY_FRAME_BYTES_MAX (64u << 10)       /* control frames; data has no bound but is never kept */
