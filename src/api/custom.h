@@ -62,6 +62,12 @@ struct str custom_scale_selector(const struct kind *kind, yyjson_val *object);
 /* The same built-in kind, or custom ones of one name and version, whichever definition they are of.
  */
 bool custom_kind_same(const struct kind *a, const struct kind *b);
+/*
+ * What readers of a custom object get: without what its version's schema does not know now, and
+ * with the defaults it has now. The stored bytes themselves when nothing changes, which an object
+ * written since the definition's last change shows by its revision, and others once looked at.
+ */
+struct blob *custom_as_read(const struct kind *kind, const struct obj *stored) MUST_CHECK;
 bool custom_is_established(yyjson_val *definition);
 const struct custom_version *custom_version_of(const struct kind *kind); /* NULL: built in */
 

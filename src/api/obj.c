@@ -45,7 +45,8 @@ const struct obj *obj_of(struct blob *blob, struct err *err)
 	doc = json_parse(blob_str(blob), UINT32_MAX, err);
 	if (!doc)
 		return NULL;
-	doc = json_trim(doc); /* it lives as long as the blob: in the store's index, caches and history */
+	doc = json_trim(
+		doc); /* it lives as long as the blob: in the store's index, caches and history */
 	root = yyjson_doc_get_root(doc);
 	meta = yyjson_obj_get(root, "metadata");
 	if (!yyjson_is_obj(meta)) {
@@ -63,6 +64,13 @@ const struct obj *obj_of(struct blob *blob, struct err *err)
 	blob->parsed = obj;
 	blob->parsed_free = parsed_free;
 	return obj;
+}
+
+void obj_note_fit(const struct obj *obj, int64_t definition_revision)
+{
+	struct obj *parsed = obj->blob->parsed; /* the same, as its owner sees it */
+
+	parsed->fits_definition = definition_revision;
 }
 
 const struct obj *obj_get(struct blob *blob)

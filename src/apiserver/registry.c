@@ -153,14 +153,28 @@ bool registry_is_served_as_stored(const struct kind *kind, struct blob *stored)
 	return obj && str_eq(obj->api_version, kind->api_version);
 }
 
+/* What is stored, as today's schema of its version has it. */
+static struct blob *as_read(const struct kind *kind, struct blob *stored, struct err *err)
+{
+	const struct obj *obj;
+
+	if (!(kind->flags & KIND_CUSTOM))
+		return blob_ref(stored);
+	obj = obj_of(stored, err);
+	return obj ? custom_as_read(kind, obj) : NULL;
+}
+
 struct blob *registry_present(const struct kind *kind, struct blob *stored, struct err *err)
 {
+	AUTO_BLOB current = as_read(kind, stored, err);
 	AUTO_JSON_MUT doc = NULL;
 	const struct obj *obj;
 
-	if (registry_is_served_as_stored(kind, stored) || conversion_has_webhook(kind))
-		return blob_ref(stored);
-	obj = obj_of(stored, err);
+	if (!current)
+		return NULL;
+	if (registry_is_served_as_stored(kind, current) || conversion_has_webhook(kind))
+		return blob_ref(current);
+	obj = obj_of(current, err);
 	if (!obj)
 		return NULL;
 	doc = json_thaw(obj->root);

@@ -81,7 +81,7 @@ static int open_node(const struct init *init, int nodes_fd, size_t index, struct
 	const struct oci_linux *l = init->spec->linux_part;
 	const struct oci_device *d = OCI_ITEM(l->devices, struct oci_device, index);
 	unsigned uid = 0, gid = 0;
-	char name[16];
+	char name[24];
 
 	snprintf(name, sizeof(name), "%zu", index);
 	if (host_id(&l->uid_mappings, &d->uid, &uid, "uid", err) < 0 ||

@@ -63,9 +63,12 @@ static void wait_for(struct http_fixture *f, const char *path, int status)
 		assert_true(++tries < TRIES_MAX);
 }
 
+#define SPEC_OF_V1 "/spec/versions/1/schema/openAPIV3Schema/properties/spec/properties"
+
 static void test_life_of_a_definition(void **state)
 {
 	struct http_fixture f;
+	const char *body;
 
 	(void)state; /* each test makes its own */
 	http_fixture_open(&f);
@@ -101,6 +104,20 @@ static void test_life_of_a_definition(void **state)
 	     "\"apiVersion\":\"example.com/v1beta1\"");
 	want(&f, "PATCH", THINGS "/a/scale", MERGE, "{\"spec\":{\"replicas\":9}}", 200,
 	     "\"spec\":{\"replicas\":9}");
+	/* what is stored is read by the schema of today, in lists and watches too */
+	want(&f, "PATCH", CRDS "/things.example.com",
+	     "Content-Type: application/json-patch+json\r\n",
+	     "[{\"op\":\"add\",\"path\":\"" SPEC_OF_V1 "/extra\",\"value\":{\"type\":\"string\","
+	     "\"default\":\"new\"}},{\"op\":\"remove\",\"path\":\"" SPEC_OF_V1 "/color\"}]",
+	     200, "\"generation\":2");
+	for (int tries = 0; tries < TRIES_MAX; tries++)
+		if (http_fixture_do(&f, "GET", THINGS "/a", NULL, NULL, &body) == 200 &&
+		    strstr(body, "\"extra\""))
+			break;
+	want(&f, "GET", THINGS "/a", NULL, NULL, 200, "\"spec\":{\"size\":9,\"extra\":\"new\"}");
+	want(&f, "GET", THINGS, NULL, NULL, 200, "\"spec\":{\"size\":9,\"extra\":\"new\"}");
+	want(&f, "GET", THINGS "?watch=1&timeoutSeconds=1", NULL, NULL, 200,
+	     "\"spec\":{\"size\":9,\"extra\":\"new\"}");
 	want(&f, "DELETE", CRDS "/things.example.com", NULL, NULL, 200, NULL);
 	wait_for(&f, CRDS "/things.example.com", 404);
 	want(&f, "GET", THINGS, NULL, NULL, 404, NULL);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Objects older than the schema that they are read by. */
+#include "api/custom.h"
+#include "api/object.h"
+#include "api/structural.h"
+#include "codec/json.h"
+
+static yyjson_val *schema_of(const struct custom_resource *resource, struct str api_version)
+{
+	for (size_t i = 0; i < resource->version_count; i++)
+		if (str_eq(resource->versions[i].kind.api_version, api_version))
+			return resource->versions[i].schema;
+	return NULL; /* a version that is no more: nobody can say what it should have */
+}
+
+struct blob *custom_as_read(const struct kind *kind, const struct obj *stored)
+{
+	static const char *const own[] = { "apiVersion", "kind",
+					   "metadata" }; /* not the schema's */
+	const struct custom_resource *resource = custom_version_of(kind)->resource;
+	const struct obj *definition = resource->definition;
+	AUTO_JSON_MUT doc = NULL;
+	yyjson_mut_val *root;
+	yyjson_val *schema;
+
+	if (stored->resource_version > definition->resource_version ||
+	    stored->fits_definition == definition->resource_version)
+		return blob_ref(stored->blob);
+	schema = schema_of(resource, stored->api_version);
+	doc = json_new_object();
+	root = structural_copy(doc, stored->root, schema, NULL, NULL);
+	for (size_t i = 0; i < ARRAY_COUNT(own); i++)
+		json_put(doc, root, str_from(own[i]),
+			 json_copy(doc, yyjson_obj_get(stored->root, own[i])));
+	structural_default(doc, root, schema);
+	if (!json_mixed_equal(root, stored->root))
+		return object_encode(root, stored->resource_version);
+	obj_note_fit(stored, definition->resource_version);
+	return blob_ref(stored->blob);
+}
