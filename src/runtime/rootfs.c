@@ -208,22 +208,24 @@ static int remount(int root_fd, const struct oci_mount *m, const struct mount_op
 /* Where a new file system goes. A proc or sysfs that lands elsewhere through a link would stay unmasked. */
 static int open_target(int root_fd, const struct oci_mount *m, bool is_file, struct err *err)
 {
-	bool strict = m->type && (strcmp(m->type, "proc") == 0 || strcmp(m->type, "sysfs") == 0);
-	int fd = is_file ? rootpath_make_file(root_fd, m->destination, 0755) :
-			   rootpath_make_dir(root_fd, m->destination, 0755);
+	bool strict = m->type && (strcmp(m->type, "proc") == 0 || strcmp(m->type, "sysfs") == 0) &&
+		      defence(DEFENCE_PROC_TARGET);
+	int fd = strict ? rootpath_open_plain(root_fd, m->destination) : -ENOENT;
 
-	if (strict && defence(DEFENCE_PROC_TARGET)) {
-		AUTO_FD plain = rootpath_open_plain(root_fd, m->destination);
-
-		if (plain == -ELOOP || (plain < 0 && fd >= 0)) {
-			if (fd >= 0)
-				close(fd);
-			return err_set(err, ERR_INVALID,
-				       "filesystem \"%s\" must be mounted on ordinary directory",
-				       m->type);
-		}
+	if (fd >= 0)
+		return fd;
+	if (fd != -ELOOP) {
+		fd = is_file ? rootpath_make_file(root_fd, m->destination, 0755) :
+			       rootpath_make_dir(root_fd, m->destination, 0755);
+		if (fd < 0)
+			return err_neg(err, fd, "make %s in the root", m->destination);
+		if (!strict)
+			return fd;
+		close(fd);
+		fd = rootpath_open_plain(root_fd, m->destination);
 	}
-	return fd < 0 ? err_neg(err, fd, "make %s in the root", m->destination) : fd;
+	return fd < 0 ? err_set(err, ERR_INVALID, "filesystem \"%s\" must be mounted on ordinary directory",
+				m->type) : fd;
 }
 
 static int finish_mount(int root_fd, const struct oci_mount *m, const struct mount_options *options, struct err *err)

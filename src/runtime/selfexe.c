@@ -118,11 +118,13 @@ static int map_again(const struct image *image, const ElfW(Phdr) *h, int fd)
 		    (off_t)(h->p_offset & ~(uintptr_t)(PAGE_BYTES - 1))) == MAP_FAILED ? -1 : 0;
 }
 
+/* What of the segment is the file's; the kernel has the rest of .bss in anonymous memory already. All pages are made at
+ * once: a fault each would take longer than the copying. */
 static int copy_to_memory(const struct image *image, const ElfW(Phdr) *h)
 {
 	uintptr_t from = (image->base + h->p_vaddr) & ~(uintptr_t)(PAGE_BYTES - 1);
-	uintptr_t end = (image->base + h->p_vaddr + h->p_memsz + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
-	void *copy = mmap(NULL, end - from, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uintptr_t end = (image->base + h->p_vaddr + h->p_filesz + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
+	void *copy = mmap(NULL, end - from, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	if (copy == MAP_FAILED)
 		return -1;

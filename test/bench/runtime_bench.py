@@ -51,11 +51,23 @@ def measure(argv):
     return wall, used.ru_utime + used.ru_stime
 
 
-def peak_rss(argv):
-    """KiB, of a process whose parent is small: a child's figure starts at what its parent had."""
-    told = subprocess.run(["busybox", "time", "-v"] + argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True)
-    # which takes the kernel's KiB for pages of 4 KiB
-    return int(re.search(rb"Maximum resident set size \(kbytes\): (\d+)", told.stderr).group(1)) // 4
+def peak_rss(cost, argv):
+    """KiB, of the largest process: under ptrace, because a child's rusage starts with the memory of its parent."""
+    told = subprocess.run([cost] + argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True)
+    return int(re.search(rb"^resident (\d+)", told.stderr, re.M).group(1))
+
+
+def smallest_limit(path, work, parent, name, bundle):
+    """KiB, the first of a row of memory limits under which the program runs."""
+    for kib in (256, 512, 1024, 2048, 4096, 8192, 16384):
+        with open(os.path.join(bundle, "config.json"), "w") as out:
+            json.dump(config("/%s/%s-least-%d" % (parent, name, kib), kib << 10), out)
+        base = [path, "--root", os.path.join(work, "state-" + name)]
+        done = subprocess.run(base + ["run", "-b", bundle, "least"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        if done.returncode == 0:
+            return kib
+        subprocess.run(base + ["delete", "-f", "least"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return None
 
 
 def parallel(path, work, parent, name, count):
@@ -88,8 +100,20 @@ def p10(values):
     return sorted(values)[len(values) // 10]
 
 
+def median(values):
+    return sorted(values)[len(values) // 2]
+
+
+def compare(step, ours, theirs):
+    """Each of ours with that of theirs which ran right after it: what else the machine does hits both alike."""
+    ratios = [[a[i] / b[i] for a, b in zip(ours, theirs)] for i in range(2)]
+    print("%-7s cube-oci/crun: cpu %.2f, wall %.2f (medians of %d pairs), wall p10/p10 %.2f" % (
+        step, median(ratios[1]), median(ratios[0]), len(ours), p10([r[0] for r in ours]) / p10([r[0] for r in theirs])))
+
+
 def main():
-    cube, work, parent, rounds, many = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+    cube, cost, work, parent = sys.argv[1:5]
+    rounds, many = int(sys.argv[5]), int(sys.argv[6])
     runtimes = {"cube-oci": cube}
     for name in ("crun", "runc"):
         if shutil.which(name):
@@ -112,24 +136,21 @@ def main():
                 samples.setdefault((step, name), []).append(measure(argv))
                 if step == "start":
                     time.sleep(0.01)  # the program is to be over before it is deleted
-    print("%-7s %-9s %10s %10s %10s" % ("command", "runtime", "cpu ms", "wall p10", "wall p50"))
+    print("%-7s %-9s %10s %10s %10s %10s %5s" % ("command", "runtime", "cpu p10 ms", "cpu p50", "wall p10", "wall p50", "n"))
     for step in ("run", "create", "start", "delete"):
         for name in runtimes:
-            rows = samples[step, name]
-            walls = [r[0] * 1e3 for r in rows]
-            cpu = sorted(r[1] * 1e3 for r in rows)
-            print("%-7s %-9s %10.2f %10.2f %10.2f" % (step, name, sum(cpu) / len(cpu), p10(walls),
-                                                     sorted(walls)[len(walls) // 2]))
+            walls = [r[0] * 1e3 for r in samples[step, name]]
+            cpu = [r[1] * 1e3 for r in samples[step, name]]
+            print("%-7s %-9s %10.2f %10.2f %10.2f %10.2f %5d" % (step, name, p10(cpu), median(cpu), p10(walls), median(walls),
+                                                               len(cpu)))
         if "crun" in runtimes:
-            ours, theirs = samples[step, "cube-oci"], samples[step, "crun"]
-            print("%-7s cube-oci/crun: cpu %.2f, wall p10 %.2f" % (
-                step, sum(r[1] for r in ours) / len(ours) / (sum(r[1] for r in theirs) / len(theirs)),
-                p10([r[0] for r in ours]) / p10([r[0] for r in theirs])))
+            compare(step, samples[step, "cube-oci"], samples[step, "crun"])
     for name, path in runtimes.items():
         with open(os.path.join(bundle, "config.json"), "w") as out:
             json.dump(config("/%s/rss-%s" % (parent, name)), out)
-        print("peak RSS of run, %s: %d KiB" % (
-            name, peak_rss([path, "--root", os.path.join(work, "state-" + name), "run", "-b", bundle, "rss"])))
+        print("%s: peak RSS of run %d KiB, smallest memory limit %s KiB" % (
+            name, peak_rss(cost, [path, "--root", os.path.join(work, "state-" + name), "run", "-b", bundle, "rss"]),
+            smallest_limit(path, work, parent, name, bundle)))
     if many:
         taken = {name: parallel(path, work, parent, name, many) for name, path in runtimes.items() if name != "runc"}
         print("%d containers in parallel, until all run: %s" % (

@@ -504,7 +504,7 @@ job() { # job 'PYTHON' changes the job j
 	private=$(awk '/^Private/ { sum += $2 } END { print sum }' "/proc/$pid/smaps_rollup")
 	echo "private: $private KB"
 	nm -D "$CUBE_OCI" | grep -q __asan_ && skip "built with sanitizers"
-	[ "$private" -le 250 ]
+	[ "$private" -le 150 ]
 }
 
 @test "exec by job: stdio passed in, terminal handed back, exit status, answers" {
