@@ -79,10 +79,8 @@ static void test_storage(void **state)
 		{ "POST", CLAIMS, CLAIM("none", ",'storageClassName':''"), 201,
 		  "\"storageClassName\":\"\"" },
 		{ "PATCH", CLAIMS "/a", "{'spec':{'resources':{'requests':{'storage':'2Gi'}}}}",
-		  403,
-		  "persistentvolumeclaims \\\"a\\\" is forbidden: Only bound persistent volume "
-		  "claims "
-		  "can be expanded" },
+		  422, /* validation has its say before the plug-in that asks whether a claim may grow */
+		  "spec is immutable after creation except resources.requests" },
 		{ "PATCH", CLAIMS "/a/status", "{'status':{'phase':'Bound'}}", 200 },
 		{ "PATCH", CLAIMS "/b/status", "{'status':{'phase':'Bound'}}", 200 },
 		{ "PATCH", CLAIMS "/b", "{'spec':{'resources':{'requests':{'storage':'2Gi'}}}}",
