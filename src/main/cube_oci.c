@@ -26,7 +26,7 @@ static const struct command_flag global_flags[] = {
 	{ "systemd-cgroup", 's', false, false, "Let systemd make the cgroups, cgroupsPath being slice:prefix:name" },
 	{ "cgroup-manager", 0, true, false, "cgroupfs or systemd; disabled is refused" },
 	{ "rootless", 0, true, false, "true, false or auto" },
-	{ "criu", 0, true, false, "Accepted for compatibility" },
+	{ "criu", 0, true, false, "Program that checkpoint and restore call" },
 	{ "version", 'v', false, false, "Print the version" },
 	{ "help", 'h', false, false, "Print this" },
 	{ NULL, 0, false, false, NULL },
@@ -53,7 +53,7 @@ static int print_help(const char *program, const struct command *command)
 {
 	if (command) {
 		printf("NAME:\n   %s %s - %s\n\nUSAGE:\n   %s %s\n\nOPTIONS:\n", program,
-		       command->name, command->refusal ? command->refusal : command->summary,
+		       command->name, command->summary,
 		       program, command->usage);
 		print_flags(command->flags);
 		print_flags(help_flags);
@@ -63,10 +63,8 @@ static int print_help(const char *program, const struct command *command)
 	       "COMMAND [flags]\n\n"
 	       "COMMANDS:\n",
 	       program, program);
-	for (const struct command *c = runtime_commands; c->name; c++) {
-		if (!c->refusal)
-			printf("   %-12s %s\n", c->name, c->summary);
-	}
+	for (const struct command *c = runtime_commands; c->name; c++)
+		printf("   %-12s %s\n", c->name, c->summary);
 	printf("   %-12s %s\n\nGLOBAL OPTIONS:\n", "monitor",
 	       "Hold one container for a daemon (job on fd 3, answer on fd 4)");
 	print_flags(global_flags);
@@ -133,6 +131,7 @@ static int read_globals(struct command_line *line, struct command_globals *globa
 	globals->log_path = command_value(line, "log");
 	globals->log_json = format && strcmp(format, "json") == 0;
 	globals->debug = command_has(line, "debug");
+	globals->criu = command_value(line, "criu");
 	globals->systemd_cgroup = command_has(line, "systemd-cgroup") || (manager && strcmp(manager, "systemd") == 0);
 	globals->is_rootless = geteuid() != 0;
 	if (rootless && strcmp(rootless, "true") == 0)
@@ -164,9 +163,7 @@ static int run(const struct command *command, const char *const *argv, int argc,
 
 	if (asks_for_help(argv, argc))
 		return print_help(globals->program, command);
-	if (command->refusal)
-		err_set(&err, ERR_UNSUPPORTED, "%s", command->refusal);
-	else if (command_parse(command, argv, argc, &line, &err) == 0 && command->run(&line, &status, &err) == 0)
+	if (command_parse(command, argv, argc, &line, &err) == 0 && command->run(&line, &status, &err) == 0)
 		return status;
 	report(globals, &err);
 	return status ? status : 1;

@@ -13,6 +13,7 @@ struct command_globals {
 	const char *root;
 	const char *log_path;
 	const char *program; /* what we were called as */
+	const char *criu;    /* --criu; NULL: as it is found */
 	bool log_json, debug, systemd_cgroup;
 	bool root_is_given;
 	bool is_rootless;
@@ -45,8 +46,6 @@ struct command {        /* last row: name NULL */
 	const struct command_flag *flags;
 	int args_min, args_max;
 	int (*run)(const struct command_line *line, int *ret_status, struct err *err);
-	const char *refusal; /* instead of run: why it is not there */
-
 };
 
 extern const struct command runtime_commands[];

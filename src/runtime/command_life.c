@@ -23,22 +23,14 @@
 #include "runtime/create.h"
 #include "runtime/systemd.h"
 
-struct bundle {
-	struct arena *arena;
-	struct buf text;
-	yyjson_doc *doc;
-	struct oci_spec spec;
-	const char *path;
-};
-
-static void bundle_close(struct bundle *b)
+void command_bundle_close(struct command_bundle *b)
 {
 	yyjson_doc_free(b->doc);
 	buf_deinit(&b->text);
 }
 
 /* config: NULL or a path that is relative to the bundle. */
-static int bundle_open(struct bundle *b, const char *path, const char *config, struct err *err)
+static int bundle_open(struct command_bundle *b, const char *path, const char *config, struct err *err)
 {
 	char here[PATH_MAX], file[PATH_MAX];
 
@@ -107,7 +99,7 @@ int command_preserved_fds(const char *text, uint64_t *ret_count, struct err *err
 }
 
 /* Sockets that systemd listens on for us (sd_listen_fds(3)) are the program's, which is process 1. */
-static int pass_sockets(struct bundle *bundle, uint64_t *count, struct err *err)
+static int pass_sockets(struct command_bundle *bundle, uint64_t *count, struct err *err)
 {
 	const char *number = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
 	struct oci_process *p = bundle->spec.process;
@@ -138,7 +130,8 @@ static int open_missing_stdio(struct err *err)
 	return 0;
 }
 
-static int prepare(const struct command_line *line, struct bundle *bundle, struct create *create, struct err *err)
+int command_prepare(const struct command_line *line, struct command_bundle *bundle, struct create *create,
+		    struct err *err)
 {
 	const char *preserve = command_value(line, "preserve-fds");
 	const char *socket = command_value(line, "console-socket");
@@ -189,7 +182,7 @@ static void destroy(struct container *c)
 int command_create(const struct command_line *line, int *ret_status, struct err *err)
 {
 	AUTO_ARENA arena = { 0 };
-	struct bundle bundle = { .arena = &arena };
+	struct command_bundle bundle = { .arena = &arena };
 	struct created created;
 	struct create create;
 	AUTO_FD pidfd_socket = -1;
@@ -198,7 +191,7 @@ int command_create(const struct command_line *line, int *ret_status, struct err 
 
 	container_blank(&c);
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	failed = prepare(line, &bundle, &create, err);
+	failed = command_prepare(line, &bundle, &create, err);
 	if (failed == 0 && bundle.spec.process && bundle.spec.process->terminal && create.console_socket < 0)
 		failed = err_set(
 			err, ERR_INVALID,
@@ -211,7 +204,7 @@ int command_create(const struct command_line *line, int *ret_status, struct err 
 		if (failed == 0 && (failed = tell(line, &c, pidfd_socket, err)) < 0)
 			destroy(&c);
 	}
-	bundle_close(&bundle);
+	command_bundle_close(&bundle);
 	return failed;
 }
 
@@ -251,8 +244,8 @@ static int exit_status(int wait_status)
 }
 
 /* Adopted orphans of a container without a pid namespace end with it. */
-static int run_foreground(const struct command_line *line, const struct create *create, struct container *c,
-			  struct created *created, int *ret_status, struct err *err)
+int command_foreground(const struct command_line *line, const struct create *create, struct container *c,
+		       struct created *created, int *ret_status, struct err *err)
 {
 	int status = 0;
 
@@ -289,7 +282,7 @@ static int start_running(const struct command_line *line, const struct create *c
 int command_run_container(const struct command_line *line, int *ret_status, struct err *err)
 {
 	AUTO_ARENA arena = { 0 };
-	struct bundle bundle = { .arena = &arena };
+	struct command_bundle bundle = { .arena = &arena };
 	struct created created = { .master = -1 };
 	bool detach = command_has(line, "detach");
 	struct create create;
@@ -298,7 +291,7 @@ int command_run_container(const struct command_line *line, int *ret_status, stru
 
 	container_blank(&c);
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	failed = prepare(line, &bundle, &create, err);
+	failed = command_prepare(line, &bundle, &create, err);
 	if (failed == 0 && detach && bundle.spec.process && bundle.spec.process->terminal && create.console_socket < 0)
 		failed = err_set(
 			err, ERR_INVALID,
@@ -307,8 +300,8 @@ int command_run_container(const struct command_line *line, int *ret_status, stru
 	if (failed == 0)
 		failed = start_running(line, &create, &arena, &c, &created, err);
 	if (failed == 0 && !detach)
-		failed = run_foreground(line, &create, &c, &created, ret_status, err);
-	bundle_close(&bundle);
+		failed = command_foreground(line, &create, &c, &created, ret_status, err);
+	command_bundle_close(&bundle);
 	return failed;
 }
 

@@ -128,6 +128,38 @@ static const struct command_flag update_flags[] = {
 	{ "mem-bw-schema", 0, true, false, "Intel RDT; refused" },
 	END,
 };
+#define CRIU_FLAGS                                                                                     \
+	{ "image-path", 0, true, false, "Folder of the images (default ./checkpoint)" },              \
+	{ "work-path", 0, true, false, "Folder of criu's log and other files" },                      \
+	{ "tcp-established", 0, false, false, "Allow open TCP connections" },                         \
+	{ "ext-unix-sk", 0, false, false, "Allow unix sockets to the outside" },                      \
+	{ "shell-job", 0, false, false, "Allow jobs of a shell outside" },                            \
+	{ "file-locks", 0, false, false, "Handle file locks" },                                       \
+	{ "manage-cgroups-mode", 0, true, false, "soft (default), full, strict or ignore" },          \
+	{ "empty-ns", 0, true, true, "network: make the namespace, but restore nothing in it" },      \
+	{ "auto-dedup", 0, false, false, "Drop from the images what is there twice" },                \
+	{ "lazy-pages", 0, false, false, "Bring memory only when it is used" }
+static const struct command_flag checkpoint_flags[] = {
+	CRIU_FLAGS,
+	{ "parent-path", 0, true, false, "Earlier images, relative to --image-path" },
+	{ "leave-running", 'R', false, false, "Let it run afterwards" },
+	{ "status-fd", 0, true, false, "Gets a zero byte once lazy pages can be served" },
+	{ "page-server", 0, true, false, "ADDRESS:PORT to send memory to" },
+	{ "pre-dump", 0, false, false, "Only its memory, and let it run" },
+	END,
+};
+static const struct command_flag restore_flags[] = {
+	CRIU_FLAGS,
+	BUNDLE,
+	CONSOLE,
+	PID_FILE,
+	NO_PIVOT,
+	{ "detach", 'd', false, false, "Return once the program runs" },
+	{ "no-subreaper", 0, false, false, "Do not adopt orphaned processes" },
+	{ "lsm-profile", 0, true, false, "TYPE:NAME of another profile" },
+	{ "lsm-mount-context", 0, true, false, "Another context for its mounts" },
+	END,
+};
 static const struct command_flag any_flags[] = { END };
 
 const struct command runtime_commands[] = {
@@ -153,9 +185,8 @@ const struct command runtime_commands[] = {
 	  command_events },
 	{ "features", "features", "Print what this runtime can do", any_flags, 0, 0,
 	  command_features },
-	{ "checkpoint", "checkpoint ID", "Not there", any_flags, 0, INT_MAX, NULL,
-	  .refusal = "checkpoint: not supported: this runtime does not drive criu" },
-	{ "restore", "restore ID", "Not there", any_flags, 0, INT_MAX, NULL,
-	  .refusal = "restore: not supported: this runtime does not drive criu" },
+	{ "checkpoint", "checkpoint [flags] ID", "Save its processes into files", checkpoint_flags, 1, 1,
+	  command_checkpoint },
+	{ "restore", "restore [flags] ID", "Bring saved processes back", restore_flags, 1, 1, command_restore },
 	{ 0 },
 };

@@ -137,13 +137,13 @@ static int start_scope(struct making *m, const char **ret_path, struct err *err)
 	return cgroup_init(&c->cgroup, *ret_path) < 0 ? err_set(err, ERR_INTERNAL, "cgroup %s", *ret_path) : 0;
 }
 
-static void end_keeper(struct making *m)
+void container_end_keeper(int *keeper)
 {
 	int status;
 
-	if (m->keeper >= 0 && (process_signal(m->keeper, SIGKILL) < 0 || process_wait(m->keeper, &status) < 0))
+	if (*keeper >= 0 && (process_signal(*keeper, SIGKILL) < 0 || process_wait(*keeper, &status) < 0))
 		log_debug("runtime", "the unit's first process is gone already");
-	fd_close(&m->keeper);
+	fd_close(keeper);
 }
 
 static int make_cgroups(struct making *m, struct err *err)
@@ -543,16 +543,15 @@ static int make(struct making *m, struct err *err)
 	return 0;
 }
 
-static void undo(struct making *m)
+void container_undo(struct container *c)
 {
 	struct err inner;
 	int status;
 
-	if (m->c->pidfd >= 0 && (process_signal(m->c->pidfd, SIGKILL) < 0 || process_wait(m->c->pidfd, &status) < 0))
+	if (c->pidfd >= 0 && (process_signal(c->pidfd, SIGKILL) < 0 || process_wait(c->pidfd, &status) < 0))
 		log_debug("runtime", "the container's first process is gone already");
-	fd_close(&m->c->pidfd);
-	fd_close(&m->out->master);
-	if (container_destroy(m->c, &inner) < 0)
+	fd_close(&c->pidfd);
+	if (container_destroy(c, &inner) < 0)
 		log_warn("runtime", "clean up: %s", inner.msg);
 }
 
@@ -574,19 +573,15 @@ static void release(struct making *m)
 	seccomp_free(&init->program.seccomp);
 }
 
-int container_create(const struct create *create, struct arena *arena, struct container *ret, struct created *ret_more,
-		     struct err *err)
+static void begin(struct making *m, const struct create *create, struct arena *arena, struct container *c)
 {
-	struct making m = { .create = create, .c = ret, .out = ret_more, .sock = -1, .keeper = -1 };
-	int failed;
-
-	container_blank(ret);
-	ret->id = create->id;
-	ret->root = create->root;
-	ret->bundle = create->bundle;
-	ret->annotations = create->spec->annotations;
-	*ret_more = (struct created){ .master = -1 };
-	m.init = (struct init){
+	*m = (struct making){ .create = create, .c = c, .sock = -1, .keeper = -1 };
+	container_blank(c);
+	c->id = create->id;
+	c->root = create->root;
+	c->bundle = create->bundle;
+	c->annotations = create->spec->annotations;
+	m->init = (struct init){
 		.spec = create->spec,
 		.arena = arena,
 		.bundle = create->bundle,
@@ -598,19 +593,57 @@ int container_create(const struct create *create, struct arena *arena, struct co
 		.sock = -1,
 		.start_fd = -1,
 		.null_fd = -1,
-		.container = ret,
+		.container = c,
 		.program = { .host_proc_fd = -1, .exe_fd = -1, .error_sock = -1 },
 	};
-	for (size_t i = 0; i < ARRAY_COUNT(m.init.join_fds); i++)
-		m.init.join_fds[i] = -1;
+	for (size_t i = 0; i < ARRAY_COUNT(m->init.join_fds); i++)
+		m->init.join_fds[i] = -1;
+}
+
+int container_create(const struct create *create, struct arena *arena, struct container *ret, struct created *ret_more,
+		     struct err *err)
+{
+	struct making m;
+	int failed;
+
+	*ret_more = (struct created){ .master = -1 };
+	begin(&m, create, arena, ret);
+	m.out = ret_more;
 	if (container_id_check(create->id, err) < 0 || container_make_dir(ret, create->dir_may_exist, err) < 0 ||
 	    container_lock(ret, err) < 0)
 		return -1;
 	failed = make(&m, err);
 	container_unlock(ret);
-	end_keeper(&m);
-	if (failed < 0)
-		undo(&m);
+	container_end_keeper(&m.keeper);
+	if (failed < 0) {
+		fd_close(&ret_more->master);
+		container_undo(ret);
+	}
+	release(&m);
+	return failed;
+}
+
+int container_prepare(const struct create *create, struct arena *arena, struct container *ret, int *ret_keeper,
+		      struct err *err)
+{
+	struct making m;
+	int failed;
+
+	begin(&m, create, arena, ret);
+	if (container_id_check(create->id, err) < 0 || container_make_dir(ret, create->dir_may_exist, err) < 0)
+		return -1;
+	failed = plan_namespaces(&m, err);
+	if (failed == 0)
+		failed = prepare_rootfs_path(&m, err);
+	if (failed == 0)
+		failed = make_cgroups(&m, err);
+	if (failed < 0) {
+		container_end_keeper(&m.keeper);
+		container_undo(ret);
+	} else {
+		ret->has_poststop = create->spec->hooks && create->spec->hooks->poststop.count > 0;
+		*ret_keeper = fd_take(&m.keeper);
+	}
 	release(&m);
 	return failed;
 }

@@ -33,6 +33,13 @@ struct created {
 /* ret must be AUTO_CONTAINER'd by the caller; ret->pidfd is open. */
 int container_create(const struct create *create, struct arena *arena, struct container *ret, struct created *ret_more,
 		     struct err *err) MUST_CHECK;
+/* For what brings its first process along (restore): state folder, cgroups, paths. *ret_keeper holds a systemd unit's
+ * place until somebody else is in it. */
+int container_prepare(const struct create *create, struct arena *arena, struct container *ret, int *ret_keeper,
+		      struct err *err) MUST_CHECK;
+void container_end_keeper(int *keeper);
+/* Removes what there is of a container that did not come about. */
+void container_undo(struct container *c);
 /* Runs poststart hooks, after a container_create() that did not wait for start. */
 int container_started(struct container *c, const struct oci_spec *spec, struct err *err) MUST_CHECK;
 /* Lets a created container's program run; an exec failure comes back as the error. Runs poststart hooks. */

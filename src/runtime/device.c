@@ -33,6 +33,15 @@ static const struct {
 	{ "stderr", "/proc/self/fd/2" }, { "ptmx", "pts/ptmx" },
 };
 
+const char *device_default_path(size_t index)
+{
+	static const char paths[ARRAY_COUNT(default_devices)][13] = {
+		"/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/random", "/dev/urandom",
+	};
+
+	return index < ARRAY_COUNT(default_devices) ? paths[index] : NULL;
+}
+
 static int bind_node(int root_fd, const char *path, const char *host_path, struct err *err)
 {
 	int failed;

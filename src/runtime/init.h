@@ -80,6 +80,8 @@ int rootfs_setup(struct init *init, struct err *err) MUST_CHECK;
 /* device.c: nodes and links in /dev, the console. */
 int device_open_all(struct init *init, struct err *err) MUST_CHECK; /* while we may make nodes that work */
 int device_make_all(struct init *init, int root_fd, struct err *err) MUST_CHECK;
+/* "/dev/null" and the others that each container has; NULL at the end. */
+const char *device_default_path(size_t index);
 int console_setup(struct init *init, int root_fd, struct err *err) MUST_CHECK;
 /* One message with at most one descriptor (-1 for none). */
 int init_send(int sock, enum init_message kind, int fd, struct err *err) MUST_CHECK;

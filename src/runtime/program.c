@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "base/defence.h"
 #include "base/fd.h"
@@ -320,6 +321,31 @@ static int take_stdio(struct program *program, struct err *err)
 	return 0;
 }
 
+/* The host's /dev/null is a file of a mount outside, which checkpoints stumble over: the container's own is as good,
+ * when it is one. */
+static void reopen_null(const struct program *program)
+{
+	const dev_t null_device = makedev(1, 3);
+	char path[32];
+	struct stat st;
+	AUTO_FD own = -1;
+
+	for (int fd = 0; fd < 3; fd++) {
+		if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != null_device)
+			continue;
+		if (own < 0) {
+			AUTO_FD there = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+			if (there < 0 || fstat(there, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != null_device)
+				return;
+			snprintf(path, sizeof(path), "self/fd/%d", there);
+			own = openat(program->host_proc_fd, path, O_RDWR | O_CLOEXEC);
+		}
+		if (own < 0 || dup3(own, fd, 0) < 0)
+			return;
+	}
+}
+
 int program_enter(struct program *program, struct err *err)
 {
 	const uint64_t opens_files = UINT64_C(1) << CAP_DAC_OVERRIDE | UINT64_C(1) << CAP_DAC_READ_SEARCH;
@@ -330,6 +356,7 @@ int program_enter(struct program *program, struct err *err)
 	if (take_stdio(program, err) < 0 || set_oom_score(program, err) < 0 || set_scheduler(p, err) < 0 ||
 	    set_personality(program->personality, err) < 0)
 		return -1;
+	reopen_null(program);
 	if (placement_set_memory(program->memory_policy, err) < 0)
 		return -1;
 	/* LSM labels are set by the file that execve looks at */

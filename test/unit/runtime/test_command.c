@@ -53,7 +53,7 @@ static void every_row_is_whole(void **state)
 	for (const struct command *c = runtime_commands; c->name; c++) {
 		assert_non_null(c->summary);
 		assert_int_equal(strncmp(c->usage, c->name, strlen(c->name)), 0);
-		assert_true((c->run != NULL) != (c->refusal != NULL));
+		assert_non_null(c->run);
 		for (const struct command_flag *f = c->flags; f->name; f++)
 			assert_true(f->help && f->help[0]);
 	}

@@ -1,0 +1,110 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# checkpoint and restore through criu. This host's kernel may lack what criu needs, so the machine of vm.bash runs it, with this
+# host's criu in its initramfs; what is decided before criu is called is seen here.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	load runtime.bash
+	load vm.bash
+	export VM_DIR
+	VM_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-vm.XXXXXX")
+	command -v qemu-system-x86_64 >/dev/null || { echo "qemu-system-x86_64 is not installed" >"$VM_DIR/lacks"; return 0; }
+	command -v criu >/dev/null || { echo "criu is not installed" >"$VM_DIR/lacks"; return 0; }
+	vm_kernel "$CUBE_BUILD/vm-kernel" || { echo "the package linux-image-cloud-amd64 cannot be had" >"$VM_DIR/lacks"; return 0; }
+	vm_root "$VM_DIR/root"
+	add_criu "$VM_DIR/root"
+	vm_boot "$VM_DIR/root" "$VM_DIR/log"
+}
+
+teardown_file() { rm -rf "$VM_DIR"; }
+
+setup() {
+	load runtime.bash
+	rt_begin
+}
+teardown() { rt_end; }
+
+add_criu() {
+	local dir=$1 library module
+	cp "$BATS_TEST_DIRNAME/vm_checkpoint.sh" "$dir/init"
+	rm -f "$dir/bin/tar"
+	cp "$(command -v criu)" "$(command -v tar)" "$dir/bin/" # it packs tmpfs with tar's own options
+	for library in $(ldd "$dir/bin/criu" "$dir/bin/tar" | grep -o '/[^ ]*[^ :]'); do
+		[ -f "$library" ] || continue
+		[ -e "$dir$library" ] || { mkdir -p "$dir$(dirname "$library")" && cp -L "$library" "$dir$library"; }
+	done
+	ln -sf busybox "$dir/rootfs/bin/ip"
+	ln -sf busybox "$dir/rootfs/bin/touch"
+	ln -sf busybox "$dir/rootfs/bin/wc"
+	mkdir -p "$dir/lib/diag"
+	# how criu looks at sockets and locks the network; numbered, for one needs the other
+	local number=10
+	for module in net/ipv4/{inet,tcp,udp,raw}_diag net/unix/unix_diag net/packet/af_packet_diag net/netlink/netlink_diag \
+		lib/libcrc32c net/netfilter/{nfnetlink,nf_tables} net/ipv{4/netfilter/nf_defrag_ipv4,6/netfilter/nf_defrag_ipv6} \
+		net/netfilter/nf_conntrack{,_netlink}; do
+		number=$((number + 1))
+		module=$(ls "$VM_MODULES/../../$module".ko* 2>/dev/null) || continue
+		case $module in
+		*.xz) xz -dc "$module" >"$dir/lib/diag/$number.ko" ;;
+		*) cp "$module" "$dir/lib/diag/$number.ko" ;;
+		esac
+	done
+	rm -rf "$dir/bundles" && mkdir "$dir/bundles"
+	"$CUBE_OCI" spec -b "$dir/bundles"
+	python3 "$BATS_TEST_DIRNAME/vm_checkpoint_bundles.py" "$dir/bundles"
+}
+
+passed() {
+	local name
+	[ ! -e "$VM_DIR/lacks" ] || skip "$(cat "$VM_DIR/lacks")"
+	tr -d '\r' <"$VM_DIR/log" >"$VM_DIR/text"
+	for name in "$@"; do
+		grep -aq "^ok $name$" "$VM_DIR/text" || { grep -a "^not ok $name" "$VM_DIR/text"; tail -n 60 "$VM_DIR/text"; return 1; }
+	done
+}
+
+@test "checkpoint: ends the container and keeps its processes as images; --leave-running and --pre-dump let it run" {
+	passed leave-running leave-running-goes-on pre-dump checkpoint checkpoint-poststop descriptors parent-is-used checkpoint-paused
+	! grep -aq '^not ok' "$VM_DIR/text"
+}
+@test "restore: the program goes on where it was, in its cgroups, namespaces and mounts, with hooks and stdio" {
+	passed restore restore-goes-on restore-pid restore-limits restore-hook restore-output restore-exec restore-loopback restore-mounts \
+		restore-own-mounts restore-pause restore-delete
+	[ "$(grep -ac '^ok restore' "$VM_DIR/text")" -ge 12 ]
+}
+@test "restore: into the network namespace that the container had joined" { passed network-checkpoint network-is-the-same network-goes-on; }
+@test "restore: a terminal, in the foreground" { passed console-checkpoint console-restore console-output console-foreground; }
+@test "restore: in the foreground, on pipes, under another name" { passed foreground-stdio foreground-other-id; }
+@test "checkpoint, restore: what criu refuses is told with its log, and leaves things as they were" {
+	passed restore-fails restore-fails-leaves-nothing checkpoint-fails nothing-left
+	grep -q '^guest done' "$VM_DIR/text"
+}
+@test "checkpoint, restore: refused before criu is called" {
+	bundle sleep 100
+	(cd "$RT/bundle" && oci create c 3>&- </dev/null >/dev/null)
+	run -1 oci checkpoint c
+	[ "$output" = "cube-oci: Container cannot be checkpointed in created state" ]
+	oci start c
+	run -1 oci --criu nosuch-criu checkpoint --image-path "$RT/image" c
+	[ "$output" = "cube-oci: criu: executable file nosuch-criu not found: install criu" ]
+	[ ! -e "$RT/image" ]
+	status_is c running
+	run -1 oci --criu nosuch-criu restore --image-path "$RT/image" -b "$RT/bundle" d
+	[[ "$output" == *"not found: install criu" ]]
+	for flags in "--page-server host" "--page-server :1" "--page-server a:b" "--manage-cgroups-mode odd" "--empty-ns user" "--parent-path /abs" \
+		"--parent-path nosuch" "--status-fd 77" "--status-fd x"; do
+		run -1 oci checkpoint --image-path "$RT" $flags c
+		[ "${#lines[@]}" = 1 ]
+		[[ "$output" == *"${flags%% *}"* ]]
+	done
+	oci kill c KILL
+	wait_until 5 status_is c stopped
+	run -1 oci checkpoint c
+	[ "$output" = "cube-oci: Container cannot be checkpointed in stopped state" ]
+	oci delete c
+	run -1 oci restore --image-path "$RT/nosuch" -b "$RT/bundle" d
+	[[ "$output" == *"--image-path $RT/nosuch"* ]]
+	[ ! -e "$RT/state/d" ]
+}
