@@ -246,8 +246,8 @@ TABLE(linux_part, oci_linux,
 	ROW(oci_linux, personality, "personality", FIELD_OBJECT, SUB(personality)),
 	ROW(oci_linux, time_offsets, "timeOffsets", FIELD_OBJECT, SUB(time_offsets)),
 	ROW(oci_linux, memory_policy, "memoryPolicy", FIELD_OBJECT, SUB(memory_policy)),
-	{ .name = "intelRdt", .type = FIELD_REFUSED, .with.text = "Intel RDT is not supported" },
-	{ .name = "netDevices", .type = FIELD_REFUSED, .with.text = "moving network devices is not supported" });
+	ROW(oci_linux, net_devices_json, "netDevices", FIELD_RAW),
+	{ .name = "intelRdt", .type = FIELD_REFUSED, .with.text = "Intel RDT is not supported" });
 TABLE(oci_spec, oci_spec,
 	ROW(oci_spec, version, "ociVersion", FIELD_STRING, REQUIRED),
 	ROW(oci_spec, process, "process", FIELD_OBJECT, SUB(oci_process)),
@@ -346,6 +346,74 @@ static int check_linux(const struct oci_linux *l, struct err *err)
 	return 0;
 }
 
+/* As the kernel takes them: 1 to 15 bytes that mean nothing in a path, an address or a pattern. */
+static bool is_device_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len > 15 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return false;
+	for (const char *c = name; *c; c++) {
+		if (*c == '/' || *c == ':' || *c == '%' || *c == ' ' || (*c >= '\t' && *c <= '\r'))
+			return false;
+	}
+	return true;
+}
+
+static int decode_net_device(yyjson_val *key, yyjson_val *value, struct oci_net_device *ret, struct err *err)
+{
+	yyjson_val *name = yyjson_obj_get(value, "name");
+
+	ret->name = ret->new_name = yyjson_get_str(key);
+	if (!is_device_name(ret->name) || strlen(ret->name) != yyjson_get_len(key))
+		return err_set(err, ERR_INVALID, "linux.netDevices: invalid device name \"%.40s\"", ret->name);
+	if (!yyjson_is_obj(value))
+		return err_set(err, ERR_INVALID, "linux.netDevices.%s: expected an object", ret->name);
+	if (name && !yyjson_is_str(name))
+		return err_set(err, ERR_INVALID, "linux.netDevices.%s.name: expected a string", ret->name);
+	if (!name || yyjson_get_len(name) == 0)
+		return 0;
+	ret->new_name = yyjson_get_str(name);
+	if (!is_device_name(ret->new_name) || strlen(ret->new_name) != yyjson_get_len(name))
+		return err_set(err, ERR_INVALID, "linux.netDevices.%s.name: invalid device name \"%.40s\"", ret->name,
+			       ret->new_name);
+	return 0;
+}
+
+/* A map by the name that the device has on the host. */
+static int decode_net_devices(struct oci_linux *l, struct arena *arena, struct err *err)
+{
+	struct oci_net_device *items;
+	yyjson_val *key, *value;
+	size_t index, count;
+	bool has_network = false;
+
+	if (!l->net_devices_json || yyjson_is_null(l->net_devices_json))
+		return 0;
+	if (!yyjson_is_obj(l->net_devices_json))
+		return err_set(err, ERR_INVALID, "linux.netDevices: expected an object");
+	count = yyjson_obj_size(l->net_devices_json);
+	if (count > OCI_NET_DEVICES_MAX)
+		return err_set(err, ERR_TOO_LARGE, "linux.netDevices: more than %d", OCI_NET_DEVICES_MAX);
+	for (size_t i = 0; i < l->namespaces.count; i++)
+		has_network |= OCI_ITEM(l->namespaces, struct oci_namespace, i)->type == OCI_NS_NETWORK;
+	if (count > 0 && !has_network)
+		return err_set(err, ERR_INVALID, "linux.netDevices: needs a namespace of type \"network\"");
+	items = arena_array(arena, count + 1, sizeof(*items));
+	yyjson_obj_foreach(l->net_devices_json, index, count, key, value)
+	{
+		if (decode_net_device(key, value, &items[index], err) < 0)
+			return -1;
+		for (size_t i = 0; i < index; i++) {
+			if (strcmp(items[i].new_name, items[index].new_name) == 0)
+				return err_set(err, ERR_INVALID, "linux.netDevices.%s.name: \"%s\" is given twice",
+					       items[index].name, items[index].new_name);
+		}
+	}
+	l->net_devices = (struct oci_list){ items, yyjson_obj_size(l->net_devices_json) };
+	return 0;
+}
+
 static int check_hooks(const struct oci_hooks *hooks, struct err *err)
 {
 	const struct oci_list *lists[] = {
@@ -389,6 +457,8 @@ int oci_spec_decode(yyjson_val *root, struct arena *arena, struct oci_spec *ret,
 				"mounts[%zu].uidMappings: needs gidMappings, and the reverse", i);
 	}
 	if (ret->hooks && check_hooks(ret->hooks, err) < 0)
+		return -1;
+	if (decode_net_devices(ret->linux_part, arena, err) < 0)
 		return -1;
 	return check_linux(ret->linux_part, err);
 }

@@ -167,6 +167,10 @@ struct oci_memory_policy {
 	const char *mode, *nodes;
 	struct oci_strings flags;
 };
+#define OCI_NET_DEVICES_MAX 64
+struct oci_net_device {
+	const char *name, *new_name; /* the same when it keeps its name */
+};
 struct oci_linux {
 	struct oci_list uid_mappings, gid_mappings; /* struct oci_id_map */
 	struct oci_map sysctl;
@@ -179,6 +183,8 @@ struct oci_linux {
 	struct oci_personality *personality;
 	struct oci_time_offsets *time_offsets;
 	struct oci_memory_policy *memory_policy;
+	yyjson_val *net_devices_json;
+	struct oci_list net_devices; /* struct oci_net_device */
 };
 struct oci_spec {
 	const char *version, *hostname, *domainname;

@@ -315,6 +315,7 @@ int command_features(const struct command_line *line, int *ret_status, struct er
 	yyjson_mut_obj_add_bool(doc, command_child(doc, part, "apparmor"), "enabled", true);
 	yyjson_mut_obj_add_bool(doc, command_child(doc, part, "selinux"), "enabled", true);
 	yyjson_mut_obj_add_bool(doc, command_child(doc, part, "intelRdt"), "enabled", false);
+	yyjson_mut_obj_add_bool(doc, command_child(doc, part, "netDevices"), "enabled", true);
 	sub = command_child(doc, part, "mountExtensions");
 	yyjson_mut_obj_add_bool(doc, command_child(doc, sub, "idmap"), "enabled", true);
 	return command_print_doc(doc, true, err);

@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "linux/link_move.h"
 #include "linux/process.h"
 #include "linux/rootpath.h"
 #include "runtime/cgroup_plan.h"
@@ -322,6 +323,25 @@ static int run_parent_hooks(struct making *m, struct err *err)
 	return hooks_run(&hooks->create_runtime, &create_runtime, err);
 }
 
+static int move_devices(struct making *m, struct err *err)
+{
+	const struct oci_list *list = &m->create->spec->linux_part->net_devices;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)m->c->pid);
+	AUTO_FD netns = open(path, O_RDONLY | O_CLOEXEC);
+	if (netns < 0)
+		return err_os(err, "linux.netDevices: open the network namespace");
+	for (size_t i = 0; i < list->count; i++) {
+		const struct oci_net_device *d = OCI_ITEM(*list, struct oci_net_device, i);
+		int failed = link_move(d->name, netns, d->new_name);
+
+		if (failed < 0)
+			return err_neg(err, failed, "linux.netDevices.%s: move it as %s", d->name, d->new_name);
+	}
+	return 0;
+}
+
 static int answer(struct making *m, struct err *err)
 {
 	char go = INIT_GO;
@@ -335,6 +355,10 @@ static int handle_message(struct making *m, const char *message, size_t len, int
 	switch (message[0]) {
 	case INIT_USERNS:
 		if (userns_map(m->create->spec, m->c->pid, err) < 0 || join_for_child(m, err) < 0)
+			return -1;
+		return answer(m, err);
+	case INIT_NETWORK:
+		if (move_devices(m, err) < 0)
 			return -1;
 		return answer(m, err);
 	case INIT_HOOKS:

@@ -262,6 +262,8 @@ static int setup(struct init *init, struct err *err)
 		return err_os(err, "make namespaces");
 	if (placement_set_cpus(NULL, "processors", err) < 0)
 		return -1;
+	if (init->spec->linux_part->net_devices.count > 0 && ask(init, INIT_NETWORK, err) < 0)
+		return -1;
 	if (set_names(init, err) < 0 || raise_loopback(init, err) < 0)
 		return -1;
 	if (rootfs_setup(init, err) < 0)

@@ -5,6 +5,7 @@
  *
  *   child → parent                               parent → child
  *   USERNS   map my ids, please                  GO
+ *   NETWORK  my network namespace is there   GO (after devices of the host have been moved into it)
  *   HOOKS    namespaces and mounts are there     GO (after prestart and createRuntime hooks)
  *   CONSOLE  carries the pty's master
  *   LISTENER carries the seccomp listener
@@ -22,6 +23,7 @@
 
 enum init_message {
 	INIT_USERNS = 'U',
+	INIT_NETWORK = 'N',
 	INIT_HOOKS = 'H',
 	INIT_CONSOLE = 'C',
 	INIT_LISTENER = 'L',

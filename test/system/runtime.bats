@@ -325,7 +325,13 @@ changed" ]
 	c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_X"}|linux.seccomp.defaultAction
 	c["linux"]["sysctl"] = {"kernel.panic": "1"}|linux.sysctl
 	c["linux"]["intelRdt"] = {}|linux.intelRdt
-	c["linux"]["netDevices"] = {"eth0": {}}|linux.netDevices
+	c["linux"]["netDevices"] = {"nosuch0": {}}|linux.netDevices.nosuch0
+	c["linux"]["netDevices"] = {"a/b": {}}|linux.netDevices
+	c["linux"]["netDevices"] = {"eth0": {"name": "sixteen-bytes-xx"}}|linux.netDevices.eth0.name
+	c["linux"]["netDevices"] = {"a": {"name": "c"}, "b": {"name": "c"}}|linux.netDevices.b.name
+	c["linux"]["netDevices"] = {"x%d" % i: {} for i in range(65)}|linux.netDevices
+	c["linux"]["netDevices"] = {"eth0": 1}|linux.netDevices.eth0
+	c["linux"]["netDevices"] = {"eth0": {}}; c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "network"]|linux.netDevices
 	c["linux"]["mountLabel"] = "system_u:object_r:x_t:s0"|linux.mountLabel
 	c["linux"]["memoryPolicy"] = {"mode": "MPOL_X"}|linux.memoryPolicy.mode
 	c["linux"]["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "900"}|linux.memoryPolicy
