@@ -530,10 +530,31 @@ static int clone_child(struct making *m, struct err *err)
 	return 0;
 }
 
+/* The one that keeps the unit's place is in its cgroup: a limit of one process would leave no room for the container's.
+ * Returns whether the limit was raised, to be lowered again when that one is gone. */
+static bool make_room(struct making *m)
+{
+	const struct cgroup *cgroup = &m->c->cgroup;
+	int fd = cgroup->dir_fds[cgroup->is_v2 ? CGROUP_UNIFIED : CGROUP_PIDS];
+	uint64_t max;
+
+	return m->keeper >= 0 && fd >= 0 && cgroup_read_u64(fd, "pids.max", &max) == 0 && max == 1 &&
+	       cgroup_write(fd, "pids.max", "2") == 0;
+}
+
+static int lower_limit(struct making *m, struct err *err)
+{
+	const struct cgroup *cgroup = &m->c->cgroup;
+	int failed = cgroup_write(cgroup->dir_fds[cgroup->is_v2 ? CGROUP_UNIFIED : CGROUP_PIDS], "pids.max", "1");
+
+	return failed < 0 ? err_neg(err, failed, "linux.resources.pids.limit") : 0;
+}
+
 static int make(struct making *m, struct err *err)
 {
 	struct init *init = &m->init;
 	const struct create *cr = m->create;
+	bool has_room;
 	char state;
 
 	if (cr->spec->linux_part->mount_label && cr->spec->linux_part->mount_label[0] &&
@@ -551,7 +572,11 @@ static int make(struct making *m, struct err *err)
 		init->state = state_text(m, CONTAINER_CREATING);
 		m->c->has_poststop = cr->spec->hooks->poststop.count > 0;
 	}
+	has_room = make_room(m);
 	if (clone_child(m, err) < 0)
+		return -1;
+	container_end_keeper(&m->keeper);
+	if (has_room && lower_limit(m, err) < 0)
 		return -1;
 	/* While the child builds its root on the other processor: */
 	if (process_start_ticks(m->c->pid, &m->c->start_ticks, &state) < 0)

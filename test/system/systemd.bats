@@ -54,6 +54,7 @@ passed() {
 @test "systemd: the container's cgroup is a scope with its properties, and its files say the same" { passed create unit-active unit-slice unit-properties annotations files one-process state; }
 @test "systemd: a unit that somebody else has is left alone" { passed twice unit-taken; }
 @test "systemd: limits and device rules outlive a reload" { passed reload-keeps-limits devices; }
+@test "systemd: a limit of one process is the container's alone" { passed one-process-limit; }
 @test "systemd: update changes the unit and the files; pause freezes" { passed update pause; }
 @test "systemd: running out of memory, delete and delete --force leave no unit and no cgroup" {
 	passed out-of-memory delete force nothing-left

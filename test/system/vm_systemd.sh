@@ -71,5 +71,11 @@ bundle d
 (cd /bundles/d && oci run -d d >/tmp/d.out 2>&1 </dev/null)
 oci delete -f d
 check force "$? $(property cube-d.scope LoadState)" "0 not-found"
+bundle e
+sed -i 's#"limit": 20\([^0-9]\)#"limit": 1\1#; s#"limit": 20$#"limit": 1#' /bundles/e/config.json
+(cd /bundles/e && oci run -d e >/tmp/e.out 2>&1 </dev/null)
+check one-process-limit "$? $(property cube-e.scope TasksMax) $(cat $G/cube-e.scope/pids.max $G/cube-e.scope/pids.current | tr '\n' ' ')" "0 1 1 1 "
+cat /tmp/e.out
+oci delete -f e
 echo "guest done"
 poweroff -f
