@@ -136,52 +136,49 @@ static const char *text_of(const struct quantity *q, char to[QUANTITY_TEXT_BYTES
 	return to;
 }
 
+/* Whether the amount (NULL: none is given) was told to lie beyond the bound, or to be missing. */
+static bool is_told(struct bounded *b, const struct bound *bound, bool is_minimum, const char *what,
+		    const struct quantity *amount)
+{
+	const char *extreme = is_minimum ? "minimum" : "maximum";
+	char text[QUANTITY_TEXT_BYTES];
+	int order = amount ? quantity_cmp(amount, &bound->value) : 0;
+
+	if (!amount) {
+		add(b, "%s " STR_FMT " usage per %s is %s.  No %s is specified", extreme,
+		    STR_ARG(bound->resource), b->type, bound->text, what);
+		return true;
+	}
+	if (is_minimum ? order >= 0 : order <= 0)
+		return false;
+	add(b, "%s " STR_FMT " usage per %s is %s, but %s is %s", extreme, STR_ARG(bound->resource),
+	    b->type, bound->text, what, text_of(amount, text));
+	return true;
+}
+
 static void check_min(struct bounded *b, const struct bound *bound)
 {
-	const struct quantity *request = resource_list_get(&b->requests, bound->resource),
-			      *limit = resource_list_get(&b->limits, bound->resource);
-	char text[QUANTITY_TEXT_BYTES];
+	const struct quantity *limit = resource_list_get(&b->limits, bound->resource);
 
-	if (!request)
-		add(b, "minimum " STR_FMT " usage per %s is %s.  No request is specified",
-		    STR_ARG(bound->resource), b->type, bound->text);
-	else if (quantity_cmp(request, &bound->value) < 0)
-		add(b, "minimum " STR_FMT " usage per %s is %s, but request is %s",
-		    STR_ARG(bound->resource), b->type, bound->text, text_of(request, text));
-	else if (limit && quantity_cmp(limit, &bound->value) < 0)
-		add(b, "minimum " STR_FMT " usage per %s is %s, but limit is %s",
-		    STR_ARG(bound->resource), b->type, bound->text, text_of(limit, text));
+	if (!is_told(b, bound, true, "request", resource_list_get(&b->requests, bound->resource)) &&
+	    limit)
+		(void)is_told(b, bound, true, "limit", limit); /* nothing comes behind */
 }
 
 static void check_max(struct bounded *b, const struct bound *bound)
 {
-	const struct quantity *request = resource_list_get(&b->requests, bound->resource),
-			      *limit = resource_list_get(&b->limits, bound->resource);
-	char text[QUANTITY_TEXT_BYTES];
+	const struct quantity *request = resource_list_get(&b->requests, bound->resource);
 
-	if (!limit)
-		add(b, "maximum " STR_FMT " usage per %s is %s.  No limit is specified",
-		    STR_ARG(bound->resource), b->type, bound->text);
-	else if (quantity_cmp(limit, &bound->value) > 0)
-		add(b, "maximum " STR_FMT " usage per %s is %s, but limit is %s",
-		    STR_ARG(bound->resource), b->type, bound->text, text_of(limit, text));
-	else if (request && quantity_cmp(request, &bound->value) > 0)
-		add(b, "maximum " STR_FMT " usage per %s is %s, but request is %s",
-		    STR_ARG(bound->resource), b->type, bound->text, text_of(request, text));
+	if (!is_told(b, bound, false, "limit", resource_list_get(&b->limits, bound->resource)) &&
+	    request)
+		(void)is_told(b, bound, false, "request", request); /* likewise */
 }
 
 /* Of claims, which have requests only. */
 static void check_max_request(struct bounded *b, const struct bound *bound)
 {
-	const struct quantity *request = resource_list_get(&b->requests, bound->resource);
-	char text[QUANTITY_TEXT_BYTES];
-
-	if (!request)
-		add(b, "maximum " STR_FMT " usage per %s is %s.  No request is specified",
-		    STR_ARG(bound->resource), b->type, bound->text);
-	else if (quantity_cmp(request, &bound->value) > 0)
-		add(b, "maximum " STR_FMT " usage per %s is %s, but request is %s",
-		    STR_ARG(bound->resource), b->type, bound->text, text_of(request, text));
+	(void)is_told(b, bound, false, "request",
+		      resource_list_get(&b->requests, bound->resource)); /* likewise */
 }
 
 static void check_ratio(struct bounded *b, const struct bound *bound)

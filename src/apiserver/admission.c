@@ -171,6 +171,7 @@ static const struct plugin {
 	{ "DefaultIngressClass", { [MUTATE] = ingress_class_admit } },
 	{ "LimitRanger", { [MUTATE] = limit_ranger_mutate, [VALIDATE] = limit_ranger_validate } },
 	{ "PodSecurity", { [VALIDATE] = pod_security_validate } },
+	{ "PolicyParameters", { [VALIDATE] = admission_param_access_validate } },
 	{ "RBACEscalation", { [VALIDATE] = rbac_check_escalation } },
 	{ "Certificates", { [MUTATE] = certificate_fill, [VALIDATE] = certificate_check } },
 	{ "ResourceQuota", { [SETTLE] = quota_settle } },

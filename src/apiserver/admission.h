@@ -52,6 +52,8 @@ int admission_webhooks_validate(struct operation *op, operation_step *next) MUST
 /* admission_policies.c; is_second: others have changed the object since. */
 int admission_policies_mutate(struct operation *op, bool is_second) MUST_CHECK;
 int admission_policies_validate(struct operation *op) MUST_CHECK;
+/* Whether who names parameters of a policy may read them. */
+int admission_param_access_validate(struct operation *op) MUST_CHECK;
 
 /* --- parts of plug-ins in files of their own --- */
 

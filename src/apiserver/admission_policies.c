@@ -2,6 +2,7 @@
 /* An operation's part of admission policies: what they are told of it, and what they make of it. */
 #include "apiserver/admission.h"
 
+#include "apiserver/authz.h"
 #include "apiserver/registry.h"
 
 static const char *const check_names[] = {
@@ -105,4 +106,111 @@ int admission_policies_validate(struct operation *op)
 	options = admission_options_of(op);
 	request.options = yyjson_mut_doc_get_root(options);
 	return policies_validate(op->registry->policies, &request, &answer);
+}
+
+/* ---- who may name parameters ---- */
+
+/* Parameters are read for whoever writes what they decide about: who names them has to be allowed
+ * to read them himself. */
+static bool may_get(struct operation *op, const struct kind *kind, struct str namespace_,
+		    struct str name)
+{
+	struct target target = { .verb = STR("get"),
+				 .is_resource = true,
+				 .group = kind->group,
+				 .version = kind->version,
+				 .resource = kind->plural,
+				 .namespace_ = namespace_,
+				 .name = name };
+	struct authz_attributes attributes = { .user = op->who, .target = &target };
+
+	return authz_decide(op->registry, &attributes) == AUTHZ_ALLOW;
+}
+
+static const struct kind *find_param_kind(struct operation *op, struct str api_version,
+					  struct str name)
+{
+	struct str group, version;
+
+	if (!str_cut(api_version, '/', &group, &version)) {
+		version = group;
+		group = STR_NONE;
+	}
+	return kind_set_find_name(&op->registry->kinds, group, version, name);
+}
+
+static int refuse_access(struct operation *op, const char *field, const char *detail)
+{
+	struct field_errors errors;
+
+	field_errors_init(&errors, op->arena);
+	field_forbidden(&errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), field), detail);
+	return operation_take_fields(op, &errors, operation_kind_subject(op));
+}
+
+static int check_policy_access(struct operation *op)
+{
+	yyjson_mut_val *param = json_mut_get(op->edit.root, "spec.paramKind");
+	struct str api_version = json_mut_get_str(param, "apiVersion"),
+		   name = json_mut_get_str(param, "kind");
+	const struct kind *kind;
+
+	if (!param || json_mixed_equal(param, json_get(op->edit.old, "spec.paramKind")))
+		return 0;
+	kind = find_param_kind(op, api_version, name);
+	if (!kind || may_get(op, kind, kind_is_namespaced(kind) ? STR("*") : STR_NONE, STR("*")))
+		return 0;
+	return refuse_access(
+		op, "paramKind",
+		str_printf_in(op->arena,
+			      "user " STR_FMT
+			      " must have \"get\" permission on all objects of the referenced "
+			      "paramKind (kind=" STR_FMT ", apiVersion=" STR_FMT ")",
+			      STR_ARG(op->user), STR_ARG(name), STR_ARG(api_version))
+			.ptr);
+}
+
+static int check_binding_access(struct operation *op, const struct kind *policy_kind)
+{
+	yyjson_mut_val *ref = json_mut_get(op->edit.root, "spec.paramRef");
+	struct str namespace_ = json_mut_get_str(ref, "namespace"),
+		   name = json_mut_get_str(ref, "name");
+	const struct obj *policy;
+	const struct kind *kind;
+
+	if (!ref || json_mixed_equal(ref, json_get(op->edit.old, "spec.paramRef")))
+		return 0;
+	policy = registry_get_pending(op->registry, policy_kind, STR_NONE,
+				      json_mut_get_str(op->edit.root, "spec.policyName"));
+	if (!policy || !json_get(policy->root, "spec.paramKind"))
+		return 0; /* nothing is read */
+	kind = find_param_kind(op, json_get_str(policy->root, "spec.paramKind.apiVersion"),
+			       json_get_str(policy->root, "spec.paramKind.kind"));
+	if (!kind)
+		return 0;
+	if (kind_is_namespaced(kind) && !namespace_.len)
+		namespace_ = STR("*");
+	if (may_get(op, kind, namespace_, name.len ? name : STR("*")))
+		return 0;
+	return refuse_access(op, "paramRef",
+			     str_printf_in(op->arena,
+					   "user " STR_FMT
+					   " does not have \"get\" permission on the "
+					   "object referenced by paramRef",
+					   STR_ARG(op->user))
+				     .ptr);
+}
+
+int admission_param_access_validate(struct operation *op)
+{
+	if (!op->who || op->subresource.len || user_in_group(op->who, "system:masters"))
+		return 0;
+	if (op->kind == &kind_validatingadmissionpolicy ||
+	    kind_stored(op->kind) == kind_stored(&kind_mutatingadmissionpolicy))
+		return check_policy_access(op);
+	if (op->kind == &kind_validatingadmissionpolicybinding)
+		return check_binding_access(op, &kind_validatingadmissionpolicy);
+	if (kind_stored(op->kind) == kind_stored(&kind_mutatingadmissionpolicybinding))
+		return check_binding_access(op, &kind_mutatingadmissionpolicy);
+	return 0;
 }

@@ -135,8 +135,8 @@ static bool survey_pod(void *arg, const struct obj *pod)
 	struct pod_security_findings findings;
 	size_t i = 0;
 
-	if (s->pods++ == SECURITY_SURVEY_PODS_MAX)
-		return false;
+	if (s->pods++ >= SECURITY_SURVEY_PODS_MAX)
+		return true; /* counted only */
 	pod_security_check(s->standard, pod->root, s->op->arena, &findings);
 	if (!findings.reasons.len)
 		return true;
@@ -166,9 +166,9 @@ static void survey(struct operation *op, const struct pod_security_standard *sta
 	if (s.pods > SECURITY_SURVEY_PODS_MAX)
 		notices_add(
 			&op->notices,
-			"new PodSecurity enforce level only checked against the first %d of the "
+			"new PodSecurity enforce level only checked against the first %d of %zu "
 			"existing pods",
-			SECURITY_SURVEY_PODS_MAX);
+			SECURITY_SURVEY_PODS_MAX, s.pods);
 	if (!s.count)
 		return;
 	notices_add(&op->notices,

@@ -370,6 +370,53 @@ static void test_refuses_others(void **state)
 	run_steps(steps, ARRAY_COUNT(steps));
 }
 
+/* Who may write policies and not read secrets does not read them by a policy. */
+static void test_param_access(void **state)
+{
+	static const struct step rights[] = {
+		{ "POST", "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+		  "{'metadata':{'name':'r'},'rules':[{'apiGroups':['admissionregistration.k8s.io'],"
+		  "'resources':['*'],'verbs':['*']},{'apiGroups':[''],'resources':['configmaps'],"
+		  "'verbs':['get']}]}",
+		  201 },
+		{ "POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+		  "{'metadata':{'name':'b'},'subjects':[{'kind':'User','apiGroup':'rbac."
+		  "authorization."
+		  "k8s.io','name':'jane'}],'roleRef':{'apiGroup':'rbac.authorization.k8s.io','kind'"
+		  ":"
+		  "'ClusterRole','name':'r'}}",
+		  201 },
+		POLICY("open",
+		       ON_DEPLOYMENTS ",'paramKind':{'apiVersion':'v1','kind':'Secret'}," VALID),
+	};
+	static const struct step steps[] = {
+		NO_POLICY(ON_DEPLOYMENTS ",'paramKind':{'apiVersion':'v1','kind':'Secret'}," VALID,
+			  "spec.paramKind: Forbidden: user jane must have \\\"get\\\" permission "
+			  "on all "
+			  "objects of the referenced paramKind (kind=Secret, apiVersion=v1)"),
+		POLICY("fine",
+		       ON_DEPLOYMENTS ",'paramKind':{'apiVersion':'v1','kind':'ConfigMap'}," VALID),
+		{ "POST", ADMISSION "validatingadmissionpolicybindings",
+		  "{'metadata':{'name':'x'},'spec':{'policyName':'open','validationActions':['Deny'"
+		  "],"
+		  "'paramRef':{'name':'s','namespace':'default','parameterNotFoundAction':'Allow'}}"
+		  "}",
+		  422, "spec.paramRef: Forbidden: user jane does not have \\\"get\\\" permission" },
+	};
+	struct http_fixture f;
+
+	http_fixture_open(&f);
+	for (size_t i = 0; i < ARRAY_COUNT(rights); i++)
+		run_step(&f, &rights[i]);
+	http_fixture_disconnect(&f);
+	http_fixture_connect(&f, &f);
+	f.user = "jane";
+	f.group = "dev";
+	for (size_t i = 0; i < ARRAY_COUNT(steps); i++)
+		run_step(&f, &steps[i]);
+	http_fixture_close(&f);
+}
+
 #define MUTATION(name, mutations, more)                                                        \
 	{                                                                                      \
 		"POST", MUTATING,                                                              \
@@ -484,10 +531,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_denies),	       cmocka_unit_test(test_refuses),
-		cmocka_unit_test(test_refuses_others), cmocka_unit_test(test_words),
-		cmocka_unit_test(test_actions),	       cmocka_unit_test(test_params),
-		cmocka_unit_test(test_requests),       cmocka_unit_test(test_bindings_match),
-		cmocka_unit_test(test_mutates),	       cmocka_unit_test(test_asks_again),
+		cmocka_unit_test(test_refuses_others), cmocka_unit_test(test_param_access),
+		cmocka_unit_test(test_words),	       cmocka_unit_test(test_actions),
+		cmocka_unit_test(test_params),	       cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_bindings_match), cmocka_unit_test(test_mutates),
+		cmocka_unit_test(test_asks_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
