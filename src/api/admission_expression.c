@@ -126,6 +126,10 @@ void admission_compile(struct admission_set *set, struct str text,
 	AUTO_BUF messages = { 0 };
 
 	*ret = (struct admission_expression){ .text = text };
+	if (cel_arena_is_full(set->arena)) {
+		ret->problem = STR("compilation failed: expressions take too much memory");
+		return;
+	}
 	buf_init(&messages, CEL_ERROR_BYTES_MAX);
 	program = cel_compile(set->arena, env, text, &messages);
 	if (!program) {

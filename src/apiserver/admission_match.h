@@ -24,9 +24,6 @@ enum admission_operation {
 	ADMISSION_ANY = (1 << 4) - 1,
 };
 
-/* "CREATE", ... */
-struct str admission_operation_name(enum admission_operation operation);
-
 /* One request as admission sees it. */
 struct admission_request {
 	enum admission_operation operation;

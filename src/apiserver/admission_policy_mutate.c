@@ -172,7 +172,7 @@ static bool is_to_be_asked(struct mutating *m, struct str key)
 void policy_rounds_deinit(struct policy_rounds *rounds)
 {
 	blob_unref(rounds->output);
-	rounds->output = NULL;
+	*rounds = (struct policy_rounds){ 0 };
 }
 
 static yyjson_mut_val *root_of(struct mutating *m)

@@ -240,6 +240,8 @@ struct cel_program;
  *What is over a limit of cel/limits.h is refused the same way. */
 const struct cel_program *cel_compile(struct arena *arena, const struct cel_env *env,
 				      struct str text, struct buf *messages) MUST_CHECK;
+/* True when no more should be compiled into it: what is made next may not fit. */
+bool cel_arena_is_full(const struct arena *arena) PURE;
 const struct cel_type *
 cel_program_type(const struct cel_program *program) PURE; /* what it results in, or dyn */
 bool cel_program_uses(const struct cel_program *program,

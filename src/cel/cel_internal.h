@@ -136,9 +136,6 @@ void cel_message(struct cel_source *source, uint32_t offset, const char *fmt, ..
 /* All messages in the order of their places, as upstream displays them. */
 void cel_messages_write(struct cel_source *source, struct buf *to);
 
-/* True when no more should be compiled into it: what is made next may not fit. */
-bool cel_arena_is_full(const struct arena *arena) PURE;
-
 /* ---- stages ---- */
 
 struct cel_node *cel_parse(struct cel_source *source); /* NULL: messages say why */

@@ -5,6 +5,7 @@
  */
 #include "api/admission_expression.h"
 #include "api/kinds/admission.h"
+#include "api/limits.h"
 #include "api/meta.h"
 #include "api/selector.h"
 #include "api/strategy.h"
@@ -71,6 +72,8 @@ static void check_expression(struct admission_set *set, struct str text,
 {
 	struct admission_expression expression;
 
+	if (errors->count >= FIELD_ERRORS_MAX)
+		return; /* each costs, and none is told any more */
 	admission_compile(set, text, result, &expression);
 	if (!expression.program)
 		field_invalid_str(errors, path, text, str_c_in(errors->arena, expression.problem));
@@ -107,6 +110,8 @@ static void check_variables(struct admission_set *set, yyjson_mut_val *variables
 		const struct admission_variable *made = &set->variables[i++];
 		struct str name = json_mut_get_str(variable, "name");
 
+		if (errors->count >= FIELD_ERRORS_MAX)
+			return;
 		if (!str_trim(name).len)
 			field_required(errors, FIELD_NAME(here, "name"), "name is not specified");
 		else if (!is_identifier(name))

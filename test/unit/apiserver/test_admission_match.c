@@ -462,6 +462,26 @@ static void bounds_chains_of_variables(void **state)
 	arena_deinit(&arena);
 }
 
+/* What an arena cannot hold any more is refused, and does not end the server. */
+static void refuses_what_takes_too_much_memory(void **state)
+{
+	struct admission_expression expression;
+	struct admission_set *set;
+	struct arena arena;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	set = admission_set_new(&arena, 0, NULL);
+	admission_compile(set, STR("true"), &admission_result_bool, &expression);
+	assert_non_null(expression.program);
+	(void)arena_alloc(&arena,
+			  ARENA_DEFAULT_MAX - CEL_COMPILE_RESERVE_BYTES); /* only takes room */
+	admission_compile(set, STR("true"), &admission_result_bool, &expression);
+	assert_null(expression.program);
+	assert_true(str_eq_c(expression.problem,
+			     "compilation failed: expressions take too much memory"));
+	arena_deinit(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -470,6 +490,7 @@ int main(void)
 		cmocka_unit_test(knows_its_own_kinds),
 		cmocka_unit_test(decides_conditions),
 		cmocka_unit_test(bounds_chains_of_variables),
+		cmocka_unit_test(refuses_what_takes_too_much_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

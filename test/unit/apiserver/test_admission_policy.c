@@ -500,6 +500,46 @@ static void test_mutates(void **state)
 	run_steps(steps, ARRAY_COUNT(steps));
 }
 
+#define GADGETS "/apis/example.com/v1/namespaces/default/gadgets"
+
+/* Fields that no table knows. */
+static void test_mutates_custom(void **state)
+{
+	static const struct step
+		steps[] = {
+			{ "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+			  "{'metadata':{'name':'gadgets.example.com'},'spec':{'group':'example.com'"
+			  ",'scope':"
+			  "'Namespaced','names':{'plural':'gadgets','kind':'Gadget'},'versions':[{'"
+			  "name':'v1',"
+			  "'served':true,'storage':true,'schema':{'openAPIV3Schema':{'type':'"
+			  "object','properties':{"
+			  "'spec':{'type':'object','properties':{'size':{'type':'integer'},'more':{"
+			  "'type':'object',"
+			  "'additionalProperties':{'type':'string'}}}}}}}}]}}",
+			  201 },
+			{ "POST", MUTATING,
+			  "{'metadata':{'name':'c'},'spec':{" RULES(
+				  "'CREATE'", "'example.com'",
+				  "'v1'", "'gadgets'") ","
+						       "'reinvocationPolicy':'Never','mutations':"
+						       "[" APPLY("Object{spec: Object.spec{size: "
+								 "object.spec.size + 1, more: "
+								 "{`k`: `v`}}}") "," PATCH(
+							       "[JSONPatch{op: `add`, path: "
+							       "`/spec/more/l`, value: `w`}]") "]}"
+											       "}",
+			  201 },
+			BIND_MUTATION("c"),
+			{ "POST", GADGETS,
+			  "{'apiVersion':'example.com/"
+			  "v1','kind':'Gadget','metadata':{'name':'g'},'spec':{'size':2}}",
+			  201, "\"spec\":{\"size\":3,\"more\":{\"k\":\"v\",\"l\":\"w\"}}" },
+		};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
 /* A policy that wants to see what came after it does: its label counts those of later policies. */
 static void test_asks_again(void **state)
 {
@@ -535,7 +575,7 @@ int main(void)
 		cmocka_unit_test(test_words),	       cmocka_unit_test(test_actions),
 		cmocka_unit_test(test_params),	       cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_bindings_match), cmocka_unit_test(test_mutates),
-		cmocka_unit_test(test_asks_again),
+		cmocka_unit_test(test_mutates_custom), cmocka_unit_test(test_asks_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
