@@ -29,10 +29,15 @@ void exchange_count(struct exchange *e, int status)
 void exchange_respond(struct exchange *e, int status, struct http_headers *headers,
 		      struct http_piece *pieces, size_t count)
 {
+	struct http_header *list = arena_array(e->arena, headers->count + 1, sizeof(list[0]));
+	struct http_headers all = { list, headers->count };
+
+	memcpy(list, headers->list, headers->count * sizeof(list[0]));
+	list[all.count++] = EXCHANGE_NOT_CACHED;
 	for (size_t i = 0; i < count; i++)
 		e->answer_bytes += pieces[i].bytes.len;
 	exchange_count(e, status);
-	http_respond_gzip_pieces(&e->server->gzip, e->x, status, headers, pieces, count);
+	http_respond_gzip_pieces(&e->server->gzip, e->x, status, &all, pieces, count);
 }
 
 void exchange_answer_bytes(struct exchange *e, int status, struct str content_type,

@@ -39,6 +39,9 @@ struct exchange {
 	struct store_sync sync; /* waiting for what others wrote */
 };
 
+/* What proxies and browsers must not keep: all of the API. */
+#define EXCHANGE_NOT_CACHED HTTP_HEADER(STR("Cache-Control"), STR("no-cache, private"))
+
 /* --- answers; each lets go of the exchange --- */
 void exchange_refuse(struct exchange *e); /* e->refusal */
 void exchange_respond(struct exchange *e, int status, struct http_headers *headers,
@@ -77,7 +80,8 @@ bool accept_next(struct str *header, struct accept_type *ret);
 /* In e's arena. */
 struct exchange_wait {
 	struct exchange *e;
-	void (*done)(void *arg, const struct conversion *conversion); /* answers, with the results */
+	void (*done)(void *arg,
+		     const struct conversion *conversion); /* answers, with the results */
 	void (*gone)(void *arg); /* nobody waits for an answer any more, or it was a refusal */
 	void *arg;
 	struct conversion *conversion; /* its own */

@@ -76,7 +76,6 @@ static void answer(struct exchange *e, int status, const struct buf *text)
 {
 	struct http_header list[] = {
 		HTTP_HEADER(STR("Content-Type"), STR("text/plain; charset=utf-8")),
-		HTTP_HEADER(STR("Cache-Control"), STR("no-cache, private")),
 		HTTP_HEADER(STR("X-Content-Type-Options"), STR("nosniff")),
 	};
 	struct http_headers headers = { list, ARRAY_COUNT(list) };

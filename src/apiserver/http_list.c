@@ -119,8 +119,9 @@ static int64_t remaining_of(struct listing *l, struct str prefix)
 static void respond(struct listing *l)
 {
 	struct exchange *e = l->e;
-	struct http_header header = HTTP_HEADER(STR("Content-Type"), exchange_content_type(e));
-	struct http_headers headers = { &header, 1 };
+	struct http_header list[] = { HTTP_HEADER(STR("Content-Type"), exchange_content_type(e)),
+				      EXCHANGE_NOT_CACHED };
+	struct http_headers headers = { list, ARRAY_COUNT(list) };
 	struct http_source source = { .fill = fill, .release = release, .arg = l };
 	size_t between = l->count ? (l->count - 1) * l->separator.len : 0;
 

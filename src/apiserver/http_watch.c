@@ -26,8 +26,8 @@ struct http_watch {
 	bool sent_columns;
 	bool bookmarks;
 	bool is_paused;
-	int64_t revision;	  /* of the last event sent, or of the start */
-	int64_t *active, *events; /* counters of metrics */
+	int64_t revision;	       /* of the last event sent, or of the start */
+	int64_t *active, *events;      /* counters of metrics */
 	struct conversion *conversion; /* what is sent next waits for it; nothing overtakes it */
 	struct {
 		struct blob **blobs; /* what was there at the start */
@@ -502,8 +502,8 @@ static int add_name(struct exchange *e, struct read_options *options)
 
 int watch_serve(struct exchange *e)
 {
-	struct http_header header = { .name = STR("Content-Type") };
-	struct http_headers headers = { &header, 1 };
+	struct http_header list[] = { { .name = STR("Content-Type") }, EXCHANGE_NOT_CACHED };
+	struct http_headers headers = { list, ARRAY_COUNT(list) };
 	struct read_options options;
 	struct http_watch *w;
 	struct str prefix;
@@ -526,9 +526,9 @@ int watch_serve(struct exchange *e)
 	w->events = metrics_watch_events(&e->server->metrics, e->kind);
 	(*w->active)++;
 	exchange_count(e, 200);
-	header.value = e->format == ANSWER_PROTOBUF
-			       ? STR("application/vnd.kubernetes.protobuf;stream=watch")
-			       : STR("application/json");
+	list[0].value = e->format == ANSWER_PROTOBUF
+				? STR("application/vnd.kubernetes.protobuf;stream=watch")
+				: STR("application/json");
 	http_set_events(e->x, &watch_events, w);
 	http_start(e->x, 200, &headers);
 	begin(w, &options);

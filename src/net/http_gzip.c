@@ -10,7 +10,6 @@
 #define BATCH_PIECES 256
 #define FILL_PIECES 16
 #define BATCH_BYTES ((size_t)256 << 10)
-#define HEADERS_MAX 16
 #define GZIP_WINDOW_BITS (15 + 16) /* 16: with gzip's own head and checksum */
 #define GZIP_LEVEL 1		   /* as kube-apiserver has it */
 #define GZIP_MEMORY_LEVEL 8
@@ -161,11 +160,10 @@ void http_respond_gzip(struct http_gzip *gzip, struct http_exchange *x, int stat
 {
 	static const struct http_exchange_events events = { .on_drained = on_drained,
 							    .on_closed = on_closed };
-	struct http_header list[HEADERS_MAX];
+	struct http_header *list = arena_array(&x->arena, headers->count + 2, sizeof(list[0]));
 	struct http_headers all = { list, headers->count };
 	struct gzip_answer *a = NEW(struct gzip_answer);
 
-	ASSERT(headers->count + 2 <= HEADERS_MAX);
 	if (headers->count)
 		memcpy(list, headers->list, headers->count * sizeof(list[0]));
 	list[all.count++] = HTTP_HEADER(STR("Content-Encoding"), STR("gzip"));

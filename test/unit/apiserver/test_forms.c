@@ -254,6 +254,23 @@ static void join_chunks(const char *body, struct buf *to)
 	}
 }
 
+/* A long answer may have many headers, too: one for each thing that the client is warned of. */
+static void post_with_warnings(struct http_fixture *f, const char *text)
+{
+	AUTO_BUF object = { 0 };
+
+	buf_init(&object, 400000);
+	buf_printf(&object, "{\"metadata\":{\"name\":\"warned\"},\"data\":{\"k\":\"%s\"}", text);
+	for (int i = 0; i < 40; i++)
+		buf_printf(&object, ",\"unknown%d\":1", i);
+	buf_put_char(&object, '}');
+	assert_int_equal(
+		http_fixture_do(f, "POST", CM, JSON "Accept-Encoding: gzip\r\n", object.ptr, NULL),
+		201);
+	assert_non_null(strstr(http_fixture_head(f), "Content-Encoding: gzip\r\n"));
+	assert_non_null(strstr(http_fixture_head(f), "299 - \"unknown field \\\"unknown39\\\"\""));
+}
+
 /* Long lists are compressed for those who take that, and are the same then; short ones are not. */
 static void test_gzip(void **state)
 {
@@ -298,6 +315,8 @@ static void test_gzip(void **state)
 					 "Accept-Encoding: gzip\r\n", NULL, &body),
 			 200);
 	assert_null(strstr(http_fixture_head(&f), "Content-Encoding"));
+	assert_non_null(strstr(http_fixture_head(&f), "Cache-Control: no-cache, private\r\n"));
+	post_with_warnings(&f, text.ptr);
 	http_fixture_send(&f, "GET", CM, "Accept-Encoding: gzip\r\n", NULL);
 	http_fixture_close(&f); /* in the middle of it */
 }
