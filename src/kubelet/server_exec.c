@@ -58,7 +58,7 @@ static void session_finish(struct session *s, int exit_code, const struct err *e
 {
 	AUTO_JSON_MUT doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *details, *cause;
-	char text[ERR_MSG_BYTES + 64];
+	char text[ERR_MSG_BYTES + 64] = "", number[16];
 	AUTO_BUF body = { 0 };
 
 	s->finishing = true;
@@ -83,8 +83,12 @@ static void session_finish(struct session *s, int exit_code, const struct err *e
 		details = json_set_object(doc, root, "details");
 		cause = json_append_object(doc, json_set_array(doc, details, "causes"));
 		json_set_str(doc, cause, "reason", STR("ExitCode"));
-		(void)snprintf(text, sizeof(text), "%d", exit_code); /* fits */
-		json_set_str(doc, cause, "message", str_from(text));
+		(void)snprintf(number, sizeof(number), "%d", exit_code); /* fits */
+		json_set_str(doc, cause, "message", str_from(number));
+	}
+	if (!remote_stream_wants_status(s->remote)) {
+		remote_stream_finish(s->remote, str_from(text));
+		return;
 	}
 	buf_init(&body, 1 << 16);
 	json_mut_write(root, &body);
