@@ -91,7 +91,7 @@ static int keep_priority(struct operation *op, yyjson_mut_val *spec)
 int priority_admit(struct operation *op)
 {
 	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
-	struct priority found;
+	struct priority found = { 0 };
 	struct str given;
 
 	if (!is_pod(op))

@@ -54,6 +54,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	s->registry.rbac = rbac_new(&s->registry);
 	s->registry.policies = policies_new(&s->registry);
 	s->registry.webhooks = webhook_client_new(&s->registry);
+	s->proxy = reverse_proxy_new(options->env);
 	s->registry.hooks = hooks_new(&s->registry);
 	s->registry.node_pods = node_pods_new(&s->registry);
 	s->env = options->env;
@@ -102,6 +103,7 @@ void apiserver_free(struct apiserver *s)
 	tokens_free(s->registry.tokens);
 	hooks_free(s->registry.hooks);
 	webhook_client_free(s->registry.webhooks);
+	reverse_proxy_free(s->proxy);
 	registry_deinit(&s->registry);
 	mem_free((void *)s->version.ptr);
 	mem_free(s);
@@ -143,6 +145,7 @@ void apiserver_drain(struct apiserver *s)
 {
 	s->is_draining = true;
 	http_watch_end_all(s, true);
+	reverse_proxy_stop(s->proxy);
 }
 
 struct api_transport *apiserver_transport(struct apiserver *s, struct str user)

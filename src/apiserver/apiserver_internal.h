@@ -10,6 +10,7 @@
 #include "apiserver/metrics.h"
 #include "apiserver/rbac_bootstrap.h"
 #include "apiserver/registry.h"
+#include "apiserver/reverse_proxy.h"
 #include "net/http_gzip.h"
 
 struct api_document; /* documents.c */
@@ -28,6 +29,8 @@ struct apiserver {
 	void *more_metrics_arg;
 	struct str version; /* "v1.36.0+cube" */
 	struct apiserver_node_handler node_handler;
+	struct reverse_proxy *proxy; /* to pods and services */
+	uint64_t proxy_turn;	     /* whose endpoint is next */
 	void (*on_ready)(void *arg, const struct err *err);
 	void *on_ready_arg;
 	bool is_bootstrapped, is_draining;

@@ -2,7 +2,7 @@
 /*
  * Sub-resources that lead to a node: logs, exec, attach, port-forward, nodes/proxy. Everything that
  * the API alone can refuse is refused here, in upstream's words; then the exchange goes to the
- * node's kubelet with the target a kubelet would be asked for.
+ * node's kubelet with the target a kubelet would be asked for, or (connect_proxy.c) to a pod.
  */
 #include "apiserver/authz.h"
 #include "apiserver/exchange.h"
@@ -203,15 +203,20 @@ static int node_target(struct exchange *e, const struct obj *node, struct kubele
 	return 0;
 }
 
+#define PROXY_METHODS "GET HEAD POST PUT PATCH DELETE OPTIONS"
+
 static const struct connect_row {
 	const char *resource, *subresource, *methods;
 	int (*read)(struct exchange *e, const struct obj *obj, struct kubelet_target *to);
+	int (*serve)(struct exchange *e); /* instead: no kubelet is asked */
 } targets[] = {
 	{ "pods", "log", "GET", log_target },
 	{ "pods", "exec", "GET POST", exec_target },
 	{ "pods", "attach", "GET POST", attach_target },
 	{ "pods", "portforward", "GET POST", forward_target },
-	{ "nodes", "proxy", "GET HEAD POST PUT PATCH DELETE OPTIONS", node_target },
+	{ "nodes", "proxy", PROXY_METHODS, node_target },
+	{ "pods", "proxy", PROXY_METHODS, .serve = connect_proxy },
+	{ "services", "proxy", PROXY_METHODS, .serve = connect_proxy },
 };
 
 static int hand_over(struct exchange *e, struct kubelet_target *to)
@@ -278,5 +283,5 @@ int connect_serve(struct exchange *e)
 				   STR_ARG(t->resource));
 	if (!authz_word_matches(row->methods, t->method))
 		return refusal_method_not_allowed(&e->refusal);
-	return connect_admit(e, connect_admitted);
+	return connect_admit(e, row->serve ? row->serve : connect_admitted);
 }

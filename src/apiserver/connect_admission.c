@@ -25,6 +25,8 @@ static const struct form {
 	{ "pods", "attach", "PodAttachOptions", "stdin stdout stderr tty", "container", "", "" },
 	{ "pods", "portforward", "PodPortForwardOptions", "", "", "", "ports" },
 	{ "nodes", "proxy", "NodeProxyOptions", "", "path", "", "" },
+	{ "pods", "proxy", "PodProxyOptions", "", "path", "", "" },
+	{ "services", "proxy", "ServiceProxyOptions", "", "path", "", "" },
 };
 
 static const struct form *form_of(const struct target *t)

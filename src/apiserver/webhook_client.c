@@ -8,6 +8,7 @@
 
 #include "apiserver/limits.h"
 #include "apiserver/registry.h"
+#include "apiserver/service_endpoint.h"
 #include "base/mem.h"
 #include "loop/env.h"
 #include "net/http_client.h"
@@ -132,78 +133,12 @@ static struct trust *find_trust(struct webhook_client *c, const struct webhook_t
 
 /* --- where --- */
 
-struct endpoint_search {
-	struct str service, port_name;
-	uint64_t turn;
-	size_t count;
-	struct str address;
-	int64_t port;
-	struct arena *arena;
-};
-
-static int64_t slice_port(yyjson_val *slice, struct str name)
-{
-	JSON_EACH (port, json_get(slice, "ports"))
-		if (str_eq(json_get_str(port, "name"), name))
-			return json_get_int(port, "port", 0);
-	return 0;
-}
-
-/* Counts ready endpoints; when the turn's one comes by, it is taken. */
-static bool look_at_slice(void *arg, const struct obj *slice)
-{
-	struct endpoint_search *s = arg;
-	int64_t port = slice_port(slice->root, s->port_name);
-
-	if (!port || !str_eq(json_str(json_key(json_get(slice->root, "metadata.labels"),
-					       STR("kubernetes.io/service-name"))),
-			     s->service))
-		return true;
-	JSON_EACH (endpoint, json_get(slice->root, "endpoints")) {
-		struct str address = json_get_str(endpoint, "addresses.0");
-
-		if (!address.len || !json_get_bool(endpoint, "conditions.ready", true))
-			continue;
-		if (s->count++ != s->turn)
-			continue;
-		s->address = str_in(s->arena, address);
-		s->port = port;
-	}
-	return true;
-}
-
-/* A ready endpoint, each in its turn; false when there is none. */
-static bool find_endpoint(struct webhook_client *c, const struct webhook_target *t,
-			  struct endpoint_search *s)
-{
-	const struct kind *kind = kind_find(STR("discovery.k8s.io"), STR("v1"),
-					    STR("EndpointSlice"));
-
-	s->turn = SIZE_MAX; /* counts only */
-	registry_each(c->registry, kind, t->namespace_, look_at_slice, s);
-	if (!s->count)
-		return false;
-	s->turn = c->turn++ % s->count;
-	s->count = 0;
-	registry_each(c->registry, kind, t->namespace_, look_at_slice, s);
-	return s->address.len > 0;
-}
-
-static yyjson_val *service_port(const struct obj *service, int64_t port)
-{
-	JSON_EACH (p, json_get(service->root, "spec.ports"))
-		if (json_get_int(p, "port", 0) == port)
-			return p;
-	return NULL;
-}
-
 /* Endpoints come first: they are reached also where no rules for service addresses are in place. */
 static int resolve(struct webhook_client *c, const struct webhook_target *t, struct arena *arena,
 		   struct http_request *to, struct err *err)
 {
 	const struct kind *kind = kind_find(STR(""), STR("v1"), STR("Service"));
 	const struct obj *service = registry_get(c->registry, kind, t->namespace_, t->name);
-	struct endpoint_search search = { .service = t->name, .arena = arena };
 	struct str address;
 	yyjson_val *port;
 
@@ -215,17 +150,15 @@ static int resolve(struct webhook_client *c, const struct webhook_target *t, str
 		to->connect_host = str_in(arena, json_get_str(service->root, "spec.externalName"));
 		return 0;
 	}
-	port = service_port(service, t->port);
+	port = service_endpoint_port(service, t->port);
 	if (!port)
 		return err_set(err, ERR_UNAVAILABLE,
 			       "no service port %lld found for service \"" STR_FMT "\"",
 			       (long long)t->port, STR_ARG(t->name));
-	search.port_name = json_get_str(port, "name");
-	if (find_endpoint(c, t, &search)) {
-		to->connect_host = search.address;
-		to->connect_port = (uint16_t)search.port;
+	if (service_endpoint_find(c->registry, service, json_get_str(port, "name"),
+				  &(struct service_endpoint_choice){ c->turn++, arena, &to->connect_host,
+								     &to->connect_port }))
 		return 0;
-	}
 	address = json_get_str(service->root, "spec.clusterIP");
 	if (!address.len || str_eq_c(address, "None"))
 		return err_set(err, ERR_UNAVAILABLE,

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pods/proxy and services/proxy: names "[scheme:]name[:port]" to an address, as upstream reads
+ * them. */
+#include <arpa/inet.h>
+#include "apiserver/apiserver_internal.h"
+#include "apiserver/exchange.h"
+#include "apiserver/service_endpoint.h"
+#include "base/num.h"
+
+struct proxy_name {
+	struct str scheme, name, port;
+};
+
+/* False: it is none of "name", "name:port", "scheme:name:port". */
+static bool read_name(struct str text, struct proxy_name *ret)
+{
+	struct str first, second, third;
+
+	*ret = (struct proxy_name){ .name = text };
+	if (!str_cut(text, ':', &first, &second))
+		return text.len > 0;
+	ret->name = first;
+	ret->port = second;
+	if (!str_cut(second, ':', &second, &third))
+		return first.len > 0;
+	*ret = (struct proxy_name){ first, second, third };
+	return second.len > 0 && str_find_char(third, ':', 0) == SIZE_MAX &&
+	       (!first.len || str_eq_c(first, "http") || str_eq_c(first, "https"));
+}
+
+static int refuse_name(struct exchange *e, const char *what)
+{
+	return refusal_bad_request(&e->refusal, "invalid %s request \"" STR_FMT "\"", what,
+				   STR_ARG(e->target.name));
+}
+
+static const struct obj *find_object(struct exchange *e, struct str name)
+{
+	const struct target *t = &e->target;
+	const struct obj *obj = registry_get(&e->server->registry, e->kind, t->namespace_, name);
+
+	if (!obj)
+		(void)refusal_not_found(&e->refusal, /* the caller returns -1 */
+					(struct subject){ t->group, t->resource, name });
+	return obj;
+}
+
+/* What only this machine itself, or its link, reaches is nobody else's to see. */
+static bool is_proxyable(const char *text)
+{
+	struct in6_addr six;
+	struct in_addr four;
+	uint32_t host;
+
+	if (inet_pton(AF_INET, text, &four) == 1) {
+		host = ntohl(four.s_addr);
+		return host && host >> 24 != 127 && host >> 16 != 0xA9FE && host >> 28 != 0xE &&
+		       host != UINT32_MAX;
+	}
+	return inet_pton(AF_INET6, text, &six) == 1 && !IN6_IS_ADDR_UNSPECIFIED(&six) &&
+	       !IN6_IS_ADDR_LOOPBACK(&six) && !IN6_IS_ADDR_LINKLOCAL(&six) &&
+	       !IN6_IS_ADDR_MULTICAST(&six);
+}
+
+static int check_address(struct exchange *e, struct str address)
+{
+	if (!is_proxyable(str_c_in(e->arena, address)))
+		return refusal_bad_request(&e->refusal, "address not allowed");
+	return 0;
+}
+
+static struct str first_port(yyjson_val *pod, struct arena *arena)
+{
+	JSON_EACH (container, json_get(pod, "spec.containers"))
+		JSON_EACH (port, json_get(container, "ports"))
+			return str_printf_in(arena, "%lld",
+					     (long long)json_get_int(port, "containerPort", 0));
+	return STR_NONE;
+}
+
+static int pod_target(struct exchange *e, struct proxy_target *to)
+{
+	struct proxy_name name;
+	const struct obj *pod;
+	uint64_t port = 0;
+	struct err err;
+
+	if (!read_name(e->target.name, &name))
+		return refuse_name(e, "pod");
+	pod = find_object(e, name.name);
+	if (!pod)
+		return -1;
+	to->scheme = name.scheme.len ? str_in(e->arena, name.scheme) : STR("http");
+	to->host = str_in(e->arena, json_get_str(pod->root, "status.podIP"));
+	if (check_address(e, to->host) < 0)
+		return -1;
+	if (!name.port.len)
+		name.port = first_port(pod->root, e->arena);
+	if (name.port.len && num_parse_u64(name.port, UINT16_MAX, "port", &port, &err) < 0)
+		return refuse_name(e, "pod");
+	to->port = (uint16_t)(port ? port : str_eq_c(to->scheme, "https") ? 443 : 80);
+	return 0;
+}
+
+static int service_target(struct exchange *e, struct proxy_target *to)
+{
+	struct proxy_name name;
+	const struct obj *service;
+	uint64_t number;
+
+	if (!read_name(e->target.name, &name))
+		return refuse_name(e, "service");
+	service = find_object(e, name.name);
+	if (!service)
+		return -1;
+	if (name.port.len && num_parse_u64(name.port, UINT16_MAX, "port", &number, NULL) == 0) {
+		yyjson_val *port = service_endpoint_port(service, (int64_t)number);
+
+		if (!port)
+			return refusal_set(&e->refusal, 503, "ServiceUnavailable",
+					   "no service port %llu found for service \"" STR_FMT "\"",
+					   (unsigned long long)number, STR_ARG(name.name));
+		name.port = json_get_str(port, "name");
+	}
+	to->scheme = name.scheme.len ? str_in(e->arena, name.scheme) : STR("http");
+	if (!service_endpoint_find(&e->server->registry, service, name.port,
+				   &(struct service_endpoint_choice){ e->server->proxy_turn++,
+								      e->arena, &to->host,
+								      &to->port }))
+		return refusal_set(&e->refusal, 503, "ServiceUnavailable",
+				   "no endpoints available for service \"" STR_FMT "\"",
+				   STR_ARG(name.name));
+	return check_address(e, to->host);
+}
+
+/* A page's relative links need the slash at the end of where it lies. */
+static int redirect_to_root(struct exchange *e)
+{
+	struct http_header header = HTTP_HEADER(
+		STR("Location"), str_printf_in(e->arena, STR_FMT "/%s" STR_FMT, STR_ARG(e->x->path),
+					       e->x->query.len ? "?" : "", STR_ARG(e->x->query)));
+	struct http_headers headers = { &header, 1 };
+
+	exchange_respond(e, 301, &headers, NULL, 0);
+	return 0;
+}
+
+int connect_proxy(struct exchange *e)
+{
+	struct str rest = e->target.rest;
+	struct proxy_target to = { .path = rest, .query = e->x->query };
+	bool is_pod = str_eq_c(e->target.resource, "pods");
+
+	if ((is_pod ? pod_target(e, &to) : service_target(e, &to)) < 0)
+		return -1;
+	if (!rest.len && (e->x->method == HTTP_GET || e->x->method == HTTP_HEAD))
+		return redirect_to_root(e);
+	if (!rest.len)
+		to.path = STR("/");
+	to.prefix = str_slice(e->x->path, 0, e->x->path.len - rest.len);
+	reverse_proxy_serve(e->server->proxy, e, &to);
+	return 0;
+}

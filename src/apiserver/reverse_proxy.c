@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One exchange and one call of the HTTP client joined; after an upgrade two connections. */
+#include "apiserver/reverse_proxy.h"
+
+#include "apiserver/exchange.h"
+#include "apiserver/limits.h"
+#include "apiserver/webhook_client.h"
+#include "base/assert.h"
+#include "base/mem.h"
+#include "net/http_client.h"
+#include "net/url.h"
+
+struct reverse_proxy {
+	struct env *env;
+	struct tls_client *tls; /* made at first use, as is the client */
+	struct http_client *client;
+	struct list handed_on;
+	bool is_stopped;
+};
+
+enum side { SIDE_CLIENT, SIDE_BACKEND, SIDE_COUNT };
+
+struct handed_on {
+	struct list link;
+	struct reverse_proxy *proxy;
+	struct exchange *e;
+	struct http_exchange *x;
+	struct http_call *call;
+	const struct http_reply *reply;
+	struct str prefix,
+		origin; /* origin: "http://10.1.2.3:80", what a redirect may begin with */
+	bool is_paused;
+	struct conn *ends[SIDE_COUNT]; /* once upgraded; the exchange is gone then */
+	bool has_ended[SIDE_COUNT];
+};
+
+/* Headers that concern one connection only (RFC 9110, section 7.6.1), or that each side writes
+ * itself. The client's credentials were for this server. */
+static const char *const kept_here[] = {
+	"Connection",
+	"Keep-Alive",
+	"Proxy-Authenticate",
+	"Proxy-Authorization",
+	"Proxy-Connection",
+	"TE",
+	"Trailer",
+	"Transfer-Encoding",
+	"Upgrade",
+	"Content-Length",
+	"Host",
+	"Authorization",
+	"Date",
+};
+
+static bool is_kept_here(const struct http_headers *headers, struct str name)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(kept_here); i++)
+		if (str_eq_nocase(name, str_from(kept_here[i])))
+			return true;
+	return http_header_has_token(headers, STR("Connection"), name);
+}
+
+static bool is_upgrade(const struct http_headers *headers)
+{
+	return http_header_has_token(headers, STR("Connection"), STR("upgrade")) &&
+	       http_header_get(headers, STR("Upgrade")).len;
+}
+
+static void put_header(struct http_headers *to, const char *name, struct str value)
+{
+	to->list[to->count++] = HTTP_HEADER(str_from(name), value);
+}
+
+/* Those that travel on, with room for more. */
+static struct http_headers copy_headers(struct arena *arena, const struct http_headers *from,
+					size_t more)
+{
+	struct http_headers to = {
+		arena_alloc(arena, (from->count + more) * sizeof(struct http_header)), 0
+	};
+
+	for (size_t i = 0; i < from->count; i++)
+		if (!is_kept_here(from, from->list[i].name))
+			to.list[to.count++] = from->list[i];
+	return to;
+}
+
+static struct http_headers request_headers(struct http_exchange *x)
+{
+	struct http_headers to = copy_headers(&x->arena, &x->headers, 6);
+	struct str peer = str_from(x->peer->text);
+	const char *colon = memrchr(peer.ptr, ':', peer.len);
+
+	if (is_upgrade(&x->headers)) {
+		put_header(&to, "Connection", STR("Upgrade"));
+		put_header(&to, "Upgrade", http_header_get(&x->headers, STR("Upgrade")));
+	}
+	put_header(&to, "X-Forwarded-For",
+		   colon ? str_sub(peer.ptr, (size_t)(colon - peer.ptr)) : peer);
+	put_header(&to, "X-Forwarded-Host", x->host);
+	put_header(&to, "X-Forwarded-Proto", x->peer->is_tls ? STR("https") : STR("http"));
+	put_header(&to, "X-Forwarded-Uri", x->path);
+	return to;
+}
+
+static void let_go(struct handed_on *h)
+{
+	list_remove(&h->link);
+	mem_free(h);
+}
+
+/* --- an answer --- */
+
+/* A redirect within the backend leads to where this server shows it. */
+static struct str shown_location(struct handed_on *h, struct str location)
+{
+	struct str path = location;
+
+	if (!str_strip_prefix(&path, h->origin) && !str_has_prefix(path, STR("/")))
+		return location;
+	if (str_has_prefix(path, STR("//")) || str_has_prefix(path, h->prefix))
+		return location;
+	return str_printf_in(&h->x->arena, STR_FMT STR_FMT, STR_ARG(h->prefix), STR_ARG(path));
+}
+
+static void on_headers(void *arg, struct http_call *call, const struct http_reply *reply)
+{
+	struct handed_on *h = arg;
+	struct http_headers headers;
+
+	h->reply = reply;
+	if (reply->status == 101)
+		return;
+	headers = copy_headers(&h->x->arena, &reply->headers, 0);
+	for (size_t i = 0; i < headers.count; i++)
+		if (str_eq_nocase(headers.list[i].name, STR("Location")))
+			headers.list[i].value = shown_location(h, headers.list[i].value);
+	exchange_count(h->e, reply->status);
+	http_start(h->x, reply->status, &headers);
+}
+
+static void on_body(void *arg, struct http_call *call, struct str bytes)
+{
+	struct handed_on *h = arg;
+
+	http_send(h->x, &HTTP_BYTES(bytes), 1);
+	if (http_queued_bytes(h->x) <= PROXY_QUEUE_BYTES_MAX)
+		return;
+	h->is_paused = true;
+	http_call_pause(call);
+}
+
+static void on_end(void *arg, struct http_call *call, const struct err *err)
+{
+	struct handed_on *h = arg;
+	struct err said;
+
+	if (!h->call)
+		return; /* upgraded: the connections go on */
+	h->call = NULL;
+	if (err && !http_is_started(h->x)) {
+		webhook_word_error(err, &said);
+		(void)refusal_set(&h->e->refusal, 503, "ServiceUnavailable",
+				  "error trying to reach service: %s", said.msg);
+		exchange_refuse(h->e);
+	} else if (err) {
+		http_abort(h->x);
+	} else {
+		http_end(h->x);
+	}
+	let_go(h);
+}
+
+static void on_drained(void *arg, struct http_exchange *x)
+{
+	struct handed_on *h = arg;
+
+	if (!h->is_paused || !h->call)
+		return;
+	h->is_paused = false;
+	http_call_resume(h->call);
+}
+
+static void on_client_gone(void *arg, struct http_exchange *x)
+{
+	struct handed_on *h = arg;
+
+	http_call_cancel(h->call);
+	if (!http_is_started(x))
+		exchange_count(h->e, 499);
+	http_abort(x);
+	let_go(h);
+}
+
+static const struct http_exchange_events exchange_events = { .on_drained = on_drained,
+							     .on_closed = on_client_gone };
+
+/* --- two connections joined --- */
+
+static enum side side_of(const struct handed_on *h, const struct conn *c)
+{
+	return c == h->ends[SIDE_CLIENT] ? SIDE_CLIENT : SIDE_BACKEND;
+}
+
+static struct conn *other_of(const struct handed_on *h, const struct conn *c)
+{
+	return h->ends[side_of(h, c) == SIDE_CLIENT ? SIDE_BACKEND : SIDE_CLIENT];
+}
+
+static size_t on_read(void *arg, struct conn *c, struct str bytes)
+{
+	struct handed_on *h = arg;
+	struct conn *other = other_of(h, c);
+
+	conn_write_bytes(other, bytes);
+	if (conn_queued_bytes(other) > PROXY_QUEUE_BYTES_MAX)
+		conn_pause(c);
+	return bytes.len;
+}
+
+static void on_room(void *arg, struct conn *c)
+{
+	conn_resume(other_of(arg, c));
+}
+
+static void on_eof(void *arg, struct conn *c)
+{
+	struct handed_on *h = arg;
+
+	h->has_ended[side_of(h, c)] = true;
+	if (!h->has_ended[SIDE_CLIENT] || !h->has_ended[SIDE_BACKEND]) {
+		conn_shutdown(other_of(h, c));
+		return;
+	}
+	for (size_t i = 0; i < SIDE_COUNT; i++)
+		conn_close_after(h->ends[i], PROXY_LINGER_MS);
+	let_go(h);
+}
+
+static void on_broken(void *arg, struct conn *c, const struct err *err)
+{
+	struct handed_on *h = arg;
+
+	conn_close_after(other_of(h, c), PROXY_LINGER_MS);
+	conn_close(c);
+	let_go(h);
+}
+
+static const struct conn_events joined_events = {
+	.on_read = on_read,
+	.on_eof = on_eof,
+	.on_drained = on_room,
+	.on_closed = on_broken,
+};
+
+static void on_upgraded(void *arg, struct http_call *call, struct conn *backend)
+{
+	struct handed_on *h = arg;
+	struct http_headers headers = copy_headers(&h->x->arena, &h->reply->headers, 1);
+	struct err err;
+
+	put_header(&headers, "Upgrade", http_header_get(&h->reply->headers, STR("Upgrade")));
+	exchange_count(h->e, 101);
+	http_set_events(h->x, NULL, NULL);
+	h->call = NULL; /* it ends by itself */
+	if (h->proxy->is_stopped || http_upgrade(h->x, &headers, &h->ends[SIDE_CLIENT], &err) < 0) {
+		http_abort(h->x);
+		conn_close(backend);
+		let_go(h);
+		return;
+	}
+	h->ends[SIDE_BACKEND] = backend;
+	for (size_t i = 0; i < SIDE_COUNT; i++)
+		conn_set_events(h->ends[i], &joined_events, h);
+}
+
+static const struct http_call_events call_events = {
+	.on_headers = on_headers,
+	.on_body = on_body,
+	.on_end = on_end,
+	.on_upgraded = on_upgraded,
+};
+
+/* --- a request --- */
+
+static int need_client(struct reverse_proxy *proxy, struct err *err)
+{
+	struct tls_client_options options = { .insecure = true };
+
+	if (proxy->client)
+		return 0;
+	if (tls_client_new(&options, &proxy->tls, err) < 0)
+		return -1;
+	proxy->client = http_client_new(
+		&(struct http_client_options){ .env = proxy->env, .tls = proxy->tls });
+	return 0;
+}
+
+void reverse_proxy_serve(struct reverse_proxy *proxy, struct exchange *e,
+			 const struct proxy_target *target)
+{
+	struct http_exchange *x = e->x;
+	bool is_ip6 = str_find_char(target->host, ':', 0) != SIZE_MAX;
+	struct http_piece *body = ARENA_NEW(&x->arena, struct http_piece);
+	struct handed_on *h;
+	struct err err;
+
+	if (need_client(proxy, &err) < 0) {
+		(void)refusal_set(&e->refusal, 500, "InternalError", "%s", err.msg);
+		exchange_refuse(e);
+		return;
+	}
+	h = NEW(struct handed_on);
+	h->proxy = proxy;
+	h->e = e;
+	h->x = x;
+	h->prefix = str_in(&x->arena, target->prefix);
+	h->origin = str_printf_in(&x->arena, STR_FMT "://%s" STR_FMT "%s:%u",
+				  STR_ARG(target->scheme), is_ip6 ? "[" : "", STR_ARG(target->host),
+				  is_ip6 ? "]" : "", target->port);
+	list_push_back(&proxy->handed_on, &h->link);
+	*body = HTTP_BYTES(x->body);
+	http_set_events(x, &exchange_events, h);
+	h->call = http_client_start(
+		proxy->client,
+		&(struct http_request){
+			.method = x->method_text,
+			.url = str_printf_in(&x->arena, STR_FMT STR_FMT "%s" STR_FMT,
+					     STR_ARG(h->origin), STR_ARG(target->path),
+					     target->query.len ? "?" : "", STR_ARG(target->query)),
+			.headers = request_headers(x),
+			.pieces = body,
+			.piece_count = x->body.len ? 1 : 0,
+			.bare_errors = true,
+		},
+		&call_events, h);
+}
+
+struct reverse_proxy *reverse_proxy_new(struct env *env)
+{
+	struct reverse_proxy *proxy = NEW(struct reverse_proxy);
+
+	proxy->env = env;
+	list_init(&proxy->handed_on);
+	return proxy;
+}
+
+void reverse_proxy_stop(struct reverse_proxy *proxy)
+{
+	proxy->is_stopped = true;
+	LIST_FOR_EACH (node, &proxy->handed_on) {
+		struct handed_on *h = LIST_ENTRY(node, struct handed_on, link);
+
+		if (!h->ends[SIDE_CLIENT])
+			continue;
+		for (size_t i = 0; i < SIDE_COUNT; i++)
+			conn_close(h->ends[i]);
+		let_go(h);
+	}
+}
+
+void reverse_proxy_free(struct reverse_proxy *proxy)
+{
+	ASSERT(list_is_empty(&proxy->handed_on)); /* the HTTP server has closed them */
+	if (proxy->client)
+		http_client_free(proxy->client);
+	tls_client_free(proxy->tls);
+	mem_free(proxy);
+}

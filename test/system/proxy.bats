@@ -1,0 +1,91 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# pods/proxy and services/proxy: through the API server to what runs in pods.
+
+load node
+
+setup_file() {
+	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
+	node_begin && node_start && node_wait_ready || return 1
+	export NODE_DIR NODE_PID SERVER_PID NODE_CGROUP
+	"$BATS_TEST_DIRNAME/../../script/make-image" web --tag web:1 --output "$NODE_DIR/out/web.tar" --text "Hello from behind." &&
+		in_node "$CUBE" image load --run-dir "$NODE_DIR/run" "$NODE_DIR/out/web.tar" || return 1
+	k apply -f - <<-'YAML'
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: web, labels: {app: web}}
+	spec:
+	  terminationGracePeriodSeconds: 0
+	  containers:
+	  - {name: web, image: web:1, ports: [{containerPort: 80, name: http}]}
+	---
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: echo}
+	spec:
+	  terminationGracePeriodSeconds: 0
+	  containers:
+	  - name: echo
+	    image: web:1
+	    ports: [{containerPort: 8080}]
+	    command: [sh, -c]
+	    args:
+	    - |
+	      printf '%s\n' '#!/bin/sh' 'while read -r line; do [ ${#line} -gt 1 ] || break; done' \
+	        'printf "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n"' 'exec cat' >/echo
+	      chmod +x /echo
+	      exec nc -ll -p 8080 -e /echo
+	---
+	apiVersion: v1
+	kind: Service
+	metadata: {name: web}
+	spec: {selector: {app: web}, ports: [{port: 8000, name: http, targetPort: 80}]}
+	YAML
+	k wait --for=condition=Ready pod/web pod/echo --timeout=30s
+	in_node openssl version >/dev/null
+	k config view --raw -o 'jsonpath={.users[0].user.client-certificate-data}' | base64 -d >"$NODE_DIR/out/client.crt"
+	k config view --raw -o 'jsonpath={.users[0].user.client-key-data}' | base64 -d >"$NODE_DIR/out/client.key"
+}
+
+teardown_file() { node_end; }
+
+api() { # PATH CURL-ARGUMENTS...
+	local path=$1
+	shift
+	in_node curl -sk --max-time 10 --cert "$NODE_DIR/out/client.crt" --key "$NODE_DIR/out/client.key" "$@" \
+		"https://127.0.0.1:6443/api/v1/namespaces/default/$path"
+}
+
+@test "pods answer through the API server, by their first port or a named number" {
+	has "$(k get --raw /api/v1/namespaces/default/pods/web/proxy/)" "Hello from behind"
+	has "$(k get --raw /api/v1/namespaces/default/pods/web:80/proxy/index.html)" "Hello from behind"
+	has "$(k get --raw /api/v1/namespaces/default/pods/http:web:80/proxy/)" "Hello from behind"
+	same 404 "$(api pods/web/proxy/none -o /dev/null -w '%{http_code}')"
+	same 405 "$(api pods/web/proxy/ -X POST -d x=1 -o /dev/null -w '%{http_code}')"
+	has "$(api pods/web/proxy/ -I)" '^[Ss]erver: nginx'
+	same "301 https://127.0.0.1:6443/api/v1/namespaces/default/pods/web/proxy/?a=b" \
+		"$(api 'pods/web/proxy?a=b' -o /dev/null -w '%{http_code} %{redirect_url}')"
+}
+
+@test "services answer by the name or the number of a port" {
+	wait_for 10 api services/web:http/proxy/ -f
+	has "$(api services/web:http/proxy/)" "Hello from behind"
+	has "$(api services/web:8000/proxy/)" "Hello from behind"
+	has "$(api services/web:9/proxy/)" '"no service port 9 found for service \\"web\\""'
+	has "$(api services/web:other/proxy/)" '"no endpoints available for service \\"web\\""'
+}
+
+@test "what cannot be reached is a Status, not a hang" {
+	has "$(api pods/web:81/proxy/)" 'error trying to reach service: dial tcp [0-9.]+:81: connect: connection refused'
+	has "$(api pods/none/proxy/)" '"pods \\"none\\" not found"'
+	has "$(api pods/a:b:c:d/proxy/)" 'invalid pod request'
+}
+
+@test "connections that change their protocol pass both ways" {
+	run in_node timeout 10 curl -sk --http1.1 -N --cert "$NODE_DIR/out/client.crt" --key "$NODE_DIR/out/client.key" -i \
+		-H 'Connection: Upgrade' -H 'Upgrade: echo' --max-time 2 "https://127.0.0.1:6443/api/v1/namespaces/default/pods/echo/proxy/"
+	has "$output" '101 Switching'
+	has "$(printf 'GET /api/v1/namespaces/default/pods/echo/proxy/ HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n' |
+		{ cat; sleep 1; echo round trip; sleep 1; } | in_node timeout 10 openssl s_client -quiet -connect 127.0.0.1:6443 \
+		-cert "$NODE_DIR/out/client.crt" -key "$NODE_DIR/out/client.key" 2>/dev/null)" 'round trip'
+}
