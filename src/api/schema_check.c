@@ -11,7 +11,7 @@ struct check {
 	size_t own_count; /* errors of the kind's own checks, in front */
 };
 
-/* The kind's own check knows better what to say. */
+/* The kind's own check, of the value or of the list that it is in, knows better what to say. */
 static bool is_reported(const struct check *c, const struct field_path *path)
 {
 	struct str text;
@@ -20,7 +20,10 @@ static bool is_reported(const struct check *c, const struct field_path *path)
 		return false;
 	text = field_path_in(c->arena, path);
 	for (size_t i = 0; i < c->own_count; i++) {
-		if (str_eq(c->errors->items[i].field, text))
+		struct str field = c->errors->items[i].field;
+
+		if (str_has_prefix(text, field) &&
+		    (text.len == field.len || text.ptr[field.len] == '['))
 			return true;
 	}
 	return false;

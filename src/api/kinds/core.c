@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small core kinds: Namespace, Node, ConfigMap, Secret, ServiceAccount, Event, Lease, quotas and
- * volumes. */
+/* Namespace, Node, ConfigMap, Secret, ServiceAccount, Event and Lease. */
 #include "api/kinds/cells.h"
-#include "api/kinds/pod_spec.h"
+#include "api/kinds/frozen.h"
+#include "api/rules.h"
 #include "api/limits.h"
 #include "api/meta.h"
 #include "base/time.h"
 #include "codec/base64.h"
+#include "codec/json_index.h"
 
 #define CONFIG_BYTES_MAX (1u << 20) /* of a ConfigMap's or Secret's data */
 
@@ -53,7 +54,42 @@ static void namespace_prepare_update(struct edit *e)
 			 yyjson_obj_get(e->old, "spec"), "finalizers");
 }
 
+static void namespace_validate(struct edit *e, struct field_errors *errors)
+{
+	size_t i = 0;
+
+	JSON_MUT_EACH (finalizer, json_mut_get(e->root, "spec.finalizers")) {
+		const struct field_path *here = FIELD_INDEX(
+			FIELD_NAME(FIELD_NAME(NULL, "spec"), "finalizers"), i++);
+		struct str name = json_mut_str(finalizer);
+
+		if (name_qualified_problem(name))
+			field_invalid_str(errors, here, name, name_qualified_problem(name));
+		else if (str_find_char(name, '/', 0) == SIZE_MAX &&
+			 !schema_values_have(STR("kubernetes|orphan|foregroundDeletion"), name))
+			field_invalid_str(
+				errors, here, name,
+				"name is neither a standard finalizer name nor is it fully "
+				"qualified");
+	}
+}
+
+static void namespace_validate_status(struct edit *e, struct field_errors *errors)
+{
+	struct str phase = json_mut_get_str(e->root, "status.phase");
+	bool ends = json_get(e->old, "metadata.deletionTimestamp") != NULL;
+	const char *only = ends ? "Terminating" : "Active";
+
+	if (!str_eq_c(phase, only))
+		field_invalid_str(
+			errors, FIELD_NAME(FIELD_NAME(NULL, "status"), "Phase"), phase,
+			ends ? "may only be 'Terminating' if `deletionTimestamp` is not empty"
+			     : "may only be 'Active' if `deletionTimestamp` is empty");
+}
+
 const struct strategy strategy_namespace = {
+	.validate = namespace_validate,
+	.validate_status_update = namespace_validate_status,
 	.default_object = namespace_default,
 	.prepare_create = namespace_prepare_create,
 	.prepare_update = namespace_prepare_update,
@@ -71,42 +107,99 @@ static void node_default(struct edit *e)
 		json_set(e->doc, status, "allocatable", json_mut_copy(e->doc, capacity));
 }
 
-static void node_validate(struct edit *e, struct field_errors *errors)
+/* A taint is told apart by key and effect. Upstream reports them as metadata. */
+static void check_taints(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "spec"), "taints");
+	static const struct rule rules[] = {
+		RULE_NEED_ONE_OF("effect", "NoSchedule|PreferNoSchedule|NoExecute"),
+		{ 0 },
+	};
+	AUTO_JSON_INDEX seen = { .slots = NULL };
 	size_t i = 0;
 
-	JSON_MUT_EACH (taint, json_mut_get(e->root, "spec.taints")) {
+	if (!yyjson_mut_arr_size(v))
+		return;
+	json_index_init(&seen, yyjson_mut_arr_size(v));
+	JSON_MUT_EACH (taint, v) {
 		const struct field_path *here = FIELD_INDEX(path, i++);
 		struct str key = json_mut_get_str(taint, "key"),
-			   value = json_mut_get_str(taint, "value");
-		struct str effect = json_mut_get_str(taint, "effect");
+			   value = json_mut_get_str(taint, "value"), pair;
 
+		pair = str_printf_in(s->errors->arena, STR_FMT "/" STR_FMT, STR_ARG(key),
+				     STR_ARG(json_mut_get_str(taint, "effect")));
 		if (name_qualified_problem(key))
-			field_invalid_str(errors, FIELD_NAME(here, "key"), key,
+			field_invalid_str(s->errors, FIELD_NAME(here, "key"), key,
 					  name_qualified_problem(key));
 		if (name_label_value_problem(value))
-			field_invalid_str(errors, FIELD_NAME(here, "value"), value,
+			field_invalid_str(s->errors, FIELD_NAME(here, "value"), value,
 					  name_label_value_problem(value));
-		if (!effect.len)
-			field_required(errors, FIELD_NAME(here, "effect"), "");
-		else if (!schema_values_have(STR("NoSchedule|PreferNoSchedule|NoExecute"), effect))
-			field_unsupported(errors, FIELD_NAME(here, "effect"), effect,
-					  "NoSchedule|PreferNoSchedule|NoExecute");
+		rules_check(s, rules, here, taint);
+		if (json_index_add(&seen, pair, taint))
+			field_duplicate_val(s->errors, here, taint);
 	}
+}
+
+static void check_ranges(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	size_t i = 0, six = 0, count = yyjson_mut_arr_size(v);
+
+	JSON_MUT_EACH (range, v) {
+		struct str text = json_mut_str(range);
+
+		six += str_find_char(text, ':', 0) != SIZE_MAX;
+		if (cidr_problem(text))
+			field_invalid_str(s->errors, FIELD_INDEX(path, i), text,
+					  cidr_problem(text));
+		i++;
+	}
+	if (count > 2 || (count == 2 && six != 1))
+		field_invalid_val(s->errors, path, v,
+				  "may specify no more than one CIDR for each IP family");
+}
+
+static void node_validate(struct edit *e, struct field_errors *errors)
+{
+	struct scope scope = { .edit = e, .errors = errors };
+
+	check_taints(&scope, FIELD_NAME(FIELD_NAME(NULL, "metadata"), "taints"),
+		     json_mut_get(e->root, "spec.taints"));
+	check_ranges(&scope, FIELD_NAME(FIELD_NAME(NULL, "spec"), "podCIDRs"),
+		     json_mut_get(e->root, "spec.podCIDRs"));
 }
 
 static void node_validate_update(struct edit *e, struct field_errors *errors)
 {
+	static const char *const free_members[] = { "taints",	    "unschedulable",
+						    "configSource", "podCIDR",
+						    "podCIDRs",	    "providerID",
+						    "externalID",   NULL };
+	const struct field_path *path = FIELD_NAME(NULL, "spec");
 	struct str old_cidr = json_get_str(e->old, "spec.podCIDR"),
 		   old_id = json_get_str(e->old, "spec.providerID");
 
 	if (old_cidr.len && !str_eq(old_cidr, json_mut_get_str(e->root, "spec.podCIDR")))
-		field_forbidden(errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "podCIDRs"),
+		field_forbidden(errors, FIELD_NAME(path, "podCIDRs"),
 				"node updates may not change podCIDR except from \"\" to valid");
 	if (old_id.len && !str_eq(old_id, json_mut_get_str(e->root, "spec.providerID")))
-		field_forbidden(errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "providerID"),
+		field_forbidden(errors, FIELD_NAME(path, "providerID"),
 				"node updates may not change providerID except from \"\" to valid");
+	if (!frozen_is_same_but(yyjson_mut_obj_get(e->root, "spec"), yyjson_obj_get(e->old, "spec"),
+				free_members))
+		field_forbidden(
+			errors, NULL,
+			"node updates may only change labels, taints, or capacity (or "
+			"configSource, if the DynamicKubeletConfig feature gate is enabled)");
+}
+
+static void node_warn(struct edit *e, struct notices *notices)
+{
+	if (yyjson_mut_obj_get(yyjson_mut_obj_get(e->root, "spec"), "configSource"))
+		notices_add(notices,
+			    "spec.configSource: the spec.configSource field is deprecated in "
+			    "v1.22, and support is removed in v1.22+");
+	if (json_mut_get_str(e->root, "spec.externalID").len)
+		notices_add(notices, "spec.externalID: this field is deprecated, and is unused by "
+				     "Kubernetes");
 }
 
 static bool node_selectable(const struct obj *obj, struct str field, struct str *ret_value)
@@ -123,6 +216,7 @@ const struct strategy strategy_node = {
 	.keeps_status_on_create = true,
 	.validate = node_validate,
 	.validate_update = node_validate_update,
+	.warn = node_warn,
 	.cells = node_cells,
 	.selectable = node_selectable,
 };
@@ -253,21 +347,166 @@ const struct strategy strategy_secret = {
 	.cells = secret_cells,
 };
 
-const struct strategy strategy_serviceaccount = { .default_object = NULL };
+static void serviceaccount_warn(struct edit *e, struct notices *notices)
+{
+	if (json_mut_key(json_mut_get(e->root, "metadata.annotations"),
+			 STR("kubernetes.io/enforce-mountable-secrets")))
+		notices_add(notices,
+			    "metadata.annotations[kubernetes.io/enforce-mountable-secrets]: "
+			    "deprecated in v1.32+; prefer separate namespaces to isolate access "
+			    "to mounted secrets");
+}
+
+const struct strategy strategy_serviceaccount = { .warn = serviceaccount_warn };
 
 /* ---- Event and Lease ---- */
 
+/* Events of either group; in the stored form their members have the names of the older one. */
+static bool is_new_event(struct edit *e)
+{
+	return e->kind != &kind_event;
+}
+
+static void check_event_space(struct edit *e, bool timed, struct field_errors *errors)
+{
+	struct str space = json_mut_get_str(e->root, "metadata.namespace"),
+		   object_space = json_mut_get_str(
+			   yyjson_mut_obj_get(e->root,
+					      is_new_event(e) ? "regarding" : "involvedObject"),
+			   "namespace");
+	bool good = object_space.len ? str_eq(space, object_space)
+		    : timed	     ? str_eq_c(space, "default") || str_eq_c(space, "kube-system")
+				     : !space.len || str_eq_c(space, "default");
+
+	if (!good)
+		field_invalid_str(errors,
+				  FIELD_NAME(FIELD_NAME(NULL, "involvedObject"), "namespace"),
+				  object_space, "does not match event.namespace");
+}
+
+static const char *length_problem(struct str text, size_t bytes_max)
+{
+	static const char *const texts[] = { "can have at most 128 characters",
+					     "can have at most 1024 characters" };
+
+	return text.len > bytes_max ? texts[bytes_max > 128] : NULL;
+}
+
+/* What an event with a time of its own must say. */
+static void check_timed_event(struct edit *e, struct field_errors *errors)
+{
+	static const struct {
+		const char *new_key, *old_key, *name;
+		bool is_needed;
+		size_t bytes_max;
+	} texts[] = {
+		{ "reportingController", "reportingComponent", "reportingController", true, 0 },
+		{ "reportingInstance", "reportingInstance", "reportingInstance", true, 128 },
+		{ "action", "action", "action", true, 128 },
+		{ "reason", "reason", "reason", true, 128 },
+		{ "note", "message", "message", false, 1024 },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
+		const struct field_path *path = FIELD_NAME(NULL, texts[i].name);
+		struct str text = json_mut_get_str(e->root, is_new_event(e) ? texts[i].new_key
+									    : texts[i].old_key);
+
+		if (texts[i].is_needed && !text.len)
+			field_required(errors, path, "");
+		if (!texts[i].bytes_max && name_qualified_problem(text))
+			field_invalid_str(errors, path, text, name_qualified_problem(text));
+		else if (texts[i].bytes_max && length_problem(text, texts[i].bytes_max))
+			field_invalid_str(errors, path, STR(""),
+					  length_problem(text, texts[i].bytes_max));
+	}
+}
+
+static void check_series(struct edit *e, struct field_errors *errors)
+{
+	yyjson_mut_val *series = yyjson_mut_obj_get(e->root, "series");
+
+	if (!series)
+		return;
+	if (json_mut_get_int(series, "count", 0) < 2)
+		field_invalid_str(errors, FIELD_NAME(NULL, "series.count"), STR(""),
+				  "should be at least 2");
+	if (!json_mut_get_str(series, "lastObservedTime").len)
+		field_required(errors, FIELD_NAME(NULL, "series.lastObservedTime"), "");
+}
+
+/* Creating one through events.k8s.io is held to more. */
+static void check_new_event(struct edit *e, struct field_errors *errors)
+{
+	static const struct {
+		const char *key, *name;
+	} unset[] = {
+		{ "deprecatedFirstTimestamp", "firstTimestamp" },
+		{ "deprecatedLastTimestamp", "lastTimestamp" },
+		{ "deprecatedCount", "count" },
+		{ "deprecatedSource", "source" },
+	};
+	struct str type = json_mut_get_str(e->root, "type");
+
+	check_series(e, errors);
+	if (!json_mut_get_str(e->root, "eventTime").len)
+		field_required(errors, FIELD_NAME(NULL, "eventTime"), "");
+	if (!schema_values_have(STR("Normal|Warning"), type))
+		field_invalid_str(
+			errors, FIELD_NAME(NULL, "type"), STR(""),
+			str_printf_in(e->arena, "has invalid value: " STR_FMT, STR_ARG(type)).ptr);
+	for (size_t i = 0; i < ARRAY_COUNT(unset); i++) {
+		yyjson_mut_val *value = yyjson_mut_obj_get(e->root, unset[i].key);
+
+		if (!is_zero_value(value))
+			field_invalid_str(errors, FIELD_NAME(NULL, unset[i].name), STR(""),
+					  "needs to be unset");
+	}
+}
+
 static void event_validate(struct edit *e, struct field_errors *errors)
 {
-	struct str space = json_mut_get_str(e->root, "metadata.namespace");
-	const char *about = e->kind == &kind_event ? "involvedObject" : "regarding";
-	yyjson_mut_val *object = yyjson_mut_obj_get(e->root, about);
-	struct str object_space = json_mut_get_str(object, "namespace");
+	bool timed = json_mut_get_str(e->root, "eventTime").len > 0;
 
-	if (object_space.len ? !str_eq(space, object_space)
-			     : !str_eq_c(space, "default") && !str_eq_c(space, "kube-system"))
-		field_invalid_str(errors, FIELD_NAME(FIELD_NAME(NULL, about), "namespace"),
-				  object_space, "does not match event.namespace");
+	check_event_space(e, timed, errors);
+	if (timed)
+		check_timed_event(e, errors);
+	if (is_new_event(e) && !e->old)
+		check_new_event(e, errors);
+}
+
+static void event_validate_update(struct edit *e, struct field_errors *errors)
+{
+	static const struct {
+		const char *key, *name;
+	} frozen[] = {
+		{ "regarding", "involvedObject" },
+		{ "reason", "reason" },
+		{ "note", "message" },
+		{ "deprecatedSource", "source" },
+		{ "deprecatedFirstTimestamp", "firstTimestamp" },
+		{ "deprecatedLastTimestamp", "lastTimestamp" },
+		{ "deprecatedCount", "count" },
+		{ "type", "type" },
+		{ "eventTime", "eventTime" },
+		{ "action", "action" },
+		{ "related", "related" },
+		{ "reportingController", "reportingController" },
+		{ "reportingInstance", "reportingInstance" },
+	};
+
+	if (!is_new_event(e))
+		return;
+	if (!json_mixed_equal(yyjson_mut_obj_get(e->root, "series"),
+			      yyjson_obj_get(e->old, "series")))
+		check_series(e, errors);
+	for (size_t i = 0; i < ARRAY_COUNT(frozen); i++) {
+		yyjson_mut_val *now = yyjson_mut_obj_get(e->root, frozen[i].key);
+
+		if (!json_mixed_equal(now, yyjson_obj_get(e->old, frozen[i].key)))
+			field_invalid_val(errors, FIELD_NAME(NULL, frozen[i].name), now,
+					  "field is immutable");
+	}
 }
 
 static bool event_selectable(const struct obj *obj, struct str field, struct str *ret_value)
@@ -294,67 +533,40 @@ static bool event_selectable(const struct obj *obj, struct str field, struct str
 
 const struct strategy strategy_event = {
 	.validate = event_validate,
+	.validate_update = event_validate_update,
 	.cells = event_cells,
 	.selectable = event_selectable,
 };
 
+static void check_lease(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	yyjson_mut_val *transitions = yyjson_mut_obj_get(v, "leaseTransitions"),
+		       *holder = yyjson_mut_obj_get(v, "holderIdentity"),
+		       *strategy = yyjson_mut_obj_get(v, "strategy");
+
+	if (holder && !json_mut_str(holder).len)
+		field_invalid_str(s->errors, FIELD_NAME(path, "holderIdentity"), STR(""),
+				  "must not be empty");
+	if (transitions && json_mut_int(transitions, 0) < 0)
+		field_invalid_int(s->errors, FIELD_NAME(path, "leaseTransitions"),
+				  json_mut_int(transitions, 0),
+				  "must be greater than or equal to 0");
+	if (!strategy && json_mut_get_str(v, "preferredHolder").len)
+		field_forbidden(s->errors, FIELD_NAME(path, "preferredHolder"),
+				"may only be specified if `strategy` is defined");
+}
+
+static const struct rule lease_spec_rules[] = {
+	RULE_POSITIVE("leaseDurationSeconds"),
+	RULE_CALL(NULL, check_lease),
+	{ 0 },
+};
+
+static const struct rule lease_rules[] = { RULE_INSIDE("spec", lease_spec_rules), { 0 } };
+
 static void lease_validate(struct edit *e, struct field_errors *errors)
 {
-	const struct field_path *path = FIELD_NAME(NULL, "spec");
-	yyjson_mut_val *spec = yyjson_mut_obj_get(e->root, "spec"),
-		       *seconds = yyjson_mut_obj_get(spec, "leaseDurationSeconds");
-
-	if (seconds && json_mut_int(seconds, 0) <= 0)
-		field_invalid_int(errors, FIELD_NAME(path, "leaseDurationSeconds"),
-				  json_mut_int(seconds, 0), "must be greater than 0");
+	rules_check_edit(e, lease_rules, errors);
 }
 
 const struct strategy strategy_lease = { .validate = lease_validate };
-
-/* ---- quotas ---- */
-
-static void quota_validate(struct edit *e, struct field_errors *errors)
-{
-	JSON_MUT_MEMBERS (key, value, json_mut_get(e->root, "spec.hard")) {
-		if (json_mut_str(value).len && json_mut_str(value).ptr[0] == '-')
-			field_invalid_str(errors,
-					  FIELD_KEY(FIELD_NAME(FIELD_NAME(NULL, "spec"), "hard"),
-						    json_mut_str(key)),
-					  json_mut_str(value),
-					  "must be greater than or equal to 0");
-	}
-}
-
-static const char *const quota_immutable[] = { "spec.scopes", NULL };
-
-const struct strategy strategy_quota = {
-	.validate = quota_validate,
-	.immutable = quota_immutable,
-	.cells = quota_cells,
-};
-
-static void fill_from(struct edit *e, yyjson_mut_val *item, const char *to, const char *from)
-{
-	yyjson_mut_val *source = yyjson_mut_obj_get(item, from), *target;
-
-	if (!yyjson_mut_obj_size(source))
-		return;
-	target = json_ensure_object(e->doc, item, to);
-	JSON_MUT_MEMBERS (key, value, source) {
-		if (!json_mut_key(target, json_mut_str(key)))
-			json_put(e->doc, target, json_mut_str(key), json_mut_copy(e->doc, value));
-	}
-}
-
-static void limitrange_default(struct edit *e)
-{
-	JSON_MUT_EACH (item, json_mut_get(e->root, "spec.limits")) {
-		if (!str_eq_c(json_mut_get_str(item, "type"), "Container"))
-			continue;
-		fill_from(e, item, "default", "max");
-		fill_from(e, item, "defaultRequest", "default");
-		fill_from(e, item, "defaultRequest", "min");
-	}
-}
-
-const struct strategy strategy_limitrange = { .default_object = limitrange_default };

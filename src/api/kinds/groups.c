@@ -1,208 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kinds of the named groups that differ from the rest in little: immutable fields, a few defaults
- * and checks, their rows. */
+/* Roles and bindings, PriorityClass, RuntimeClass, CertificateSigningRequest, APIService. */
 #include "api/kinds/cells.h"
 #include "api/kinds/pod_spec.h"
+#include "api/kinds/workload.h"
 #include "api/meta.h"
 #include "api/selector.h"
 #include "base/time.h"
 
-static void default_str(struct edit *e, yyjson_mut_val *object, const char *key, const char *value)
-{
-	if (yyjson_mut_is_obj(object) && !json_mut_get_str(object, key).len)
-		json_set_str(e->doc, object, key, str_from(value));
-}
-
-/* ---- autoscaling ---- */
-
-static void add_policy(struct edit *e, yyjson_mut_val *policies, const char *type, int64_t value)
-{
-	yyjson_mut_val *policy = json_append_object(e->doc, policies);
-
-	json_set_str(e->doc, policy, "type", str_from(type));
-	json_set_int(e->doc, policy, "value", value);
-	json_set_int(e->doc, policy, "periodSeconds", 15);
-}
-
-static void autoscaler_default(struct edit *e)
-{
-	yyjson_mut_val *spec = yyjson_mut_obj_get(e->root, "spec"),
-		       *behavior = yyjson_mut_obj_get(spec, "behavior"), *rules;
-
-	if (e->kind != &kind_horizontalpodautoscaler)
-		return;
-	if (!yyjson_mut_arr_size(yyjson_mut_obj_get(spec, "metrics"))) {
-		yyjson_mut_val *metric = json_append_object(
-			e->doc, json_set_array(e->doc, spec, "metrics"));
-
-		json_set_str(e->doc, metric, "type", STR("Resource"));
-		json_set_path_str(e->doc, metric, "resource.name", STR("cpu"));
-		json_set_path_str(e->doc, metric, "resource.target.type", STR("Utilization"));
-		json_set_path_int(e->doc, metric, "resource.target.averageUtilization", 80);
-	}
-	if (!yyjson_mut_is_obj(behavior))
-		return;
-	rules = json_ensure_object(e->doc, behavior, "scaleUp");
-	default_str(e, rules, "selectPolicy", "Max");
-	if (!yyjson_mut_obj_get(rules, "stabilizationWindowSeconds"))
-		json_set_int(e->doc, rules, "stabilizationWindowSeconds", 0);
-	if (!yyjson_mut_obj_get(rules, "policies")) {
-		yyjson_mut_val *policies = json_set_array(e->doc, rules, "policies");
-
-		add_policy(e, policies, "Pods", 4);
-		add_policy(e, policies, "Percent", 100);
-	}
-	rules = json_ensure_object(e->doc, behavior, "scaleDown");
-	default_str(e, rules, "selectPolicy", "Max");
-	if (!yyjson_mut_obj_get(rules, "policies"))
-		add_policy(e, json_set_array(e->doc, rules, "policies"), "Percent", 100);
-}
-
-static void autoscaler_validate(struct edit *e, struct field_errors *errors)
-{
-	const struct field_path *path = FIELD_NAME(NULL, "spec");
-	int64_t least = json_mut_get_int(e->root, "spec.minReplicas", 1),
-		most = json_mut_get_int(e->root, "spec.maxReplicas", 0);
-
-	if (least < 1)
-		field_invalid_int(errors, FIELD_NAME(path, "minReplicas"), least,
-				  "must be greater than or equal to 1");
-	if (most < 1)
-		field_invalid_int(errors, FIELD_NAME(path, "maxReplicas"), most,
-				  "must be greater than 0");
-	else if (most < least)
-		field_invalid_int(errors, FIELD_NAME(path, "maxReplicas"), most,
-				  "must be greater than or equal to `minReplicas`");
-	if (!json_mut_get_str(e->root, "spec.scaleTargetRef.kind").len)
-		field_required(errors, FIELD_NAME(FIELD_NAME(path, "scaleTargetRef"), "kind"), "");
-	if (!json_mut_get_str(e->root, "spec.scaleTargetRef.name").len)
-		field_required(errors, FIELD_NAME(FIELD_NAME(path, "scaleTargetRef"), "name"), "");
-}
-
-const struct strategy strategy_autoscaler = {
-	.default_object = autoscaler_default,
-	.validate = autoscaler_validate,
-	.cells = autoscaler_cells,
-};
-
-/* ---- policy ---- */
-
-static void disruption_budget_validate(struct edit *e, struct field_errors *errors)
-{
-	const struct field_path *path = FIELD_NAME(NULL, "spec");
-	yyjson_mut_val *spec = yyjson_mut_obj_get(e->root, "spec");
-
-	if (yyjson_mut_obj_get(spec, "minAvailable") && yyjson_mut_obj_get(spec, "maxUnavailable"))
-		field_invalid_val(errors, path, spec,
-				  "minAvailable and maxUnavailable cannot be both set");
-	selector_validate(yyjson_mut_obj_get(spec, "selector"), FIELD_NAME(path, "selector"),
-			  errors);
-}
-
-const struct strategy strategy_disruption_budget = {
-	.validate = disruption_budget_validate,
-	.cells = disruption_budget_cells,
-};
-
-/* ---- networking ---- */
-
-static void ingress_validate(struct edit *e, struct field_errors *errors)
-{
-	const struct field_path *path = FIELD_NAME(NULL, "spec");
-	size_t i = 0;
-
-	if (!json_mut_get_count(e->root, "spec.rules") &&
-	    !json_mut_get(e->root, "spec.defaultBackend"))
-		field_invalid_val(errors, path, yyjson_mut_obj_get(e->root, "spec"),
-				  "either `defaultBackend` or `rules` must be specified");
-	JSON_MUT_EACH (rule, json_mut_get(e->root, "spec.rules")) {
-		const struct field_path *here = FIELD_INDEX(FIELD_NAME(path, "rules"), i++);
-		struct str host = json_mut_get_str(rule, "host");
-		const char *problem = !host.len ? NULL
-				      : str_has_prefix(host, STR("*"))
-					      ? name_subdomain_wildcard_problem(host)
-					      : name_subdomain_problem(host);
-
-		if (problem)
-			field_invalid_str(errors, FIELD_NAME(here, "host"), host, problem);
-		if (yyjson_mut_obj_get(rule, "http") && !json_mut_get_count(rule, "http.paths"))
-			field_required(errors, FIELD_NAME(FIELD_NAME(here, "http"), "paths"), "");
-	}
-}
-
-const struct strategy strategy_ingress = { .validate = ingress_validate, .cells = ingress_cells };
-
-static const char *const ingressclass_immutable[] = { "spec.controller", NULL };
-
-const struct strategy strategy_ingressclass = { .immutable = ingressclass_immutable,
-						.cells = ingressclass_cells };
-
-static void networkpolicy_default(struct edit *e)
-{
-	yyjson_mut_val *spec = yyjson_mut_obj_get(e->root, "spec"), *types;
-
-	if (!yyjson_mut_is_obj(spec) ||
-	    yyjson_mut_arr_size(yyjson_mut_obj_get(spec, "policyTypes")))
-		return;
-	types = json_set_array(e->doc, spec, "policyTypes");
-	json_append_str(e->doc, types, STR("Ingress"));
-	if (yyjson_mut_arr_size(yyjson_mut_obj_get(spec, "egress")))
-		json_append_str(e->doc, types, STR("Egress"));
-}
-
-static void networkpolicy_validate(struct edit *e, struct field_errors *errors)
-{
-	selector_validate(json_mut_get(e->root, "spec.podSelector"),
-			  FIELD_NAME(FIELD_NAME(NULL, "spec"), "podSelector"), errors);
-}
-
-const struct strategy strategy_networkpolicy = {
-	.default_object = networkpolicy_default,
-	.validate = networkpolicy_validate,
-	.cells = networkpolicy_cells,
-};
-
 /* ---- rbac ---- */
+
+#define RBAC_GROUP "rbac.authorization.k8s.io"
 
 static void binding_default(struct edit *e)
 {
-	default_str(e, yyjson_mut_obj_get(e->root, "roleRef"), "apiGroup",
-		    "rbac.authorization.k8s.io");
+	default_str(e, yyjson_mut_obj_get(e->root, "roleRef"), "apiGroup", RBAC_GROUP);
 	JSON_MUT_EACH (subject, yyjson_mut_obj_get(e->root, "subjects")) {
 		struct str kind = json_mut_get_str(subject, "kind");
 
 		if (str_eq_c(kind, "User") || str_eq_c(kind, "Group"))
-			default_str(e, subject, "apiGroup", "rbac.authorization.k8s.io");
+			default_str(e, subject, "apiGroup", RBAC_GROUP);
 	}
 }
 
+static void check_subject(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	struct str kind = json_mut_get_str(v, "kind"), name = json_mut_get_str(v, "name"),
+		   group = json_mut_get_str(v, "apiGroup");
+	bool is_account = str_eq_c(kind, "ServiceAccount");
+
+	if (!name.len)
+		field_required(s->errors, FIELD_NAME(path, "name"), "");
+	else if (is_account && name_subdomain_problem(name))
+		field_invalid_str(s->errors, FIELD_NAME(path, "name"), name,
+				  name_subdomain_problem(name));
+	if (is_account && group.len)
+		field_error_add(s->errors, FIELD_UNSUPPORTED, FIELD_NAME(path, "apiGroup"),
+				"\"" STR_FMT "\": supported values: \"\"", STR_ARG(group));
+	if (is_account && !json_mut_get_str(v, "namespace").len)
+		field_required(s->errors, FIELD_NAME(path, "namespace"), "");
+	if (schema_values_have(STR("User|Group"), kind) && !str_eq_c(group, RBAC_GROUP))
+		field_unsupported(s->errors, FIELD_NAME(path, "apiGroup"), group, RBAC_GROUP);
+	if (!schema_values_have(STR("ServiceAccount|User|Group"), kind))
+		field_unsupported(s->errors, FIELD_NAME(path, "kind"), kind,
+				  "ServiceAccount|User|Group");
+}
+
+static void check_role_ref(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	static const struct rule rules[] = { RULE_NEED_NAME("name", name_path_segment_problem),
+					     { 0 } };
+	struct str group = json_mut_get_str(v, "apiGroup"), kind = json_mut_get_str(v, "kind");
+	const char *kinds = kind_is_namespaced(s->edit->kind) ? "Role|ClusterRole" : "ClusterRole";
+
+	if (!str_eq_c(group, RBAC_GROUP))
+		field_unsupported(s->errors, FIELD_NAME(path, "apiGroup"), group, RBAC_GROUP);
+	if (!schema_values_have(str_from(kinds), kind))
+		field_unsupported(s->errors, FIELD_NAME(path, "kind"), kind, kinds);
+	rules_check(s, rules, path, v);
+}
+
+static const struct rule binding_rules[] = {
+	RULE_CALL("roleRef", check_role_ref),
+	RULE_CALL_EACH("subjects", check_subject),
+	{ 0 },
+};
+
 static void binding_validate(struct edit *e, struct field_errors *errors)
 {
-	struct str kind = json_mut_get_str(e->root, "roleRef.kind"),
-		   name = json_mut_get_str(e->root, "roleRef.name");
-	const struct field_path *path = FIELD_NAME(NULL, "roleRef");
-	size_t i = 0;
-
-	if (!str_eq_c(kind, "ClusterRole") &&
-	    (e->kind == &kind_clusterrolebinding || !str_eq_c(kind, "Role")))
-		field_unsupported(errors, FIELD_NAME(path, "kind"), kind,
-				  e->kind == &kind_clusterrolebinding ? "ClusterRole"
-								      : "Role|ClusterRole");
-	if (!name.len)
-		field_required(errors, FIELD_NAME(path, "name"), "");
-	JSON_MUT_EACH (subject, yyjson_mut_obj_get(e->root, "subjects")) {
-		const struct field_path *here = FIELD_INDEX(FIELD_NAME(NULL, "subjects"), i++);
-		struct str type = json_mut_get_str(subject, "kind");
-
-		if (!json_mut_get_str(subject, "name").len)
-			field_required(errors, FIELD_NAME(here, "name"), "");
-		if (!schema_values_have(STR("ServiceAccount|User|Group"), type))
-			field_unsupported(errors, FIELD_NAME(here, "kind"), type,
-					  "ServiceAccount|User|Group");
-		if (str_eq_c(type, "ServiceAccount") && e->kind == &kind_clusterrolebinding &&
-		    !json_mut_get_str(subject, "namespace").len)
-			field_required(errors, FIELD_NAME(here, "namespace"), "");
-	}
+	rules_check_edit(e, binding_rules, errors);
 }
 
 static void binding_validate_update(struct edit *e, struct field_errors *errors)
@@ -221,30 +86,50 @@ const struct strategy strategy_binding = {
 	.cells = binding_cells,
 };
 
+static void check_policy_rule(const struct scope *s, const struct field_path *path,
+			      yyjson_mut_val *v)
+{
+	static const struct rule resource_rules[] = {
+		RULE_NEED("apiGroups", "resource rules must supply at least one api group"),
+		RULE_NEED("resources", "resource rules must supply at least one resource"),
+		{ 0 },
+	};
+	yyjson_mut_val *urls = yyjson_mut_obj_get(v, "nonResourceURLs");
+	const struct field_path *here = FIELD_NAME(path, "nonResourceURLs");
+
+	if (!json_mut_get_count(v, "verbs"))
+		field_required(s->errors, FIELD_NAME(path, "verbs"),
+			       "verbs must contain at least one value");
+	if (!yyjson_mut_arr_size(urls)) {
+		rules_check(s, resource_rules, path, v);
+		return;
+	}
+	if (kind_is_namespaced(s->edit->kind))
+		field_invalid_val(s->errors, here, urls,
+				  "namespaced rules cannot apply to non-resource URLs");
+	if (json_mut_get_count(v, "apiGroups") || json_mut_get_count(v, "resources") ||
+	    json_mut_get_count(v, "resourceNames"))
+		field_invalid_val(s->errors, here, urls,
+				  "rules cannot apply to both regular resources and non-resource "
+				  "URLs");
+}
+
+static const struct rule aggregation_rules[] = {
+	RULE_NEED("clusterRoleSelectors",
+		  "at least one clusterRoleSelector required if aggregationRule is non-nil"),
+	RULE_CALL_EACH("clusterRoleSelectors", rule_selector),
+	{ 0 },
+};
+
+static const struct rule role_rules[] = {
+	RULE_CALL_EACH("rules", check_policy_rule),
+	RULE_INSIDE("aggregationRule", aggregation_rules),
+	{ 0 },
+};
+
 static void role_validate(struct edit *e, struct field_errors *errors)
 {
-	size_t i = 0;
-
-	JSON_MUT_EACH (rule, yyjson_mut_obj_get(e->root, "rules")) {
-		const struct field_path *here = FIELD_INDEX(FIELD_NAME(NULL, "rules"), i++);
-		size_t urls = json_mut_get_count(rule, "nonResourceURLs");
-
-		if (!json_mut_get_count(rule, "verbs"))
-			field_required(errors, FIELD_NAME(here, "verbs"),
-				       "verbs must contain at least one value");
-		if (urls && kind_is_namespaced(e->kind))
-			field_invalid_val(errors, FIELD_NAME(here, "nonResourceURLs"),
-					  yyjson_mut_obj_get(rule, "nonResourceURLs"),
-					  "namespaced rules cannot apply to non-resource URLs");
-		if (urls)
-			continue;
-		if (!json_mut_get_count(rule, "apiGroups"))
-			field_required(errors, FIELD_NAME(here, "apiGroups"),
-				       "resource rules must supply at least one api group");
-		if (!json_mut_get_count(rule, "resources"))
-			field_required(errors, FIELD_NAME(here, "resources"),
-				       "resource rules must supply at least one resource");
-	}
+	rules_check_edit(e, role_rules, errors);
 }
 
 const struct strategy strategy_role = { .validate = role_validate,
@@ -252,35 +137,88 @@ const struct strategy strategy_role = { .validate = role_validate,
 
 /* ---- storage, scheduling, node, certificates, aggregation ---- */
 
+static const struct rule preemption_rules[] = {
+	RULE_CALL("preemptionPolicy", rule_preemption_policy),
+	{ 0 },
+};
+
+/* Two classes are everywhere; their values are fixed. */
 static void priorityclass_validate(struct edit *e, struct field_errors *errors)
 {
+	static const struct {
+		const char *name;
+		int64_t value;
+	} system_classes[] = { { "system-node-critical", 2000001000 },
+			       { "system-cluster-critical", 2000000000 } };
 	int64_t value = json_mut_get_int(e->root, "value", 0);
 	struct str name = json_mut_get_str(e->root, "metadata.name");
+	struct str wrong = str_printf_in(e->arena, STR_FMT " is not a known system priority class",
+					 STR_ARG(name));
 
-	if (str_has_prefix(name, STR("system-")) && !str_eq_c(name, "system-node-critical") &&
-	    !str_eq_c(name, "system-cluster-critical"))
-		field_forbidden(errors, FIELD_NAME(FIELD_NAME(NULL, "metadata"), "name"),
-				"priority class names with 'system-' prefix are reserved for "
-				"system use only");
+	for (size_t i = 0; i < ARRAY_COUNT(system_classes); i++)
+		if (str_eq_c(name, system_classes[i].name))
+			wrong = value == system_classes[i].value
+					? STR_NONE
+					: str_printf_in(e->arena,
+							"value of %s PriorityClass must be %lld",
+							system_classes[i].name,
+							(long long)system_classes[i].value);
+	if (str_has_prefix(name, STR("system-")) && wrong.len)
+		field_error_add(
+			errors, FIELD_FORBIDDEN, FIELD_NAME(FIELD_NAME(NULL, "metadata"), "name"),
+			"priority class names with 'system-' prefix are reserved for system "
+			"use only. error: " STR_FMT,
+			STR_ARG(wrong));
 	else if (value > 1000000000 && !str_has_prefix(name, STR("system-")))
 		field_forbidden(errors, FIELD_NAME(NULL, "value"),
 				"maximum allowed value of a user defined priority is 1000000000");
+	rules_check_edit(e, preemption_rules, errors);
 }
 
-static const char *const priorityclass_immutable[] = { "value", "preemptionPolicy", NULL };
+static void priorityclass_validate_update(struct edit *e, struct field_errors *errors)
+{
+	yyjson_mut_val *policy = yyjson_mut_obj_get(e->root, "preemptionPolicy");
+
+	/* As upstream spells it. */
+	if (json_mut_get_int(e->root, "value", 0) != json_get_int(e->old, "value", 0))
+		field_forbidden(errors, FIELD_NAME(NULL, "Value"),
+				"may not be changed in an update.");
+	if (!json_mixed_equal(policy, yyjson_obj_get(e->old, "preemptionPolicy")))
+		field_invalid_val(errors, FIELD_NAME(NULL, "preemptionPolicy"), policy,
+				  "field is immutable");
+}
 
 const struct strategy strategy_priorityclass = {
 	.validate = priorityclass_validate,
-	.immutable = priorityclass_immutable,
+	.validate_update = priorityclass_validate_update,
+};
+
+static void check_handler(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	struct str handler = json_mut_str(v);
+
+	if (name_label_problem(handler))
+		field_invalid_str(s->errors, path, handler, name_label_problem(handler));
+}
+
+static const struct rule overhead_rules[] = { RULE_CALL("podFixed", rule_overhead), { 0 } };
+
+static const struct rule scheduling_rules[] = {
+	RULE_CALL("nodeSelector", rule_labels),
+	RULE_CALL("tolerations", rule_tolerations),
+	{ 0 },
+};
+
+static const struct rule runtimeclass_rules[] = {
+	RULE_CALL("handler", check_handler),
+	RULE_INSIDE("overhead", overhead_rules),
+	RULE_INSIDE("scheduling", scheduling_rules),
+	{ 0 },
 };
 
 static void runtimeclass_validate(struct edit *e, struct field_errors *errors)
 {
-	struct str handler = json_mut_get_str(e->root, "handler");
-
-	if (name_label_problem(handler))
-		field_invalid_str(errors, FIELD_NAME(NULL, "handler"), handler,
-				  name_label_problem(handler));
+	rules_check_edit(e, runtimeclass_rules, errors);
 }
 
 static const char *const runtimeclass_immutable[] = { "handler", NULL };
@@ -410,6 +348,50 @@ const struct strategy strategy_signing_request = {
 	.cells = signing_request_cells,
 };
 
+static const struct rule apiservice_spec_rules[] = {
+	RULE_NAME("group", name_subdomain_problem),
+	RULE_NEED_NAME("version", name_label1035_problem),
+	RULE_RANGE("groupPriorityMinimum", 1, 20000, "must be positive and less than 20000"),
+	RULE_RANGE("versionPriority", 1, 1000, "must be positive and less than 1000"),
+	{ 0 },
+};
+
+static const struct rule apiservice_service_rules[] = {
+	RULE_NEED("namespace", ""),
+	RULE_NEED("name", ""),
+	RULE_RANGE("port", 1, 65535, "port is not valid: must be between 1 and 65535, inclusive"),
+	{ 0 },
+};
+
+static void check_service(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	yyjson_mut_val *service = yyjson_mut_obj_get(v, "service");
+	struct str bundle = json_mut_get_str(v, "caBundle");
+	bool insecure = json_mut_get_bool(v, "insecureSkipTLSVerify", false);
+	const struct field_path *skip = FIELD_NAME(path, "insecureSkipTLSVerify");
+
+	if (service) {
+		rules_check(s, apiservice_service_rules, FIELD_NAME(path, "service"), service);
+		if (insecure && bundle.len)
+			field_error_add(s->errors, FIELD_INVALID, skip,
+					"true: may not be true if caBundle is present");
+		return;
+	}
+	if (bundle.len)
+		field_invalid_str(s->errors, FIELD_NAME(path, "caBundle"),
+				  str_printf_in(s->errors->arena, "%zu bytes", bundle.len / 4 * 3),
+				  "local APIServices may not have a caBundle");
+	if (insecure)
+		field_error_add(s->errors, FIELD_INVALID, skip,
+				"true: local APIServices may not have insecureSkipTLSVerify");
+}
+
+static const struct rule apiservice_rules[] = {
+	RULE_INSIDE("spec", apiservice_spec_rules),
+	RULE_CALL("spec", check_service),
+	{ 0 },
+};
+
 static void apiservice_validate(struct edit *e, struct field_errors *errors)
 {
 	struct str name = json_mut_get_str(e->root, "metadata.name");
@@ -424,6 +406,7 @@ static void apiservice_validate(struct edit *e, struct field_errors *errors)
 				      "must be `spec.version+\".\"+spec.group`: \"" STR_FMT "\"",
 				      STR_ARG(want))
 				.ptr);
+	rules_check_edit(e, apiservice_rules, errors);
 }
 
 const struct strategy strategy_apiservice = { .validate = apiservice_validate,

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is refused in kinds of the smaller groups, and what may change in them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "cases.h"
+
+#include "base/attr.h"
+
+static void test_autoscaler(void **state)
+{
+	static const char base[] = "metadata: {name: h}\nspec: {maxReplicas: 3, scaleTargetRef: "
+				   "{kind: Deployment, name: d}}";
+	static const struct kind_case cases[] = {
+		{ "fewer than one", "spec: {minReplicas: 0, maxReplicas: 0}",
+		  "spec.minReplicas: Invalid value: 0: must be greater than or equal to "
+		  "1\nspec.maxReplicas: Invalid value: 0: must be greater than 0" },
+		{ "most below least", "spec: {minReplicas: 4}",
+		  "spec.maxReplicas: Invalid value: 3: must be greater than or equal to "
+		  "`minReplicas`" },
+		{ "nothing to scale", "spec: {scaleTargetRef: {name: \"\"}}",
+		  "spec.scaleTargetRef.name: Required value" },
+		{ "a source that is not there", "spec: {metrics: [{type: Pods}]}",
+		  "spec.metrics[0].pods: Required value: must populate information for the given "
+		  "metric source" },
+		{ "two sources",
+		  "spec: {metrics: [{type: Pods, pods: {metric: {name: a}, target: {type: "
+		  "AverageValue, averageValue: 1}}, resource: {name: cpu, target: {type: "
+		  "Utilization, averageUtilization: 5}}}]}",
+		  "spec.metrics[0].resource: Forbidden: must populate the given metric source "
+		  "only" },
+		{ "no target",
+		  "spec: {metrics: [{type: Resource, resource: {name: cpu, target: {type: "
+		  "Utilization}}}]}",
+		  "spec.metrics[0].resource.target.averageUtilization: Required value: must set "
+		  "either a target raw value or a target utilization" },
+		{ "an unknown target",
+		  "spec: {metrics: [{type: Resource, resource: {name: cpu, target: {type: Foo, "
+		  "averageUtilization: 0}}}]}",
+		  "spec.metrics[0].resource.target.type: Invalid value: \"Foo\": must be either "
+		  "Utilization, Value, or "
+		  "AverageValue\nspec.metrics[0].resource.target.averageUtilization: Invalid "
+		  "value: 0: must be greater than 0" },
+		{ "behavior",
+		  "spec: {behavior: {scaleUp: {stabilizationWindowSeconds: 3601, selectPolicy: "
+		  "Foo, policies: [{type: Pods, value: 0, periodSeconds: 1801}]}}}",
+		  "spec.behavior.scaleUp.stabilizationWindowSeconds: Invalid value: 3601: must be "
+		  "less than or equal to 3600\nspec.behavior.scaleUp.selectPolicy: Unsupported "
+		  "value: \"Foo\": supported values: \"Disabled\", \"Max\", "
+		  "\"Min\"\nspec.behavior.scaleUp.policies[0].value: Invalid value: 0: must be "
+		  "greater than zero\nspec.behavior.scaleUp.policies[0].periodSeconds: Invalid "
+		  "value: 1801: must be less than or equal to 1800" },
+	};
+
+	check_creates(&kind_horizontalpodautoscaler, base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_autoscaler_v1(void **state)
+{
+	static const char base[] = "metadata: {name: h}\nspec: {maxReplicas: 3, scaleTargetRef: "
+				   "{kind: Deployment, name: d}}";
+	static const struct kind_case cases[] = {
+		{ "no percent", "spec: {targetCPUUtilizationPercentage: 0}",
+		  "spec.metrics[0].resource.target.averageUtilization: Invalid value: 0: must be "
+		  "greater than 0" },
+	};
+
+	check_creates(&kind_horizontalpodautoscaler_v1, base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_budget(void **state)
+{
+	static const char base[] = "metadata: {name: b}\nspec: {minAvailable: 1}";
+	static const struct kind_case cases[] = {
+		{ "both", "spec: {maxUnavailable: 1}",
+		  "spec: Invalid value: {\"minAvailable\":1,\"maxUnavailable\":1}: minAvailable "
+		  "and maxUnavailable cannot be both set" },
+		{ "more than all", "spec: {minAvailable: 101%}",
+		  "spec.minAvailable: Invalid value: \"101%\": must not be greater than 100%" },
+		{ "an unknown policy", "spec: {unhealthyPodEvictionPolicy: Foo}",
+		  "spec.unhealthyPodEvictionPolicy: Unsupported value: \"Foo\": supported values: "
+		  "\"AlwaysAllow\", \"IfHealthyBudget\"" },
+	};
+
+	check_creates(&kind_poddisruptionbudget, base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_role(void **state)
+{
+	static const char base[] = "metadata: {name: r}\nrules: []";
+	static const struct kind_case cases[] = {
+		{ "no verbs", "rules: [{apiGroups: [\"\"], resources: [pods]}]",
+		  "rules[0].verbs: Required value: verbs must contain at least one value" },
+		{ "no resources", "rules: [{verbs: [get]}]",
+		  "rules[0].apiGroups: Required value: resource rules must supply at least one api "
+		  "group\nrules[0].resources: Required value: resource rules must supply at least "
+		  "one resource" },
+		{ "paths in a namespace", "rules: [{verbs: [get], nonResourceURLs: [/a]}]",
+		  "rules[0].nonResourceURLs: Invalid value: [\"/a\"]: namespaced rules cannot "
+		  "apply to non-resource URLs" },
+	};
+
+	check_creates(&kind_role, base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_clusterrole(void **state)
+{
+	static const char base[] = "metadata: {name: r}\nrules: []";
+	static const struct kind_case cases[] = {
+		{ "paths and resources",
+		  "rules: [{verbs: [get], nonResourceURLs: [/a], resources: [pods]}]",
+		  "rules[0].nonResourceURLs: Invalid value: [\"/a\"]: rules cannot apply to both "
+		  "regular resources and non-resource URLs" },
+		{ "an aggregate of none", "aggregationRule: {}",
+		  "aggregationRule.clusterRoleSelectors: Required value: at least one "
+		  "clusterRoleSelector required if aggregationRule is non-nil" },
+	};
+
+	check_creates(&kind_clusterrole, base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_binding(void **state)
+{
+	static const char base[] =
+		"metadata: {name: b}\nroleRef: {kind: Role, name: r}\nsubjects: []";
+	static const struct kind_case cases[] = {
+		{ "an unknown kind", "subjects: [{kind: Foo, name: a}]",
+		  "subjects[0].kind: Unsupported value: \"Foo\": supported values: "
+		  "\"ServiceAccount\", \"User\", \"Group\"" },
+		{ "an account without a namespace", "subjects: [{kind: ServiceAccount, name: a}]",
+		  "subjects[0].namespace: Required value" },
+		{ "no role", "!roleRef: {kind: Role, name: \"\"}", "roleRef.name: Required value" },
+		{ "a role of another kind", "!roleRef: {kind: Foo, name: a}",
+		  "roleRef.kind: Unsupported value: \"Foo\": supported values: \"Role\", "
+		  "\"ClusterRole\"" },
+	};
+
+	check_creates(&kind_rolebinding, base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_binding_update(void **state)
+{
+	static const struct kind_update update = {
+		"metadata: {name: b}\nroleRef: {kind: Role, name: r}\nsubjects: []", "", ""
+	};
+	static const struct kind_case cases[] = {
+		{ "another role", "roleRef: {name: s}", "roleRef: Invalid value: ..." },
+	};
+
+	check_updates(&kind_rolebinding, &update, cases, ARRAY_COUNT(cases));
+}
+
+static void test_priorityclass(void **state)
+{
+	static const char base[] = "metadata: {name: p}\nvalue: 5";
+	static const struct kind_case cases[] = {
+		{ "too high", "value: 1000000001",
+		  "value: Forbidden: maximum allowed value of a user defined priority is "
+		  "1000000000" },
+		{ "of the system", "metadata: {name: system-foo}",
+		  "metadata.name: Forbidden: priority class names with 'system-' prefix are "
+		  "reserved for system use only. error: system-foo is not a known system priority "
+		  "class" },
+	};
+
+	check_creates(&kind_priorityclass, base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_priorityclass_update(void **state)
+{
+	static const struct kind_update update = { "metadata: {name: p}\nvalue: 5", "", "" };
+	static const struct kind_case cases[] = {
+		{ "another value", "value: 6",
+		  "Value: Forbidden: may not be changed in an update." },
+		{ "another policy", "preemptionPolicy: Never",
+		  "preemptionPolicy: Invalid value: \"Never\": field is immutable" },
+		{ "text", "description: a", "" },
+	};
+
+	check_updates(&kind_priorityclass, &update, cases, ARRAY_COUNT(cases));
+}
+
+static void test_runtimeclass(void **state)
+{
+	static const char base[] = "metadata: {name: r}\nhandler: runc";
+	static const struct kind_case cases[] = {
+		{ "a handler in capitals", "handler: R",
+		  "handler: Invalid value: \"R\": a lowercase RFC 1123 label..." },
+		{ "overhead of nothing known", "overhead: {podFixed: {foo: \"1\"}}",
+		  "overhead.podFixed[foo]: Invalid value: \"foo\": must be a standard resource "
+		  "type or fully qualified\noverhead.podFixed[foo]: Invalid value: \"foo\": must "
+		  "be a standard resource for containers" },
+	};
+
+	check_creates(&kind_runtimeclass, base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_apiservice(void **state)
+{
+	static const char base[] = "metadata: {name: v1.a.b}\nspec: {group: a.b, version: v1, "
+				   "groupPriorityMinimum: 1, versionPriority: 1}";
+	static const struct kind_case cases[] = {
+		{ "another name", "metadata: {name: x}",
+		  "metadata.name: Invalid value: \"x\": must be `spec.version+\".\"+spec.group`: "
+		  "\"v1.a.b\"" },
+		{ "priorities", "spec: {groupPriorityMinimum: 0, versionPriority: 1001}",
+		  "spec.groupPriorityMinimum: Invalid value: 0: must be positive and less than "
+		  "20000\nspec.versionPriority: Invalid value: 1001: must be positive and less "
+		  "than 1000" },
+		{ "a service without a name", "spec: {service: {namespace: a}}",
+		  "spec.service.name: Required value" },
+		{ "trusting everybody here", "spec: {insecureSkipTLSVerify: true}",
+		  "spec.insecureSkipTLSVerify: Invalid value: true: local APIServices may not have "
+		  "insecureSkipTLSVerify" },
+	};
+
+	check_creates(&kind_apiservice, base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_flowschema(void **state)
+{
+	static const char base[] =
+		"metadata: {name: f}\nspec: {matchingPrecedence: 100, priorityLevelConfiguration: "
+		"{name: l}, rules: [{subjects: [{kind: User, user: {name: u}}], resourceRules: "
+		"[{verbs: [get], apiGroups: [\"\"], resources: [pods], namespaces: [a]}]}]}";
+	static const struct kind_case cases[] = {
+		{ "precedence", "spec: {matchingPrecedence: 10001}",
+		  "spec.matchingPrecedence: Invalid value: 10001: must not be greater than 10000" },
+		{ "first of all", "spec: {matchingPrecedence: 1}",
+		  "spec.matchingPrecedence: Invalid value: 1: only the schema named 'exempt' may "
+		  "have matchingPrecedence 1" },
+		{ "no level", "!spec: {priorityLevelConfiguration: {name: \"\"}}",
+		  "spec.priorityLevelConfiguration.name: Required value: must reference a priority "
+		  "level" },
+		{ "nobody, nothing", "!spec: {rules: [{subjects: []}]}",
+		  "spec.rules[0].subjects: Required value: subjects must contain at least one "
+		  "value\nspec.rules[0]: Required value: at least one of resourceRules and "
+		  "nonResourceRules has to be non-empty" },
+		{ "a user without one",
+		  "!spec: {rules: [{subjects: [{kind: User}], nonResourceRules: [{verbs: [get], "
+		  "nonResourceURLs: [a]}]}]}",
+		  "spec.rules[0].subjects[0].user: Required value: user is required when subject "
+		  "kind is 'User'\nspec.rules[0].nonResourceRules[0].nonResourceURLs[0]: Invalid "
+		  "value: \"a\": must start with slash" },
+		{ "all and more",
+		  "!spec: {rules: [{subjects: [{kind: User, user: {name: u}}], resourceRules: "
+		  "[{verbs: [\"*\", get], apiGroups: [\"\"], resources: [pods]}]}]}",
+		  "spec.rules[0].resourceRules[0].verbs: Invalid value: [\"*\",\"get\"]: if '*' is "
+		  "present, must not specify other "
+		  "verbs\nspec.rules[0].resourceRules[0].namespaces: Required value: resource "
+		  "rules that are not cluster scoped must supply at least one namespace" },
+	};
+
+	check_creates(&kind_flowschema, base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_prioritylevel(void **state)
+{
+	static const char base[] = "metadata: {name: l}\nspec: {type: Limited, limited: "
+				   "{limitResponse: {type: Reject}}}";
+	static const struct kind_case cases[] = {
+		{ "exempt under another name", "!spec: {type: Exempt, limited: null}",
+		  "spec.type: Invalid value: \"Exempt\": type must be 'Exempt' if and only if name "
+		  "is 'exempt'" },
+		{ "limited by nothing", "!spec: {limited: null}",
+		  "spec.limited: Required value: must not be empty when type is Limited" },
+		{ "rejected but queued", "spec: {limited: {limitResponse: {queuing: {}}}}",
+		  "spec.limited.limitResponse.queuing: Forbidden: must be nil if "
+		  "limited.limitResponse.type is not Limited" },
+		{ "a hand larger than the deck",
+		  "spec: {limited: {limitResponse: {type: Queue, queuing: {queues: 2, handSize: "
+		  "4}}}}",
+		  "spec.limited.limitResponse.queuing.handSize: Invalid value: 4: should not be "
+		  "greater than queues (2)" },
+	};
+
+	check_creates(&kind_prioritylevelconfiguration, base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_resourceclaim(void **state)
+{
+	static const char base[] = "metadata: {name: c}\nspec: {devices: {requests: [{name: r, "
+				   "exactly: {deviceClassName: d}}]}}";
+	static const struct kind_case cases[] = {
+		{ "no way", "!spec: {devices: {requests: [{name: r}]}}",
+		  "spec.devices.requests[0]: Required value: exactly one of `exactly` or "
+		  "`firstAvailable` is required" },
+		{ "no class",
+		  "!spec: {devices: {requests: [{name: r, exactly: {deviceClassName: \"\"}}]}}",
+		  "spec.devices.requests[0].exactly.deviceClassName: Required value" },
+		{ "all, but some",
+		  "!spec: {devices: {requests: [{name: r, exactly: {deviceClassName: d, "
+		  "allocationMode: All, count: 2}}]}}",
+		  "spec.devices.requests[0].exactly.count: Invalid value: 2: must not be specified "
+		  "when allocationMode is 'All'" },
+		{ "a constraint on nobody",
+		  "spec: {devices: {constraints: [{requests: [x], matchAttribute: a/b}]}}",
+		  "spec.devices.constraints[0].requests[0]: Invalid value: \"x\": must be the name "
+		  "of a request in the claim or the name of a request and a subrequest separated "
+		  "by '/'" },
+	};
+
+	check_creates(&kind_resourceclaim, base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_resourceclaim_update(void **state)
+{
+	static const struct kind_update update = {
+		"metadata: {name: c}\nspec: {devices: {requests: [{name: r, exactly: "
+		"{deviceClassName: d}}]}}",
+		"", ""
+	};
+	static const struct kind_case cases[] = {
+		{ "another class",
+		  "!spec: {devices: {requests: [{name: r, exactly: {deviceClassName: e}}]}}",
+		  "spec: Invalid value: ..." },
+	};
+
+	check_updates(&kind_resourceclaim, &update, cases, ARRAY_COUNT(cases));
+}
+
+static void test_deviceclass(void **state)
+{
+	static const char base[] = "metadata: {name: d}\nspec: {}";
+	static const struct kind_case cases[] = {
+		{ "no expression", "spec: {selectors: [{cel: {expression: \"\"}}]}",
+		  "spec.selectors[0].cel.expression: Required value" },
+	};
+
+	check_creates(&kind_deviceclass, base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_resourceslice(void **state)
+{
+	static const char base[] = "metadata: {name: s}\nspec: {driver: d, nodeName: node, pool: "
+				   "{name: p, generation: 1, resourceSliceCount: 1}}";
+	static const struct kind_case cases[] = {
+		{ "nowhere", "!spec: {nodeName: null}",
+		  "spec: Required value: exactly one of `nodeName`, `nodeSelector`, `allNodes`, "
+		  "`perDeviceNodeSelection` is required" },
+		{ "one device twice", "!spec: {devices: [{name: a}, {name: a}]}",
+		  "spec.devices[1].name: Duplicate value: \"a\"" },
+		{ "an attribute of nothing", "spec: {devices: [{name: a, attributes: {x: {}}}]}",
+		  "spec.devices[0].attributes[x]: Required value: exactly one value must be "
+		  "specified" },
+	};
+
+	check_creates(&kind_resourceslice, base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_resourceslice_update(void **state)
+{
+	static const struct kind_update update = {
+		"metadata: {name: s}\nspec: {driver: d, nodeName: node, pool: {name: p, "
+		"generation: 1, resourceSliceCount: 1}}",
+		"", ""
+	};
+	static const struct kind_case cases[] = {
+		{ "another pool", "spec: {pool: {name: x}}",
+		  "spec.pool.name: Invalid value: \"x\": field is immutable" },
+	};
+
+	check_updates(&kind_resourceslice, &update, cases, ARRAY_COUNT(cases));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_autoscaler),
+		cmocka_unit_test(test_autoscaler_v1),
+		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_role),
+		cmocka_unit_test(test_clusterrole),
+		cmocka_unit_test(test_binding),
+		cmocka_unit_test(test_binding_update),
+		cmocka_unit_test(test_priorityclass),
+		cmocka_unit_test(test_priorityclass_update),
+		cmocka_unit_test(test_runtimeclass),
+		cmocka_unit_test(test_apiservice),
+		cmocka_unit_test(test_flowschema),
+		cmocka_unit_test(test_prioritylevel),
+		cmocka_unit_test(test_resourceclaim),
+		cmocka_unit_test(test_resourceclaim_update),
+		cmocka_unit_test(test_deviceclass),
+		cmocka_unit_test(test_resourceslice),
+		cmocka_unit_test(test_resourceslice_update),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
