@@ -256,3 +256,63 @@ web() { # REPLICAS IMAGE
 	start_server
 	[ "$(k get cm -o name | wc -l)" = 20 ]
 }
+
+@test "every refusal names all that is wrong, and warnings reach the user [W14]" {
+	run k apply -f - <<-YAML
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: wrong}
+	spec:
+	  dnsPolicy: Foo
+	  containers: [{name: A, image: ''}]
+	YAML
+	[ "$status" -eq 1 ]
+	[[ $output == *'spec.containers[0].name: Invalid value: "A": a lowercase RFC 1123 label must consist of'* ]]
+	[[ $output == *'spec.containers[0].image: Required value'* ]]
+	[[ $output == *'spec.dnsPolicy: Unsupported value: "Foo": supported values: "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"'* ]]
+	run k apply -f - <<-YAML
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: old}
+	spec:
+	  nodeSelector: {beta.kubernetes.io/os: linux}
+	  containers: [{name: a, image: i}]
+	YAML
+	[ "$status" -eq 0 ]
+	[[ $output == *'Warning: spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead'* ]]
+	run k patch pod old -p '{"spec":{"dnsPolicy":"Default"}}'
+	[ "$status" -eq 1 ]
+	[[ $output == *'pod updates may not change fields other than `spec.containers[*].image`'* ]]
+}
+
+@test "pods are resized through their own endpoint only" {
+	k apply -f - <<-YAML
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: sized}
+	spec:
+	  containers: [{name: a, image: i, resources: {requests: {cpu: 100m}, limits: {cpu: 200m}}}]
+	YAML
+	run k patch pod sized -p '{"spec":{"containers":[{"name":"a","resources":{"limits":{"cpu":"300m"}}}]}}'
+	[ "$status" -eq 1 ]
+	k patch pod sized --subresource resize -p '{"spec":{"containers":[{"name":"a","resources":{"limits":{"cpu":"300m"}}}]}}'
+	[ "$(k get pod sized -o 'jsonpath={.spec.containers[0].resources.limits.cpu} {.metadata.generation}')" = "300m 2" ]
+	run k patch pod sized --subresource resize -p '{"spec":{"containers":[{"name":"a","resources":{"limits":{"cpu":null}}}]}}'
+	[ "$status" -eq 1 ]
+	[[ $output == *'spec.containers[0].resources.limits: Forbidden: resource limits cannot be removed'* ]]
+}
+
+@test "what is fixed at birth stays, kind by kind" {
+	k create job once --image=i -- true
+	run k patch job once --type merge -p '{"spec":{"completions":3}}'
+	[[ $output == *'spec.completions: Invalid value: 3: field is immutable'* ]]
+	k create cronjob often --image=i --schedule='*/5 * * * *' -- true
+	run k patch cronjob often --type merge -p '{"spec":{"schedule":"* * * *"}}'
+	[[ $output == *'spec.schedule: Invalid value: "* * * *": expected exactly 5 fields, found 4: [* * * *]'* ]]
+	k create service clusterip web --tcp=80
+	run k patch service web --type merge -p '{"spec":{"clusterIP":"10.0.0.99","clusterIPs":["10.0.0.99"]}}'
+	[[ $output == *'spec.clusterIPs[0]: Invalid value: ["10.0.0.99"]: may not change once set'* ]]
+	k create ingress in --rule='a.b/*=web:80'
+	run k patch ingress in --type json -p '[{"op":"replace","path":"/spec/rules/0/http/paths/0/path","value":"/a/../b"}]'
+	[[ $output == *"spec.rules[0].http.paths[0].path: Invalid value: \"/a/../b\": must not contain '/../'"* ]]
+}
