@@ -2,13 +2,10 @@
 /* Labels, annotations and volumes of the past; what hides something else in a container. */
 #include "api/kinds/warnings.h"
 
-#include <stdio.h>
 #include "api/quantity.h"
 #include "api/schema.h"
 #include "codec/json_index.h"
 #include "codec/name.h"
-
-#define PATH_BYTES 512
 
 static const struct {
 	const char *key, *text;
@@ -92,14 +89,13 @@ static void warn_preferred(struct notices *n, const char *path, yyjson_mut_val *
 
 static void warn_placement(struct notices *n, const char *path, yyjson_mut_val *spec)
 {
-	char here[PATH_BYTES];
+	const char *here = str_printf_in(n->arena, "%s.nodeSelector", path).ptr;
 	size_t i = 0;
 
-	snprintf(here, sizeof(here), "%s.nodeSelector", path);
 	warn_labels(n, here, yyjson_mut_obj_get(spec, "nodeSelector"));
-	snprintf(here, sizeof(here), "%s." NODE_AFFINITY REQUIRED ".nodeSelectorTerms", path);
+	here = str_printf_in(n->arena, "%s." NODE_AFFINITY REQUIRED ".nodeSelectorTerms", path).ptr;
 	warn_node_terms(n, here, json_mut_get(spec, NODE_AFFINITY REQUIRED ".nodeSelectorTerms"));
-	snprintf(here, sizeof(here), "%s." NODE_AFFINITY PREFERRED, path);
+	here = str_printf_in(n->arena, "%s." NODE_AFFINITY PREFERRED, path).ptr;
 	warn_preferred(n, here, json_mut_get(spec, NODE_AFFINITY PREFERRED));
 	JSON_MUT_EACH (constraint, yyjson_mut_obj_get(spec, "topologySpreadConstraints")) {
 		struct str key = json_mut_get_str(constraint, "topologyKey");
@@ -249,10 +245,9 @@ static void warn_ports(struct notices *n, const char *path, size_t at, yyjson_mu
 static void warn_containers(struct notices *n, const char *spec_path, const char *list,
 			    yyjson_mut_val *containers)
 {
-	char path[PATH_BYTES];
+	const char *path = str_printf_in(n->arena, "%s.%s", spec_path, list).ptr;
 	size_t i = 0;
 
-	snprintf(path, sizeof(path), "%s.%s", spec_path, list);
 	JSON_MUT_EACH (container, containers) {
 		warn_amounts(n, path, i, "limits", json_mut_get(container, "resources.limits"));
 		warn_amounts(n, path, i, "requests", json_mut_get(container, "resources.requests"));
@@ -288,11 +283,10 @@ void warn_pod(struct notices *n, const char *path, yyjson_mut_val *pod)
 	static const char *const lists[] = { "initContainers", "containers",
 					     "ephemeralContainers" };
 	yyjson_mut_val *spec = yyjson_mut_obj_get(pod, "spec");
-	char here[PATH_BYTES + 8], meta[PATH_BYTES];
+	const char *meta = str_printf_in(n->arena, "%s%s", path, *path ? "." : "").ptr,
+		   *here = str_printf_in(n->arena, "%sspec", meta).ptr;
 	struct str name = json_mut_get_str(pod, "metadata.name");
 
-	snprintf(meta, sizeof(meta), "%s%s", path, *path ? "." : "");
-	snprintf(here, sizeof(here), "%sspec", meta);
 	if (!*path && name.len && name_label_problem(name))
 		notices_add(n,
 			    "metadata.name: this is used in the Pod's hostname, which can result "
