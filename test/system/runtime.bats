@@ -499,6 +499,26 @@ job() { # job 'PYTHON' changes the job j
 	grep -q '"exitCode":0' "$RT/state/pod/exit.json"
 }
 
+@test "monitor: nobody connected: running out of memory is recorded; orphans without a pid namespace are reaped" {
+	bundle sh -c 'exec tail -c 190000000 /dev/zero'
+	cfg 'c["linux"]["resources"]["memory"] = {"limit": 16 << 20, "swap": 16 << 20}'
+	job ''
+	monitor start "$RT/job"
+	wait_until 10 test -e "$RT/state/c/exit.json"
+	grep -q '"exitCode":137,"signal":9,"oomKilled":true' "$RT/state/c/exit.json"
+	oci delete --force c
+	rm -f "$RT/log"
+	bundle sh -c '(sleep 0.2 & echo $!) & sleep 30'
+	cfg 'c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "pid"]'
+	job ''
+	monitor start "$RT/job"
+	wait_until 5 grep -q 'stdout F' "$RT/log"
+	orphan=$(sed -n 's/.*stdout F //p' "$RT/log")
+	[ "$orphan" -gt 1 ]
+	wait_until 5 test ! -e "/proc/$orphan" # not even as a zombie
+	status_is c running
+}
+
 @test "monitor: uses little memory" {
 	bundle sleep 30
 	# of two, so that what all of them share counts as shared
