@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See spec.h. Only tables and the checks that no single row can state. */
+/* See spec.h. Only tables; what no single row can state is in spec_check.c. */
 #include "oci/spec.h"
 
 #include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 #include "base/str.h"
+#include "oci/spec_check.h"
 
 /* clang-format off */
 #define ROW(s, member, json, kind, ...) \
@@ -260,92 +261,6 @@ TABLE(oci_spec, oci_spec,
 	ROW(oci_spec, linux_part, "linux", FIELD_OBJECT, SUB(linux_part)));
 /* clang-format on */
 
-static int absolute(const char *value, const char *field, struct err *err)
-{
-	if (!value || value[0] == '/')
-		return 0;
-	return err_set(err, ERR_INVALID, "%s: expected an absolute path, got \"%.200s\"", field, value);
-}
-
-int oci_process_check(struct arena *arena, struct oci_process *process, const char *path, struct err *err)
-{
-	if (!process->user)
-		process->user = ARENA_NEW(arena, struct oci_user);
-	if (process->cwd[0] != '/')
-		return err_set(err, ERR_INVALID,
-			       "%s.cwd: expected an absolute path, got \"%.200s\"", path,
-			       process->cwd);
-	for (size_t i = 0; i < process->rlimits.count; i++) {
-		const struct oci_rlimit *limit = OCI_ITEM(process->rlimits, struct oci_rlimit, i);
-
-		if (limit->soft.value > limit->hard.value)
-			return err_set(err, ERR_INVALID, "%s.rlimits[%zu].soft: greater than hard", path, i);
-		for (size_t j = 0; j < i; j++) {
-			if (OCI_ITEM(process->rlimits, struct oci_rlimit, j)->type == limit->type)
-				return err_set(err, ERR_INVALID, "%s.rlimits[%zu].type: given twice", path, i);
-		}
-	}
-	if (process->oom_score_adj.is_set && process->oom_score_adj.value < -1000)
-		return err_set(err, ERR_INVALID, "%s.oomScoreAdj: expected -1000 to 1000", path);
-	for (size_t i = 0; i < process->env.count; i++) {
-		if (process->env.items[i][0] == '=')
-			return err_set(err, ERR_INVALID, "%s.env[%zu]: expected name=value, got \"%.100s\"", path, i,
-				       process->env.items[i]);
-	}
-	if (process->io_priority && process->io_priority->priority.value < 0)
-		return err_set(err, ERR_INVALID, "%s.ioPriority.priority: expected 0 to 7", path);
-	return 0;
-}
-
-static int check_linux(const struct oci_linux *l, struct err *err)
-{
-	unsigned seen = 0;
-
-	for (size_t i = 0; i < l->namespaces.count; i++) {
-		const struct oci_namespace *ns = OCI_ITEM(l->namespaces, struct oci_namespace, i);
-
-		if (seen >> ns->type & 1)
-			return err_set(err, ERR_INVALID, "linux.namespaces[%zu].type: \"%s\" is given twice", i,
-				       oci_namespace_names[ns->type].name);
-		seen |= 1u << ns->type;
-		if (ns->type == OCI_NS_TIME && ns->path && ns->path[0] && l->time_offsets)
-			return err_set(err, ERR_INVALID, "linux.timeOffsets: not with a time namespace that is joined");
-		if (ns->path && ns->path[0] && absolute(ns->path, "linux.namespaces[].path", err) < 0)
-			return -1;
-	}
-	if ((l->uid_mappings.count || l->gid_mappings.count) && !(seen >> OCI_NS_USER & 1))
-		return err_set(err, ERR_INVALID, "linux.uidMappings: needs a namespace of type \"user\"");
-	if (l->time_offsets && !(seen >> OCI_NS_TIME & 1))
-		return err_set(err, ERR_INVALID, "linux.timeOffsets: needs a namespace of type \"time\"");
-	for (size_t i = 0; i < l->devices.count; i++) {
-		const struct oci_device *d = OCI_ITEM(l->devices, struct oci_device, i);
-
-		if (absolute(d->path, "linux.devices[].path", err) < 0)
-			return -1;
-		if (strlen(d->type) != 1 || !strchr("cbup", d->type[0]))
-			return err_set(
-				err, ERR_INVALID,
-				"linux.devices[%zu].type: expected c, b, u or p, got \"%.20s\"", i,
-				d->type);
-		if (d->type[0] != 'p' && (!d->major.is_set || !d->minor.is_set))
-			return err_set(err, ERR_INVALID, "linux.devices[%zu].major: required field is missing", i);
-	}
-	for (size_t i = 0; i < l->masked_paths.count; i++) {
-		if (absolute(l->masked_paths.items[i], "linux.maskedPaths[]", err) < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < l->readonly_paths.count; i++) {
-		if (absolute(l->readonly_paths.items[i], "linux.readonlyPaths[]", err) < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < l->sysctl.count; i++) {
-		if (strstr(l->sysctl.items[i].key, "..") || l->sysctl.items[i].key[0] == '/')
-			return err_set(err, ERR_INVALID, "linux.sysctl: \"%.200s\" is not a key",
-				       l->sysctl.items[i].key);
-	}
-	return 0;
-}
-
 /* As the kernel takes them: 1 to 15 bytes that mean nothing in a path, an address or a pattern. */
 static bool is_device_name(const char *name)
 {
@@ -414,53 +329,17 @@ static int decode_net_devices(struct oci_linux *l, struct arena *arena, struct e
 	return 0;
 }
 
-static int check_hooks(const struct oci_hooks *hooks, struct err *err)
-{
-	const struct oci_list *lists[] = {
-		&hooks->prestart, &hooks->create_runtime, &hooks->create_container, &hooks->start_container,
-		&hooks->poststart, &hooks->poststop,
-	};
-
-	for (size_t k = 0; k < ARRAY_COUNT(lists); k++) {
-		for (size_t i = 0; i < lists[k]->count; i++) {
-			const struct oci_hook *hook = OCI_ITEM(*lists[k], struct oci_hook, i);
-
-			if (absolute(hook->path, "hooks.*.path", err) < 0)
-				return -1;
-			if (hook->timeout.is_set && hook->timeout.value <= 0)
-				return err_set(err, ERR_INVALID, "hooks.*.timeout: expected more than 0");
-		}
-	}
-	return 0;
-}
-
 int oci_spec_decode(yyjson_val *root, struct arena *arena, struct oci_spec *ret, struct err *err)
 {
 	if (field_decode(&oci_spec_table, root, arena, ret, err) < 0)
 		return -1;
-	if (strncmp(ret->version, "1.", 2) != 0)
-		return err_set(err, ERR_UNSUPPORTED, "ociVersion: expected 1.x, got \"%.40s\"", ret->version);
 	if (!ret->linux_part)
 		ret->linux_part = ARENA_NEW(arena, struct oci_linux);
 	if (ret->process && oci_process_check(arena, ret->process, "process", err) < 0)
 		return -1;
-	for (size_t i = 0; i < ret->mounts.count; i++) {
-		const struct oci_mount *m = OCI_ITEM(ret->mounts, struct oci_mount, i);
-
-		if (m->destination[0] == '\0')
-			return err_set(err, ERR_INVALID, "mounts[%zu].destination: must not be empty", i);
-		if (m->uid_mappings.count == 0 && m->gid_mappings.count == 0)
-			continue;
-		if (m->uid_mappings.count == 0 || m->gid_mappings.count == 0)
-			return err_set(
-				err, ERR_INVALID,
-				"mounts[%zu].uidMappings: needs gidMappings, and the reverse", i);
-	}
-	if (ret->hooks && check_hooks(ret->hooks, err) < 0)
-		return -1;
 	if (decode_net_devices(ret->linux_part, arena, err) < 0)
 		return -1;
-	return check_linux(ret->linux_part, err);
+	return oci_spec_check(ret, err);
 }
 
 int oci_json_parse(struct str bytes, const char *what, yyjson_doc **ret, struct err *err)

@@ -151,6 +151,19 @@ static void plan_cpu_v2(struct builder *b, const struct oci_cpu *cpu)
 		add(b, CGROUP_CPU, "cpu.idle", "linux.resources.cpu.idle", "%lld", (long long)cpu->idle.value);
 }
 
+static int check_shares(const struct oci_cpu *cpu, struct err *err)
+{
+	uint64_t shares = cpu->shares.value;
+
+	/* the kernel would take the nearest that is allowed, without a word */
+	if (shares == 1)
+		return err_set(err, ERR_INVALID, "linux.resources.cpu.shares: the minimum allowed cpu-shares is 2");
+	if (shares > 262144)
+		return err_set(err, ERR_INVALID,
+			       "linux.resources.cpu.shares: the maximum allowed cpu-shares is 262144");
+	return 0;
+}
+
 static void plan_cpu_v1(struct builder *b, const struct oci_cpu *cpu)
 {
 	if (cpu->shares.is_set && cpu->shares.value != 0)
@@ -182,6 +195,8 @@ static int plan_cpu(struct builder *b, const struct oci_cpu *cpu, struct err *er
 {
 	if (refuse_v2(b, cpu->realtime_period.value, "linux.resources.cpu.realtimePeriod", err) < 0 ||
 	    refuse_v2(b, cpu->realtime_runtime.value, "linux.resources.cpu.realtimeRuntime", err) < 0)
+		return -1;
+	if (!b->is_v2 && check_shares(cpu, err) < 0)
 		return -1;
 	if (b->is_v2)
 		plan_cpu_v2(b, cpu);
@@ -601,6 +616,15 @@ static int check_memory(int64_t limit, const struct cgroup *cgroup, struct err *
 	return 0;
 }
 
+static const char *field_of(const struct cgroup_plan *plan, enum cgroup_controller controller)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		if (plan->changes[i].controller == controller)
+			return plan->changes[i].field;
+	}
+	return "linux.resources";
+}
+
 static int join_v1(const struct cgroup_plan *plan, struct cgroup *cgroup, struct err *err)
 {
 	for (int i = 0; i < CGROUP_UNIFIED; i++) {
@@ -610,8 +634,9 @@ static int join_v1(const struct cgroup_plan *plan, struct cgroup *cgroup, struct
 			continue;
 		failed = cgroup_make(cgroup, (enum cgroup_controller)i);
 		if (failed < 0 && (plan->controllers & CGROUP_BIT(i)))
-			return err_neg(err, failed, "make cgroup %s for controller %s",
-				       cgroup->path, cgroup_name((enum cgroup_controller)i));
+			return err_neg(err, failed, "%s: make cgroup %s for controller %s",
+				       field_of(plan, (enum cgroup_controller)i), cgroup->path,
+				       cgroup_name((enum cgroup_controller)i));
 	}
 	return 0;
 }

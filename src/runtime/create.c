@@ -219,6 +219,8 @@ static int prepare_rootfs_path(struct making *m, struct err *err)
 		m->init.rootfs = str_printf_in(arena, "%s/%s/rootfs", cr->root, cr->id).ptr;
 	} else if (!cr->spec->root || !cr->spec->root->path) {
 		return err_set(err, ERR_INVALID, "root.path: required field is missing");
+	} else if (!cr->spec->root->path[0]) {
+		return err_set(err, ERR_INVALID, "root.path: must not be empty");
 	} else if (cr->spec->root->path[0] == '/') {
 		m->init.rootfs = cr->spec->root->path;
 	} else {

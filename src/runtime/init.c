@@ -93,7 +93,7 @@ int init_join(struct init *init, struct err *err)
 
 			if (is_joined_here(init, i) && !done[i] && turn == pass &&
 			    setns(init->join_fds[i], (int)flag) < 0)
-				return err_os(err, "join the %s namespace", namespace_file(flag));
+				return err_os(err, "linux.namespaces: join the %s namespace", namespace_file(flag));
 		}
 	}
 	return 0;

@@ -355,6 +355,14 @@ changed" ]
 	[[ "$output" == *" fields, 0 wrong" ]]
 }
 
+@test "a value that cannot be in any field is named in one line and nothing is left behind" {
+	bundle true
+	run python3 "$HERE/impossible_config.py" "$CUBE_OCI" "$RT" "$CG"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *" values, 0 wrong" ]]
+}
+
 @test "security: /proc/self/exe of the joining process is not the runtime's file" {
 	bundle /proc/self/exe --version
 	run run_container
