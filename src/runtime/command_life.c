@@ -147,7 +147,9 @@ int command_prepare(const struct command_line *line, struct command_bundle *bund
 	*create = (struct create){
 		.id = line->args[0], .root = line->globals->root, .bundle = bundle->path, .spec = &bundle->spec,
 		.config = buf_str(&bundle->text), .config_name = CONTAINER_CONFIG,
-		.no_pivot = command_has(line, "no-pivot"), .ignore_cgroup_errors = line->globals->is_rootless,
+		.no_pivot = command_has(line, "no-pivot"),
+		.keeps_keyring = command_has(line, "no-new-keyring"),
+		.ignore_cgroup_errors = line->globals->is_rootless,
 		.systemd_cgroup = line->globals->systemd_cgroup,
 		.stdio = { -1, -1, -1 }, .preserve_fds = (int)count, .console_socket = -1,
 	};

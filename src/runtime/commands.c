@@ -33,7 +33,7 @@
 #define NO_KEYRING                                                         \
 	{                                                                  \
 		"no-new-keyring", 0, false, false,                         \
-			"Accepted; no session keyring is made in any case" \
+			"Keep the session keyring of the caller"           \
 	}
 #define PRESERVE                                                                             \
 	{                                                                                    \

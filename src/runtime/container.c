@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "linux/keyring.h"
 #include "linux/process.h"
 #include "runtime/host_root.h"
 #include "runtime/systemd.h"
@@ -374,6 +375,19 @@ int container_destroy(struct container *c, struct err *err)
 bool container_outlives_init(const struct container *c)
 {
 	return !(c->namespaces & ~c->joined_namespaces & CLONE_NEWPID);
+}
+
+int container_join_keyring(const struct container *c, struct err *err)
+{
+	char name[CONTAINER_ID_MAX + 8];
+	int failed;
+
+	snprintf(name, sizeof(name), "_ses.%s", c->id);
+	failed = keyring_join_session(name);
+	/* no keys in this kernel, or none for us */
+	if (failed == -ENOSYS || failed == -EPERM)
+		return 0;
+	return failed < 0 ? err_neg(err, failed, "join the session keyring %s (see --no-new-keyring)", name) : 0;
 }
 
 static int signal_one(void *arg, pid_t pid)

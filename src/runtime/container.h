@@ -71,6 +71,8 @@ int container_destroy(struct container *c, struct err *err) MUST_CHECK;
 bool container_outlives_init(const struct container *c);
 /* Returns -errno. Every process of it, by its cgroup. */
 int container_signal_all(struct container *c, int signal) MUST_CHECK;
+/* The calling process gets the container's session keyring instead of the one it inherited. */
+int container_join_keyring(const struct container *c, struct err *err) MUST_CHECK;
 /* The JSON of `state` (also what hooks read); heap memory. */
 char *container_state_json(const struct container *c, enum container_status status, bool pretty) MUST_CHECK;
 

@@ -641,6 +641,7 @@ static void begin(struct making *m, const struct create *create, struct arena *a
 		.no_pivot = create->no_pivot,
 		.wait_for_start = create->wait_for_start,
 		.relays_terminal = create->relays_terminal,
+		.keeps_keyring = create->keeps_keyring,
 		.sock = -1,
 		.start_fd = -1,
 		.null_fd = -1,

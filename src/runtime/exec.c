@@ -140,7 +140,7 @@ static int enter(const struct exec *exec, struct program *program, int sock, str
 		return err_set(err, ERR_INTERNAL, "protect the runtime's program: %s", detach.msg);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setsid() < 0)
 		return err_os(err, "make a session");
-	if (join_cgroups(exec, err) < 0)
+	if (container_join_keyring(c, err) < 0 || join_cgroups(exec, err) < 0)
 		return -1;
 	if (move_finally(exec->process->exec_cpu_affinity, err) < 0)
 		return -1;

@@ -50,6 +50,7 @@ struct init {
 	bool dev_is_readonly;      /* a mount says so, and it comes last */
 	bool wait_for_start;
 	bool relays_terminal;
+	bool keeps_keyring;
 	bool has_hooks_before_pivot;
 	uint64_t new_namespaces;   /* cloned with these */
 	uint64_t unshare_later;    /* cgroup, and what must wait for a joined user namespace */

@@ -360,3 +360,17 @@ c["mounts"] = [m for m in c["mounts"] if m["type"] != "cgroup"]'
 	ln -s /nowhere "$RT/bundle/rootfs/proc"
 	fails_with 'must be mounted on ordinary directory'
 }
+
+@test "a session keyring of the container's own, the same for exec, unless the caller's is to stay" {
+	[ -r /proc/keys ] || skip "this kernel has no keys"
+	bundle sh -c 'cat /proc/keys; sleep 30'
+	cfg 'c["linux"]["maskedPaths"] = []'
+	(cd "$RT/bundle" && oci run -d c >"$RT/out" 2>&1 3>&-)
+	wait_until 5 grep -q '_ses.c: ' "$RT/out"
+	run -0 oci exec c cat /proc/keys
+	[ "$(grep '_ses.c: ' <<<"$output" | cut -d' ' -f1)" = "$(grep '_ses.c: ' "$RT/out" | cut -d' ' -f1)" ]
+	oci delete --force c
+	cfg 'c["process"]["args"] = ["cat", "/proc/keys"]'
+	run -0 oci run -b "$RT/bundle" --no-new-keyring other
+	[[ "$output" != *_ses.other:* ]]
+}
