@@ -130,19 +130,31 @@ static struct str quote_warning(struct exchange *e, struct str text)
 	return str_in(e->arena, buf_str(&out));
 }
 
+#define OTHER_HEADERS_MAX 2 /* besides warnings */
+
+/* Content-Type and warnings, with room for one more. */
+static struct http_headers first_headers(struct exchange *e, const struct notices *warnings)
+{
+	size_t count = warnings ? NUM_MIN(warnings->count, (size_t)WARNINGS_MAX) : 0;
+	struct http_headers headers = {
+		arena_array(e->arena, count + OTHER_HEADERS_MAX, sizeof(headers.list[0])), 0
+	};
+
+	headers.list[headers.count++] = HTTP_HEADER(STR("Content-Type"), exchange_content_type(e));
+	for (size_t i = 0; i < count; i++)
+		headers.list[headers.count++] = HTTP_HEADER(STR("Warning"),
+							    quote_warning(e, warnings->items[i]));
+	return headers;
+}
+
 void exchange_answer_object(struct exchange *e, int status, struct blob *object,
 			    const struct notices *warnings)
 {
-	size_t warning_count = warnings ? NUM_MIN(warnings->count, (size_t)WARNINGS_MAX) : 0;
-	struct http_header *list = arena_array(e->arena, warning_count + 1, sizeof(list[0]));
-	struct http_headers headers = { list, 0 };
+	struct http_headers headers;
 	struct http_piece pieces[2] = { HTTP_BLOB(object), HTTP_BYTES(STR("\n")) };
 	struct blob *text = reformat(e, blob_str(object));
 
-	list[headers.count++] = HTTP_HEADER(STR("Content-Type"), exchange_content_type(e));
-	for (size_t i = 0; i < warning_count; i++)
-		list[headers.count++] = HTTP_HEADER(STR("Warning"),
-						    quote_warning(e, warnings->items[i]));
+	headers = first_headers(e, warnings);
 	if (text)
 		pieces[0] = HTTP_BLOB(text);
 	exchange_respond(e, status, &headers, pieces, text ? 1 : 2);
@@ -151,8 +163,7 @@ void exchange_answer_object(struct exchange *e, int status, struct blob *object,
 
 void exchange_refuse(struct exchange *e)
 {
-	struct http_header list[3];
-	struct http_headers headers = { list, 0 };
+	struct http_headers headers;
 	struct http_piece piece;
 	struct str json;
 	struct blob *text;
@@ -165,9 +176,9 @@ void exchange_refuse(struct exchange *e)
 	json = str_in(e->arena, buf_str(&out));
 	text = reformat(e, json);
 	piece = text ? HTTP_BLOB(text) : HTTP_BYTES(json);
-	list[headers.count++] = HTTP_HEADER(STR("Content-Type"), exchange_content_type(e));
+	headers = first_headers(e, e->warnings);
 	if (e->refusal.code == 429 || e->refusal.retry_after_seconds)
-		list[headers.count++] = HTTP_HEADER(STR("Retry-After"), STR("1"));
+		headers.list[headers.count++] = HTTP_HEADER(STR("Retry-After"), STR("1"));
 	exchange_respond(e, e->refusal.code ? e->refusal.code : 500, &headers, &piece, 1);
 	blob_unref(text);
 }

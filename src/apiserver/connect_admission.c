@@ -236,6 +236,7 @@ int connect_admit(struct exchange *e, int (*next)(struct exchange *e))
 	c->next = next;
 	c->options = read_options(e, form);
 	notices_init(&c->notices, e->arena);
+	e->warnings = &c->notices;
 	c->run = (struct webhook_run){
 		.registry = registry,
 		.arena = e->arena,

@@ -36,6 +36,7 @@ struct exchange {
 	size_t answer_bytes; /* 0: not known */
 	size_t *in_flight;   /* the counter that counts it; NULL when none does */
 	struct refusal refusal;
+	const struct notices *warnings; /* for the client, with a refusal too; NULL: none */
 	struct store_sync sync; /* waiting for what others wrote */
 };
 

@@ -39,6 +39,7 @@ static void write_done(struct operation *op)
 	http_set_events(e->x, NULL, NULL);
 	if (op->refusal.code) {
 		e->refusal = op->refusal;
+		e->warnings = &op->notices;
 		exchange_refuse(e);
 	} else {
 		exchange_answer_object(e, op->http_status, op->result, &op->notices);

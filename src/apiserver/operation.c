@@ -181,7 +181,7 @@ void operation_cancel_all(struct registry *registry)
 		LIST_FOR_EACH (node, &registry->operations) {
 			struct operation *op = LIST_ENTRY(node, struct operation, link);
 
-			if (!op->webhooks && !op->is_converting)
+			if (!op->who || (!op->webhooks && !op->is_converting))
 				continue;
 			operation_cancel(op); /* others may go with it: from the start again */
 			found = true;

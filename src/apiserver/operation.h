@@ -123,7 +123,7 @@ void operation_start(struct operation *op);
 /* Whoever asked is gone: an operation that waits for webhooks ends here, refused; one that was
  * submitted goes on. */
 void operation_cancel(struct operation *op);
-/* Those that wait for webhooks when the server goes. */
+/* Those of clients that wait for webhooks when the server goes; roles take back their own. */
 void operation_cancel_all(struct registry *registry);
 /* Gives back all that the operation owns. After done. */
 void operation_deinit(struct operation *op);

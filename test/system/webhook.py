@@ -126,12 +126,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, dict(kind=review["kind"], apiVersion=review["apiVersion"], response=dict(
                 uid=request["uid"], result=dict(status="Success"), convertedObjects=objects)))
             return
-        log("%s %s/%s %s/%s %s %s" % (request["operation"], request["kind"]["kind"], request.get("subResource", ""),
-                                      request.get("namespace", ""), request.get("name", ""),
-                                      request["userInfo"]["username"], request["dryRun"]))
         if path not in REVIEWS:
             self.answer(500, b"broken")
             return
+        log("%s %s/%s %s/%s %s %s" % (request["operation"], request["kind"]["kind"], request.get("subResource", ""),
+                                      request.get("namespace", ""), request.get("name", ""),
+                                      request["userInfo"]["username"], request["dryRun"]))
         response = REVIEWS[path](request)
         response["uid"] = request["uid"]
         self.answer(200, dict(kind=review["kind"], apiVersion=review["apiVersion"], response=response))

@@ -344,6 +344,44 @@ static void test_reinvocation(void **state)
 	expect_asked(s, "/allow /warn /one "); /* nothing changed */
 }
 
+/* Policies and webhooks see what the other ones changed. */
+static void test_with_policy(void **state)
+{
+	struct setup *s = *state;
+
+	configure(s, true, "a",
+		  webhook(s, "/one", ANY_RULES ",\"reinvocationPolicy\":\"IfNeeded\""));
+	configure(s, true, "b", webhook(s, "/warn", ANY_RULES));
+	expect(s, 201, "POST", "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies",
+	       "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"failurePolicy\":\"Fail\","
+	       "\"reinvocationPolicy\":\"IfNeeded\","
+	       "\"matchConstraints\":{\"resourceRules\":[{\"apiGroups\":[\"\"],\"apiVersions\":["
+	       "\"v1\"],"
+	       "\"operations\":[\"CREATE\"],\"resources\":[\"configmaps\"]}]},\"mutations\":[{"
+	       "\"patchType\":\"JSONPatch\","
+	       "\"jsonPatch\":{\"expression\":\"[JSONPatch{op: 'add', path: '/data/seen', value: "
+	       "string(size(object.data))}]\"}}]}}",
+	       NULL);
+	expect(s, 201, "POST",
+	       "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings",
+	       "{\"metadata\":{\"name\":\"b\"},\"spec\":{\"policyName\":\"p\"}}", NULL);
+	expect(s, 201, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}",
+	       "\"one\":\"1\"");
+	expect_asked(s, "/one /warn /one ");
+	expect_said(s, "request.object.data.seen", "3"); /* k, seen and one */
+}
+
+/* What a webhook warns of is heard with a denial, too. */
+static void test_warned_denial(void **state)
+{
+	struct setup *s = *state;
+
+	configure(s, false, "a", webhook(s, "/warn", ANY_RULES));
+	configure(s, false, "b", webhook(s, "/deny", ANY_RULES));
+	expect(s, 400, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"}}", "denied the request");
+	assert_non_null(strstr(http_fixture_head(&s->f), "299 - \"look out\""));
+}
+
 static void test_failure_policy(void **state)
 {
 	struct setup *s = *state;
@@ -625,11 +663,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_setup, close_setup)
-		TEST(test_denials),	 TEST(test_question),	  TEST(test_mutation),
-		TEST(test_bad_mutation), TEST(test_reinvocation), TEST(test_failure_policy),
-		TEST(test_matching),	 TEST(test_dry_run),	  TEST(test_configuration),
-		TEST(test_subresources), TEST(test_collection),	  TEST(test_race),
-		TEST(test_gone),	 TEST(test_timeout),	  TEST(test_validation),
+		TEST(test_denials),	 TEST(test_question),	   TEST(test_mutation),
+		TEST(test_bad_mutation), TEST(test_reinvocation),  TEST(test_failure_policy),
+		TEST(test_matching),	 TEST(test_dry_run),	   TEST(test_configuration),
+		TEST(test_subresources), TEST(test_collection),	   TEST(test_race),
+		TEST(test_gone),	 TEST(test_timeout),	   TEST(test_validation),
+		TEST(test_with_policy),	 TEST(test_warned_denial),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
