@@ -400,6 +400,7 @@ static int check(const struct cel_authorizer *cel, const struct cel_attributes *
 	case AUTHZ_DENY:
 		*ret_decision = CEL_DENIED;
 		break;
+	case AUTHZ_LATER: /* is not said to who does not wait */
 	case AUTHZ_NO_OPINION:
 		*ret_decision = CEL_NO_OPINION;
 		break;

@@ -2,6 +2,7 @@
 /* The server's life: parts made, first objects written, parts taken down. */
 #include "apiserver/apiserver_internal.h"
 
+#include "apiserver/authn.h"
 #include "apiserver/authz.h"
 #include "apiserver/documents.h"
 #include "apiserver/admission_policy.h"
@@ -34,6 +35,32 @@ static void on_written(void *arg, int64_t duration_ns, bool failed)
 	metrics_count_write(&s->metrics, duration_ns, failed);
 }
 
+static void parts_free(struct apiserver *s)
+{
+	authn_free(s->authn);
+	authorizers_free(s->registry.authorizers);
+	tokens_free(s->registry.tokens);
+	webhook_client_free(s->registry.webhooks);
+	registry_deinit(&s->registry);
+}
+
+/* What the options say of who is who and may what. */
+static int open_authorities(struct apiserver *s, const struct apiserver_options *options,
+			    struct err *err)
+{
+	static const struct authn_options defaults = { 0 };
+
+	if (options->tokens &&
+	    tokens_new(options->tokens, options->env, &s->registry.tokens, err) < 0)
+		return -1;
+	s->registry.webhooks = webhook_client_new(&s->registry);
+	if (authn_new(&s->registry, options->authn ? options->authn : &defaults, &s->authn, err) <
+	    0)
+		return -1;
+	return authorizers_new(&s->registry, options->authorizers, options->authorizer_count,
+			       &s->registry.authorizers, err);
+}
+
 int apiserver_new(const struct apiserver_options *options, struct apiserver **ret, struct err *err)
 {
 	struct apiserver *s = NEW(struct apiserver);
@@ -45,15 +72,13 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 		mem_free(s);
 		return -1;
 	}
-	if (options->tokens &&
-	    tokens_new(options->tokens, options->env, &s->registry.tokens, err) < 0) {
-		registry_deinit(&s->registry);
+	if (open_authorities(s, options, err) < 0) {
+		parts_free(s);
 		mem_free(s);
 		return -1;
 	}
 	s->registry.rbac = rbac_new(&s->registry);
 	s->registry.policies = policies_new(&s->registry);
-	s->registry.webhooks = webhook_client_new(&s->registry);
 	s->proxy = reverse_proxy_new(options->env);
 	s->registry.hooks = hooks_new(&s->registry);
 	s->registry.node_pods = node_pods_new(&s->registry);
@@ -100,11 +125,9 @@ void apiserver_free(struct apiserver *s)
 	rbac_free(s->registry.rbac);
 	policies_free(s->registry.policies);
 	node_pods_free(s->registry.node_pods);
-	tokens_free(s->registry.tokens);
 	hooks_free(s->registry.hooks);
-	webhook_client_free(s->registry.webhooks);
 	reverse_proxy_free(s->proxy);
-	registry_deinit(&s->registry);
+	parts_free(s);
 	mem_free((void *)s->version.ptr);
 	mem_free(s);
 }

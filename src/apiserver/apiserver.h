@@ -13,6 +13,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct authn_options;
+struct authz_part;
 struct env;
 struct token_options;
 struct store;
@@ -30,10 +32,13 @@ struct apiserver_options {
 					 no endpoints */
 	uint16_t secure_port;
 	const struct token_options *tokens; /* NULL: no service account tokens are issued */
+	const struct authn_options *authn;  /* NULL: certificates and the cluster's own tokens */
+	const struct authz_part *authorizers; /* in their order; none: nodes and roles */
+	size_t authorizer_count;
 	const char *build;		    /* behind "v1.36.0+" in /version; NULL: "cube" */
 };
 
-/* Fails on an unusable service network only. */
+/* Fails on options that cannot work. */
 int apiserver_new(const struct apiserver_options *options, struct apiserver **ret,
 		  struct err *err) MUST_CHECK;
 /* The http_server and the roles are gone, and the store was closed or abandoned (that completed, or

@@ -14,11 +14,13 @@
 #include "net/http_gzip.h"
 
 struct api_document; /* documents.c */
+struct authn;
 
 struct apiserver {
 	struct env *env;
 	struct store *store;
 	struct registry registry;
+	struct authn *authn;
 	struct local_hub hub;
 	struct custom_resources custom;
 	uint64_t documents_generation; /* of the kinds that documents tell of */

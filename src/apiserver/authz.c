@@ -6,8 +6,11 @@
 #include <stdio.h>
 
 #include "apiserver/authz_node.h"
+#include "apiserver/authz_webhook.h"
 #include "apiserver/limits.h"
 #include "apiserver/rbac.h"
+#include "apiserver/registry.h"
+#include "base/mem.h"
 
 struct path_rule {
 	const char *verbs, *path; /* a '*' at the end matches any rest */
@@ -65,32 +68,96 @@ static enum authz_decision decide_health(struct registry *registry,
 	return decide_paths(rules, a);
 }
 
-static const struct {
-	const char *name;
-	enum authz_decision (*decide)(struct registry *registry, const struct authz_attributes *a);
-} authorizers[] = {
-	{ "masters", decide_masters },
-	{ "health", decide_health },
-	{ "node", node_decide },
-	{ "rbac", rbac_decide },
+static enum authz_decision decide_always(struct registry *registry,
+					 const struct authz_attributes *a)
+{
+	return AUTHZ_ALLOW;
+}
+
+static enum authz_decision decide_never(struct registry *registry, const struct authz_attributes *a)
+{
+	(void)authz_say(a, "Everything is forbidden.");
+	return AUTHZ_NO_OPINION;
+}
+
+static enum authz_decision (*const always_first[])(struct registry *registry,
+						   const struct authz_attributes *a) = {
+	decide_masters, decide_health
 };
+
+static enum authz_decision (*const by_mode[])(struct registry *registry,
+					      const struct authz_attributes *a) = {
+	[AUTHZ_MODE_NODE] = node_decide,
+	[AUTHZ_MODE_RBAC] = rbac_decide,
+	[AUTHZ_MODE_ALWAYS_ALLOW] = decide_always,
+	[AUTHZ_MODE_ALWAYS_DENY] = decide_never,
+};
+
+struct authorizers {
+	struct {
+		enum authz_mode mode;
+		struct authz_webhook *webhook;
+	} items[AUTHORIZERS_MAX];
+	size_t count;
+};
+
+int authorizers_new(struct registry *registry, const struct authz_part *parts, size_t count,
+		    struct authorizers **ret, struct err *err)
+{
+	static const struct authz_part defaults[] = { { .mode = AUTHZ_MODE_NODE },
+						      { .mode = AUTHZ_MODE_RBAC } };
+	struct authorizers *all;
+
+	if (count > AUTHORIZERS_MAX)
+		return err_set(err, ERR_INVALID, "more than %d authorizers", AUTHORIZERS_MAX);
+	all = NEW(struct authorizers);
+	for (size_t i = 0; i < (count ? count : ARRAY_COUNT(defaults)); i++) {
+		const struct authz_part *part = count ? &parts[i] : &defaults[i];
+
+		if (part->mode == AUTHZ_MODE_WEBHOOK &&
+		    authz_webhook_new(registry, part, &all->items[i].webhook, err) < 0) {
+			authorizers_free(all);
+			return -1;
+		}
+		all->items[i].mode = part->mode;
+		all->count++;
+	}
+	*ret = all;
+	return 0;
+}
+
+void authorizers_free(struct authorizers *all)
+{
+	for (size_t i = 0; all && i < all->count; i++)
+		authz_webhook_free(all->items[i].webhook);
+	mem_free(all);
+}
+
+static enum authz_decision decide_one(struct registry *registry, size_t i,
+				      const struct authz_attributes *a)
+{
+	const struct authorizers *all = registry->authorizers;
+	struct str before = a->reason ? a->reason->text : STR_NONE;
+	enum authz_decision decision = all->items[i].webhook
+					       ? authz_webhook_decide(all->items[i].webhook, a)
+					       : by_mode[all->items[i].mode](registry, a);
+
+	/* who decides says why; what the others had to say is of no interest then */
+	if (decision != AUTHZ_NO_OPINION && a->reason)
+		a->reason->text = str_slice(a->reason->text, before.len ? before.len + 1 : 0,
+					    a->reason->text.len);
+	return decision;
+}
 
 enum authz_decision authz_decide(struct registry *registry, const struct authz_attributes *a)
 {
-	for (size_t i = 0; i < ARRAY_COUNT(authorizers); i++) {
-		struct str before = a->reason ? a->reason->text : STR_NONE;
-		enum authz_decision decision = authorizers[i].decide(registry, a);
+	enum authz_decision decision = AUTHZ_NO_OPINION;
 
-		if (decision == AUTHZ_NO_OPINION)
-			continue;
-		/* who decides says why; what the others had to say is of no interest then */
-		if (a->reason)
-			a->reason->text = str_slice(a->reason->text,
-						    before.len ? before.len + 1 : 0,
-						    a->reason->text.len);
-		return decision;
-	}
-	return AUTHZ_NO_OPINION;
+	for (size_t i = 0; i < ARRAY_COUNT(always_first) && decision == AUTHZ_NO_OPINION; i++)
+		decision = always_first[i](registry, a);
+	for (size_t i = 0; i < registry->authorizers->count && decision == AUTHZ_NO_OPINION; i++)
+		decision = decide_one(registry, i, a);
+	return decision;
 }
 
 enum authz_decision authz_say(const struct authz_attributes *a, const char *fmt, ...)
@@ -168,12 +235,14 @@ int authz_check(struct registry *registry, const struct authz_attributes *a,
 {
 	struct authz_reason reason = { .arena = refusal->arena };
 	struct authz_attributes again = *a;
+	enum authz_decision decision = authz_decide(registry, a);
 
-	if (authz_decide(registry, a) == AUTHZ_ALLOW)
-		return 0;
+	if (decision == AUTHZ_ALLOW || decision == AUTHZ_LATER)
+		return decision == AUTHZ_LATER;
 	/* only a refusal needs words */
 	if (!a->reason) {
 		again.reason = &reason;
+		again.wait = NULL;		      /* nobody is asked twice */
 		(void)authz_decide(registry, &again); /* it decides as before */
 	}
 	return authz_refuse(a, again.reason->text, refusal);

@@ -9,12 +9,14 @@
 
 #include "api/selector.h"
 #include "apiserver/refusal.h"
+#include "apiserver/review_hook.h"
 #include "apiserver/target.h"
 #include "apiserver/user.h"
 
 struct registry;
 
-enum authz_decision { AUTHZ_NO_OPINION, AUTHZ_ALLOW, AUTHZ_DENY };
+/* LATER: somebody outside was asked; attributes.wait is told, then to be asked again. */
+enum authz_decision { AUTHZ_NO_OPINION, AUTHZ_ALLOW, AUTHZ_DENY, AUTHZ_LATER };
 
 /* Why. Making the words costs, so nobody makes them for who does not want them. */
 struct authz_reason {
@@ -34,10 +36,37 @@ struct authz_attributes {
 	const struct target *target;
 	const struct authz_selectors *selectors; /* NULL: those of the target's query */
 	struct authz_reason *reason;		 /* NULL: not wanted */
+	/* NULL: who cannot wait goes by what is known, and what is not is no opinion */
+	struct review_wait *wait;
 };
 
+enum authz_mode {
+	AUTHZ_MODE_NODE,
+	AUTHZ_MODE_RBAC,
+	AUTHZ_MODE_WEBHOOK,
+	AUTHZ_MODE_ALWAYS_ALLOW,
+	AUTHZ_MODE_ALWAYS_DENY,
+};
+
+/* One authorizer of the configuration, in its place. */
+struct authz_part {
+	enum authz_mode mode;
+	const struct review_hook_options *webhook; /* of WEBHOOK, and all below */
+	const char *version;			   /* of authorization.k8s.io */
+	bool denies_when_failed;
+	yyjson_val *conditions; /* [{expression}]: asked only about what they all match */
+	struct str name;	/* in logs and errors */
+};
+
+struct authorizers;
+
+/* count 0: nodes and roles. system:masters and health checks come before all. */
+int authorizers_new(struct registry *registry, const struct authz_part *parts, size_t count,
+		    struct authorizers **ret, struct err *err) MUST_CHECK;
+void authorizers_free(struct authorizers *authorizers); /* NULL is fine */
+
 enum authz_decision authz_decide(struct registry *registry, const struct authz_attributes *a);
-/* 0, or -1 and the refusal in upstream's words. */
+/* 0, or -1 and the refusal in upstream's words, or 1: wait is told. */
 int authz_check(struct registry *registry, const struct authz_attributes *a,
 		struct refusal *refusal) MUST_CHECK;
 /* For the refusal of something else than a request as a whole. */

@@ -12,6 +12,7 @@
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/conversion.h"
 #include "apiserver/refusal.h"
+#include "apiserver/review_hook.h"
 #include "apiserver/target.h"
 #include "apiserver/user.h"
 #include "net/http_server.h"
@@ -37,7 +38,10 @@ struct exchange {
 	size_t *in_flight;   /* the counter that counts it; NULL when none does */
 	struct refusal refusal;
 	const struct notices *warnings; /* for the client, with a refusal too; NULL: none */
-	struct store_sync sync; /* waiting for what others wrote */
+	struct store_sync sync;	 /* waiting for what others wrote */
+	struct review_wait wait; /* waiting for somebody outside who was asked */
+	size_t step;		 /* of the pipeline: which is being taken, or again after a wait */
+	bool is_waiting;
 };
 
 /* What proxies and browsers must not keep: all of the API. */
@@ -54,6 +58,9 @@ void exchange_answer_object(struct exchange *e, int status, struct blob *object,
 			    const struct notices *warnings);
 void exchange_answer_json(struct exchange *e, int status,
 			  struct str json); /* as JSON or YAML; in e's arena or constant */
+/* e->wait was handed to somebody: the step that did so is taken again when it is told. Returns 1.
+ */
+int exchange_wait(struct exchange *e);
 /* Accounts for it; called by all of the above, and when a stream starts. */
 void exchange_count(struct exchange *e, int status);
 

@@ -403,7 +403,7 @@ static void ask_create(struct exchange *e, struct http_write *w)
 	create.verb = STR("create");
 	refusal = ARENA_NEW(&w->arena, struct refusal);
 	refusal_init(refusal, &w->arena);
-	if (authz_check(&e->server->registry, &attributes, refusal) < 0) {
+	if (authz_check(&e->server->registry, &attributes, refusal)) {
 		refusal->message = str_in(&w->arena, refusal->message);
 		refusal->group = str_in(&w->arena, refusal->group);
 		refusal->kind = str_in(&w->arena, refusal->kind);

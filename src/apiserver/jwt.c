@@ -10,7 +10,9 @@ static const struct {
 	const char *name;
 } algorithms[] = {
 	{ X509_RS256, "RS256" },
-	{ X509_ES256, "ES256" },
+	{ X509_ES256, "ES256" }, { X509_RS384, "RS384" }, { X509_RS512, "RS512" },
+	{ X509_ES384, "ES384" }, { X509_ES512, "ES512" }, { X509_PS256, "PS256" },
+	{ X509_PS384, "PS384" }, { X509_PS512, "PS512" },
 };
 
 static int refuse(struct err *err, const char *why)
@@ -114,4 +116,12 @@ int jwt_encode(yyjson_mut_val *claims, const struct x509_public *public, struct 
 		return -1;
 	*ret = str_in(arena, buf_str(&text));
 	return 0;
+}
+
+const char *jwt_algorithm(enum x509_signature kind)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(algorithms); i++)
+		if (algorithms[i].kind == kind)
+			return algorithms[i].name;
+	return "";
 }

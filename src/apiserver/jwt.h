@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON Web Tokens in their compact form (RFC 7519, 7515), signed with RS256 or ES256; anything
+ * JSON Web Tokens in their compact form (RFC 7519, 7515), signed with RS*, ES* or PS*; anything
  * else, "none" above all, is refused. Pure: nothing is said about what the claims mean.
  */
 #ifndef CUBE_APISERVER_JWT_H
@@ -25,5 +25,6 @@ int jwt_encode(yyjson_mut_val *claims, const struct x509_public *public, struct 
 
 /* "iss" without a check: who is to verify it. Empty when the text is no token. */
 struct str jwt_issuer(const struct jwt *jwt);
+const char *jwt_algorithm(enum x509_signature kind); /* "RS256" */
 
 #endif

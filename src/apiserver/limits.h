@@ -30,6 +30,19 @@
 #define USER_GROUPS_MAX 64
 #define BEARER_BYTES_MAX 16384 /* of a bearer token */
 #define TOKENS_KNOWN_MAX 4096  /* verified tokens that are remembered */
+#define STATIC_TOKENS_BYTES_MAX ((size_t)16 << 20)
+#define AUTHORIZERS_MAX 64
+#define OIDC_ISSUERS_MAX 64
+#define OIDC_KEYS_MAX 256 /* of one issuer */
+#define OIDC_KEYS_BYTES_MAX ((size_t)1 << 20)
+#define OIDC_TIMEOUT_MS 30000
+#define OIDC_REFETCH_MS 5000 /* between two looks for a key that is not known */
+#define KUBECONFIG_BYTES_MAX ((size_t)1 << 20)
+#define REVIEW_HOOK_ANSWERS_MAX 4096 /* remembered or being fetched, of one server outside */
+#define REVIEW_HOOK_TIMEOUT_MS 30000 /* of one try, as upstream */
+#define REVIEW_HOOK_TRIES_MAX 5
+#define REVIEW_HOOK_RETRY_MS 500 /* before the second try; half as much again before each more */
+#define REVIEW_HOOK_MOMENT_MS 1000 /* that an answer is good at least, so that who waited has it */
 #define TOKEN_USES_MAX 64	       /* notes about used tokens being written; others wait for another use */
 #define TOKEN_LEGACY_ISSUER "kubernetes/serviceaccount"
 #define TOKEN_SECONDS_MIN 600

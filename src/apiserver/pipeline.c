@@ -39,19 +39,25 @@ static int read_target(struct exchange *e)
 
 static int authenticate(struct exchange *e)
 {
-	return authn_find(e->server, e->x, &e->user, &e->refusal);
+	int found = authn_find(e->server, e->x, &e->wait, &e->user, &e->refusal);
+
+	return found > 0 ? exchange_wait(e) : found;
 }
 
-/* May the user act as this: a user, a group, a uid, a value of an extra. */
+/* May the user act as this: a user, a group, a uid, a value of an extra. Not 0 ends the step. */
 static int check_impersonation(struct exchange *e, struct target target)
 {
-	struct authz_attributes attributes = { .user = e->user, .target = &target };
+	struct authz_attributes attributes = { .user = e->user,
+					       .target = &target,
+					       .wait = &e->wait };
+	int checked;
 
 	target.verb = STR("impersonate");
 	target.is_resource = true;
 	if (!target.version.len)
 		target.version = STR("v1");
-	return authz_check(&e->server->registry, &attributes, &e->refusal);
+	checked = authz_check(&e->server->registry, &attributes, &e->refusal);
+	return checked > 0 ? exchange_wait(e) : checked;
 }
 
 static int impersonate_name(struct exchange *e, struct user *user)
@@ -75,9 +81,11 @@ static int impersonate_groups(struct exchange *e, struct user *user)
 	size_t count = 0, cursor = 0;
 
 	while (http_header_next(&e->x->headers, STR("Impersonate-Group"), &cursor, &group)) {
-		if (check_impersonation(
-			    e, (struct target){ .resource = STR("groups"), .name = group }) < 0)
-			return -1;
+		int checked = check_impersonation(
+			e, (struct target){ .resource = STR("groups"), .name = group });
+
+		if (checked)
+			return checked;
 		if (count == USER_GROUPS_MAX)
 			return refusal_bad_request(&e->refusal,
 						   "too many Impersonate-Group headers");
@@ -151,6 +159,7 @@ static int impersonate_extras(struct exchange *e, struct user *user)
 {
 	struct user_extra *extras = NULL;
 	size_t count = 0;
+	int checked;
 
 	for (size_t i = 0; i < e->x->headers.count; i++) {
 		const struct http_header *header = &e->x->headers.list[i];
@@ -163,11 +172,13 @@ static int impersonate_extras(struct exchange *e, struct user *user)
 			continue;
 		if (extra_key(e, header->name, &key) < 0)
 			return -1;
-		if (check_impersonation(e, (struct target){ .group = STR("authentication.k8s.io"),
-							    .resource = STR("userextras"),
-							    .subresource = key,
-							    .name = header->value }) < 0)
-			return -1;
+		checked = check_impersonation(
+			e, (struct target){ .group = STR("authentication.k8s.io"),
+					    .resource = STR("userextras"),
+					    .subresource = key,
+					    .name = header->value });
+		if (checked)
+			return checked;
 		if (!extras)
 			extras = arena_array(e->arena, USER_EXTRAS_MAX, sizeof(extras[0]));
 		extra = extra_of(extras, &count, key);
@@ -184,6 +195,9 @@ static int impersonate_extras(struct exchange *e, struct user *user)
 /* From here on the request is that of the user it names, if the one who sent it may do that. */
 static int impersonate(struct exchange *e)
 {
+	static int (*const parts[])(struct exchange *,
+				    struct user *) = { impersonate_name, impersonate_groups,
+						       impersonate_uid, impersonate_extras };
 	struct user *user = ARENA_NEW(e->arena, struct user);
 
 	user->name = http_header_get(&e->x->headers, STR("Impersonate-User"));
@@ -194,9 +208,12 @@ static int impersonate(struct exchange *e)
 				&e->refusal, "requested [{Group}] without impersonating a user");
 		return 0;
 	}
-	if (impersonate_name(e, user) < 0 || impersonate_groups(e, user) < 0 ||
-	    impersonate_uid(e, user) < 0 || impersonate_extras(e, user) < 0)
-		return -1;
+	for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
+		int progress = parts[i](e, user);
+
+		if (progress)
+			return progress;
+	}
 	e->user = user;
 	return 0;
 }
@@ -220,9 +237,12 @@ static int count_in_flight(struct exchange *e)
 
 static int authorize(struct exchange *e)
 {
-	struct authz_attributes attributes = { .user = e->user, .target = &e->target };
+	struct authz_attributes attributes = { .user = e->user,
+					       .target = &e->target,
+					       .wait = &e->wait };
+	int checked = authz_check(&e->server->registry, &attributes, &e->refusal);
 
-	return authz_check(&e->server->registry, &attributes, &e->refusal);
+	return checked > 0 ? exchange_wait(e) : checked;
 }
 
 static void let_go(struct http_exchange *x)
@@ -328,36 +348,60 @@ static int dispatch(struct exchange *e)
 	return refusal_method_not_allowed(&e->refusal);
 }
 
-/* --- servers that share their store --- */
+/* --- steps that wait --- */
 
-static void resume(struct exchange *e);
+static void run_steps(struct exchange *e);
+
+static void go_on(struct exchange *e)
+{
+	e->is_waiting = false;
+	http_set_events(e->x, NULL, NULL);
+	run_steps(e);
+}
 
 static void on_caught_up(struct store_sync *sync, struct err *err)
 {
 	struct exchange *e = CONTAINER_OF(sync, struct exchange, sync);
 
 	http_set_events(e->x, NULL, NULL);
-	if (err && refusal_from_err(&e->refusal, err) < 0)
+	if (err && refusal_from_err(&e->refusal, err) < 0) {
 		exchange_refuse(e);
-	else
-		resume(e);
+		return;
+	}
+	e->step++;
+	go_on(e);
+}
+
+static void on_told(struct review_wait *wait)
+{
+	go_on(CONTAINER_OF(wait, struct exchange, wait));
 }
 
 static void on_closed_meanwhile(void *arg, struct http_exchange *x)
 {
 	struct exchange *e = arg;
 
-	store_catch_up_cancel(&e->sync);
+	if (e->sync.done)
+		store_catch_up_cancel(&e->sync);
+	review_wait_cancel(&e->wait);
 	exchange_count(e, 499);
 	http_abort(x);
 }
 
+static const struct http_exchange_events waiting_events = { .on_closed = on_closed_meanwhile };
+
+int exchange_wait(struct exchange *e)
+{
+	e->is_waiting = true;
+	http_set_events(e->x, &waiting_events, e);
+	return 1;
+}
+
 /* Where others write to the same store, a request must not be decided on a state older than what
  * they had answered when it came. Who asks for any state, or for what follows a given one, need not
- * wait. 1: goes on later. */
+ * wait. */
 static int catch_up(struct exchange *e)
 {
-	static const struct http_exchange_events events = { .on_closed = on_closed_meanwhile };
 	struct str version = params_get(&e->target.query, "resourceVersion");
 	bool watches = str_eq_c(e->target.verb, "watch");
 
@@ -365,10 +409,9 @@ static int catch_up(struct exchange *e)
 		return 0;
 	if (str_eq_c(version, "0") || (watches && version.len))
 		return 0;
-	http_set_events(e->x, &events, e);
 	e->sync.done = on_caught_up;
 	store_catch_up(e->server->store, &e->sync);
-	return 1;
+	return exchange_wait(e);
 }
 
 static int (*const steps[])(struct exchange *e) = {
@@ -376,21 +419,20 @@ static int (*const steps[])(struct exchange *e) = {
 	authorize,   find_kind,	   catch_up,	dispatch,
 };
 
-static void run_steps(struct exchange *e, size_t from)
+/* From e->step on. An exchange that is answered, or is a handler's, must not be looked at any more:
+ * so the last step is. */
+static void run_steps(struct exchange *e)
 {
-	for (size_t i = from; i < ARRAY_COUNT(steps); i++) {
-		int progress = steps[i](e);
+	for (; e->step < ARRAY_COUNT(steps) - 1; e->step++) {
+		int progress = steps[e->step](e);
 
 		if (progress < 0)
 			exchange_refuse(e);
-		if (progress < 0 || (progress > 0 && steps[i] == catch_up))
+		if (progress)
 			return;
 	}
-}
-
-static void resume(struct exchange *e)
-{
-	run_steps(e, ARRAY_COUNT(steps) - 1);
+	if (steps[e->step](e) < 0)
+		exchange_refuse(e);
 }
 
 static struct exchange *exchange_new(struct apiserver *server, struct http_exchange *x)
@@ -403,13 +445,14 @@ static struct exchange *exchange_new(struct apiserver *server, struct http_excha
 	e->started_ns = env_mono_ns(server->env);
 	e->user = &user_anonymous;
 	refusal_init(&e->refusal, &x->arena);
+	review_wait_init(&e->wait, on_told);
 	x->user = e;
 	return e;
 }
 
 static void on_request(void *arg, struct http_exchange *x)
 {
-	run_steps(exchange_new(arg, x), 0);
+	run_steps(exchange_new(arg, x));
 }
 
 static int refuse_large(struct exchange *e)

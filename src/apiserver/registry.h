@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "store/store.h"
 
+struct authorizers;
 struct env;
 struct node_pods;
 struct rbac;
@@ -35,6 +36,7 @@ struct registry {
 	struct rbac *rbac;     /* made by the API server, which frees it; likewise */
 	struct node_pods *node_pods;
 	struct policies *policies; /* admission's; likewise */
+	struct authorizers *authorizers;
 	struct tokens *tokens; /* issuer of service account tokens; NULL: none are issued */
 	struct hooks *hooks; /* the webhooks of admission; likewise */
 	struct webhook_client *webhooks; /* made by the API server, which frees it; NULL: none are called */

@@ -29,6 +29,7 @@ static int token(struct review *r)
 {
 	struct str text = json_mut_get_str(r->spec, "token");
 	struct authn_answer answer;
+	struct authn_token asked;
 	yyjson_mut_val *list, *who;
 	struct err err = { 0 };
 	int found;
@@ -36,8 +37,13 @@ static int token(struct review *r)
 	if (!text.len)
 		return refusal_bad_request(&r->e->refusal,
 					   "token is required for TokenReview in authentication");
-	found = authn_token(r->e->server, text, take_strings(r, "audiences"), r->e->arena, &answer,
-			    &err);
+	asked = (struct authn_token){ .text = text,
+				      .audiences = take_strings(r, "audiences"),
+				      .wait = &r->e->wait,
+				      .arena = r->e->arena };
+	found = authn_token(r->e->server, &asked, &answer, &err);
+	if (found > 0)
+		return exchange_wait(r->e);
 	json_set_bool(r->doc, r->status, "authenticated", found == 0);
 	who = json_set_object(r->doc, r->status, "user"); /* always there */
 	if (found < 0) {
@@ -91,9 +97,13 @@ int review_serve(struct exchange *e, struct str body, enum object_format format,
 	r.root = yyjson_mut_doc_get_root(doc);
 	r.spec = json_mut_get(r.root, "spec");
 	r.status = json_set_object(doc, r.root, "status");
-	for (size_t i = 0; i < ARRAY_COUNT(reviews); i++)
-		if (str_eq_c(e->kind->plural, reviews[i].plural) && reviews[i].answer(&r) < 0)
-			return -1;
+	for (size_t i = 0; i < ARRAY_COUNT(reviews); i++) {
+		int progress = str_eq_c(e->kind->plural, reviews[i].plural) ? reviews[i].answer(&r)
+									    : 0;
+
+		if (progress)
+			return progress; /* refused, or to be answered anew */
+	}
 	blob = json_mut_to_blob(r.root);
 	exchange_answer_object(e, 201, blob, NULL);
 	blob_unref(blob);

@@ -172,7 +172,7 @@ static void read_fields(struct review *r, yyjson_mut_val *selector, struct field
 
 /* --- the answer --- */
 
-static void answer(struct review *r, const struct user *user)
+static int answer(struct review *r, const struct user *user)
 {
 	yyjson_mut_val *resource = json_mut_get(r->spec, "resourceAttributes");
 	yyjson_mut_val *path = json_mut_get(r->spec, "nonResourceAttributes"),
@@ -191,12 +191,18 @@ static void answer(struct review *r, const struct user *user)
 	struct authz_selectors selectors = { 0 };
 	struct authz_reason reason = { .arena = r->e->arena };
 	struct authz_attributes attributes = {
-		.user = user, .target = &target, .selectors = &selectors, .reason = &reason
+		.user = user,
+		.target = &target,
+		.selectors = &selectors,
+		.reason = &reason,
+		.wait = &r->e->wait,
 	};
 	enum authz_decision decision;
 
 	read_fields(r, json_mut_get(resource, "fieldSelector"), &selectors.fields);
 	decision = authz_decide(&r->e->server->registry, &attributes);
+	if (decision == AUTHZ_LATER)
+		return exchange_wait(r->e);
 	json_set_bool(r->doc, r->status, "allowed", decision == AUTHZ_ALLOW);
 	if (decision == AUTHZ_DENY)
 		json_set_bool(r->doc, r->status, "denied", true);
@@ -204,6 +210,7 @@ static void answer(struct review *r, const struct user *user)
 		json_set_str(r->doc, r->status, "reason", reason.text);
 	if (reason.error.len)
 		json_set_str(r->doc, r->status, "evaluationError", reason.error);
+	return 0;
 }
 
 int review_self_access(struct review *r)
@@ -215,8 +222,7 @@ int review_self_access(struct review *r)
 	check_metadata(r, false, &errors);
 	if (refuse_fields(r, &errors) < 0)
 		return -1;
-	answer(r, r->e->user);
-	return 0;
+	return answer(r, r->e->user);
 }
 
 int review_access(struct review *r)
@@ -231,8 +237,7 @@ int review_access(struct review *r)
 	if (refuse_fields(r, &errors) < 0)
 		return -1;
 	user = user_of(r);
-	answer(r, &user);
-	return 0;
+	return answer(r, &user);
 }
 
 int review_local_access(struct review *r)
@@ -262,8 +267,7 @@ int review_local_access(struct review *r)
 	if (refuse_fields(r, &errors) < 0)
 		return -1;
 	user = user_of(r);
-	answer(r, &user);
-	return 0;
+	return answer(r, &user);
 }
 
 /* --- what may I --- */

@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include "apiserver/apiserver.h"
+#include "apiserver/authn.h"
+#include "apiserver/authz.h"
 #include "apiserver/registry.h"
 #include "apiserver/tokens.h"
 #include "base/fd.h"
@@ -132,6 +134,8 @@ static void write_metrics(void *arg, struct buf *to)
 static int start_api(struct server *s, struct err *err)
 {
 	struct token_options tokens;
+	struct authn_options authn;
+	struct authz_part *authorizers;
 	struct apiserver_options options = { .env = s->env,
 					     .store = s->store,
 					     .service_cidr = s->plan.service_cidr,
@@ -142,8 +146,12 @@ static int start_api(struct server *s, struct err *err)
 					    .handlers = apiserver_http_handlers(),
 					    .tls = s->tls };
 
-	if (server_token_options(s, &tokens, err) < 0 ||
-	    apiserver_new(&options, &s->apiserver, err) < 0)
+	if (server_token_options(s, &tokens, err) < 0 || server_authn_options(s, &authn, err) < 0 ||
+	    server_authorizers(s, &authorizers, &options.authorizer_count, err) < 0)
+		return -1;
+	options.authn = &authn;
+	options.authorizers = authorizers;
+	if (apiserver_new(&options, &s->apiserver, err) < 0)
 		return -1;
 	apiserver_set_metrics(s->apiserver, write_metrics, s);
 	http.arg = s->apiserver;
@@ -257,6 +265,7 @@ static void close_all(struct server *s)
 	server_store_close(s);
 	if (s->apiserver)
 		apiserver_free(s->apiserver);
+	server_forget(s);
 	tls_server_free(s->tls);
 	fd_close(&s->listen_fd);
 	if (s->loop)
@@ -367,6 +376,65 @@ static const struct flag server_flags[] = {
 		  account_tokens_end, "let pods' tokens end after an hour instead of a year"),
 	FLAG_LIST(0, "api-audiences", struct server_opts, api_audiences,
 		  "names of this API server in tokens (default: the issuer)"),
+	FLAG_STRING(0, "token-auth-file", struct server_opts, auth.token_file, "",
+		    "file of static tokens: token,user,uid[,\"group,...\"]"),
+	{ .type = FLAG_TYPE_BOOL,
+	  .name = "anonymous-auth",
+	  .offset = offsetof(struct server_opts, auth.anonymous),
+	  .fallback = "true",
+	  .help = "take who says nothing of himself for system:anonymous" },
+	FLAG_STRING(0, "authentication-config", struct server_opts, auth.authentication_config, "",
+		    "AuthenticationConfiguration: issuers of tokens, and who may be anonymous"),
+	FLAG_STRING(0, "oidc-issuer-url", struct server_opts, auth.oidc_issuer, "",
+		    "OpenID Connect issuer whose tokens are taken (https)"),
+	FLAG_STRING(0, "oidc-client-id", struct server_opts, auth.oidc_client_id, "",
+		    "audience that its tokens must have"),
+	FLAG_STRING(0, "oidc-ca-file", struct server_opts, auth.oidc_ca_file, "",
+		    "authority of the issuer's certificate (default: the system's)"),
+	FLAG_STRING(0, "oidc-username-claim", struct server_opts, auth.oidc_username_claim, "sub",
+		    "claim that is the user's name"),
+	FLAG_STRING(0, "oidc-username-prefix", struct server_opts, auth.oidc_username_prefix, "",
+		    "put before it (default: the issuer and #, but for email; -: nothing)"),
+	FLAG_STRING(0, "oidc-groups-claim", struct server_opts, auth.oidc_groups_claim, "",
+		    "claim that lists the user's groups"),
+	FLAG_STRING(0, "oidc-groups-prefix", struct server_opts, auth.oidc_groups_prefix, "",
+		    "put before each of them"),
+	FLAG_LIST(0, "oidc-required-claim", struct server_opts, auth.oidc_required_claims,
+		  "claim=value that tokens must have"),
+	FLAG_LIST(0, "oidc-signing-algs", struct server_opts, auth.oidc_signing_algs,
+		  "how its tokens may be signed (default: RS256)"),
+	FLAG_STRING(0, "authentication-token-webhook-config-file", struct server_opts,
+		    auth.token_webhook_file, "",
+		    "kubeconfig of a server that is asked whose tokens are"),
+	FLAG_STRING(0, "authentication-token-webhook-version", struct server_opts,
+		    auth.token_webhook_version, "v1beta1", "version of its TokenReviews"),
+	FLAG_DURATION(0, "authentication-token-webhook-cache-ttl", struct server_opts,
+		      auth.token_webhook_ttl_ns, "2m", "how long its answers are good"),
+	FLAG_STRING(0, "requestheader-client-ca-file", struct server_opts, auth.proxy_ca_file, "",
+		    "authority of proxies that say in headers who asks"),
+	FLAG_LIST(0, "requestheader-allowed-names", struct server_opts, auth.proxy_names,
+		  "names of such proxies (default: any of that authority)"),
+	FLAG_LIST(0, "requestheader-username-headers", struct server_opts, auth.proxy_user_headers,
+		  "headers with the user's name: X-Remote-User"),
+	FLAG_LIST(0, "requestheader-uid-headers", struct server_opts, auth.proxy_uid_headers,
+		  "headers with the user's uid"),
+	FLAG_LIST(0, "requestheader-group-headers", struct server_opts, auth.proxy_group_headers,
+		  "headers with the user's groups: X-Remote-Group"),
+	FLAG_LIST(0, "requestheader-extra-headers-prefix", struct server_opts,
+		  auth.proxy_extra_prefixes, "begin of headers with more: X-Remote-Extra-"),
+	FLAG_LIST(0, "authorization-mode", struct server_opts, auth.modes,
+		  "who is asked in turn: Node, RBAC, Webhook, AlwaysAllow, AlwaysDeny (default: "
+		  "Node,RBAC)"),
+	FLAG_STRING(0, "authorization-config", struct server_opts, auth.authorization_config, "",
+		    "AuthorizationConfiguration, instead of --authorization-mode"),
+	FLAG_STRING(0, "authorization-webhook-config-file", struct server_opts, auth.webhook_file,
+		    "", "kubeconfig of the server that mode Webhook asks"),
+	FLAG_STRING(0, "authorization-webhook-version", struct server_opts, auth.webhook_version,
+		    "v1beta1", "version of its SubjectAccessReviews"),
+	FLAG_DURATION(0, "authorization-webhook-cache-authorized-ttl", struct server_opts,
+		      auth.webhook_yes_ttl_ns, "5m", "how long its consents are good"),
+	FLAG_DURATION(0, "authorization-webhook-cache-unauthorized-ttl", struct server_opts,
+		      auth.webhook_no_ttl_ns, "30s", "how long its refusals are good"),
 	FLAG_STRING(0, "oci-path", struct server_opts, oci_path, "",
 		    "container runtime (default: cube-oci beside this program)"),
 	FLAG_LIST(0, "insecure-registry", struct server_opts, insecure_registries,

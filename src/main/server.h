@@ -17,7 +17,26 @@
 struct server;
 struct client;
 
+/* Who is believed to be whom, and who is asked what he may do; server_auth.c. */
+struct server_auth_opts {
+	struct str token_file;
+	bool anonymous;
+	struct str authentication_config, authorization_config;
+	struct str oidc_issuer, oidc_client_id, oidc_ca_file, oidc_username_claim,
+		oidc_username_prefix, oidc_groups_claim, oidc_groups_prefix;
+	struct flag_list oidc_required_claims, oidc_signing_algs;
+	struct str token_webhook_file, token_webhook_version;
+	int64_t token_webhook_ttl_ns;
+	struct str proxy_ca_file;
+	struct flag_list proxy_names, proxy_user_headers, proxy_uid_headers, proxy_group_headers,
+		proxy_extra_prefixes;
+	struct flag_list modes;
+	struct str webhook_file, webhook_version;
+	int64_t webhook_yes_ttl_ns, webhook_no_ttl_ns;
+};
+
 struct server_opts {
+	struct server_auth_opts auth;
 	struct str data_dir, run_dir, kubeconfig, pki_dir, manifest_dir, pod_log_dir;
 	struct str bind_address, advertise_address;
 	int64_t secure_port;
@@ -87,6 +106,7 @@ struct server {
 	int64_t started_ns;
 	bool stopping;
 	int exit_status;
+	struct server_kept *kept; /* configuration */
 };
 
 /* Fills in the plan, or names the flag that does not make sense. Changes nothing. */
@@ -125,6 +145,20 @@ void server_role_stop(struct server_role *role);
 struct token_options;
 int server_token_options(struct server *server, struct token_options *ret,
 			 struct err *err) MUST_CHECK;
+
+/* The same of who is believed and who is asked. Trees of configuration live until server_forget. */
+struct authn_options;
+struct authz_part;
+int server_authn_options(struct server *server, struct authn_options *ret,
+			 struct err *err) MUST_CHECK;
+int server_authorizers(struct server *server, struct authz_part **ret, size_t *ret_count,
+		       struct err *err) MUST_CHECK;
+struct server_kept {
+	yyjson_doc *doc;
+	struct server_kept *next;
+};
+void server_keep(struct server *server, yyjson_doc *doc, yyjson_val **ret);
+void server_forget(struct server *server);
 
 /* For struct controllers_options: what the cluster's keys are used for. */
 struct controllers_authority server_authority(struct server *server);

@@ -9,6 +9,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -31,6 +32,11 @@ OPENSSL_CLEANUP(SSL_CTX, openssl_context, SSL_CTX_free)
 OPENSSL_CLEANUP(SSL, openssl_session, SSL_free)
 OPENSSL_CLEANUP(GENERAL_NAMES, openssl_names, GENERAL_NAMES_free)
 OPENSSL_CLEANUP(ECDSA_SIG, openssl_ecdsa, ECDSA_SIG_free)
+OPENSSL_CLEANUP(OSSL_PARAM_BLD, openssl_params, OSSL_PARAM_BLD_free)
+OPENSSL_CLEANUP(OSSL_PARAM, openssl_param, OSSL_PARAM_free)
+OPENSSL_CLEANUP(EVP_PKEY_CTX, openssl_maker, EVP_PKEY_CTX_free)
+OPENSSL_CLEANUP(BIGNUM, openssl_number, BN_free)
+OPENSSL_CLEANUP(X509_STORE_CTX, openssl_chain, X509_STORE_CTX_free)
 #define AUTO_BIO CLEANUP(openssl_bio_at) BIO *
 #define AUTO_KEY CLEANUP(openssl_key_at) EVP_PKEY *
 #define AUTO_DIGEST CLEANUP(openssl_digest_at) EVP_MD_CTX *
@@ -41,5 +47,10 @@ OPENSSL_CLEANUP(ECDSA_SIG, openssl_ecdsa, ECDSA_SIG_free)
 #define AUTO_SSL CLEANUP(openssl_session_at) SSL *
 #define AUTO_NAMES CLEANUP(openssl_names_at) GENERAL_NAMES *
 #define AUTO_ECDSA CLEANUP(openssl_ecdsa_at) ECDSA_SIG *
+#define AUTO_PARAMS CLEANUP(openssl_params_at) OSSL_PARAM_BLD *
+#define AUTO_PARAM CLEANUP(openssl_param_at) OSSL_PARAM *
+#define AUTO_MAKER CLEANUP(openssl_maker_at) EVP_PKEY_CTX *
+#define AUTO_NUMBER CLEANUP(openssl_number_at) BIGNUM *
+#define AUTO_CHAIN CLEANUP(openssl_chain_at) X509_STORE_CTX *
 
 #endif

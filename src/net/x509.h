@@ -61,11 +61,23 @@ int x509_check_pair(const struct x509_pair *pair, struct err *err) MUST_CHECK;
 int x509_write_pair(const struct x509_pair *pair, const char *certificate_path, const char *key_path,
 		    struct err *err) MUST_CHECK;
 
-/* JWS signatures (RFC 7515) over input with a PEM key: RS256 for RSA keys, ES256 for P-256 ones. */
-enum x509_signature { X509_RS256, X509_ES256 };
+/* JWS signatures (RFC 7515) over input with a PEM key: RS256 for RSA keys, ES256 for P-256 ones. The
+ * others are only verified. */
+enum x509_signature {
+	X509_RS256,
+	X509_ES256,
+	X509_RS384,
+	X509_RS512,
+	X509_ES384,
+	X509_ES512,
+	X509_PS256,
+	X509_PS384,
+	X509_PS512,
+	X509_SIGNATURE_COUNT
+};
 struct x509_jws {
 	enum x509_signature kind;
-	struct str signature; /* raw bytes, in the arena; ES256: R and S of 32 bytes each */
+	struct str signature; /* raw bytes, in the arena; ES*: R and S, each as long as the curve's numbers */
 };
 int x509_sign(struct str private_pem, struct str input, struct arena *arena, struct x509_jws *ret,
 	      struct err *err) MUST_CHECK;
@@ -80,6 +92,14 @@ struct x509_public {
 };
 int x509_public_of(struct str key_pem, struct arena *arena, struct x509_public *ret,
 		   struct err *err) MUST_CHECK;
+/* A public key of a JWKS as PEM: RSA by modulus and exponent, or a point of curve "P-256", "P-384",
+ * "P-521"; big-endian numbers. */
+int x509_rsa_pem(struct str modulus, struct str exponent, struct arena *arena, struct str *ret,
+		 struct err *err) MUST_CHECK;
+int x509_ec_pem(struct str curve, struct str x, struct str y, struct arena *arena, struct str *ret,
+		struct err *err) MUST_CHECK;
+/* Whether a client's certificate (DER) was signed by one of the authorities, and is good now. */
+int x509_verify_client(struct str ca_pem, struct str der, struct err *err) MUST_CHECK;
 #define X509_SHA256_BYTES 32
 void x509_sha256(struct str bytes, uint8_t ret[X509_SHA256_BYTES]);
 void x509_hmac_sha256(struct str key, struct str text, uint8_t ret[X509_SHA256_BYTES]); /* RFC 2104 */

@@ -82,50 +82,89 @@ int x509_sign(struct str private_pem, struct str input, struct arena *arena, str
 	return kind == X509_ES256 ? der_to_raw(ret->signature, arena, &ret->signature, err) : 0;
 }
 
-static int verify_der(EVP_PKEY *key, struct str input, const unsigned char *der, size_t der_bytes)
+/* RFC 7518, 3.1. */
+static const struct {
+	const char *digest;
+	size_t half_bytes; /* of ES*: R or S */
+	const char *curve;
+	bool is_pss;
+} algorithms[X509_SIGNATURE_COUNT] = {
+	[X509_RS256] = { "SHA256" },
+	[X509_RS384] = { "SHA384" },
+	[X509_RS512] = { "SHA512" },
+	[X509_PS256] = { "SHA256", .is_pss = true },
+	[X509_PS384] = { "SHA384", .is_pss = true },
+	[X509_PS512] = { "SHA512", .is_pss = true },
+	[X509_ES256] = { "SHA256", 32, "prime256v1" },
+	[X509_ES384] = { "SHA384", 48, "secp384r1" },
+	[X509_ES512] = { "SHA512", 66, "secp521r1" },
+};
+
+static int verify_der(EVP_PKEY *key, enum x509_signature kind, struct str input, struct str der_text)
 {
 	AUTO_DIGEST digest = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *key_context = NULL; /* the digest's */
+	const unsigned char *der = (const unsigned char *)der_text.ptr;
+	size_t der_bytes = der_text.len;
 
-	if (EVP_DigestVerifyInit(digest, NULL, EVP_sha256(), NULL, key) != 1)
+	if (EVP_DigestVerifyInit_ex(digest, &key_context, algorithms[kind].digest, NULL, NULL, key,
+				    NULL) != 1)
+		return -1;
+	if (algorithms[kind].is_pss &&
+	    (EVP_PKEY_CTX_set_rsa_padding(key_context, RSA_PKCS1_PSS_PADDING) != 1 ||
+	     EVP_PKEY_CTX_set_rsa_pss_saltlen(key_context, RSA_PSS_SALTLEN_DIGEST) != 1))
 		return -1;
 	return EVP_DigestVerify(digest, der, der_bytes, (const unsigned char *)input.ptr, input.len) == 1 ? 0 : -1;
 }
 
-static int verify_raw(EVP_PKEY *key, struct str input, struct str raw)
+static int verify_raw(EVP_PKEY *key, enum x509_signature kind, struct str input, struct str raw)
 {
+	int half = (int)algorithms[kind].half_bytes;
 	const unsigned char *bytes = (const unsigned char *)raw.ptr;
 	AUTO_ECDSA pair = ECDSA_SIG_new();
 	BIGNUM *r, *s;
 	unsigned char *der = NULL;
 	int der_bytes, verified;
 
-	if (raw.len != 2 * ES256_HALF_BYTES)
+	if (raw.len != 2 * (size_t)half)
 		return -1;
-	r = BN_bin2bn(bytes, ES256_HALF_BYTES, NULL);
-	s = BN_bin2bn(bytes + ES256_HALF_BYTES, ES256_HALF_BYTES, NULL);
+	r = BN_bin2bn(bytes, half, NULL);
+	s = BN_bin2bn(bytes + half, half, NULL);
 	ECDSA_SIG_set0(pair, r, s);
 	der_bytes = i2d_ECDSA_SIG(pair, &der);
-	verified = der_bytes > 0 ? verify_der(key, input, der, (size_t)der_bytes) : -1;
+	verified = der_bytes > 0 ? verify_der(key, kind, input, str_sub((char *)der, (size_t)der_bytes))
+				 : -1;
 	OPENSSL_free(der);
 	return verified;
+}
+
+/* Whether the key can have made a signature of the kind. */
+static bool fits(EVP_PKEY *key, enum x509_signature kind)
+{
+	char group[32] = "";
+	size_t len;
+
+	if (!algorithms[kind].curve)
+		return EVP_PKEY_is_a(key, "RSA");
+	if (!EVP_PKEY_is_a(key, "EC"))
+		return false;
+	EVP_PKEY_get_group_name(key, group, sizeof(group), &len);
+	return str_eq_c(str_from(group), algorithms[kind].curve);
 }
 
 int x509_verify(struct str key_pem, const struct x509_jws *jws, struct str input, struct err *err)
 {
 	AUTO_KEY key = read_any_key(key_pem);
-	enum x509_signature kind;
 	int verified;
 
 	if (!key)
 		return tls_err(err, ERR_PARSE, "read key");
-	if (kind_of(key, &kind, err) < 0)
-		return -1;
-	if (kind != jws->kind)
+	if (!fits(key, jws->kind))
 		return err_set(err, ERR_UNAUTHORIZED, "the signature is of another kind than the key");
-	if (kind == X509_ES256)
-		verified = verify_raw(key, input, jws->signature);
+	if (algorithms[jws->kind].curve)
+		verified = verify_raw(key, jws->kind, input, jws->signature);
 	else
-		verified = verify_der(key, input, (const unsigned char *)jws->signature.ptr, jws->signature.len);
+		verified = verify_der(key, jws->kind, input, jws->signature);
 	ERR_clear_error();
 	return verified == 0 ? 0 : err_set(err, ERR_UNAUTHORIZED, "the signature does not match");
 }

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server and the credentials that a kubeconfig's current context names. */
+#include <fcntl.h>
+
+#include "apiserver/limits.h"
+#include "apiserver/review_hook.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "codec/base64.h"
+#include "codec/yaml.h"
+
+static int read_file(struct str path, struct arena *arena, struct str *ret, struct err *err)
+{
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, KUBECONFIG_BYTES_MAX);
+	if (fd_read_file(AT_FDCWD, str_c_in(arena, path), KUBECONFIG_BYTES_MAX, &text, err) < 0)
+		return -1;
+	*ret = str_in(arena, buf_str(&text));
+	return 0;
+}
+
+/* The item with that name of a list [{name, <what>: {...}}]. */
+static yyjson_val *named(yyjson_val *root, const char *list, struct str name, const char *what)
+{
+	JSON_EACH (item, json_get(root, list))
+		if (str_eq(json_get_str(item, "name"), name))
+			return json_get(item, what);
+	return NULL;
+}
+
+/* "<key>-data" in base 64, or the file that "<key>" names, beside the kubeconfig. */
+static int read_material(yyjson_val *from, const char *key, struct str dir, struct arena *arena,
+			 struct str *ret, struct err *err)
+{
+	struct str path = json_str(json_key(from, str_from(key))),
+		   encoded = json_str(json_key(from, str_printf_in(arena, "%s-data", key)));
+	AUTO_BUF bytes = { 0 };
+
+	if (encoded.len) {
+		buf_init(&bytes, KUBECONFIG_BYTES_MAX);
+		if (base64_decode(encoded, &bytes, err) < 0)
+			return err_wrap(err, "%s-data", key);
+		*ret = str_in(arena, buf_str(&bytes));
+		return 0;
+	}
+	if (!path.len)
+		return 0;
+	if (!str_has_prefix(path, STR("/")))
+		path = path_join(arena, dir, path);
+	return read_file(path, arena, ret, err) < 0 ? err_wrap(err, "%s", key) : 0;
+}
+
+static int read_user(yyjson_val *user, struct str dir, struct arena *arena,
+		     struct review_hook_options *to, struct err *err)
+{
+	struct str token_file = json_get_str(user, "tokenFile"), token;
+
+	to->bearer_token = str_in(arena, json_get_str(user, "token"));
+	if (token_file.len) {
+		if (read_file(token_file, arena, &token, err) < 0)
+			return err_wrap(err, "tokenFile");
+		to->bearer_token = str_trim(token);
+	}
+	if (read_material(user, "client-certificate", dir, arena, &to->target.certificate_pem,
+			  err) < 0 ||
+	    read_material(user, "client-key", dir, arena, &to->target.key_pem, err) < 0)
+		return -1;
+	return 0;
+}
+
+static int read_root(yyjson_val *root, struct str dir, struct arena *arena,
+		     struct review_hook_options *to, struct err *err)
+{
+	yyjson_val *context = named(root, "contexts", json_get_str(root, "current-context"),
+				    "context");
+	yyjson_val *cluster = named(root, "clusters", json_get_str(context, "cluster"), "cluster");
+	yyjson_val *user = named(root, "users", json_get_str(context, "user"), "user");
+
+	if (!context || !cluster)
+		return err_set(err, ERR_INVALID,
+			       "current-context does not lead to a context with a cluster");
+	to->target.url = str_in(arena, json_get_str(cluster, "server"));
+	to->target.insecure = json_bool(json_key(cluster, STR("insecure-skip-tls-verify")), false);
+	to->target.server_name = str_in(arena, json_str(json_key(cluster, STR("tls-server-name"))));
+	if (!str_has_prefix(to->target.url, STR("https://")))
+		return err_set(err, ERR_INVALID, "server '" STR_FMT "' is not an https URL",
+			       STR_ARG(to->target.url));
+	if (read_material(cluster, "certificate-authority", dir, arena, &to->target.ca_pem, err) <
+	    0)
+		return -1;
+	return read_user(user, dir, arena, to, err);
+}
+
+int kubeconfig_target_read(struct str path, struct arena *arena, struct review_hook_options *ret,
+			   struct err *err)
+{
+	AUTO_JSON_MUT doc = NULL;
+	AUTO_JSON frozen = NULL;
+	size_t slash = str_rfind_char(path, '/');
+	struct str text, dir = slash == SIZE_MAX ? STR(".") : str_slice(path, 0, slash + 1);
+
+	if (read_file(path, arena, &text, err) < 0)
+		return -1;
+	doc = yaml_parse(text, KUBECONFIG_BYTES_MAX, err);
+	if (!doc)
+		return err_wrap(err, STR_FMT, STR_ARG(path));
+	frozen = json_freeze(yyjson_mut_doc_get_root(doc));
+	if (read_root(yyjson_doc_get_root(frozen), dir, arena, ret, err) < 0)
+		return err_wrap(err, STR_FMT, STR_ARG(path));
+	return 0;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Issuers, their keys, and fetching those: discovery first, then the key set it names. */
+#include "apiserver/oidc.h"
+
+#include "apiserver/jwt.h"
+#include "apiserver/limits.h"
+#include "apiserver/registry.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "codec/base64.h"
+#include "loop/env.h"
+
+#define DISCOVERY_PATH "/.well-known/openid-configuration"
+
+struct signer {
+	struct str id, pem, algorithm; /* algorithm: empty when the key does not say */
+};
+
+struct issuer {
+	struct oidc *oidc;
+	struct str url, discovery_url, ca_pem;
+	struct str_list algorithms;
+	const struct oidc_rules *rules;
+	/* what was fetched */
+	struct arena arena;
+	struct str keys_url;
+	struct signer *signers;
+	size_t signer_count;
+	struct webhook_call *call;
+	bool was_fetched;
+	int64_t fetched_ns; /* or failed to be */
+	struct err err;
+	struct list waits;
+};
+
+struct oidc {
+	struct registry *registry;
+	struct arena arena;
+	struct issuer *issuers;
+	size_t count;
+};
+
+/* --- configuration --- */
+
+static int read_issuer(struct oidc *oidc, yyjson_val *from, size_t index, struct err *err)
+{
+	struct issuer *issuer = &oidc->issuers[index];
+	struct str path = str_printf_in(&oidc->arena, "jwt[%zu]", index);
+	yyjson_val *list = json_get(from, "issuer.signingAlgs");
+	struct str *algorithms = arena_array(&oidc->arena, yyjson_arr_size(list) + 1,
+					     sizeof(algorithms[0]));
+
+	issuer->oidc = oidc;
+	list_init(&issuer->waits);
+	arena_init(&issuer->arena, OIDC_KEYS_BYTES_MAX * 4);
+	issuer->url = str_in(&oidc->arena, json_get_str(from, "issuer.url"));
+	issuer->discovery_url = str_in(&oidc->arena, json_get_str(from, "issuer.discoveryURL"));
+	issuer->ca_pem = str_in(&oidc->arena, json_get_str(from, "issuer.certificateAuthority"));
+	issuer->algorithms.items = algorithms;
+	JSON_EACH (item, list)
+		algorithms[issuer->algorithms.count++] = str_in(&oidc->arena, json_str(item));
+	if (!str_has_prefix(issuer->url, STR("https://")))
+		return err_set(err, ERR_INVALID,
+			       STR_FMT ".issuer.url: Invalid value: \"" STR_FMT
+				       "\": URL scheme must be https",
+			       STR_ARG(path), STR_ARG(issuer->url));
+	for (size_t i = 0; i < index; i++)
+		if (str_eq(oidc->issuers[i].url, issuer->url))
+			return err_set(err, ERR_INVALID,
+				       STR_FMT ".issuer.url: Duplicate value: \"" STR_FMT "\"",
+				       STR_ARG(path), STR_ARG(issuer->url));
+	if (!issuer->discovery_url.len) {
+		struct str base = issuer->url;
+
+		(void)str_strip_suffix(&base, STR("/"));
+		issuer->discovery_url = str_printf_in(&oidc->arena, STR_FMT DISCOVERY_PATH,
+						      STR_ARG(base));
+	}
+	issuer->rules = oidc_rules_new(from, path, &oidc->arena, err);
+	return issuer->rules ? 0 : -1;
+}
+
+int oidc_new(struct registry *registry, yyjson_val *issuers, struct oidc **ret, struct err *err)
+{
+	struct oidc *oidc = NEW(struct oidc);
+
+	if (yyjson_arr_size(issuers) > OIDC_ISSUERS_MAX) {
+		mem_free(oidc);
+		return err_set(err, ERR_INVALID, "jwt: Too many: at most %d", OIDC_ISSUERS_MAX);
+	}
+	oidc->registry = registry;
+	arena_init(&oidc->arena, ARENA_DEFAULT_MAX);
+	oidc->issuers = arena_array(&oidc->arena, yyjson_arr_size(issuers) + 1,
+				    sizeof(oidc->issuers[0]));
+	JSON_EACH (item, issuers)
+		if (read_issuer(oidc, item, oidc->count++, err) < 0) {
+			oidc_free(oidc);
+			return -1;
+		}
+	*ret = oidc;
+	return 0;
+}
+
+void oidc_free(struct oidc *oidc)
+{
+	if (!oidc)
+		return;
+	for (size_t i = 0; i < oidc->count; i++) {
+		struct issuer *issuer = &oidc->issuers[i];
+
+		webhook_call_cancel(issuer->call);
+		while (list_pop_front(&issuer->waits))
+			continue; /* whoever waited goes as well */
+		arena_deinit(&issuer->arena);
+	}
+	arena_deinit(&oidc->arena);
+	mem_free(oidc);
+}
+
+/* --- fetching --- */
+
+static void start(struct issuer *issuer, struct str url, webhook_done_fn *done)
+{
+	struct webhook_target target = { .url = url, .ca_pem = issuer->ca_pem };
+	struct webhook_request request = { .target = &target,
+					   .method = STR("GET"),
+					   .timeout_ms = OIDC_TIMEOUT_MS,
+					   .answer_bytes_max = OIDC_KEYS_BYTES_MAX };
+
+	issuer->call = webhook_client_start(issuer->oidc->registry->webhooks, &request, done,
+					    issuer);
+}
+
+static void settle(struct issuer *issuer, const struct err *err)
+{
+	struct list waits;
+
+	issuer->fetched_ns = env_mono_ns(issuer->oidc->registry->env);
+	issuer->was_fetched = true;
+	issuer->err = err ? *err : (struct err){ 0 };
+	if (err)
+		log_warn("apiserver", "keys of issuer " STR_FMT ": %s", STR_ARG(issuer->url),
+			 err->msg);
+	list_init(&waits);
+	while (!list_is_empty(&issuer->waits))
+		list_push_back(&waits, list_pop_front(&issuer->waits));
+	review_waits_end(&waits);
+}
+
+static int read_number(yyjson_val *key, const char *name, struct arena *arena, struct str *ret)
+{
+	AUTO_BUF bytes = { 0 };
+
+	buf_init(&bytes, OIDC_KEYS_BYTES_MAX);
+	if (base64_url_decode(json_get_str(key, name), &bytes, NULL) < 0)
+		return -1;
+	*ret = str_in(arena, buf_str(&bytes));
+	return 0;
+}
+
+/* Keys of other kinds and uses are passed over. */
+static int read_key(yyjson_val *key, struct arena *arena, struct signer *ret)
+{
+	struct str type = json_get_str(key, "kty"), use = json_get_str(key, "use"), a, b;
+
+	*ret = (struct signer){ .id = str_in(arena, json_get_str(key, "kid")),
+				.algorithm = str_in(arena, json_get_str(key, "alg")) };
+	if (use.len && !str_eq_c(use, "sig"))
+		return -1;
+	if (str_eq_c(type, "RSA"))
+		return read_number(key, "n", arena, &a) < 0 || read_number(key, "e", arena, &b) < 0
+			       ? -1
+			       : x509_rsa_pem(a, b, arena, &ret->pem, NULL);
+	if (str_eq_c(type, "EC"))
+		return read_number(key, "x", arena, &a) < 0 || read_number(key, "y", arena, &b) < 0
+			       ? -1
+			       : x509_ec_pem(json_get_str(key, "crv"), a, b, arena, &ret->pem,
+					     NULL);
+	return -1;
+}
+
+static int read_keys(struct issuer *issuer, struct str text, struct err *err)
+{
+	AUTO_JSON doc = json_parse(text, OIDC_KEYS_BYTES_MAX, err);
+	yyjson_val *list = json_get(yyjson_doc_get_root(doc), "keys");
+	size_t count = yyjson_arr_size(list);
+
+	if (!doc)
+		return err_wrap(err, "keys");
+	if (!yyjson_is_arr(list) || count > OIDC_KEYS_MAX)
+		return err_set(err, ERR_PARSE, "keys: no list of at most %d keys", OIDC_KEYS_MAX);
+	arena_reset(&issuer->arena);
+	issuer->keys_url = STR_NONE;
+	issuer->signers = arena_array(&issuer->arena, count + 1, sizeof(issuer->signers[0]));
+	issuer->signer_count = 0;
+	JSON_EACH (key, list)
+		if (read_key(key, &issuer->arena, &issuer->signers[issuer->signer_count]) == 0)
+			issuer->signer_count++;
+	return 0;
+}
+
+static void on_keys(void *arg, const struct webhook_answer *answer, const struct err *failure)
+{
+	struct issuer *issuer = arg;
+	struct err err = { 0 };
+
+	issuer->call = NULL;
+	if (!failure && answer->status != 200) {
+		(void)err_set(&err, ERR_UNAVAILABLE, "keys: status %d", answer->status);
+		failure = &err;
+	} else if (!failure && read_keys(issuer, answer->body, &err) < 0) {
+		failure = &err;
+	}
+	settle(issuer, failure);
+}
+
+static int read_discovery(struct issuer *issuer, struct str text, struct str *ret, struct err *err)
+{
+	AUTO_JSON doc = json_parse(text, OIDC_KEYS_BYTES_MAX, err);
+	yyjson_val *root = yyjson_doc_get_root(doc);
+	struct str url = json_get_str(root, "issuer"), keys = json_get_str(root, "jwks_uri");
+
+	if (!doc)
+		return err_wrap(err, "discovery");
+	if (!str_eq(url, issuer->url))
+		return err_set(err, ERR_INVALID,
+			       "oidc: issuer did not match the issuer returned by provider, "
+			       "expected \"" STR_FMT "\" got \"" STR_FMT "\"",
+			       STR_ARG(issuer->url), STR_ARG(url));
+	if (!str_has_prefix(keys, STR("https://")))
+		return err_set(err, ERR_INVALID, "discovery: jwks_uri is not an https URL");
+	*ret = str_in(&issuer->arena, keys);
+	return 0;
+}
+
+static void on_discovery(void *arg, const struct webhook_answer *answer, const struct err *failure)
+{
+	struct issuer *issuer = arg;
+	struct err err = { 0 };
+	struct str url;
+
+	issuer->call = NULL;
+	if (!failure && answer->status != 200) {
+		(void)err_set(&err, ERR_UNAVAILABLE, "discovery: status %d", answer->status);
+		failure = &err;
+	} else if (!failure && read_discovery(issuer, answer->body, &url, &err) < 0) {
+		failure = &err;
+	}
+	if (failure)
+		settle(issuer, failure);
+	else
+		start(issuer, url, on_keys);
+}
+
+/* --- checking --- */
+
+static bool is_allowed(const struct issuer *issuer, const char *algorithm)
+{
+	if (!issuer->algorithms.count)
+		return true;
+	for (size_t i = 0; i < issuer->algorithms.count; i++)
+		if (str_eq_c(issuer->algorithms.items[i], algorithm))
+			return true;
+	return false;
+}
+
+static bool verifies(const struct issuer *issuer, const struct jwt *jwt)
+{
+	const char *algorithm = jwt_algorithm(jwt->signature.kind);
+
+	for (size_t i = 0; i < issuer->signer_count; i++) {
+		const struct signer *signer = &issuer->signers[i];
+
+		if (jwt->key_id.len && signer->id.len && !str_eq(jwt->key_id, signer->id))
+			continue;
+		if (signer->algorithm.len && !str_eq_c(signer->algorithm, algorithm))
+			continue;
+		if (x509_verify(signer->pem, &jwt->signature, jwt->signed_part, NULL) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Keys change; but who sends nonsense does not make us ask for them without end. */
+static bool may_fetch(const struct issuer *issuer)
+{
+	return !issuer->was_fetched || issuer->fetched_ns + OIDC_REFETCH_MS * TIME_NS_PER_MS <
+					       env_mono_ns(issuer->oidc->registry->env);
+}
+
+static enum review_answer check(struct issuer *issuer, const struct jwt *jwt,
+				struct review_wait *wait, struct arena *arena,
+				const struct user **ret, struct err *err)
+{
+	struct env *env = issuer->oidc->registry->env;
+	int64_t now_s = env_wall_ns(env) / TIME_NS_PER_SECOND;
+
+	if (!is_allowed(issuer, jwt_algorithm(jwt->signature.kind))) {
+		(void)err_set(err, ERR_UNAUTHORIZED,
+			      "oidc: verify token: oidc: id token signed with unsupported "
+			      "algorithm \"%s\"",
+			      jwt_algorithm(jwt->signature.kind));
+		return REVIEW_FAILED;
+	}
+	if (verifies(issuer, jwt))
+		return oidc_rules_apply(issuer->rules, yyjson_doc_get_root(jwt->claims), now_s,
+					arena, ret, err) < 0
+			       ? REVIEW_FAILED
+			       : REVIEW_ANSWERED;
+	if ((issuer->call || may_fetch(issuer)) && wait) {
+		if (!issuer->call)
+			start(issuer, issuer->discovery_url, on_discovery);
+		list_push_back(&issuer->waits, &wait->link);
+		return REVIEW_LATER;
+	}
+	(void)err_set(err, ERR_UNAUTHORIZED, "oidc: verify token: %s",
+		      issuer->err.code ? issuer->err.msg : "failed to verify signature");
+	return REVIEW_FAILED;
+}
+
+enum review_answer oidc_check(struct oidc *oidc, struct str token, struct review_wait *wait,
+			      struct arena *arena, const struct user **ret, struct err *err)
+{
+	AUTO_ARENA scratch = { 0 };
+	AUTO_JSON claims = NULL;
+	struct jwt jwt;
+
+	arena_init(&scratch, ARENA_DEFAULT_MAX);
+	if (jwt_decode(token, &scratch, &jwt, NULL) < 0)
+		return REVIEW_FAILED;
+	claims = jwt.claims;
+	for (size_t i = 0; i < oidc->count; i++)
+		if (str_eq(oidc->issuers[i].url, jwt_issuer(&jwt)))
+			return check(&oidc->issuers[i], &jwt, wait, arena, ret, err);
+	return REVIEW_FAILED;
+}

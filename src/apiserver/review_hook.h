@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A server outside that is asked by reviews (TokenReview, SubjectAccessReview) who somebody is or
+ * what he may do. Answers are remembered for a while; who needs one that is not there waits without
+ * holding up anybody else, and one call is made for all that wait for the same answer.
+ */
+#ifndef CUBE_APISERVER_REVIEW_HOOK_H
+#define CUBE_APISERVER_REVIEW_HOOK_H
+
+#include "apiserver/webhook_client.h"
+#include "base/list.h"
+
+struct registry;
+struct review_hook;
+
+/* Lies with who waits; told once, in a later turn. What was being decided is then decided anew. */
+struct review_wait {
+	void (*resume)(struct review_wait *wait);
+	struct list link;
+};
+static inline void review_wait_init(struct review_wait *wait,
+				    void (*resume)(struct review_wait *wait))
+{
+	wait->resume = resume;
+	list_init(&wait->link);
+}
+static inline void review_wait_cancel(struct review_wait *wait)
+{
+	list_remove(&wait->link);
+}
+/* Tells all in the list. */
+void review_waits_end(struct list *waits);
+
+struct review_hook_options {
+	struct webhook_target target; /* all strings are copied */
+	struct str bearer_token;
+	int64_t timeout_ms;	       /* 0: REVIEW_HOOK_TIMEOUT_MS */
+	int64_t ttl_yes_ms, ttl_no_ms; /* how long answers are good; a moment when 0 */
+	const char *yes;	       /* path of the status' bool that makes it a yes */
+};
+
+struct review_hook *review_hook_new(struct registry *registry,
+				    const struct review_hook_options *options) MUST_CHECK;
+void review_hook_free(struct review_hook *hook); /* NULL is fine; nobody is told any more */
+
+enum review_answer { REVIEW_FAILED = -1, REVIEW_LATER, REVIEW_ANSWERED };
+
+/* body is the review; its text is what answers are remembered by, so members come in the same
+ * order. LATER: wait is told, or, without one, nothing happens. *ret_status is borrowed until the
+ * next turn. */
+enum review_answer review_hook_ask(struct review_hook *hook, yyjson_mut_doc *body,
+				   struct review_wait *wait, yyjson_val **ret_status,
+				   struct err *err);
+
+/* What a kubeconfig's current context names: certificates, keys and tokens in it or in files beside
+ * it. Blocks: for the start. */
+int kubeconfig_target_read(struct str path, struct arena *arena, struct review_hook_options *ret,
+			   struct err *err) MUST_CHECK;
+
+#endif

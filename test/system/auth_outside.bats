@@ -1,0 +1,222 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Users that others vouch for: static tokens, an OpenID Connect issuer, a token webhook, a proxy in front; and a webhook that says
+# what they may do.
+
+load node.bash
+
+OUTSIDE=$BATS_TEST_DIRNAME/outside.py
+
+setup_file() {
+	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
+	node_begin || return 1
+	export NODE_DIR NODE_PID NODE_CGROUP OUT=$NODE_DIR/out
+	authority server && authority proxy && signed server server 127.0.0.1 && signed proxy front-proxy-client
+	signed proxy stranger
+	openssl genrsa -out "$OUT/signer.key" 2048 2>/dev/null
+	nsenter --target "$NODE_PID" --net --mount -- python3 "$OUTSIDE" serve "$OUT" 9443 >"$OUT/outside.log" 2>&1 </dev/null 3>&- &
+	export OUTSIDE_PID=$!
+	wait_for 10 test -s "$OUT/ready"
+	printf '%s\n' 'secret-one,jane,1,"team,ops"' 'secret-two,"joe ""j""",2' >"$OUT/tokens.csv"
+	kubeconfig hook
+	cat >"$OUT/authentication.yaml" <<END
+apiVersion: apiserver.config.k8s.io/v1
+kind: AuthenticationConfiguration
+anonymous: {enabled: true, conditions: [{path: /readyz}]}
+jwt:
+- issuer:
+    url: https://127.0.0.1:9443
+    audiences: [cluster]
+    certificateAuthority: |
+$(sed 's/^/      /' "$OUT/server-ca.crt")
+  claimMappings:
+    username: {expression: '"oidc:" + claims.name'}
+    groups: {claim: roles, prefix: "oidc:"}
+    uid: {claim: sub}
+    extra: [{key: example.com/team, valueExpression: claims.team}]
+  claimValidationRules:
+  - {expression: 'claims.exp - claims.iat <= 86400', message: lives too long}
+  userValidationRules:
+  - {expression: "!user.username.startsWith('oidc:system:')", message: reserved name}
+END
+	cat >"$OUT/authorization.yaml" <<END
+apiVersion: apiserver.config.k8s.io/v1
+kind: AuthorizationConfiguration
+authorizers:
+- type: Webhook
+  name: outside
+  webhook:
+    authorizedTTL: 1m
+    unauthorizedTTL: 1m
+    timeout: 3s
+    subjectAccessReviewVersion: v1
+    matchConditionSubjectAccessReviewVersion: v1
+    failurePolicy: NoOpinion
+    connectionInfo: {type: KubeConfigFile, kubeConfigFile: $OUT/hook.conf}
+    matchConditions: [{expression: "has(request.resourceAttributes)"}]
+- {type: Node, name: node}
+- {type: RBAC, name: rbac}
+END
+	start
+	wait_for 20 k get serviceaccount default
+}
+
+start() {
+	node_start --no-node --token-auth-file "$OUT/tokens.csv" --authentication-config "$OUT/authentication.yaml" \
+		--authorization-config "$OUT/authorization.yaml" --authentication-token-webhook-config-file "$OUT/hook.conf" \
+		--authentication-token-webhook-version v1 --requestheader-client-ca-file "$OUT/proxy-ca.crt" \
+		--requestheader-allowed-names front-proxy-client --requestheader-username-headers X-Remote-User \
+		--requestheader-group-headers X-Remote-Group --requestheader-extra-headers-prefix X-Remote-Extra-
+	export SERVER_PID
+}
+
+teardown_file() {
+	kill "$OUTSIDE_PID" 2>/dev/null || true
+	node_end
+}
+
+authority() { # name
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$OUT/$1-ca.key" -out "$OUT/$1-ca.crt" \
+		-subj "/CN=$1-ca" -days 1 2>/dev/null
+}
+
+signed() { # authority name [address]
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$OUT/$2.key" -subj "/CN=$2" \
+		-out "$OUT/$2.csr" 2>/dev/null
+	openssl x509 -req -in "$OUT/$2.csr" -CA "$OUT/$1-ca.crt" -CAkey "$OUT/$1-ca.key" -days 1 -out "$OUT/$2.crt" \
+		-extfile <(echo "${3:+subjectAltName=IP:$3}") 2>/dev/null
+}
+
+kubeconfig() { # name
+	cat >"$OUT/$1.conf" <<END
+apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:9443/review", certificate-authority: server-ca.crt}}]
+users: [{name: u, user: {token: from-the-cluster}}]
+contexts: [{name: x, context: {cluster: c, user: u}}]
+current-context: x
+END
+}
+
+with_token() {
+	local token=$1
+	shift
+	in_node env -u KUBECONFIG HOME="$OUT" "${KUBECTL:-kubectl}" --kubeconfig /dev/null \
+		--server https://127.0.0.1:6443 --certificate-authority "$NODE_DIR/etc/pki/ca.crt" --token "$token" "$@"
+}
+
+who() { # token: name|uid|groups|extra
+	with_token "$1" auth whoami -o json | jq -r '.status.userInfo | [.username, .uid, (.groups|join(",")), (.extra|tostring)] | join("|")'
+}
+
+jwt() { # claims as jq has them, over good ones
+	local now
+	now=$(date +%s)
+	python3 "$OUTSIDE" token "$OUT" "$(jq -nc "{iss:\"https://127.0.0.1:9443\",aud:\"cluster\",sub:\"u1\",name:\"ann\",
+		roles:[\"dev\",\"qa\"],team:\"blue\",iat:$now,exp:($now+3600)} + $1")"
+}
+
+refused() { # token
+	run with_token "$1" auth whoami
+	[ "$status" != 0 ] && has "$output" "You must be logged in to the server|Unauthorized"
+}
+
+@test "a static token is its user's" {
+	same 'jane|1|team,ops,system:authenticated|null' "$(who secret-one)"
+	same 'joe "j"|2|system:authenticated|null' "$(who secret-two)"
+	refused secret-three
+}
+
+@test "a token of an OpenID Connect issuer is mapped to a user" {
+	same 'oidc:ann|u1|oidc:dev,oidc:qa,system:authenticated|{"example.com/team":["blue"]}' "$(who "$(jwt '{}')")"
+	refused "$(jwt '{aud:"other"}')"
+	refused "$(jwt '{exp:1}')"
+	refused "$(jwt '{iss:"https://elsewhere"}')"
+	refused "$(jwt '{exp:(now|floor+864000)}')"
+	refused "$(jwt '{name:"system:admin"}')"
+	token=$(jwt '{}')
+	refused "${token%????}AAAA"
+	k create clusterrolebinding oidc-dev --clusterrole=view --group=oidc:dev
+	with_token "$token" get pods
+	# what is wrong is said to who may review tokens
+	output=$(k create --raw /apis/authentication.k8s.io/v1/tokenreviews -f - <<<"{\"apiVersion\":\"authentication.k8s.io/v1\",\"kind\":\"TokenReview\",\"spec\":{\"token\":\"$(jwt '{exp:1}')\"}}")
+	has "$(jq -r .status.error <<<"$output")" "oidc: verify token: oidc: token is expired"
+	same false "$(jq -r '.status.authenticated // false' <<<"$output")"
+}
+
+@test "a token that only the webhook knows is its user's, and it is asked once" {
+	: >"$OUT/asked"
+	same 'olga|7|outsiders,system:authenticated|{"from":["far"]}' "$(who known-outside)"
+	who known-outside
+	same 1 "$(jq -c 'select(.kind == "TokenReview" and .spec.token == "known-outside")' "$OUT/asked" | wc -l)"
+	same '["https://kubernetes.default.svc.cluster.local"]' \
+		"$(jq -c 'select(.kind == "TokenReview") | .spec.audiences' "$OUT/asked" | head -n 1)"
+	refused never-heard
+}
+
+@test "the authorization webhook allows, denies, or leaves it to the roles" {
+	with_token known-outside get configmaps
+	run with_token known-outside get secrets
+	[ "$status" != 0 ]
+	has "$output" 'User "olga" cannot list resource "secrets" in API group "" in the namespace "default": secrets are none of your business'
+	run with_token known-outside get pods
+	has "$output" 'cannot list resource "pods"'
+	k create clusterrolebinding olga --clusterrole=view --user=olga
+	with_token known-outside get pods
+	same yes "$(k auth can-i list configmaps --as=olga)"
+	same "no - secrets are none of your business" "$(k auth can-i list secrets --as=olga || true)"
+	: >"$OUT/asked"
+	with_token known-outside get configmaps -l 'a=b,c in (d,e)' --field-selector metadata.name=x
+	same '{"fieldSelector":{"requirements":[{"key":"metadata.name","operator":"In","values":["x"]}]},"labelSelector":{"requirements":[{"key":"a","operator":"In","values":["b"]},{"key":"c","operator":"In","values":["d","e"]}]},"name":"x","namespace":"default","resource":"configmaps","verb":"list","version":"v1"}' \
+		"$(jq -cS 'select(.spec.resourceAttributes.labelSelector) | .spec.resourceAttributes' "$OUT/asked" | head -n 1)"
+}
+
+from_proxy() { # certificate ARGS...
+	local name=$1
+	shift
+	in_node curl -sS --cacert "$NODE_DIR/etc/pki/ca.crt" --cert "$OUT/$name.crt" --key "$OUT/$name.key" "$@" \
+		-H 'Content-Type: application/json' -d '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}' \
+		https://127.0.0.1:6443/apis/authentication.k8s.io/v1/selfsubjectreviews
+}
+
+@test "a proxy in front is believed when its certificate is the right one" {
+	output=$(from_proxy front-proxy-client -H 'X-Remote-User: petra' -H 'X-Remote-Group: a' -H 'X-Remote-Group: b' \
+		-H 'X-Remote-Extra-Acme.com%2Fproject: p1')
+	same 'petra|a,b,system:authenticated|{"acme.com/project":["p1"]}' \
+		"$(jq -r '.status.userInfo | [.username, (.groups|join(",")), (.extra|tostring)] | join("|")' <<<"$output")"
+	same 401 "$(from_proxy stranger -H 'X-Remote-User: petra' | jq .code)"
+	# from anybody else such headers mean nothing
+	same kubernetes-admin "$(k get --raw / >/dev/null; k auth whoami -o jsonpath='{.status.userInfo.username}')"
+	same 401 "$(in_node curl -sS --cacert "$NODE_DIR/etc/pki/ca.crt" -H 'X-Remote-User: petra' https://127.0.0.1:6443/api | jq .code)"
+}
+
+@test "who says nothing of himself is somebody only where that is allowed" {
+	same ok "$(in_node curl -sS --cacert "$NODE_DIR/etc/pki/ca.crt" https://127.0.0.1:6443/readyz)"
+	same 401 "$(in_node curl -sS --cacert "$NODE_DIR/etc/pki/ca.crt" https://127.0.0.1:6443/version | jq .code)"
+}
+
+@test "the roles decide alone while the webhook is away, and tokens it knew are remembered" {
+	kill "$OUTSIDE_PID"
+	k create configmap still-works
+	same olga "$(with_token known-outside auth whoami -o jsonpath='{.status.userInfo.username}')"
+	same still-works "$(with_token known-outside get configmap still-works -o jsonpath='{.metadata.name}')"
+}
+
+@test "configuration that cannot work is refused at the start, by its flag" {
+	node_stop
+	refuses() { # REGEX FLAGS...
+		local want=$1
+		shift
+		node_start --no-node "$@"
+		wait "$SERVER_PID" && return 1
+		has "$(tail -n 3 "$OUT/server.log")" "$want"
+	}
+	printf 'a,b\n' >"$OUT/bad.csv"
+	refuses 'line 1: must have at least 3 columns' --token-auth-file "$OUT/bad.csv"
+	refuses 'unknown authorization mode "Magic"' --authorization-mode Magic
+	refuses 'oidc-issuer-url and oidc-client-id must be specified together' --oidc-issuer-url https://x
+	sed 's/claims.name/claims.name +/' "$OUT/authentication.yaml" >"$OUT/bad.yaml"
+	refuses 'jwt.0..claimMappings.username: .*compilation failed' --authentication-config "$OUT/bad.yaml"
+	refuses 'authorization config file not passed' --authorization-mode Webhook
+	SERVER_PID=
+}

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Servers outside that a cluster asks: an OpenID Connect issuer, a token webhook, an authorization webhook.
+
+outside.py serve DIR PORT    HTTPS with DIR/server.crt and .key; what it was asked is in DIR/asked
+outside.py token DIR CLAIMS  a JWT signed with DIR/signer.key, CLAIMS as JSON
+"""
+import base64
+import json
+import http.server
+import os
+import ssl
+import subprocess
+import sys
+
+
+def url64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def modulus(path):
+    out = subprocess.run(["openssl", "rsa", "-in", path, "-noout", "-modulus"], capture_output=True, check=True)
+    return bytes.fromhex(out.stdout.decode().strip().split("=")[1])
+
+
+def token(directory, claims):
+    signed = url64(json.dumps({"alg": "RS256", "kid": "k1"}).encode()) + "." + url64(claims.encode())
+    signature = subprocess.run(
+        ["openssl", "dgst", "-sha256", "-sign", directory + "/signer.key"],
+        input=signed.encode(), capture_output=True, check=True).stdout
+    return signed + "." + url64(signature)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, body):
+        data = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self):
+        base = "https://127.0.0.1:%d" % self.server.server_address[1]
+        if self.path == "/.well-known/openid-configuration":
+            self.answer({"issuer": base, "jwks_uri": base + "/keys"})
+        else:
+            key = {"kty": "RSA", "kid": "k1", "use": "sig", "alg": "RS256", "e": "AQAB",
+                   "n": url64(modulus(self.server.directory + "/signer.key"))}
+            self.answer({"keys": [key]})
+
+    def do_POST(self):
+        review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        spec = review["spec"]
+        with open(self.server.directory + "/asked", "a", encoding="utf-8") as asked:
+            asked.write(json.dumps(review) + "\n")
+        if review["kind"] == "TokenReview":
+            known = spec["token"] == "known-outside"
+            status = {"authenticated": known}
+            if known:
+                status["user"] = {"username": "olga", "uid": "7", "groups": ["outsiders"],
+                                  "extra": {"from": ["far"]}}
+        else:
+            where = spec.get("resourceAttributes", {})
+            status = {"allowed": spec["user"] == "olga" and where.get("resource") == "configmaps"}
+            if where.get("resource") == "secrets":
+                status = {"allowed": False, "denied": True, "reason": "secrets are none of your business"}
+        self.answer({"apiVersion": review["apiVersion"], "kind": review["kind"], "status": status})
+
+    def log_message(self, *args):
+        pass
+
+
+def serve(directory, port):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Handler)
+    server.directory = directory
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(directory + "/server.crt", directory + "/server.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with open(directory + "/ready", "w", encoding="utf-8") as ready:
+        ready.write(str(os.getpid()))
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "serve":
+        serve(sys.argv[2], sys.argv[3])
+    else:
+        print(token(sys.argv[2], sys.argv[3]))
