@@ -16,6 +16,7 @@ void exchange_count(struct exchange *e, int status)
 	if (e->in_flight)
 		(*e->in_flight)--;
 	e->in_flight = NULL;
+	audit_answered(e, status, NULL, 0);
 	if (!e->kind || (e->target.subresource.len && !e->subresource))
 		return; /* names that nothing has are not counted: there is no end of them */
 	metrics_count(&e->server->metrics,
@@ -36,6 +37,7 @@ void exchange_respond(struct exchange *e, int status, struct http_headers *heade
 	list[all.count++] = EXCHANGE_NOT_CACHED;
 	for (size_t i = 0; i < count; i++)
 		e->answer_bytes += pieces[i].bytes.len;
+	audit_answered(e, status, pieces, count);
 	exchange_count(e, status);
 	http_respond_gzip_pieces(&e->server->gzip, e->x, status, &all, pieces, count);
 }

@@ -2,6 +2,7 @@
 /* The server's life: parts made, first objects written, parts taken down. */
 #include "apiserver/apiserver_internal.h"
 
+#include "apiserver/audit.h"
 #include "apiserver/authn.h"
 #include "apiserver/authz.h"
 #include "apiserver/documents.h"
@@ -37,6 +38,7 @@ static void on_written(void *arg, int64_t duration_ns, bool failed)
 
 static void parts_free(struct apiserver *s)
 {
+	audit_free(s->audit);
 	authn_free(s->authn);
 	authorizers_free(s->registry.authorizers);
 	tokens_free(s->registry.tokens);
@@ -54,6 +56,8 @@ static int open_authorities(struct apiserver *s, const struct apiserver_options 
 	    tokens_new(options->tokens, options->env, &s->registry.tokens, err) < 0)
 		return -1;
 	s->registry.webhooks = webhook_client_new(&s->registry);
+	if (options->audit && audit_new(&s->registry, options->audit, &s->audit, err) < 0)
+		return -1;
 	if (authn_new(&s->registry, options->authn ? options->authn : &defaults, &s->authn, err) <
 	    0)
 		return -1;

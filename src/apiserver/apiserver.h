@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct audit_options;
 struct authn_options;
 struct authz_part;
 struct env;
@@ -35,6 +36,7 @@ struct apiserver_options {
 	const struct authn_options *authn;  /* NULL: certificates and the cluster's own tokens */
 	const struct authz_part *authorizers; /* in their order; none: nodes and roles */
 	size_t authorizer_count;
+	const struct audit_options *audit; /* NULL: nothing is audited */
 	const char *build;		    /* behind "v1.36.0+" in /version; NULL: "cube" */
 };
 

@@ -14,6 +14,7 @@
 #include "net/http_gzip.h"
 
 struct api_document; /* documents.c */
+struct audit;
 struct authn;
 
 struct apiserver {
@@ -21,6 +22,7 @@ struct apiserver {
 	struct store *store;
 	struct registry registry;
 	struct authn *authn;
+	struct audit *audit; /* NULL: nothing is audited */
 	struct local_hub hub;
 	struct custom_resources custom;
 	uint64_t documents_generation; /* of the kinds that documents tell of */

@@ -10,6 +10,7 @@
 #include "api/kind.h"
 #include "api/object.h"
 #include "apiserver/apiserver_internal.h"
+#include "apiserver/audit.h"
 #include "apiserver/conversion.h"
 #include "apiserver/refusal.h"
 #include "apiserver/review_hook.h"
@@ -42,6 +43,8 @@ struct exchange {
 	struct review_wait wait; /* waiting for somebody outside who was asked */
 	size_t step;		 /* of the pipeline: which is being taken, or again after a wait */
 	bool is_waiting;
+	bool holds_kind;
+	struct audit_record *audit; /* NULL: the policy wants none */
 };
 
 /* What proxies and browsers must not keep: all of the API. */

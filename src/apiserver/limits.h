@@ -30,6 +30,14 @@
 #define USER_GROUPS_MAX 64
 #define BEARER_BYTES_MAX 16384 /* of a bearer token */
 #define TOKENS_KNOWN_MAX 4096  /* verified tokens that are remembered */
+#define AUDIT_QUEUE_BYTES_MAX ((size_t)64 << 20) /* events that wait for disk or webhook */
+#define AUDIT_BODY_BYTES_MAX ((size_t)4 << 20)   /* of a request or answer in an event */
+#define AUDIT_BACKUPS_MAX 10000
+#define AUDIT_ADDRESSES_MAX 32
+#define AUDIT_ID_BYTES_MAX 64
+#define AUDIT_TRIES_MAX 5 /* to send a batch */
+#define AUDIT_RETRY_MS 1000
+#define AUDIT_LOST_REPORT 10000 /* lost events between two complaints */
 #define STATIC_TOKENS_BYTES_MAX ((size_t)16 << 20)
 #define AUTHORIZERS_MAX 64
 #define OIDC_ISSUERS_MAX 64

@@ -41,6 +41,8 @@ static int authenticate(struct exchange *e)
 {
 	int found = authn_find(e->server, e->x, &e->wait, &e->user, &e->refusal);
 
+	if (found <= 0)
+		audit_begin(e);
 	return found > 0 ? exchange_wait(e) : found;
 }
 
@@ -240,16 +242,24 @@ static int authorize(struct exchange *e)
 	struct authz_attributes attributes = { .user = e->user,
 					       .target = &e->target,
 					       .wait = &e->wait };
-	int checked = authz_check(&e->server->registry, &attributes, &e->refusal);
+	struct authz_reason reason = { .arena = e->arena };
+	int checked;
 
+	if (e->audit)
+		attributes.reason = &reason;
+	checked = authz_check(&e->server->registry, &attributes, &e->refusal);
+	if (checked <= 0)
+		audit_decided(e, checked == 0, reason.text);
 	return checked > 0 ? exchange_wait(e) : checked;
 }
 
 static void let_go(struct http_exchange *x)
 {
-	const struct exchange *e = x->user;
+	struct exchange *e = x->user;
 
-	custom_kind_unref(e->kind);
+	audit_end(e);
+	if (e->holds_kind)
+		custom_kind_unref(e->kind);
 }
 
 /* An answer may go on after its definition is gone. */
@@ -258,7 +268,7 @@ static void hold_kind(struct exchange *e)
 	if (!custom_version_of(e->kind))
 		return;
 	custom_kind_ref(e->kind);
-	e->x->let_go = let_go;
+	e->holds_kind = true;
 }
 
 static int find_kind(struct exchange *e)
@@ -447,6 +457,7 @@ static struct exchange *exchange_new(struct apiserver *server, struct http_excha
 	refusal_init(&e->refusal, &x->arena);
 	review_wait_init(&e->wait, on_told);
 	x->user = e;
+	x->let_go = let_go;
 	return e;
 }
 

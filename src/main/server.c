@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "apiserver/apiserver.h"
+#include "apiserver/audit.h"
 #include "apiserver/authn.h"
 #include "apiserver/authz.h"
 #include "apiserver/registry.h"
@@ -135,6 +136,7 @@ static int start_api(struct server *s, struct err *err)
 {
 	struct token_options tokens;
 	struct authn_options authn;
+	struct audit_options audit;
 	struct authz_part *authorizers;
 	struct apiserver_options options = { .env = s->env,
 					     .store = s->store,
@@ -147,7 +149,8 @@ static int start_api(struct server *s, struct err *err)
 					    .tls = s->tls };
 
 	if (server_token_options(s, &tokens, err) < 0 || server_authn_options(s, &authn, err) < 0 ||
-	    server_authorizers(s, &authorizers, &options.authorizer_count, err) < 0)
+	    server_authorizers(s, &authorizers, &options.authorizer_count, err) < 0 ||
+	    server_audit_options(s, &audit, &options.audit, err) < 0)
 		return -1;
 	options.authn = &authn;
 	options.authorizers = authorizers;
@@ -435,6 +438,22 @@ static const struct flag server_flags[] = {
 		      auth.webhook_yes_ttl_ns, "5m", "how long its consents are good"),
 	FLAG_DURATION(0, "authorization-webhook-cache-unauthorized-ttl", struct server_opts,
 		      auth.webhook_no_ttl_ns, "30s", "how long its refusals are good"),
+	FLAG_STRING(0, "audit-policy-file", struct server_opts, audit.policy_file, "",
+		    "Policy that says what of which requests is audited"),
+	FLAG_STRING(0, "audit-log-path", struct server_opts, audit.log_path, "",
+		    "file that gets the events as lines of JSON (-: standard output)"),
+	FLAG_INT(0, "audit-log-maxage", struct server_opts, audit.log_days_max, "0", 0, 36500,
+		 "days that rotated files are kept (0: for ever)"),
+	FLAG_INT(0, "audit-log-maxbackup", struct server_opts, audit.log_backups_max, "0", 0,
+		 1000000, "rotated files that are kept (0: all)"),
+	FLAG_INT(0, "audit-log-maxsize", struct server_opts, audit.log_megabytes_max, "100", 0,
+		 1000000, "megabytes at which a file is rotated (0: never)"),
+	FLAG_STRING(0, "audit-webhook-config-file", struct server_opts, audit.webhook_file, "",
+		    "kubeconfig of a server that gets the events"),
+	FLAG_INT(0, "audit-webhook-batch-max-size", struct server_opts, audit.webhook_batch_max,
+		 "400", 1, 100000, "events in one request to it"),
+	FLAG_DURATION(0, "audit-webhook-batch-max-wait", struct server_opts, audit.webhook_wait_ns,
+		      "30s", "how long an event waits for others"),
 	FLAG_STRING(0, "oci-path", struct server_opts, oci_path, "",
 		    "container runtime (default: cube-oci beside this program)"),
 	FLAG_LIST(0, "insecure-registry", struct server_opts, insecure_registries,

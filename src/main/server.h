@@ -35,7 +35,14 @@ struct server_auth_opts {
 	int64_t webhook_yes_ttl_ns, webhook_no_ttl_ns;
 };
 
+/* server_audit.c */
+struct server_audit_opts {
+	struct str policy_file, log_path, webhook_file;
+	int64_t log_days_max, log_backups_max, log_megabytes_max, webhook_batch_max, webhook_wait_ns;
+};
+
 struct server_opts {
+	struct server_audit_opts audit;
 	struct server_auth_opts auth;
 	struct str data_dir, run_dir, kubeconfig, pki_dir, manifest_dir, pod_log_dir;
 	struct str bind_address, advertise_address;
@@ -153,6 +160,10 @@ int server_authn_options(struct server *server, struct authn_options *ret,
 			 struct err *err) MUST_CHECK;
 int server_authorizers(struct server *server, struct authz_part **ret, size_t *ret_count,
 		       struct err *err) MUST_CHECK;
+/* *ret is to or, when nothing is audited, NULL. */
+struct audit_options;
+int server_audit_options(struct server *server, struct audit_options *to,
+			 const struct audit_options **ret, struct err *err) MUST_CHECK;
 struct server_kept {
 	yyjson_doc *doc;
 	struct server_kept *next;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Servers outside that a cluster asks: an OpenID Connect issuer, a token webhook, an authorization webhook.
+"""Servers outside that a cluster asks or tells: an OpenID Connect issuer, webhooks for tokens, authorization and audit.
 
 outside.py serve DIR PORT    HTTPS with DIR/server.crt and .key; what it was asked is in DIR/asked
 outside.py token DIR CLAIMS  a JWT signed with DIR/signer.key, CLAIMS as JSON
@@ -53,10 +53,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        spec = review["spec"]
+        spec = review.get("spec", {})
         with open(self.server.directory + "/asked", "a", encoding="utf-8") as asked:
             asked.write(json.dumps(review) + "\n")
-        if review["kind"] == "TokenReview":
+        if review["kind"] == "EventList":
+            status = {}
+        elif review["kind"] == "TokenReview":
             known = spec["token"] == "known-outside"
             status = {"authenticated": known}
             if known:

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The audit log: who asked what and how it was answered, as audit.k8s.io/v1 Events, at the level
+ * that a policy says, to a file or a webhook. Without a policy it costs a compare.
+ */
+#ifndef CUBE_APISERVER_AUDIT_H
+#define CUBE_APISERVER_AUDIT_H
+
+#include "apiserver/review_hook.h"
+#include "apiserver/target.h"
+#include "apiserver/user.h"
+
+struct audit;
+struct audit_record;
+struct env;
+struct exchange;
+struct http_piece;
+
+enum audit_level {
+	AUDIT_NONE,
+	AUDIT_METADATA,
+	AUDIT_REQUEST,
+	AUDIT_REQUEST_RESPONSE,
+};
+
+enum audit_stage {
+	AUDIT_REQUEST_RECEIVED,
+	AUDIT_RESPONSE_STARTED,
+	AUDIT_RESPONSE_COMPLETE,
+	AUDIT_PANIC,
+	AUDIT_STAGE_COUNT
+};
+
+struct audit_log_options {
+	const char *path;	       /* "-": standard output */
+	int64_t size_max;	       /* of one file; 0: it is not rotated by size */
+	int64_t age_max_s, backup_max; /* of rotated files; 0: all are kept */
+};
+
+struct audit_options {
+	yyjson_val *policy; /* audit.k8s.io/v1 Policy; borrowed for as long as the audit lives */
+	const struct audit_log_options *log;	   /* NULL: none; copied */
+	const struct review_hook_options *webhook; /* NULL: none; copied */
+	int64_t batch_wait_ms;
+	size_t batch_max;
+};
+
+int audit_new(struct registry *registry, const struct audit_options *options, struct audit **ret,
+	      struct err *err) MUST_CHECK;
+void audit_free(struct audit *audit); /* writes what waits; NULL is fine */
+
+/* Who asks is known (or is not): from here on the exchange has a record, if the policy wants one.
+ */
+void audit_begin(struct exchange *e);
+/* What the authorizers said. */
+void audit_decided(struct exchange *e, bool is_allowed, struct str reason);
+/* The answer goes out; streams have only begun. */
+void audit_answered(struct exchange *e, int status, const struct http_piece *pieces, size_t count);
+/* The exchange is let go of. */
+void audit_end(struct exchange *e);
+
+/* --- policy; pure --- */
+
+struct audit_wish {
+	enum audit_level level;
+	bool omits[AUDIT_STAGE_COUNT];
+	bool omits_managed_fields;
+};
+int audit_policy_check(yyjson_val *policy, struct err *err) MUST_CHECK;
+/* user NULL: nobody known. */
+void audit_policy_decide(yyjson_val *policy, const struct user *user, const struct target *target,
+			 struct audit_wish *ret);
+const char *audit_level_name(enum audit_level level);
+const char *audit_stage_name(enum audit_stage stage);
+
+/* --- where events go; each takes a line of JSON --- */
+
+struct audit_log;
+int audit_log_new(struct env *env, const struct audit_log_options *options, struct audit_log **ret,
+		  struct err *err) MUST_CHECK;
+void audit_log_free(struct audit_log *log); /* NULL is fine */
+void audit_log_put(struct audit_log *log, struct str event);
+
+struct audit_webhook;
+struct audit_webhook *audit_webhook_new(struct registry *registry,
+					const struct audit_options *options) MUST_CHECK;
+void audit_webhook_free(struct audit_webhook *webhook); /* NULL is fine */
+void audit_webhook_put(struct audit_webhook *webhook, struct str event);
+
+#endif

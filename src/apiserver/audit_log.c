@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events as lines of a file. They gather here and are written by a pool thread, one write for all
+ * that came meanwhile; a file that is full is renamed with the time in its name, as
+ * "audit-2006-01-02T15-04-05.000.log".
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "apiserver/audit.h"
+#include "apiserver/limits.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/time.h"
+#include "loop/env.h"
+
+#define STAMP_BYTES (sizeof("-2006-01-02T15-04-05.000") - 1)
+
+struct audit_log {
+	struct work work;
+	struct env *env;
+	struct audit_log_options options;
+	struct str path, dir, stem, suffix; /* "/var/log/", "audit", ".log" */
+	struct arena arena;
+	int fd;
+	int64_t size;
+	int64_t now_ns;
+	struct buf waiting, writing;
+	struct err err; /* of the last write */
+	bool is_writing, is_failing, is_doomed;
+	uint64_t lost;
+};
+
+static void split_path(struct audit_log *log)
+{
+	struct str path = log->path;
+	size_t slash = str_rfind_char(path, '/'), dot;
+
+	log->dir = slash == SIZE_MAX ? STR("./") : str_slice(path, 0, slash + 1);
+	log->stem = slash == SIZE_MAX ? path : str_slice(path, slash + 1, path.len);
+	dot = str_rfind_char(log->stem, '.');
+	log->suffix = dot == SIZE_MAX ? STR("") : str_slice(log->stem, dot, log->stem.len);
+	log->stem = str_slice(log->stem, 0, log->stem.len - log->suffix.len);
+}
+
+static int open_file(struct audit_log *log, struct err *err)
+{
+	struct stat st;
+
+	log->fd = open(log->path.ptr, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	if (log->fd < 0 || fstat(log->fd, &st) < 0)
+		return err_os(err, "audit log %s", log->path.ptr);
+	log->size = st.st_size;
+	return 0;
+}
+
+int audit_log_new(struct env *env, const struct audit_log_options *options, struct audit_log **ret,
+		  struct err *err)
+{
+	struct audit_log *log = NEW(struct audit_log);
+
+	log->env = env;
+	log->options = *options;
+	log->fd = -1;
+	arena_init(&log->arena, ARENA_DEFAULT_MAX);
+	buf_init(&log->waiting, AUDIT_QUEUE_BYTES_MAX);
+	buf_init(&log->writing, AUDIT_QUEUE_BYTES_MAX);
+	log->path = str_from(str_c_in(&log->arena, str_from(options->path)));
+	log->options.path = log->path.ptr;
+	split_path(log);
+	if (!str_eq_c(log->path, "-") && open_file(log, err) < 0) {
+		audit_log_free(log);
+		return -1;
+	}
+	*ret = log;
+	return 0;
+}
+
+static void destroy(struct audit_log *log)
+{
+	fd_close(&log->fd);
+	buf_deinit(&log->waiting);
+	buf_deinit(&log->writing);
+	arena_deinit(&log->arena);
+	mem_free(log);
+}
+
+/* --- on a pool thread --- */
+
+/* Whether a file of the folder is one of ours that was rotated away. */
+static bool is_backup(const struct audit_log *log, struct str name)
+{
+	return name.len == log->stem.len + STAMP_BYTES + log->suffix.len &&
+	       str_has_prefix(name, log->stem) && str_has_suffix(name, log->suffix) &&
+	       name.ptr[log->stem.len] == '-';
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)b, *(const struct str *)a);
+}
+
+/* Newest first; those beyond the number or the age go. */
+static void remove_old(struct audit_log *log)
+{
+	DIR *dir = opendir(str_c_in(&log->arena, log->dir));
+	AUTO_ARENA arena = { 0 };
+	struct str *names;
+	struct dirent *entry;
+	struct stat st;
+	size_t count = 0;
+
+	if (!dir)
+		return;
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	names = arena_array(&arena, AUDIT_BACKUPS_MAX, sizeof(names[0]));
+	while (count < AUDIT_BACKUPS_MAX && (entry = readdir(dir)))
+		if (is_backup(log, str_from(entry->d_name)))
+			names[count++] = str_in(&arena, str_from(entry->d_name));
+	closedir(dir);
+	qsort(names, count, sizeof(names[0]), compare_names);
+	for (size_t i = 0; i < count; i++) {
+		const char *path = path_join(&arena, log->dir, names[i]).ptr;
+		bool is_many = log->options.backup_max && (int64_t)i >= log->options.backup_max;
+		bool is_old = log->options.age_max_s && stat(path, &st) == 0 &&
+			      st.st_mtime + log->options.age_max_s <
+				      log->now_ns / TIME_NS_PER_SECOND;
+
+		if ((is_many || is_old) && unlink(path) < 0)
+			log_warn("apiserver", "audit log: cannot remove %s", path);
+	}
+}
+
+static int rotate(struct audit_log *log, struct err *err)
+{
+	AUTO_ARENA arena = { 0 };
+	char stamp[TIME_TEXT_BYTES], *text;
+	struct str name;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	text = (char *)str_c_in(&arena, str_slice(str_from(time_format_nano(log->now_ns, stamp)), 0,
+						  STAMP_BYTES - 1));
+	for (char *c = text; *c; c++)
+		if (*c == ':')
+			*c = '-';
+	name = str_printf_in(&arena, STR_FMT STR_FMT "-%s" STR_FMT, STR_ARG(log->dir),
+			     STR_ARG(log->stem), text, STR_ARG(log->suffix));
+	if (rename(log->path.ptr, name.ptr) < 0)
+		return err_os(err, "audit log: rename to %s", name.ptr);
+	fd_close(&log->fd);
+	remove_old(log);
+	return open_file(log, err);
+}
+
+static int write_out(struct audit_log *log, struct err *err)
+{
+	bool is_file = log->fd >= 0;
+
+	if (is_file && log->options.size_max && log->size &&
+	    log->size + (int64_t)log->writing.len > log->options.size_max && rotate(log, err) < 0)
+		return -1;
+	if (fd_write_all(is_file ? log->fd : STDOUT_FILENO, log->writing.ptr, log->writing.len,
+			 err) < 0)
+		return err_wrap(err, "audit log");
+	log->size += (int64_t)log->writing.len;
+	return 0;
+}
+
+static void run(struct work *work)
+{
+	struct audit_log *log = CONTAINER_OF(work, struct audit_log, work);
+
+	log->err = (struct err){ 0 };
+	log->is_failing = write_out(log, &log->err) < 0;
+}
+
+/* --- on the loop --- */
+
+static void start(struct audit_log *log);
+
+static void done(struct work *work)
+{
+	struct audit_log *log = CONTAINER_OF(work, struct audit_log, work);
+
+	log->is_writing = false;
+	buf_reset(&log->writing);
+	if (log->is_failing)
+		log_error("apiserver", "%s", log->err.msg);
+	if (log->waiting.len)
+		start(log);
+	else if (log->is_doomed)
+		destroy(log);
+}
+
+static void start(struct audit_log *log)
+{
+	struct buf empty = log->writing;
+
+	log->writing = log->waiting;
+	log->waiting = empty;
+	log->now_ns = env_wall_ns(log->env);
+	log->is_writing = true;
+	log->work = (struct work){ .run = run, .done = done };
+	env_work(log->env, &log->work);
+}
+
+void audit_log_put(struct audit_log *log, struct str event)
+{
+	if (log->waiting.len + event.len + 1 > AUDIT_QUEUE_BYTES_MAX) {
+		if (log->lost++ % AUDIT_LOST_REPORT == 0)
+			log_error("apiserver", "audit log: the disk is too slow; %llu events lost",
+				  (unsigned long long)log->lost);
+		return;
+	}
+	buf_put_str(&log->waiting, event);
+	buf_put_char(&log->waiting, '\n');
+	if (!log->is_writing)
+		start(log);
+}
+
+void audit_log_free(struct audit_log *log)
+{
+	if (!log)
+		return;
+	log->is_doomed =
+		true; /* what is being written, and what waits behind it, is still written */
+	if (!log->is_writing)
+		destroy(log);
+}

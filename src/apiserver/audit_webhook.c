@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events in batches to a server outside, as audit.k8s.io/v1 EventLists; one batch is under way at a
+ * time, and is tried again until it is taken or given up. */
+#include "apiserver/audit.h"
+#include "apiserver/limits.h"
+#include "apiserver/registry.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "loop/env.h"
+
+struct audit_webhook {
+	struct registry *registry;
+	struct arena arena; /* of target and token */
+	struct webhook_target target;
+	struct str bearer_token;
+	int64_t wait_ms;
+	size_t batch_max;
+	struct buf waiting, sending; /* events with commas between; the whole list */
+	size_t waiting_count;
+	struct timer timer;
+	struct webhook_call *call;
+	int tries;
+	uint64_t lost;
+};
+
+static void send_batch(struct audit_webhook *w);
+
+static void on_sent(void *arg, const struct webhook_answer *answer, const struct err *err)
+{
+	struct audit_webhook *w = arg;
+	bool is_taken = !err && answer->status >= 200 && answer->status < 300;
+
+	w->call = NULL;
+	if (!is_taken && w->tries < AUDIT_TRIES_MAX) {
+		timer_start(&w->timer, AUDIT_RETRY_MS * w->tries);
+		return;
+	}
+	if (!is_taken)
+		log_error("apiserver", "audit webhook: a batch was given up: %s",
+			  err ? err->msg : "it was refused");
+	buf_reset(&w->sending);
+	w->tries = 0;
+	if (w->waiting_count >= w->batch_max)
+		send_batch(w);
+	else if (w->waiting_count)
+		timer_start(&w->timer, w->wait_ms);
+}
+
+static void send_batch(struct audit_webhook *w)
+{
+	struct webhook_request request = { .target = &w->target, .bearer_token = w->bearer_token };
+
+	timer_stop(&w->timer);
+	if (!w->sending.len) {
+		buf_put_c(&w->sending, "{\"kind\":\"EventList\",\"apiVersion\":\"audit.k8s.io/v1\","
+				       "\"metadata\":{},\"items\":[");
+		buf_put_str(&w->sending, buf_str(&w->waiting));
+		buf_put_c(&w->sending, "]}");
+		buf_reset(&w->waiting);
+		w->waiting_count = 0;
+	}
+	w->tries++;
+	request.body = buf_str(&w->sending);
+	w->call = webhook_client_start(w->registry->webhooks, &request, on_sent, w);
+}
+
+static void on_timer(struct timer *timer)
+{
+	struct audit_webhook *w = CONTAINER_OF(timer, struct audit_webhook, timer);
+
+	if (!w->call)
+		send_batch(w);
+}
+
+struct audit_webhook *audit_webhook_new(struct registry *registry,
+					const struct audit_options *options)
+{
+	struct audit_webhook *w = NEW(struct audit_webhook);
+	const struct webhook_target *from = &options->webhook->target;
+
+	w->registry = registry;
+	arena_init(&w->arena, ARENA_DEFAULT_MAX);
+	w->target = *from;
+	w->target.url = str_in(&w->arena, from->url);
+	w->target.ca_pem = str_in(&w->arena, from->ca_pem);
+	w->target.certificate_pem = str_in(&w->arena, from->certificate_pem);
+	w->target.key_pem = str_in(&w->arena, from->key_pem);
+	w->target.server_name = str_in(&w->arena, from->server_name);
+	w->bearer_token = str_in(&w->arena, options->webhook->bearer_token);
+	w->wait_ms = options->batch_wait_ms;
+	w->batch_max = options->batch_max;
+	buf_init(&w->waiting, AUDIT_QUEUE_BYTES_MAX);
+	buf_init(&w->sending, AUDIT_QUEUE_BYTES_MAX + 1024);
+	timer_init(&w->timer, registry->env, on_timer);
+	return w;
+}
+
+void audit_webhook_free(struct audit_webhook *w)
+{
+	if (!w)
+		return;
+	timer_stop(&w->timer);
+	webhook_call_cancel(w->call);
+	buf_deinit(&w->waiting);
+	buf_deinit(&w->sending);
+	arena_deinit(&w->arena);
+	mem_free(w);
+}
+
+void audit_webhook_put(struct audit_webhook *w, struct str event)
+{
+	if (w->waiting.len + event.len + 1 > AUDIT_QUEUE_BYTES_MAX) {
+		if (w->lost++ % AUDIT_LOST_REPORT == 0)
+			log_error("apiserver", "audit webhook: it is too slow; %llu events lost",
+				  (unsigned long long)w->lost);
+		return;
+	}
+	if (w->waiting_count++)
+		buf_put_char(&w->waiting, ',');
+	buf_put_str(&w->waiting, event);
+	if (w->call || w->sending.len)
+		return;
+	if (w->waiting_count >= w->batch_max)
+		send_batch(w);
+	else if (w->waiting_count == 1)
+		timer_start(&w->timer, w->wait_ms);
+}

@@ -1,0 +1,115 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The audit log with the real kubectl: what a policy keeps of which requests, in a file and at a webhook.
+
+load node.bash
+
+OUTSIDE=$BATS_TEST_DIRNAME/outside.py
+
+setup_file() {
+	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
+	node_begin || return 1
+	export NODE_DIR NODE_PID NODE_CGROUP OUT=$NODE_DIR/out
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$OUT/server.key" -out "$OUT/server.crt" \
+		-subj /CN=outside -addext subjectAltName=IP:127.0.0.1 -days 1 2>/dev/null
+	nsenter --target "$NODE_PID" --net --mount -- python3 "$OUTSIDE" serve "$OUT" 9443 >"$OUT/outside.log" 2>&1 </dev/null 3>&- &
+	export OUTSIDE_PID=$!
+	wait_for 10 test -s "$OUT/ready"
+	cat >"$OUT/hook.conf" <<END
+apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:9443/audit", certificate-authority: server.crt}}]
+users: [{name: u, user: {}}]
+contexts: [{name: x, context: {cluster: c, user: u}}]
+current-context: x
+END
+	cat >"$OUT/policy.yaml" <<END
+apiVersion: audit.k8s.io/v1
+kind: Policy
+rules:
+- {level: None, nonResourceURLs: ["*"]}
+- level: Metadata
+  omitStages: [RequestReceived]
+  resources: [{group: "", resources: [secrets]}]
+- level: RequestResponse
+  omitManagedFields: true
+  omitStages: [RequestReceived]
+  namespaces: [default]
+  resources: [{group: "", resources: [configmaps]}]
+- level: Metadata
+  resources: [{group: "", resources: [pods]}]
+END
+	node_start --no-node --audit-policy-file "$OUT/policy.yaml" --audit-log-path "$OUT/audit.log" --audit-log-maxsize 1 \
+		--audit-log-maxbackup 2 --audit-webhook-config-file "$OUT/hook.conf" --audit-webhook-batch-max-wait 200ms
+	export SERVER_PID
+	wait_for 20 k get serviceaccount default
+}
+
+teardown_file() {
+	kill "$OUTSIDE_PID" 2>/dev/null || true
+	node_end
+}
+
+events() { # jq filter: of the log, once something passes it
+	wait_for 5 sh -c "cat $OUT/audit*.log | jq -ce '$1' >/dev/null"
+	cat "$OUT"/audit*.log | jq -c "$1"
+}
+
+@test "a write is kept with body and answer where the policy says so" {
+	k create configmap one --from-literal=a=b
+	output=$(events 'select(.objectRef.name == "one" or .requestObject.metadata.name == "one") | select(.verb == "create")' | head -n 1)
+	same 'RequestResponse ResponseComplete kubernetes-admin 201 b true configmaps v1' "$(jq -r '[.level, .stage, .user.username,
+		.responseStatus.code, .requestObject.data.a, (.responseObject.metadata.uid != null), .objectRef.resource,
+		.objectRef.apiVersion] | join(" ")' <<<"$output")"
+	same null "$(jq -c .responseObject.metadata.managedFields <<<"$output")"
+	same '["127.0.0.1"]' "$(jq -c .sourceIPs <<<"$output")"
+	has "$(jq -r .userAgent <<<"$output")" '^kubectl'
+	same allow "$(jq -r '.annotations["authorization.k8s.io/decision"]' <<<"$output")"
+	has "$(jq -r .requestReceivedTimestamp <<<"$output")" '^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}Z$'
+}
+
+@test "a secret's value is not kept where the policy wants no more than that it was read" {
+	k create secret generic hidden --from-literal=key=value-of-mine
+	k get secret hidden
+	same 'Metadata get hidden null' "$(events 'select(.objectRef.name == "hidden" and .verb == "get")' | head -n 1 |
+		jq -r '[.level, .verb, .objectRef.name, (.responseObject|tostring)] | join(" ")')"
+	run grep -r "$(printf value-of-mine | base64)" "$OUT"/audit*.log
+	[ "$status" != 0 ]
+}
+
+@test "refusals, impersonation, watches and unknown tokens are told" {
+	run k get pods --as jane --as-group team
+	same 'forbid Forbidden 403 jane kubernetes-admin' "$(events 'select(.impersonatedUser.username == "jane" and .stage == "ResponseComplete")' |
+		head -n 1 | jq -r '[.annotations["authorization.k8s.io/decision"], .responseStatus.reason, .responseStatus.code,
+		.impersonatedUser.username, .user.username] | join(" ")')"
+	run in_node timeout 1 "${KUBECTL:-kubectl}" --kubeconfig "$NODE_DIR/etc/admin.conf" get pods -w
+	same '["RequestReceived","ResponseStarted","ResponseComplete"]' "$(events 'select(.verb == "watch" and .stage == "ResponseComplete")' >/dev/null
+		cat "$OUT"/audit*.log | jq -sc '[.[] | select(.verb == "watch")] | group_by(.auditID)[0] | map(.stage)')"
+	in_node curl -sS --cacert "$NODE_DIR/etc/pki/ca.crt" -H 'Authorization: Bearer nonsense' https://127.0.0.1:6443/api/v1/pods
+	same '401 {}' "$(events 'select(.responseStatus.code == 401)' | head -n 1 | jq -r '[.responseStatus.code, (.user|tostring)] | join(" ")')"
+}
+
+@test "what is not in the policy is not kept" {
+	k get --raw /version
+	k get nodes
+	k create configmap marks-the-end
+	events 'select(.requestObject.metadata.name == "marks-the-end")'
+	same 0 "$(cat "$OUT"/audit*.log | jq -c 'select(.requestURI == "/version" or .objectRef.resource == "nodes")' | wc -l)"
+}
+
+@test "the webhook gets the same events in batches" {
+	k create configmap for-the-hook
+	got() { jq -c 'select(.kind == "EventList") | .items[] | select(.requestObject.metadata.name == "for-the-hook")' "$OUT/asked" | grep -q .; }
+	wait_for 10 got
+	same audit.k8s.io/v1 "$(jq -r 'select(.kind == "EventList") | .apiVersion' "$OUT/asked" | head -n 1)"
+}
+
+@test "a full file is rotated, and only so many are kept" {
+	head -c 300000 /dev/zero | tr '\0' x >"$OUT/big"
+	for i in 1 2 3 4 5 6 7; do
+		k create configmap "big$i" --from-file="$OUT/big" >/dev/null
+	done
+	rotated() { [ "$(find "$OUT" -name 'audit-*.log' | wc -l)" = 2 ]; }
+	wait_for 10 rotated
+	same 600 "$(stat -c %a "$OUT/audit.log")"
+}
