@@ -6,6 +6,7 @@
 #include "apiserver/authn.h"
 #include "apiserver/authz.h"
 #include "apiserver/documents.h"
+#include "apiserver/fairness.h"
 #include "apiserver/admission_policy.h"
 #include "apiserver/hook_set.h"
 #include "apiserver/http_watch.h"
@@ -27,6 +28,18 @@ static void roles_done(struct rbac_bootstrap *bootstrap, const struct err *err)
 	s->is_bootstrapped = !err;
 	if (s->on_ready)
 		s->on_ready(s->on_ready_arg, err);
+}
+
+static void flows_done(struct flow_defaults *defaults, const struct err *err)
+{
+	struct apiserver *s = CONTAINER_OF(defaults, struct apiserver, flow_defaults);
+
+	if (err) {
+		if (s->on_ready)
+			s->on_ready(s->on_ready_arg, err);
+		return;
+	}
+	rbac_bootstrap_start(&s->rbac_bootstrap);
 }
 
 static void on_written(void *arg, int64_t duration_ns, bool failed)
@@ -107,6 +120,10 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	};
 	list_init(&s->rbac_bootstrap.writes);
 	s->rbac_bootstrap.registry = &s->registry;
+	list_init(&s->flow_defaults.writes);
+	s->flow_defaults.registry = &s->registry;
+	s->flow_defaults.done = flows_done;
+	s->fairness = fairness_new(&s->registry);
 	s->rbac_bootstrap.done = roles_done;
 	*ret = s;
 	return 0;
@@ -126,6 +143,8 @@ void apiserver_free(struct apiserver *s)
 	documents_free(s);
 	metrics_deinit(&s->metrics);
 	rbac_bootstrap_deinit(&s->rbac_bootstrap);
+	flow_defaults_deinit(&s->flow_defaults);
+	fairness_free(s->fairness);
 	rbac_free(s->registry.rbac);
 	policies_free(s->registry.policies);
 	node_pods_free(s->registry.node_pods);
@@ -145,7 +164,7 @@ static void bootstrap_done(struct bootstrap *bootstrap, const struct err *err)
 			s->on_ready(s->on_ready_arg, err);
 		return;
 	}
-	rbac_bootstrap_start(&s->rbac_bootstrap);
+	flow_defaults_start(&s->flow_defaults);
 }
 
 void apiserver_start(struct apiserver *s, void (*on_ready)(void *arg, const struct err *err),

@@ -6,6 +6,7 @@
 #include "apiserver/apiserver.h"
 #include "apiserver/bootstrap.h"
 #include "apiserver/custom_resources.h"
+#include "apiserver/flow_defaults.h"
 #include "apiserver/local.h"
 #include "apiserver/metrics.h"
 #include "apiserver/rbac_bootstrap.h"
@@ -16,18 +17,21 @@
 struct api_document; /* documents.c */
 struct audit;
 struct authn;
+struct fairness;
 
 struct apiserver {
 	struct env *env;
 	struct store *store;
 	struct registry registry;
 	struct authn *authn;
+	struct fairness *fairness;
 	struct audit *audit; /* NULL: nothing is audited */
 	struct local_hub hub;
 	struct custom_resources custom;
 	uint64_t documents_generation; /* of the kinds that documents tell of */
 	struct bootstrap bootstrap;
 	struct rbac_bootstrap rbac_bootstrap;
+	struct flow_defaults flow_defaults;
 	struct metrics metrics;
 	void (*more_metrics)(void *arg, struct buf *to);
 	void *more_metrics_arg;

@@ -205,7 +205,7 @@ bool authz_selects_field(const struct authz_attributes *a, const char *field, st
 	return false;
 }
 
-int authz_refuse(const struct authz_attributes *a, struct str reason, struct refusal *refusal)
+static int refuse(const struct authz_attributes *a, struct str reason, struct refusal *refusal)
 {
 	const struct target *t = a->target;
 	struct str where, resource, tail;
@@ -245,5 +245,5 @@ int authz_check(struct registry *registry, const struct authz_attributes *a,
 		again.wait = NULL;		      /* nobody is asked twice */
 		(void)authz_decide(registry, &again); /* it decides as before */
 	}
-	return authz_refuse(a, again.reason->text, refusal);
+	return refuse(a, again.reason->text, refusal);
 }

@@ -69,8 +69,6 @@ enum authz_decision authz_decide(struct registry *registry, const struct authz_a
 /* 0, or -1 and the refusal in upstream's words, or 1: wait is told. */
 int authz_check(struct registry *registry, const struct authz_attributes *a,
 		struct refusal *refusal) MUST_CHECK;
-/* For the refusal of something else than a request as a whole. */
-int authz_refuse(const struct authz_attributes *a, struct str reason, struct refusal *refusal);
 
 /* For authorizers: adds a line to the reason. Returns AUTHZ_NO_OPINION. */
 enum authz_decision authz_say(const struct authz_attributes *a, const char *fmt, ...)

@@ -8,6 +8,7 @@
 #include "apiserver/discovery.h"
 #include "apiserver/documents_internal.h"
 #include "apiserver/exchange.h"
+#include "apiserver/limits.h"
 #include "apiserver/tokens.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -332,6 +333,19 @@ static int serve_issuer_keys(struct exchange *e, struct str rest)
 
 static int serve_index(struct exchange *e, struct str rest);
 
+static int serve_fairness(struct exchange *e, struct str rest)
+{
+	AUTO_BUF text = { 0 };
+
+	if (!str_eq_c(rest, "dump_priority_levels") && !str_eq_c(rest, "dump_queues"))
+		return refusal_no_route(&e->refusal);
+	buf_init(&text, REQUEST_BODY_BYTES_MAX);
+	fairness_dump(e->server->fairness, rest, &text);
+	exchange_answer_bytes(e, 200, STR("text/plain; charset=utf-8"),
+			      str_in(e->arena, buf_str(&text)));
+	return 0;
+}
+
 static const struct {
 	const char *path; /* with a '/' at the end: and everything below */
 	int (*serve)(struct exchange *e, struct str rest);
@@ -343,6 +357,7 @@ static const struct {
 	{ "/api/", serve_group, .hidden = true },
 	{ "/apis", serve_api_roots },
 	{ "/apis/", serve_group, .hidden = true },
+	{ "/debug/api_priority_and_fairness/", serve_fairness, .hidden = true },
 	{ "/healthz", health_serve },
 	{ "/healthz/", health_serve, .hidden = true },
 	{ "/livez", health_serve },

@@ -11,6 +11,7 @@
 #include "api/object.h"
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/audit.h"
+#include "apiserver/fairness.h"
 #include "apiserver/conversion.h"
 #include "apiserver/refusal.h"
 #include "apiserver/review_hook.h"
@@ -44,6 +45,8 @@ struct exchange {
 	size_t step;		 /* of the pipeline: which is being taken, or again after a wait */
 	bool is_waiting;
 	bool holds_kind;
+	struct fair_turn turn; /* waiting behind other requests of its flow */
+	struct fair_place place;
 	struct audit_record *audit; /* NULL: the policy wants none */
 };
 

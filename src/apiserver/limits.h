@@ -38,7 +38,12 @@
 #define AUDIT_TRIES_MAX 5 /* to send a batch */
 #define AUDIT_RETRY_MS 1000
 #define AUDIT_LOST_REPORT 10000 /* lost events between two complaints */
-#define STATIC_TOKENS_BYTES_MAX ((size_t)16 << 20)
+#define FAIR_QUEUE_MAX 16384 /* requests that wait in one priority level; 429 beyond */
+#define FAIR_FLOWS_MAX 4096
+#define FAIR_KEY_BYTES_MAX 4096
+#define FAIR_QUANTUM_MIN 8 /* requests of one flow in one turn of the loop, by shares */
+#define FAIR_QUANTUM_MAX 64
+#define STATIC_TOKENS_BYTES_MAX ((size_t)4 << 20)
 #define AUTHORIZERS_MAX 64
 #define OIDC_ISSUERS_MAX 64
 #define OIDC_KEYS_MAX 256 /* of one issuer */

@@ -394,6 +394,7 @@ static void on_closed_meanwhile(void *arg, struct http_exchange *x)
 	if (e->sync.done)
 		store_catch_up_cancel(&e->sync);
 	review_wait_cancel(&e->wait);
+	fair_turn_cancel(&e->turn);
 	exchange_count(e, 499);
 	http_abort(x);
 }
@@ -424,8 +425,45 @@ static int catch_up(struct exchange *e)
 	return exchange_wait(e);
 }
 
+static void on_turn(struct fair_turn *turn)
+{
+	struct exchange *e = CONTAINER_OF(turn, struct exchange, turn);
+
+	e->step++;
+	go_on(e);
+}
+
+/* What goes on for long takes no part: it costs nothing while idle. */
+static bool is_long(const struct target *t)
+{
+	static const char *const streams[] = { "log", "exec", "attach", "portforward", "proxy" };
+
+	if (str_eq_c(t->verb, "watch"))
+		return true;
+	for (size_t i = 0; i < ARRAY_COUNT(streams); i++)
+		if (str_eq_c(t->subresource, streams[i]))
+			return true;
+	return false;
+}
+
+static int take_turn(struct exchange *e)
+{
+	struct fair_request request = { e->user, &e->target };
+	enum fair_answer answer;
+
+	if (is_long(&e->target))
+		return 0;
+	e->turn.run = on_turn;
+	answer = fairness_ask(e->server->fairness, &request, &e->turn, &e->place);
+	e->place.schema_uid = str_in(e->arena, e->place.schema_uid);
+	e->place.level_uid = str_in(e->arena, e->place.level_uid);
+	if (answer == FAIR_REFUSED)
+		return refusal_too_many(&e->refusal);
+	return answer == FAIR_QUEUED ? exchange_wait(e) : 0;
+}
+
 static int (*const steps[])(struct exchange *e) = {
-	read_target, authenticate, impersonate, count_in_flight,
+	read_target, authenticate, impersonate, take_turn, count_in_flight,
 	authorize,   find_kind,	   catch_up,	dispatch,
 };
 

@@ -44,7 +44,8 @@ static int read_value(struct str *rest, struct arena *arena, struct str *ret, bo
 		return err_set(err, ERR_PARSE, "text behind a closing quote");
 	*ret_more = i < len && rest->ptr[i] == ',';
 	*rest = str_slice(*rest, i + 1, len);
-	*ret = str_in(arena, is_quoted ? buf_str(&value) : str_trim(buf_str(&value)));
+	*ret = is_quoted ? buf_str(&value) : str_trim(buf_str(&value));
+	*ret = ret->len ? str_in(arena, *ret) : STR("");
 	mem_wipe(value.ptr, value.len);
 	return 0;
 }
@@ -52,9 +53,12 @@ static int read_value(struct str *rest, struct arena *arena, struct str *ret, bo
 static const struct user *user_of(struct arena *arena, const struct str *columns)
 {
 	struct user *user = ARENA_NEW(arena, struct user);
-	struct str *groups = arena_array(arena, USER_GROUPS_MAX + 2, sizeof(groups[0]));
-	struct str rest = columns[COLUMN_GROUPS], group;
+	struct str rest = columns[COLUMN_GROUPS], group, *groups;
+	size_t room = 2;
 
+	for (size_t i = 0; i < rest.len && room < USER_GROUPS_MAX + 2; i++)
+		room += rest.ptr[i] == ',';
+	groups = arena_array(arena, room, sizeof(groups[0]));
 	while (rest.len && user->group_count < USER_GROUPS_MAX && str_next_part(&rest, ',', &group))
 		if (str_trim(group).len)
 			groups[user->group_count++] = str_trim(group);
@@ -108,7 +112,8 @@ int static_tokens_new(struct str text, struct static_tokens **ret, struct err *e
 	struct str rest = text;
 	size_t line = 0;
 
-	arena_init(&t->arena, 4 * STATIC_TOKENS_BYTES_MAX);
+	/* what the shortest lines make, and more */
+	arena_init(&t->arena, 64 * STATIC_TOKENS_BYTES_MAX);
 	omap_init(&t->by_sum);
 	if (text.len > STATIC_TOKENS_BYTES_MAX) {
 		static_tokens_free(t);
