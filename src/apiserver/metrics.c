@@ -126,7 +126,7 @@ static void *series_of(struct map *map, struct str labels, size_t size_bytes)
 
 /* --- counting --- */
 
-void metrics_observe(struct metrics_histogram *histogram, int64_t duration_ns)
+static void observe(struct metrics_histogram *histogram, int64_t duration_ns)
 {
 	double seconds = (double)duration_ns / 1e9;
 	size_t bucket = 0;
@@ -163,7 +163,7 @@ void metrics_count(struct metrics *metrics, const struct metrics_request *reques
 	series->is_long = is_connect(t) || str_eq_c(t->verb, "watch");
 	series->is_read = str_eq_c(t->verb, "get") || str_eq_c(t->verb, "list");
 	count_code(series, request->code);
-	metrics_observe(&series->duration, request->duration_ns);
+	observe(&series->duration, request->duration_ns);
 	if (!request->answer_bytes)
 		return;
 	while (bucket < SIZE_BUCKETS && (double)request->answer_bytes > bounds_bytes[bucket])
@@ -174,7 +174,7 @@ void metrics_count(struct metrics *metrics, const struct metrics_request *reques
 
 void metrics_count_write(struct metrics *metrics, int64_t duration_ns, bool failed)
 {
-	metrics_observe(&metrics->writes, duration_ns);
+	observe(&metrics->writes, duration_ns);
 	metrics->failed_writes += failed;
 }
 
@@ -205,12 +205,6 @@ void metrics_head(struct buf *to, const char *name, const char *type, const char
 	buf_printf(to, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-void metrics_gauge(struct buf *to, const char *name, const char *help, double value)
-{
-	metrics_head(to, name, "gauge", help);
-	buf_printf(to, "%s %.17g\n", name, value);
-}
-
 static void write_buckets(struct buf *to, const char *name, struct str labels,
 			  const struct metrics_histogram *histogram, size_t first)
 {
@@ -231,12 +225,6 @@ static void write_buckets(struct buf *to, const char *name, struct str labels,
 	buf_printf(to, "%s_sum%s" STR_FMT "%s %.9g\n%s_count%s" STR_FMT "%s %llu\n", name, open,
 		   STR_ARG(labels), close, histogram->sum_seconds, name, open, STR_ARG(labels),
 		   close, (unsigned long long)sum);
-}
-
-void metrics_write_histogram(struct buf *to, const char *name, struct str labels,
-			     const struct metrics_histogram *histogram)
-{
-	write_buckets(to, name, labels, histogram, 0);
 }
 
 /* The same without dry_run, which these histograms do not tell apart; a series that is one is left

@@ -48,10 +48,5 @@ int64_t *metrics_watch_events(struct metrics *metrics, const struct kind *kind);
 void metrics_write(const struct metrics *metrics, struct buf *to);
 /* The two lines that begin a metric. */
 void metrics_head(struct buf *to, const char *name, const char *type, const char *help);
-void metrics_gauge(struct buf *to, const char *name, const char *help, double value);
-/* labels: `a="b",c="d"` or empty. */
-void metrics_write_histogram(struct buf *to, const char *name, struct str labels,
-			     const struct metrics_histogram *histogram);
-void metrics_observe(struct metrics_histogram *histogram, int64_t duration_ns);
 
 #endif

@@ -53,7 +53,7 @@ static void reset_edit(struct operation *op)
 	};
 }
 
-void operation_drop_body(struct operation *op)
+static void drop_body(struct operation *op)
 {
 	json_mut_free(op->body_seen.doc);
 	json_free(op->body_seen.old);
@@ -63,7 +63,7 @@ void operation_drop_body(struct operation *op)
 
 void operation_take_body(struct operation *op, const struct kind *kind)
 {
-	operation_drop_body(op);
+	drop_body(op);
 	op->body_seen = (struct operation_body){ .kind = kind, .doc = op->edit.doc };
 	op->edit.doc = NULL;
 	op->edit.root = NULL;
@@ -111,7 +111,7 @@ static void run(struct operation *op)
 		if (str_eq_c(op->subresource, steps[i].subresource))
 			step = steps[i].run[op->verb];
 	reset_edit(op);
-	operation_drop_body(op);
+	drop_body(op);
 	operation_charge(op, NULL, 0);
 	op->is_mutated = false;
 	op->returns_status = op->returns_scale = op->is_delete_write = op->is_applied = false;
@@ -196,7 +196,7 @@ void operation_deinit(struct operation *op)
 		list_remove(&op->link);
 	stop_waiting(op);
 	operation_unload(op);
-	operation_drop_body(op);
+	drop_body(op);
 	operation_charge(op, NULL, 0);
 	json_mut_free(op->edit.doc);
 	json_mut_free(op->body);

@@ -140,7 +140,6 @@ void operation_resume(struct operation *op);
 int operation_read_body(struct operation *op, const struct kind *kind) MUST_CHECK;
 /* What was read is a subresource's body, of that kind: it moves to op->body_seen. */
 void operation_take_body(struct operation *op, const struct kind *kind);
-void operation_drop_body(struct operation *op);
 /* op->old_blob and op->edit.old from the newest state; refuses with NotFound. */
 int operation_load(struct operation *op) MUST_CHECK;
 int operation_take_fields(struct operation *op, const struct field_errors *errors,

@@ -57,8 +57,5 @@ rule_check rule_claim_spec;		  /* a PersistentVolumeClaimSpec */
 rule_check rule_node_selector;		  /* a NodeSelector */
 rule_check rule_affinity, rule_spread, rule_tolerations;
 rule_check rule_local_path;    /* relative and without ".." */
-rule_check rule_node_path;     /* without ".." */
-rule_check rule_own_file_path; /* relative, without "..", not starting with ".." */
-rule_check rule_file_mode;
 rule_check rule_preemption_policy;
 #endif

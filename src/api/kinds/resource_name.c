@@ -34,7 +34,8 @@ static bool is_extended(struct str name)
 	       !name_qualified_problem(name);
 }
 
-bool resource_is_integer(struct str name)
+/* Counted, not measured. */
+static bool resource_is_integer(struct str name)
 {
 	return schema_values_have(STR(COUNTED), name) || is_extended(name);
 }

@@ -8,7 +8,6 @@
 
 bool resource_is_native(struct str name);    /* unprefixed, or of kubernetes.io */
 bool resource_is_huge_page(struct str name); /* "hugepages-2Mi" */
-bool resource_is_integer(struct str name);   /* counted, not measured */
 
 /* Where a name is used: any, of containers, of quotas. */
 void resource_check_name(struct field_errors *errors, const struct field_path *path,

@@ -18,7 +18,8 @@ static bool steps_back(struct str path)
 	return false;
 }
 
-void rule_node_path(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+/* Without "..". */
+static void rule_node_path(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
 	if (steps_back(json_mut_str(v)))
 		field_invalid_str(s->errors, path, json_mut_str(v), "must not contain '..'");
@@ -33,7 +34,8 @@ void rule_local_path(const struct scope *s, const struct field_path *path, yyjso
 	rule_node_path(s, path, v);
 }
 
-void rule_own_file_path(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+/* Relative, without "..", and not starting with these two dots. */
+static void rule_own_file_path(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
 	struct str text = json_mut_str(v);
 
@@ -43,7 +45,7 @@ void rule_own_file_path(const struct scope *s, const struct field_path *path, yy
 		field_invalid_str(s->errors, path, text, "must not start with '..'");
 }
 
-void rule_file_mode(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+static void rule_file_mode(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
 	int64_t mode = json_mut_int(v, 0);
 

@@ -28,7 +28,8 @@ static const char *old_label(struct str key)
 	return NULL;
 }
 
-void warn_labels(struct notices *n, const char *path, yyjson_mut_val *labels)
+/* Label keys that got other names. */
+static void warn_labels(struct notices *n, const char *path, yyjson_mut_val *labels)
 {
 	JSON_MUT_MEMBERS (key, value, labels) {
 		const char *text = old_label(json_mut_str(key));

@@ -7,8 +7,6 @@
 
 /* Of a Pod, or of the template at path ("spec.template"; "" = the object itself). */
 void warn_pod(struct notices *notices, const char *path, yyjson_mut_val *pod);
-/* Label keys that got other names: under path, "metadata.labels". */
-void warn_labels(struct notices *notices, const char *path, yyjson_mut_val *labels);
 /* In a NodeSelectorTerm and its like. */
 void warn_node_terms(struct notices *notices, const char *path, yyjson_mut_val *terms);
 
