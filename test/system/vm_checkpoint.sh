@@ -66,7 +66,7 @@ is_status() { [ "$(status $1)" = "$2" ]; }
 counts_on() { # from: the counter goes on after it, not from the beginning
 	local n
 	sleep 0.6
-	n=$(cat /tmp/counter/n)
+	n=$(tail -n 1 /tmp/counter/n)
 	[ "$n" -gt "$1" ] && [ "$n" -lt $(($1 + 100)) ]
 }
 
@@ -74,7 +74,7 @@ start plain
 save plain --leave-running
 check leave-running "$? $(status plain)" "0 running"
 [ -e /tmp/plain/image/inventory.img ] || log_of plain
-holds leave-running-goes-on counts_on "$(cat /tmp/counter/n)"
+holds leave-running-goes-on counts_on "$(tail -n 1 /tmp/counter/n)"
 save plain --pre-dump --image-path /tmp/plain/pre
 check pre-dump "$? $(status plain)" "0 running"
 rm -rf /tmp/hook-*
@@ -84,7 +84,7 @@ check checkpoint "$? $(oci list -q | wc -l) $(ls -d $G/plain 2>/dev/null)" "0 0 
 holds checkpoint-poststop [ -s /tmp/hook-poststop ]
 check descriptors "$(sed 's/[0-9]//g' /tmp/plain/image2/descriptors.json)" '["/dev/null","pipe:[]","pipe:[]"]'
 holds parent-is-used [ -L /tmp/plain/image2/parent ]
-before=$(cat /tmp/counter/n)
+before=$(tail -n 1 /tmp/counter/n)
 rm -rf /tmp/hook-*
 bring plain -d --pid-file /tmp/plain/pid --image-path /tmp/plain/image2 </dev/null 2>&1 | cat >/tmp/plain.out2 &
 until_true 100 [ -s /tmp/plain/pid ] || { cat /tmp/plain.out2; log_of plain; }
@@ -119,7 +119,7 @@ start network
 save network
 check network-checkpoint $? 0
 [ -e /tmp/network/image/inventory.img ] || log_of network
-before=$(cat /tmp/counter/n)
+before=$(tail -n 1 /tmp/counter/n)
 bring network -d --pid-file /tmp/network/pid </dev/null 2>&1 | cat >/tmp/network.out2 &
 until_true 100 [ -s /tmp/network/pid ] || { cat /tmp/network.out2; log_of network; }
 check network-is-the-same "$(readlink /proc/$(cat /tmp/network/pid)/ns/net)" "$(readlink /proc/$holder/ns/net)"
@@ -132,7 +132,7 @@ until_true 100 [ -s /tmp/counter/n ] || cat /tmp/console.out
 save console --shell-job
 check console-checkpoint $? 0
 [ -e /tmp/console/image/inventory.img ] || log_of console
-before=$(cat /tmp/counter/n)
+before=$(tail -n 1 /tmp/counter/n)
 (bring console --shell-job </dev/null >/tmp/console.out2 2>&1; echo $? >/tmp/console.status2) &
 console_goes_on() { [ "$(tail -n 1 /tmp/console.out2 | tr -d '\r')" -gt "$before" ]; }
 until_true 60 console_goes_on || { cat /tmp/console.out2; log_of console; }
@@ -144,7 +144,7 @@ check console-foreground "$(cat /tmp/console.status2) $(oci list -q | wc -l)" "1
 
 start piped
 save piped
-before=$(cat /tmp/counter/n)
+before=$(tail -n 1 /tmp/counter/n)
 (cd /bundles/piped && cube-oci --root /run/cube-oci restore --image-path /tmp/piped/image --bundle /bundles/piped other </dev/null 2>/dev/null; echo $? >/tmp/piped.status) | head -n 3 >/tmp/piped.out2 &
 until_true 60 [ -s /tmp/piped.out2 ] || log_of piped
 holds foreground-stdio [ "$(head -n 1 /tmp/piped.out2)" -gt "$before" ]

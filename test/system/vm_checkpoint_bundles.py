@@ -12,7 +12,8 @@ with open(f"{folder}/config.json") as f:
 base["process"]["terminal"] = False
 base["process"]["env"] = ["PATH=/bin"]
 base["root"] = {"path": "/rootfs", "readonly": False}
-COUNT = "i=0; while :; do i=$((i+1)); echo $i; echo $i >/counter/n; sleep 0.1; done"
+# Appended: a file that is written anew is empty for a moment, and a checkpoint may choose just that one.
+COUNT = "i=0; while :; do i=$((i+1)); echo $i; echo $i >>/counter/n; sleep 0.1; done"
 
 
 def bundle(name, change):
