@@ -121,12 +121,23 @@ static int check_type(const struct kind *kind, yyjson_val *converted, struct err
 	return 0;
 }
 
+/* In place of all members of that name: JSON may have several, and whoever reads it next might take
+ * another one than was checked. */
+static void put_only(yyjson_mut_doc *doc, const char *key, yyjson_mut_val *value)
+{
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
+
+	while (json_remove(root, str_from(key)))
+		;
+	json_set(doc, root, key, value);
+}
+
 static int take_metadata(yyjson_mut_doc *doc, yyjson_val *original, yyjson_val *converted,
 			 struct err *err)
 {
 	static const char *const kept[] = { "labels", "annotations" };
 	yyjson_val *from = json_get(converted, "metadata");
-	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *metadata;
+	yyjson_mut_val *metadata;
 
 	if (!yyjson_is_obj(from))
 		return err_set(err, ERR_PARSE,
@@ -148,7 +159,7 @@ static int take_metadata(yyjson_mut_doc *doc, yyjson_val *original, yyjson_val *
 				kept[i]);
 		json_set(doc, metadata, kept[i], json_copy(doc, map));
 	}
-	json_set(doc, root, "metadata", metadata);
+	put_only(doc, "metadata", metadata);
 	return 0;
 }
 
@@ -169,6 +180,8 @@ yyjson_mut_doc *conversion_take(const struct kind *kind, yyjson_val *original,
 	    check_same(original, converted, "metadata.uid", "UID", err) < 0)
 		return NULL;
 	doc = json_thaw(converted);
+	put_only(doc, "apiVersion", json_new_str(doc, kind->api_version));
+	put_only(doc, "kind", json_new_str(doc, kind->name));
 	if (take_metadata(doc, original, converted, err) < 0)
 		return NULL;
 	decoded = object_decode_mut(yyjson_mut_doc_get_root(doc), &options, err);
