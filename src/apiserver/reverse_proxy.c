@@ -30,6 +30,7 @@ struct handed_on {
 	struct str prefix,
 		origin; /* origin: "http://10.1.2.3:80", what a redirect may begin with */
 	bool is_paused;
+	bool is_over; /* only the call's end, which comes in a later turn, is waited for */
 	struct conn *ends[SIDE_COUNT]; /* once upgraded; the exchange is gone then */
 	bool has_ended[SIDE_COUNT];
 };
@@ -106,7 +107,9 @@ static struct http_headers request_headers(struct http_exchange *x)
 static void let_go(struct handed_on *h)
 {
 	list_remove(&h->link);
-	mem_free(h);
+	h->is_over = true;
+	if (!h->call)
+		mem_free(h);
 }
 
 /* --- an answer --- */
@@ -155,9 +158,13 @@ static void on_end(void *arg, struct http_call *call, const struct err *err)
 	struct handed_on *h = arg;
 	struct err said;
 
-	if (!h->call)
-		return; /* upgraded: the connections go on */
 	h->call = NULL;
+	if (h->is_over) {
+		mem_free(h);
+		return;
+	}
+	if (h->ends[SIDE_CLIENT])
+		return; /* upgraded: the connections go on */
 	if (err && !http_is_started(h->x)) {
 		webhook_word_error(err, &said);
 		(void)refusal_set(&h->e->refusal, 503, "ServiceUnavailable",
@@ -186,6 +193,7 @@ static void on_client_gone(void *arg, struct http_exchange *x)
 	struct handed_on *h = arg;
 
 	http_call_cancel(h->call);
+	h->call = NULL;
 	if (!http_is_started(x))
 		exchange_count(h->e, 499);
 	http_abort(x);
@@ -262,7 +270,6 @@ static void on_upgraded(void *arg, struct http_call *call, struct conn *backend)
 	put_header(&headers, "Upgrade", http_header_get(&h->reply->headers, STR("Upgrade")));
 	exchange_count(h->e, 101);
 	http_set_events(h->x, NULL, NULL);
-	h->call = NULL; /* it ends by itself */
 	if (h->proxy->is_stopped || http_upgrade(h->x, &headers, &h->ends[SIDE_CLIENT], &err) < 0) {
 		http_abort(h->x);
 		conn_close(backend);
