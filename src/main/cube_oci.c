@@ -187,7 +187,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	if (command_has(&line, "version")) {
-		printf("%s version " VERSION "\ncommit: " VERSION "\nspec: " OCI_SPEC_VERSION "\n",
+		printf("%s version " VERSION "\ncommit: " VERSION "\nspec: " OCI_SPEC_VERSION "\n"
+		       "+SYSTEMD +SELINUX +APPARMOR +CAP +SECCOMP +EBPF +CRIU\n", /* as crun says it */
 		       globals.program);
 		return 0;
 	}

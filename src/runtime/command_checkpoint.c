@@ -215,7 +215,7 @@ static int restore_running(const struct command_line *line, struct create *creat
 
 int command_restore(const struct command_line *line, int *ret_status, struct err *err)
 {
-	struct created created = { .master = -1 };
+	struct created created = { .master = -1, .notify = { .sock = -1 } };
 	AUTO_ARENA arena = { 0 };
 	struct command_bundle bundle = { .arena = &arena };
 	struct create create;

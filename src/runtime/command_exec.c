@@ -261,7 +261,7 @@ static int exec_flags(struct running *r, const struct command_line *line, int *r
 	*ret_status = 0;
 	if (detach)
 		return 0;
-	if (console_relay(master, pidfd, &status, err) < 0)
+	if (console_relay(master, pidfd, NULL, &status, err) < 0)
 		return -1;
 	*ret_status = status_code(status);
 	return 0;

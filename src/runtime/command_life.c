@@ -202,6 +202,7 @@ int command_create(const struct command_line *line, int *ret_status, struct err 
 		failed = command_pidfd_socket(line, &pidfd_socket, err);
 	if (failed == 0) {
 		create.wait_for_start = true;
+		create.notifies = notify_prepare(create.root, create.id, &bundle.spec, &arena);
 		failed = container_create(&create, &arena, &c, &created, err);
 		if (failed == 0 && (failed = tell(line, &c, pidfd_socket, err)) < 0)
 			destroy(&c);
@@ -213,6 +214,7 @@ int command_create(const struct command_line *line, int *ret_status, struct err 
 int command_start(const struct command_line *line, int *ret_status, struct err *err)
 {
 	AUTO_ARENA arena = { 0 };
+	struct notify notify = { .sock = -1 };
 	struct oci_spec spec;
 	AUTO_CONTAINER c = { 0 };
 	yyjson_doc *doc;
@@ -235,7 +237,13 @@ int command_start(const struct command_line *line, int *ret_status, struct err *
 		return err_set(err, ERR_CONFLICT, "cannot start an already running container");
 	if (container_spec(&c, &arena, &spec, &doc, err) < 0)
 		return -1;
-	failed = container_start(&c, &spec, err);
+	failed = notify_open(&c, &notify, err);
+	if (failed == 0)
+		failed = container_start(&c, &spec, err);
+	notify.main_pid = c.pid;
+	if (failed == 0)
+		failed = notify_wait(&notify, c.pidfd, err);
+	fd_close(&notify.sock);
 	yyjson_doc_free(doc);
 	return failed;
 }
@@ -251,7 +259,7 @@ int command_foreground(const struct command_line *line, const struct create *cre
 {
 	int status = 0;
 
-	if (console_relay(created->master, c->pidfd, &status, err) < 0)
+	if (console_relay(created->master, c->pidfd, &created->notify, &status, err) < 0)
 		return -1;
 	*ret_status = exit_status(status);
 	fd_close(&c->pidfd);
@@ -285,7 +293,7 @@ int command_run_container(const struct command_line *line, int *ret_status, stru
 {
 	AUTO_ARENA arena = { 0 };
 	struct command_bundle bundle = { .arena = &arena };
-	struct created created = { .master = -1 };
+	struct created created = { .master = -1, .notify = { .sock = -1 } };
 	bool detach = command_has(line, "detach");
 	struct create create;
 	AUTO_CONTAINER c = { 0 };
@@ -300,9 +308,16 @@ int command_run_container(const struct command_line *line, int *ret_status, stru
 			"cannot allocate tty if runc will detach without setting console socket");
 	create.relays_terminal = create.console_socket < 0;
 	if (failed == 0)
+		create.notifies = notify_prepare(create.root, create.id, &bundle.spec, &arena);
+	if (failed == 0)
 		failed = start_running(line, &create, &arena, &c, &created, err);
+	/* the service is we who wait for it, or what is left when we are gone */
+	created.notify.main_pid = detach ? c.pid : getpid();
+	if (failed == 0 && detach)
+		failed = notify_wait(&created.notify, c.pidfd, err);
 	if (failed == 0 && !detach)
 		failed = command_foreground(line, &create, &c, &created, ret_status, err);
+	fd_close(&created.notify.sock);
 	command_bundle_close(&bundle);
 	return failed;
 }

@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
 #include "linux/process.h"
 #include "linux/terminal.h"
 
@@ -72,6 +74,7 @@ int console_send_listener(const struct seccomp_program *program, const struct co
 
 struct relay {
 	int master, pidfd, signal_fd;
+	struct notify notify;
 	bool stdin_open;
 };
 
@@ -103,17 +106,34 @@ static void on_signal(struct relay *r)
 	}
 }
 
+/* Whoever waits for it to be ready is not there to be told any more: the program goes on all the same. */
+static void on_notify(struct relay *r)
+{
+	bool is_over = false;
+	struct err err;
+
+	if (notify_pass(&r->notify, &is_over, &err) < 0) {
+		log_warn("runtime", "%s", err.msg);
+		is_over = true;
+	}
+	if (is_over)
+		r->notify.sock = -1;
+}
+
 static int relay_turn(struct relay *r, bool *ret_ended)
 {
-	struct pollfd fds[4] = {
+	struct pollfd fds[5] = {
 		{ .fd = r->pidfd, .events = POLLIN },
 		{ .fd = r->signal_fd, .events = POLLIN },
 		{ .fd = r->master, .events = POLLIN },
 		{ .fd = r->stdin_open && r->master >= 0 ? 0 : -1, .events = POLLIN },
+		{ .fd = r->notify.sock, .events = POLLIN },
 	};
 
-	if (poll(fds, 4, -1) < 0)
+	if (poll(fds, ARRAY_COUNT(fds), -1) < 0)
 		return errno == EINTR ? 0 : -errno;
+	if (fds[4].revents)
+		on_notify(r);
 	if (fds[1].revents)
 		on_signal(r);
 	if (fds[2].revents && copy_once(r->master, 1) == 0)
@@ -125,9 +145,12 @@ static int relay_turn(struct relay *r, bool *ret_ended)
 	return 0;
 }
 
-int console_relay(int master, int pidfd, int *ret_status, struct err *err)
+int console_relay(int master, int pidfd, const struct notify *notify, int *ret_status, struct err *err)
 {
-	struct relay r = { .master = master, .pidfd = pidfd, .signal_fd = -1, .stdin_open = true };
+	struct relay r = {
+		.master = master, .pidfd = pidfd, .signal_fd = -1, .stdin_open = true,
+		.notify = notify ? *notify : (struct notify){ .sock = -1 },
+	};
 	struct termios saved;
 	bool raw = master >= 0 && isatty(0) && terminal_raw(0, &saved) == 0;
 	sigset_t set;

@@ -574,6 +574,9 @@ static int make(struct making *m, struct err *err)
 		init->state = state_text(m, CONTAINER_CREATING);
 		m->c->has_poststop = cr->spec->hooks->poststop.count > 0;
 	}
+	if (cr->notifies && (notify_make_dir(m->c, err) < 0 ||
+			     (!cr->wait_for_start && notify_open(m->c, &m->out->notify, err) < 0)))
+		return -1;
 	has_room = make_room(m);
 	if (clone_child(m, err) < 0)
 		return -1;
@@ -658,7 +661,7 @@ int container_create(const struct create *create, struct arena *arena, struct co
 	struct making m;
 	int failed;
 
-	*ret_more = (struct created){ .master = -1 };
+	*ret_more = (struct created){ .master = -1, .notify = { .sock = -1 } };
 	begin(&m, create, arena, ret);
 	m.out = ret_more;
 	if (container_id_check(create->id, err) < 0 || container_make_dir(ret, create->dir_may_exist, err) < 0 ||
@@ -669,6 +672,7 @@ int container_create(const struct create *create, struct arena *arena, struct co
 	container_end_keeper(&m.keeper);
 	if (failed < 0) {
 		fd_close(&ret_more->master);
+		fd_close(&ret_more->notify.sock);
 		container_undo(ret);
 	}
 	release(&m);

@@ -8,6 +8,7 @@
 
 #include "runtime/container.h"
 #include "runtime/init.h"
+#include "runtime/notify.h"
 
 struct create {
 	const char *id, *root;       /* state folder is root/id */
@@ -17,6 +18,7 @@ struct create {
 	const char *config_name;     /* … as CONTAINER_CONFIG or CONTAINER_JOB */
 	const struct overlay *overlay;
 	bool is_sandbox, no_pivot, wait_for_start, dir_may_exist;
+	bool notifies;               /* notify_prepare() said so */
 	bool keeps_keyring;          /* the session's, of who started us */
 	bool relays_terminal;        /* its output goes to a terminal or file of ours */
 	bool ignore_cgroup_errors;   /* rootless */
@@ -29,6 +31,7 @@ struct create {
 struct created {
 	int master;                  /* pty, -1 without */
 	int64_t started_ns;
+	struct notify notify;        /* listened on before the program ran */
 };
 
 /* ret must be AUTO_CONTAINER'd by the caller; ret->pidfd is open. */
