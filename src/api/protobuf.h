@@ -43,6 +43,7 @@ struct protobuf_list {
 };
 void protobuf_write_list_head(const struct protobuf_list *list, struct buf *to);
 
+#define PROTOBUF_FRAME_HEAD_BYTES 4 /* the length of a frame, big-endian */
 /* A frame of a watch stream up to the object (envelope and field) that follows: its length, the
  * event. */
 void protobuf_write_event_head(struct str type, size_t object_bytes, struct buf *to);

@@ -14,7 +14,6 @@
 
 #define MESSAGE_BYTES_MAX ((size_t)1 << 30)
 #define FIELD_NUMBER 2 /* of raw in the envelope and of items in a list */
-#define FRAME_HEAD_BYTES 4
 
 static void put_message(struct buf *to, const struct place *place, yyjson_val *object);
 
@@ -344,11 +343,11 @@ void protobuf_write_event_head(struct str type, size_t object_bytes, struct buf 
 	wire_tag(to, 1, WIRE_BYTES);
 	wire_varint(to, object_bytes);
 	len = to->len - start + object_bytes;
-	if (buf_failed(to) || !buf_room(to, FRAME_HEAD_BYTES))
+	if (buf_failed(to) || !buf_room(to, PROTOBUF_FRAME_HEAD_BYTES))
 		return;
-	memmove(to->ptr + start + FRAME_HEAD_BYTES, to->ptr + start, to->len - start);
-	buf_added(to, FRAME_HEAD_BYTES);
-	for (unsigned i = 0; i < FRAME_HEAD_BYTES; i++)
+	memmove(to->ptr + start + PROTOBUF_FRAME_HEAD_BYTES, to->ptr + start, to->len - start);
+	buf_added(to, PROTOBUF_FRAME_HEAD_BYTES);
+	for (unsigned i = 0; i < PROTOBUF_FRAME_HEAD_BYTES; i++)
 		to->ptr[start + i] = (char)(len >> (24 - 8 * i));
 }
 

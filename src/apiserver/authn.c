@@ -306,10 +306,14 @@ int authn_find(struct apiserver *server, struct http_exchange *x, struct review_
 		*ret = x->peer->attachment;
 		return 0;
 	}
-	if (bearer_of(x, &token.text)) {
+	found = bearer_of(x, &token.text) ? 1 : websocket_token_of(x, &token.text, NULL);
+	if (found < 0)
+		return refuse(refusal);
+	if (found) {
 		found = authn_token(server, &token, &answer, NULL);
 		if (found)
 			return found < 0 ? refuse(refusal) : 1;
+		websocket_token_forget(x);
 		*ret = answer.user;
 		return 0;
 	}

@@ -70,4 +70,10 @@ const struct user *static_tokens_find(const struct static_tokens *tokens, struct
 int authn_proxy_find(const struct authn_proxy *proxy, struct http_exchange *x,
 		     const struct user **ret, struct err *err) MUST_CHECK;
 
+/* authn_websocket.c: a browser's WebSocket has no Authorization header, so its token is the name of a
+ * subprotocol. 1 and the token, 0 when there is none, < 0 when it is not one that can be. */
+int websocket_token_of(struct http_exchange *x, struct str *ret, struct err *err) MUST_CHECK;
+/* Takes it out of the names that are offered, once it was good. */
+void websocket_token_forget(struct http_exchange *x);
+
 #endif

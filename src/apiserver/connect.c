@@ -6,7 +6,9 @@
  */
 #include "apiserver/authz.h"
 #include "apiserver/exchange.h"
+#include "net/http_messages.h"
 #include "net/url.h"
+#include "net/websocket.h"
 
 struct kubelet_target {
 	struct str node_name;
@@ -209,8 +211,9 @@ static const struct connect_row {
 	const char *resource, *subresource, *methods;
 	int (*read)(struct exchange *e, const struct obj *obj, struct kubelet_target *to);
 	int (*serve)(struct exchange *e); /* instead: no kubelet is asked */
+	bool is_output; /* what the kubelet answers may go as messages of a WebSocket; it knows of none */
 } targets[] = {
-	{ "pods", "log", "GET", log_target },
+	{ "pods", "log", "GET", log_target, .is_output = true },
 	{ "pods", "exec", "GET POST", exec_target },
 	{ "pods", "attach", "GET POST", attach_target },
 	{ "pods", "portforward", "GET POST", forward_target },
@@ -218,6 +221,27 @@ static const struct connect_row {
 	{ "pods", "proxy", PROXY_METHODS, .serve = connect_proxy },
 	{ "services", "proxy", PROXY_METHODS, .serve = connect_proxy },
 };
+
+static const struct http_messages_protocol output_protocols[] = {
+	{ STR_INIT(""), HTTP_MESSAGE_BINARY },
+	{ STR_INIT("binary.k8s.io"), HTTP_MESSAGE_BINARY },
+	{ STR_INIT("base64.binary.k8s.io"), HTTP_MESSAGE_BASE64 },
+};
+
+/* False: it was answered. */
+static bool accept_output(struct exchange *e, const struct connect_row *row)
+{
+	struct http_messages_options options = { .protocols = output_protocols,
+						 .protocol_count = ARRAY_COUNT(output_protocols),
+						 .has_greeting = true };
+	struct err err;
+
+	if (!row->is_output || !websocket_is_request(&e->x->headers) ||
+	    http_messages_accept(e->x, &options, &err) == 0)
+		return true;
+	exchange_count(e, err.code == ERR_FORBIDDEN ? 403 : 400);
+	return false;
+}
 
 static int hand_over(struct exchange *e, struct kubelet_target *to)
 {
@@ -257,16 +281,20 @@ static const struct connect_row *row_of(const struct target *t)
 static int connect_admitted(struct exchange *e)
 {
 	const struct target *t = &e->target;
+	const struct connect_row *row = row_of(t);
 	struct kubelet_target to = { 0 };
 	const struct obj *obj = registry_get(&e->server->registry, e->kind, t->namespace_, t->name);
-	int result = -1;
+	int result;
 
 	if (!obj)
 		return refusal_not_found(&e->refusal,
 					 (struct subject){ t->group, t->resource, t->name });
 	buf_init(&to.query, 1u << 17);
-	if (row_of(t)->read(e, obj, &to) == 0)
-		/* a pod that runs nowhere has said nothing yet */
+	if (row->read(e, obj, &to) < 0)
+		result = -1;
+	else if (!accept_output(e, row))
+		result = 0;
+	else /* a pod that runs nowhere has said nothing yet */
 		result = to.node_name.len ? hand_over(e, &to) : answer_empty(e);
 	buf_deinit(&to.query);
 	return result;

@@ -10,6 +10,8 @@
 #include "apiserver/read_options.h"
 #include "base/mem.h"
 #include "loop/env.h"
+#include "net/http_messages.h"
+#include "net/websocket.h"
 
 struct http_watch {
 	struct apiserver *server;
@@ -26,6 +28,7 @@ struct http_watch {
 	bool sent_columns;
 	bool bookmarks;
 	bool is_paused;
+	bool is_framed;		       /* by a WebSocket: events carry no length of their own */
 	int64_t revision;	       /* of the last event sent, or of the start */
 	int64_t *active, *events;      /* counters of metrics */
 	struct conversion *conversion; /* what is sent next waits for it; nothing overtakes it */
@@ -132,6 +135,12 @@ static void write_form(struct http_watch *w, const struct obj *obj, struct buf *
 	w->sent_columns = true;
 }
 
+/* A frame of protobuf begins with its length, where nothing else tells it. */
+static struct str head_of_frame(const struct http_watch *w, const struct buf *head)
+{
+	return str_slice(buf_str(head), w->is_framed ? PROTOBUF_FRAME_HEAD_BYTES : 0, head->len);
+}
+
 /* Of any object that is not one of the store's: a bookmark, an error, another form. */
 static void send_text(struct http_watch *w, struct str name, struct str json)
 {
@@ -150,7 +159,7 @@ static void send_text(struct http_watch *w, struct str name, struct str json)
 	if (protobuf_encode(yyjson_doc_get_root(doc), NULL, &object, NULL) < 0)
 		return; /* cannot be: text in this format is a Status */
 	protobuf_write_event_head(name, object.len, &head);
-	pieces[0] = HTTP_BYTES(buf_str(&head));
+	pieces[0] = HTTP_BYTES(head_of_frame(w, &head));
 	pieces[1] = HTTP_BYTES(buf_str(&object));
 	http_send(w->x, pieces, 2);
 }
@@ -169,7 +178,7 @@ static void send_field(struct http_watch *w, struct str name, struct blob *objec
 	buf_init(&head, FRAME_HEAD_BYTES_MAX);
 	protobuf_write_envelope(kind->api_version, kind->name, &envelope);
 	protobuf_write_event_head(name, envelope.len + field->len, &head);
-	pieces[0] = HTTP_BYTES(buf_str(&head));
+	pieces[0] = HTTP_BYTES(head_of_frame(w, &head));
 	pieces[1] = HTTP_BYTES(buf_str(&envelope));
 	pieces[2] = HTTP_BLOB(field);
 	http_send(w->x, pieces, 3);
@@ -500,10 +509,43 @@ static int add_name(struct exchange *e, struct read_options *options)
 	return 0;
 }
 
-int watch_serve(struct exchange *e)
+/* The handshake, when the client asks for a WebSocket. Any subprotocol will do: browsers name some to
+ * have one besides that of their token, and events are never in base 64. False: refused. */
+static bool accept_websocket(struct exchange *e)
+{
+	struct http_messages_options options = {
+		.form = e->format == ANSWER_PROTOBUF ? HTTP_MESSAGE_BINARY : HTTP_MESSAGE_TEXT,
+	};
+	struct err err;
+
+	if (http_messages_accept(e->x, &options, &err) == 0)
+		return true;
+	exchange_count(e, err.code == ERR_FORBIDDEN ? 403 : 400);
+	return false;
+}
+
+/* Counts it, and sends the head of the answer. */
+static void open_stream(struct http_watch *w, struct exchange *e)
 {
 	struct http_header list[] = { { .name = STR("Content-Type") }, EXCHANGE_NOT_CACHED };
 	struct http_headers headers = { list, ARRAY_COUNT(list) };
+
+	list_push_back(&e->server->watches, &w->link);
+	e->server->watch_count++;
+	w->active = metrics_watches(&e->server->metrics, &e->target);
+	w->events = metrics_watch_events(&e->server->metrics, e->kind);
+	(*w->active)++;
+	exchange_count(e, w->is_framed ? 101 : 200);
+	list[0].value = e->format == ANSWER_PROTOBUF
+				? STR("application/vnd.kubernetes.protobuf;stream=watch")
+				: STR("application/json");
+	http_set_events(e->x, &watch_events, w);
+	http_start(e->x, 200, &headers);
+}
+
+int watch_serve(struct exchange *e)
+{
+	bool is_websocket = websocket_is_request(&e->x->headers);
 	struct read_options options;
 	struct http_watch *w;
 	struct str prefix;
@@ -511,6 +553,8 @@ int watch_serve(struct exchange *e)
 	if (accept_read(e, ACCEPT_STREAMS) < 0 || read_options_parse(e, &options) < 0 ||
 	    add_name(e, &options) < 0)
 		return -1;
+	if (is_websocket && !accept_websocket(e))
+		return 0;
 	w = watch_new(e, e->target.namespace_);
 	prefix = w->filter.prefix;
 	/* the selectors' strings must outlive the exchange's own arena only as long as the exchange
@@ -519,18 +563,9 @@ int watch_serve(struct exchange *e)
 	w->filter.prefix = prefix;
 	w->bookmarks = options.bookmarks;
 	w->include = options.include;
+	w->is_framed = is_websocket;
 	start_timeout(w, options.timeout_seconds);
-	list_push_back(&e->server->watches, &w->link);
-	e->server->watch_count++;
-	w->active = metrics_watches(&e->server->metrics, &e->target);
-	w->events = metrics_watch_events(&e->server->metrics, e->kind);
-	(*w->active)++;
-	exchange_count(e, 200);
-	list[0].value = e->format == ANSWER_PROTOBUF
-				? STR("application/vnd.kubernetes.protobuf;stream=watch")
-				: STR("application/json");
-	http_set_events(e->x, &watch_events, w);
-	http_start(e->x, 200, &headers);
+	open_stream(w, e);
 	begin(w, &options);
 	if (w->bookmarks && !timer_is_running(&e->server->bookmarks))
 		timer_start_slack(&e->server->bookmarks, WATCH_BOOKMARK_SECONDS * 1000, 5000);

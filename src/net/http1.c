@@ -645,12 +645,26 @@ const struct http_protocol http1_protocol = {
 
 /* --- upgrade --- */
 
+struct buf *http1_put_head(struct exchange *ex, int status, const struct http_headers *headers)
+{
+	struct buf *to = &ex->server->head;
+
+	buf_reset(to);
+	put_status(to, ex, status);
+	if (status == 101)
+		buf_put_str(to, STR("Connection: Upgrade\r\n"));
+	for (size_t i = 0; headers && i < headers->count; i++)
+		put_header(to, &headers->list[i]);
+	buf_put(to, "\r\n", 2);
+	return to;
+}
+
 int http_hijack(struct http_exchange *x, int status, const struct http_headers *headers, struct conn **ret_conn,
 		struct err *err)
 {
 	struct exchange *ex = exchange_of(x);
 	struct server_conn *sc = ex->sc;
-	struct buf *to = &ex->server->head;
+	struct buf *to;
 	struct conn *c;
 
 	ASSERT(!ex->started);
@@ -660,13 +674,7 @@ int http_hijack(struct http_exchange *x, int status, const struct http_headers *
 		return err_set(err, ERR_UNSUPPORTED, "only HTTP/1.1 connections can be upgraded");
 	if (!ex->body_done && !ex->stream_body)
 		return err_set(err, ERR_BAD_REQUEST, "the request has a body that was not read");
-	buf_reset(to);
-	put_status(to, ex, status);
-	if (status == 101)
-		buf_put_str(to, STR("Connection: Upgrade\r\n"));
-	for (size_t i = 0; headers && i < headers->count; i++)
-		put_header(to, &headers->list[i]);
-	buf_put(to, "\r\n", 2);
+	to = http1_put_head(ex, status, headers);
 	if (buf_failed(to))
 		return err_set(err, ERR_TOO_LARGE, "response headers");
 	conn_send(sc->conn, buf_str(to));

@@ -238,6 +238,8 @@ static void begin(struct exchange *ex, int status, const struct http_headers *he
 	ex->status = status;
 	ex->no_body = has_no_body(ex, status);
 	ex->length_known = length_bytes >= 0;
+	if (ex->sc && ex->messages && status == 200)
+		ex->sc->protocol = &http_messages_protocol;
 	if (ex->sc)
 		ex->sc->protocol->start(ex, &(struct response_head){ status, headers, length_bytes });
 }

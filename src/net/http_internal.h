@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What http_server.c, http_exchange.c, http1.c and http2.c share. A server_conn is one accepted
- * connection, spoken to by one of two struct http_protocol tables; an exchange is one request on
- * it. Included by no other folder.
+ * What http_server.c, http_exchange.c, http1.c, http2.c and http_messages.c share. A server_conn is
+ * one accepted connection, spoken to by one of three struct http_protocol tables; an exchange is one
+ * request on it. Included by no other folder.
  */
 #ifndef CUBE_NET_HTTP_INTERNAL_H
 #define CUBE_NET_HTTP_INTERNAL_H
@@ -13,6 +13,7 @@
 #include "net/piece_queue.h"
 
 struct http2;
+struct http_messages;
 struct server_conn;
 struct nghttp2_session_callbacks;
 struct nghttp2_option;
@@ -45,6 +46,8 @@ struct exchange {
 	bool length_known, no_body, chunked, aborted;
 	bool closed, closed_told;
 	bool keep_alive, expects_continue, upgrade; /* HTTP/1 */
+	const struct http_messages *messages; /* the answer goes as messages of a WebSocket; NULL: it does not */
+	uint64_t skip_bytes;             /* of a message that came, and nobody wants */
 	int32_t stream_id;               /* HTTP/2 from here */
 	struct piece_queue out;
 	struct http_headers trailers;
@@ -98,6 +101,7 @@ struct http_protocol {
 };
 extern const struct http_protocol http1_protocol;
 extern const struct http_protocol http2_protocol;
+extern const struct http_protocol http_messages_protocol; /* an HTTP/1 connection once it changed to WebSocket */
 
 struct http_server {
 	struct http_server_options options;
@@ -153,6 +157,8 @@ void exchange_too_large(struct exchange *ex);
 /* The peer is gone: tells the handler, or frees it when nobody holds it. */
 void exchange_peer_gone(struct exchange *ex);
 void exchange_drained(struct exchange *ex);
+/* Status line, Date and headers of an answer by HTTP/1, into the server's head. */
+struct buf *http1_put_head(struct exchange *ex, int status, const struct http_headers *headers);
 /* An answer of the server's own. */
 void exchange_answer(struct exchange *ex, int status);
 /* Next pieces of the source: count, 0 at the end, < 0 when it broke off. */

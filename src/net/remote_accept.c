@@ -53,18 +53,16 @@ static bool choose(const struct str *offers, size_t offer_count, const struct st
 	return false;
 }
 
-/* An empty name among ours stands for a client that names none. */
-int remote_accept_websocket(struct http_exchange *x, const struct str *ours, size_t our_count, size_t *ret_index,
-			    struct conn **ret_conn, struct err *err)
+/* An empty name among ours stands for a client that names none; NULL takes what the client names first. */
+int websocket_handshake(struct http_exchange *x, const struct str *ours, size_t our_count,
+			struct websocket_answer *ret, struct err *err)
 {
 	struct str offers[OFFERS_MAX], key = http_header_get(&x->headers, STR("Sec-WebSocket-Key"));
 	size_t offer_count = read_offers(&x->headers, STR("Sec-WebSocket-Protocol"), offers);
 	struct http_header version = HTTP_HEADER(STR("Sec-WebSocket-Version"), STR("13"));
 	char accept[WEBSOCKET_ACCEPT_BYTES];
-	struct http_header list[3];
-	struct http_headers headers = { list, 0 };
 
-	if (x->method != HTTP_GET || key.len == 0) {
+	if (x->method != HTTP_GET || key.len == 0 || x->version != 11) {
 		(void)err_set(err, ERR_BAD_REQUEST, "Bad Request");
 		return remote_refuse(x, 400, NULL, err);
 	}
@@ -74,15 +72,39 @@ int remote_accept_websocket(struct http_exchange *x, const struct str *ours, siz
 	}
 	if (offer_count == 0)
 		offers[offer_count++] = STR("");
-	if (!choose(offers, offer_count, ours, our_count, ret_index)) {
+	ret->index = 0;
+	if (ours && !choose(offers, offer_count, ours, our_count, &ret->index)) {
 		(void)err_set(err, ERR_FORBIDDEN, "Forbidden");
 		return remote_refuse(x, 403, NULL, err);
 	}
+	ret->protocol = ours ? ours[ret->index] : offers[0];
 	websocket_accept(key, accept);
+	ret->accept = str_in(&x->arena, str_from(accept));
+	return 0;
+}
+
+struct http_headers websocket_answer_headers(const struct websocket_answer *answer, struct http_header list[3])
+{
+	struct http_headers headers = { list, 0 };
+
 	list[headers.count++] = HTTP_HEADER(STR("Upgrade"), STR("websocket"));
-	list[headers.count++] = HTTP_HEADER(STR("Sec-WebSocket-Accept"), str_from(accept));
-	if (ours[*ret_index].len > 0)
-		list[headers.count++] = HTTP_HEADER(STR("Sec-WebSocket-Protocol"), ours[*ret_index]);
+	list[headers.count++] = HTTP_HEADER(STR("Sec-WebSocket-Accept"), answer->accept);
+	if (answer->protocol.len > 0)
+		list[headers.count++] = HTTP_HEADER(STR("Sec-WebSocket-Protocol"), answer->protocol);
+	return headers;
+}
+
+int remote_accept_websocket(struct http_exchange *x, const struct str *ours, size_t our_count, size_t *ret_index,
+			    struct conn **ret_conn, struct err *err)
+{
+	struct websocket_answer answer;
+	struct http_header list[3];
+	struct http_headers headers;
+
+	if (websocket_handshake(x, ours, our_count, &answer, err) < 0)
+		return -1;
+	headers = websocket_answer_headers(&answer, list);
+	*ret_index = answer.index;
 	if (http_upgrade(x, &headers, ret_conn, err) < 0)
 		return remote_refuse(x, 400, NULL, err);
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What remote_stream.c, remote_websocket.c, remote_spdy.c and port_forward.c share. Included by no
- * other folder. */
+/* What remote_stream.c, remote_websocket.c, remote_spdy.c, port_forward.c and http_messages.c share.
+ * Included by no other folder. */
 #ifndef CUBE_NET_REMOTE_INTERNAL_H
 #define CUBE_NET_REMOTE_INTERNAL_H
 
@@ -49,6 +49,15 @@ bool remote_channel_closed(struct remote_stream *r, enum remote_channel channel)
 
 /* Text answer as Go's http.Error gives it. */
 int remote_refuse(struct http_exchange *x, int status, const struct http_headers *headers, struct err *err);
+/* What a WebSocket handshake comes to; in the exchange's arena. */
+struct websocket_answer {
+	struct str accept, protocol; /* protocol may be empty */
+	size_t index;                /* of ours */
+};
+/* Answers when it refuses. */
+int websocket_handshake(struct http_exchange *x, const struct str *ours, size_t our_count,
+			struct websocket_answer *ret, struct err *err) MUST_CHECK;
+struct http_headers websocket_answer_headers(const struct websocket_answer *answer, struct http_header list[3]);
 /* WebSocket handshake with one of ours (first that the client names), upgrades. *ret_index says
  * which. */
 int remote_accept_websocket(struct http_exchange *x, const struct str *ours, size_t our_count, size_t *ret_index,

@@ -43,37 +43,52 @@ static size_t header_bytes(const uint8_t *at, size_t len, uint64_t *ret_payload)
 	return need;
 }
 
-int64_t websocket_decode(char *bytes, size_t len, bool from_client, struct websocket_frame *ret, struct err *err)
+int64_t websocket_decode_head(struct str bytes, bool from_client, struct websocket_head *ret, struct err *err)
 {
-	uint8_t *at = (uint8_t *)bytes;
-	uint64_t payload;
+	const uint8_t *at = (const uint8_t *)bytes.ptr;
 	size_t header;
-	bool is_masked;
 
-	if (len < 2)
+	if (bytes.len < 2)
 		return 0;
-	is_masked = at[1] & 0x80;
+	ret->is_masked = at[1] & 0x80;
 	ret->opcode = at[0] & 0x0f;
 	ret->is_final = at[0] & 0x80;
 	if (at[0] & 0x70)
 		return err_set(err, ERR_PARSE, "WebSocket frame with reserved bits");
 	if (ret->opcode > WEBSOCKET_PONG || (ret->opcode > WEBSOCKET_BINARY && ret->opcode < WEBSOCKET_CLOSE))
 		return err_set(err, ERR_PARSE, "WebSocket frame with unknown opcode %d", ret->opcode);
-	if (is_masked != from_client)
-		return err_set(err, ERR_PARSE, "WebSocket frame %s a mask", is_masked ? "with" : "without");
-	if (ret->opcode >= WEBSOCKET_CLOSE && (!ret->is_final || (at[1] & 0x7f) > 125))
+	if (ret->is_masked != from_client)
+		return err_set(err, ERR_PARSE, "WebSocket frame %s a mask", ret->is_masked ? "with" : "without");
+	if (ret->opcode >= WEBSOCKET_CLOSE && (!ret->is_final || (at[1] & 0x7f) > WEBSOCKET_CONTROL_BYTES_MAX))
 		return err_set(err, ERR_PARSE, "WebSocket control frame is too long or in parts");
-	header = header_bytes(at, len, &payload);
-	if (header == 0)
+	header = header_bytes(at, bytes.len, &ret->payload_bytes);
+	if (header > 0 && ret->is_masked)
+		memcpy(ret->mask, at + header - sizeof(ret->mask), sizeof(ret->mask));
+	return (int64_t)header;
+}
+
+void websocket_unmask(const struct websocket_head *head, char *payload, size_t len)
+{
+	for (size_t i = 0; head->is_masked && i < len; i++)
+		payload[i] = (char)(payload[i] ^ head->mask[i % sizeof(head->mask)]);
+}
+
+int64_t websocket_decode(char *bytes, size_t len, bool from_client, struct websocket_frame *ret, struct err *err)
+{
+	struct websocket_head head;
+	int64_t header = websocket_decode_head(str_sub(bytes, len), from_client, &head, err);
+
+	if (header <= 0)
+		return header;
+	if (head.payload_bytes > WEBSOCKET_FRAME_BYTES_MAX)
+		return err_set(err, ERR_TOO_LARGE, "WebSocket frame of %llu bytes",
+			       (unsigned long long)head.payload_bytes);
+	if (len - (size_t)header < head.payload_bytes)
 		return 0;
-	if (payload > WEBSOCKET_FRAME_BYTES_MAX)
-		return err_set(err, ERR_TOO_LARGE, "WebSocket frame of %llu bytes", (unsigned long long)payload);
-	if (len - header < payload)
-		return 0;
-	for (size_t i = 0; is_masked && i < payload; i++)
-		at[header + i] ^= at[header - 4 + i % 4];
-	ret->payload = str_sub(bytes + header, (size_t)payload);
-	return (int64_t)(header + payload);
+	websocket_unmask(&head, bytes + header, (size_t)head.payload_bytes);
+	*ret = (struct websocket_frame){ head.opcode, head.is_final,
+					 str_sub(bytes + header, (size_t)head.payload_bytes) };
+	return header + (int64_t)head.payload_bytes;
 }
 
 size_t websocket_encode_header(enum websocket_opcode opcode, size_t payload_bytes, char to[WEBSOCKET_HEADER_BYTES])

@@ -22,6 +22,7 @@ enum websocket_opcode {
 
 #define WEBSOCKET_ACCEPT_BYTES 29 /* base64 of a SHA-1, and NUL */
 #define WEBSOCKET_HEADER_BYTES 14
+#define WEBSOCKET_CONTROL_BYTES_MAX 125 /* RFC 6455, section 5.5 */
 
 struct websocket_frame {
 	enum websocket_opcode opcode;
@@ -33,6 +34,17 @@ struct websocket_frame {
 void websocket_accept(struct str key, char to[WEBSOCKET_ACCEPT_BYTES]);
 /* True when a request asks for an upgrade to WebSocket (Connection: upgrade, Upgrade: websocket). */
 bool websocket_is_request(const struct http_headers *h) PURE;
+/* What stands before a frame's payload. */
+struct websocket_head {
+	enum websocket_opcode opcode;
+	bool is_final, is_masked;
+	char mask[4];
+	uint64_t payload_bytes; /* of any size: the caller bounds it */
+};
+/* Returns its bytes, 0 when more is needed, < 0 when it breaks the protocol. */
+int64_t websocket_decode_head(struct str bytes, bool from_client, struct websocket_head *ret,
+			      struct err *err) MUST_CHECK;
+void websocket_unmask(const struct websocket_head *head, char *payload, size_t len);
 /* One frame from the front of bytes, which are changed (unmasked). Returns the bytes it took, 0
  * when more is needed, < 0 when it breaks the protocol (reserved bits, wrong masking, oversized or
  * fragmented control, frame beyond the limit). */

@@ -5,13 +5,32 @@
 
 #include <sys/socket.h>
 #include <unistd.h>
-#include "net/http_server.h"
+#include "net/http_messages.h"
 #include "net_loop.h"
 
 static inline void net_server_headers(void *arg, struct http_exchange *x)
 {
 	if (str_has_prefix(x->path, STR("/s")))
 		http_stream_body(x);
+}
+
+static inline void net_server_closed(void *arg, struct http_exchange *x)
+{
+	http_abort(x);
+}
+
+/* An answer that goes on as messages of a WebSocket until the client has gone. */
+static inline void net_server_messages(struct http_exchange *x)
+{
+	static const struct http_exchange_events events = { .on_closed = net_server_closed };
+	struct http_messages_options options = { .form = HTTP_MESSAGE_BASE64, .has_greeting = true };
+	struct err err;
+
+	if (http_messages_accept(x, &options, &err) < 0)
+		return;
+	http_set_events(x, &events, NULL);
+	http_start(x, 200, NULL);
+	http_send(x, &HTTP_BYTES(x->path), 1);
 }
 
 static inline void net_server_request(void *arg, struct http_exchange *x)
@@ -24,6 +43,8 @@ static inline void net_server_request(void *arg, struct http_exchange *x)
 		http_start(x, 200, NULL);
 		http_send(x, (struct http_piece[]){ HTTP_BYTES(x->path), HTTP_BYTES(x->body) }, 2);
 		http_end(x);
+	} else if (str_has_prefix(x->path, STR("/m"))) {
+		net_server_messages(x);
 	} else if (str_eq(x->path, STR("/abort"))) {
 		http_abort(x);
 	} else {
