@@ -260,6 +260,7 @@ static void make_set(struct custom_resource *r)
 {
 	struct schema_field *fields = arena_array(&r->arena, 3, sizeof(fields[0]));
 	struct schema_type *types = arena_array(&r->arena, r->version_count + 1, sizeof(types[0]));
+	yyjson_val **trees = arena_array(&r->arena, r->version_count + 1, sizeof(trees[0]));
 	struct schema_at meta = schema_find(STR("meta/v1.ObjectMeta"));
 	static const uint32_t offsets[] = { 1, 12, 17 };
 	static const uint8_t lengths[] = { 10, 4, 8 };
@@ -289,12 +290,14 @@ static void make_set(struct custom_resource *r)
 						 .flags = SCHEMA_PRESERVE };
 		put_full_name(&strings, kind->group, kind->version, kind->name);
 		kind->schema = (struct schema_at){ &r->set, &types[i] };
+		trees[i] = r->versions[i].schema;
 	}
 	r->set = (struct schema_set){ .strings = str_in(&r->arena, buf_str(&strings)).ptr,
 				      .types = types,
 				      .fields = fields,
 				      .type_count = (uint32_t)r->version_count,
-				      .field_count = 3 };
+				      .field_count = 3,
+				      .trees = trees };
 }
 
 static struct str deprecation(struct arena *arena, yyjson_val *version, const struct kind *kind)

@@ -106,12 +106,16 @@ struct schema_type {
 	uint32_t gvk;		/* "apps/v1/Deployment", 0 = none; what OpenAPI announces */
 };
 
+struct yyjson_val;
+
 struct schema_set {
 	const char *strings;
 	const struct schema_type *types;
 	const struct schema_field *fields;
 	const struct schema_extra *extras;
 	uint32_t type_count, field_count, extra_count;
+	struct yyjson_val *const *trees; /* of a run-time set, one per type: the structural schema
+					    that goes on where the table ends. NULL = none */
 };
 
 /* A type in its set: what walkers carry. */
@@ -128,6 +132,11 @@ struct schema_at schema_ref(struct schema_at at,
 			    const struct schema_field *field); /* the type of its elements */
 const struct schema_field *schema_field(struct schema_at at,
 					struct str name); /* NULL when unknown */
+/* What goes on where the table of a root type ends; NULL = nothing. */
+static inline struct yyjson_val *schema_tree(struct schema_at at)
+{
+	return at.type && at.set->trees ? at.set->trees[at.type - at.set->types] : NULL;
+}
 static inline const struct schema_field *schema_fields(struct schema_at at)
 {
 	return at.set->fields + at.type->first_field;

@@ -2,8 +2,6 @@
 /* What a value is to apply, and how the nodes of its set are named. */
 #include "api/typed_internal.h"
 
-#include "api/limits.h"
-
 void typed_walk_init(struct typed_walk *walk, struct arena *arena, struct err *err)
 {
 	*walk = (struct typed_walk){ .arena = arena, .err = err };
@@ -13,6 +11,13 @@ void typed_walk_init(struct typed_walk *walk, struct arena *arena, struct err *e
 void typed_walk_deinit(struct typed_walk *walk)
 {
 	buf_deinit(&walk->text);
+}
+
+struct typed typed_root(struct schema_at at)
+{
+	yyjson_val *tree = schema_tree(at);
+
+	return tree ? typed_tree_root(at, tree, false) : (struct typed){ .at = at };
 }
 
 static enum typed_form form_of_itself(yyjson_val *v)
@@ -46,6 +51,8 @@ static enum typed_form form_of_one(struct typed t, yyjson_val *v)
 
 enum typed_form typed_form(struct typed t, yyjson_val *v)
 {
+	if (t.tree)
+		return typed_tree_form(t.tree, v);
 	if (!t.field)
 		return !t.at.type ? form_of_itself(v) : is_atomic(t) ? TYPED_LEAF : TYPED_STRUCT;
 	switch ((enum schema_shape)t.shape) {
@@ -75,21 +82,89 @@ struct typed typed_member(struct typed t, enum typed_form form, struct str name,
 	const struct schema_field *field;
 
 	*ret_declared = false;
+	if (t.tree)
+		return typed_tree_member(t, name, ret_declared);
 	if (form == TYPED_STRUCT) {
 		field = at.type ? schema_field(at, name) : NULL;
 		*ret_declared = field != NULL;
-		return field ? (struct typed){ at, field, field->shape }
+		return field ? (struct typed){ .at = at, .field = field, .shape = field->shape }
 			     : (struct typed){ .at = { at.set, NULL } };
 	}
 	if (!t.field || t.shape == SCHEMA_ONE)
 		return (struct typed){ .at = { t.at.set, NULL } };
-	return (struct typed){ t.at, t.field,
-			       t.shape == SCHEMA_MAP_OF_LISTS ? SCHEMA_LIST_OF_LISTS : SCHEMA_ONE };
+	return (struct typed){ .at = t.at,
+			       .field = t.field,
+			       .shape = t.shape == SCHEMA_MAP_OF_LISTS ? SCHEMA_LIST_OF_LISTS
+								       : SCHEMA_ONE };
 }
 
 struct typed typed_item(struct typed t)
 {
-	return (struct typed){ t.at, t.field, SCHEMA_ONE };
+	yyjson_val *items = yyjson_obj_get(t.tree, "items");
+
+	if (t.tree)
+		return items ? typed_tree_root(t.at, items, t.is_open)
+			     : (struct typed){ .at = { t.at.set, NULL } };
+	return (struct typed){ .at = t.at, .field = t.field, .shape = SCHEMA_ONE };
+}
+
+bool typed_is_open(struct typed t, enum typed_form form)
+{
+	struct schema_at at = typed_struct(t);
+
+	if (t.tree)
+		return typed_tree_is_open(t);
+	return form != TYPED_STRUCT || !at.type || at.type->flags & SCHEMA_PRESERVE ||
+	       (t.field && t.field->flags & (SCHEMA_PRESERVE | SCHEMA_EMBEDDED));
+}
+
+enum typed_scalar typed_scalar(struct typed t)
+{
+	if (t.tree)
+		return typed_tree_scalar(t.tree);
+	if (!t.field || t.shape != SCHEMA_ONE)
+		return TYPED_ANY;
+	switch ((enum schema_value)t.field->value) {
+	case SCHEMA_STRING:
+	case SCHEMA_BYTES:
+	case SCHEMA_TIME:
+	case SCHEMA_MICROTIME:
+	case SCHEMA_DURATION:
+		return TYPED_TEXT;
+	case SCHEMA_INT32:
+	case SCHEMA_INT64:
+	case SCHEMA_DOUBLE:
+		return TYPED_NUMBER;
+	case SCHEMA_BOOL:
+		return TYPED_BOOL;
+	default:
+		return TYPED_ANY;
+	}
+}
+
+enum typed_form typed_form_to_check(struct typed t, yyjson_val *v)
+{
+	enum typed_form form = typed_form(t, v);
+
+	if (t.tree)
+		return typed_tree_form_to_check(t.tree, v);
+	if (form != TYPED_LEAF || !t.field)
+		return form;
+	if (t.shape == SCHEMA_ONE && t.field->value == SCHEMA_OBJECT)
+		return TYPED_STRUCT;
+	return t.shape == SCHEMA_MAP || t.shape == SCHEMA_MAP_OF_LISTS ? TYPED_MAP : TYPED_LEAF;
+}
+
+bool typed_is_plain_list(struct typed t, yyjson_val *v)
+{
+	enum typed_form form = typed_form(t, v);
+	struct str type = json_str(yyjson_obj_get(t.tree, "type"));
+
+	if (typed_is_list(form))
+		return false;
+	if (t.tree)
+		return type.len ? str_eq_c(type, "array") : yyjson_is_arr(v);
+	return t.field && (t.shape == SCHEMA_LIST || t.shape == SCHEMA_LIST_OF_LISTS);
 }
 
 /* ---- what is replaced as a whole ---- */
@@ -139,36 +214,59 @@ struct str typed_member_name(struct typed_walk *walk, struct str name)
 	return str_sub(text, name.len + 2);
 }
 
-static size_t sorted_keys(struct str list, struct str keys[FIELD_SET_KEYS_MAX])
+size_t typed_keys(struct typed t, struct str keys[FIELD_SET_KEYS_MAX])
 {
-	size_t count = 0, at;
-	struct str key;
+	struct str list;
+	size_t count = 0;
 
-	while (count < FIELD_SET_KEYS_MAX && str_next_part(&list, ',', &key)) {
-		for (at = count++; at && str_cmp(keys[at - 1], key) > 0; at--)
-			keys[at] = keys[at - 1];
-		keys[at] = key;
-	}
+	if (t.tree)
+		return typed_tree_keys(t.tree, keys);
+	list = schema_str(t.at.set, schema_extra(t.at, t.field)->list_keys);
+	while (count < FIELD_SET_KEYS_MAX && str_next_part(&list, ',', &keys[count]))
+		count++;
 	return count;
 }
 
-/* Its own value, or the one that the schema gives it; nothing: false. */
-static bool write_key_value(struct typed t, yyjson_val *item, struct str key, struct buf *to)
+static void sort_keys(struct str *keys, size_t count)
 {
-	yyjson_val *value = json_key(item, key);
-	struct schema_at at = schema_ref(t.at, t.field);
-	const struct schema_field *field = at.type ? schema_field(at, key) : NULL;
+	size_t at;
 
-	if (value && !yyjson_is_ctn(value)) {
-		if (yyjson_is_str(value))
-			json_write_quoted(json_str(value), to);
-		else
-			json_write(value, to);
-		return true;
+	for (size_t i = 1; i < count; i++) {
+		struct str key = keys[i];
+
+		for (at = i; at && str_cmp(keys[at - 1], key) > 0; at--)
+			keys[at] = keys[at - 1];
+		keys[at] = key;
 	}
+}
+
+/* What the schema gives a key that is missing; nothing: false. */
+static bool write_key_default(struct typed t, struct str key, struct buf *to)
+{
+	struct schema_at at = t.tree ? t.at : schema_ref(t.at, t.field);
+	const struct schema_field *field = at.type ? schema_field(at, key) : NULL;
+	yyjson_val *value = t.tree ? typed_tree_key_default(t.tree, key) : NULL;
+
+	if (value)
+		json_write(value, to);
+	if (t.tree)
+		return value != NULL;
 	if (!field || !(field->flags & SCHEMA_DEFAULT))
 		return false;
 	buf_put_str(to, schema_str(at.set, schema_extra(at, field)->default_json));
+	return true;
+}
+
+static bool write_key_value(struct typed t, yyjson_val *item, struct str key, struct buf *to)
+{
+	yyjson_val *value = json_key(item, key);
+
+	if (!value || yyjson_is_ctn(value))
+		return write_key_default(t, key, to);
+	if (yyjson_is_str(value))
+		json_write_quoted(json_str(value), to);
+	else
+		json_write(value, to);
 	return true;
 }
 
@@ -189,7 +287,8 @@ struct str typed_item_name(struct typed_walk *walk, struct typed t, enum typed_f
 	}
 	if (!yyjson_is_obj(item))
 		return STR_NONE;
-	count = sorted_keys(schema_str(t.at.set, schema_extra(t.at, t.field)->list_keys), keys);
+	count = typed_keys(t, keys);
+	sort_keys(keys, count);
 	buf_put_c(text, "k:{");
 	for (size_t i = 0; i < count; i++) {
 		size_t len = text->len;

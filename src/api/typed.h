@@ -3,7 +3,9 @@
  * Values read through the schema as server-side apply sees them: what is replaced as a whole, what
  * is owned field by field, which items of two lists are the same. What the schema says nothing
  * about (preserved fields, raw objects) goes by its own form: objects field by field, all else
- * whole. Pure; field sets and texts go into an arena, new values into a document.
+ * whole. A custom kind's schema is a table for what every object has and its definition's tree for
+ * the rest: both answer the same few questions (typed_internal.h), the walkers cannot tell. Pure;
+ * field sets and texts go into an arena, new values into a document.
  */
 #ifndef CUBE_API_TYPED_H
 #define CUBE_API_TYPED_H
@@ -15,13 +17,12 @@
 struct typed {
 	struct schema_at at;		  /* the type that has the field; of a root: its own */
 	const struct schema_field *field; /* NULL: a root, or without at.type anything */
-	uint8_t shape;			  /* enum schema_shape: of the value itself */
+	yyjson_val *tree; /* of a custom kind: the schema of the value itself; no field then */
+	uint8_t shape;	  /* enum schema_shape: of the value itself */
+	bool is_open;	  /* a tree's: unknown fields are kept from here downwards */
 };
 
-static inline struct typed typed_root(struct schema_at at)
-{
-	return (struct typed){ .at = at };
-}
+struct typed typed_root(struct schema_at at);
 
 struct typed_walk {
 	struct arena *arena;

@@ -104,7 +104,7 @@ static void write_member(struct typed_walk *walk, struct typed t, enum typed_for
 	struct typed inside = typed_member(t, form, m->name, &declared);
 	const struct field_set *below = skipped_below(w, m->name);
 
-	is_there = was_there && declared && inside.field->flags & SCHEMA_ALWAYS;
+	is_there = was_there && declared && inside.field && inside.field->flags & SCHEMA_ALWAYS;
 	open_name(walk, w->to, w->is_first, m->name);
 	if (below && typed_form(inside, m->value) == TYPED_STRUCT) {
 		struct writing deeper = { w->to, true, below };

@@ -43,40 +43,31 @@ static struct str shown(struct typed_walk *walk, yyjson_val *v)
 static int check_scalar(struct typed_walk *walk, struct typed t, const struct place *place,
 			yyjson_val *v)
 {
-	bool is_text, is_number;
-
-	if (!t.field || t.shape != SCHEMA_ONE || yyjson_is_null(v))
+	if (yyjson_is_null(v))
 		return 0;
-	switch ((enum schema_value)t.field->value) {
-	case SCHEMA_STRING:
-	case SCHEMA_BYTES:
-	case SCHEMA_TIME:
-	case SCHEMA_MICROTIME:
-	case SCHEMA_DURATION:
-		is_text = yyjson_is_str(v);
-		return is_text ? 0
-			       : refuse(walk, place,
-					"expected string, got "
-					"&value.valueUnstructured{Value:" STR_FMT "}",
-					shown(walk, v));
-	case SCHEMA_INT32:
-	case SCHEMA_INT64:
-	case SCHEMA_DOUBLE:
-		is_number = yyjson_is_num(v);
-		return is_number ? 0
-				 : refuse(walk, place,
-					  "expected numeric (int or float), got " STR_FMT,
-					  yyjson_is_str(v)    ? STR("string")
-					  : yyjson_is_bool(v) ? STR("bool")
-					  : yyjson_is_obj(v)  ? STR("map[string]interface {}")
-							      : STR("[]interface {}"));
-	case SCHEMA_BOOL:
+	switch (typed_scalar(t)) {
+	case TYPED_TEXT:
+		return yyjson_is_str(v) ? 0
+					: refuse(walk, place,
+						 "expected string, got "
+						 "&value.valueUnstructured{Value:" STR_FMT "}",
+						 shown(walk, v));
+	case TYPED_NUMBER:
+		return yyjson_is_num(v) ? 0
+					: refuse(walk, place,
+						 "expected numeric (int or float), got " STR_FMT,
+						 yyjson_is_str(v)    ? STR("string")
+						 : yyjson_is_bool(v) ? STR("bool")
+						 : yyjson_is_obj(v) ? STR("map[string]interface {}")
+								    : STR("[]interface {}"));
+	case TYPED_BOOL:
 		return yyjson_is_bool(v) ? 0
 					 : refuse(walk, place, "expected boolean, got " STR_FMT,
 						  shown(walk, v));
-	default:
-		return 0;
+	case TYPED_ANY:
+		break;
 	}
+	return 0;
 }
 
 static int check_at(struct typed_walk *walk, struct typed t, const struct place *parent,
@@ -85,8 +76,9 @@ static int check_at(struct typed_walk *walk, struct typed t, const struct place 
 static int check_item_name(struct typed_walk *walk, struct typed t, enum typed_form form,
 			   const struct place *place, yyjson_val *item, size_t index)
 {
+	struct str keys[FIELD_SET_KEYS_MAX];
+	size_t count = typed_keys(t, keys), missing = 0;
 	char what[160];
-	struct str keys = schema_str(t.at.set, schema_extra(t.at, t.field)->list_keys), key;
 
 	if (form == TYPED_SET)
 		return refuse(walk, place, "set item must be a scalar" STR_FMT, STR_NONE);
@@ -98,14 +90,10 @@ static int check_item_name(struct typed_walk *walk, struct typed t, enum typed_f
 			: "element %zu: associative list with keys may not have non-map "
 			  "elements%%.*s",
 		index);
-	key = keys;
-	if (yyjson_is_obj(item)) {
-		while (str_next_part(&keys, ',', &key) && json_key(item, key))
-			continue;
-	} else {
-		key = STR_NONE;
-	}
-	return refuse(walk, place, what, key);
+	while (missing < count && json_key(item, keys[missing]))
+		missing++;
+	return refuse(walk, place, what,
+		      yyjson_is_obj(item) && missing < count ? keys[missing] : STR_NONE);
 }
 
 static int check_items(struct typed_walk *walk, struct typed t, enum typed_form form,
@@ -135,9 +123,7 @@ static int check_items(struct typed_walk *walk, struct typed t, enum typed_form 
 static int check_members(struct typed_walk *walk, struct typed t, enum typed_form form,
 			 const struct place *place, yyjson_val *v)
 {
-	struct schema_at at = typed_struct(t);
-	bool is_open = form != TYPED_STRUCT || !at.type || at.type->flags & SCHEMA_PRESERVE ||
-		       (t.field && t.field->flags & (SCHEMA_PRESERVE | SCHEMA_EMBEDDED));
+	bool is_open = typed_is_open(t, form);
 
 	JSON_MEMBERS (key, value, v) {
 		bool declared;
@@ -154,24 +140,11 @@ static int check_members(struct typed_walk *walk, struct typed t, enum typed_for
 	return 0;
 }
 
-/* Atomic values are checked like the others; only what they are made of is nobody's own. */
-static enum typed_form form_to_check(struct typed t, yyjson_val *v)
-{
-	enum typed_form form = typed_form(t, v);
-
-	if (form != TYPED_LEAF || !t.field)
-		return form;
-	if (t.shape == SCHEMA_ONE && t.field->value == SCHEMA_OBJECT)
-		return TYPED_STRUCT;
-	return t.shape == SCHEMA_MAP || t.shape == SCHEMA_MAP_OF_LISTS ? TYPED_MAP : TYPED_LEAF;
-}
-
 static int check_at(struct typed_walk *walk, struct typed t, const struct place *place,
 		    yyjson_val *v)
 {
-	enum typed_form form = form_to_check(t, v);
-	bool is_list = typed_is_list(form) ||
-		       (t.field && (t.shape == SCHEMA_LIST || t.shape == SCHEMA_LIST_OF_LISTS));
+	enum typed_form form = typed_form_to_check(t, v);
+	bool is_list = typed_is_list(form) || typed_is_plain_list(t, v);
 	size_t index = 0;
 
 	if (yyjson_is_null(v))
@@ -191,7 +164,7 @@ static int check_at(struct typed_walk *walk, struct typed t, const struct place 
 			      shown(walk, v));
 	if (typed_is_list(form))
 		return check_items(walk, t, form, place, v);
-	JSON_EACH (item, t.shape == SCHEMA_LIST ? v : NULL) {
+	JSON_EACH (item, t.tree || t.shape == SCHEMA_LIST ? v : NULL) {
 		struct place inside = { place, str_printf_in(walk->arena, "[%zu]", index++) };
 
 		if (check_at(walk, typed_item(t), &inside, item) < 0)

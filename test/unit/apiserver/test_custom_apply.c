@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Server-side apply on a custom kind whose schema has lists, maps and resources below the root.
+ * Breaks when what a definition says of them does not rule merging, ownership and conflicts as it
+ * does for built-in kinds.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "fixture.h"
+
+#define CRDS "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+#define WIDGETS "/apis/example.com/v1/namespaces/default/widgets"
+#define TRIES_MAX 20000
+
+/* YAML, as a user writes it. */
+static const char definition[] =
+	"apiVersion: apiextensions.k8s.io/v1\n"
+	"kind: CustomResourceDefinition\n"
+	"metadata: {name: widgets.example.com}\n"
+	"spec:\n"
+	"  group: example.com\n"
+	"  scope: Namespaced\n"
+	"  names: {plural: widgets, kind: Widget}\n"
+	"  versions:\n"
+	"  - name: v1\n"
+	"    served: true\n"
+	"    storage: true\n"
+	"    subresources: {status: {}}\n"
+	"    schema:\n"
+	"      openAPIV3Schema:\n"
+	"        type: object\n"
+	"        properties:\n"
+	"          status: {type: object, properties: {phase: {type: string}}}\n"
+	"          spec:\n"
+	"            type: object\n"
+	"            properties:\n"
+	"              ports:\n"
+	"                type: array\n"
+	"                x-kubernetes-list-type: map\n"
+	"                x-kubernetes-list-map-keys: [port, protocol]\n"
+	"                items:\n"
+	"                  type: object\n"
+	"                  required: [port]\n"
+	"                  properties:\n"
+	"                    port: {type: integer}\n"
+	"                    protocol: {type: string, default: TCP}\n"
+	"                    name: {type: string}\n"
+	"              tags: {type: array, x-kubernetes-list-type: set, items: {type: string}}\n"
+	"              args: {type: array, items: {type: string}}\n"
+	"              limits:\n"
+	"                type: object\n"
+	"                x-kubernetes-map-type: atomic\n"
+	"                additionalProperties: {type: string}\n"
+	"              labels: {type: object, additionalProperties: {type: string}}\n"
+	"              free: {type: object, x-kubernetes-preserve-unknown-fields: true}\n"
+	"              size: {x-kubernetes-int-or-string: true}\n"
+	"              count: {type: integer}\n"
+	"              template:\n"
+	"                type: object\n"
+	"                x-kubernetes-embedded-resource: true\n"
+	"                properties: {data: {type: string}}\n"
+	"              groups:\n"
+	"                type: object\n"
+	"                additionalProperties:\n"
+	"                  type: array\n"
+	"                  x-kubernetes-list-type: map\n"
+	"                  x-kubernetes-list-map-keys: [id]\n"
+	"                  items:\n"
+	"                    type: object\n"
+	"                    required: [id]\n"
+	"                    properties:\n"
+	"                      id: {type: string}\n"
+	"                      note: {type: string}\n"
+	"                      roles: {type: array, x-kubernetes-list-type: set, items: {type: "
+	"string}}\n";
+
+struct row {
+	const char *manager; /* of an apply; NULL: body is created */
+	const char *spec;
+	int status;
+	const char *want[4]; /* each must be in the answer */
+	const char *not_wanted;
+};
+
+static void open_with_definition(struct http_fixture *f)
+{
+	const char *body;
+	int tries = 0;
+
+	http_fixture_open(f);
+	assert_int_equal(http_fixture_do(f, "POST", CRDS, "Content-Type: application/yaml\r\n",
+					 definition, &body),
+			 201);
+	while (http_fixture_do(f, "GET", WIDGETS, NULL, NULL, &body) != 200)
+		assert_true(++tries < TRIES_MAX);
+}
+
+static void check(const char *body, const struct row *r)
+{
+	for (size_t i = 0; i < 4 && r->want[i]; i++) {
+		if (!strstr(body, r->want[i]))
+			print_message("%s\nnot there: %s\nin: %s\n", r->spec, r->want[i], body);
+		assert_non_null(strstr(body, r->want[i]));
+	}
+	if (r->not_wanted && strstr(body, r->not_wanted))
+		print_message("%s\nthere: %s\nin: %s\n", r->spec, r->not_wanted, body);
+	assert_true(!r->not_wanted || !strstr(body, r->not_wanted));
+}
+
+static void run_row(struct http_fixture *f, const struct row *r)
+{
+	char path[256], object[2048];
+	const char *answer;
+	int status;
+
+	snprintf(object, sizeof(object),
+		 "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Widget\",\"metadata\":{\"name\":"
+		 "\"w\"},\"spec\":%s}",
+		 r->spec);
+	snprintf(path, sizeof(path), WIDGETS "%s%s", r->manager ? "/w?fieldManager=" : "",
+		 r->manager ? r->manager : "?fieldManager=maker");
+	status = http_fixture_do(f, r->manager ? "PATCH" : "POST", path,
+				 r->manager ? "Content-Type: application/apply-patch+yaml\r\n"
+					    : "Content-Type: application/json\r\n",
+				 object, &answer);
+	if (status != r->status)
+		print_message("%s\n%d %s\n", r->spec, status, answer);
+	assert_int_equal(status, r->status);
+	check(answer, r);
+}
+
+#define SCRIPT(name, ...)                                                   \
+	static void name(void **state)                                      \
+	{                                                                   \
+		static const struct row rows[] = { __VA_ARGS__ };           \
+		struct http_fixture f;                                      \
+                                                                            \
+		(void)state;                                                \
+		open_with_definition(&f);                                   \
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) \
+			run_row(&f, &rows[i]);                              \
+		http_fixture_close(&f);                                     \
+	}
+
+/* What a create owns: structs, maps and lists that were not there before are new themselves. */
+SCRIPT(test_created,
+       { NULL,
+	 "{\"ports\":[{\"port\":80}],\"tags\":[\"b\",\"a\"],\"args\":[\"x\"],\"limits\":{\"cpu\":"
+	 "\"1\"},\"labels\":{\"l\":\"1\"},\"free\":{\"any\":{\"x\":[1]}},\"size\":\"5%\","
+	 "\"template\":{\"apiVersion\":\"v1\",\"kind\":\"X\",\"metadata\":{\"name\":\"t\","
+	 "\"finalizers\":[\"f/g\"]},\"data\":\"d\"}}",
+	 201,
+	 { "\"fieldsV1\":{\"f:spec\":{\".\":{},\"f:args\":{},\"f:free\":{\".\":{},\"f:any\":{\".\":"
+	   "{},"
+	   "\"f:x\":{}}},\"f:labels\":{\".\":{},\"f:l\":{}},\"f:limits\":{},\"f:ports\":{\".\":{},"
+	   "\"k:{\\\"port\\\":80,\\\"protocol\\\":\\\"TCP\\\"}\":{\".\":{},\"f:port\":{},"
+	   "\"f:protocol\":{}}},\"f:size\":{},\"f:tags\":{\".\":{},\"v:\\\"a\\\"\":{},"
+	   "\"v:\\\"b\\\"\":{}},\"f:template\":{\".\":{},\"f:apiVersion\":{},\"f:data\":{},"
+	   "\"f:kind\":{},\"f:metadata\":{\".\":{},\"f:finalizers\":{\".\":{},"
+	   "\"v:\\\"f/g\\\"\":{}},\"f:name\":{}}}}}}]" } })
+
+/* What an apply owns: fields, not the structs that have them. */
+SCRIPT(test_applied,
+       { "a",
+	 "{\"ports\":[{\"port\":80}],\"tags\":[\"a\"],\"args\":[\"x\"],\"limits\":{\"cpu\":\"1\"},"
+	 "\"labels\":{\"l\":\"1\"},\"free\":{\"any\":{\"x\":1}},\"size\":5,\"groups\":{\"g\":[{"
+	 "\"id\":\"1\",\"roles\":[\"r\"]}]},\"template\":{\"apiVersion\":\"v1\",\"kind\":\"X\","
+	 "\"metadata\":{\"labels\":{\"k\":\"v\"}}}}",
+	 201,
+	 { "\"fieldsV1\":{\"f:spec\":{\"f:args\":{},\"f:free\":{\"f:any\":{\".\":{},\"f:x\":{}}},"
+	   "\"f:groups\":{\"f:g\":{\".\":{},\"k:{\\\"id\\\":\\\"1\\\"}\":{\".\":{},\"f:id\":{},"
+	   "\"f:roles\":{\"v:\\\"r\\\"\":{}}}}},\"f:labels\":{\"f:l\":{}},\"f:limits\":{},"
+	   "\"f:ports\":{\"k:{\\\"port\\\":80,\\\"protocol\\\":\\\"TCP\\\"}\":{\".\":{},"
+	   "\"f:port\":{}}},\"f:size\":{},\"f:tags\":{\"v:\\\"a\\\"\":{}},\"f:template\":{"
+	   "\"f:apiVersion\":{},\"f:kind\":{},\"f:metadata\":{\"f:labels\":{\"f:k\":{}}}}}}}]",
+	   "\"operation\":\"Apply\"" } },
+       /* Another one's items stand beside those, and what he sets alike is both's. */
+       { "b",
+	 "{\"ports\":[{\"port\":443,\"name\":\"tls\"}],\"tags\":[\"a\",\"b\"],\"labels\":{\"m\":"
+	 "\"2\"},\"groups\":{\"g\":[{\"id\":\"1\",\"roles\":[\"s\"]},{\"id\":\"2\"}]}}",
+	 200,
+	 { "\"ports\":[{\"port\":80,\"protocol\":\"TCP\"},{\"port\":443,\"name\":\"tls\","
+	   "\"protocol\":\"TCP\"}]",
+	   "\"tags\":[\"a\",\"b\"]", "\"labels\":{\"l\":\"1\",\"m\":\"2\"}",
+	   "\"groups\":{\"g\":[{\"id\":\"1\",\"roles\":[\"r\",\"s\"]},{\"id\":\"2\"}]}" } },
+       /* What the first one applies no more goes, unless somebody else has it. */
+       { "a",
+	 "{\"args\":[\"x\"],\"tags\":[]}",
+	 200,
+	 { "\"ports\":[{\"port\":443,", "\"tags\":[\"a\",\"b\"]", "\"labels\":{\"m\":\"2\"}",
+	   "\"groups\":{\"g\":[{\"id\":\"1\",\"roles\":[\"s\"]},{\"id\":\"2\"}]}" },
+	 "\"limits\"" }, )
+
+SCRIPT(test_conflicts,
+       { "a",
+	 "{\"ports\":[{\"port\":80,\"name\":\"x\"}],\"args\":[\"x\"],\"limits\":{\"cpu\":\"1\"},"
+	 "\"labels\":{\"l\":\"1\"},\"free\":{\"any\":1},\"groups\":{\"g\":[{\"id\":\"1\",\"note\":"
+	 "\"n\"}]},\"template\":{\"apiVersion\":\"v1\",\"kind\":\"X\",\"metadata\":{\"labels\":{"
+	 "\"k\":\"v\"}}}}",
+	 201 },
+       { "b",
+	 "{\"ports\":[{\"port\":80,\"protocol\":\"TCP\",\"name\":\"y\"}]}",
+	 409,
+	 { "conflict with \\\"a\\\": .spec.ports[port=80,protocol=\\\"TCP\\\"].name" } },
+       { "b", "{\"ports\":[{\"port\":80,\"protocol\":\"UDP\",\"name\":\"y\"}]}", 200 },
+       { "b",
+	 "{\"limits\":{\"memory\":\"1\"}}",
+	 409,
+	 { "conflict with \\\"a\\\": .spec.limits\"" } },
+       { "b", "{\"args\":[\"x\",\"y\"]}", 409, { "conflict with \\\"a\\\": .spec.args\"" } },
+       { "b", "{\"labels\":{\"m\":\"1\"},\"free\":{\"other\":1}}", 200 },
+       { "b", "{\"free\":{\"any\":2}}", 409, { "conflict with \\\"a\\\": .spec.free.any\"" } },
+       { "b",
+	 "{\"groups\":{\"g\":[{\"id\":\"1\",\"note\":\"m\"}]}}",
+	 409,
+	 { "conflict with \\\"a\\\": .spec.groups.g[id=\\\"1\\\"].note" } },
+       { "b",
+	 "{\"template\":{\"metadata\":{\"labels\":{\"k\":\"w\"}}}}",
+	 409,
+	 { "conflict with \\\"a\\\": .spec.template.metadata.labels.k" } },
+       { "b&force=true",
+	 "{\"limits\":{\"memory\":\"1\"}}",
+	 200,
+	 { "\"limits\":{\"memory\":\"1\"}" } },
+       { "a",
+	 "{\"limits\":{\"cpu\":\"1\"}}",
+	 409,
+	 { "conflict with \\\"b\\\": .spec.limits\"" } }, )
+
+#define PATCH_REFUSED "failed to create typed patch object (/w; example.com/v1, Kind=Widget): "
+
+SCRIPT(test_refused,
+       { "a", "{\"foo\":1}", 500, { PATCH_REFUSED ".spec.foo: field not declared in schema" } },
+       { "a",
+	 "{\"ports\":[{\"port\":80,\"foo\":1}]}",
+	 500,
+	 { ".spec.ports[port=80,protocol=\\\"TCP\\\"].foo: field not declared in schema" } },
+       { "a",
+	 "{\"ports\":[{\"port\":80},{\"port\":80,\"protocol\":\"TCP\"}]}",
+	 500,
+	 { ".spec.ports: duplicate entries for key [port=80,protocol=\\\"TCP\\\"]" } },
+       { "a",
+	 "{\"tags\":[\"x\",\"x\"]}",
+	 500,
+	 { ".spec.tags: duplicate entries for key [=\\\"x\\\"]" } },
+       { "a",
+	 "{\"groups\":{\"g\":[{\"note\":\"x\"}]}}",
+	 500,
+	 { ".spec.groups.g: element 0: associative list with keys has an element that omits key "
+	   "field \\\"id\\\" (and doesn't have default value)" } },
+       { "a",
+	 "{\"count\":\"x\"}",
+	 500,
+	 { ".spec.count: expected numeric (int or float), got string" } },
+       { "a", "{\"args\":{\"x\":1}}", 500, { ".spec.args: expected list, got" } },
+       { "a", "{\"labels\":[1]}", 500, { ".spec.labels: expected map, got" } },
+       { "a", "{\"labels\":{\"x\":1}}", 500, { ".spec.labels.x: expected string, got" } },
+       { "a",
+	 "{\"template\":{\"metadata\":{\"foo\":1}}}",
+	 500,
+	 { ".spec.template.metadata.foo: field not declared in schema" } },
+       { "a", "{\"free\":{\"x\":{\"y\":[{\"z\":1},null]}},\"size\":\"10%\"}", 201 }, )
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_created),
+		cmocka_unit_test(test_applied),
+		cmocka_unit_test(test_conflicts),
+		cmocka_unit_test(test_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
