@@ -409,12 +409,17 @@ bool custom_kind_same(const struct kind *a, const struct kind *b)
 			  kind_is_namespaced(a) == kind_is_namespaced(b));
 }
 
-bool custom_is_established(yyjson_val *definition)
+bool custom_condition_is(yyjson_val *definition, const char *type, const char *status)
 {
 	JSON_EACH (condition, json_get(definition, "status.conditions"))
-		if (str_eq_c(json_get_str(condition, "type"), "Established"))
-			return str_eq_c(json_get_str(condition, "status"), "True");
+		if (str_eq_c(json_get_str(condition, "type"), type))
+			return str_eq_c(json_get_str(condition, "status"), status);
 	return false;
+}
+
+bool custom_is_established(yyjson_val *definition)
+{
+	return custom_condition_is(definition, "Established", "True");
 }
 
 void custom_kind_ref(const struct kind *kind)

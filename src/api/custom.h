@@ -68,6 +68,7 @@ bool custom_kind_same(const struct kind *a, const struct kind *b);
  * written since the definition's last change shows by its revision, and others once looked at.
  */
 struct blob *custom_as_read(const struct kind *kind, const struct obj *stored) MUST_CHECK;
+bool custom_condition_is(yyjson_val *definition, const char *type, const char *status);
 bool custom_is_established(yyjson_val *definition);
 const struct custom_version *custom_version_of(const struct kind *kind); /* NULL: built in */
 

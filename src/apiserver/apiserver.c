@@ -59,6 +59,11 @@ static void parts_free(struct apiserver *s)
 	registry_deinit(&s->registry);
 }
 
+static void kinds_withdrawn(struct custom_resources *c, const struct custom_resource *resource)
+{
+	http_watch_end_custom(CONTAINER_OF(c, struct apiserver, custom), resource);
+}
+
 /* What the options say of who is who and may what. */
 static int open_authorities(struct apiserver *s, const struct apiserver_options *options,
 			    struct err *err)
@@ -109,8 +114,8 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	local_hub_init(&s->hub, &s->registry);
 	metrics_init(&s->metrics);
 	store_set_observer(options->store, on_written, s);
-	custom_resources_start(&s->custom, &s->registry);
 	list_init(&s->watches);
+	custom_resources_start(&s->custom, &s->registry, kinds_withdrawn);
 	list_init(&s->documents);
 	timer_init(&s->bookmarks, s->env, http_watch_bookmarks);
 	s->bootstrap = (struct bootstrap){

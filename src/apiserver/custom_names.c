@@ -23,11 +23,16 @@ static bool has_kind(yyjson_val *names, struct str name)
 	       str_eq(json_get_str(names, "listKind"), name);
 }
 
-static void refuse(struct custom_names *n, const char *reason, struct str name)
-{
-	n->reason = reason;
-	n->message = str_printf_in(n->arena, "\"" STR_FMT "\" is already in use", STR_ARG(name));
-}
+static const struct {
+	const char *name, *reason;
+	bool is_kind;
+} rows[CUSTOM_NAME_COUNT] = {
+	[CUSTOM_NAME_PLURAL] = { "plural", "PluralConflict", false },
+	[CUSTOM_NAME_SINGULAR] = { "singular", "SingularConflict", false },
+	[CUSTOM_NAME_SHORT] = { "shortNames", "ShortNamesConflict", false },
+	[CUSTOM_NAME_KIND] = { "kind", "KindConflict", true },
+	[CUSTOM_NAME_LIST_KIND] = { "listKind", "ListKindConflict", true },
+};
 
 void custom_names_init(struct custom_names *names, const struct obj *definition,
 		       struct arena *arena)
@@ -35,17 +40,38 @@ void custom_names_init(struct custom_names *names, const struct obj *definition,
 	*names = (struct custom_names){ .definition = definition, .arena = arena };
 }
 
+static struct str in_use(struct custom_names *n, struct str name)
+{
+	return str_printf_in(n->arena, "\"" STR_FMT "\" is already in use", STR_ARG(name));
+}
+
+/* Of several, all are told, as Go joins errors. */
+static void note_short(struct custom_names *n, struct str name)
+{
+	struct str *all = &n->conflicts[CUSTOM_NAME_SHORT], one = in_use(n, name);
+
+	if (n->short_count++)
+		*all = str_printf_in(
+			n->arena, "[" STR_FMT ", " STR_FMT "]",
+			STR_ARG(n->short_count == 2 ? *all : str_slice(*all, 1, all->len - 1)),
+			STR_ARG(one));
+	else
+		*all = one;
+}
+
+static bool has_word(yyjson_val *list, struct str word)
+{
+	JSON_EACH (item, list)
+		if (str_eq(json_str(item), word))
+			return true;
+	return false;
+}
+
 void custom_names_take(struct custom_names *n, const struct obj *other)
 {
-	static const struct {
-		const char *name, *reason;
-		bool is_kind;
-	} rows[] = { { "plural", "PluralConflict", false },
-		     { "singular", "SingularConflict", false },
-		     { "kind", "KindConflict", true },
-		     { "listKind", "ListKindConflict", true } };
-	yyjson_val *wanted = json_get(n->definition->root, "spec.names");
-	yyjson_val *taken = json_get(other->root, "status.acceptedNames");
+	yyjson_val *wanted = json_get(n->definition->root, "spec.names"),
+		   *own = json_get(n->definition->root, "status.acceptedNames"),
+		   *taken = json_get(other->root, "status.acceptedNames");
 
 	if (str_eq(other->name, n->definition->name) ||
 	    !str_eq(json_get_str(other->root, "spec.group"),
@@ -54,12 +80,14 @@ void custom_names_take(struct custom_names *n, const struct obj *other)
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		struct str name = json_get_str(wanted, rows[i].name);
 
-		if (name.len && (rows[i].is_kind ? has_kind : has_resource)(taken, name))
-			refuse(n, rows[i].reason, name);
+		if (name.len && !str_eq(name, json_get_str(own, rows[i].name)) &&
+		    (rows[i].is_kind ? has_kind : has_resource)(taken, name))
+			n->conflicts[i] = in_use(n, name);
 	}
 	JSON_EACH (word, json_get(wanted, "shortNames"))
-		if (has_resource(taken, json_str(word)))
-			refuse(n, "ShortNamesConflict", json_str(word));
+		if (!has_word(json_get(own, "shortNames"), json_str(word)) &&
+		    has_resource(taken, json_str(word)))
+			note_short(n, json_str(word));
 }
 
 static yyjson_mut_val *find_condition(yyjson_mut_val *root, const char *type)
@@ -94,25 +122,43 @@ bool custom_condition_set(yyjson_mut_doc *doc, const struct custom_condition *co
 	return true;
 }
 
+/* Each name that nobody else has is given, whatever becomes of the others. */
+static bool accept_names(struct custom_names *n, yyjson_mut_doc *doc)
+{
+	yyjson_mut_val *status = json_ensure_object(doc, yyjson_mut_doc_get_root(doc), "status"),
+		       *accepted = json_ensure_object(doc, status, "acceptedNames");
+	yyjson_val *wanted = json_get(n->definition->root, "spec.names");
+
+	for (size_t i = 0; i <= ARRAY_COUNT(rows); i++) {
+		const char *name = i < ARRAY_COUNT(rows) ? rows[i].name : "categories";
+		yyjson_val *value = yyjson_obj_get(wanted, name);
+
+		if (i < ARRAY_COUNT(rows) && n->conflicts[i].len)
+			continue;
+		if (value)
+			json_set(doc, accepted, name, json_copy(doc, value));
+		else
+			(void)json_remove(accepted, str_from(name)); /* the doc owns it */
+	}
+	return !json_mixed_equal(accepted, json_get(n->definition->root, "status.acceptedNames"));
+}
+
 bool custom_names_plan(struct custom_names *n, yyjson_mut_doc *doc, int64_t now_ns)
 {
-	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc),
-		       *status = json_ensure_object(doc, root, "status");
-	yyjson_val *wanted = json_get(n->definition->root, "spec.names");
-	bool established = custom_is_established(n->definition->root), changed = false;
+	bool established = custom_is_established(n->definition->root);
+	bool changed = accept_names(n, doc);
 	struct custom_condition accepted = { "NamesAccepted", "True", "NoConflicts",
 					     STR_INIT("no conflicts found") };
 	struct custom_condition stands = { "Established", "True", "InitialNamesAccepted",
 					   STR_INIT("the initial names have been accepted") };
 
-	if (n->reason) {
-		accepted = (struct custom_condition){ "NamesAccepted", "False", n->reason,
-						      n->message };
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		if (!n->conflicts[i].len)
+			continue;
+		accepted = (struct custom_condition){ "NamesAccepted", "False", rows[i].reason,
+						      n->conflicts[i] };
 		stands = (struct custom_condition){ "Established", "False", "NotAccepted",
 						    STR("not all names are accepted") };
-	} else if (!json_mixed_equal(yyjson_mut_obj_get(status, "acceptedNames"), wanted)) {
-		json_set(doc, status, "acceptedNames", json_copy(doc, wanted));
-		changed = true;
 	}
 	changed |= custom_condition_set(doc, &accepted, now_ns);
 	if (!established) /* once established it stays so */

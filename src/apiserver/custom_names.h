@@ -9,11 +9,20 @@
 
 #define CUSTOM_FINALIZER "customresourcecleanup.apiextensions.k8s.io"
 
+enum custom_name {
+	CUSTOM_NAME_PLURAL,
+	CUSTOM_NAME_SINGULAR,
+	CUSTOM_NAME_SHORT,
+	CUSTOM_NAME_KIND,
+	CUSTOM_NAME_LIST_KIND,
+	CUSTOM_NAME_COUNT,
+};
+
 struct custom_names {
 	const struct obj *definition;
 	struct arena *arena;
-	const char *reason; /* of the last conflict; NULL = none */
-	struct str message;
+	struct str conflicts[CUSTOM_NAME_COUNT]; /* what is wrong with it; empty = nothing */
+	size_t short_count;			 /* of short names that are taken */
 };
 
 void custom_names_init(struct custom_names *names, const struct obj *definition,

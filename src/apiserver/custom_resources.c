@@ -160,20 +160,60 @@ static void drop_finalizer(struct custom_resources *c, const struct obj *definit
 	update(c, definition, doc, STR_NONE);
 }
 
+/* Says how far the emptying is; false when it says so already. */
+static bool tell_emptying(struct custom_resources *c, const struct obj *definition,
+			  struct custom_condition condition)
+{
+	yyjson_mut_doc *doc = json_thaw(definition->root);
+
+	if (custom_condition_set(doc, &condition, env_wall_ns(c->registry->env))) {
+		update(c, definition, doc, STR("status"));
+		return true;
+	}
+	json_mut_free(doc);
+	return false;
+}
+
+/* What was never served has no objects. */
+static bool tell_begun(struct custom_resources *c, const struct obj *definition)
+{
+	struct custom_condition never = { "Terminating", "False", "NeverEstablished",
+					  STR("resource was never established") };
+	struct custom_condition begun = { "Terminating", "True", "InstanceDeletionInProgress",
+					  STR("CustomResource deletion is in progress") };
+
+	if (!custom_is_established(definition->root))
+		return tell_emptying(c, definition, never);
+	return !custom_condition_is(definition->root, "Terminating", "False") &&
+	       tell_emptying(c, definition, begun);
+}
+
+static bool tell_done(struct custom_resources *c, const struct obj *definition)
+{
+	struct custom_condition done = { "Terminating", "False", "InstanceDeletionCompleted",
+					 STR("removed all instances") };
+
+	return custom_is_established(definition->root) && tell_emptying(c, definition, done);
+}
+
+/* One step; the next one follows when what it wrote comes back as an event. */
 static void empty(struct custom_resources *c, const struct obj *definition)
 {
 	struct custom_resource *r;
+	size_t left = 0;
 
-	if (!has_finalizer(definition))
+	if (!has_finalizer(definition) || tell_begun(c, definition))
 		return;
 	r = custom_resource_new(definition, NULL);
-	if (r && delete_instances(c, kind_stored(&r->versions[0].kind))) {
-		if (!timer_is_running(&c->emptying))
-			timer_start(&c->emptying, EMPTYING_MS);
-	} else {
-		drop_finalizer(c, definition);
-	}
+	if (r && list_is_empty(&c->writes)) /* not again what is being deleted */
+		left = delete_instances(c, kind_stored(&r->versions[0].kind));
+	else
+		left = r ? 1 : 0;
 	custom_resource_unref(r);
+	if (left && !timer_is_running(&c->emptying))
+		timer_start(&c->emptying, EMPTYING_MS);
+	if (!left && !tell_done(c, definition))
+		drop_finalizer(c, definition);
 }
 
 /* --- all of it --- */
@@ -189,17 +229,30 @@ static bool is_as_served(const struct custom_resource *served, const struct obj 
 static void serve(struct custom_resources *c, const struct obj *definition)
 {
 	struct kind_set *kinds = &c->registry->kinds;
+	const struct custom_resource *served = kind_set_definition(kinds, definition->name);
 	struct custom_resource *r;
 	struct err err = { 0 };
 
-	if (!custom_is_established(definition->root) ||
-	    is_as_served(kind_set_definition(kinds, definition->name), definition))
+	if (!custom_is_established(definition->root) || is_as_served(served, definition))
 		return;
 	r = custom_resource_new(definition, &err);
-	if (r)
-		kind_set_put(kinds, r);
-	else
+	if (!r) {
 		log_error("apiserver", "%s", err.msg);
+		return;
+	}
+	if (served)
+		c->withdrawn(c, served);
+	kind_set_put(kinds, r);
+}
+
+static void withdraw(struct custom_resources *c, const struct obj *definition)
+{
+	struct kind_set *kinds = &c->registry->kinds;
+	const struct custom_resource *served = kind_set_definition(kinds, definition->name);
+
+	if (served)
+		c->withdrawn(c, served);
+	kind_set_remove(kinds, definition->name);
 }
 
 static void look_at(struct custom_resources *c, const struct obj *definition)
@@ -211,17 +264,36 @@ static void look_at(struct custom_resources *c, const struct obj *definition)
 		tell_status(c, definition);
 }
 
+struct freed_names {
+	struct custom_resources *owner;
+	struct str group;
+};
+
+static bool offer_names(void *arg, const struct obj *definition)
+{
+	struct freed_names *freed = arg;
+
+	if (str_eq(json_get_str(definition->root, "spec.group"), freed->group) &&
+	    !obj_is_deleting(definition))
+		tell_status(freed->owner, definition);
+	return true;
+}
+
 static void on_event(struct store_watcher *watcher, const struct store_event *event)
 {
 	struct custom_resources *c = CONTAINER_OF(watcher, struct custom_resources, watcher);
 	const struct obj *definition = obj_of(event->value, NULL);
+	struct freed_names freed = { .owner = c };
 
 	if (!definition)
 		return;
-	if (event->type == STORE_DELETED)
-		kind_set_remove(&c->registry->kinds, definition->name);
-	else
+	if (event->type != STORE_DELETED) {
 		look_at(c, definition);
+		return;
+	}
+	withdraw(c, definition);
+	freed.group = json_get_str(definition->root, "spec.group");
+	registry_each(c->registry, &kind_customresourcedefinition, STR_NONE, offer_names, &freed);
 }
 
 static void on_end(struct store_watcher *watcher, struct err *err)
@@ -250,11 +322,13 @@ static bool begin(void *arg, const struct obj *definition)
 	return true;
 }
 
-void custom_resources_start(struct custom_resources *c, struct registry *registry)
+void custom_resources_start(struct custom_resources *c, struct registry *registry,
+			    void (*withdrawn)(struct custom_resources *c,
+					      const struct custom_resource *resource))
 {
 	AUTO_ARENA arena = { 0 };
 
-	*c = (struct custom_resources){ .registry = registry };
+	*c = (struct custom_resources){ .registry = registry, .withdrawn = withdrawn };
 	list_init(&c->writes);
 	timer_init(&c->emptying, registry->env, on_emptying);
 	arena_init(&arena, ARENA_DEFAULT_MAX);

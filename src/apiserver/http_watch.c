@@ -381,6 +381,18 @@ void http_watch_end_all(struct apiserver *s, bool politely)
 		watch_end(LIST_ENTRY(list_first(&s->watches), struct http_watch, link), politely);
 }
 
+/* What the store has told already still goes out, as upstream waits a second too. */
+void http_watch_end_custom(struct apiserver *s, const struct custom_resource *resource)
+{
+	LIST_FOR_EACH (node, &s->watches) {
+		struct http_watch *w = LIST_ENTRY(node, struct http_watch, link);
+		const struct custom_version *version = custom_version_of(w->kind);
+
+		if (version && version->resource == resource)
+			timer_start(&w->timeout, WATCH_WITHDRAWN_MS);
+	}
+}
+
 /* Takes the reference: one question for all there is. */
 static void keep_existing(struct http_watch *w, struct blob *object)
 {

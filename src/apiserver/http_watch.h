@@ -10,10 +10,13 @@
 #include <stdbool.h>
 
 struct apiserver;
+struct custom_resource;
 struct timer;
 
 void http_watch_bookmarks(struct timer *timer);
 /* politely: the streams end as after a timeout; else they are broken off. */
 void http_watch_end_all(struct apiserver *server, bool politely);
+/* Its definition changes or goes: who watches its kinds has to ask anew. */
+void http_watch_end_custom(struct apiserver *server, const struct custom_resource *resource);
 
 #endif

@@ -18,6 +18,7 @@
 #define WATCH_TIMEOUT_SECONDS_MIN \
 	1800 /* when the client asks for none: random in [MIN, 2 MIN), as upstream */
 #define WATCH_BOOKMARK_SECONDS 60
+#define WATCH_WITHDRAWN_MS 1000 /* that a watch goes on when its kind is withdrawn */
 #define PATCH_RETRIES_MAX 5 /* as upstream, for patches without a resourceVersion */
 #define PATCH_SHOWN_BYTES_MAX (8u << 10) /* of a patched object in the message that refuses it */
 #define OPTION_SHOWN_BYTES_MAX (4u << 10) /* of an option in the message that refuses it */

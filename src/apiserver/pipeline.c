@@ -344,8 +344,12 @@ static int dispatch(struct exchange *e)
 			continue;
 		if (!(allowed & verbs[i].bit))
 			break;
-		if (verbs[i].bit == VERB_CREATE && is_going(e->kind))
-			break;
+		if (verbs[i].bit == VERB_CREATE && !e->subresource && is_going(e->kind)) {
+			e->refusal.has_details = true;
+			return refusal_set(&e->refusal, 405, "MethodNotAllowed",
+					   "create not allowed while custom resource definition is "
+					   "terminating");
+		}
 		if (verbs[i].bit == VERB_CREATE && !t->subresource.len && t->name.len)
 			break; /* POST goes to collections, */
 		if (verbs[i].bit & (VERB_UPDATE | VERB_PATCH) && !t->name.len)
