@@ -208,12 +208,125 @@ static void test_definitions_are_checked(void **state)
 	http_fixture_close(&f);
 }
 
+#define THING(name, more)                                                                      \
+	"{\"apiVersion\":\"example.com/v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"" name \
+	"\"" more "},\"spec\":{\"size\":1}}"
+
+/* Until what is at path has text in it. */
+static void wait_text(struct http_fixture *f, const char *path, const char *text)
+{
+	const char *body;
+	int tries = 0;
+
+	while (http_fixture_do(f, "GET", path, NULL, NULL, &body) != 200 || !strstr(body, text))
+		assert_true(++tries < TRIES_MAX);
+}
+
+/* Objects go by their own rules, watches when the kind goes, and the same name may come back. */
+static void test_end_of_a_definition(void **state)
+{
+	struct http_fixture f, watcher;
+
+	(void)state; /* each test makes its own */
+	http_fixture_open(&f);
+	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
+	wait_for(&f, THINGS, 200);
+	want(&f, "POST", THINGS, JSON, THING("a", ",\"finalizers\":[\"x.com/y\"]"), 201, NULL);
+	want(&f, "POST", THINGS, JSON, THING("b", ""), 201, NULL);
+	http_fixture_connect(&watcher, &f);
+	http_fixture_stream(&watcher, THINGS "?watch=1", "\"name\":\"b\"");
+	want(&f, "DELETE", CRDS "/things.example.com", NULL, NULL, 200,
+	     "\"reason\":\"InstanceDeletionPending\"");
+	wait_text(&f, CRDS "/things.example.com",
+		  "\"message\":\"CustomResource deletion is in progress\",\"reason\":"
+		  "\"InstanceDeletionInProgress\",\"status\":\"True\",\"type\":\"Terminating\"");
+	want(&f, "POST", THINGS, JSON, THING("c", ""), 405,
+	     "create not allowed while custom resource definition is terminating");
+	wait_for(&f, THINGS "/b", 404);
+	want(&f, "GET", THINGS "/a", NULL, NULL, 200, "\"deletionTimestamp\"");
+	want(&f, "PATCH", THINGS "/a", MERGE, "{\"metadata\":{\"finalizers\":null}}", 200, NULL);
+	wait_for(&f, CRDS "/things.example.com", 404);
+	want(&f, "GET", THINGS, NULL, NULL, 404, "the server could not find");
+	http_fixture_wait(&watcher,
+			  "\"type\":\"DELETED\",\"object\":{\"apiVersion\":\"example.com/v1\"");
+	http_fixture_wait(&watcher, "\r\n0\r\n\r\n");
+	http_fixture_disconnect(&watcher);
+	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
+	wait_for(&f, THINGS, 200);
+	want(&f, "POST", THINGS, JSON, THING("a", ""), 201, NULL);
+	http_fixture_close(&f);
+}
+
+/* A version that is served no more is not there, and who watches it learns so. */
+static void test_unserved_version(void **state)
+{
+	struct http_fixture f, watcher;
+
+	(void)state; /* each test makes its own */
+	http_fixture_open(&f);
+	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
+	wait_for(&f, THINGS, 200);
+	want(&f, "POST", THINGS, JSON, THING("a", ""), 201, NULL);
+	http_fixture_connect(&watcher, &f);
+	http_fixture_stream(&watcher, "/apis/example.com/v1beta1/things?watch=1", "ADDED");
+	want(&f, "PATCH", CRDS "/things.example.com",
+	     "Content-Type: application/json-patch+json\r\n",
+	     "[{\"op\":\"replace\",\"path\":\"/spec/versions/0/served\",\"value\":false}]", 200,
+	     NULL);
+	wait_for(&f, "/apis/example.com/v1beta1/things", 404);
+	http_fixture_wait(&watcher, "\r\n0\r\n\r\n");
+	http_fixture_disconnect(&watcher);
+	want(&f, "GET", THINGS "/a", NULL, NULL, 200, NULL);
+	http_fixture_close(&f);
+}
+
+/* Names that another definition of the group has are not given, the others are; once they are free
+ * they are given. */
+static void test_names(void **state)
+{
+	static const char other[] =
+		"{\"metadata\":{\"name\":\"others.example.com\"},\"spec\":{\"group\":\"example."
+		"com\","
+		"\"scope\":\"Cluster\",\"names\":{\"plural\":\"others\",\"kind\":\"Thing\","
+		"\"listKind\":\"OtherList\",\"shortNames\":[\"th\",\"ot\",\"things\"]},"
+		"\"versions\":[{"
+		"\"name\":\"v1\",\"served\":true,\"storage\":true,\"schema\":{\"openAPIV3Schema\":{"
+		"\"type\":\"object\"}}}]}}";
+	struct http_fixture f;
+
+	(void)state; /* each test makes its own */
+	http_fixture_open(&f);
+	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
+	wait_for(&f, THINGS, 200);
+	want(&f, "POST", CRDS, JSON, other, 201, NULL);
+	wait_text(&f, CRDS "/others.example.com",
+		  "\"message\":\"\\\"Thing\\\" is already in use\",\"reason\":\"KindConflict\"");
+	want(&f, "GET", CRDS "/others.example.com", NULL, NULL, 200,
+	     "\"acceptedNames\":{\"kind\":\"\",\"plural\":\"others\",\"listKind\":\"OtherList\"}");
+	want(&f, "GET", CRDS "/others.example.com", NULL, NULL, 200, "\"reason\":\"NotAccepted\"");
+	want(&f, "GET", "/apis/example.com/v1/others", NULL, NULL, 404, NULL);
+	want(&f, "PATCH", CRDS "/others.example.com", MERGE,
+	     "{\"spec\":{\"names\":{\"kind\":\"Other\",\"singular\":\"other\"}}}", 200, NULL);
+	wait_text(
+		&f, CRDS "/others.example.com",
+		"\"message\":\"[\\\"th\\\" is already in use, \\\"things\\\" is already in use]\","
+		"\"reason\":\"ShortNamesConflict\"");
+	want(&f, "DELETE", CRDS "/things.example.com", NULL, NULL, 200, NULL);
+	wait_for(&f, "/apis/example.com/v1/others", 200);
+	want(&f, "GET", CRDS "/others.example.com", NULL, NULL, 200,
+	     "\"shortNames\":[\"th\",\"ot\",\"things\"]");
+	http_fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life_of_a_definition),
 		cmocka_unit_test(test_values_are_checked),
 		cmocka_unit_test(test_definitions_are_checked),
+		cmocka_unit_test(test_end_of_a_definition),
+		cmocka_unit_test(test_unserved_version),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
