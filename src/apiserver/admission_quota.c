@@ -24,6 +24,7 @@ static bool give_defaults(void *arg, const struct obj *limit_range)
 	struct operation *op = ((struct limit_ranges *)arg)->op;
 
 	limit_range_default(limit_range->root, op->edit.doc, op->edit.root, op->arena);
+	op->is_mutated = true; /* what they ask for tells the pod's class */
 	return true;
 }
 

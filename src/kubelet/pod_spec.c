@@ -107,12 +107,23 @@ static void container_decode(yyjson_val *json, enum container_role role,
 	ret->hash = str_hash(ret->name) * 31 + str_hash(ret->image);
 }
 
-/* Guaranteed: every container has equal, positive requests and limits of cpu and memory.
- * BestEffort: nothing is set. */
+const char *pod_qos_text(enum qos_class qos)
+{
+	static const char *const names[] = { "BestEffort", "Burstable", "Guaranteed" };
+
+	return names[qos];
+}
+
+/* As the API server has it; a static pod has nobody's word yet. Guaranteed: every container has
+ * equal, positive requests and limits of cpu and memory. BestEffort: nothing is set. */
 static enum qos_class qos_of(const struct pod_spec *spec)
 {
+	struct str given = json_get_str(spec->obj->root, "status.qosClass");
 	bool any = false, all = true;
 
+	for (enum qos_class qos = QOS_BEST_EFFORT; qos <= QOS_GUARANTEED; qos++)
+		if (str_eq_c(given, pod_qos_text(qos)))
+			return qos;
 	for (size_t i = 0; i < spec->container_count; i++) {
 		const struct pod_resources *r = &spec->containers[i].resources;
 

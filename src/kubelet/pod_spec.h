@@ -72,5 +72,6 @@ struct str container_field_path(const struct pod_container *c, struct arena *are
 /* "Always" when policy is empty and the tag is latest or missing and there is no digest; else
  * "IfNotPresent". */
 enum pull_policy pull_policy_of(struct str policy, struct str image) PURE;
+const char *pod_qos_text(enum qos_class qos); /* as status.qosClass has it */
 
 #endif

@@ -28,13 +28,6 @@ const char *pod_phase_text(enum pod_phase phase)
 	return names[phase];
 }
 
-static const char *qos_text(enum qos_class qos)
-{
-	static const char *const names[] = { "BestEffort", "Burstable", "Guaranteed" };
-
-	return names[qos];
-}
-
 struct phase_counts {
 	size_t running, waiting, stopped, succeeded;
 	size_t init_pending, init_failed;
@@ -338,7 +331,7 @@ yyjson_mut_doc *pod_status_patch(const struct status_input *in, struct condition
 	if (in->state->start_ns > 0)
 		set_time(doc, status, "startTime", in->state->start_ns);
 	status_add_containers(doc, status, in);
-	json_set_str(doc, status, "qosClass", str_from(qos_text(in->spec->qos)));
+	json_set_str(doc, status, "qosClass", str_from(pod_qos_text(in->spec->qos)));
 	return doc;
 }
 

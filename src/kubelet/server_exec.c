@@ -32,7 +32,7 @@ struct session {
 	bool input_ended, starting, running, finishing;
 	/* attach */
 	struct container_attach attach;
-	bool attached;
+	bool attached, attach_ready; /* asked for; answered: until then input waits in `input` */
 };
 
 static void session_end_if_idle(struct session *s)
@@ -242,6 +242,15 @@ static void exec_begin(struct session *s)
 
 /* --- attach --- */
 
+static void attach_input(struct session *s, struct str bytes)
+{
+	size_t queued;
+
+	if (container_attach_write(&s->attach, bytes, &queued, NULL) == 0 &&
+	    queued > SERVER_QUEUE_HIGH_BYTES)
+		remote_stream_pause(s->remote, REMOTE_STDIN);
+}
+
 static void attach_started(struct container_attach *attach, const struct err *err)
 {
 	struct session *s = CONTAINER_OF(attach, struct session, attach);
@@ -252,6 +261,16 @@ static void attach_started(struct container_attach *attach, const struct err *er
 	} else if (!s->remote) {
 		container_attach_close(attach);
 		s->attached = false;
+	} else {
+		s->attach_ready = true;
+		if (s->exec.rows)
+			container_attach_resize(attach, s->exec.rows, s->exec.columns);
+		remote_stream_resume(s->remote, REMOTE_STDIN);
+		if (s->input.len > 0)
+			attach_input(s, buf_str(&s->input));
+		buf_reset(&s->input);
+		if (s->input_ended)
+			container_attach_end_input(attach);
 	}
 	session_end_if_idle(s);
 }
@@ -280,7 +299,7 @@ static void attach_closed(struct container_attach *attach)
 	struct session *s = CONTAINER_OF(attach, struct session, attach);
 
 	container_attach_close(attach);
-	s->attached = false;
+	s->attached = s->attach_ready = false;
 	session_finish(s, 0, NULL);
 	session_end_if_idle(s);
 }
@@ -322,7 +341,7 @@ static void on_resize(struct session *s, struct str bytes)
 		return; /* as upstream: a size that makes no sense is ignored */
 	s->exec.rows = rows;
 	s->exec.columns = columns;
-	if (s->is_attach && s->attached)
+	if (s->attach_ready)
 		container_attach_resize(&s->attach, rows, columns);
 	else if (s->running)
 		container_exec_resize(&s->exec, rows, columns);
@@ -332,7 +351,6 @@ static void on_data(void *arg, struct remote_stream *r, enum remote_channel chan
 		    struct str bytes)
 {
 	struct session *s = arg;
-	size_t queued;
 
 	if (channel == REMOTE_RESIZE) {
 		on_resize(s, bytes);
@@ -340,10 +358,8 @@ static void on_data(void *arg, struct remote_stream *r, enum remote_channel chan
 	}
 	if (channel != REMOTE_STDIN)
 		return;
-	if (s->is_attach) {
-		if (s->attached && container_attach_write(&s->attach, bytes, &queued, NULL) == 0 &&
-		    queued > SERVER_QUEUE_HIGH_BYTES)
-			remote_stream_pause(r, REMOTE_STDIN);
+	if (s->attach_ready) {
+		attach_input(s, bytes);
 		return;
 	}
 	buf_put_str(&s->input, bytes);
@@ -360,7 +376,7 @@ static void on_channel_closed(void *arg, struct remote_stream *r, enum remote_ch
 	(void)r;
 	if (channel != REMOTE_STDIN)
 		return;
-	if (s->is_attach && s->attached)
+	if (s->attach_ready)
 		container_attach_end_input(&s->attach);
 	s->input_ended = true;
 	if (s->running)
@@ -396,7 +412,7 @@ static void on_closed(void *arg, struct remote_stream *r)
 	}
 	if (s->attached) {
 		container_attach_close(&s->attach);
-		s->attached = false;
+		s->attached = s->attach_ready = false;
 	}
 	session_end_if_idle(s);
 }

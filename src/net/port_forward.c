@@ -502,6 +502,18 @@ void port_forward_resume(struct port_forward *f, uint32_t id)
 	pause(f, id, false);
 }
 
+/* Channels have no end of their own: that of the connection says that the last of them is over. */
+static void end_channels(struct port_forward *f)
+{
+	static const char normal[2] = { 1000 >> 8, (char)(1000 & 0xff) };
+
+	send_control(f, WEBSOCKET_CLOSE, str_sub(normal, sizeof(normal)));
+	conn_close_after(f->conn, REMOTE_LINGER_MS);
+	f->conn = NULL;
+	f->closed = true;
+	env_defer(f->env, &f->task);
+}
+
 void port_forward_close(struct port_forward *f, uint32_t id, struct str error_text)
 {
 	struct forward *w = find(f, id);
@@ -519,4 +531,6 @@ void port_forward_close(struct port_forward *f, uint32_t id, struct str error_te
 		send_out(f);
 	}
 	drop_forward(f, w);
+	if (f->conn && f->carrier == BY_CHANNELS && f->forward_count == 0)
+		end_channels(f);
 }

@@ -103,6 +103,7 @@ pod() { # NAMESPACE NAME CPU
 	X
 	k -n limits run plain --image none
 	same '{"limits":{"cpu":"500m"},"requests":{"cpu":"200m"}}' "$(k -n limits get pod plain -o 'jsonpath={.spec.containers[0].resources}')"
+	same Burstable "$(k -n limits get pod plain -o 'jsonpath={.status.qosClass}')"
 	same 'LimitRanger plugin set: cpu request for container plain; cpu limit for container plain' \
 		"$(k -n limits get pod plain -o 'jsonpath={.metadata.annotations.kubernetes\.io/limit-ranger}')"
 	run pod limits low 50m

@@ -230,11 +230,6 @@ const struct strategy strategy_runtimeclass = {
 
 static const char *const signing_request_immutable[] = { "spec", NULL };
 
-static void signing_request_prepare_create(struct edit *e)
-{
-	(void)json_remove(e->root, STR("status")); /* the doc owns it */
-}
-
 static bool is_decision(struct str type)
 {
 	return str_eq_c(type, "Approved") || str_eq_c(type, "Denied");
@@ -341,7 +336,6 @@ static void signing_request_validate(struct edit *e, struct field_errors *errors
 
 const struct strategy strategy_signing_request = {
 	.immutable = signing_request_immutable,
-	.prepare_create = signing_request_prepare_create,
 	.prepare_status_update = signing_request_prepare_status,
 	.validate = signing_request_validate,
 	.validate_status_update = signing_request_validate_status,

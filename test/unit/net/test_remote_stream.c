@@ -84,6 +84,8 @@ static void on_forward_data(void *arg, struct port_forward *f, uint32_t id, stru
 	buf_put_str(&((struct service *)arg)->data, bytes);
 	((struct service *)arg)->has_data = true;
 	port_forward_send(f, id, bytes);
+	if (str_has_prefix(bytes, STR("last words")))
+		port_forward_close(f, id, STR("over"));
 }
 
 static void on_forward_eof(void *arg, struct port_forward *f, uint32_t id)
@@ -471,6 +473,18 @@ static void test_port_forward(void **state)
 	send_frame(&s, 0x82, "\2to 443", 7);
 	raw_wait_for(&s.raw, "to 443");
 	assert_true(has_bytes(&s, "\x82\7\2to 443", 9));
+	send_frame(&s, 0x82, "\2last words", 11);
+	raw_wait_for(&s.raw, "\3over");
+	assert_false(has_bytes(&s, "\x88\2", 2)); /* the other port is open */
+	send_frame(&s, 0x82, "\0last words too", 15);
+	fixture_run_until(&s.f, &s.forward_closed);
+	raw_wait_for(&s.raw, "\1over");
+	raw_wait_for(&s.raw, "\x88\2\3\xe8");
+	close_service(&s);
+
+	open_service(&s, false);
+	say(&s, "GET /portforward HTTP/1.1\r\n" WS_HEAD "Sec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n");
+	fixture_run_until(&s.f, &s.opened);
 	shutdown(s.raw.fd, SHUT_RDWR);
 	fixture_run_until(&s.f, &s.forward_closed);
 	close_service(&s);
