@@ -281,6 +281,30 @@ int cgroup_enable(struct cgroup *c, uint32_t controllers)
 	return 0;
 }
 
+int cgroup_delegate(const struct cgroup *c, uint32_t uid)
+{
+	/* cgroups(7): what there was before the kernel told */
+	char text[1024] = "cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n", file[64];
+	int dir_fd = c->dir_fds[CGROUP_UNIFIED];
+	struct str rest, name;
+
+	if (!c->is_v2 || dir_fd < 0)
+		return 0;
+	if (cgroup_read(AT_FDCWD, "/sys/kernel/cgroup/delegate", text, sizeof(text)) < 0 && errno != ENOENT)
+		return -errno;
+	if (fchownat(dir_fd, "", uid, (gid_t)-1, AT_EMPTY_PATH) < 0)
+		return -errno;
+	rest = str_from(text);
+	while (str_next_part(&rest, '\n', &name)) {
+		if (name.len == 0 || str_copy_to(name, file, sizeof(file)) < 0)
+			continue;
+		/* not every file is in every cgroup */
+		if (fchownat(dir_fd, file, uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
 /* The folder whose cgroup.procs lists all of the container's processes; -1 when none is joined. */
 static int cgroup_tracking_fd(const struct cgroup *c)
 {

@@ -41,6 +41,8 @@ int cgroup_make(struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
 int cgroup_enable(struct cgroup *c, uint32_t controllers) MUST_CHECK;
 /* Opens the folder when it exists. */
 int cgroup_attach(struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
+/* v2: hands the folder, and what in it a delegate may write (cgroups(7)), to a user. */
+int cgroup_delegate(const struct cgroup *c, uint32_t uid) MUST_CHECK;
 /* The folder once more, as seen in the mount namespace of now. Returns the descriptor. */
 int cgroup_reopen(const struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
 /* Moves the calling process, which must have one thread only, into the folder. */

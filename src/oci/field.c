@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include "base/assert.h"
 #include "base/str.h"
 
@@ -255,6 +256,13 @@ static const struct field *find_field(const struct field_table *table, yyjson_va
 		return &table->fields[hint];
 	for (; table->fields[at].name; at++) {
 		if (yyjson_equals_str(key, table->fields[at].name))
+			return &table->fields[at];
+	}
+	/* Decoders of Go take a name in any case when there is none that is the same. A key passed over for
+	 * its case could be one that hides or limits something. */
+	for (at = 0; table->fields[at].name; at++) {
+		if (strlen(table->fields[at].name) == yyjson_get_len(key) &&
+		    strcasecmp(table->fields[at].name, yyjson_get_str(key)) == 0)
 			return &table->fields[at];
 	}
 	return NULL;

@@ -2,7 +2,8 @@
 /*
  * JSON objects decoded into C structs by tables: one row per field with its name, type and place. A wrong type, an
  * unknown enum value, a number out of range or a missing required field is an error that names the field's path
- * ("linux.namespaces[2].type"). Unknown fields are ignored, as the specifications demand. Decoded strings are borrowed
+ * ("linux.namespaces[2].type"). Unknown fields are ignored, as the specifications demand; names are known in any
+ * case of their letters, as to the decoders of Go that the peers have. Decoded strings are borrowed
  * from the document; arrays and objects come from the arena.
  */
 #ifndef CUBE_OCI_FIELD_H

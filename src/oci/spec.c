@@ -226,7 +226,8 @@ TABLE(time_offset, oci_time_offset,
 	ROW(oci_time_offset, nanosecs, "nanosecs", FIELD_U64, MAX(999999999)));
 TABLE(time_offsets, oci_time_offsets,
 	ROW(oci_time_offsets, monotonic, "monotonic", FIELD_OBJECT, SUB(time_offset)),
-	ROW(oci_time_offsets, boottime, "boottime", FIELD_OBJECT, SUB(time_offset)));
+	ROW(oci_time_offsets, boottime, "boottime", FIELD_OBJECT, SUB(time_offset)),
+	{ .name = "realtime", .type = FIELD_REFUSED, .with.text = "this clock is the same in all time namespaces" });
 TABLE(memory_policy, oci_memory_policy,
 	ROW(oci_memory_policy, mode, "mode", FIELD_STRING),
 	ROW(oci_memory_policy, nodes, "nodes", FIELD_STRING),

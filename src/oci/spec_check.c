@@ -274,6 +274,8 @@ static int check_block_io(const struct oci_block_io *b, struct err *err)
 		    check_weight(&d->weight, field, "weight", err) < 0 ||
 		    check_weight(&d->leaf_weight, field, "leafWeight", err) < 0)
 			return -1;
+		if (!d->weight.is_set && !d->leaf_weight.is_set)
+			return err_set(err, ERR_INVALID, "%s.weight: needed, or leafWeight", field);
 	}
 	if (check_throttles(&b->throttle_read_bps, "throttleReadBpsDevice", err) < 0 ||
 	    check_throttles(&b->throttle_write_bps, "throttleWriteBpsDevice", err) < 0 ||
@@ -345,6 +347,8 @@ static int check_seccomp(const struct oci_seccomp *s, struct err *err)
 		return err_set(err, ERR_INVALID, "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be the default");
 	if (check_errno(s->default_action, &s->default_errno_ret, "linux.seccomp.defaultErrnoRet", err) < 0)
 		return -1;
+	if (s->listener_metadata && s->listener_metadata[0] && !(s->listener_path && s->listener_path[0]))
+		return err_set(err, ERR_INVALID, "linux.seccomp.listenerMetadata: needs listenerPath");
 	for (size_t i = 0; i < s->syscalls.count; i++) {
 		const struct oci_syscall *rule = OCI_ITEM(s->syscalls, struct oci_syscall, i);
 

@@ -400,6 +400,9 @@ static int plan_rdma(struct builder *b, yyjson_val *rdma, struct err *err)
 				err, ERR_INVALID,
 				"linux.resources.rdma.%.64s: expected hcaHandles and hcaObjects",
 				device);
+		if (!handles && !objects)
+			return err_set(err, ERR_INVALID,
+				       "linux.resources.rdma.%.64s: expected hcaHandles or hcaObjects", device);
 		if (handles)
 			len += (size_t)snprintf(text, sizeof(text), " hca_handle=%u",
 						(unsigned)yyjson_get_uint(handles));
@@ -457,6 +460,11 @@ static int plan_hugepages(struct builder *b, const struct oci_list *limits, stru
 		snprintf(file, sizeof(file), b->is_v2 ? "hugetlb.%s.max" : "hugetlb.%s.limit_in_bytes", h->page_size);
 		add(b, CGROUP_HUGETLB, str_c_in(b->arena, str_from(file)), "linux.resources.hugepageLimits", "%llu",
 		    (unsigned long long)h->limit.value);
+		/* refused when it is reserved, not by SIGBUS when it is used: where the kernel has that (Linux 5.7) */
+		snprintf(file, sizeof(file), b->is_v2 ? "hugetlb.%s.rsvd.max" : "hugetlb.%s.rsvd.limit_in_bytes",
+			 h->page_size);
+		add(b, CGROUP_HUGETLB, str_c_in(b->arena, str_from(file)), "linux.resources.hugepageLimits", "%llu",
+		    (unsigned long long)h->limit.value);
 	}
 	return 0;
 }
@@ -490,7 +498,7 @@ int cgroup_plan(const struct oci_resources *r, bool is_v2, struct arena *arena, 
 		return 0;
 	/* Rows that repeat have a bound each, all together below CGROUP_CHANGES_MAX. */
 	ret->changes = arena_array(arena, 32 + r->devices.count + ARRAY_COUNT(default_devices) + r->unified.count +
-				   r->hugepage_limits.count +
+				   2 * r->hugepage_limits.count +
 				   (r->block_io ? 6 * DEVICE_ROWS_MAX : 0) + (r->network ? ROWS_MAX + 1 : 0) +
 				   (r->rdma ? ROWS_MAX : 0),
 				   sizeof(*ret->changes));
@@ -582,6 +590,8 @@ static int apply_change(const struct cgroup_plan *plan, size_t index, struct cgr
 		failed = cgroup_write(dir_fd, "io.bfq.weight", change->value);
 	if (failed == -ENOENT && strcmp(change->file, MEMSW_FILE) == 0 && strcmp(change->value, "-1") == 0)
 		return 0; /* a kernel that does not account swap has nothing to lift */
+	if (failed == -ENOENT && strstr(change->file, ".rsvd."))
+		return 0;
 	if (failed == -ENOENT)
 		return err_set(err, ERR_UNSUPPORTED, "%s: this kernel has no %s", change->field, change->file);
 	if (failed < 0)
@@ -665,6 +675,39 @@ int cgroup_plan_apply(const struct cgroup_plan *plan, struct cgroup *cgroup, str
 			return err_neg(err, failed, "linux.resources.devices: load device filter");
 	}
 	return 0;
+}
+
+bool cgroup_plan_owner(const struct oci_spec *spec, uint32_t *ret)
+{
+	const struct oci_linux *l = spec->linux_part;
+	uint64_t uid = spec->process ? spec->process->user->uid.value : 0;
+	bool has_namespace = false, is_writable = false;
+
+	for (size_t i = 0; i < l->namespaces.count; i++) {
+		const struct oci_namespace *ns = OCI_ITEM(l->namespaces, struct oci_namespace, i);
+
+		has_namespace |= ns->type == OCI_NS_CGROUP && !(ns->path && ns->path[0]);
+	}
+	for (size_t i = 0; i < spec->mounts.count; i++) {
+		const struct oci_mount *m = OCI_ITEM(spec->mounts, struct oci_mount, i);
+		bool is_readonly = false;
+
+		if (!m->source || strcmp(m->source, "cgroup") != 0 || strcmp(m->destination, "/sys/fs/cgroup") != 0)
+			continue;
+		for (size_t k = 0; k < m->options.count; k++)
+			is_readonly |= strcmp(m->options.items[k], "ro") == 0 ||
+				       strcmp(m->options.items[k], "rro") == 0;
+		is_writable |= !is_readonly;
+	}
+	for (size_t i = 0; i < l->uid_mappings.count && has_namespace && is_writable; i++) {
+		const struct oci_id_map *map = OCI_ITEM(l->uid_mappings, struct oci_id_map, i);
+
+		if (uid < map->container_id.value || uid - map->container_id.value >= map->size.value)
+			continue;
+		*ret = (uint32_t)(map->host_id.value + uid - map->container_id.value);
+		return true;
+	}
+	return false;
 }
 
 int cgroup_plan_path(const char *cgroups_path, const char *id, struct arena *arena, const char **ret,

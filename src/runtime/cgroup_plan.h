@@ -36,6 +36,9 @@ int cgroup_plan(const struct oci_resources *resources, bool is_v2, struct arena 
 int cgroup_plan_apply(const struct cgroup_plan *plan, struct cgroup *cgroup, struct err *err) MUST_CHECK;
 /* For a running container: its processes also move into the folders that were made only now. */
 int cgroup_plan_update(const struct cgroup_plan *plan, struct cgroup *cgroup, struct err *err) MUST_CHECK;
+/* Who inside may make cgroups beneath the container's (v2): a user of its user namespace, in a cgroup namespace of its
+ * own, when it may write the mount. False: nobody. */
+bool cgroup_plan_owner(const struct oci_spec *spec, uint32_t *ret) MUST_CHECK;
 /* "/a/b" from linux.cgroupsPath, or "/<id>" without one. */
 int cgroup_plan_path(const char *cgroups_path, const char *id, struct arena *arena, const char **ret,
 		     struct err *err) MUST_CHECK;

@@ -513,6 +513,7 @@ int container_restore(const struct create *create, const struct checkpoint_optio
 	    container_prepare(create, arena, ret, &keeper, err) < 0)
 		return -1;
 	failed = restore(&r, options, err);
+	container_unlock(ret);
 	container_end_keeper(&keeper);
 	fd_close(&r.mounts_fd);
 	fd_close(&r.images_fd);

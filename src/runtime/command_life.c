@@ -405,7 +405,8 @@ static int delete_one(const struct command_line *line, const char *id, struct er
 
 	container_blank(&c);
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	if (container_open(line->globals->root, id, &arena, &c, &inner) < 0) {
+	if (container_open(line->globals->root, id, &arena, &c, &inner) < 0 ||
+	    (force && container_settle(&c, &arena, &inner) < 0)) {
 		if (force && inner.code == ERR_NOT_FOUND)
 			return 0;
 		return err_set(err, inner.code, "%s", inner.msg);

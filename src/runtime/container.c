@@ -97,6 +97,54 @@ void container_unlock(const struct container *c)
 		log_debug("runtime", "unlock the state folder: %m");
 }
 
+static void woken(int signal)
+{
+	(void)signal; /* it is enough that the wait ends */
+}
+
+/* container_lock with a bound. Returns whether it was had. */
+static bool lock_within(const struct container *c, unsigned seconds)
+{
+	struct sigaction wake = { .sa_handler = woken }, before;
+	sigset_t alarm_only, mask;
+	bool is_locked;
+
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	if (sigaction(SIGALRM, &wake, &before) < 0 || sigprocmask(SIG_UNBLOCK, &alarm_only, &mask) < 0)
+		return false;
+	alarm(seconds);
+	is_locked = flock(c->dir_fd, LOCK_EX) == 0;
+	alarm(0);
+	if (sigprocmask(SIG_SETMASK, &mask, NULL) < 0 || sigaction(SIGALRM, &before, NULL) < 0)
+		log_debug("runtime", "restore the signal mask: %m");
+	return is_locked;
+}
+
+/* A maker that was killed is still there for a moment: a folder that it was just making appears after its death was
+ * asked for. Its lock goes when it is gone, and with the first process, which has the same open file. */
+int container_settle(struct container *c, struct arena *arena, struct err *err)
+{
+	struct container again;
+
+	if (flock(c->dir_fd, LOCK_EX | LOCK_NB) == 0) {
+		if (c->status != CONTAINER_CREATING)
+			return 0;
+	} else {
+		if (c->pidfd >= 0 && process_signal(c->pidfd, SIGKILL) < 0)
+			fd_close(&c->pidfd); /* gone already */
+		if (c->has_cgroup && cgroup_kill(&c->cgroup) < 0)
+			log_debug("runtime", "kill what is in cgroup %s: %m", c->cgroup.path);
+		if (!lock_within(c, KILL_WAIT_MS / 1000))
+			log_warn("runtime", "container \"%s\" is still being created", c->id);
+	}
+	if (container_open(c->root, c->id, arena, &again, err) < 0)
+		return -1;
+	container_close(c);
+	*c = again;
+	return 0;
+}
+
 static yyjson_mut_val *state_object(yyjson_mut_doc *doc, const struct container *c, enum container_status status)
 {
 	yyjson_mut_val *root = yyjson_mut_obj(doc);

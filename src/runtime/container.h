@@ -54,6 +54,8 @@ int container_make_dir(struct container *c, bool may_exist, struct err *err) MUS
 /* While it is locked it is being created; whoever starts it waits for that. */
 int container_lock(const struct container *c, struct err *err) MUST_CHECK;
 void container_unlock(const struct container *c);
+/* Before it is removed by force: ends who is making it, and looks again at what there is then. */
+int container_settle(struct container *c, struct arena *arena, struct err *err) MUST_CHECK;
 int container_save(const struct container *c, struct err *err) MUST_CHECK;
 /* Reads what is there. ERR_NOT_FOUND when there is no such container; a folder without state.json is CREATING. */
 int container_open(const char *root, const char *id, struct arena *arena, struct container *ret,

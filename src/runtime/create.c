@@ -152,6 +152,7 @@ static int make_cgroups(struct making *m, struct err *err)
 	const struct oci_linux *l = m->create->spec->linux_part;
 	struct container *c = m->c;
 	const char *path;
+	uint32_t owner;
 	int failed;
 
 	if (m->create->systemd_cgroup)
@@ -189,6 +190,9 @@ static int make_cgroups(struct making *m, struct err *err)
 		if (!m->create->ignore_cgroup_errors || m->plan.count)
 			return -1;
 	}
+	if (c->cgroup.is_v2 && cgroup_plan_owner(m->create->spec, &owner) &&
+	    (failed = cgroup_delegate(&c->cgroup, owner)) < 0 && !m->create->ignore_cgroup_errors)
+		return err_neg(err, failed, "give cgroup %s to user %u", path, owner);
 	m->init.cgroup = &c->cgroup;
 	if (!(m->init.new_namespaces & CLONE_NEWUSER))
 		m->init.cgroup_join = c->cgroup.joined & ~CGROUP_BIT(CGROUP_UNIFIED);
@@ -571,7 +575,6 @@ static int make(struct making *m, struct err *err)
 	m->c->created_ns = process_wall_ns();
 	if (cr->spec->hooks) {
 		init->has_hooks_before_pivot = cr->spec->hooks->prestart.count || cr->spec->hooks->create_runtime.count;
-		init->state = state_text(m, CONTAINER_CREATING);
 		m->c->has_poststop = cr->spec->hooks->poststop.count > 0;
 	}
 	if (cr->notifies && (notify_make_dir(m->c, err) < 0 ||
@@ -686,7 +689,8 @@ int container_prepare(const struct create *create, struct arena *arena, struct c
 	int failed;
 
 	begin(&m, create, arena, ret);
-	if (container_id_check(create->id, err) < 0 || container_make_dir(ret, create->dir_may_exist, err) < 0)
+	if (container_id_check(create->id, err) < 0 || container_make_dir(ret, create->dir_may_exist, err) < 0 ||
+	    container_lock(ret, err) < 0)
 		return -1;
 	failed = plan_namespaces(&m, err);
 	if (failed == 0)

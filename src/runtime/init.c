@@ -22,7 +22,6 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "linux/process.h"
-#include "runtime/container.h"
 #include "runtime/hooks.h"
 #include "runtime/placement.h"
 #include "runtime/selfexe.h"
@@ -212,6 +211,19 @@ static int wait_for_start(struct init *init, struct err *err)
 	return 0;
 }
 
+struct str init_state(const struct init *init, enum container_status status)
+{
+	struct container self = *init->container;
+	struct str text;
+	char *json;
+
+	self.pid = getpid();
+	json = container_state_json(&self, status, false);
+	text = str_in(init->arena, str_from(json));
+	free(json);
+	return text;
+}
+
 static int run_start_hooks(void *arg, struct err *err)
 {
 	struct init *init = arg;
@@ -223,7 +235,7 @@ static int run_start_hooks(void *arg, struct err *err)
 	return hooks_run(&hooks->start_container,
 			 &(struct hooks_occasion){ .name = "startContainer",
 						   .environment = init->program.environment,
-						   .state = init->state },
+						   .state = init_state(init, CONTAINER_CREATED) },
 			 err);
 }
 

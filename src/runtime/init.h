@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "linux/cgroup.h"
 #include "oci/spec.h"
+#include "runtime/container.h"
 #include "runtime/program.h"
 
 enum init_message {
@@ -64,10 +65,11 @@ struct init {
 	int sock;
 	int start_fd;              /* listening socket, -1 without wait_for_start */
 	int null_fd;
-	struct str state;          /* for createContainer and startContainer hooks; pid is our own */
 	const struct container *container;
 };
 
+/* What hooks that run in the container get: the pid is the one it has there. In init->arena. */
+struct str init_state(const struct init *init, enum container_status status);
 /* v1's, before a user namespace that is joined takes the right to. */
 int init_join_cgroups(struct init *init, struct err *err) MUST_CHECK;
 /* Joins all but the pid namespace. */

@@ -170,6 +170,11 @@ static int set_scheduler(const struct oci_process *p, struct err *err)
 				return err_set(err, ERR_FORBIDDEN,
 					       "process.scheduler: process scheduler can't be used together with "
 					       "AllowedCPUs, nor without the privilege");
+			/* cpu.rt_runtime_us of a new group is 0 (sched-rt-group.rst) */
+			if (errno == EPERM && (attr.policy == SCHED_FIFO || attr.policy == SCHED_RR))
+				return err_set(err, ERR_FORBIDDEN,
+					       "process.scheduler: operation not permitted: without the privilege, or "
+					       "without linux.resources.cpu.realtimeRuntime for its cgroup");
 			return err_os(err, "process.scheduler");
 		}
 	}

@@ -18,7 +18,6 @@
 #include "linux/mounts.h"
 #include "linux/process.h"
 #include "linux/rootpath.h"
-#include "runtime/container.h"
 #include "runtime/hooks.h"
 #include "runtime/host_root.h"
 #include "runtime/init.h"
@@ -603,7 +602,7 @@ static int run_hooks(struct init *init, struct err *err)
 	return hooks_run(&hooks->create_container,
 			 &(struct hooks_occasion){ .name = "createContainer",
 						   .cwd = init->rootfs, /* as runc has it */
-						   .state = init->state },
+						   .state = init_state(init, CONTAINER_CREATING) },
 			 err);
 }
 

@@ -77,6 +77,11 @@ static int add_architectures(scmp_filter_ctx filter, const struct oci_strings *a
 				       "linux.seccomp.architectures[%zu]: unknown \"%.40s\"", i,
 				       name);
 		failed = seccomp_arch_add(filter, token);
+		if (failed == -EDOM)
+			return err_set(err, ERR_UNSUPPORTED,
+				       "linux.seccomp.architectures[%zu]: %s: has another byte order "
+				       "than this machine",
+				       i, name);
 		if (failed < 0 && failed != -EEXIST)
 			return err_neg(err, failed, "linux.seccomp.architectures[%zu]: %s", i, name);
 	}

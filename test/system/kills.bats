@@ -99,3 +99,73 @@ killed() { [ "$(tail -n 1 <<<"$2" | tr -dc 0-9)" -ge "$1" ] || { echo "$2"; retu
 	killed 1 "$output"
 	[ "$status" = 0 ]
 }
+@test "killed at each step of checkpoint and restore up to criu's refusal: delete --force leaves nothing" {
+	# a criu that ends at once: what is done before and after it is ours
+	printf '#!/bin/sh\nexit 1\n' >"$RT/criu"
+	chmod 755 "$RT/criu"
+	mkdir "$RT/image"
+	echo '["/dev/null","/dev/null","/dev/null"]' >"$RT/image/descriptors.json"
+	run each_step running --criu "$RT/criu" checkpoint --image-path "$RT/image2" c
+	killed 2 "$output"
+	[ "$status" = 0 ]
+	run each_step true --criu "$RT/criu" restore -d --image-path "$RT/image" c
+	killed 10 "$output"
+	[ "$status" = 0 ]
+}
+
+@test "the container's first process killed at each of its steps: run says so and leaves nothing" {
+	local step number kills=0
+	bundle true
+	# calls that are the first process's alone
+	for step in setsid mount pivot_root sethostname unshare mount_setattr setresuid capset; do
+		for number in $(seq 1 30); do
+			(cd "$RT/bundle" && exec timeout 20 strace -f -qq -o "$RT/trace" -e "trace=$step" -e "inject=$step:signal=KILL:when=$number" \
+				"$CUBE_OCI" --root "$RT/state" run c </dev/null >"$RT/out" 2>&1 3>&-) 2>/dev/null || true
+			grep -q 'killed by SIGKILL' "$RT/trace" || break
+			kills=$((kills + 1))
+			grep -q 'first process was killed by signal 9' "$RT/out" || { echo "$step $number:"; cat "$RT/out"; return 1; }
+			[ ! -e "$RT/state/c" ]
+			nothing_left || { echo "killed at $step $number"; return 1; }
+		done
+		nothing_left
+	done
+	echo "killed $kills times"
+	[ "$kills" -ge 30 ]
+}
+
+@test "delete --force waits for a maker that was killed in the middle of making a cgroup" {
+	local tree=/sys/fs/cgroup/pids
+	[ -d "$tree" ] || tree=/sys/fs/cgroup
+	mkdir "$RT/state/c" "$tree$CG"
+	ln -s "$CG/c" "$RT/state/c/cgroup"
+	# it holds the lock until it is gone, and the folder appears after the kill
+	(
+		exec 9<"$RT/state/c"
+		flock 9
+		touch "$RT/locked"
+		sleep 0.7
+		mkdir "$tree$CG/c"
+	) 3>&- &
+	wait_until 5 test -e "$RT/locked"
+	nothing_left
+	wait
+}
+
+@test "a monitor that is killed leaves its container running, and delete --force ends it" {
+	python3 - "$RT" <<-'PY'
+	import json, sys
+	r = sys.argv[1]
+	c = json.load(open(r + "/bundle/config.json"))
+	c["root"]["path"] = r + "/bundle/rootfs"
+	json.dump({"version": 1, "id": "c", "stateDir": r + "/state/c", "config": c, "log": {"path": r + "/log", "format": "cri"}}, open(r + "/job", "w"))
+	PY
+	monitor start "$RT/job"
+	pid=$(oci state c | python3 -c 'import json,sys; print(json.load(sys.stdin)["pid"])')
+	keeper=$(cut -d' ' -f4 "/proc/$pid/stat")
+	[[ "$(tr '\0' ' ' <"/proc/$keeper/cmdline")" == *" monitor "* ]]
+	kill -KILL "$keeper"
+	wait_until 5 test ! -e "/proc/$keeper"
+	status_is c running
+	run -0 oci exec c true
+	nothing_left
+}

@@ -58,8 +58,11 @@ static const struct {
 	{ "{'blockIO':{'weight':500}}", "blkio.bfq.weight=500;", "io.weight=default 4950;" },
 	{ "{'blockIO':{'throttleReadBpsDevice':[{'major':8,'minor':0,'rate':1024}]}}",
 	  "blkio.throttle.read_bps_device=8:0 1024;", "io.max=8:0 rbps=1024;" },
-	{ "{'hugepageLimits':[{'pageSize':'2MB','limit':4}]}", "hugetlb.2MB.limit_in_bytes=4;",
-	  "hugetlb.2MB.max=4;" },
+	{ "{'hugepageLimits':[{'pageSize':'2MB','limit':4}]}",
+	  "hugetlb.2MB.limit_in_bytes=4;hugetlb.2MB.rsvd.limit_in_bytes=4;",
+	  "hugetlb.2MB.max=4;hugetlb.2MB.rsvd.max=4;" },
+	{ "{'rdma':{'a':{}}}", "!linux.resources.rdma.a", "!linux.resources.rdma.a" },
+	{ "{'rdma':{'a':{'hcaObjects':7}}}", "rdma.max=a hca_object=7;", "rdma.max=a hca_object=7;" },
 	{ "{'network':{'classID':5}}", "net_cls.classid=5;", "!linux.resources.network" },
 	{ "{'memory':{'kernelTCP':5}}", "memory.kmem.tcp.limit_in_bytes=5;", "!linux.resources.memory.kernelTCP" },
 	{ "{'memory':{'swappiness':5}}", "memory.swappiness=5;", "!linux.resources.memory.swappiness" },
@@ -140,12 +143,61 @@ static void paths_stay_below_the_root(void **state)
 	assert_int_equal(cgroup_plan_path("/a/..", "id", &arena, &got, &err), -1);
 }
 
+#define OWNED(mounts, uid)                                                                                          \
+	"{'ociVersion':'1.2.0','process':{'cwd':'/','user':{'uid':" uid "}},'mounts':[" mounts "],'linux':{"         \
+	"'namespaces':[{'type':'user'},{'type':'cgroup'}],'uidMappings':[{'containerID':0,'hostID':1000,'size':1},"  \
+	"{'containerID':5,'hostID':70,'size':9}],'gidMappings':[{'containerID':0,'hostID':1000,'size':1}]}}"
+#define CGROUP_MOUNT(options) \
+	"{'destination':'/sys/fs/cgroup','type':'cgroup','source':'cgroup','options':[" options "]}"
+
+/* A cgroup handed to somebody who cannot see or write it helps nobody, and one who can expects it. */
+static void owner_is_who_may_write(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t want; /* -1: nobody */
+	} rows[] = {
+		{ OWNED(CGROUP_MOUNT("'rw'"), "0"), 1000 },
+		{ OWNED(CGROUP_MOUNT("'nosuid'"), "7"), 72 },
+		{ OWNED(CGROUP_MOUNT("'rw'"), "4"), -1 },
+		{ OWNED(CGROUP_MOUNT("'ro'"), "0"), -1 },
+		{ OWNED("", "0"), -1 },
+		{ "{'ociVersion':'1.2.0','mounts':[" CGROUP_MOUNT(
+			  "'rw'") "],'linux':{'namespaces':[{'type':'cgroup'}]}}",
+		  -1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		char *copy = strdup(rows[i].text);
+		struct oci_spec spec;
+		struct err err = { 0 };
+		AUTO_ARENA arena = { 0 };
+		yyjson_doc *doc;
+		uint32_t owner = 0;
+		bool found;
+
+		for (char *c = copy; *c; c++) {
+			if (*c == '\'')
+				*c = '"';
+		}
+		arena_init(&arena, ARENA_DEFAULT_MAX);
+		doc = yyjson_read(copy, strlen(copy), 0);
+		assert_int_equal(oci_spec_decode(yyjson_doc_get_root(doc), &arena, &spec, &err), 0);
+		found = cgroup_plan_owner(&spec, &owner);
+		if (found != (rows[i].want >= 0) || (found && owner != rows[i].want))
+			fail_msg("%s: %d %u", rows[i].text, found, owner);
+		yyjson_doc_free(doc);
+		free(copy);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(has_the_files_of_the_host),
 		cmocka_unit_test(default_devices_come_last),
 		cmocka_unit_test(paths_stay_below_the_root),
+		cmocka_unit_test(owner_is_who_may_write),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
