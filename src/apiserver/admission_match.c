@@ -32,7 +32,7 @@ static const struct {
 	{ ADMISSION_ANY, STR_INIT("*") },
 };
 
-static struct str admission_operation_name(enum admission_operation operation)
+struct str admission_operation_name(enum admission_operation operation)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(operations); i++)
 		if (operations[i].operation == operation)

@@ -24,6 +24,8 @@ enum admission_operation {
 	ADMISSION_ANY = (1 << 4) - 1,
 };
 
+struct str admission_operation_name(enum admission_operation operation);
+
 /* One request as admission sees it. */
 struct admission_request {
 	enum admission_operation operation;

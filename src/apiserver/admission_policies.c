@@ -63,7 +63,9 @@ yyjson_mut_doc *admission_options_of(const struct operation *op)
 
 static struct policy_answer answer_of(struct operation *op)
 {
-	return (struct policy_answer){ .refusal = &op->refusal, .notices = &op->notices };
+	return (struct policy_answer){ .refusal = &op->refusal,
+				       .notices = &op->notices,
+				       .annotations = &op->annotations };
 }
 
 int admission_policies_mutate(struct operation *op, bool is_second)

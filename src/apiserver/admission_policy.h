@@ -9,6 +9,7 @@
 
 #include "api/field.h"
 #include "apiserver/admission_match.h"
+#include "apiserver/annotations.h"
 #include "apiserver/refusal.h"
 
 struct registry;
@@ -20,10 +21,8 @@ void policies_free(struct policies *policies); /* the store is closed; NULL is f
 /* Where answers go. */
 struct policy_answer {
 	struct refusal *refusal;
-	struct notices *notices; /* warnings for the client */
-	/* What goes into the audit event; NULL: nobody keeps one. The strings are borrowed. */
-	void (*annotate)(void *arg, struct str key, struct str value);
-	void *annotate_arg;
+	struct notices *notices;	 /* warnings for the client */
+	struct annotations *annotations; /* for the audit event */
 };
 
 /* Whether any policy could have something to say: what building a request would be for. */

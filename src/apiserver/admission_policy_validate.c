@@ -7,7 +7,6 @@
 #include "cel/rules.h"
 
 #define ANNOTATION_VALUE_BYTES_MAX (10u << 10)
-#define ANNOTATION_BYTES_MAX (256u << 10)
 
 /* What is denied first is what the client is told. */
 struct denial {
@@ -65,7 +64,7 @@ static void note_failure(struct asking *q, const struct policy_binding *binding,
 	AUTO_BUF text = { 0 };
 	yyjson_mut_val *list = yyjson_mut_arr(doc), *failure;
 
-	if (!q->answer->annotate)
+	if (!annotations_are_kept(q->answer->annotations))
 		return;
 	failure = json_append_object(doc, list);
 	json_set_str(doc, failure, "message", message);
@@ -76,9 +75,9 @@ static void note_failure(struct asking *q, const struct policy_binding *binding,
 		 json_copy_at(doc, binding->obj->root, "spec.validationActions"));
 	buf_init(&text, ANNOTATION_BYTES_MAX);
 	json_mut_write(list, &text);
-	q->answer->annotate(q->answer->annotate_arg,
-			    STR("validation.policy.admission.k8s.io/validation_failure"),
-			    buf_str(&text));
+	annotations_add(q->answer->annotations,
+			STR("validation.policy.admission.k8s.io/validation_failure"),
+			buf_str(&text));
 }
 
 /* The validation of that index, or all of them, says no. */
@@ -283,7 +282,9 @@ static int convert_objects(struct asking *q, struct err *err)
 
 static void publish_annotations(struct asking *q)
 {
-	for (size_t i = 0; i < q->policy->annotation_count && q->answer->annotate; i++) {
+	if (!annotations_are_kept(q->answer->annotations))
+		return;
+	for (size_t i = 0; i < q->policy->annotation_count; i++) {
 		AUTO_BUF values = { 0 };
 
 		buf_init(&values, ANNOTATION_BYTES_MAX);
@@ -291,11 +292,11 @@ static void publish_annotations(struct asking *q)
 			buf_printf(&values, "%s" STR_FMT, values.len ? ", " : "",
 				   STR_ARG(v->value));
 		if (values.len && !buf_failed(&values))
-			q->answer->annotate(q->answer->annotate_arg,
-					    str_printf_in(q->arena, STR_FMT "/" STR_FMT,
-							  STR_ARG(q->policy->obj->name),
-							  STR_ARG(q->policy->annotations[i].key)),
-					    buf_str(&values));
+			annotations_add(q->answer->annotations,
+					str_printf_in(q->arena, STR_FMT "/" STR_FMT,
+						      STR_ARG(q->policy->obj->name),
+						      STR_ARG(q->policy->annotations[i].key)),
+					buf_str(&values));
 	}
 }
 

@@ -50,9 +50,38 @@ static void warn(struct operation *op, const struct pod_security_standard *stand
 			    STR_ARG(findings.details));
 }
 
+static void note_violations(struct operation *op, const struct pod_security_standard *standard,
+			    yyjson_val *pod)
+{
+	struct pod_security_findings findings;
+
+	if (!annotations_are_kept(&op->annotations))
+		return;
+	pod_security_check(standard, pod, op->arena, &findings);
+	if (findings.details.len)
+		annotations_printf(
+			&op->annotations, STR("pod-security.kubernetes.io/audit-violations"),
+			"would violate PodSecurity \"" STR_FMT "\": " STR_FMT,
+			STR_ARG(pod_security_text(standard, op->arena)), STR_ARG(findings.details));
+}
+
+static void note_enforced(struct operation *op, const struct pod_security_standard *standard)
+{
+	if (annotations_are_kept(&op->annotations))
+		annotations_add(&op->annotations, STR("pod-security.kubernetes.io/enforce-policy"),
+				pod_security_text(standard, op->arena));
+}
+
 static bool is_privileged(const struct pod_security_policy *policy, enum pod_security_mode mode)
 {
 	return policy->modes[mode].level == POD_SECURITY_PRIVILEGED;
+}
+
+static bool is_fully_privileged(const struct pod_security_policy *policy)
+{
+	return is_privileged(policy, POD_SECURITY_ENFORCE) &&
+	       is_privileged(policy, POD_SECURITY_AUDIT) &&
+	       is_privileged(policy, POD_SECURITY_WARN);
 }
 
 static int check_pod(struct operation *op, const struct pod_security_policy *policy,
@@ -61,6 +90,7 @@ static int check_pod(struct operation *op, const struct pod_security_policy *pol
 	const struct pod_security_standard *enforced = &policy->modes[POD_SECURITY_ENFORCE];
 	struct pod_security_findings findings;
 
+	note_violations(op, &policy->modes[POD_SECURITY_AUDIT], pod);
 	pod_security_check(enforced, pod, op->arena, &findings);
 	if (findings.details.len)
 		return refusal_forbidden(&op->refusal, operation_subject(op),
@@ -90,8 +120,10 @@ static int pod_validate(struct operation *op)
 	/* others of its sub-resources cannot change what is looked at */
 	if (op->subresource.len && !str_eq_c(op->subresource, "ephemeralcontainers"))
 		return 0;
-	if (!policy_of(op, &policy) || (is_privileged(&policy, POD_SECURITY_ENFORCE) &&
-					is_privileged(&policy, POD_SECURITY_WARN)))
+	if (!policy_of(op, &policy))
+		return 0;
+	note_enforced(op, &policy.modes[POD_SECURITY_ENFORCE]);
+	if (is_fully_privileged(&policy))
 		return 0;
 	object = json_freeze(op->edit.root);
 	if (op->edit.old && !pod_security_is_concerned(op->edit.old, yyjson_doc_get_root(object)))
@@ -105,13 +137,14 @@ static int maker_validate(struct operation *op)
 	AUTO_JSON object = NULL;
 	yyjson_val *template;
 
-	if (op->subresource.len || !policy_of(op, &policy) ||
-	    is_privileged(&policy, POD_SECURITY_WARN))
+	if (op->subresource.len || !policy_of(op, &policy) || is_fully_privileged(&policy))
 		return 0;
 	object = json_freeze(op->edit.root);
 	template = template_of(op->kind, yyjson_doc_get_root(object));
-	if (template)
-		warn(op, &policy.modes[POD_SECURITY_WARN], template);
+	if (!template)
+		return 0;
+	note_violations(op, &policy.modes[POD_SECURITY_AUDIT], template);
+	warn(op, &policy.modes[POD_SECURITY_WARN], template);
 	return 0;
 }
 

@@ -153,6 +153,7 @@ static struct webhook_run *new_run(struct operation *op)
 		.managed_fields = op->body_seen.kind ? STR_NONE : op->managed_fields,
 		.refusal = &op->refusal,
 		.notices = &op->notices,
+		.annotations = &op->annotations,
 		.deadline_ns = op->deadline_ns,
 		.take = take_object,
 		.again = mutate_again,

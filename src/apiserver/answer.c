@@ -30,17 +30,11 @@ void exchange_count(struct exchange *e, int status)
 void exchange_respond(struct exchange *e, int status, struct http_headers *headers,
 		      struct http_piece *pieces, size_t count)
 {
-	struct http_header *list = arena_array(e->arena, headers->count + 3, sizeof(list[0]));
+	struct http_header *list = arena_array(e->arena, headers->count + 1, sizeof(list[0]));
 	struct http_headers all = { list, headers->count };
 
 	memcpy(list, headers->list, headers->count * sizeof(list[0]));
 	list[all.count++] = EXCHANGE_NOT_CACHED;
-	if (e->place.schema_uid.len) {
-		list[all.count++] = HTTP_HEADER(STR("X-Kubernetes-PF-FlowSchema-UID"),
-						e->place.schema_uid);
-		list[all.count++] = HTTP_HEADER(STR("X-Kubernetes-PF-PriorityLevel-UID"),
-						e->place.level_uid);
-	}
 	for (size_t i = 0; i < count; i++)
 		e->answer_bytes += pieces[i].bytes.len;
 	audit_answered(e, status, pieces, count);

@@ -113,6 +113,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	s->version = str_from(version);
 	local_hub_init(&s->hub, &s->registry);
 	metrics_init(&s->metrics);
+	s->registry.metrics = &s->metrics;
 	store_set_observer(options->store, on_written, s);
 	list_init(&s->watches);
 	custom_resources_start(&s->custom, &s->registry, kinds_withdrawn);

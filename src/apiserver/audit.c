@@ -5,6 +5,7 @@
 #include "api/protobuf.h"
 #include "apiserver/exchange.h"
 #include "apiserver/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "codec/yaml.h"
@@ -15,14 +16,15 @@ struct audit {
 	yyjson_val *policy;
 	struct audit_log *log;
 	struct audit_webhook *webhook;
+	struct audit_truncation log_truncation, webhook_truncation;
+	uint64_t dropped;
 };
 
 struct audit_record {
 	struct audit_wish wish;
-	struct str id;
 	const struct user *user; /* before impersonation; NULL: nobody known */
 	int64_t received_ns;
-	struct str decision, reason;
+	struct annotations annotations;
 	int status;
 	struct str response; /* JSON; only at that level */
 	bool is_answered, is_stream;
@@ -38,6 +40,8 @@ int audit_new(struct registry *registry, const struct audit_options *options, st
 	audit = NEW(struct audit);
 	audit->registry = registry;
 	audit->policy = options->policy;
+	audit->log_truncation = options->log_truncation;
+	audit->webhook_truncation = options->webhook_truncation;
 	if (options->log && audit_log_new(registry->env, options->log, &audit->log, err) < 0) {
 		mem_free(audit);
 		return -1;
@@ -178,11 +182,12 @@ static void put_annotations(const struct audit_record *r, yyjson_mut_doc *doc, y
 {
 	yyjson_mut_val *to;
 
-	if (!r->decision.len)
+	if (!r->annotations.count)
 		return;
 	to = json_set_object(doc, root, "annotations");
-	json_set_str(doc, to, "authorization.k8s.io/decision", r->decision);
-	json_set_str(doc, to, "authorization.k8s.io/reason", r->reason);
+	for (size_t i = 0; i < r->annotations.count; i++)
+		json_set_str(doc, to, str_c_in(r->annotations.arena, r->annotations.items[i].key),
+			     r->annotations.items[i].value);
 }
 
 static void put_users(struct exchange *e, yyjson_mut_doc *doc, yyjson_mut_val *root)
@@ -197,12 +202,68 @@ static void put_users(struct exchange *e, yyjson_mut_doc *doc, yyjson_mut_val *r
 		user_write(e->user, doc, json_set_object(doc, root, "impersonatedUser"));
 }
 
+static void write_event(yyjson_mut_doc *doc, struct buf *to)
+{
+	buf_reset(to);
+	json_mut_write(yyjson_mut_doc_get_root(doc), to);
+}
+
+/* Without the bodies, which says so; false: it had none. */
+static bool shorten(yyjson_mut_doc *doc)
+{
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
+	bool had_any = json_remove(root, STR("requestObject")) != NULL;
+
+	had_any |= json_remove(root, STR("responseObject")) != NULL;
+	if (had_any)
+		json_set_str(doc, json_ensure_object(doc, root, "annotations"),
+			     "audit.k8s.io/truncated", STR("true"));
+	return had_any;
+}
+
+/* Fits text to what one of them takes; false: it cannot be. */
+static bool fit(struct audit *audit, const struct audit_truncation *truncation, yyjson_mut_doc *doc,
+		struct buf *text)
+{
+	if (!truncation->is_on || text->len <= truncation->event_bytes_max)
+		return true;
+	if (shorten(doc))
+		write_event(doc, text);
+	if (text->len <= truncation->event_bytes_max)
+		return true;
+	if (audit->dropped++ % AUDIT_LOST_REPORT == 0)
+		log_error("apiserver",
+			  "audit: event is too large even after truncating; %llu dropped",
+			  (unsigned long long)audit->dropped);
+	return false;
+}
+
+/* Whoever takes more comes first: what is cut for one is cut for those after it. */
+static void publish(struct audit *audit, yyjson_mut_doc *doc)
+{
+	const struct audit_truncation *log = &audit->log_truncation,
+				      *hook = &audit->webhook_truncation;
+	bool log_first = !log->is_on ||
+			 (hook->is_on && log->event_bytes_max >= hook->event_bytes_max);
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, LIST_BYTES_MAX);
+	write_event(doc, &text);
+	for (int i = 0; i < 2; i++) {
+		bool is_log = log_first == (i == 0);
+
+		if (is_log && audit->log && fit(audit, log, doc, &text))
+			audit_log_put(audit->log, buf_str(&text));
+		if (!is_log && audit->webhook && fit(audit, hook, doc, &text))
+			audit_webhook_put(audit->webhook, buf_str(&text));
+	}
+}
+
 static void emit(struct exchange *e, enum audit_stage stage)
 {
 	const struct audit_record *r = e->audit;
 	struct audit *audit = e->server->audit;
 	AUTO_JSON_MUT doc = NULL;
-	AUTO_BUF text = { 0 };
 	yyjson_mut_val *root;
 
 	if (r->wish.omits[stage])
@@ -212,7 +273,7 @@ static void emit(struct exchange *e, enum audit_stage stage)
 	json_set_str(doc, root, "kind", STR("Event"));
 	json_set_str(doc, root, "apiVersion", STR("audit.k8s.io/v1"));
 	json_set_str(doc, root, "level", str_from(audit_level_name(r->wish.level)));
-	json_set_str(doc, root, "auditID", r->id);
+	json_set_str(doc, root, "auditID", e->audit_id);
 	json_set_str(doc, root, "stage", str_from(audit_stage_name(stage)));
 	json_set_str(doc, root, "requestURI",
 		     e->x->has_query ? str_printf_in(e->arena, STR_FMT "?" STR_FMT,
@@ -232,12 +293,7 @@ static void emit(struct exchange *e, enum audit_stage stage)
 	put_time(doc, root, "requestReceivedTimestamp", r->received_ns);
 	put_time(doc, root, "stageTimestamp", env_wall_ns(e->server->env));
 	put_annotations(r, doc, root);
-	buf_init(&text, LIST_BYTES_MAX);
-	json_mut_write(root, &text);
-	if (audit->log)
-		audit_log_put(audit->log, buf_str(&text));
-	if (audit->webhook)
-		audit_webhook_put(audit->webhook, buf_str(&text));
+	publish(audit, doc);
 }
 
 /* --- the way of a request --- */
@@ -256,11 +312,9 @@ static bool is_stream(const struct exchange *e)
 
 void audit_begin(struct exchange *e)
 {
-	struct str given = http_header_get(&e->x->headers, STR("Audit-ID"));
 	const struct user *user = e->refusal.code ? NULL : e->user;
 	struct audit_record *r;
 	struct audit_wish wish;
-	char *id;
 
 	if (!e->server->audit || e->audit)
 		return;
@@ -268,11 +322,9 @@ void audit_begin(struct exchange *e)
 	if (wish.level == AUDIT_NONE)
 		return;
 	r = ARENA_NEW(e->arena, struct audit_record);
-	id = arena_alloc(e->arena, ENV_UUID_BYTES);
-	env_uuid(e->server->env, id);
-	r->id = given.len && given.len <= AUDIT_ID_BYTES_MAX ? given : str_from(id);
 	r->wish = wish;
 	r->user = user;
+	r->annotations.arena = e->arena;
 	r->received_ns = env_wall_ns(e->server->env) -
 			 (env_mono_ns(e->server->env) - e->started_ns);
 	r->is_stream = is_stream(e);
@@ -284,8 +336,24 @@ void audit_decided(struct exchange *e, bool is_allowed, struct str reason)
 {
 	if (!e->audit)
 		return;
-	e->audit->decision = is_allowed ? STR("allow") : STR("forbid");
-	e->audit->reason = str_in(e->arena, reason);
+	annotations_add(&e->audit->annotations, STR("authorization.k8s.io/decision"),
+			is_allowed ? STR("allow") : STR("forbid"));
+	annotations_add(&e->audit->annotations, STR("authorization.k8s.io/reason"), reason);
+}
+
+void audit_want_annotations(const struct exchange *e, struct annotations *ret, struct arena *arena)
+{
+	*ret = (struct annotations){ 0 };
+	if (!e->audit)
+		return;
+	ret->arena = arena;
+	ret->is_detailed = e->audit->wish.level >= AUDIT_REQUEST;
+}
+
+void audit_annotate(struct exchange *e, const struct annotations *from)
+{
+	for (size_t i = 0; e->audit && i < from->count; i++)
+		annotations_add(&e->audit->annotations, from->items[i].key, from->items[i].value);
 }
 
 void audit_answered(struct exchange *e, int status, const struct http_piece *pieces, size_t count)

@@ -6,6 +6,7 @@
 #ifndef CUBE_APISERVER_AUDIT_H
 #define CUBE_APISERVER_AUDIT_H
 
+#include "apiserver/annotations.h"
 #include "apiserver/review_hook.h"
 #include "apiserver/target.h"
 #include "apiserver/user.h"
@@ -37,12 +38,19 @@ struct audit_log_options {
 	int64_t age_max_s, backup_max; /* of rotated files; 0: all are kept */
 };
 
+/* What is too long loses bodies of requests and answers, and is dropped when it still is. */
+struct audit_truncation {
+	bool is_on;
+	size_t event_bytes_max, batch_bytes_max;
+};
+
 struct audit_options {
 	yyjson_val *policy; /* audit.k8s.io/v1 Policy; borrowed for as long as the audit lives */
 	const struct audit_log_options *log;	   /* NULL: none; copied */
 	const struct review_hook_options *webhook; /* NULL: none; copied */
-	int64_t batch_wait_ms;
-	size_t batch_max;
+	struct audit_truncation log_truncation, webhook_truncation;
+	int64_t batch_wait_ms, retry_ms;
+	size_t batch_max, queue_max; /* of the webhook; events */
 };
 
 int audit_new(struct registry *registry, const struct audit_options *options, struct audit **ret,
@@ -54,6 +62,10 @@ void audit_free(struct audit *audit); /* writes what waits; NULL is fine */
 void audit_begin(struct exchange *e);
 /* What the authorizers said. */
 void audit_decided(struct exchange *e, bool is_allowed, struct str reason);
+/* For steps that do not know of exchanges: a list for as long as the arena, if anybody keeps it. */
+void audit_want_annotations(const struct exchange *e, struct annotations *ret, struct arena *arena);
+/* Copies them into the record, if there is one. */
+void audit_annotate(struct exchange *e, const struct annotations *from);
 /* The answer goes out; streams have only begun. */
 void audit_answered(struct exchange *e, int status, const struct http_piece *pieces, size_t count);
 /* The exchange is let go of. */

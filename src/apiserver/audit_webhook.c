@@ -13,9 +13,9 @@ struct audit_webhook {
 	struct arena arena; /* of target and token */
 	struct webhook_target target;
 	struct str bearer_token;
-	int64_t wait_ms;
-	size_t batch_max;
-	struct buf waiting, sending; /* events with commas between; the whole list */
+	int64_t wait_ms, retry_ms;
+	size_t batch_max, batch_bytes_max, queue_max;
+	struct buf waiting, sending; /* events, a line each; the whole list */
 	size_t waiting_count;
 	struct timer timer;
 	struct webhook_call *call;
@@ -32,7 +32,7 @@ static void on_sent(void *arg, const struct webhook_answer *answer, const struct
 
 	w->call = NULL;
 	if (!is_taken && w->tries < AUDIT_TRIES_MAX) {
-		timer_start(&w->timer, AUDIT_RETRY_MS * w->tries);
+		timer_start(&w->timer, w->retry_ms * w->tries);
 		return;
 	}
 	if (!is_taken)
@@ -46,19 +46,35 @@ static void on_sent(void *arg, const struct webhook_answer *answer, const struct
 		timer_start(&w->timer, w->wait_ms);
 }
 
+/* As many as one request may have. */
+static void take_batch(struct audit_webhook *w)
+{
+	struct str rest = buf_str(&w->waiting), event;
+	size_t count = 0, bytes = 0;
+
+	buf_put_c(&w->sending, "{\"kind\":\"EventList\",\"apiVersion\":\"audit.k8s.io/v1\","
+			       "\"metadata\":{},\"items\":[");
+	while (count < w->batch_max && str_cut(rest, '\n', &event, &rest)) {
+		if (count && bytes + event.len > w->batch_bytes_max)
+			break;
+		if (count)
+			buf_put_char(&w->sending, ',');
+		buf_put_str(&w->sending, event);
+		bytes += event.len;
+		count++;
+	}
+	buf_put_c(&w->sending, "]}");
+	w->waiting_count -= count;
+	buf_consume(&w->waiting, bytes + count);
+}
+
 static void send_batch(struct audit_webhook *w)
 {
 	struct webhook_request request = { .target = &w->target, .bearer_token = w->bearer_token };
 
 	timer_stop(&w->timer);
-	if (!w->sending.len) {
-		buf_put_c(&w->sending, "{\"kind\":\"EventList\",\"apiVersion\":\"audit.k8s.io/v1\","
-				       "\"metadata\":{},\"items\":[");
-		buf_put_str(&w->sending, buf_str(&w->waiting));
-		buf_put_c(&w->sending, "]}");
-		buf_reset(&w->waiting);
-		w->waiting_count = 0;
-	}
+	if (!w->sending.len)
+		take_batch(w);
 	w->tries++;
 	request.body = buf_str(&w->sending);
 	w->call = webhook_client_start(w->registry->webhooks, &request, on_sent, w);
@@ -88,7 +104,12 @@ struct audit_webhook *audit_webhook_new(struct registry *registry,
 	w->target.server_name = str_in(&w->arena, from->server_name);
 	w->bearer_token = str_in(&w->arena, options->webhook->bearer_token);
 	w->wait_ms = options->batch_wait_ms;
+	w->retry_ms = options->retry_ms;
 	w->batch_max = options->batch_max;
+	w->queue_max = options->queue_max;
+	w->batch_bytes_max = options->webhook_truncation.is_on
+				     ? options->webhook_truncation.batch_bytes_max
+				     : AUDIT_QUEUE_BYTES_MAX;
 	buf_init(&w->waiting, AUDIT_QUEUE_BYTES_MAX);
 	buf_init(&w->sending, AUDIT_QUEUE_BYTES_MAX + 1024);
 	timer_init(&w->timer, registry->env, on_timer);
@@ -109,15 +130,16 @@ void audit_webhook_free(struct audit_webhook *w)
 
 void audit_webhook_put(struct audit_webhook *w, struct str event)
 {
-	if (w->waiting.len + event.len + 1 > AUDIT_QUEUE_BYTES_MAX) {
+	if (w->waiting.len + event.len + 1 > AUDIT_QUEUE_BYTES_MAX ||
+	    w->waiting_count >= w->queue_max) {
 		if (w->lost++ % AUDIT_LOST_REPORT == 0)
 			log_error("apiserver", "audit webhook: it is too slow; %llu events lost",
 				  (unsigned long long)w->lost);
 		return;
 	}
-	if (w->waiting_count++)
-		buf_put_char(&w->waiting, ',');
 	buf_put_str(&w->waiting, event);
+	buf_put_char(&w->waiting, '\n');
+	w->waiting_count++;
 	if (w->call || w->sending.len)
 		return;
 	if (w->waiting_count >= w->batch_max)

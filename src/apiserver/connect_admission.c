@@ -12,6 +12,7 @@ struct connection {
 	struct webhook_run run;
 	struct exchange *e;
 	struct notices notices;
+	struct annotations annotations;
 	yyjson_mut_doc *options; /* owned */
 	bool is_mutated, is_validating;
 	int (*next)(struct exchange *e);
@@ -162,7 +163,9 @@ static const struct http_exchange_events events = { .on_closed = on_closed };
 static int ask_policies(struct connection *c)
 {
 	struct policies *policies = c->run.registry->policies;
-	struct policy_answer answer = { .refusal = &c->e->refusal, .notices = &c->notices };
+	struct policy_answer answer = { .refusal = &c->e->refusal,
+					.notices = &c->notices,
+					.annotations = &c->annotations };
 
 	if (!policies_validate_any(policies))
 		return 0;
@@ -185,6 +188,7 @@ static int go_on(struct connection *c, int progress)
 	if (progress == WEBHOOKS_AGREED && c->is_mutated)
 		write_options(e, form_of(&e->target), yyjson_mut_doc_get_root(c->options));
 	release(c);
+	audit_annotate(e, &c->annotations);
 	return progress < 0 ? -1 : c->next(e);
 }
 
@@ -237,12 +241,14 @@ int connect_admit(struct exchange *e, int (*next)(struct exchange *e))
 	c->options = read_options(e, form);
 	notices_init(&c->notices, e->arena);
 	e->warnings = &c->notices;
+	audit_want_annotations(e, &c->annotations, e->arena);
 	c->run = (struct webhook_run){
 		.registry = registry,
 		.arena = e->arena,
 		.object = c->options,
 		.refusal = &e->refusal,
 		.notices = &c->notices,
+		.annotations = &c->annotations,
 		.deadline_ns = env_mono_ns(e->server->env) + REQUEST_WRITE_MS * INT64_C(1000000),
 		.take = take_options,
 		.again = nothing_again,

@@ -79,10 +79,13 @@ static int answer_document(struct exchange *e, const struct api_document *d)
 	struct str known = http_header_get(&e->x->headers, STR("If-None-Match"));
 
 	list[1].value = str_in(e->arena, list[1].value);
-	if (known.len && str_contains(known, str_from(d->etag)))
+	if (known.len && str_contains(known, str_from(d->etag))) {
+		exchange_count(e, 304);
 		http_respond(e->x, 304, &headers, NULL, 0);
-	else
-		http_respond_gzip_pieces(&e->server->gzip, e->x, 200, &headers, &piece, 1);
+		return 0;
+	}
+	exchange_count(e, 200);
+	http_respond_gzip_pieces(&e->server->gzip, e->x, 200, &headers, &piece, 1);
 	return 0;
 }
 
@@ -315,6 +318,7 @@ static int serve_issuer(struct exchange *e, struct str type,
 	buf_init(&text, DOCUMENT_BYTES_MAX);
 	write(e->server->registry.tokens, &text);
 	piece = HTTP_BYTES(str_in(e->arena, buf_str(&text)));
+	exchange_count(e, 200);
 	http_respond(e->x, 200, &headers, &piece, 1);
 	return 0;
 }

@@ -40,13 +40,14 @@ struct exchange {
 	size_t *in_flight;   /* the counter that counts it; NULL when none does */
 	struct refusal refusal;
 	const struct notices *warnings; /* for the client, with a refusal too; NULL: none */
-	struct store_sync sync;	 /* waiting for what others wrote */
-	struct review_wait wait; /* waiting for somebody outside who was asked */
-	size_t step;		 /* of the pipeline: which is being taken, or again after a wait */
+	struct store_sync sync;		/* waiting for what others wrote */
+	struct review_wait wait;	/* waiting for somebody outside who was asked */
+	size_t step; /* of the pipeline: which is being taken, or again after a wait */
 	bool is_waiting;
 	bool holds_kind;
 	struct fair_turn turn; /* waiting behind other requests of its flow */
 	struct fair_place place;
+	struct str audit_id;	    /* the client's, or one of our own */
 	struct audit_record *audit; /* NULL: the policy wants none */
 };
 

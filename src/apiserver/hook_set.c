@@ -104,8 +104,10 @@ static bool take_hooks(void *arg, const struct obj *configuration)
 	kept = ARENA_NEW(&set->arena, struct kept_object);
 	kept->obj = obj_ref(configuration);
 	list_push_back(&set->objects, &kept->link);
-	JSON_EACH (from, json_get(configuration->root, "webhooks"))
+	JSON_EACH (from, json_get(configuration->root, "webhooks")) {
+		set->hooks[set->count].configuration = configuration->name;
 		read_hook(set, from, &set->hooks[set->count++]);
+	}
 	return true;
 }
 

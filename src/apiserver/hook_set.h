@@ -17,7 +17,7 @@ enum hook_type { HOOKS_MUTATING, HOOKS_VALIDATING, HOOK_TYPE_COUNT };
 
 /* One webhook. */
 struct hook {
-	struct str name;
+	struct str name, configuration;
 	struct webhook_target target;
 	struct str problem; /* why it cannot be called; empty: it can */
 	const struct admission_filter *filter;

@@ -37,6 +37,7 @@ static void write_done(struct operation *op)
 		return;
 	}
 	http_set_events(e->x, NULL, NULL);
+	audit_annotate(e, &op->annotations);
 	if (op->refusal.code) {
 		e->refusal = op->refusal;
 		e->warnings = &op->notices;
@@ -368,6 +369,7 @@ static struct http_write *write_new(struct exchange *e, struct str name)
 		.done = write_done,
 	};
 	w->op.user = w->op.who->name;
+	audit_want_annotations(e, &w->op.annotations, &w->arena);
 	if (kind_is_namespaced(e->kind))
 		w->op.namespace_ = str_in(&w->arena, e->target.namespace_);
 	return w;

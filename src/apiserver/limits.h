@@ -35,9 +35,10 @@
 #define AUDIT_BODY_BYTES_MAX ((size_t)4 << 20)   /* of a request or answer in an event */
 #define AUDIT_BACKUPS_MAX 10000
 #define AUDIT_ADDRESSES_MAX 32
+#define ANNOTATIONS_MAX 256 /* of one event */
+#define ANNOTATION_BYTES_MAX ((size_t)256 << 10)
 #define AUDIT_ID_BYTES_MAX 64
 #define AUDIT_TRIES_MAX 5 /* to send a batch */
-#define AUDIT_RETRY_MS 1000
 #define AUDIT_LOST_REPORT 10000 /* lost events between two complaints */
 #define FAIR_QUEUE_MAX 16384 /* requests that wait in one priority level; 429 beyond */
 #define FAIR_FLOWS_MAX 4096

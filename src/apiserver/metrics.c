@@ -36,6 +36,8 @@ void metrics_init(struct metrics *metrics)
 	map_init(&metrics->requests);
 	map_init(&metrics->watches);
 	map_init(&metrics->events);
+	map_init(&metrics->webhooks);
+	map_init(&metrics->webhook_failures);
 }
 
 static void free_all(struct map *map)
@@ -54,6 +56,8 @@ void metrics_deinit(struct metrics *metrics)
 	free_all(&metrics->requests);
 	free_all(&metrics->watches);
 	free_all(&metrics->events);
+	free_all(&metrics->webhooks);
+	free_all(&metrics->webhook_failures);
 }
 
 /* --- labels --- */
@@ -113,7 +117,7 @@ static bool write_labels(const struct target *t, bool with_dry_run, char to[LABE
 	return true;
 }
 
-static void *series_of(struct map *map, struct str labels, size_t size_bytes)
+void *metrics_series(struct map *map, struct str labels, size_t size_bytes)
 {
 	void *series = map_get(map, labels);
 
@@ -159,7 +163,7 @@ void metrics_count(struct metrics *metrics, const struct metrics_request *reques
 
 	if (!write_labels(t, true, text, &labels))
 		return;
-	series = series_of(&metrics->requests, labels, sizeof(*series));
+	series = metrics_series(&metrics->requests, labels, sizeof(*series));
 	series->is_long = is_connect(t) || str_eq_c(t->verb, "watch");
 	series->is_read = str_eq_c(t->verb, "get") || str_eq_c(t->verb, "list");
 	count_code(series, request->code);
@@ -184,7 +188,7 @@ int64_t *metrics_watches(struct metrics *metrics, const struct target *target)
 	struct str labels = STR("");
 
 	(void)write_labels(target, false, text, &labels); /* too long: all those together */
-	return series_of(&metrics->watches, labels, sizeof(int64_t));
+	return metrics_series(&metrics->watches, labels, sizeof(int64_t));
 }
 
 int64_t *metrics_watch_events(struct metrics *metrics, const struct kind *kind)
@@ -195,7 +199,7 @@ int64_t *metrics_watch_events(struct metrics *metrics, const struct kind *kind)
 			   STR_ARG(kind->group), STR_ARG(kind->name), STR_ARG(kind->version));
 	size_t used = len < 0 || len >= LABELS_BYTES_MAX ? 0 : (size_t)len;
 
-	return series_of(&metrics->events, str_sub(text, used), sizeof(int64_t));
+	return metrics_series(&metrics->events, str_sub(text, used), sizeof(int64_t));
 }
 
 /* --- text --- */
@@ -321,7 +325,7 @@ static void write_levels(const struct metrics *metrics, struct buf *to)
 	}
 }
 
-static void write_numbers(const struct map *map, const char *name, struct buf *to)
+void metrics_write_numbers(const struct map *map, const char *name, struct buf *to)
 {
 	size_t cursor = 0;
 	struct str labels;
@@ -342,10 +346,11 @@ void metrics_write(const struct metrics *metrics, struct buf *to)
 		     "Gauge of all active long-running apiserver requests broken out by verb, "
 		     "group, version, resource, scope and component. Not all requests are tracked "
 		     "this way.");
-	write_numbers(&metrics->watches, "apiserver_longrunning_requests", to);
+	metrics_write_numbers(&metrics->watches, "apiserver_longrunning_requests", to);
 	metrics_head(to, "apiserver_watch_events_total", "counter",
 		     "Number of events sent in watch clients");
-	write_numbers(&metrics->events, "apiserver_watch_events_total", to);
+	metrics_write_numbers(&metrics->events, "apiserver_watch_events_total", to);
+	metrics_write_webhooks(metrics, to);
 	metrics_head(to, "etcd_request_duration_seconds", "histogram",
 		     "Etcd request latency in seconds for each operation and object type.");
 	write_buckets(to, "etcd_request_duration_seconds", write_labels_, &metrics->writes, 0);

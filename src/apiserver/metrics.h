@@ -24,6 +24,8 @@ struct metrics {
 	struct map requests;		 /* labels → struct request_series */
 	struct map watches;		 /* labels → int64_t */
 	struct map events;		 /* labels → int64_t */
+	struct map webhooks;		 /* labels → struct webhook_series, metrics_webhook.c */
+	struct map webhook_failures;	 /* that were forgiven; labels → int64_t */
 	struct metrics_histogram writes; /* of the store, from submission to durability */
 	uint64_t failed_writes;
 };
@@ -39,6 +41,17 @@ void metrics_init(struct metrics *metrics);
 void metrics_deinit(struct metrics *metrics);
 /* Only for resources that exist: the number of series is bounded by the API. */
 void metrics_count(struct metrics *metrics, const struct metrics_request *request);
+/* One question to a webhook of admission. */
+struct metrics_webhook {
+	struct str name, operation;
+	const char *type; /* "admit", "validating" */
+	int64_t duration_ns;
+	int code;
+	const char *error_type; /* NULL: the request was not rejected */
+	bool has_failed_open;
+};
+void metrics_count_webhook(struct metrics *metrics, const struct metrics_webhook *webhook);
+void metrics_write_webhooks(const struct metrics *metrics, struct buf *to);
 void metrics_count_write(struct metrics *metrics, int64_t duration_ns, bool failed);
 /* How many watches like this there are, and how many events of the kind were sent: the caller
  * counts. */
@@ -46,6 +59,9 @@ int64_t *metrics_watches(struct metrics *metrics, const struct target *target);
 int64_t *metrics_watch_events(struct metrics *metrics, const struct kind *kind);
 
 void metrics_write(const struct metrics *metrics, struct buf *to);
+void metrics_write_numbers(const struct map *map, const char *name, struct buf *to);
+/* A map's series of these labels, made of zeros when there was none. */
+void *metrics_series(struct map *map, struct str labels, size_t size_bytes);
 /* The two lines that begin a metric. */
 void metrics_head(struct buf *to, const char *name, const char *type, const char *help);
 

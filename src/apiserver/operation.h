@@ -12,6 +12,7 @@
 #include "api/object.h"
 #include "api/transport.h"
 #include "apiserver/admission_policy.h"
+#include "apiserver/annotations.h"
 #include "apiserver/refusal.h"
 #include "store/store.h"
 
@@ -81,7 +82,8 @@ struct operation {
 	struct blob
 		*result; /* the object or Status to be answered, in the requested version; owned */
 	int http_status;
-	struct notices notices; /* warnings for the client */
+	struct notices notices;		/* warnings for the client */
+	struct annotations annotations; /* for the audit event; its arena is set by the caller */
 
 	/* own */
 	struct edit edit;	      /* edit.doc is owned */
@@ -90,12 +92,13 @@ struct operation {
 	struct policy_rounds policy_rounds;
 	operation_step *next;	      /* what comes when admission is over */
 	struct webhook_run *webhooks; /* what it waits for; NULL: it does not; in the arena */
-	struct conversion *old_conversion; /* old_blob in kind's version, when only a webhook knows it */
-	struct conversion *conversion;	   /* of what shall be, or of the answer */
+	struct conversion
+		*old_conversion; /* old_blob in kind's version, when only a webhook knows it */
+	struct conversion *conversion; /* of what shall be, or of the answer */
 	bool is_converting;	       /* it waits for that */
-	operation_step *resume;	      /* what comes then */
-	bool is_mutated;	      /* admission changed edit.doc: it is to be prepared again */
-	int64_t deadline_ns;	      /* monotonic, of all webhooks; 0: none was asked yet */
+	operation_step *resume;	       /* what comes then */
+	bool is_mutated;	       /* admission changed edit.doc: it is to be prepared again */
+	int64_t deadline_ns;	       /* monotonic, of all webhooks; 0: none was asked yet */
 	const struct object_birth *birth;     /* of what is created; in the arena */
 	const struct delete_options *options; /* of a deletion; in the arena */
 	struct str key;

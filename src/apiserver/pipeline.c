@@ -461,6 +461,10 @@ static int take_turn(struct exchange *e)
 	answer = fairness_ask(e->server->fairness, &request, &e->turn, &e->place);
 	e->place.schema_uid = str_in(e->arena, e->place.schema_uid);
 	e->place.level_uid = str_in(e->arena, e->place.level_uid);
+	if (e->place.schema_uid.len) {
+		http_add_header(e->x, STR("X-Kubernetes-PF-FlowSchema-UID"), e->place.schema_uid);
+		http_add_header(e->x, STR("X-Kubernetes-PF-PriorityLevel-UID"), e->place.level_uid);
+	}
 	if (answer == FAIR_REFUSED)
 		return refusal_too_many(&e->refusal);
 	return answer == FAIR_QUEUED ? exchange_wait(e) : 0;
@@ -487,6 +491,22 @@ static void run_steps(struct exchange *e)
 		exchange_refuse(e);
 }
 
+/* By which the client finds its request in logs, in each answer. */
+static void name_request(struct exchange *e)
+{
+	struct str given = http_header_get(&e->x->headers, STR("Audit-ID"));
+	char *own;
+
+	if (given.len && given.len <= AUDIT_ID_BYTES_MAX) {
+		e->audit_id = given;
+	} else {
+		own = arena_alloc(e->arena, ENV_UUID_BYTES);
+		env_uuid(e->server->env, own);
+		e->audit_id = str_from(own);
+	}
+	http_add_header(e->x, STR("Audit-Id"), e->audit_id);
+}
+
 static struct exchange *exchange_new(struct apiserver *server, struct http_exchange *x)
 {
 	struct exchange *e = ARENA_NEW(&x->arena, struct exchange);
@@ -500,6 +520,7 @@ static struct exchange *exchange_new(struct apiserver *server, struct http_excha
 	review_wait_init(&e->wait, on_told);
 	x->user = e;
 	x->let_go = let_go;
+	name_request(e);
 	return e;
 }
 

@@ -18,6 +18,7 @@
 
 struct authorizers;
 struct env;
+struct metrics;
 struct node_pods;
 struct rbac;
 struct policies;
@@ -33,13 +34,15 @@ struct registry {
 	struct number_range node_ports;
 	struct list operations; /* struct operation, in flight */
 	size_t operation_count;
-	struct rbac *rbac;     /* made by the API server, which frees it; likewise */
+	struct rbac *rbac; /* made by the API server, which frees it; likewise */
 	struct node_pods *node_pods;
 	struct policies *policies; /* admission's; likewise */
 	struct authorizers *authorizers;
-	struct tokens *tokens; /* issuer of service account tokens; NULL: none are issued */
-	struct hooks *hooks; /* the webhooks of admission; likewise */
-	struct webhook_client *webhooks; /* made by the API server, which frees it; NULL: none are called */
+	struct tokens *tokens;	 /* issuer of service account tokens; NULL: none are issued */
+	struct hooks *hooks;	 /* the webhooks of admission; likewise */
+	struct metrics *metrics; /* likewise */
+	struct webhook_client
+		*webhooks; /* made by the API server, which frees it; NULL: none are called */
 };
 
 int registry_init(struct registry *registry, struct env *env, struct store *store,
@@ -74,9 +77,9 @@ void registry_each(struct registry *registry, const struct kind *kind, struct st
 /* Whether the bytes in the store are not what this version of the kind serves. */
 bool registry_needs_conversion(const struct kind *kind) PURE;
 bool registry_is_served_as_stored(const struct kind *kind, struct blob *stored);
-/* The object as kind serves it: a reference to the same bytes, or converted ones. What only a webhook
- * can convert stays as it is (conversion_is_needed, conversion.h). NULL and err only for bytes that did
- * not come from the registry. */
+/* The object as kind serves it: a reference to the same bytes, or converted ones. What only a
+ * webhook can convert stays as it is (conversion_is_needed, conversion.h). NULL and err only for
+ * bytes that did not come from the registry. */
 struct blob *registry_present(const struct kind *kind, struct blob *stored,
 			      struct err *err) MUST_CHECK;
 /* The state with another revision: what a DELETED event carries. */

@@ -185,6 +185,9 @@ static int issue(struct wish *w, struct str *ret)
 	}
 	if (tokens_issue(tokens, &w->claims, op->arena, ret, &err) < 0)
 		return refusal_internal(&op->refusal, "failed to generate token: %s", err.msg);
+	annotations_printf(&op->annotations,
+			   STR("authentication.kubernetes.io/issued-credential-id"), "JTI=" STR_FMT,
+			   STR_ARG(w->claims.id));
 	return 0;
 }
 

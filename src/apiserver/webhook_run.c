@@ -11,6 +11,7 @@
 #include "apiserver/conversion.h"
 #include "apiserver/limits.h"
 #include "apiserver/registry.h"
+#include "apiserver/webhook_notes.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -35,6 +36,7 @@ struct webhook_call_slot {
 	char uid[ENV_UUID_BYTES];
 	bool is_mutating;
 	struct refusal refusal;
+	struct webhook_note note;
 	void (*over)(struct webhook_call_slot *slot, int understood); /* < 0: refused */
 };
 
@@ -125,15 +127,44 @@ static void release(struct webhook_run *run)
 }
 
 /* The call failed, which the webhook's failurePolicy may forgive. */
-static int fail_call(const struct hook *hook, struct refusal *refusal, const char *why)
+static int fail_call(struct webhook_call_slot *slot, const char *why)
 {
+	const struct hook *hook = slot->hook;
+
+	slot->note.has_failed = true;
 	if (hook->fails_open) {
 		log_warn("apiserver", "failed calling webhook, failing open " STR_FMT ": %s",
 			 STR_ARG(hook->name), why);
 		return 0;
 	}
-	return refusal_internal(refusal, "failed calling webhook \"" STR_FMT "\": %s",
+	return refusal_internal(&slot->refusal, "failed calling webhook \"" STR_FMT "\": %s",
 				STR_ARG(hook->name), why);
+}
+
+/* Before anything is asked. */
+static void start_note(struct webhook_call_slot *slot, size_t index)
+{
+	struct webhook_run *run = slot->run;
+
+	slot->note = (struct webhook_note){
+		.hook = slot->hook,
+		.is_mutating = slot->is_mutating,
+		.round = run->round,
+		.index = index,
+		.status = 503,
+		.operation = run->request.operation,
+		.duration_ns = env_mono_ns(registry_env(run->registry)),
+	};
+}
+
+static void end_note(struct webhook_call_slot *slot)
+{
+	struct webhook_run *run = slot->run;
+	struct webhook_note *note = &slot->note;
+
+	note->refusal = &slot->refusal;
+	note->duration_ns = env_mono_ns(registry_env(run->registry)) - note->duration_ns;
+	webhook_note_over(run->annotations, run->registry->metrics, note);
 }
 
 /* Both objects as the webhook's rule wants them, where no other webhook has to be asked for that.
@@ -264,7 +295,7 @@ static int ask(struct webhook_call_slot *slot)
 					   "\" does not support dry run",
 					   STR_ARG(hook->name));
 	if (hook->problem.len)
-		return fail_call(hook, &slot->refusal, str_c_in(run->arena, hook->problem));
+		return fail_call(slot, str_c_in(run->arena, hook->problem));
 	if (slot->matched == run->request.kind)
 		return send_question(slot);
 	if (conversion_has_webhook(slot->matched))
@@ -293,16 +324,18 @@ static int read_answer(struct webhook_call_slot *slot, const struct webhook_answ
 	if (failure)
 		err = *failure;
 	else if (from->status < 200 || from->status > 299)
-		review_word_status(from->status, from->body, &err);
+		review_word_status(slot->note.status = from->status, from->body, &err);
 	if (err.code) {
 		(void)err_wrap(&err, "failed to call webhook");
-		return fail_call(slot->hook, &slot->refusal, err.msg);
+		return fail_call(slot, err.msg);
 	}
 	if (review_answer_read(from->body, &expected, &slot->answer, &err) < 0)
-		return fail_call(slot->hook, &slot->refusal, err.msg);
+		return fail_call(slot, err.msg);
 	take_warnings(slot->run, &slot->answer);
+	webhook_note_answer(slot->run->annotations, &slot->note, &slot->answer);
 	if (slot->answer.is_allowed)
 		return 1;
+	slot->note.is_refusal = true;
 	return review_answer_refuse(&slot->answer, slot->hook->name, &slot->refusal);
 }
 
@@ -360,6 +393,7 @@ static int take_object(struct webhook_call_slot *slot, yyjson_mut_doc *object)
 	if (run->take(run, object, &changed) < 0)
 		return -1;
 	see_objects(run);
+	slot->note.has_changed = changed;
 	if (changed)
 		ask_others_again(run);
 	return 1;
@@ -411,6 +445,7 @@ static void mutation_over(struct webhook_call_slot *slot, int understood)
 {
 	struct webhook_run *run = slot->run;
 
+	end_note(slot);
 	if (slot->refusal.code && !run->refusal->code)
 		*run->refusal = slot->refusal;
 	if (understood >= 0 && slot->hook->reinvocable)
@@ -465,9 +500,11 @@ static int ask_next(struct webhook_run *run)
 						    .matched = matched,
 						    .is_mutating = true,
 						    .over = mutation_over };
+		start_note(slot, run->at);
 		asked = ask(slot);
 		if (asked > 0)
 			return WEBHOOKS_PENDING;
+		end_note(slot);
 		release_slot(slot);
 		if (asked < 0) {
 			*run->refusal = slot->refusal;
@@ -536,6 +573,7 @@ static void validation_over(struct webhook_call_slot *slot, int understood)
 	struct webhook_run *run = slot->run;
 
 	(void)understood; /* slot->refusal tells */
+	end_note(slot);
 	if (--run->pending_count)
 		return;
 	conclude(run);
@@ -568,9 +606,13 @@ int webhook_run_validate(struct webhook_run *run)
 			.over = validation_over
 		};
 	}
-	for (size_t i = 0; i < run->slot_count; i++)
+	for (size_t i = 0; i < run->slot_count; i++) {
+		start_note(&run->slots[i], i);
 		if (ask(&run->slots[i]) > 0)
 			run->pending_count++;
+		else
+			end_note(&run->slots[i]);
+	}
 	if (run->pending_count)
 		return WEBHOOKS_PENDING;
 	conclude(run);

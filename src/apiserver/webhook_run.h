@@ -9,6 +9,7 @@
 
 #include "api/field.h"
 #include "apiserver/admission_match.h"
+#include "apiserver/annotations.h"
 #include "apiserver/hook_set.h"
 #include "apiserver/refusal.h"
 
@@ -24,7 +25,8 @@ struct webhook_run {
 	struct str managed_fields;	  /* what object leaves out of its own; text, or empty */
 	struct refusal *refusal;
 	struct notices *notices;
-	int64_t deadline_ns; /* monotonic: of the whole request */
+	struct annotations *annotations; /* for the audit event */
+	int64_t deadline_ns;		 /* monotonic: of the whole request */
 	/* Takes over what mutation made of the object (in the version of request.kind):
 	 * *ret_changed whether it differs, run->object is the new one. < 0: refused. */
 	int (*take)(struct webhook_run *run, yyjson_mut_doc *object, bool *ret_changed);

@@ -28,6 +28,8 @@ struct signal_watch {
 	void *arg;
 };
 
+#define WORK_WAIT_NS 200000
+
 static int64_t read_clock(clockid_t clock)
 {
 	struct timespec now;
@@ -154,6 +156,7 @@ static void loop_defer(struct env *env, struct task *task)
 
 static void loop_work(struct env *env, struct work *work)
 {
+	env_loop(env)->work_count++;
 	pool_submit(work);
 }
 
@@ -288,8 +291,13 @@ void loop_free(struct loop *loop)
 	if (!loop)
 		return;
 	child_drop_all(loop);
-	/* Tasks posted but not run may be their owner's last chance to free memory. */
+	/* Tasks posted but not run may be their owner's last chance to free memory, and what workers still do
+	 * comes back here. */
 	on_bell(&loop->bell);
+	while (loop->work_count) {
+		nanosleep(&(struct timespec){ .tv_nsec = WORK_WAIT_NS }, NULL);
+		on_bell(&loop->bell);
+	}
 	while ((link = list_pop_front(&loop->signals)))
 		uv_close((uv_handle_t *)&LIST_ENTRY(link, struct signal_watch, link)->signal, free_signal);
 	uv_close((uv_handle_t *)&loop->alarm, NULL);

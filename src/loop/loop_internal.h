@@ -21,6 +21,7 @@ struct loop {
 	struct list mailbox;   /* guarded by mailbox_lock */
 	atomic_uint ringer_count; /* threads in the middle of ringing the bell */
 	atomic_bool stop;
+	size_t work_count;     /* with the pool, or on its way back */
 };
 
 static inline struct loop *env_loop(struct env *env)

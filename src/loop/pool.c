@@ -27,6 +27,7 @@ static void run_done(struct task *task)
 {
 	struct work *work = CONTAINER_OF(task, struct work, back);
 
+	env_loop(work->env)->work_count--;
 	work->done(work);
 }
 

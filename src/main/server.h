@@ -37,8 +37,11 @@ struct server_auth_opts {
 
 /* server_audit.c */
 struct server_audit_opts {
-	struct str policy_file, log_path, webhook_file;
-	int64_t log_days_max, log_backups_max, log_megabytes_max, webhook_batch_max, webhook_wait_ns;
+	struct str policy_file, log_path, log_mode, log_format, webhook_file, webhook_mode;
+	int64_t log_days_max, log_backups_max, log_megabytes_max, log_event_bytes_max;
+	int64_t webhook_batch_max, webhook_queue_max, webhook_wait_ns, webhook_backoff_ns;
+	int64_t webhook_event_bytes_max, webhook_batch_bytes_max;
+	bool log_truncates, webhook_truncates;
 };
 
 struct server_opts {
@@ -74,7 +77,8 @@ struct server_node;
 struct elector;
 struct store_etcd_endpoint;
 
-/* A role that one of the servers on a shared store has at a time; of a server alone it just runs. */
+/* A role that one of the servers on a shared store has at a time; of a server alone it just runs.
+ */
 struct server_leading {
 	void (*start)(struct server *s);
 	void (*stop)(struct server *s);
@@ -123,9 +127,11 @@ int server_check_store(const struct server_opts *opts, struct err *err) MUST_CHE
 int server_store_open(struct server *s, struct err *err) MUST_CHECK;
 void server_store_close(struct server *s);
 /* etcd's API on the embedded store. */
-int server_etcd_start(struct server *s, const struct pki_options *options, struct err *err) MUST_CHECK;
+int server_etcd_start(struct server *s, const struct pki_options *options,
+		      struct err *err) MUST_CHECK;
 /* start and stop are set. name: of the Lease. */
-void server_lead(struct server *s, struct server_leading *l, struct client *client, const char *name);
+void server_lead(struct server *s, struct server_leading *l, struct client *client,
+		 const char *name);
 void server_lead_stop(struct server *s, struct server_leading *l);
 void server_lead_release(struct server_leading *l); /* another server takes over at once */
 

@@ -29,6 +29,26 @@ static int read_policy(struct server *s, yyjson_val **ret, struct err *err)
 	return 0;
 }
 
+/* No answer waits for its event: what upstream calls blocking is refused rather than promised. */
+static int check_modes(const struct server_audit_opts *o, struct err *err)
+{
+	if (!str_eq_c(o->log_mode, "batch"))
+		return err_set(err, ERR_INVALID,
+			       "--audit-log-mode: '" STR_FMT "' is not batch, the only mode here",
+			       STR_ARG(o->log_mode));
+	if (!str_eq_c(o->webhook_mode, "batch"))
+		return err_set(err, ERR_INVALID,
+			       "--audit-webhook-mode: '" STR_FMT
+			       "' is not batch, the only mode here",
+			       STR_ARG(o->webhook_mode));
+	if (!str_eq_c(o->log_format, "json"))
+		return err_set(err, ERR_INVALID,
+			       "--audit-log-format: '" STR_FMT
+			       "' is not json, the only format here",
+			       STR_ARG(o->log_format));
+	return 0;
+}
+
 int server_audit_options(struct server *s, struct audit_options *to,
 			 const struct audit_options **ret, struct err *err)
 {
@@ -43,8 +63,18 @@ int server_audit_options(struct server *s, struct audit_options *to,
 		return err_set(
 			err, ERR_INVALID,
 			"--audit-policy-file is needed: without a policy nothing is audited");
-	*to = (struct audit_options){ .batch_wait_ms = o->webhook_wait_ns / TIME_NS_PER_MS,
-				      .batch_max = (size_t)o->webhook_batch_max };
+	if (check_modes(o, err) < 0)
+		return -1;
+	*to = (struct audit_options){
+		.batch_wait_ms = o->webhook_wait_ns / TIME_NS_PER_MS,
+		.retry_ms = o->webhook_backoff_ns / TIME_NS_PER_MS,
+		.batch_max = (size_t)o->webhook_batch_max,
+		.queue_max = (size_t)o->webhook_queue_max,
+		.log_truncation = { o->log_truncates, (size_t)o->log_event_bytes_max,
+				    AUDIT_QUEUE_BYTES_MAX },
+		.webhook_truncation = { o->webhook_truncates, (size_t)o->webhook_event_bytes_max,
+					(size_t)o->webhook_batch_bytes_max },
+	};
 	if (read_policy(s, &to->policy, err) < 0)
 		return -1;
 	if (o->log_path.len) {

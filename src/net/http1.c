@@ -451,6 +451,12 @@ static void put_header(struct buf *to, const struct http_header *header)
 	buf_put(to, "\r\n", 2);
 }
 
+static void put_headers(struct buf *to, const struct http_headers *headers)
+{
+	for (size_t i = 0; headers && i < headers->count; i++)
+		put_header(to, &headers->list[i]);
+}
+
 static bool put_status(struct buf *to, struct exchange *ex, int status)
 {
 	if (status == 200)
@@ -497,8 +503,8 @@ static void http1_start(struct exchange *ex, const struct response_head *head)
 	ex->sc->deadline_kind = DEADLINE_NONE;
 	buf_reset(to);
 	put_status(to, ex, head->status);
-	for (size_t i = 0; head->headers && i < head->headers->count; i++)
-		put_header(to, &head->headers->list[i]);
+	put_headers(to, &ex->x.added);
+	put_headers(to, head->headers);
 	if (head->length_bytes >= 0 && head->status != 204) {
 		put_number(to, STR("Content-Length: "), (uint64_t)head->length_bytes);
 	} else if (head->status != 204 && head->status != 304) {
@@ -653,8 +659,8 @@ struct buf *http1_put_head(struct exchange *ex, int status, const struct http_he
 	put_status(to, ex, status);
 	if (status == 101)
 		buf_put_str(to, STR("Connection: Upgrade\r\n"));
-	for (size_t i = 0; headers && i < headers->count; i++)
-		put_header(to, &headers->list[i]);
+	put_headers(to, &ex->x.added);
+	put_headers(to, headers);
 	buf_put(to, "\r\n", 2);
 	return to;
 }

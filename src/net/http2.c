@@ -343,22 +343,31 @@ static struct str lower_in(struct arena *arena, struct str name)
 	return str_sub(to, name.len);
 }
 
+/* The first max of them. */
+static size_t put_headers(struct exchange *ex, const struct http_headers *from, size_t max, nghttp2_nv *to)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < max; i++) {
+		if (is_allowed(&from->list[i]))
+			to[count++] = nv_of(lower_in(&ex->x.arena, from->list[i].name), from->list[i].value);
+	}
+	return count;
+}
+
 static void http2_start(struct exchange *ex, const struct response_head *head)
 {
 	struct http2 *h2 = ex->sc->h2;
 	size_t header_count = head->headers ? NUM_MIN(head->headers->count, (size_t)RESPONSE_HEADERS_MAX) : 0;
-	nghttp2_nv *nv = arena_array(&ex->x.arena, header_count + 3, sizeof(*nv));
+	nghttp2_nv *nv = arena_array(&ex->x.arena, header_count + ex->x.added.count + 3, sizeof(*nv));
 	nghttp2_data_provider body = { .source.ptr = ex, .read_callback = read_body };
 	bool has_body = !ex->no_body && head->length_bytes != 0;
 	size_t count = 0;
 
 	nv[count++] = nv_of(STR(":status"), str_printf_in(&ex->x.arena, "%d", head->status));
 	nv[count++] = nv_of(STR("date"), server_date(ex->server));
-	for (size_t i = 0; i < header_count; i++) {
-		if (is_allowed(&head->headers->list[i]))
-			nv[count++] = nv_of(lower_in(&ex->x.arena, head->headers->list[i].name),
-					    head->headers->list[i].value);
-	}
+	count += put_headers(ex, &ex->x.added, ex->x.added.count, nv + count);
+	count += put_headers(ex, head->headers, header_count, nv + count);
 	if (head->length_bytes >= 0 && head->status != 204 && head->status != 304)
 		nv[count++] = nv_of(STR("content-length"),
 				    str_printf_in(&ex->x.arena, "%lld", (long long)head->length_bytes));

@@ -224,6 +224,16 @@ void http_set_events(struct http_exchange *x, const struct http_exchange_events 
 
 /* --- response --- */
 
+void http_add_header(struct http_exchange *x, struct str name, struct str value)
+{
+	struct http_headers *added = &x->added;
+
+	if (!added->list)
+		added->list = arena_array(&x->arena, HTTP_ADDED_HEADERS_MAX, sizeof(added->list[0]));
+	ASSERT(added->count < HTTP_ADDED_HEADERS_MAX);
+	added->list[added->count++] = HTTP_HEADER(name, value);
+}
+
 static bool has_no_body(const struct exchange *ex, int status)
 {
 	return ex->x.method == HTTP_HEAD || status == 204 || status == 304;

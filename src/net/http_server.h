@@ -46,6 +46,7 @@ struct http_exchange {
 	struct str host;                  /* Host or :authority */
 	struct http_headers headers;
 	struct str body;                  /* complete in on_request, unless the handler streams it */
+	struct http_headers added;        /* by http_add_header */
 	struct http_peer *peer;
 	int version;                      /* 10, 11 or 20 */
 	void *user;                       /* the handler's own */
@@ -117,6 +118,11 @@ struct http_exchange_events {
 };
 /* events and arg must live as long as the exchange. */
 void http_set_events(struct http_exchange *x, const struct http_exchange_events *events, void *arg);
+
+/* A header of whatever answer is given, by whomever: at most HTTP_ADDED_HEADERS_MAX of one exchange.
+ * Both must be constant or lie in its arena. */
+#define HTTP_ADDED_HEADERS_MAX 8
+void http_add_header(struct http_exchange *x, struct str name, struct str value);
 
 /* --- response: all at once --- */
 /* Content-Length and Date are added; HEAD, 204 and 304 send no body. Pieces are copied as

@@ -218,3 +218,55 @@ void http_fixture_wait(struct http_fixture *f, const char *text)
 	wait_complete(f);
 	f->want_text = NULL;
 }
+
+/* --- audit --- */
+
+void audited_init(struct audited *a, const char *policy)
+{
+	int fd;
+
+	*a = (struct audited){ 0 };
+	(void)snprintf(a->path, sizeof(a->path), "/tmp/cube-audit.XXXXXX"); /* fits */
+	fd = mkstemp(a->path);
+	assert_true(fd >= 0);
+	close(fd);
+	buf_init(&a->text, 1u << 24);
+	a->policy = json_parse(str_from(policy), SIZE_MAX, NULL);
+	a->log.path = a->path;
+	a->options.policy = yyjson_doc_get_root(a->policy);
+	a->options.log = &a->log;
+}
+
+void audited_deinit(struct audited *a)
+{
+	json_free(a->policy);
+	buf_deinit(&a->text);
+	unlink(a->path);
+}
+
+static void read_log(struct audited *a)
+{
+	FILE *file = fopen(a->path, "r");
+	char block[65536];
+	size_t len;
+
+	assert_non_null(file);
+	buf_reset(&a->text);
+	while ((len = fread(block, 1, sizeof(block), file)) > 0)
+		buf_put(&a->text, block, len);
+	fclose(file);
+	buf_put_char(&a->text, '\0');
+}
+
+void audited_expect(struct audited *a, struct http_fixture *f, const char *part)
+{
+	const char *answer;
+
+	for (int i = 0; i < 2000; i++) {
+		read_log(a);
+		if (strstr(a->text.ptr, part))
+			return;
+		assert_int_equal(http_fixture_do(f, "GET", "/version", NULL, NULL, &answer), 200);
+	}
+	fail_msg("no %s in %s", part, a->text.ptr);
+}

@@ -8,6 +8,7 @@
 #define CUBE_TEST_APISERVER_FIXTURE_H
 
 #include "apiserver/apiserver.h"
+#include "apiserver/audit.h"
 #include "base/buf.h"
 #include "codec/json.h"
 #include "loop/loop.h"
@@ -52,5 +53,23 @@ void http_fixture_wait(struct http_fixture *f, const char *text);
 void http_fixture_connect(struct http_fixture *f, struct http_fixture *of);
 void http_fixture_disconnect(struct http_fixture *f);
 const char *http_fixture_head(struct http_fixture *f); /* the headers of the last answer */
+
+/* An audit log in a file of its own, for http_fixture_open_with. */
+struct audited {
+	struct audit_options options;
+	struct audit_log_options log;
+	yyjson_doc *policy;
+	char path[64];
+	struct buf text; /* of the file, as expected last */
+};
+void audited_init(struct audited *a, const char *policy);
+void audited_deinit(struct audited *a); /* once the server is gone */
+/* The log holds it, now or once it was written. */
+void audited_expect(struct audited *a, struct http_fixture *f, const char *part);
+/* Of all requests but those to /version, which audited_expect makes. */
+#define AUDITED_ALL                                                           \
+	"{\"kind\":\"Policy\",\"apiVersion\":\"audit.k8s.io/v1\",\"rules\":[" \
+	"{\"level\":\"None\",\"nonResourceURLs\":[\"/"                        \
+	"version\"]},{\"level\":\"RequestResponse\"}]}"
 
 #endif

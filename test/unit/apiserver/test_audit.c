@@ -11,6 +11,10 @@
 
 #include "apiserver/audit.h"
 
+#include <stdio.h>
+
+#include "fixture.h"
+
 #define RULES(rules)                                   \
 	"{'kind':'Policy','apiVersion':'audit.k8s.io/" \
 	"v1','omitStages':['RequestReceived'],'rules':[" rules "]}"
@@ -121,11 +125,112 @@ static void test_bad_policies(void **state)
 	}
 }
 
+/* --- events of a server --- */
+
+struct setup {
+	struct http_fixture f;
+	struct audited audited;
+};
+
+static void open_setup(struct setup *s, struct audit_truncation truncation)
+{
+	memset(s, 0, sizeof(*s));
+	audited_init(&s->audited, AUDITED_ALL);
+	s->audited.options.log_truncation = truncation;
+	http_fixture_open_with(&s->f, (struct apiserver_options){ .audit = &s->audited.options });
+	s->f.user = "admin";
+	s->f.group = "system:masters";
+}
+
+static void close_setup(struct setup *s)
+{
+	http_fixture_close(&s->f);
+	audited_deinit(&s->audited);
+}
+
+static void ask(struct setup *s, int status, const char *method, const char *path, const char *body)
+{
+	const char *answer;
+	int got = http_fixture_do(&s->f, method, path,
+				  body ? "Content-Type: application/json\r\n" : NULL, body,
+				  &answer);
+
+	if (got != status)
+		fail_msg("%s %s: %d %s", method, path, got, answer);
+}
+
+static void expect(struct setup *s, const char *part)
+{
+	audited_expect(&s->audited, &s->f, part);
+}
+
+#define NAMESPACE(labels) "{\"metadata\":{\"name\":\"n\",\"labels\":{" labels "}}}"
+#define POD                                                                                   \
+	"{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":" \
+	"\"i\"}]}}"
+
+/* Breaks if an answer does not name its event, or the event does not say what admission found. */
+static void test_annotations(void **state)
+{
+	struct setup s;
+	const char *answer;
+
+	open_setup(&s, (struct audit_truncation){ 0 });
+	ask(&s, 201, "POST", "/api/v1/namespaces",
+	    NAMESPACE("\"pod-security.kubernetes.io/enforce\":\"baseline\","
+		      "\"pod-security.kubernetes.io/audit\":\"restricted\""));
+	ask(&s, 201, "POST", "/api/v1/namespaces/n/serviceaccounts",
+	    "{\"metadata\":{\"name\":\"default\"}}");
+	ask(&s, 201, "POST", "/api/v1/namespaces/n/pods", POD);
+	expect(&s, "\"pod-security.kubernetes.io/enforce-policy\":\"baseline:latest\"");
+	expect(&s, "\"pod-security.kubernetes.io/audit-violations\":"
+		   "\"would violate PodSecurity \\\"restricted:latest\\\": "
+		   "allowPrivilegeEscalation != false");
+	assert_non_null(strstr(s.audited.text.ptr, "\"authorization.k8s.io/decision\":\"allow\""));
+	assert_int_equal(http_fixture_do(&s.f, "GET", "/api/v1/namespaces/n", "Audit-ID: mine\r\n",
+					 NULL, &answer),
+			 200);
+	assert_non_null(strstr(http_fixture_head(&s.f), "Audit-Id: mine\r\n"));
+	expect(&s, "\"auditID\":\"mine\"");
+	ask(&s, 404, "GET", "/nowhere", NULL);
+	assert_non_null(strstr(http_fixture_head(&s.f), "Audit-Id: "));
+	ask(&s, 200, "GET", "/api/v1", NULL);
+	expect(&s, "\"requestURI\":\"/api/v1\",\"verb\":\"get\",\"user\":");
+	expect(&s, "\"stage\":\"ResponseComplete\",\"requestURI\":\"/api/v1\"");
+	close_setup(&s);
+}
+
+/* Breaks if an event that is too long is kept whole, or lost though it fits without its bodies. */
+static void test_truncation(void **state)
+{
+	char body[8192];
+	struct setup s;
+
+	open_setup(&s, (struct audit_truncation){ true, 4000, 1u << 20 });
+	(void)snprintf(body, sizeof(body),
+		       "{\"metadata\":{\"name\":\"long\"},\"data\":{\"k\":\"%05000d\"}}", 7);
+	ask(&s, 201, "POST", "/api/v1/namespaces/default/configmaps", body);
+	expect(&s, "\"audit.k8s.io/truncated\":\"true\"");
+	assert_null(strstr(s.audited.text.ptr, "00000000"));
+	ask(&s, 201, "POST", "/api/v1/namespaces/default/configmaps",
+	    "{\"metadata\":{\"name\":\"short\"},\"data\":{\"k\":\"whole\"}}");
+	expect(&s, "\"data\":{\"k\":\"whole\"}");
+	/* the path alone is too long: nothing of it is kept */
+	(void)snprintf(body, sizeof(body), "/api/v1/namespaces/default/configmaps/%05000d", 1);
+	ask(&s, 404, "GET", body, NULL);
+	ask(&s, 200, "GET", "/api/v1/namespaces/default/configmaps/short", NULL);
+	expect(&s, "\"verb\":\"get\"");
+	assert_null(strstr(s.audited.text.ptr, "00000000"));
+	close_setup(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_bad_policies),
+		cmocka_unit_test(test_annotations),
+		cmocka_unit_test(test_truncation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

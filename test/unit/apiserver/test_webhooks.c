@@ -23,6 +23,7 @@
 	"\"resources\":[\"configmaps\"]}]"
 
 struct setup {
+	struct audited audited;
 	struct http_fixture f, second;
 	struct hook hook;
 	struct arena arena;
@@ -121,7 +122,8 @@ static int open_setup(void **state)
 	static struct setup s;
 
 	memset(&s, 0, sizeof(s));
-	http_fixture_open(&s.f);
+	audited_init(&s.audited, AUDITED_ALL);
+	http_fixture_open_with(&s.f, (struct apiserver_options){ .audit = &s.audited.options });
 	http_fixture_connect(&s.second, &s.f);
 	hook_open(&s.hook, &s.f, answer, &s);
 	arena_init(&s.arena, ARENA_DEFAULT_MAX);
@@ -138,6 +140,7 @@ static int close_setup(void **state)
 	json_free(s->review);
 	arena_deinit(&s->arena);
 	http_fixture_close(&s->f);
+	audited_deinit(&s->audited);
 	return 0;
 }
 
@@ -391,6 +394,64 @@ static void test_failure_policy(void **state)
 		  webhook(s, "/other-uid", ANY_RULES ",\"failurePolicy\":\"Ignore\""));
 	expect(s, 201, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"}}", NULL);
 	expect_asked(s, "/other-uid /broken ");
+}
+
+static void expect_metric(struct setup *s, const char *line)
+{
+	const char *got, *at;
+
+	assert_int_equal(do_it(s, "GET", "/metrics", NULL, &got), 200);
+	at = strstr(got, line);
+	if (!at || at[-1] != '\n')
+		fail_msg("no %s in %s", line,
+			 strstr(got, "# HELP apiserver_admission_webhook_req"));
+}
+
+/* Breaks if the audit event or the metrics do not say what webhooks did to a request. */
+static void test_notes(void **state)
+{
+	struct setup *s = *state;
+
+	configure(s, true, "b", webhook(s, "/one", ANY_RULES));
+	configure(s, true, "c", webhook(s, "/broken", ANY_RULES ",\"failurePolicy\":\"Ignore\""));
+	configure(s, false, "v", webhook(s, "/broken", ANY_RULES ",\"failurePolicy\":\"Ignore\""));
+	expect(s, 201, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}",
+	       NULL);
+	audited_expect(&s->audited, &s->f,
+		       "\"mutation.webhook.admission.k8s.io/round_0_index_0\":"
+		       "\"{\\\"configuration\\\":\\\"b\\\",\\\"webhook\\\":\\\"one.example.com\\\","
+		       "\\\"mutated\\\":true}\"");
+	audited_expect(&s->audited, &s->f,
+		       "\"patch.webhook.admission.k8s.io/round_0_index_0\":"
+		       "\"{\\\"configuration\\\":\\\"b\\\",\\\"webhook\\\":\\\"one.example.com\\\","
+		       "\\\"patch\\\":[{");
+	audited_expect(&s->audited, &s->f,
+		       "\"mutation.webhook.admission.k8s.io/round_0_index_1\":"
+		       "\"{\\\"configuration\\\":\\\"c\\\",\\\"webhook\\\":\\\"broken.example."
+		       "com\\\",\\\"mutated\\\":false}\"");
+	audited_expect(&s->audited, &s->f,
+		       "\"failed-open.mutation.webhook.admission.k8s.io/"
+		       "round_0_index_1\":\"broken.example.com\"");
+	audited_expect(&s->audited, &s->f,
+		       "\"failed-open.validating.webhook.admission.k8s.io/"
+		       "round_0_index_0\":\"broken.example.com\"");
+	expect_metric(s, "apiserver_admission_webhook_fail_open_count{name=\"broken.example.com\","
+			 "type=\"admit\"} 1\n");
+	expect_metric(
+		s, "apiserver_admission_webhook_request_total{name=\"one.example.com\",operation="
+		   "\"CREATE\",type=\"admit\",code=\"200\",rejected=\"false\"} 1\n");
+	expect_metric(
+		s,
+		"apiserver_admission_webhook_admission_duration_seconds_count{name=\"one.example."
+		"com\",operation=\"CREATE\",type=\"admit\",rejected=\"false\"} 1\n");
+	configure(s, false, "x", webhook(s, "/broken", ANY_RULES));
+	expect(s, 500, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"b\"},\"data\":{\"k\":\"v\"}}",
+	       NULL);
+	expect_metric(
+		s,
+		"apiserver_admission_webhook_rejection_count{name=\"broken.example.com\",operation="
+		"\"CREATE\",type=\"validating\",error_type=\"calling_webhook_error\","
+		"rejection_code=\"500\"} 1\n");
 }
 
 static void test_matching(void **state)
@@ -663,12 +724,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_setup, close_setup)
-		TEST(test_denials),	 TEST(test_question),	   TEST(test_mutation),
-		TEST(test_bad_mutation), TEST(test_reinvocation),  TEST(test_failure_policy),
-		TEST(test_matching),	 TEST(test_dry_run),	   TEST(test_configuration),
-		TEST(test_subresources), TEST(test_collection),	   TEST(test_race),
-		TEST(test_gone),	 TEST(test_timeout),	   TEST(test_validation),
-		TEST(test_with_policy),	 TEST(test_warned_denial),
+		TEST(test_denials),	  TEST(test_question),	   TEST(test_mutation),
+		TEST(test_bad_mutation),  TEST(test_reinvocation), TEST(test_failure_policy),
+		TEST(test_notes),	  TEST(test_matching),	   TEST(test_dry_run),
+		TEST(test_configuration), TEST(test_subresources), TEST(test_collection),
+		TEST(test_race),	  TEST(test_gone),	   TEST(test_timeout),
+		TEST(test_validation),	  TEST(test_with_policy),  TEST(test_warned_denial),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
