@@ -20,6 +20,7 @@
 #define DEVICE_ROWS_MAX 128
 #define ROWS_MAX 64
 #define MEMSW_FILE "memory.memsw.limit_in_bytes"
+#define BFQ_FILE "io.bfq.weight"
 
 struct builder {
 	struct cgroup_plan *plan;
@@ -275,12 +276,15 @@ static int plan_block_io(struct builder *b, const struct oci_block_io *io, struc
 		add(b, CGROUP_BLKIO, "blkio.leaf_weight", "linux.resources.blockIO.leafWeight", "%llu",
 		    (unsigned long long)io->leaf_weight.value);
 	if (io->weight.is_set && io->weight.value != 0) {
-		if (b->is_v2)
+		if (b->is_v2) { /* which of the two counts is up to each disk's scheduler */
 			add(b, CGROUP_BLKIO, "io.weight", "linux.resources.blockIO.weight", "default %llu",
 			    (unsigned long long)(1 + (io->weight.value - 10) * 9999 / 990));
-		else
+			add(b, CGROUP_BLKIO, BFQ_FILE, "linux.resources.blockIO.weight", "%llu",
+			    (unsigned long long)io->weight.value);
+		} else {
 			add(b, CGROUP_BLKIO, "blkio.bfq.weight", "linux.resources.blockIO.weight", "%llu",
 			    (unsigned long long)io->weight.value);
+		}
 	}
 	if (plan_weights(b, &io->weight_device, err) < 0)
 		return -1;
@@ -471,8 +475,9 @@ static int plan_hugepages(struct builder *b, const struct oci_list *limits, stru
 
 static int plan_network(struct builder *b, const struct oci_network *network, struct err *err)
 {
-	if (b->is_v2 && (network->class_id.is_set || network->priorities.count))
-		return err_set(err, ERR_UNSUPPORTED, "linux.resources.network: cgroup v2 has no net_cls and net_prio");
+	if (refuse_v2(b, network->class_id.is_set, "linux.resources.network.classID", err) < 0 ||
+	    refuse_v2(b, network->priorities.count > 0, "linux.resources.network.priorities", err) < 0)
+		return -1;
 	if (network->class_id.is_set && network->class_id.value)
 		add(b, CGROUP_NET_CLS, "net_cls.classid", "linux.resources.network.classID", "%llu",
 		    (unsigned long long)network->class_id.value);
@@ -586,8 +591,12 @@ static int apply_change(const struct cgroup_plan *plan, size_t index, struct cgr
 	}
 	if (failed == -ENOENT && strcmp(change->file, "blkio.bfq.weight") == 0)
 		failed = cgroup_write(dir_fd, "blkio.weight", change->value);
-	if (failed == -ENOENT && strcmp(change->file, "io.weight") == 0)
-		failed = cgroup_write(dir_fd, "io.bfq.weight", change->value);
+	/* one of the two is enough */
+	if (failed == -ENOENT && strcmp(change->file, "io.weight") == 0 && index + 1 < plan->count)
+		failed = cgroup_write(dir_fd, BFQ_FILE, plan->changes[index + 1].value);
+	if (failed == -ENOENT && strcmp(change->file, BFQ_FILE) == 0 && index > 0 &&
+	    strcmp(plan->changes[index - 1].file, "io.weight") == 0)
+		return 0;
 	if (failed == -ENOENT && strcmp(change->file, MEMSW_FILE) == 0 && strcmp(change->value, "-1") == 0)
 		return 0; /* a kernel that does not account swap has nothing to lift */
 	if (failed == -ENOENT && strstr(change->file, ".rsvd."))

@@ -40,4 +40,7 @@ passed() {
 @test "[W08] v2: update changes limits of a running container, stats tells figures" { passed update stats; }
 @test "[W08] v2: the cgroup namespace hides the host's tree, exec joins it" { passed cgroup-namespace exec-joins; }
 @test "[W08] v2: the unified map is written as given" { passed unified-map; }
+@test "[W08] v2: each limit of config.json is in its file, or refused by its name" { passed limits; }
+@test "[W08] v2: nobody connected: the monitor records that memory ran out" { passed monitor-oom; }
+@test "[W08] v2: a writable cgroup belongs to the container's user, its limits do not" { passed delegated delegated-inside; }
 @test "[W08] v2: delete leaves nothing" { passed delete-leaves-nothing nothing-left; }

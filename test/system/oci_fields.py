@@ -179,7 +179,7 @@ LIMITS = [
     ("cpu.burst", "r['cpu'] = {'quota': 30000, 'period': 50000, 'burst': 20000}", "cpu", "cpu.cfs_burst_us", "20000", "cpu.max.burst", "20000"),
     ("cpu.idle", "r['cpu'] = {'idle': 1}", "cpu", "cpu.idle", "1", "cpu.idle", "1"),
     ("cpu.realtimePeriod", "r['cpu'] = {'realtimePeriod': 500000}", "cpu", "cpu.rt_period_us", "500000", "cpu.max", None),
-    ("cpu.realtimeRuntime", "r['cpu'] = {'realtimePeriod': 500000, 'realtimeRuntime': 0}", "cpu", "cpu.rt_runtime_us", "0", "cpu.max", None),
+    ("cpu.realtimeRuntime", "T and T.give_real_time(); r['cpu'] = {'realtimeRuntime': 10000}", "cpu", "cpu.rt_runtime_us", "10000", "cpu.max", None),
     ("cpu.cpus", "r['cpu'] = {'cpus': '1'}", "cpuset", "cpuset.cpus", "1", "cpuset.cpus", "1"),
     ("cpu.mems", "r['cpu'] = {'mems': '0'}", "cpuset", "cpuset.mems", "0", "cpuset.mems", "0"),
     ("pids pids.limit", "r['pids'] = {'limit': 77}", "pids", "pids.max", "77", "pids.max", "77"),
@@ -229,6 +229,13 @@ class Test:
         if path not in self.mounts:
             subprocess.run(["mount", "-t", "tmpfs", "sub", path], check=True)
             self.mounts.append(path)
+
+    def give_real_time(self):
+        """A cgroup can give what it has, and a new one has none."""
+        file = f"/sys/fs/cgroup/cpu{self.cgroup}/cpu.rt_runtime_us"
+        if os.path.exists(file):
+            with open(file, "w") as f:
+                f.write("20000")
 
     def all_calls_but(self, names):
         with open("/usr/include/x86_64-linux-gnu/asm/unistd_64.h") as f:
@@ -319,7 +326,7 @@ def write_bundles(folder, version):
             p["args"], p["terminal"] = ["sleep", "100"], False
             c["root"] = {"path": "/rootfs", "readonly": False}
             l["cgroupsPath"] = f"/t/limit{number}"
-            exec(change, {"c": c, "p": p, "l": l, "r": r})
+            exec(change, {"c": c, "p": p, "l": l, "r": r, "T": None})
             os.makedirs(f"{folder}/limit{number}")
             with open(f"{folder}/limit{number}/config.json", "w") as f:
                 json.dump(c, f)

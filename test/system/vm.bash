@@ -6,10 +6,10 @@
 #
 #   vm_kernel CACHE        sets VM_KERNEL and VM_MODULES; 1 when the package cannot be had
 #   vm_root DIR            fills DIR with what the machine sees
-#   vm_boot DIR LOG        boots it, and returns when it has switched itself off
+#   vm_boot DIR LOG        boots it, and returns when it has switched itself off; VM_CGROUPS=1 boots it with v1 alone
 
 HERE=$(dirname "${BASH_SOURCE[0]}")
-VM_SECONDS=${VM_SECONDS:-150}
+VM_SECONDS=${VM_SECONDS:-400}
 
 vm_kernel() {
 	local cache=$1 package deb
@@ -49,9 +49,16 @@ vm_root() {
 	*) cp "$name" "$dir/lib/brd.ko" ;;
 	esac
 	cp "$HERE/vm_guest.sh" "$dir/init"
+	name=$(find "$VM_MODULES/../../block" -name 'bfq.ko*' | head -n 1)
+	case "$name" in
+	*.xz) xz -dc "$name" >"$dir/lib/bfq.ko" ;;
+	?*) cp "$name" "$dir/lib/bfq.ko" ;;
+	esac
+	cp "$HERE/vm_guest_v1.sh" "$dir/guest_v1.sh"
 	chmod 755 "$dir/init"
 	"$CUBE_OCI" spec -b "$dir/bundles"
 	python3 "$HERE/vm_bundles.py" "$dir/bundles"
+	python3 "$HERE/oci_fields.py" bundles "$dir/bundles" "${VM_CGROUPS:-2}"
 }
 
 vm_boot() {
@@ -59,5 +66,5 @@ vm_boot() {
 	(cd "$dir" && find . | busybox cpio -o -H newc | gzip -1) >"$dir.cpio.gz" 2>/dev/null
 	timeout -k 5 "$VM_SECONDS" qemu-system-x86_64 -accel tcg -cpu max -m 384 -smp 2 -display none -nodefaults -no-user-config \
 		-no-reboot -serial "file:$log" -kernel "$VM_KERNEL" -initrd "$dir.cpio.gz" \
-		-append "console=ttyS0 quiet panic=-1 no_timer_check cgroup_no_v1=all mitigations=off" </dev/null
+		-append "console=ttyS0 quiet panic=-1 no_timer_check $([ "${VM_CGROUPS:-2}" = 1 ] || echo cgroup_no_v1=all) mitigations=off" </dev/null
 }

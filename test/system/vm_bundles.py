@@ -25,6 +25,8 @@ CASES = {
     "plain": (["sleep", "100"], {"memory": {"limit": 32 << 20}, "pids": {"limit": 20}}),
     "namespace": (["cat", "/proc/self/cgroup"], {}),
     "unified": (["sleep", "100"], {"unified": {"memory.high": "20971520", "pids.max": "9"}}),
+    "delegated": (["sleep", "100"], {"memory": {"limit": 32 << 20}}),
+    "forking": (["sh", "-c", "while :; do sleep 0.017 & sleep 0.017; done"], {"pids": {"limit": 50}}),
 }
 
 for name, (args, resources) in CASES.items():
@@ -38,6 +40,14 @@ for name, (args, resources) in CASES.items():
     if not any(n["type"] == "cgroup" for n in c["linux"]["namespaces"]):
         c["linux"]["namespaces"].append({"type": "cgroup"})
     c["process"]["capabilities"] = {k: ["CAP_MKNOD"] for k in ("bounding", "effective", "permitted")}
+    if name == "delegated": # to the root of its user namespace
+        c["linux"]["namespaces"].append({"type": "user"})
+        c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+        for mount in c["mounts"]:
+            if mount["type"] == "cgroup":
+                mount["options"].remove("ro")
+    if name == "forking":
+        c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "pid"]
     os.mkdir(f"{top}/{name}")
     with open(f"{top}/{name}/config.json", "w") as f:
         json.dump(c, f)

@@ -6,7 +6,7 @@ B=/bin/busybox
 if [ ! -e /moved ]; then
 	$B mkdir /new
 	$B mount -t tmpfs -o size=200m x /new
-	$B cp -a /bin /lib /rootfs /bundles /init /new/
+	$B cp -a /bin /lib /rootfs /bundles /init /guest_v1.sh /new/
 	[ ! -d /lib64 ] || $B cp -a /lib64 /new/
 	[ ! -d /usr ] || $B cp -a /usr /new/
 	$B mkdir -p /new/proc /new/sys /new/dev /new/tmp /new/run
@@ -18,7 +18,17 @@ $B --install -s /bin
 export PATH=/bin
 mount -t proc x /proc
 mount -t sysfs x /sys
-mount -t cgroup2 x /sys/fs/cgroup
+if grep -q cgroup_no_v1=all /proc/cmdline; then
+	VERSION=2
+	mount -t cgroup2 x /sys/fs/cgroup
+else
+	VERSION=1
+	mount -t tmpfs x /sys/fs/cgroup
+	for name in $(awk '/^[^#]/ && $4 == 1 { print $1 }' /proc/cgroups); do
+		mkdir /sys/fs/cgroup/$name
+		mount -t cgroup -o $name x /sys/fs/cgroup/$name
+	done
+fi
 mkdir -p /run/cube-oci
 exec >/dev/ttyS0 2>&1
 G=/sys/fs/cgroup/t
@@ -35,11 +45,47 @@ holds() { # name condition...
 	shift
 	if "$@"; then echo "ok $name"; else echo "not ok $name: $*"; fi
 }
+# Each limit that oci_fields.py knows: in its file, or refused by the name of its field.
+limits() {
+	local number name file value wrong=0 count=0
+	while IFS='|' read -r number name file value; do
+		count=$((count + 1))
+		if start limit$number; then
+			grep -qxF -- "$value" /sys/fs/cgroup/$file ||
+				{ wrong=$((wrong + 1)); echo "# limit $name: $file has '$(head -n 3 /sys/fs/cgroup/$file | tr '\n' ' ')', not '$value'"; }
+		else
+			# some kernels lack a file, and a memory disk has no scheduler: then that is to be said
+			{ [ "$value" = - ] || grep -qE 'this kernel has no|Operation not supported' /tmp/limit$number.out; } &&
+				[ "$(wc -l </tmp/limit$number.out)" = 1 ] && grep -qF "$name" /tmp/limit$number.out ||
+				{ wrong=$((wrong + 1)); echo "# limit $name: wanted '$value': $(cat /tmp/limit$number.out)"; }
+		fi
+		end limit$number
+		rm -f /tmp/limit$number.out
+	done </bundles/expected
+	check limits "$wrong wrong of $([ $count -ge 35 ] && echo all)" "0 wrong of all"
+}
+# Nobody is connected to the monitor: what it found out is in a file.
+monitor_oom() {
+	printf '{"version":1,"id":"alone","stateDir":"/run/cube-oci/alone","config":' >/tmp/job
+	sed 's,t/memory,t/alone,' /bundles/memory/config.json >>/tmp/job
+	printf ',"log":{"path":"/tmp/alone.log","format":"cri"}}' >>/tmp/job
+	cube-oci monitor </dev/null >/dev/null 2>&1 3</tmp/job 4>/tmp/answer
+	local left=100
+	until [ -s /run/cube-oci/alone/exit.json ] || [ $left = 0 ]; do sleep 0.1; left=$((left - 1)); done
+	holds monitor-oom grep -q '"exitCode":137,"signal":9,"oomKilled":true' /run/cube-oci/alone/exit.json
+	cat /tmp/answer
+	oci delete -f alone
+}
 usage() { sed -n 's/^usage_usec //p' $G/$1/cpu.stat; }
 
-check pure-v2 "$(grep -c cgroup /proc/mounts) $(cut -d: -f1 /proc/self/cgroup)" "1 0"
 insmod /lib/brd.ko rd_nr=1 rd_size=1024
+[ ! -e /lib/bfq.ko ] || insmod /lib/bfq.ko
 
+if [ $VERSION = 1 ]; then
+	. /guest_v1.sh
+	exec reboot -f
+fi
+check pure-v2 "$(grep -c cgroup /proc/mounts) $(cut -d: -f1 /proc/self/cgroup)" "1 0"
 foreground memory >/tmp/memory.out
 check memory-killed $? 137
 start plain
@@ -77,6 +123,12 @@ check io-max "$(cat $G/io/io.max)" "1:0 rbps=1048576 wbps=max riops=max wiops=ma
 end io
 check devices "$(foreground devices | grep -E '^(null-ok|made-null-ok|disk-refused)$' | tr '\n' ' ')" "null-ok made-null-ok disk-refused "
 check cgroup-namespace "$(foreground namespace)" "0::/"
+limits
+monitor_oom
+start delegated
+check delegated "$(stat -c %u $G/delegated $G/delegated/cgroup.procs $G/delegated/memory.max | tr '\n' ' ')" "100000 100000 0 "
+check delegated-inside "$(oci exec delegated sh -c 'mkdir /sys/fs/cgroup/own && echo $$ >/sys/fs/cgroup/own/cgroup.procs && cat /proc/self/cgroup')" "0::/own"
+end delegated
 start unified
 check unified-map "$(cat $G/unified/memory.high $G/unified/pids.max | tr '\n' ' ')" "20971520 9 "
 end unified

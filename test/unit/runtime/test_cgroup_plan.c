@@ -55,7 +55,7 @@ static const struct {
 	  "cpuset.cpus=0-1;cpuset.mems=0;" },
 	{ "{'pids':{'limit':10}}", "pids.max=10;", "pids.max=10;" },
 	{ "{'pids':{'limit':-1}}", "pids.max=max;", "pids.max=max;" },
-	{ "{'blockIO':{'weight':500}}", "blkio.bfq.weight=500;", "io.weight=default 4950;" },
+	{ "{'blockIO':{'weight':500}}", "blkio.bfq.weight=500;", "io.weight=default 4950;io.bfq.weight=500;" },
 	{ "{'blockIO':{'throttleReadBpsDevice':[{'major':8,'minor':0,'rate':1024}]}}",
 	  "blkio.throttle.read_bps_device=8:0 1024;", "io.max=8:0 rbps=1024;" },
 	{ "{'hugepageLimits':[{'pageSize':'2MB','limit':4}]}",
