@@ -6,8 +6,11 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/num.h"
+#include "base/str.h"
 
 #define FIELD_PATH_BYTES 80
+#define CPU_MAX 99999999 /* more than any kernel has; it says itself which are there */
 
 static int absolute(const char *value, const char *field, struct err *err)
 {
@@ -40,30 +43,31 @@ static int check_env(const struct oci_strings *env, const char *list, struct err
 	return 0;
 }
 
+static bool is_range(struct str part)
+{
+	struct str low, high;
+	uint64_t first, last;
+
+	if (!str_cut(part, '-', &low, &high))
+		high = low = part;
+	return num_parse_u64(low, CPU_MAX, "", &first, NULL) == 0 &&
+	       num_parse_u64(high, CPU_MAX, "", &last, NULL) == 0 && first <= last;
+}
+
 /* "0-3,7" as the kernel writes it; empty is none. */
 static int check_cpus(const char *text, const char *field, struct err *err)
 {
-	const char *at = text ? text : "";
+	struct str rest, part;
 
-	while (*at) {
-		unsigned long first, last;
-		int used = 0;
-
-		if (!isdigit((unsigned char)*at) || sscanf(at, "%8lu%n", &first, &used) != 1)
-			break;
-		at += used;
-		last = first;
-		if (*at == '-' && isdigit((unsigned char)at[1]) && sscanf(at + 1, "%8lu%n", &last, &used) == 1)
-			at += 1 + used;
-		if (last < first || (*at != '\0' && *at != ',') || (*at == ',' && at[1] == '\0'))
-			break;
-		at += *at == ',';
-		if (*at == '\0')
-			return 0;
-	}
 	if (!text || !text[0])
 		return 0;
-	return err_set(err, ERR_INVALID, "%s: expected a list of numbers and ranges, got \"%.100s\"", field, text);
+	rest = str_from(text);
+	while (str_next_part(&rest, ',', &part)) {
+		if (!is_range(part))
+			return err_set(err, ERR_INVALID, "%s: expected a list of numbers and ranges, got \"%.100s\"",
+				       field, text);
+	}
+	return 0;
 }
 
 static int check_scheduler(const struct oci_scheduler *s, const char *path, struct err *err)

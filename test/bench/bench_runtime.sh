@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Paired measurement of cube-oci against crun and runc (whichever are installed): run, create, start, delete of a static
-# /bin/true with five namespaces, memory+pids+devices cgroups and masked paths, without seccomp; peak memory and the smallest
-# memory limit it runs under. Both sides run in turn,
+# /bin/true with five namespaces, memory+pids+devices cgroups and masked paths, without seccomp, and beside them the system calls that
+# make such a container, alone; peak memory and the smallest memory limit it runs under. Both sides run in turn,
 # in a private mount namespace without the v2 tree, because crun refuses hybrid hosts. Then 500 containers at once.
 # usage: bench_runtime.sh [--quick] [CUBE_OCI [ROUNDS]]
 set -eu
@@ -12,6 +12,7 @@ many=${CUBE_BENCH_PARALLEL:-500} # containers started at once; 0: leave that out
 here=$(cd "$(dirname "$0")" && pwd)
 cube_oci=$(realpath "${1:-${CUBE_BUILD:-$here/../../build-release}/src/main/cube-oci}")
 cost=$(dirname "$cube_oci")/../../test/system/test-cost
+bare_calls=$(dirname "$cube_oci")/../../test/bench/bare_calls
 rounds=${2:-$rounds}
 [ "$(id -u)" = 0 ] || { echo "bench_runtime: needs root" >&2; exit 1; }
 if [ "${CUBE_BENCH_INSIDE:-}" != 1 ]; then
@@ -40,4 +41,4 @@ trap cleanup EXIT
 mkdir -p "$work/bundle/rootfs/bin"
 cp "$(command -v busybox)" "$work/bundle/rootfs/bin/true"
 ln "$work/bundle/rootfs/bin/true" "$work/bundle/rootfs/bin/sleep"
-python3 "$here/runtime_bench.py" "$installed/cube-oci" "$cost" "$work" "$parent" "$rounds" "$many"
+python3 "$here/runtime_bench.py" "$installed/cube-oci" "$cost" "$work" "$parent" "$rounds" "$many" "$bare_calls"

@@ -111,15 +111,25 @@ def compare(step, ours, theirs):
         step, median(ratios[1]), median(ratios[0]), len(ours), p10([r[0] for r in ours]) / p10([r[0] for r in theirs])))
 
 
+def bare(program, work, cgroup):
+    """The same container by the system calls alone: the floor of this machine."""
+    paths = ["-." + p for p in DEFAULT_MASKED] + ["+." + p for p in DEFAULT_READONLY]
+    return [program, os.path.join(work, "bundle", "rootfs"), cgroup] + paths
+
+
 def main():
     cube, cost, work, parent = sys.argv[1:5]
-    rounds, many = int(sys.argv[5]), int(sys.argv[6])
+    rounds, many, bare_calls = int(sys.argv[5]), int(sys.argv[6]), sys.argv[7]
     runtimes = {"cube-oci": cube}
     for name in ("crun", "runc"):
         if shutil.which(name):
             runtimes[name] = shutil.which(name)
     bundle = os.path.join(work, "bundle")
     samples = {}
+    for folder in ("proc", "sys", "dev"):
+        os.makedirs(os.path.join(bundle, "rootfs", folder))
+    for tree in ("memory", "pids", "devices"):
+        os.makedirs(os.path.join("/sys/fs/cgroup", tree, parent))
     for i in range(rounds):
         # who comes first finds the caches as others left them: each has its turn
         for name, path in list(runtimes.items())[::-1 if i // 2 % 2 else 1]:
@@ -128,6 +138,8 @@ def main():
             ident = "%s-%d" % (name, i)
             with open(os.path.join(bundle, "config.json"), "w") as out:
                 json.dump(config("/%s/%s" % (parent, ident)), out)
+            if name == "cube-oci":
+                samples.setdefault(("run", "bare"), []).append(measure(bare(bare_calls, work, "/%s/bare-%d" % (parent, i))))
             base = [path, "--root", os.path.join(work, "state-" + name)]
             steps = [("run", base + ["run", "-b", bundle, ident])]
             if i % 2 == 0:
@@ -139,11 +151,15 @@ def main():
                     time.sleep(0.01)  # the program is to be over before it is deleted
     print("%-7s %-9s %10s %10s %10s %10s %5s" % ("command", "runtime", "cpu p10 ms", "cpu p50", "wall p10", "wall p50", "n"))
     for step in ("run", "create", "start", "delete"):
-        for name in runtimes:
+        for name in [*runtimes, "bare"] if step == "run" else runtimes:
             walls = [r[0] * 1e3 for r in samples[step, name]]
             cpu = [r[1] * 1e3 for r in samples[step, name]]
             print("%-7s %-9s %10.2f %10.2f %10.2f %10.2f %5d" % (step, name, p10(cpu), median(cpu), p10(walls), median(walls),
                                                                len(cpu)))
+        if step == "run":
+            ours, floor = (median([r[1] for r in samples[step, name]]) * 1e3 for name in ("cube-oci", "bare"))
+            print("run     bare system calls %.2f ms of CPU (median), cube-oci %.2f ms more, %.2f times as much" % (
+                floor, ours - floor, ours / floor))
         if "crun" in runtimes:
             compare(step, samples[step, "cube-oci"], samples[step, "crun"])
     for name, path in runtimes.items():
