@@ -70,16 +70,38 @@ static void rotate(struct shim_log *log)
 		fd_close(&log->fd);
 }
 
+/* Whole lines that the file has room for; 0: none. */
+static size_t fitting(const struct shim_log *log, struct str lines)
+{
+	uint64_t room = log->max_size_bytes > log->size_bytes ? log->max_size_bytes - log->size_bytes : 0;
+	const char *end;
+
+	if (!log->max_size_bytes || lines.len <= room)
+		return lines.len;
+	end = memrchr(lines.ptr, '\n', (size_t)room);
+	return end ? (size_t)(end - lines.ptr) + 1 : 0;
+}
+
 static void flush(struct shim_log *log, struct buf *out)
 {
+	struct str rest = buf_str(out);
 	struct err err;
 
-	if (log->max_size_bytes && log->size_bytes > 0 && log->size_bytes + out->len > log->max_size_bytes)
-		rotate(log);
-	if (log->fd < 0 || fd_write_all(log->fd, out->ptr, out->len, &err) < 0)
-		log->dropped_bytes += out->len;
-	else
-		log->size_bytes += out->len;
+	while (rest.len > 0) {
+		size_t len = fitting(log, rest), end = str_find_char(rest, '\n', 0);
+
+		if (len == 0 && log->size_bytes > 0) {
+			rotate(log);
+			len = fitting(log, rest);
+		}
+		if (len == 0) /* longer than a whole file, or no new file can be had */
+			len = end < rest.len ? end + 1 : rest.len;
+		if (log->fd < 0 || fd_write_all(log->fd, rest.ptr, len, &err) < 0)
+			log->dropped_bytes += len;
+		else
+			log->size_bytes += len;
+		rest = str_slice(rest, len, rest.len);
+	}
 	buf_reset(out);
 }
 

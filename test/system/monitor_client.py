@@ -123,10 +123,15 @@ def request(folder, kind, *numbers):
             return 2
 
 
-if sys.argv[1] == "start":
-    sys.exit(start(sys.argv[2]))
-if sys.argv[1] == "exec":
-    sys.exit(execute(sys.argv[2], len(sys.argv) > 3))
-if sys.argv[1] == "attach":
-    sys.exit(attach(sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None))
-sys.exit(request(sys.argv[2], sys.argv[3], *sys.argv[4:]))
+def main():
+    if sys.argv[1] == "start":
+        return start(sys.argv[2])
+    if sys.argv[1] == "exec":
+        return execute(sys.argv[2], len(sys.argv) > 3)
+    if sys.argv[1] == "attach":
+        return attach(sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None)
+    return request(sys.argv[2], sys.argv[3], *sys.argv[4:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

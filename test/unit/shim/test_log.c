@@ -121,6 +121,36 @@ static void rotates_by_size(void **state)
 	shim_log_close(&log);
 }
 
+/* Much at once goes to several files, by whole lines; only a line that is longer than a file is let through. */
+static void splits_at_lines(void **state)
+{
+	struct shim_log log;
+	char text[700] = "";
+	struct stat st;
+
+	open_log(&log, SHIM_LOG_CRI, "log");
+	log.max_size_bytes = 200;
+	log.max_files = 20;
+	for (int i = 0; i < 40; i++)
+		memcpy(text + i * 16, "fifteen letters\n", 16);
+	shim_log_write(&log, 1, str_sub(text, 640), WALL_NS);
+	shim_log_write(&log, 1, str_sub(text, 0), WALL_NS);
+	for (int i = 1; i < 14; i++) {
+		char name[12];
+
+		snprintf(name, sizeof(name), "log.%d", i);
+		assert_int_equal(stat(name, &st), 0);
+		assert_int_equal(st.st_size, 3 * (30 + 10 + 16)); /* time, stream and tag before each line */
+	}
+	memset(text, 'x', 300);
+	text[300] = '\n';
+	shim_log_write(&log, 1, str_sub(text, 301), WALL_NS);
+	assert_int_equal(stat("log", &st), 0);
+	assert_true(st.st_size > 300 && st.st_size < 400);
+	assert_int_equal(log.dropped_bytes, 0);
+	shim_log_close(&log);
+}
+
 static int enter(void **state)
 {
 	return mkdtemp(dir) && chdir(dir) == 0 ? 0 : -1;
@@ -139,6 +169,7 @@ int main(void)
 		cmocka_unit_test(writes_each_format),
 		cmocka_unit_test(cuts_long_lines),
 		cmocka_unit_test(rotates_by_size),
+		cmocka_unit_test(splits_at_lines),
 	};
 
 	return cmocka_run_group_tests(tests, enter, leave);
