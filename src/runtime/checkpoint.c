@@ -283,6 +283,31 @@ static int make_mount_points(struct restoring *r, int root_fd, struct err *err)
 	return failed < 0 ? -1 : 0;
 }
 
+/* Part of a restore is done by the root of the container's user namespace, who opens images beneath this folder: as its
+ * group, so that they do not become everybody's to read. */
+static int admit_root(int images_fd, const struct oci_linux *l, struct err *err)
+{
+	const struct oci_id_map *root = NULL;
+	struct stat st;
+
+	for (size_t i = 0; i < l->gid_mappings.count; i++) {
+		const struct oci_id_map *map = OCI_ITEM(l->gid_mappings, struct oci_id_map, i);
+
+		if (map->container_id.value == 0)
+			root = map;
+	}
+	if (!root)
+		return 0;
+	if (fstat(images_fd, &st) < 0)
+		return err_os(err, "--image-path");
+	if (st.st_mode & S_IXOTH)
+		return 0;
+	if (fchown(images_fd, (uid_t)-1, (gid_t)root->host_id.value) < 0 ||
+	    fchmod(images_fd, (st.st_mode & 07777) | S_IXGRP) < 0)
+		return err_os(err, "--image-path: give it to the group of the container's root");
+	return 0;
+}
+
 /* criu wants a root that is a mount point. */
 static int prepare_root(struct restoring *r, const struct checkpoint_options *options,
 			struct err *err)
@@ -300,6 +325,8 @@ static int prepare_root(struct restoring *r, const struct checkpoint_options *op
 	r->images_fd = open(options->image_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (r->images_fd < 0)
 		return err_os(err, "--image-path %s", options->image_path);
+	if (admit_root(r->images_fd, r->create->spec->linux_part, err) < 0)
+		return -1;
 	if (options->work_path && (r->work_fd = open_folder(options->work_path, err)) < 0)
 		return -1;
 	r->mounts_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);

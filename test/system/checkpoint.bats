@@ -16,6 +16,8 @@ setup_file() {
 	vm_root "$VM_DIR/root"
 	add_criu "$VM_DIR/root"
 	vm_boot "$VM_DIR/root" "$VM_DIR/log"
+	VM_APPEND=vm_part=more vm_boot "$VM_DIR/root" "$VM_DIR/more"
+	VM_CGROUPS=1 vm_boot "$VM_DIR/root" "$VM_DIR/v1"
 }
 
 teardown_file() { rm -rf "$VM_DIR"; }
@@ -29,6 +31,7 @@ teardown() { rt_end; }
 add_criu() {
 	local dir=$1 library module
 	cp "$BATS_TEST_DIRNAME/vm_checkpoint.sh" "$dir/init"
+	cp "$BATS_TEST_DIRNAME/vm_checkpoint_more.sh" "$dir/more.sh"
 	rm -f "$dir/bin/tar"
 	cp "$(command -v criu)" "$(command -v tar)" "$dir/bin/" # it packs tmpfs with tar's own options
 	for library in $(ldd "$dir/bin/criu" "$dir/bin/tar" | grep -o '/[^ ]*[^ :]'); do
@@ -36,7 +39,13 @@ add_criu() {
 		[ -e "$dir$library" ] || { mkdir -p "$dir$(dirname "$library")" && cp -L "$library" "$dir$library"; }
 	done
 	ln -sf busybox "$dir/rootfs/bin/ip"
-	ln -sf busybox "$dir/rootfs/bin/touch"
+	for library in flock; do # busybox has none
+		cp "$(command -v $library)" "$dir/bin/"
+		cp "$(command -v $library)" "$dir/rootfs/bin/"
+		cp -r --parents $(ldd "$(command -v $library)" | grep -o '/[^ ]*') -L "$dir/"
+		cp -r --parents $(ldd "$(command -v $library)" | grep -o '/[^ ]*') -L "$dir/rootfs/"
+	done
+	for library in touch nc mkdir mkfifo id; do ln -sf busybox "$dir/rootfs/bin/$library"; done
 	ln -sf busybox "$dir/rootfs/bin/wc"
 	mkdir -p "$dir/lib/diag"
 	# how criu looks at sockets and locks the network; numbered, for one needs the other
@@ -59,7 +68,7 @@ add_criu() {
 passed() {
 	local name
 	[ ! -e "$VM_DIR/lacks" ] || skip "$(cat "$VM_DIR/lacks")"
-	tr -d '\r' <"$VM_DIR/log" >"$VM_DIR/text"
+	tr -d '\r' <"$VM_DIR/${LOG:-log}" >"$VM_DIR/text"
 	for name in "$@"; do
 		grep -aq "^ok $name$" "$VM_DIR/text" || { grep -a "^not ok $name" "$VM_DIR/text"; tail -n 60 "$VM_DIR/text"; return 1; }
 	done
@@ -79,6 +88,19 @@ passed() {
 @test "restore: in the foreground, on pipes, under another name" { passed foreground-stdio foreground-other-id; }
 @test "checkpoint, restore: what criu refuses is told with its log, and leaves things as they were" {
 	passed restore-fails restore-fails-leaves-nothing checkpoint-fails nothing-left
+	grep -q '^guest done' "$VM_DIR/text"
+}
+@test "restore: in a user namespace" { LOG=more passed user-checkpoint user-restore user-ids; }
+@test "checkpoint, restore: established connections, with the flag alone" { LOG=more passed tcp-refused tcp-checkpoint tcp-restore tcp-goes-on; }
+@test "checkpoint, restore: file locks, with the flag alone" { LOG=more passed locks-refused locks-checkpoint locks-restore locks-held; }
+@test "checkpoint: pages go to a page server; restore: from them" { LOG=more passed pages-elsewhere pages-checkpoint pages-restore; }
+@test "checkpoint, restore: pages are fetched as they are touched" { LOG=more passed lazy-waits lazy-restore lazy-ends; }
+@test "checkpoint, restore: a runtime killed at any moment leaves nothing that delete --force does not clear up" {
+	LOG=more passed killed-checkpoint killed-restore more-nothing-left
+	grep -q '^guest done' "$VM_DIR/text"
+}
+@test "checkpoint, restore: with cgroup v1" {
+	LOG=v1 passed v1-checkpoint v1-restore v1-limits v1-cgroups v1-pause v1-delete
 	grep -q '^guest done' "$VM_DIR/text"
 }
 @test "checkpoint, restore: refused before criu is called" {

@@ -66,5 +66,5 @@ vm_boot() {
 	(cd "$dir" && find . | busybox cpio -o -H newc | gzip -1) >"$dir.cpio.gz" 2>/dev/null
 	timeout -k 5 "$VM_SECONDS" qemu-system-x86_64 -accel tcg -cpu max -m 384 -smp 2 -display none -nodefaults -no-user-config \
 		-no-reboot -serial "file:$log" -kernel "$VM_KERNEL" -initrd "$dir.cpio.gz" \
-		-append "console=ttyS0 quiet panic=-1 no_timer_check $([ "${VM_CGROUPS:-2}" = 1 ] || echo cgroup_no_v1=all) mitigations=off" </dev/null
+		-append "console=ttyS0 quiet panic=-1 no_timer_check $([ "${VM_CGROUPS:-2}" = 1 ] || echo cgroup_no_v1=all) mitigations=off ${VM_APPEND:-}" </dev/null
 }

@@ -5,7 +5,7 @@ B=/bin/busybox
 if [ ! -e /moved ]; then
 	$B mkdir /new
 	$B mount -t tmpfs -o size=280m x /new
-	for name in /bin /sbin /lib /lib64 /usr /rootfs /bundles /init; do
+	for name in /bin /sbin /lib /lib64 /usr /rootfs /bundles /more.sh /init; do
 		[ ! -e $name ] || $B cp -a $name /new/
 	done
 	$B mkdir -p /new/proc /new/sys /new/dev /new/tmp /new/run /new/var
@@ -17,7 +17,17 @@ $B --install -s /bin
 export PATH=/bin
 mount -t proc x /proc
 mount -t sysfs x /sys
-mount -t cgroup2 x /sys/fs/cgroup
+if grep -q cgroup_no_v1=all /proc/cmdline; then
+	VERSION=2
+	mount -t cgroup2 x /sys/fs/cgroup
+else
+	VERSION=1
+	mount -t tmpfs x /sys/fs/cgroup
+	for name in $(awk '/^[^#]/ && $4 == 1 { print $1 }' /proc/cgroups); do
+		mkdir /sys/fs/cgroup/$name
+		mount -t cgroup -o $name x /sys/fs/cgroup/$name
+	done
+fi
 mkdir -p /dev/pts
 mount -t devpts -o ptmxmode=666 x /dev/pts
 mkdir -p /run/cube-oci /tmp/counter /tmp/inner
@@ -70,6 +80,10 @@ counts_on() { # from: the counter goes on after it, not from the beginning
 	[ "$n" -gt "$1" ] && [ "$n" -lt $(($1 + 100)) ]
 }
 
+if [ $VERSION = 1 ] || grep -q 'vm_part=more' /proc/cmdline; then
+	. /more.sh
+	exec reboot -f
+fi
 start plain
 save plain --leave-running
 check leave-running "$? $(status plain)" "0 running"

@@ -36,6 +36,18 @@ def network(c):
             ns["path"] = "/tmp/netns"
 
 
+def user(c):
+    c["linux"]["namespaces"].append({"type": "user"})
+    c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+
+
+def program(text, **more):
+    def change(c):
+        c["process"]["args"] = ["sh", "-c", text]
+        c["linux"].update(more)
+    return change
+
+
 def hooks(c):
     for name in ("createRuntime", "poststop"):
         c.setdefault("hooks", {})[name] = [{"path": "/bin/sh", "args": ["sh", "-c", f"cat >/tmp/hook-{name}"]}]
@@ -45,3 +57,8 @@ bundle("plain", hooks)
 bundle("network", network)
 bundle("console", lambda c: c["process"].update(terminal=True))
 bundle("piped", lambda c: None)
+bundle("user", user)
+bundle("tcp", program("sleep 10000 | nc -l -p 5000 >/counter/got & sleep 1; (while :; do echo x; sleep 0.1; done) | nc 127.0.0.1 5000 & " + COUNT))
+bundle("locks", program("flock /counter/lock sleep 10000 & " + COUNT))
+bundle("lazy", lambda c: None)
+bundle("lazy2", lambda c: None)
