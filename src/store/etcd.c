@@ -341,6 +341,21 @@ static void on_txn(struct etcd_call *call, const void *message, const struct grp
 		if (ew->wanted <= e->store->revision)
 			resolve(ew);
 	}
+	etcd_watch_release(e);
+}
+
+bool etcd_awaits_answer(const struct etcd *e, struct str key)
+{
+	if (!omap_get(&e->store->pending, key))
+		return false;
+	LIST_FOR_EACH (link, &e->writes[WRITE_SENT]) {
+		const struct store_write *w = LIST_ENTRY(link, struct etcd_write, link)->write;
+
+		for (size_t i = 0; i < w->op_count; i++)
+			if (w->ops[i].type != STORE_CHECK && str_eq(w->ops[i].key, key))
+				return true;
+	}
+	return false;
 }
 
 static void send_write(struct etcd_write *ew)
@@ -828,6 +843,7 @@ static void etcd_stop(struct store *store, bool reports)
 	etcd_call_drop(&e->compact_call);
 	etcd_link_deinit(&e->link);
 	etcd_load_stop(e);
+	etcd_watch_forget(e);
 }
 
 static void etcd_free(struct store *store)
@@ -872,6 +888,7 @@ int store_open_etcd(struct env *env, const struct store_etcd_options *options,
 	e->options.prefix = str_dup(options->prefix);
 	for (size_t i = 0; i < ARRAY_COUNT(e->writes); i++)
 		list_init(&e->writes[i]);
+	list_init(&e->held);
 	list_init(&e->syncs_next);
 	list_init(&e->syncs_asked);
 	list_init(&e->syncs_waiting);

@@ -17,6 +17,7 @@
 #define ETCD_OPEN_TIMEOUT_MS 60000
 #define ETCD_TICK_MS 100
 #define ETCD_PAGE_KEYS 500
+#define ETCD_HELD_BYTES_MAX ((size_t)64 << 20) /* of events that wait for answers; the rest does not */
 #define ETCD_REFUTED_MAX 32 /* tries of a write without precondition */
 
 enum etcd_write_state { WRITE_BLOCKED, WRITE_READY, WRITE_SENT, WRITE_LANDED, WRITE_REFUTED };
@@ -76,8 +77,10 @@ struct etcd {
 	size_t page_from_len;
 	struct grpc_call *watch;
 	struct arena watch_arena;
+	struct list held; /* struct held_message of the watch */
+	size_t held_bytes;
 	int64_t resume_revision; /* a new watch begins behind it */
-	bool is_loaded, is_loading, is_opened, is_watching, is_stopped;
+	bool is_loaded, is_loading, is_opened, is_watching, is_stopped, is_releasing;
 };
 
 /* etcd.c: the committed state has grown to store->revision. */
@@ -88,12 +91,17 @@ void etcd_send_ready(struct etcd *e);
  * answered yet. */
 struct etcd_write *etcd_take_landed(struct etcd *e, int64_t revision);
 void etcd_finish_landed(struct etcd_write *ew);
+/* Whether a write of the key is under way of which only the answer tells whether it was done. */
+bool etcd_awaits_answer(const struct etcd *e, struct str key);
 void etcd_opened(struct etcd *e, struct err *err);
 /* etcd_load.c */
 void etcd_load(struct etcd *e);
 void etcd_load_stop(struct etcd *e);
 /* etcd_watch.c */
 void etcd_watch_start(struct etcd *e);
+/* An answer has come: events that waited for it go on. */
+void etcd_watch_release(struct etcd *e);
+void etcd_watch_forget(struct etcd *e); /* what is held: a new watch brings it again */
 /* What somebody else wrote, all of one revision. */
 struct etcd_change {
 	struct str key;

@@ -162,39 +162,126 @@ static void on_events(struct etcd *e, const struct etcd_watch_answer *answer)
 	etcd_advanced(e);
 }
 
-static void on_message(void *arg, struct grpc_call *call, struct str message)
+static void on_answer(struct etcd *e, const struct etcd_watch_answer *answer)
 {
-	struct etcd *e = arg;
-	struct etcd_watch_answer answer;
-	struct err err = { 0 };
+	struct grpc_call *call = e->watch;
 
-	if (proto_decode(&etcd_watch_answer_message, message, &e->watch_arena, &answer, &err) < 0) {
-		log_error("etcd", "watch: %s", err.msg);
-		e->watch = NULL;
-		grpc_call_cancel(call);
-		return;
-	}
-	if (answer.canceled) {
-		log_warn("etcd", "the watch ended: " STR_FMT, STR_ARG(answer.cancel_reason));
+	if (answer->canceled) {
+		log_warn("etcd", "the watch ended: " STR_FMT, STR_ARG(answer->cancel_reason));
 		e->watch = NULL;
 		e->is_watching = false;
-		if (answer.compact_revision) /* what was missed is gone: read everything again */
+		if (answer->compact_revision) /* what was missed is gone: read everything again */
 			e->is_loaded = false;
 		grpc_call_cancel(call);
-	} else if (answer.created) {
+	} else if (answer->created) {
 		e->is_watching = true;
-		if (answer.header && answer.header->revision < e->resume_revision)
+		if (answer->header && answer->header->revision < e->resume_revision)
 			log_error("etcd",
 				  "it is at revision %lld, having been at %lld: was it restored?",
-				  (long long)answer.header->revision,
+				  (long long)answer->header->revision,
 				  (long long)e->resume_revision);
 		if (!e->is_opened)
 			etcd_opened(e, NULL);
 		etcd_send_ready(e);
 	} else {
-		on_events(e, &answer);
+		on_events(e, answer);
+	}
+}
+
+/* --- events that overtake the answers to the writes they tell of --- */
+
+/*
+ * Published at once, such an event would look like somebody else's: whoever acts on it would be
+ * refused, because the write that it is the outcome of still counts as pending.
+ */
+struct held_message {
+	struct list link;
+	size_t len;
+	char bytes[];
+};
+
+static bool is_ahead(struct etcd *e, const struct etcd_watch_answer *answer)
+{
+	for (size_t i = 0; i < answer->events_count; i++) {
+		const struct etcd_kv *kv = answer->events[i].kv;
+
+		if (kv && !map_get(&e->landed, etcd_number_key(&kv->mod_revision)) &&
+		    etcd_awaits_answer(e, kv->key))
+			return true;
+	}
+	return false;
+}
+
+static void hold(struct etcd *e, struct str message)
+{
+	struct held_message *held = mem_zalloc(sizeof(*held) + message.len);
+
+	held->len = message.len;
+	memcpy(held->bytes, message.ptr, message.len);
+	list_push_back(&e->held, &held->link);
+	e->held_bytes += message.len;
+}
+
+/* False: it has to wait, and nothing was done. */
+static bool take_message(struct etcd *e, struct str message)
+{
+	struct etcd_watch_answer answer;
+	struct err err = { 0 };
+	bool must_wait = false;
+
+	if (proto_decode(&etcd_watch_answer_message, message, &e->watch_arena, &answer, &err) < 0) {
+		struct grpc_call *call = e->watch;
+
+		log_error("etcd", "watch: %s", err.msg);
+		e->watch = NULL;
+		grpc_call_cancel(call);
+	} else if (e->held_bytes < ETCD_HELD_BYTES_MAX && is_ahead(e, &answer)) {
+		must_wait = true;
+	} else {
+		on_answer(e, &answer);
 	}
 	arena_reset(&e->watch_arena);
+	return !must_wait;
+}
+
+void etcd_watch_forget(struct etcd *e)
+{
+	struct list *link;
+
+	while ((link = list_pop_front(&e->held)))
+		mem_free(LIST_ENTRY(link, struct held_message, link));
+	e->held_bytes = 0;
+}
+
+void etcd_watch_release(struct etcd *e)
+{
+	struct list *link;
+
+	if (e->is_releasing)
+		return;
+	e->is_releasing = true;
+	while (e->watch && !e->is_stopped && (link = list_pop_front(&e->held))) {
+		struct held_message *held = LIST_ENTRY(link, struct held_message, link);
+
+		e->held_bytes -= held->len;
+		if (!take_message(e, str_sub(held->bytes, held->len))) {
+			list_push_front(&e->held, link);
+			e->held_bytes += held->len;
+			break;
+		}
+		mem_free(held);
+	}
+	e->is_releasing = false;
+}
+
+static void on_message(void *arg, struct grpc_call *call, struct str message)
+{
+	struct etcd *e = arg;
+
+	if (!list_is_empty(&e->held) || e->is_releasing || !take_message(e, message)) {
+		hold(e, message);
+		etcd_watch_release(e); /* there may be too much of it now */
+	}
 }
 
 static void on_end(void *arg, struct grpc_call *call, const struct grpc_status *status)
@@ -205,6 +292,7 @@ static void on_end(void *arg, struct grpc_call *call, const struct grpc_status *
 		return;
 	e->watch = NULL;
 	e->is_watching = false;
+	etcd_watch_forget(e);
 	if (e->link.is_up)
 		log_warn("etcd", "the watch ended: %s", status->message);
 	timer_start(&e->tick, ETCD_TICK_MS); /* begins it again when the link is up */
@@ -226,6 +314,7 @@ void etcd_watch_start(struct etcd *e)
 
 	if (e->watch || !e->link.is_up)
 		return;
+	etcd_watch_forget(e);
 	buf_init(&frame, 4096);
 	begin = grpc_frame_begin(&frame);
 	proto_encode(&etcd_watch_message, &request, &frame);

@@ -24,6 +24,7 @@
 
 #define ETCD_PATH "/usr/bin/etcd"
 #define LIMIT_MS 20000
+#define REACTIONS 256
 
 struct fixture {
 	struct loop *loop;
@@ -351,6 +352,57 @@ static void test_chain(void **state)
 	watch_probe_deinit(&w);
 }
 
+struct reaction {
+	struct probe answers[REACTIONS];
+	size_t count;
+};
+
+static void react(struct watch_probe *w, const struct store_event *event)
+{
+	struct reaction *r = w->arg;
+
+	if (event->type == STORE_CREATED)
+		probe_put(&r->answers[r->count++], w->watcher.store, event->key.ptr, "changed",
+			  event->revision);
+}
+
+static int has_reacted(void *arg)
+{
+	const struct reaction *r = arg;
+
+	return r->count == REACTIONS && r->answers[REACTIONS - 1].done_count;
+}
+
+static void test_reaction(void **state)
+{
+	/* What an event tells must be what the next write is decided on, also when the event comes
+	 * before the answer to the write that made it. */
+	struct fixture *f = *state;
+	static struct probe creations[REACTIONS];
+	static struct reaction r;
+	struct watch_probe w;
+	char key[32];
+
+	NEEDS_ETCD();
+	watch_probe_start(&w, f->store, "/p/", false, 1);
+	w.then = react;
+	w.arg = &r;
+	for (size_t i = 0; i < REACTIONS; i++) {
+		snprintf(key, sizeof(key), "/p/%zu", i);
+		probe_put(&creations[i], f->store, key, "new", STORE_REVISION_NONE);
+		if (i % 16 == 15)
+			wait_probe(f, &creations[i]);
+	}
+	wait_for(f, has_reacted, &r);
+	for (size_t i = 0; i < REACTIONS; i++) {
+		if (!r.answers[i].done_count)
+			wait_probe(f, &r.answers[i]);
+		assert_int_equal(creations[i].err.code, 0);
+		assert_string_equal(r.answers[i].err.msg, "");
+	}
+	watch_probe_deinit(&w);
+}
+
 static void test_two_writers(void **state)
 {
 	/* Of two that decided on the same state one must lose, and know the newer state when it
@@ -560,6 +612,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_put_get_delete, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_preconditions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_chain, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reaction, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_writers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unconditional, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several_keys, setup, teardown),
