@@ -38,6 +38,7 @@ void disruption_budget_cells(struct cells *c);
 void ingress_cells(struct cells *c);
 void ingressclass_cells(struct cells *c);
 void networkpolicy_cells(struct cells *c);
+void ipaddress_cells(struct cells *c);
 void volume_cells(struct cells *c);
 void claim_cells(struct cells *c);
 void storageclass_cells(struct cells *c);

@@ -285,6 +285,21 @@ void ingressclass_cells(struct cells *c)
 	cell_created_age(c);
 }
 
+void ipaddress_cells(struct cells *c)
+{
+	yyjson_val *parent = json_get(c->obj->root, "spec.parentRef");
+	struct str group = json_get_str(parent, "group"), space = json_get_str(parent, "namespace");
+
+	cell_name(c);
+	if (parent)
+		cell_printf(c, STR_FMT "%s" STR_FMT "/" STR_FMT "%s" STR_FMT,
+			    STR_ARG(json_get_str(parent, "resource")), group.len ? "." : "",
+			    STR_ARG(group), STR_ARG(space), space.len ? "/" : "",
+			    STR_ARG(json_get_str(parent, "name")));
+	else
+		cell_c(c, "<none>");
+}
+
 void networkpolicy_cells(struct cells *c)
 {
 	cell_name(c);

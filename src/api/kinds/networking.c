@@ -472,6 +472,7 @@ static void ipaddress_validate(struct edit *e, struct field_errors *errors)
 static const char *const ipaddress_immutable[] = { "spec.parentRef", NULL };
 
 const struct strategy strategy_ipaddress = {
+	.cells = ipaddress_cells,
 	.validate = ipaddress_validate,
 	.immutable = ipaddress_immutable,
 	.name_problem = name_is_address,
