@@ -119,6 +119,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	custom_resources_start(&s->custom, &s->registry, kinds_withdrawn);
 	list_init(&s->documents);
 	timer_init(&s->bookmarks, s->env, http_watch_bookmarks);
+	s->service_repair.registry = &s->registry;
 	s->bootstrap = (struct bootstrap){
 		.registry = &s->registry,
 		.advertise_address = str_dup(options->advertise_address),
@@ -144,6 +145,7 @@ void apiserver_free(struct apiserver *s)
 	http_watch_end_all(s, false);
 	custom_resources_stop(&s->custom);
 	local_hub_deinit(&s->hub);
+	service_repair_stop(&s->service_repair);
 	bootstrap_deinit(&s->bootstrap);
 	mem_free((void *)s->bootstrap.advertise_address.ptr);
 	documents_free(s);
@@ -173,13 +175,26 @@ static void bootstrap_done(struct bootstrap *bootstrap, const struct err *err)
 	flow_defaults_start(&s->flow_defaults);
 }
 
+static void repair_done(struct service_repair *repair, const struct err *err)
+{
+	struct apiserver *s = CONTAINER_OF(repair, struct apiserver, service_repair);
+
+	if (err) {
+		if (s->on_ready)
+			s->on_ready(s->on_ready_arg, err);
+		return;
+	}
+	bootstrap_start(&s->bootstrap);
+}
+
 void apiserver_start(struct apiserver *s, void (*on_ready)(void *arg, const struct err *err),
 		     void *arg)
 {
 	s->on_ready = on_ready;
 	s->on_ready_arg = arg;
 	s->bootstrap.done = bootstrap_done;
-	bootstrap_start(&s->bootstrap);
+	s->service_repair.done = repair_done;
+	service_repair_start(&s->service_repair);
 }
 
 void apiserver_set_metrics(struct apiserver *s, void (*write)(void *arg, struct buf *to), void *arg)

@@ -12,6 +12,7 @@
 #include "apiserver/rbac_bootstrap.h"
 #include "apiserver/registry.h"
 #include "apiserver/reverse_proxy.h"
+#include "apiserver/service_repair.h"
 #include "net/http_gzip.h"
 
 struct api_document; /* documents.c */
@@ -29,6 +30,7 @@ struct apiserver {
 	struct local_hub hub;
 	struct custom_resources custom;
 	uint64_t documents_generation; /* of the kinds that documents tell of */
+	struct service_repair service_repair;
 	struct bootstrap bootstrap;
 	struct rbac_bootstrap rbac_bootstrap;
 	struct flow_defaults flow_defaults;

@@ -20,6 +20,7 @@
 #define WATCH_BOOKMARK_SECONDS 60
 #define WATCH_WITHDRAWN_MS 1000 /* that a watch goes on when its kind is withdrawn */
 #define PATCH_RETRIES_MAX 5 /* as upstream, for patches without a resourceVersion */
+#define CHARGE_RETRIES_MAX 100 /* others write to the same quota, or pick the same address or port */
 #define PATCH_SHOWN_BYTES_MAX (8u << 10) /* of a patched object in the message that refuses it */
 #define OPTION_SHOWN_BYTES_MAX (4u << 10) /* of an option in the message that refuses it */
 #define PATCH_MESSAGE_BYTES_MAX (56u << 10)

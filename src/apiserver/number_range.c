@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bitmaps of taken node ports and service addresses. */
+/* Choosing node ports and service addresses. */
 #include "apiserver/number_range.h"
 
 #include <arpa/inet.h>
@@ -8,7 +8,7 @@
 #include "base/num.h"
 #include "loop/env.h"
 
-enum { WORD_BITS = 64, HOST_BITS_MAX = 20 };
+enum { HOST_BITS_MAX = 20 };
 
 void number_range_init(struct number_range *range, uint32_t first, uint32_t count)
 {
@@ -19,13 +19,6 @@ void number_range_init(struct number_range *range, uint32_t first, uint32_t coun
 	*range = (struct number_range){ .first = first,
 					.count = count,
 					.band_count = band < count ? band : 0 };
-	range->taken = mem_calloc(count / WORD_BITS + 1, sizeof(range->taken[0]));
-}
-
-void number_range_deinit(struct number_range *range)
-{
-	mem_free(range->taken);
-	*range = (struct number_range){ 0 };
 }
 
 bool number_range_holds(const struct number_range *range, uint32_t number)
@@ -33,61 +26,27 @@ bool number_range_holds(const struct number_range *range, uint32_t number)
 	return number >= range->first && number - range->first < range->count;
 }
 
-bool number_range_is_taken(const struct number_range *range, uint32_t number)
+bool number_range_pick(const struct number_range *range, struct env *env,
+		       number_is_taken_fn *is_taken, void *arg, uint32_t *ret_number)
 {
-	uint32_t index = number - range->first;
+	const uint32_t bounds[] = { range->band_count, range->count, 0, range->band_count };
 
-	return number_range_holds(range, number) &&
-	       (range->taken[index / WORD_BITS] >> index % WORD_BITS & 1);
-}
+	/* From a random number of each part, going round. */
+	for (size_t part = 0; part < ARRAY_COUNT(bounds); part += 2) {
+		uint32_t from = range->first + bounds[part];
+		uint32_t count = bounds[part + 1] - bounds[part];
+		uint32_t start = count ? (uint32_t)env_random_below(env, count) : 0;
 
-bool number_range_take(struct number_range *range, uint32_t number)
-{
-	uint32_t index = number - range->first;
+		for (uint32_t i = 0; i < count; i++) {
+			uint32_t number = from + (start + i) % count;
 
-	if (!number_range_holds(range, number) || number_range_is_taken(range, number))
-		return false;
-	range->taken[index / WORD_BITS] |= UINT64_C(1) << index % WORD_BITS;
-	range->used_count++;
-	return true;
-}
-
-void number_range_release(struct number_range *range, uint32_t number)
-{
-	uint32_t index = number - range->first;
-
-	if (!number_range_is_taken(range, number))
-		return;
-	range->taken[index / WORD_BITS] &= ~(UINT64_C(1) << index % WORD_BITS);
-	range->used_count--;
-}
-
-/* The first free index at or after start, going round within [from, to). */
-static bool take_between(struct number_range *range, struct env *env, uint32_t from, uint32_t to,
-			 uint32_t *ret_number)
-{
-	uint32_t count = to - from, start;
-
-	if (!count)
-		return false;
-	start = (uint32_t)env_random_below(env, count);
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t number = range->first + from + (start + i) % count;
-
-		if (number_range_take(range, number)) {
+			if (is_taken(arg, number))
+				continue;
 			*ret_number = number;
 			return true;
 		}
 	}
 	return false;
-}
-
-bool number_range_take_any(struct number_range *range, struct env *env, uint32_t *ret_number)
-{
-	if (range->used_count == range->count)
-		return false;
-	return take_between(range, env, range->band_count, range->count, ret_number) ||
-	       take_between(range, env, 0, range->band_count, ret_number);
 }
 
 int address_range_init(struct address_range *range, struct str cidr, struct err *err)
@@ -125,7 +84,6 @@ int address_range_init(struct address_range *range, struct str cidr, struct err 
 
 void address_range_deinit(struct address_range *range)
 {
-	number_range_deinit(&range->offsets);
 	mem_free((void *)range->cidr.ptr);
 	range->cidr = STR_NONE;
 }

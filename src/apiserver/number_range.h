@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which numbers of a range are taken: node ports, and offsets into a service network. The lower
- * band is kept for numbers that users ask for by name: free choice takes from above it first, so
- * that both seldom meet. Filled again from the registry's cache at every start; nothing of it is
- * stored.
+ * A range of numbers to choose from: node ports, and offsets into a service network. The lower band
+ * is kept for numbers that users ask for by name: free choice takes from above it first, so that
+ * both seldom meet. What is taken is for others to know (service_ledger.h).
  */
 #ifndef CUBE_APISERVER_NUMBER_RANGE_H
 #define CUBE_APISERVER_NUMBER_RANGE_H
@@ -14,21 +13,17 @@
 struct env;
 
 struct number_range {
-	uint64_t *taken; /* bitmap */
-	uint32_t first, count, used_count;
+	uint32_t first, count;
 	uint32_t band_count; /* lowest numbers, taken by free choice only when nothing else is left
 			      */
 };
 
 void number_range_init(struct number_range *range, uint32_t first, uint32_t count);
-void number_range_deinit(struct number_range *range);
 bool number_range_holds(const struct number_range *range, uint32_t number) PURE;
-bool number_range_is_taken(const struct number_range *range, uint32_t number) PURE;
-bool number_range_take(struct number_range *range,
-		       uint32_t number); /* false: taken already, or outside */
-void number_range_release(struct number_range *range, uint32_t number); /* fine when free */
-bool number_range_take_any(struct number_range *range, struct env *env,
-			   uint32_t *ret_number); /* false: full */
+typedef bool number_is_taken_fn(void *arg, uint32_t number);
+/* False: all are taken. */
+bool number_range_pick(const struct number_range *range, struct env *env,
+		       number_is_taken_fn *is_taken, void *arg, uint32_t *ret_number);
 
 /* A network of which addresses are given out: IPv4 or IPv6, the first 2^20 at most, without network
  * and broadcast. */

@@ -91,7 +91,7 @@ static void finish(struct operation *op)
 {
 	list_remove(&op->link);
 	op->registry->operation_count--;
-	service_claim_end(op, op->refusal.code == 0);
+	service_claim_drop(op);
 	op->done(op);
 }
 
@@ -113,6 +113,7 @@ static void run(struct operation *op)
 	reset_edit(op);
 	drop_body(op);
 	operation_charge(op, NULL, 0);
+	service_claim_drop(op);
 	op->is_mutated = false;
 	op->returns_status = op->returns_scale = op->is_delete_write = op->is_applied = false;
 	op->managed_fields = STR_NONE;
@@ -198,6 +199,7 @@ void operation_deinit(struct operation *op)
 	operation_unload(op);
 	drop_body(op);
 	operation_charge(op, NULL, 0);
+	service_claim_drop(op);
 	json_mut_free(op->edit.doc);
 	json_mut_free(op->body);
 	json_free(op->patch);
@@ -399,13 +401,24 @@ int operation_answer_success(struct operation *op, struct str uid)
 	return operation_answer_bytes(op, buf_str(&text));
 }
 
+/* The object is as it was; a quota, or what says which addresses are taken, has moved on. */
+static bool lost_on_charge(const struct operation *op)
+{
+	const struct store_entry *now = registry_pending(op->registry, op->key);
+	size_t claim_count;
+
+	(void)service_claim_charges(op, &claim_count); /* only how many */
+	return op->charge_count + claim_count &&
+	       (now ? now->mod_revision : 0) == (op->old_blob ? op->old_revision : 0);
+}
+
 /* Whether trying again with the state as it is now may go well. */
 static bool may_retry(const struct operation *op)
 {
-	if (op->tries + 1 >= PATCH_RETRIES_MAX)
+	if (lost_on_charge(op))
+		return op->tries + 1 < CHARGE_RETRIES_MAX;
+	if (op->tries + 1 >= PATCH_RETRIES_MAX || op->verb == OPERATION_CREATE)
 		return false;
-	if (op->verb == OPERATION_CREATE)
-		return op->charge_count > 0; /* its quota moved on */
 	if (op->verb == OPERATION_UPDATE && op->edit.root)
 		return op->kind->flags & KIND_UNCONDITIONAL_UPDATE &&
 		       !json_mut_get_str(op->edit.root, "metadata.resourceVersion").len;
@@ -414,8 +427,8 @@ static bool may_retry(const struct operation *op)
 
 static void submit_failed(struct operation *op, const struct err *err)
 {
-	service_claim_end(op, false);
-	if (err->code == ERR_EXISTS && op->verb == OPERATION_CREATE && !op->subresource.len) {
+	if (err->code == ERR_EXISTS && op->verb == OPERATION_CREATE && !op->subresource.len &&
+	    !lost_on_charge(op)) {
 		if (create_again(op) != OPERATION_SUBMITTED)
 			finish(op);
 		return;
@@ -472,9 +485,10 @@ static struct blob *encode_put(struct store_op *store_op, int64_t revision, stru
 
 static struct blob *encode_charge(struct store_op *store_op, int64_t revision, struct err *err)
 {
-	struct operation_charge *charge = store_op->owner;
+	const struct operation_charge *charge = store_op->owner;
 
-	return object_encode(yyjson_mut_doc_get_root(charge->doc), revision);
+	return charge->doc ? object_encode(yyjson_mut_doc_get_root(charge->doc), revision)
+			   : registry_restamp(obj_get(charge->removed), revision);
 }
 
 static struct blob *encode_removed(struct store_op *store_op, int64_t revision, struct err *err)
@@ -486,28 +500,35 @@ static struct blob *encode_removed(struct store_op *store_op, int64_t revision, 
 	return registry_restamp(obj_get(op->old_blob), revision);
 }
 
+struct store_op operation_charge_op(const struct operation_charge *charge)
+{
+	return (struct store_op){
+		.type = charge->doc ? STORE_PUT : STORE_DELETE,
+		.key = charge->key,
+		.expected_revision = charge->expected_revision,
+		.encode = encode_charge,
+		.owner = (void *)charge,
+	};
+}
+
 static int submit(struct operation *op)
 {
 	struct store_op *ops = &op->store_op;
+	size_t claim_count, count = 1;
+	const struct operation_charge *claims = service_claim_charges(op, &claim_count);
 
 	op->store_op.key = op->key;
 	op->store_op.owner = op;
 	op->store_op.value = op->store_op.previous = NULL;
-	if (op->charge_count) {
-		ops = arena_array(op->arena, 1 + op->charge_count, sizeof(ops[0]));
+	if (op->charge_count + claim_count) {
+		ops = arena_array(op->arena, 1 + op->charge_count + claim_count, sizeof(ops[0]));
 		ops[0] = op->store_op;
 	}
 	for (size_t i = 0; i < op->charge_count; i++)
-		ops[1 + i] = (struct store_op){
-			.type = STORE_PUT,
-			.key = op->charges[i].key,
-			.expected_revision = op->charges[i].expected_revision,
-			.encode = encode_charge,
-			.owner = &op->charges[i],
-		};
-	op->write = (struct store_write){ .ops = ops,
-					  .op_count = 1 + op->charge_count,
-					  .done = submit_done };
+		ops[count++] = operation_charge_op(&op->charges[i]);
+	for (size_t i = 0; i < claim_count; i++)
+		ops[count++] = operation_charge_op(&claims[i]);
+	op->write = (struct store_write){ .ops = ops, .op_count = count, .done = submit_done };
 	store_submit(op->registry->store, &op->write);
 	return OPERATION_SUBMITTED;
 }

@@ -36,11 +36,13 @@ enum operation_verb {
 	OPERATION_VERB_COUNT
 };
 
-/* A ResourceQuota's next state, written together with what it pays for. */
+/* Another object's next state, written together with what needs it: a ResourceQuota's, or what says
+ * that an address or port is taken. */
 struct operation_charge {
 	struct str key;
 	int64_t expected_revision;
-	yyjson_mut_doc *doc; /* owned by the operation */
+	yyjson_mut_doc *doc;  /* owned by the operation, or */
+	struct blob *removed; /* likewise: the last state of what is removed */
 };
 
 /* What admission is asked about when that is not the object itself: the body of a subresource. */
@@ -111,10 +113,9 @@ struct operation {
 	bool is_delete_write;	   /* what was submitted removes the key */
 	bool returns_status;	   /* answer with a Status instead of the object, or */
 	bool returns_scale;	   /* with its Scale */
-	struct service_claim
-		*claim; /* addresses and ports taken or given back when this succeeds */
+	struct service_claim *claim; /* addresses and ports taken or given back with this */
 	yyjson_mut_val *final_state;	  /* of a removal; in edit.doc */
-	struct operation_charge *charges; /* in the arena */
+	struct operation_charge *charges; /* of quotas; in the arena */
 	size_t charge_count;
 	struct store_op store_op;
 	struct store_write write;
@@ -155,6 +156,8 @@ int operation_put(struct operation *op) MUST_CHECK;
 int operation_remove(struct operation *op, yyjson_mut_val *final_state) MUST_CHECK;
 /* Takes over what the write costs; replaces what was there. */
 void operation_charge(struct operation *op, struct operation_charge *charges, size_t count);
+/* Of a write that the charge, which must last as long, is part of. */
+struct store_op operation_charge_op(const struct operation_charge *charge);
 /* Finishes with the state that is there. */
 int operation_answer_old(struct operation *op) MUST_CHECK;
 int operation_answer_success(struct operation *op, struct str uid) MUST_CHECK;

@@ -197,29 +197,9 @@ struct blob *registry_expired(void *arg, struct str key, struct blob *value, int
 	return obj ? registry_restamp(obj, revision) : NULL;
 }
 
-static bool take_service(void *arg, const struct obj *service)
-{
-	struct registry *registry = arg;
-	uint32_t offset;
-
-	JSON_EACH (ip, json_get(service->root, "spec.clusterIPs"))
-		if (address_range_offset(&registry->addresses, json_str(ip), &offset))
-			(void)number_range_take(&registry->addresses.offsets,
-						offset); /* two may share one after a restore */
-	JSON_EACH (port, json_get(service->root, "spec.ports"))
-		(void)number_range_take(&registry->node_ports,
-					(uint32_t)json_get_int(port, "nodePort", 0));
-	(void)number_range_take(
-		&registry->node_ports,
-		(uint32_t)json_get_int(service->root, "spec.healthCheckNodePort", 0));
-	return true;
-}
-
 int registry_init(struct registry *registry, struct env *env, struct store *store,
 		  struct str service_cidr, struct err *err)
 {
-	const struct kind *service = kind_find(STR(""), STR("v1"), STR("Service"));
-
 	*registry = (struct registry){ .env = env, .store = store };
 	list_init(&registry->operations);
 	kind_set_init(&registry->kinds);
@@ -227,7 +207,6 @@ int registry_init(struct registry *registry, struct env *env, struct store *stor
 		return err_wrap(err, "service network");
 	number_range_init(&registry->node_ports, NODE_PORT_FIRST,
 			  NODE_PORT_LAST - NODE_PORT_FIRST + 1);
-	registry_each(registry, service, STR_NONE, take_service, registry);
 	return 0;
 }
 
@@ -235,5 +214,4 @@ void registry_deinit(struct registry *registry)
 {
 	kind_set_deinit(&registry->kinds);
 	address_range_deinit(&registry->addresses);
-	number_range_deinit(&registry->node_ports);
 }

@@ -3,15 +3,12 @@
 #include "apiserver/service_claim.h"
 
 #include "apiserver/registry.h"
-
-struct number_list {
-	uint32_t *items;
-	size_t count;
-};
+#include "apiserver/service_ledger.h"
 
 struct service_claim {
-	struct number_list taken_addresses, taken_ports; /* given back on failure */
-	struct number_list freed_addresses, freed_ports; /* given back on success */
+	struct service_ledger ledger;
+	uint32_t *ports; /* taken for this very write */
+	size_t port_count;
 };
 
 static bool is_service(const struct operation *op)
@@ -20,29 +17,40 @@ static bool is_service(const struct operation *op)
 	       !op->subresource.len;
 }
 
-static void list_add(struct operation *op, struct number_list *list, uint32_t number)
+static struct service_claim *claim_of(struct operation *op)
 {
-	uint32_t *items = arena_array(op->arena, list->count + 1, sizeof(items[0]));
-
-	if (list->count)
-		memcpy(items, list->items, list->count * sizeof(items[0]));
-	items[list->count++] = number;
-	list->items = items;
+	if (op->claim)
+		return op->claim;
+	op->claim = ARENA_NEW(op->arena, struct service_claim);
+	ledger_init(&op->claim->ledger, op->registry, op->arena);
+	op->claim->ledger.namespace_ = op->namespace_;
+	op->claim->ledger.name = op->name;
+	return op->claim;
 }
 
-static bool list_holds(const struct number_list *list, uint32_t number)
+static struct service_ledger *ledger_of(struct operation *op)
 {
-	for (size_t i = 0; i < list->count; i++)
-		if (list->items[i] == number)
+	return &claim_of(op)->ledger;
+}
+
+static bool took_port(const struct service_claim *claim, uint32_t port)
+{
+	for (size_t i = 0; i < claim->port_count; i++)
+		if (claim->ports[i] == port)
 			return true;
 	return false;
 }
 
-static struct service_claim *claim_of(struct operation *op)
+static void take_port(struct operation *op, uint32_t port)
 {
-	if (!op->claim)
-		op->claim = ARENA_NEW(op->arena, struct service_claim);
-	return op->claim;
+	struct service_claim *claim = claim_of(op);
+	uint32_t *ports = arena_array(op->arena, claim->port_count + 1, sizeof(ports[0]));
+
+	if (claim->port_count)
+		memcpy(ports, claim->ports, claim->port_count * sizeof(ports[0]));
+	ports[claim->port_count++] = port;
+	claim->ports = ports;
+	ledger_take_port(&claim->ledger, port);
 }
 
 static bool needs_address(struct str type, struct str cluster_ip)
@@ -91,11 +99,9 @@ static int take_given_address(struct operation *op, struct str address)
 			 STR_ARG(address), STR_ARG(registry->addresses.cidr));
 		return refuse_address(op, address, why);
 	}
-	if (op->dry_run && !number_range_is_taken(&registry->addresses.offsets, offset))
-		return 0;
-	if (!number_range_take(&registry->addresses.offsets, offset))
+	if (ledger_has_address(ledger_of(op), offset))
 		return refuse_address(op, address, "provided IP is already allocated");
-	list_add(op, &claim_of(op)->taken_addresses, offset);
+	ledger_take_address(ledger_of(op), offset);
 	return 0;
 }
 
@@ -106,6 +112,11 @@ static void set_address(struct operation *op, yyjson_mut_val *spec, struct str a
 	json_set_str(op->edit.doc, spec, "clusterIP", address);
 	list = json_set_array(op->edit.doc, spec, "clusterIPs");
 	json_append_str(op->edit.doc, list, address);
+}
+
+static bool is_address_taken(void *arg, uint32_t offset)
+{
+	return ledger_has_address(arg, offset);
 }
 
 static int take_address(struct operation *op, yyjson_mut_val *spec)
@@ -127,10 +138,11 @@ static int take_address(struct operation *op, yyjson_mut_val *spec)
 	}
 	if (op->dry_run)
 		return 0; /* a dry run shows no address, as it would not keep it */
-	if (!number_range_take_any(&op->registry->addresses.offsets, op->registry->env, &offset))
+	if (!number_range_pick(&op->registry->addresses.offsets, op->registry->env,
+			       is_address_taken, ledger_of(op), &offset))
 		return refusal_internal(&op->refusal,
 					"failed to allocate a serviceIP: range is full");
-	list_add(op, &claim_of(op)->taken_addresses, offset);
+	ledger_take_address(ledger_of(op), offset);
 	set_address(op, spec, str_from(address_range_text(&op->registry->addresses, offset, text)));
 	return 0;
 }
@@ -207,11 +219,11 @@ static bool had_port(const struct operation *op, uint32_t number)
 
 static int take_given_port(struct operation *op, size_t index, uint32_t number)
 {
-	struct number_range *range = &op->registry->node_ports;
+	const struct number_range *range = &op->registry->node_ports;
 	char why[100];
 
 	/* TCP and UDP may share a number within one service */
-	if (had_port(op, number) || list_holds(&claim_of(op)->taken_ports, number))
+	if (had_port(op, number) || took_port(claim_of(op), number))
 		return 0;
 	if (!number_range_holds(range, number)) {
 		snprintf(why, sizeof(why),
@@ -220,11 +232,9 @@ static int take_given_port(struct operation *op, size_t index, uint32_t number)
 			 range->first, range->first + range->count - 1);
 		return refuse_port(op, index, number, why);
 	}
-	if (op->dry_run && !number_range_is_taken(range, number))
-		return 0;
-	if (!number_range_take(range, number))
+	if (ledger_has_port(ledger_of(op), number))
 		return refuse_port(op, index, number, "provided port is already allocated");
-	list_add(op, &claim_of(op)->taken_ports, number);
+	take_port(op, number);
 	return 0;
 }
 
@@ -240,6 +250,11 @@ static uint32_t shared_port(yyjson_mut_val *spec, yyjson_mut_val *wanted)
 	return 0;
 }
 
+static bool is_port_taken(void *arg, uint32_t port)
+{
+	return ledger_has_port(arg, port);
+}
+
 static int take_any_port(struct operation *op, yyjson_mut_val *object, const char *field,
 			 uint32_t shared)
 {
@@ -248,10 +263,11 @@ static int take_any_port(struct operation *op, yyjson_mut_val *object, const cha
 	if (op->dry_run)
 		return 0;
 	if (!number) {
-		if (!number_range_take_any(&op->registry->node_ports, op->registry->env, &number))
+		if (!number_range_pick(&op->registry->node_ports, op->registry->env, is_port_taken,
+				       ledger_of(op), &number))
 			return refusal_internal(&op->refusal,
 						"failed to allocate a nodePort: range is full");
-		list_add(op, &claim_of(op)->taken_ports, number);
+		take_port(op, number);
 	}
 	json_set_int(op->edit.doc, object, field, number);
 	return 0;
@@ -297,13 +313,11 @@ int service_claim_create(struct operation *op)
 
 	if (!is_service(op))
 		return 0;
-	service_claim_end(op, false);
+	service_claim_drop(op);
 	set_families(op, spec);
-	if (check_families(op, spec) < 0 || take_address(op, spec) < 0 ||
-	    take_ports(op, spec) < 0) {
-		service_claim_end(op, false);
+	if (check_families(op, spec) < 0 || take_address(op, spec) < 0 || take_ports(op, spec) < 0)
 		return -1;
-	}
+	ledger_close(ledger_of(op));
 	return 0;
 }
 
@@ -364,7 +378,7 @@ static bool keeps_port(yyjson_mut_val *spec, int64_t number)
 /* What the old state holds and the new one (NULL: none) does not. */
 static void free_old(struct operation *op, yyjson_mut_val *spec)
 {
-	struct service_claim *claim = claim_of(op);
+	struct service_ledger *ledger = ledger_of(op);
 	yyjson_val *old = op->edit.old;
 	int64_t health = json_get_int(old, "spec.healthCheckNodePort", 0);
 	uint32_t offset;
@@ -373,35 +387,31 @@ static void free_old(struct operation *op, yyjson_mut_val *spec)
 	    !needs_address(json_mut_get_str(spec, "type"), json_mut_get_str(spec, "clusterIP")))
 		JSON_EACH (ip, json_get(old, "spec.clusterIPs"))
 			if (address_range_offset(&op->registry->addresses, json_str(ip), &offset))
-				list_add(op, &claim->freed_addresses, offset);
+				ledger_free_address(ledger, offset);
 	JSON_EACH (port, json_get(old, "spec.ports")) {
 		int64_t number = json_get_int(port, "nodePort", 0);
 
 		if (number && (!spec || !keeps_port(spec, number)))
-			list_add(op, &claim->freed_ports, (uint32_t)number);
+			ledger_free_port(ledger, (uint32_t)number);
 	}
 	if (health && (!spec || !keeps_port(spec, health)))
-		list_add(op, &claim->freed_ports, (uint32_t)health);
+		ledger_free_port(ledger, (uint32_t)health);
+	ledger_close(ledger);
 }
 
 int service_claim_update(struct operation *op)
 {
 	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
 	bool had;
-	int result = 0;
 
 	if (!is_service(op))
 		return 0;
-	service_claim_end(op, false);
+	service_claim_drop(op);
 	set_families(op, spec);
 	had = needs_address(json_get_str(op->edit.old, "spec.type"),
 			    json_get_str(op->edit.old, "spec.clusterIP"));
-	if (!had)
-		result = take_address(op, spec);
-	if (result < 0 || take_ports(op, spec) < 0) {
-		service_claim_end(op, false);
+	if ((!had && take_address(op, spec) < 0) || take_ports(op, spec) < 0)
 		return -1;
-	}
 	free_old(op, spec);
 	return 0;
 }
@@ -410,22 +420,19 @@ void service_claim_remove(struct operation *op)
 {
 	if (!is_service(op))
 		return;
-	service_claim_end(op, false);
+	service_claim_drop(op);
 	free_old(op, NULL);
 }
 
-void service_claim_end(struct operation *op, bool success)
+void service_claim_drop(struct operation *op)
 {
-	struct service_claim *claim = op->claim;
-	const struct number_list *addresses, *ports;
-
-	if (!claim)
-		return;
-	addresses = success ? &claim->freed_addresses : &claim->taken_addresses;
-	ports = success ? &claim->freed_ports : &claim->taken_ports;
-	for (size_t i = 0; i < addresses->count; i++)
-		number_range_release(&op->registry->addresses.offsets, addresses->items[i]);
-	for (size_t i = 0; i < ports->count; i++)
-		number_range_release(&op->registry->node_ports, ports->items[i]);
+	if (op->claim)
+		ledger_drop(&op->claim->ledger);
 	op->claim = NULL;
+}
+
+const struct operation_charge *service_claim_charges(const struct operation *op, size_t *ret_count)
+{
+	*ret_count = op->claim ? op->claim->ledger.charge_count : 0;
+	return op->claim ? op->claim->ledger.charges : NULL;
 }

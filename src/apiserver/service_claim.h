@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Addresses and node ports of Services: taken when an operation is decided, kept when its write
- * succeeds, given back when it fails; what a change or removal frees is given back only once that
- * is durable.
+ * Addresses and node ports of Services: what an operation takes and frees of them is decided with it
+ * and written with it.
  */
 #ifndef CUBE_APISERVER_SERVICE_CLAIM_H
 #define CUBE_APISERVER_SERVICE_CLAIM_H
@@ -15,7 +14,9 @@ int service_claim_create(struct operation *op) MUST_CHECK;
 void service_claim_keep(struct operation *op);
 int service_claim_update(struct operation *op) MUST_CHECK;
 void service_claim_remove(struct operation *op);
-/* The operation is over; safe to call again. */
-void service_claim_end(struct operation *op, bool success);
+/* What is to be written with the operation; the claim's. */
+const struct operation_charge *service_claim_charges(const struct operation *op,
+						     size_t *ret_count);
+void service_claim_drop(struct operation *op); /* fine when there is none */
 
 #endif

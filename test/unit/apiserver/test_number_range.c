@@ -10,32 +10,47 @@
 #include "apiserver/number_range.h"
 #include "sim/env_sim.h"
 
+struct taken {
+	bool numbers[256];
+	uint32_t seen_first, seen_last; /* of what was asked about */
+};
+
+static bool is_taken(void *arg, uint32_t number)
+{
+	struct taken *t = arg;
+
+	t->seen_first = number < t->seen_first ? number : t->seen_first;
+	t->seen_last = number > t->seen_last ? number : t->seen_last;
+	return t->numbers[number];
+}
+
 static void test_take_all(void **state)
 {
 	struct sim *sim = sim_new(1);
 	struct number_range range;
+	struct taken taken = { .seen_first = 1000 };
 	uint32_t number, low_count = 0;
 
 	number_range_init(&range, 100, 64);
 	assert_int_equal(range.band_count, 16);
 	for (int i = 0; i < 48; i++) {
-		assert_true(number_range_take_any(&range, sim_env(sim, "a"), &number));
+		assert_true(number_range_pick(&range, sim_env(sim, "a"), is_taken, &taken, &number));
 		assert_true(number >= 116 && number < 164);
-		assert_false(number_range_take(&range, number));
+		assert_false(taken.numbers[number]);
+		taken.numbers[number] = true;
 	}
 	for (int i = 0; i < 16; i++) {
-		assert_true(number_range_take_any(&range, sim_env(sim, "a"), &number));
+		assert_true(number_range_pick(&range, sim_env(sim, "a"), is_taken, &taken, &number));
 		low_count += number < 116;
+		taken.numbers[number] = true;
 	}
 	assert_int_equal(low_count, 16);
-	assert_false(number_range_take_any(&range, sim_env(sim, "a"), &number));
-	number_range_release(&range, 107);
-	number_range_release(&range, 107);
-	assert_true(number_range_take_any(&range, sim_env(sim, "a"), &number));
+	assert_false(number_range_pick(&range, sim_env(sim, "a"), is_taken, &taken, &number));
+	taken.numbers[107] = false;
+	assert_true(number_range_pick(&range, sim_env(sim, "a"), is_taken, &taken, &number));
 	assert_int_equal(number, 107);
-	assert_false(number_range_take(&range, 99));
-	assert_false(number_range_take(&range, 164));
-	number_range_deinit(&range);
+	assert_int_equal(taken.seen_first, 100);
+	assert_int_equal(taken.seen_last, 163);
 	sim_free(sim);
 }
 
