@@ -2,25 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Admission policies through the real kubectl: what they deny, warn of and change.
 
-BUILD=${CUBE_BUILD:-$(cd "$BATS_TEST_DIRNAME/../../build-release" && pwd)}
+load apiserver.bash
 
-setup_file() {
-	API_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-policy.XXXXXX")
-	export API_DIR BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	"$BUILD/test/system/test-apiserver" "$API_DIR" --lmdb >"$API_DIR/out" 2>"$API_DIR/err" 3>&- &
-	echo $! >"$API_DIR/pid"
-	for _ in $(seq 100); do
-		grep -q '^ready' "$API_DIR/out" && break
-		read -rt 0.1 <> <(:) || :
-	done
-	grep -q '^ready' "$API_DIR/out"
-}
-
-teardown_file() {
-	kill "$(cat "$API_DIR/pid")" 2>/dev/null || :
-	while kill -0 "$(cat "$API_DIR/pid")" 2>/dev/null; do read -rt 0.05 <> <(:) || :; done
-	rm -rf "$API_DIR"
-}
+setup_file() { apiserver_begin policy; }
+teardown_file() { apiserver_end; }
 
 k() { timeout 30 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DIR/cache" "$@"; }
 
@@ -146,7 +131,7 @@ k() { timeout 30 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DI
 	metadata: {name: guard}
 	spec: {policyName: guard, validationActions: [Deny]}
 	YAML
-	k wait --for=condition=Established crd/gadgets.example.com --timeout=10s
+	established gadgets.example.com
 	gadget() { printf '{"apiVersion":"example.com/v1","kind":"Gadget","metadata":{"name":"%s"},"spec":{"size":%s}}' "$1" "$2" | k create -f -; }
 	run gadget a 9
 	[[ $output == *"The gadgets \"a\" is invalid: : ValidatingAdmissionPolicy 'guard' with binding 'guard' denied request: too large"* ]]

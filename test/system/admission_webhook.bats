@@ -151,7 +151,7 @@ CONFIGMAPS='apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE, DEL
 		  versions:
 		  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
 	X
-	k wait --for=condition=Established crd/hooked.example.com --timeout=10s
+	established hooked.example.com
 	configure Validating v /custom 'apiGroups: [example.com], apiVersions: ["*"], operations: [CREATE, UPDATE, DELETE], resources: [hooked]'
 	fails 'the custom resource contains unwanted data' \
 		k create -f - <<<$'---\n{apiVersion: example.com/v1, kind: Hooked, metadata: {name: a}, data: {webhook-e2e-test: webhook-disallow}}'

@@ -3,40 +3,10 @@
 # The API without a node, driven by the real kubectl: what clients do to objects, and what they are told when they are wrong.
 # One server for the whole file; each test works in a namespace of its own.
 
-BUILD=${CUBE_BUILD:-$(cd "$BATS_TEST_DIRNAME/../../build-release" && pwd)}
+load apiserver.bash
 
-wait_ready() {
-	for _ in $(seq 100); do
-		grep -q '^ready' "$API_DIR/out" && return 0
-		read -rt 0.1 <> <(:) || :
-	done
-	cat "$API_DIR/out" "$API_DIR/err" >&2
-	return 1
-}
-
-start_server() {
-	"$BUILD/test/system/test-apiserver" "$API_DIR" --lmdb >"$API_DIR/out" 2>"$API_DIR/err" 3>&- &
-	echo $! >"$API_DIR/pid"
-	wait_ready
-}
-
-stop_server() {
-	[ -s "$API_DIR/pid" ] || return 0
-	kill "-${1:-TERM}" "$(cat "$API_DIR/pid")" 2>/dev/null || :
-	while kill -0 "$(cat "$API_DIR/pid")" 2>/dev/null; do read -rt 0.05 <> <(:) || :; done
-	rm -f "$API_DIR/pid"
-}
-
-setup_file() {
-	API_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-api.XXXXXX")
-	export API_DIR BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	start_server
-}
-
-teardown_file() {
-	stop_server
-	rm -rf "$API_DIR"
-}
+setup_file() { apiserver_begin api; }
+teardown_file() { apiserver_end; }
 
 k() { timeout 30 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DIR/cache" -n "${NS:-default}" "$@"; }
 
@@ -252,8 +222,8 @@ web() { # REPLICAS IMAGE
 
 @test "what was acknowledged is there after kill -9" {
 	for n in $(seq 20); do k create configmap c"$n" >/dev/null; done
-	stop_server KILL
-	start_server
+	apiserver_stop KILL
+	apiserver_start
 	[ "$(k get cm -o name | wc -l)" = 20 ]
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An API server without a node: TLS on a loopback port, store in memory or in a folder,
- * certificates and a kubeconfig made at every start. For test/system/api.bats and benchmarks:
- *   test-apiserver DIR [--lmdb] [--port N]
+ * An API server without a node: TLS on a loopback port, store in memory, in a folder or in an etcd,
+ * certificates and a kubeconfig made at every start. For test/system/apiserver.bash and benchmarks:
+ *   test-apiserver DIR [--lmdb | --etcd PORT] [--port N]
  * Prints "ready https://127.0.0.1:PORT" once requests are served; DIR/admin.conf is the kubeconfig.
  * SIGTERM ends it.
  */
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "apiserver/apiserver.h"
+#include "apiserver/stored_form.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -33,7 +34,10 @@ struct program {
 	struct arena arena;
 	struct str dir;
 	bool lmdb;
-	uint16_t port;
+	uint16_t port, etcd_port;
+	struct stored_form form;
+	bool opened;
+	struct err open_err;
 	struct store_disk *disk;
 	struct store *store;
 	struct tls_server *tls;
@@ -138,8 +142,43 @@ static void on_ready(void *arg, const struct err *err)
 	fflush(stdout);
 }
 
+static void on_opened(void *arg, struct err *err)
+{
+	struct program *p = arg;
+
+	p->opened = true;
+	if (err)
+		p->open_err = *err;
+	loop_stop(p->loop);
+}
+
+static int open_etcd(struct program *p, struct err *err)
+{
+	struct store_etcd_endpoint endpoint = { .host = STR("127.0.0.1"), .port = p->etcd_port };
+	struct store_etcd_options etcd = { .endpoints = &endpoint,
+					   .endpoint_count = 1,
+					   .prefix = STR("/registry/"),
+					   .compacts = true,
+					   .opened = on_opened,
+					   .arg = p };
+	struct store_options options = { 0 };
+
+	p->form.is_shared = true;
+	stored_form_options(&p->form, &options);
+	if (store_open_etcd(p->env, &etcd, &options, &p->store, err) < 0)
+		return -1;
+	while (!p->opened)
+		loop_run(p->loop);
+	if (!p->open_err.code)
+		return 0;
+	*err = p->open_err;
+	return -1;
+}
+
 static int open_store(struct program *p, struct err *err)
 {
+	if (p->etcd_port)
+		return open_etcd(p, err);
 	if (p->lmdb)
 		return store_open_lmdb(p->env, path_join(&p->arena, p->dir, STR("store")).ptr, NULL,
 				       &p->store, err);
@@ -201,6 +240,7 @@ static void close_all(struct program *p)
 	if (p->disk)
 		store_disk_free(p->disk);
 	tls_server_free(p->tls);
+	stored_form_deinit(&p->form);
 	loop_free(p->loop);
 	arena_deinit(&p->arena);
 }
@@ -211,7 +251,7 @@ int main(int argc, char **argv)
 	struct err err = { 0 };
 
 	if (argc < 2) {
-		fprintf(stderr, "usage: test-apiserver DIR [--lmdb] [--port N]\n");
+		fprintf(stderr, "usage: test-apiserver DIR [--lmdb | --etcd PORT] [--port N]\n");
 		return 2;
 	}
 	log_set(LOG_INFO, LOG_TEXT, 2);
@@ -221,6 +261,8 @@ int main(int argc, char **argv)
 			p.lmdb = true;
 		else if (!strcmp(argv[i], "--port") && i + 1 < argc)
 			p.port = (uint16_t)strtoul(argv[++i], NULL, 10);
+		else if (!strcmp(argv[i], "--etcd") && i + 1 < argc)
+			p.etcd_port = (uint16_t)strtoul(argv[++i], NULL, 10);
 	}
 	arena_init(&p.arena, ARENA_DEFAULT_MAX);
 	p.loop = loop_new();

@@ -3,26 +3,10 @@
 # Server-side apply and managedFields with the real kubectl: conflicts, forcing, moving from client-side apply.
 # One server for the whole file; each test works in a namespace of its own.
 
-BUILD=${CUBE_BUILD:-$(cd "$BATS_TEST_DIRNAME/../../build-release" && pwd)}
+load apiserver.bash
 
-setup_file() {
-	API_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-apply.XXXXXX")
-	export API_DIR BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	"$BUILD/test/system/test-apiserver" "$API_DIR" --lmdb >"$API_DIR/out" 2>"$API_DIR/err" 3>&- &
-	echo $! >"$API_DIR/pid"
-	for _ in $(seq 100); do
-		grep -q '^ready' "$API_DIR/out" && return 0
-		read -rt 0.1 <> <(:) || :
-	done
-	cat "$API_DIR/out" "$API_DIR/err" >&2
-	return 1
-}
-
-teardown_file() {
-	kill "$(cat "$API_DIR/pid")" 2>/dev/null || :
-	while kill -0 "$(cat "$API_DIR/pid")" 2>/dev/null; do read -rt 0.05 <> <(:) || :; done
-	rm -rf "$API_DIR"
-}
+setup_file() { apiserver_begin apply; }
+teardown_file() { apiserver_end; }
 
 k() { timeout 30 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DIR/cache" -n "$NS" "$@"; }
 

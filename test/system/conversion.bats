@@ -8,7 +8,7 @@ setup_file() {
 	load webhook.bash
 	webhook_begin
 	definition true false | k apply -f -
-	k wait --for=condition=Established crd/things.example.com --timeout=10s
+	established things.example.com
 }
 
 teardown_file() {

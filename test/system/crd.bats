@@ -2,27 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # CustomResourceDefinitions and their objects through the real kubectl, which learns of them from discovery and OpenAPI alone.
 
-BUILD=${CUBE_BUILD:-$(cd "$BATS_TEST_DIRNAME/../../build-release" && pwd)}
+load apiserver.bash
 
 setup_file() {
-	API_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-crd.XXXXXX")
-	export API_DIR BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	"$BUILD/test/system/test-apiserver" "$API_DIR" --lmdb >"$API_DIR/out" 2>"$API_DIR/err" 3>&- &
-	echo $! >"$API_DIR/pid"
-	for _ in $(seq 100); do
-		grep -q '^ready' "$API_DIR/out" && break
-		read -rt 0.1 <> <(:) || :
-	done
-	grep -q '^ready' "$API_DIR/out"
+	apiserver_begin crd
 	crd | k apply -f -
-	k wait --for=condition=Established crd/crontabs.stable.example.com --timeout=10s
+	established crontabs.stable.example.com
 }
 
-teardown_file() {
-	kill "$(cat "$API_DIR/pid")" 2>/dev/null || :
-	while kill -0 "$(cat "$API_DIR/pid")" 2>/dev/null; do read -rt 0.05 <> <(:) || :; done
-	rm -rf "$API_DIR"
-}
+teardown_file() { apiserver_end; }
 
 k() { timeout 30 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DIR/cache" "$@"; }
 
@@ -156,6 +144,6 @@ crontab() { # NAME SPEC
 	run k get ct
 	[ "$status" -ne 0 ]
 	crd | k create -f -
-	k wait --for=condition=Established crd/crontabs.stable.example.com --timeout=10s
+	established crontabs.stable.example.com
 	[ -z "$(k get ct -o name)" ]
 }

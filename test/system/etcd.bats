@@ -4,6 +4,7 @@
 # the real etcdctl against the embedded store; backup and restore.
 
 load node.bash
+unset CUBE_TEST_STORE # each test says which store it is about
 
 ETCD_PEER="--listen-peer-urls http://127.0.0.1:2380"
 
@@ -41,10 +42,10 @@ store_flags() {
 		--etcd-certfile "$NODE_DIR/tls/client.crt" --etcd-keyfile "$NODE_DIR/tls/client.key"
 }
 
-second_start() {
+second_start() { # [FLAGS...]
 	# shellcheck disable=SC2046
 	nsenter --target "$NODE_PID" --net --mount -- "$CUBE" server --data-dir "$NODE_DIR/data2" --run-dir "$NODE_DIR/run2" \
-		--kubeconfig "$NODE_DIR/etc2/admin.conf" --node-name node2 --secure-port 7443 $(store_flags) \
+		--kubeconfig "$NODE_DIR/etc2/admin.conf" --node-name node2 --secure-port 7443 "$@" $(store_flags) \
 		</dev/null >>"$NODE_DIR/out/server2.log" 2>&1 3>&- &
 	SECOND_PID=$!
 }
@@ -206,6 +207,108 @@ missing_key="is encrypted with aesgcm key 'key2', which --encryption-provider-co
 			--no-node $flags
 		[ "$status" -eq 1 ] && [[ "$output" == *--store* || "$output" == *--etcd-* ]] && [ ! -e "$NODE_DIR/data3" ]
 	done
+}
+
+# --- several servers on one etcd ---
+
+# both NAME FILE...: creates what the two files hold, each through a server of its own, at once; out/NAME1 and out/NAME2 tell what came of it.
+both() {
+	k create -f "$2" >"$NODE_DIR/out/${1}1" 2>&1 3>&- &
+	local first=$!
+	k2 create -f "$3" >"$NODE_DIR/out/${1}2" 2>&1 || :
+	wait "$first" || :
+}
+
+created() { cat "$NODE_DIR/out/$1"[12] | grep -c ' created$'; }
+
+two_servers() {
+	etcd_start
+	# shellcheck disable=SC2046
+	node_start --service-cidr 10.96.0.0/24 $(store_flags)
+	wait_for 30 k get --raw /readyz
+	second_start --service-cidr 10.96.0.0/24
+	wait_for 30 k2 get --raw /readyz
+}
+
+service() { # NAME [FIELDS]
+	printf -- '---\n{apiVersion: v1, kind: Service, metadata: {name: %s}, spec: {type: NodePort, ports: [{port: 80%s}]}}\n' "$1" "${2:-}"
+}
+
+@test "two servers give no address and no node port out twice, and no name, and no more than a quota allows" {
+	two_servers
+	for i in $(seq 40); do service "a$i"; done >"$NODE_DIR/out/a.yaml"
+	for i in $(seq 40); do service "b$i"; done >"$NODE_DIR/out/b.yaml"
+	both any "$NODE_DIR/out/a.yaml" "$NODE_DIR/out/b.yaml"
+	[ "$(created any)" = 80 ]
+	k get services -o json >"$NODE_DIR/out/all.json"
+	[ "$(jq '[.items[].spec.clusterIP] | (length == 81) and (unique | length) == 81' "$NODE_DIR/out/all.json")" = true ]
+	[ "$(jq '[.items[].spec.ports[].nodePort | numbers] | (length == 80) and (unique | length) == 80' "$NODE_DIR/out/all.json")" = true ]
+	# Each address is an object that says whose it is.
+	[ "$(k get ipaddresses -o json | jq -c '[.items[] | [.metadata.name, .spec.parentRef.name]] | sort')" = \
+		"$(jq -c '[.items[] | [.spec.clusterIP, .metadata.name]] | sort' "$NODE_DIR/out/all.json")" ]
+	has "$(k get ipaddress 10.96.0.1)" '10.96.0.1 +services/default/kubernetes'
+	# Asked for by name: one gets it, the other is told.
+	for i in $(seq 30); do service "c$i" ", nodePort: $((31000 + i))"; done >"$NODE_DIR/out/a.yaml"
+	for i in $(seq 30); do service "d$i" ", nodePort: $((31000 + i))"; done >"$NODE_DIR/out/b.yaml"
+	both given "$NODE_DIR/out/a.yaml" "$NODE_DIR/out/b.yaml"
+	[ "$(created given)" = 30 ]
+	[ "$(cat "$NODE_DIR"/out/given[12] | grep -c 'provided port is already allocated')" = 30 ]
+	# What one frees the other may take.
+	# shellcheck disable=SC2046
+	k delete $(k get services -o name | grep -v '/kubernetes$') >/dev/null
+	wait_for 10 eval '[ "$(k2 get ipaddresses -o name)" = ipaddress.networking.k8s.io/10.96.0.1 ]'
+	service e1 ', nodePort: 31001' | k2 create -f -
+	# Names.
+	for i in $(seq 30); do printf -- '---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: n%s}}\n' "$i"; done >"$NODE_DIR/out/a.yaml"
+	both names "$NODE_DIR/out/a.yaml" "$NODE_DIR/out/a.yaml"
+	[ "$(created names)" = 30 ]
+	[ "$(cat "$NODE_DIR"/out/names[12] | grep -c AlreadyExists)" = 30 ]
+	# Quotas.
+	k create namespace few
+	k -n few create quota q --hard=count/secrets=20
+	wait_for 10 eval '[ "$(k2 -n few get quota q -o "jsonpath={.status.hard}")" ]'
+	for s in a b; do
+		for i in $(seq 20); do printf -- '---\n{apiVersion: v1, kind: Secret, metadata: {name: %s%s, namespace: few}}\n' $s "$i"; done >"$NODE_DIR/out/$s.yaml"
+	done
+	both quota "$NODE_DIR/out/a.yaml" "$NODE_DIR/out/b.yaml"
+	[ "$(created quota)" = 20 ]
+	[ "$(cat "$NODE_DIR"/out/quota[12] | grep -c 'exceeded quota: q')" = 20 ]
+	[ "$(k2 -n few get quota q -o 'jsonpath={.status.used.count/secrets}')" = 20 ]
+}
+
+@test "what one server establishes the other serves, and a watch of one sees the writes of both, in order" {
+	two_servers
+	k2 get configmaps --watch-only -o 'jsonpath={.metadata.resourceVersion} {.metadata.name}{"\n"}' >"$NODE_DIR/out/watched" 3>&- &
+	watch=$!
+	k apply -f - <<-'X'
+	apiVersion: apiextensions.k8s.io/v1
+	kind: CustomResourceDefinition
+	metadata: {name: things.example.com}
+	spec:
+	  group: example.com
+	  scope: Namespaced
+	  names: {plural: things, kind: Thing}
+	  versions:
+	  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, properties: {a: {type: integer}}}}}
+	X
+	wait_for 10 eval 'k2 wait --for=condition=Established crd/things.example.com'
+	wait_for 10 eval 'printf "%s" "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"t\"},\"a\":1}" | k2 create -f -'
+	[ "$(k get thing t -o 'jsonpath={.a}')" = 1 ]
+	k delete crd things.example.com
+	wait_for 10 fails k2 get things
+	for i in $(seq 15); do
+		for s in a b; do printf -- '---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: %s%s}}\n' $s "$i"; done
+	done >"$NODE_DIR/out/all.yaml"
+	grep 'name: a' "$NODE_DIR/out/all.yaml" | sed 's/^/---\n/' >"$NODE_DIR/out/a.yaml"
+	grep 'name: b' "$NODE_DIR/out/all.yaml" | sed 's/^/---\n/' >"$NODE_DIR/out/b.yaml"
+	both order "$NODE_DIR/out/a.yaml" "$NODE_DIR/out/b.yaml"
+	[ "$(created order)" = 30 ]
+	wait_for 10 eval '[ "$(grep -c " [ab][0-9]" "$NODE_DIR/out/watched")" = 30 ]'
+	kill $watch
+	sort -n -c "$NODE_DIR/out/watched"
+	[ "$(k get configmaps -o json | jq -S .items)" = "$(k2 get configmaps -o json | jq -S .items)" ]
+	# One of the two holds each lease.
+	[ "$(k get leases -n kube-system -o name | grep -c -e scheduler -e controller-manager)" = 2 ]
 }
 
 # etcdctl against the embedded store, with the certificates that the server made.

@@ -7,6 +7,9 @@
 #   SERVER_PID   `cube server`
 # in_node CMD... runs a command inside the namespaces; k ARGS... is kubectl with the node's kubeconfig.
 
+# shellcheck source=test/system/store.bash
+. "${BASH_SOURCE[0]%/*}/store.bash"
+
 CUBE_BUILD=${CUBE_BUILD:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build-release" && pwd)}
 CUBE=$CUBE_BUILD/src/main/cube
 CUBE_OCI=$CUBE_BUILD/src/main/cube-oci
@@ -27,11 +30,19 @@ node_begin() {
 
 in_node() { nsenter --target "$NODE_PID" --net --mount -- "$@"; }
 
-# node_start [FLAGS...]
+# node_start [FLAGS...]: on the store that CUBE_TEST_STORE names, unless a flag does.
 node_start() {
+	local store=()
+	if wants_etcd && [[ " $* " != *" --store "* ]]; then
+		store=(--store etcd://127.0.0.1:2379)
+		if [ ! -s "$NODE_DIR/store.pid" ]; then
+			etcd_serve "$NODE_DIR/store" 2379 2380 nsenter --target "$NODE_PID" --net --mount --
+			echo "$ETCD_PID" >"$NODE_DIR/store.pid"
+		fi
+	fi
 	nsenter --target "$NODE_PID" --net --mount -- "$CUBE" server --data-dir "$NODE_DIR/data" --run-dir "$NODE_DIR/run" \
 		--kubeconfig "$NODE_DIR/etc/admin.conf" --pod-log-dir "$NODE_DIR/pods" --cgroup-root "$NODE_CGROUP" \
-		--node-name node1 "$@" </dev/null >>"$NODE_DIR/out/server.log" 2>&1 3>&- &
+		--node-name node1 "${store[@]}" "$@" </dev/null >>"$NODE_DIR/out/server.log" 2>&1 3>&- &
 	SERVER_PID=$!
 }
 
@@ -56,6 +67,7 @@ node_stop() { # [SIGNAL]
 node_end() {
 	[ -n "${NODE_DIR:-}" ] || return 0
 	node_stop KILL
+	[ ! -s "$NODE_DIR/store.pid" ] || kill -KILL "$(cat "$NODE_DIR/store.pid")" 2>/dev/null || :
 	if [ -n "${NODE_PID:-}" ] && kill -0 "$NODE_PID" 2>/dev/null; then
 		in_node "$CUBE" reset --force --data-dir "$NODE_DIR/data" --run-dir "$NODE_DIR/run" \
 			--kubeconfig "$NODE_DIR/etc/admin.conf" --pod-log-dir "$NODE_DIR/pods" --cgroup-root "$NODE_CGROUP" \

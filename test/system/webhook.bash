@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # An API server without a node, and a webhook beside it: for admission_webhook.bats and conversion.bats.
 
-BUILD=${CUBE_BUILD:-$(cd "$BATS_TEST_DIRNAME/../../build-release" && pwd)}
+# shellcheck source=test/system/apiserver.bash
+. "${BASH_SOURCE[0]%/*}/apiserver.bash"
 
 # hook_certificate DIR NAME... : an authority of its own and a certificate for these names
 hook_certificate() {
@@ -25,21 +26,16 @@ wait_file() { # PATTERN FILE
 }
 
 webhook_begin() {
-	API_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-webhook.XXXXXX")
-	export API_DIR BATS_NO_PARALLELIZE_WITHIN_FILE=1
+	apiserver_begin webhook
 	hook_certificate "$API_DIR" IP:127.0.0.1 DNS:hook.default.svc
-	"$BUILD/test/system/test-apiserver" "$API_DIR" --lmdb >"$API_DIR/out" 2>"$API_DIR/err" 3>&- &
-	echo $! >"$API_DIR/pid"
 	python3 "$BATS_TEST_DIRNAME/webhook.py" "$API_DIR" >"$API_DIR/hook.out" 2>&1 3>&- &
 	echo $! >"$API_DIR/hook.pid"
-	wait_file '^ready' "$API_DIR/out"
 	wait_file . "$API_DIR/hook.port"
 }
 
 webhook_end() {
-	kill "$(cat "$API_DIR/pid")" "$(cat "$API_DIR/hook.pid")" 2>/dev/null || :
-	while kill -0 "$(cat "$API_DIR/pid")" 2>/dev/null; do read -rt 0.05 <> <(:) || :; done
-	rm -rf "$API_DIR"
+	kill "$(cat "$API_DIR/hook.pid")" 2>/dev/null || :
+	apiserver_end
 }
 
 k() { timeout 30 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DIR/cache" "$@"; }

@@ -2,26 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # What travels between clients and the API: other encodings than JSON, read by a small client of our own.
 
-BUILD=${CUBE_BUILD:-$(cd "$BATS_TEST_DIRNAME/../../build-release" && pwd)}
+load apiserver.bash
 
-setup_file() {
-	API_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-wire.XXXXXX")
-	export API_DIR BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	"$BUILD/test/system/test-apiserver" "$API_DIR" >"$API_DIR/out" 2>"$API_DIR/err" 3>&- &
-	echo $! >"$API_DIR/pid"
-	for _ in $(seq 100); do
-		grep -q '^ready' "$API_DIR/out" && return 0
-		read -rt 0.1 <> <(:) || :
-	done
-	cat "$API_DIR/out" "$API_DIR/err" >&2
-	return 1
-}
-
-teardown_file() {
-	kill "$(cat "$API_DIR/pid")" 2>/dev/null || :
-	while kill -0 "$(cat "$API_DIR/pid")" 2>/dev/null; do read -rt 0.05 <> <(:) || :; done
-	rm -rf "$API_DIR"
-}
+setup_file() { apiserver_begin wire; }
+teardown_file() { apiserver_end; }
 
 wire() { timeout 200 python3 "$BATS_TEST_DIRNAME/wire_client.py" "$API_DIR/admin.conf" "$1"; }
 
