@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include "base/fd.h"
 #include "linux/rootpath.h"
@@ -139,10 +141,13 @@ bool mount_option_parse(const char *text, struct mount_options *options)
 	for (size_t i = 0; i < ARRAY_COUNT(option_table); i++) {
 		if (strcmp(option_table[i].name, text) != 0)
 			continue;
-		if (option_table[i].clears)
+		if (option_table[i].clears) {
 			options->flags &= ~option_table[i].flag;
-		else
+			options->cleared |= option_table[i].flag;
+		} else {
 			options->flags |= option_table[i].flag;
+			options->cleared &= ~option_table[i].flag;
+		}
 		if (option_table[i].recursive)
 			attr_change(&options->rec_attr_set, &options->rec_attr_clear, option_table[i].attr,
 				    option_table[i].clears);
@@ -184,6 +189,27 @@ int mount_attach(int tree_fd, int target_fd)
 {
 	return move_mount(tree_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno :
 													       0;
+}
+
+int mount_flags(int tree_fd, unsigned long *ret)
+{
+	static const struct {
+		long shown;
+		unsigned long flag;
+	} rows[] = {
+		{ ST_RDONLY, MS_RDONLY },	    { ST_NOSUID, MS_NOSUID },
+		{ ST_NODEV, MS_NODEV },		    { ST_NOEXEC, MS_NOEXEC },
+		{ ST_NOATIME, MS_NOATIME },	    { ST_NODIRATIME, MS_NODIRATIME },
+		{ ST_RELATIME, MS_RELATIME },	    { 0x2000 /* ST_NOSYMFOLLOW */, MS_NOSYMFOLLOW },
+	};
+	struct statfs fs;
+
+	if (fstatfs(tree_fd, &fs) < 0)
+		return -errno;
+	*ret = 0;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+		*ret |= fs.f_flags & rows[i].shown ? rows[i].flag : 0;
+	return 0;
 }
 
 int mount_set(int tree_fd, bool recursive, uint64_t attr_set, uint64_t attr_clear)

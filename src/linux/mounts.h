@@ -13,6 +13,7 @@
 /* What the option strings of one mount come to. */
 struct mount_options {
 	unsigned long flags;       /* MS_… for a new file system or a bind */
+	unsigned long cleared;     /* MS_… that words like "rw" took away */
 	uint64_t attr_set, attr_clear;             /* MOUNT_ATTR_… of this mount */
 	uint64_t rec_attr_set, rec_attr_clear;     /* the recursive ones ("rro") */
 	unsigned long propagation; /* MS_PRIVATE, … with or without MS_REC; 0 = leave */
@@ -32,6 +33,8 @@ int mount_clone(int dir_fd, const char *path, bool recursive) MUST_CHECK;
 /* A file system that is mounted nowhere yet. Returns its root's fd. */
 int mount_detached(const char *type) MUST_CHECK;
 int mount_attach(int tree_fd, int target_fd) MUST_CHECK;
+/* *ret: the MS_… flags of the mount and its file system. */
+int mount_flags(int tree_fd, unsigned long *ret) MUST_CHECK;
 int mount_set(int tree_fd, bool recursive, uint64_t attr_set, uint64_t attr_clear) MUST_CHECK;
 int mount_set_propagation(int tree_fd, unsigned long propagation) MUST_CHECK;
 int mount_set_idmap(int tree_fd, bool recursive, int userns_fd) MUST_CHECK;

@@ -211,6 +211,20 @@ static int listen_for_start(struct making *m, struct err *err)
 	return 0;
 }
 
+/* Callers may write where a mount goes as the host sees it. */
+static void strip_root(struct making *m)
+{
+	const struct oci_list *mounts = &m->create->spec->mounts;
+	size_t len = strlen(m->init.rootfs);
+
+	for (size_t i = 0; i < mounts->count; i++) {
+		struct oci_mount *one = OCI_ITEM(*mounts, struct oci_mount, i);
+
+		if (len > 1 && strncmp(one->destination, m->init.rootfs, len) == 0 && one->destination[len] == '/')
+			one->destination += len;
+	}
+}
+
 static int prepare_rootfs_path(struct making *m, struct err *err)
 {
 	const struct create *cr = m->create;
@@ -235,6 +249,7 @@ static int prepare_rootfs_path(struct making *m, struct err *err)
 	if (!S_ISDIR(st.st_mode))
 		return err_set(err, ERR_INVALID, "root.path: %s is not a directory", m->init.rootfs);
 	m->c->rootfs = m->init.rootfs;
+	strip_root(m);
 	if (m->c->namespaces & CLONE_NEWNS)
 		return 0;
 	if (cr->overlay || cr->is_sandbox || m->init.program.has_userns)
@@ -355,6 +370,18 @@ static int answer(struct making *m, struct err *err)
 	return send(m->sock, &go, 1, MSG_NOSIGNAL) == 1 ? 0 : err_os(err, "speak to the container's first process");
 }
 
+static int open_bind(struct making *m, const char *message, size_t len, struct err *err)
+{
+	AUTO_FD tree = -1;
+	size_t index = 0;
+
+	if (len == 1 + sizeof(index))
+		memcpy(&index, message + 1, sizeof(index));
+	if (bind_open_within(&m->init, index, m->c->pidfd, &tree, err) < 0)
+		return err_wrap(err, "mounts[%zu]", index);
+	return init_send(m->sock, INIT_GO, tree, err);
+}
+
 /* One message of the child; 0 at the end of the stream. */
 static int handle_message(struct making *m, const char *message, size_t len, int *fd, struct err *err)
 {
@@ -367,6 +394,8 @@ static int handle_message(struct making *m, const char *message, size_t len, int
 		if (move_devices(m, err) < 0)
 			return -1;
 		return answer(m, err);
+	case INIT_BIND:
+		return open_bind(m, message, len, err);
 	case INIT_HOOKS:
 		if (run_parent_hooks(m, err) < 0)
 			return -1;
@@ -516,8 +545,10 @@ static int clone_child(struct making *m, struct err *err)
 	init->sock = pair[1];
 	if (userns_time_offsets(m->create->spec, &init->new_namespaces, err) < 0)
 		return -1;
-	if ((init->new_namespaces & CLONE_NEWUSER) && geteuid() == 0 &&
-	    (rootfs_open_binds(init, err) < 0 || device_open_all(init, err) < 0))
+	if ((init->new_namespaces & CLONE_NEWNS) && init->program.has_userns && geteuid() == 0 &&
+	    bind_open_all(init, err) < 0)
+		return -1;
+	if ((init->new_namespaces & CLONE_NEWUSER) && geteuid() == 0 && device_open_all(init, err) < 0)
 		return -1;
 	if (m->c->has_cgroup)
 		cgroup_fd = m->c->cgroup.dir_fds[CGROUP_UNIFIED];

@@ -5,6 +5,7 @@
  *
  *   child → parent                               parent → child
  *   USERNS   map my ids, please                  GO
+ *   BIND     open the source of a mount (its index) as the host's root, in my mount namespace   GO with it
  *   NETWORK  my network namespace is there   GO (after devices of the host have been moved into it)
  *   HOOKS    namespaces and mounts are there     GO (after prestart and createRuntime hooks)
  *   CONSOLE  carries the pty's master
@@ -25,6 +26,7 @@
 enum init_message {
 	INIT_USERNS = 'U',
 	INIT_NETWORK = 'N',
+	INIT_BIND = 'B',
 	INIT_HOOKS = 'H',
 	INIT_CONSOLE = 'C',
 	INIT_LISTENER = 'L',
@@ -75,8 +77,10 @@ int init_join_cgroups(struct init *init, struct err *err) MUST_CHECK;
 /* Joins all but the pid namespace. */
 int init_join(struct init *init, struct err *err) MUST_CHECK;
 NORETURN void init_fail(int sock, const struct err *err);
-/* Opens (and id-maps) the sources of binds while we may; a new user namespace may not. */
-int rootfs_open_binds(struct init *init, struct err *err) MUST_CHECK;
+/* bind.c: opens (and id-maps) the sources of binds while we may; a user namespace may not. */
+int bind_open_all(struct init *init, struct err *err) MUST_CHECK;
+/* Answers INIT_BIND: the source as the process of pidfd sees it. */
+int bind_open_within(struct init *init, size_t index, int pidfd, int *ret_tree, struct err *err) MUST_CHECK;
 /* Never returns. */
 NORETURN void init_main(struct init *init);
 

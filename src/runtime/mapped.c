@@ -67,6 +67,15 @@ static int make_userns(int host_proc_fd, const struct oci_list *uids, const stru
 	return fd;
 }
 
+static int dup_joined(const struct init *init)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(init->join_fds); i++) {
+		if (namespace_all[i] == CLONE_NEWUSER)
+			return fcntl(init->join_fds[i], F_DUPFD_CLOEXEC, 3);
+	}
+	return -1;
+}
+
 int rootfs_idmap(struct init *init, const struct oci_mount *m, int tree_fd, bool recursive, struct err *err)
 {
 	int failed;
@@ -74,7 +83,9 @@ int rootfs_idmap(struct init *init, const struct oci_mount *m, int tree_fd, bool
 
 	const struct oci_linux *l = init->spec->linux_part;
 
-	if (m->uid_mappings.count || init->bind_fds) {
+	if (!m->uid_mappings.count && init->joins_user) {
+		userns = dup_joined(init);
+	} else if (m->uid_mappings.count || init->bind_fds) {
 		/* in the host's terms: made by a child of ours in the namespace we are in */
 		userns = m->uid_mappings.count
 				 ? make_userns(init->program.host_proc_fd, &m->uid_mappings, &m->gid_mappings, err)
@@ -83,9 +94,9 @@ int rootfs_idmap(struct init *init, const struct oci_mount *m, int tree_fd, bool
 			return -1;
 	} else {
 		userns = openat(init->program.host_proc_fd, "self/ns/user", O_RDONLY | O_CLOEXEC);
-		if (userns < 0)
-			return err_os(err, "open the user namespace");
 	}
+	if (userns < 0)
+		return err_os(err, "open the user namespace");
 	failed = mount_set_idmap(tree_fd, recursive, userns);
 	return failed < 0 ? err_neg(err, failed, "map ids (does the file system support it?)") : 0;
 }

@@ -23,7 +23,6 @@
 #include "runtime/init.h"
 #include "runtime/rootfs.h"
 
-#define OPTIONS_MAX 4096
 #define MOUNTINFO_MAX (4u << 20)
 
 /* "lowerdir=a:b,upperdir=…"; the bytes that mean something there are escaped. */
@@ -43,7 +42,7 @@ static int mount_overlay(const struct overlay *o, const char *target, struct err
 {
 	AUTO_BUF options = { 0 };
 
-	buf_init(&options, OPTIONS_MAX - 1);
+	buf_init(&options, ROOTFS_OPTIONS_MAX - 1);
 	buf_put_c(&options, "lowerdir=");
 	for (size_t i = 0; i < o->lower.count; i++) {
 		if (i > 0)
@@ -123,7 +122,8 @@ static int make_parent_private(const char *path, struct err *err)
 	return mount(NULL, at, NULL, MS_PRIVATE, NULL) < 0 ? err_os(err, "make %s private", at) : 0;
 }
 
-static int join_options(const struct oci_mount *m, struct mount_options *options, char *text, struct err *err)
+int rootfs_options(const struct oci_mount *m, struct mount_options *options, char text[ROOTFS_OPTIONS_MAX],
+		   struct err *err)
 {
 	size_t len = 0;
 
@@ -133,9 +133,9 @@ static int join_options(const struct oci_mount *m, struct mount_options *options
 
 		if (mount_option_parse(one, options))
 			continue;
-		if (len + strlen(one) + 2 > OPTIONS_MAX)
-			return err_set(err, ERR_TOO_LARGE, "options are longer than %d bytes", OPTIONS_MAX);
-		len += (size_t)snprintf(text + len, OPTIONS_MAX - len, "%s%s", len ? "," : "", one);
+		if (len + strlen(one) + 2 > ROOTFS_OPTIONS_MAX)
+			return err_set(err, ERR_TOO_LARGE, "options are longer than %d bytes", ROOTFS_OPTIONS_MAX);
+		len += (size_t)snprintf(text + len, ROOTFS_OPTIONS_MAX - len, "%s%s", len ? "," : "", one);
 	}
 	return 0;
 }
@@ -153,9 +153,9 @@ static int add_label(const struct init *init, const struct oci_mount *m, char *t
 		if (strcmp(m->type, without[i]) == 0)
 			return 0;
 	}
-	if (len + strlen(label) + sizeof(",context=\"\"") > OPTIONS_MAX || strchr(label, '"'))
+	if (len + strlen(label) + sizeof(",context=\"\"") > ROOTFS_OPTIONS_MAX || strchr(label, '"'))
 		return err_set(err, ERR_INVALID, "linux.mountLabel: \"%.100s\" cannot be used", label);
-	snprintf(text + len, OPTIONS_MAX - len, "%scontext=\"%s\"", len ? "," : "", label);
+	snprintf(text + len, ROOTFS_OPTIONS_MAX - len, "%scontext=\"%s\"", len ? "," : "", label);
 	return 0;
 }
 
@@ -170,9 +170,9 @@ static int add_mode(int root_fd, const struct oci_mount *m, char *text, struct e
 	AUTO_FD fd = rootpath_open(root_fd, m->destination, O_PATH | O_DIRECTORY, 0);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return 0; /* to be made, with a tmpfs's own mode */
-	if (len + sizeof(",mode=7777") > OPTIONS_MAX)
-		return err_set(err, ERR_TOO_LARGE, "options are longer than %d bytes", OPTIONS_MAX);
-	snprintf(text + len, OPTIONS_MAX - len, "%smode=%o", len ? "," : "", st.st_mode & 07777u);
+	if (len + sizeof(",mode=7777") > ROOTFS_OPTIONS_MAX)
+		return err_set(err, ERR_TOO_LARGE, "options are longer than %d bytes", ROOTFS_OPTIONS_MAX);
+	snprintf(text + len, ROOTFS_OPTIONS_MAX - len, "%smode=%o", len ? "," : "", st.st_mode & 07777u);
 	return 0;
 }
 
@@ -242,63 +242,13 @@ static int finish_mount(int root_fd, const struct oci_mount *m, const struct mou
 	return failed < 0 ? err_neg(err, failed, "set options") : 0;
 }
 
-/* Detached copy of a bind's source, with its ids mapped. Returns the descriptor. */
-static int open_bind(struct init *init, const struct oci_mount *m, const struct mount_options *options,
-		     struct err *err)
-{
-	char path[PATH_MAX];
-	AUTO_FD tree = -1;
-
-	if (!m->source)
-		return err_set(err, ERR_INVALID, "a bind mount needs a source");
-	if (snprintf(path, sizeof(path), m->source[0] == '/' ? "%s%s" : "%s/%s",
-		     m->source[0] == '/' ? "" : init->bundle, m->source) >= (int)sizeof(path))
-		return err_set(err, ERR_INVALID, "source is too long");
-	tree = mount_clone(AT_FDCWD, path, options->is_recursive);
-	if (tree < 0)
-		return err_neg(err, tree, "source %s", path);
-	if ((options->idmap || m->uid_mappings.count) && rootfs_idmap(init, m, tree, options->idmap_recursive, err) < 0)
-		return -1;
-	return fd_take(&tree);
-}
-
-int rootfs_open_binds(struct init *init, struct err *err)
-{
-	const struct oci_list *mounts = &init->spec->mounts;
-	char text[OPTIONS_MAX];
-	struct err inner;
-
-	init->bind_fds = arena_array(init->arena, mounts->count + 1, sizeof(*init->bind_fds));
-	for (size_t i = 0; i < mounts->count; i++)
-		init->bind_fds[i] = -1;
-	for (size_t i = 0; i < mounts->count; i++) {
-		const struct oci_mount *m = OCI_ITEM(*mounts, struct oci_mount, i);
-		struct mount_options options = { 0 };
-
-		if (join_options(m, &options, text, err) < 0)
-			return -1;
-		if (!options.is_bind && !(m->type && strcmp(m->type, "bind") == 0))
-			continue;
-		init->bind_fds[i] = open_bind(init, m, &options, &inner);
-		/* an earlier mount may bring it: then it is the container's to open */
-		if (init->bind_fds[i] < 0 && inner.os_errno != ENOENT) {
-			*err = inner;
-			return err_wrap(err, "mounts[%zu] (%.100s)", i, m->destination);
-		}
-	}
-	return 0;
-}
-
 static int mount_bind(struct init *init, int root_fd, const struct oci_mount *m, const struct mount_options *options,
 		      struct err *err)
 {
-	size_t index = (size_t)(m - OCI_ITEM(init->spec->mounts, struct oci_mount, 0));
 	struct stat st;
 	int failed;
 
-	AUTO_FD tree = init->bind_fds ? fd_take(&init->bind_fds[index]) : -1;
-	if (tree < 0)
-		tree = open_bind(init, m, options, err);
+	AUTO_FD tree = bind_source(init, m, options, err);
 	if (tree < 0)
 		return -1;
 	if (fstat(tree, &st) < 0)
@@ -306,9 +256,9 @@ static int mount_bind(struct init *init, int root_fd, const struct oci_mount *m,
 	AUTO_FD target = open_target(root_fd, m, !S_ISDIR(st.st_mode), err);
 	if (target < 0)
 		return -1;
-	failed = mount_set(tree, false, options->attr_set, options->attr_clear);
-	if (failed == 0)
-		failed = mount_set(tree, true, options->rec_attr_set, options->rec_attr_clear);
+	if (bind_set_flags(init, options, tree, err) < 0)
+		return -1;
+	failed = mount_set(tree, true, options->rec_attr_set, options->rec_attr_clear);
 	/* without a word in the options a bind shares nothing with the host */
 	if (failed == 0)
 		failed = mount_set_propagation(tree, options->propagation ? options->propagation : MS_PRIVATE | MS_REC);
@@ -429,11 +379,11 @@ static int protect_dev(const struct init *init, int root_fd, struct err *err)
 static int mount_one(struct init *init, int root_fd, const struct oci_mount *m, struct err *err)
 {
 	struct mount_options options = { 0 };
-	char text[OPTIONS_MAX];
+	char text[ROOTFS_OPTIONS_MAX];
 	bool is_bind;
 	int failed;
 
-	if (join_options(m, &options, text, err) < 0)
+	if (rootfs_options(m, &options, text, err) < 0)
 		return -1;
 	is_bind = options.is_bind || (m->type && strcmp(m->type, "bind") == 0);
 	if (check_options(m, &options, is_bind, err) < 0)
