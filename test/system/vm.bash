@@ -6,7 +6,9 @@
 #
 #   vm_kernel CACHE        sets VM_KERNEL and VM_MODULES; 1 when the package cannot be had
 #   vm_root DIR            fills DIR with what the machine sees
-#   vm_boot DIR LOG        boots it, and returns when it has switched itself off; VM_CGROUPS=1 boots it with v1 alone
+#   vm_boot DIR LOG        boots it, and returns when it has switched itself off; VM_CGROUPS=1 boots it with v1 alone,
+#                          VM_APPEND adds to the kernel's command line
+#   vm_passed LOG NAME...  whether these tests passed in it
 
 HERE=$(dirname "${BASH_SOURCE[0]}")
 VM_SECONDS=${VM_SECONDS:-400}
@@ -67,4 +69,15 @@ vm_boot() {
 	timeout -k 5 "$VM_SECONDS" qemu-system-x86_64 -accel tcg -cpu max -m 384 -smp 2 -display none -nodefaults -no-user-config \
 		-no-reboot -serial "file:$log" -kernel "$VM_KERNEL" -initrd "$dir.cpio.gz" \
 		-append "console=ttyS0 quiet panic=-1 no_timer_check $([ "${VM_CGROUPS:-2}" = 1 ] || echo cgroup_no_v1=all) mitigations=off ${VM_APPEND:-}" </dev/null
+}
+
+# The machine of this log got to its end, and these tests in it passed.
+vm_passed() { # log name...
+	local log=$1 name
+	shift
+	tr -d '\r' <"$log" >"$log.text"
+	for name in "$@"; do
+		grep -aq "^ok $name$" "$log.text" || { grep -a "^not ok $name" "$log.text" || tail -n 40 "$log.text"; return 1; }
+	done
+	grep -aq '^guest done' "$log.text" || { tail -n 20 "$log.text"; return 1; }
 }
