@@ -85,8 +85,10 @@ static int plan_memory(struct builder *b, const struct oci_memory *m, struct err
 	if (m->kernel.value > 0)
 		log_warn("runtime", "linux.resources.memory.kernel: has no effect any more");
 	if (b->is_v2) {
-		if (m->check_before_update && m->limit.value > 0)
-			b->plan->memory_at_least = m->limit.value;
+		if (m->check_before_update) {
+			b->plan->checked_memory = m->limit.value;
+			b->plan->checked_swap = m->swap.value;
+		}
 		if (m->swap.is_set && m->swap.value > 0 && !(m->limit.is_set && m->limit.value > 0))
 			return err_set(err, ERR_INVALID, "%s: needs a memory limit", swap);
 		if (m->swap.is_set && m->swap.value != 0)
@@ -563,6 +565,19 @@ static bool is_quota(const char *file)
 	return strcmp(file, "cpu.cfs_quota_us") == 0 || strcmp(file, "cpu.rt_runtime_us") == 0;
 }
 
+/* v1 could not free enough to get below the limit. */
+static int refuse_memory(int dir_fd, const struct cgroup_change *change, struct err *err)
+{
+	uint64_t used = 0, peak = 0;
+
+	if (cgroup_read_u64(dir_fd, "memory.usage_in_bytes", &used) < 0 ||
+	    cgroup_read_u64(dir_fd, "memory.max_usage_in_bytes", &peak) < 0)
+		return err_neg(err, -EBUSY, "%s: write \"%s\" to %s", change->field, change->value, change->file);
+	return err_set(err, ERR_CONFLICT,
+		       "%s: unable to set memory limit to %s (current usage: %llu, peak usage: %llu)", change->field,
+		       change->value, (unsigned long long)used, (unsigned long long)peak);
+}
+
 static int apply_change(const struct cgroup_plan *plan, size_t index, struct cgroup *cgroup, struct last_file *last,
 			struct err *err)
 {
@@ -589,6 +604,8 @@ static int apply_change(const struct cgroup_plan *plan, size_t index, struct cgr
 		if (failed == 0)
 			failed = cgroup_write(dir_fd, change->file, change->value);
 	}
+	if (failed == -EBUSY && strcmp(change->file, "memory.limit_in_bytes") == 0)
+		return refuse_memory(dir_fd, change, err);
 	if (failed == -ENOENT && strcmp(change->file, "blkio.bfq.weight") == 0)
 		failed = cgroup_write(dir_fd, "blkio.weight", change->value);
 	/* one of the two is enough */
@@ -620,18 +637,21 @@ static int write_changes(const struct cgroup_plan *plan, struct cgroup *cgroup, 
 }
 
 /* v2 would rather kill than refuse a limit below what is in use (v1 refuses by itself). */
-static int check_memory(int64_t limit, const struct cgroup *cgroup, struct err *err)
+static int check_memory(const struct cgroup_plan *plan, const struct cgroup *cgroup, struct err *err)
 {
-	AUTO_BUF text = { 0 };
 	uint64_t used;
 
-	buf_init(&text, 64);
-	if (fd_read_file(cgroup->dir_fds[CGROUP_UNIFIED], "memory.current", 64, &text, err) < 0 ||
-	    num_parse_u64(str_trim(buf_str(&text)), UINT64_MAX, "memory.current", &used, err) < 0)
-		return err_wrap(err, "linux.resources.memory.checkBeforeUpdate");
-	if (used > (uint64_t)limit)
-		return err_set(err, ERR_CONFLICT, "linux.resources.memory.limit: %lld is less than the %llu in use",
-			       (long long)limit, (unsigned long long)used);
+	/* a new cgroup has nothing in use, whatever else keeps the file from being read */
+	if (cgroup_read_u64(cgroup->dir_fds[CGROUP_UNIFIED], "memory.current", &used) < 0)
+		return 0;
+	if (plan->checked_swap > 0 && (uint64_t)plan->checked_swap <= used)
+		return err_set(err, ERR_CONFLICT,
+			       "linux.resources.memory.swap: rejecting memory+swap limit %lld <= usage %llu",
+			       (long long)plan->checked_swap, (unsigned long long)used);
+	if (plan->checked_memory > 0 && (uint64_t)plan->checked_memory <= used)
+		return err_set(err, ERR_CONFLICT,
+			       "linux.resources.memory.limit: rejecting memory limit %lld <= usage %llu",
+			       (long long)plan->checked_memory, (unsigned long long)used);
 	return 0;
 }
 
@@ -672,7 +692,7 @@ int cgroup_plan_apply(const struct cgroup_plan *plan, struct cgroup *cgroup, str
 			return err_neg(err, failed, "enable controllers for cgroup %s",
 				       cgroup->path);
 	}
-	if (plan->memory_at_least && check_memory(plan->memory_at_least, cgroup, err) < 0)
+	if (cgroup->is_v2 && check_memory(plan, cgroup, err) < 0)
 		return -1;
 	if (write_changes(plan, cgroup, err) < 0)
 		return -1;

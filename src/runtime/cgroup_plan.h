@@ -23,8 +23,7 @@ struct cgroup_plan {
 	size_t count;
 	uint32_t controllers;	 /* that must be there */
 	uint32_t optional;	 /* joined where they are */
-	int64_t memory_at_least; /* v2, checkBeforeUpdate: this much must not be in use; 0: no check
-				  */
+	int64_t checked_memory, checked_swap; /* v2, checkBeforeUpdate: limits for what is in use; 0: none */
 	bool has_devices;
 	struct filter_device *devices; /* v2: the whole list, last match wins */
 	size_t device_count;

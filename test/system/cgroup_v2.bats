@@ -37,7 +37,7 @@ passed() {
 @test "[W08] v2: io.max is written for a disk" { passed io-max; }
 @test "[W08] v2: device rules are enforced by eBPF" { passed devices; }
 @test "[W08] v2: pause and resume freeze and thaw" { passed pause state-paused resume state-running; }
-@test "[W08] v2: update changes limits of a running container, stats tells figures" { passed update stats; }
+@test "[W08] v2: update changes limits of a running container, stats tells figures" { passed update update-refused stats; }
 @test "[W08] v2: the cgroup namespace hides the host's tree, exec joins it" { passed cgroup-namespace exec-joins; }
 @test "[W08] v2: the unified map is written as given" { passed unified-map; }
 @test "[W08] v2: each limit of config.json is in its file, or refused by its name" { passed limits; }

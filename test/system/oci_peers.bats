@@ -285,6 +285,17 @@ c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["S
 	[ "$status" -eq 0 ]
 }
 
+@test "update: a memory limit below what cannot be freed says how much is in use" {
+	[ -d /sys/fs/cgroup/memory ] || skip "no v1 memory controller"
+	bundle sh -c 'dd if=/dev/zero of=/tmp/x bs=1M count=12 2>/dev/null; touch /tmp/done; sleep 30'
+	cfg 'c["mounts"].append({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"})
+c["linux"]["resources"]["memory"] = {"limit": 33554432, "swap": 33554432}'
+	run_detached
+	wait_until 10 oci exec c ls /tmp/done
+	run -1 oci update --memory 8388608 --memory-swap 33554432 c
+	[[ "$output" =~ "unable to set memory limit to 8388608 (current usage: "1[0-9]{7}", peak usage: "1[0-9]{7}")" ]]
+}
+
 @test "update: a period shorter than the present quota allows, together with the quota for it" {
 	[ -d /sys/fs/cgroup/cpu ] || skip "no v1 cpu controller"
 	bundle sleep 30

@@ -99,6 +99,8 @@ oci resume plain
 check resume "$(grep -c 'frozen 0' $G/plain/cgroup.events)" 1
 oci update --memory 41943040 --pids-limit 33 plain
 check update "$(cat $G/plain/memory.max $G/plain/pids.max | tr '\n' ' ')" "41943040 33 "
+echo '{"memory": {"limit": 4096, "checkBeforeUpdate": true}}' | oci update -r - plain 2>/tmp/refused
+check update-refused "$? $(grep -c 'rejecting memory limit 4096 <= usage [0-9]' /tmp/refused) $(cat $G/plain/memory.max)" "1 1 41943040"
 check exec-joins "$(oci exec plain cat /proc/self/cgroup)" "0::/"
 end plain
 holds delete-leaves-nothing [ ! -e $G/plain ]
