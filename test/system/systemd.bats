@@ -32,6 +32,7 @@ passed() { vm_passed "$VM_DIR/log" "$@"; }
 @test "systemd: update changes the unit and the files; pause freezes" { passed update pause; }
 @test "systemd: running out of memory, delete and delete --force leave no unit and no cgroup" {
 	passed out-of-memory delete force nothing-left
+	run ! grep -a "^not ok" "$VM_DIR/log"
 }
 @test "systemd: a cgroupsPath that is not slice:prefix:name is refused" { passed bad-path; }
 @test "systemd: without it --systemd-cgroup ends in one line and makes nothing" {

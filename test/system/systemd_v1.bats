@@ -42,4 +42,5 @@ passed() {
 @test "systemd on cgroup v1: update changes the unit and the files; pause freezes" { passed update pause resume; }
 @test "systemd on cgroup v1: running out of memory, delete and delete --force leave no unit and no cgroup" {
 	passed out-of-memory delete force nothing-left
+	run ! grep -a "^not ok" "$VM_DIR/hybrid.log" "$VM_DIR/legacy.log"
 }
