@@ -31,21 +31,21 @@ static const struct {
 };
 
 /* As mount(2) does it, the access times change together; words that only clear one of them change none. */
-static int plan_times(const struct mount_options *options, unsigned long present, bool is_locked, struct bind_plan *to,
-		      struct err *err)
+static int plan_times(const struct mount_options *options, unsigned long present, bool is_refused,
+		      struct bind_plan *to, struct err *err)
 {
 	unsigned long wanted = options->flags & TIMES, had = present & TIMES;
 
 	to->set &= ~(uint64_t)(MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME);
 	to->clear &= ~(uint64_t)(MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME);
-	for (size_t i = 0; i < ARRAY_COUNT(times) && is_locked; i++) {
+	for (size_t i = 0; i < ARRAY_COUNT(times) && is_refused; i++) {
 		if (options->cleared & had & times[i].flag)
 			return err_set(err, ERR_FORBIDDEN, "cannot clear locked flags %s: operation not permitted",
 				       times[i].name);
 	}
 	if (!wanted)
 		return 0;
-	if (is_locked && wanted != had)
+	if (is_refused && wanted != had)
 		return err_set(err, ERR_FORBIDDEN, "cannot change locked atime flags: operation not permitted");
 	to->clear |= MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
 	if (wanted & MS_STRICTATIME)
@@ -57,6 +57,19 @@ static int plan_times(const struct mount_options *options, unsigned long present
 		to->clear &= ~(uint64_t)MOUNT_ATTR_NODIRATIME;
 	}
 	return 0;
+}
+
+/* The kernel would refuse what was asked for as it stands. What only takes away access times never is: mount(2) does
+ * not even see that. */
+static bool weakens(const struct mount_options *options, unsigned long present)
+{
+	unsigned long wanted = options->flags & TIMES;
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		if (rows[i].is_lockable && (present & ~options->flags & rows[i].flag))
+			return true;
+	}
+	return wanted && wanted != (present & TIMES);
 }
 
 int bind_plan(const struct mount_options *options, unsigned long present, bool is_locked, struct bind_plan *ret,
@@ -79,7 +92,7 @@ int bind_plan(const struct mount_options *options, unsigned long present, bool i
 		if (!stays)
 			plan.clear |= rows[i].attr;
 	}
-	if (plan_times(options, present, is_locked, &plan, err) < 0)
+	if (plan_times(options, present, is_locked && weakens(options, present), &plan, err) < 0)
 		return -1;
 	*ret = plan;
 	return 0;
