@@ -99,6 +99,9 @@ static int apply_lists(struct running *r, const struct command_line *line, struc
 
 		for (size_t k = 0; k < ARRAY_COUNT(sets); k++)
 			append(r->arena, sets[k], value);
+		/* of no use to a program that inherits nothing */
+		if (caps->inheritable.count)
+			append(r->arena, &caps->ambient, value);
 		r->process.capabilities = caps;
 	}
 	return 0;

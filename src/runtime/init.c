@@ -186,13 +186,31 @@ static NORETURN void pause_main(struct init *init)
 	}
 }
 
+static void end_waiting(int signal)
+{
+	_exit(128 + signal);
+}
+
+/* The first process of a pid namespace gets no signal it has no handler for; exec takes the handlers away again. */
+static int end_by_signals(struct err *err)
+{
+	static const int ends[] = { SIGTERM, SIGINT, SIGHUP };
+	struct sigaction action = { .sa_handler = end_waiting };
+
+	for (size_t i = 0; i < ARRAY_COUNT(ends); i++) {
+		if (sigaction(ends[i], &action, NULL) < 0)
+			return err_os(err, "handle signals");
+	}
+	return 0;
+}
+
 /* Waits for `start` to connect. Returns the connection, over which a failure to exec is reported. */
 static int wait_for_start(struct init *init, struct err *err)
 {
 	int keep = 3 + init->program.preserve_fds;
 	int sock;
 
-	if (init_send(init->sock, INIT_READY, -1, err) < 0)
+	if (end_by_signals(err) < 0 || init_send(init->sock, INIT_READY, -1, err) < 0)
 		return -1;
 	fd_close(&init->sock);
 	/* this may take hours: let go of all that our maker had open, the daemon's end of its answer above all */

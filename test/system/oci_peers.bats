@@ -296,6 +296,38 @@ c["linux"]["resources"]["memory"] = {"limit": 33554432, "swap": 33554432}'
 	[[ "$output" =~ "unable to set memory limit to 8388608 (current usage: "1[0-9]{7}", peak usage: "1[0-9]{7}")" ]]
 }
 
+@test "hooks: what a failing one wrote to stderr is in the error, that of others is passed on" {
+	bundle true
+	cfg "c['hooks'] = {'startContainer': [{'path': '/bin/cat', 'args': ['cat', '/nosuchfile']}]}"
+	fails_with "error running startContainer hook #0: /bin/cat: exit status 1, stderr: cat: can't open '/nosuchfile': No such file"
+	cfg "c['hooks'] = {'createRuntime': [{'path': '/bin/sh', 'args': ['sh', '-c', 'echo a word >&2']}]}"
+	run -0 run_container
+	[ "$output" = "a word" ]
+}
+
+@test "a created container ends by the signals that end programs, though it is process 1" {
+	bundle sleep 30
+	for signal in TERM INT HUP; do
+		(cd "$RT/bundle" && oci create c >/dev/null 2>&1 3>&-)
+		oci kill c $signal
+		wait_until 5 status_is c stopped
+		oci delete c
+	done
+	run_detached
+	oci exec c sh -c '[ "$(grep SigCgt /proc/1/status)" = "SigCgt:	0000000000000000" ]'
+}
+
+@test "exec --cap: ambient as well where the program inherits some" {
+	bundle sleep 30
+	cfg 'c["process"]["capabilities"] = {"bounding": ["CAP_KILL", "CAP_CHOWN", "CAP_SYSLOG"], "permitted": ["CAP_KILL", "CAP_CHOWN"],
+	"effective": ["CAP_KILL"], "inheritable": ["CAP_CHOWN", "CAP_SYSLOG"], "ambient": ["CAP_CHOWN"]}'
+	run_detached
+	run -0 oci exec c grep CapAmb /proc/self/status
+	[[ "$output" == *0000000000000001 ]]
+	run -0 oci exec --cap CAP_SYSLOG c grep CapAmb /proc/self/status
+	[[ "$output" == *0000000400000001 ]]
+}
+
 @test "update: a period shorter than the present quota allows, together with the quota for it" {
 	[ -d /sys/fs/cgroup/cpu ] || skip "no v1 cpu controller"
 	bundle sleep 30
