@@ -35,9 +35,7 @@ passed() {
 	vm_passed "$VM_DIR/legacy.log" "$@"
 }
 
-@test "systemd on cgroup v1: the container's cgroups are those of its scope, in each hierarchy" {
-	passed mode create unit properties files joined state exec-joins
-}
+@test "systemd on cgroup v1: the container's cgroups are those of its scope, in each hierarchy" { passed mode create unit properties files joined state exec-joins; }
 @test "systemd on cgroup v1: limits and device rules outlive a reload" { passed reload devices; }
 @test "systemd on cgroup v1: update changes the unit and the files; pause freezes" { passed update pause resume; }
 @test "systemd on cgroup v1: running out of memory, delete and delete --force leave no unit and no cgroup" {
