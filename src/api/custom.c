@@ -81,6 +81,7 @@ static void custom_validate(struct edit *e, struct field_errors *errors)
 	const struct cel_rules *rules = rules_of(v);
 
 	structural_validate(e->root, e->old, v->schema, errors);
+	structural_validate_resources(e->root, v->schema, NULL, errors);
 	if (!rules)
 		return;
 	if (is_blocked(errors))

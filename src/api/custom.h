@@ -12,8 +12,18 @@
 #include "api/obj.h"
 #include "base/arena.h"
 
+#define CUSTOM_APPROVED_KEY "api-approved.kubernetes.io" /* annotation */
+
 struct custom_resource;
 struct cel_rules;
+
+enum custom_approval {
+	CUSTOM_APPROVAL_NONE, /* needs none */
+	CUSTOM_APPROVAL_MISSING,
+	CUSTOM_APPROVAL_BYPASSED, /* "unapproved, ..." */
+	CUSTOM_APPROVAL_GIVEN,
+	CUSTOM_APPROVAL_INVALID,
+};
 
 /* What is made at first use. */
 struct custom_rules {
@@ -46,7 +56,6 @@ struct custom_resource {
 	size_t refs;
 };
 
-
 /* The names that were accepted, else those that are wanted. NULL and err for a definition that has
  * no version to be stored. */
 struct custom_resource *custom_resource_new(const struct obj *definition,
@@ -65,11 +74,15 @@ bool custom_kind_same(const struct kind *a, const struct kind *b);
 /*
  * What readers of a custom object get: without what its version's schema does not know now, and
  * with the defaults it has now. The stored bytes themselves when nothing changes, which an object
- * written since the definition's last change shows by its revision, and others once looked at.
+ * written since the definition's last change shows by its revision. Others are looked at once and
+ * what came of it is kept beside them, until they are written again or the definition changes.
  */
 struct blob *custom_as_read(const struct kind *kind, const struct obj *stored) MUST_CHECK;
 bool custom_condition_is(yyjson_val *definition, const char *type, const char *status);
 bool custom_is_established(yyjson_val *definition);
+/* *ret_reason says it in upstream's words, unless none is needed. */
+enum custom_approval custom_approval(struct str group, struct str annotation, struct arena *arena,
+				     struct str *ret_reason);
 const struct custom_version *custom_version_of(const struct kind *kind); /* NULL: built in */
 
 #endif

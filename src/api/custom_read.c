@@ -23,9 +23,12 @@ struct blob *custom_as_read(const struct kind *kind, const struct obj *stored)
 	yyjson_mut_val *root;
 	yyjson_val *schema;
 
-	if (stored->resource_version > definition->resource_version ||
-	    stored->fits_definition == definition->resource_version)
+	struct blob *fresh = NULL;
+
+	if (stored->resource_version > definition->resource_version)
 		return blob_ref(stored->blob);
+	if (stored->fits_definition == definition->resource_version)
+		return blob_ref(stored->as_read ? stored->as_read : stored->blob);
 	schema = schema_of(resource, stored->api_version);
 	doc = json_new_object();
 	root = structural_copy(doc, stored->root, schema, NULL, NULL);
@@ -34,7 +37,7 @@ struct blob *custom_as_read(const struct kind *kind, const struct obj *stored)
 			 json_copy(doc, yyjson_obj_get(stored->root, own[i])));
 	structural_default(doc, root, schema);
 	if (!json_mixed_equal(root, stored->root))
-		return object_encode(root, stored->resource_version);
-	obj_note_fit(stored, definition->resource_version);
-	return blob_ref(stored->blob);
+		fresh = object_encode(root, stored->resource_version);
+	obj_note_fit(stored, definition->resource_version, fresh);
+	return fresh ? fresh : blob_ref(stored->blob);
 }

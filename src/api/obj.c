@@ -12,6 +12,7 @@ static void parsed_free(void *parsed)
 {
 	struct obj *obj = parsed;
 
+	blob_unref(obj->as_read);
 	json_free(obj->doc);
 	mem_free(obj);
 }
@@ -66,10 +67,12 @@ const struct obj *obj_of(struct blob *blob, struct err *err)
 	return obj;
 }
 
-void obj_note_fit(const struct obj *obj, int64_t definition_revision)
+void obj_note_fit(const struct obj *obj, int64_t definition_revision, struct blob *as_read)
 {
 	struct obj *parsed = obj->blob->parsed; /* the same, as its owner sees it */
 
+	blob_unref(parsed->as_read);
+	parsed->as_read = as_read ? blob_ref(as_read) : NULL;
 	parsed->fits_definition = definition_revision;
 }
 

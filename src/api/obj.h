@@ -23,7 +23,10 @@ struct obj {
 	yyjson_val *owner_references;
 	yyjson_val *finalizers;
 	struct str deletion_timestamp; /* empty unless being deleted */
-	int64_t fits_definition; /* revision of the definition whose schema it is known to fit (custom.h) */
+	int64_t fits_definition;       /* revision of the definition whose schema it is known to fit
+					  (custom.h) */
+	struct blob *as_read; /* what its readers get by the definition of that revision; NULL =
+				 itself */
 	yyjson_doc *doc;
 };
 
@@ -37,8 +40,9 @@ const struct obj *
 obj_ref(const struct obj *obj);	       /* counts on the blob; returns obj; NULL is fine */
 void obj_unref(const struct obj *obj); /* NULL is fine */
 
-/* Remembers that nothing has to be added or taken away for a definition of that revision. */
-void obj_note_fit(const struct obj *obj, int64_t definition_revision);
+/* Remembers what readers get by a definition of that revision: as_read, counted here, or NULL when
+ * nothing has to be added or taken away. */
+void obj_note_fit(const struct obj *obj, int64_t definition_revision, struct blob *as_read);
 
 struct str obj_label(const struct obj *obj, const char *key); /* empty when absent */
 struct str obj_annotation(const struct obj *obj, const char *key);

@@ -19,6 +19,12 @@ void structural_default(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *sche
 /* What is wrong with v. What is as in old (NULL = there is none) is not looked at again. */
 void structural_validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 			 struct field_errors *errors);
+/* The same at a path, with nothing before it. */
+void structural_validate_at(yyjson_mut_val *v, yyjson_val *schema, const struct field_path *path,
+			    struct field_errors *errors);
+/* Type and metadata of the objects inside of v that are resources. */
+void structural_validate_resources(yyjson_mut_val *v, yyjson_val *schema,
+				   const struct field_path *path, struct field_errors *errors);
 /* What a rule found, below path. */
 struct cel_problem;
 void structural_report(struct field_errors *errors, const struct field_path *path,

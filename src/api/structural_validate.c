@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values against a structural schema, worded as kube-openapi does. */
-#include "api/structural.h"
-
-#include <arpa/inet.h>
 #include <math.h>
-#include <stdio.h>
 #include "api/limits.h"
-#include "base/time.h"
+#include "api/structural_internal.h"
 #include "cel/rules.h"
 #include "codec/json.h"
 #include "codec/json_index.h"
-#include "codec/name.h"
 #include "codec/regex.h"
 
 #define PATTERN_STEPS_MAX 10000000u
@@ -118,93 +113,6 @@ static bool is_int32(yyjson_mut_val *v)
 	return number >= INT32_MIN && number <= INT32_MAX;
 }
 
-static bool is_ipv4(struct str s)
-{
-	char text[INET6_ADDRSTRLEN];
-	struct in_addr address;
-
-	return str_copy_to(s, text, sizeof(text)) == 0 && inet_pton(AF_INET, text, &address) == 1;
-}
-
-static bool is_ipv6(struct str s)
-{
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr address;
-
-	return str_copy_to(s, text, sizeof(text)) == 0 && inet_pton(AF_INET6, text, &address) == 1;
-}
-
-static bool is_ip(struct str s)
-{
-	return is_ipv4(s) || is_ipv6(s);
-}
-
-static bool is_date_time(struct str s)
-{
-	int64_t ns;
-
-	return time_parse(s, &ns, NULL) == 0;
-}
-
-static bool is_date(struct str s)
-{
-	char text[32];
-	int64_t ns;
-
-	if (s.len != 10)
-		return false;
-	(void)snprintf(text, sizeof(text), STR_FMT "T00:00:00Z", STR_ARG(s));
-	return time_parse(str_from(text), &ns, NULL) == 0;
-}
-
-static bool is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-static bool is_uuid(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
-
-		if (is_dash ? s.ptr[i] != '-' : !is_hex(s.ptr[i]))
-			return false;
-	}
-	return s.len == 36;
-}
-
-static bool is_mac(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (i % 3 == 2 ? s.ptr[i] != ':' && s.ptr[i] != '-' : !is_hex(s.ptr[i]))
-			return false;
-	return s.len == 17;
-}
-
-static bool is_hostname(struct str s)
-{
-	return !name_subdomain_problem(s);
-}
-
-static const struct {
-	const char *name;
-	bool (*is)(struct str s);
-} formats[] = {
-	{ "cidr", cidr_is_valid },
-	{ "hostname", is_hostname },
-	{ "date", is_date },
-	{ "date-time", is_date_time },
-	{ "datetime", is_date_time },
-	{ "ipv4", is_ipv4 },
-	{ "ipv6", is_ipv6 },
-	{ "ip", is_ip },
-	{ "mac", is_mac },
-	{ "uuid", is_uuid },
-	{ "uuid3", is_uuid },
-	{ "uuid4", is_uuid },
-	{ "uuid5", is_uuid },
-};
-
 static void check_format(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
 			 yyjson_val *schema)
 {
@@ -213,9 +121,8 @@ static void check_format(struct field_errors *e, const struct field_path *path, 
 
 	if (yyjson_mut_is_num(v))
 		ok = !str_eq_c(format, "int32") || is_int32(v);
-	for (size_t i = 0; yyjson_mut_is_str(v) && i < ARRAY_COUNT(formats); i++)
-		if (str_eq_c(format, formats[i].name))
-			ok = formats[i].is(json_mut_str(v));
+	if (yyjson_mut_is_str(v))
+		ok = structural_format_is(format, json_mut_str(v));
 	if (!ok)
 		invalid(e, path, v,
 			str_printf_in(e->arena, "must be of type " STR_FMT ": \"" STR_FMT "\"",
@@ -541,7 +448,11 @@ void structural_report(struct field_errors *errors, const struct field_path *pat
 				STR_ARG(problem->value), detail);
 		break;
 	case CEL_REASON_INVALID:
-		field_invalid_str(errors, here, problem->value, detail);
+		if (problem->is_bare)
+			field_error_add(errors, FIELD_INVALID, here, STR_FMT ": %s",
+					STR_ARG(problem->value), detail);
+		else
+			field_invalid_str(errors, here, problem->value, detail);
 		break;
 	}
 }
@@ -550,4 +461,10 @@ void structural_validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 			 struct field_errors *errors)
 {
 	validate(v, old, schema, NULL, errors);
+}
+
+void structural_validate_at(yyjson_mut_val *v, yyjson_val *schema, const struct field_path *path,
+			    struct field_errors *errors)
+{
+	validate(v, NULL, schema, path, errors);
 }

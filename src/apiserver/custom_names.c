@@ -143,6 +143,29 @@ static bool accept_names(struct custom_names *n, yyjson_mut_doc *doc)
 	return !json_mixed_equal(accepted, json_get(n->definition->root, "status.acceptedNames"));
 }
 
+/* Of groups that need an approval. */
+static bool tell_approval(struct custom_names *n, yyjson_mut_doc *doc, int64_t now_ns)
+{
+	static const struct {
+		const char *status, *reason;
+	} states[] = { [CUSTOM_APPROVAL_MISSING] = { "False", "MissingAnnotation" },
+		       [CUSTOM_APPROVAL_BYPASSED] = { "False", "UnapprovedAnnotation" },
+		       [CUSTOM_APPROVAL_GIVEN] = { "True", "ApprovedAnnotation" },
+		       [CUSTOM_APPROVAL_INVALID] = { "False", "InvalidAnnotation" } };
+	yyjson_val *root = n->definition->root;
+	struct custom_condition condition = { .type = "KubernetesAPIApprovalPolicyConformant" };
+	struct str annotation = json_str(
+		json_key(json_get(root, "metadata.annotations"), STR(CUSTOM_APPROVED_KEY)));
+	enum custom_approval state = custom_approval(json_get_str(root, "spec.group"), annotation,
+						     n->arena, &condition.message);
+
+	if (state == CUSTOM_APPROVAL_NONE)
+		return false;
+	condition.status = states[state].status;
+	condition.reason = states[state].reason;
+	return custom_condition_set(doc, &condition, now_ns);
+}
+
 bool custom_names_plan(struct custom_names *n, yyjson_mut_doc *doc, int64_t now_ns)
 {
 	bool established = custom_is_established(n->definition->root);
@@ -163,5 +186,6 @@ bool custom_names_plan(struct custom_names *n, yyjson_mut_doc *doc, int64_t now_
 	changed |= custom_condition_set(doc, &accepted, now_ns);
 	if (!established) /* once established it stays so */
 		changed |= custom_condition_set(doc, &stands, now_ns);
+	changed |= tell_approval(n, doc, now_ns);
 	return changed;
 }

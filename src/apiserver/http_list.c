@@ -38,7 +38,7 @@ static bool take_entry(void *arg, struct str key, const struct store_entry *entr
 	if (l->options.filter.has_selector) {
 		const struct obj *obj = obj_of(entry->value, NULL);
 
-		if (!obj || !watch_filter_matches(&l->options.filter, obj))
+		if (!obj || !watch_filter_may_match(&l->options.filter, obj))
 			return true;
 	}
 	if (l->options.limit && l->count == (size_t)l->options.limit) {
@@ -302,13 +302,19 @@ static void on_converted(void *arg, const struct conversion *conversion)
 {
 	struct listing *l = arg;
 
-	l->bytes = 0;
-	for (size_t i = 0; i < l->count; i++) {
-		struct blob *stored = l->blobs[i];
+	size_t count = l->count;
 
-		l->blobs[i] = blob_ref(conversion_result(conversion, i));
-		l->bytes += l->blobs[i]->len;
-		blob_unref(stored);
+	l->bytes = 0;
+	l->count = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct blob *object = conversion_result(conversion, i);
+
+		blob_unref(l->blobs[i]);
+		if (l->options.filter.fields_wait &&
+		    !watch_filter_matches(&l->options.filter, obj_get(object)))
+			continue;
+		l->blobs[l->count++] = blob_ref(object);
+		l->bytes += object->len;
 	}
 	answer(l);
 }

@@ -36,7 +36,9 @@ struct http_watch {
 		struct blob **blobs; /* what was there at the start */
 		size_t count, room;
 		bool ends_with_bookmark;
-		enum api_event_type type; /* else of the one event */
+		enum api_event_type type;     /* else of the one event */
+		enum store_event_type stored; /* of one whose fields are to be looked at in the
+						 version asked for */
 		int64_t revision;
 	} waiting;
 };
@@ -281,6 +283,49 @@ static void on_event_converted(void *arg, struct conversion *conversion, const s
 		store_watch_resume(&w->watcher);
 }
 
+/* Both states are in the version asked for now: what the event means shows in their fields. */
+static void on_states_converted(void *arg, struct conversion *conversion, const struct err *err)
+{
+	struct http_watch *w = arg;
+	struct store_event event = { .type = w->waiting.stored, .revision = w->waiting.revision };
+	enum api_event_type type;
+	struct blob *object;
+
+	if (conversion_failed(w, err))
+		return;
+	event.value = conversion_result(conversion, 0);
+	event.previous = w->waiting.count > 1 ? conversion_result(conversion, 1) : NULL;
+	if (watch_filter_event(&w->filter, &event, &type, &object)) {
+		send_event(w, type, object, event.revision);
+		blob_unref(object);
+	}
+	drop_waiting(w);
+	check_queue(w);
+	if (!w->is_paused)
+		store_watch_resume(&w->watcher);
+}
+
+static void keep_existing(struct http_watch *w, struct blob *object);
+
+static void wait_for_states(struct http_watch *w, const struct store_event *event)
+{
+	w->waiting.stored = event->type;
+	w->waiting.revision = event->revision;
+	keep_existing(w, registry_present(w->kind, event->value, NULL));
+	if (event->previous)
+		keep_existing(w, registry_present(w->kind, event->previous, NULL));
+	store_watch_pause(&w->watcher);
+	w->conversion = conversion_start(&w->server->registry, w->kind, w->waiting.blobs,
+					 w->waiting.count, on_states_converted, w);
+}
+
+static bool has_to_convert(struct http_watch *w, const struct store_event *event)
+{
+	return w->filter.fields_wait &&
+	       (conversion_is_needed(w->kind, event->value) ||
+		(event->previous && conversion_is_needed(w->kind, event->previous)));
+}
+
 static void wait_for_event(struct http_watch *w, enum api_event_type type, struct blob *object,
 			   int64_t revision)
 {
@@ -297,6 +342,10 @@ static void on_event(struct store_watcher *watcher, const struct store_event *ev
 	enum api_event_type type;
 	struct blob *object;
 
+	if (has_to_convert(w, event)) {
+		wait_for_states(w, event);
+		return;
+	}
 	if (!watch_filter_event(&w->filter, event, &type, &object))
 		return;
 	if (conversion_is_needed(w->kind, object)) {
@@ -412,7 +461,7 @@ static bool send_existing(void *arg, struct str key, const struct store_entry *e
 
 	if (w->filter.has_selector) {
 		obj = obj_of(entry->value, NULL);
-		if (!obj || !watch_filter_matches(&w->filter, obj))
+		if (!obj || !watch_filter_may_match(&w->filter, obj))
 			return true;
 	}
 	object = registry_present(w->kind, entry->value, NULL);
@@ -460,7 +509,8 @@ static void on_existing_converted(void *arg, struct conversion *conversion, cons
 	for (size_t i = 0; i < count; i++) {
 		struct blob *object = conversion_result(conversion, i);
 
-		send_event(w, API_EVENT_ADDED, object, obj_get(object)->resource_version);
+		if (!w->filter.fields_wait || watch_filter_matches(&w->filter, obj_get(object)))
+			send_event(w, API_EVENT_ADDED, object, obj_get(object)->resource_version);
 	}
 	drop_waiting(w);
 	follow(w, w->waiting.revision, w->waiting.ends_with_bookmark);
@@ -521,8 +571,8 @@ static int add_name(struct exchange *e, struct read_options *options)
 	return 0;
 }
 
-/* The handshake, when the client asks for a WebSocket. Any subprotocol will do: browsers name some to
- * have one besides that of their token, and events are never in base 64. False: refused. */
+/* The handshake, when the client asks for a WebSocket. Any subprotocol will do: browsers name some
+ * to have one besides that of their token, and events are never in base 64. False: refused. */
 static bool accept_websocket(struct exchange *e)
 {
 	struct http_messages_options options = {

@@ -514,28 +514,29 @@ static void collection_closed(void *arg, struct http_exchange *x)
 
 static const struct http_exchange_events collection_events = { .on_closed = collection_closed };
 
-struct names {
+/* What is to go: all that is there, and of that what the selectors want. */
+struct removal {
 	struct exchange *e;
-	const struct watch_filter *filter;
+	struct operation model;
+	struct watch_filter filter;
 	struct blob **blobs;
 	size_t count, room, limit; /* 0: all */
 };
 
-static bool take_name(void *arg, struct str key, const struct store_entry *entry)
+static bool take_object(void *arg, struct str key, const struct store_entry *entry)
 {
-	struct names *names = arg;
+	struct removal *r = arg;
 	const struct obj *obj = obj_of(entry->value, NULL);
 
-	if (!obj || !watch_filter_matches(names->filter, obj))
+	if (!obj || !watch_filter_may_match(&r->filter, obj))
 		return true;
-	if (names->limit && names->count == names->limit)
+	if (r->limit && r->count == r->limit)
 		return false;
-	if (names->count == names->room) {
-		names->room = names->room ? names->room * 2 : 64;
-		names->blobs = mem_realloc_array(names->blobs, names->room,
-						 sizeof(names->blobs[0]));
+	if (r->count == r->room) {
+		r->room = r->room ? r->room * 2 : 64;
+		r->blobs = mem_realloc_array(r->blobs, r->room, sizeof(r->blobs[0]));
 	}
-	names->blobs[names->count++] = blob_ref(entry->value);
+	r->blobs[r->count++] = blob_ref(entry->value);
 	return true;
 }
 
@@ -557,42 +558,86 @@ static void start_one(struct collection *c, const struct operation *model, const
 	operation_start(&cop->op);
 }
 
+static void removal_free(void *arg)
+{
+	struct removal *r = arg;
+
+	for (size_t i = 0; i < r->count; i++)
+		blob_unref(r->blobs[i]);
+	mem_free(r->blobs);
+	json_mut_free(r->model.body);
+}
+
+static void remove_all(struct removal *r)
+{
+	struct collection *c = NEW(struct collection);
+
+	arena_init(&c->arena, ARENA_DEFAULT_MAX);
+	c->e = r->e;
+	c->left = r->count + 1;
+	c->results = mem_calloc(r->count + 1, sizeof(c->results[0]));
+	http_set_events(r->e->x, &collection_events, c);
+	for (size_t i = 0; i < r->count; i++)
+		start_one(c, &r->model, obj_get(r->blobs[i]));
+	removal_free(r);
+	if (!--c->left)
+		collection_finish(c);
+}
+
+/* Fields are those of the version that was asked for. */
+static void remove_matching(void *arg, const struct conversion *conversion)
+{
+	struct removal *r = arg;
+	size_t count = r->count;
+
+	r->count = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct blob *stored = r->blobs[i];
+
+		if (watch_filter_matches(&r->filter, obj_get(conversion_result(conversion, i))))
+			r->blobs[r->count++] = stored;
+		else
+			blob_unref(stored);
+	}
+	remove_all(r);
+}
+
+static void remove_converted(struct removal *r)
+{
+	struct exchange_wait *wait = ARENA_NEW(r->e->arena, struct exchange_wait);
+
+	*wait = (struct exchange_wait){
+		.e = r->e, .done = remove_matching, .gone = removal_free, .arg = r
+	};
+	exchange_convert(wait, r->blobs, r->count);
+}
+
 int write_collection(struct exchange *e)
 {
 	struct read_options options;
-	struct names names = { .e = e };
-	struct collection *c;
-	struct operation model = { .registry = &e->server->registry,
-				   .verb = OPERATION_DELETE,
-				   .kind = e->kind,
-				   .user = e->user->name,
-				   .who = e->user };
+	struct removal *r = ARENA_NEW(e->arena, struct removal);
 
+	r->e = e;
+	r->model = (struct operation){ .registry = &e->server->registry,
+				       .verb = OPERATION_DELETE,
+				       .kind = e->kind,
+				       .user = e->user->name,
+				       .who = e->user };
 	if (accept_read(e, ACCEPT_FORMS) < 0 || read_options_parse(e, &options) < 0 ||
-	    read_query(e, &model) < 0 || read_delete(e, &model) < 0) {
-		json_mut_free(model.body);
+	    read_query(e, &r->model) < 0 || read_delete(e, &r->model) < 0) {
+		json_mut_free(r->model.body);
 		return -1;
 	}
-	names.filter = &options.filter;
-	names.limit = (size_t)options.limit;
+	r->filter = options.filter;
+	r->limit = (size_t)options.limit;
 	store_walk(
 		e->server->store,
 		registry_list_prefix(e->arena, e->kind,
 				     kind_is_namespaced(e->kind) ? e->target.namespace_ : STR_NONE),
-		STR_NONE, take_name, &names);
-	c = NEW(struct collection);
-	arena_init(&c->arena, ARENA_DEFAULT_MAX);
-	c->e = e;
-	c->left = names.count + 1;
-	c->results = mem_calloc(names.count + 1, sizeof(c->results[0]));
-	http_set_events(e->x, &collection_events, c);
-	for (size_t i = 0; i < names.count; i++) {
-		start_one(c, &model, obj_get(names.blobs[i]));
-		blob_unref(names.blobs[i]);
-	}
-	mem_free(names.blobs);
-	json_mut_free(model.body);
-	if (!--c->left)
-		collection_finish(c);
+		STR_NONE, take_object, r);
+	if (r->filter.fields_wait && r->count)
+		remove_converted(r);
+	else
+		remove_all(r);
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* Store events to watch events. */
 #include "apiserver/watch_filter.h"
 
+#include "apiserver/conversion.h"
 #include "apiserver/registry.h"
 
 int watch_filter_init(struct watch_filter *filter, const struct kind *kind, struct str label_text,
@@ -15,15 +16,24 @@ int watch_filter_init(struct watch_filter *filter, const struct kind *kind, stru
 		return -1;
 	filter->has_selector = filter->labels.count || filter->labels.nothing ||
 			       filter->fields.count;
+	filter->fields_wait = filter->fields.count && conversion_has_webhook(kind);
 	return 0;
 }
 
 bool watch_filter_matches(const struct watch_filter *filter, const struct obj *obj)
 {
-	return !filter->has_selector ||
-	       (selector_matches(&filter->labels, obj->labels) &&
-		(!filter->fields.count ||
-		 field_selector_matches(&filter->fields, filter->kind, obj)));
+	if (!filter->has_selector)
+		return true;
+	if (!selector_matches(&filter->labels, obj->labels))
+		return false;
+	return !filter->fields.count || field_selector_matches(&filter->fields, filter->kind, obj);
+}
+
+bool watch_filter_may_match(const struct watch_filter *filter, const struct obj *obj)
+{
+	if (filter->fields_wait && conversion_is_needed(filter->kind, obj->blob))
+		return selector_matches(&filter->labels, obj->labels);
+	return watch_filter_matches(filter, obj);
 }
 
 static bool blob_matches(const struct watch_filter *filter, struct blob *blob)

@@ -16,12 +16,16 @@ struct watch_filter {
 	struct selector labels;
 	struct field_selector fields;
 	bool has_selector;
+	bool fields_wait; /* a webhook converts the kind: fields are those of the version asked for,
+			     and known once an object is in it */
 };
 
 /* Strings and requirements live in the arena. err has upstream's words (ERR_BAD_REQUEST). */
 int watch_filter_init(struct watch_filter *filter, const struct kind *kind, struct str label_text,
 		      struct str field_text, struct arena *arena, struct err *err) MUST_CHECK;
 bool watch_filter_matches(const struct watch_filter *filter, const struct obj *obj);
+/* The same; but of one that still waits for its conversion nobody knows the fields yet. */
+bool watch_filter_may_match(const struct watch_filter *filter, const struct obj *obj);
 /* False: not for this watch. *ret_object is the caller's reference, in the filter's version. */
 bool watch_filter_event(const struct watch_filter *filter, const struct store_event *event,
 			enum api_event_type *ret_type, struct blob **ret_object);

@@ -26,12 +26,14 @@ struct cel_problem {
 	struct str value; /* of "Invalid value: ...": the expression, or the schema type of what was
 			     validated */
 	struct str detail;
+	bool is_bare; /* value is printed as it is, not as text */
 	bool ratcheted; /* what failed is as it was before this update: a warning, not an error */
 };
 
 struct cel_problems {
 	void (*report)(struct cel_problems *problems,
 		       const struct cel_problem *problem); /* strings live during the call */
+	struct str base; /* what stands in front of paths, where a text names one */
 };
 
 struct cel_rules; /* immutable, may be shared */
@@ -40,6 +42,9 @@ struct cel_rules; /* immutable, may be shared */
  * *ret_failed is true). */
 const struct cel_rules *cel_rules_compile(struct arena *arena, yyjson_val *schema,
 					  struct cel_problems *problems, bool *ret_failed);
+/* The same for a schema inside of another. */
+const struct cel_rules *cel_rules_compile_part(struct arena *arena, yyjson_val *schema,
+					       struct cel_problems *problems, bool *ret_failed);
 /* The type of the root, for cel_json() and cel_json_mut(). */
 const struct cel_type *cel_rules_type(const struct cel_rules *rules) PURE;
 

@@ -47,6 +47,18 @@ static void report(struct compiler *c, enum cel_reason reason, struct str path, 
 	c->problems->report(c->problems, &problem);
 }
 
+static void report_bare(struct compiler *c, struct str path, struct str value, struct str detail)
+{
+	struct cel_problem problem = { .reason = CEL_REASON_INVALID,
+				       .path = path,
+				       .value = value,
+				       .detail = detail,
+				       .is_bare = true };
+
+	c->failed = true;
+	c->problems->report(c->problems, &problem);
+}
+
 static struct str exceeds(struct compiler *c, const char *what, uint64_t cost, uint64_t max)
 {
 	double factor = (double)cost / (double)max;
@@ -181,6 +193,10 @@ static void compile_rule(struct compiler *c, const struct place *place, const st
 				     "oldSelf cannot be used on the uncorrelatable portion of the "
 				     "schema within " STR_FMT,
 				     STR_ARG(place->uncorrelatable)));
+	if (!rule->uses_old && json_key(v, STR("optionalOldSelf")))
+		report_bare(c, str_printf_in(c->arena, STR_FMT ".optionalOldSelf", STR_ARG(path)),
+			    rule->optional_old ? STR("true") : STR("false"),
+			    STR("may not be set if oldSelf is not used in rule"));
 	check_cost(c, place, rule->program, at, "estimated rule cost");
 	compile_message(c, place, env, v, path, rule);
 }
@@ -193,6 +209,16 @@ static const struct cel_type *type_below(struct compiler *c, yyjson_val *schema,
 {
 	*ret_embedded = json_bool(json_key(schema, STR("x-kubernetes-embedded-resource")), false);
 	return known ? known : cel_schema_type(c->arena, schema, *ret_embedded);
+}
+
+/* Never empty. */
+static struct str place_text(struct compiler *c, const struct place *place)
+{
+	struct str base = c->problems->base;
+
+	if (!base.len && !place->path.len)
+		base = STR("openAPIV3Schema");
+	return str_printf_in(c->arena, STR_FMT STR_FMT, STR_ARG(base), STR_ARG(place->path));
 }
 
 static const struct cel_rules *compile_items(struct compiler *c, const struct place *place,
@@ -209,7 +235,7 @@ static const struct cel_rules *compile_items(struct compiler *c, const struct pl
 	below.path = str_printf_in(c->arena, STR_FMT ".items", STR_ARG(place->path));
 	below.cardinality = cel_cost_times(place->cardinality, type->size_max);
 	if (below.uncorrelatable.len == 0 && !str_eq_c(kind, "map"))
-		below.uncorrelatable = place->path.len > 0 ? place->path : STR("openAPIV3Schema");
+		below.uncorrelatable = place_text(c, place);
 	element = type_below(c, below.schema, type->element, &embedded);
 	return compile_node(c, &below, element, embedded);
 }
@@ -253,8 +279,7 @@ static void compile_properties(struct compiler *c, const struct place *place,
 		below.path = str_printf_in(c->arena, STR_FMT ".properties[" STR_FMT "]",
 					   STR_ARG(place->path), STR_ARG(json_str(key)));
 		if (rules->atomic_map && below.uncorrelatable.len == 0)
-			below.uncorrelatable = place->path.len > 0 ? place->path
-								   : STR("openAPIV3Schema");
+			below.uncorrelatable = place_text(c, place);
 		element = type_below(c, property, field ? field->type : NULL, &embedded);
 		found = compile_node(c, &below, element, embedded);
 		if (found)
@@ -321,15 +346,13 @@ static const struct cel_rules *compile_node(struct compiler *c, const struct pla
 		       : NULL;
 }
 
-const struct cel_rules *cel_rules_compile(struct arena *arena, yyjson_val *schema,
-					  struct cel_problems *problems, bool *ret_failed)
+static const struct cel_rules *compile_all(struct compiler *c, yyjson_val *schema, bool is_resource,
+					   bool *ret_failed)
 {
-	struct compiler *c = ARENA_NEW(arena, struct compiler);
 	struct place root = { .schema = schema, .path = STR(""), .cardinality = 1 };
 	const struct cel_rules *rules;
 
-	*c = (struct compiler){ .arena = arena, .problems = problems };
-	rules = compile_node(c, &root, cel_schema_type(arena, schema, true), true);
+	rules = compile_node(c, &root, cel_schema_type(c->arena, schema, is_resource), is_resource);
 	if (c->total > CEL_CRD_ESTIMATE_MAX) {
 		for (size_t i = 0; i < c->expensive_count; i++)
 			report(c, CEL_REASON_FORBIDDEN, c->expensive[i].path, STR_NONE,
@@ -343,6 +366,27 @@ const struct cel_rules *cel_rules_compile(struct arena *arena, yyjson_val *schem
 	}
 	*ret_failed = c->failed;
 	return c->failed ? NULL : rules;
+}
+
+const struct cel_rules *cel_rules_compile(struct arena *arena, yyjson_val *schema,
+					  struct cel_problems *problems, bool *ret_failed)
+{
+	struct compiler *c = ARENA_NEW(arena, struct compiler);
+
+	*c = (struct compiler){ .arena = arena, .problems = problems };
+	return compile_all(c, schema, true, ret_failed);
+}
+
+const struct cel_rules *cel_rules_compile_part(struct arena *arena, yyjson_val *schema,
+					       struct cel_problems *problems, bool *ret_failed)
+{
+	struct compiler *c = ARENA_NEW(arena, struct compiler);
+
+	*c = (struct compiler){ .arena = arena, .problems = problems };
+	return compile_all(
+		c, schema,
+		json_bool(json_key(schema, STR("x-kubernetes-embedded-resource")), false),
+		ret_failed);
 }
 
 const struct cel_type *cel_rules_type(const struct cel_rules *rules)

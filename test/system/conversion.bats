@@ -36,10 +36,12 @@ definition() { # V1 V2: whether stored
 		    served: true
 		    storage: $1
 		    schema: {openAPIV3Schema: {type: object, properties: {hostPort: {type: string}}}}
+		    selectableFields: [{jsonPath: .hostPort}]
 		  - name: v2
 		    served: true
 		    storage: $2
 		    schema: {openAPIV3Schema: {type: object, properties: {host: {type: string}, port: {type: string}}}}
+		    selectableFields: [{jsonPath: .host}]
 	X
 }
 
@@ -109,4 +111,20 @@ v2() { k get things.v2.example.com "$@"; }
 		k patch crd things.example.com --type=json -p '[{"op":"remove","path":"/spec/conversion/webhook"}]'
 	fails 'spec.conversion.webhookClientConfig: Forbidden: should not be set when strategy is not set to Webhook' \
 		k patch crd things.example.com --type=merge -p '{"spec":{"conversion":{"strategy":"None"}}}'
+}
+
+@test "field selectors are about the version asked for, in lists, watches and deletions" {
+	thing_v1 a
+	k create -f - <<<$'---\n''{apiVersion: example.com/v1, kind: Thing, metadata: {name: b}, hostPort: "other:8080"}'
+	[ "$(v2 --field-selector host=other -o name)" = thing.example.com/b ]
+	[ -z "$(v1 --field-selector hostPort=other -o name)" ]
+	timeout 5 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DIR/cache" get things.v2.example.com --field-selector host=other -w -o name >"$BATS_TEST_TMPDIR/seen" &
+	watching=$!
+	sleep 1
+	k patch things.v1.example.com a --type=merge -p '{"hostPort":"other:1"}'
+	k patch things.v1.example.com b --type=merge -p '{"hostPort":"third:1"}'
+	wait "$watching" || :
+	[ "$(sort -u "$BATS_TEST_TMPDIR/seen")" = $'thing.example.com/a\nthing.example.com/b' ]
+	k delete --raw '/apis/example.com/v2/namespaces/default/things?fieldSelector=host%3Dother'
+	[ "$(v1 -o name)" = thing.example.com/b ]
 }

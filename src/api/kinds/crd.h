@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a CustomResourceDefinition is refused for, part by part, in upstream's words. Pure; schemas
+ * are read where they lie, in a frozen copy of the definition's own tree.
+ */
+#ifndef CUBE_API_KINDS_CRD_H
+#define CUBE_API_KINDS_CRD_H
+
+#include "api/field.h"
+
+/* Rules that came later than definitions that break them: who broke one before may go on. */
+enum crd_rule {
+	CRD_RULE_SETS_ATOMIC = 1 << 0,	   /* items of sets are replaced as a whole */
+	CRD_RULE_KEYS_PRESENT = 1 << 1,	   /* keys of list maps are required or have a default */
+	CRD_RULE_DEFAULTS_PRUNED = 1 << 2, /* defaults have no unknown fields */
+};
+
+struct crd_schema_check {
+	struct field_errors *errors;
+	unsigned tolerated; /* enum crd_rule */
+	unsigned broken;    /* likewise: what was found, told or not */
+};
+
+/* openAPIV3Schema of one version: its form, its defaults, its rules. */
+void crd_schema_check(struct crd_schema_check *check, yyjson_val *schema,
+		      const struct field_path *path);
+/* Defaults where they stand: pruned, valid, true to their rules. */
+void crd_defaults_check(struct crd_schema_check *check, yyjson_val *schema,
+			const struct field_path *path);
+/* x-kubernetes-validations of one node, but for their expressions. */
+void crd_rules_check(struct crd_schema_check *check, yyjson_val *schema,
+		     const struct field_path *path);
+/* Sub-resources, columns and selectable fields of one version. */
+void crd_version_check(yyjson_val *version, const struct field_path *path,
+		       struct field_errors *errors);
+
+/* The schema at a path such as .spec.x or .map['key']; NULL: err says what is wrong with it. */
+struct crd_path {
+	struct str text;
+	bool has_brackets;  /* may have */
+	struct str first;   /* what came of it: the first name, */
+	yyjson_val *schema; /* the schema at its end; NULL where anything goes */
+};
+int crd_path_resolve(struct crd_path *path, yyjson_val *schema, struct err *err) MUST_CHECK;
+
+void crd_invalid_val(struct field_errors *errors, const struct field_path *path, yyjson_val *value,
+		     const char *detail);
+
+#endif

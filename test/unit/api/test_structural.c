@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Values against structural schemas. Breaks when a format lets something else through than
+ * upstream's, or when objects inside of objects are not looked at. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "api/structural.h"
+#include "base/arena.h"
+#include "codec/json.h"
+
+struct format_row {
+	const char *format;
+	const char *good[6], *bad[6];
+};
+
+static const struct format_row formats[] = {
+	{ "bsonobjectid",
+	  { "507f1f77bcf86cd799439011" },
+	  { "507f1f77bcf86cd79943901", "507f1f77bcf86cd79943901g" } },
+	{ "byte", { "aGVsbG8=", "YQ==" }, { "", "a", "aGVsbG8", "a%==" } },
+	{ "cidr", { "10.0.0.0/8", "fd00::/8" }, { "10.0.0.0", "10.0.0.0/33", "x/8" } },
+	{ "creditcard",
+	  { "4111-1111-1111-1111", "4111 1111 1111 1111", "378282246310005" },
+	  { "4111-1111-1111-1112", "1234567890123", "41111" } },
+	{ "date", { "2024-02-29" }, { "2023-02-29", "2024-2-9", "2024-02-29T00:00:00Z" } },
+	{ "date-time",
+	  { "2024-02-29T12:00:00Z", "2024-02-29T12:00:00.5+02:00" },
+	  { "2024-02-29", "2024-02-29T25:00:00Z" } },
+	{ "duration",
+	  { "1h30m", "22 ns", "3 days", "-5s", "0", "1.5h" },
+	  { "", "1", "h", "5 parsecs", "1..5h", "s5" } },
+	{ "email",
+	  { "a@b.c", "first.last@example.com", "Name <a@b>" },
+	  { "a", "@b", "a@", "a@b@c", ".a@b", "a..b@c" } },
+	{ "hexcolor", { "#fff", "#A0b1C2", "abc" }, { "#ff", "#ggg", "" } },
+	{ "hostname", { "a.example.com", "a" }, { "", "-a", "a..b" } },
+	{ "ipv4", { "10.0.0.1" }, { "10.0.0", "10.0.0.256", "::1" } },
+	{ "ipv6", { "::1", "fe80::1" }, { "10.0.0.1", ":::", "1" } },
+	{ "isbn", { "0321751043", "978-0321751041" }, { "0321751044", "9780321751042", "x" } },
+	{ "isbn10", { "0-321-75104-3", "080442957X" }, { "0321751044", "X321751043" } },
+	{ "isbn13", { "978-0321751041" }, { "0321751043" } },
+	{ "k8s-long-name", { "a.b-c" }, { "A", "a_b", "" } },
+	{ "k8s-short-name", { "a-b" }, { "a.b", "-a", "" } },
+	{ "mac",
+	  { "01:23:45:67:89:ab", "01-23-45-67-89-ab-cd-ef", "0123.4567.89ab" },
+	  { "01:23:45:67:89", "01:23:45:67:89-ab", "0123456789ab", "" } },
+	{ "no-such-format", { "anything", "" }, { NULL } },
+	{ "password", { "anything", "" }, { NULL } },
+	{ "rgbcolor",
+	  { "rgb(0,0,0)", "rgb(255, 100,1)" },
+	  { "rgb(256,0,0)", "rgb(0,0)", "rgb(01,0,0)", "0,0,0" } },
+	{ "ssn", { "111-00-1111", "111 00 1111", "111001111" }, { "111-00-111", "x" } },
+	{ "uri",
+	  { "http://a.b/c?d=e", "/path", "urn:x", "mailto:a@b" },
+	  { "", "a", "a b://c", "://x", "http://a/%zz", "1a:b" } },
+	{ "uuid",
+	  { "00000000-0000-0000-0000-000000000000", "0123456789ABCDEF0123456789abcdef" },
+	  { "0000000-0000-0000-0000-000000000000", "x", "0123456789abcdef0123456789abcdeg" } },
+	{ "uuid3",
+	  { "bcd02e22-68f0-3046-a512-327cca9def8f" },
+	  { "bcd02e22-68f0-4046-a512-327cca9def8f" } },
+	{ "uuid4",
+	  { "025b0d74-00a2-4048-bf57-227c5111bb34" },
+	  { "025b0d74-00a2-3048-bf57-227c5111bb34", "025b0d74-00a2-4048-cf57-227c5111bb34" } },
+	{ "uuid5",
+	  { "886313e1-3b8a-5372-9b90-0c9aee199e5d" },
+	  { "886313e1-3b8a-4372-9b90-0c9aee199e5d" } },
+};
+
+static struct yyjson_doc *parse(const char *text)
+{
+	return json_parse(str_from(text), 1u << 16, NULL);
+}
+
+static bool is_of(const char *format, const char *value)
+{
+	struct arena arena;
+	struct field_errors errors;
+	struct str text;
+	AUTO_JSON_MUT doc = json_new();
+	AUTO_JSON schema = NULL;
+	char json[128];
+	bool ok;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	field_errors_init(&errors, &arena);
+	snprintf(json, sizeof(json), "{\"type\":\"string\",\"format\":\"%s\"}", format);
+	schema = parse(json);
+	structural_validate_at(json_new_str(doc, str_from(value)), yyjson_doc_get_root(schema),
+			       FIELD_NAME(NULL, "x"), &errors);
+	ok = !errors.count;
+	if (!ok) {
+		text = str_printf_in(&arena, "x in body must be of type %s: \"%s\"", format, value);
+		assert_true(str_contains(errors.items[0].message, text));
+	}
+	arena_deinit(&arena);
+	return ok;
+}
+
+static void test_formats(void **state)
+{
+	(void)state; /* no fixture */
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		const struct format_row *row = &formats[i];
+
+		for (size_t j = 0; j < 6 && row->good[j]; j++) {
+			if (!is_of(row->format, row->good[j]))
+				print_message("%s: %s\n", row->format, row->good[j]);
+			assert_true(is_of(row->format, row->good[j]));
+		}
+		for (size_t j = 0; j < 6 && row->bad[j]; j++) {
+			if (is_of(row->format, row->bad[j]))
+				print_message("%s: %s\n", row->format, row->bad[j]);
+			assert_false(is_of(row->format, row->bad[j]));
+		}
+	}
+}
+
+/* Objects inside of an object, in a map's lists. */
+static void test_resources(void **state)
+{
+	static const char schema_text[] = "{\"type\":\"object\",\"additionalProperties\":{\"type\":"
+					  "\"array\",\"items\":{\"type\":"
+					  "\"object\",\"x-kubernetes-embedded-resource\":true,"
+					  "\"x-kubernetes-preserve-unknown-fields\":true}}}";
+	static const struct {
+		const char *value, *field, *message;
+	} rows[] = {
+		{ "{\"a\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"x\"}}]"
+		  "}",
+		  NULL, NULL },
+		{ "{\"a\":[{\"kind\":\"Pod\"}]}", "a[0].apiVersion", "must not be empty" },
+		{ "{\"a\":[{\"apiVersion\":\"v1\"}]}", "a[0].kind", "must not be empty" },
+		{ "{\"a\":[{\"apiVersion\":1,\"kind\":\"Pod\"}]}", "a[0].apiVersion",
+		  "must be a string" },
+		{ "{\"a\":[{\"apiVersion\":\"a/b/c\",\"kind\":\"Pod\"}]}", "a[0].apiVersion",
+		  "unexpected GroupVersion string: a/b/c" },
+		{ "{\"a\":[{\"apiVersion\":\"v1\",\"kind\":\"P_d\"}]}", "a[0].kind",
+		  "may have mixed case, but should otherwise match" },
+		{ "{\"a\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a/"
+		  "b\"}}]}",
+		  "a[0].metadata.name", "may not contain '/'" },
+		{ "{\"a\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"labels\":{\"a\":"
+		  "\"b c\"}}}]}",
+		  "a[0].metadata.labels", "a valid label must be" },
+	};
+	AUTO_JSON schema = parse(schema_text);
+
+	(void)state; /* no fixture */
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct arena arena;
+		struct field_errors errors;
+		yyjson_doc *value = parse(rows[i].value);
+		yyjson_mut_doc *doc = json_thaw(yyjson_doc_get_root(value));
+
+		arena_init(&arena, ARENA_DEFAULT_MAX);
+		field_errors_init(&errors, &arena);
+		structural_validate_resources(yyjson_mut_doc_get_root(doc),
+					      yyjson_doc_get_root(schema), NULL, &errors);
+		assert_int_equal(errors.count, rows[i].field ? 1 : 0);
+		assert_true(!rows[i].field || str_eq_c(errors.items[0].field, rows[i].field));
+		assert_true(!rows[i].field ||
+			    str_contains(errors.items[0].message, str_from(rows[i].message)));
+		arena_deinit(&arena);
+		json_mut_free(doc);
+		json_free(value);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_resources),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
