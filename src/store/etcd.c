@@ -446,7 +446,7 @@ static bool has_lease(struct etcd *e, const struct store_write *w)
 
 void etcd_send_ready(struct etcd *e)
 {
-	if (!e->link.is_up || !e->is_loaded || e->is_stopped)
+	if (!e->link.is_up || !e->is_loaded || !e->is_known || e->lost.code || e->is_stopped)
 		return;
 	LIST_FOR_EACH (link, &e->writes[WRITE_READY]) {
 		struct etcd_write *ew = LIST_ENTRY(link, struct etcd_write, link);
@@ -528,6 +528,44 @@ static void etcd_submit(struct store *store, struct store_write *w)
 	tick_soon(e);
 }
 
+/* --- is it still the same cluster? --- */
+
+/*
+ * A backup brought back, or a member that lost its disk, would let revisions come again with other
+ * contents: neither the index here nor what clients hold could be told from the truth. So nothing
+ * is written or served on top of it; who starts anew reads what there is.
+ */
+static void lose(struct etcd *e, const struct etcd_header *header)
+{
+	struct grpc_call *watch = e->watch;
+
+	err_set(&e->lost, ERR_UNAVAILABLE,
+		"etcd is not the one that was read: cluster %llx is at revision %lld, cluster %llx "
+		"was at %lld; if it was restored on purpose, restart this server",
+		(unsigned long long)header->cluster_id, (long long)header->revision,
+		(unsigned long long)e->cluster_id, (long long)e->resume_revision);
+	log_error("etcd", "%s", e->lost.msg);
+	e->watch = NULL;
+	e->is_watching = false;
+	if (watch)
+		grpc_call_cancel(watch);
+	tick_soon(e);
+}
+
+bool etcd_is_same(struct etcd *e, const struct etcd_header *header, int64_t at_least)
+{
+	if (e->lost.code)
+		return false;
+	if (!header)
+		return true;
+	if (!e->cluster_id)
+		e->cluster_id = header->cluster_id;
+	if (header->cluster_id == e->cluster_id && header->revision >= at_least)
+		return true;
+	lose(e, header);
+	return false;
+}
+
 /* --- synchronising --- */
 
 static void finish_sync(struct store_sync *sync, struct err *err)
@@ -550,6 +588,15 @@ static void on_sync(struct etcd_call *call, const void *message, const struct gr
 		tick_soon(e);
 		return;
 	}
+	if (!etcd_is_same(e, answer->header, e->asked_revision)) {
+		while ((link = list_pop_front(&e->syncs_asked)))
+			list_push_back(&e->syncs_next, link);
+		return;
+	}
+	if (!e->is_known) {
+		e->is_known = true;
+		etcd_send_ready(e);
+	}
 	while ((link = list_pop_front(&e->syncs_asked))) {
 		LIST_ENTRY(link, struct store_sync, link)->revision = answer->header->revision;
 		list_push_back(&e->syncs_waiting, link);
@@ -564,10 +611,12 @@ static void ask_sync(struct etcd *e)
 	struct etcd_range request = { .key = STR("cube"), .limit = 1, .count_only = true };
 	struct list *link;
 
-	if (!e->link.is_up || !list_is_empty(&e->syncs_asked) || list_is_empty(&e->syncs_next))
+	if (!e->link.is_up || e->lost.code || e->sync_call.grpc ||
+	    (list_is_empty(&e->syncs_next) && (e->is_known || !e->is_loaded)))
 		return;
 	while ((link = list_pop_front(&e->syncs_next)))
 		list_push_back(&e->syncs_asked, link);
+	e->asked_revision = e->resume_revision;
 	e->sync_call.done = on_sync;
 	etcd_link_call(&e->link, &e->sync_call, ETCD_METHOD_RANGE, &request, ETCD_CALL_TIMEOUT_MS);
 }
@@ -618,17 +667,21 @@ void etcd_advanced(struct etcd *e)
 
 /* --- time --- */
 
-static void expire_writes(struct etcd *e, enum etcd_write_state state)
+/* True: one of them, and what built on it, is gone; there may be more. */
+static bool expire_one(struct etcd *e, enum etcd_write_state state)
 {
 	LIST_FOR_EACH (link, &e->writes[state]) {
 		struct etcd_write *ew = LIST_ENTRY(link, struct etcd_write, link);
 		struct err err;
 
-		if (age_ms(e, ew->started_ns) < ETCD_WRITE_TIMEOUT_MS)
+		if (age_ms(e, ew->started_ns) < ETCD_WRITE_TIMEOUT_MS && !e->lost.code)
 			continue;
 		if (state == WRITE_LANDED) { /* it is written; its event will come by itself */
 			(void)map_remove(&e->landed, etcd_number_key(&ew->write->revision));
 			finish_seen(ew);
+		} else if (e->lost.code) {
+			err = e->lost;
+			fail(ew, &err);
 		} else if (ew->was_sent) {
 			err_set(&err, ERR_TIMEOUT,
 				"etcd did not answer in time: the write may have happened or not");
@@ -638,8 +691,15 @@ static void expire_writes(struct etcd *e, enum etcd_write_state state)
 				e->link.why.msg);
 			fail(ew, &err);
 		}
-		return; /* others may have gone with it: the next tick goes on */
+		return true;
 	}
+	return false;
+}
+
+static void expire_writes(struct etcd *e, enum etcd_write_state state)
+{
+	while (expire_one(e, state))
+		;
 }
 
 static void on_tick(struct timer *timer)
@@ -649,7 +709,7 @@ static void on_tick(struct timer *timer)
 	struct err err;
 	bool is_busy;
 
-	if (e->link.is_up && !e->is_loaded)
+	if (e->link.is_up && !e->is_loaded && !e->lost.code)
 		etcd_load(e);
 	else if (e->link.is_up && !e->watch && !e->is_loading)
 		etcd_watch_start(e);
@@ -658,6 +718,11 @@ static void on_tick(struct timer *timer)
 	while ((link = list_first(&e->syncs_next)) || (link = list_first(&e->syncs_waiting))) {
 		struct store_sync *sync = LIST_ENTRY(link, struct store_sync, link);
 
+		if (e->lost.code) {
+			err = e->lost;
+			finish_sync(sync, &err);
+			continue;
+		}
 		if (age_ms(e, sync->started_ns) < ETCD_CALL_TIMEOUT_MS)
 			break;
 		err_set(&err, ERR_TIMEOUT, "etcd did not answer in time: %s", e->link.why.msg);
@@ -666,7 +731,7 @@ static void on_tick(struct timer *timer)
 	expire_writes(e, WRITE_READY);
 	expire_writes(e, WRITE_LANDED);
 	expire_writes(e, WRITE_REFUTED);
-	is_busy = !e->is_loaded || !e->watch || !list_is_empty(&e->syncs_next) ||
+	is_busy = (!e->lost.code && (!e->is_loaded || !e->watch || !e->is_known)) || !list_is_empty(&e->syncs_next) ||
 		  !list_is_empty(&e->syncs_asked) || !list_is_empty(&e->syncs_waiting);
 	for (size_t i = 0; i < ARRAY_COUNT(e->writes); i++)
 		is_busy |= !list_is_empty(&e->writes[i]);
@@ -678,6 +743,8 @@ static void on_up(struct etcd_link *link)
 {
 	struct etcd *e = CONTAINER_OF(link, struct etcd, link);
 
+	if (e->lost.code)
+		return;
 	if (!e->is_loaded) {
 		etcd_load(e);
 	} else {
@@ -693,6 +760,7 @@ static void on_down(struct etcd_link *link)
 	struct etcd *e = CONTAINER_OF(link, struct etcd, link);
 
 	e->lease.id = 0;
+	e->is_known = false;
 	if (!e->is_opened)
 		e->opening_err = link->why;
 	tick_soon(e);
@@ -792,6 +860,8 @@ static int etcd_health(const struct store *store, struct err *err)
 {
 	const struct etcd *e = store->etcd;
 
+	if (e->lost.code)
+		return err_set(err, e->lost.code, "%s", e->lost.msg);
 	if (e->link.is_up && e->is_watching)
 		return 0;
 	return err_set(err, ERR_UNAVAILABLE, "etcd is not reachable: %s",

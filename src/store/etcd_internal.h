@@ -80,9 +80,16 @@ struct etcd {
 	struct list held; /* struct held_message of the watch */
 	size_t held_bytes;
 	int64_t resume_revision; /* a new watch begins behind it */
+	int64_t asked_revision;	 /* what was known when sync_call began */
+	uint64_t cluster_id;
+	struct err lost; /* the cluster is not the one that was read; nothing goes on */
 	bool is_loaded, is_loading, is_opened, is_watching, is_stopped, is_releasing;
+	bool is_known; /* since the link is up: the cluster is the one that was read */
 };
 
+/* False, and nothing goes on, when the header is of another cluster, or of a state older than
+ * at_least: what was known when a question was asked that members answer with the newest state. */
+bool etcd_is_same(struct etcd *e, const struct etcd_header *header, int64_t at_least);
 /* etcd.c: the committed state has grown to store->revision. */
 void etcd_advanced(struct etcd *e);
 /* The link and the watch are up: sends what waits. */

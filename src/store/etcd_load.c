@@ -114,7 +114,7 @@ static void finish(struct etcd *e)
 	if (e->load_revision > store->revision)
 		store->revision = e->load_revision;
 	e->resume_revision = e->load_revision;
-	e->is_loaded = true;
+	e->is_loaded = e->is_known = true;
 	etcd_load_stop(e);
 	etcd_advanced(e);
 	etcd_watch_start(e);
@@ -158,6 +158,10 @@ static void on_page(struct etcd_call *call, const void *message, const struct gr
 		log_warn("etcd", "reading the state: %s", status->message);
 		etcd_load_stop(e);
 		timer_start(&e->tick, ETCD_TICK_MS);
+		return;
+	}
+	if (!etcd_is_same(e, answer->header, e->resume_revision)) {
+		etcd_load_stop(e);
 		return;
 	}
 	if (!e->load_revision && answer->header)

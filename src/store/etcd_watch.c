@@ -174,12 +174,10 @@ static void on_answer(struct etcd *e, const struct etcd_watch_answer *answer)
 			e->is_loaded = false;
 		grpc_call_cancel(call);
 	} else if (answer->created) {
+		/* A member that lags behind may tell of an older revision. */
+		if (!etcd_is_same(e, answer->header, 0))
+			return;
 		e->is_watching = true;
-		if (answer->header && answer->header->revision < e->resume_revision)
-			log_error("etcd",
-				  "it is at revision %lld, having been at %lld: was it restored?",
-				  (long long)answer->header->revision,
-				  (long long)e->resume_revision);
 		if (!e->is_opened)
 			etcd_opened(e, NULL);
 		etcd_send_ready(e);
@@ -312,7 +310,7 @@ void etcd_watch_start(struct etcd *e)
 	AUTO_BUF frame = { 0 };
 	size_t begin;
 
-	if (e->watch || !e->link.is_up)
+	if (e->watch || !e->link.is_up || e->lost.code)
 		return;
 	etcd_watch_forget(e);
 	buf_init(&frame, 4096);

@@ -606,6 +606,49 @@ static void test_away(void **state)
 	assert_int_equal(a.err.code, ERR_NONE);
 }
 
+static int is_lost(void *arg)
+{
+	struct err err = { 0 };
+
+	return store_health(arg, &err) < 0 && strstr(err.msg, "is not the one that was read");
+}
+
+static void test_older_state(void **state)
+{
+	/* An etcd that lost its state, or was restored, must be noticed before anything is written
+	 * to it. */
+	struct fixture *f = *state;
+	const char *argv[] = { "/bin/rm", "-rf", f->dir, NULL };
+	struct child_spec spec = { .path = "/bin/rm", .argv = argv };
+	struct sync_probe sync = { .sync = { .done = on_synced } };
+	struct probe a, b, c;
+
+	NEEDS_ETCD();
+	probe_put(&a, f->store, "/p/a", "one", STORE_REVISION_NONE);
+	wait_probe(f, &a);
+	probe_put(&b, f->store, "/p/a", "two", STORE_REVISION_ANY);
+	wait_probe(f, &b);
+	wait_revision(f, f->other, b.revision);
+	kill_etcd(f);
+	probe_put(&c, f->store, "/p/b", "never", STORE_REVISION_NONE);
+	f->is_exited = false;
+	assert_int_equal(env_spawn(f->env, &spec, &f->child, &f->err), 0);
+	wait_for(f, has_exited, f);
+	assert_int_equal(mkdir(f->dir, 0700), 0);
+	start_etcd(f);
+	wait_for(f, is_lost, f->store);
+	wait_probe(f, &c);
+	assert_int_equal(c.err.code, ERR_UNAVAILABLE);
+	assert_non_null(strstr(c.err.msg, "restart this server"));
+	store_catch_up(f->store, &sync.sync);
+	wait_for(f, is_synced, &sync);
+	assert_int_equal(sync.err.code, ERR_UNAVAILABLE);
+	wait_for(f, is_lost, f->other);
+	store_close(f->store);
+	f->store = open_store(f);
+	assert_int_equal(store_count(f->store, STR("")), 0); /* nothing was written to it */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -620,6 +663,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_time_to_live, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_away, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_older_state, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store_etcd", tests, into_own_network, NULL);
