@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A disk that fails at any one write of the journal: breaks when an acknowledged write is lost, when
+ * one that failed is there after the next start, or when the store does not go on. The linker puts
+ * this file's pwritev2 in front of libc's (--wrap).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "base/fd.h"
+#include "base/mem.h"
+#include "loop/loop.h"
+#include "probe.h"
+
+#define PUTS 9
+#define PUT_BYTES 300000 /* so that the files grow and change places */
+
+static struct {
+	int calls, first, count; /* fail when first <= call < first + count */
+	int error;
+	bool is_written; /* the bytes arrive, but are not known to be durable */
+	bool is_short;	 /* only some of the bytes arrive before the failure */
+} faults = { .first = INT32_MAX };
+
+ssize_t __real_pwritev64v2(int fd, const struct iovec *pieces, int count, off_t at, int flags);
+ssize_t __wrap_pwritev64v2(int fd, const struct iovec *pieces, int count, off_t at, int flags);
+
+ssize_t __wrap_pwritev64v2(int fd, const struct iovec *pieces, int count, off_t at, int flags)
+{
+	int call = faults.calls++;
+	struct iovec some = { pieces[0].iov_base, pieces[0].iov_len / 2 };
+
+	if (call < faults.first || call >= faults.first + faults.count)
+		return __real_pwritev64v2(fd, pieces, count, at, flags);
+	if (faults.is_written)
+		assert_true(__real_pwritev64v2(fd, pieces, count, at, 0) > 0);
+	if (faults.is_short && some.iov_len)
+		assert_true(__real_pwritev64v2(fd, &some, 1, at, 0) > 0);
+	errno = faults.error;
+	return -1;
+}
+
+struct fixture {
+	char dir[64], data_dir[80];
+	struct loop *loop;
+	struct store *store;
+	bool is_acked[PUTS];
+	int failed_count;
+};
+
+static void open_store(struct fixture *f)
+{
+	struct err err = { 0 };
+
+	if (store_open_lmdb(loop_env(f->loop), f->data_dir, NULL, &f->store, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static void stop(struct probe *p)
+{
+	loop_stop(p->arg);
+}
+
+static int put(struct fixture *f, int number, struct err *err)
+{
+	char key[32];
+	struct probe p;
+
+	snprintf(key, sizeof(key), "/k/%02d", number);
+	probe_init(&p);
+	snprintf(p.text, sizeof(p.text), "v%d", number);
+	p.value_bytes = PUT_BYTES;
+	p.then = stop;
+	p.arg = f->loop;
+	probe_add(&p, STORE_PUT, key, STORE_REVISION_NONE);
+	probe_submit(&p, f->store);
+	loop_run(f->loop);
+	*err = p.err;
+	return p.err.code ? -1 : 0;
+}
+
+/* tolerated: a write that failed in a way that leaves open whether it happened. */
+static void assert_state(struct fixture *f, int tolerated)
+{
+	char key[32];
+
+	for (int i = 0; i < PUTS; i++) {
+		snprintf(key, sizeof(key), "/k/%02d", i);
+		if (i != tolerated && f->is_acked[i] != (store_get(f->store, str_from(key)) != NULL))
+			fail_msg("write %d, the fault at call %d: acknowledged %d", i, faults.first,
+				 f->is_acked[i]);
+	}
+}
+
+/* Whether the fault came to pass. */
+static bool run_with_fault(struct fixture *f, int first, bool may_break)
+{
+	struct err err;
+	int broken_at = -1;
+
+	memset(f->is_acked, 0, sizeof(f->is_acked));
+	f->failed_count = 0;
+	faults.first = INT32_MAX;
+	open_store(f);
+	faults.calls = 0;
+	faults.first = first;
+	for (int i = 0; i < PUTS; i++) {
+		f->is_acked[i] = put(f, i, &err) == 0;
+		if (f->is_acked[i])
+			continue;
+		f->failed_count++;
+		if (broken_at < 0)
+			broken_at = i;
+		if (!may_break || err.code != ERR_UNAVAILABLE)
+			assert_int_equal(err.code, faults.error == ENOSPC ? ERR_NO_SPACE : ERR_OS);
+	}
+	if (!may_break)
+		assert_true(f->failed_count <= 1); /* it goes on by itself */
+	assert_state(f, -1);
+	store_abandon(f->store);
+	faults.first = INT32_MAX;
+	open_store(f);
+	assert_state(f, may_break ? broken_at : -1);
+	store_close(f->store);
+	assert_int_equal(fd_remove_tree(AT_FDCWD, f->data_dir, &err), 0);
+	return faults.calls > first;
+}
+
+static const struct {
+	const char *name;
+	int error, count;
+	bool is_written, is_short, may_break;
+} cases[] = {
+	{ "an error, nothing written", EIO, 1 },
+	{ "a full disk", ENOSPC, 1 },
+	{ "half of it written", EIO, 1, .is_short = true },
+	{ "half of it written, then the disk is full", ENOSPC, 1, .is_short = true },
+	{ "all of it written, but not flushed", EIO, 1, .is_written = true },
+	{ "not flushed, and not taken back either", EIO, 2, .is_written = true, .may_break = true },
+};
+
+static void test_faults(void **state)
+{
+	struct fixture f = { 0 };
+	struct err err;
+
+	/* In memory where that is possible: what is under test is not the disk. */
+	snprintf(f.dir, sizeof(f.dir), "%s/test-faults-XXXXXX",
+		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	assert_non_null(mkdtemp(f.dir));
+	snprintf(f.data_dir, sizeof(f.data_dir), "%s/db", f.dir);
+	f.loop = loop_new();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int at = 0;
+
+		faults.error = cases[i].error;
+		faults.count = cases[i].count;
+		faults.is_written = cases[i].is_written;
+		faults.is_short = cases[i].is_short;
+		while (run_with_fault(&f, at, cases[i].may_break))
+			at++;
+		print_message("%s: at each of %d writes\n", cases[i].name, at);
+		assert_true(at >= PUTS);
+	}
+	loop_free(f.loop);
+	assert_int_equal(fd_remove_tree(AT_FDCWD, f.dir, &err), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_faults) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
