@@ -287,11 +287,13 @@ int cgroup_delegate(const struct cgroup *c, uint32_t uid)
 	char text[1024] = "cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n", file[64];
 	int dir_fd = c->dir_fds[CGROUP_UNIFIED];
 	struct str rest, name;
+	ssize_t got;
 
 	if (!c->is_v2 || dir_fd < 0)
 		return 0;
-	if (cgroup_read(AT_FDCWD, "/sys/kernel/cgroup/delegate", text, sizeof(text)) < 0 && errno != ENOENT)
-		return -errno;
+	got = cgroup_read(AT_FDCWD, "/sys/kernel/cgroup/delegate", text, sizeof(text));
+	if (got < 0 && got != -ENOENT)
+		return (int)got;
 	if (fchownat(dir_fd, "", uid, (gid_t)-1, AT_EMPTY_PATH) < 0)
 		return -errno;
 	rest = str_from(text);

@@ -134,7 +134,7 @@ int container_settle(struct container *c, struct arena *arena, struct err *err)
 		if (c->pidfd >= 0 && process_signal(c->pidfd, SIGKILL) < 0)
 			fd_close(&c->pidfd); /* gone already */
 		if (c->has_cgroup && cgroup_kill(&c->cgroup) < 0)
-			log_debug("runtime", "kill what is in cgroup %s: %m", c->cgroup.path);
+			log_debug("runtime", "cannot kill what is in cgroup %s", c->cgroup.path);
 		if (!lock_within(c, KILL_WAIT_MS / 1000))
 			log_warn("runtime", "container \"%s\" is still being created", c->id);
 	}

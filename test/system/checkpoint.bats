@@ -8,6 +8,7 @@ bats_require_minimum_version 1.5.0
 setup_file() {
 	load runtime.bash
 	load vm.bash
+	load vm_criu.bash
 	export VM_DIR
 	VM_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-vm.XXXXXX")
 	command -v qemu-system-x86_64 >/dev/null || { echo "qemu-system-x86_64 is not installed" >"$VM_DIR/lacks"; return 0; }
@@ -29,36 +30,14 @@ setup() {
 teardown() { rt_end; }
 
 add_criu() {
-	local dir=$1 library module
+	local dir=$1 name to
 	cp "$BATS_TEST_DIRNAME/vm_checkpoint.sh" "$dir/init"
 	cp "$BATS_TEST_DIRNAME/vm_checkpoint_more.sh" "$dir/more.sh"
-	rm -f "$dir/bin/tar"
-	cp "$(command -v criu)" "$(command -v tar)" "$dir/bin/" # it packs tmpfs with tar's own options
-	for library in $(ldd "$dir/bin/criu" "$dir/bin/tar" | grep -o '/[^ ]*[^ :]'); do
-		[ -f "$library" ] || continue
-		[ -e "$dir$library" ] || { mkdir -p "$dir$(dirname "$library")" && cp -L "$library" "$dir$library"; }
-	done
-	ln -sf busybox "$dir/rootfs/bin/ip"
-	for library in flock; do # busybox has none
-		cp "$(command -v $library)" "$dir/bin/"
-		cp "$(command -v $library)" "$dir/rootfs/bin/"
-		cp -r --parents $(ldd "$(command -v $library)" | grep -o '/[^ ]*') -L "$dir/"
-		cp -r --parents $(ldd "$(command -v $library)" | grep -o '/[^ ]*') -L "$dir/rootfs/"
-	done
-	for library in touch nc mkdir mkfifo id; do ln -sf busybox "$dir/rootfs/bin/$library"; done
-	ln -sf busybox "$dir/rootfs/bin/wc"
-	mkdir -p "$dir/lib/diag"
-	# how criu looks at sockets and locks the network; numbered, for one needs the other
-	local number=10
-	for module in net/ipv4/{inet,tcp,udp,raw}_diag net/unix/unix_diag net/packet/af_packet_diag net/netlink/netlink_diag \
-		lib/libcrc32c net/netfilter/{nfnetlink,nf_tables} net/ipv{4/netfilter/nf_defrag_ipv4,6/netfilter/nf_defrag_ipv6} \
-		net/netfilter/nf_conntrack{,_netlink}; do
-		number=$((number + 1))
-		module=$(ls "$VM_MODULES/../../$module".ko* 2>/dev/null) || continue
-		case $module in
-		*.xz) xz -dc "$module" >"$dir/lib/diag/$number.ko" ;;
-		*) cp "$module" "$dir/lib/diag/$number.ko" ;;
-		esac
+	vm_criu "$dir"
+	for name in ip wc touch nc mkdir mkfifo id; do ln -sf busybox "$dir/rootfs/bin/$name"; done
+	for to in "$dir" "$dir/rootfs"; do # busybox has none
+		cp "$(command -v flock)" "$to/bin/"
+		cp -r --parents $(ldd "$(command -v flock)" | grep -o '/[^ ]*') -L "$to/"
 	done
 	rm -rf "$dir/bundles" && mkdir "$dir/bundles"
 	"$CUBE_OCI" spec -b "$dir/bundles"
