@@ -247,6 +247,28 @@ static int decode_field(const struct at *at, const struct field *field, yyjson_v
 	return -1;
 }
 
+/* Decoders of Go take a name in any case when there is none that is the same. A key passed over for
+ * its case could be one that hides or limits something. */
+static bool is_folded(yyjson_val *key, const char *name)
+{
+	return strlen(name) == yyjson_get_len(key) && strcasecmp(name, yyjson_get_str(key)) == 0;
+}
+
+yyjson_val *field_get(yyjson_val *object, const char *name)
+{
+	yyjson_val *found = yyjson_obj_get(object, name), *key;
+	yyjson_obj_iter iter;
+
+	if (found || !yyjson_is_obj(object))
+		return found;
+	yyjson_obj_iter_init(object, &iter);
+	while (!found && (key = yyjson_obj_iter_next(&iter)) != NULL) {
+		if (is_folded(key, name))
+			found = yyjson_obj_iter_get_val(key);
+	}
+	return found;
+}
+
 static const struct field *find_field(const struct field_table *table, yyjson_val *key, size_t hint)
 {
 	size_t at = 0;
@@ -258,11 +280,8 @@ static const struct field *find_field(const struct field_table *table, yyjson_va
 		if (yyjson_equals_str(key, table->fields[at].name))
 			return &table->fields[at];
 	}
-	/* Decoders of Go take a name in any case when there is none that is the same. A key passed over for
-	 * its case could be one that hides or limits something. */
 	for (at = 0; table->fields[at].name; at++) {
-		if (strlen(table->fields[at].name) == yyjson_get_len(key) &&
-		    strcasecmp(table->fields[at].name, yyjson_get_str(key)) == 0)
+		if (is_folded(key, table->fields[at].name))
 			return &table->fields[at];
 	}
 	return NULL;

@@ -85,6 +85,8 @@ struct field_table {
 #define FIELD_LIST_MAX 4096
 #define FIELD_DEPTH_MAX 16
 
+/* A value by the name of a field, in any case as tables take it; for what is FIELD_RAW. NULL: none. */
+yyjson_val *field_get(yyjson_val *object, const char *name) MUST_CHECK;
 int field_decode(const struct field_table *table, yyjson_val *object, struct arena *arena, void *ret,
 		 struct err *err) MUST_CHECK;
 

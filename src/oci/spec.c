@@ -278,7 +278,7 @@ static bool is_device_name(const char *name)
 
 static int decode_net_device(yyjson_val *key, yyjson_val *value, struct oci_net_device *ret, struct err *err)
 {
-	yyjson_val *name = yyjson_obj_get(value, "name");
+	yyjson_val *name = field_get(value, "name");
 
 	ret->name = ret->new_name = yyjson_get_str(key);
 	if (!is_device_name(ret->name) || strlen(ret->name) != yyjson_get_len(key))

@@ -395,7 +395,7 @@ static int plan_rdma(struct builder *b, yyjson_val *rdma, struct err *err)
 	yyjson_obj_iter_init(rdma, &iter);
 	while ((key = yyjson_obj_iter_next(&iter)) != NULL) {
 		yyjson_val *val = yyjson_obj_iter_get_val(key);
-		yyjson_val *handles = yyjson_obj_get(val, "hcaHandles"), *objects = yyjson_obj_get(val, "hcaObjects");
+		yyjson_val *handles = field_get(val, "hcaHandles"), *objects = field_get(val, "hcaObjects");
 		const char *device = unsafe_yyjson_get_str(key); /* a key always is a string */
 		char text[64] = "";
 		size_t len = 0;

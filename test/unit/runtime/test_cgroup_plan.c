@@ -62,6 +62,7 @@ static const struct {
 	  "hugetlb.2MB.limit_in_bytes=4;hugetlb.2MB.rsvd.limit_in_bytes=4;",
 	  "hugetlb.2MB.max=4;hugetlb.2MB.rsvd.max=4;" },
 	{ "{'rdma':{'a':{}}}", "!linux.resources.rdma.a", "!linux.resources.rdma.a" },
+	{ "{'RDMA':{'A':{'hcahandles':3}}}", "rdma.max=A hca_handle=3;", "rdma.max=A hca_handle=3;" },
 	{ "{'rdma':{'a':{'hcaObjects':7}}}", "rdma.max=a hca_object=7;", "rdma.max=a hca_object=7;" },
 	{ "{'network':{'classID':5}}", "net_cls.classid=5;", "!linux.resources.network" },
 	{ "{'memory':{'kernelTCP':5}}", "memory.kmem.tcp.limit_in_bytes=5;", "!linux.resources.memory.kernelTCP" },
