@@ -6,6 +6,7 @@
 #
 #   vm_kernel CACHE        sets VM_KERNEL and VM_MODULES; 1 when the package cannot be had
 #   vm_root DIR            fills DIR with what the machine sees
+#   vm_profile CACHE FILE  makes FILE, an AppArmor profile for the kernel, from vm_apparmor.profile; 1 when its compiler cannot be had
 #   vm_boot DIR LOG        boots it, and returns when it has switched itself off; VM_CGROUPS=1 boots it with v1 alone,
 #                          VM_APPEND adds to the kernel's command line
 #   vm_passed LOG NAME...  whether these tests passed in it
@@ -61,6 +62,17 @@ vm_root() {
 	"$CUBE_OCI" spec -b "$dir/bundles"
 	python3 "$HERE/vm_bundles.py" "$dir/bundles"
 	python3 "$HERE/oci_fields.py" bundles "$dir/bundles" "${VM_CGROUPS:-2}"
+}
+
+vm_profile() {
+	local cache=$1 file=$2
+	if [ ! -e "$cache/done" ]; then
+		mkdir -p "$cache"
+		(cd "$cache" && apt-get download -q apparmor && dpkg-deb -x apparmor_*.deb .) >&2 || return 1
+		touch "$cache/done"
+	fi
+	"$cache"/*/apparmor_parser --skip-kernel-load --skip-cache --policy-features "$cache/etc/apparmor.d/abi/3.0" \
+		--features-file "$cache/etc/apparmor.d/abi/3.0" -I "$cache/etc/apparmor.d" --ofile "$file" "$HERE/vm_apparmor.profile" >&2
 }
 
 vm_boot() {

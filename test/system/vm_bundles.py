@@ -26,6 +26,7 @@ CASES = {
     "namespace": (["cat", "/proc/self/cgroup"], {}),
     "unified": (["sleep", "100"], {"unified": {"memory.high": "20971520", "pids.max": "9"}}),
     "delegated": (["sleep", "100"], {"memory": {"limit": 32 << 20}}),
+    "apparmor": (["sh", "-c", "cat /proc/self/attr/current; (echo x >/tmp/denied) 2>&1 | grep -c denied; echo x >/tmp/allowed && exec sleep 100"], {}),
     "forking": (["sh", "-c", "while :; do sleep 0.017 & sleep 0.017; done"], {"pids": {"limit": 50}}),
 }
 
@@ -46,6 +47,9 @@ for name, (args, resources) in CASES.items():
         for mount in c["mounts"]:
             if mount["type"] == "cgroup":
                 mount["options"].remove("ro")
+    if name == "apparmor": # the profile is set whether or not the container sees a /sys
+        c["process"]["apparmorProfile"] = "cube-test"
+        c["mounts"] = [m for m in c["mounts"] if m["type"] not in ("sysfs", "cgroup")]
     if name == "forking":
         c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "pid"]
     os.mkdir(f"{top}/{name}")

@@ -7,6 +7,7 @@ if [ ! -e /moved ]; then
 	$B mkdir /new
 	$B mount -t tmpfs -o size=200m x /new
 	$B cp -a /bin /lib /rootfs /bundles /init /guest_v1.sh /new/
+	[ ! -e /profile ] || $B cp /profile /new/
 	[ ! -d /lib64 ] || $B cp -a /lib64 /new/
 	[ ! -d /usr ] || $B cp -a /usr /new/
 	$B mkdir -p /new/proc /new/sys /new/dev /new/tmp /new/run
@@ -127,6 +128,18 @@ check devices "$(foreground devices | grep -E '^(null-ok|made-null-ok|disk-refus
 check cgroup-namespace "$(foreground namespace)" "0::/"
 limits
 monitor_oom
+if [ -e /profile ]; then
+	mount -t securityfs x /sys/kernel/security
+	cat /profile >/sys/kernel/security/apparmor/.replace
+	start apparmor
+	sleep 1
+	check apparmor "$(tr '\n' ' ' </tmp/apparmor.out)$(oci exec apparmor cat /proc/self/attr/current)" "cube-test (enforce) 1 cube-test (enforce)"
+	end apparmor
+	sed -i 's/"cube-test"/"nosuch"/' /bundles/apparmor/config.json
+	check apparmor-missing "$(foreground apparmor)" 'cube-oci: process.apparmorProfile: "nosuch" cannot be applied on this host'
+else
+	echo "ok apparmor-not-tried"
+fi
 start delegated
 check delegated "$(stat -c %u $G/delegated $G/delegated/cgroup.procs $G/delegated/memory.max | tr '\n' ' ')" "100000 100000 0 "
 check delegated-inside "$(oci exec delegated sh -c 'mkdir /sys/fs/cgroup/own && echo $$ >/sys/fs/cgroup/own/cgroup.procs && cat /proc/self/cgroup')" "0::/own"
