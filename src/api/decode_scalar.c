@@ -207,18 +207,18 @@ static int decode_bytes(struct decoder *d, const struct decode_at *at, yyjson_va
 	return 0;
 }
 
-/* "2024-01-02T03:04:05Z": already as it is written. Digits are checked by time_parse all the same.
+/* "2024-01-02T03:04:05Z": already as it is written. Digits are checked by time_point_parse all the same.
  */
 static int decode_time(struct decoder *d, const struct decode_at *at, yyjson_val *v,
 		       yyjson_mut_val **ret)
 {
 	struct str text = json_str(v);
 	char canonical[TIME_TEXT_BYTES];
-	int64_t wall_ns;
+	struct time_point t;
 
 	if (!yyjson_is_str(v))
 		return decode_wrong_type(d, at, v, false);
-	if (time_parse(text, &wall_ns, NULL) < 0)
+	if (time_point_parse(text, &t, NULL) < 0)
 		return err_set(d->err, ERR_BAD_REQUEST,
 			       "parsing time \"" STR_FMT "\" as \"%s\": cannot parse \"" STR_FMT
 			       "\" as \"2006\"",
@@ -226,10 +226,7 @@ static int decode_time(struct decoder *d, const struct decode_at *at, yyjson_val
 			       at->field->value == SCHEMA_TIME ? "2006-01-02T15:04:05Z07:00"
 							       : "2006-01-02T15:04:05.000000Z07:00",
 			       STR_ARG(text));
-	if (at->field->value == SCHEMA_TIME)
-		(void)time_format(wall_ns, canonical);
-	else
-		(void)time_format_micro(wall_ns, canonical);
+	(void)time_point_format(&t, at->field->value == SCHEMA_TIME ? 0 : 6, canonical);
 	*ret = json_new_str(d->doc, str_from(canonical));
 	return 0;
 }

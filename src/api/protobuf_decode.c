@@ -174,19 +174,15 @@ static int read_scalars(struct decoder *d, struct str bytes, uint64_t ret[4],
 
 static int new_time(struct decoder *d, const uint64_t numbers[4], bool micro, yyjson_mut_val **ret)
 {
-	int64_t seconds = (int64_t)numbers[1], nanos = (int64_t)numbers[2];
+	struct time_point t = { (int64_t)numbers[1], (int64_t)numbers[2] };
 	char text[TIME_TEXT_BYTES];
 
 	*ret = NULL;
-	if (!seconds && !nanos)
+	if (!t.seconds && !t.rest_ns)
 		return 0; /* Go's zero time: absent */
-	if (seconds < INT64_MIN / TIME_NS_PER_SECOND ||
-	    seconds > INT64_MAX / TIME_NS_PER_SECOND - 1 || nanos < 0 ||
-	    nanos >= TIME_NS_PER_SECOND)
+	if (!time_point_is_valid(&t))
 		return damaged(d, "time out of range");
-	seconds = seconds * TIME_NS_PER_SECOND + nanos;
-	*ret = json_new_str(d->doc, str_from(micro ? time_format_micro(seconds, text)
-						   : time_format(seconds, text)));
+	*ret = json_new_str(d->doc, str_from(time_point_format(&t, micro ? 6 : 0, text)));
 	return 0;
 }
 

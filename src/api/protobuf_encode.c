@@ -22,17 +22,11 @@ static void put_message(struct buf *to, const struct place *place, yyjson_val *o
 static void put_time(struct buf *to, uint32_t number, struct str text, bool micro)
 {
 	size_t start = wire_open(to, number);
-	int64_t ns;
+	struct time_point t;
 
-	if (time_parse(text, &ns, NULL) == 0) {
-		int64_t seconds = ns / TIME_NS_PER_SECOND, rest = ns % TIME_NS_PER_SECOND;
-
-		if (rest < 0) {
-			seconds--;
-			rest += TIME_NS_PER_SECOND;
-		}
-		wire_number(to, 1, seconds);
-		wire_number(to, 2, micro ? rest / 1000 * 1000 : 0);
+	if (time_point_parse(text, &t, NULL) == 0) {
+		wire_number(to, 1, t.seconds);
+		wire_number(to, 2, micro ? t.rest_ns / 1000 * 1000 : 0);
 	}
 	wire_close(to, start);
 }

@@ -157,20 +157,20 @@ static bool is_uri(struct str s)
 
 static bool is_date_time(struct str s)
 {
-	int64_t ns;
+	struct time_point t;
 
-	return time_parse(s, &ns, NULL) == 0;
+	return time_point_parse(s, &t, NULL) == 0;
 }
 
 static bool is_date(struct str s)
 {
 	char text[32];
-	int64_t ns;
+	struct time_point t;
 
 	if (s.len != 10)
 		return false;
 	(void)snprintf(text, sizeof(text), STR_FMT "T00:00:00Z", STR_ARG(s)); /* it fits */
-	return time_parse(str_from(text), &ns, NULL) == 0;
+	return time_point_parse(str_from(text), &t, NULL) == 0;
 }
 
 static bool is_unit(struct str unit)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Text forms of times and durations. Calendar arithmetic is the proleptic Gregorian one, for years 0 to 9999 in text;
- * int64_t nanoseconds reach from 1677 to 2262, and parsing refuses what lies beyond.
+ * int64_t nanoseconds reach from 1677 to 2262, and time_parse refuses what lies beyond.
  */
 #include "base/time.h"
 
@@ -72,13 +72,15 @@ static char *put_digits(char *to, int64_t value, int digits)
 	return to + digits;
 }
 
-static const char *format_fraction(int64_t wall_ns, int fraction_digits, int64_t divisor, char to[TIME_TEXT_BYTES])
+const char *time_point_format(const struct time_point *t, int fraction_digits, char to[TIME_TEXT_BYTES])
 {
-	int64_t rest_ns;
+	int64_t fraction = t->rest_ns;
 	struct civil c;
 	char *at = to;
 
-	civil_from_seconds(split_seconds(wall_ns, &rest_ns), &c);
+	for (int i = fraction_digits; i < 9; i++)
+		fraction /= 10;
+	civil_from_seconds(t->seconds, &c);
 	at = put_digits(at, c.year, 4);
 	*at++ = '-';
 	at = put_digits(at, c.month, 2);
@@ -92,26 +94,34 @@ static const char *format_fraction(int64_t wall_ns, int fraction_digits, int64_t
 	at = put_digits(at, c.second, 2);
 	if (fraction_digits) {
 		*at++ = '.';
-		at = put_digits(at, rest_ns / divisor, fraction_digits);
+		at = put_digits(at, fraction, fraction_digits);
 	}
 	*at++ = 'Z';
 	*at = '\0';
 	return to;
 }
 
+static const char *format_wall(int64_t wall_ns, int fraction_digits, char to[TIME_TEXT_BYTES])
+{
+	struct time_point t;
+
+	t.seconds = split_seconds(wall_ns, &t.rest_ns);
+	return time_point_format(&t, fraction_digits, to);
+}
+
 const char *time_format(int64_t wall_ns, char to[TIME_TEXT_BYTES])
 {
-	return format_fraction(wall_ns, 0, 1, to);
+	return format_wall(wall_ns, 0, to);
 }
 
 const char *time_format_micro(int64_t wall_ns, char to[TIME_TEXT_BYTES])
 {
-	return format_fraction(wall_ns, 6, 1000, to);
+	return format_wall(wall_ns, 6, to);
 }
 
 const char *time_format_nano(int64_t wall_ns, char to[TIME_TEXT_BYTES])
 {
-	return format_fraction(wall_ns, 9, 1, to);
+	return format_wall(wall_ns, 9, to);
 }
 
 /* Exactly count digits. */
@@ -178,10 +188,17 @@ static bool is_date(int year, int month, int day)
 	return month >= 1 && month <= 12 && day >= 1 && day <= days[month - 1] + (leap && month == 2);
 }
 
-int time_parse(struct str text, int64_t *ret_wall_ns, struct err *err)
+bool time_point_is_valid(const struct time_point *t)
+{
+	return t->seconds >= days_from_civil(0, 1, 1) * 86400 && t->seconds < days_from_civil(10000, 1, 1) * 86400 &&
+	       t->rest_ns >= 0 && t->rest_ns < TIME_NS_PER_SECOND;
+}
+
+int time_point_parse(struct str text, struct time_point *ret, struct err *err)
 {
 	int year, month, day, hour, minute, second;
-	int64_t fraction_ns = 0, offset, seconds, ns;
+	int64_t fraction_ns = 0, offset;
+	struct time_point t;
 	struct str s = text;
 
 	if (!take_digits(&s, 4, &year) || !take_char(&s, '-', '-') || !take_digits(&s, 2, &month) ||
@@ -193,8 +210,22 @@ int time_parse(struct str text, int64_t *ret_wall_ns, struct err *err)
 	/* A leap second is taken as the second after. */
 	if (!is_date(year, month, day) || hour > 23 || minute > 59 || second > 60)
 		return err_set(err, ERR_PARSE, "time '" STR_FMT "': no such date or time of day", STR_ARG(text));
-	seconds = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
-	if (__builtin_mul_overflow(seconds, TIME_NS_PER_SECOND, &ns) || __builtin_add_overflow(ns, fraction_ns, &ns))
+	t.seconds = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
+	t.rest_ns = fraction_ns;
+	if (!time_point_is_valid(&t))
+		return err_set(err, ERR_PARSE, "time '" STR_FMT "': out of range", STR_ARG(text));
+	*ret = t;
+	return 0;
+}
+
+int time_parse(struct str text, int64_t *ret_wall_ns, struct err *err)
+{
+	struct time_point t;
+	int64_t ns;
+
+	if (time_point_parse(text, &t, err) < 0)
+		return -1;
+	if (__builtin_mul_overflow(t.seconds, TIME_NS_PER_SECOND, &ns) || __builtin_add_overflow(ns, t.rest_ns, &ns))
 		return err_set(err, ERR_PARSE, "time '" STR_FMT "': out of range", STR_ARG(text));
 	*ret_wall_ns = ns;
 	return 0;

@@ -15,8 +15,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 static void try_times(struct str s)
 {
 	char text[TIME_TEXT_BYTES];
+	struct time_point t, same;
 	int64_t ns, again;
 	struct err err;
+
+	if (time_point_parse(s, &t, &err) == 0)
+		ASSERT(time_point_parse(str_from(time_point_format(&t, 9, text)), &same, &err) == 0 &&
+		       same.seconds == t.seconds && same.rest_ns == t.rest_ns);
 
 	if (time_parse(s, &ns, &err) == 0) {
 		ASSERT(time_parse(str_from(time_format_nano(ns, text)), &again, &err) == 0 && again == ns);

@@ -45,6 +45,11 @@ static const struct {
 		"B\x04\x08\x80\xa3\x05"),
 	  "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"creationTimestamp\":\"1970-01-"
 	  "02T00:00:00Z\"}}" },
+	{ "time, before what nanoseconds reach",
+	  BYTES("k8s\0\n\t\n\x02v1\x12\x03Pod"
+		"\x12\x0f\x0a\x0d\x42\x0b\x08\x82\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01"),
+	  "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"creationTimestamp\":\"0001-01-"
+	  "01T00:00:02Z\"}}" },
 	{ "no envelope", BYTES("{\"kind\":\"Pod\"}"), NULL },
 	{ "unknown kind", BYTES("k8s\0\n\t\n\x02v9\x12\x03Pod\x12\x00"), NULL },
 	{ "a length beyond the end", BYTES("k8s\0\n\t\n\x02v1\x12\x03Pod\x12\x02\n\x7f"), NULL },

@@ -68,6 +68,36 @@ static void test_every_day(void **state)
 	}
 }
 
+static void test_points(void **state)
+{
+	/* What others wrote in years that nanoseconds do not reach must come back as it was. */
+	static const struct {
+		const char *text;
+		int64_t seconds, rest_ns;
+		const char *micro;
+	} cases[] = {
+		{ "0001-01-01T00:00:02Z", INT64_C(-62135596798), 0, "0001-01-01T00:00:02.000000Z" },
+		{ "0000-01-01T00:00:00Z", INT64_C(-62167219200), 0, "0000-01-01T00:00:00.000000Z" },
+		{ "9999-12-31T23:59:59.123456789Z", INT64_C(253402300799), 123456789, "9999-12-31T23:59:59.123456Z" },
+		{ "1969-12-31T23:59:59.5Z", -1, 500000000, "1969-12-31T23:59:59.500000Z" },
+	};
+	char text[TIME_TEXT_BYTES];
+	struct time_point t;
+
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		assert_int_equal(time_point_parse(str_from(cases[i].text), &t, NULL), 0);
+		assert_int_equal(t.seconds, cases[i].seconds);
+		assert_int_equal(t.rest_ns, cases[i].rest_ns);
+		assert_string_equal(time_point_format(&t, 6, text), cases[i].micro);
+	}
+	assert_int_equal(time_point_parse(STR("0000-01-01T00:00:00+00:01"), &t, NULL), -1);
+	assert_int_equal(time_point_parse(STR("9999-12-31T23:59:59-00:01"), &t, NULL), -1);
+	assert_false(time_point_is_valid(&(struct time_point){ INT64_MAX, 0 }));
+	assert_false(time_point_is_valid(&(struct time_point){ INT64_MIN, 0 }));
+	assert_false(time_point_is_valid(&(struct time_point){ 0, S }));
+	assert_false(time_point_is_valid(&(struct time_point){ 0, -1 }));
+}
+
 static const char *const bad_times[] = {
 	"", "2024", "2024-01-02", "2024-01-02T03:04:05", "2024-01-02 03:04:05Z", "2024-13-01T00:00:00Z",
 	"2024-00-01T00:00:00Z", "2023-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "2024-04-31T00:00:00Z",
@@ -173,7 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_every_day),
-		cmocka_unit_test(test_bad_times),
+		cmocka_unit_test(test_points), cmocka_unit_test(test_bad_times),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_bad_durations),
 		cmocka_unit_test(test_ages),
