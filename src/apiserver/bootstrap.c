@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* System namespaces and the kubernetes service with the endpoints of this server. */
+/* System namespaces, the two classes of priority that are always there, and the kubernetes service
+ * with the endpoints of this server. */
 #include "apiserver/bootstrap.h"
 
 #include "apiserver/user.h"
@@ -65,6 +66,28 @@ static void fill_slice(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val 
 	fill_port(doc, json_append_object(doc, json_set_array(doc, root, "ports")), b->secure_port);
 }
 
+static void fill_priority(yyjson_mut_doc *doc, yyjson_mut_val *root, int64_t value, struct str told)
+{
+	json_set_int(doc, root, "value", value);
+	json_set_str(doc, root, "description", told);
+}
+
+static void fill_node_critical(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
+{
+	(void)b;
+	fill_priority(doc, root, 2000001000,
+		      STR("Used for system critical pods that must not be moved from their "
+			  "current node."));
+}
+
+static void fill_cluster_critical(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
+{
+	(void)b;
+	fill_priority(doc, root, 2000000000,
+		      STR("Used for system critical pods that must run in the cluster, but can "
+			  "be moved to another node if necessary."));
+}
+
 /* Since when uses of tokens in Secrets are noted. */
 static void fill_tracking(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
 {
@@ -83,6 +106,10 @@ static const struct step steps[] = {
 	{ "", "v1", "ConfigMap", "kube-system",
 	  "kube-apiserver-legacy-service-account-token-tracking", .fill = fill_tracking,
 	  .for_tokens = true },
+	{ "scheduling.k8s.io", "v1", "PriorityClass", "", "system-node-critical",
+	  .fill = fill_node_critical },
+	{ "scheduling.k8s.io", "v1", "PriorityClass", "", "system-cluster-critical",
+	  .fill = fill_cluster_critical },
 	{ "", "v1", "Service", "default", "kubernetes", .fill = fill_service },
 	{ "", "v1", "Endpoints", "default", "kubernetes", .fill = fill_endpoints, .updates = true,
 	  .advertises = true },

@@ -286,3 +286,11 @@ web() { # REPLICAS IMAGE
 	run k patch ingress in --type json -p '[{"op":"replace","path":"/spec/rules/0/http/paths/0/path","value":"/a/../b"}]'
 	[[ $output == *"spec.rules[0].http.paths[0].path: Invalid value: \"/a/../b\": must not contain '/../'"* ]]
 }
+
+@test "[W37] two classes of priority are there from the start" {
+	same() { [ "$1" = "$2" ] || { printf 'wanted: %s\ngot:    %s\n' "$1" "$2" >&2; return 1; }; }
+	same 'system-cluster-critical 2000000000;system-node-critical 2000001000;' \
+		"$(k get priorityclass -o 'jsonpath={range .items[*]}{.metadata.name} {.value};{end}')"
+	run k create priorityclass system-mine --value=1
+	[[ "$output" == *"priority class names with 'system-' prefix are reserved for system use only"* ]]
+}
