@@ -5,6 +5,7 @@
  */
 #include "api/admission_expression.h"
 #include "api/kinds/admission.h"
+#include "api/kinds/cells.h"
 #include "api/limits.h"
 #include "api/meta.h"
 #include "api/selector.h"
@@ -352,7 +353,8 @@ static void validating_check(struct edit *e, struct field_errors *errors)
 	arena_deinit(&scratch);
 }
 
-const struct strategy strategy_validating_policy = { .validate = validating_check };
+const struct strategy strategy_validating_policy = { .validate = validating_check,
+						     .cells = validating_policy_cells };
 
 /* ---- MutatingAdmissionPolicy ---- */
 
@@ -423,7 +425,8 @@ static void mutating_check(struct edit *e, struct field_errors *errors)
 	arena_deinit(&scratch);
 }
 
-const struct strategy strategy_mutating_policy = { .validate = mutating_check };
+const struct strategy strategy_mutating_policy = { .validate = mutating_check,
+						   .cells = mutating_policy_cells };
 
 /* ---- bindings ---- */
 
@@ -497,5 +500,7 @@ static void validating_binding_check(struct edit *e, struct field_errors *errors
 		field_required(errors, path, "at least one validation action is required");
 }
 
-const struct strategy strategy_validating_policy_binding = { .validate = validating_binding_check };
-const struct strategy strategy_mutating_policy_binding = { .validate = binding_check };
+const struct strategy strategy_validating_policy_binding = { .validate = validating_binding_check,
+							     .cells = policy_binding_cells };
+const struct strategy strategy_mutating_policy_binding = { .validate = binding_check,
+							   .cells = policy_binding_cells };

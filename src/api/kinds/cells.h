@@ -48,5 +48,8 @@ void signing_request_cells(struct cells *c);
 void apiservice_cells(struct cells *c);
 void podtemplate_cells(struct cells *c);
 void revision_cells(struct cells *c);
+void validating_policy_cells(struct cells *c);
+void mutating_policy_cells(struct cells *c);
+void policy_binding_cells(struct cells *c);
 
 #endif

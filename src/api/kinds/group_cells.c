@@ -421,3 +421,72 @@ void revision_cells(struct cells *c)
 	cell_int(c, number(c, "revision"));
 	cell_created_age(c);
 }
+
+/* ---- admission policies ---- */
+
+static void policy_cells(struct cells *c, const char *expressions)
+{
+	yyjson_val *kind = json_get(c->obj->root, "spec.paramKind");
+
+	cell_name(c);
+	cell_int(c, (int64_t)json_get_count(json_get(c->obj->root, "spec"), expressions));
+	if (kind)
+		cell_printf(c, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(kind, "apiVersion")),
+			    STR_ARG(json_get_str(kind, "kind")));
+	else
+		cell_or(c, STR_NONE, "<unset>");
+	cell_created_age(c);
+}
+
+void validating_policy_cells(struct cells *c)
+{
+	policy_cells(c, "validations");
+}
+
+void mutating_policy_cells(struct cells *c)
+{
+	policy_cells(c, "mutations");
+}
+
+/* A label selector as Go prints its message: it is what upstream shows. */
+static void put_selector_message(struct buf *to, yyjson_val *selector)
+{
+	buf_put_str(to, STR("&LabelSelector{MatchLabels:map[string]string{"));
+	JSON_MEMBERS (key, value, json_get(selector, "matchLabels"))
+		buf_printf(to, STR_FMT ": " STR_FMT ",", STR_ARG(json_str(key)),
+			   STR_ARG(json_str(value)));
+	buf_put_str(to, STR("},MatchExpressions:[]LabelSelectorRequirement{"));
+	JSON_EACH (requirement, json_get(selector, "matchExpressions")) {
+		bool is_first = true;
+
+		buf_printf(to,
+			   "LabelSelectorRequirement{Key:" STR_FMT ",Operator:" STR_FMT ",Values:[",
+			   STR_ARG(json_get_str(requirement, "key")),
+			   STR_ARG(json_get_str(requirement, "operator")));
+		JSON_EACH (value, json_get(requirement, "values")) {
+			buf_printf(to, "%s" STR_FMT, is_first ? "" : " ", STR_ARG(json_str(value)));
+			is_first = false;
+		}
+		buf_put_str(to, STR("],},"));
+	}
+	buf_put_str(to, STR("},}"));
+}
+
+void policy_binding_cells(struct cells *c)
+{
+	yyjson_val *ref = json_get(c->obj->root, "spec.paramRef"),
+		   *selector = json_get(ref, "selector");
+	struct str name = json_get_str(ref, "name"), in = json_get_str(ref, "namespace");
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, CELL_TEXT_MAX);
+	if (name.len) /* which scope its kind has cannot be told from here */
+		buf_printf(&text, STR_FMT "/" STR_FMT, STR_ARG(in.len ? in : STR("*")),
+			   STR_ARG(name));
+	else if (selector)
+		put_selector_message(&text, selector);
+	cell_name(c);
+	cell_str(c, json_get_str(c->obj->root, "spec.policyName"));
+	cell_or(c, buf_str(&text), "<unset>");
+	cell_created_age(c);
+}

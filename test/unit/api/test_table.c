@@ -90,7 +90,7 @@ static void test_others(void **state)
 	      "\"x\",\"2/3\",3,2,\"60s\",\"c\",\"i:1\",\"a=b\"]");
 	check(&kind_service,
 	      "{" META ",\"spec\":{\"type\":\"NodePort\",\"clusterIP\":\"10.1.0.1\",\"clusterIPs\":"
-		       "[\"10.1.0.1\"],"
+	      "[\"10.1.0.1\"],"
 	      "\"ports\":[{\"port\":80,\"nodePort\":30080,\"protocol\":\"TCP\"},{\"port\":53,"
 	      "\"protocol\":\"UDP\"}],"
 	      "\"selector\":{\"b\":\"2\",\"a\":\"1\"}}}",
@@ -107,7 +107,7 @@ static void test_others(void **state)
 	      "none>\"");
 	check(&kind_endpoints,
 	      "{" META ",\"subsets\":[{\"addresses\":[{\"ip\":\"1.1.1.1\"},{\"ip\":\"1.1.1.2\"},{"
-		       "\"ip\":\"1.1.1.3\"},"
+	      "\"ip\":\"1.1.1.3\"},"
 	      "{\"ip\":\"1.1.1.4\"}],\"ports\":[{\"port\":80}]}]}",
 	      "\"x\",\"1.1.1.1:80,1.1.1.2:80,1.1.1.3:80 + 1 more...\",\"60s\"]");
 	check(&kind_namespace, "{" META ",\"status\":{\"phase\":\"Active\"}}",
@@ -115,16 +115,46 @@ static void test_others(void **state)
 	check(&kind_configmap, "{" META ",\"data\":{\"a\":\"\",\"b\":\"\"}}", "\"x\",2,\"60s\"]");
 	check(&kind_event,
 	      "{" META ",\"involvedObject\":{\"kind\":\"Pod\",\"name\":\"p\"},\"reason\":"
-		       "\"Started\",\"type\":\"Normal\","
+	      "\"Started\",\"type\":\"Normal\","
 	      "\"message\":\"hi\\n\",\"lastTimestamp\":\"2024-01-02T03:05:00Z\",\"firstTimestamp\":"
 	      "\"2024-01-02T03:04:05Z\"}",
 	      "\"5s\",\"Normal\",\"Started\",\"pod/p\",\"\",\"\",\"hi\",\"60s\",\"1\",\"x\"]");
 }
 
+static void test_policies(void **state)
+{
+	/* Would break: what policies take as parameters, and which ones a binding gives them. */
+	check(&kind_validatingadmissionpolicy,
+	      "{" META
+	      ",\"spec\":{\"paramKind\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\"},"
+	      "\"validations\":[{},{}]}}",
+	      "\"x\",2,\"apps/v1/Deployment\",\"60s\"]");
+	check(&kind_mutatingadmissionpolicy, "{" META ",\"spec\":{\"mutations\":[{}]}}",
+	      "\"x\",1,\"<unset>\",\"60s\"]");
+	check(&kind_validatingadmissionpolicybinding, "{" META ",\"spec\":{\"policyName\":\"p\"}}",
+	      "\"x\",\"p\",\"<unset>\",\"60s\"]");
+	check(&kind_validatingadmissionpolicybinding,
+	      "{" META ",\"spec\":{\"policyName\":\"p\",\"paramRef\":{\"name\":\"a\"}}}",
+	      "\"x\",\"p\",\"*/a\",\"60s\"]");
+	check(&kind_mutatingadmissionpolicybinding,
+	      "{" META
+	      ",\"spec\":{\"policyName\":\"p\",\"paramRef\":{\"name\":\"a\",\"namespace\":\"b\"}}}",
+	      "\"x\",\"p\",\"b/a\",\"60s\"]");
+	check(&kind_mutatingadmissionpolicybinding,
+	      "{" META ",\"spec\":{\"policyName\":\"p\",\"paramRef\":{\"selector\":{"
+		       "\"matchLabels\":{\"a\":\"b\"},"
+	      "\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"In\",\"values\":[\"d\",\"e\"]}]}"
+	      "}}}",
+	      "\"x\",\"p\",\"&LabelSelector{MatchLabels:map[string]string{a: b,},MatchExpressions:"
+	      "[]LabelSelectorRequirement{LabelSelectorRequirement{Key:c,Operator:In,Values:[d "
+	      "e],},},}\",\"60s\"]");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_pods),
-					    cmocka_unit_test(test_others) };
+					    cmocka_unit_test(test_others),
+					    cmocka_unit_test(test_policies) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
