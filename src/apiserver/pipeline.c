@@ -9,6 +9,7 @@
 #include "apiserver/exchange.h"
 #include "apiserver/limits.h"
 #include "base/num.h"
+#include "base/time.h"
 #include "loop/env.h"
 #include "net/url.h"
 
@@ -26,6 +27,32 @@ static bool wants_pretty(const struct exchange *e)
 	return false;
 }
 
+/* What goes on for as long as its client wants. */
+static bool is_long(const struct target *t)
+{
+	static const char *const streams[] = { "log", "exec", "attach", "portforward", "proxy" };
+
+	if (str_eq_c(t->verb, "watch"))
+		return true;
+	for (size_t i = 0; i < ARRAY_COUNT(streams); i++)
+		if (str_eq_c(t->subresource, streams[i]))
+			return true;
+	return false;
+}
+
+/* How long the client wants to wait: no answer here takes that long, but what is none is refused. */
+static int check_timeout(struct exchange *e)
+{
+	struct str text = params_get(&e->target.query, "timeout");
+	struct err err;
+	int64_t ns;
+
+	if (!text.len || is_long(&e->target) || time_parse_duration(text, &ns, &err) == 0)
+		return 0;
+	return refusal_bad_request(
+		&e->refusal, "invalid timeout specified in the request URL - %s", err.msg);
+}
+
 static int read_target(struct exchange *e)
 {
 	struct err err = { 0 };
@@ -34,7 +61,7 @@ static int read_target(struct exchange *e)
 	    0)
 		return refusal_from_err(&e->refusal, &err);
 	e->is_pretty = wants_pretty(e);
-	return 0;
+	return check_timeout(e);
 }
 
 static int authenticate(struct exchange *e)
@@ -437,25 +464,12 @@ static void on_turn(struct fair_turn *turn)
 	go_on(e);
 }
 
-/* What goes on for long takes no part: it costs nothing while idle. */
-static bool is_long(const struct target *t)
-{
-	static const char *const streams[] = { "log", "exec", "attach", "portforward", "proxy" };
-
-	if (str_eq_c(t->verb, "watch"))
-		return true;
-	for (size_t i = 0; i < ARRAY_COUNT(streams); i++)
-		if (str_eq_c(t->subresource, streams[i]))
-			return true;
-	return false;
-}
-
 static int take_turn(struct exchange *e)
 {
 	struct fair_request request = { e->user, &e->target };
 	enum fair_answer answer;
 
-	if (is_long(&e->target))
+	if (is_long(&e->target)) /* it costs nothing while idle */
 		return 0;
 	e->turn.run = on_turn;
 	answer = fairness_ask(e->server->fairness, &request, &e->turn, &e->place);
