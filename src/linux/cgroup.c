@@ -243,6 +243,18 @@ int cgroup_make(struct cgroup *c, enum cgroup_controller controller)
 	return err < 0 ? err : refuse_plain_folder(c, controller, path);
 }
 
+int cgroup_unmake(struct cgroup *c, enum cgroup_controller controller)
+{
+	char path[CGROUP_PATH_MAX + 64];
+	int err = folder(c, controller, c->path, path, sizeof(path));
+
+	if (err < 0)
+		return err;
+	fd_close(&c->dir_fds[controller]);
+	c->joined &= ~CGROUP_BIT(controller);
+	return rmdir(path) < 0 ? -errno : 0;
+}
+
 int cgroup_enable(struct cgroup *c, uint32_t controllers)
 {
 	static const struct {

@@ -37,6 +37,8 @@ void cgroup_deinit(struct cgroup *c); /* closes; the folders stay */
 /* Makes the folder (and what is above it, in v2 with the controllers enabled there). -ENOENT: no such hierarchy.
  * v1's cpuset gets its parent's cpus and mems, else nothing could run in it. */
 int cgroup_make(struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
+/* Removes the folder again, in which nobody is. */
+int cgroup_unmake(struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
 /* v2: lets these controllers work in the container's folder. */
 int cgroup_enable(struct cgroup *c, uint32_t controllers) MUST_CHECK;
 /* Opens the folder when it exists. */

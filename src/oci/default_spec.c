@@ -61,12 +61,29 @@ static void remove_namespace(yyjson_mut_doc *doc, const char *type)
 	}
 }
 
+/* A sysfs of one's own needs a network namespace of one's own: the host's instead, which what comes after lies on. */
+static void bind_host_sys(yyjson_mut_doc *doc, yyjson_mut_val *sys)
+{
+	yyjson_mut_val *options;
+
+	yyjson_mut_obj_remove_key(sys, "type");
+	yyjson_mut_obj_remove_key(sys, "source");
+	yyjson_mut_obj_remove_key(sys, "options");
+	yyjson_mut_obj_add_str(doc, sys, "type", "none");
+	yyjson_mut_obj_add_str(doc, sys, "source", "/sys");
+	options = yyjson_mut_obj_add_arr(doc, sys, "options");
+	yyjson_mut_arr_add_str(doc, options, "rbind");
+	yyjson_mut_arr_add_str(doc, options, "nosuid");
+	yyjson_mut_arr_add_str(doc, options, "noexec");
+	yyjson_mut_arr_add_str(doc, options, "nodev");
+	yyjson_mut_arr_add_str(doc, options, "ro");
+}
+
 static void make_rootless(yyjson_mut_doc *doc, uid_t uid, gid_t gid)
 {
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *mount;
 	yyjson_mut_val *linux_part = yyjson_mut_obj_get(root, "linux");
 	yyjson_mut_arr_iter iter;
-	yyjson_mut_val *sys;
 
 	yyjson_mut_obj_remove_key(linux_part, "resources");
 	/* a network of one's own would have nothing to be connected to */
@@ -80,23 +97,11 @@ static void make_rootless(yyjson_mut_doc *doc, uid_t uid, gid_t gid)
 	while ((mount = yyjson_mut_arr_iter_next(&iter)) != NULL) {
 		yyjson_mut_val *where = yyjson_mut_obj_get(mount, "destination");
 
-		if (yyjson_mut_equals_str(where, "/sys/fs/cgroup"))
-			yyjson_mut_arr_iter_remove(&iter);
-		else if (yyjson_mut_equals_str(where, "/dev/pts")) /* group 5 is not mapped */
+		if (yyjson_mut_equals_str(where, "/dev/pts")) /* group 5 is not mapped */
 			yyjson_mut_arr_remove_last(yyjson_mut_obj_get(mount, "options"));
 		else if (yyjson_mut_equals_str(where, "/sys"))
-			yyjson_mut_arr_iter_remove(&iter);
+			bind_host_sys(doc, mount);
 	}
-	sys = yyjson_mut_arr_add_obj(doc, yyjson_mut_obj_get(root, "mounts"));
-	yyjson_mut_obj_add_str(doc, sys, "destination", "/sys");
-	yyjson_mut_obj_add_str(doc, sys, "type", "none");
-	yyjson_mut_obj_add_str(doc, sys, "source", "/sys");
-	mount = yyjson_mut_obj_add_arr(doc, sys, "options");
-	yyjson_mut_arr_add_str(doc, mount, "rbind");
-	yyjson_mut_arr_add_str(doc, mount, "nosuid");
-	yyjson_mut_arr_add_str(doc, mount, "noexec");
-	yyjson_mut_arr_add_str(doc, mount, "nodev");
-	yyjson_mut_arr_add_str(doc, mount, "ro");
 }
 
 char *oci_default_spec(bool rootless, bool cgroup_v2, uid_t uid, gid_t gid)

@@ -784,3 +784,17 @@ int cgroup_plan_update(const struct cgroup_plan *plan, struct cgroup *cgroup, st
 	}
 	return 0;
 }
+
+void cgroup_plan_drop_devices(struct cgroup_plan *plan)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		if (plan->changes[i].controller != CGROUP_DEVICES)
+			plan->changes[kept++] = plan->changes[i];
+	}
+	plan->count = kept;
+	plan->has_devices = false;
+	plan->device_count = 0;
+	plan->controllers &= ~CGROUP_BIT(CGROUP_DEVICES);
+}

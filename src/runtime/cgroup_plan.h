@@ -42,4 +42,8 @@ bool cgroup_plan_owner(const struct oci_spec *spec, uint32_t *ret) MUST_CHECK;
 int cgroup_plan_path(const char *cgroups_path, const char *id, struct arena *arena, const char **ret,
 		     struct err *err) MUST_CHECK;
 
+/* For who may not load rules of devices: only root can, and a user namespace has no devices but what was bound
+ * into it. */
+void cgroup_plan_drop_devices(struct cgroup_plan *plan);
+
 #endif

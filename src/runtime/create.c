@@ -147,6 +147,25 @@ void container_end_keeper(int *keeper)
 	fd_close(keeper);
 }
 
+/* A user without privileges may have no cgroup at all, if nothing asks for one. */
+static int no_cgroup(const struct making *m, const char *path, int failed, struct err *err)
+{
+	const char *asked = m->create->spec->linux_part->cgroups_path;
+
+	if (!m->create->ignore_cgroup_errors)
+		return err_neg(err, failed, "make cgroup %s", path);
+	if (asked && asked[0])
+		return err_set(err, ERR_FORBIDDEN,
+			       "linux.cgroupsPath: unable to apply cgroup configuration: make cgroup %s: %s", path,
+			       failed == -EACCES || failed == -EPERM ? "permission denied" : "no such hierarchy");
+	if (m->plan.count)
+		return err_set(err, ERR_FORBIDDEN,
+			       "linux.resources: rootless needs no limits + no cgrouppath when no permission is "
+			       "granted for cgroups");
+	m->c->has_cgroup = false;
+	return 0;
+}
+
 static int make_cgroups(struct making *m, struct err *err)
 {
 	const struct oci_linux *l = m->create->spec->linux_part;
@@ -167,6 +186,8 @@ static int make_cgroups(struct making *m, struct err *err)
 	}
 	if (cgroup_plan(l->resources, c->cgroup.is_v2, m->init.arena, &m->plan, err) < 0)
 		return -1;
+	if (geteuid() != 0)
+		cgroup_plan_drop_devices(&m->plan);
 	if (m->create->systemd_cgroup ? start_scope(m, &path, err) < 0 : check_unused(&c->cgroup, err) < 0)
 		return -1;
 	m->plan.optional = expected_controllers(m->create->spec);
@@ -176,16 +197,12 @@ static int make_cgroups(struct making *m, struct err *err)
 	if (symlinkat(path, c->dir_fd, CONTAINER_CGROUP) < 0)
 		return err_os(err, "note the cgroup's path");
 	/* One hierarchy in which all of its processes can be found: v2 where there is one. */
-	if (c->cgroup.has_unified)
-		failed = cgroup_make(&c->cgroup, CGROUP_UNIFIED);
-	else if (!m->plan.controllers)
-		failed = cgroup_make(&c->cgroup, CGROUP_FREEZER);
-	if (failed < 0) {
-		if (!m->create->ignore_cgroup_errors)
-			return err_neg(err, failed, "make cgroup %s", path);
-		c->has_cgroup = false;
-		return 0;
-	}
+	failed = c->cgroup.has_unified ? cgroup_make(&c->cgroup, CGROUP_UNIFIED) : -ENOENT;
+	/* a user may have been given those of v1 alone */
+	if (failed < 0 && !c->cgroup.is_v2 && (!c->cgroup.has_unified || m->create->ignore_cgroup_errors))
+		failed = m->plan.controllers && geteuid() == 0 ? 0 : cgroup_make(&c->cgroup, CGROUP_FREEZER);
+	if (failed < 0)
+		return no_cgroup(m, path, failed, err);
 	if (cgroup_plan_apply(&m->plan, &c->cgroup, err) < 0) {
 		if (!m->create->ignore_cgroup_errors || m->plan.count)
 			return -1;
@@ -465,7 +482,7 @@ static int serve_child(struct making *m, struct err *err)
 
 /* New namespaces in a user namespace that is joined: whoever goes there cannot come back, so a helper does and makes
  * the process as our child. */
-static pid_t clone_through_helper(struct making *m, int cgroup_fd)
+static pid_t clone_through_helper(struct making *m, int cgroup_fd, int pid_fd)
 {
 	int pair[2], helper_fd = -1, status = 0;
 	struct err err;
@@ -481,6 +498,10 @@ static pid_t clone_through_helper(struct making *m, int cgroup_fd)
 
 		if (init_join_cgroups(&m->init, &err) < 0 || init_join(&m->init, &err) < 0)
 			init_fail(m->init.sock, &err);
+		if (pid_fd >= 0 && setns(pid_fd, CLONE_NEWPID) < 0) {
+			err_os(&err, "linux.namespaces: join the pid namespace");
+			init_fail(m->init.sock, &err);
+		}
 		m->init.has_joined = true;
 		pid = process_clone(m->init.new_namespaces | CLONE_PARENT, cgroup_fd, &pidfd);
 		if (pid == 0)
@@ -506,7 +527,7 @@ static pid_t clone_through_helper(struct making *m, int cgroup_fd)
 static pid_t make_child(struct making *m, int cgroup_fd)
 {
 	if (m->init.joins_user && m->init.new_namespaces)
-		return clone_through_helper(m, cgroup_fd);
+		return clone_through_helper(m, cgroup_fd, -1);
 	return process_clone(m->init.new_namespaces, cgroup_fd, &m->c->pidfd);
 }
 
@@ -524,6 +545,9 @@ static pid_t clone_in_pid_namespace(struct making *m, int cgroup_fd)
 	}
 	if (join_fd < 0)
 		return make_child(m, cgroup_fd);
+	/* without privileges that is possible from within the user namespace only */
+	if (geteuid() != 0 && init->joins_user)
+		return clone_through_helper(m, cgroup_fd, join_fd);
 	own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
 	if (own < 0 || setns(join_fd, CLONE_NEWPID) < 0)
 		return -errno;
@@ -536,14 +560,14 @@ static pid_t clone_in_pid_namespace(struct making *m, int cgroup_fd)
 static int clone_child(struct making *m, struct err *err)
 {
 	struct init *init = &m->init;
-	int pair[2], cgroup_fd = -1;
+	int pair[2], failed, cgroup_fd = -1;
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_os(err, "socketpair");
 	m->sock = pair[0];
 	init->sock = pair[1];
-	if (userns_time_offsets(m->create->spec, &init->new_namespaces, err) < 0)
+	if (userns_time_offsets(m->create->spec, &init->new_namespaces, &init->unshare_later, err) < 0)
 		return -1;
 	if ((init->new_namespaces & CLONE_NEWNS) && init->program.has_userns && geteuid() == 0 &&
 	    bind_open_all(init, err) < 0)
@@ -554,6 +578,11 @@ static int clone_child(struct making *m, struct err *err)
 		cgroup_fd = m->c->cgroup.dir_fds[CGROUP_UNIFIED];
 	log_debug("runtime", "nsexec started: nsexec container setup");
 	pid = clone_in_pid_namespace(m, cgroup_fd);
+	/* v2 asks for the right to leave the cgroup we are in as well; on a hybrid host it is not needed */
+	if (pid == -EACCES && cgroup_fd >= 0 && m->create->ignore_cgroup_errors && !m->c->cgroup.is_v2) {
+		failed = cgroup_unmake(&m->c->cgroup, CGROUP_UNIFIED);
+		pid = failed < 0 ? failed : clone_in_pid_namespace(m, -1);
+	}
 	if (pid == HELPER_FAILED)
 		return serve_child(m, err); /* it says why */
 	if (pid < 0)
@@ -597,10 +626,16 @@ static int make(struct making *m, struct err *err)
 	if (cr->spec->linux_part->mount_label && cr->spec->linux_part->mount_label[0] &&
 	    access("/sys/fs/selinux/enforce", F_OK) < 0)
 		return err_set(err, ERR_UNSUPPORTED, "linux.mountLabel: SELinux is not enabled on this host");
+	if (geteuid() != 0 && userns_check_rootless(cr->spec, err) < 0)
+		return -1;
 	if (plan_namespaces(m, err) < 0 || prepare_rootfs_path(m, err) < 0 || prepare_program(m, err) < 0)
 		return -1;
 	if (make_cgroups(m, err) < 0)
 		return -1;
+	if (geteuid() != 0 && !m->c->has_cgroup && container_outlives_init(m->c))
+		log_warn("runtime", "Creating a rootless container with no cgroup and no private pid namespace. Such "
+				    "configuration is strongly discouraged (as it is impossible to properly kill all "
+				    "container's processes).");
 	if (cr->wait_for_start && listen_for_start(m, err) < 0)
 		return -1;
 	m->c->created_ns = process_wall_ns();
@@ -679,6 +714,7 @@ static void begin(struct making *m, const struct create *create, struct arena *a
 		.wait_for_start = create->wait_for_start,
 		.relays_terminal = create->relays_terminal,
 		.keeps_keyring = create->keeps_keyring,
+		.may_be_entered = geteuid() != 0 && access("/proc/self/exe", W_OK) < 0,
 		.sock = -1,
 		.start_fd = -1,
 		.null_fd = -1,

@@ -132,11 +132,12 @@ static int enter_root(const struct container *c, struct err *err)
 static int enter(const struct exec *exec, struct program *program, int sock, struct err *err)
 {
 	struct container *c = exec->container;
-	uint64_t namespaces = c->namespaces & ~(uint64_t)CLONE_NEWPID;
+	uint64_t done = CLONE_NEWPID | (program->is_in_userns ? CLONE_NEWUSER : 0);
+	uint64_t namespaces = c->namespaces & ~done;
 	struct err detach;
 
 	if (defence(DEFENCE_PROGRAM_FILE) && selfexe_detach(program->exe_fd, &detach) < 0 &&
-	    !(detach.code == ERR_UNSUPPORTED && geteuid() != 0))
+	    !(detach.code == ERR_UNSUPPORTED && (geteuid() != 0 || program->is_in_userns)))
 		return err_set(err, ERR_INTERNAL, "protect the runtime's program: %s", detach.msg);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setsid() < 0)
 		return err_os(err, "make a session");
@@ -144,11 +145,11 @@ static int enter(const struct exec *exec, struct program *program, int sock, str
 		return -1;
 	if (move_finally(exec->process->exec_cpu_affinity, err) < 0)
 		return -1;
-	if (setns(c->pidfd, (int)namespaces) < 0)
+	if (namespaces && setns(c->pidfd, (int)namespaces) < 0)
 		return err_os(err, "join the container's namespaces");
 	if (!(namespaces & CLONE_NEWNS) && enter_root(c, err) < 0)
 		return -1;
-	if (namespaces & CLONE_NEWUSER) {
+	if (c->namespaces & CLONE_NEWUSER) {
 		if (program_become_root(exec->spec->process, err) < 0)
 			return -1;
 		/* becoming another user made us undumpable for good measure, and kept so */
@@ -213,6 +214,46 @@ static int serve(const struct exec *exec, const struct program *program, int soc
 	return execing ? 0 : err_set(err, ERR_INTERNAL, "the process died before it could exec");
 }
 
+/* Without privileges one may enter a pid namespace only from within the user namespace, which is a way without return:
+ * another process goes there and makes the one that is to be ours. */
+static pid_t clone_as_user(const struct exec *exec, int cgroup_fd, int *ret_pidfd)
+{
+	struct container *c = exec->container;
+	int pair[2], helper_fd = -1, status = 0;
+	size_t count = 0;
+	struct err err;
+	pid_t pid;
+	char kind;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	pid = process_clone(0, -1, &helper_fd);
+	if (pid == 0) {
+		int pidfd = -1;
+
+		if (setns(c->pidfd, (int)(c->namespaces & (CLONE_NEWUSER | CLONE_NEWPID))) < 0)
+			_exit(errno);
+		pid = process_clone(CLONE_PARENT, cgroup_fd, &pidfd);
+		if (pid == -EBUSY || pid == -EOPNOTSUPP)
+			pid = process_clone(CLONE_PARENT, -1, &pidfd);
+		if (pid == 0)
+			return 0;
+		_exit(pid < 0 ? (int)-pid : fd_send_fds(pair[1], STR("P"), &pidfd, 1, &err) < 0 ? EPIPE : 0);
+	}
+	close(pair[1]);
+	if (pid > 0 && process_wait(helper_fd, &status) < 0)
+		pid = -ECHILD;
+	fd_close(&helper_fd);
+	if (pid > 0 && (!WIFEXITED(status) || WEXITSTATUS(status)))
+		pid = WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
+	if (pid > 0)
+		pid = fd_recv_fds(pair[0], &kind, 1, ret_pidfd, 1, &count, &err) >= 0 && count == 1
+			      ? process_pid_of(*ret_pidfd)
+			      : -EPIPE;
+	close(pair[0]);
+	return pid;
+}
+
 /* Clones into the pid namespace of the container and back to ours. */
 static pid_t clone_inside(const struct exec *exec, int *ret_pidfd)
 {
@@ -222,6 +263,8 @@ static pid_t clone_inside(const struct exec *exec, int *ret_pidfd)
 	AUTO_FD own = -1;
 	pid_t pid;
 
+	if (geteuid() != 0 && (c->namespaces & CLONE_NEWUSER))
+		return clone_as_user(exec, cgroup_fd, ret_pidfd);
 	if (!(c->namespaces & CLONE_NEWPID))
 		return process_clone(0, cgroup_fd, ret_pidfd);
 	own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
@@ -244,6 +287,7 @@ int container_exec(const struct exec *exec, pid_t *ret_pid, int *ret_pidfd, int 
 		.stdio = { -1, -1, -1 }, .host_proc_fd = -1, .exe_fd = -1, .preserve_fds = exec->preserve_fds,
 		.personality = l->personality, .memory_policy = l->memory_policy,
 		.has_userns = c->namespaces & CLONE_NEWUSER,
+		.is_in_userns = geteuid() != 0 && (c->namespaces & CLONE_NEWUSER),
 	};
 	int pair[2], failed, status;
 	AUTO_FD pidfd = -1;

@@ -25,6 +25,7 @@
 #include "runtime/hooks.h"
 #include "runtime/placement.h"
 #include "runtime/selfexe.h"
+#include "runtime/userns.h"
 
 int init_send(int sock, enum init_message kind, int fd, struct err *err)
 {
@@ -204,13 +205,22 @@ static int end_by_signals(struct err *err)
 	return 0;
 }
 
+/* Without privileges one may enter the namespaces of a dumpable process only. In a user namespace that is new, nobody
+ * is there who could trace us but whom our own user sends, with no more capabilities than we have. */
+static int let_enter(const struct init *init, struct err *err)
+{
+	if (!init->may_be_entered || init->joins_user || !init->program.has_userns)
+		return 0;
+	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0 ? err_os(err, "be dumpable") : 0;
+}
+
 /* Waits for `start` to connect. Returns the connection, over which a failure to exec is reported. */
 static int wait_for_start(struct init *init, struct err *err)
 {
 	int keep = 3 + init->program.preserve_fds;
 	int sock;
 
-	if (end_by_signals(err) < 0 || init_send(init->sock, INIT_READY, -1, err) < 0)
+	if (end_by_signals(err) < 0 || let_enter(init, err) < 0 || init_send(init->sock, INIT_READY, -1, err) < 0)
 		return -1;
 	fd_close(&init->sock);
 	/* this may take hours: let go of all that our maker had open, the daemon's end of its answer above all */
@@ -285,6 +295,11 @@ static int setup(struct init *init, struct err *err)
 		return -1;
 	if ((!init->has_joined && init_join(init, err) < 0) || enter_user_namespace(init, err) < 0)
 		return -1;
+	if (init->unshare_later & CLONE_NEWTIME) {
+		if (userns_enter_time(init->spec, init->program.host_proc_fd, err) < 0)
+			return -1;
+		init->unshare_later &= ~(uint64_t)CLONE_NEWTIME;
+	}
 	/* Nobody in the namespaces we just joined may trace us or look at our descriptors. */
 	if (prctl(PR_SET_DUMPABLE, !defence(DEFENCE_UNDUMPABLE), 0, 0, 0) < 0)
 		return err_os(err, "make the process undumpable");

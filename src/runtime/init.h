@@ -54,6 +54,7 @@ struct init {
 	bool wait_for_start;
 	bool relays_terminal;
 	bool keeps_keyring;
+	bool may_be_entered;       /* while it waits: exec without privileges gets in by nothing else */
 	bool has_hooks_before_pivot;
 	uint64_t new_namespaces;   /* cloned with these */
 	uint64_t unshare_later;    /* cgroup, and what must wait for a joined user namespace */

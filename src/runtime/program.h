@@ -26,6 +26,7 @@ struct program {
 	int exe_fd;            /* selfexe_prepare() */
 	int error_sock;        /* where the seccomp listener and errors go; close-on-exec */
 	bool has_userns;
+	bool is_in_userns;     /* already: a user without privileges had to join it first */
 	bool keeps_groups;     /* supplementary groups of who started us */
 	int (*before_exec)(void *arg, struct err *err); /* as the program will be: user, capabilities, filter */
 	void *before_exec_arg;

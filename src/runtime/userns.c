@@ -6,13 +6,70 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/fd.h"
+#include "base/num.h"
+#include "base/str.h"
 #include "linux/process.h"
 
 #define MAP_TEXT_MAX 4096
 #define MAP_ROWS_MAX 340 /* the kernel's own bound */
+
+static bool is_mapped(const struct oci_list *maps, uint64_t id)
+{
+	for (size_t i = 0; i < maps->count; i++) {
+		const struct oci_id_map *map = OCI_ITEM(*maps, struct oci_id_map, i);
+
+		if (id >= map->container_id.value && id - map->container_id.value < map->size.value)
+			return true;
+	}
+	return false;
+}
+
+/* "uid=5" or "gid=5" for a file system that is mounted in the user namespace. */
+static int check_owner(const struct oci_linux *l, const char *option, size_t index, struct err *err)
+{
+	struct str number = str_from(option);
+	bool is_gid = str_strip_prefix(&number, STR("gid="));
+	uint64_t id;
+
+	if ((!is_gid && !str_strip_prefix(&number, STR("uid="))) ||
+	    num_parse_u64(number, UINT32_MAX, "", &id, NULL) < 0 ||
+	    is_mapped(is_gid ? &l->gid_mappings : &l->uid_mappings, id))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "mounts[%zu].options: cannot specify %.40s mount option for rootless container: it is not "
+		       "mapped",
+		       index, option);
+}
+
+int userns_check_rootless(const struct oci_spec *spec, struct err *err)
+{
+	const struct oci_linux *l = spec->linux_part;
+	const struct oci_namespace *user = NULL;
+
+	for (size_t i = 0; i < l->namespaces.count; i++) {
+		const struct oci_namespace *one = OCI_ITEM(l->namespaces, struct oci_namespace, i);
+
+		if (one->type == OCI_NS_USER)
+			user = one;
+	}
+	if (!user)
+		return err_set(err, ERR_INVALID, "linux.namespaces: rootless container requires user namespaces");
+	if (user->path && user->path[0])
+		return 0;
+	for (size_t i = 0; i < spec->mounts.count; i++) {
+		const struct oci_strings *options = &OCI_ITEM(spec->mounts, struct oci_mount, i)->options;
+
+		for (size_t k = 0; k < options->count; k++) {
+			if (check_owner(l, options->items[k], i, err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
 
 static int map_text(const struct oci_list *maps, char *text, const char *field, struct err *err)
 {
@@ -104,27 +161,51 @@ int userns_map(const struct oci_spec *spec, pid_t pid, struct err *err)
 	return write_map(pid, "uid_map", "linux.uidMappings", &l->uid_mappings, err);
 }
 
-int userns_time_offsets(const struct oci_spec *spec, uint64_t *namespaces, struct err *err)
+static int write_time_offsets(const struct oci_time_offsets *offsets, int proc_fd, struct err *err)
 {
-	const struct oci_time_offsets *offsets = spec->linux_part->time_offsets;
-	const struct oci_time_offset *rows[2];
+	const struct oci_time_offset *rows[2] = { offsets->monotonic, offsets->boottime };
 	static const char names[2][10] = { "monotonic", "boottime" };
 	char text[80];
 
-	if (!offsets || !(*namespaces & CLONE_NEWTIME))
-		return 0;
-	if (unshare(CLONE_NEWTIME) < 0)
-		return err_os(err, "linux.namespaces: time");
-	*namespaces &= ~(uint64_t)CLONE_NEWTIME;
-	rows[0] = offsets->monotonic;
-	rows[1] = offsets->boottime;
 	for (int i = 0; i < 2; i++) {
 		if (!rows[i])
 			continue;
 		snprintf(text, sizeof(text), "%s %lld %llu\n", names[i], (long long)rows[i]->secs.value,
 			 (unsigned long long)rows[i]->nanosecs.value);
-		if (fd_write_file(AT_FDCWD, "/proc/self/timens_offsets", str_from(text), err) < 0)
+		if (fd_write_file(proc_fd, "self/timens_offsets", str_from(text), err) < 0)
 			return err_wrap(err, "linux.timeOffsets.%s", names[i]);
 	}
+	return 0;
+}
+
+int userns_time_offsets(const struct oci_spec *spec, uint64_t *namespaces, uint64_t *later, struct err *err)
+{
+	const struct oci_time_offsets *offsets = spec->linux_part->time_offsets;
+
+	if (!offsets || !(*namespaces & CLONE_NEWTIME))
+		return 0;
+	*namespaces &= ~(uint64_t)CLONE_NEWTIME;
+	if (geteuid() != 0) {
+		*later |= CLONE_NEWTIME;
+		return 0;
+	}
+	if (unshare(CLONE_NEWTIME) < 0)
+		return err_os(err, "linux.namespaces: time");
+	AUTO_FD proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0)
+		return err_os(err, "open /proc");
+	return write_time_offsets(offsets, proc, err);
+}
+
+int userns_enter_time(const struct oci_spec *spec, int proc_fd, struct err *err)
+{
+	/* files of an undumpable process are the host's root's */
+	if (unshare(CLONE_NEWTIME) < 0 || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+		return err_os(err, "linux.namespaces: time");
+	if (write_time_offsets(spec->linux_part->time_offsets, proc_fd, err) < 0)
+		return -1;
+	AUTO_FD made = openat(proc_fd, "self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+	if (made < 0 || setns(made, CLONE_NEWTIME) < 0)
+		return err_os(err, "linux.namespaces: time");
 	return 0;
 }

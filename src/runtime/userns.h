@@ -7,9 +7,16 @@
 #include "base/err.h"
 #include "oci/spec.h"
 
+/* What a user without privileges can run: in a user namespace, with owners of mounts that are mapped in it. */
+int userns_check_rootless(const struct oci_spec *spec, struct err *err) MUST_CHECK;
 /* Writes uid_map and gid_map of pid, through newuidmap and newgidmap where we may not do it ourselves. */
 int userns_map(const struct oci_spec *spec, pid_t pid, struct err *err) MUST_CHECK;
-/* With linux.timeOffsets the time namespace is made here, for the children to come, and its flag taken out. */
-int userns_time_offsets(const struct oci_spec *spec, uint64_t *namespaces, struct err *err) MUST_CHECK;
+/* With linux.timeOffsets the time namespace is made here, for the children to come, and its flag taken out of
+ * namespaces. Without privileges that is left to the child, in its user namespace: the flag moves to later. */
+int userns_time_offsets(const struct oci_spec *spec, uint64_t *namespaces, uint64_t *later,
+			struct err *err) MUST_CHECK;
+/* There: makes the time namespace, with its offsets, and goes into it. Leaves the process dumpable. proc_fd: the host's
+ * /proc. */
+int userns_enter_time(const struct oci_spec *spec, int proc_fd, struct err *err) MUST_CHECK;
 
 #endif

@@ -1,7 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: Apache-2.0
 # In the machine of systemd_v1.bats, as systemd's only service: the systemd cgroup manager on hosts with cgroup v1, alone or
-# (hybrid) with a v2 tree beside it. vm_systemd.sh has made it systemd. Prints "ok NAME" or "not ok NAME: why".
+# (hybrid) with a v2 tree beside it. Prints "ok NAME" or "not ok NAME: why".
 export PATH=/bin
 exec >/dev/ttyS0 2>&1
 U=machine-test.slice
