@@ -126,10 +126,14 @@ int decode_wrong_type(struct decoder *d, const struct decode_at *at, yyjson_val 
 	return wrong_type(d, at, v, whole, false);
 }
 
+/* Of what is no pointer, Go cannot tell zero from nothing: it gets the default. */
 static bool keeps_zero(const struct decode_at *at)
 {
-	return (at->field->flags & (SCHEMA_POINTER | SCHEMA_ALWAYS)) ||
-	       at->field->shape != SCHEMA_ONE;
+	unsigned flags = at->field->flags;
+
+	if (at->field->shape != SCHEMA_ONE || flags & SCHEMA_POINTER)
+		return true;
+	return flags & SCHEMA_ALWAYS && !(flags & SCHEMA_DEFAULT);
 }
 
 static int decode_string(struct decoder *d, const struct decode_at *at, yyjson_val *v,

@@ -132,6 +132,8 @@ static void test_binding(void **state)
 		  "\"ServiceAccount\", \"User\", \"Group\"" },
 		{ "an account without a namespace", "subjects: [{kind: ServiceAccount, name: a}]",
 		  "subjects[0].namespace: Required value" },
+		{ "an empty group is the default",
+		  "!roleRef: {apiGroup: \"\", kind: Role, name: a}", "" },
 		{ "no role", "!roleRef: {kind: Role, name: \"\"}", "roleRef.name: Required value" },
 		{ "a role of another kind", "!roleRef: {kind: Foo, name: a}",
 		  "roleRef.kind: Unsupported value: \"Foo\": supported values: \"Role\", "
