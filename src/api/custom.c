@@ -110,8 +110,16 @@ static void custom_warn(struct edit *e, struct notices *notices)
 		notices_add(notices, STR_FMT, STR_ARG(warning));
 }
 
+/* Whoever writes status writes nothing else, not even labels. */
+static void custom_prepare_status(struct edit *e)
+{
+	json_set(e->doc, e->root, "metadata",
+		 json_copy(e->doc, yyjson_obj_get(e->old, "metadata")));
+}
+
 static const struct strategy strategy_custom = {
 	.default_object = custom_default,
+	.prepare_status_update = custom_prepare_status,
 	.validate = custom_validate,
 	.validate_status_update = custom_validate,
 	.cells = custom_cells,

@@ -309,11 +309,20 @@ static void keep_existing(struct http_watch *w, struct blob *object);
 
 static void wait_for_states(struct http_watch *w, const struct store_event *event)
 {
+	struct blob *value = registry_present(w->kind, event->value, NULL), *previous = NULL;
+
+	if (event->previous)
+		previous = registry_present(w->kind, event->previous, NULL);
+	if (!value || (event->previous && !previous)) { /* bytes that are none of ours */
+		blob_unref(value);
+		blob_unref(previous);
+		return;
+	}
 	w->waiting.stored = event->type;
 	w->waiting.revision = event->revision;
-	keep_existing(w, registry_present(w->kind, event->value, NULL));
-	if (event->previous)
-		keep_existing(w, registry_present(w->kind, event->previous, NULL));
+	keep_existing(w, value);
+	if (previous)
+		keep_existing(w, previous);
 	store_watch_pause(&w->watcher);
 	w->conversion = conversion_start(&w->server->registry, w->kind, w->waiting.blobs,
 					 w->waiting.count, on_states_converted, w);

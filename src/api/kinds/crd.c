@@ -47,7 +47,7 @@ static yyjson_val *find_version(yyjson_val *definition, struct str name)
 static unsigned broken_before(yyjson_val *definition, struct arena *arena)
 {
 	struct field_errors errors;
-	struct crd_schema_check check = { .errors = &errors };
+	struct crd_schema_check check = { .errors = &errors, .is_survey = true };
 
 	field_errors_init(&errors, arena);
 	JSON_EACH (version, json_get(definition, "spec.versions")) {
@@ -352,10 +352,27 @@ static void note_stored(struct edit *e)
 	}
 }
 
+static void crd_prepare_status(struct edit *e)
+{
+	static const char *const kept[] = { "labels", "annotations", "ownerReferences" };
+	yyjson_mut_val *metadata = json_mut_get(e->root, "metadata");
+	yyjson_val *old = yyjson_obj_get(e->old, "metadata");
+
+	for (size_t i = 0; i < ARRAY_COUNT(kept); i++) {
+		yyjson_val *value = yyjson_obj_get(old, kept[i]);
+
+		if (value)
+			json_set(e->doc, metadata, kept[i], json_copy(e->doc, value));
+		else
+			(void)json_remove(metadata, str_from(kept[i])); /* the doc owns it */
+	}
+}
+
 const struct strategy strategy_crd = {
 	.default_object = crd_default,
 	.prepare_create = note_stored,
 	.prepare_update = note_stored,
+	.prepare_status_update = crd_prepare_status,
 	.validate = crd_validate,
 	.validate_update = crd_validate_update,
 };

@@ -19,6 +19,7 @@ struct crd_schema_check {
 	struct field_errors *errors;
 	unsigned tolerated; /* enum crd_rule */
 	unsigned broken;    /* likewise: what was found, told or not */
+	bool is_survey;	    /* expressions are not looked at */
 };
 
 /* openAPIV3Schema of one version: its form, its defaults, its rules. */

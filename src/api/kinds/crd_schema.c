@@ -626,6 +626,6 @@ void crd_schema_check(struct crd_schema_check *c, yyjson_val *schema, const stru
 		crd_defaults_check(c, schema, path);
 	check_openapi(c, schema, path, (struct setting){ .is_root = true });
 	/* Rules are about schemas that are fine otherwise. */
-	if (c->errors->count == before)
+	if (c->errors->count == before && !c->is_survey)
 		check_expressions(c, schema, path);
 }

@@ -100,6 +100,12 @@ static void test_life_of_a_definition(void **state)
 	want(&f, "PATCH", THINGS "/a", MERGE, "{\"spec\":{\"size\":7}}", 200, "\"generation\":2");
 	want(&f, "PATCH", THINGS "/a/status", MERGE, "{\"status\":{\"ready\":true}}", 200,
 	     "\"generation\":2");
+	want(&f, "PATCH", THINGS "/a/status", MERGE,
+	     "{\"metadata\":{\"labels\":{\"not\":\"taken\"}},\"spec\":{\"size\":8},\"status\":{"
+	     "\"ready\":false}}",
+	     200, "\"status\":{\"ready\":false}");
+	want(&f, "GET", THINGS "?labelSelector=not%3Dtaken", NULL, NULL, 200, "\"items\":[]");
+	want(&f, "GET", THINGS "/a", NULL, NULL, 200, "\"spec\":{\"size\":7,");
 	want(&f, "GET", "/apis/example.com/v1beta1/namespaces/default/things/a", NULL, NULL, 200,
 	     "\"apiVersion\":\"example.com/v1beta1\"");
 	want(&f, "PATCH", THINGS "/a/scale", MERGE, "{\"spec\":{\"replicas\":9}}", 200,
