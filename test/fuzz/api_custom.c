@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A CustomResourceDefinition in the first line, an object of its first version behind it: whatever
- * definition is accepted must do with whatever object comes. */
+ * definition is accepted must do with whatever object comes, made or applied, by two owners. */
 #include <stdlib.h>
+#include "api/apply.h"
 #include "api/custom.h"
 #include "api/object.h"
 #include "api/table.h"
@@ -50,6 +51,33 @@ static void show(const struct kind *kind, yyjson_mut_doc *doc)
 	blob_unref(blob);
 }
 
+/* Over nothing, then once more by somebody else over what came of it. */
+static void apply_twice(const struct kind *kind, struct str text, struct arena *arena)
+{
+	AUTO_JSON config = json_parse(text, INPUT_BYTES_MAX, NULL);
+	AUTO_JSON live = NULL;
+	struct apply a = { .arena = arena,
+			   .schema = kind->schema,
+			   .config = yyjson_doc_get_root(config),
+			   .writer = { .name = STR("a"), .time = STR("2026-01-01T00:00:00Z") } };
+
+	if (!yyjson_is_obj(a.config))
+		return;
+	for (int i = 0; i < 2; i++) {
+		AUTO_JSON_MUT result = apply_config(&a, NULL);
+
+		if (!result || !yyjson_mut_is_obj(yyjson_mut_doc_get_root(result)))
+			return;
+		json_free(live);
+		live = json_freeze(yyjson_mut_doc_get_root(result));
+		a = (struct apply){ .arena = arena,
+				    .schema = kind->schema,
+				    .live = yyjson_doc_get_root(live),
+				    .config = yyjson_doc_get_root(config),
+				    .writer = { .name = STR("b"), .time = a.writer.time } };
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 {
 	struct str text = str_sub((const char *)bytes, size_bytes), first, second;
@@ -73,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 	object = accept(&custom->versions[0].kind, second, &arena);
 	if (object)
 		show(&custom->versions[0].kind, object);
+	apply_twice(&custom->versions[0].kind, second, &arena);
 	custom_resource_unref(custom);
 	blob_unref(blob);
 	return 0;
