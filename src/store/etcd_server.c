@@ -211,6 +211,20 @@ static void serve_auth(struct grpc_stream *s, struct str message)
 			   "etcdserver: authentication is not enabled");
 }
 
+static void serve_no_users(struct grpc_stream *s, struct str message)
+{
+	grpc_stream_finish(s, GRPC_UNIMPLEMENTED,
+			   "etcdserver: there are no users and roles here: clients are known by "
+			   "their certificates");
+}
+
+static void serve_no_change(struct grpc_stream *s, struct str message)
+{
+	grpc_stream_finish(s, GRPC_UNIMPLEMENTED,
+			   "etcdserver: the embedded store is one member alone: use a real etcd "
+			   "(--store etcd://...) for several");
+}
+
 static bool add_to_hash(void *arg, struct str key, const struct store_entry *entry)
 {
 	uint64_t *hash = arg;
@@ -394,6 +408,25 @@ static const struct grpc_method methods[] = {
 	  snapshot_drained, snapshot_closed },
 	{ "/etcdserverpb.Auth/Authenticate", true, serve_auth },
 	{ "/etcdserverpb.Auth/AuthStatus", true, serve_header },
+	{ "/etcdserverpb.Auth/AuthEnable", true, serve_no_users },
+	{ "/etcdserverpb.Auth/AuthDisable", true, serve_no_users },
+	{ "/etcdserverpb.Auth/UserAdd", true, serve_no_users },
+	{ "/etcdserverpb.Auth/UserGet", true, serve_no_users },
+	{ "/etcdserverpb.Auth/UserList", true, serve_no_users },
+	{ "/etcdserverpb.Auth/UserDelete", true, serve_no_users },
+	{ "/etcdserverpb.Auth/UserChangePassword", true, serve_no_users },
+	{ "/etcdserverpb.Auth/UserGrantRole", true, serve_no_users },
+	{ "/etcdserverpb.Auth/UserRevokeRole", true, serve_no_users },
+	{ "/etcdserverpb.Auth/RoleAdd", true, serve_no_users },
+	{ "/etcdserverpb.Auth/RoleGet", true, serve_no_users },
+	{ "/etcdserverpb.Auth/RoleList", true, serve_no_users },
+	{ "/etcdserverpb.Auth/RoleDelete", true, serve_no_users },
+	{ "/etcdserverpb.Auth/RoleGrantPermission", true, serve_no_users },
+	{ "/etcdserverpb.Auth/RoleRevokePermission", true, serve_no_users },
+	{ "/etcdserverpb.Cluster/MemberAdd", true, serve_no_change },
+	{ "/etcdserverpb.Cluster/MemberRemove", true, serve_no_change },
+	{ "/etcdserverpb.Cluster/MemberUpdate", true, serve_no_change },
+	{ "/etcdserverpb.Cluster/MemberPromote", true, serve_no_change },
 	{ NULL },
 };
 

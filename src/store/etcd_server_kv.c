@@ -461,13 +461,21 @@ static void submit(struct kv_write *k)
 	store_submit(k->server->store, &k->write);
 }
 
+static bool is_too_large(struct grpc_stream *s, struct str message)
+{
+	if (message.len <= ETCD_WRITE_BYTES_MAX)
+		return false;
+	grpc_stream_finish(s, GRPC_INVALID_ARGUMENT, "etcdserver: request is too large");
+	return true;
+}
+
 void etcd_serve_put(struct grpc_stream *s, struct str message)
 {
 	struct etcd_put request;
 	struct kv_write *k;
 	struct err err;
 
-	if (!etcd_read(s, &etcd_put_message, message, &request))
+	if (is_too_large(s, message) || !etcd_read(s, &etcd_put_message, message, &request))
 		return;
 	k = new_write(s, ANSWER_PUT);
 	if (add_put(k, &request, &err) < 0)
@@ -609,7 +617,7 @@ void etcd_serve_txn(struct grpc_stream *s, struct str message)
 	struct err err;
 	int holds = 1;
 
-	if (!etcd_read(s, &etcd_txn_message, message, &request))
+	if (is_too_large(s, message) || !etcd_read(s, &etcd_txn_message, message, &request))
 		return;
 	k = new_write(s, ANSWER_TXN);
 	if (request.compare_count > ETCD_TXN_OPS_MAX || request.success_count > ETCD_TXN_OPS_MAX ||
