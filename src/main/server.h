@@ -52,7 +52,8 @@ struct server_opts {
 	int64_t secure_port;
 	struct str node_name, node_ip, pod_cidr, service_cidr, bridge, table, cgroup_root;
 	struct str cluster_dns, cluster_domain;
-	struct str store, etcd_cafile, etcd_certfile, etcd_keyfile, encryption_config, etcd_listen;
+	int64_t etcd_compaction_ns;
+	struct str etcd_prefix, store, etcd_cafile, etcd_certfile, etcd_keyfile, encryption_config, etcd_listen;
 	struct flag_list account_issuers, account_keys, api_audiences;
 	struct str account_jwks_uri, account_signing_key, account_token_life;
 	bool account_tokens_end;

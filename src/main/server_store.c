@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
+#include "base/time.h"
 #include "client/elector.h"
 #include "loop/loop.h"
 #include "main/server.h"
@@ -19,6 +20,7 @@
 #include "store/store.h"
 
 #define ENDPOINTS_MAX 16
+#define ETCD_PREFIX_BYTES_MAX 256
 #define ETCD_PORT 2379
 #define FILE_BYTES_MAX ((size_t)1 << 20)
 
@@ -81,6 +83,9 @@ static int server_parse_endpoints(const struct server_opts *opts, struct store_e
 	}
 	if (!count)
 		return err_set(err, ERR_INVALID, "--store: no endpoint");
+	if (opts->etcd_prefix.len > ETCD_PREFIX_BYTES_MAX)
+		return err_set(err, ERR_TOO_LARGE, "--etcd-prefix: more than %d bytes",
+			       ETCD_PREFIX_BYTES_MAX);
 	if (!opts->etcd_certfile.len != !opts->etcd_keyfile.len)
 		return err_set(err, ERR_INVALID, "--etcd-certfile and --etcd-keyfile go together");
 	*ret_count = count;
@@ -94,10 +99,11 @@ int server_check_store(const struct server_opts *opts, struct err *err)
 
 	if (server_has_etcd(opts))
 		return server_parse_endpoints(opts, endpoints, &count, err);
-	if (opts->etcd_cafile.len || opts->etcd_certfile.len || opts->etcd_keyfile.len)
+	if (opts->etcd_cafile.len || opts->etcd_certfile.len || opts->etcd_keyfile.len ||
+	    opts->etcd_prefix.len)
 		return err_set(err, ERR_INVALID,
-			       "--etcd-cafile, --etcd-certfile and --etcd-keyfile: only with "
-			       "--store etcd://...");
+			       "--etcd-cafile, --etcd-certfile, --etcd-keyfile and --etcd-prefix: "
+			       "only with --store etcd://...");
 	return 0;
 }
 
@@ -153,13 +159,28 @@ static void on_opened(void *arg, struct err *err)
 	loop_stop(s->loop);
 }
 
+/* "/registry/", however it is written. */
+static struct str etcd_prefix(struct server *s)
+{
+	struct str prefix = s->opts->etcd_prefix;
+
+	while (str_strip_prefix(&prefix, STR("/")))
+		;
+	while (str_strip_suffix(&prefix, STR("/")))
+		;
+	if (!s->opts->etcd_prefix.len)
+		return STR("/registry/");
+	return prefix.len ? str_printf_in(s->arena, "/" STR_FMT "/", STR_ARG(prefix)) : STR("/");
+}
+
 /* Nothing else runs yet: the loop turns until the state has been read. */
 static int open_etcd(struct server *s, const struct store_options *options, struct err *err)
 {
 	struct store_etcd_endpoint endpoints[ENDPOINTS_MAX];
 	struct store_etcd_options etcd = { .endpoints = endpoints,
-					   .prefix = STR("/registry/"),
-					   .compacts = true,
+					   .prefix = etcd_prefix(s),
+					   .local_prefix = STR("/registry/"),
+					   .compact_interval_ms = s->opts->etcd_compaction_ns / TIME_NS_PER_MS,
 					   .opened = on_opened,
 					   .arg = s };
 

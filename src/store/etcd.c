@@ -15,8 +15,6 @@
 
 #define LEASE_REUSE_S 60
 #define LEASE_USES_MAX 1000
-#define COMPACT_INTERVAL_MS (5 * 60 * 1000)
-#define COMPACT_KEY STR("compact_rev_key") /* as kube-apiserver, which may share the cluster */
 
 static const struct store_remote remote;
 
@@ -344,6 +342,36 @@ static void on_txn(struct etcd_call *call, const void *message, const struct grp
 	etcd_watch_release(e);
 }
 
+static struct str with_prefix(struct arena *arena, struct str prefix, struct str rest)
+{
+	char *key = arena_alloc(arena, prefix.len + rest.len);
+
+	memcpy(key, prefix.ptr, prefix.len);
+	memcpy(key + prefix.len, rest.ptr, rest.len);
+	return str_sub(key, prefix.len + rest.len);
+}
+
+struct str etcd_key_there(const struct etcd *e, struct arena *arena, struct str key)
+{
+	struct str rest = key;
+
+	if (str_eq(e->options.prefix, e->options.local_prefix) ||
+	    !str_strip_prefix(&rest, e->options.local_prefix))
+		return key;
+	return with_prefix(arena, e->options.prefix, rest);
+}
+
+bool etcd_key_here(const struct etcd *e, struct arena *arena, struct str *key)
+{
+	struct str rest = *key;
+
+	if (!str_strip_prefix(&rest, e->options.prefix))
+		return false;
+	if (!str_eq(e->options.prefix, e->options.local_prefix))
+		*key = with_prefix(arena, e->options.local_prefix, rest);
+	return true;
+}
+
 bool etcd_awaits_answer(const struct etcd *e, struct str key)
 {
 	if (!omap_get(&e->store->pending, key))
@@ -366,26 +394,29 @@ static void send_write(struct etcd_write *ew)
 	struct etcd_put *puts = mem_calloc(w->op_count, sizeof(*puts));
 	struct etcd_delete *deletes = mem_calloc(w->op_count, sizeof(*deletes));
 	struct etcd_txn txn = { .compare = compare, .success = success };
+	AUTO_ARENA arena = { 0 };
 
+	arena_init(&arena, (size_t)STORE_OPS_MAX * STORE_KEY_BYTES_MAX * 4);
 	for (size_t i = 0; i < w->op_count; i++) {
 		const struct store_op *op = &w->ops[i];
+		struct str key = etcd_key_there(ew->etcd, &arena, op->key);
 
 		if (op->type != STORE_CHECK || op->expected_revision != STORE_REVISION_ANY)
 			compare[txn.compare_count++] = (struct etcd_compare){
 				.result = ETCD_EQUAL,
 				.target = ETCD_MOD,
-				.key = op->key,
+				.key = key,
 				.mod_revision = op->previous_revision,
 			};
 		if (op->type == STORE_PUT) {
 			puts[i] = (struct etcd_put){
-				.key = op->key,
+				.key = key,
 				.value = blob_str(op->sealed ? op->sealed : op->value),
 				.lease = op->ttl_seconds > 0 ? ew->etcd->lease.id : 0
 			};
 			success[txn.success_count++].put = &puts[i];
 		} else if (op->type == STORE_DELETE) {
-			deletes[i] = (struct etcd_delete){ .key = op->key };
+			deletes[i] = (struct etcd_delete){ .key = key };
 			success[txn.success_count++].delete_range = &deletes[i];
 		}
 	}
@@ -560,6 +591,7 @@ bool etcd_is_same(struct etcd *e, const struct etcd_header *header, int64_t at_l
 		return true;
 	if (!e->cluster_id)
 		e->cluster_id = header->cluster_id;
+	etcd_link_answered(&e->link);
 	if (header->cluster_id == e->cluster_id && header->revision >= at_least)
 		return true;
 	lose(e, header);
@@ -766,73 +798,6 @@ static void on_down(struct etcd_link *link)
 	tick_soon(e);
 }
 
-/* --- compaction --- */
-
-static void schedule_compaction(struct etcd *e)
-{
-	if (e->options.compacts)
-		timer_start_slack(&e->compaction, COMPACT_INTERVAL_MS, COMPACT_INTERVAL_MS / 10);
-}
-
-static void on_compacted(struct etcd_call *call, const void *answer,
-			 const struct grpc_status *status)
-{
-	if (!answer && status->code != GRPC_OUT_OF_RANGE)
-		log_warn("etcd", "compaction: %s", status->message);
-}
-
-/*
- * The key's version counts the rounds, its value is the revision of one: whoever sees that nobody
- * took the round since its own last look takes it and drops what is older than the round before.
- */
-static void on_round(struct etcd_call *call, const void *message, const struct grpc_status *status)
-{
-	struct etcd *e = CONTAINER_OF(call, struct etcd, compact_call);
-	const struct etcd_txn_answer *answer = message;
-	struct etcd_compaction request = { .revision = e->compact_revision };
-	const struct etcd_range_answer *seen;
-
-	if (!answer || !answer->header)
-		return;
-	if (answer->succeeded) {
-		e->compact_time++;
-	} else {
-		seen = answer->responses_count ? answer->responses[0].range : NULL;
-		e->compact_time = seen && seen->kvs_count ? seen->kvs[0].version : 0;
-	}
-	e->compact_revision = answer->header->revision;
-	if (!answer->succeeded || !request.revision || !e->link.is_up)
-		return;
-	e->compact_call.done = on_compacted;
-	etcd_link_call(&e->link, &e->compact_call, ETCD_METHOD_COMPACT, &request,
-		       ETCD_CALL_TIMEOUT_MS);
-}
-
-static void on_compaction_due(struct timer *timer)
-{
-	struct etcd *e = CONTAINER_OF(timer, struct etcd, compaction);
-	AUTO_FREE char *text = mem_printf("%lld", (long long)e->store->revision);
-	struct etcd_compare compare = { .result = ETCD_EQUAL,
-					.target = ETCD_VERSION,
-					.key = COMPACT_KEY,
-					.version = e->compact_time };
-	struct etcd_put put = { .key = COMPACT_KEY, .value = str_from(text) };
-	struct etcd_range range = { .key = COMPACT_KEY };
-	struct etcd_request_op success = { .put = &put }, failure = { .range = &range };
-	struct etcd_txn txn = { .compare = &compare,
-				.compare_count = 1,
-				.success = &success,
-				.success_count = 1,
-				.failure = &failure,
-				.failure_count = 1 };
-
-	schedule_compaction(e);
-	if (!e->link.is_up)
-		return;
-	e->compact_call.done = on_round;
-	etcd_link_call(&e->link, &e->compact_call, ETCD_METHOD_TXN, &txn, ETCD_CALL_TIMEOUT_MS);
-}
-
 /* --- opening and closing --- */
 
 void etcd_opened(struct etcd *e, struct err *err)
@@ -841,7 +806,7 @@ void etcd_opened(struct etcd *e, struct err *err)
 		return;
 	e->is_opened = true;
 	timer_stop(&e->opening);
-	schedule_compaction(e);
+	etcd_compact_start(e);
 	e->options.opened(e->options.arg, err);
 }
 
@@ -876,7 +841,6 @@ static void etcd_stop(struct store *store, bool reports)
 
 	e->is_stopped = true;
 	timer_stop(&e->tick);
-	timer_stop(&e->compaction);
 	timer_stop(&e->opening);
 	err_set(&err, ERR_CLOSED, "the store is closing: the write may have happened or not");
 	for (int state = WRITE_REFUTED; state >= WRITE_BLOCKED; state--) {
@@ -910,7 +874,7 @@ static void etcd_stop(struct store *store, bool reports)
 	etcd_call_drop(&e->lease.call);
 	etcd_call_drop(&e->sync_call);
 	etcd_call_drop(&e->page_call);
-	etcd_call_drop(&e->compact_call);
+	etcd_compact_stop(e);
 	etcd_link_deinit(&e->link);
 	etcd_load_stop(e);
 	etcd_watch_forget(e);
@@ -924,6 +888,7 @@ static void etcd_free(struct store *store)
 	map_deinit(&e->landed);
 	arena_deinit(&e->watch_arena);
 	mem_free((void *)e->options.prefix.ptr);
+	mem_free((void *)e->options.local_prefix.ptr);
 	mem_free(e);
 }
 
@@ -956,6 +921,8 @@ int store_open_etcd(struct env *env, const struct store_etcd_options *options,
 	e->options = *options;
 	e->options.endpoints = NULL;
 	e->options.prefix = str_dup(options->prefix);
+	e->options.local_prefix =
+		str_dup(options->local_prefix.len ? options->local_prefix : options->prefix);
 	for (size_t i = 0; i < ARRAY_COUNT(e->writes); i++)
 		list_init(&e->writes[i]);
 	list_init(&e->held);
@@ -964,9 +931,8 @@ int store_open_etcd(struct env *env, const struct store_etcd_options *options,
 	list_init(&e->syncs_waiting);
 	map_init(&e->by_pending);
 	map_init(&e->landed);
-	arena_init(&e->watch_arena, (size_t)GRPC_MESSAGE_BYTES_MAX * 2);
+	arena_init(&e->watch_arena, (size_t)GRPC_MESSAGE_BYTES_MAX * 4);
 	timer_init(&e->tick, env, on_tick);
-	timer_init(&e->compaction, env, on_compaction_due);
 	timer_init(&e->opening, env, on_opening_timeout);
 	timer_start(&e->opening, ETCD_OPEN_TIMEOUT_MS);
 	store->revision = 1;
@@ -975,6 +941,7 @@ int store_open_etcd(struct env *env, const struct store_etcd_options *options,
 		     store->options.history_bytes_max, 1);
 	hub_init(&store->hub);
 	etcd_link_init(&e->link, env, options);
+	etcd_compact_init(e);
 	e->link.on_up = on_up;
 	e->link.on_down = on_down;
 	etcd_link_start(&e->link);

@@ -57,7 +57,7 @@ struct etcd_record {
 struct etcd {
 	struct store *store;
 	struct etcd_link link;
-	struct store_etcd_options options; /* endpoints NULL, prefix owned */
+	struct store_etcd_options options; /* endpoints NULL, prefixes owned */
 	struct list writes[WRITE_REFUTED + 1];
 	struct map by_pending; /* pending revision -> struct etcd_write */
 	struct map landed;     /* revision -> struct etcd_write */
@@ -98,9 +98,17 @@ void etcd_send_ready(struct etcd *e);
  * answered yet. */
 struct etcd_write *etcd_take_landed(struct etcd *e, int64_t revision);
 void etcd_finish_landed(struct etcd_write *ew);
+/* The key as etcd has it, in the arena unless it is the same. */
+struct str etcd_key_there(const struct etcd *e, struct arena *arena, struct str key);
+/* The key as this store has it; false: it is none of ours. */
+bool etcd_key_here(const struct etcd *e, struct arena *arena, struct str *key);
 /* Whether a write of the key is under way of which only the answer tells whether it was done. */
 bool etcd_awaits_answer(const struct etcd *e, struct str key);
 void etcd_opened(struct etcd *e, struct err *err);
+/* etcd_compact.c */
+void etcd_compact_init(struct etcd *e); /* the link is there */
+void etcd_compact_start(struct etcd *e);
+void etcd_compact_stop(struct etcd *e);
 /* etcd_load.c */
 void etcd_load(struct etcd *e);
 void etcd_load_stop(struct etcd *e);

@@ -28,11 +28,6 @@ static void on_ready(void *arg)
 {
 	struct etcd_link *link = arg;
 
-	if (link->failure_count)
-		log_info("etcd", "connected to %.*s:%u",
-			 STR_ARG(link->endpoints[link->endpoint_index].host),
-			 link->endpoints[link->endpoint_index].port);
-	link->failure_count = 0;
 	link->is_up = true;
 	link->on_up(link);
 }
@@ -42,7 +37,7 @@ static void on_closed(void *arg, const struct err *err)
 	struct etcd_link *link = arg;
 	int64_t delay_ms = 0;
 
-	if (link->is_up || link->failure_count == 0)
+	if (link->failure_count == 0)
 		log_warn("etcd", "no connection: %s", err->msg);
 	link->why = *err;
 	link->is_up = false;
@@ -87,6 +82,15 @@ static void on_reconnect(struct task *task)
 static void on_retry(struct timer *timer)
 {
 	connect_now(CONTAINER_OF(timer, struct etcd_link, retry));
+}
+
+void etcd_link_answered(struct etcd_link *link)
+{
+	if (link->failure_count)
+		log_info("etcd", "connected to %.*s:%u",
+			 STR_ARG(link->endpoints[link->endpoint_index].host),
+			 link->endpoints[link->endpoint_index].port);
+	link->failure_count = 0;
 }
 
 void etcd_link_init(struct etcd_link *link, struct env *env,

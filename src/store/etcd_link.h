@@ -34,6 +34,9 @@ struct etcd_link {
 };
 void etcd_link_init(struct etcd_link *link, struct env *env,
 		    const struct store_etcd_options *options);
+/* It has given an answer: only now it is known to take us, because a refused certificate shows after
+ * the connection is made. */
+void etcd_link_answered(struct etcd_link *link);
 void etcd_link_start(struct etcd_link *link);
 void etcd_link_deinit(struct etcd_link *link); /* no call ends after it */
 

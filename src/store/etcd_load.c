@@ -122,9 +122,15 @@ static void finish(struct etcd *e)
 
 static int add_record(struct etcd *e, const struct etcd_kv *kv, struct err *err)
 {
+	AUTO_ARENA arena = { 0 };
 	AUTO_BLOB sealed = blob_new(kv->value);
-	struct blob *value = store_unseal(e->store, kv->key, sealed, kv->mod_revision, err);
+	struct str key = kv->key;
+	struct blob *value;
 
+	arena_init(&arena, (size_t)GRPC_MESSAGE_BYTES_MAX);
+	if (!etcd_key_here(e, &arena, &key))
+		return 0; /* the range is the prefix's */
+	value = store_unseal(e->store, key, sealed, kv->mod_revision, err);
 	if (!value)
 		return err_wrap(err, "'" STR_FMT "'", STR_ARG(kv->key));
 	if (e->record_count == e->record_cap) {
@@ -132,7 +138,7 @@ static int add_record(struct etcd *e, const struct etcd_kv *kv, struct err *err)
 		e->records = mem_realloc_array(e->records, e->record_cap, sizeof(*e->records));
 	}
 	e->records[e->record_count++] = (struct etcd_record){
-		.key = str_dup(kv->key),
+		.key = str_dup(key),
 		.entry = { .value = value,
 			   .create_revision = kv->create_revision,
 			   .mod_revision = kv->mod_revision,
@@ -155,7 +161,8 @@ static void on_page(struct etcd_call *call, const void *message, const struct gr
 		if (status->code == GRPC_RESOURCE_EXHAUSTED && e->page_limit > 1)
 			e->page_limit /= 4;
 		(void)etcd_status_err(status, &e->opening_err);
-		log_warn("etcd", "reading the state: %s", status->message);
+		if (!e->link.failure_count)
+			log_warn("etcd", "reading the state: %s", status->message);
 		etcd_load_stop(e);
 		timer_start(&e->tick, ETCD_TICK_MS);
 		return;

@@ -97,8 +97,7 @@ static bool change_of(struct etcd *e, const struct etcd_event *event, struct etc
 	struct err err = { 0 };
 
 	*ret = (struct etcd_change){ .key = event->kv->key };
-	if (!str_has_prefix(event->kv->key, e->options.prefix) ||
-	    event->kv->key.len > STORE_KEY_BYTES_MAX)
+	if (!etcd_key_here(e, &e->watch_arena, &ret->key) || ret->key.len > STORE_KEY_BYTES_MAX)
 		return false;
 	if (event->type == ETCD_EVENT_DELETE)
 		return true;
@@ -107,8 +106,7 @@ static bool change_of(struct etcd *e, const struct etcd_event *event, struct etc
 		.create_revision = event->kv->create_revision,
 		.mod_revision = event->kv->mod_revision,
 		.version = event->kv->version,
-		.value = store_unseal(e->store, event->kv->key, sealed, event->kv->mod_revision,
-				      &err),
+		.value = store_unseal(e->store, ret->key, sealed, event->kv->mod_revision, &err),
 	};
 	if (!ret->entry.value && err.code != ERR_UNSUPPORTED)
 		log_error("etcd", "'" STR_FMT "' cannot be read: %s", STR_ARG(event->kv->key),
@@ -202,9 +200,10 @@ static bool is_ahead(struct etcd *e, const struct etcd_watch_answer *answer)
 {
 	for (size_t i = 0; i < answer->events_count; i++) {
 		const struct etcd_kv *kv = answer->events[i].kv;
+		struct str key = kv ? kv->key : STR_NONE;
 
 		if (kv && !map_get(&e->landed, etcd_number_key(&kv->mod_revision)) &&
-		    etcd_awaits_answer(e, kv->key))
+		    etcd_key_here(e, &e->watch_arena, &key) && etcd_awaits_answer(e, key))
 			return true;
 	}
 	return false;

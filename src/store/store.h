@@ -57,7 +57,8 @@ struct store_etcd_options {
 	size_t endpoint_count;
 	struct tls_client *tls; /* for endpoints with TLS; with http2 set; borrowed */
 	struct str prefix;      /* keys outside it are passed over: "/registry/" */
-	bool compacts;          /* drop etcd's history after a while, in turns with others that do so */
+	struct str local_prefix; /* what stands for it in this store's keys; empty: the same */
+	int64_t compact_interval_ms; /* drop etcd's history so often, in turns with others that do so; 0: never */
 	void (*opened)(void *arg, struct err *err);
 	void *arg;
 };

@@ -180,13 +180,14 @@ static int is_opened(void *arg)
 	return ((struct fixture *)arg)->opened_count;
 }
 
-static struct store *open_store(struct fixture *f)
+static struct store *open_store_at(struct fixture *f, struct str prefix)
 {
 	static const struct store_etcd_endpoint endpoints[] = { { STR_INIT("127.0.0.1"), 2379,
 								  false } };
 	struct store_etcd_options etcd = { .endpoints = endpoints,
 					   .endpoint_count = 1,
-					   .prefix = STR("/p/"),
+					   .prefix = prefix,
+					   .local_prefix = STR("/p/"),
 					   .opened = on_opened,
 					   .arg = f };
 	struct store_options options = { .seal = seal, .open = unseal };
@@ -197,6 +198,11 @@ static struct store *open_store(struct fixture *f)
 		fail_msg("%s", f->err.msg);
 	wait_for(f, is_opened, f);
 	return store;
+}
+
+static struct store *open_store(struct fixture *f)
+{
+	return open_store_at(f, STR("/p/"));
 }
 
 static int setup(void **state)
@@ -322,6 +328,40 @@ static void test_preconditions(void **state)
 	assert_int_equal(b.err.code, ERR_EXISTS);
 	assert_int_equal(c.err.code, ERR_CONFLICT);
 	assert_int_equal(d.err.code, ERR_NOT_FOUND);
+}
+
+static void test_prefix(void **state)
+{
+	/* Stores under other prefixes of one etcd must not see each other, and keep their keys. */
+	struct fixture *f = *state;
+	struct store *apart, *same;
+	struct watch_probe w, none;
+	struct probe a, b, c;
+
+	NEEDS_ETCD();
+	apart = open_store_at(f, STR("/clusters/q/"));
+	watch_probe_start(&w, apart, "/p/", false, 1);
+	watch_probe_start(&none, f->store, "/p/", false, 1);
+	probe_put(&a, apart, "/p/a", "one", STORE_REVISION_NONE);
+	wait_probe(f, &a);
+	probe_put(&b, apart, "/p/a", "two", a.revision);
+	probe_delete(&c, apart, "/p/a", STORE_REVISION_ANY);
+	wait_probe(f, &c);
+	assert_int_equal(a.err.code, 0);
+	assert_int_equal(b.err.code, 0);
+	assert_int_equal(c.err.code, 0);
+	assert_string_equal(w.seen.ptr, "+/p/a=one@2 ~/p/a=two@3<one@2 -/p/a=gone@4<two@3 ");
+	probe_put(&a, apart, "/p/b", "kept", STORE_REVISION_NONE);
+	wait_probe(f, &a);
+	wait_revision(f, f->store, a.revision);
+	assert_int_equal(none.count, 0);
+	assert_int_equal(store_count(f->store, STR("")), 0);
+	same = open_store_at(f, STR("/clusters/q/")); /* reads it */
+	assert_value(same, "/p/b", "kept@5");
+	watch_probe_deinit(&w);
+	watch_probe_deinit(&none);
+	store_close(same);
+	store_close(apart);
 }
 
 static void test_chain(void **state)
@@ -654,6 +694,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_put_get_delete, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_preconditions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_prefix, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_chain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reaction, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_writers, setup, teardown),
