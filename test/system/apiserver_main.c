@@ -158,7 +158,6 @@ static int open_etcd(struct program *p, struct err *err)
 	struct store_etcd_options etcd = { .endpoints = &endpoint,
 					   .endpoint_count = 1,
 					   .prefix = STR("/registry/"),
-					   .compacts = true,
 					   .opened = on_opened,
 					   .arg = p };
 	struct store_options options = { 0 };

@@ -209,6 +209,32 @@ missing_key="is encrypted with aesgcm key 'key2', which --encryption-provider-co
 	done
 }
 
+@test "an etcd that must not be trusted, or that does not take the server, is named with the reason, and tried again" {
+	local tls=$NODE_DIR/tls other=$NODE_DIR/other
+	mv "$tls" "$other"
+	make_certificates
+	etcd_start
+	wait_for 20 ctl endpoint health
+	while IFS='|' read -r wanted ca cert; do
+		: >"$NODE_DIR/out/server.log"
+		node_start --no-node --store etcd://127.0.0.1:2379 --etcd-cafile "$NODE_DIR/$ca/ca.crt" \
+			--etcd-certfile "$NODE_DIR/$cert/client.crt" --etcd-keyfile "$NODE_DIR/$cert/client.key"
+		wait_for 10 grep -Eq "$wanted" "$NODE_DIR/out/server.log"
+		read -rt 1 <> <(:) || :
+		[ "$(grep -c WARN "$NODE_DIR/out/server.log")" -lt 4 ] # not at every try
+		node_stop KILL
+	done <<-'X'
+	127.0.0.1:2379: certificate verify failed|other|tls
+	no connection: .*bad certificate|tls|other
+	X
+	node_start --no-node --store http://127.0.0.1:2379
+	wait_for 10 grep -q 'no connection' "$NODE_DIR/out/server.log"
+	node_stop KILL
+	# shellcheck disable=SC2046
+	node_start $(store_flags)
+	wait_for 30 k get --raw /readyz
+}
+
 # --- several servers on one etcd ---
 
 # both NAME FILE...: creates what the two files hold, each through a server of its own, at once; out/NAME1 and out/NAME2 tell what came of it.
@@ -312,10 +338,15 @@ service() { # NAME [FIELDS]
 }
 
 # etcdctl against the embedded store, with the certificates that the server made.
-own() {
+own_command() {
 	local d=$NODE_DIR/etc/pki/etcd
-	in_node env ETCDCTL_API=3 etcdctl --endpoints https://127.0.0.1:2379 --cacert "$d/ca.crt" \
-		--cert "$d/healthcheck-client.crt" --key "$d/healthcheck-client.key" "$@"
+	OWN=(nsenter --target "$NODE_PID" --net --mount -- env ETCDCTL_API=3 etcdctl --endpoints https://127.0.0.1:2379
+		--cacert "$d/ca.crt" --cert "$d/healthcheck-client.crt" --key "$d/healthcheck-client.key" "$@")
+}
+
+own() {
+	own_command "$@"
+	"${OWN[@]}"
 }
 
 own_start() {
@@ -368,6 +399,69 @@ own_start() {
 	run in_node env ETCDCTL_API=3 etcdctl --endpoints https://127.0.0.1:2379 --cacert "$NODE_DIR/etc/pki/etcd/ca.crt" \
 		--dial-timeout=1s --command-timeout=2s get / --prefix
 	[ "$status" -ne 0 ]
+}
+
+refused() { # TEXT ETCDCTL-ARGUMENTS...
+	local text=$1
+	shift
+	run own "$@"
+	[ "$status" -ne 0 ] && has "$output" "$text"
+}
+
+@test "etcdctl's further commands on the embedded store: ranges, orders, leases, elections, upkeep, and what one member refuses [W25]" {
+	own_start
+	for i in 1 2 3 4 5; do own put "a/$i" "v$i" >/dev/null; done
+	own put a/2 second >/dev/null
+	names() { own get "$@" --keys-only | xargs; }
+	[ "$(names a/3 --from-key --limit=2)" = 'a/3 a/4' ]
+	[ "$(names a/2 a/4)" = 'a/2 a/3' ]
+	[ "$(names a/ --prefix --sort-by=MODIFY --order=DESCEND)" = 'a/2 a/5 a/4 a/3 a/1' ]
+	[ "$(names a/ --prefix --sort-by=CREATE --order=DESCEND --limit=2)" = 'a/5 a/4' ]
+	[ "$(names a/ --prefix --sort-by=VERSION --order=DESCEND --limit=1)" = a/2 ]
+	[ "$(own get a/ --prefix --sort-by=VALUE --order=ASCEND --print-value-only | xargs)" = 'second v1 v3 v4 v5' ]
+	[ "$(own get a/1 --consistency=s --print-value-only)" = v1 ]
+	[ "$(own del a/4 --from-key --prev-kv | head -n 5 | xargs)" = '2 a/4 v4 a/5 v5' ]
+	refused 'key is not provided' put '' x
+	refused 'requested lease not found' put a/1 x --lease=1234
+	lease=$(own lease grant 100 | awk '{ print $2 }')
+	own put l/1 x --lease="$lease"
+	own put l/1 --ignore-lease y
+	[ "$(own lease list | tail -n 1)" = "$lease" ]
+	has "$(own lease keep-alive --once "$lease")" 'keepalived with TTL\(100\)'
+	has "$(own lease timetolive "$lease" --keys)" 'attached keys\(\[l/1\]\)'
+	own lease revoke "$lease"
+	[ -z "$(own get l/1)" ]
+	refused 'requested lease not found' lease revoke "$lease"
+	[ "$(own lock l1 echo locked)" = locked ]
+	own_command elect e1 first
+	"${OWN[@]}" >"$NODE_DIR/out/elected" 3>&- &
+	elected=$!
+	wait_for 10 grep -qx first "$NODE_DIR/out/elected"
+	wait_for 10 eval '[ "$(own get e1/ --prefix --print-value-only)" = first ]'
+	own_command elect e1 second
+	"${OWN[@]}" >"$NODE_DIR/out/elected2" 3>&- &
+	waiting=$!
+	wait_for 10 eval '[ "$(own get e1/ --prefix --keys-only | grep -c .)" = 2 ]'
+	[ ! -s "$NODE_DIR/out/elected2" ]
+	kill $elected
+	wait_for 20 grep -qx second "$NODE_DIR/out/elected2"
+	kill $waiting
+	own endpoint status -w json | jq -e '.[0].Status | .dbSize > 0 and .header.revision > 0 and .leader == .header.member_id'
+	has "$(own endpoint hashkv)" '^https://127.0.0.1:2379, [0-9]+$'
+	[ -z "$(own alarm list)" ]
+	own defrag
+	refused 'one member alone' move-leader 1
+	refused 'one member alone' member add x --peer-urls=http://127.0.0.2:2380
+	refused 'one member alone' member remove 1
+	refused 'no users and roles here' user list
+	refused 'no users and roles here' auth enable
+	{ echo; for i in $(seq 129); do echo "put t/$i 1"; done; printf '\n\n'; } >"$NODE_DIR/out/txn"
+	run own txn <"$NODE_DIR/out/txn"
+	[ "$status" -ne 0 ] && has "$output" 'too many operations in txn request'
+	[ -z "$(own get t/ --prefix)" ]
+	head -c 1700000 /dev/zero | tr '\0' x >"$NODE_DIR/out/large"
+	run own put large <"$NODE_DIR/out/large"
+	[ "$status" -ne 0 ] && has "$output" 'request is too large'
 }
 
 @test "the cluster's state is saved to a file and restored, by etcdctl and by cube [W25]" {

@@ -204,6 +204,26 @@ processor_ms() { awk '{ print ($14 + $15) * 10 }' "/proc/$1/stat"; }
 	[ "$(one get /registry/example.com/blobs/default/ --prefix --keys-only | grep -c .)" = 1 ]
 }
 
+@test "a cluster under a prefix of its own: nothing of it elsewhere, and nothing of others in it" {
+	MEMBERS=1
+	member_start 1
+	one put /registry/configmaps/default/others '{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"others","namespace":"default"}}'
+	serve etcd://127.0.0.1:2379 --etcd-prefix clusters/one/ --etcd-compaction-interval 1s
+	k create configmap mine
+	one get /clusters/one/configmaps/default/mine --keys-only | grep -qx /clusters/one/configmaps/default/mine
+	[ "$(one get /registry/ --prefix --keys-only | grep -c .)" = 1 ]
+	run k get configmap others
+	has "$output" NotFound
+	revision=$(k get configmap mine -o 'jsonpath={.metadata.resourceVersion}')
+	# Others' writes under the prefix are seen; history is dropped as often as it was asked for.
+	one put /clusters/one/configmaps/default/theirs "$(one get /clusters/one/configmaps/default/mine --print-value-only | jq -c '.metadata.name = "theirs"')"
+	wait_for 10 k get configmap theirs
+	wait_for 20 eval 'one get x --rev="$revision" 2>&1 | grep compacted'
+	node_stop
+	serve etcd://127.0.0.1:2379 --etcd-prefix /clusters/one
+	k get configmap mine theirs
+}
+
 @test "objects as kube-apiserver stores them are read: protobuf, under its keys" {
 	MEMBERS=1
 	member_start 1
