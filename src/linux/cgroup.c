@@ -293,6 +293,24 @@ int cgroup_enable(struct cgroup *c, uint32_t controllers)
 	return 0;
 }
 
+int cgroup_accept_type(const struct cgroup *c, uint32_t controllers)
+{
+	const uint32_t domain = CGROUP_BIT(CGROUP_MEMORY) | CGROUP_BIT(CGROUP_BLKIO) | CGROUP_BIT(CGROUP_HUGETLB) |
+				CGROUP_BIT(CGROUP_RDMA) | CGROUP_BIT(CGROUP_MISC);
+	char type[32];
+	ssize_t got = cgroup_read(c->dir_fds[CGROUP_UNIFIED], "cgroup.type", type, sizeof(type));
+
+	if (got < 0)
+		return got == -ENOENT ? 0 : (int)got;
+	if (strcmp(type, "domain\n") == 0)
+		return 0;
+	if (controllers & domain)
+		return -EOPNOTSUPP;
+	return strcmp(type, "domain invalid\n") == 0
+		       ? cgroup_write(c->dir_fds[CGROUP_UNIFIED], "cgroup.type", "threaded")
+		       : 0;
+}
+
 int cgroup_delegate(const struct cgroup *c, uint32_t uid)
 {
 	/* cgroups(7): what there was before the kernel told */
@@ -348,7 +366,13 @@ static int each_pid_in(int dir_fd, int depth, int (*fn)(void *arg, pid_t pid), v
 
 	if (procs < 0)
 		return -errno;
-	while ((got = read(procs, c, sizeof(c))) > 0) {
+	got = read(procs, c, sizeof(c));
+	if (got < 0 && errno == EOPNOTSUPP) { /* threaded: its processes are known by their threads alone */
+		fd_close(&procs);
+		procs = openat(dir_fd, "cgroup.threads", O_RDONLY | O_CLOEXEC);
+		got = read(procs, c, sizeof(c));
+	}
+	for (; got > 0; got = read(procs, c, sizeof(c))) {
 		for (ssize_t i = 0; i < got && err == 0; i++) {
 			uint64_t pid;
 

@@ -43,6 +43,9 @@ int cgroup_unmake(struct cgroup *c, enum cgroup_controller controller) MUST_CHEC
 int cgroup_enable(struct cgroup *c, uint32_t controllers) MUST_CHECK;
 /* Opens the folder when it exists. */
 int cgroup_attach(struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
+/* v2: below a threaded cgroup a new one is of no use until it is made threaded too, and then only some controllers work
+ * in it (cgroups(7)). -EOPNOTSUPP when these are not among them. */
+int cgroup_accept_type(const struct cgroup *c, uint32_t controllers) MUST_CHECK;
 /* v2: hands the folder, and what in it a delegate may write (cgroups(7)), to a user. */
 int cgroup_delegate(const struct cgroup *c, uint32_t uid) MUST_CHECK;
 /* The folder once more, as seen in the mount namespace of now. Returns the descriptor. */

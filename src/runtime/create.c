@@ -203,6 +203,10 @@ static int make_cgroups(struct making *m, struct err *err)
 		failed = m->plan.controllers && geteuid() == 0 ? 0 : cgroup_make(&c->cgroup, CGROUP_FREEZER);
 	if (failed < 0)
 		return no_cgroup(m, path, failed, err);
+	failed = c->cgroup.is_v2 ? cgroup_accept_type(&c->cgroup, m->plan.controllers) : 0;
+	if (failed < 0)
+		return err_neg(err, failed, "linux.cgroupsPath: cannot enter threaded cgroup %s%s", path,
+			       failed == -EOPNOTSUPP ? " with domain controllers" : "");
 	if (cgroup_plan_apply(&m->plan, &c->cgroup, err) < 0) {
 		if (!m->create->ignore_cgroup_errors || m->plan.count)
 			return -1;

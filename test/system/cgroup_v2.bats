@@ -44,6 +44,7 @@ passed() {
 @test "[W08] v2: each limit of config.json is in its file, or refused by its name" { passed limits; }
 @test "[W08] v2: nobody connected: the monitor records that memory ran out" { passed monitor-oom; }
 @test "[W08] v2: a writable cgroup belongs to the container's user, its limits do not" { passed delegated delegated-inside; }
+@test "[W08] v2: below a threaded cgroup, with the controllers that work there; others are refused" { passed threaded threaded-exec threaded-pause threaded-delete threaded-memory; }
 @test "AppArmor: the program and what is executed later run under the profile; a missing one is refused" {
 	[ ! -e "$VM_DIR/no-profile" ] || skip "the package apparmor cannot be had"
 	passed apparmor apparmor-missing

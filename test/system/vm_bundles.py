@@ -27,6 +27,8 @@ CASES = {
     "unified": (["sleep", "100"], {"unified": {"memory.high": "20971520", "pids.max": "9"}}),
     "delegated": (["sleep", "100"], {"memory": {"limit": 32 << 20}}),
     "apparmor": (["sh", "-c", "cat /proc/self/attr/current; (echo x >/tmp/denied) 2>&1 | grep -c denied; echo x >/tmp/allowed && exec sleep 100"], {}),
+    "threaded": (["sh", "-c", "sleep 100.5 & sleep 100.5; true"], {"pids": {"limit": 20}, "cpu": {"shares": 2048}}),
+    "threaded-memory": (["true"], {"memory": {"limit": 32 << 20}}),
     "forking": (["sh", "-c", "while :; do sleep 0.017 & sleep 0.017; done"], {"pids": {"limit": 50}}),
 }
 
@@ -50,7 +52,9 @@ for name, (args, resources) in CASES.items():
     if name == "apparmor": # the profile is set whether or not the container sees a /sys
         c["process"]["apparmorProfile"] = "cube-test"
         c["mounts"] = [m for m in c["mounts"] if m["type"] not in ("sysfs", "cgroup")]
-    if name == "forking":
+    if name.startswith("threaded"):
+        c["linux"]["cgroupsPath"] = "/threads/" + name
+    if name in ("forking", "threaded"):
         c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "pid"]
     os.mkdir(f"{top}/{name}")
     with open(f"{top}/{name}/config.json", "w") as f:

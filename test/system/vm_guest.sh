@@ -128,6 +128,18 @@ check devices "$(foreground devices | grep -E '^(null-ok|made-null-ok|disk-refus
 check cgroup-namespace "$(foreground namespace)" "0::/"
 limits
 monitor_oom
+mkdir -p /sys/fs/cgroup/threads/other
+echo threaded >/sys/fs/cgroup/threads/other/cgroup.type
+T=/sys/fs/cgroup/threads/threaded
+start threaded
+check threaded "$(cat $T/cgroup.type $T/pids.max $T/cpu.weight | tr '\n' ' ')" "threaded 20 79 "
+check threaded-exec "$(oci exec threaded cat /proc/self/cgroup; oci ps -f json threaded | tr -cd , | wc -c)" "0::/
+2"
+oci pause threaded
+check threaded-pause "$(oci state threaded | grep -c '"paused"')" 1
+end threaded
+check threaded-delete "$(ls -d $T 2>/dev/null; ps | grep '[s]leep 100.5')" ""
+check threaded-memory "$(foreground threaded-memory | sed 's,.*: linux,linux,')" "linux.cgroupsPath: cannot enter threaded cgroup /threads/threaded-memory with domain controllers: Operation not supported"
 if [ -e /profile ]; then
 	mount -t securityfs x /sys/kernel/security
 	cat /profile >/sys/kernel/security/apparmor/.replace
