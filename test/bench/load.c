@@ -35,7 +35,7 @@ static const char usage[] =
 	"  --http2            HTTP/2; --streams N requests at once on each connection (1)\n"
 	"  --ca --cert --key FILE   PEM files; without --ca the server's certificate is not checked\n"
 	"  --pid PID          also report the CPU time of that process\n"
-	"  --json             report as one JSON object\n";
+	"  --json             report as one JSON object; its ...Ns are of the machine's monotonic clock\n";
 
 int load_fail(const char *what, const char *why)
 {
@@ -129,11 +129,14 @@ static void report_json(const struct load *load, double seconds, double cpu_s, d
 {
 	const char *comma = "";
 
-	printf("{\"seconds\":%.3f,\"answers\":%llu,\"perSecond\":%.1f,\"lines\":%llu,\"bytes\":%llu,\"failures\":%llu,"
-	       "\"p50Ms\":%.3f,\"p90Ms\":%.3f,\"p99Ms\":%.3f,\"maxMs\":%.3f,\"generatorCpuSeconds\":%.3f,"
-	       "\"serverCpuSeconds\":%.3f,\"status\":{",
+	printf("{\"seconds\":%.3f,\"answers\":%llu,\"perSecond\":%.1f,\"lines\":%llu,\"bytes\":%llu,"
+	       "\"failures\":%llu,",
 	       seconds, (unsigned long long)load->answers, (double)load->answers / seconds,
-	       (unsigned long long)load->lines, (unsigned long long)load->bytes, (unsigned long long)load->failures,
+	       (unsigned long long)load->lines, (unsigned long long)load->bytes, (unsigned long long)load->failures);
+	printf("\"firstRequestNs\":%lld,\"lastLineNs\":%lld,", (long long)load->first_request_ns,
+	       (long long)load->last_line_ns);
+	printf("\"p50Ms\":%.3f,\"p90Ms\":%.3f,\"p99Ms\":%.3f,\"maxMs\":%.3f,\"generatorCpuSeconds\":%.3f,"
+	       "\"serverCpuSeconds\":%.3f,\"status\":{",
 	       percentile_ms(load, 0.5), percentile_ms(load, 0.9), percentile_ms(load, 0.99),
 	       (double)load->latency_max_ns / 1e6, cpu_s, server_cpu_s);
 	for (int i = 0; i < 600; i++) {

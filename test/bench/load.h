@@ -36,7 +36,7 @@ struct load {
 	uint64_t answers, lines, bytes, failures;
 	char failure[200];
 	uint64_t latency[LOAD_BUCKETS];
-	int64_t latency_max_ns;
+	int64_t latency_max_ns, first_request_ns, last_line_ns;
 	uint64_t by_status[600];
 };
 

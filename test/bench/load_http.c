@@ -95,6 +95,15 @@ static bool may_start(struct load *load)
 	return true;
 }
 
+static int64_t request_started(struct load *load)
+{
+	int64_t now_ns = load_now_ns();
+
+	if (load->first_request_ns == 0)
+		load->first_request_ns = now_ns;
+	return now_ns;
+}
+
 static void start_http1(struct load_conn *c)
 {
 	struct load *load = c->load;
@@ -124,7 +133,7 @@ static void start_http1(struct load_conn *c)
 	} else {
 		buf_put_c(&c->out, "\r\n\r\n");
 	}
-	c->started_ns = load_now_ns();
+	c->started_ns = request_started(load);
 }
 
 /* --- HTTP/1 answers --- */
@@ -166,6 +175,7 @@ static void count_lines(struct load *load, const char *bytes, size_t len)
 		load->lines++;
 		bytes++;
 	}
+	load->last_line_ns = load_now_ns();
 	if (load->request_max > 0 && load->lines >= load->request_max)
 		load->stop = true;
 }
@@ -301,7 +311,7 @@ static void start_http2(struct load_conn *c)
 		nv[count++] = nv_of(name, str_trim(value));
 	}
 	body.source.ptr = s;
-	s->started_ns = load_now_ns();
+	s->started_ns = request_started(load);
 	if (nghttp2_submit_request(c->session, NULL, nv, count, s->body.len > 0 ? &body : NULL, s) < 0)
 		give_up(c, "too many requests on one HTTP/2 connection");
 }
