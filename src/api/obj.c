@@ -41,13 +41,14 @@ const struct obj *obj_of(struct blob *blob, struct err *err)
 	yyjson_doc *doc;
 	struct obj *obj;
 
+	blob->is_warm = true;
 	if (blob->parsed)
 		return blob->parsed;
 	doc = json_parse(blob_str(blob), UINT32_MAX, err);
 	if (!doc)
 		return NULL;
-	doc = json_trim(
-		doc); /* it lives as long as the blob: in the store's index, caches and history */
+	/* It may live as long as the blob: in the store's index and caches. */
+	doc = json_trim_onto(doc, blob_str(blob));
 	root = yyjson_doc_get_root(doc);
 	meta = yyjson_obj_get(root, "metadata");
 	if (!yyjson_is_obj(meta)) {
@@ -87,14 +88,23 @@ const struct obj *obj_get(struct blob *blob)
 const struct obj *obj_ref(const struct obj *obj)
 {
 	if (obj)
-		(void)blob_ref(obj->blob);
+		blob_ref(obj->blob)->held++;
 	return obj;
+}
+
+const struct obj *obj_own(struct blob *blob)
+{
+	blob->held++;
+	return obj_get(blob);
 }
 
 void obj_unref(const struct obj *obj)
 {
-	if (obj)
-		blob_unref(obj->blob);
+	if (!obj)
+		return;
+	ASSERT(obj->blob->held > 0);
+	obj->blob->held--;
+	blob_unref(obj->blob);
 }
 
 struct str obj_label(const struct obj *obj, const char *key)

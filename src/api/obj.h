@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An API object: immutable JSON bytes in a struct blob, plus its tree and most used metadata,
- * parsed at first need and then shared by everybody for as long as the bytes live. Nobody copies it
- * and nobody changes it; a change is a new object. Used on the control loop only.
+ * parsed at need and then shared by everybody. Nobody copies it and nobody changes it; a change is
+ * a new object. A tree that is in nobody's hands when control goes back to the loop may be dropped,
+ * to be parsed again: the bytes are what is kept. Used on the control loop only.
  */
 #ifndef CUBE_API_OBJ_H
 #define CUBE_API_OBJ_H
@@ -32,13 +33,13 @@ struct obj {
 
 /* The parsed form of blob, parsing it when this is the first call. NULL and err when the bytes are
  * not a JSON object with metadata (only possible for bytes that did not come from the registry).
- * Borrowed: lives as long as the blob. */
+ * Borrowed until control goes back to the loop; obj_ref keeps it. */
 const struct obj *obj_of(struct blob *blob, struct err *err);
 /* obj_of for bytes known to be good: ASSERTs. */
 const struct obj *obj_get(struct blob *blob);
-const struct obj *
-obj_ref(const struct obj *obj);	       /* counts on the blob; returns obj; NULL is fine */
-void obj_unref(const struct obj *obj); /* NULL is fine */
+const struct obj *obj_ref(const struct obj *obj); /* counts on the blob; returns obj; NULL is fine */
+const struct obj *obj_own(struct blob *blob);	  /* obj_get for bytes whose reference is the caller's */
+void obj_unref(const struct obj *obj);		  /* of one of these; NULL is fine */
 
 /* Remembers what readers get by a definition of that revision: as_read, counted here, or NULL when
  * nothing has to be added or taken away. */

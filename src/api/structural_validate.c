@@ -332,7 +332,7 @@ static void check_object(struct field_errors *e, const struct field_path *path, 
 {
 	JSON_EACH (name, yyjson_obj_get(schema, "required"))
 		if (!json_mut_key(v, json_str(name)))
-			field_required(e, FIELD_NAME(path, json_str(name).ptr), "");
+			field_required(e, FIELD_NAME(path, str_in(e->arena, json_str(name)).ptr), "");
 	JSON_MUT_MEMBERS (key, value, v) {
 		struct str name = json_mut_str(key);
 		yyjson_val *member = structural_member(schema, name);

@@ -120,6 +120,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	list_init(&s->documents);
 	timer_init(&s->bookmarks, s->env, http_watch_bookmarks);
 	s->service_repair.registry = &s->registry;
+	form_sweep_start(&s->forms, s->env, s->store);
 	s->bootstrap = (struct bootstrap){
 		.registry = &s->registry,
 		.advertise_address = str_dup(options->advertise_address),
@@ -141,6 +142,7 @@ void apiserver_free(struct apiserver *s)
 	if (!s)
 		return;
 	timer_stop(&s->bookmarks);
+	form_sweep_stop(&s->forms);
 	operation_cancel_all(&s->registry);
 	http_watch_end_all(s, false);
 	custom_resources_stop(&s->custom);

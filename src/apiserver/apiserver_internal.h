@@ -7,6 +7,7 @@
 #include "apiserver/bootstrap.h"
 #include "apiserver/custom_resources.h"
 #include "apiserver/flow_defaults.h"
+#include "apiserver/form_sweep.h"
 #include "apiserver/local.h"
 #include "apiserver/metrics.h"
 #include "apiserver/rbac_bootstrap.h"
@@ -50,6 +51,7 @@ struct apiserver {
 	size_t watch_count;
 	struct http_gzip gzip;
 	struct timer bookmarks;
+	struct form_sweep forms;
 	struct list
 		documents; /* struct api_document: discovery and OpenAPI, made at first request */
 };

@@ -17,7 +17,7 @@ struct listing {
 	struct exchange *e;
 	struct read_options options;
 	struct blob **blobs;
-	size_t count, room, bytes;
+	size_t count, room, bytes, looked_at_bytes;
 	int64_t revision;
 	struct str prefix; /* of the keys of the kind; likewise: of those that are listed */
 	struct str list_prefix;
@@ -35,6 +35,7 @@ static bool take_entry(void *arg, struct str key, const struct store_entry *entr
 	struct listing *l = arg;
 	struct blob *object;
 
+	l->looked_at_bytes += entry->value->len;
 	if (l->options.filter.has_selector) {
 		const struct obj *obj = obj_of(entry->value, NULL);
 
@@ -288,9 +289,13 @@ static void answer(struct listing *l)
 {
 	struct exchange *e = l->e;
 	int64_t remaining = remaining_of(l, l->list_prefix);
+	bool is_as_stored;
 
 	e->is_pretty = e->is_pretty && l->bytes <= LIST_PRETTY_BYTES_MAX;
-	if (e->form == ANSWER_OBJECT && e->format == ANSWER_JSON && !e->is_pretty)
+	is_as_stored = e->form == ANSWER_OBJECT && e->format == ANSWER_JSON && !e->is_pretty;
+	if (!is_as_stored || l->options.filter.has_selector)
+		form_sweep_note(&e->server->forms, l->looked_at_bytes);
+	if (is_as_stored)
 		answer_objects(l, remaining);
 	else if (e->format == ANSWER_PROTOBUF)
 		answer_fields(l, remaining);

@@ -13,6 +13,12 @@
 #define REQUEST_RETRY_AFTER_SECONDS 1
 #define LIST_BYTES_MAX ((size_t)1 << 30)
 #define LIST_ITEMS_MAX 1000000
+#define FORM_SWEEP_WRITTEN_MAX 4096 /* objects written last that keep their trees; a power of two */
+#define FORM_SWEEP_WRITTEN_BYTES_MAX ((size_t)4 << 20) /* the same, of their bytes */
+#define FORM_SWEEP_NOTED_BYTES ((size_t)1 << 20) /* written and looked at that a round is due for */
+#define FORM_SWEEP_PART_MAX 2000 /* objects in one turn of the loop */
+#define FORM_SWEEP_LEFT_MAX 256 /* objects in use that no further round is for */
+#define FORM_SWEEP_DELAY_MS 3000
 #define LIST_PRETTY_BYTES_MAX (4u << 20) /* longer ones: as they are */
 #define WATCH_QUEUE_BYTES_MAX (16u << 20) /* unsent bytes of one watcher before it is cut off */
 #define WATCH_TIMEOUT_SECONDS_MIN \

@@ -276,10 +276,13 @@ struct snapshot {
 static bool take_entry(void *arg, struct str key, const struct store_entry *entry)
 {
 	struct snapshot *s = arg;
-	const struct obj *obj = obj_of(entry->value, NULL);
+	const struct obj *obj;
 
-	if (!obj || !watch_filter_matches(&s->w->filter, obj))
-		return true;
+	if (s->w->filter.has_selector) {
+		obj = obj_of(entry->value, NULL);
+		if (!obj || !watch_filter_matches(&s->w->filter, obj))
+			return true;
+	}
 	if (s->count == s->room) {
 		s->room = s->room ? s->room * 2 : 64;
 		s->blobs = mem_realloc_array(s->blobs, s->room, sizeof(s->blobs[0]));
@@ -306,9 +309,15 @@ static void watch_begin(struct task *task)
 	store_walk(hub->registry->store, w->filter.prefix, STR_NONE, take_entry, &s);
 	hub->depth++;
 	for (size_t i = 0; i < s.count; i++) {
-		if (s.blobs[i])
-			tell(w, API_EVENT_ADDED, s.blobs[i], obj_get(s.blobs[i])->resource_version);
-		blob_unref(s.blobs[i]);
+		struct blob *object = s.blobs[i];
+		bool was_parsed = object && object->parsed;
+
+		if (object && obj_of(object, NULL))
+			tell(w, API_EVENT_ADDED, object, obj_get(object)->resource_version);
+		/* A large store's trees at once would take several times what their bytes do. */
+		if (!was_parsed)
+			blob_forget(object);
+		blob_unref(object);
 	}
 	mem_free(s.blobs);
 	w->is_live = true;

@@ -79,7 +79,8 @@ void operation_charge(struct operation *op, struct operation_charge *charges, si
 
 static void operation_unload(struct operation *op)
 {
-	blob_unref(op->old_blob);
+	if (op->old_blob)
+		obj_unref(obj_get(op->old_blob));
 	json_free(op->old_converted);
 	op->old_blob = NULL;
 	op->old_converted = NULL;
@@ -293,7 +294,7 @@ int operation_load(struct operation *op)
 	obj = obj_of(entry->value, &err);
 	if (!obj)
 		return refusal_internal(&op->refusal, "stored object is damaged: %s", err.msg);
-	op->old_blob = blob_ref(entry->value);
+	op->old_blob = obj_ref(obj)->blob; /* with its tree, which is read in later turns, too */
 	op->old_revision = entry->mod_revision;
 	op->edit.old = obj->root;
 	if (conversion_is_needed(op->kind, entry->value))

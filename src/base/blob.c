@@ -13,6 +13,8 @@ struct blob *blob_alloc(size_t len)
 	b = mem_alloc(sizeof(*b) + len + 1);
 	atomic_init(&b->refs, 1);
 	b->len = (uint32_t)len;
+	b->held = 0;
+	b->is_warm = false;
 	b->parsed = NULL;
 	b->parsed_free = NULL;
 	b->recoded = NULL;
@@ -36,14 +38,35 @@ struct blob *blob_ref(struct blob *b)
 	return b;
 }
 
+static void drop_forms(struct blob *b)
+{
+	if (b->parsed && b->parsed_free)
+		b->parsed_free(b->parsed);
+	b->parsed = NULL;
+	blob_unref(b->recoded);
+	b->recoded = NULL;
+}
+
 void blob_unref(struct blob *b)
 {
 	if (!b || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	if (b->parsed && b->parsed_free)
-		b->parsed_free(b->parsed);
-	blob_unref(b->recoded);
+	drop_forms(b);
 	mem_free(b);
+}
+
+void blob_forget(struct blob *b)
+{
+	if (b && !b->held)
+		drop_forms(b);
+}
+
+bool blob_cool(struct blob *b)
+{
+	if (!b->is_warm)
+		blob_forget(b);
+	b->is_warm = false;
+	return b->parsed || b->recoded;
 }
 
 void blob_unref_at(struct blob **b)

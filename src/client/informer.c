@@ -110,7 +110,7 @@ static void index_entry(struct informer_index *index, struct informer_entry *ent
 {
 	struct index_values values = { .count = 0 };
 
-	index->fn(entry->obj, &values);
+	index->fn(obj_get(entry->object), &values);
 	for (size_t i = 0; i < values.count; i++) {
 		struct bucket *bucket = bucket_get(index, values.values[i]);
 
@@ -228,10 +228,11 @@ void index_by_service_name(const struct obj *obj, struct index_values *values)
 
 /* --- cache --- */
 
-static const struct obj *cache_put(struct informer *informer, struct str key, const struct obj *obj)
+/* Returns what was there, with its reference, or NULL. */
+static struct blob *cache_put(struct informer *informer, struct str key, const struct obj *obj)
 {
 	struct informer_entry *entry = map_get(&informer->cache, key);
-	const struct obj *old = entry ? entry->obj : NULL;
+	struct blob *old = entry ? entry->object : NULL;
 
 	if (entry) {
 		unindex_entry(entry);
@@ -242,16 +243,16 @@ static const struct obj *cache_put(struct informer *informer, struct str key, co
 		entry->position = informer->count;
 		informer->entries[informer->count++] = entry;
 	}
-	entry->obj = obj_ref(obj);
+	entry->object = blob_ref(obj->blob);
 	for (size_t i = 0; i < informer->index_count; i++)
 		index_entry(informer->indexes[i], entry);
 	return old;
 }
 
-static const struct obj *cache_remove(struct informer *informer, struct str key)
+static struct blob *cache_remove(struct informer *informer, struct str key)
 {
 	struct informer_entry *entry = map_remove(&informer->cache, key);
-	const struct obj *old;
+	struct blob *old;
 	struct informer_entry *moved;
 
 	if (!entry)
@@ -260,7 +261,7 @@ static const struct obj *cache_remove(struct informer *informer, struct str key)
 	moved = informer->entries[--informer->count];
 	informer->entries[entry->position] = moved;
 	moved->position = entry->position;
-	old = entry->obj;
+	old = entry->object;
 	mem_free(entry->memberships);
 	mem_free(entry);
 	return old;
@@ -279,19 +280,20 @@ static void apply_event(struct informer *informer, const struct api_event *event
 {
 	char text[CLIENT_KEY_BYTES_MAX];
 	struct str key = { text, informer_key(event->obj, text, sizeof(text)) };
+	struct blob *replaced;
 	const struct obj *old;
 
 	if (event->type == API_EVENT_DELETED) {
-		old = cache_remove(informer, key);
-		if (old)
+		replaced = cache_remove(informer, key);
+		if (replaced)
 			tell(informer, event->obj, NULL);
-		obj_unref(old);
+		blob_unref(replaced);
 		return;
 	}
 	old = informer_get(informer, key);
 	if (old && old->resource_version == event->obj->resource_version)
 		return; /* said again after a gap */
-	old = cache_put(informer, key, event->obj);
+	replaced = cache_put(informer, key, event->obj); /* old keeps its bytes by it */
 	if (old && !str_eq(old->uid, event->obj->uid)) {
 		/* Deleted and made again while nobody looked: two changes. */
 		tell(informer, old, NULL);
@@ -299,7 +301,7 @@ static void apply_event(struct informer *informer, const struct api_event *event
 	} else {
 		tell(informer, old, event->obj);
 	}
-	obj_unref(old);
+	blob_unref(replaced);
 }
 
 static void wake_waits(struct informer *informer)
@@ -420,7 +422,7 @@ void informer_add_handler(struct informer *informer, struct informer_handler *ha
 {
 	list_push_back(&informer->handlers, &handler->link);
 	for (size_t i = 0; i < informer->count; i++)
-		handler->on_change(handler, NULL, informer->entries[i]->obj);
+		handler->on_change(handler, NULL, obj_get(informer->entries[i]->object));
 }
 
 void informer_remove_handler(struct informer *informer, struct informer_handler *handler)
@@ -433,7 +435,7 @@ const struct obj *informer_get(const struct informer *informer, struct str key)
 {
 	const struct informer_entry *entry = map_get(&informer->cache, key);
 
-	return entry ? entry->obj : NULL;
+	return entry ? obj_get(entry->object) : NULL;
 }
 
 const struct obj *informer_find(const struct informer *informer, struct str namespace_,
@@ -496,7 +498,7 @@ static void informer_free(struct informer *informer)
 	for (size_t i = 0; i < informer->index_count; i++)
 		index_free(informer->indexes[i]);
 	for (size_t i = 0; i < informer->count; i++) {
-		obj_unref(informer->entries[i]->obj);
+		blob_unref(informer->entries[i]->object);
 		mem_free(informer->entries[i]->memberships);
 		mem_free(informer->entries[i]);
 	}

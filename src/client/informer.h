@@ -13,7 +13,7 @@
 #include "client/limits.h"
 
 struct informer_entry {
-	const struct obj *obj;
+	struct blob *object; /* one reference; its tree comes and goes */
 	size_t position; /* in informer->entries */
 	struct informer_membership *memberships;
 	size_t membership_count;
@@ -26,7 +26,7 @@ struct informer_set {
 };
 #define INFORMER_SET_FOR_EACH(var, set)                                        \
 	for (size_t var##_index = 0; var##_index < (set).count; var##_index++) \
-		for (const struct obj *var = (set).entries[var##_index]->obj; var; var = NULL)
+		for (const struct obj *var = obj_get((set).entries[var##_index]->object); var; var = NULL)
 
 /* old is NULL for ADDED, new_ NULL for DELETED (old is then the last state). MODIFIED has both. */
 struct informer_handler {

@@ -85,13 +85,57 @@ yyjson_doc *json_parse(struct str text, size_t bytes_max, struct err *err)
 yyjson_doc *json_trim(yyjson_doc *doc)
 {
 	size_t before_bytes = (size_t)((const char *)doc->root - (const char *)doc);
+	yyjson_doc *trimmed;
 
 	/* The document lies at the head of its array of values, which refer to each other by distance;
 	 * strings lie elsewhere. A yyjson that lays it out otherwise is left as it is. */
 	if (before_bytes < sizeof(*doc) || before_bytes > sizeof(*doc) + sizeof(*doc->root))
 		return doc;
-	doc = mem_realloc(doc, before_bytes + doc->val_read * sizeof(*doc->root));
-	doc->root = (yyjson_val *)(void *)((char *)doc + before_bytes);
+	/* Moved, not cut: what realloc leaves behind each document would lie between those that stay. */
+	trimmed = mem_dup(doc, before_bytes + doc->val_read * sizeof(*doc->root));
+	trimmed->root = (yyjson_val *)(void *)((char *)trimmed + before_bytes);
+	mem_free(doc);
+	return trimmed;
+}
+
+/* Where the string stands in the text that doc was read from; NULL when it has escapes there. doc's own strings are a
+ * copy of that text, in which escapes were resolved on the spot. */
+static const char *place_in(struct str text, const yyjson_doc *doc, yyjson_val *v)
+{
+	size_t at = (size_t)(v->uni.str - doc->str_pool), len = unsafe_yyjson_get_len(v);
+
+	if (at >= text.len || len >= text.len - at || text.ptr[at + len] != '"')
+		return NULL;
+	return memcmp(text.ptr + at, v->uni.str, len) == 0 ? text.ptr + at : NULL;
+}
+
+yyjson_doc *json_trim_onto(yyjson_doc *doc, struct str text)
+{
+	yyjson_val *v, *end;
+	size_t kept_bytes = 0;
+	char *pool = NULL, *to;
+
+	doc = json_trim(doc);
+	end = doc->root + doc->val_read;
+	for (v = doc->root; v < end; v++)
+		if (unsafe_yyjson_is_str(v) && !place_in(text, doc, v))
+			kept_bytes += unsafe_yyjson_get_len(v) + 1;
+	to = pool = kept_bytes > 0 ? mem_alloc(kept_bytes) : NULL;
+	for (v = doc->root; v < end; v++) {
+		const char *place = unsafe_yyjson_is_str(v) ? place_in(text, doc, v) : NULL;
+
+		if (!unsafe_yyjson_is_str(v))
+			continue;
+		if (!place) {
+			place = to;
+			to = (char *)memcpy(to, v->uni.str, unsafe_yyjson_get_len(v)) +
+			     unsafe_yyjson_get_len(v);
+			*to++ = '\0';
+		}
+		v->uni.str = place;
+	}
+	mem_free(doc->str_pool);
+	doc->str_pool = pool;
 	return doc;
 }
 

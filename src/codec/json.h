@@ -30,6 +30,9 @@ yyjson_doc *json_parse_unique(struct str text, size_t bytes_max, struct err *err
 /* doc, moved to the memory that it needs: reading reserves for the densest text of its length, several
  * times that. For documents that are kept; values borrowed from doc before are gone. */
 yyjson_doc *json_trim(yyjson_doc *doc) MUST_CHECK;
+/* The same, and the strings of text, which doc was read from, are used where they stand: text must outlive doc. They do
+ * not end with NUL. */
+yyjson_doc *json_trim_onto(yyjson_doc *doc, struct str text) MUST_CHECK;
 
 yyjson_mut_doc *json_new(void) MUST_CHECK;	       /* empty, without a root */
 yyjson_mut_doc *json_new_object(void) MUST_CHECK;      /* the root is {} */

@@ -36,7 +36,7 @@ static size_t count_finalizers(const struct namespace_view *view, struct finaliz
 
 	for (size_t i = 0; i < view->count; i++)
 		for (size_t k = 0; k < view->remains[i].object_count; k++)
-			JSON_EACH (finalizer, view->remains[i].objects[k]->obj->finalizers) {
+			JSON_EACH (finalizer, obj_get(view->remains[i].objects[k]->object)->finalizers) {
 				struct str name = json_str(finalizer);
 				size_t n = 0;
 

@@ -207,7 +207,7 @@ int manifest_decode(struct str text, const struct manifest_place *place, const s
 	birth.namespace_ = json_mut_get_str(e.root, "metadata.namespace");
 	if (finish_pod(&e, &birth, err) < 0)
 		return -1;
-	pod = obj_get(object_encode(e.root, 1));
+	pod = obj_own(object_encode(e.root, 1));
 	if (check_references(pod, &arena, err) < 0) {
 		obj_unref(pod);
 		return -1;

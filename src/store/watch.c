@@ -306,6 +306,10 @@ void hub_publish(struct store *store, const struct store_event *event)
 			call_list(store, &group->exact, kept);
 	}
 	hub->is_live_event = false;
+	/* In the history only their bytes are of use, mostly. */
+	blob_forget(kept->previous);
+	if (kept->type == STORE_DELETED)
+		blob_forget(kept->value);
 	dispatch_end(store);
 }
 

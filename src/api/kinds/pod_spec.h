@@ -52,7 +52,7 @@ rule_check rule_volumes; /* pod */
 enum volume_place { VOLUME_OF_POD, VOLUME_PERSISTENT };
 void volume_source_validate(const struct scope *scope, enum volume_place place,
 			    const struct field_path *path, yyjson_mut_val *volume);
-bool volume_source_is(const char *field); /* of a PersistentVolume */
+bool volume_source_is(struct str field); /* of a PersistentVolume */
 rule_check rule_claim_spec;		  /* a PersistentVolumeClaimSpec */
 rule_check rule_node_selector;		  /* a NodeSelector */
 rule_check rule_affinity, rule_spread, rule_tolerations;

@@ -140,9 +140,9 @@ static bool is_same_source(yyjson_mut_val *now, yyjson_val *old)
 	static const char *const none[] = { NULL };
 
 	JSON_MUT_MEMBERS (key, value, now) {
-		const char *name = unsafe_yyjson_get_str(key);
-		yyjson_val *before = json_key(old, json_mut_str(key));
-		bool may_come = strcmp(name, "csi") == 0 && before &&
+		struct str name = json_mut_str(key);
+		yyjson_val *before = json_key(old, name);
+		bool may_come = str_eq_c(name, "csi") && before &&
 				!yyjson_obj_get(before, "controllerExpandSecretRef");
 
 		if (volume_source_is(name) &&
@@ -151,7 +151,7 @@ static bool is_same_source(yyjson_mut_val *now, yyjson_val *old)
 			return false;
 	}
 	JSON_MEMBERS (name, before, old)
-		if (before && volume_source_is(unsafe_yyjson_get_str(name)) &&
+		if (before && volume_source_is(json_str(name)) &&
 		    !json_mut_key(now, json_str(name)))
 			return false;
 	return true;

@@ -585,10 +585,10 @@ void volume_source_validate(const struct scope *s, enum volume_place place,
 		field_required(s->errors, path, "must specify a volume type");
 }
 
-bool volume_source_is(const char *field)
+bool volume_source_is(struct str field)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(persistent_sources); i++)
-		if (strcmp(persistent_sources[i][0].field, field) == 0)
+		if (str_eq_c(field, persistent_sources[i][0].field))
 			return true;
 	return false;
 }

@@ -38,7 +38,7 @@ static void world_open(struct world *w, const char *service, const char *const *
 	*w = (struct world){ .service = blob_new(str_from(service)) };
 	for (size_t i = 0; i < PODS_MAX && pods[i]; i++) {
 		w->blobs[i] = blob_new(str_from(pods[i]));
-		w->entries[i].obj = obj_get(w->blobs[i]);
+		w->entries[i].object = w->blobs[i];
 		w->pointers[i] = &w->entries[i];
 		w->set.count++;
 	}
