@@ -283,8 +283,9 @@ int cgroup_enable(struct cgroup *c, uint32_t controllers)
 				continue;
 			snprintf(want, sizeof(want), "+%s", v2_names[i].name);
 			err = cgroup_write(dir, "cgroup.subtree_control", want);
-			/* ENOTSUP: a threaded cgroup above; the write of the limit itself will tell */
-			if (err < 0 && err != -ENOENT && err != -ENOTSUP && err != -EINVAL)
+			/* ENOTSUP: a threaded cgroup above; EACCES: above what was handed to a user, who may still
+			 * have the controller. The write of the limit itself will tell */
+			if (err < 0 && err != -ENOENT && err != -ENOTSUP && err != -EINVAL && err != -EACCES)
 				return err;
 		}
 		*slash = '/';

@@ -618,6 +618,9 @@ static int apply_change(const struct cgroup_plan *plan, size_t index, struct cgr
 		return 0; /* a kernel that does not account swap has nothing to lift */
 	if (failed == -ENOENT && strstr(change->file, ".rsvd."))
 		return 0;
+	if (failed == -ENOENT && cgroup->is_v2 && geteuid() != 0)
+		return err_set(err, ERR_FORBIDDEN, "%s: the cgroup controller %s was not delegated to this user",
+			       change->field, cgroup_name(change->controller));
 	if (failed == -ENOENT)
 		return err_set(err, ERR_UNSUPPORTED, "%s: this kernel has no %s", change->field, change->file);
 	if (failed < 0)

@@ -11,7 +11,10 @@ setup_file() {
 	export VM_DIR
 	VM_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-vm.XXXXXX")
 	vm_systemd_root "$VM_DIR" || return 0
+	vm_systemd_bus "$VM_DIR/root"
+	vm_systemd_user "$VM_DIR/root"
 	cp "$BATS_TEST_DIRNAME/vm_systemd.sh" "$VM_DIR/root/test"
+	cp "$BATS_TEST_DIRNAME/vm_systemd_user.sh" "$VM_DIR/root/test-user"
 	vm_boot "$VM_DIR/root" "$VM_DIR/log"
 }
 
@@ -33,6 +36,11 @@ passed() { vm_passed "$VM_DIR/log" "$@"; }
 @test "systemd: running out of memory, delete and delete --force leave no unit and no cgroup" {
 	passed out-of-memory delete force nothing-left
 	run ! grep -a "^not ok" "$VM_DIR/log"
+}
+@test "systemd: through the bus daemon where its own socket is not there" { passed bus-create bus-scope bus-delete; }
+@test "systemd: the user's own instance makes and limits the containers of a user without privileges" {
+	passed user-create user-unit user-files user-exec user-update user-pause user-delete user-force
+	run ! grep -a "^not ok user" "$VM_DIR/log"
 }
 @test "systemd: a cgroupsPath that is not slice:prefix:name is refused" { passed bad-path; }
 @test "systemd: without it --systemd-cgroup ends in one line and makes nothing" {

@@ -3,6 +3,8 @@
 # The machine of vm.bash with this host's systemd as its first process, which runs /test as its only service.
 #
 #   vm_systemd_root DIR    makes DIR/root; 1, and the reason in DIR/lacks, when something is not to be had
+#   vm_systemd_bus ROOT    adds a bus daemon, not started
+#   vm_systemd_user ROOT   adds vm-user.service, which is the instance of user 2000 and runs /test-user
 
 # The libraries of programs that are in the machine.
 vm_libraries() { # root program...
@@ -33,4 +35,34 @@ vm_systemd_root() {
 	printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/test\n' >"$root/etc/systemd/system/test.service"
 	printf '[Unit]\nDefaultDependencies=no\nWants=test.service\n' >"$root/etc/systemd/system/default.target"
 	python3 "$here/vm_systemd_bundle.py" "$root/bundles"
+}
+
+vm_systemd_bus() {
+	local root=$1 units=$1/etc/systemd/system
+	cp "$(command -v dbus-daemon)" "$root/bin/" || return 0 # the machine says that it has none
+	vm_libraries "$root" "$root/bin/dbus-daemon"
+	printf '[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=/run/dbus/system_bus_socket\n' >"$units/dbus.socket"
+	printf '[Unit]\nDefaultDependencies=no\nRequires=dbus.socket\n[Service]\nExecStart=/bin/dbus-daemon --config-file=/etc/bus.conf --address=systemd: %s\n' \
+		"--nofork --nopidfile" >"$units/dbus.service"
+	cat >"$root/etc/bus.conf" <<-'XML'
+	<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+	<busconfig>
+		<type>system</type>
+		<listen>unix:path=/run/dbus/system_bus_socket</listen>
+		<auth>EXTERNAL</auth>
+		<policy context="default"><allow user="*"/><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/></policy>
+	</busconfig>
+	XML
+}
+
+vm_systemd_user() {
+	local root=$1
+	mkdir -p "$root/etc/systemd/user"
+	printf 'root:x:0:0::/:/bin/sh\nuser:x:2000:2000::/tmp:/bin/sh\n' >"$root/etc/passwd"
+	printf 'root:x:0:\nuser:x:2000:\n' >"$root/etc/group"
+	printf '[Unit]\nDefaultDependencies=no\n[Service]\nUser=2000\nGroup=2000\nSlice=user.slice\nDelegate=yes\nType=notify\n%s\n%s\n' \
+		"Environment=XDG_RUNTIME_DIR=/run/user/2000 HOME=/tmp PATH=/bin" "ExecStart=/lib/systemd/systemd --user" >"$root/etc/systemd/system/vm-user.service"
+	printf '[Unit]\nDefaultDependencies=no\nWants=test.service\n' >"$root/etc/systemd/user/default.target"
+	printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/test-user\nStandardOutput=file:/tmp/user.out\nStandardError=inherit\n' \
+		>"$root/etc/systemd/user/test.service"
 }

@@ -66,5 +66,23 @@ sed -i 's#"limit": 20\([^0-9]\)#"limit": 1\1#; s#"limit": 20$#"limit": 1#' /bund
 check one-process-limit "$? $(property cube-e.scope TasksMax) $(cat $G/cube-e.scope/pids.max $G/cube-e.scope/pids.current | tr '\n' ' ')" "0 1 1 1 "
 cat /tmp/e.out
 oci delete -f e
+bundle f
+systemctl start dbus.service || echo "no bus daemon"
+for i in 1 2 3 4 5 6 7 8 9 10; do [ -S /run/dbus/system_bus_socket ] && break; sleep 0.2; done
+sleep 1 # until systemd is on the bus as well
+mv /run/systemd/private /run/systemd/private.away
+(cd /bundles/f && oci run -d f >/tmp/f.out 2>&1 </dev/null)
+check bus-create $? 0
+cat /tmp/f.out
+check bus-scope "$(wc -l <$G/cube-f.scope/cgroup.procs) $(cat $G/cube-f.scope/memory.max)" "1 33554432"
+oci delete -f f
+check bus-delete "$? $(ls -d $G/cube-f.scope 2>/dev/null)" "0 "
+mv /run/systemd/private.away /run/systemd/private
+mkdir -p /run/user/2000
+chown 2000:2000 /run/user/2000
+chmod 1777 /tmp
+systemctl start vm-user.service || systemctl status vm-user.service
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do grep -q "user done" /tmp/user.out 2>/dev/null && break; sleep 1; done
+cat /tmp/user.out
 echo "guest done"
 poweroff -f

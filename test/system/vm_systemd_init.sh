@@ -4,7 +4,7 @@
 B=/bin/busybox
 $B mkdir /new
 $B mount -t tmpfs -o size=300m x /new
-for name in /bin /lib /lib64 /usr /etc /rootfs /bundles /test; do
+for name in /bin /lib /lib64 /usr /etc /rootfs /bundles /test /test-user; do
 	[ ! -e $name ] || $B cp -a $name /new/
 done
 $B mkdir -p /new/proc /new/sys /new/dev /new/tmp /new/run /new/var
