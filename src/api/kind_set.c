@@ -95,8 +95,7 @@ static struct version_parts version_parts(struct str text)
 	return parts;
 }
 
-/* "v2" > "v1" > "v2beta1" > "v1alpha1" > "foo": < 0 when a comes first. */
-static int kind_version_order(struct str a, struct str b)
+int kind_version_order(struct str a, struct str b)
 {
 	struct version_parts x = version_parts(a), y = version_parts(b);
 

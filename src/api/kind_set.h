@@ -37,5 +37,7 @@ const struct kind *kind_set_find_plural(const struct kind_set *set, struct str g
 					struct str version, struct str plural);
 const struct kind *kind_set_find_name(const struct kind_set *set, struct str group,
 				      struct str version, struct str name);
+/* "v2" > "v1" > "v2beta1" > "v1alpha1" > "foo": < 0 when a comes first. */
+int kind_version_order(struct str a, struct str b) PURE;
 
 #endif

@@ -52,6 +52,18 @@ void exchange_answer_bytes(struct exchange *e, int status, struct str content_ty
 	exchange_respond(e, status, &headers, &piece, 1);
 }
 
+void exchange_answer_text(struct exchange *e, int status, struct str text)
+{
+	struct http_header list[] = {
+		HTTP_HEADER(STR("Content-Type"), STR("text/plain; charset=utf-8")),
+		HTTP_HEADER(STR("X-Content-Type-Options"), STR("nosniff")),
+	};
+	struct http_headers headers = { list, ARRAY_COUNT(list) };
+	struct http_piece piece = HTTP_BYTES(str_printf_in(e->arena, STR_FMT "\n", STR_ARG(text)));
+
+	exchange_respond(e, status, &headers, &piece, 1);
+}
+
 /* JSON text in the format that was asked for, or with line breaks; false: it is too long, or has no
  * such form. */
 static bool write_anew(struct exchange *e, struct str json, struct buf *to)

@@ -21,12 +21,22 @@
 
 #define DEFAULT_SERVICE_CIDR STR("10.96.0.0/12")
 
+static void groups_registered(void *arg)
+{
+	struct apiserver *s = arg;
+
+	s->is_bootstrapped = true;
+	if (s->on_ready)
+		s->on_ready(s->on_ready_arg, NULL);
+}
+
 static void roles_done(struct rbac_bootstrap *bootstrap, const struct err *err)
 {
 	struct apiserver *s = CONTAINER_OF(bootstrap, struct apiserver, rbac_bootstrap);
 
-	s->is_bootstrapped = !err;
-	if (s->on_ready)
+	if (!err)
+		aggregation_register(s->aggregation, groups_registered, s);
+	else if (s->on_ready)
 		s->on_ready(s->on_ready_arg, err);
 }
 
@@ -117,6 +127,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	store_set_observer(options->store, on_written, s);
 	list_init(&s->watches);
 	custom_resources_start(&s->custom, &s->registry, kinds_withdrawn);
+	s->aggregation = aggregation_new(&s->registry, options->front);
 	list_init(&s->documents);
 	timer_init(&s->bookmarks, s->env, http_watch_bookmarks);
 	s->service_repair.registry = &s->registry;
@@ -125,6 +136,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 		.registry = &s->registry,
 		.advertise_address = str_dup(options->advertise_address),
 		.secure_port = options->secure_port,
+		.front = options->front,
 	};
 	list_init(&s->rbac_bootstrap.writes);
 	s->rbac_bootstrap.registry = &s->registry;
@@ -146,6 +158,7 @@ void apiserver_free(struct apiserver *s)
 	operation_cancel_all(&s->registry);
 	http_watch_end_all(s, false);
 	custom_resources_stop(&s->custom);
+	aggregation_free(s->aggregation);
 	local_hub_deinit(&s->hub);
 	service_repair_stop(&s->service_repair);
 	bootstrap_deinit(&s->bootstrap);

@@ -14,6 +14,7 @@
 #include "base/str.h"
 
 struct audit_options;
+struct front_proxy;
 struct authn_options;
 struct authz_part;
 struct env;
@@ -37,6 +38,8 @@ struct apiserver_options {
 	const struct authz_part *authorizers; /* in their order; none: nodes and roles */
 	size_t authorizer_count;
 	const struct audit_options *audit; /* NULL: nothing is audited */
+	const struct front_proxy *front;   /* towards API servers behind this one; NULL: they are not told
+					      whom to believe. Lives as long as the server */
 	const char *build;		    /* behind "v1.36.0+" in /version; NULL: "cube" */
 };
 

@@ -3,6 +3,7 @@
 #ifndef CUBE_APISERVER_APISERVER_INTERNAL_H
 #define CUBE_APISERVER_APISERVER_INTERNAL_H
 
+#include "apiserver/aggregation.h"
 #include "apiserver/apiserver.h"
 #include "apiserver/bootstrap.h"
 #include "apiserver/custom_resources.h"
@@ -30,7 +31,9 @@ struct apiserver {
 	struct audit *audit; /* NULL: nothing is audited */
 	struct local_hub hub;
 	struct custom_resources custom;
-	uint64_t documents_generation; /* of the kinds that documents tell of */
+	struct aggregation *aggregation;
+	uint64_t documents_generation; /* of the kinds that documents tell of; likewise */
+	uint64_t documents_aggregation; /* of other servers */
 	struct service_repair service_repair;
 	struct bootstrap bootstrap;
 	struct rbac_bootstrap rbac_bootstrap;

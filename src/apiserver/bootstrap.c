@@ -3,6 +3,7 @@
  * with the endpoints of this server. */
 #include "apiserver/bootstrap.h"
 
+#include "apiserver/limits.h"
 #include "apiserver/user.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -15,6 +16,7 @@ struct step {
 	bool updates;			    /* an object that is there is brought up to date */
 	bool advertises;		    /* only with an address to advertise */
 	bool for_tokens;		    /* only where tokens are issued */
+	bool for_front;			    /* only where those behind are told something */
 };
 
 static void fill_port(yyjson_mut_doc *doc, yyjson_mut_val *port, int64_t number)
@@ -98,6 +100,38 @@ static void fill_tracking(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_v
 		     str_slice(now, 0, sizeof("2006-01-02") - 1));
 }
 
+static void put_list(yyjson_mut_doc *doc, yyjson_mut_val *data, const char *key,
+		     const struct str_list *items)
+{
+	AUTO_JSON_MUT list = json_new();
+	yyjson_mut_val *array = yyjson_mut_arr(list);
+	AUTO_BUF text = { 0 };
+
+	for (size_t i = 0; i < items->count; i++)
+		json_append_str(list, array, items->items[i]);
+	buf_init(&text, REQUEST_BODY_BYTES_MAX);
+	json_mut_write(array, &text);
+	json_set_str(doc, data, key, buf_str(&text));
+}
+
+/* Whom API servers behind this one may believe. */
+static void fill_front(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
+{
+	const struct front_proxy *front = b->front;
+	yyjson_mut_val *data = json_set_object(doc, root, "data");
+
+	if (front->client_ca_pem.len)
+		json_set_str(doc, data, "client-ca-file", front->client_ca_pem);
+	if (!front->ca_pem.len)
+		return;
+	json_set_str(doc, data, "requestheader-client-ca-file", front->ca_pem);
+	put_list(doc, data, "requestheader-allowed-names", &front->names);
+	put_list(doc, data, "requestheader-extra-headers-prefix", &front->extra_prefixes);
+	put_list(doc, data, "requestheader-group-headers", &front->group_headers);
+	put_list(doc, data, "requestheader-uid-headers", &front->uid_headers);
+	put_list(doc, data, "requestheader-username-headers", &front->user_headers);
+}
+
 static const struct step steps[] = {
 	{ "", "v1", "Namespace", "", "default" },
 	{ "", "v1", "Namespace", "", "kube-system" },
@@ -110,6 +144,8 @@ static const struct step steps[] = {
 	  .fill = fill_node_critical },
 	{ "scheduling.k8s.io", "v1", "PriorityClass", "", "system-cluster-critical",
 	  .fill = fill_cluster_critical },
+	{ "", "v1", "ConfigMap", "kube-system", "extension-apiserver-authentication",
+	  .fill = fill_front, .updates = true, .for_front = true },
 	{ "", "v1", "Service", "default", "kubernetes", .fill = fill_service },
 	{ "", "v1", "Endpoints", "default", "kubernetes", .fill = fill_endpoints, .updates = true,
 	  .advertises = true },
@@ -122,7 +158,7 @@ static void run_step(struct bootstrap *b);
 static bool is_left_out(const struct bootstrap *b, const struct step *step)
 {
 	return (step->advertises && (b->advertises_not || !b->advertise_address.len)) ||
-	       (step->for_tokens && !b->registry->tokens);
+	       (step->for_tokens && !b->registry->tokens) || (step->for_front && !b->front);
 }
 
 static void step_done(struct operation *op)

@@ -4,6 +4,7 @@
 #ifndef CUBE_APISERVER_BOOTSTRAP_H
 #define CUBE_APISERVER_BOOTSTRAP_H
 
+#include "apiserver/front_proxy.h"
 #include "apiserver/operation.h"
 #include "apiserver/registry.h"
 
@@ -11,6 +12,7 @@ struct bootstrap {
 	struct registry *registry;
 	struct str advertise_address; /* empty: no endpoints */
 	uint16_t secure_port;
+	const struct front_proxy *front; /* NULL: nobody behind is told whom to believe */
 	void (*done)(struct bootstrap *bootstrap, const struct err *err);
 	/* own */
 	struct operation op;

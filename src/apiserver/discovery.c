@@ -18,19 +18,21 @@ static bool has_kinds(const struct kind_set *set, struct str group, struct str v
 	return false;
 }
 
-static bool is_listed(const struct kind_set *set, const struct kind_group *g)
+static bool is_shown(const struct discovery_view *view, size_t index)
 {
-	return g->enabled && g->group.len && has_kinds(set, g->group, g->version);
+	const struct api_group_version *v = &view->list[index];
+
+	return v->remote || has_kinds(view->set, v->group, v->version);
 }
 
-/* A group's first row: versions of one group need not be neighbours. */
-static bool is_first(const struct kind_set *set, size_t index)
+/* The end of the group whose first version is at index. */
+static size_t group_end(const struct discovery_view *view, size_t index)
 {
-	for (size_t i = 0; i < index; i++)
-		if (is_listed(set, &set->groups[i]) &&
-		    str_eq(set->groups[i].group, set->groups[index].group))
-			return false;
-	return true;
+	size_t end = index;
+
+	while (end < view->count && str_eq(view->list[end].group, view->list[index].group))
+		end++;
+	return end;
 }
 
 static yyjson_mut_doc *new_document(const char *kind, const char *api_version,
@@ -56,54 +58,63 @@ void discovery_core_versions(struct buf *to)
 	json_mut_write(root, to);
 }
 
-static void add_version(yyjson_mut_doc *doc, yyjson_mut_val *object, const struct kind_group *g)
+static void add_version(yyjson_mut_doc *doc, yyjson_mut_val *object,
+			const struct api_group_version *v)
 {
 	char group_version[KIND_TEXT_BYTES];
 
-	snprintf(group_version, sizeof(group_version), STR_FMT "/" STR_FMT, STR_ARG(g->group),
-		 STR_ARG(g->version));
+	snprintf(group_version, sizeof(group_version), STR_FMT "/" STR_FMT, STR_ARG(v->group),
+		 STR_ARG(v->version));
 	json_set_str(doc, object, "groupVersion", str_from(group_version));
-	json_set_str(doc, object, "version", g->version);
+	json_set_str(doc, object, "version", v->version);
 }
 
-static void fill_group(const struct kind_set *set, yyjson_mut_doc *doc, yyjson_mut_val *root,
-		       struct str group)
+/* False: it has no version that is there. */
+static bool fill_group(const struct discovery_view *view, size_t index, yyjson_mut_doc *doc,
+		       yyjson_mut_val *root)
 {
 	yyjson_mut_val *versions;
 
-	json_set_str(doc, root, "name", group);
+	json_set_str(doc, root, "name", view->list[index].group);
 	versions = json_set_array(doc, root, "versions");
-	for (size_t i = 0; i < set->group_count; i++)
-		if (is_listed(set, &set->groups[i]) && str_eq(set->groups[i].group, group)) {
-			add_version(doc, json_append_object(doc, versions), &set->groups[i]);
-			if (set->groups[i].preferred || !json_mut_get(root, "preferredVersion"))
+	for (size_t i = index; i < group_end(view, index); i++)
+		if (is_shown(view, i)) {
+			add_version(doc, json_append_object(doc, versions), &view->list[i]);
+			if (!json_mut_get(root, "preferredVersion"))
 				add_version(doc, json_set_object(doc, root, "preferredVersion"),
-					    &set->groups[i]);
+					    &view->list[i]);
 		}
+	return yyjson_mut_arr_size(versions) > 0;
 }
 
-void discovery_groups(const struct kind_set *set, struct buf *to)
+void discovery_groups(const struct discovery_view *view, struct buf *to)
 {
-	yyjson_mut_val *root, *groups;
+	yyjson_mut_val *root, *groups, *group;
 	AUTO_JSON_MUT doc = new_document("APIGroupList", "v1", &root);
 
 	groups = json_set_array(doc, root, "groups");
-	for (size_t i = 0; i < set->group_count; i++)
-		if (is_listed(set, &set->groups[i]) && is_first(set, i))
-			fill_group(set, doc, json_append_object(doc, groups), set->groups[i].group);
+	for (size_t i = 0; i < view->count; i = group_end(view, i)) {
+		group = yyjson_mut_obj(doc);
+		if (fill_group(view, i, doc, group))
+			yyjson_mut_arr_append(groups, group);
+	}
 	json_mut_write(root, to);
 }
 
-bool discovery_group(const struct kind_set *set, struct str group, struct buf *to)
+bool discovery_group(const struct discovery_view *view, struct str group, struct buf *to)
 {
 	yyjson_mut_val *root;
 	AUTO_JSON_MUT doc = new_document("APIGroup", "v1", &root);
 
-	fill_group(set, doc, root, group);
-	if (!group.len || !json_mut_get_count(root, "versions"))
-		return false;
-	json_mut_write(root, to);
-	return true;
+	for (size_t i = 0; group.len && i < view->count; i = group_end(view, i)) {
+		if (!str_eq(view->list[i].group, group))
+			continue;
+		if (!fill_group(view, i, doc, root))
+			return false;
+		json_mut_write(root, to);
+		return true;
+	}
+	return false;
 }
 
 static void add_verbs(yyjson_mut_doc *doc, yyjson_mut_val *object, uint16_t verbs)
@@ -216,18 +227,94 @@ static void add_aggregated_resource(yyjson_mut_doc *doc, yyjson_mut_val *list,
 	}
 }
 
-static void add_aggregated_version(const struct kind_set *set, yyjson_mut_doc *doc,
-				   yyjson_mut_val *list, struct str group, struct str version)
+static void add_own_resources(const struct kind_set *set, yyjson_mut_doc *doc, yyjson_mut_val *list,
+			      const struct api_group_version *v)
 {
-	yyjson_mut_val *v = json_append_object(doc, list), *resources;
-
-	json_set_str(doc, v, "version", version);
-	json_set_str(doc, v, "freshness", STR("Current"));
-	resources = json_set_array(doc, v, "resources");
 	for (size_t i = 0; i < set->kind_count; i++)
-		if (is_served(set->kinds[i]) && str_eq(set->kinds[i]->group, group) &&
-		    str_eq(set->kinds[i]->version, version))
-			add_aggregated_resource(doc, resources, set->kinds[i]);
+		if (is_served(set->kinds[i]) && str_eq(set->kinds[i]->group, v->group) &&
+		    str_eq(set->kinds[i]->version, v->version))
+			add_aggregated_resource(doc, list, set->kinds[i]);
+}
+
+/* --- of other servers: their lists in the other form --- */
+
+static void copy_kind(yyjson_mut_doc *doc, yyjson_mut_val *to, yyjson_val *from,
+		      const struct api_group_version *v)
+{
+	struct str group = json_get_str(from, "group"), version = json_get_str(from, "version");
+
+	add_response_kind(doc, to, version.len ? group : v->group,
+			  version.len ? version : v->version, json_get_str(from, "kind"));
+	json_set(doc, to, "verbs", json_copy(doc, json_get(from, "verbs")));
+}
+
+static void copy_list(yyjson_mut_doc *doc, yyjson_mut_val *to, yyjson_val *from, const char *key)
+{
+	if (json_get_count(from, key))
+		json_set(doc, to, key, json_copy(doc, json_get(from, key)));
+}
+
+static yyjson_mut_val *find_resource(yyjson_mut_val *list, struct str name)
+{
+	JSON_MUT_EACH (r, list)
+		if (str_eq(json_mut_get_str(r, "resource"), name))
+			return r;
+	return NULL;
+}
+
+/* A subresource may be listed where its resource is not. */
+static yyjson_mut_val *need_resource(yyjson_mut_doc *doc, yyjson_mut_val *list, yyjson_val *from,
+				     struct str name)
+{
+	yyjson_mut_val *r = find_resource(list, name);
+
+	if (r)
+		return r;
+	r = json_append_object(doc, list);
+	json_set_str(doc, r, "resource", name);
+	json_set_str(doc, r, "scope",
+		     json_get_bool(from, "namespaced", false) ? STR("Namespaced") : STR("Cluster"));
+	json_set_array(doc, r, "verbs");
+	return r;
+}
+
+static void add_remote_resources(yyjson_mut_doc *doc, yyjson_mut_val *list,
+				 const struct api_group_version *v)
+{
+	yyjson_val *resources = json_get(aggregation_resources(v->remote), "resources");
+
+	JSON_EACH (from, resources) {
+		struct str name = json_get_str(from, "name"), head, tail;
+		yyjson_mut_val *r, *sub;
+
+		if (str_cut(name, '/', &head, &tail)) {
+			r = need_resource(doc, list, from, head);
+			sub = json_append_object(doc, json_ensure_array(doc, r, "subresources"));
+			json_set_str(doc, sub, "subresource", tail);
+			copy_kind(doc, sub, from, v);
+			continue;
+		}
+		r = need_resource(doc, list, from, name);
+		json_set_str(doc, r, "singularResource", json_get_str(from, "singularName"));
+		copy_kind(doc, r, from, v);
+		copy_list(doc, r, from, "shortNames");
+		copy_list(doc, r, from, "categories");
+	}
+}
+
+static void add_aggregated_version(const struct kind_set *set, yyjson_mut_doc *doc,
+				   yyjson_mut_val *list, const struct api_group_version *v)
+{
+	yyjson_mut_val *to = json_append_object(doc, list), *resources;
+	bool is_fresh = !v->remote || aggregation_is_fresh(v->remote);
+
+	json_set_str(doc, to, "version", v->version);
+	json_set_str(doc, to, "freshness", is_fresh ? STR("Current") : STR("Stale"));
+	resources = json_set_array(doc, to, "resources");
+	if (v->remote)
+		add_remote_resources(doc, resources, v);
+	else
+		add_own_resources(set, doc, resources, v);
 }
 
 static yyjson_mut_val *add_aggregated_group(yyjson_mut_doc *doc, yyjson_mut_val *items,
@@ -242,10 +329,13 @@ static yyjson_mut_val *add_aggregated_group(yyjson_mut_doc *doc, yyjson_mut_val 
 	return json_set_array(doc, item, "versions");
 }
 
-void discovery_aggregated(const struct kind_set *set, bool core, const char *version,
+void discovery_aggregated(const struct discovery_view *view, bool core, const char *version,
 			  struct buf *to)
 {
-	yyjson_mut_val *root, *items, *versions;
+	static const struct api_group_version core_v1 = { .group = STR_INIT(""),
+							  .version = STR_INIT("v1") };
+	yyjson_mut_val *root, *items, *versions = NULL;
+	struct str group = STR_NONE;
 	char api_version[40];
 	AUTO_JSON_MUT doc = NULL;
 
@@ -254,17 +344,15 @@ void discovery_aggregated(const struct kind_set *set, bool core, const char *ver
 	(void)json_set_object(doc, root, "metadata"); /* always there, and empty */
 	items = json_set_array(doc, root, "items");
 	if (core)
-		add_aggregated_version(set, doc, add_aggregated_group(doc, items, STR("")), STR(""),
-				       STR("v1"));
-	for (size_t i = 0; !core && i < set->group_count; i++) {
-		if (!is_listed(set, &set->groups[i]) || !is_first(set, i))
+		add_aggregated_version(view->set, doc, add_aggregated_group(doc, items, STR("")),
+				       &core_v1);
+	for (size_t i = 0; !core && i < view->count; i++) {
+		if (!is_shown(view, i))
 			continue;
-		versions = add_aggregated_group(doc, items, set->groups[i].group);
-		for (size_t j = i; j < set->group_count; j++)
-			if (is_listed(set, &set->groups[j]) &&
-			    str_eq(set->groups[j].group, set->groups[i].group))
-				add_aggregated_version(set, doc, versions, set->groups[j].group,
-						       set->groups[j].version);
+		if (!versions || !str_eq(view->list[i].group, group))
+			versions = add_aggregated_group(doc, items, view->list[i].group);
+		group = view->list[i].group;
+		add_aggregated_version(view->set, doc, versions, &view->list[i]);
 	}
 	json_mut_write(root, to);
 }

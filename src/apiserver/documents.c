@@ -40,9 +40,13 @@ void documents_free(struct apiserver *s)
 /* Documents of another set of kinds are made anew. */
 static struct api_document *find_document(struct apiserver *s, struct str key)
 {
-	if (s->documents_generation != s->registry.kinds.generation)
+	uint64_t others = aggregation_generation(s->aggregation);
+
+	if (s->documents_generation != s->registry.kinds.generation ||
+	    s->documents_aggregation != others)
 		documents_free(s);
 	s->documents_generation = s->registry.kinds.generation;
+	s->documents_aggregation = others;
 	LIST_FOR_EACH (node, &s->documents) {
 		struct api_document *d = LIST_ENTRY(node, struct api_document, link);
 
@@ -116,6 +120,16 @@ static const char *aggregated_version(struct exchange *e)
 	return NULL;
 }
 
+static struct discovery_view view_of(struct exchange *e)
+{
+	struct discovery_view view = { .set = &e->server->registry.kinds };
+	struct api_group_version *list;
+
+	aggregation_groups(e->server->aggregation, e->arena, &list, &view.count);
+	view.list = list;
+	return view;
+}
+
 static int serve_api_roots(struct exchange *e, struct str rest)
 {
 	bool core = str_eq_c(e->target.path, "/api") || str_eq_c(e->target.path, "/api/");
@@ -123,17 +137,19 @@ static int serve_api_roots(struct exchange *e, struct str rest)
 	struct str key = str_printf_in(e->arena, "%s %s", core ? "/api" : "/apis",
 				       version ? version : "");
 	struct api_document *d = find_document(e->server, key);
+	struct discovery_view view;
 	AUTO_BUF text = { 0 };
 
 	if (d)
 		return answer_document(e, d);
+	view = view_of(e);
 	buf_init(&text, DOCUMENT_BYTES_MAX);
 	if (version)
-		discovery_aggregated(&e->server->registry.kinds, core, version, &text);
+		discovery_aggregated(&view, core, version, &text);
 	else if (core)
 		discovery_core_versions(&text);
 	else
-		discovery_groups(&e->server->registry.kinds, &text);
+		discovery_groups(&view, &text);
 	if (!version)
 		return answer_document(e, keep_document(e->server, key, json_type, &text));
 	return answer_document(
@@ -152,6 +168,7 @@ static int serve_api_roots(struct exchange *e, struct str rest)
 static int serve_group(struct exchange *e, struct str rest)
 {
 	struct str group = STR(""), version, path = e->target.path;
+	struct discovery_view view;
 	struct api_document *d;
 	bool found;
 	AUTO_BUF text = { 0 };
@@ -163,13 +180,14 @@ static int serve_group(struct exchange *e, struct str rest)
 	d = find_document(e->server, path);
 	if (d)
 		return answer_document(e, d);
+	view = view_of(e);
 	buf_init(&text, DOCUMENT_BYTES_MAX);
 	if (str_has_prefix(path, STR("/api/")))
 		found = discovery_resources(&e->server->registry.kinds, group, rest, &text);
 	else if (str_cut(rest, '/', &group, &version))
 		found = discovery_resources(&e->server->registry.kinds, group, version, &text);
 	else
-		found = discovery_group(&e->server->registry.kinds, rest, &text);
+		found = discovery_group(&view, rest, &text);
 	if (!found)
 		return refusal_no_route(&e->refusal);
 	return answer_document(e, keep_document(e->server, path, json_type, &text));

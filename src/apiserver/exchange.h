@@ -45,6 +45,7 @@ struct exchange {
 	size_t step; /* of the pipeline: which is being taken, or again after a wait */
 	bool is_waiting;
 	bool holds_kind;
+	bool streams_body; /* it was not waited for, and comes once somebody takes it */
 	struct fair_turn turn; /* waiting behind other requests of its flow */
 	struct fair_place place;
 	struct str audit_id;	    /* the client's, or one of our own */
@@ -60,6 +61,8 @@ void exchange_respond(struct exchange *e, int status, struct http_headers *heade
 		      struct http_piece *pieces, size_t count);
 void exchange_answer_bytes(struct exchange *e, int status, struct str content_type,
 			   struct str bytes);
+/* A line of text that says what is wrong, as Go's http.Error. */
+void exchange_answer_text(struct exchange *e, int status, struct str text);
 /* The object or Status, in the form that was asked for. warnings may be NULL. */
 void exchange_answer_object(struct exchange *e, int status, struct blob *object,
 			    const struct notices *warnings);

@@ -149,6 +149,7 @@ int metrics_serve(struct exchange *e, struct str rest)
 		   store_size_bytes(s->store));
 	health_write_levels(s, &text);
 	write_build(s, &text);
+	aggregation_write_metrics(s->aggregation, &text);
 	if (s->more_metrics)
 		s->more_metrics(s->more_metrics_arg, &text);
 	write_process(s, &text);

@@ -298,11 +298,33 @@ static void hold_kind(struct exchange *e)
 	e->holds_kind = true;
 }
 
+/* Of another server, also where this one has the kind. */
+static bool is_aggregated(const struct exchange *e)
+{
+	const struct target *t = &e->target;
+	const struct aggregation *a = e->server->aggregation;
+
+	return t->is_resource ? aggregation_has(a, t->group, t->version)
+			      : aggregation_has_path(a, t->path);
+}
+
+static int serve_aggregated(struct exchange *e)
+{
+	struct str path = e->target.path, group = e->target.group, version = e->target.version;
+
+	if (!e->target.is_resource) { /* "/apis/<group>/<version>" */
+		(void)str_strip_prefix(&path, STR("/apis/"));
+		(void)str_next_part(&path, '/', &group);
+		(void)str_next_part(&path, '/', &version);
+	}
+	return aggregation_serve(e->server->aggregation, e, group, version);
+}
+
 static int find_kind(struct exchange *e)
 {
 	const struct target *t = &e->target;
 
-	if (!t->is_resource)
+	if (!t->is_resource || is_aggregated(e))
 		return 0;
 	e->kind = kind_set_find_plural(&e->server->registry.kinds, t->group, t->version,
 				       t->resource);
@@ -361,8 +383,12 @@ static int dispatch(struct exchange *e)
 	const struct target *t = &e->target;
 	uint16_t allowed;
 
+	if (!e->kind && is_aggregated(e))
+		return serve_aggregated(e);
 	if (!t->is_resource)
 		return documents_serve(e);
+	if (!e->kind) /* its server went while this waited */
+		return refusal_no_route(&e->refusal);
 	if (is_connect(e))
 		return connect_serve(e);
 	allowed = e->subresource ? e->subresource->verbs : e->kind->verbs;
@@ -540,7 +566,7 @@ static struct exchange *exchange_new(struct apiserver *server, struct http_excha
 
 static void on_request(void *arg, struct http_exchange *x)
 {
-	run_steps(exchange_new(arg, x));
+	run_steps(x->user ? x->user : exchange_new(arg, x));
 }
 
 static int refuse_large(struct exchange *e)
@@ -549,12 +575,32 @@ static int refuse_large(struct exchange *e)
 			   "Request entity too large: limit is %u", REQUEST_BODY_BYTES_MAX);
 }
 
+/* What another server is sent is bounded there: it does not wait here for its end. */
+static bool goes_on_as_it_comes(const struct apiserver *s, const struct http_exchange *x)
+{
+	struct str length = http_header_get(&x->headers, STR("Content-Length"));
+	uint64_t bytes;
+
+	if (!aggregation_has_path(s->aggregation, x->path))
+		return false;
+	if (!length.len)
+		return http_header_get(&x->headers, STR("Transfer-Encoding")).len > 0;
+	return num_parse_u64(length, UINT64_MAX, "Content-Length", &bytes, NULL) == 0 &&
+	       bytes > REQUEST_BODY_BYTES_MAX;
+}
+
 /* Answered before the body comes, when its length says enough. */
 static void on_headers(void *arg, struct http_exchange *x)
 {
 	struct str length = http_header_get(&x->headers, STR("Content-Length"));
 	uint64_t bytes;
 
+	if (goes_on_as_it_comes(arg, x)) {
+		exchange_new(arg, x)->streams_body = true;
+		http_stream_body(x);
+		http_body_pause(x);
+		return;
+	}
 	if (length.len && num_parse_u64(length, UINT64_MAX, "Content-Length", &bytes, NULL) == 0 &&
 	    bytes > REQUEST_BODY_BYTES_MAX) {
 		struct exchange *e = exchange_new(arg, x);

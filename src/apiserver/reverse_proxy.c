@@ -3,10 +3,13 @@
 #include "apiserver/reverse_proxy.h"
 
 #include "apiserver/exchange.h"
+#include "apiserver/front_proxy.h"
 #include "apiserver/limits.h"
+#include "apiserver/proxy_body.h"
 #include "apiserver/webhook_client.h"
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "net/http_client.h"
 #include "net/url.h"
 
@@ -29,6 +32,8 @@ struct handed_on {
 	const struct http_reply *reply;
 	struct str prefix,
 		origin; /* origin: "http://10.1.2.3:80", what a redirect may begin with */
+	struct proxy_aggregated aggregated; /* connections NULL: it is not */
+	struct proxy_body body;		    /* x NULL: it is all there */
 	bool is_paused;
 	bool is_over; /* only the call's end, which comes in a later turn, is waited for */
 	struct conn *ends[SIDE_COUNT]; /* once upgraded; the exchange is gone then */
@@ -51,6 +56,13 @@ static const char *const kept_here[] = {
 	"Host",
 	"Authorization",
 	"Date",
+};
+
+/* Of answers: which origins a page may be read by is this server's to say. */
+static const char *const cors[] = {
+	"Access-Control-Allow-Credentials", "Access-Control-Allow-Headers",
+	"Access-Control-Allow-Methods",	    "Access-Control-Allow-Origin",
+	"Access-Control-Expose-Headers",    "Access-Control-Max-Age",
 };
 
 static bool is_kept_here(const struct http_headers *headers, struct str name)
@@ -86,11 +98,43 @@ static struct http_headers copy_headers(struct arena *arena, const struct http_h
 	return to;
 }
 
-static struct http_headers request_headers(struct http_exchange *x)
+static bool is_cors(struct str name)
 {
-	struct http_headers to = copy_headers(&x->arena, &x->headers, 6);
+	for (size_t i = 0; i < ARRAY_COUNT(cors); i++)
+		if (str_eq_nocase(name, str_from(cors[i])))
+			return true;
+	return false;
+}
+
+/* Whom the request is for was settled here: those behind must not be told anything else. */
+static void drop_identity(struct http_headers *headers)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < headers->count; i++) {
+		struct str name = headers->list[i].name;
+
+		if (!front_proxy_is_own(name) &&
+		    !str_eq_nocase(str_slice(name, 0, sizeof("Impersonate-") - 1),
+				   STR("Impersonate-")))
+			headers->list[kept++] = headers->list[i];
+	}
+	headers->count = kept;
+}
+
+static struct http_headers request_headers(struct handed_on *h)
+{
+	struct http_exchange *x = h->x;
+	const struct http_headers *more = &h->aggregated.headers;
+	struct http_headers to = copy_headers(&x->arena, &x->headers, 7 + more->count);
 	struct str peer = str_from(x->peer->text);
 	const char *colon = memrchr(peer.ptr, ':', peer.len);
+
+	drop_identity(&to);
+	for (size_t i = 0; i < more->count; i++)
+		to.list[to.count++] = more->list[i];
+	if (h->aggregated.connections)
+		put_header(&to, "Host", x->host);
 
 	if (is_upgrade(&x->headers)) {
 		put_header(&to, "Connection", STR("Upgrade"));
@@ -104,12 +148,22 @@ static struct http_headers request_headers(struct http_exchange *x)
 	return to;
 }
 
+static void destroy(struct handed_on *h)
+{
+	if (h->aggregated.connections)
+		webhook_client_release(h->aggregated.connections, &h->aggregated.lease);
+	mem_free(h);
+}
+
+/* The exchange was let go of. */
 static void let_go(struct handed_on *h)
 {
 	list_remove(&h->link);
 	h->is_over = true;
+	if (h->body.x)
+		proxy_body_deinit(&h->body);
 	if (!h->call)
-		mem_free(h);
+		destroy(h);
 }
 
 /* --- an answer --- */
@@ -130,11 +184,16 @@ static void on_headers(void *arg, struct http_call *call, const struct http_repl
 {
 	struct handed_on *h = arg;
 	struct http_headers headers;
+	size_t kept = 0;
 
 	h->reply = reply;
 	if (reply->status == 101)
 		return;
 	headers = copy_headers(&h->x->arena, &reply->headers, 0);
+	for (size_t i = 0; i < headers.count; i++)
+		if (!is_cors(headers.list[i].name))
+			headers.list[kept++] = headers.list[i];
+	headers.count = kept;
 	for (size_t i = 0; i < headers.count; i++)
 		if (str_eq_nocase(headers.list[i].name, STR("Location")))
 			headers.list[i].value = shown_location(h, headers.list[i].value);
@@ -153,23 +212,39 @@ static void on_body(void *arg, struct http_call *call, struct str bytes)
 	http_call_pause(call);
 }
 
+/* Of a server that did not answer: the aggregator says so in a line of text, connections to pods
+ * and Services in a Status. */
+static void refuse(struct handed_on *h, const struct err *err)
+{
+	struct err said;
+
+	webhook_word_error(err, &said);
+	if (h->aggregated.connections) {
+		exchange_answer_text(
+			h->e, 503,
+			str_printf_in(&h->x->arena, "error trying to reach service: %s", said.msg));
+		return;
+	}
+	(void)refusal_set(&h->e->refusal, 503, "ServiceUnavailable",
+			  "error trying to reach service: %s", said.msg);
+	exchange_refuse(h->e);
+}
+
 static void on_end(void *arg, struct http_call *call, const struct err *err)
 {
 	struct handed_on *h = arg;
-	struct err said;
 
-	h->call = NULL;
+	h->call = h->body.call = NULL;
 	if (h->is_over) {
-		mem_free(h);
+		destroy(h);
 		return;
 	}
 	if (h->ends[SIDE_CLIENT])
 		return; /* upgraded: the connections go on */
+	if (h->body.x)
+		proxy_body_deinit(&h->body);
 	if (err && !http_is_started(h->x)) {
-		webhook_word_error(err, &said);
-		(void)refusal_set(&h->e->refusal, 503, "ServiceUnavailable",
-				  "error trying to reach service: %s", said.msg);
-		exchange_refuse(h->e);
+		refuse(h, err);
 	} else if (err) {
 		http_abort(h->x);
 	} else {
@@ -193,14 +268,23 @@ static void on_client_gone(void *arg, struct http_exchange *x)
 	struct handed_on *h = arg;
 
 	http_call_cancel(h->call);
-	h->call = NULL;
+	h->call = h->body.call = NULL;
 	if (!http_is_started(x))
 		exchange_count(h->e, 499);
 	http_abort(x);
 	let_go(h);
 }
 
-static const struct http_exchange_events exchange_events = { .on_drained = on_drained,
+static void on_request_body(void *arg, struct http_exchange *x, struct str bytes, bool last)
+{
+	struct handed_on *h = arg;
+
+	if (h->call)
+		proxy_body_take(&h->body, bytes, last);
+}
+
+static const struct http_exchange_events exchange_events = { .on_body = on_request_body,
+							     .on_drained = on_drained,
 							     .on_closed = on_client_gone };
 
 /* --- two connections joined --- */
@@ -303,44 +387,79 @@ static int need_client(struct reverse_proxy *proxy, struct err *err)
 	return 0;
 }
 
+/* A body that is still to come goes on as it comes. */
+static void take_body(struct handed_on *h, struct http_request *request)
+{
+	struct http_exchange *x = h->x;
+	struct str length = http_header_get(&x->headers, STR("Content-Length"));
+	struct http_piece *whole;
+	uint64_t bytes;
+
+	if (h->e->streams_body) {
+		proxy_body_init(&h->body, h->proxy->env, x);
+		if (length.len &&
+		    num_parse_u64(length, INT64_MAX, "Content-Length", &bytes, NULL) == 0)
+			h->body.source.length_bytes = (int64_t)bytes;
+		request->source = &h->body.source;
+	} else if (x->body.len) {
+		whole = ARENA_NEW(&x->arena, struct http_piece);
+		*whole = HTTP_BYTES(x->body);
+		request->pieces = whole;
+		request->piece_count = 1;
+	}
+}
+
+static struct handed_on *hand_on(struct reverse_proxy *proxy, struct exchange *e,
+				 const struct proxy_target *target)
+{
+	bool is_ip6 = str_find_char(target->host, ':', 0) != SIZE_MAX;
+	struct handed_on *h = NEW(struct handed_on);
+
+	h->proxy = proxy;
+	h->e = e;
+	h->x = e->x;
+	if (target->aggregated)
+		h->aggregated = *target->aggregated;
+	h->prefix = str_in(e->arena, target->prefix);
+	h->origin = str_printf_in(e->arena, STR_FMT "://%s" STR_FMT "%s:%u",
+				  STR_ARG(target->scheme), is_ip6 ? "[" : "", STR_ARG(target->host),
+				  is_ip6 ? "]" : "", target->port);
+	list_push_back(&proxy->handed_on, &h->link);
+	http_set_events(e->x, &exchange_events, h);
+	return h;
+}
+
 void reverse_proxy_serve(struct reverse_proxy *proxy, struct exchange *e,
 			 const struct proxy_target *target)
 {
-	struct http_exchange *x = e->x;
-	bool is_ip6 = str_find_char(target->host, ':', 0) != SIZE_MAX;
-	struct http_piece *body = ARENA_NEW(&x->arena, struct http_piece);
+	struct http_client *client;
+	struct http_request request;
 	struct handed_on *h;
 	struct err err;
 
-	if (need_client(proxy, &err) < 0) {
+	if (!target->aggregated && need_client(proxy, &err) < 0) {
 		(void)refusal_set(&e->refusal, 500, "InternalError", "%s", err.msg);
 		exchange_refuse(e);
 		return;
 	}
-	h = NEW(struct handed_on);
-	h->proxy = proxy;
-	h->e = e;
-	h->x = x;
-	h->prefix = str_in(&x->arena, target->prefix);
-	h->origin = str_printf_in(&x->arena, STR_FMT "://%s" STR_FMT "%s:%u",
-				  STR_ARG(target->scheme), is_ip6 ? "[" : "", STR_ARG(target->host),
-				  is_ip6 ? "]" : "", target->port);
-	list_push_back(&proxy->handed_on, &h->link);
-	*body = HTTP_BYTES(x->body);
-	http_set_events(x, &exchange_events, h);
-	h->call = http_client_start(
-		proxy->client,
-		&(struct http_request){
-			.method = x->method_text,
-			.url = str_printf_in(&x->arena, STR_FMT STR_FMT "%s" STR_FMT,
-					     STR_ARG(h->origin), STR_ARG(target->path),
-					     target->query.len ? "?" : "", STR_ARG(target->query)),
-			.headers = request_headers(x),
-			.pieces = body,
-			.piece_count = x->body.len ? 1 : 0,
-			.bare_errors = true,
-		},
-		&call_events, h);
+	h = hand_on(proxy, e, target);
+	client = target->aggregated ? h->aggregated.lease.http : proxy->client;
+	request = (struct http_request){
+		.method = e->x->method_text,
+		.url = str_printf_in(e->arena, STR_FMT STR_FMT "%s" STR_FMT, STR_ARG(h->origin),
+				     STR_ARG(target->path), target->query.len ? "?" : "",
+				     STR_ARG(target->query)),
+		.headers = request_headers(h),
+		.connect_host = h->aggregated.lease.connect_host,
+		.connect_port = h->aggregated.lease.connect_port,
+		.bare_errors = true,
+	};
+	take_body(h, &request);
+	h->call = http_client_start(client, &request, &call_events, h);
+	if (!h->body.x)
+		return;
+	h->body.call = h->call;
+	http_body_resume(e->x);
 }
 
 struct reverse_proxy *reverse_proxy_new(struct env *env)

@@ -40,6 +40,7 @@ struct webhook_call {
 	struct list link;
 	struct trust *trust;
 	struct http_call *http;
+	const char *verb; /* "Get": how an error begins */
 	struct str url;
 	struct str content_type;
 	struct http_piece piece;
@@ -156,8 +157,8 @@ static int resolve(struct webhook_client *c, const struct webhook_target *t, str
 			       "no service port %lld found for service \"" STR_FMT "\"",
 			       (long long)t->port, STR_ARG(t->name));
 	if (service_endpoint_find(c->registry, service, json_get_str(port, "name"),
-				  &(struct service_endpoint_choice){ c->turn++, arena, &to->connect_host,
-								     &to->connect_port }))
+				  &(struct service_endpoint_choice){
+					  c->turn++, arena, &to->connect_host, &to->connect_port }))
 		return 0;
 	address = json_get_str(service->root, "spec.clusterIP");
 	if (!address.len || str_eq_c(address, "None"))
@@ -188,7 +189,7 @@ static void tell(struct webhook_call *call, const struct err *failure)
 
 	if (failure) {
 		webhook_word_error(failure, &err);
-		(void)err_wrap(&err, "Post \"" STR_FMT "\"",
+		(void)err_wrap(&err, "%s \"" STR_FMT "\"", call->verb,
 			       STR_ARG(str_slice(call->url, 0, WEBHOOK_URL_SHOWN_MAX)));
 	}
 	call->done(call->arg, failure ? NULL : &answer, failure ? &err : NULL);
@@ -273,6 +274,49 @@ static struct http_headers add_headers(const struct http_headers *given, struct 
 	return all;
 }
 
+static struct trust *take_trust(struct webhook_client *c, const struct webhook_target *t,
+				struct err *err)
+{
+	struct trust *trust;
+
+	if (c->trust_count >= 2 * WEBHOOK_TRUSTS_MAX) {
+		(void)err_set(err, ERR_TOO_MANY, "too many webhooks are being called");
+		return NULL;
+	}
+	trust = find_trust(c, t, err);
+	if (!trust)
+		return NULL;
+	trust->call_count++;
+	if (c->trust_count > WEBHOOK_TRUSTS_MAX)
+		env_defer(registry_env(c->registry), &c->task);
+	return trust;
+}
+
+int webhook_client_lease(struct webhook_client *c, const struct webhook_target *target,
+			 struct arena *arena, struct webhook_lease *ret, struct err *err)
+{
+	struct http_request to = { 0 };
+	struct trust *trust;
+
+	if (resolve(c, target, arena, &to, err) < 0)
+		return -1;
+	trust = take_trust(c, target, err);
+	if (!trust)
+		return -1;
+	*ret = (struct webhook_lease){ trust, trust->http, to.connect_host, to.connect_port };
+	return 0;
+}
+
+void webhook_client_release(struct webhook_client *c, struct webhook_lease *lease)
+{
+	if (!lease->trust)
+		return;
+	lease->trust->call_count--;
+	lease->trust = NULL;
+	if (c->trust_count > WEBHOOK_TRUSTS_MAX)
+		env_defer(registry_env(c->registry), &c->task);
+}
+
 static int start(struct webhook_call *call, const struct webhook_request *request)
 {
 	struct webhook_client *c = call->client;
@@ -293,14 +337,9 @@ static int start(struct webhook_call *call, const struct webhook_request *reques
 	http.headers = add_headers(&request->headers, &arena);
 	if (t->name.len && resolve(c, t, &arena, &http, &call->err) < 0)
 		return -1;
-	if (c->trust_count >= 2 * WEBHOOK_TRUSTS_MAX)
-		return err_set(&call->err, ERR_TOO_MANY, "too many webhooks are being called");
-	call->trust = find_trust(c, t, &call->err);
+	call->trust = take_trust(c, t, &call->err);
 	if (!call->trust)
 		return -1;
-	call->trust->call_count++;
-	if (c->trust_count > WEBHOOK_TRUSTS_MAX)
-		env_defer(registry_env(c->registry), &c->task);
 	call->http = http_client_start(call->trust->http, &http, &events, call);
 	return 0;
 }
@@ -320,6 +359,7 @@ struct webhook_call *webhook_client_start(struct webhook_client *client,
 	}
 	*call = (struct webhook_call){
 		.client = client,
+		.verb = str_eq_c(request->method, "GET") ? "Get" : "Post",
 		.url = buf_take(&url),
 		.piece = HTTP_BYTES(request->body),
 		.done = done,

@@ -13,6 +13,7 @@
 #include "codec/json.h"
 #include "net/http.h"
 
+struct http_client;
 struct registry;
 struct webhook_client;
 struct webhook_call;
@@ -61,6 +62,22 @@ struct webhook_call *webhook_client_start(struct webhook_client *client,
 					  const struct webhook_request *request,
 					  webhook_done_fn *done, void *arg);
 void webhook_call_cancel(struct webhook_call *call); /* NULL is fine */
+
+/* For a stream to a Service's server, which is no single call: connections that trust as target
+ * says, and where they lead. < 0: ERR_NOT_FOUND or ERR_UNAVAILABLE when it leads nowhere; else what
+ * target has is no good. */
+struct trust;
+struct webhook_lease {
+	struct trust *trust;
+	struct http_client *http; /* borrowed */
+	struct str connect_host;  /* in the arena */
+	uint16_t connect_port;
+};
+int webhook_client_lease(struct webhook_client *client, const struct webhook_target *target,
+			 struct arena *arena, struct webhook_lease *ret,
+			 struct err *err) MUST_CHECK;
+void webhook_client_release(struct webhook_client *client,
+			    struct webhook_lease *lease); /* once is enough */
 
 /* Go's words for what a call failed of: the part behind `Post "…": `. */
 void webhook_word_error(const struct err *from, struct err *ret);

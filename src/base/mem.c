@@ -102,7 +102,8 @@ void mem_free(void *ptr)
 
 void mem_wipe(void *ptr, size_t size_bytes)
 {
-	explicit_bzero(ptr, size_bytes);
+	if (size_bytes)
+		explicit_bzero(ptr, size_bytes);
 }
 
 int mem_equal_secret(const void *a, const void *b, size_t size_bytes)

@@ -49,6 +49,10 @@ const char *const pki_file_names[] = {
 	"apiserver.key",
 	"sa.key",
 	"sa.pub",
+	"front-proxy-ca.crt",
+	"front-proxy-ca.key",
+	"front-proxy-client.crt",
+	"front-proxy-client.key",
 	"etcd",
 	"apiserver-etcd-client.crt",
 	"apiserver-etcd-client.key",
@@ -221,6 +225,39 @@ static int open_account_key(const struct pki_options *o, struct arena *arena, st
 	return fd_replace_file(AT_FDCWD, key_path.ptr, pki->account_key_pem, 0600, true, err);
 }
 
+/* Made anew when it is about to expire. */
+static int open_leaf(const struct pki_options *o, const char *where, struct x509_spec *spec,
+		     const struct x509_pair *ca, struct arena *arena, struct x509_pair *ret,
+		     struct err *err)
+{
+	const char *certificate = str_printf_in(arena, "%s.crt", where).ptr;
+	const char *key = str_printf_in(arena, "%s.key", where).ptr;
+	int r = read_pair(o, certificate, key, arena, ret, err);
+
+	if (r < 0)
+		return -1;
+	if (r == 1 && still_fits(o, ret->certificate_pem, NULL))
+		return 0;
+	if (make(o, spec, ca, LEAF_DAYS, arena, ret, err) < 0)
+		return -1;
+	return x509_write_pair(ret, file_of(o, arena, certificate).ptr, file_of(o, arena, key).ptr,
+			       err);
+}
+
+/* What this server is believed by, when it asks others for its own clients: an authority that
+ * signs nothing else. */
+static int open_front_proxy(const struct pki_options *o, struct arena *arena, struct pki *pki,
+			    struct err *err)
+{
+	struct x509_spec client = { .common_name = STR("front-proxy-client"),
+				    .usage = X509_USAGE_CLIENT };
+
+	return open_ca(o, "front-proxy-ca", "front-proxy-ca", arena, &pki->front_ca, err) < 0
+		       ? -1
+		       : open_leaf(o, "front-proxy-client", &client, &pki->front_ca, arena,
+				   &pki->front_client, err);
+}
+
 int pki_open(const struct pki_options *o, struct arena *arena, struct pki *ret, struct err *err)
 {
 	struct str dir = str_in(arena, o->dir);
@@ -229,7 +266,8 @@ int pki_open(const struct pki_options *o, struct arena *arena, struct pki *ret, 
 		return -1;
 	ret->ca_path = file_of(o, arena, "ca.crt");
 	if (open_ca(o, "ca", "kubernetes", arena, &ret->ca, err) < 0 ||
-	    open_serving(o, arena, ret, err) < 0 || open_account_key(o, arena, ret, err) < 0)
+	    open_serving(o, arena, ret, err) < 0 || open_account_key(o, arena, ret, err) < 0 ||
+	    open_front_proxy(o, arena, ret, err) < 0)
 		return err_wrap(err, "certificates in " STR_FMT, STR_ARG(o->dir));
 	return 0;
 }
@@ -337,24 +375,6 @@ int pki_kubeconfig(const struct pki_options *o, const struct pki *pki,
 
 /* --- etcd's own authority, as kubeadm lays it out --- */
 
-static int open_etcd_leaf(const struct pki_options *o, const char *where, struct x509_spec *spec,
-			  const struct x509_pair *ca, struct arena *arena, struct x509_pair *ret,
-			  struct err *err)
-{
-	const char *certificate = str_printf_in(arena, "%s.crt", where).ptr;
-	const char *key = str_printf_in(arena, "%s.key", where).ptr;
-	int r = read_pair(o, certificate, key, arena, ret, err);
-
-	if (r < 0)
-		return -1;
-	if (r == 1 && still_fits(o, ret->certificate_pem, NULL))
-		return 0;
-	if (make(o, spec, ca, LEAF_DAYS, arena, ret, err) < 0)
-		return -1;
-	return x509_write_pair(ret, file_of(o, arena, certificate).ptr, file_of(o, arena, key).ptr,
-			       err);
-}
-
 int pki_open_etcd(const struct pki_options *o, struct arena *arena, struct pki_etcd *ret,
 		  struct err *err)
 {
@@ -381,11 +401,10 @@ int pki_open_etcd(const struct pki_options *o, struct arena *arena, struct pki_e
 
 	if (fd_make_dirs(AT_FDCWD, dir.ptr, 0755, err) < 0 ||
 	    open_ca(o, "etcd/ca", "etcd-ca", arena, &ret->ca, err) < 0 ||
-	    open_etcd_leaf(o, "etcd/server", &server, &ret->ca, arena, &ret->server, err) < 0)
+	    open_leaf(o, "etcd/server", &server, &ret->ca, arena, &ret->server, err) < 0)
 		return err_wrap(err, "certificates in %s", dir.ptr);
 	for (size_t i = 0; i < ARRAY_COUNT(clients); i++)
-		if (open_etcd_leaf(o, client_files[i], &clients[i], &ret->ca, arena, &client, err) <
-		    0)
+		if (open_leaf(o, client_files[i], &clients[i], &ret->ca, arena, &client, err) < 0)
 			return err_wrap(err, "certificates in %s", dir.ptr);
 	return 0;
 }

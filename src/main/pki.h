@@ -22,6 +22,7 @@ struct pki_options {
 struct pki {
 	struct x509_pair ca; /* in the arena, all of them */
 	struct x509_pair serving;
+	struct x509_pair front_ca, front_client; /* towards API servers behind this one */
 	struct str account_key_pem; /* signs service accounts' tokens */
 	struct str ca_path;
 };

@@ -20,6 +20,7 @@
 #include "apiserver/audit.h"
 #include "apiserver/authn.h"
 #include "apiserver/authz.h"
+#include "apiserver/front_proxy.h"
 #include "apiserver/registry.h"
 #include "apiserver/tokens.h"
 #include "base/fd.h"
@@ -137,6 +138,7 @@ static int start_api(struct server *s, struct err *err)
 	struct token_options tokens;
 	struct authn_options authn;
 	struct audit_options audit;
+	struct front_proxy *front = ARENA_NEW(s->arena, struct front_proxy);
 	struct authz_part *authorizers;
 	struct apiserver_options options = { .env = s->env,
 					     .store = s->store,
@@ -150,10 +152,12 @@ static int start_api(struct server *s, struct err *err)
 
 	if (server_token_options(s, &tokens, err) < 0 || server_authn_options(s, &authn, err) < 0 ||
 	    server_authorizers(s, &authorizers, &options.authorizer_count, err) < 0 ||
+	    server_front_proxy(s, front, err) < 0 ||
 	    server_audit_options(s, &audit, &options.audit, err) < 0)
 		return -1;
 	options.authn = &authn;
 	options.authorizers = authorizers;
+	options.front = front;
 	if (apiserver_new(&options, &s->apiserver, err) < 0)
 		return -1;
 	apiserver_set_metrics(s->apiserver, write_metrics, s);
@@ -429,6 +433,11 @@ static const struct flag server_flags[] = {
 		  "headers with the user's groups: X-Remote-Group"),
 	FLAG_LIST(0, "requestheader-extra-headers-prefix", struct server_opts,
 		  auth.proxy_extra_prefixes, "begin of headers with more: X-Remote-Extra-"),
+	FLAG_STRING(0, "proxy-client-cert-file", struct server_opts, auth.proxy_client_cert_file, "",
+		    "certificate shown to API servers behind this one (default: front-proxy-client.crt "
+		    "in --cert-dir, made when missing)"),
+	FLAG_STRING(0, "proxy-client-key-file", struct server_opts, auth.proxy_client_key_file, "",
+		    "its key"),
 	FLAG_LIST(0, "authorization-mode", struct server_opts, auth.modes,
 		  "who is asked in turn: Node, RBAC, Webhook, AlwaysAllow, AlwaysDeny (default: "
 		  "Node,RBAC)"),

@@ -27,7 +27,7 @@ struct server_auth_opts {
 	struct flag_list oidc_required_claims, oidc_signing_algs;
 	struct str token_webhook_file, token_webhook_version;
 	int64_t token_webhook_ttl_ns;
-	struct str proxy_ca_file;
+	struct str proxy_ca_file, proxy_client_cert_file, proxy_client_key_file;
 	struct flag_list proxy_names, proxy_user_headers, proxy_uid_headers, proxy_group_headers,
 		proxy_extra_prefixes;
 	struct flag_list modes;
@@ -167,6 +167,9 @@ int server_authn_options(struct server *server, struct authn_options *ret,
 			 struct err *err) MUST_CHECK;
 int server_authorizers(struct server *server, struct authz_part **ret, size_t *ret_count,
 		       struct err *err) MUST_CHECK;
+/* How API servers behind this one know it; server_front.c. */
+struct front_proxy;
+int server_front_proxy(struct server *server, struct front_proxy *ret, struct err *err) MUST_CHECK;
 /* *ret is to or, when nothing is audited, NULL. */
 struct audit_options;
 int server_audit_options(struct server *server, struct audit_options *to,

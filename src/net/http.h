@@ -6,6 +6,7 @@
 #ifndef CUBE_NET_HTTP_H
 #define CUBE_NET_HTTP_H
 
+#include <stdint.h>
 #include "base/arena.h"
 #include "base/blob.h"
 #include "base/err.h"
@@ -60,8 +61,10 @@ struct http_piece {
  * writes up to max pieces and returns how many; 0 is the end, < 0 breaks the body off (the
  * connection or stream is reset: the peer must not take it for complete). Pieces without owner must
  * stay valid until release. */
+#define HTTP_SOURCE_LATER INT32_MAX
 struct http_source {
 	int (*fill)(void *arg, struct http_piece *to, size_t max);
+	/* HTTP_SOURCE_LATER (of a request only): nothing yet, http_call_continue says when. */
 	void (*release)(void *arg); /* called once when no piece is needed any more; may be NULL */
 	void *arg;
 	int64_t length_bytes;       /* -1 = not known: chunked */

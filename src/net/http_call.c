@@ -333,6 +333,8 @@ static void pump(struct http_call *call)
 		int count = source->fill(source->arg, pieces, SOURCE_PIECES);
 		uint64_t len = 0;
 
+		if (count == HTTP_SOURCE_LATER)
+			return;
 		for (int i = 0; i < count; i++)
 			len += pieces[i].bytes.len;
 		if (count < 0 || (source->length_bytes >= 0 && (len > call->source_left_bytes ||
@@ -355,6 +357,14 @@ static void pump(struct http_call *call)
 			call->source_open = false; /* released with the call: pieces of it may be queued */
 		}
 	}
+}
+
+void http_call_continue(struct http_call *call)
+{
+	if (!call->source_open || !call->conn)
+		return; /* not asked yet, or answered already */
+	call_touch(call);
+	pump(call);
 }
 
 static void on_drained(void *arg, struct conn *conn)

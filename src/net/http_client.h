@@ -74,6 +74,8 @@ struct http_call *http_client_start(struct http_client *c, const struct http_req
 void http_call_cancel(struct http_call *call);         /* no further event; pieces may be freed after it */
 void http_call_pause(struct http_call *call);          /* no on_body until resumed */
 void http_call_resume(struct http_call *call);
+/* The source has more, or its end, after it said HTTP_SOURCE_LATER. */
+void http_call_continue(struct http_call *call);
 
 /* --- for worker threads: one call after the other, on a loop of its own --- */
 struct http_fetcher;

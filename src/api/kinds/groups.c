@@ -386,6 +386,41 @@ static const struct rule apiservice_rules[] = {
 	{ 0 },
 };
 
+/* What this server answers itself is there as soon as it is known. */
+static void apiservice_prepare_create(struct edit *e)
+{
+	char now[TIME_TEXT_BYTES];
+	yyjson_mut_val *condition;
+
+	if (json_mut_get(e->root, "spec.service"))
+		return;
+	condition = json_append_object(
+		e->doc,
+		json_set_array(e->doc, json_set_object(e->doc, e->root, "status"), "conditions"));
+	json_set_str(e->doc, condition, "type", STR("Available"));
+	json_set_str(e->doc, condition, "status", STR("True"));
+	json_set_str(e->doc, condition, "lastTransitionTime",
+		     str_from(time_format(e->now_ns, now)));
+	json_set_str(e->doc, condition, "reason", STR("Local"));
+	json_set_str(e->doc, condition, "message", STR("Local APIServices are always available"));
+}
+
+static void apiservice_validate_status(struct edit *e, struct field_errors *errors)
+{
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "status"), "conditions");
+	size_t i = 0;
+
+	JSON_MUT_EACH (condition, json_mut_get(e->root, "status.conditions")) {
+		struct str status = json_mut_get_str(condition, "status");
+		const struct field_path *here = FIELD_INDEX(path, i++);
+
+		if (!str_eq_c(status, "True") && !str_eq_c(status, "False") &&
+		    !str_eq_c(status, "Unknown"))
+			field_unsupported(errors, FIELD_NAME(here, "status"), status,
+					  "False|True|Unknown");
+	}
+}
+
 static void apiservice_validate(struct edit *e, struct field_errors *errors)
 {
 	struct str name = json_mut_get_str(e->root, "metadata.name");
@@ -400,8 +435,17 @@ static void apiservice_validate(struct edit *e, struct field_errors *errors)
 				      "must be `spec.version+\".\"+spec.group`: \"" STR_FMT "\"",
 				      STR_ARG(want))
 				.ptr);
+	if (!json_mut_get_str(e->root, "spec.group").len &&
+	    !str_eq_c(json_mut_get_str(e->root, "spec.version"), "v1"))
+		field_required(errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "group"),
+			       "only v1 may have an empty group and it better be legacy kube");
 	rules_check_edit(e, apiservice_rules, errors);
 }
 
-const struct strategy strategy_apiservice = { .validate = apiservice_validate,
-					      .cells = apiservice_cells };
+const struct strategy strategy_apiservice = {
+	.prepare_create = apiservice_prepare_create,
+	.validate = apiservice_validate,
+	.validate_status_update = apiservice_validate_status,
+	.name_problem = name_is_path_segment,
+	.cells = apiservice_cells,
+};

@@ -8,9 +8,11 @@
 
 #include "hook.h"
 
+#include <stdio.h>
 #include "base/time.h"
 #include "codec/base64.h"
 #include "loop/env.h"
+#include "store/store.h"
 
 #define LIMIT_MS 10000
 
@@ -129,4 +131,43 @@ void hook_run_until(struct hook *hook, const bool *flag)
 	env_cancel(hook->fixture->env, &wait.poll);
 	timer_stop(&wait.limit);
 	assert_false(wait.timed_out);
+}
+
+struct slice {
+	struct store_op op;
+	struct store_write write;
+	char text[512];
+	bool done;
+};
+
+static struct blob *encode_slice(struct store_op *op, int64_t revision, struct err *err)
+{
+	return blob_new(str_from(((struct slice *)op->owner)->text));
+}
+
+static void slice_done(struct store_write *write, int64_t revision, struct err *err)
+{
+	CONTAINER_OF(write, struct slice, write)->done = true;
+}
+
+void hook_put_slice(struct hook *hook)
+{
+	struct slice slice = { .done = false };
+
+	snprintf(slice.text, sizeof(slice.text),
+		 "{\"kind\":\"EndpointSlice\",\"apiVersion\":\"discovery.k8s.io/"
+		 "v1\",\"metadata\":{\"name\":\"a\","
+		 "\"namespace\":\"default\",\"labels\":{\"kubernetes.io/service-name\":\"hook\"}},"
+		 "\"addressType\":\"IPv4\",\"ports\":[{\"name\":\"other\",\"port\":1},{\"name\":"
+		 "\"https\",\"port\":%u}],"
+		 "\"endpoints\":[{\"addresses\":[\"192.0.2.1\"],\"conditions\":{\"ready\":false}},"
+		 "{\"addresses\":[\"127.0.0.1\"]}]}",
+		 hook->port);
+	slice.op = (struct store_op){ .type = STORE_PUT,
+				      .key = STR("/registry/endpointslices/default/a"),
+				      .encode = encode_slice,
+				      .owner = &slice };
+	slice.write = (struct store_write){ .ops = &slice.op, .op_count = 1, .done = slice_done };
+	store_submit(hook->fixture->store, &slice.write);
+	hook_run_until(hook, &slice.done);
 }

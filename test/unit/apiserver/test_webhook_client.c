@@ -197,46 +197,6 @@ static void post(struct setup *s, const char *path, const char *body)
 		fail_msg("%s", answer_text);
 }
 
-struct slice {
-	struct store_op op;
-	struct store_write write;
-	char text[512];
-	bool done;
-};
-
-static struct blob *encode_slice(struct store_op *op, int64_t revision, struct err *err)
-{
-	return blob_new(str_from(((struct slice *)op->owner)->text));
-}
-
-static void slice_done(struct store_write *write, int64_t revision, struct err *err)
-{
-	CONTAINER_OF(write, struct slice, write)->done = true;
-}
-
-/* Past validation, which does not let endpoints be on the loopback. */
-static void put_slice(struct setup *s)
-{
-	struct slice slice = { .done = false };
-
-	snprintf(slice.text, sizeof(slice.text),
-		 "{\"kind\":\"EndpointSlice\",\"apiVersion\":\"discovery.k8s.io/"
-		 "v1\",\"metadata\":{\"name\":\"a\","
-		 "\"namespace\":\"default\",\"labels\":{\"kubernetes.io/service-name\":\"hook\"}},"
-		 "\"addressType\":\"IPv4\",\"ports\":[{\"name\":\"other\",\"port\":1},{\"name\":"
-		 "\"https\",\"port\":%u}],"
-		 "\"endpoints\":[{\"addresses\":[\"192.0.2.1\"],\"conditions\":{\"ready\":false}},"
-		 "{\"addresses\":[\"127.0.0.1\"]}]}",
-		 s->hook.port);
-	slice.op = (struct store_op){ .type = STORE_PUT,
-				      .key = STR("/registry/endpointslices/default/a"),
-				      .encode = encode_slice,
-				      .owner = &slice };
-	slice.write = (struct store_write){ .ops = &slice.op, .op_count = 1, .done = slice_done };
-	store_submit(s->f.store, &slice.write);
-	hook_run_until(&s->hook, &slice.done);
-}
-
 static void test_services(void **state)
 {
 	struct setup *s = *state;
@@ -266,7 +226,7 @@ static void test_services(void **state)
 	call(s, &t, (struct webhook_request){ 0 });
 	expect_error(s, "no service port 444 found for service \"hook\"");
 	t.port = 443;
-	put_slice(s);
+	hook_put_slice(&s->hook);
 	call(s, &t, (struct webhook_request){ 0 });
 	assert_string_equal(s->error, "");
 	assert_int_equal(s->status, 200);
