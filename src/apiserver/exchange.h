@@ -20,6 +20,8 @@
 #include "net/http_server.h"
 #include "store/store.h"
 
+struct proxy_body;
+
 enum answer_format { ANSWER_JSON, ANSWER_YAML, ANSWER_PROTOBUF };
 enum answer_form { ANSWER_OBJECT, ANSWER_TABLE, ANSWER_PARTIAL_METADATA };
 
@@ -45,8 +47,8 @@ struct exchange {
 	size_t step; /* of the pipeline: which is being taken, or again after a wait */
 	bool is_waiting;
 	bool holds_kind;
-	bool streams_body; /* it was not waited for, and comes once somebody takes it */
-	struct fair_turn turn; /* waiting behind other requests of its flow */
+	struct proxy_body *body; /* what is still to come of it; NULL: it is all there */
+	struct fair_turn turn;	 /* waiting behind other requests of its flow */
 	struct fair_place place;
 	struct str audit_id;	    /* the client's, or one of our own */
 	struct audit_record *audit; /* NULL: the policy wants none */

@@ -8,6 +8,7 @@
 #include "apiserver/authz.h"
 #include "apiserver/exchange.h"
 #include "apiserver/limits.h"
+#include "apiserver/proxy_body.h"
 #include "base/num.h"
 #include "base/time.h"
 #include "loop/env.h"
@@ -285,6 +286,8 @@ static void let_go(struct http_exchange *x)
 	struct exchange *e = x->user;
 
 	audit_end(e);
+	if (e->body)
+		proxy_body_deinit(e->body);
 	if (e->holds_kind)
 		custom_kind_unref(e->kind);
 }
@@ -456,7 +459,17 @@ static void on_closed_meanwhile(void *arg, struct http_exchange *x)
 	http_abort(x);
 }
 
-static const struct http_exchange_events waiting_events = { .on_closed = on_closed_meanwhile };
+/* A pause does not take back what is on its way. */
+static void on_body_meanwhile(void *arg, struct http_exchange *x, struct str bytes, bool last)
+{
+	struct exchange *e = arg;
+
+	if (e->body)
+		proxy_body_take(e->body, bytes, last);
+}
+
+static const struct http_exchange_events waiting_events = { .on_body = on_body_meanwhile,
+							    .on_closed = on_closed_meanwhile };
 
 int exchange_wait(struct exchange *e)
 {
@@ -596,9 +609,11 @@ static void on_headers(void *arg, struct http_exchange *x)
 	uint64_t bytes;
 
 	if (goes_on_as_it_comes(arg, x)) {
-		exchange_new(arg, x)->streams_body = true;
+		struct exchange *e = exchange_new(arg, x);
+
+		e->body = ARENA_NEW(&x->arena, struct proxy_body);
 		http_stream_body(x);
-		http_body_pause(x);
+		proxy_body_init(e->body, e->server->env, x);
 		return;
 	}
 	if (length.len && num_parse_u64(length, UINT64_MAX, "Content-Length", &bytes, NULL) == 0 &&

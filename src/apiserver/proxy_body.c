@@ -58,6 +58,15 @@ void proxy_body_init(struct proxy_body *b, struct env *env, struct http_exchange
 	list_init(&b->taken);
 	task_init(&b->resume, on_resume);
 	b->source = (struct http_source){ .fill = fill, .arg = b, .length_bytes = -1 };
+	b->is_paused = true;
+	http_body_pause(x);
+}
+
+void proxy_body_start(struct proxy_body *b, struct http_call *call)
+{
+	b->call = call;
+	if (!b->is_whole)
+		env_defer(b->env, &b->resume);
 }
 
 void proxy_body_take(struct proxy_body *b, struct str bytes, bool last)

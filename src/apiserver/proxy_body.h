@@ -14,7 +14,7 @@
 struct proxy_body {
 	struct env *env;
 	struct http_exchange *x;
-	struct http_call *call;	   /* set once it was started; NULL: it is over */
+	struct http_call *call;	   /* NULL: not started, or over */
 	struct http_source source; /* for the call */
 	/* own */
 	struct list waiting, taken; /* struct body_part; taken ones go with the next look */
@@ -23,10 +23,12 @@ struct proxy_body {
 	struct task resume;
 };
 
+/* Paused until it is started. */
 void proxy_body_init(struct proxy_body *body, struct env *env, struct http_exchange *x);
+void proxy_body_start(struct proxy_body *body, struct http_call *call);
 /* For http_exchange_events.on_body. */
 void proxy_body_take(struct proxy_body *body, struct str bytes, bool last);
-/* The call is over; the exchange may have been let go of. */
+/* When the exchange is let go of. */
 void proxy_body_deinit(struct proxy_body *body);
 
 #endif

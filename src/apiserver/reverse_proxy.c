@@ -33,7 +33,7 @@ struct handed_on {
 	struct str prefix,
 		origin; /* origin: "http://10.1.2.3:80", what a redirect may begin with */
 	struct proxy_aggregated aggregated; /* connections NULL: it is not */
-	struct proxy_body body;		    /* x NULL: it is all there */
+	struct proxy_body *body; /* the exchange's, as long as that lives; NULL: it is all there */
 	bool is_paused;
 	bool is_over; /* only the call's end, which comes in a later turn, is waited for */
 	struct conn *ends[SIDE_COUNT]; /* once upgraded; the exchange is gone then */
@@ -148,6 +148,13 @@ static struct http_headers request_headers(struct handed_on *h)
 	return to;
 }
 
+static void forget_call(struct handed_on *h)
+{
+	h->call = NULL;
+	if (h->body && !h->is_over)
+		h->body->call = NULL;
+}
+
 static void destroy(struct handed_on *h)
 {
 	if (h->aggregated.connections)
@@ -160,8 +167,6 @@ static void let_go(struct handed_on *h)
 {
 	list_remove(&h->link);
 	h->is_over = true;
-	if (h->body.x)
-		proxy_body_deinit(&h->body);
 	if (!h->call)
 		destroy(h);
 }
@@ -234,15 +239,13 @@ static void on_end(void *arg, struct http_call *call, const struct err *err)
 {
 	struct handed_on *h = arg;
 
-	h->call = h->body.call = NULL;
+	forget_call(h);
 	if (h->is_over) {
 		destroy(h);
 		return;
 	}
 	if (h->ends[SIDE_CLIENT])
 		return; /* upgraded: the connections go on */
-	if (h->body.x)
-		proxy_body_deinit(&h->body);
 	if (err && !http_is_started(h->x)) {
 		refuse(h, err);
 	} else if (err) {
@@ -268,7 +271,7 @@ static void on_client_gone(void *arg, struct http_exchange *x)
 	struct handed_on *h = arg;
 
 	http_call_cancel(h->call);
-	h->call = h->body.call = NULL;
+	forget_call(h);
 	if (!http_is_started(x))
 		exchange_count(h->e, 499);
 	http_abort(x);
@@ -279,8 +282,8 @@ static void on_request_body(void *arg, struct http_exchange *x, struct str bytes
 {
 	struct handed_on *h = arg;
 
-	if (h->call)
-		proxy_body_take(&h->body, bytes, last);
+	if (h->body && h->call)
+		proxy_body_take(h->body, bytes, last);
 }
 
 static const struct http_exchange_events exchange_events = { .on_body = on_request_body,
@@ -354,6 +357,7 @@ static void on_upgraded(void *arg, struct http_call *call, struct conn *backend)
 	put_header(&headers, "Upgrade", http_header_get(&h->reply->headers, STR("Upgrade")));
 	exchange_count(h->e, 101);
 	http_set_events(h->x, NULL, NULL);
+	h->body = NULL; /* goes with the exchange */
 	if (h->proxy->is_stopped || http_upgrade(h->x, &headers, &h->ends[SIDE_CLIENT], &err) < 0) {
 		http_abort(h->x);
 		conn_close(backend);
@@ -395,12 +399,11 @@ static void take_body(struct handed_on *h, struct http_request *request)
 	struct http_piece *whole;
 	uint64_t bytes;
 
-	if (h->e->streams_body) {
-		proxy_body_init(&h->body, h->proxy->env, x);
+	if (h->body) {
 		if (length.len &&
 		    num_parse_u64(length, INT64_MAX, "Content-Length", &bytes, NULL) == 0)
-			h->body.source.length_bytes = (int64_t)bytes;
-		request->source = &h->body.source;
+			h->body->source.length_bytes = (int64_t)bytes;
+		request->source = &h->body->source;
 	} else if (x->body.len) {
 		whole = ARENA_NEW(&x->arena, struct http_piece);
 		*whole = HTTP_BYTES(x->body);
@@ -418,6 +421,7 @@ static struct handed_on *hand_on(struct reverse_proxy *proxy, struct exchange *e
 	h->proxy = proxy;
 	h->e = e;
 	h->x = e->x;
+	h->body = e->body;
 	if (target->aggregated)
 		h->aggregated = *target->aggregated;
 	h->prefix = str_in(e->arena, target->prefix);
@@ -456,10 +460,8 @@ void reverse_proxy_serve(struct reverse_proxy *proxy, struct exchange *e,
 	};
 	take_body(h, &request);
 	h->call = http_client_start(client, &request, &call_events, h);
-	if (!h->body.x)
-		return;
-	h->body.call = h->call;
-	http_body_resume(e->x);
+	if (h->body)
+		proxy_body_start(h->body, h->call);
 }
 
 struct reverse_proxy *reverse_proxy_new(struct env *env)

@@ -645,7 +645,7 @@ static void test_registration(void **state)
 	(void)must(s, "DELETE",
 		   "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/things.ex.io", NULL,
 		   200);
-	for (int i = 0; i < 1000; i++)
+	for (int i = 0; i < 100000; i++)
 		if (http_fixture_do(&s->f, "GET",
 				    "/apis/apiregistration.k8s.io/v1/apiservices/v1.ex.io", NULL,
 				    NULL, &text) == 404)
