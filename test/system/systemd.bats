@@ -42,6 +42,11 @@ passed() { vm_passed "$VM_DIR/log" "$@"; }
 	passed user-create user-unit user-files user-exec user-update user-pause user-delete user-force
 	run ! grep -a "^not ok user" "$VM_DIR/log"
 }
+@test "cgroup v2 without systemd's help: containers of a user, in what was handed to it or in no cgroup" {
+	passed user-delegated user-delegated-exec user-delegated-delete user-refused user-refused-limits user-without-cgroup
+	run -0 grep -ac "^ok user-delegated" "$VM_DIR/log.text"
+	[ "$output" = 3 ]
+}
 @test "systemd: a cgroupsPath that is not slice:prefix:name is refused" { passed bad-path; }
 @test "systemd: without it --systemd-cgroup ends in one line and makes nothing" {
 	[ ! -d /run/systemd/system ] || skip "systemd runs here"

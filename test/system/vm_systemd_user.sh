@@ -38,4 +38,27 @@ check user-delete "$? $(property cube-u.scope LoadState) $(ls -d $C$group 2>/dev
 oci run -d u >/tmp/user-u.out 2>&1 </dev/null
 oci delete -f u
 check user-force "$? $(property cube-u.scope LoadState) $(ls -A /tmp/user-state | grep -vc '^\.')" "0 not-found 0"
+# without systemd's help: in what was handed to the user, nowhere at all, and where it may not
+P=$(cut -d: -f3 /proc/self/cgroup)
+P=${P%/*/*}/plain/p
+plain() { cube-oci --root /tmp/user-state "$@"; }
+sed -i "s#user.slice:cube:u#$P#" $B/config.json
+plain run -d p >/tmp/user-p.out 2>&1 </dev/null
+check user-delegated "$? $(cat $C$P/memory.max $C$P/pids.max | tr '\n' ' ')$(wc -l <$C$P/cgroup.procs)" "0 33554432 20 1"
+cat /tmp/user-p.out
+plain exec p true
+check user-delegated-exec $? 0
+plain delete -f p
+check user-delegated-delete "$? $(ls -d $C$P 2>/dev/null)" "0 "
+sed -i "s#$P#/p#" $B/config.json
+plain run -d p >/tmp/user-p.out 2>&1 </dev/null
+check user-refused "$? $(grep -c 'unable to apply cgroup configuration.*permission denied' /tmp/user-p.out)" "1 1"
+sed -i 's#"cgroupsPath": "/p",##' $B/config.json
+plain run -d p >/tmp/user-p.out 2>&1 </dev/null
+check user-refused-limits "$? $(grep -c 'rootless needs no limits' /tmp/user-p.out)" "1 1"
+sed -i 's#"resources": { .* } \] },##' $B/config.json
+plain run -d p >/tmp/user-p.out 2>&1 </dev/null
+check user-without-cgroup "$? $(plain exec p echo fine)" "0 fine"
+cat /tmp/user-p.out
+plain delete -f p
 echo "user done"
