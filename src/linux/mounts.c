@@ -19,7 +19,7 @@
 #define ATTR_ATIME 0x70
 
 static const struct {
-	char name[14];
+	char name[16];
 	bool clears, recursive;
 	unsigned long flag;
 	uint64_t attr;
@@ -157,6 +157,19 @@ bool mount_option_parse(const char *text, struct mount_options *options)
 		return true;
 	}
 	return false;
+}
+
+const char *mount_option_name(size_t index)
+{
+	static const char *const words[] = { "bind", "rbind", "tmpcopyup", "idmap", "ridmap" };
+
+	if (index < ARRAY_COUNT(option_table))
+		return option_table[index].name;
+	index -= ARRAY_COUNT(option_table);
+	if (index < ARRAY_COUNT(propagation_table))
+		return propagation_table[index].name;
+	index -= ARRAY_COUNT(propagation_table);
+	return index < ARRAY_COUNT(words) ? words[index] : NULL;
 }
 
 int mount_fs(const char *type, const char *source, int target_fd, unsigned long flags, const char *options)

@@ -7,6 +7,7 @@
 #define CUBE_LINUX_MOUNTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/attr.h"
 
@@ -23,6 +24,8 @@ struct mount_options {
 };
 /* True when text is one of the generic mount options, which it adds to *options; false: it is file system data. */
 bool mount_option_parse(const char *text, struct mount_options *options);
+/* Each word it knows; NULL at the end. */
+const char *mount_option_name(size_t index) PURE;
 /* "private", "rslave", … → MS_… flags; 0 when unknown. */
 unsigned long mount_propagation(const char *text) PURE;
 

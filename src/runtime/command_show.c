@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/time.h"
 #include "linux/capability.h"
+#include "linux/mounts.h"
 #include "linux/process.h"
 #include "oci/default_spec.h"
 #include "oci/spec.h"
@@ -256,18 +257,9 @@ int command_features(const struct command_line *line, int *ret_status, struct er
 					     "poststart",
 					     "poststop",
 					     NULL };
-	static const char *const options[] = {
-		"async",	 "atime",      "bind",	      "defaults",    "dev",
-		"diratime",	 "dirsync",    "exec",	      "iversion",    "lazytime",
-		"loud",		 "mand",       "noatime",     "nodev",	     "nodiratime",
-		"noexec",	 "noiversion", "nolazytime",  "nomand",	     "norelatime",
-		"nostrictatime", "nosuid",     "nosymfollow", "private",     "rbind",
-		"relatime",	 "remount",    "ro",	      "rprivate",    "rro",
-		"rrw",		 "rshared",    "rslave",      "runbindable", "rw",
-		"shared",	 "silent",     "slave",	      "strictatime", "suid",
-		"sync",		 "symfollow",  "tmpcopyup",   "unbindable",  "idmap",
-		"ridmap",	 NULL
-	};
+	/* who builds a config.json from others' annotations must know that these have an effect */
+	static const char *const annotations[] = { "org.systemd.property.", "org.criu.config",
+						   "run.oci.keep_original_groups", NULL };
 	static const char *const actions[] = { "SCMP_ACT_ALLOW",       "SCMP_ACT_ERRNO",
 					       "SCMP_ACT_KILL",	       "SCMP_ACT_KILL_PROCESS",
 					       "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
@@ -291,7 +283,10 @@ int command_features(const struct command_line *line, int *ret_status, struct er
 	yyjson_mut_obj_add_str(doc, root, "ociVersionMin", "1.0.0");
 	yyjson_mut_obj_add_str(doc, root, "ociVersionMax", OCI_SPEC_VERSION);
 	add_names(doc, root, "hooks", hooks);
-	add_names(doc, root, "mountOptions", options);
+	add_names(doc, root, "potentiallyUnsafeConfigAnnotations", annotations);
+	list = yyjson_mut_obj_add_arr(doc, root, "mountOptions");
+	for (size_t i = 0; mount_option_name(i); i++)
+		yyjson_mut_arr_add_str(doc, list, mount_option_name(i));
 	part = yyjson_mut_obj_add_obj(doc, root, "linux");
 	list = yyjson_mut_obj_add_arr(doc, part, "namespaces");
 	for (const struct field_name *n = oci_namespace_names; n->name; n++)

@@ -153,7 +153,10 @@ c["hooks"] = {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "mkdir
 	[[ "$output" == *"SCMP_ACT_NOTIFY cannot be used for the write syscall"* ]]
 	oci features | python3 -c '
 import json, sys
-s = json.load(sys.stdin)["linux"]["seccomp"]
+f = json.load(sys.stdin)
+assert {"rro", "rnostrictatime", "ridmap", "runbindable", "tmpcopyup"} <= set(f["mountOptions"])
+assert "org.systemd.property." in f["potentiallyUnsafeConfigAnnotations"]
+s = f["linux"]["seccomp"]
 assert "SECCOMP_FILTER_FLAG_SPEC_ALLOW" in s["supportedFlags"] and "SECCOMP_FILTER_FLAG_LOG" in s["knownFlags"]
 assert "SCMP_CMP_MASKED_EQ" in s["operators"] and "SCMP_ARCH_X86_64" in s["archs"]'
 }

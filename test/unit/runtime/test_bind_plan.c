@@ -66,9 +66,26 @@ static void flags_of_binds(void **state)
 	}
 }
 
+static void every_word_is_understood(void **state)
+{
+	size_t count = 0;
+
+	for (const char *name; (name = mount_option_name(count)) != NULL; count++) {
+		struct mount_options options = { 0 };
+
+		if (!mount_option_parse(name, &options) || strspn(name, "abcdefghijklmnopqrstuvwxyz") != strlen(name))
+			fail_msg("%s", name);
+	}
+	assert_true(count > 60);
+	assert_false(mount_option_parse("rnostrictatim", &(struct mount_options){ 0 }));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(flags_of_binds) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(flags_of_binds),
+		cmocka_unit_test(every_word_is_understood),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
