@@ -35,15 +35,6 @@ void crd_rules_check(struct crd_schema_check *check, yyjson_val *schema,
 void crd_version_check(yyjson_val *version, const struct field_path *path,
 		       struct field_errors *errors);
 
-/* The schema at a path such as .spec.x or .map['key']; NULL: err says what is wrong with it. */
-struct crd_path {
-	struct str text;
-	bool has_brackets;  /* may have */
-	struct str first;   /* what came of it: the first name, */
-	yyjson_val *schema; /* the schema at its end; NULL where anything goes */
-};
-int crd_path_resolve(struct crd_path *path, yyjson_val *schema, struct err *err) MUST_CHECK;
-
 void crd_invalid_val(struct field_errors *errors, const struct field_path *path, yyjson_val *value,
 		     const char *detail);
 

@@ -14,6 +14,14 @@ static struct str word(yyjson_val *v, const char *name)
 
 /* --- paths --- */
 
+/* A path such as .spec.x or .map['key']. */
+struct crd_path {
+	struct str text;
+	bool has_brackets;  /* may have */
+	struct str first;   /* what came of it: the first name, */
+	yyjson_val *schema; /* and the schema at its end */
+};
+
 static int step_into(struct crd_path *path, struct str name, bool is_first, struct err *err)
 {
 	yyjson_val *properties = yyjson_obj_get(path->schema, "properties"),
@@ -73,7 +81,8 @@ static int bracket(struct crd_path *path, struct str *rest, bool is_first, struc
 		       : err_set(err, ERR_INVALID, "expected ] but got " STR_FMT, STR_ARG(token));
 }
 
-int crd_path_resolve(struct crd_path *path, yyjson_val *schema, struct err *err)
+/* err says what is wrong with it. */
+static int resolve(struct crd_path *path, yyjson_val *schema, struct err *err)
 {
 	struct str rest = path->text, token;
 	bool is_first = true;
@@ -145,7 +154,7 @@ static void check_field_path(struct field_errors *errors, yyjson_val *rule, yyjs
 	if (has_newline(target.text))
 		field_invalid_str(errors, here, target.text,
 				  "fieldPath must not contain line breaks");
-	if (crd_path_resolve(&target, schema, NULL) < 0)
+	if (resolve(&target, schema, NULL) < 0)
 		field_invalid_str(errors, here, target.text, "fieldPath must be a valid path");
 }
 
@@ -271,7 +280,7 @@ static void check_selectable(struct crd_path *path, yyjson_val *schema,
 
 	if (!path->text.len) {
 		field_required(errors, here, "");
-	} else if (crd_path_resolve(path, schema, &err) < 0) {
+	} else if (resolve(path, schema, &err) < 0) {
 		field_invalid_str(
 			errors, here, path->text,
 			str_printf_in(errors->arena, "is an invalid path: %s", err.msg).ptr);
