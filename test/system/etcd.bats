@@ -464,6 +464,35 @@ refused() { # TEXT ETCDCTL-ARGUMENTS...
 	[ "$status" -ne 0 ] && has "$output" 'request is too large'
 }
 
+@test "addresses and ports that services have are noted down anew where that is missing, and nobody else gets them" {
+	own_start
+	service a ', nodePort: 31005' | k create -f -
+	k create service clusterip b --tcp=80
+	addresses=$(k get ipaddresses --no-headers)
+	[ "$(wc -l <<<"$addresses")" = 3 ]
+	# As in a state from before there were such notes, or after somebody removed them.
+	own del /registry/ipaddresses/ --prefix
+	own del /registry/ranges/ --prefix
+	[ -z "$(k get ipaddresses -o name)" ]
+	node_stop
+	own_start
+	same "$addresses" "$(k get ipaddresses --no-headers)"
+	run k create -f <(service c ', nodePort: 31005')
+	has "$output" 'spec.ports\[0\].nodePort: Invalid value: 31005: provided port is already allocated'
+	run k create service clusterip c --tcp=80 --clusterip="$(k get service b -o 'jsonpath={.spec.clusterIP}')"
+	has "$output" 'provided IP is already allocated'
+	# An address that somebody holds for something else is nobody's to take.
+	k create -f - <<-'X'
+	---
+	{apiVersion: networking.k8s.io/v1, kind: IPAddress, metadata: {name: 10.96.0.77}, spec: {parentRef: {group: gateway.example.com, resource: gateways, name: g}}}
+	X
+	run k create service clusterip c --tcp=80 --clusterip=10.96.0.77
+	has "$output" 'provided IP is already allocated'
+	k delete ipaddress 10.96.0.77
+	k create service clusterip c --tcp=80 --clusterip=10.96.0.77
+	has "$(k get ipaddress 10.96.0.77)" 'services/default/c$'
+}
+
 @test "the cluster's state is saved to a file and restored, by etcdctl and by cube [W25]" {
 	own_start
 	k create configmap kept --from-literal=x=before
