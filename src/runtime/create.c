@@ -148,16 +148,17 @@ void container_end_keeper(int *keeper)
 }
 
 /* A user without privileges may have no cgroup at all, if nothing asks for one. */
-static int no_cgroup(const struct making *m, const char *path, int failed, struct err *err)
+static int no_cgroup(struct making *m, const char *path, int failed, struct err *err)
 {
 	const char *asked = m->create->spec->linux_part->cgroups_path;
 
-	if (!m->create->ignore_cgroup_errors)
+	if (!m->create->ignore_cgroup_errors && !userns_is_nested())
 		return err_neg(err, failed, "make cgroup %s", path);
 	if (asked && asked[0])
 		return err_set(err, ERR_FORBIDDEN,
 			       "linux.cgroupsPath: unable to apply cgroup configuration: make cgroup %s: %s", path,
 			       failed == -EACCES || failed == -EPERM ? "permission denied" : "no such hierarchy");
+	cgroup_plan_drop_devices(&m->plan);
 	if (m->plan.count)
 		return err_set(err, ERR_FORBIDDEN,
 			       "linux.resources: rootless needs no limits + no cgrouppath when no permission is "

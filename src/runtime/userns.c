@@ -17,6 +17,19 @@
 #define MAP_TEXT_MAX 4096
 #define MAP_ROWS_MAX 340 /* the kernel's own bound */
 
+bool userns_is_nested(void)
+{
+	char text[128];
+	AUTO_FD fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text));
+	struct str size;
+
+	if (got < 0)
+		return false;
+	size = str_trim(str_sub(text, (size_t)got));
+	return !str_has_suffix(size, STR(" 4294967295"));
+}
+
 static bool is_mapped(const struct oci_list *maps, uint64_t id)
 {
 	for (size_t i = 0; i < maps->count; i++) {

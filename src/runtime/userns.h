@@ -3,10 +3,13 @@
 #ifndef CUBE_RUNTIME_USERNS_H
 #define CUBE_RUNTIME_USERNS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 #include "base/err.h"
 #include "oci/spec.h"
 
+/* We are root of a user namespace only, as under an engine that a user without privileges runs. */
+bool userns_is_nested(void);
 /* What a user without privileges can run: in a user namespace, with owners of mounts that are mapped in it. */
 int userns_check_rootless(const struct oci_spec *spec, struct err *err) MUST_CHECK;
 /* Writes uid_map and gid_map of pid, through newuidmap and newgidmap where we may not do it ourselves. */

@@ -32,6 +32,11 @@ as_user() {
 		mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/subuid" /etc/subuid && mount --bind "$0/subuid" /etc/subgid &&
 		cd "$0/bundle" && exec setpriv --reuid 2000 --regid 2000 --clear-groups "$0/cube-oci" --root "$0/state" "$@"' "$RT" "$@"
 }
+# … who has made a user namespace and is root there
+as_nested() {
+	setpriv --reuid 2000 --regid 2000 --clear-groups unshare --user --map-root-user --mount bash -c '
+		cd "$0/bundle" && exec "$0/cube-oci" --root "$0/state" "$@"' "$RT" "$@"
+}
 pid_of() { as_user state "$1" | jq .pid; }
 
 @test "rootless: as one's own id alone, without cgroups: run, exec, kill, delete" {
@@ -141,4 +146,26 @@ c['process']['args'] = ['sleep', '30']"
 	as_user resume c
 	as_user delete --force c
 	[ ! -e /sys/fs/cgroup/pids"$CG"/c ]
+}
+
+@test "rootless: by root of a user namespace, as engines without privileges are" {
+	cfg "c['process']['args'] = ['sh', '-c', 'id -u; cat /proc/self/uid_map']
+c['linux']['uidMappings'] = c['linux']['gidMappings'] = [{'containerID': 0, 'hostID': 0, 'size': 1}]"
+	run as_nested run c
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ "${lines[1]}" =~ ^\ *0\ +0\ +1$ ]]
+	cfg "c['linux']['resources'] = {'pids': {'limit': 20}, 'devices': [{'allow': False, 'access': 'rwm'}]}"
+	run -1 as_nested run c
+	[[ "$output" == *"rootless needs no limits + no cgrouppath when no permission is granted for cgroups"* ]]
+	cfg "del c['linux']['resources']['pids']"
+	run -0 as_nested run c
+	# without a user namespace of the container's own, as dockerd has it there
+	cfg "c['linux']['namespaces'] = [n for n in c['linux']['namespaces'] if n['type'] != 'user']
+del c['linux']['uidMappings'], c['linux']['gidMappings']
+c['process']['args'] = ['sleep', '30']"
+	as_nested run -d c >"$RT/out" 2>&1 3>&- || { cat "$RT/out"; false; }
+	[ "$(stat -c %u "/proc/$(pid_of c)")" = 2000 ]
+	as_nested delete --force c
+	[ -z "$(ls "$RT/state" | grep -v '^\.')" ]
 }
