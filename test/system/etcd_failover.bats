@@ -232,6 +232,7 @@ processor_ms() { awk '{ print ($14 + $15) * 10 }' "/proc/$1/stat"; }
 	k create secret generic se --from-literal=y=2
 	k create deployment de --image=none --replicas=0
 	k create service clusterip sv --tcp=80
+	k rollout status deployment de --timeout=20s # its controller has written what it has to
 	for what in api/v1/namespaces/default/configmaps/cm:configmaps/default/cm api/v1/namespaces/default/secrets/se:secrets/default/se \
 		apis/apps/v1/namespaces/default/deployments/de:deployments/default/de \
 		api/v1/namespaces/default/services/sv:services/specs/default/sv; do
