@@ -7,6 +7,7 @@
 #define CUBE_API_OPENAPI_H
 
 #include "api/kind_set.h"
+#include <yyjson.h>
 #include "base/buf.h"
 
 /* /openapi/v3 : {"paths":{"api/v1":{"serverRelativeURL":"/openapi/v3/api/v1?hash=..."}}} */
@@ -18,5 +19,12 @@ int openapi_v3_write(const struct kind_set *set, struct str group, struct str ve
 void openapi_v2_write(const struct kind_set *set, struct buf *to);
 /* The same, written before, as the messages of openapi.v2 that older clients ask for. */
 int openapi_v2_to_protobuf(struct str json, struct buf *to, struct err *err) MUST_CHECK;
+
+/* Another server's part of the whole: its paths below prefix ("/apis/<group>/<version>") that are not
+ * there yet, with the definitions they lead to, under other names where those are taken by something
+ * else. part may be anything that parses. */
+void openapi_v2_merge(yyjson_mut_doc *whole, yyjson_val *part, struct str prefix);
+/* The entry "apis/<group>/<version>" of its index. */
+void openapi_v3_merge(yyjson_mut_doc *whole, yyjson_val *part, struct str path);
 
 #endif

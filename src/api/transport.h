@@ -65,6 +65,22 @@ struct api_watch {
 	void *impl;
 };
 
+/* What API servers behind this one keep in a namespace, after all of it was deleted. */
+struct api_remain {
+	struct str group, resource;
+	size_t count;
+};
+struct api_remains {
+	struct str namespace_; /* lives until done */
+	/* Exactly once, unless cancelled; what follows is borrowed for the call. */
+	void (*done)(struct api_remains *remains);
+	void *owner;
+	const struct api_remain *left;
+	size_t left_count;
+	struct str failures; /* why some could not be asked; empty: all were */
+	void *impl;	     /* the transport's */
+};
+
 struct api_transport {
 	const struct api_transport_ops *ops;
 };
@@ -74,6 +90,9 @@ struct api_transport_ops {
 	void (*watch_start)(struct api_transport *transport, struct api_watch *watch);
 	void (*watch_stop)(struct api_transport *transport,
 			   struct api_watch *watch); /* no callback after it */
+	/* Deletes what other servers keep in the namespace, and counts what is left. */
+	void (*empty_others)(struct api_transport *transport, struct api_remains *remains);
+	void (*empty_others_cancel)(struct api_transport *transport, struct api_remains *remains);
 	/* Revision up to which all watches have been served. */
 	int64_t (*revision)(struct api_transport *transport);
 };

@@ -111,10 +111,20 @@ static void take_object(struct api_service *s, const struct obj *object)
 	s->name = json_get_str(spec, "service.name");
 }
 
+/* The core group, and that of these objects themselves, are answered here whatever they say:
+ * nothing could be mended otherwise. */
+static bool leads_elsewhere(const struct obj *object)
+{
+	struct str group = json_get_str(object->root, "spec.group");
+
+	return yyjson_is_obj(json_get(object->root, "spec.service")) && group.len &&
+	       !str_eq(group, kind_apiservice.group);
+}
+
 static void update(struct api_service *s, const struct obj *object)
 {
 	bool is_new = !s->object, was_available = s->is_available;
-	bool is_remote = yyjson_is_obj(json_get(object->root, "spec.service"));
+	bool is_remote = leads_elsewhere(object);
 	bool differs = is_new || !json_equal(json_get(s->object->root, "spec"),
 					     json_get(object->root, "spec"));
 
@@ -199,6 +209,7 @@ struct aggregation *aggregation_new(struct registry *registry, const struct fron
 	map_init(&a->remotes);
 	own_writes_init(&a->writes, registry);
 	registrations_init(a);
+	list_init(&a->emptyings);
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	a->api_services = (struct store_watcher){ .event = on_event, .end = on_end };
 	store_watch(registry->store, &a->api_services, registry_prefix(&arena, &kind_apiservice),
@@ -216,6 +227,7 @@ void aggregation_free(struct aggregation *a)
 	if (!a)
 		return;
 	store_unwatch(&a->api_services);
+	aggregation_empty_deinit(a);
 	while (map_next(&a->services, &cursor, &key, &s))
 		api_service_free(s);
 	registrations_deinit(a);
@@ -235,14 +247,22 @@ bool aggregation_has(const struct aggregation *a, struct str group, struct str v
 	return find(a, group, version) != NULL;
 }
 
-bool aggregation_has_path(const struct aggregation *a, struct str path)
+static struct api_service *find_path(const struct aggregation *a, struct str path)
 {
 	struct str group, version;
 
-	if (!a->remotes.count || !str_strip_prefix(&path, STR("/apis/")) ||
-	    !str_next_part(&path, '/', &group) || !str_next_part(&path, '/', &version))
-		return false;
-	return aggregation_has(a, group, version);
+	if (!a->remotes.count)
+		return NULL;
+	(void)str_strip_prefix(&path, STR("/openapi/v3"));
+	if (!str_strip_prefix(&path, STR("/apis/")) || !str_next_part(&path, '/', &group) ||
+	    !str_next_part(&path, '/', &version))
+		return NULL;
+	return find(a, group, version);
+}
+
+bool aggregation_has_path(const struct aggregation *a, struct str path)
+{
+	return find_path(a, path) != NULL;
 }
 
 static int refuse(struct exchange *e, int status, struct str text)
@@ -251,10 +271,11 @@ static int refuse(struct exchange *e, int status, struct str text)
 	return 0;
 }
 
-int aggregation_serve(struct aggregation *a, struct exchange *e, struct str group,
-		      struct str version)
+int aggregation_serve(struct aggregation *a, struct exchange *e)
 {
-	const struct api_service *s = find(a, group, version);
+	const struct target *t = &e->target;
+	const struct api_service *s = t->is_resource ? find(a, t->group, t->version)
+						     : find_path(a, t->path);
 	struct proxy_aggregated aggregated = { .connections = a->registry->webhooks };
 	struct proxy_target to = { .scheme = STR("https"),
 				   .path = e->x->path,

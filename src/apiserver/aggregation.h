@@ -7,6 +7,7 @@
 #ifndef CUBE_APISERVER_AGGREGATION_H
 #define CUBE_APISERVER_AGGREGATION_H
 
+#include "api/transport.h"
 #include "apiserver/api_service_plan.h"
 #include "apiserver/front_proxy.h"
 #include "apiserver/registry.h"
@@ -27,11 +28,15 @@ void aggregation_register(struct aggregation *a, void (*done)(void *arg), void *
 
 /* Whether the group version is answered by another server. */
 bool aggregation_has(const struct aggregation *a, struct str group, struct str version);
-/* The same of "/apis/<group>/<version>..." as it was sent. */
+/* The same of "/apis/<group>/<version>..." or its OpenAPI, "/openapi/v3/apis/<group>/<version>". */
 bool aggregation_has_path(const struct aggregation *a, struct str path);
 /* Of one that aggregation_has: the exchange is handed on, or refused. */
-int aggregation_serve(struct aggregation *a, struct exchange *e, struct str group,
-		      struct str version) MUST_CHECK;
+int aggregation_serve(struct aggregation *a, struct exchange *e) MUST_CHECK;
+
+/* For struct api_transport_ops.empty_others: what other servers that are available keep in the
+ * namespace is deleted, and counted. */
+void aggregation_empty(struct aggregation *a, struct api_remains *remains);
+void aggregation_empty_cancel(struct api_remains *remains);
 
 /* --- for documents --- */
 
@@ -43,6 +48,8 @@ void aggregation_groups(const struct aggregation *a, struct arena *arena,
 /* APIResourceList of a group version's remote, as its server gave it; NULL: it is not known. */
 yyjson_val *aggregation_resources(const void *remote);
 bool aggregation_is_fresh(const void *remote);
+/* Adds what other servers say to the whole document of version 2, or to the index of version 3. */
+void aggregation_merge_openapi(const struct aggregation *a, bool v2, struct buf *text);
 
 void aggregation_write_metrics(const struct aggregation *a, struct buf *to);
 

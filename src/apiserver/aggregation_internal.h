@@ -10,6 +10,7 @@
 #include "loop/env.h"
 
 #define UNAVAILABLE_REASONS 6
+#define API_SERVICE_DOCUMENTS 2
 
 struct api_service {
 	struct aggregation *owner;
@@ -29,6 +30,11 @@ struct api_service {
 	/* what it said */
 	yyjson_doc *resources;
 	bool is_fresh;
+	/* its OpenAPI; api_service_openapi.c */
+	yyjson_doc *documents[API_SERVICE_DOCUMENTS]; /* index of version 3; version 2 */
+	struct webhook_call *document_call;
+	size_t document_index; /* which is being fetched */
+	int64_t documents_ns;  /* when it began; 0: never */
 };
 
 struct aggregation {
@@ -39,6 +45,7 @@ struct aggregation {
 	uint64_t generation;
 	struct store_watcher api_services, definitions, endpoints, slices;
 	struct own_writes writes;
+	struct list emptyings; /* struct emptying; aggregation_empty.c */
 	struct map registered; /* name → struct registered; api_service_register.c */
 	bool is_registering;
 	void (*done)(void *arg);
@@ -53,8 +60,21 @@ void api_service_check_deinit(struct api_service *s);
 void api_service_check(struct api_service *s);
 /* Of one that this server answers. */
 void api_service_check_local(struct api_service *s);
+/* Asks its server for a path, as the aggregator; request says what else matters. */
+struct webhook_call *api_service_ask(struct api_service *s, struct str path,
+				     const struct webhook_request *request, webhook_done_fn *done);
 void api_services_follow_endpoints(struct aggregation *a, bool follow);
 void api_services_write_unavailable(const struct aggregation *a, struct buf *to);
+
+/* --- aggregation_empty.c --- */
+
+void aggregation_empty_deinit(struct aggregation *a); /* nobody is told any more */
+
+/* --- api_service_openapi.c --- */
+
+/* Its server is there, and says something else than before or not. */
+void api_service_openapi_look(struct api_service *s, bool is_new);
+void api_service_openapi_deinit(struct api_service *s);
 
 /* --- api_service_register.c --- */
 

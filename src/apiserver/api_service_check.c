@@ -99,11 +99,12 @@ static void look_later(struct api_service *s, bool failed)
 	s->is_stale_view = false;
 }
 
-/* What it has, when it says so in a form that is known: any answer will do to be there. */
-static void take_resources(struct api_service *s, struct str body)
+/* What it has, when it says so in a form that is known: any answer will do to be there. Whether
+ * that is something new. */
+static bool take_resources(struct api_service *s, struct str body)
 {
 	yyjson_doc *doc = json_parse(body, DISCOVERY_BYTES_MAX, NULL);
-	bool was_fresh = s->is_fresh;
+	bool was_fresh = s->is_fresh, is_new = false;
 
 	s->is_fresh = str_eq_c(json_get_str(yyjson_doc_get_root(doc), "kind"), "APIResourceList");
 	if (!s->is_fresh ||
@@ -112,10 +113,11 @@ static void take_resources(struct api_service *s, struct str body)
 	} else {
 		json_free(s->resources);
 		s->resources = json_trim(doc);
-		was_fresh = false;
+		is_new = true;
 	}
-	if (s->is_fresh != was_fresh)
+	if (is_new || s->is_fresh != was_fresh)
 		s->owner->generation++;
+	return is_new;
 }
 
 static void fail(struct api_service *s, struct str message)
@@ -131,10 +133,10 @@ static void fail(struct api_service *s, struct str message)
 	tell(s, &verdict);
 }
 
-static struct str url_of(const struct api_service *s, struct arena *arena)
+static struct str path_of(const struct api_service *s, struct arena *arena)
 {
-	return str_printf_in(arena, STR_FMT "/apis/" STR_FMT "/" STR_FMT, STR_ARG(s->target.url),
-			     STR_ARG(s->group), STR_ARG(s->version));
+	return str_printf_in(arena, "/apis/" STR_FMT "/" STR_FMT, STR_ARG(s->group),
+			     STR_ARG(s->version));
 }
 
 static void on_answer(void *arg, const struct webhook_answer *answer, const struct err *err)
@@ -145,7 +147,7 @@ static void on_answer(void *arg, const struct webhook_answer *answer, const stru
 
 	s->call = NULL;
 	if (answer && answer->status >= 200 && answer->status < 300) {
-		take_resources(s, answer->body);
+		api_service_openapi_look(s, take_resources(s, answer->body));
 		look_later(s, false);
 		tell(s, &api_service_passed);
 		return;
@@ -155,7 +157,8 @@ static void on_answer(void *arg, const struct webhook_answer *answer, const stru
 		return;
 	}
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	url = url_of(s, &arena);
+	url = str_printf_in(&arena, STR_FMT STR_FMT, STR_ARG(s->target.url),
+			    STR_ARG(path_of(s, &arena)));
 	message = answer ? str_printf_in(&arena, "bad status from " STR_FMT ": %d", STR_ARG(url),
 					 answer->status)
 			 : str_from(err->msg);
@@ -164,28 +167,41 @@ static void on_answer(void *arg, const struct webhook_answer *answer, const stru
 }
 
 /* As upstream, by somebody who may see all of it, and whatever its certificate: the answer decides
- * nothing but this. */
-static void ask(struct api_service *s)
+ * nothing but what is said of it. */
+struct webhook_call *api_service_ask(struct api_service *s, struct str path,
+				     const struct webhook_request *what, webhook_done_fn *done)
 {
 	static const struct str groups[] = { STR_INIT("system:masters") };
 	static const struct user aggregator = { .name = STR_INIT("system:kube-aggregator"),
 						.groups = groups,
 						.group_count = 1 };
 	struct webhook_target target = s->target;
-	struct webhook_request request = { .target = &target,
-					   .method = STR("GET"),
-					   .timeout_ms = TIMEOUT_MS,
-					   .answer_bytes_max = DISCOVERY_BYTES_MAX };
-	AUTO_ARENA arena = { 0 };
+	struct webhook_request request = *what;
+	struct webhook_call *call;
+	struct arena arena;
 	struct err err;
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	target.url = url_of(s, &arena);
+	request.target = &target;
+	request.method = STR("GET");
+	target.url = str_printf_in(&arena, STR_FMT STR_FMT, STR_ARG(s->target.url), STR_ARG(path));
 	target.insecure = true;
 	target.ca_pem = STR_NONE;
 	if (front_proxy_headers(&aggregator, &arena, &request.headers, &err) < 0)
-		return; /* its name is above, and fits */
-	s->call = webhook_client_start(s->owner->registry->webhooks, &request, on_answer, s);
+		request.headers.count = 0; /* its name is above, and fits */
+	call = webhook_client_start(s->owner->registry->webhooks, &request, done, s);
+	arena_deinit(&arena);
+	return call;
+}
+
+static void ask(struct api_service *s)
+{
+	static const struct webhook_request request = { .timeout_ms = TIMEOUT_MS,
+							.answer_bytes_max = DISCOVERY_BYTES_MAX };
+	AUTO_ARENA arena = { 0 };
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	s->call = api_service_ask(s, path_of(s, &arena), &request, on_answer);
 }
 
 /* --- what the objects say --- */
@@ -264,6 +280,7 @@ void api_service_check_deinit(struct api_service *s)
 	timer_stop(&s->timer);
 	webhook_call_cancel(s->call);
 	s->call = NULL;
+	api_service_openapi_deinit(s);
 }
 
 void api_service_check(struct api_service *s)

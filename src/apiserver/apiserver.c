@@ -128,6 +128,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	list_init(&s->watches);
 	custom_resources_start(&s->custom, &s->registry, kinds_withdrawn);
 	s->aggregation = aggregation_new(&s->registry, options->front);
+	s->registry.aggregation = s->aggregation;
 	list_init(&s->documents);
 	timer_init(&s->bookmarks, s->env, http_watch_bookmarks);
 	s->service_repair.registry = &s->registry;
@@ -158,8 +159,8 @@ void apiserver_free(struct apiserver *s)
 	operation_cancel_all(&s->registry);
 	http_watch_end_all(s, false);
 	custom_resources_stop(&s->custom);
-	aggregation_free(s->aggregation);
 	local_hub_deinit(&s->hub);
+	aggregation_free(s->aggregation);
 	service_repair_stop(&s->service_repair);
 	bootstrap_deinit(&s->bootstrap);
 	mem_free((void *)s->bootstrap.advertise_address.ptr);

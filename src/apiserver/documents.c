@@ -237,6 +237,7 @@ static struct api_document *openapi_v2_json(struct apiserver *s)
 		return d;
 	buf_init(&text, DOCUMENT_BYTES_MAX);
 	openapi_v2_write(&s->registry.kinds, &text);
+	aggregation_merge_openapi(s->aggregation, true, &text);
 	return keep_document(s, STR("/openapi/v2"), json_type, &text);
 }
 
@@ -280,6 +281,7 @@ static int serve_openapi_v3(struct exchange *e, struct str rest)
 	(void)str_strip_suffix(&rest, STR("/"));
 	if (!rest.len) {
 		openapi_v3_index(&e->server->registry.kinds, &text);
+		aggregation_merge_openapi(e->server->aggregation, false, &text);
 		return answer_document(e, keep_document(e->server, path, json_type, &text));
 	}
 	if (str_strip_prefix(&rest, STR("apis/"))) {

@@ -96,6 +96,7 @@
 #define QUOTA_CHARGES_MAX 32 /* quotas that one write may change; 403 beyond */
 
 #define DISCOVERY_BYTES_MAX ((size_t)4 << 20) /* what one group version of another server may say it has */
+#define REMOTE_OPENAPI_BYTES_MAX ((size_t)16 << 20) /* one document of another server */
 #define PROXY_QUEUE_BYTES_MAX (256u << 10) /* unsent bytes at which the proxy reads no more */
 #define PROXY_LINGER_MS 5000		   /* for what is unsent when one side goes */
 

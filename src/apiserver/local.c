@@ -2,6 +2,7 @@
 /* The in-process transport: calls over operations, watches over one shared store watcher. */
 #include "apiserver/local.h"
 
+#include "apiserver/aggregation.h"
 #include "apiserver/limits.h"
 #include "apiserver/operation.h"
 #include "apiserver/scale.h"
@@ -378,7 +379,20 @@ static int64_t local_revision(struct api_transport *transport)
 	return hub->is_watching ? hub->served : store_revision(hub->registry->store);
 }
 
+static void local_empty_others(struct api_transport *transport, struct api_remains *remains)
+{
+	aggregation_empty(local_of(transport)->hub->registry->aggregation, remains);
+}
+
+static void local_empty_others_cancel(struct api_transport *transport, struct api_remains *remains)
+{
+	(void)transport; /* the operation knows its server */
+	aggregation_empty_cancel(remains);
+}
+
 static const struct api_transport_ops local_ops = {
+	.empty_others = local_empty_others,
+	.empty_others_cancel = local_empty_others_cancel,
 	.call = local_call,
 	.watch_start = local_watch_start,
 	.watch_stop = local_watch_stop,

@@ -311,18 +311,6 @@ static bool is_aggregated(const struct exchange *e)
 			      : aggregation_has_path(a, t->path);
 }
 
-static int serve_aggregated(struct exchange *e)
-{
-	struct str path = e->target.path, group = e->target.group, version = e->target.version;
-
-	if (!e->target.is_resource) { /* "/apis/<group>/<version>" */
-		(void)str_strip_prefix(&path, STR("/apis/"));
-		(void)str_next_part(&path, '/', &group);
-		(void)str_next_part(&path, '/', &version);
-	}
-	return aggregation_serve(e->server->aggregation, e, group, version);
-}
-
 static int find_kind(struct exchange *e)
 {
 	const struct target *t = &e->target;
@@ -387,7 +375,7 @@ static int dispatch(struct exchange *e)
 	uint16_t allowed;
 
 	if (!e->kind && is_aggregated(e))
-		return serve_aggregated(e);
+		return aggregation_serve(e->server->aggregation, e);
 	if (!t->is_resource)
 		return documents_serve(e);
 	if (!e->kind) /* its server went while this waited */

@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "store/store.h"
 
+struct aggregation;
 struct authorizers;
 struct env;
 struct metrics;
@@ -41,6 +42,7 @@ struct registry {
 	struct tokens *tokens;	 /* issuer of service account tokens; NULL: none are issued */
 	struct hooks *hooks;	 /* the webhooks of admission; likewise */
 	struct metrics *metrics; /* likewise */
+	struct aggregation *aggregation; /* likewise */
 	struct webhook_client
 		*webhooks; /* made by the API server, which frees it; NULL: none are called */
 };

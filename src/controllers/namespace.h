@@ -6,6 +6,7 @@
 
 #include "api/kind.h"
 #include "api/obj.h"
+#include "api/transport.h"
 #include "base/arena.h"
 #include "client/informer.h"
 
@@ -18,6 +19,15 @@ struct namespace_remains {
 struct namespace_view {
 	struct namespace_remains *remains; /* kinds that have objects in it */
 	size_t count;
+	/* "group/version" of servers behind the API server that are not there: what they keep is not
+	 * known. */
+	struct str *unknown;
+	size_t unknown_count;
+	/* What servers that are there keep of it, as they said last. */
+	bool is_asking; /* they were not heard yet */
+	const struct api_remain *others;
+	size_t other_count;
+	struct str failures; /* of those that were asked; empty: none */
 };
 
 #define NAMESPACE_CONDITION_COUNT 5
@@ -30,7 +40,7 @@ struct namespace_condition {
 };
 
 struct namespace_plan {
-	bool finalize;	/* nothing is left */
+	bool finalize;	/* nothing is left, and that is certain */
 	bool pods_only; /* pods go before what they may need to go */
 	struct namespace_condition conditions[NAMESPACE_CONDITION_COUNT];
 };

@@ -12,16 +12,22 @@ static int compare(const void *a, const void *b)
 
 static struct str remaining_text(const struct namespace_view *view, struct arena *arena)
 {
-	struct str *texts = arena_array(arena, view->count + 1, sizeof(*texts));
+	size_t count = view->count + view->other_count;
+	struct str *texts = arena_array(arena, count + 1, sizeof(*texts));
 
+	for (size_t i = 0; i < view->other_count; i++)
+		texts[view->count + i] = str_printf_in(
+			arena, STR_FMT "." STR_FMT " has %zu resource instances",
+			STR_ARG(view->others[i].resource), STR_ARG(view->others[i].group),
+			view->others[i].count);
 	for (size_t i = 0; i < view->count; i++)
 		texts[i] = str_printf_in(arena, STR_FMT "." STR_FMT " has %zu resource instances",
 					 STR_ARG(view->remains[i].kind->plural),
 					 STR_ARG(view->remains[i].kind->group),
 					 view->remains[i].object_count);
-	qsort(texts, view->count, sizeof(*texts), compare);
+	qsort(texts, count, sizeof(*texts), compare);
 	return str_printf_in(arena, "Some resources are remaining: " STR_FMT,
-			     STR_ARG(str_join_in(arena, texts, view->count, STR(", "))));
+			     STR_ARG(str_join_in(arena, texts, count, STR(", "))));
 }
 
 struct finalizer_count {
@@ -36,7 +42,8 @@ static size_t count_finalizers(const struct namespace_view *view, struct finaliz
 
 	for (size_t i = 0; i < view->count; i++)
 		for (size_t k = 0; k < view->remains[i].object_count; k++)
-			JSON_EACH (finalizer, obj_get(view->remains[i].objects[k]->object)->finalizers) {
+			JSON_EACH (finalizer,
+				   obj_get(view->remains[i].objects[k]->object)->finalizers) {
 				struct str name = json_str(finalizer);
 				size_t n = 0;
 
@@ -63,13 +70,30 @@ static struct str finalizers_text(struct finalizer_count *counts, size_t count, 
 			     STR_ARG(str_join_in(arena, texts, count, STR(", "))));
 }
 
+static struct str discovery_text(const struct namespace_view *view, struct arena *arena)
+{
+	struct str *texts = arena_array(arena, view->unknown_count, sizeof(*texts));
+
+	for (size_t i = 0; i < view->unknown_count; i++)
+		texts[i] = str_printf_in(arena, STR_FMT ": stale GroupVersion discovery: " STR_FMT,
+					 STR_ARG(view->unknown[i]), STR_ARG(view->unknown[i]));
+	qsort(texts, view->unknown_count, sizeof(*texts), compare);
+	return str_printf_in(
+		arena,
+		"Discovery failed for some groups, %zu failing: unable to retrieve the "
+		"complete list of server APIs: " STR_FMT,
+		view->unknown_count,
+		STR_ARG(str_join_in(arena, texts, view->unknown_count, STR(", "))));
+}
+
 void namespace_plan(const struct namespace_view *view, struct arena *arena,
 		    struct namespace_plan *ret_plan)
 {
 	struct finalizer_count counts[32];
 	size_t finalizers = count_finalizers(view, counts, ARRAY_COUNT(counts));
 	struct namespace_plan plan = {
-		.finalize = view->count == 0,
+		.finalize = view->count == 0 && view->unknown_count == 0 && !view->is_asking &&
+			    view->other_count == 0 && !view->failures.len,
 		.conditions = {
 			{ "NamespaceDeletionDiscoveryFailure", false, "ResourcesDiscovered",
 			  STR("All resources successfully discovered") },
@@ -86,7 +110,19 @@ void namespace_plan(const struct namespace_view *view, struct arena *arena,
 
 	for (size_t i = 0; i < view->count; i++)
 		plan.pods_only |= view->remains[i].kind == &kind_pod;
-	if (view->count) {
+	if (view->unknown_count) {
+		plan.conditions[0].is_true = true;
+		plan.conditions[0].reason = "DiscoveryFailed";
+		plan.conditions[0].message = discovery_text(view, arena);
+	}
+	if (view->failures.len) {
+		plan.conditions[2].is_true = true;
+		plan.conditions[2].reason = "ContentDeletionFailed";
+		plan.conditions[2].message = str_printf_in(
+			arena, "Failed to delete all resource types: " STR_FMT,
+			STR_ARG(view->failures));
+	}
+	if (view->count || view->other_count) {
 		plan.conditions[3].is_true = true;
 		plan.conditions[3].reason = "SomeResourcesRemain";
 		plan.conditions[3].message = remaining_text(view, arena);

@@ -191,6 +191,43 @@ static void test_index_names_documents_that_exist(void **state)
 	buf_deinit(&text);
 }
 
+/* Another server's part: only its own paths, with all they lead to, and nothing of ours changes. */
+static void test_merge(void **state)
+{
+	static const char own[] =
+		"{\"paths\":{\"/apis/g/v1/a\":{\"x\":1}},\"definitions\":{\"A\":{\"type\":"
+		"\"string\"},\"S\":{\"type\":\"integer\"}}}";
+	static const char part[] = "{\"paths\":{\"/apis/g/v1/a\":{\"x\":2},\"/apis/g/v1/"
+				   "b\":{\"r\":[{\"$ref\":\"#/definitions/A\"}]},"
+				   "\"/apis/g/v11/c\":{},\"apis/g/v1\":{\"serverRelativeURL\":\"/"
+				   "openapi/v3/apis/g/v1?hash=1\"}},"
+				   "\"definitions\":{\"A\":{\"p\":{\"$ref\":\"#/definitions/"
+				   "B\"},\"s\":{\"$ref\":\"#/definitions/S\"}},"
+				   "\"B\":{\"i\":{\"$ref\":\"#/definitions/"
+				   "A\"}},\"S\":{\"type\":\"integer\"},\"Unused\":{}}}";
+	static const char want[] =
+		"{\"paths\":{\"/apis/g/v1/a\":{\"x\":1},\"/apis/g/v1/b\":{\"r\":[{\"$ref\":\"#/"
+		"definitions/A_v2\"}]},"
+		"\"apis/g/v1\":{\"serverRelativeURL\":\"/openapi/v3/apis/g/"
+		"v1?hash=1\"}},\"definitions\":{\"A\":{"
+		"\"type\":\"string\"},\"S\":{\"type\":\"integer\"},\"A_v2\":{\"p\":{\"$ref\":\"#/"
+		"definitions/B\"},\"s\":{"
+		"\"$ref\":\"#/definitions/S\"}},\"B\":{\"i\":{\"$ref\":\"#/definitions/A_v2\"}}}}";
+	AUTO_JSON before = json_parse(str_from(own), sizeof(own), NULL);
+	AUTO_JSON other = json_parse(str_from(part), sizeof(part), NULL);
+	AUTO_JSON_MUT whole = json_thaw(yyjson_doc_get_root(before));
+	struct buf text;
+
+	openapi_v2_merge(whole, yyjson_doc_get_root(other), STR("/apis/g/v1"));
+	openapi_v3_merge(whole, yyjson_doc_get_root(other), STR("apis/g/v1"));
+	openapi_v3_merge(whole, yyjson_doc_get_root(other), STR("apis/none/v1"));
+	openapi_v2_merge(whole, NULL, STR("/apis/g/v1"));
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	json_mut_write(yyjson_mut_doc_get_root(whole), &text);
+	assert_string_equal(text.ptr, want);
+	buf_deinit(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +236,7 @@ int main(void)
 		cmocka_unit_test(test_operations_have_names),
 		cmocka_unit_test(test_protobuf),
 		cmocka_unit_test(test_index_names_documents_that_exist),
+		cmocka_unit_test(test_merge),
 	};
 
 	int failed;

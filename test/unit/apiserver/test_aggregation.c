@@ -31,7 +31,8 @@ static const char resources[] =
 	"status\",\"singularName\":\"\",\"namespaced\":true,\"kind\":"
 	"\"Flunder\",\"verbs\":[\"get\"]},{\"name\":\"flunders\",\"singularName\":\"flunder\","
 	"\"namespaced\":"
-	"true,\"kind\":\"Flunder\",\"verbs\":[\"get\",\"list\"],\"shortNames\":[\"fl\"]}]}";
+	"true,\"kind\":\"Flunder\",\"verbs\":[\"delete\",\"deletecollection\",\"get\",\"list\"],"
+	"\"shortNames\":[\"fl\"]}]}";
 
 struct setup {
 	struct http_fixture f;
@@ -41,6 +42,7 @@ struct setup {
 	struct http_exchange *stream;
 	size_t sent_bytes; /* of /big */
 	size_t body_bytes, body_bad;
+	size_t deletion_count;
 	struct conn *upgraded;
 	bool upgraded_closed;
 };
@@ -149,6 +151,25 @@ static void answer(struct hook *hook, struct http_exchange *x)
 
 	if (s->is_broken) {
 		http_respond_bytes(x, 500, STR("text/plain"), STR("broken"));
+		return;
+	}
+	if (str_eq_c(path, "/openapi/v3")) {
+		http_respond_bytes(
+			x, 200, STR("application/json"),
+			STR("{\"paths\":{\"apis/wardle.example.com/v1\":{\"serverRelativeURL\":\"/"
+			    "openapi/v3/apis/wardle.example.com/v1?hash=1\"}}}"));
+		return;
+	}
+	if (str_has_prefix(path, STR("/openapi/v3/"))) {
+		answer_seen(x);
+		return;
+	}
+	if (str_has_suffix(path, STR("/full/flunders")) ||
+	    str_has_suffix(path, STR("/empty/flunders"))) {
+		s->deletion_count += x->method == HTTP_DELETE;
+		http_respond_bytes(x, 200, STR("application/json"),
+				   str_contains(path, STR("/full/")) ? STR("{\"items\":[{},{}]}")
+								     : STR("{\"items\":[]}"));
 		return;
 	}
 	if (!str_strip_prefix(&path, STR(ROOT))) {
@@ -380,42 +401,95 @@ static void test_authorization(void **state)
 
 static void test_discovery(void **state)
 {
+	static const char accept[] = "Accept: application/json;g=apidiscovery.k8s.io;v=v2;as="
+				     "APIGroupDiscoveryList\r\n";
+	static const char kind[] = "\"responseKind\":{\"group\":\"wardle.example.com\",\"version\":"
+				   "\"v1\",\"kind\":\"Flunder\"}";
 	struct setup *s = *state;
 	const char *text = must(s, "GET", "/apis", NULL, 200);
+	char want[1024];
 
 	expect(text, "{\"name\":\"wardle.example.com\",\"versions\":[{\"groupVersion\":"
-		     "\"wardle.example.com/"
-		     "v1\",\"version\":\"v1\"}],\"preferredVersion\":{\"groupVersion\":"
-		     "\"wardle.example.com/v1\",\"version\":\"v1\"}}");
+		     "\"wardle.example.com/v1\",\"version\":\"v1\"}],\"preferredVersion\":{"
+		     "\"groupVersion\":\"wardle.example.com/v1\",\"version\":\"v1\"}}");
 	assert_true(strstr(text, "\"node.k8s.io\"") < strstr(text, "\"wardle.example.com\""));
 	expect(must(s, "GET", "/apis/wardle.example.com", NULL, 200), "\"kind\":\"APIGroup\"");
-	assert_int_equal(http_fixture_do(&s->f, "GET", "/apis",
-					 "Accept: application/json;g=apidiscovery.k8s.io;v=v2;as="
-					 "APIGroupDiscoveryList\r\n",
-					 NULL, &text),
-			 200);
-	expect(text, "{\"metadata\":{\"name\":\"wardle.example.com\",\"creationTimestamp\":null},"
-		     "\"versions\":"
-		     "[{\"version\":\"v1\",\"freshness\":\"Current\",\"resources\":[{\"resource\":"
-		     "\"flunders\","
-		     "\"scope\":\"Namespaced\",\"verbs\":[\"get\",\"list\"],\"subresources\":[{"
-		     "\"subresource\":"
-		     "\"status\",\"responseKind\":{\"group\":\"wardle.example.com\",\"version\":"
-		     "\"v1\",\"kind\":"
-		     "\"Flunder\"},\"verbs\":[\"get\"]}],\"singularResource\":\"flunder\","
-		     "\"responseKind\":{"
-		     "\"group\":\"wardle.example.com\",\"version\":\"v1\",\"kind\":\"Flunder\"},"
-		     "\"shortNames\":["
-		     "\"fl\"]}]}]}");
+	assert_int_equal(http_fixture_do(&s->f, "GET", "/apis", accept, NULL, &text), 200);
+	snprintf(want, sizeof(want),
+		 "{\"metadata\":{\"name\":\"wardle.example.com\",\"creationTimestamp\":null},"
+		 "\"versions\":[{\"version\":\"v1\",\"freshness\":\"Current\",\"resources\":[{"
+		 "\"resource\":\"flunders\",\"scope\":\"Namespaced\",\"verbs\":[\"delete\","
+		 "\"deletecollection\",\"get\",\"list\"],\"subresources\":[{\"subresource\":"
+		 "\"status\","
+		 "%s,\"verbs\":[\"get\"]}],\"singularResource\":\"flunder\",%s,\"shortNames\":["
+		 "\"fl\"]}]}]}",
+		 kind, kind);
+	expect(text, want);
 	(void)must(s, "DELETE", "/api/v1/namespaces/default/services/hook", NULL, 200);
 	wait_condition(s, "\"reason\":\"ServiceNotFound\"");
-	assert_int_equal(http_fixture_do(&s->f, "GET", "/apis",
-					 "Accept: application/json;g=apidiscovery.k8s.io;v=v2;as="
-					 "APIGroupDiscoveryList\r\n",
-					 NULL, &text),
-			 200);
+	assert_int_equal(http_fixture_do(&s->f, "GET", "/apis", accept, NULL, &text), 200);
 	expect(text, "{\"version\":\"v1\",\"freshness\":\"Stale\",\"resources\":[{\"resource\":"
 		     "\"flunders\"");
+}
+
+static void test_openapi(void **state)
+{
+	struct setup *s = *state;
+	const char *text = NULL;
+
+	for (int i = 0; i < 100000 && (!text || !strstr(text, "apis/wardle.example.com/v1\"")); i++)
+		text = must(s, "GET", "/openapi/v3", NULL, 200);
+	expect(text, "\"apis/wardle.example.com/v1\":{\"serverRelativeURL\":"
+		     "\"/openapi/v3/apis/wardle.example.com/v1?hash=1\"}");
+	expect(text, "\"apis/apps/v1\":");
+	text = must(s, "GET", "/openapi/v3/apis/wardle.example.com/v1?hash=1", NULL, 200);
+	expect(text, "GET /openapi/v3/apis/wardle.example.com/v1?hash=1\n");
+	expect(text, "X-Remote-User: admin\n");
+}
+
+struct emptied {
+	struct api_remains remains;
+	char said[256];
+	bool done;
+};
+
+static void on_emptied(struct api_remains *remains)
+{
+	struct emptied *e = CONTAINER_OF(remains, struct emptied, remains);
+	size_t len = 0;
+
+	for (size_t i = 0; i < remains->left_count; i++)
+		len += (size_t)snprintf(e->said + len, sizeof(e->said) - len,
+					STR_FMT "." STR_FMT "=%zu ",
+					STR_ARG(remains->left[i].resource),
+					STR_ARG(remains->left[i].group), remains->left[i].count);
+	snprintf(e->said + len, sizeof(e->said) - len, STR_FMT, STR_ARG(remains->failures));
+	e->done = true;
+}
+
+/* What a namespace has over there is deleted, and what does not go is told. */
+static void test_emptying(void **state)
+{
+	struct setup *s = *state;
+	struct api_transport *transport = apiserver_transport(s->f.apiserver, STR("controller"));
+	struct emptied e = { .remains = { .namespace_ = STR("full"), .done = on_emptied } };
+	static const char *const want[] = { "flunders.wardle.example.com=2 ", "",
+					    ("flunders.wardle.example.com: answered 500, "
+					     "flunders.wardle.example.com: answered 500") };
+
+	for (size_t i = 0; i < ARRAY_COUNT(want); i++) {
+		s->is_broken = i == 2;
+		e.remains.namespace_ = i == 0 ? STR("full") : STR("empty");
+		e.done = false;
+		transport->ops->empty_others(transport, &e.remains);
+		hook_run_until(&s->hook, &e.done);
+		assert_string_equal(e.said, want[i]);
+	}
+	assert_int_equal(s->deletion_count, 2);
+	s->is_broken = false;
+	transport->ops->empty_others(transport, &e.remains);
+	transport->ops->empty_others_cancel(transport, &e.remains);
+	transport->ops->empty_others(transport, &e.remains); /* the end of the server takes it */
 }
 
 static void test_stream(void **state)
@@ -661,6 +735,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_requests, open_setup, close_setup),
 		cmocka_unit_test_setup_teardown(test_authorization, open_setup, close_setup),
 		cmocka_unit_test_setup_teardown(test_discovery, open_setup, close_setup),
+		cmocka_unit_test_setup_teardown(test_openapi, open_setup, close_setup),
+		cmocka_unit_test_setup_teardown(test_emptying, open_setup, close_setup),
 		cmocka_unit_test_setup_teardown(test_stream, open_setup, close_setup),
 		cmocka_unit_test_setup_teardown(test_slow_reader, open_setup, close_setup),
 		cmocka_unit_test_setup_teardown(test_upgrade, open_setup, close_setup),

@@ -10,6 +10,7 @@
 #include "controllers/daemonset.h"
 #include "controllers/garbage.h"
 #include "controllers/limits.h"
+#include "controllers/namespace.h"
 #include "controllers/node.h"
 #include "controllers/node_cidr.h"
 #include "controllers/pod.h"
@@ -36,10 +37,7 @@ static const struct {
 	  { .waiting_owners = 1, .dependents = 2 },
 	  GARBAGE_DELETE_FOREGROUND },
 	{ "opens a circle",
-	  { .waiting_owners = 1,
-	    .dependents = 1,
-	    .deleting_dependents = 1,
-	    .blocked_owners = 1 },
+	  { .waiting_owners = 1, .dependents = 1, .deleting_dependents = 1, .blocked_owners = 1 },
 	  GARBAGE_UNBLOCK_OWNERS },
 	{ "and then carries on",
 	  { .waiting_owners = 1, .dependents = 1, .deleting_dependents = 1 },
@@ -372,12 +370,69 @@ static void protection(void **state)
 	}
 }
 
+/* A namespace that goes while somebody keeps something of it leaves that behind for ever. */
+static void namespaces(void **state)
+{
+	static struct str unknown[] = { STR_INIT("b.io/v1"), STR_INIT("a.io/v1") };
+	static const struct api_remain others[] = { { STR_INIT("w.io"), STR_INIT("flunders"), 2 } };
+	static const struct {
+		struct namespace_view view;
+		bool finalize;
+		size_t condition;
+		const char *reason, *message;
+	} cases[] = {
+		{ { .count = 0 },
+		  true,
+		  0,
+		  "ResourcesDiscovered",
+		  "All resources successfully discovered" },
+		{ { .unknown = unknown, .unknown_count = 2 },
+		  false,
+		  0,
+		  "DiscoveryFailed",
+		  "Discovery failed for some groups, 2 failing: unable to retrieve the complete "
+		  "list of "
+		  "server APIs: a.io/v1: stale GroupVersion discovery: a.io/v1, b.io/v1: stale "
+		  "GroupVersion discovery: b.io/v1" },
+		{ { .is_asking = true },
+		  false,
+		  3,
+		  "ContentRemoved",
+		  "All content successfully removed" },
+		{ { .others = others, .other_count = 1 },
+		  false,
+		  3,
+		  "SomeResourcesRemain",
+		  "Some resources are remaining: flunders.w.io has 2 resource instances" },
+		{ { .failures = STR_INIT("flunders.w.io: answered 500") },
+		  false,
+		  2,
+		  "ContentDeletionFailed",
+		  "Failed to delete all resource types: flunders.w.io: answered 500" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct namespace_plan plan;
+		struct arena arena;
+
+		arena_init(&arena, ARENA_DEFAULT_MAX);
+		namespace_plan(&cases[i].view, &arena, &plan);
+		assert_int_equal(plan.finalize, cases[i].finalize);
+		assert_string_equal(plan.conditions[cases[i].condition].reason, cases[i].reason);
+		assert_true(str_eq(plan.conditions[cases[i].condition].message,
+				   str_from(cases[i].message)));
+		arena_deinit(&arena);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(protection), cmocka_unit_test(garbage),
 		cmocka_unit_test(daemons),    cmocka_unit_test(evictions),
 		cmocka_unit_test(subnets),    cmocka_unit_test(scaled_values),
+		cmocka_unit_test(namespaces),
 	};
 
 	return cmocka_run_group_tests_name("controllers/plans", tests, NULL, NULL);
