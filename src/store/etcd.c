@@ -351,7 +351,8 @@ static struct str with_prefix(struct arena *arena, struct str prefix, struct str
 	return str_sub(key, prefix.len + rest.len);
 }
 
-struct str etcd_key_there(const struct etcd *e, struct arena *arena, struct str key)
+/* The key as etcd has it, in the arena unless it is the same. */
+static struct str key_there(const struct etcd *e, struct arena *arena, struct str key)
 {
 	struct str rest = key;
 
@@ -399,7 +400,7 @@ static void send_write(struct etcd_write *ew)
 	arena_init(&arena, (size_t)STORE_OPS_MAX * STORE_KEY_BYTES_MAX * 4);
 	for (size_t i = 0; i < w->op_count; i++) {
 		const struct store_op *op = &w->ops[i];
-		struct str key = etcd_key_there(ew->etcd, &arena, op->key);
+		struct str key = key_there(ew->etcd, &arena, op->key);
 
 		if (op->type != STORE_CHECK || op->expected_revision != STORE_REVISION_ANY)
 			compare[txn.compare_count++] = (struct etcd_compare){

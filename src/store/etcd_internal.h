@@ -98,8 +98,6 @@ void etcd_send_ready(struct etcd *e);
  * answered yet. */
 struct etcd_write *etcd_take_landed(struct etcd *e, int64_t revision);
 void etcd_finish_landed(struct etcd_write *ew);
-/* The key as etcd has it, in the arena unless it is the same. */
-struct str etcd_key_there(const struct etcd *e, struct arena *arena, struct str key);
 /* The key as this store has it; false: it is none of ours. */
 bool etcd_key_here(const struct etcd *e, struct arena *arena, struct str *key);
 /* Whether a write of the key is under way of which only the answer tells whether it was done. */
