@@ -198,6 +198,12 @@ static bool take_cost(struct admission_activation *a, uint64_t cost)
 {
 	if (cost > a->budget)
 		return false;
+	if (a->write_left && cost > *a->write_left) {
+		*a->write_left = 0;
+		return false;
+	}
+	if (a->write_left)
+		*a->write_left -= cost;
 	a->budget -= cost;
 	return true;
 }
@@ -218,7 +224,8 @@ enum admission_outcome admission_evaluate(const struct admission_expression *e,
 					 STR_ARG(e->problem));
 		return ADMISSION_ERROR;
 	}
-	if (a->scratch.used_bytes > CEL_EVALUATION_BYTES_MAX || !a->budget) {
+	if (a->scratch.used_bytes > CEL_EVALUATION_BYTES_MAX || !a->budget ||
+	    (a->write_left && !*a->write_left)) {
 		*ret_why = STR("validation failed due to running out of cost budget, no further "
 			       "validation rules will be run");
 		return ADMISSION_OUT_OF_BUDGET;

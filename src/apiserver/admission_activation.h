@@ -26,7 +26,8 @@ struct admission_activation {
 	struct cel_value object, old_object; /* as that kind has them; the request's own */
 	struct cel_value params;	     /* none: cel_null() */
 	const struct cel_authorizer *authorizer;
-	uint64_t budget; /* what is left of CEL_BUDGET_MAX */
+	uint64_t budget;      /* what is left of CEL_BUDGET_MAX */
+	uint64_t *write_left; /* what all policies together may still cost; NULL: no limit */
 	/* own */
 	const struct admission_set *set;
 	const struct admission_request *request;

@@ -335,6 +335,7 @@ struct param_search {
 	struct arena *arena;
 	struct policy_params *found;
 	size_t room;
+	bool too_many;
 };
 
 static void take_param(struct param_search *s, const struct obj *obj)
@@ -359,9 +360,12 @@ static bool take_selected(void *arg, const struct obj *obj)
 {
 	struct param_search *s = arg;
 
-	if (selector_matches(&s->selector, obj->labels))
+	if (!selector_matches(&s->selector, obj->labels))
+		return true;
+	s->too_many = s->found->count == POLICY_PARAMS_MAX;
+	if (!s->too_many)
 		take_param(s, obj);
-	return true;
+	return !s->too_many;
 }
 
 void policy_params_deinit(struct policy_params *params)
@@ -389,7 +393,12 @@ static int search_params(struct policies *policies, struct param_search *s, yyjs
 		return -1;
 	}
 	registry_each(policies->registry, s->kind, namespace_, take_selected, s);
-	return 0;
+	if (!s->too_many)
+		return 0;
+	policy_params_deinit(s->found);
+	*ret_problem = str_printf_in(s->arena, "paramRef.selector selects more than %u params",
+				     POLICY_PARAMS_MAX);
+	return -1;
 }
 
 /* NULL: there is no such kind (any more). */

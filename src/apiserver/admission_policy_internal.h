@@ -5,6 +5,7 @@
 
 #include "apiserver/admission_activation.h"
 #include "apiserver/admission_policy.h"
+#include "cel/limits.h"
 #include "store/store.h"
 
 enum policy_action {
@@ -85,6 +86,11 @@ int policy_match(struct policies *policies, const struct policy *policy,
 int policy_binding_match(const struct policy_binding *binding,
 			 const struct admission_request *request, struct arena *arena,
 			 struct str *ret_problem) MUST_CHECK;
+
+/* What all policies together may cost one write, in units of CEL. A policy's own budget, as
+ * upstream has it, is per binding and parameter: of those there may be any number. */
+#define POLICY_WRITE_COST_MAX (8 * CEL_BUDGET_MAX)
+#define POLICY_PARAMS_MAX 1000 /* that one binding may select */
 
 struct policy_params {
 	struct blob **blobs; /* counted */

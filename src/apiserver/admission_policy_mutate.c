@@ -39,6 +39,7 @@ struct mutating {
 	const struct policy_answer *answer;
 	struct arena *arena;
 	struct admission_authorizer authorizer;
+	uint64_t left; /* of what all of it may cost */
 	struct invocation *invocations, **last_invocation;
 	struct problem *problems, **last_problem;
 };
@@ -398,6 +399,7 @@ static void invoke(struct mutating *m, const struct invocation *i)
 
 	admission_activation_init(&a, i->policy->set, m->request);
 	a.matched = i->matched;
+	a.write_left = &m->left;
 	a.authorizer = &m->authorizer.cel;
 	if (i->param)
 		a.params = cel_json(obj_get(i->param)->root, &cel_type_dyn);
@@ -460,7 +462,8 @@ int policies_mutate(struct policies *policies, struct admission_request *request
 			      .object = object,
 			      .rounds = rounds,
 			      .answer = answer,
-			      .arena = answer->refusal->arena };
+			      .arena = answer->refusal->arena,
+			      .left = POLICY_WRITE_COST_MAX };
 
 	if (admission_is_configuration(request->kind))
 		return 0;

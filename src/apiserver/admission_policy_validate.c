@@ -28,6 +28,7 @@ struct asking {
 	const struct policy_answer *answer;
 	struct arena *arena; /* of what is told */
 	struct admission_authorizer authorizer;
+	uint64_t left; /* of what all of it may cost */
 	struct denial denial;
 	/* of the policy being asked */
 	const struct policy *policy;
@@ -224,6 +225,7 @@ static void ask_once(struct asking *q, const struct policy_binding *binding,
 static void set_objects(struct asking *q, struct admission_activation *a)
 {
 	a->matched = q->matched;
+	a->write_left = &q->left;
 	a->authorizer = &q->authorizer.cel;
 	if (q->object)
 		a->object = cel_json_mut(yyjson_mut_doc_get_root(q->object), &cel_type_dyn);
@@ -389,7 +391,8 @@ int policies_validate(struct policies *policies, const struct admission_request 
 	struct asking q = { .policies = policies,
 			    .request = request,
 			    .answer = answer,
-			    .arena = answer->refusal->arena };
+			    .arena = answer->refusal->arena,
+			    .left = POLICY_WRITE_COST_MAX };
 
 	if (admission_is_configuration(request->kind))
 		return 0;

@@ -16,6 +16,9 @@ void exchange_count(struct exchange *e, int status)
 	if (e->in_flight)
 		(*e->in_flight)--;
 	e->in_flight = NULL;
+	fair_turn_charge(&e->turn, e->answer_bytes / FAIR_CHARGE_BYTES);
+	if (!str_eq_c(e->target.verb, "watch"))
+		fair_turn_end(&e->turn); /* a watch ends it once it has sent what was there */
 	audit_answered(e, status, NULL, 0);
 	if (!e->kind || (e->target.subresource.len && !e->subresource))
 		return; /* names that nothing has are not counted: there is no end of them */

@@ -40,9 +40,9 @@ static void roles_done(struct rbac_bootstrap *bootstrap, const struct err *err)
 		s->on_ready(s->on_ready_arg, err);
 }
 
-static void flows_done(struct flow_defaults *defaults, const struct err *err)
+static void flows_done(struct flow_keeper *keeper, const struct err *err)
 {
-	struct apiserver *s = CONTAINER_OF(defaults, struct apiserver, flow_defaults);
+	struct apiserver *s = CONTAINER_OF(keeper, struct apiserver, flow_keeper);
 
 	if (err) {
 		if (s->on_ready)
@@ -141,9 +141,8 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	};
 	list_init(&s->rbac_bootstrap.writes);
 	s->rbac_bootstrap.registry = &s->registry;
-	list_init(&s->flow_defaults.writes);
-	s->flow_defaults.registry = &s->registry;
-	s->flow_defaults.done = flows_done;
+	flow_keeper_init(&s->flow_keeper, &s->registry);
+	s->flow_keeper.done = flows_done;
 	s->fairness = fairness_new(&s->registry);
 	s->rbac_bootstrap.done = roles_done;
 	*ret = s;
@@ -167,7 +166,7 @@ void apiserver_free(struct apiserver *s)
 	documents_free(s);
 	metrics_deinit(&s->metrics);
 	rbac_bootstrap_deinit(&s->rbac_bootstrap);
-	flow_defaults_deinit(&s->flow_defaults);
+	flow_keeper_deinit(&s->flow_keeper);
 	fairness_free(s->fairness);
 	rbac_free(s->registry.rbac);
 	policies_free(s->registry.policies);
@@ -188,7 +187,7 @@ static void bootstrap_done(struct bootstrap *bootstrap, const struct err *err)
 			s->on_ready(s->on_ready_arg, err);
 		return;
 	}
-	flow_defaults_start(&s->flow_defaults);
+	flow_keeper_start(&s->flow_keeper);
 }
 
 static void repair_done(struct service_repair *repair, const struct err *err)

@@ -7,7 +7,7 @@
 #include "apiserver/apiserver.h"
 #include "apiserver/bootstrap.h"
 #include "apiserver/custom_resources.h"
-#include "apiserver/flow_defaults.h"
+#include "apiserver/flow_keeper.h"
 #include "apiserver/form_sweep.h"
 #include "apiserver/local.h"
 #include "apiserver/metrics.h"
@@ -37,7 +37,7 @@ struct apiserver {
 	struct service_repair service_repair;
 	struct bootstrap bootstrap;
 	struct rbac_bootstrap rbac_bootstrap;
-	struct flow_defaults flow_defaults;
+	struct flow_keeper flow_keeper;
 	struct metrics metrics;
 	void (*more_metrics)(void *arg, struct buf *to);
 	void *more_metrics_arg;

@@ -359,12 +359,16 @@ static int serve_index(struct exchange *e, struct str rest);
 
 static int serve_fairness(struct exchange *e, struct str rest)
 {
+	const struct fair_queues *queues = fairness_queues(e->server->fairness);
 	AUTO_BUF text = { 0 };
 
-	if (!str_eq_c(rest, "dump_priority_levels") && !str_eq_c(rest, "dump_queues"))
-		return refusal_no_route(&e->refusal);
 	buf_init(&text, REQUEST_BODY_BYTES_MAX);
-	fairness_dump(e->server->fairness, rest, &text);
+	if (str_eq_c(rest, "dump_priority_levels"))
+		fair_queues_dump_levels(queues, &text);
+	else if (str_eq_c(rest, "dump_queues"))
+		fair_queues_dump_queues(queues, &text);
+	else
+		return refusal_no_route(&e->refusal);
 	exchange_answer_bytes(e, 200, STR("text/plain; charset=utf-8"),
 			      str_in(e->arena, buf_str(&text)));
 	return 0;

@@ -1,26 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Priority and fairness: requests are put into flows by FlowSchemas, and when somebody sends more
- * than fits into a turn of the loop, what is too much waits in its flow's queue, from which flows
- * are served in turns, as many at a time as their priority level's shares say. A flow that asks for
- * little never waits behind one that floods. Queues are bounded: beyond, 429.
+ * Priority and fairness: FlowSchemas say which requests make a flow and to which priority level it
+ * goes; fair_queue.h says when each is served.
  */
 #ifndef CUBE_APISERVER_FAIRNESS_H
 #define CUBE_APISERVER_FAIRNESS_H
 
+#include "apiserver/fair_queue.h"
 #include "apiserver/registry.h"
 #include "apiserver/target.h"
 #include "apiserver/user.h"
-#include "base/list.h"
 
 struct fairness;
-
-/* A request in a queue; lies with it. */
-struct fair_turn {
-	struct list link;
-	struct fair_flow *flow;
-	void (*run)(struct fair_turn *turn);
-};
 
 struct fair_request {
 	const struct user *user;
@@ -32,15 +23,11 @@ struct fair_place {
 	struct str schema_uid, level_uid;
 };
 
-enum fair_answer { FAIR_REFUSED = -1, FAIR_GO, FAIR_QUEUED };
-
 struct fairness *fairness_new(struct registry *registry) MUST_CHECK;
 void fairness_free(struct fairness *fairness); /* NULL is fine */
-/* QUEUED: turn->run is called in a later turn, unless cancelled. */
+/* QUEUED: turn->run is called in a later turn, unless it is ended before. */
 enum fair_answer fairness_ask(struct fairness *fairness, const struct fair_request *request,
-			      struct fair_turn *turn, struct fair_place *ret);
-void fair_turn_cancel(struct fair_turn *turn); /* fine when not queued */
-/* Levels and queues as tables, for /debug/api_priority_and_fairness/. */
-void fairness_dump(const struct fairness *fairness, struct str what, struct buf *to);
+			      struct fair_turn *turn, struct fair_place *ret) MUST_CHECK;
+const struct fair_queues *fairness_queues(const struct fairness *fairness);
 
 #endif

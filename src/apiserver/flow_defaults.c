@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The flow schemas and priority levels every cluster has, as upstream's: made at the first start.
- */
+/* The flow schemas and priority levels every cluster has, as upstream's. */
 #include "apiserver/flow_defaults.h"
 
-#include "apiserver/registry.h"
-#include "apiserver/user.h"
-#include "base/mem.h"
-
-#define AUTOUPDATE "apf.kubernetes.io/autoupdate-spec"
+#include "codec/json.h"
 
 static const struct level {
 	const char *name;
@@ -55,13 +50,19 @@ static const struct schema {
 	{ "catch-all", "catch-all", 10000, "ByUser", .groups = EVERYBODY },
 };
 
+/* Without these nobody's request would have a place: they are as they are for everybody. */
+static bool is_mandatory(const char *name)
+{
+	return str_eq_c(STR("exempt"), name) || str_eq_c(STR("catch-all"), name);
+}
+
 static yyjson_mut_doc *object_new(const char *name)
 {
 	yyjson_mut_doc *doc = json_new_object();
 	yyjson_mut_val *metadata = json_set_object(doc, yyjson_mut_doc_get_root(doc), "metadata");
 
 	json_set_str(doc, metadata, "name", str_from(name));
-	json_put_str(doc, json_set_object(doc, metadata, "annotations"), STR(AUTOUPDATE),
+	json_put_str(doc, json_set_object(doc, metadata, "annotations"), STR(FLOW_AUTOUPDATE),
 		     STR("true"));
 	return doc;
 }
@@ -152,80 +153,25 @@ static yyjson_mut_doc *schema_new(const struct schema *s)
 	return doc;
 }
 
-/* --- writing --- */
-
-struct flow_write {
-	struct list link;
-	struct flow_defaults *defaults;
-	struct operation op;
-	struct arena arena;
-};
-
-static void write_free(struct flow_write *w)
+void flow_defaults_each(flow_defaults_fn *fn, void *arg)
 {
-	list_remove(&w->link);
-	operation_deinit(&w->op);
-	arena_deinit(&w->arena);
-	mem_free(w);
-}
-
-static void release(struct flow_defaults *d)
-{
-	if (!--d->left)
-		d->done(d, d->err.code ? &d->err : NULL);
-}
-
-static void write_done(struct operation *op)
-{
-	struct flow_write *w = CONTAINER_OF(op, struct flow_write, op);
-	struct flow_defaults *d = w->defaults;
-
-	/* it is there: from an earlier start, or another server of this store was first */
-	if (op->refusal.code && op->refusal.code != 409 && !d->err.code)
-		refusal_to_err(&op->refusal, &d->err);
-	write_free(w);
-	release(d);
-}
-
-static void write_default(struct flow_defaults *d, const struct kind *kind, yyjson_mut_doc *body)
-{
-	struct str name = json_mut_get_str(yyjson_mut_doc_get_root(body), "metadata.name");
-	struct flow_write *w;
-
-	if (registry_get(d->registry, kind, STR_NONE, name)) {
-		json_mut_free(body);
-		return;
-	}
-	w = NEW(struct flow_write);
-	arena_init(&w->arena, ARENA_DEFAULT_MAX);
-	w->defaults = d;
-	list_push_back(&d->writes, &w->link);
-	w->op = (struct operation){ .registry = d->registry,
-				    .arena = &w->arena,
-				    .verb = OPERATION_CREATE,
-				    .kind = kind,
-				    .user = user_loopback.name,
-				    .field_manager = STR(
-					    "api-priority-and-fairness-config-producer-v1"),
-				    .check = FIELDS_STRICT,
-				    .body = body,
-				    .done = write_done };
-	d->left++;
-	operation_start(&w->op);
-}
-
-void flow_defaults_start(struct flow_defaults *d)
-{
-	d->left = 1;
 	for (size_t i = 0; i < ARRAY_COUNT(levels); i++)
-		write_default(d, &kind_prioritylevelconfiguration, level_new(&levels[i]));
+		fn(arg, &kind_prioritylevelconfiguration, level_new(&levels[i]),
+		   is_mandatory(levels[i].name));
 	for (size_t i = 0; i < ARRAY_COUNT(schemas); i++)
-		write_default(d, &kind_flowschema, schema_new(&schemas[i]));
-	release(d);
+		fn(arg, &kind_flowschema, schema_new(&schemas[i]), is_mandatory(schemas[i].name));
 }
 
-void flow_defaults_deinit(struct flow_defaults *d)
+bool flow_defaults_have(const struct kind *kind, struct str name)
 {
-	while (!list_is_empty(&d->writes))
-		write_free(LIST_ENTRY(list_first(&d->writes), struct flow_write, link));
+	if (kind == &kind_flowschema) {
+		for (size_t i = 0; i < ARRAY_COUNT(schemas); i++)
+			if (str_eq_c(name, schemas[i].name))
+				return true;
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(levels); i++)
+		if (str_eq_c(name, levels[i].name))
+			return true;
+	return false;
 }

@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes the flow schemas and priority levels that are missing; what is there stays as it is. */
+/* The flow schemas and priority levels that every cluster has. */
 #ifndef CUBE_APISERVER_FLOW_DEFAULTS_H
 #define CUBE_APISERVER_FLOW_DEFAULTS_H
 
-#include "apiserver/operation.h"
-#include "base/list.h"
+#include "api/kind.h"
+#include "codec/json.h"
 
-struct flow_defaults {
-	struct registry *registry;
-	void (*done)(struct flow_defaults *defaults, const struct err *err);
-	struct list writes; /* init'ed by the owner */
-	/* own */
-	size_t left;
-	struct err err;
-};
+/* "true": the spec is kept as it is here; "false": it is the administrator's. */
+#define FLOW_AUTOUPDATE "apf.kubernetes.io/autoupdate-spec"
 
-/* done is called once; deinit may come earlier when the store is gone. */
-void flow_defaults_start(struct flow_defaults *defaults);
-void flow_defaults_deinit(struct flow_defaults *defaults);
+/* object is fn's. */
+typedef void flow_defaults_fn(void *arg, const struct kind *kind, yyjson_mut_doc *object,
+			      bool is_mandatory);
+void flow_defaults_each(flow_defaults_fn *fn, void *arg);
+bool flow_defaults_have(const struct kind *kind, struct str name);
 
 #endif

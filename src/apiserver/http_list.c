@@ -18,6 +18,7 @@ struct listing {
 	struct read_options options;
 	struct blob **blobs;
 	size_t count, room, bytes, looked_at_bytes;
+	size_t looked_at;
 	int64_t revision;
 	struct str prefix; /* of the keys of the kind; likewise: of those that are listed */
 	struct str list_prefix;
@@ -36,6 +37,7 @@ static bool take_entry(void *arg, struct str key, const struct store_entry *entr
 	struct blob *object;
 
 	l->looked_at_bytes += entry->value->len;
+	l->looked_at++;
 	if (l->options.filter.has_selector) {
 		const struct obj *obj = obj_of(entry->value, NULL);
 
@@ -360,6 +362,7 @@ int read_list(struct exchange *e)
 		release(l);
 		return -1;
 	}
+	fair_turn_charge(&e->turn, l->looked_at / FAIR_CHARGE_ITEMS);
 	if (l->err.code || l->too_large) {
 		bool too_large = l->too_large;
 		struct err err = l->err;

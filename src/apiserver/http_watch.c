@@ -30,6 +30,7 @@ struct http_watch {
 	bool is_paused;
 	bool is_framed;		       /* by a WebSocket: events carry no length of their own */
 	int64_t revision;	       /* of the last event sent, or of the start */
+	size_t looked_at;	       /* objects, at the start */
 	int64_t *active, *events;      /* counters of metrics */
 	struct conversion *conversion; /* what is sent next waits for it; nothing overtakes it */
 	struct {
@@ -468,6 +469,7 @@ static bool send_existing(void *arg, struct str key, const struct store_entry *e
 	const struct obj *obj;
 	struct blob *object;
 
+	w->looked_at++;
 	if (w->filter.has_selector) {
 		obj = obj_of(entry->value, NULL);
 		if (!obj || !watch_filter_may_match(&w->filter, obj))
@@ -638,6 +640,8 @@ int watch_serve(struct exchange *e)
 	start_timeout(w, options.timeout_seconds);
 	open_stream(w, e);
 	begin(w, &options);
+	fair_turn_charge(&e->turn, w->looked_at / FAIR_CHARGE_WATCHED);
+	fair_turn_end(&e->turn);
 	if (w->bookmarks && !timer_is_running(&e->server->bookmarks))
 		timer_start_slack(&e->server->bookmarks, WATCH_BOOKMARK_SECONDS * 1000, 5000);
 	return 0;

@@ -49,6 +49,16 @@
 #define AUDIT_LOST_REPORT 10000 /* lost events between two complaints */
 #define FAIR_QUEUE_MAX 16384 /* requests that wait in one priority level; 429 beyond */
 #define FAIR_FLOWS_MAX 4096
+#define FAIR_SERIES_MAX 1024
+#define FAIR_SEATS 1200 /* requests that are executed at a time, exempt ones apart */
+_Static_assert(FAIR_SEATS < REQUESTS_WRITING_MAX, "nobody's writes may keep all others out");
+#define FAIR_PERCENT_MAX 1000000
+#define FAIR_WAIT_MS_MAX 15000 /* in a queue; 429 then */
+#define FAIR_CHARGE_BYTES (32u << 10) /* of an answer that cost as much as a request; likewise */
+#define FAIR_CHARGE_ITEMS 128	      /* objects that were looked at, */
+#define FAIR_CHARGE_WATCHED 16	      /* or sent at the start of a watch */
+#define FAIR_DEBT_MAX 4096
+#define FAIR_KEEP_MS 60000 /* between two looks at the objects that must be there, as upstream */
 #define FAIR_KEY_BYTES_MAX 4096
 #define FAIR_QUANTUM_MIN 8 /* requests of one flow in one turn of the loop, by shares */
 #define FAIR_QUANTUM_MAX 64

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "apiserver/documents_internal.h"
+#include "apiserver/fairness.h"
 #include "apiserver/metrics.h"
 #include "base/time.h"
 #include "loop/env.h"
@@ -142,6 +143,7 @@ int metrics_serve(struct exchange *e, struct str rest)
 	buf_init(&text, DOCUMENT_BYTES_MAX);
 	metrics_write(&s->metrics, &text);
 	write_in_flight(s, &text);
+	fair_queues_write_metrics(fairness_queues(s->fairness), &text);
 	write_objects(s, &text);
 	metrics_head(&text, "apiserver_storage_size_bytes", "gauge",
 		     "Size of the storage database file physically allocated in bytes.");

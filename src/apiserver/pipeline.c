@@ -285,6 +285,7 @@ static void let_go(struct http_exchange *x)
 {
 	struct exchange *e = x->user;
 
+	fair_turn_end(&e->turn);
 	audit_end(e);
 	if (e->body)
 		proxy_body_deinit(e->body);
@@ -442,7 +443,7 @@ static void on_closed_meanwhile(void *arg, struct http_exchange *x)
 	if (e->sync.done)
 		store_catch_up_cancel(&e->sync);
 	review_wait_cancel(&e->wait);
-	fair_turn_cancel(&e->turn);
+	fair_turn_end(&e->turn);
 	exchange_count(e, 499);
 	http_abort(x);
 }
@@ -483,10 +484,16 @@ static int catch_up(struct exchange *e)
 	return exchange_wait(e);
 }
 
-static void on_turn(struct fair_turn *turn)
+static void on_turn(struct fair_turn *turn, bool may_go)
 {
 	struct exchange *e = CONTAINER_OF(turn, struct exchange, turn);
 
+	if (!may_go) {
+		http_set_events(e->x, NULL, NULL);
+		(void)refusal_too_many(&e->refusal); /* which is then answered */
+		exchange_refuse(e);
+		return;
+	}
 	e->step++;
 	go_on(e);
 }
@@ -496,7 +503,8 @@ static int take_turn(struct exchange *e)
 	struct fair_request request = { e->user, &e->target };
 	enum fair_answer answer;
 
-	if (is_long(&e->target)) /* it costs nothing while idle */
+	/* what goes on for long costs nothing while idle; but a watch does at its start */
+	if (is_long(&e->target) && !str_eq_c(e->target.verb, "watch"))
 		return 0;
 	e->turn.run = on_turn;
 	answer = fairness_ask(e->server->fairness, &request, &e->turn, &e->place);

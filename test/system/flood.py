@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Floods the API server with lists of one user over many connections, and measures the answers another user gets meanwhile.
+"""Floods the API server with requests of one user over many connections, and measures the answers another user gets meanwhile.
 
-flood.py CA FLOODER-TOKEN QUIET-TOKEN
+flood.py CA FLOODER-TOKEN QUIET-TOKEN get|list|watch
 """
 import json
 import socket
@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-CONNECTIONS = 32
+CONNECTIONS = {"get": 32, "list": 8, "watch": 8}
 PIPELINED = 50
 SECONDS = 3
 
@@ -42,7 +42,7 @@ def answers(stream):
         yield head
 
 
-def flood(ca, token, until, counts):
+def flood_get(ca, token, until, counts):
     stream = connect(ca)
     got = answers(stream)
     while time.monotonic() < until:
@@ -53,11 +53,38 @@ def flood(ca, token, until, counts):
     stream.close()
 
 
+def flood_list(ca, token, until, counts):
+    stream = connect(ca)
+    got = answers(stream)
+    while time.monotonic() < until:
+        stream.sendall(request(token, "/api/v1/configmaps") * 4)
+        for _ in range(4):
+            next(got)
+            counts.append(1)
+    stream.close()
+
+
+def flood_watch(ca, token, until, counts):
+    path = "/api/v1/configmaps?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1"
+    while time.monotonic() < until:
+        stream = connect(ca)
+        stream.sendall(request(token, path))
+        data = b""
+        while b"k8s.io/initial-events-end" not in data:
+            more = stream.recv(1 << 20)
+            if not more:
+                break
+            data = data[-200:] + more
+        counts.append(1)
+        stream.close()
+
+
 def main():
-    ca, flooder, quiet = sys.argv[1:]
+    ca, flooder, quiet, what = sys.argv[1:]
+    flood = {"get": flood_get, "list": flood_list, "watch": flood_watch}[what]
     until = time.monotonic() + SECONDS
     counts, slowest = [], 0.0
-    threads = [threading.Thread(target=flood, args=(ca, flooder, until, counts)) for _ in range(CONNECTIONS)]
+    threads = [threading.Thread(target=flood, args=(ca, flooder, until, counts)) for _ in range(CONNECTIONS[what])]
     for thread in threads:
         thread.start()
     stream = connect(ca)

@@ -51,5 +51,7 @@ void revision_cells(struct cells *c);
 void validating_policy_cells(struct cells *c);
 void mutating_policy_cells(struct cells *c);
 void policy_binding_cells(struct cells *c);
+void flowschema_cells(struct cells *c);
+void prioritylevel_cells(struct cells *c);
 
 #endif

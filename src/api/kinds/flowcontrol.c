@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* FlowSchema and PriorityLevelConfiguration. */
+#include "api/kinds/cells.h"
 #include "api/rules.h"
 
 #define PRECEDENCE_MAX 10000
@@ -223,6 +224,7 @@ static void flowschema_validate(struct edit *e, struct field_errors *errors)
 }
 
 const struct strategy strategy_flowschema = {
+	.cells = flowschema_cells,
 	.validate = flowschema_validate,
 	.validate_update = check_fixed,
 };
@@ -332,6 +334,7 @@ static void prioritylevel_validate_update(struct edit *e, struct field_errors *e
 }
 
 const struct strategy strategy_prioritylevel = {
+	.cells = prioritylevel_cells,
 	.validate = prioritylevel_validate,
 	.validate_update = prioritylevel_validate_update,
 };

@@ -490,3 +490,48 @@ void policy_binding_cells(struct cells *c)
 	cell_or(c, buf_str(&text), "<unset>");
 	cell_created_age(c);
 }
+
+/* ---- priority and fairness ---- */
+
+static struct str dangling(const struct obj *schema)
+{
+	JSON_EACH (condition, json_get(schema->root, "status.conditions"))
+		if (str_eq_c(json_get_str(condition, "type"), "Dangling"))
+			return json_get_str(condition, "status");
+	return STR("?");
+}
+
+void flowschema_cells(struct cells *c)
+{
+	yyjson_val *spec = yyjson_obj_get(c->obj->root, "spec");
+
+	cell_name(c);
+	cell_or(c, json_get_str(spec, "priorityLevelConfiguration.name"), "");
+	cell_int(c, json_get_int(spec, "matchingPrecedence", 0));
+	cell_or(c, json_get_str(spec, "distinguisherMethod.type"), "<none>");
+	cell_created_age(c);
+	cell_or(c, dangling(c->obj), "");
+}
+
+static void cell_int_or_none(struct cells *c, yyjson_val *v)
+{
+	if (v)
+		cell_int(c, json_int(v, 0));
+	else
+		cell_c(c, "<none>");
+}
+
+void prioritylevel_cells(struct cells *c)
+{
+	yyjson_val *spec = yyjson_obj_get(c->obj->root, "spec"),
+		   *queuing = json_get(spec, "limited.limitResponse.queuing"),
+		   *shares = json_get(spec, "limited.nominalConcurrencyShares");
+
+	cell_name(c);
+	cell_or(c, json_get_str(spec, "type"), "");
+	cell_int_or_none(c, shares ? shares : json_get(spec, "exempt.nominalConcurrencyShares"));
+	cell_int_or_none(c, yyjson_obj_get(queuing, "queues"));
+	cell_int_or_none(c, yyjson_obj_get(queuing, "handSize"));
+	cell_int_or_none(c, yyjson_obj_get(queuing, "queueLengthLimit"));
+	cell_created_age(c);
+}

@@ -462,6 +462,47 @@ static void bounds_chains_of_variables(void **state)
 	arena_deinit(&arena);
 }
 
+/* Policies share what a write may cost: one's own budget being full helps none when that is used
+ * up. */
+static void ends_with_what_all_may_cost(void **state)
+{
+	struct admission_request request = { .operation = ADMISSION_CREATE,
+					     .kind = &kind_pod,
+					     .user = &someone };
+	struct admission_activation activation;
+	struct admission_expression expression;
+	uint64_t left = 100000, spent;
+	struct admission_set *set;
+	struct cel_value value;
+	struct arena arena;
+	struct str why;
+
+	request.object = request.old_object = cel_null();
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	set = admission_set_new(&arena, 0, NULL);
+	admission_compile(set, STR("[1, 2, 3, 4].all(i, i > 0)"), &admission_result_bool,
+			  &expression);
+	admission_activation_init(&activation, set, &request);
+	activation.write_left = &left;
+	assert_int_equal(admission_evaluate(&expression, &activation, &value, &why),
+			 ADMISSION_VALUE);
+	spent = 100000 - left;
+	assert_true(spent > 0 && spent == CEL_BUDGET_MAX - activation.budget);
+	left = spent;
+	assert_int_equal(admission_evaluate(&expression, &activation, &value, &why),
+			 ADMISSION_VALUE);
+	left = spent - 1;
+	activation.budget = CEL_BUDGET_MAX;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(admission_evaluate(&expression, &activation, &value, &why),
+				 ADMISSION_OUT_OF_BUDGET);
+		assert_true(str_has_prefix(why, STR("validation failed due to running out of cost "
+						    "budget")));
+	}
+	admission_activation_deinit(&activation);
+	arena_deinit(&arena);
+}
+
 /* What an arena cannot hold any more is refused, and does not end the server. */
 static void refuses_what_takes_too_much_memory(void **state)
 {
@@ -489,6 +530,7 @@ int main(void)
 		cmocka_unit_test(refuses_bad_selectors),
 		cmocka_unit_test(knows_its_own_kinds),
 		cmocka_unit_test(decides_conditions),
+		cmocka_unit_test(ends_with_what_all_may_cost),
 		cmocka_unit_test(bounds_chains_of_variables),
 		cmocka_unit_test(refuses_what_takes_too_much_memory),
 	};

@@ -567,9 +567,47 @@ static void test_asks_again(void **state)
 	run_steps(steps, ARRAY_COUNT(steps));
 }
 
+/* A binding that selects more parameters than one write can be checked against is refused; so is
+ * what costs more than all policies together may, whatever each of them may cost. */
+static void test_bounds(void **state)
+{
+	static const struct step begin[] = {
+		POLICY("p", ON_DEPLOYMENTS ",'paramKind':{'apiVersion':'v1','kind':'ConfigMap'},"
+					   "'validations':[{'expression':'params.data.a == `b`'}]"),
+		BIND("pb", "p",
+		     "'validationActions':['Deny'],'paramRef':{'selector':{'matchLabels':{'l':'1'}}"
+		     ",'parameterNotFoundAction':'Deny'}"),
+	};
+	static const struct step at_most[] = {
+		{ "POST", DEPLOYMENTS, DEPLOYMENT("x", "1"), 201 },
+		{ "POST", CONFIGMAPS,
+		  "{'metadata':{'name':'more','labels':{'l':'1'}},'data':{'a':'b'}}", 201 },
+		{ "POST", DEPLOYMENTS, DEPLOYMENT("y", "1"), 422,
+		  "denied request: failed to configure binding: paramRef.selector selects more than "
+		  "1000 params" },
+	};
+	struct http_fixture f;
+	char body[256];
+
+	http_fixture_open(&f);
+	for (size_t i = 0; i < ARRAY_COUNT(begin); i++)
+		run_step(&f, &begin[i]);
+	for (int i = 0; i < 1000; i++) {
+		struct step step = { "POST", CONFIGMAPS, body, 201 };
+
+		snprintf(body, sizeof(body),
+			 "{'metadata':{'name':'p%d','labels':{'l':'1'}},'data':{'a':'b'}}", i);
+		run_step(&f, &step);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(at_most); i++)
+		run_step(&f, &at_most[i]);
+	http_fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_denies),	       cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_refuses_others), cmocka_unit_test(test_param_access),
 		cmocka_unit_test(test_words),	       cmocka_unit_test(test_actions),
