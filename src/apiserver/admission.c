@@ -47,6 +47,16 @@ static int lifecycle_admit(struct operation *op)
 				 STR_ARG(op->namespace_));
 }
 
+/* NamespaceExists: what the other says, where that one is off. */
+static int namespace_validate(struct operation *op)
+{
+	if (op->edit.old || !kind_is_namespaced(op->kind) ||
+	    registry_get_pending(op->registry, core_kind("Namespace"), STR_NONE, op->namespace_))
+		return 0;
+	return refusal_not_found(&op->refusal, (struct subject){ STR(""), STR("namespaces"),
+								 op->namespace_ });
+}
+
 static int lifecycle_delete(struct operation *op)
 {
 	static const char *const immortal[] = { "default", "kube-system", "kube-public" };
@@ -152,36 +162,132 @@ enum moment {
 	MOMENT_COUNT
 };
 
+enum {
+	ALWAYS = 1 << 0, /* part of the API, whatever is enabled */
+	OFF = 1 << 1,	 /* unless it is enabled */
+	NOT_HERE = 1 << 2,
+};
+
+/* In the order in which they are asked; names as upstream's, but for what is ALWAYS on. */
 static const struct plugin {
 	const char *name;
+	unsigned flags;
 	operation_step *steps[MOMENT_COUNT];
 } plugins[] = {
-	{ "NamespaceLifecycle", { [MUTATE] = lifecycle_admit, [REMOVE] = lifecycle_delete } },
+	[PLUGIN_MUTATING_POLICY] = { "MutatingAdmissionPolicy" },
+	[PLUGIN_MUTATING_WEBHOOK] = { "MutatingAdmissionWebhook" },
+	[PLUGIN_VALIDATING_POLICY] = { "ValidatingAdmissionPolicy" },
+	[PLUGIN_VALIDATING_WEBHOOK] = { "ValidatingAdmissionWebhook" },
+	[PLUGIN_TOPOLOGY_LABELS] = { "PodTopologyLabels", 0, { [MUTATE] = topology_labels_admit } },
+	{ "AlwaysAdmit", OFF },
+	{ "NamespaceAutoProvision", NOT_HERE },
+	{ "NamespaceLifecycle", 0, { [MUTATE] = lifecycle_admit, [REMOVE] = lifecycle_delete } },
+	{ "NamespaceExists", OFF, { [VALIDATE] = namespace_validate } },
+	{ "LimitPodHardAntiAffinityTopology", OFF, { [VALIDATE] = anti_affinity_validate } },
 	{ "ServiceAccount",
+	  0,
 	  { [MUTATE] = service_account_admit, [VALIDATE] = admission_check_mirror } },
 	{ "NodeRestriction",
+	  0,
 	  { [MUTATE] = node_restriction_admit, [REMOVE] = node_restriction_remove } },
-	{ "DefaultTolerationSeconds", { [MUTATE] = tolerations_admit } },
-	{ "TaintNodesByCondition", { [MUTATE] = node_taint_admit } },
-	{ "Priority", { [MUTATE] = priority_admit, [VALIDATE] = priority_class_validate } },
-	{ "RuntimeClass", { [MUTATE] = runtime_class_admit, [VALIDATE] = runtime_class_validate } },
-	{ "DefaultStorageClass", { [MUTATE] = storage_class_admit } },
-	{ "StorageObjectInUseProtection", { [MUTATE] = storage_protection_admit } },
-	{ "PersistentVolumeClaimResize", { [VALIDATE] = claim_resize_validate } },
-	{ "DefaultIngressClass", { [MUTATE] = ingress_class_admit } },
-	{ "LimitRanger", { [MUTATE] = limit_ranger_mutate, [VALIDATE] = limit_ranger_validate } },
-	{ "PodSecurity", { [VALIDATE] = pod_security_validate } },
-	{ "PolicyParameters", { [VALIDATE] = admission_param_access_validate } },
-	{ "RBACEscalation", { [VALIDATE] = rbac_check_escalation } },
-	{ "Certificates", { [MUTATE] = certificate_fill, [VALIDATE] = certificate_check } },
-	{ "ResourceQuota", { [SETTLE] = quota_settle } },
+	{ "DefaultTolerationSeconds", 0, { [MUTATE] = tolerations_admit } },
+	{ "TaintNodesByCondition", 0, { [MUTATE] = node_taint_admit } },
+	{ "AlwaysPullImages", OFF, { [MUTATE] = pull_always, [VALIDATE] = pull_always_validate } },
+	{ "ImagePolicyWebhook", NOT_HERE },
+	{ "PodNodeSelector", OFF, { [MUTATE] = node_selector_admit } },
+	{ "Priority", 0, { [MUTATE] = priority_admit, [VALIDATE] = priority_class_validate } },
+	{ "PodTolerationRestriction", NOT_HERE },
+	{ "EventRateLimit", NOT_HERE },
+	{ "ExtendedResourceToleration", OFF, { [MUTATE] = extended_resource_admit } },
+	{ "RuntimeClass",
+	  0,
+	  { [MUTATE] = runtime_class_admit, [VALIDATE] = runtime_class_validate } },
+	{ "DefaultStorageClass", 0, { [MUTATE] = storage_class_admit } },
+	{ "StorageObjectInUseProtection", 0, { [MUTATE] = storage_protection_admit } },
+	{ "OwnerReferencesPermissionEnforcement", OFF, { [VALIDATE] = owners_validate } },
+	{ "PersistentVolumeClaimResize", 0, { [VALIDATE] = claim_resize_validate } },
+	{ "DefaultIngressClass", 0, { [MUTATE] = ingress_class_admit } },
+	{ "LimitRanger",
+	  0,
+	  { [MUTATE] = limit_ranger_mutate, [VALIDATE] = limit_ranger_validate } },
+	{ "PodSecurity", 0, { [VALIDATE] = pod_security_validate } },
+	{ "PolicyParameters", ALWAYS, { [VALIDATE] = admission_param_access_validate } },
+	{ "RBACEscalation", ALWAYS, { [VALIDATE] = rbac_check_escalation } },
+	{ "DeviceAdmin", ALWAYS, { [VALIDATE] = device_admin_validate } },
+	{ "CertificateRequests",
+	  ALWAYS,
+	  { [MUTATE] = certificate_fill, [VALIDATE] = certificate_check } },
+	{ "CertificateApproval", 0, { [VALIDATE] = certificate_approval_validate } },
+	{ "CertificateSigning", 0, { [VALIDATE] = certificate_signing_validate } },
+	{ "ClusterTrustBundleAttest", 0 }, /* its kind is not served */
+	{ "CertificateSubjectRestriction", 0, { [VALIDATE] = certificate_subject_validate } },
+	{ "DenyServiceExternalIPs", OFF, { [VALIDATE] = external_ips_validate } },
+	{ "ResourceQuota", 0, { [SETTLE] = quota_settle } },
+	{ "AlwaysDeny", OFF, { [VALIDATE] = always_deny, [REMOVE] = always_deny } },
 };
+_Static_assert(ARRAY_COUNT(plugins) <= 64, "a set of plug-ins is a word");
+
+static bool is_on(const struct registry *registry, size_t plugin)
+{
+	return !(registry->plugins_off & UINT64_C(1) << plugin);
+}
+
+bool admission_is_on(const struct registry *registry, enum admission_plugin plugin)
+{
+	return is_on(registry, plugin);
+}
+
+static int find_plugin(struct str name, const char *flag, size_t *ret, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(plugins); i++) {
+		if (!str_eq_c(name, plugins[i].name) || plugins[i].flags & ALWAYS)
+			continue;
+		*ret = i;
+		return 0;
+	}
+	return err_set(err, ERR_INVALID, "%s plugin \"" STR_FMT "\" is unknown", flag,
+		       STR_ARG(name));
+}
+
+int admission_choose(const struct str_list *enable, const struct str_list *disable,
+		     uint64_t *ret_off, struct err *err)
+{
+	uint64_t off = 0, enabled = 0, bit;
+	size_t found;
+
+	for (size_t i = 0; i < ARRAY_COUNT(plugins); i++)
+		if (plugins[i].flags & (OFF | NOT_HERE))
+			off |= UINT64_C(1) << i;
+	for (size_t i = 0; i < enable->count; i++) {
+		if (find_plugin(enable->items[i], "enable-admission-plugins", &found, err) < 0)
+			return -1;
+		if (plugins[found].flags & NOT_HERE)
+			return err_set(err, ERR_UNSUPPORTED,
+				       "enable-admission-plugins plugin \"%s\" is not supported",
+				       plugins[found].name);
+		enabled |= UINT64_C(1) << found;
+	}
+	for (size_t i = 0; i < disable->count; i++) {
+		if (find_plugin(disable->items[i], "disable-admission-plugins", &found, err) < 0)
+			return -1;
+		bit = UINT64_C(1) << found;
+		if (enabled & bit)
+			return err_set(err, ERR_INVALID,
+				       "[%s] in enable-admission-plugins and "
+				       "disable-admission-plugins overlapped",
+				       plugins[found].name);
+		off |= bit;
+	}
+	*ret_off = off & ~enabled;
+	return 0;
+}
 
 /* Plug-ins know objects; bodies of subresources are no business of theirs. */
 static int run_plugins(struct operation *op, enum moment moment)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(plugins) && !op->body_seen.kind; i++)
-		if (plugins[i].steps[moment] && plugins[i].steps[moment](op) < 0)
+		if (plugins[i].steps[moment] && is_on(op->registry, i) &&
+		    plugins[i].steps[moment](op) < 0)
 			return -1;
 	return 0;
 }

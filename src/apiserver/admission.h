@@ -16,6 +16,16 @@ int limit_ranger_validate(struct operation *op) MUST_CHECK;
 int quota_settle(struct operation *op) MUST_CHECK;
 int pod_security_validate(struct operation *op) MUST_CHECK; /* admission_security.c */
 
+/* admission_optional.c */
+int always_deny(struct operation *op) MUST_CHECK;
+int pull_always(struct operation *op) MUST_CHECK;
+int pull_always_validate(struct operation *op) MUST_CHECK;
+int extended_resource_admit(struct operation *op) MUST_CHECK;
+int anti_affinity_validate(struct operation *op) MUST_CHECK;
+int node_selector_admit(struct operation *op) MUST_CHECK;
+int external_ips_validate(struct operation *op) MUST_CHECK;
+int owners_validate(struct operation *op) MUST_CHECK;
+
 /* admission_priority.c */
 int priority_admit(struct operation *op) MUST_CHECK;
 int priority_class_validate(struct operation *op) MUST_CHECK;
@@ -27,12 +37,32 @@ int ingress_class_admit(struct operation *op) MUST_CHECK;
 int storage_protection_admit(struct operation *op) MUST_CHECK;
 int claim_resize_validate(struct operation *op) MUST_CHECK;
 int node_taint_admit(struct operation *op) MUST_CHECK;
+int topology_labels_admit(struct operation *op) MUST_CHECK;
+/* The labels of a pod's node that the pod gets. */
+void topology_labels_add(struct operation *op, struct str node);
+int device_admin_validate(struct operation *op) MUST_CHECK;
 
 /* NodeRestriction, admission_node.c; the last two are called by the subresources themselves. */
 int node_restriction_admit(struct operation *op) MUST_CHECK;
 int node_restriction_remove(struct operation *op) MUST_CHECK;
 int node_restriction_evict(struct operation *op) MUST_CHECK; /* op->edit.old is the pod */
 int node_restriction_token(struct operation *op) MUST_CHECK; /* op->edit.root is the request */
+
+/* Plug-ins that callers ask for by number; the others are found in the table. */
+enum admission_plugin {
+	PLUGIN_MUTATING_POLICY,
+	PLUGIN_MUTATING_WEBHOOK,
+	PLUGIN_VALIDATING_POLICY,
+	PLUGIN_VALIDATING_WEBHOOK,
+	PLUGIN_TOPOLOGY_LABELS,
+	PLUGIN_FIRST_OTHER
+};
+
+/* A set of plug-ins' places in the table; all that are not named by either list are as upstream has
+ * them, but for NodeRestriction, which is on. */
+int admission_choose(const struct str_list *enable, const struct str_list *disable,
+		     uint64_t *ret_off, struct err *err) MUST_CHECK;
+bool admission_is_on(const struct registry *registry, enum admission_plugin plugin) PURE;
 
 /* Each goes on with next once all have agreed, before it returns or later. */
 int admission_mutate(struct operation *op, operation_step *next) MUST_CHECK;
@@ -65,6 +95,9 @@ int admission_check_mirror(struct operation *op) MUST_CHECK;
 /* admission_certificate.c */
 int certificate_fill(struct operation *op) MUST_CHECK;
 int certificate_check(struct operation *op) MUST_CHECK;
+int certificate_approval_validate(struct operation *op) MUST_CHECK;
+int certificate_signing_validate(struct operation *op) MUST_CHECK;
+int certificate_subject_validate(struct operation *op) MUST_CHECK;
 /* A pod names only secrets that its account lists, when the account asks for that. */
 int admission_check_references(struct operation *op, const struct obj *account) MUST_CHECK;
 

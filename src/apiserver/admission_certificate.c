@@ -50,9 +50,8 @@ static int refuse_request(struct operation *op, const char *detail)
 	return operation_take_fields(op, &errors, operation_kind_subject(op));
 }
 
-static int check_new(struct operation *op)
+static int check_pem(struct operation *op, struct x509_request *ret)
 {
-	struct x509_request request;
 	AUTO_BUF pem = { 0 };
 	struct err err = { 0 };
 
@@ -60,10 +59,21 @@ static int check_new(struct operation *op)
 	if (base64_decode(json_mut_get_str(op->edit.root, "spec.request"), &pem, NULL) < 0 ||
 	    !str_has_prefix(buf_str(&pem), STR("-----BEGIN CERTIFICATE REQUEST-----")))
 		return refuse_request(op, "PEM block type must be CERTIFICATE REQUEST");
-	if (x509_read_request(buf_str(&pem), op->arena, &request, &err) < 0)
+	if (x509_read_request(buf_str(&pem), op->arena, ret, &err) < 0)
 		return refuse_request(op, str_c_in(op->arena, str_from(err.msg)));
-	if (!str_eq_c(json_mut_get_str(op->edit.root, "spec.signerName"), CLIENT_SIGNER))
+	return 0;
+}
+
+/* Nobody gets a certificate that is above all roles. */
+int certificate_subject_validate(struct operation *op)
+{
+	struct x509_request request;
+
+	if (!is_request(op) || op->edit.old ||
+	    !str_eq_c(json_mut_get_str(op->edit.root, "spec.signerName"), CLIENT_SIGNER))
 		return 0;
+	if (check_pem(op, &request) < 0)
+		return -1;
 	for (size_t i = 0; i < request.organizations.count; i++)
 		if (str_eq_c(request.organizations.items[i], "system:masters"))
 			return refusal_forbidden(
@@ -110,17 +120,24 @@ static int check_signer(struct operation *op, const char *verb)
 
 int certificate_check(struct operation *op)
 {
-	if (!is_request(op))
+	struct x509_request request;
+
+	return is_request(op) && !op->edit.old ? check_pem(op, &request) : 0;
+}
+
+int certificate_approval_validate(struct operation *op)
+{
+	/* a controller of this process is trusted */
+	if (!is_request(op) || !op->edit.old || !op->who || !str_eq_c(op->subresource, "approval"))
 		return 0;
-	if (!op->edit.old)
-		return check_new(op);
-	if (!op->who)
-		return 0; /* a controller of this process */
-	if (str_eq_c(op->subresource, "approval"))
-		return check_signer(op, "approve");
-	if (str_eq_c(op->subresource, "status") &&
-	    !json_mixed_equal(json_mut_get(op->edit.root, "status"),
-			      json_get(op->edit.old, "status")))
-		return check_signer(op, "sign");
-	return 0;
+	return check_signer(op, "approve");
+}
+
+int certificate_signing_validate(struct operation *op)
+{
+	if (!is_request(op) || !op->edit.old || !op->who || !str_eq_c(op->subresource, "status") ||
+	    json_mixed_equal(json_mut_get(op->edit.root, "status"),
+			     json_get(op->edit.old, "status")))
+		return 0;
+	return check_signer(op, "sign");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * DefaultStorageClass, DefaultIngressClass, StorageObjectInUseProtection,
- * PersistentVolumeClaimResize and TaintNodesByCondition: what objects get that say nothing of it,
- * and how claims may grow.
+ * PersistentVolumeClaimResize, TaintNodesByCondition and PodTopologyLabels: what objects get that
+ * say nothing of it, and how claims may grow.
  */
 #include "apiserver/admission.h"
 
@@ -173,4 +173,104 @@ int node_taint_admit(struct operation *op)
 	json_set_str(op->edit.doc, taint, "key", key);
 	json_set_str(op->edit.doc, taint, "effect", STR("NoSchedule"));
 	return 0;
+}
+
+/* ---- PodTopologyLabels ---- */
+
+/* A pod knows where its node is; what it says of that itself stays. */
+void topology_labels_add(struct operation *op, struct str node)
+{
+	static const struct str names[] = { STR_INIT("topology.kubernetes.io/zone"),
+					    STR_INIT("topology.kubernetes.io/region") };
+	const struct obj *of = registry_get(op->registry, &kind_node, STR_NONE, node);
+
+	for (size_t i = 0; of && i < ARRAY_COUNT(names); i++) {
+		struct str value = json_str(json_key(of->labels, names[i]));
+		yyjson_mut_val *labels;
+
+		if (!value.len)
+			continue;
+		labels = json_ensure_object(
+			op->edit.doc, json_ensure_object(op->edit.doc, op->edit.root, "metadata"),
+			"labels");
+		if (!json_mut_key(labels, names[i]))
+			json_put_str(op->edit.doc, labels, names[i], value);
+	}
+}
+
+int topology_labels_admit(struct operation *op)
+{
+	struct str node = json_mut_get_str(op->edit.root, "spec.nodeName");
+
+	if (op->kind == &kind_pod && !op->subresource.len && node.len)
+		topology_labels_add(op, node);
+	return 0;
+}
+
+/* ---- devices that others use ---- */
+
+#define ADMIN_LABEL "resource.kubernetes.io/admin-access"
+
+/* What of the list asks for it, as an index; SIZE_MAX: nothing. */
+static size_t find_admin(yyjson_mut_val *list, const char *field)
+{
+	size_t i = 0;
+
+	JSON_MUT_EACH (item, list) {
+		if (json_mut_get_bool(item, field, false))
+			return i;
+		i++;
+	}
+	return SIZE_MAX;
+}
+
+static int refuse_admin(struct operation *op, const struct field_path *list, size_t index)
+{
+	const struct obj *ns = registry_get_pending(op->registry, &kind_namespace, STR_NONE,
+						    op->namespace_);
+	struct field_errors errors;
+
+	if (ns && str_eq_c(json_str(json_key(ns->labels, STR(ADMIN_LABEL))), "true"))
+		return 0;
+	field_errors_init(&errors, op->arena);
+	field_forbidden(&errors, FIELD_NAME(FIELD_INDEX(list, index), "adminAccess"),
+			"admin access to devices requires the `" ADMIN_LABEL
+			": true` label on the containing namespace");
+	return operation_take_fields(op, &errors, operation_kind_subject(op));
+}
+
+/* Who may look into devices that are others': a namespace's label says so. Specs do not change, nor
+ * does an allocation once it is made. */
+int device_admin_validate(struct operation *op)
+{
+	const struct field_path *spec = FIELD_NAME(NULL, "spec"), *status;
+	bool is_claim = str_eq_c(op->kind->plural, "resourceclaims"),
+	     is_template = str_eq_c(op->kind->plural, "resourceclaimtemplates");
+	yyjson_mut_val *root = op->edit.root;
+	size_t found;
+
+	if (!str_eq_c(op->kind->group, "resource.k8s.io") || (!is_claim && !is_template))
+		return 0;
+	if (is_claim && str_eq_c(op->subresource, "status")) {
+		if (json_get(op->edit.old, "status.allocation"))
+			return 0;
+		status = FIELD_NAME(FIELD_NAME(NULL, "status"), "allocation");
+		found = find_admin(json_mut_get(root, "status.allocation.devices.results"),
+				   "adminAccess");
+		return found == SIZE_MAX
+			       ? 0
+			       : refuse_admin(op,
+					      FIELD_NAME(FIELD_NAME(status, "devices"), "results"),
+					      found);
+	}
+	if (op->edit.old || op->subresource.len)
+		return 0;
+	root = json_mut_get(root, is_template ? "spec.spec" : "spec");
+	found = find_admin(json_mut_get(root, "devices.requests"), "exactly.adminAccess");
+	if (found == SIZE_MAX) /* as the beta versions have it */
+		found = find_admin(json_mut_get(root, "devices.requests"), "adminAccess");
+	return found == SIZE_MAX
+		       ? 0
+		       : refuse_admin(op, FIELD_NAME(FIELD_NAME(spec, "devices"), "requests"),
+				      found);
 }

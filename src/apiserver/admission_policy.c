@@ -3,6 +3,7 @@
 #include "apiserver/admission_policy_internal.h"
 
 #include "api/selector.h"
+#include "apiserver/admission.h"
 #include "apiserver/registry.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -296,6 +297,8 @@ struct policies *policies_new(struct registry *registry)
 		    &kind_validatingadmissionpolicybinding);
 	family_init(policies, &policies->mutating, &kind_mutatingadmissionpolicy,
 		    &kind_mutatingadmissionpolicybinding);
+	policies->validating.is_off = !admission_is_on(registry, PLUGIN_VALIDATING_POLICY);
+	policies->mutating.is_off = !admission_is_on(registry, PLUGIN_MUTATING_POLICY);
 	return policies;
 }
 
@@ -314,7 +317,7 @@ static bool has_any(struct policy_family *family)
 {
 	const struct policy_family *f = policy_family_fresh(family);
 
-	return f->policy_count && f->binding_count;
+	return !f->is_off && f->policy_count && f->binding_count;
 }
 
 bool policies_validate_any(struct policies *policies)

@@ -68,6 +68,7 @@ struct policy_family {
 	size_t binding_count;
 	struct store_watcher policy_watcher, binding_watcher;
 	bool is_stale;
+	bool is_off; /* the plug-in is */
 };
 
 struct policies {

@@ -2,6 +2,7 @@
 /* The server's life: parts made, first objects written, parts taken down. */
 #include "apiserver/apiserver_internal.h"
 
+#include "apiserver/admission.h"
 #include "apiserver/audit.h"
 #include "apiserver/authn.h"
 #include "apiserver/authz.h"
@@ -82,6 +83,9 @@ static int open_authorities(struct apiserver *s, const struct apiserver_options 
 
 	if (options->tokens &&
 	    tokens_new(options->tokens, options->env, &s->registry.tokens, err) < 0)
+		return -1;
+	if (admission_choose(&options->plugins_on, &options->plugins_off, &s->registry.plugins_off,
+			     err) < 0)
 		return -1;
 	s->registry.webhooks = webhook_client_new(&s->registry);
 	if (options->audit && audit_new(&s->registry, options->audit, &s->audit, err) < 0)

@@ -37,6 +37,7 @@ struct apiserver_options {
 	const struct authn_options *authn;  /* NULL: certificates and the cluster's own tokens */
 	const struct authz_part *authorizers; /* in their order; none: nodes and roles */
 	size_t authorizer_count;
+	struct str_list plugins_on, plugins_off; /* names of admission's plug-ins */
 	const struct audit_options *audit; /* NULL: nothing is audited */
 	const struct front_proxy *front;   /* towards API servers behind this one; NULL: they are not told
 					      whom to believe. Lives as long as the server */

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "apiserver/authz_abac.h"
 #include "apiserver/authz_node.h"
 #include "apiserver/authz_webhook.h"
 #include "apiserver/limits.h"
@@ -97,6 +98,7 @@ struct authorizers {
 	struct {
 		enum authz_mode mode;
 		struct authz_webhook *webhook;
+		struct authz_abac *abac;
 	} items[AUTHORIZERS_MAX];
 	size_t count;
 };
@@ -119,6 +121,11 @@ int authorizers_new(struct registry *registry, const struct authz_part *parts, s
 			authorizers_free(all);
 			return -1;
 		}
+		if (part->mode == AUTHZ_MODE_ABAC &&
+		    authz_abac_new(part->policies, &all->items[i].abac, err) < 0) {
+			authorizers_free(all);
+			return err_wrap(err, "error reading policy file");
+		}
 		all->items[i].mode = part->mode;
 		all->count++;
 	}
@@ -128,8 +135,10 @@ int authorizers_new(struct registry *registry, const struct authz_part *parts, s
 
 void authorizers_free(struct authorizers *all)
 {
-	for (size_t i = 0; all && i < all->count; i++)
+	for (size_t i = 0; all && i < all->count; i++) {
 		authz_webhook_free(all->items[i].webhook);
+		authz_abac_free(all->items[i].abac);
+	}
 	mem_free(all);
 }
 
@@ -138,9 +147,10 @@ static enum authz_decision decide_one(struct registry *registry, size_t i,
 {
 	const struct authorizers *all = registry->authorizers;
 	struct str before = a->reason ? a->reason->text : STR_NONE;
-	enum authz_decision decision = all->items[i].webhook
-					       ? authz_webhook_decide(all->items[i].webhook, a)
-					       : by_mode[all->items[i].mode](registry, a);
+	enum authz_decision decision =
+		all->items[i].webhook ? authz_webhook_decide(all->items[i].webhook, a)
+		: all->items[i].abac  ? authz_abac_decide(all->items[i].abac, a)
+				      : by_mode[all->items[i].mode](registry, a);
 
 	/* who decides says why; what the others had to say is of no interest then */
 	if (decision != AUTHZ_NO_OPINION && a->reason)

@@ -44,6 +44,7 @@ enum authz_mode {
 	AUTHZ_MODE_NODE,
 	AUTHZ_MODE_RBAC,
 	AUTHZ_MODE_WEBHOOK,
+	AUTHZ_MODE_ABAC,
 	AUTHZ_MODE_ALWAYS_ALLOW,
 	AUTHZ_MODE_ALWAYS_DENY,
 };
@@ -56,6 +57,7 @@ struct authz_part {
 	bool denies_when_failed;
 	yyjson_val *conditions; /* [{expression}]: asked only about what they all match */
 	struct str name;	/* in logs and errors */
+	struct str policies;	/* of ABAC: its file's text */
 };
 
 struct authorizers;

@@ -2,6 +2,7 @@
 /* From configuration objects to what can be asked, kept until one of them changes. */
 #include "apiserver/hook_set.h"
 
+#include "apiserver/admission.h"
 #include "apiserver/limits.h"
 #include "apiserver/registry.h"
 #include "base/log.h"
@@ -14,6 +15,7 @@ struct hooks {
 		const struct kind *kind;
 		struct hook_set *set;
 		bool is_stale;
+		bool is_off; /* the plug-in is: the set stays empty */
 	} lists[HOOK_TYPE_COUNT];
 };
 
@@ -132,7 +134,7 @@ struct hook_set *hooks_get(struct hooks *hooks, enum hook_type type)
 {
 	struct hook_list *list = &hooks->lists[type];
 
-	if (list->is_stale) {
+	if (list->is_stale && !list->is_off) {
 		hook_set_unref(list->set);
 		list->set = compile(hooks->registry, list->kind);
 		list->is_stale = false;
@@ -164,6 +166,9 @@ struct hooks *hooks_new(struct registry *registry)
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	hooks->registry = registry;
+	hooks->lists[HOOKS_MUTATING].is_off = !admission_is_on(registry, PLUGIN_MUTATING_WEBHOOK);
+	hooks->lists[HOOKS_VALIDATING].is_off =
+		!admission_is_on(registry, PLUGIN_VALIDATING_WEBHOOK);
 	for (size_t i = 0; i < HOOK_TYPE_COUNT; i++) {
 		struct hook_list *list = &hooks->lists[i];
 

@@ -54,8 +54,15 @@ static int read_material(yyjson_val *from, const char *key, struct str dir, stru
 static int read_user(yyjson_val *user, struct str dir, struct arena *arena,
 		     struct review_hook_options *to, struct err *err)
 {
+	static const char *const unusable[] = { "username", "password", "exec", "auth-provider" };
 	struct str token_file = json_get_str(user, "tokenFile"), token;
 
+	for (size_t i = 0; i < ARRAY_COUNT(unusable); i++)
+		if (json_key(user, str_from(unusable[i])))
+			return err_set(err, ERR_UNSUPPORTED,
+				       "user: %s is not supported: use client-certificate and "
+				       "client-key, token or tokenFile",
+				       unusable[i]);
 	to->bearer_token = str_in(arena, json_get_str(user, "token"));
 	if (token_file.len) {
 		if (read_file(token_file, arena, &token, err) < 0)

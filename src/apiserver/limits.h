@@ -64,6 +64,8 @@ _Static_assert(FAIR_SEATS < REQUESTS_WRITING_MAX, "nobody's writes may keep all 
 #define FAIR_QUANTUM_MAX 64
 #define STATIC_TOKENS_BYTES_MAX ((size_t)4 << 20)
 #define AUTHORIZERS_MAX 64
+#define ABAC_POLICIES_MAX 100000
+#define ABAC_ARENA_BYTES_MAX ((size_t)64 << 20)
 #define OIDC_ISSUERS_MAX 64
 #define OIDC_KEYS_MAX 256 /* of one issuer */
 #define OIDC_KEYS_BYTES_MAX ((size_t)1 << 20)

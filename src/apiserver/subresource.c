@@ -259,6 +259,8 @@ static int binding_admitted(struct operation *op)
 						json_mut_get(op->edit.root, "metadata"),
 						"annotations"),
 			     json_mut_str(key), json_mut_str(value));
+	if (admission_is_on(op->registry, PLUGIN_TOPOLOGY_LABELS))
+		topology_labels_add(op, json_mut_get_str(root, "target.name"));
 	set_scheduled(op);
 	op->http_status = 201;
 	op->returns_status = true;

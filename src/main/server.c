@@ -155,6 +155,10 @@ static int start_api(struct server *s, struct err *err)
 	    server_front_proxy(s, front, err) < 0 ||
 	    server_audit_options(s, &audit, &options.audit, err) < 0)
 		return -1;
+	options.plugins_on = (struct str_list){ s->opts->auth.plugins_on.items,
+						s->opts->auth.plugins_on.count };
+	options.plugins_off = (struct str_list){ s->opts->auth.plugins_off.items,
+						 s->opts->auth.plugins_off.count };
 	options.authn = &authn;
 	options.authorizers = authorizers;
 	options.front = front;
@@ -439,10 +443,12 @@ static const struct flag server_flags[] = {
 	FLAG_STRING(0, "proxy-client-key-file", struct server_opts, auth.proxy_client_key_file, "",
 		    "its key"),
 	FLAG_LIST(0, "authorization-mode", struct server_opts, auth.modes,
-		  "who is asked in turn: Node, RBAC, Webhook, AlwaysAllow, AlwaysDeny (default: "
+		  "who is asked in turn: Node, RBAC, Webhook, ABAC, AlwaysAllow, AlwaysDeny (default: "
 		  "Node,RBAC)"),
 	FLAG_STRING(0, "authorization-config", struct server_opts, auth.authorization_config, "",
 		    "AuthorizationConfiguration, instead of --authorization-mode"),
+	FLAG_STRING(0, "authorization-policy-file", struct server_opts, auth.abac_file, "",
+		    "policies of mode ABAC, a line of JSON each"),
 	FLAG_STRING(0, "authorization-webhook-config-file", struct server_opts, auth.webhook_file,
 		    "", "kubeconfig of the server that mode Webhook asks"),
 	FLAG_STRING(0, "authorization-webhook-version", struct server_opts, auth.webhook_version,
@@ -451,6 +457,10 @@ static const struct flag server_flags[] = {
 		      auth.webhook_yes_ttl_ns, "5m", "how long its consents are good"),
 	FLAG_DURATION(0, "authorization-webhook-cache-unauthorized-ttl", struct server_opts,
 		      auth.webhook_no_ttl_ns, "30s", "how long its refusals are good"),
+	FLAG_LIST(0, "enable-admission-plugins", struct server_opts, auth.plugins_on,
+		  "plug-ins of admission beside those that are on anyway"),
+	FLAG_LIST(0, "disable-admission-plugins", struct server_opts, auth.plugins_off,
+		  "plug-ins of admission that are not asked"),
 	FLAG_STRING(0, "audit-policy-file", struct server_opts, audit.policy_file, "",
 		    "Policy that says what of which requests is audited"),
 	FLAG_STRING(0, "audit-log-path", struct server_opts, audit.log_path, "",

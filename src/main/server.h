@@ -31,6 +31,8 @@ struct server_auth_opts {
 	struct flag_list proxy_names, proxy_user_headers, proxy_uid_headers, proxy_group_headers,
 		proxy_extra_prefixes;
 	struct flag_list modes;
+	struct str abac_file;
+	struct flag_list plugins_on, plugins_off;
 	struct str webhook_file, webhook_version;
 	int64_t webhook_yes_ttl_ns, webhook_no_ttl_ns;
 };

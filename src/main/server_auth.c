@@ -243,6 +243,7 @@ static const struct {
 	{ "Node", AUTHZ_MODE_NODE },
 	{ "RBAC", AUTHZ_MODE_RBAC },
 	{ "Webhook", AUTHZ_MODE_WEBHOOK },
+	{ "ABAC", AUTHZ_MODE_ABAC },
 	{ "AlwaysAllow", AUTHZ_MODE_ALWAYS_ALLOW },
 	{ "AlwaysDeny", AUTHZ_MODE_ALWAYS_DENY },
 };
@@ -256,7 +257,7 @@ static int find_mode(struct str name, const char *flag, enum authz_mode *ret, st
 		}
 	return err_set(err, ERR_INVALID,
 		       "--%s: unknown authorization mode \"" STR_FMT
-		       "\" (Node, RBAC, Webhook, AlwaysAllow, AlwaysDeny)",
+		       "\" (Node, RBAC, Webhook, ABAC, AlwaysAllow, AlwaysDeny)",
 		       flag, STR_ARG(name));
 }
 
@@ -280,6 +281,16 @@ static int part_of_flags(struct server *s, struct authz_part *part, struct err *
 	return kubeconfig_target_read(o->webhook_file, s->arena, hook, err) < 0
 		       ? err_wrap(err, "--authorization-webhook-config-file")
 		       : 0;
+}
+
+static int read_abac(struct server *s, struct authz_part *part, struct err *err)
+{
+	part->name = STR("abac");
+	if (!s->opts->auth.abac_file.len)
+		return err_set(err, ERR_INVALID,
+			       "authorization-mode ABAC's authorization policy file not passed");
+	return read_file(s, s->opts->auth.abac_file, "authorization-policy-file", &part->policies,
+			 err);
 }
 
 static int read_duration(yyjson_val *from, const char *key, int64_t fallback_ns, int64_t *ret_ms,
@@ -343,6 +354,11 @@ static int parts_of_config(struct server *s, struct authz_part **ret, size_t *re
 		if (find_mode(json_get_str(item, "type"), "authorization-config", &part->mode,
 			      err) < 0)
 			return -1;
+		if (part->mode == AUTHZ_MODE_ABAC)
+			return err_set(err, ERR_INVALID,
+				       "--authorization-config: authorizers[%zu].type: ABAC has no "
+				       "configuration: use --authorization-mode",
+				       count - 1);
 		if (part->mode == AUTHZ_MODE_WEBHOOK && part_of_config(s, item, part, err) < 0)
 			return err_wrap(err, "--authorization-config: authorizers[%zu].webhook",
 					count - 1);
@@ -361,6 +377,7 @@ int server_authorizers(struct server *s, struct authz_part **ret, size_t *ret_co
 {
 	const struct server_auth_opts *o = &s->opts->auth;
 	struct authz_part *parts = arena_array(s->arena, o->modes.count + 1, sizeof(parts[0]));
+	bool has_abac = false;
 
 	if (o->authorization_config.len && o->modes.count)
 		return err_set(err, ERR_INVALID,
@@ -373,7 +390,13 @@ int server_authorizers(struct server *s, struct authz_part **ret, size_t *ret_co
 			return -1;
 		if (parts[i].mode == AUTHZ_MODE_WEBHOOK && part_of_flags(s, &parts[i], err) < 0)
 			return -1;
+		if (parts[i].mode == AUTHZ_MODE_ABAC && read_abac(s, &parts[i], err) < 0)
+			return -1;
+		has_abac |= parts[i].mode == AUTHZ_MODE_ABAC;
 	}
+	if (o->abac_file.len && !has_abac)
+		return err_set(err, ERR_INVALID,
+			       "cannot specify --authorization-policy-file without mode ABAC");
 	*ret = parts;
 	*ret_count = o->modes.count;
 	return 0;

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include "apiserver/admission.h"
 #include "fixture.h"
 
 #define PODS "/api/v1/namespaces/default/pods"
@@ -58,7 +59,7 @@ static void run_steps(const struct step *steps, size_t count)
 
 #define POD(name, spec)                                                                            \
 	"{'metadata':{'name':'" name "'},'spec':{'containers':[{'name':'c','image':'i'}]" spec "}" \
-											       "}"
+	"}"
 #define CLASS(name, more, mark)                                                                 \
 	"{'metadata':{'name':'" name "','annotations':{'storageclass.kubernetes.io/is-default-" \
 	"class':'" mark "'}},'provisioner':'x'" more "}"
@@ -79,7 +80,8 @@ static void test_storage(void **state)
 		{ "POST", CLAIMS, CLAIM("none", ",'storageClassName':''"), 201,
 		  "\"storageClassName\":\"\"" },
 		{ "PATCH", CLAIMS "/a", "{'spec':{'resources':{'requests':{'storage':'2Gi'}}}}",
-		  422, /* validation has its say before the plug-in that asks whether a claim may grow */
+		  422, /* validation has its say before the plug-in that asks whether a claim may
+			  grow */
 		  "spec is immutable after creation except resources.requests" },
 		{ "PATCH", CLAIMS "/a/status", "{'status':{'phase':'Bound'}}", 200 },
 		{ "PATCH", CLAIMS "/b/status", "{'status':{'phase':'Bound'}}", 200 },
@@ -195,12 +197,250 @@ static void test_others(void **state)
 	run_steps(steps, ARRAY_COUNT(steps));
 }
 
+/* --- plug-ins that are chosen --- */
+
+static void run_chosen(const char *on, const char *off, const struct step *steps, size_t count)
+{
+	struct str enabled[] = { str_from(on) }, disabled[] = { str_from(off) };
+	struct http_fixture f;
+
+	http_fixture_open_with(
+		&f, (struct apiserver_options){ .plugins_on = { enabled, on != NULL },
+						.plugins_off = { disabled, off != NULL } });
+	for (size_t i = 0; i < count; i++)
+		run_step(&f, &steps[i]);
+	http_fixture_close(&f);
+}
+
+#define STEPS(...) \
+	(const struct step[]){ __VA_ARGS__ }, ARRAY_COUNT(((const struct step[]){ __VA_ARGS__ }))
+
+#define SERVICES "/api/v1/namespaces/default/services"
+#define CONFIGMAPS "/api/v1/namespaces/default/configmaps"
+
+static void test_choice(void **state)
+{
+	static const struct {
+		const char *on[2], *off[2], *want;
+	} rows[] = {
+		{ { "NodeRestriction", "AlwaysPullImages" },
+		  { "AlwaysAdmit", "PodSecurity" },
+		  NULL },
+		{ { "Nothing" },
+		  { NULL },
+		  "enable-admission-plugins plugin \"Nothing\" is unknown" },
+		{ { NULL },
+		  { "RBACEscalation" },
+		  "disable-admission-plugins plugin "
+		  "\"RBACEscalation\" is unknown" },
+		{ { "Priority" },
+		  { "Priority" },
+		  "[Priority] in enable-admission-plugins and "
+		  "disable-admission-plugins overlapped" },
+		{ { "ImagePolicyWebhook" },
+		  { NULL },
+		  "enable-admission-plugins plugin "
+		  "\"ImagePolicyWebhook\" is not supported" },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct str on[2], off[2];
+		struct str_list enable = { on, 0 }, disable = { off, 0 };
+		struct err err = { 0 };
+		uint64_t set;
+
+		for (size_t j = 0; j < 2 && rows[i].on[j]; j++)
+			on[enable.count++] = str_from(rows[i].on[j]);
+		for (size_t j = 0; j < 2 && rows[i].off[j]; j++)
+			off[disable.count++] = str_from(rows[i].off[j]);
+		assert_int_equal(admission_choose(&enable, &disable, &set, &err),
+				 rows[i].want ? -1 : 0);
+		if (rows[i].want)
+			assert_string_equal(err.msg, rows[i].want);
+	}
+}
+
+static void test_switched_off(void **state)
+{
+	run_chosen(NULL, "DefaultTolerationSeconds",
+		   STEPS({ "POST", PODS, POD("x", ""), 201, "\"spec\":{\"containers\"" },
+			 { "DELETE", "/api/v1/namespaces/default", NULL, 403,
+			   "this namespace may not be deleted" }));
+	run_chosen(NULL, "NamespaceLifecycle",
+		   STEPS({ "DELETE", "/api/v1/namespaces/kube-public", NULL, 200, "" }));
+	run_chosen(
+		NULL, "ValidatingAdmissionPolicy",
+		STEPS({ "POST", "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+			"{'metadata':{'name':'p'},'spec':{'matchConstraints':{'resourceRules':[{"
+			"'operations':['*'],'apiGroups':[''],'apiVersions':['v1'],'resources':["
+			"'configmaps']}]},'validations':[{'expression':'false'}]}}",
+			201 },
+		      { "POST",
+			"/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+			"{'metadata':{'name':'b'},'spec':{'policyName':'p','validationActions':['"
+			"Deny']"
+			"}}",
+			201 },
+		      { "POST", CONFIGMAPS, "{'metadata':{'name':'x'}}", 201 }));
+}
+
+static void test_optional(void **state)
+{
+	run_chosen("AlwaysDeny", NULL,
+		   STEPS({ "POST", CONFIGMAPS, "{'metadata':{'name':'x'}}", 403,
+			   "admission control is denying all modifications" }));
+	run_chosen(
+		"AlwaysPullImages", NULL,
+		STEPS({ "POST", PODS,
+			"{'metadata':{'name':'x'},'spec':{'containers':[{'name':'c','image':'i:1',"
+			"'imagePullPolicy':'Never'}]}}",
+			201, "\"imagePullPolicy\":\"Always\"" }));
+	run_chosen(
+		"LimitPodHardAntiAffinityTopology", NULL,
+		STEPS({ "POST", PODS,
+			POD("x", ",'affinity':{'podAntiAffinity':{"
+				 "'requiredDuringSchedulingIgnoredDuringExecution':[{'topologyKey':"
+				 "'zone','labelSelector':{}}]}}"),
+			403,
+			"affinity.PodAntiAffinity.RequiredDuringScheduling has TopologyKey zone "
+			"but "
+			"only key kubernetes.io/hostname is allowed" },
+		      { "POST", PODS,
+			POD("x", ",'affinity':{'podAntiAffinity':{"
+				 "'requiredDuringSchedulingIgnoredDuringExecution':[{'topologyKey':"
+				 "'kubernetes.io/hostname','labelSelector':{}}]}}"),
+			201 }));
+	run_chosen("ExtendedResourceToleration", NULL,
+		   STEPS({ "POST", PODS,
+			   "{'metadata':{'name':'x'},'spec':{'containers':[{'name':'c','image':'i',"
+			   "'resources':{'limits':{'example.com/gpu':'1'},'requests':{'example.com/"
+			   "gpu':"
+			   "'1'}}}]}}",
+			   201, "{\"key\":\"example.com/gpu\",\"operator\":\"Exists\"}" }));
+	run_chosen("DenyServiceExternalIPs", NULL,
+		   STEPS({ "POST", SERVICES,
+			   "{'metadata':{'name':'x'},'spec':{'externalIPs':['192.0.2.9'],'ports':[{"
+			   "'port'"
+			   ":80}]}}",
+			   403, "Use of external IPs is denied by admission control" }));
+}
+
+static void test_node_selector(void **state)
+{
+	run_chosen(
+		"PodNodeSelector", NULL,
+		STEPS({ "PATCH", "/api/v1/namespaces/default",
+			"{'metadata':{'annotations':{'scheduler.alpha.kubernetes.io/node-selector':"
+			"'disk=fast,zone=a'}}}",
+			200 },
+		      { "POST", PODS, POD("x", ",'nodeSelector':{'zone':'a'}"), 201,
+			"\"nodeSelector\":{\"zone\":\"a\",\"disk\":\"fast\"}" },
+		      { "POST", PODS, POD("y", ",'nodeSelector':{'zone':'b'}"), 403,
+			"pod node label selector conflicts with its namespace node label "
+			"selector" }));
+}
+
+#define OWNED(more)                                                                          \
+	"{'metadata':{'name':'x','ownerReferences':[{'apiVersion':'v1','kind':'ConfigMap','" \
+	"name':'o','uid':'u'" more "}]}}"
+
+/* Who may write a thing but not delete it, or not finalize its owner. */
+static void test_owners(void **state)
+{
+	static const struct step as_admin[] = {
+		{ "POST", "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+		  "{'metadata':{'name':'w'},'rules':[{'verbs':['create','patch','get'],"
+		  "'apiGroups':[''],'resources':['configmaps']}]}",
+		  201 },
+		{ "POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+		  "{'metadata':{'name':'w'},'roleRef':{'apiGroup':'rbac.authorization.k8s.io',"
+		  "'kind':'ClusterRole','name':'w'},'subjects':[{'apiGroup':'"
+		  "rbac.authorization.k8s.io','kind':'User','name':'writer'}]}",
+		  201 },
+	};
+	static const struct step as_writer[] = {
+		{ "POST", CONFIGMAPS, OWNED(",'blockOwnerDeletion':true"), 403,
+		  "cannot set blockOwnerDeletion if an ownerReference refers to a resource you "
+		  "can't set finalizers on" },
+		{ "POST", CONFIGMAPS, OWNED(""), 201 },
+		{ "PATCH", CONFIGMAPS "/x", "{'metadata':{'ownerReferences':null}}", 403,
+		  "cannot set an ownerRef on a resource you can't delete" },
+		{ "PATCH", CONFIGMAPS "/x", "{'data':{'a':'b'}}", 200 },
+	};
+	struct str on = STR("OwnerReferencesPermissionEnforcement");
+	struct http_fixture f, g;
+
+	http_fixture_open_with(&f, (struct apiserver_options){ .plugins_on = { &on, 1 } });
+	for (size_t i = 0; i < ARRAY_COUNT(as_admin); i++)
+		run_step(&f, &as_admin[i]);
+	f.user = "writer";
+	f.group = NULL;
+	http_fixture_connect(&g, &f);
+	for (size_t i = 0; i < ARRAY_COUNT(as_writer); i++)
+		run_step(&g, &as_writer[i]);
+	http_fixture_disconnect(&g);
+	http_fixture_close(&f);
+}
+
+static void test_topology(void **state)
+{
+	static const struct step steps[] = {
+		{ "POST", "/api/v1/nodes",
+		  "{'metadata':{'name':'n','labels':{'topology.kubernetes.io/zone':'z1',"
+		  "'topology.kubernetes.io/region':'r1','other':'x'}}}",
+		  201 },
+		{ "POST", PODS, POD("x", ",'nodeName':'n'"), 201,
+		  "\"labels\":{\"topology.kubernetes.io/zone\":\"z1\",\"topology.kubernetes.io/"
+		  "region\":\"r1\"}" },
+		{ "POST", PODS,
+		  "{'metadata':{'name':'y','labels':{'topology.kubernetes.io/"
+		  "zone':'mine'}},'spec':{"
+		  "'containers':[{'name':'c','image':'i'}]}}",
+		  201 },
+		{ "POST", PODS "/y/binding",
+		  "{'metadata':{'name':'y'},'target':{'kind':'Node','name':'n'}}", 201 },
+		{ "GET", PODS "/y", NULL, 200,
+		  "\"labels\":{\"topology.kubernetes.io/zone\":\"mine\",\"topology.kubernetes.io/"
+		  "region\":\"r1\"}" },
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
+#define DEVICES "/apis/resource.k8s.io/v1/namespaces/default/"
+#define ADMIN_REQUEST                                                                         \
+	"{'devices':{'requests':[{'name':'a','exactly':{'deviceClassName':'c'}},{'name':'b'," \
+	"'exactly':{'deviceClassName':'c','adminAccess':true}}]}}"
+
+static void test_device_admin(void **state)
+{
+	static const struct step steps[] = {
+		{ "POST", DEVICES "resourceclaims",
+		  "{'metadata':{'name':'x'},'spec':" ADMIN_REQUEST "}", 422,
+		  "spec.devices.requests[1].adminAccess: Forbidden: admin access to devices "
+		  "requires the " },
+		{ "POST", DEVICES "resourceclaimtemplates",
+		  "{'metadata':{'name':'x'},'spec':{'spec':" ADMIN_REQUEST "}}", 422,
+		  "admin access to devices requires" },
+		{ "PATCH", "/api/v1/namespaces/default",
+		  "{'metadata':{'labels':{'resource.kubernetes.io/admin-access':'true'}}}", 200 },
+		{ "POST", DEVICES "resourceclaims",
+		  "{'metadata':{'name':'x'},'spec':" ADMIN_REQUEST "}", 201 },
+		{ "POST", DEVICES "resourceclaimtemplates",
+		  "{'metadata':{'name':'x'},'spec':{'spec':" ADMIN_REQUEST "}}", 201 },
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_storage),
-		cmocka_unit_test(test_priorities),
-		cmocka_unit_test(test_runtime_classes),
+		cmocka_unit_test(test_choice),	     cmocka_unit_test(test_switched_off),
+		cmocka_unit_test(test_optional),     cmocka_unit_test(test_node_selector),
+		cmocka_unit_test(test_owners),	     cmocka_unit_test(test_topology),
+		cmocka_unit_test(test_device_admin), cmocka_unit_test(test_storage),
+		cmocka_unit_test(test_priorities),   cmocka_unit_test(test_runtime_classes),
 		cmocka_unit_test(test_others),
 	};
 

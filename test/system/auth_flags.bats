@@ -1,0 +1,75 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Flags that say who may do what and what admission does, with the real kubectl: ABAC, plug-ins chosen, and what cannot work.
+
+load node.bash
+
+setup_file() {
+	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
+	node_begin || return 1
+	export NODE_DIR NODE_PID NODE_CGROUP OUT=$NODE_DIR/out
+	printf '%s\n' 'token-reader,reader,1' 'token-other,other,2' >"$OUT/tokens.csv"
+	cat >"$OUT/policies" <<'END'
+# who may what
+{"apiVersion":"abac.authorization.kubernetes.io/v1beta1","kind":"Policy","spec":{"user":"reader","namespace":"default","resource":"pods","readonly":true}}
+END
+	node_start --no-node --token-auth-file "$OUT/tokens.csv" --authorization-mode Node,RBAC,ABAC --authorization-policy-file "$OUT/policies" \
+		--enable-admission-plugins AlwaysPullImages --disable-admission-plugins DefaultTolerationSeconds,Priority
+	export SERVER_PID
+	wait_for 20 k get serviceaccount default
+}
+
+teardown_file() {
+	node_end
+}
+
+as() { # TOKEN ARGS...
+	in_node env HOME="$OUT" kubectl --kubeconfig /dev/null --server https://127.0.0.1:6443 --certificate-authority "$NODE_DIR/etc/pki/ca.crt" --token "$@"
+}
+
+@test "a policy of ABAC allows what it says, beside RBAC" {
+	k create deployment x --image i --replicas 0
+	as token-reader get pods
+	run as token-reader delete pod x
+	[ "$status" = 1 ]
+	has "$output" 'pods "x" is forbidden: User "reader" cannot delete resource "pods" in API group "" in the namespace "default"'
+	run as token-reader get pods -n kube-system
+	[ "$status" = 1 ]
+	run as token-other get pods
+	[ "$status" = 1 ]
+	same yes "$(as token-reader auth can-i list pods)"
+}
+
+@test "plug-ins of admission are on and off as chosen" {
+	k run chosen --image i:1 --image-pull-policy Never
+	same Always "$(k get pod chosen -o jsonpath='{.spec.containers[0].imagePullPolicy}')"
+	same '' "$(k get pod chosen -o jsonpath='{.spec.tolerations}{.spec.priority}')"
+}
+
+refused() { # PATTERN FLAGS...
+	local pattern=$1
+	shift
+	run in_node timeout 20 "$CUBE" server --no-node --data-dir "$OUT/data2" --run-dir "$OUT/run2" --kubeconfig "$OUT/admin2.conf" --secure-port 7443 "$@"
+	echo "$output" >&2
+	[ "$status" = 1 ] && has "$output" "$pattern"
+}
+
+@test "flags that cannot work end the start, by their name" {
+	refused 'enable-admission-plugins plugin "Nothing" is unknown' --enable-admission-plugins Nothing
+	refused 'enable-admission-plugins plugin "EventRateLimit" is not supported' --enable-admission-plugins EventRateLimit
+	refused "authorization-mode ABAC's authorization policy file not passed" --authorization-mode ABAC
+	refused 'cannot specify --authorization-policy-file without mode ABAC' --authorization-policy-file "$OUT/policies"
+	echo '{"kind":"Policy"}' >"$OUT/bad"
+	refused 'error reading policy file: line 1: kind and apiVersion are not Policy of abac.authorization.kubernetes.io/v1beta1' --authorization-mode ABAC --authorization-policy-file "$OUT/bad"
+	cat >"$OUT/hook.conf" <<'END'
+apiVersion: v1
+kind: Config
+current-context: x
+contexts: [{name: x, context: {cluster: x, user: x}}]
+clusters: [{name: x, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: x, user: {exec: {command: get-token}}}]
+END
+	refused 'user: exec is not supported: use client-certificate and client-key, token or tokenFile' \
+		--authorization-mode Webhook --authorization-webhook-config-file "$OUT/hook.conf"
+	same ok "$(k get --raw /readyz)"
+}

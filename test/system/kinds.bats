@@ -1,0 +1,34 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Every kind that can be stored, with the real kubectl: created, shown with its columns, updated, patched, applied, its status
+# written, deleted; and a wrong one refused in upstream's words. kinds.yaml is the table, kinds.py does it.
+
+load node.bash
+
+setup_file() {
+	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
+	node_begin || return 1
+	export NODE_DIR NODE_PID NODE_CGROUP OUT=$NODE_DIR/out
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$OUT/key.pem" -subj /CN=swept -out "$OUT/request.pem" 2>"$OUT/openssl.log"
+	node_start --no-node
+	export SERVER_PID
+	wait_for 20 k get serviceaccount default
+}
+
+teardown_file() {
+	node_end
+}
+
+sweep() { # STEP...
+	in_node env HOME="$OUT" python3 "$BATS_TEST_DIRNAME/kinds.py" "$NODE_DIR/etc/admin.conf" "$OUT/kinds" "$(base64 -w 0 "$OUT/request.pem")" "$@" >&2
+}
+
+@test "the table has every resource that can be stored" { sweep complete; }
+@test "the least of every kind can be created" { sweep create; }
+@test "every kind is shown with its columns" { sweep columns; }
+@test "every kind can be replaced" { sweep update; }
+@test "every kind can be patched, and its generation grows with what is wanted" { sweep patch; }
+@test "every kind can be applied by the server" { sweep apply; }
+@test "the status of every kind that has one can be written" { sweep status; }
+@test "a wrong object of every kind is refused in upstream's words" { sweep refuse; }
+@test "every kind can be deleted" { sweep delete; }
