@@ -110,32 +110,59 @@ static void keep(void *arg, const struct kind *kind, yyjson_mut_doc *object, boo
 	json_mut_free(object);
 }
 
-struct removal {
-	struct flow_keeper *keeper;
-	const struct kind *kind;
+/* Objects of a kind as they are now: nothing may be written while they are walked. */
+struct found {
+	const struct obj **objects; /* counted */
+	size_t count, room;
 };
 
-/* What an older server made of itself and a newer one does not. */
-static bool remove_outdated(void *arg, const struct obj *obj)
+static bool take(void *arg, const struct obj *obj)
 {
-	struct removal *r = arg;
-	struct operation op = { .kind = r->kind, .verb = OPERATION_DELETE };
+	struct found *found = arg;
 
-	if (!flow_defaults_have(r->kind, obj->name) && flow_plan_is_outdated(obj))
-		submit(r->keeper, &op, obj->name);
+	if (found->count == found->room) {
+		found->room = found->room ? found->room * 2 : 32;
+		found->objects = mem_realloc_array(found->objects, found->room,
+						   sizeof(found->objects[0]));
+	}
+	found->objects[found->count++] = obj_ref(obj);
 	return true;
+}
+
+static struct found find(struct flow_keeper *k, const struct kind *kind)
+{
+	struct found found = { 0 };
+
+	registry_each(k->registry, kind, STR_NONE, take, &found);
+	return found;
+}
+
+static void forget(struct found *found)
+{
+	for (size_t i = 0; i < found->count; i++)
+		obj_unref(found->objects[i]);
+	mem_free(found->objects);
+}
+
+/* What an older server made of itself and a newer one does not. */
+static void remove_outdated(struct flow_keeper *k, const struct kind *kind)
+{
+	struct found found = find(k, kind);
+	struct operation op = { .kind = kind, .verb = OPERATION_DELETE };
+
+	for (size_t i = 0; i < found.count; i++)
+		if (!flow_defaults_have(kind, found.objects[i]->name) &&
+		    flow_plan_is_outdated(found.objects[i]))
+			submit(k, &op, found.objects[i]->name);
+	forget(&found);
 }
 
 static void keep_all(struct flow_keeper *k)
 {
-	struct removal schemas = { k, &kind_flowschema },
-		       levels = { k, &kind_prioritylevelconfiguration };
-
 	k->left++;
 	flow_defaults_each(keep, k);
-	registry_each(k->registry, &kind_flowschema, STR_NONE, remove_outdated, &schemas);
-	registry_each(k->registry, &kind_prioritylevelconfiguration, STR_NONE, remove_outdated,
-		      &levels);
+	remove_outdated(k, &kind_flowschema);
+	remove_outdated(k, &kind_prioritylevelconfiguration);
 	release(k);
 }
 
@@ -149,9 +176,8 @@ static void on_time(struct timer *timer)
 
 /* --- status --- */
 
-static bool tell_status(void *arg, const struct obj *schema)
+static void tell_status(struct flow_keeper *k, const struct obj *schema)
 {
-	struct flow_keeper *k = arg;
 	struct str level = json_get_str(schema->root, "spec.priorityLevelConfiguration.name");
 	struct operation op = { .kind = &kind_flowschema,
 				.verb = OPERATION_UPDATE,
@@ -164,14 +190,16 @@ static bool tell_status(void *arg, const struct obj *schema)
 				   env_wall_ns(k->registry->env));
 	if (op.body)
 		submit(k, &op, schema->name);
-	return true;
 }
 
 static void look(struct task *task)
 {
 	struct flow_keeper *k = CONTAINER_OF(task, struct flow_keeper, look);
+	struct found schemas = find(k, &kind_flowschema);
 
-	registry_each(k->registry, &kind_flowschema, STR_NONE, tell_status, k);
+	for (size_t i = 0; i < schemas.count; i++)
+		tell_status(k, schemas.objects[i]);
+	forget(&schemas);
 }
 
 static void on_schema(struct store_watcher *watcher, const struct store_event *event)
