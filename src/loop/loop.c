@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The real env over libuv. One uv_timer stands for all timers, one uv_async for the mailbox; a loop with nothing to do
+ * The real env over libuv. One uv_timer stands for all timers, one eventfd for the mailbox; a loop with nothing to do
  * blocks in epoll_wait without a timeout. Everything but post and loop_stop runs on the loop's own thread.
  */
 #include "loop/loop_internal.h"
@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -104,15 +105,30 @@ static void move_all(struct list *from, struct list *to)
 	list_init(from);
 }
 
-static void on_bell(uv_async_t *bell)
+static void ring(struct loop *loop)
 {
-	struct loop *loop = CONTAINER_OF(bell, struct loop, bell);
+	/* It fails only when it is full of rings already. */
+	if (eventfd_write(loop->bell_fd, 1) < 0)
+		ASSERT(errno == EAGAIN);
+}
+
+static void empty_mailbox(struct loop *loop)
+{
 	struct list tasks;
 
 	pthread_mutex_lock(&loop->mailbox_lock);
 	move_all(&loop->mailbox, &tasks);
 	pthread_mutex_unlock(&loop->mailbox_lock);
 	run_tasks(&tasks);
+}
+
+static void on_bell(uv_poll_t *bell, int status, int events)
+{
+	struct loop *loop = CONTAINER_OF(bell, struct loop, bell);
+	eventfd_t ring_count;
+
+	(void)eventfd_read(loop->bell_fd, &ring_count); /* how often says nothing, nor does a false alarm */
+	empty_mailbox(loop);
 	if (atomic_load(&loop->stop))
 		uv_stop(&loop->uv);
 }
@@ -130,7 +146,7 @@ static void loop_post(struct env *env, struct task *task)
 	atomic_fetch_add(&loop->ringer_count, 1);
 	pthread_mutex_unlock(&loop->mailbox_lock);
 	if (was_empty)
-		uv_async_send(&loop->bell);
+		ring(loop);
 	atomic_fetch_sub(&loop->ringer_count, 1);
 }
 
@@ -273,7 +289,10 @@ struct loop *loop_new(void)
 	pthread_mutex_init(&loop->mailbox_lock, NULL);
 	/* These fail only for want of memory or descriptors, before there is anything to save. */
 	ASSERT(uv_loop_init(&loop->uv) == 0);
-	ASSERT(uv_async_init(&loop->uv, &loop->bell, on_bell) == 0);
+	loop->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ASSERT(loop->bell_fd >= 0);
+	ASSERT(uv_poll_init(&loop->uv, &loop->bell, loop->bell_fd) == 0);
+	uv_poll_start(&loop->bell, UV_READABLE, on_bell);
 	uv_timer_init(&loop->uv, &loop->alarm);
 	uv_idle_init(&loop->uv, &loop->turn);
 	return loop;
@@ -293,10 +312,10 @@ void loop_free(struct loop *loop)
 	child_drop_all(loop);
 	/* Tasks posted but not run may be their owner's last chance to free memory, and what workers still do
 	 * comes back here. */
-	on_bell(&loop->bell);
+	empty_mailbox(loop);
 	while (loop->work_count) {
 		nanosleep(&(struct timespec){ .tv_nsec = WORK_WAIT_NS }, NULL);
-		on_bell(&loop->bell);
+		empty_mailbox(loop);
 	}
 	while ((link = list_pop_front(&loop->signals)))
 		uv_close((uv_handle_t *)&LIST_ENTRY(link, struct signal_watch, link)->signal, free_signal);
@@ -307,6 +326,7 @@ void loop_free(struct loop *loop)
 	uv_close((uv_handle_t *)&loop->bell, NULL);
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
 	ASSERT(uv_loop_close(&loop->uv) == 0);
+	fd_close(&loop->bell_fd);
 	env_deinit_timers(&loop->env);
 	pthread_mutex_destroy(&loop->mailbox_lock);
 	mem_free(loop);
@@ -328,7 +348,7 @@ void loop_stop(struct loop *loop)
 {
 	atomic_fetch_add(&loop->ringer_count, 1);
 	atomic_store(&loop->stop, true);
-	uv_async_send(&loop->bell);
+	ring(loop);
 	atomic_fetch_sub(&loop->ringer_count, 1);
 }
 

@@ -12,7 +12,10 @@ struct loop {
 	struct env env; /* first: env_loop() */
 	uv_loop_t uv;
 	uv_timer_t alarm;      /* armed for the earliest of env's timers */
-	uv_async_t bell;       /* rung when the mailbox got a task or the loop shall stop */
+	/* An eventfd, rung when the mailbox got a task or the loop shall stop. Not a uv_async: the loop may be
+	 * awake before its ringer has left uv_async_send, and libuv then lets it spin for the ringer. */
+	uv_poll_t bell;
+	int bell_fd;
 	uv_idle_t turn;        /* active while tasks are deferred */
 	struct list deferred;
 	struct list signals;

@@ -184,12 +184,12 @@ void commit_submit(struct commit *c, struct store_write *write)
 
 	pthread_mutex_lock(&c->lock);
 	list_push_back(&c->waiting, &write->link);
+	pthread_mutex_unlock(&c->lock);
 	if (c->backend->ops->threaded) {
+		/* Without the lock: the thread, woken at once, would only go to sleep again for it. */
 		pthread_cond_signal(&c->wake);
-		pthread_mutex_unlock(&c->lock);
 		return;
 	}
-	pthread_mutex_unlock(&c->lock);
 	if (c->is_posted)
 		return;
 	c->is_posted = true;
