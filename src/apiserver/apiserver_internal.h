@@ -9,6 +9,7 @@
 #include "apiserver/custom_resources.h"
 #include "apiserver/flow_keeper.h"
 #include "apiserver/form_sweep.h"
+#include "apiserver/http_watch.h"
 #include "apiserver/local.h"
 #include "apiserver/metrics.h"
 #include "apiserver/rbac_bootstrap.h"
@@ -52,6 +53,7 @@ struct apiserver {
 	size_t reading_count, writing_count;
 	struct list watches; /* struct http_watch */
 	size_t watch_count;
+	struct watch_shared watch_shared;
 	struct http_gzip gzip;
 	struct timer bookmarks;
 	struct form_sweep forms;

@@ -19,7 +19,7 @@ struct http_watch {
 	const struct kind *kind;
 	struct store_watcher watcher;
 	struct watch_filter filter;
-	struct arena arena;
+	struct arena *arena; /* x's */
 	struct list link;
 	struct timer timeout;
 	enum answer_form form;
@@ -64,7 +64,6 @@ static void watch_free(struct http_watch *w)
 	}
 	timer_stop(&w->timeout);
 	drop_waiting(w);
-	arena_deinit(&w->arena);
 	custom_kind_unref(w->kind);
 	mem_free(w);
 }
@@ -167,41 +166,114 @@ static void send_text(struct http_watch *w, struct str name, struct str json)
 	http_send(w->x, pieces, 2);
 }
 
-/* The object's kept field behind a small head: one encoding for all who watch. */
-static void send_field(struct http_watch *w, struct str name, struct blob *object)
+/* What is sent of an event whose object is as it is stored, or is the field kept of it. */
+struct frame {
+	struct http_piece pieces[3];
+	struct buf head, envelope;
+	struct blob *field;
+};
+
+static void frame_init(struct frame *f, const struct http_watch *w, struct str name,
+		       struct blob *object)
 {
 	bool is_partial = w->form == ANSWER_PARTIAL_METADATA;
 	const struct kind *kind = is_partial ? &kind_partialobjectmetadata : w->kind;
-	struct blob *field = is_partial ? protobuf_field_new(object, kind->schema)
-					: protobuf_field_of(object, kind->schema);
-	AUTO_BUF envelope = { 0 }, head = { 0 };
-	struct http_piece pieces[3];
 
-	buf_init(&envelope, FRAME_HEAD_BYTES_MAX);
-	buf_init(&head, FRAME_HEAD_BYTES_MAX);
-	protobuf_write_envelope(kind->api_version, kind->name, &envelope);
-	protobuf_write_event_head(name, envelope.len + field->len, &head);
-	pieces[0] = HTTP_BYTES(head_of_frame(w, &head));
-	pieces[1] = HTTP_BYTES(buf_str(&envelope));
-	pieces[2] = HTTP_BLOB(field);
-	http_send(w->x, pieces, 3);
-	blob_unref(field);
+	*f = (struct frame){ .pieces = { HTTP_BYTES(prefix_of(name)), HTTP_BLOB(object),
+					 HTTP_BYTES(frame_end) } };
+	if (w->format != ANSWER_PROTOBUF)
+		return;
+	f->field = is_partial ? protobuf_field_new(object, kind->schema)
+			      : protobuf_field_of(object, kind->schema);
+	buf_init(&f->envelope, FRAME_HEAD_BYTES_MAX);
+	buf_init(&f->head, FRAME_HEAD_BYTES_MAX);
+	protobuf_write_envelope(kind->api_version, kind->name, &f->envelope);
+	protobuf_write_event_head(name, f->envelope.len + f->field->len, &f->head);
+	f->pieces[0] = HTTP_BYTES(head_of_frame(w, &f->head));
+	f->pieces[1] = HTTP_BYTES(buf_str(&f->envelope));
+	f->pieces[2] = HTTP_BLOB(f->field);
+}
+
+static void frame_deinit(struct frame *f)
+{
+	blob_unref(f->field);
+	buf_deinit(&f->envelope);
+	buf_deinit(&f->head);
+}
+
+static void shared_drop(struct watch_shared *shared)
+{
+	blob_unref(shared->object);
+	http_chunk_deinit(&shared->chunk);
+	shared->object = shared->chunk.framed = NULL;
+}
+
+static void on_turn_over(struct task *task)
+{
+	shared_drop(CONTAINER_OF(task, struct watch_shared, turn_over));
+}
+
+void watch_shared_init(struct watch_shared *shared, struct env *env)
+{
+	*shared = (struct watch_shared){ .env = env };
+	task_init(&shared->turn_over, on_turn_over);
+}
+
+void watch_shared_deinit(struct watch_shared *shared)
+{
+	env_cancel(shared->env, &shared->turn_over);
+	shared_drop(shared);
+}
+
+/* An event as all get it who watch in the same way: they are told of it one after the other, so it
+ * is enough to keep the last one. */
+static const struct http_chunk *share(struct http_watch *w, struct str name, struct blob *object)
+{
+	struct watch_shared *shared = &w->server->watch_shared;
+	struct frame frame;
+
+	if (shared->object == object && shared->kind == w->kind && shared->form == (int)w->form &&
+	    shared->format == (int)w->format && shared->is_framed == w->is_framed &&
+	    str_eq(shared->name, name))
+		return &shared->chunk;
+	shared_drop(shared);
+	shared->object = blob_ref(object);
+	shared->name = name;
+	shared->kind = w->kind;
+	shared->form = (int)w->form;
+	shared->format = (int)w->format;
+	shared->is_framed = w->is_framed;
+	frame_init(&frame, w, name, object);
+	http_chunk_make(&shared->chunk, frame.pieces, ARRAY_COUNT(frame.pieces));
+	frame_deinit(&frame);
+	env_defer(w->server->env, &shared->turn_over);
+	return &shared->chunk;
+}
+
+/* What only this one gets is not copied. */
+static void send_frame(struct http_watch *w, struct str name, struct blob *object)
+{
+	struct frame frame;
+
+	if (store_is_watching(&w->watcher)) {
+		http_send_chunk(w->x, share(w, name, object));
+		return;
+	}
+	frame_init(&frame, w, name, object);
+	http_send(w->x, frame.pieces, ARRAY_COUNT(frame.pieces));
+	frame_deinit(&frame);
 }
 
 static void send_event(struct http_watch *w, enum api_event_type type, struct blob *object,
 		       int64_t revision)
 {
 	struct str name = name_of(type);
-	struct http_piece pieces[3] = { HTTP_BYTES(prefix_of(name)), HTTP_BLOB(object),
-					HTTP_BYTES(frame_end) };
 	AUTO_BUF text = { 0 };
 
 	w->revision = revision;
 	(*w->events)++;
-	if (w->format == ANSWER_PROTOBUF) {
-		send_field(w, name, object);
-	} else if (w->form == ANSWER_OBJECT) {
-		http_send(w->x, pieces, 3);
+	if (w->format == ANSWER_PROTOBUF || w->form == ANSWER_OBJECT) {
+		send_frame(w, name, object);
 	} else {
 		buf_init(&text, FRAME_BYTES_MAX);
 		write_form(w, obj_get(object), &text);
@@ -242,7 +314,7 @@ static void send_gone(struct http_watch *w, const char *message)
 {
 	struct refusal refusal;
 
-	refusal_init(&refusal, &w->arena);
+	refusal_init(&refusal, w->arena);
 	(void)refusal_gone(&refusal, "%s", message); /* its -1 is for callers that return it */
 	send_refusal(w, &refusal);
 }
@@ -264,7 +336,7 @@ static bool conversion_failed(struct http_watch *w, const struct err *err)
 
 	if (!err)
 		return false;
-	refusal_init(&refusal, &w->arena);
+	refusal_init(&refusal, w->arena);
 	(void)conversion_refuse(&refusal, err); /* told here */
 	send_refusal(w, &refusal);
 	watch_end(w, true);
@@ -561,8 +633,8 @@ static struct http_watch *watch_new(struct exchange *e, struct str namespace_)
 	custom_kind_ref(w->kind);
 	w->form = e->form;
 	w->format = e->format;
-	arena_init(&w->arena, ARENA_DEFAULT_MAX);
-	w->filter.prefix = registry_list_prefix(&w->arena, e->kind, namespace_);
+	w->arena = e->arena;
+	w->filter.prefix = registry_list_prefix(w->arena, e->kind, namespace_);
 	return w;
 }
 

@@ -7,7 +7,22 @@
 #ifndef CUBE_APISERVER_HTTP_WATCH_H
 #define CUBE_APISERVER_HTTP_WATCH_H
 
-#include <stdbool.h>
+#include "loop/env.h"
+#include "net/http.h"
+
+/* The last event, as it goes to everybody who watches in the same way; until the turn is over. */
+struct watch_shared {
+	struct env *env;
+	struct task turn_over;
+	struct blob *object; /* NULL: none; counted */
+	struct str name;     /* constant text */
+	const struct kind *kind;
+	int form, format;    /* of exchange.h */
+	bool is_framed;
+	struct http_chunk chunk;
+};
+void watch_shared_init(struct watch_shared *shared, struct env *env);
+void watch_shared_deinit(struct watch_shared *shared);
 
 struct apiserver;
 struct custom_resource;

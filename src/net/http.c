@@ -4,6 +4,8 @@
  */
 #include "net/http.h"
 
+#include <stdio.h>
+#include <string.h>
 #include "base/num.h"
 
 static const struct str method_names[] = {
@@ -91,6 +93,27 @@ const char *http_status_text(int status)
 			return status_texts[i].text;
 	}
 	return "";
+}
+
+void http_chunk_make(struct http_chunk *ret, const struct http_piece *pieces, size_t piece_count)
+{
+	size_t len = 0;
+	char size[24], *at;
+	int size_bytes;
+
+	for (size_t i = 0; i < piece_count; i++)
+		len += pieces[i].bytes.len;
+	size_bytes = snprintf(size, sizeof(size), "%zx\r\n", len);
+	ret->framed = blob_alloc((size_t)size_bytes + len + 2);
+	at = ret->framed->bytes;
+	memcpy(at, size, (size_t)size_bytes);
+	at += size_bytes;
+	ret->body = str_sub(at, len);
+	for (size_t i = 0; i < piece_count; i++) {
+		memcpy(at, pieces[i].bytes.ptr, pieces[i].bytes.len);
+		at += pieces[i].bytes.len;
+	}
+	memcpy(at, "\r\n", 2);
 }
 
 struct str http_header_get(const struct http_headers *h, struct str name)

@@ -57,6 +57,15 @@ struct http_piece {
 #define HTTP_BYTES(s) ((struct http_piece){ (s), NULL })
 #define HTTP_BLOB(b) ((struct http_piece){ blob_str(b), (b) })
 
+/* A part of a body that goes to many exchanges, with what HTTP/1.1 puts around a chunk: made once,
+ * and held by reference wherever it waits. */
+struct http_chunk {
+	struct blob *framed; /* one reference */
+	struct str body;     /* inside it */
+};
+void http_chunk_make(struct http_chunk *ret, const struct http_piece *pieces, size_t piece_count);
+static inline void http_chunk_deinit(struct http_chunk *chunk) { blob_unref(chunk->framed); }
+
 /* A body made on demand, so that ten thousand objects need no list of ten thousand pieces. fill
  * writes up to max pieces and returns how many; 0 is the end, < 0 breaks the body off (the
  * connection or stream is reset: the peer must not take it for complete). Pieces without owner must

@@ -545,6 +545,14 @@ static void http1_send(struct exchange *ex, const struct http_piece *pieces, siz
 		server_conn_watch_sending(ex->sc);
 }
 
+static void http1_send_chunk(struct exchange *ex, const struct http_chunk *chunk)
+{
+	struct http_piece body = { chunk->body, chunk->framed };
+
+	conn_write(ex->sc->conn, ex->chunked ? &HTTP_BLOB(chunk->framed) : &body, 1, true);
+	server_conn_watch_sending(ex->sc);
+}
+
 static size_t http1_queued(const struct exchange *ex)
 {
 	return conn_queued_bytes(ex->sc->conn);
@@ -642,6 +650,7 @@ const struct http_protocol http1_protocol = {
 	.closed = http1_closed,
 	.start = http1_start,
 	.send = http1_send,
+	.send_chunk = http1_send_chunk,
 	.finish = http1_finish,
 	.abort = http1_abort,
 	.queued = http1_queued,

@@ -315,6 +315,19 @@ void http_send(struct http_exchange *x, const struct http_piece *pieces, size_t 
 		ex->sc->protocol->send(ex, pieces, piece_count, true);
 }
 
+void http_send_chunk(struct http_exchange *x, const struct http_chunk *chunk)
+{
+	struct exchange *ex = exchange_of(x);
+	struct http_piece body = { chunk->body, chunk->framed };
+
+	if (ex->sc && ex->sc->protocol->send_chunk && !ex->no_body) {
+		ASSERT(ex->started && !ex->ended);
+		ex->sc->protocol->send_chunk(ex, chunk);
+	} else {
+		http_send(x, &body, 1);
+	}
+}
+
 size_t http_queued_bytes(const struct http_exchange *x)
 {
 	const struct exchange *ex = exchange_of(x);

@@ -93,6 +93,7 @@ struct http_protocol {
 	void (*closed)(struct server_conn *sc);         /* the connection is gone: let go of all exchanges */
 	void (*start)(struct exchange *ex, const struct response_head *head);
 	void (*send)(struct exchange *ex, const struct http_piece *pieces, size_t piece_count, bool copy);
+	void (*send_chunk)(struct exchange *ex, const struct http_chunk *chunk); /* NULL: as send */
 	void (*finish)(struct exchange *ex);            /* response complete; ex may be freed */
 	void (*abort)(struct exchange *ex);             /* ex may be freed */
 	size_t (*queued)(const struct exchange *ex);

@@ -142,6 +142,7 @@ void http_start(struct http_exchange *x, int status, const struct http_headers *
 /* Queues pieces; those without owner are copied. What several calls in one turn of the loop queue
  * goes out together. Nothing happens once the peer is gone. */
 void http_send(struct http_exchange *x, const struct http_piece *pieces, size_t piece_count);
+void http_send_chunk(struct http_exchange *x, const struct http_chunk *chunk); /* the same, shared with others */
 size_t http_queued_bytes(const struct http_exchange *x) PURE; /* given to http_send, not yet to the kernel */
 bool http_is_closed(const struct http_exchange *x) PURE;      /* the peer is gone */
 bool http_is_started(const struct http_exchange *x) PURE;     /* a status was sent */

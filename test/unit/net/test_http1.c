@@ -482,6 +482,37 @@ static void test_back_pressure(void **state)
 	close_service(&s);
 }
 
+/* Breaks if what goes to many is framed wrongly for one of them, copied for each, or kept for ever. */
+static void test_shared_chunk(void **state)
+{
+	const struct http_piece pieces[] = { HTTP_BYTES(STR("seventeen ")), HTTP_BYTES(STR("letters")) };
+	struct http_chunk chunk;
+	struct service s;
+
+	http_chunk_make(&chunk, pieces, ARRAY_COUNT(pieces));
+	assert_true(str_eq_c(chunk.body, "seventeen letters"));
+	open_service(&s, NULL);
+	say(&s, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_wait_for(&s.raw, "chunked");
+	http_send_chunk(s.held, &chunk);
+	http_send_chunk(s.held, &chunk);
+	assert_int_equal(chunk.framed->refs, 3);
+	http_end(s.held);
+	s.held = NULL;
+	raw_wait_for(&s.raw, "\r\n\r\n11\r\nseventeen letters\r\n11\r\nseventeen letters\r\n0\r\n\r\n");
+	assert_int_equal(chunk.framed->refs, 1);
+	close_service(&s);
+	open_service(&s, NULL);
+	say(&s, "GET /stream HTTP/1.0\r\n\r\n"); /* knows no chunks */
+	raw_wait_for(&s.raw, "close");
+	http_send_chunk(s.held, &chunk);
+	http_end(s.held);
+	s.held = NULL;
+	raw_wait_for(&s.raw, "\r\n\r\nseventeen letters");
+	close_service(&s);
+	http_chunk_deinit(&chunk);
+}
+
 /* Breaks if a stream that nobody reads may fill the memory. */
 static void test_queue_limit(void **state)
 {
@@ -718,7 +749,8 @@ int main(void)
 		cmocka_unit_test(test_pipelining), cmocka_unit_test(test_malformed), cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_connection_limit), cmocka_unit_test(test_slow_clients),
 		cmocka_unit_test(test_manners), cmocka_unit_test(test_vanished_client),
-		cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_queue_limit),
+		cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_shared_chunk),
+		cmocka_unit_test(test_queue_limit),
 		cmocka_unit_test(test_stuck_reader),
 		cmocka_unit_test(test_sources), cmocka_unit_test(test_streamed_body),
 		cmocka_unit_test(test_paced_body), cmocka_unit_test(test_upgrade),

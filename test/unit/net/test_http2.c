@@ -381,6 +381,7 @@ static void test_windows(void **state)
 	struct fixture f;
 	struct service s;
 	struct client *c = NEW(struct client);
+	struct http_chunk chunk; /* its frame is of HTTP/1.1 */
 	int32_t id;
 	size_t sent = 0;
 
@@ -388,8 +389,10 @@ static void test_windows(void **state)
 	id = ask(c, "GET", "/stream", STR_NONE, NULL);
 	fixture_run_until(&f, &s.asked);
 	nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, id, 8 << 20);
+	http_chunk_make(&chunk, &HTTP_BLOB(s.blob), 1);
 	for (; sent < BIG_BYTES * 4; sent += s.blob->len)
-		http_send(s.held[0], &HTTP_BLOB(s.blob), 1);
+		http_send_chunk(s.held[0], &chunk);
+	http_chunk_deinit(&chunk);
 	assert_int_equal(http_queued_bytes(s.held[0]), sent);
 	assert_false(s.drained);
 	fixture_run_until(&f, &s.drained);
