@@ -310,6 +310,7 @@ struct blob *protobuf_field_new(const struct blob *object, struct schema_at at)
 
 struct blob *protobuf_field_of(struct blob *object, struct schema_at at)
 {
+	object->is_warm = true;
 	if (!object->recoded)
 		object->recoded = protobuf_field_new(object, at);
 	return blob_ref(object->recoded);

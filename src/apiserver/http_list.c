@@ -28,6 +28,9 @@ struct listing {
 	bool head_sent;
 	struct blob *head;
 	struct str separator, tail;
+	struct task encode; /* the next objects become fields */
+	size_t encoded_count;
+	int64_t remaining;
 	struct err err;
 };
 
@@ -150,33 +153,86 @@ static void answer_objects(struct listing *l, int64_t remaining)
 	respond(l);
 }
 
-/* Each object becomes the field that it is in a protobuf list. */
-static void answer_fields(struct listing *l, int64_t remaining)
+static const struct kind *field_kind(const struct listing *l)
 {
-	struct exchange *e = l->e;
-	bool is_partial = e->form == ANSWER_PARTIAL_METADATA;
-	const struct kind *kind = is_partial ? &kind_partialobjectmetadata : e->kind;
+	return l->e->form == ANSWER_PARTIAL_METADATA ? &kind_partialobjectmetadata : l->e->kind;
+}
+
+static void respond_with_fields(struct listing *l)
+{
+	const struct kind *kind = field_kind(l);
 	struct protobuf_list list = { .api_version = kind->api_version,
 				      .kind = kind->list_name,
 				      .revision = l->revision,
 				      .continue_token = token_of(l),
-				      .remaining = remaining };
+				      .remaining = l->remaining,
+				      .items_bytes = l->bytes };
 	AUTO_BUF head = { 0 };
 
-	l->bytes = 0;
-	for (size_t i = 0; i < l->count; i++) {
-		struct blob *object = l->blobs[i];
-
-		l->blobs[i] = is_partial ? protobuf_field_new(object, kind->schema)
-					 : protobuf_field_of(object, kind->schema);
-		l->bytes += l->blobs[i]->len;
-		blob_unref(object);
-	}
-	list.items_bytes = l->bytes;
 	buf_init(&head, 1u << 20);
 	protobuf_write_list_head(&list, &head);
 	l->head = blob_new(buf_str(&head));
 	respond(l);
+}
+
+/* Each object becomes the field that it is in a protobuf list. False when more are left: others
+ * shall not wait for thousands that nobody asked for in this form before. */
+static bool encode_some(struct listing *l)
+{
+	const struct kind *kind = field_kind(l);
+	size_t fresh_bytes = 0;
+
+	for (; l->encoded_count < l->count; l->encoded_count++) {
+		struct blob **at = &l->blobs[l->encoded_count], *object = *at;
+
+		if (fresh_bytes >= LIST_ENCODE_BYTES)
+			return false;
+		if (!object->recoded)
+			fresh_bytes += object->len;
+		*at = kind == l->e->kind ? protobuf_field_of(object, kind->schema)
+					 : protobuf_field_new(object, kind->schema);
+		l->bytes += (*at)->len;
+		blob_unref(object);
+	}
+	return true;
+}
+
+static void on_encode(struct task *task)
+{
+	struct listing *l = CONTAINER_OF(task, struct listing, encode);
+
+	if (!encode_some(l)) {
+		env_defer(l->e->server->env, &l->encode);
+		return;
+	}
+	http_set_events(l->e->x, NULL, NULL);
+	respond_with_fields(l);
+}
+
+static void on_client_gone(void *arg, struct http_exchange *x)
+{
+	struct listing *l = arg;
+	struct exchange *e = l->e;
+
+	env_cancel(e->server->env, &l->encode);
+	release(l);
+	exchange_count(e, 499);
+	http_abort(x);
+}
+
+static const struct http_exchange_events encode_events = { .on_closed = on_client_gone };
+
+static void answer_fields(struct listing *l, int64_t remaining)
+{
+	l->bytes = 0;
+	l->remaining = remaining;
+	if (encode_some(l)) {
+		respond_with_fields(l);
+		return;
+	}
+	task_init(&l->encode, on_encode);
+	http_set_events(l->e->x, &encode_events, l);
+	env_defer(l->e->server->env, &l->encode);
 }
 
 /* YAML, Table, metadata only and pretty JSON are made anew. */
