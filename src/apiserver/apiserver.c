@@ -130,7 +130,6 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	s->registry.metrics = &s->metrics;
 	store_set_observer(options->store, on_written, s);
 	list_init(&s->watches);
-	watch_shared_init(&s->watch_shared, s->env);
 	custom_resources_start(&s->custom, &s->registry, kinds_withdrawn);
 	s->aggregation = aggregation_new(&s->registry, options->front);
 	s->registry.aggregation = s->aggregation;
@@ -162,7 +161,6 @@ void apiserver_free(struct apiserver *s)
 	form_sweep_stop(&s->forms);
 	operation_cancel_all(&s->registry);
 	http_watch_end_all(s, false);
-	watch_shared_deinit(&s->watch_shared);
 	custom_resources_stop(&s->custom);
 	local_hub_deinit(&s->hub);
 	aggregation_free(s->aggregation);

@@ -13,6 +13,8 @@
 #include "loop/env.h"
 #include "net/http_gzip.h"
 
+#define ENCODE_BYTES ((size_t)256 << 10) /* of objects put into another encoding in one turn */
+
 struct listing {
 	struct exchange *e;
 	struct read_options options;
@@ -185,7 +187,7 @@ static bool encode_some(struct listing *l)
 	for (; l->encoded_count < l->count; l->encoded_count++) {
 		struct blob **at = &l->blobs[l->encoded_count], *object = *at;
 
-		if (fresh_bytes >= LIST_ENCODE_BYTES)
+		if (fresh_bytes >= ENCODE_BYTES)
 			return false;
 		if (!object->recoded)
 			fresh_bytes += object->len;

@@ -213,18 +213,6 @@ static void on_turn_over(struct task *task)
 	shared_drop(CONTAINER_OF(task, struct watch_shared, turn_over));
 }
 
-void watch_shared_init(struct watch_shared *shared, struct env *env)
-{
-	*shared = (struct watch_shared){ .env = env };
-	task_init(&shared->turn_over, on_turn_over);
-}
-
-void watch_shared_deinit(struct watch_shared *shared)
-{
-	env_cancel(shared->env, &shared->turn_over);
-	shared_drop(shared);
-}
-
 /* An event as all get it who watch in the same way: they are told of it one after the other, so it
  * is enough to keep the last one. */
 static const struct http_chunk *share(struct http_watch *w, struct str name, struct blob *object)
@@ -237,6 +225,8 @@ static const struct http_chunk *share(struct http_watch *w, struct str name, str
 	    str_eq(shared->name, name))
 		return &shared->chunk;
 	shared_drop(shared);
+	if (!shared->turn_over.fn)
+		task_init(&shared->turn_over, on_turn_over);
 	shared->object = blob_ref(object);
 	shared->name = name;
 	shared->kind = w->kind;
@@ -510,6 +500,9 @@ void http_watch_end_all(struct apiserver *s, bool politely)
 {
 	while (!list_is_empty(&s->watches))
 		watch_end(LIST_ENTRY(list_first(&s->watches), struct http_watch, link), politely);
+	if (s->watch_shared.turn_over.fn)
+		env_cancel(s->env, &s->watch_shared.turn_over);
+	shared_drop(&s->watch_shared);
 }
 
 /* What the store has told already still goes out, as upstream waits a second too. */

@@ -12,7 +12,6 @@
 
 /* The last event, as it goes to everybody who watches in the same way; until the turn is over. */
 struct watch_shared {
-	struct env *env;
 	struct task turn_over;
 	struct blob *object; /* NULL: none; counted */
 	struct str name;     /* constant text */
@@ -21,8 +20,6 @@ struct watch_shared {
 	bool is_framed;
 	struct http_chunk chunk;
 };
-void watch_shared_init(struct watch_shared *shared, struct env *env);
-void watch_shared_deinit(struct watch_shared *shared);
 
 struct apiserver;
 struct custom_resource;

@@ -13,7 +13,6 @@
 #define REQUEST_RETRY_AFTER_SECONDS 1
 #define LIST_BYTES_MAX ((size_t)1 << 30)
 #define LIST_ITEMS_MAX 1000000
-#define LIST_ENCODE_BYTES ((size_t)256 << 10) /* of objects put into another encoding in one turn */
 #define FORM_SWEEP_WRITTEN_MAX 4096 /* objects written last that keep their trees; a power of two */
 #define FORM_SWEEP_WRITTEN_BYTES_MAX ((size_t)4 << 20) /* the same, of their bytes */
 #define FORM_SWEEP_NOTED_BYTES ((size_t)1 << 20) /* written and looked at that a round is due for */
