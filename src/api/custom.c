@@ -102,14 +102,6 @@ static void custom_cells(struct cells *c)
 	}
 }
 
-static void custom_warn(struct edit *e, struct notices *notices)
-{
-	struct str warning = custom_version_of(e->kind)->warning;
-
-	if (warning.len)
-		notices_add(notices, STR_FMT, STR_ARG(warning));
-}
-
 /* Whoever writes status writes nothing else, not even labels. */
 static void custom_prepare_status(struct edit *e)
 {
@@ -123,7 +115,6 @@ static const struct strategy strategy_custom = {
 	.validate = custom_validate,
 	.validate_status_update = custom_validate,
 	.cells = custom_cells,
-	.warn = custom_warn,
 };
 
 /* --- rows --- */

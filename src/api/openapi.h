@@ -19,6 +19,7 @@ int openapi_v3_write(const struct kind_set *set, struct str group, struct str ve
 void openapi_v2_write(const struct kind_set *set, struct buf *to);
 /* The same, written before, as the messages of openapi.v2 that older clients ask for. */
 int openapi_v2_to_protobuf(struct str json, struct buf *to, struct err *err) MUST_CHECK;
+int openapi_v3_to_protobuf(struct str json, struct buf *to, struct err *err) MUST_CHECK;
 
 /* Another server's part of the whole: its paths below prefix ("/apis/<group>/<version>") that are not
  * there yet, with the definitions they lead to, under other names where those are taken by something

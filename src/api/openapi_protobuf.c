@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * OpenAPI v2 as older clients ask for it: the JSON document in the messages of openapi.v2. Each
- * message is a table of members and field numbers; what has no row is an extension (x-...), or is
- * left out.
+ * OpenAPI documents as some clients ask for them: the JSON in the messages of openapi.v2 and
+ * openapi.v3. Each message is a table of members and field numbers; what has no row is an extension
+ * (x-...), or is left out.
  */
 #include "api/openapi.h"
 #include "api/protobuf_internal.h"
@@ -19,6 +19,7 @@ enum form {
 	ANY, /* {yaml=2}: JSON is YAML */
 	ANYS,
 	TYPE,	    /* {value=1}, one or many */
+	SCALAR,	    /* {number=1}, {boolean=2} or {string=3} */
 	ITEMS,	    /* {schema=1} */
 	ADDITIONAL, /* {schema=1} or {boolean=2} */
 	MEMBERS,    /* {inner=...}: {name=1, value=2} for each member */
@@ -32,6 +33,7 @@ struct row {
 	const struct row *message;
 	uint32_t inner; /* of MEMBERS */
 	uint32_t wraps; /* number of a message that has the value as its one field; 0: none */
+	bool or_reference; /* {message=1}, or {reference=2} of what has a "$ref" */
 };
 
 /* Where extensions go: the last row, with this key. */
@@ -58,9 +60,9 @@ static const struct row schema_rows[] = {
 	{ "minProperties", 18, INT },
 	{ "required", 19, TEXTS },
 	{ "enum", 20, ANYS },
-	{ "additionalProperties", 21, ADDITIONAL },
+	{ "additionalProperties", 21, ADDITIONAL, schema_rows },
 	{ "type", 22, TYPE },
-	{ "items", 23, ITEMS },
+	{ "items", 23, ITEMS, schema_rows },
 	{ "allOf", 24, MESSAGES, schema_rows },
 	{ "properties", 25, MEMBERS, schema_rows, 1 },
 	{ "example", 30, ANY },
@@ -134,14 +136,148 @@ static const struct row document_rows[] = {
 	{ 0 },
 };
 
+/* --- v3 --- */
+
+static const struct row reference_rows[] = {
+	{ "$ref", 1, TEXT }, { "summary", 2, TEXT }, { "description", 3, TEXT }, { 0 }
+};
+
+static const struct row schema_v3_rows[] = {
+	{ "nullable", 1, BOOL },
+	{ "readOnly", 3, BOOL },
+	{ "writeOnly", 4, BOOL },
+	{ "example", 7, ANY },
+	{ "deprecated", 8, BOOL },
+	{ "title", 9, TEXT },
+	{ "multipleOf", 10, DOUBLE },
+	{ "maximum", 11, DOUBLE },
+	{ "exclusiveMaximum", 12, BOOL },
+	{ "minimum", 13, DOUBLE },
+	{ "exclusiveMinimum", 14, BOOL },
+	{ "maxLength", 15, INT },
+	{ "minLength", 16, INT },
+	{ "pattern", 17, TEXT },
+	{ "maxItems", 18, INT },
+	{ "minItems", 19, INT },
+	{ "uniqueItems", 20, BOOL },
+	{ "maxProperties", 21, INT },
+	{ "minProperties", 22, INT },
+	{ "required", 23, TEXTS },
+	{ "enum", 24, ANYS },
+	{ "type", 25, TEXT },
+	{ "allOf", 26, MESSAGES, schema_v3_rows, .or_reference = true },
+	{ "oneOf", 27, MESSAGES, schema_v3_rows, .or_reference = true },
+	{ "anyOf", 28, MESSAGES, schema_v3_rows, .or_reference = true },
+	{ "not", 29, MESSAGE, schema_v3_rows },
+	{ "items", 30, ITEMS, schema_v3_rows, .or_reference = true },
+	{ "properties", 31, MEMBERS, schema_v3_rows, 1, .or_reference = true },
+	{ "additionalProperties", 32, ADDITIONAL, schema_v3_rows, .or_reference = true },
+	{ "default", 33, SCALAR },
+	{ "description", 34, TEXT },
+	{ "format", 35, TEXT },
+	{ EXTENSIONS, 36, ANY },
+	{ 0 },
+};
+
+static const struct row media_rows[] = {
+	{ "schema", 1, MESSAGE, schema_v3_rows, .or_reference = true },
+	{ EXTENSIONS, 5, ANY },
+	{ 0 },
+};
+
+static const struct row parameter_rows[] = {
+	{ "name", 1, TEXT },
+	{ "in", 2, TEXT },
+	{ "description", 3, TEXT },
+	{ "required", 4, BOOL },
+	{ "deprecated", 5, BOOL },
+	{ "allowEmptyValue", 6, BOOL },
+	{ "style", 7, TEXT },
+	{ "explode", 8, BOOL },
+	{ "schema", 10, MESSAGE, schema_v3_rows, .or_reference = true },
+	{ "content", 13, MEMBERS, media_rows, 1 },
+	{ EXTENSIONS, 14, ANY },
+	{ 0 },
+};
+
+static const struct row request_body_rows[] = {
+	{ "description", 1, TEXT },
+	{ "content", 2, MEMBERS, media_rows, 1 },
+	{ "required", 3, BOOL },
+	{ EXTENSIONS, 4, ANY },
+	{ 0 },
+};
+
+static const struct row response_v3_rows[] = {
+	{ "description", 1, TEXT },
+	{ "content", 3, MEMBERS, media_rows, 1 },
+	{ EXTENSIONS, 5, ANY },
+	{ 0 },
+};
+
+static const struct row operation_v3_rows[] = {
+	{ "tags", 1, TEXTS },
+	{ "summary", 2, TEXT },
+	{ "description", 3, TEXT },
+	{ "operationId", 5, TEXT },
+	{ "parameters", 6, MESSAGES, parameter_rows, .or_reference = true },
+	{ "requestBody", 7, MESSAGE, request_body_rows, .or_reference = true },
+	{ "responses", 8, MEMBERS, response_v3_rows, 2, .or_reference = true },
+	{ "deprecated", 10, BOOL },
+	{ EXTENSIONS, 13, ANY },
+	{ 0 },
+};
+
+static const struct row path_item_v3_rows[] = {
+	{ "summary", 2, TEXT },
+	{ "description", 3, TEXT },
+	{ "get", 4, MESSAGE, operation_v3_rows },
+	{ "put", 5, MESSAGE, operation_v3_rows },
+	{ "post", 6, MESSAGE, operation_v3_rows },
+	{ "delete", 7, MESSAGE, operation_v3_rows },
+	{ "options", 8, MESSAGE, operation_v3_rows },
+	{ "head", 9, MESSAGE, operation_v3_rows },
+	{ "patch", 10, MESSAGE, operation_v3_rows },
+	{ "parameters", 13, MESSAGES, parameter_rows, .or_reference = true },
+	{ EXTENSIONS, 14, ANY },
+	{ 0 },
+};
+
+static const struct row security_rows[] = {
+	{ "type", 1, TEXT }, { "description", 2, TEXT }, { "name", 3, TEXT }, { "in", 4, TEXT }, { 0 }
+};
+
+static const struct row component_rows[] = {
+	{ "schemas", 1, MEMBERS, schema_v3_rows, 1, .or_reference = true },
+	{ "securitySchemes", 7, MEMBERS, security_rows, 1, .or_reference = true },
+	{ 0 },
+};
+
+static const struct row info_v3_rows[] = {
+	{ "title", 1, TEXT }, { "description", 2, TEXT }, { "version", 6, TEXT }, { 0 }
+};
+
+static const struct row document_v3_rows[] = {
+	{ "openapi", 1, TEXT },
+	{ "info", 2, MESSAGE, info_v3_rows },
+	{ "paths", 4, MEMBERS, path_item_v3_rows, 1 },
+	{ "components", 5, MESSAGE, component_rows },
+	{ EXTENSIONS, 9, ANY },
+	{ 0 },
+};
+
+/* --- writing --- */
+
 static void put_rows(struct buf *to, const struct row *rows, yyjson_val *object);
 
 static void put_wrapped(struct buf *to, uint32_t number, const struct row *row, yyjson_val *value)
 {
-	size_t start = wire_open(to, number), inner = row->wraps ? wire_open(to, row->wraps) : 0;
+	bool is_reference = row->or_reference && json_key(value, STR("$ref"));
+	uint32_t wraps = !row->or_reference ? row->wraps : is_reference ? 2 : 1;
+	size_t start = wire_open(to, number), inner = wraps ? wire_open(to, wraps) : 0;
 
-	put_rows(to, row->message, value);
-	if (row->wraps)
+	put_rows(to, is_reference ? reference_rows : row->message, value);
+	if (wraps)
 		wire_close(to, inner);
 	wire_close(to, start);
 }
@@ -189,7 +325,7 @@ static void put_parameters(struct buf *to, uint32_t number, yyjson_val *list)
 /* A schema, or several, or yes or no, behind one more message. */
 static void put_choice(struct buf *to, const struct row *row, yyjson_val *value)
 {
-	static const struct row schema = { .number = 1, .message = schema_rows };
+	struct row schema = { .message = row->message, .or_reference = row->or_reference };
 	size_t start = wire_open(to, row->number);
 
 	if (yyjson_is_bool(value)) {
@@ -206,6 +342,23 @@ static void put_choice(struct buf *to, const struct row *row, yyjson_val *value)
 				put_wrapped(to, 1, &schema, item);
 		}
 	}
+	wire_close(to, start);
+}
+
+/* What is neither has no form there. */
+static void put_scalar(struct buf *to, uint32_t number, yyjson_val *value)
+{
+	size_t start;
+
+	if (!yyjson_is_num(value) && !yyjson_is_bool(value) && !yyjson_is_str(value))
+		return;
+	start = wire_open(to, number);
+	if (yyjson_is_num(value))
+		wire_double(to, 1, yyjson_get_num(value));
+	else if (yyjson_is_bool(value))
+		wire_number(to, 2, yyjson_get_bool(value));
+	else
+		wire_text(to, 3, json_str(value));
 	wire_close(to, start);
 }
 
@@ -241,6 +394,9 @@ static void put_member(struct buf *to, const struct row *row, yyjson_val *value)
 	case ANYS:
 		JSON_EACH (item, value)
 			put_any(to, row->number, item);
+		return;
+	case SCALAR:
+		put_scalar(to, row->number, value);
 		return;
 	case TYPE:
 	case ITEMS:
@@ -282,12 +438,22 @@ static void put_rows(struct buf *to, const struct row *rows, yyjson_val *object)
 	}
 }
 
-int openapi_v2_to_protobuf(struct str json, struct buf *to, struct err *err)
+static int write_document(struct str json, const struct row *rows, struct buf *to, struct err *err)
 {
 	AUTO_JSON doc = json_parse(json, UINT32_MAX, err);
 
 	if (!doc)
 		return -1;
-	put_rows(to, document_rows, yyjson_doc_get_root(doc));
+	put_rows(to, rows, yyjson_doc_get_root(doc));
 	return 0;
+}
+
+int openapi_v2_to_protobuf(struct str json, struct buf *to, struct err *err)
+{
+	return write_document(json, document_rows, to, err);
+}
+
+int openapi_v3_to_protobuf(struct str json, struct buf *to, struct err *err)
+{
+	return write_document(json, document_v3_rows, to, err);
 }

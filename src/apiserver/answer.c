@@ -130,7 +130,7 @@ void exchange_answer_json(struct exchange *e, int status, struct str json)
 }
 
 /* Quoted-string of a Warning header: quotes and backslashes escaped, no control characters. */
-static struct str quote_warning(struct exchange *e, struct str text)
+struct str exchange_quote_warning(struct exchange *e, struct str text)
 {
 	AUTO_BUF out = { 0 };
 
@@ -160,7 +160,7 @@ static struct http_headers first_headers(struct exchange *e, const struct notice
 	headers.list[headers.count++] = HTTP_HEADER(STR("Content-Type"), exchange_content_type(e));
 	for (size_t i = 0; i < count; i++)
 		headers.list[headers.count++] = HTTP_HEADER(STR("Warning"),
-							    quote_warning(e, warnings->items[i]));
+							    exchange_quote_warning(e, warnings->items[i]));
 	return headers;
 }
 
@@ -194,8 +194,10 @@ void exchange_refuse(struct exchange *e)
 	text = reformat(e, json);
 	piece = text ? HTTP_BLOB(text) : HTTP_BYTES(json);
 	headers = first_headers(e, e->warnings);
-	if (e->refusal.code == 429 || e->refusal.retry_after_seconds)
-		headers.list[headers.count++] = HTTP_HEADER(STR("Retry-After"), STR("1"));
+	if (e->refusal.retry_after_seconds)
+		headers.list[headers.count++] =
+			HTTP_HEADER(STR("Retry-After"),
+				    str_printf_in(e->arena, "%d", e->refusal.retry_after_seconds));
 	exchange_respond(e, e->refusal.code ? e->refusal.code : 500, &headers, &piece, 1);
 	blob_unref(text);
 }

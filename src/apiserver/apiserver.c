@@ -216,6 +216,12 @@ void apiserver_start(struct apiserver *s, void (*on_ready)(void *arg, const stru
 	service_repair_start(&s->service_repair);
 }
 
+void apiserver_set_flags(struct apiserver *s, void (*write)(void *arg, struct buf *to), void *arg)
+{
+	s->write_flags = write;
+	s->write_flags_arg = arg;
+}
+
 void apiserver_set_metrics(struct apiserver *s, void (*write)(void *arg, struct buf *to), void *arg)
 {
 	s->more_metrics = write;

@@ -62,6 +62,10 @@ void apiserver_drain(struct apiserver *apiserver);
 void apiserver_set_metrics(struct apiserver *apiserver, void (*write)(void *arg, struct buf *to),
 			   void *arg);
 
+/* What the process was started with, for /flagz: lines "name=value". */
+void apiserver_set_flags(struct apiserver *apiserver, void (*write)(void *arg, struct buf *to),
+			 void *arg);
+
 /* For struct http_server_options, with the apiserver as arg. */
 const struct http_handlers *apiserver_http_handlers(void);
 

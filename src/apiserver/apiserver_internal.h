@@ -42,6 +42,8 @@ struct apiserver {
 	struct metrics metrics;
 	void (*more_metrics)(void *arg, struct buf *to);
 	void *more_metrics_arg;
+	void (*write_flags)(void *arg, struct buf *to); /* NULL: none are known */
+	void *write_flags_arg;
 	struct str version; /* "v1.36.0+cube" */
 	struct apiserver_node_handler node_handler;
 	struct reverse_proxy *proxy; /* to pods and services */

@@ -247,6 +247,7 @@ static void publish(struct audit *audit, yyjson_mut_doc *doc)
 			 (hook->is_on && log->event_bytes_max >= hook->event_bytes_max);
 	AUTO_BUF text = { 0 };
 
+	audit->registry->metrics->asking.audit_events++;
 	buf_init(&text, LIST_BYTES_MAX);
 	write_event(doc, &text);
 	for (int i = 0; i < 2; i++) {
@@ -332,13 +333,17 @@ void audit_begin(struct exchange *e)
 	emit(e, AUDIT_REQUEST_RECEIVED);
 }
 
+void audit_note(struct exchange *e, struct str key, struct str value)
+{
+	if (e->audit)
+		annotations_add(&e->audit->annotations, key, value);
+}
+
 void audit_decided(struct exchange *e, bool is_allowed, struct str reason)
 {
-	if (!e->audit)
-		return;
-	annotations_add(&e->audit->annotations, STR("authorization.k8s.io/decision"),
-			is_allowed ? STR("allow") : STR("forbid"));
-	annotations_add(&e->audit->annotations, STR("authorization.k8s.io/reason"), reason);
+	audit_note(e, STR("authorization.k8s.io/decision"),
+		   is_allowed ? STR("allow") : STR("forbid"));
+	audit_note(e, STR("authorization.k8s.io/reason"), reason);
 }
 
 void audit_want_annotations(const struct exchange *e, struct annotations *ret, struct arena *arena)
@@ -352,8 +357,8 @@ void audit_want_annotations(const struct exchange *e, struct annotations *ret, s
 
 void audit_annotate(struct exchange *e, const struct annotations *from)
 {
-	for (size_t i = 0; e->audit && i < from->count; i++)
-		annotations_add(&e->audit->annotations, from->items[i].key, from->items[i].value);
+	for (size_t i = 0; i < from->count; i++)
+		audit_note(e, from->items[i].key, from->items[i].value);
 }
 
 void audit_answered(struct exchange *e, int status, const struct http_piece *pieces, size_t count)

@@ -64,6 +64,7 @@ void audit_begin(struct exchange *e);
 void audit_decided(struct exchange *e, bool is_allowed, struct str reason);
 /* For steps that do not know of exchanges: a list for as long as the arena, if anybody keeps it. */
 void audit_want_annotations(const struct exchange *e, struct annotations *ret, struct arena *arena);
+void audit_note(struct exchange *e, struct str key, struct str value);
 /* Copies them into the record, if there is one. */
 void audit_annotate(struct exchange *e, const struct annotations *from);
 /* The answer goes out; streams have only begun. */

@@ -249,7 +249,7 @@ int connect_admit(struct exchange *e, int (*next)(struct exchange *e))
 		.refusal = &e->refusal,
 		.notices = &c->notices,
 		.annotations = &c->annotations,
-		.deadline_ns = env_mono_ns(e->server->env) + REQUEST_WRITE_MS * INT64_C(1000000),
+		.deadline_ns = e->deadline_ns,
 		.take = take_options,
 		.again = nothing_again,
 		.done = on_done,

@@ -195,11 +195,15 @@ static int serve_group(struct exchange *e, struct str rest)
 
 /* --- OpenAPI --- */
 
+#define OPENAPI_FORMS 3
+
 /* How clients name a form, and how it is called in the answer. */
-static const struct {
+struct openapi_form {
 	const char *type, *answered;
 	bool is_protobuf;
-} openapi_v2_forms[] = {
+};
+
+static const struct openapi_form openapi_v2_forms[OPENAPI_FORMS] = {
 	{ "application/json", "application/json", false },
 	{ "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
 	  "application/com.github.proto-openapi.spec.v2.v1.0+protobuf", true },
@@ -207,25 +211,59 @@ static const struct {
 	  "application/com.github.proto-openapi.spec.v2.v1.0+protobuf", true },
 };
 
-/* Which of them the client likes best; -1: none. */
-static int openapi_v2_form(struct exchange *e)
+static const struct openapi_form openapi_v3_forms[OPENAPI_FORMS] = {
+	{ "application/json", "application/json", false },
+	{ "application/com.github.proto-openapi.spec.v3.v1.0+protobuf",
+	  "application/com.github.proto-openapi.spec.v3.v1.0+protobuf", true },
+	{ "application/com.github.proto-openapi.spec.v3@v1.0+protobuf",
+	  "application/com.github.proto-openapi.spec.v3.v1.0+protobuf", true },
+};
+
+/* The one of them that the client likes best; refuses when there is none. */
+static const struct openapi_form *choose_form(struct exchange *e, const struct openapi_form *forms)
 {
 	struct str header = http_header_get(&e->x->headers, STR("Accept"));
 	struct accept_type t;
 	unsigned best = 0;
-	int form = header.len ? -1 : 0;
+	const struct openapi_form *form = header.len ? NULL : &forms[0];
 
 	while (accept_next(&header, &t))
-		for (size_t i = 0; i < ARRAY_COUNT(openapi_v2_forms); i++) {
+		for (size_t i = 0; i < OPENAPI_FORMS; i++) {
 			bool any = str_eq_c(t.type, "*/*") || str_eq_c(t.type, "application/*");
 
 			if (t.quality <= best ||
-			    !(any || str_eq_c(t.type, openapi_v2_forms[i].type)))
+			    !(any || str_eq_c(t.type, forms[i].type)))
 				continue;
 			best = t.quality;
-			form = (int)i;
+			form = &forms[i];
 		}
+	if (!form)
+		(void)refusal_set(&e->refusal, 406, "NotAcceptable",
+				  "only the following media types are accepted: %s, %s", forms[0].type,
+				  forms[1].type); /* told by who asked */
 	return form;
+}
+
+/* The same document in protobuf, made from the one in JSON once. */
+static int answer_form(struct exchange *e, const struct api_document *json,
+		       const struct openapi_form *form,
+		       int (*convert)(struct str json, struct buf *to, struct err *err))
+{
+	struct str key = str_printf_in(e->arena, STR_FMT " protobuf", STR_ARG(json->key));
+	struct api_document *d;
+	struct err err = { 0 };
+	AUTO_BUF text = { 0 };
+
+	if (!form->is_protobuf)
+		return answer_document(e, json);
+	d = find_document(e->server, key);
+	if (d)
+		return answer_document(e, d);
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	if (convert(blob_str(json->bytes), &text, &err) < 0)
+		return refusal_from_err(&e->refusal, &err);
+	return answer_document(e,
+			       keep_document(e->server, key, str_from(form->answered), &text));
 }
 
 static struct api_document *openapi_v2_json(struct apiserver *s)
@@ -243,59 +281,61 @@ static struct api_document *openapi_v2_json(struct apiserver *s)
 
 static int serve_openapi_v2(struct exchange *e, struct str rest)
 {
-	static const struct str key = STR_INIT("/openapi/v2 protobuf");
-	int form = openapi_v2_form(e);
-	struct api_document *json, *d;
-	struct err err = { 0 };
+	const struct openapi_form *form = choose_form(e, openapi_v2_forms);
+
+	(void)rest; /* the path is whole */
+	return form ? answer_form(e, openapi_v2_json(e->server), form, openapi_v2_to_protobuf) : -1;
+}
+
+static int serve_openapi_v3_index(struct exchange *e, struct str path)
+{
+	struct api_document *d = find_document(e->server, path);
 	AUTO_BUF text = { 0 };
 
-	if (form < 0)
-		return refusal_set(&e->refusal, 406, "NotAcceptable",
-				   "only the following media types are accepted: application/json, "
-				   "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
-	json = openapi_v2_json(e->server);
-	if (!openapi_v2_forms[form].is_protobuf)
-		return answer_document(e, json);
-	d = find_document(e->server, key);
 	if (d)
 		return answer_document(e, d);
 	buf_init(&text, DOCUMENT_BYTES_MAX);
-	if (openapi_v2_to_protobuf(blob_str(json->bytes), &text, &err) < 0)
-		return refusal_from_err(&e->refusal, &err);
-	return answer_document(
-		e, keep_document(e->server, key, str_from(openapi_v2_forms[form].answered), &text));
+	openapi_v3_index(&e->server->registry.kinds, &text);
+	aggregation_merge_openapi(e->server->aggregation, false, &text);
+	return answer_document(e, keep_document(e->server, path, json_type, &text));
+}
+
+/* "api/v1", "apis/apps/v1" */
+static bool read_group_version(struct str rest, struct str *ret_group, struct str *ret_version)
+{
+	*ret_group = STR("");
+	if (str_strip_prefix(&rest, STR("apis/")))
+		return str_cut(rest, '/', ret_group, ret_version);
+	*ret_version = rest;
+	return str_strip_prefix(ret_version, STR("api/"));
 }
 
 static int serve_openapi_v3(struct exchange *e, struct str rest)
 {
+	struct str path = e->target.path, group, version;
+	const struct openapi_form *form;
 	struct api_document *d;
-	struct str path = e->target.path, group = STR(""), version;
 	struct err err = { 0 };
 	AUTO_BUF text = { 0 };
 
 	(void)str_strip_suffix(&path, STR("/"));
+	(void)str_strip_suffix(&rest, STR("/"));
+	if (!rest.len)
+		return serve_openapi_v3_index(e, path);
+	form = choose_form(e, openapi_v3_forms);
+	if (!form)
+		return -1;
 	d = find_document(e->server, path);
 	if (d)
-		return answer_document(e, d);
-	buf_init(&text, DOCUMENT_BYTES_MAX);
-	(void)str_strip_suffix(&rest, STR("/"));
-	if (!rest.len) {
-		openapi_v3_index(&e->server->registry.kinds, &text);
-		aggregation_merge_openapi(e->server->aggregation, false, &text);
-		return answer_document(e, keep_document(e->server, path, json_type, &text));
-	}
-	if (str_strip_prefix(&rest, STR("apis/"))) {
-		if (!str_cut(rest, '/', &group, &version))
-			return refusal_no_route(&e->refusal);
-	} else if (str_strip_prefix(&rest, STR("api/"))) {
-		version = rest;
-	} else {
+		return answer_form(e, d, form, openapi_v3_to_protobuf);
+	if (!read_group_version(rest, &group, &version))
 		return refusal_no_route(&e->refusal);
-	}
+	buf_init(&text, DOCUMENT_BYTES_MAX);
 	if (openapi_v3_write(&e->server->registry.kinds, group, version, &text, &err) < 0)
 		return err.code == ERR_NOT_FOUND ? refusal_no_route(&e->refusal)
 						 : refusal_from_err(&e->refusal, &err);
-	return answer_document(e, keep_document(e->server, path, json_type, &text));
+	return answer_form(e, keep_document(e->server, path, json_type, &text), form,
+			   openapi_v3_to_protobuf);
 }
 
 /* --- version, index --- */
@@ -378,6 +418,7 @@ static const struct {
 	const char *path; /* with a '/' at the end: and everything below */
 	int (*serve)(struct exchange *e, struct str rest);
 	bool hidden; /* not in the index */
+	bool is_any_method; /* its handler sees to that; else what reads */
 } paths[] = {
 	{ "/", serve_index, .hidden = true },
 	{ "/.well-known/openid-configuration", serve_issuer_configuration },
@@ -386,6 +427,11 @@ static const struct {
 	{ "/apis", serve_api_roots },
 	{ "/apis/", serve_group, .hidden = true },
 	{ "/debug/api_priority_and_fairness/", serve_fairness, .hidden = true },
+	{ "/debug/flags", debug_serve_flags, .hidden = true, .is_any_method = true },
+	{ "/debug/flags/", debug_serve_flags, .hidden = true, .is_any_method = true },
+	{ "/debug/pprof", debug_serve_profiles, .hidden = true },
+	{ "/debug/pprof/", debug_serve_profiles, .hidden = true },
+	{ "/flagz", debug_serve_started },
 	{ "/healthz", health_serve },
 	{ "/healthz/", health_serve, .hidden = true },
 	{ "/livez", health_serve },
@@ -398,9 +444,21 @@ static const struct {
 	{ "/openapi/v3/", serve_openapi_v3, .hidden = true },
 	{ "/readyz", health_serve },
 	{ "/readyz/", health_serve, .hidden = true },
+	{ "/statusz", debug_serve_status },
 	{ "/version", serve_version },
 	{ "/version/", serve_version, .hidden = true },
 };
+
+const char *document_next_path(size_t *cursor)
+{
+	while (*cursor < ARRAY_COUNT(paths)) {
+		size_t i = (*cursor)++;
+
+		if (!paths[i].hidden)
+			return paths[i].path;
+	}
+	return NULL;
+}
 
 struct path_list {
 	struct exchange *e;
@@ -448,14 +506,15 @@ static int serve_index(struct exchange *e, struct str rest)
 	struct path_list list = { .e = e };
 	char text[KIND_TEXT_BYTES];
 	size_t cursor = 0;
+	const char *path;
 	AUTO_BUF out = { 0 };
 
 	if (rest.len)
 		return refusal_no_route(&e->refusal);
 	list.items = arena_array(e->arena, INDEX_PATHS_MAX, sizeof(list.items[0]));
-	for (size_t i = 0; i < ARRAY_COUNT(paths); i++)
-		if (!paths[i].hidden)
-			add_path(&list, paths[i].path);
+	while ((path = document_next_path(&cursor)))
+		add_path(&list, path);
+	cursor = 0;
 	while (health_next_path(&cursor, text, sizeof(text)))
 		add_path(&list, text);
 	add_groups(&list);
@@ -481,7 +540,7 @@ int documents_serve(struct exchange *e)
 			continue;
 		if (!below)
 			rest = STR_NONE;
-		if (!reads)
+		if (!reads && !paths[i].is_any_method)
 			return refusal_method_not_allowed(&e->refusal);
 		return paths[i].serve(e, rest);
 	}

@@ -38,6 +38,7 @@ struct exchange {
 	bool is_pretty;
 	bool is_negotiated; /* form and format are what Accept asks for */
 	int64_t started_ns;
+	int64_t deadline_ns; /* monotonic: what it waits for outside has so long */
 	size_t answer_bytes; /* 0: not known */
 	size_t *in_flight;   /* the counter that counts it; NULL when none does */
 	struct refusal refusal;
@@ -76,6 +77,9 @@ int exchange_wait(struct exchange *e);
 /* Accounts for it; called by all of the above, and when a stream starts. */
 void exchange_count(struct exchange *e, int status);
 
+/* As the value of a Warning header; in e's arena. */
+struct str exchange_quote_warning(struct exchange *e, struct str text);
+void deprecation_tell(struct exchange *e); /* deprecation.c: of e->kind, if it is to be told */
 struct str exchange_content_type(const struct exchange *e);
 
 /* Accept: form and format; refuses what cannot be had (406). */

@@ -369,6 +369,7 @@ static struct http_write *write_new(struct exchange *e, struct str name)
 		.done = write_done,
 	};
 	w->op.user = w->op.who->name;
+	w->op.deadline_ns = e->deadline_ns;
 	audit_want_annotations(e, &w->op.annotations, &w->arena);
 	if (kind_is_namespaced(e->kind))
 		w->op.namespace_ = str_in(&w->arena, e->target.namespace_);

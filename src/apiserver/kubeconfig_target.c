@@ -99,21 +99,27 @@ static int read_root(yyjson_val *root, struct str dir, struct arena *arena,
 	return read_user(user, dir, arena, to, err);
 }
 
+int kubeconfig_target_parse(struct str text, struct str dir, struct arena *arena,
+			    struct review_hook_options *ret, struct err *err)
+{
+	AUTO_JSON_MUT doc = yaml_parse(text, KUBECONFIG_BYTES_MAX, err);
+	AUTO_JSON frozen = NULL;
+
+	if (!doc)
+		return -1;
+	frozen = json_freeze(yyjson_mut_doc_get_root(doc));
+	return read_root(yyjson_doc_get_root(frozen), dir, arena, ret, err);
+}
+
 int kubeconfig_target_read(struct str path, struct arena *arena, struct review_hook_options *ret,
 			   struct err *err)
 {
-	AUTO_JSON_MUT doc = NULL;
-	AUTO_JSON frozen = NULL;
 	size_t slash = str_rfind_char(path, '/');
 	struct str text, dir = slash == SIZE_MAX ? STR(".") : str_slice(path, 0, slash + 1);
 
 	if (read_file(path, arena, &text, err) < 0)
 		return -1;
-	doc = yaml_parse(text, KUBECONFIG_BYTES_MAX, err);
-	if (!doc)
-		return err_wrap(err, STR_FMT, STR_ARG(path));
-	frozen = json_freeze(yyjson_mut_doc_get_root(doc));
-	if (read_root(yyjson_doc_get_root(frozen), dir, arena, ret, err) < 0)
+	if (kubeconfig_target_parse(text, dir, arena, ret, err) < 0)
 		return err_wrap(err, STR_FMT, STR_ARG(path));
 	return 0;
 }

@@ -37,6 +37,8 @@ void metrics_init(struct metrics *metrics)
 	map_init(&metrics->watches);
 	map_init(&metrics->events);
 	map_init(&metrics->webhooks);
+	map_init(&metrics->deprecated);
+	map_init(&metrics->asking.calls);
 	map_init(&metrics->webhook_failures);
 }
 
@@ -57,6 +59,8 @@ void metrics_deinit(struct metrics *metrics)
 	free_all(&metrics->watches);
 	free_all(&metrics->events);
 	free_all(&metrics->webhooks);
+	free_all(&metrics->deprecated);
+	free_all(&metrics->asking.calls);
 	free_all(&metrics->webhook_failures);
 }
 
@@ -202,6 +206,21 @@ int64_t *metrics_watch_events(struct metrics *metrics, const struct kind *kind)
 	return metrics_series(&metrics->events, str_sub(text, used), sizeof(int64_t));
 }
 
+void metrics_count_deprecated(struct metrics *metrics, const struct target *t,
+			      const char *removed_release)
+{
+	char text[LABELS_BYTES_MAX];
+	int len = snprintf(text, sizeof(text),
+			   "group=\"" STR_FMT "\",removed_release=\"%s\",resource=\"" STR_FMT
+			   "\",subresource=\"" STR_FMT "\",version=\"" STR_FMT "\"",
+			   STR_ARG(t->group), removed_release, STR_ARG(t->resource),
+			   STR_ARG(t->subresource), STR_ARG(t->version));
+
+	if (len >= 0 && len < LABELS_BYTES_MAX)
+		*(int64_t *)metrics_series(&metrics->deprecated, str_sub(text, (size_t)len),
+					   sizeof(int64_t)) = 1;
+}
+
 /* --- text --- */
 
 void metrics_head(struct buf *to, const char *name, const char *type, const char *help)
@@ -293,6 +312,33 @@ static void write_totals(const struct metrics *metrics, struct buf *to)
 			      &((const struct request_series *)value)->duration, 0);
 }
 
+/* What was refused or broken off to keep the server itself going. */
+static void write_terminations(const struct metrics *metrics, struct buf *to)
+{
+	AUTO_BUF plain = { 0 };
+	size_t cursor = 0;
+	struct str labels;
+	void *value;
+
+	buf_init(&plain, LABELS_BYTES_MAX);
+	metrics_head(to, "apiserver_request_terminations_total", "counter",
+		     "Number of requests which apiserver terminated in self-defense.");
+	while (map_next(&metrics->requests, &cursor, &labels, &value)) {
+		const struct request_series *series = value;
+
+		if (!strip_dry_run(labels, &plain) ||
+		    str_contains(labels, STR("subresource=\"eviction\"")))
+			continue; /* of a dry run, or refused for a disruption budget */
+		for (size_t i = 0; i < CODES_MAX && series->codes[i].code; i++)
+			if (series->codes[i].code == 429 || series->codes[i].code == 504)
+				buf_printf(to,
+					   "apiserver_request_terminations_total{code=\"%d\"," STR_FMT
+					   "} %llu\n",
+					   series->codes[i].code, STR_ARG(buf_str(&plain)),
+					   (unsigned long long)series->codes[i].count);
+	}
+}
+
 static void write_levels(const struct metrics *metrics, struct buf *to)
 {
 	AUTO_BUF plain = { 0 };
@@ -342,6 +388,7 @@ void metrics_write(const struct metrics *metrics, struct buf *to)
 
 	write_totals(metrics, to);
 	write_levels(metrics, to);
+	write_terminations(metrics, to);
 	metrics_head(to, "apiserver_longrunning_requests", "gauge",
 		     "Gauge of all active long-running apiserver requests broken out by verb, "
 		     "group, version, resource, scope and component. Not all requests are tracked "
@@ -350,7 +397,12 @@ void metrics_write(const struct metrics *metrics, struct buf *to)
 	metrics_head(to, "apiserver_watch_events_total", "counter",
 		     "Number of events sent in watch clients");
 	metrics_write_numbers(&metrics->events, "apiserver_watch_events_total", to);
+	metrics_head(to, "apiserver_requested_deprecated_apis", "gauge",
+		     "Gauge of deprecated APIs that have been requested, broken out by API group, "
+		     "version, resource, subresource, and removed_release.");
+	metrics_write_numbers(&metrics->deprecated, "apiserver_requested_deprecated_apis", to);
 	metrics_write_webhooks(metrics, to);
+	metrics_write_asking(metrics, to);
 	metrics_head(to, "etcd_request_duration_seconds", "histogram",
 		     "Etcd request latency in seconds for each operation and object type.");
 	write_buckets(to, "etcd_request_duration_seconds", write_labels_, &metrics->writes, 0);

@@ -20,11 +20,25 @@ struct metrics_histogram {
 	double sum_seconds;
 };
 
+/* metrics_asking.c: who asked this server, and whom it asked. */
+#define METRICS_USERS 7
+#define METRICS_EXPIRY_BUCKETS 14
+struct metrics_asking {
+	uint64_t users[METRICS_USERS]; /* by kind of name */
+	uint64_t succeeded, failed;
+	uint64_t expiries[METRICS_EXPIRY_BUCKETS + 1]; /* of certificates; the last has no bound */
+	double sum_expiry_seconds;
+	uint64_t audit_events;
+	struct map calls; /* to webhooks; labels → int64_t */
+};
+
 struct metrics {
 	struct map requests;		 /* labels → struct request_series */
 	struct map watches;		 /* labels → int64_t */
 	struct map events;		 /* labels → int64_t */
 	struct map webhooks;		 /* labels → struct webhook_series, metrics_webhook.c */
+	struct metrics_asking asking;
+	struct map deprecated; /* versions that were asked for; labels → int64_t */
 	struct map webhook_failures;	 /* that were forgiven; labels → int64_t */
 	struct metrics_histogram writes; /* of the store, from submission to durability */
 	uint64_t failed_writes;
@@ -41,6 +55,20 @@ void metrics_init(struct metrics *metrics);
 void metrics_deinit(struct metrics *metrics);
 /* Only for resources that exist: the number of series is bounded by the API. */
 void metrics_count(struct metrics *metrics, const struct metrics_request *request);
+/* A request's user; name STR_NONE: it has none that is believed. expiry_s: what is left to its
+ * certificate, when it showed one. */
+void metrics_count_user(struct metrics *metrics, struct str name);
+void metrics_count_certificate(struct metrics *metrics, double expiry_s);
+/* A call to a server outside was answered; 0: it was not. */
+struct metrics_call {
+	struct str host, method;
+	int status;
+};
+void metrics_count_call(struct metrics *metrics, const struct metrics_call *call);
+void metrics_write_asking(const struct metrics *metrics, struct buf *to);
+/* A version that will go was asked for. */
+void metrics_count_deprecated(struct metrics *metrics, const struct target *target,
+			      const char *removed_release);
 /* One question to a webhook of admission. */
 struct metrics_webhook {
 	struct str name, operation;

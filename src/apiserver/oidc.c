@@ -2,20 +2,16 @@
 /* Issuers, their keys, and fetching those: discovery first, then the key set it names. */
 #include "apiserver/oidc.h"
 
+#include "apiserver/jwks.h"
 #include "apiserver/jwt.h"
 #include "apiserver/limits.h"
 #include "apiserver/registry.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "codec/base64.h"
 #include "loop/env.h"
 
 #define DISCOVERY_PATH "/.well-known/openid-configuration"
-
-struct signer {
-	struct str id, pem, algorithm; /* algorithm: empty when the key does not say */
-};
 
 struct issuer {
 	struct oidc *oidc;
@@ -25,8 +21,7 @@ struct issuer {
 	/* what was fetched */
 	struct arena arena;
 	struct str keys_url;
-	struct signer *signers;
-	size_t signer_count;
+	struct jwks keys;
 	struct webhook_call *call;
 	bool was_fetched;
 	int64_t fetched_ns; /* or failed to be */
@@ -148,55 +143,16 @@ static void settle(struct issuer *issuer, const struct err *err)
 	review_waits_end(&waits);
 }
 
-static int read_number(yyjson_val *key, const char *name, struct arena *arena, struct str *ret)
-{
-	AUTO_BUF bytes = { 0 };
-
-	buf_init(&bytes, OIDC_KEYS_BYTES_MAX);
-	if (base64_url_decode(json_get_str(key, name), &bytes, NULL) < 0)
-		return -1;
-	*ret = str_in(arena, buf_str(&bytes));
-	return 0;
-}
-
-/* Keys of other kinds and uses are passed over. */
-static int read_key(yyjson_val *key, struct arena *arena, struct signer *ret)
-{
-	struct str type = json_get_str(key, "kty"), use = json_get_str(key, "use"), a, b;
-
-	*ret = (struct signer){ .id = str_in(arena, json_get_str(key, "kid")),
-				.algorithm = str_in(arena, json_get_str(key, "alg")) };
-	if (use.len && !str_eq_c(use, "sig"))
-		return -1;
-	if (str_eq_c(type, "RSA"))
-		return read_number(key, "n", arena, &a) < 0 || read_number(key, "e", arena, &b) < 0
-			       ? -1
-			       : x509_rsa_pem(a, b, arena, &ret->pem, NULL);
-	if (str_eq_c(type, "EC"))
-		return read_number(key, "x", arena, &a) < 0 || read_number(key, "y", arena, &b) < 0
-			       ? -1
-			       : x509_ec_pem(json_get_str(key, "crv"), a, b, arena, &ret->pem,
-					     NULL);
-	return -1;
-}
-
 static int read_keys(struct issuer *issuer, struct str text, struct err *err)
 {
-	AUTO_JSON doc = json_parse(text, OIDC_KEYS_BYTES_MAX, err);
-	yyjson_val *list = json_get(yyjson_doc_get_root(doc), "keys");
-	size_t count = yyjson_arr_size(list);
+	struct jwks keys;
 
-	if (!doc)
-		return err_wrap(err, "keys");
-	if (!yyjson_is_arr(list) || count > OIDC_KEYS_MAX)
-		return err_set(err, ERR_PARSE, "keys: no list of at most %d keys", OIDC_KEYS_MAX);
 	arena_reset(&issuer->arena);
 	issuer->keys_url = STR_NONE;
-	issuer->signers = arena_array(&issuer->arena, count + 1, sizeof(issuer->signers[0]));
-	issuer->signer_count = 0;
-	JSON_EACH (key, list)
-		if (read_key(key, &issuer->arena, &issuer->signers[issuer->signer_count]) == 0)
-			issuer->signer_count++;
+	issuer->keys = (struct jwks){ 0 };
+	if (jwks_read(text, &issuer->arena, &keys, err) < 0)
+		return err_wrap(err, "keys");
+	issuer->keys = keys;
 	return 0;
 }
 
@@ -269,8 +225,8 @@ static bool verifies(const struct issuer *issuer, const struct jwt *jwt)
 {
 	const char *algorithm = jwt_algorithm(jwt->signature.kind);
 
-	for (size_t i = 0; i < issuer->signer_count; i++) {
-		const struct signer *signer = &issuer->signers[i];
+	for (size_t i = 0; i < issuer->keys.count; i++) {
+		const struct jwks_key *signer = &issuer->keys.items[i];
 
 		if (jwt->key_id.len && signer->id.len && !str_eq(jwt->key_id, signer->id))
 			continue;

@@ -100,7 +100,7 @@ struct operation {
 	bool is_converting;	       /* it waits for that */
 	operation_step *resume;	       /* what comes then */
 	bool is_mutated;	       /* admission changed edit.doc: it is to be prepared again */
-	int64_t deadline_ns;	       /* monotonic, of all webhooks; 0: none was asked yet */
+	int64_t deadline_ns;	      /* monotonic, of all webhooks; 0: the usual one */
 	const struct object_birth *birth;     /* of what is created; in the arena */
 	const struct delete_options *options; /* of a deletion; in the arena */
 	struct str key;

@@ -41,17 +41,19 @@ static bool is_long(const struct target *t)
 	return false;
 }
 
-/* How long the client wants to wait: no answer here takes that long, but what is none is refused. */
-static int check_timeout(struct exchange *e)
+/* How long the client wants to wait: no more than what a request may take anyway. */
+static int read_timeout(struct exchange *e)
 {
 	struct str text = params_get(&e->target.query, "timeout");
+	int64_t limit_ns = REQUEST_WRITE_MS * TIME_NS_PER_MS, ns = 0;
 	struct err err;
-	int64_t ns;
 
-	if (!text.len || is_long(&e->target) || time_parse_duration(text, &ns, &err) == 0)
-		return 0;
-	return refusal_bad_request(
-		&e->refusal, "invalid timeout specified in the request URL - %s", err.msg);
+	if (text.len && !is_long(&e->target) && time_parse_duration(text, &ns, &err) < 0)
+		return refusal_bad_request(&e->refusal,
+					   "invalid timeout specified in the request URL - %s",
+					   err.msg);
+	e->deadline_ns = e->started_ns + (ns > 0 ? NUM_MIN(ns, limit_ns) : limit_ns);
+	return 0;
 }
 
 static int read_target(struct exchange *e)
@@ -62,15 +64,29 @@ static int read_target(struct exchange *e)
 	    0)
 		return refusal_from_err(&e->refusal, &err);
 	e->is_pretty = wants_pretty(e);
-	return check_timeout(e);
+	return read_timeout(e);
+}
+
+static void count_user(struct exchange *e, bool is_known)
+{
+	const struct tls_identity *identity = e->x->peer->identity;
+
+	metrics_count_user(&e->server->metrics, is_known ? e->user->name : STR_NONE);
+	if (is_known && identity && identity->verified)
+		metrics_count_certificate(&e->server->metrics,
+					  (double)(identity->not_after_ns -
+						   env_wall_ns(e->server->env)) /
+						  1e9);
 }
 
 static int authenticate(struct exchange *e)
 {
 	int found = authn_find(e->server, e->x, &e->wait, &e->user, &e->refusal);
 
-	if (found <= 0)
+	if (found <= 0) {
+		count_user(e, found == 0);
 		audit_begin(e);
+	}
 	return found > 0 ? exchange_wait(e) : found;
 }
 
@@ -334,6 +350,7 @@ static int find_kind(struct exchange *e)
 	if (kind_is_namespaced(e->kind) && !t->namespace_.len && t->name.len &&
 	    !str_eq_c(t->verb, "list") && !str_eq_c(t->verb, "watch"))
 		return refusal_no_route(&e->refusal);
+	deprecation_tell(e);
 	return 0;
 }
 

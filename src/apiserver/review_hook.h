@@ -56,5 +56,8 @@ enum review_answer review_hook_ask(struct review_hook *hook, yyjson_mut_doc *bod
  * it. Blocks: for the start. */
 int kubeconfig_target_read(struct str path, struct arena *arena, struct review_hook_options *ret,
 			   struct err *err) MUST_CHECK;
+/* Of the text of one that lies in dir. */
+int kubeconfig_target_parse(struct str text, struct str dir, struct arena *arena,
+			    struct review_hook_options *ret, struct err *err) MUST_CHECK;
 
 #endif

@@ -7,6 +7,7 @@
 #include "apiserver/webhook_client.h"
 
 #include "apiserver/limits.h"
+#include "apiserver/metrics.h"
 #include "apiserver/registry.h"
 #include "apiserver/service_endpoint.h"
 #include "base/mem.h"
@@ -42,6 +43,7 @@ struct webhook_call {
 	struct http_call *http;
 	const char *verb; /* "Get": how an error begins */
 	struct str url;
+	struct str method; /* a constant */
 	struct str content_type;
 	struct http_piece piece;
 	struct buf body;
@@ -182,11 +184,24 @@ static void free_call(struct webhook_call *call)
 	mem_free(call);
 }
 
+static struct str host_of(struct str url)
+{
+	size_t start = str_find(url, STR("//"), 0), end;
+
+	if (start == SIZE_MAX)
+		return url;
+	url = str_slice(url, start + 2, url.len);
+	end = str_find_char(url, '/', 0);
+	return str_slice(url, 0, end == SIZE_MAX ? url.len : end);
+}
+
 static void tell(struct webhook_call *call, const struct err *failure)
 {
 	struct webhook_answer answer = { call->status, call->content_type, buf_str(&call->body) };
 	struct err err;
 
+	metrics_count_call(call->client->registry->metrics,
+			   &(struct metrics_call){ host_of(call->url), call->method, call->status });
 	if (failure) {
 		webhook_word_error(failure, &err);
 		(void)err_wrap(&err, "%s \"" STR_FMT "\"", call->verb,
@@ -323,7 +338,7 @@ static int start(struct webhook_call *call, const struct webhook_request *reques
 	const struct webhook_target *t = request->target;
 	AUTO_ARENA arena = { 0 };
 	struct http_request http = {
-		.method = request->method.len ? request->method : STR("POST"),
+		.method = call->method,
 		.url = call->url,
 		.bearer_token = request->bearer_token,
 		.pieces = &call->piece,
@@ -360,6 +375,7 @@ struct webhook_call *webhook_client_start(struct webhook_client *client,
 	*call = (struct webhook_call){
 		.client = client,
 		.verb = str_eq_c(request->method, "GET") ? "Get" : "Post",
+		.method = request->method.len ? request->method : STR("POST"),
 		.url = buf_take(&url),
 		.piece = HTTP_BYTES(request->body),
 		.done = done,

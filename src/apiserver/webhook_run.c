@@ -141,6 +141,19 @@ static int fail_call(struct webhook_call_slot *slot, const char *why)
 				STR_ARG(hook->name), why);
 }
 
+static int64_t left_ms(const struct webhook_run *run)
+{
+	return (run->deadline_ns - env_mono_ns(registry_env(run->registry))) / 1000000;
+}
+
+/* The request's own time is over, which no failurePolicy forgives. */
+static int refuse_late(struct webhook_call_slot *slot)
+{
+	return refusal_set(&slot->refusal, 504, "Timeout",
+			   "Timeout: request did not complete within requested timeout - context "
+			   "deadline exceeded");
+}
+
 /* Before anything is asked. */
 static void start_note(struct webhook_call_slot *slot, size_t index)
 {
@@ -208,10 +221,6 @@ static int write_question(struct webhook_call_slot *slot, struct err *err)
 	return buf_check(&slot->body, "AdmissionReview", err);
 }
 
-static int64_t left_ms(const struct webhook_run *run)
-{
-	return (run->deadline_ns - env_mono_ns(registry_env(run->registry))) / 1000000;
-}
 
 static void on_answer(void *arg, const struct webhook_answer *answer, const struct err *err);
 
@@ -226,9 +235,7 @@ static int send_question(struct webhook_call_slot *slot)
 	char query[32];
 
 	if (timeout_ms <= 0)
-		return refusal_set(&slot->refusal, 504, "Timeout",
-				   "Timeout: request did not complete within requested timeout - "
-				   "context deadline exceeded");
+		return refuse_late(slot);
 	env_uuid(registry_env(run->registry), slot->uid);
 	if (write_question(slot, &err) < 0)
 		return refusal_internal(&slot->refusal, "%s", err.msg);
@@ -321,6 +328,8 @@ static int read_answer(struct webhook_call_slot *slot, const struct webhook_answ
 					       slot->is_mutating, slot->run->arena };
 	struct err err = { 0 };
 
+	if (failure && left_ms(slot->run) <= 0)
+		return refuse_late(slot);
 	if (failure)
 		err = *failure;
 	else if (from->status < 200 || from->status > 299)

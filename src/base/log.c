@@ -6,6 +6,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -15,7 +16,7 @@
 #define LINE_BYTES 4096
 
 static struct {
-	enum log_level level;
+	_Atomic enum log_level level; /* also changed later, while others look at it */
 	enum log_format format;
 	int fd;
 } setting = { LOG_INFO, LOG_TEXT, STDERR_FILENO };
@@ -29,6 +30,11 @@ void log_set(enum log_level level, enum log_format format, int fd)
 	setting.level = level;
 	setting.format = format;
 	setting.fd = fd;
+}
+
+void log_set_level(enum log_level level)
+{
+	setting.level = level;
 }
 
 int log_level_parse(struct str name, enum log_level *ret, struct err *err)

@@ -16,6 +16,7 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_TEXT, LOG_JSON, LOG_OCI_TEXT, LOG_OCI_JSON };
 
 void log_set(enum log_level level, enum log_format format, int fd); /* process-wide; before threads start */
+void log_set_level(enum log_level level); /* at any time */
 int log_level_parse(struct str name, enum log_level *ret, struct err *err) MUST_CHECK; /* error warn info debug */
 bool log_enabled(enum log_level level);
 void log_write(enum log_level level, const char *part, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -252,3 +252,53 @@ int program_main(const struct program *program, const char *const *argv, int arg
 		return complain(program, cmd, &err, status ? status : 1);
 	return status;
 }
+
+/* --- what was set --- */
+
+static void write_flag(const struct flag *flag, const void *opts, struct buf *to)
+{
+	const void *field = (const char *)opts + flag->offset;
+	const struct flag_list *list = field;
+	char text[TIME_TEXT_BYTES];
+
+	buf_printf(to, "%s=", flag->name);
+	switch (flag->type) {
+	case FLAG_TYPE_BOOL:
+		buf_put_c(to, *(const bool *)field ? "true" : "false");
+		break;
+	case FLAG_TYPE_STRING:
+		buf_put_str(to, *(const struct str *)field);
+		break;
+	case FLAG_TYPE_INT:
+		buf_printf(to, "%lld", (long long)*(const int64_t *)field);
+		break;
+	case FLAG_TYPE_DURATION:
+		buf_put_c(to, time_format_duration(*(const int64_t *)field, text));
+		break;
+	case FLAG_TYPE_LIST:
+		buf_put_char(to, '[');
+		for (size_t i = 0; i < list->count; i++)
+			buf_printf(to, "%s" STR_FMT, i ? " " : "", STR_ARG(list->items[i]));
+		buf_put_char(to, ']');
+		break;
+	case FLAG_TYPE_NONE:
+		break;
+	}
+	buf_put_char(to, '\n');
+}
+
+void cmd_write_flags(const struct cmd *cmd, const void *opts, struct buf *to)
+{
+	const struct flag *last = NULL, *next;
+
+	do {
+		next = NULL;
+		for (const struct flag *flag = cmd->flags; flag && flag->type != FLAG_TYPE_NONE; flag++)
+			if ((!last || strcmp(flag->name, last->name) > 0) &&
+			    (!next || strcmp(flag->name, next->name) < 0))
+				next = flag;
+		if (next)
+			write_flag(next, opts, to);
+		last = next;
+	} while (next);
+}

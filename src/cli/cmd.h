@@ -104,6 +104,8 @@ const struct cmd *cmd_find(const struct program *program, const char *const *arg
  * flag. *ret_help is set when --help or -h was seen (nothing else is checked then). */
 int cmd_parse(const struct cmd *cmd, const char *const *argv, int argc, struct arena *arena,
 	      struct cmd_run *ret, bool *ret_help, struct err *err) MUST_CHECK;
+/* "name=value" of each flag, a line each, in order of names. */
+void cmd_write_flags(const struct cmd *cmd, const void *opts, struct buf *to);
 /* All of it: find, parse, help, run, print the error. Returns the exit status: 0, the command's, or
  * 2 for wrong usage. */
 int program_main(const struct program *program, const char *const *argv, int argc);

@@ -133,6 +133,11 @@ static void write_metrics(void *arg, struct buf *to)
 		controllers_write_metrics(s->controllers, to);
 }
 
+static void write_flags(void *arg, struct buf *to)
+{
+	cmd_write_flags(&cmd_server, ((struct server *)arg)->opts, to);
+}
+
 static int start_api(struct server *s, struct err *err)
 {
 	struct token_options tokens;
@@ -165,6 +170,7 @@ static int start_api(struct server *s, struct err *err)
 	if (apiserver_new(&options, &s->apiserver, err) < 0)
 		return -1;
 	apiserver_set_metrics(s->apiserver, write_metrics, s);
+	apiserver_set_flags(s->apiserver, write_flags, s);
 	http.arg = s->apiserver;
 	s->http = http_server_new(&http);
 	if (http_server_listen_fd(s->http, fd_take(&s->listen_fd), err) < 0)

@@ -23,4 +23,12 @@ wire() { timeout 200 python3 "$BATS_TEST_DIRNAME/wire_client.py" "$API_DIR/admin
 
 @test "OpenAPI v2 in protobuf, as older clients ask for it, is the same document" { wire openapi; }
 
+@test "a running server is looked into: profiles, log level, status" { wire debug; }
+
+@test "who uses what will go is warned, whatever the answer" { wire warnings; }
+
+@test "OpenAPI v3 in protobuf is the same document" { wire openapi3; }
+
+@test "every refusal is a Status with its reason, in upstream's words, with the fields it is about" { wire refusals; }
+
 @test "every kind is listed and watched in every form, bookmarks included" { wire streams; }

@@ -10,10 +10,13 @@ import gzip
 import http.client
 import json
 import re
+import socket
 import ssl
 import struct
 import sys
 import tempfile
+import threading
+import time
 
 PROTOBUF = 'application/vnd.kubernetes.protobuf'
 
@@ -23,6 +26,7 @@ class Server:
         with open(kubeconfig, encoding='utf-8') as file:
             text = file.read()
         self.address = re.search(r'server: https://(\S+)', text).group(1)
+        self.anonymous = ssl.create_default_context(cadata=self.part(text, 'certificate-authority-data').decode())
         self.tls = ssl.create_default_context(cadata=self.part(text, 'certificate-authority-data').decode())
         with tempfile.NamedTemporaryFile() as pair:
             pair.write(self.part(text, 'client-certificate-data') + self.part(text, 'client-key-data'))
@@ -33,8 +37,8 @@ class Server:
     def part(text, name):
         return base64.b64decode(re.search(name + r': (\S+)', text).group(1))
 
-    def open(self, method, path, body=None, **headers):
-        connection = http.client.HTTPSConnection(self.address, context=self.tls, timeout=20)
+    def open(self, method, path, body=None, certificate=True, **headers):
+        connection = http.client.HTTPSConnection(self.address, context=self.tls if certificate else self.anonymous, timeout=20)
         headers = {k.replace('_', '-'): v for k, v in headers.items()}
         if isinstance(body, dict):
             body, headers['Content-Type'] = json.dumps(body).encode(), 'application/json'
@@ -263,11 +267,39 @@ def case_openapi(server, namespace):
         equal(server.ask('GET', document['serverRelativeURL'])[0], 200)
 
 
+def case_openapi3(server, namespace):
+    asked = 'application/com.github.proto-openapi.spec.v3@v1.0+protobuf'
+    for name in ('/openapi/v3/api/v1', '/openapi/v3/apis/apps/v1'):
+        document = server.json('GET', name, Accept='application/json')
+        status, headers, body = server.ask('GET', name, Accept=asked + ',application/json;q=0.5')
+        equal((status, headers['Content-Type']), (200, asked.replace('@', '.')))
+        message = fields(body)
+        equal(message[1], [b'3.0.0'])
+        paths = {path(p, 1).decode(): path(p, 2) for p in fields(message[4][0])[1]}
+        equal(sorted(paths), sorted(document['paths']))
+        schemas = {path(s, 1).decode(): path(s, 2, 1) for s in fields(path(message[5][0], 1))[1]}
+        equal(sorted(schemas), sorted(document['components']['schemas']))
+        for key, schema in document['components']['schemas'].items():
+            properties = fields(fields(schemas[key])[31][0])[1] if schema.get('properties') else []
+            equal([path(p, 1).decode() for p in properties], list(schema.get('properties', ())))
+            equal([r.decode() for r in fields(schemas[key]).get(23, [])], schema.get('required', []))
+    pods = fields(paths['/apis/apps/v1/namespaces/{namespace}/deployments'])
+    equal(fields(pods[6][0])[5], [b'createAppsV1NamespacedDeployment'])
+    equal(path(pods[6][0], 7, 1, 2, 1, 1), b'*/*')  # requestBody, its content, the first type
+    equal(path(pods[6][0], 7, 1, 2, 1, 2, 1, 2, 1), b'#/components/schemas/io.k8s.api.apps.v1.Deployment')
+    status, _, body = server.ask('GET', '/openapi/v3/api/v1', Accept='text/html')
+    equal((status, json.loads(body)['message']), (406, 'only the following media types are accepted: application/json, '
+                                                  'application/com.github.proto-openapi.spec.v3.v1.0+protobuf'))
+
+
 METRICS = ('apiserver_request_total apiserver_request_duration_seconds apiserver_request_sli_duration_seconds '
            'apiserver_response_sizes apiserver_current_inflight_requests apiserver_longrunning_requests '
            'apiserver_watch_events_total apiserver_storage_objects apiserver_resource_objects '
            'apiserver_storage_size_bytes etcd_request_duration_seconds etcd_request_errors_total '
            'kubernetes_build_info kubernetes_healthcheck process_cpu_seconds_total process_resident_memory_bytes '
+           'apiserver_client_certificate_expiration_seconds '
+           'authenticated_user_requests authentication_attempts apiserver_audit_event_total '
+           'apiserver_requested_deprecated_apis '
            'process_virtual_memory_bytes process_open_fds process_max_fds process_start_time_seconds').split()
 
 
@@ -300,6 +332,7 @@ def case_metrics(server, namespace):
     server.json('GET', maps)
     watch = server.open('GET', maps + '?watch=1&timeoutSeconds=5')
     watch.readline()
+    server.json('GET', '/api/v1/namespaces/default/endpoints')
     metrics = read_metrics(server.ask('GET', '/metrics')[2].decode())
     for name in METRICS:
         assert name in metrics or name + '_count' in metrics, 'no ' + name
@@ -311,6 +344,8 @@ def case_metrics(server, namespace):
     assert of('apiserver_request_total', dict(mine, verb='POST', code='201', scope='resource')) >= 1
     assert of('apiserver_request_total', dict(mine, verb='LIST', code='200', scope='namespace')) >= 1
     equal(of('apiserver_longrunning_requests', dict(mine, verb='WATCH')), 1)
+    assert of('apiserver_client_certificate_expiration_seconds_count', {}) >= 1
+    assert of('authentication_attempts', {'result': 'success'}) >= 1
     assert of('apiserver_watch_events_total', {'kind': 'ConfigMap'}) >= 1
     assert of('apiserver_resource_objects', {'resource': 'configmaps'}) >= 1
     buckets = [v for k, v in metrics['apiserver_request_duration_seconds_bucket'].items()
@@ -337,6 +372,169 @@ def case_health(server, namespace):
     assert '[+]etcd excluded: ok' in lines and '[+]shutdown ok' in lines
     equal(lines[-2], 'warn: some health checks cannot be excluded: no matches for "none"')
     equal(server.ask('GET', '/livez/none')[0], 404)
+
+
+def case_debug(server, namespace):
+    status, headers, page = server.ask('GET', '/debug/pprof/')
+    equal((status, headers['Content-Type']), (200, 'text/html; charset=utf-8'))
+    for name in re.findall(rb"href='(\w+)'", page):
+        equal(server.ask('GET', '/debug/pprof/' + name.decode())[0], 200)
+    assert server.ask('GET', '/debug/pprof/cmdline')[2].split(b'\0')[0].endswith(b'test-apiserver')
+    equal(server.ask('GET', '/debug/pprof/none')[0], 404)
+    equal(server.ask('PUT', '/debug/flags/v', b'5')[::2], (200, b'successfully set klog.logging.verbosity to 5'))
+    equal(server.ask('PUT', '/debug/flags/v', b'x')[0], 400)
+    equal(server.ask('GET', '/debug/flags/v')[::2], (406, b'unsupported http method'))
+    equal(server.ask('PUT', '/debug/flags/v', b'2')[0], 200)
+    assert b'/debug/flags/v' in server.ask('GET', '/debug/flags')[2]
+    status, headers, page = server.ask('GET', '/statusz', Accept='text/plain')
+    equal((status, headers['Content-Type']), (200, 'text/plain; charset=utf-8'))
+    assert re.search(rb'\nkube-apiserver statusz\n.*\nUp: 0 hr \d\d min \d\d sec\n.*/livez', page, re.S), page
+    equal(server.ask('GET', '/statusz', Accept='application/json')[0], 406)
+    equal(server.ask('POST', '/statusz')[0], 405)
+
+
+def case_warnings(server, namespace):
+    at = '/api/v1/namespaces/%s/endpoints' % namespace
+    want = '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"'
+    for method, path, body in (('GET', at, None), ('GET', at + '?watch=1&timeoutSeconds=1', None), ('POST', at, {'metadata': {'name': 'e'}}),
+                               ('GET', at + '/e', None), ('DELETE', at + '/e', None), ('GET', at + '/none', None)):
+        equal(server.ask(method, path, body)[1].get_all('Warning'), [want])
+    equal(server.ask('GET', '/api/v1/componentstatuses')[1].get_all('Warning'), ['299 - "v1 ComponentStatus is deprecated in v1.19+"'])
+    equal(server.ask('GET', '/api/v1/namespaces/%s/services' % namespace)[1].get_all('Warning'), None)
+    version = {'name': 'v1', 'served': True, 'storage': True, 'schema': {'openAPIV3Schema': {'type': 'object'}}}
+    old = dict(version, name='v1beta1', storage=False, deprecated=True)
+    older = dict(old, name='v1alpha1', deprecationWarning='gone "soon"')
+    server.json('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+        'metadata': {'name': 'things.wire.example.com'},
+        'spec': {'group': 'wire.example.com', 'scope': 'Cluster', 'names': {'plural': 'things', 'kind': 'Thing'},
+                 'versions': [version, old, older]}})
+    for name, warnings in (('v1', None), ('v1beta1', ['299 - "wire.example.com/v1beta1 Thing is deprecated"']),
+                           ('v1alpha1', ['299 - "gone \\"soon\\""'])):
+        path = '/apis/wire.example.com/%s/things' % name
+        for _ in range(100):
+            if server.ask('GET', path)[0] == 200:
+                break
+            time.sleep(0.05)
+        equal(server.ask('GET', path)[1].get_all('Warning'), warnings)
+        equal(server.ask('POST', path, {'apiVersion': 'wire.example.com/' + name, 'kind': 'Thing',
+                                        'metadata': {'name': name}})[1].get_all('Warning'), warnings)
+    text = server.ask('GET', '/metrics')[2].decode()
+    assert ('apiserver_requested_deprecated_apis{group="",removed_release="",resource="endpoints",subresource="",'
+            'version="v1"} 1\n') in text
+
+
+class Stalled(threading.Thread):
+    """A server that takes connections and says nothing."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.socket = socket.create_server(('127.0.0.1', 0))
+        self.held = []
+        self.start()
+
+    def run(self):
+        while True:
+            self.held.append(self.socket.accept())
+
+
+def webhook(server, name, port, plural):
+    equal(server.ask('POST', '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations', {
+        'metadata': {'name': name}, 'webhooks': [{
+            'name': name + '.example.com', 'sideEffects': 'None', 'admissionReviewVersions': ['v1'],
+            'clientConfig': {'url': 'https://127.0.0.1:%d/x' % port},
+            'rules': [{'apiGroups': [''], 'apiVersions': ['v1'], 'operations': ['CREATE'], 'resources': [plural]}]}]})[0], 201)
+
+
+def prepare_refusals(server, at):
+    server.json('POST', at + '/configmaps', {'metadata': {'name': 'there'}})
+    server.json('POST', at + '/services', {'metadata': {'name': 'empty'}, 'spec': {'ports': [{'port': 80}]}})
+    server.json('POST', at + '/pods', pod('guarded', labels={'a': 'b'}))
+    server.json('POST', at + '/pods/guarded/binding', {'metadata': {'name': 'guarded'}, 'target': {'kind': 'Node', 'name': 'n'}})
+    ready = {'status': {'phase': 'Running', 'conditions': [{'type': 'Ready', 'status': 'True'}]}}
+    server.ask('PATCH', at + '/pods/guarded/status', json.dumps(ready).encode(), Content_Type='application/merge-patch+json')
+    server.json('POST', at.replace('/api/v1', '/apis/policy/v1') + '/poddisruptionbudgets', {
+        'metadata': {'name': 'guard'}, 'spec': {'minAvailable': 1, 'selector': {'matchLabels': {'a': 'b'}}}})
+    webhook(server, 'unreachable', 1, 'secrets')
+    webhook(server, 'stalled', Stalled().socket.getsockname()[1], 'limitranges')
+
+
+def refusals(at):
+    """(method, path, body, headers), code, reason, message, details"""
+    maps = at + '/configmaps'
+    bad = {'metadata': {'name': 'Bad_Name', 'labels': {'a b': 'c'}}, 'data': {'k/': 'v'}}
+    there = {'name': 'there', 'kind': 'configmaps'}
+    return (
+        (('POST', maps, b'{"a', {'Content_Type': 'application/json'}), 400, 'BadRequest', r'.*json parse error: .*', None),
+        (('GET', maps + '?fieldSelector=x%3Dy', None, {}), 400, 'BadRequest', r'"x" is not a known field selector: only "metadata.name", "metadata.namespace"', None),
+        (('GET', maps + '?timeout=x', None, {}), 400, 'BadRequest',
+         r'invalid timeout specified in the request URL - time: invalid duration "x"', None),
+        (('GET', maps, None, {'Authorization': 'Bearer nonsense'}), 401, 'Unauthorized', r'Unauthorized', None),
+        (('GET', maps + '/there', None, {'Impersonate_User': 'jane'}), 403, 'Forbidden',
+         r'configmaps "there" is forbidden: User "jane" cannot get resource "configmaps" in API group "" in the namespace ".*"', there),
+        (('GET', maps + '/none', None, {}), 404, 'NotFound', r'configmaps "none" not found', {'name': 'none', 'kind': 'configmaps'}),
+        (('GET', '/apis/none/v1/x', None, {}), 404, 'NotFound', r'the server could not find the requested resource', {}),
+        (('PUT', maps, {}, {}), 405, 'MethodNotAllowed', r'the server does not allow this method on the requested resource', {}),
+        (('GET', maps, None, {'Accept': 'image/png'}), 406, 'NotAcceptable',
+         r'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf', None),
+        (('POST', maps, {'metadata': {'name': 'there'}}, {}), 409, 'AlreadyExists', r'configmaps "there" already exists', there),
+        (('PUT', maps + '/there', {'metadata': {'name': 'there', 'resourceVersion': '1'}}, {}), 409, 'Conflict',
+         r'Operation cannot be fulfilled on configmaps "there": the object has been modified; '
+         r'please apply your changes to the latest version and try again', there),
+        (('POST', maps, b'x' * ((3 << 20) + 1), {'Content_Type': 'application/json'}), 413, 'RequestEntityTooLarge',
+         r'Request entity too large: limit is 3145728', None),
+        (('POST', maps, b'{}', {'Content_Type': 'image/png'}), 415, 'UnsupportedMediaType',
+         r'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, '
+         r'application/vnd.kubernetes.protobuf', None),
+        (('POST', maps, bad, {}), 422, 'Invalid', r'ConfigMap "Bad_Name" is invalid: \[metadata.name: Invalid value: "Bad_Name": .*',
+         {'name': 'Bad_Name', 'kind': 'ConfigMap', 'causes': [
+             ('FieldValueInvalid', 'metadata.name'), ('FieldValueInvalid', 'metadata.labels'), ('FieldValueInvalid', 'data[k/]')]}),
+        (('POST', at + '/pods/guarded/eviction', {'metadata': {'name': 'guarded'}}, {}), 429, 'TooManyRequests',
+         r"Cannot evict pod as it would violate the pod's disruption budget.",
+         {'causes': [('DisruptionBudget', None)]}),
+        (('POST', at + '/secrets', {'metadata': {'name': 's'}}, {}), 500, 'InternalError',
+         r'Internal error occurred: failed calling webhook "unreachable.example.com": failed to call webhook: Post '
+         r'"https://127.0.0.1:1/x\?timeout=10s": dial tcp 127.0.0.1:1: connect: connection refused', {'causes': [(None, None)]}),
+        (('GET', at + '/services/empty/proxy/', None, {}), 503, 'ServiceUnavailable', r'no endpoints available for service "empty"', None),
+        (('GET', maps + '?resourceVersion=999999999', None, {}), 504, 'Timeout', r'Too large resource version: 999999999, current: \d+',
+         {'retryAfterSeconds': 1, 'causes': [('ResourceVersionTooLarge', None)]}),
+        (('POST', at + '/limitranges?timeout=1s', {'metadata': {'name': 'l'}, 'spec': {'limits': []}}, {}), 504, 'Timeout', r'Timeout: .*', {}),
+    )
+
+
+def check_refusal(server, row):
+    (method, at, body, headers), code, reason, message, details = row
+    answer = server.open(method, at, body, certificate='Authorization' not in headers, **headers)
+    status = json.loads(answer.read())
+    what = '%s %s: %r' % (method, at, status)
+    assert (answer.status, *(status.get(key) for key in ('kind', 'apiVersion', 'status', 'code'))) == (
+        code, 'Status', 'v1', 'Failure', code), what
+    assert status['reason'] == reason and re.fullmatch(message, status['message']), what
+    assert answer.headers.get('Retry-After') == (str(details['retryAfterSeconds']) if 'retryAfterSeconds' in (details or {}) else None), what
+    for key, value in (details or {}).items():
+        got = status['details'].get(key)
+        if key == 'causes':
+            assert all(cause['message'] for cause in got), what
+            got = [(cause.get('reason'), cause.get('field')) for cause in got]
+        assert got == value, '%s: %s instead of %s' % (what, got, value)
+
+
+def case_refusals(server, namespace):
+    at = '/api/v1/namespaces/' + namespace
+    prepare_refusals(server, at)
+    rows = refusals(at)
+    # 410 needs a store that forgets: see the unit tests of lists
+    equal(sorted({row[1] for row in rows}), [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 429, 500, 503, 504])
+    failures = []
+    for row in rows:
+        try:
+            check_refusal(server, row)
+        except AssertionError as failure:
+            failures.append(str(failure))
+    assert not failures, '\n'.join(failures)
+    metrics = server.ask('GET', '/metrics')[2].decode().splitlines()
+    assert 'rest_client_requests_total{code="<error>",host="127.0.0.1:1",method="POST"} 1' in metrics
+    ended = [line for line in metrics if line.startswith('apiserver_request_terminations_total{')]
+    equal(sorted(re.search('code="(.*?)".*,resource="(.*?)"', line).groups() for line in ended), [('504', 'configmaps'), ('504', 'limitranges')])
 
 
 def main():

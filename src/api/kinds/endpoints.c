@@ -131,15 +131,7 @@ static void endpoints_validate(struct edit *e, struct field_errors *errors)
 	rules_check_edit(e, endpoints_rules, errors);
 }
 
-static void endpoints_warn(struct edit *e, struct notices *notices)
-{
-	(void)e;
-	notices_add(notices, "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 "
-			     "EndpointSlice");
-}
-
 const struct strategy strategy_endpoints = { .validate = endpoints_validate,
-					     .warn = endpoints_warn,
 					     .cells = endpoints_cells };
 
 /* ---- EndpointSlice ---- */

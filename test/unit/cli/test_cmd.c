@@ -131,12 +131,29 @@ static void test_texts_name_every_flag(void **state)
 	buf_deinit(&out);
 }
 
+/* Would break: what a program was started with is told wrongly, or in another order than by name. */
+static void test_write_flags(void **state)
+{
+	struct str labels[] = { STR("a=b"), STR("c") };
+	struct opts opts = { true, STR("web"), 80, INT64_C(90000000000), { labels, 2 } };
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, 4096);
+	cmd_write_flags(&cmd_image_rm, &opts, &text);
+	buf_put_char(&text, '\0');
+	assert_string_equal(text.ptr, "all=true\nlabel=[a=b c]\nname=web\nport=80\nwait=1m30s\n");
+	buf_reset(&text);
+	cmd_write_flags(&cmd_image, &opts, &text);
+	assert_int_equal(text.len, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_texts_name_every_flag),
+		cmocka_unit_test(test_write_flags),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
