@@ -104,6 +104,21 @@ events() { # jq filter: of the log, once something passes it
 	same audit.k8s.io/v1 "$(jq -r 'select(.kind == "EventList") | .apiVersion' "$OUT/asked" | head -n 1)"
 }
 
+@test "the server tells what it was started with" {
+	output=$(k get --raw /flagz)
+	has "$output" '^kube-apiserver flagz$'
+	has "$output" '^audit-log-maxsize=1$'
+	has "$output" '^audit-webhook-batch-max-wait=200ms$'
+	has "$output" '^no-node=true$'
+	fails k get --raw /flagz --as jane
+}
+
+@test "modes that are not kept are refused at the start" {
+	run in_node "$CUBE" server --no-node --data-dir "$NODE_DIR/d2" --run-dir "$NODE_DIR/r2" --secure-port 7443 --kubeconfig "$NODE_DIR/e2/x" \
+		--audit-policy-file "$OUT/policy.yaml" --audit-log-path "$OUT/b.log" --audit-log-mode blocking
+	same "1 cube: --audit-log-mode: 'blocking' is not batch, the only mode here" "$status $(printf '%s\n' "$output" | tail -n 1)"
+}
+
 @test "a full file is rotated, and only so many are kept" {
 	head -c 300000 /dev/zero | tr '\0' x >"$OUT/big"
 	for i in 1 2 3 4 5 6 7; do

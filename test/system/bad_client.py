@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client that misbehaves on purpose: raw bytes over TLS, for bad_input.bats.
 
-usage: bad_client.py FOLDER COMMAND, where FOLDER has ca.pem, cert.pem and key.pem of an administrator
+usage: bad_client.py FOLDER COMMAND [PID], where FOLDER has ca.pem, cert.pem and key.pem of an administrator, PID is the server's
 Each command prints what the server answered, one line per answer: the HTTP status, then the Status object's reason and message."""
 
+import base64
 import json
 import socket
 import ssl
@@ -218,5 +219,74 @@ def http2():
         stream.close()
 
 
-{"bodies": bodies, "sizes": sizes, "protocol": protocol, "plain": plain, "slow": slow, "dropped": dropped,
+def numerous():
+    """Requests with too much of something: operations of a patch, requirements, or claims about where a list goes on."""
+    request("POST", MAPS, b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"patched"},"data":{"a":"b"}}')
+    operation = b'{"op":"replace","path":"/data/a","value":"c"}'
+    for count in (10000, 10001):
+        body = b"[" + b",".join([operation] * count) + b"]"
+        status, said = request("PATCH", MAPS + "/patched", body, "application/json-patch+json")
+        print(status, json.loads(said).get("message", "patched"))
+    show(*request("PATCH", MAPS + "/patched", b'{"data":' * 200000, "application/merge-patch+json"))
+    show(*request("GET", MAPS + "?labelSelector=" + ",".join(f"k{i}%20in%20(a,b,c)" for i in range(500))))
+    for token in (b"", b"{}", b'{"v":"meta.k8s.io/v1","rv":-1,"start":"x"}', b'{"v":"meta.k8s.io/v1","rv":1,"start":"../../secrets/a"}',
+                  b'{"v":"meta.k8s.io/v1","rv":9223372036854775807,"start":"a\\u0000"}', b"[" * 10000, bytes(range(256)) * 20):
+        forged = base64.urlsafe_b64encode(token).decode().rstrip("=") or "%00"
+        status, said = request("GET", MAPS + "?limit=1&continue=" + forged)
+        print("forged", status, json.loads(said).get("reason"))
+
+
+def memory():
+    with open(f"/proc/{sys.argv[3]}/status", encoding="utf-8") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+def bounded(before, limit_kib, what):
+    """Memory has grown by no more than that, and a new client is served at once."""
+    began = time.monotonic()
+    status, _ = request("GET", "/readyz")
+    took = time.monotonic() - began
+    grown = memory() - before
+    print(what, "bounded" if grown <= limit_kib else f"grew by {grown} KiB",
+          "served" if status == 200 and took < 2 else f"status {status} after {took:.1f} s", flush=True)
+
+
+def crowd():
+    """Ten thousand connections that say nothing, then some that say half of a head."""
+    before, held = memory(), []
+    for _ in range(10000):
+        held.append(socket.create_connection(ADDRESS, timeout=20))
+    bounded(before, 10000 * 12, "crowd")
+    for stream in held[:5000]:
+        stream.sendall(b"\x16\x03\x01\x02\x00\x01\x00")  # a handshake that never goes on, until it takes too long
+    bounded(before, 10000 * 12 + 5000 * 60, "crowd")
+    for stream in held:
+        stream.close()
+
+
+def get_frames(path):
+    head = b"\x82\x87\x04" + bytes([len(path)]) + path.encode() + b"\x41\x01x"
+    return frame(1, 5, 1, head)
+
+
+def stalled():
+    """Readers of lists and watches that never read, over HTTP/1 and with a closed window over HTTP/2, while objects change."""
+    for i in range(40):
+        body = config_map(200000).replace(b'"big"', b'"big%02d"' % i)
+        request("POST", MAPS, body)
+    closed = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"\0\4\0\0\0\0")
+    before, held = memory(), []
+    for i in range(100):
+        path = MAPS + ("?watch=1" if i % 2 else "?pretty=1" if i % 4 else "")
+        stream = tls("h2" if i < 50 else None)
+        stream.sendall(closed + get_frames(path) if i < 50 else f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        held.append(stream)
+    for i in range(200):
+        request("PATCH", f"{MAPS}/big{i % 40:02d}", b'{"data":{"y":"%d"}}' % i, "application/merge-patch+json")
+    bounded(before, 300 << 10, "stalled")
+    for stream in held:
+        stream.close()
+
+
+{"numerous": numerous, "crowd": crowd, "stalled": stalled, "bodies": bodies, "sizes": sizes, "protocol": protocol, "plain": plain, "slow": slow, "dropped": dropped,
  "watches": watches, "http2": http2}[sys.argv[2]]()

@@ -32,7 +32,7 @@ well() {
 	wait_for 5 few_fds
 }
 
-bad() { in_node timeout 20 python3 "$BATS_TEST_DIRNAME/bad_client.py" "$NODE_DIR/out" "$1"; }
+bad() { in_node timeout 60 python3 "$BATS_TEST_DIRNAME/bad_client.py" "$NODE_DIR/out" "$1" "$SERVER_PID"; }
 
 # get PATH [CURL FLAGS]: as administrator
 get() { in_node curl -A test -s -m 5 --cacert "$NODE_DIR/out/ca.pem" --cert "$NODE_DIR/out/cert.pem" --key "$NODE_DIR/out/key.pem" "${@:2}" "https://127.0.0.1:6443$1"; }
@@ -117,6 +117,31 @@ get() { in_node curl -A test -s -m 5 --cacert "$NODE_DIR/out/ca.pem" --cert "$NO
 	same "worst below half a second" "$(bad slow)"
 	well
 	same dropped "$(bad dropped)"
+	well
+}
+
+@test "too many operations of a patch, requirements of a selector, and forged claims about where a list goes on" {
+	begin
+	local output
+	output=$(bad numerous)
+	has "$output" '^200 patched$'
+	has "$output" '^413 .*The allowed maximum operations in a JSON patch is 10000, got 10001'
+	has "$output" '^400 Status BadRequest '
+	# 410: of a state that is forgotten; -1 asks for the present one, as upstream's own tokens do
+	same 7 "$(printf '%s\n' "$output" | grep -Ec '^forged (400 BadRequest|410 Expired|200 None)$')"
+	same 1 "$(printf '%s\n' "$output" | grep -c '^forged 200')"
+	well
+}
+
+@test "ten thousand idle connections, and half of them in a handshake, cost bounded memory and no one's turn" {
+	begin
+	same "crowd bounded served crowd bounded served" "$(bad crowd | xargs)"
+	well
+}
+
+@test "clients that ask for lists and watches and never read hold no more than their queues" {
+	begin
+	same "stalled bounded served" "$(bad stalled)"
 	well
 }
 

@@ -91,3 +91,18 @@ maps=/api/v1/namespaces/default/configmaps
 	has "$(ws "$maps?watch=1" --token "${token}x" --protocol x | tr '\n' ' ')" '^401 - .*Unauthorized'
 	has "$(ws "/api/v1/secrets?watch=1" --token "$token" --protocol x | tr '\n' ' ')" '^403 - .*system:serviceaccount:default:browser.* cannot watch resource .*secrets'
 }
+
+@test "garbage behind a changed protocol ends that connection, and nothing else" {
+	local path
+	for path in "$maps?watch=1" "$pods/said/log?follow=1" "$pods/box/exec?stdin=1&stdout=1&command=cat" "$pods/box/portforward?ports=80"; do
+		same "101 ended" "$(ws "$path" --garbage --protocol "$(protocol_of "$path")" | cut -d' ' -f1 | xargs)"
+	done
+	for path in "$pods/box/exec?stdin=1&stdout=1&command=cat" "$pods/box/portforward"; do
+		same "101 ended" "$(ws "$path" --garbage --upgrade SPDY/3.1 | cut -d' ' -f1 | xargs)"
+	done
+	kill -0 "$SERVER_PID"
+	same ok "$(k get --raw /readyz)"
+	same fine "$(k exec box -- echo fine)"
+}
+
+protocol_of() { case $1 in *exec* | *portforward*) echo v4.channel.k8s.io ;; *) echo binary.k8s.io ;; esac; }

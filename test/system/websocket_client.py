@@ -9,6 +9,7 @@ Python's notation, until the server closes or N messages have come. With --token
 import argparse
 import base64
 import os
+import random
 import re
 import socket
 import ssl
@@ -37,8 +38,8 @@ def handshake(stream, reader, options):
     if options.token:
         token = base64.urlsafe_b64encode(options.token.encode()).decode().rstrip('=')
         protocols.insert(0, 'base64url.bearer.authorization.k8s.io.' + token)
-    lines = ['GET %s HTTP/1.1' % options.path, 'Host: x', 'Connection: Upgrade', 'Upgrade: websocket', 'Origin: http://x',
-             'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: ' + base64.b64encode(os.urandom(16)).decode()]
+    lines = ['GET %s HTTP/1.1' % options.path, 'Host: x', 'Connection: Upgrade', 'Upgrade: ' + options.upgrade, 'Origin: http://x',
+             'X-Stream-Protocol-Version: v4.channel.k8s.io, portforward.k8s.io', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: ' + base64.b64encode(os.urandom(16)).decode()]
     if protocols:
         lines.append('Sec-WebSocket-Protocol: ' + ', '.join(protocols))
     if options.accept:
@@ -68,6 +69,23 @@ def frame(reader):
     return TYPES[head[0] & 15], reader.read(length)
 
 
+def make_noise(stream, reader):
+    """Whether the server ended the connection."""
+    noise = random.Random(1)
+    stream.settimeout(10)
+    try:
+        for _ in range(64):
+            stream.sendall(noise.randbytes(4096))
+        while reader.read(4096):
+            pass
+    except (ConnectionError, ssl.SSLError):
+        pass
+    except TimeoutError:
+        print('still open')
+        return
+    print('ended')
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('kubeconfig')
@@ -75,11 +93,16 @@ def main():
     parser.add_argument('--protocol', action='append', default=[])
     parser.add_argument('--token')
     parser.add_argument('--accept')
+    parser.add_argument('--upgrade', default='websocket')
+    parser.add_argument('--garbage', action='store_true', help='send noise once the protocol has changed, until the server ends')
     parser.add_argument('--messages', type=int, default=1 << 30)
     options = parser.parse_args()
     stream = connect(options.kubeconfig, not options.token)
     reader = stream.makefile('rb')
     if not handshake(stream, reader, options):
+        return
+    if options.garbage:
+        make_noise(stream, reader)
         return
     for _ in range(options.messages):
         kind, payload = frame(reader)
