@@ -22,8 +22,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 		abort();
 	if (zero) {
 		AUTO_BLOB sealed = blob_new(str_sub((const char *)zero + 1, size_bytes - text_bytes - 1));
-		AUTO_BLOB clear = encryption_open(encryption, STR("/registry/secrets/default/a"), sealed,
+		struct blob *clear = encryption_open(encryption, STR("/registry/secrets/default/a"), sealed,
 						  &is_stale, &err);
+
+		blob_unref(clear);
 	}
 	encryption_free(encryption);
 	sim_free(sim);
