@@ -418,6 +418,10 @@ def case_warnings(server, namespace):
         equal(server.ask('GET', path)[1].get_all('Warning'), warnings)
         equal(server.ask('POST', path, {'apiVersion': 'wire.example.com/' + name, 'kind': 'Thing',
                                         'metadata': {'name': name}})[1].get_all('Warning'), warnings)
+    definition = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/things.wire.example.com'
+    server.ask('DELETE', definition)
+    while server.ask('GET', definition)[0] != 404:
+        time.sleep(0.05)
     text = server.ask('GET', '/metrics')[2].decode()
     assert ('apiserver_requested_deprecated_apis{group="",removed_release="",resource="endpoints",subresource="",'
             'version="v1"} 1\n') in text
