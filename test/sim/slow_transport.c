@@ -122,7 +122,26 @@ static int64_t revision(struct api_transport *transport)
 	return LIST_ENTRY(first, struct slow_event, link)->event.revision - 1;
 }
 
-static const struct api_transport_ops ops = { call, watch_start, watch_stop, revision };
+static void empty_others(struct api_transport *transport, struct api_remains *remains)
+{
+	struct slow_transport *slow = slow_of(transport);
+
+	slow->inner->ops->empty_others(slow->inner, remains);
+}
+
+static void empty_others_cancel(struct api_transport *transport, struct api_remains *remains)
+{
+	struct slow_transport *slow = slow_of(transport);
+
+	slow->inner->ops->empty_others_cancel(slow->inner, remains);
+}
+
+static const struct api_transport_ops ops = { .call = call,
+					      .watch_start = watch_start,
+					      .watch_stop = watch_stop,
+					      .empty_others = empty_others,
+					      .empty_others_cancel = empty_others_cancel,
+					      .revision = revision };
 
 struct slow_transport *slow_transport_new(struct sim *sim, struct env *env,
 					  struct api_transport *inner, int64_t delay_ms_max)

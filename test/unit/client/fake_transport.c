@@ -37,7 +37,10 @@ static int64_t revision(struct api_transport *transport)
 	return fake_of(transport)->revision;
 }
 
-static const struct api_transport_ops ops = { call, watch_start, watch_stop, revision };
+static const struct api_transport_ops ops = { .call = call,
+					      .watch_start = watch_start,
+					      .watch_stop = watch_stop,
+					      .revision = revision };
 
 void fake_init(struct fake *fake)
 {

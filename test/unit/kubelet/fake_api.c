@@ -303,7 +303,10 @@ static int64_t revision_now(struct api_transport *transport)
 	return api_of(transport)->revision;
 }
 
-static const struct api_transport_ops ops = { call_start, watch_start, watch_stop, revision_now };
+static const struct api_transport_ops ops = { .call = call_start,
+					      .watch_start = watch_start,
+					      .watch_stop = watch_stop,
+					      .revision = revision_now };
 
 void fake_api_init(struct fake_api *api, struct env *env)
 {
