@@ -132,8 +132,13 @@ static int read_rule(struct encryption *e, yyjson_mut_val *from, struct str wher
 	rule->resources = arena_array(&e->arena, yyjson_mut_arr_size(resources),
 				      sizeof(*rule->resources));
 	yyjson_mut_arr_foreach(resources, index, max, item)
-		rule->resources[rule->resource_count++] = str_in(
-		&e->arena, str_sub(yyjson_mut_get_str(item), yyjson_mut_get_len(item)));
+	{
+		if (!yyjson_mut_is_str(item))
+			return err_set(err, ERR_INVALID,
+				       STR_FMT ".resources[%zu]: Invalid value: must be a string",
+				       STR_ARG(where), index);
+		rule->resources[rule->resource_count++] = str_in(&e->arena, json_mut_str(item));
+	}
 	rule->providers = arena_array(&e->arena, yyjson_mut_arr_size(providers),
 				      sizeof(*rule->providers));
 	yyjson_mut_arr_foreach(providers, index, max, item)

@@ -110,6 +110,8 @@ static void test_wrong_files(void **state)
 		{ "kind: EncryptionConfiguration\napiVersion: apiserver.config.k8s.io/v1\n",
 		  "resources: Required value" },
 		{ HEAD "- resources: [secrets]\n", "resources[0].providers: Required value" },
+		{ HEAD "- resources: [secrets, {a: b}]\n  providers: [{identity: {}}]\n",
+		  "resources[0].resources[1]: Invalid value: must be a string" },
 		{ HEAD "- resources: [secrets]\n  providers: [{aesgcm: {}}]\n",
 		  "resources[0].providers[0].aesgcm.keys: Required value: at least one key" },
 		{ SECRETS("{name: a, secret: c2hvcnQ=}"),
