@@ -54,7 +54,7 @@ k() { timeout 30 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DI
 	[[ $output == *"denied request: replicas must be no greater than 3"* ]]
 	run k -n limited create deployment dry --image=i --replicas=5 --dry-run=server
 	[ "$status" -ne 0 ]
-	k get validatingadmissionpolicy replicas | grep -E '^replicas +1 +ConfigMap'
+	k get validatingadmissionpolicy replicas | grep -E '^replicas +1 +v1/ConfigMap'
 	k get validatingadmissionpolicybinding replicas-test | grep -E '^replicas-test +replicas +limits'
 }
 
