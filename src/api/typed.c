@@ -25,9 +25,15 @@ static enum typed_form form_of_itself(yyjson_val *v)
 	return yyjson_is_obj(v) ? TYPED_MAP : TYPED_LEAF;
 }
 
+/* The type that a STRUCT's fields are of. */
+static struct schema_at type_of(struct typed t)
+{
+	return t.field ? schema_ref(t.at, t.field) : t.at;
+}
+
 static bool is_atomic(struct typed t)
 {
-	struct schema_at at = typed_struct(t);
+	struct schema_at at = type_of(t);
 
 	return (t.field && t.field->flags & SCHEMA_ATOMIC) ||
 	       (at.type && at.type->flags & SCHEMA_ATOMIC);
@@ -71,14 +77,9 @@ enum typed_form typed_form(struct typed t, yyjson_val *v)
 	return TYPED_LEAF;
 }
 
-struct schema_at typed_struct(struct typed t)
-{
-	return t.field ? schema_ref(t.at, t.field) : t.at;
-}
-
 struct typed typed_member(struct typed t, enum typed_form form, struct str name, bool *ret_declared)
 {
-	struct schema_at at = typed_struct(t);
+	struct schema_at at = type_of(t);
 	const struct schema_field *field;
 
 	*ret_declared = false;
@@ -110,7 +111,7 @@ struct typed typed_item(struct typed t)
 
 bool typed_is_open(struct typed t, enum typed_form form)
 {
-	struct schema_at at = typed_struct(t);
+	struct schema_at at = type_of(t);
 
 	if (t.tree)
 		return typed_tree_is_open(t);

@@ -17,8 +17,6 @@ enum typed_form {
 
 /* v decides where the schema does not; may be NULL. */
 enum typed_form typed_form(struct typed t, yyjson_val *v);
-/* The type that a STRUCT's fields are of. */
-struct schema_at typed_struct(struct typed t);
 /* What the member of a STRUCT or MAP is. *ret_declared: as a field of a struct. */
 struct typed typed_member(struct typed t, enum typed_form form, struct str name,
 			  bool *ret_declared);

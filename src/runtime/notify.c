@@ -45,12 +45,15 @@ static void set_variable(struct oci_strings *env, const char *value, struct aren
 
 bool notify_prepare(const char *root, const char *id, struct oci_spec *spec, struct arena *arena)
 {
-	static const char *options[] = { "bind", "nosuid", "noexec", "nodev", "ro", NULL };
+	static const char *const flags[] = { "bind", "nosuid", "noexec", "nodev", "ro", NULL };
 	const char *host = host_socket(), *at = host && host[0] == '/' ? host : ABSTRACT_AT;
+	const char **options;
 	struct oci_mount *mounts;
 
 	if (!host || !spec->process)
 		return false;
+	options = arena_array(arena, ARRAY_COUNT(flags), sizeof(*options));
+	memcpy(options, flags, sizeof(flags));
 	mounts = arena_array(arena, spec->mounts.count + 1, sizeof(*mounts));
 	if (spec->mounts.count)
 		memcpy(mounts, spec->mounts.items, spec->mounts.count * sizeof(*mounts));
@@ -58,7 +61,7 @@ bool notify_prepare(const char *root, const char *id, struct oci_spec *spec, str
 		.destination = at,
 		.type = "bind",
 		.source = str_printf_in(arena, "%s/%s/" NOTIFY_DIR, root, id).ptr,
-		.options = { options, ARRAY_COUNT(options) - 1 },
+		.options = { options, ARRAY_COUNT(flags) - 1 },
 	};
 	spec->mounts.items = mounts;
 	set_variable(&spec->process->env, str_printf_in(arena, VARIABLE "=%s/" SOCKET_NAME, at).ptr, arena);
