@@ -123,11 +123,22 @@ static void on_oom(struct monitor *m)
 {
 	char block[512];
 
-	/* a cgroup's file must be read from its start to tell of the next change; an eventfd cannot be sought */
+	/* a cgroup's file must be read from its start to tell of the next change; kernels differ in whether an
+	 * eventfd can be sought */
 	if ((lseek(m->subject->oom_fd, 0, SEEK_SET) < 0 && errno != ESPIPE) ||
 	    (read(m->subject->oom_fd, block, sizeof(block)) < 0 && errno != EAGAIN))
 		fd_close(&m->subject->oom_fd);
 	note_oom(m);
+	/* The event of cgroup v1 says that memory ran out, before the kill is counted, and no other one follows. */
+	if (m->subject->oom_events == POLLIN && !m->was_oom)
+		m->oom_until_ns = process_mono_ns() + SHIM_OOM_WAIT_MS * TIME_NS_PER_MS;
+}
+
+static void look_for_kill(struct monitor *m)
+{
+	note_oom(m);
+	if (m->was_oom || process_mono_ns() >= m->oom_until_ns)
+		m->oom_until_ns = 0;
 }
 
 static bool streams_are_open(const struct shim_subject *s)
@@ -206,6 +217,8 @@ static int serve(struct monitor *m, struct err *err)
 			if (now >= deadline_ns)
 				return 0;
 			wait_ms = (int)((deadline_ns - now) / TIME_NS_PER_MS) + 1;
+		} else if (m->oom_until_ns) {
+			wait_ms = SHIM_OOM_LOOK_MS;
 		}
 		if (poll(fds, count, wait_ms) < 0) {
 			if (errno != EINTR)
@@ -213,6 +226,8 @@ static int serve(struct monitor *m, struct err *err)
 			continue;
 		}
 		dispatch(m, fds, count);
+		if (m->oom_until_ns)
+			look_for_kill(m);
 	}
 	return 0;
 }

@@ -27,7 +27,8 @@ struct monitor {
 	unsigned peer_count;          /* slots in use lie below it */
 	struct buf input;             /* for stdin, not yet taken by the container */
 	bool close_input;             /* once input is empty */
-	bool has_exited, was_oom, oom_kill_seen;
+	bool has_exited, was_oom;
+	int64_t oom_until_ns;         /* a kill that was announced is looked for until then; 0: none was */
 	int wait_status;
 	int64_t finished_ns;
 };

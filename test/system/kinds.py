@@ -43,8 +43,9 @@ class Sweep:
 
     def kubectl(self, *arguments):
         command = ["kubectl", "--kubeconfig", self.kubeconfig, *arguments]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        return done.returncode, done.stdout
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        errors = [line for line in done.stderr.splitlines(True) if not line.startswith("Warning: ")]
+        return done.returncode, done.stdout + "".join(errors)
 
     def problem(self, text):
         self.problems.append(text)
