@@ -55,7 +55,7 @@ k() { timeout 30 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DI
 	run k -n limited create deployment dry --image=i --replicas=5 --dry-run=server
 	[ "$status" -ne 0 ]
 	k get validatingadmissionpolicy replicas | grep -E '^replicas +1 +v1/ConfigMap'
-	k get validatingadmissionpolicybinding replicas-test | grep -E '^replicas-test +replicas +limits'
+	k get validatingadmissionpolicybinding replicas-test | grep -E '^replicas-test +replicas +limited/limits'
 }
 
 @test "kubectl shows the warnings of a policy" {
