@@ -80,7 +80,7 @@ class Cases:
                 if not method.startswith('list_') or method.endswith('_with_http_info') or name == 'EventsV1Api':
                     continue # events of core/v1 have no time of the newer kind, which its model wants: so it is upstream too
                 result = call(self.namespace) if method.startswith('list_namespaced') else call()
-                assert result.metadata is None or result.items is not None or result.kind, method
+                assert result.items is not None, method
                 read += 1
         assert read > 60, read
 
@@ -335,7 +335,7 @@ class Cases:
     # --- into pods
 
     def executing(self):
-        """exec over WebSocket: output, errors, standard input, a terminal, the exit status; attach; a forwarded port."""
+        """exec over WebSocket: output, errors, standard input, a terminal, the exit status; a forwarded port."""
         self.running(pod('x', ['sh', '-c', 'mkdir /www; echo page >/www/index.html; exec httpd -f -p 8080 -h /www']))
         execute = self.core.connect_get_namespaced_pod_exec
         same('out\n', stream(execute, 'x', self.namespace, command=['echo', 'out'], stdout=True, stderr=True, stdin=False, tty=False))
@@ -357,7 +357,7 @@ class Cases:
         same(None, forward.error(8080))
 
     def election(self):
-        """Leader election as operators do it: one leads, gives up, the other follows."""
+        """Leader election as operators do it: of two, one leads, is on record, and stays the only one while it renews."""
         led, apart = [], threading.Event()
 
         def run(identity):
@@ -372,7 +372,7 @@ class Cases:
             threading.Thread(target=run, args=(identity,), daemon=True).start()
         until(lambda: led)
         record = until(lambda: self.core.read_namespaced_config_map('lead', self.namespace).metadata.annotations)
-        assert f'"{led[0]}"' in str(record).replace("'", '"') or led[0] in str(record), record
+        assert led[0] in str(record), record
         time.sleep(1)
         same(1, len(led))
         apart.set()
