@@ -15,6 +15,7 @@
 #include "main/oci_monitor.h"
 #include "oci/spec.h"
 #include "runtime/command.h"
+#include "runtime/program.h"
 
 #define VERSION "0.1.0"
 
@@ -73,7 +74,9 @@ static int print_help(const char *program, const struct command *command)
 
 static void report(const struct command_globals *globals, const struct err *err)
 {
-	fprintf(stderr, "cube-oci: %s\n", err->msg);
+	bool is_of_program = strncmp(err->msg, PROGRAM_REFUSED, sizeof(PROGRAM_REFUSED) - 1) == 0;
+
+	fprintf(stderr, "%s%s\n", is_of_program ? "" : "cube-oci: ", err->msg);
 	if (globals->log_path)
 		log_error("cube-oci", "%s", err->msg);
 }

@@ -127,13 +127,6 @@ static int subject_signal(void *arg, int signal, bool all)
 	return process_signal(h->container.pidfd, signal);
 }
 
-static bool subject_has_oom_kills(void *arg)
-{
-	const struct held *h = arg;
-
-	return h->container.has_cgroup && cgroup_oom_kills(&h->container.cgroup) > 0;
-}
-
 static void subject_end(void *arg)
 {
 	struct held *h = arg;
@@ -204,7 +197,7 @@ static int make(struct held *h, struct work *w, struct err *err)
 	h->is_sandbox = w->job.is_sandbox;
 	if (open_log(h, &w->job, err) < 0 || make_stdio(h, w, err) < 0 || make_container(h, w, err) < 0)
 		return -1;
-	h->subject.oom_fd = h->container.has_cgroup ? cgroup_oom_fd(&h->container.cgroup, &h->subject.oom_events) : -1;
+	oom_watch_open(&h->subject.oom, h->container.has_cgroup ? &h->container.cgroup : NULL, 0);
 	if (w->job.start && container_started(&h->container, &w->spec, &inner) < 0)
 		log_warn("monitor", "%s", inner.msg);
 	h->listen_fd = monitor_listen(h->container.dir_fd, err);
@@ -260,8 +253,8 @@ static int become_monitor(struct err *err)
 int oci_monitor_main(void)
 {
 	struct held h = {
-		.subject = { .stdin_fd = -1, .output_fds = { -1, -1 }, .master_fd = -1, .oom_fd = -1,
-			     .start = subject_start, .signal = subject_signal, .has_oom_kills = subject_has_oom_kills,
+		.subject = { .stdin_fd = -1, .output_fds = { -1, -1 }, .master_fd = -1,
+			     .oom = { .fd = -1 }, .start = subject_start, .signal = subject_signal,
 			     .end = subject_end, .finish = subject_finish },
 		.listen_fd = -1,
 	};

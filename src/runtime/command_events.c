@@ -4,10 +4,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "base/fd.h"
 #include "base/num.h"
 #include "base/time.h"
+#include "linux/oom_watch.h"
 #include "linux/process.h"
 #include "runtime/commands.h"
 #include "runtime/container.h"
@@ -173,31 +173,16 @@ static int print_event(const struct container *c, const char *type, struct err *
 	return command_print_doc(doc, false, err);
 }
 
-/* True when memory ran out since the last time; v2's file is also touched by lesser events. */
-static bool ran_out(const struct container *c, int oom_fd, uint64_t *kills)
+/* Until it ends: figures at every interval, and each time that memory running out cost a process. */
+static int follow(const struct container *c, int64_t interval_ns, struct oom_watch *oom, struct err *err)
 {
-	uint64_t before = *kills;
-	char block[512];
-
-	if ((lseek(oom_fd, 0, SEEK_SET) < 0 && errno != ESPIPE) ||
-	    read(oom_fd, block, sizeof(block)) < 0)
-		return false;
-	*kills = cgroup_oom_kills(&c->cgroup);
-	return !c->cgroup.is_v2 || *kills > before;
-}
-
-/* Until it ends: figures at every interval, and each time memory runs out. */
-static int follow(const struct container *c, int64_t interval_ns, struct err *err)
-{
-	uint64_t kills = cgroup_oom_kills(&c->cgroup);
 	int64_t next = process_mono_ns();
-	short oom_events = 0;
-	AUTO_FD oom_fd = c->has_cgroup ? cgroup_oom_fd(&c->cgroup, &oom_events) : -1;
 
 	for (;;) {
 		struct pollfd fds[] = { { .fd = c->pidfd, .events = POLLIN },
-					{ .fd = oom_fd, .events = oom_events } };
+					{ .fd = oom->fd, .events = oom->events } };
 		int64_t now = process_mono_ns();
+		int wait_ms = oom_watch_wait_ms(oom);
 
 		if (now >= next) {
 			if (print_event(c, "stats", err) < 0)
@@ -205,9 +190,16 @@ static int follow(const struct container *c, int64_t interval_ns, struct err *er
 			next += interval_ns;
 			continue;
 		}
-		if (poll(fds, 2, (int)((next - now) / TIME_NS_PER_MS) + 1) < 0 && errno != EINTR)
-			return err_os(err, "poll");
-		if (fds[1].revents && ran_out(c, oom_fd, &kills) && print_event(c, "oom", err) < 0)
+		if (wait_ms < 0)
+			wait_ms = (int)((next - now) / TIME_NS_PER_MS) + 1;
+		if (poll(fds, ARRAY_COUNT(fds), wait_ms) < 0) {
+			if (errno != EINTR)
+				return err_os(err, "poll");
+			continue;
+		}
+		if (fds[1].revents)
+			oom_watch_event(oom, process_mono_ns());
+		if (oom_watch_look(oom, process_mono_ns()) && print_event(c, "oom", err) < 0)
 			return -1;
 		if (fds[0].revents)
 			return 0;
@@ -220,6 +212,8 @@ int command_events(const struct command_line *line, int *ret_status, struct err 
 	int64_t interval_ns = 5 * TIME_NS_PER_SECOND;
 	AUTO_ARENA arena = { 0 };
 	AUTO_CONTAINER c = { 0 };
+	struct oom_watch oom;
+	int failed;
 
 	container_blank(&c);
 	arena_init(&arena, ARENA_DEFAULT_MAX);
@@ -230,6 +224,11 @@ int command_events(const struct command_line *line, int *ret_status, struct err 
 		return -1;
 	if (c.pidfd < 0)
 		return err_set(err, ERR_CONFLICT, "container with id %s is not running", c.id);
-	return command_has(line, "stats") ? print_event(&c, "stats", err)
-					  : follow(&c, interval_ns, err);
+	if (command_has(line, "stats"))
+		return print_event(&c, "stats", err);
+	oom_watch_open(&oom, c.has_cgroup ? &c.cgroup : NULL,
+		       c.has_cgroup ? cgroup_oom_kills(&c.cgroup) : 0);
+	failed = follow(&c, interval_ns, &oom, err);
+	oom_watch_close(&oom);
+	return failed;
 }

@@ -23,6 +23,8 @@
 #include "runtime/create.h"
 #include "runtime/systemd.h"
 
+#define START_WAIT_MS 10000 /* for whoever is creating the container, whose hooks may take their time */
+
 void command_bundle_close(struct command_bundle *b)
 {
 	yyjson_doc_free(b->doc);
@@ -225,7 +227,7 @@ int command_start(const struct command_line *line, int *ret_status, struct err *
 	if (container_open(line->globals->root, line->args[0], &arena, &c, err) < 0)
 		return -1;
 	if (c.status == CONTAINER_CREATING) {
-		if (container_lock(&c, err) < 0)
+		if (container_lock_within(&c, START_WAIT_MS, err) < 0)
 			return -1;
 		container_close(&c);
 		if (container_open(line->globals->root, line->args[0], &arena, &c, err) < 0)
@@ -233,6 +235,8 @@ int command_start(const struct command_line *line, int *ret_status, struct err *
 	}
 	if (c.status == CONTAINER_STOPPED)
 		return err_set(err, ERR_CONFLICT, "cannot start a container that has stopped");
+	if (c.status == CONTAINER_CREATING) /* whoever made it ended before it was done */
+		return err_set(err, ERR_CONFLICT, "cannot start a container in the creating state");
 	if (c.status != CONTAINER_CREATED)
 		return err_set(err, ERR_CONFLICT, "cannot start an already running container");
 	if (container_spec(&c, &arena, &spec, &doc, err) < 0)

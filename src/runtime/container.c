@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include "base/fd.h"
 #include "base/log.h"
@@ -102,23 +103,25 @@ static void woken(int signal)
 	(void)signal; /* it is enough that the wait ends */
 }
 
-/* container_lock with a bound. Returns whether it was had. */
-static bool lock_within(const struct container *c, unsigned seconds)
+int container_lock_within(const struct container *c, int wait_ms, struct err *err)
 {
+	/* again and again, for a signal may come before there is a call that it could end */
+	const struct itimerval never = { 0 },
+			       limit = { { 0, 10000 }, { wait_ms / 1000, wait_ms % 1000 * 1000 } };
 	struct sigaction wake = { .sa_handler = woken }, before;
 	sigset_t alarm_only, mask;
 	bool is_locked;
 
 	sigemptyset(&alarm_only);
 	sigaddset(&alarm_only, SIGALRM);
-	if (sigaction(SIGALRM, &wake, &before) < 0 || sigprocmask(SIG_UNBLOCK, &alarm_only, &mask) < 0)
-		return false;
-	alarm(seconds);
+	if (sigaction(SIGALRM, &wake, &before) < 0 || sigprocmask(SIG_UNBLOCK, &alarm_only, &mask) < 0 ||
+	    setitimer(ITIMER_REAL, &limit, NULL) < 0)
+		return err_os(err, "limit the wait for container \"%s\"", c->id);
 	is_locked = flock(c->dir_fd, LOCK_EX) == 0;
-	alarm(0);
-	if (sigprocmask(SIG_SETMASK, &mask, NULL) < 0 || sigaction(SIGALRM, &before, NULL) < 0)
+	if (setitimer(ITIMER_REAL, &never, NULL) < 0 || sigprocmask(SIG_SETMASK, &mask, NULL) < 0 ||
+	    sigaction(SIGALRM, &before, NULL) < 0)
 		log_debug("runtime", "restore the signal mask: %m");
-	return is_locked;
+	return is_locked ? 0 : err_set(err, ERR_TIMEOUT, "container \"%s\" is still being created", c->id);
 }
 
 /* A maker that was killed is still there for a moment: a folder that it was just making appears after its death was
@@ -126,6 +129,7 @@ static bool lock_within(const struct container *c, unsigned seconds)
 int container_settle(struct container *c, struct arena *arena, struct err *err)
 {
 	struct container again;
+	struct err inner;
 
 	if (flock(c->dir_fd, LOCK_EX | LOCK_NB) == 0) {
 		if (c->status != CONTAINER_CREATING)
@@ -135,8 +139,8 @@ int container_settle(struct container *c, struct arena *arena, struct err *err)
 			fd_close(&c->pidfd); /* gone already */
 		if (c->has_cgroup && cgroup_kill(&c->cgroup) < 0)
 			log_debug("runtime", "cannot kill what is in cgroup %s", c->cgroup.path);
-		if (!lock_within(c, KILL_WAIT_MS / 1000))
-			log_warn("runtime", "container \"%s\" is still being created", c->id);
+		if (container_lock_within(c, KILL_WAIT_MS, &inner) < 0)
+			log_warn("runtime", "%s", inner.msg);
 	}
 	if (container_open(c->root, c->id, arena, &again, err) < 0)
 		return -1;

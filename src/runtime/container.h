@@ -53,6 +53,8 @@ int container_id_check(const char *id, struct err *err) MUST_CHECK;
 int container_make_dir(struct container *c, bool may_exist, struct err *err) MUST_CHECK;
 /* While it is locked it is being created; whoever starts it waits for that. */
 int container_lock(const struct container *c, struct err *err) MUST_CHECK;
+/* ERR_TIMEOUT when somebody else keeps it for so long. */
+int container_lock_within(const struct container *c, int wait_ms, struct err *err) MUST_CHECK;
 void container_unlock(const struct container *c);
 /* Before it is removed by force: ends who is making it, and looks again at what there is then. */
 int container_settle(struct container *c, struct arena *arena, struct err *err) MUST_CHECK;

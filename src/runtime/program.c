@@ -509,7 +509,7 @@ int program_exec(struct program *program, struct err *err)
 		return err_os(err, "speak to the parent");
 	execve(program->path, (char *const *)(uintptr_t)p->args.items, (char *const *)(uintptr_t)env);
 	if (errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND, "exec %s: no such file or directory", program->path);
-	return err_set(err, ERR_FORBIDDEN, "exec %s: %s", program->path,
+		return err_set(err, ERR_NOT_FOUND, PROGRAM_REFUSED "%s: no such file or directory", program->path);
+	return err_set(err, ERR_FORBIDDEN, PROGRAM_REFUSED "%s: %s", program->path,
 		       errno == ENOEXEC ? "exec format error" : strerror(errno));
 }

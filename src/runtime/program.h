@@ -13,6 +13,9 @@
 #include "oci/spec.h"
 #include "runtime/seccomp.h"
 
+/* How the kernel's refusal to execute the program begins: users know the words from the logs of containers. */
+#define PROGRAM_REFUSED "exec "
+
 struct program {
 	const struct oci_process *process;
 	const struct oci_personality *personality;

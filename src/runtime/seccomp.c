@@ -20,6 +20,7 @@
 #include "linux/process.h"
 
 #define PROGRAM_MAX 32768 /* BPF_MAXINSNS is 4096; what is larger the kernel refuses */
+#define FLAG_WAIT_KILLABLE (1u << 5) /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, not in every header */
 
 static const struct {
 	char name[24];
@@ -142,7 +143,7 @@ static int parse_flags(const struct oci_seccomp *profile, unsigned *ret, struct 
 		else if (strcmp(name, "SECCOMP_FILTER_FLAG_SPEC_ALLOW") == 0)
 			*ret |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 		else if (strcmp(name, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV") == 0)
-			*ret |= 1u << 5;
+			*ret |= FLAG_WAIT_KILLABLE;
 		else if (strcmp(name, "SECCOMP_FILTER_FLAG_TSYNC") != 0) /* one thread: nothing to synchronise */
 			return err_set(err, ERR_INVALID, "linux.seccomp.flags[%zu]: unknown \"%.60s\"", i, name);
 	}
@@ -168,6 +169,9 @@ static int parse_flags(const struct oci_seccomp *profile, unsigned *ret, struct 
 		*ret |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	if ((*ret & SECCOMP_FILTER_FLAG_NEW_LISTENER) && !profile->listener_path)
 		return err_set(err, ERR_INVALID, "linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs it");
+	if ((*ret & FLAG_WAIT_KILLABLE) && !(*ret & SECCOMP_FILTER_FLAG_NEW_LISTENER))
+		return err_set(err, ERR_INVALID,
+			       "linux.seccomp.flags: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV needs a listener");
 	return 0;
 }
 

@@ -7,8 +7,6 @@
 #define SHIM_CHUNK_BYTES 16384      /* read from the container at a time */
 #define SHIM_LINE_BYTES_MAX 16384   /* longer lines are cut into parts, as every engine does */
 #define SHIM_LOG_FILES_MAX 100
-#define SHIM_OOM_LOOK_MS 10         /* between looks for a kill that was announced */
-#define SHIM_OOM_WAIT_MS 500        /* for that kill */
 #define SHIM_DRAIN_MS 2000          /* waited for the end of streams that a stranger still holds open */
 #define SHIM_PEER_DRAIN_MS 10000    /* waited for clients to take the last output */
 

@@ -93,7 +93,7 @@ static void read_stream(struct monitor *m, int *fd, int stream)
 
 static void note_oom(struct monitor *m)
 {
-	if (m->was_oom || !m->subject->has_oom_kills(m->subject->arg))
+	if (m->was_oom || !oom_watch_look(&m->subject->oom, process_mono_ns()))
 		return;
 	m->was_oom = true;
 	peers_send_all(m, MONITOR_OOM, STR_NONE);
@@ -119,28 +119,6 @@ static void on_signal(struct monitor *m)
 	}
 }
 
-static void on_oom(struct monitor *m)
-{
-	char block[512];
-
-	/* a cgroup's file must be read from its start to tell of the next change; kernels differ in whether an
-	 * eventfd can be sought */
-	if ((lseek(m->subject->oom_fd, 0, SEEK_SET) < 0 && errno != ESPIPE) ||
-	    (read(m->subject->oom_fd, block, sizeof(block)) < 0 && errno != EAGAIN))
-		fd_close(&m->subject->oom_fd);
-	note_oom(m);
-	/* The event of cgroup v1 says that memory ran out, before the kill is counted, and no other one follows. */
-	if (m->subject->oom_events == POLLIN && !m->was_oom)
-		m->oom_until_ns = process_mono_ns() + SHIM_OOM_WAIT_MS * TIME_NS_PER_MS;
-}
-
-static void look_for_kill(struct monitor *m)
-{
-	note_oom(m);
-	if (m->was_oom || process_mono_ns() >= m->oom_until_ns)
-		m->oom_until_ns = 0;
-}
-
 static bool streams_are_open(const struct shim_subject *s)
 {
 	return s->output_fds[0] >= 0 || s->output_fds[1] >= 0 || s->master_fd >= 0;
@@ -157,7 +135,7 @@ static unsigned fill(struct monitor *m, struct pollfd *fds)
 	fds[POLL_STDERR] = (struct pollfd){ blocked ? -1 : s->output_fds[1], POLLIN, 0 };
 	fds[POLL_MASTER] = (struct pollfd){ blocked ? -1 : s->master_fd, POLLIN, 0 };
 	fds[POLL_STDIN] = (struct pollfd){ full ? (s->master_fd >= 0 ? s->master_fd : s->stdin_fd) : -1, POLLOUT, 0 };
-	fds[POLL_OOM] = (struct pollfd){ m->was_oom ? -1 : s->oom_fd, s->oom_events, 0 };
+	fds[POLL_OOM] = (struct pollfd){ m->was_oom ? -1 : s->oom.fd, s->oom.events, 0 };
 	for (unsigned i = 0; i < m->peer_count; i++) {
 		struct peer *p = &m->peers[i];
 		short events = (short)(p->out.len > 0 ? POLLOUT : (full && p->gave_input) ? 0 : POLLIN);
@@ -180,7 +158,7 @@ static void dispatch(struct monitor *m, const struct pollfd *fds, unsigned count
 	if (fds[POLL_STDIN].revents)
 		monitor_give_input(m);
 	if (fds[POLL_OOM].revents)
-		on_oom(m);
+		oom_watch_event(&s->oom, process_mono_ns());
 	for (unsigned i = POLL_PEERS; i < count; i++) {
 		struct peer *p = &m->peers[i - POLL_PEERS];
 
@@ -217,8 +195,8 @@ static int serve(struct monitor *m, struct err *err)
 			if (now >= deadline_ns)
 				return 0;
 			wait_ms = (int)((deadline_ns - now) / TIME_NS_PER_MS) + 1;
-		} else if (m->oom_until_ns) {
-			wait_ms = SHIM_OOM_LOOK_MS;
+		} else {
+			wait_ms = oom_watch_wait_ms(&m->subject->oom);
 		}
 		if (poll(fds, count, wait_ms) < 0) {
 			if (errno != EINTR)
@@ -226,8 +204,8 @@ static int serve(struct monitor *m, struct err *err)
 			continue;
 		}
 		dispatch(m, fds, count);
-		if (m->oom_until_ns)
-			look_for_kill(m);
+		if (fds[POLL_OOM].revents || oom_watch_wait_ms(&m->subject->oom) >= 0)
+			note_oom(m);
 	}
 	return 0;
 }

@@ -7,6 +7,7 @@
 #define CUBE_SHIM_MONITOR_H
 
 #include <sys/types.h>
+#include "linux/oom_watch.h"
 #include "shim/log.h"
 
 /* What is held, and what can be done with it. */
@@ -17,13 +18,11 @@ struct shim_subject {
 	int stdin_fd;                    /* write end, -1 without */
 	int output_fds[2];               /* read ends of stdout and stderr, -1 without */
 	int master_fd;                   /* terminal instead of those, -1 without */
-	int oom_fd;                      /* becomes ready when memory ran out, -1 without */
-	short oom_events;                /* to poll it for */
+	struct oom_watch oom;            /* blank without a cgroup */
 	bool stdin_once;
 	void *arg;
 	int (*start)(void *arg, struct err *err);
 	int (*signal)(void *arg, int signal, bool all);  /* -errno */
-	bool (*has_oom_kills)(void *arg);
 	/* Kills what outlived the first process, so that the streams end. */
 	void (*end)(void *arg);
 	/* Last: removes cgroups, runs hooks. */

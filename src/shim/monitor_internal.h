@@ -28,7 +28,6 @@ struct monitor {
 	struct buf input;             /* for stdin, not yet taken by the container */
 	bool close_input;             /* once input is empty */
 	bool has_exited, was_oom;
-	int64_t oom_until_ns;         /* a kill that was announced is looked for until then; 0: none was */
 	int wait_status;
 	int64_t finished_ns;
 };

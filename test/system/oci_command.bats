@@ -119,13 +119,12 @@ receive_fd() {
 	chmod +x "$RT/bundle/rootfs/run.sh"
 	bundle /run.sh
 	run -1 run_container
-	[ "${#lines[@]}" -eq 1 ]
-	[[ "$output" == *"exec /run.sh: no such file or directory"* ]]
+	[ "$output" = "exec /run.sh: no such file or directory" ]
 	bundle sleep 30
 	run_detached
 	run -255 oci exec -t c /run.sh
+	[ "$output" = "exec /run.sh: no such file or directory" ]
 	[ "${#lines[@]}" -eq 1 ]
-	[[ "$output" == *"exec /run.sh: no such file or directory"* ]]
 }
 
 @test "exec: user, groups, HOME, preserved descriptors, pid file, new working folder" {

@@ -151,6 +151,9 @@ c["hooks"] = {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "mkdir
 	cfg 'c["linux"]["seccomp"]["syscalls"][0]["names"] = ["write"]'
 	run -1 run_container
 	[[ "$output" == *"SCMP_ACT_NOTIFY cannot be used for the write syscall"* ]]
+	cfg 'c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]}'
+	run -1 run_container
+	[[ "$output" == *"linux.seccomp.flags: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV needs a listener"* ]]
 	oci features | python3 -c '
 import json, sys
 f = json.load(sys.stdin)
@@ -158,6 +161,8 @@ assert {"rro", "rnostrictatime", "ridmap", "runbindable", "tmpcopyup"} <= set(f[
 assert "org.systemd.property." in f["potentiallyUnsafeConfigAnnotations"]
 s = f["linux"]["seccomp"]
 assert "SECCOMP_FILTER_FLAG_SPEC_ALLOW" in s["supportedFlags"] and "SECCOMP_FILTER_FLAG_LOG" in s["knownFlags"]
+# what each of a profile is refused without a listener is not for every profile
+assert set(s["knownFlags"]) - set(s["supportedFlags"]) == {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"}
 assert "SCMP_CMP_MASKED_EQ" in s["operators"] and "SCMP_ARCH_X86_64" in s["archs"]'
 }
 
