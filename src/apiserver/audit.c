@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One record for each request that the policy wants, and the events that come of it. */
-#include "apiserver/audit.h"
+#include "apiserver/audit_storing.h"
 
 #include "api/protobuf.h"
 #include "apiserver/exchange.h"
@@ -17,6 +17,8 @@ struct audit {
 	struct audit_log *log;
 	struct audit_webhook *webhook;
 	struct audit_truncation log_truncation, webhook_truncation;
+	enum audit_mode log_mode, webhook_mode;
+	bool log_is_legacy;
 	uint64_t dropped;
 };
 
@@ -28,6 +30,8 @@ struct audit_record {
 	int status;
 	struct str response; /* JSON; only at that level */
 	bool is_answered, is_stream;
+	struct audit_storing *receiving; /* the first event, while it has to be waited for */
+	bool is_lost;			 /* that event, which must not be */
 };
 
 int audit_new(struct registry *registry, const struct audit_options *options, struct audit **ret,
@@ -42,7 +46,12 @@ int audit_new(struct registry *registry, const struct audit_options *options, st
 	audit->policy = options->policy;
 	audit->log_truncation = options->log_truncation;
 	audit->webhook_truncation = options->webhook_truncation;
-	if (options->log && audit_log_new(registry->env, options->log, &audit->log, err) < 0) {
+	audit->webhook_mode = options->webhook_mode;
+	if (options->log) {
+		audit->log_mode = options->log->mode;
+		audit->log_is_legacy = options->log->is_legacy;
+	}
+	if (options->log && audit_log_new(registry, options->log, &audit->log, err) < 0) {
 		mem_free(audit);
 		return -1;
 	}
@@ -238,8 +247,21 @@ static bool fit(struct audit *audit, const struct audit_truncation *truncation, 
 	return false;
 }
 
+static void put_log(struct audit *audit, yyjson_mut_doc *doc, struct str json,
+		    struct audit_storing *storing)
+{
+	AUTO_BUF line = { 0 };
+
+	if (audit->log_is_legacy) {
+		buf_init(&line, AUDIT_LINE_BYTES_MAX);
+		audit_write_line(yyjson_mut_doc_get_root(doc), &line);
+		json = buf_str(&line);
+	}
+	audit_log_put(audit->log, json, audit_storing_part(storing, audit->log_mode));
+}
+
 /* Whoever takes more comes first: what is cut for one is cut for those after it. */
-static void publish(struct audit *audit, yyjson_mut_doc *doc)
+static void publish(struct audit *audit, yyjson_mut_doc *doc, struct audit_storing *storing)
 {
 	const struct audit_truncation *log = &audit->log_truncation,
 				      *hook = &audit->webhook_truncation;
@@ -254,15 +276,36 @@ static void publish(struct audit *audit, yyjson_mut_doc *doc)
 		bool is_log = log_first == (i == 0);
 
 		if (is_log && audit->log && fit(audit, log, doc, &text))
-			audit_log_put(audit->log, buf_str(&text));
+			put_log(audit, doc, buf_str(&text), storing);
 		if (!is_log && audit->webhook && fit(audit, hook, doc, &text))
-			audit_webhook_put(audit->webhook, buf_str(&text));
+			audit_webhook_put(audit->webhook, buf_str(&text),
+					  audit_storing_part(storing, audit->webhook_mode));
 	}
 }
 
-static void emit(struct exchange *e, enum audit_stage stage)
+/* NULL: nothing has to wait. Of an exchange that is over there is nothing to hold. */
+static struct audit_storing *storing_of(struct exchange *e, enum audit_stage stage, bool is_over)
+{
+	struct audit *audit = e->server->audit;
+	struct audit_storing *s;
+
+	if (is_over || (audit->log_mode == AUDIT_BATCH && audit->webhook_mode == AUDIT_BATCH))
+		return NULL;
+	s = audit_storing_new();
+	if (stage == AUDIT_REQUEST_RECEIVED) {
+		e->audit->receiving = s;
+		s->ret_storing = &e->audit->receiving;
+		s->ret_failed = &e->audit->is_lost;
+	} else {
+		http_hold(e->x, &s->hold);
+	}
+	return s;
+}
+
+static void emit(struct exchange *e, enum audit_stage stage, bool is_over)
 {
 	const struct audit_record *r = e->audit;
+	struct audit_storing *storing;
 	struct audit *audit = e->server->audit;
 	AUTO_JSON_MUT doc = NULL;
 	yyjson_mut_val *root;
@@ -294,7 +337,10 @@ static void emit(struct exchange *e, enum audit_stage stage)
 	put_time(doc, root, "requestReceivedTimestamp", r->received_ns);
 	put_time(doc, root, "stageTimestamp", env_wall_ns(e->server->env));
 	put_annotations(r, doc, root);
-	publish(audit, doc);
+	storing = storing_of(e, stage, is_over);
+	publish(audit, doc, storing);
+	if (storing)
+		audit_storing_handed_out(storing);
 }
 
 /* --- the way of a request --- */
@@ -330,7 +376,24 @@ void audit_begin(struct exchange *e)
 			 (env_mono_ns(e->server->env) - e->started_ns);
 	r->is_stream = is_stream(e);
 	e->audit = r;
-	emit(e, AUDIT_REQUEST_RECEIVED);
+	emit(e, AUDIT_REQUEST_RECEIVED, false);
+}
+
+int audit_received(struct exchange *e)
+{
+	struct audit_record *r = e->audit;
+
+	if (!r)
+		return 0;
+	if (r->receiving) {
+		list_push_back(&r->receiving->told, &e->wait.link);
+		return 1;
+	}
+	if (!r->is_lost)
+		return 0;
+	e->server->metrics.asking.audit_rejected++;
+	e->audit = NULL; /* nor is what is said to it */
+	return -1;
 }
 
 void audit_note(struct exchange *e, struct str key, struct str value)
@@ -378,13 +441,15 @@ void audit_answered(struct exchange *e, int status, const struct http_piece *pie
 		r->response = str_in(e->arena, buf_str(&text));
 	}
 	if (r->is_stream && !e->refusal.code)
-		emit(e, AUDIT_RESPONSE_STARTED);
+		emit(e, AUDIT_RESPONSE_STARTED, false);
 	else
-		emit(e, AUDIT_RESPONSE_COMPLETE);
+		emit(e, AUDIT_RESPONSE_COMPLETE, false);
 }
 
 void audit_end(struct exchange *e)
 {
+	if (e->audit)
+		audit_storing_forget(e->audit->receiving);
 	if (e->audit && e->audit->is_answered && e->audit->is_stream && !e->refusal.code)
-		emit(e, AUDIT_RESPONSE_COMPLETE);
+		emit(e, AUDIT_RESPONSE_COMPLETE, true);
 }

@@ -32,8 +32,15 @@ enum audit_stage {
 	AUDIT_STAGE_COUNT
 };
 
+/* Whether a request and its answer wait for their events; strict: a request whose event cannot be
+ * kept is not served. */
+enum audit_mode { AUDIT_BATCH, AUDIT_BLOCKING, AUDIT_BLOCKING_STRICT };
+
 struct audit_log_options {
-	const char *path;	       /* "-": standard output */
+	const char *path; /* "-": standard output */
+	enum audit_mode mode;
+	bool is_legacy;		       /* lines of text, not JSON */
+	bool compresses;	       /* rotated files */
 	int64_t size_max;	       /* of one file; 0: it is not rotated by size */
 	int64_t age_max_s, backup_max; /* of rotated files; 0: all are kept */
 };
@@ -49,8 +56,12 @@ struct audit_options {
 	const struct audit_log_options *log;	   /* NULL: none; copied */
 	const struct review_hook_options *webhook; /* NULL: none; copied */
 	struct audit_truncation log_truncation, webhook_truncation;
+	/* of the webhook */
+	enum audit_mode webhook_mode;
 	int64_t batch_wait_ms, retry_ms;
-	size_t batch_max, queue_max; /* of the webhook; events */
+	size_t batch_max, queue_max; /* events */
+	int64_t batches_per_second;  /* 0: as many as there are */
+	size_t batch_burst;
 };
 
 int audit_new(struct registry *registry, const struct audit_options *options, struct audit **ret,
@@ -60,6 +71,9 @@ void audit_free(struct audit *audit); /* writes what waits; NULL is fine */
 /* Who asks is known (or is not): from here on the exchange has a record, if the policy wants one.
  */
 void audit_begin(struct exchange *e);
+/* Whether its event is kept, where it has to be before anything is done: 1: e->wait is told; -1: it
+ * cannot be. */
+int audit_received(struct exchange *e) MUST_CHECK;
 /* What the authorizers said. */
 void audit_decided(struct exchange *e, bool is_allowed, struct str reason);
 /* For steps that do not know of exchanges: a list for as long as the arena, if anybody keeps it. */
@@ -86,18 +100,21 @@ void audit_policy_decide(yyjson_val *policy, const struct user *user, const stru
 const char *audit_level_name(enum audit_level level);
 const char *audit_stage_name(enum audit_stage stage);
 
-/* --- where events go; each takes a line of JSON --- */
+/* --- where events go; each takes a line, and tells the part once it is there, or lost --- */
 
+void audit_write_line(yyjson_mut_val *event, struct buf *to); /* "legacy"; audit_line.c */
+
+struct audit_part;
 struct audit_log;
-int audit_log_new(struct env *env, const struct audit_log_options *options, struct audit_log **ret,
-		  struct err *err) MUST_CHECK;
+int audit_log_new(struct registry *registry, const struct audit_log_options *options,
+		  struct audit_log **ret, struct err *err) MUST_CHECK;
 void audit_log_free(struct audit_log *log); /* NULL is fine */
-void audit_log_put(struct audit_log *log, struct str event);
+void audit_log_put(struct audit_log *log, struct str event, struct audit_part *part);
 
 struct audit_webhook;
 struct audit_webhook *audit_webhook_new(struct registry *registry,
 					const struct audit_options *options) MUST_CHECK;
 void audit_webhook_free(struct audit_webhook *webhook); /* NULL is fine */
-void audit_webhook_put(struct audit_webhook *webhook, struct str event);
+void audit_webhook_put(struct audit_webhook *webhook, struct str event, struct audit_part *part);
 
 #endif

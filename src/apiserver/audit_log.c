@@ -11,9 +11,12 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
-#include "apiserver/audit.h"
+#include "apiserver/audit_storing.h"
 #include "apiserver/limits.h"
+#include "apiserver/metrics.h"
+#include "apiserver/registry.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -21,6 +24,8 @@
 #include "base/time.h"
 #include "loop/env.h"
 
+#define COMPRESSED STR(".gz")
+#define BLOCK_BYTES 65536
 #define STAMP_BYTES (sizeof("-2006-01-02T15-04-05.000") - 1)
 
 struct audit_log {
@@ -36,6 +41,9 @@ struct audit_log {
 	struct err err; /* of the last write */
 	bool is_writing, is_failing, is_doomed;
 	uint64_t lost;
+	uint64_t number, writing_number, written_number; /* of the last event, and of those */
+	struct list parts;				 /* of events that somebody waits for */
+	struct registry *registry;			 /* NULL: the server is gone */
 };
 
 static void split_path(struct audit_log *log)
@@ -61,12 +69,14 @@ static int open_file(struct audit_log *log, struct err *err)
 	return 0;
 }
 
-int audit_log_new(struct env *env, const struct audit_log_options *options, struct audit_log **ret,
-		  struct err *err)
+int audit_log_new(struct registry *registry, const struct audit_log_options *options,
+		  struct audit_log **ret, struct err *err)
 {
 	struct audit_log *log = NEW(struct audit_log);
 
-	log->env = env;
+	log->env = registry->env;
+	log->registry = registry;
+	list_init(&log->parts);
 	log->options = *options;
 	log->fd = -1;
 	arena_init(&log->arena, ARENA_DEFAULT_MAX);
@@ -85,6 +95,7 @@ int audit_log_new(struct env *env, const struct audit_log_options *options, stru
 
 static void destroy(struct audit_log *log)
 {
+	audit_parts_done(&log->parts, UINT64_MAX, false);
 	fd_close(&log->fd);
 	buf_deinit(&log->waiting);
 	buf_deinit(&log->writing);
@@ -97,6 +108,7 @@ static void destroy(struct audit_log *log)
 /* Whether a file of the folder is one of ours that was rotated away. */
 static bool is_backup(const struct audit_log *log, struct str name)
 {
+	(void)str_strip_suffix(&name, COMPRESSED); /* with it or without */
 	return name.len == log->stem.len + STAMP_BYTES + log->suffix.len &&
 	       str_has_prefix(name, log->stem) && str_has_suffix(name, log->suffix) &&
 	       name.ptr[log->stem.len] == '-';
@@ -138,6 +150,42 @@ static void remove_old(struct audit_log *log)
 	}
 }
 
+static int compress_into(int from, gzFile to, const char *path, struct err *err)
+{
+	char block[BLOCK_BYTES];
+	ssize_t len;
+
+	while ((len = read(from, block, sizeof(block))) > 0)
+		if (gzwrite(to, block, (unsigned)len) != (int)len)
+			return err_os(err, "audit log: write %s", path);
+	return len < 0 ? err_os(err, "audit log: read, for %s", path) : 0;
+}
+
+/* A file that cannot be compressed stays as it is. */
+static void compress_file(struct arena *arena, struct str path)
+{
+	const char *to =
+		str_printf_in(arena, STR_FMT STR_FMT, STR_ARG(path), STR_ARG(COMPRESSED)).ptr;
+	AUTO_FD from = open(path.ptr, O_RDONLY | O_CLOEXEC),
+		out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	gzFile gz = from < 0 || out < 0 ? NULL : gzdopen(out, "wb");
+	struct err err = { 0 };
+	int done;
+
+	if (!gz) {
+		log_warn("apiserver", "audit log: cannot compress %s", path.ptr);
+		return;
+	}
+	(void)fd_take(&out); /* gzclose closes it */
+	done = compress_into(from, gz, to, &err);
+	if (gzclose(gz) != Z_OK && done == 0)
+		done = err_os(&err, "audit log: write %s", to);
+	if (done < 0)
+		log_warn("apiserver", "%s", err.msg);
+	if (unlink(done < 0 ? to : path.ptr) < 0)
+		log_warn("apiserver", "audit log: cannot remove what became of %s", path.ptr);
+}
+
 static int rotate(struct audit_log *log, struct err *err)
 {
 	AUTO_ARENA arena = { 0 };
@@ -155,6 +203,8 @@ static int rotate(struct audit_log *log, struct err *err)
 	if (rename(log->path.ptr, name.ptr) < 0)
 		return err_os(err, "audit log: rename to %s", name.ptr);
 	fd_close(&log->fd);
+	if (log->options.compresses)
+		compress_file(&arena, name);
 	remove_old(log);
 	return open_file(log, err);
 }
@@ -185,14 +235,24 @@ static void run(struct work *work)
 
 static void start(struct audit_log *log);
 
+static void count_failures(struct audit_log *log, uint64_t events)
+{
+	if (log->registry)
+		log->registry->metrics->asking.audit_log_failures += events;
+}
+
 static void done(struct work *work)
 {
 	struct audit_log *log = CONTAINER_OF(work, struct audit_log, work);
 
 	log->is_writing = false;
 	buf_reset(&log->writing);
-	if (log->is_failing)
+	if (log->is_failing) {
 		log_error("apiserver", "%s", log->err.msg);
+		count_failures(log, log->writing_number - log->written_number);
+	}
+	log->written_number = log->writing_number;
+	audit_parts_done(&log->parts, log->writing_number, !log->is_failing);
 	if (log->waiting.len)
 		start(log);
 	else if (log->is_doomed)
@@ -207,17 +267,25 @@ static void start(struct audit_log *log)
 	log->waiting = empty;
 	log->now_ns = env_wall_ns(log->env);
 	log->is_writing = true;
+	log->writing_number = log->number;
 	log->work = (struct work){ .run = run, .done = done };
 	env_work(log->env, &log->work);
 }
 
-void audit_log_put(struct audit_log *log, struct str event)
+void audit_log_put(struct audit_log *log, struct str event, struct audit_part *part)
 {
 	if (log->waiting.len + event.len + 1 > AUDIT_QUEUE_BYTES_MAX) {
 		if (log->lost++ % AUDIT_LOST_REPORT == 0)
 			log_error("apiserver", "audit log: the disk is too slow; %llu events lost",
 				  (unsigned long long)log->lost);
+		count_failures(log, 1);
+		audit_part_done(part, false);
 		return;
+	}
+	log->number++;
+	if (part) {
+		part->number = log->number;
+		list_push_back(&log->parts, &part->link);
 	}
 	buf_put_str(&log->waiting, event);
 	buf_put_char(&log->waiting, '\n');
@@ -229,6 +297,7 @@ void audit_log_free(struct audit_log *log)
 {
 	if (!log)
 		return;
+	log->registry = NULL;
 	log->is_doomed =
 		true; /* what is being written, and what waits behind it, is still written */
 	if (!log->is_writing)

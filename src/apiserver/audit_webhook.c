@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events in batches to a server outside, as audit.k8s.io/v1 EventLists; one batch is under way at a
  * time, and is tried again until it is taken or given up. */
-#include "apiserver/audit.h"
+#include "apiserver/audit_storing.h"
 #include "apiserver/limits.h"
+#include "apiserver/metrics.h"
 #include "apiserver/registry.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
+#include "base/time.h"
 #include "loop/env.h"
 
 struct audit_webhook {
@@ -16,14 +19,17 @@ struct audit_webhook {
 	int64_t wait_ms, retry_ms;
 	size_t batch_max, batch_bytes_max, queue_max;
 	struct buf waiting, sending; /* events, a line each; the whole list */
-	size_t waiting_count;
+	size_t waiting_count, sending_count;
 	struct timer timer;
 	struct webhook_call *call;
 	int tries;
-	uint64_t lost;
+	uint64_t lost, taken_number, number; /* of the last event on its way, and of the last one */
+	struct list parts;		     /* of events that somebody waits for */
+	int64_t tokens_ns, filled_ns, per_batch_ns, burst_ns; /* what may be spent on batches */
 };
 
 static void send_batch(struct audit_webhook *w);
+static void schedule(struct audit_webhook *w);
 
 static void on_sent(void *arg, const struct webhook_answer *answer, const struct err *err)
 {
@@ -35,14 +41,37 @@ static void on_sent(void *arg, const struct webhook_answer *answer, const struct
 		timer_start(&w->timer, w->retry_ms * w->tries);
 		return;
 	}
-	if (!is_taken)
+	if (!is_taken) {
+		w->registry->metrics->asking.audit_webhook_failures += w->sending_count;
 		log_error("apiserver", "audit webhook: a batch was given up: %s",
 			  err ? err->msg : "it was refused");
+	}
 	buf_reset(&w->sending);
 	w->tries = 0;
-	if (w->waiting_count >= w->batch_max)
+	audit_parts_done(&w->parts, w->taken_number, is_taken);
+	if (!w->call && w->waiting_count)
+		schedule(w);
+}
+
+/* A batch costs a token, of which there are so many a second. */
+static int64_t wait_for_token(struct audit_webhook *w)
+{
+	int64_t now_ns = env_mono_ns(w->registry->env);
+
+	w->tokens_ns = NUM_MIN(w->burst_ns, w->tokens_ns + now_ns - w->filled_ns);
+	w->filled_ns = now_ns;
+	if (w->tokens_ns < w->per_batch_ns)
+		return (w->per_batch_ns - w->tokens_ns) / TIME_NS_PER_MS + 1;
+	w->tokens_ns -= w->per_batch_ns;
+	return 0;
+}
+
+/* Events wait, and nothing is under way. */
+static void schedule(struct audit_webhook *w)
+{
+	if (!w->wait_ms || w->waiting_count >= w->batch_max)
 		send_batch(w);
-	else if (w->waiting_count)
+	else
 		timer_start(&w->timer, w->wait_ms);
 }
 
@@ -65,6 +94,8 @@ static void take_batch(struct audit_webhook *w)
 	}
 	buf_put_c(&w->sending, "]}");
 	w->waiting_count -= count;
+	w->sending_count = count;
+	w->taken_number = w->number - w->waiting_count;
 	buf_consume(&w->waiting, bytes + count);
 }
 
@@ -72,9 +103,17 @@ static void send_batch(struct audit_webhook *w)
 {
 	struct webhook_request request = { .target = &w->target, .bearer_token = w->bearer_token };
 
+	int64_t pause_ms;
+
 	timer_stop(&w->timer);
-	if (!w->sending.len)
+	if (!w->sending.len) {
+		pause_ms = wait_for_token(w);
+		if (pause_ms) {
+			timer_start(&w->timer, pause_ms);
+			return;
+		}
 		take_batch(w);
+	}
 	w->tries++;
 	request.body = buf_str(&w->sending);
 	w->call = webhook_client_start(w->registry->webhooks, &request, on_sent, w);
@@ -103,8 +142,13 @@ struct audit_webhook *audit_webhook_new(struct registry *registry,
 	w->target.key_pem = str_in(&w->arena, from->key_pem);
 	w->target.server_name = str_in(&w->arena, from->server_name);
 	w->bearer_token = str_in(&w->arena, options->webhook->bearer_token);
-	w->wait_ms = options->batch_wait_ms;
+	w->wait_ms = options->webhook_mode == AUDIT_BATCH ? options->batch_wait_ms : 0;
+	list_init(&w->parts);
 	w->retry_ms = options->retry_ms;
+	if (options->webhook_mode == AUDIT_BATCH && options->batches_per_second) {
+		w->per_batch_ns = TIME_NS_PER_SECOND / options->batches_per_second;
+		w->burst_ns = w->tokens_ns = w->per_batch_ns * (int64_t)options->batch_burst;
+	}
 	w->batch_max = options->batch_max;
 	w->queue_max = options->queue_max;
 	w->batch_bytes_max = options->webhook_truncation.is_on
@@ -122,28 +166,34 @@ void audit_webhook_free(struct audit_webhook *w)
 		return;
 	timer_stop(&w->timer);
 	webhook_call_cancel(w->call);
+	audit_parts_done(&w->parts, UINT64_MAX, false);
 	buf_deinit(&w->waiting);
 	buf_deinit(&w->sending);
 	arena_deinit(&w->arena);
 	mem_free(w);
 }
 
-void audit_webhook_put(struct audit_webhook *w, struct str event)
+void audit_webhook_put(struct audit_webhook *w, struct str event, struct audit_part *part)
 {
 	if (w->waiting.len + event.len + 1 > AUDIT_QUEUE_BYTES_MAX ||
 	    w->waiting_count >= w->queue_max) {
 		if (w->lost++ % AUDIT_LOST_REPORT == 0)
 			log_error("apiserver", "audit webhook: it is too slow; %llu events lost",
 				  (unsigned long long)w->lost);
+		w->registry->metrics->asking.audit_webhook_failures++;
+		audit_part_done(part, false);
 		return;
 	}
 	buf_put_str(&w->waiting, event);
 	buf_put_char(&w->waiting, '\n');
 	w->waiting_count++;
+	w->number++;
+	if (part) {
+		part->number = w->number;
+		list_push_back(&w->parts, &part->link);
+	}
 	if (w->call || w->sending.len)
 		return;
-	if (w->waiting_count >= w->batch_max)
-		send_batch(w);
-	else if (w->waiting_count == 1)
-		timer_start(&w->timer, w->wait_ms);
+	if (!timer_is_running(&w->timer) || w->waiting_count == w->batch_max)
+		schedule(w);
 }

@@ -40,6 +40,7 @@
 #define TOKENS_KNOWN_MAX 4096  /* verified tokens that are remembered */
 #define AUDIT_QUEUE_BYTES_MAX ((size_t)64 << 20) /* events that wait for disk or webhook */
 #define AUDIT_BODY_BYTES_MAX ((size_t)4 << 20)   /* of a request or answer in an event */
+#define AUDIT_LINE_BYTES_MAX ((size_t)1 << 20)
 #define AUDIT_BACKUPS_MAX 10000
 #define AUDIT_ADDRESSES_MAX 32
 #define ANNOTATIONS_MAX 256 /* of one event */

@@ -28,7 +28,7 @@ struct metrics_asking {
 	uint64_t succeeded, failed;
 	uint64_t expiries[METRICS_EXPIRY_BUCKETS + 1]; /* of certificates; the last has no bound */
 	double sum_expiry_seconds;
-	uint64_t audit_events;
+	uint64_t audit_events, audit_rejected, audit_log_failures, audit_webhook_failures;
 	struct map calls; /* to webhooks; labels → int64_t */
 };
 

@@ -109,7 +109,16 @@ void metrics_write_asking(const struct metrics *metrics, struct buf *to)
 	metrics_head(
 		to, "apiserver_audit_requests_rejected_total", "counter",
 		"Counter of apiserver requests rejected due to an error in audit logging backend.");
-	buf_put_c(to, "apiserver_audit_requests_rejected_total 0\n"); /* none ever is */
+	buf_printf(to, "apiserver_audit_requests_rejected_total %llu\n",
+		   (unsigned long long)asking->audit_rejected);
+	metrics_head(to, "apiserver_audit_error_total", "counter",
+		     "Counter of audit events that failed to be audited properly. Plugin "
+		     "identifies the plugin affected by the error.");
+	buf_printf(to,
+		   "apiserver_audit_error_total{plugin=\"log\"} %llu\n"
+		   "apiserver_audit_error_total{plugin=\"webhook\"} %llu\n",
+		   (unsigned long long)asking->audit_log_failures,
+		   (unsigned long long)asking->audit_webhook_failures);
 	metrics_head(to, "rest_client_requests_total", "counter",
 		     "Number of HTTP requests, partitioned by status code, method, and host.");
 	metrics_write_numbers(&asking->calls, "rest_client_requests_total", to);

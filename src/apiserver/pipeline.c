@@ -90,6 +90,21 @@ static int authenticate(struct exchange *e)
 	return found > 0 ? exchange_wait(e) : found;
 }
 
+/* Nothing is done for a request before it is known of, where that is wanted. */
+static int record(struct exchange *e)
+{
+	int kept = audit_received(e);
+
+	if (kept >= 0)
+		return kept ? exchange_wait(e) : 0;
+	exchange_answer_text(e, 500,
+			     str_printf_in(e->arena,
+					   "Internal Server Error: \"" STR_FMT
+					   "\": failed to store audit event",
+					   STR_ARG(e->x->path)));
+	return 1;
+}
+
 /* May the user act as this: a user, a group, a uid, a value of an extra. Not 0 ends the step. */
 static int check_impersonation(struct exchange *e, struct target target)
 {
@@ -537,7 +552,7 @@ static int take_turn(struct exchange *e)
 }
 
 static int (*const steps[])(struct exchange *e) = {
-	read_target, authenticate, impersonate, take_turn, count_in_flight,
+	read_target, authenticate, record, impersonate, take_turn, count_in_flight,
 	authorize,   find_kind,	   catch_up,	dispatch,
 };
 

@@ -40,10 +40,13 @@ struct server_auth_opts {
 /* server_audit.c */
 struct server_audit_opts {
 	struct str policy_file, log_path, log_mode, log_format, webhook_file, webhook_mode;
-	int64_t log_days_max, log_backups_max, log_megabytes_max, log_event_bytes_max;
+	struct str log_version, webhook_version;
+	int64_t log_days_max, log_backups_max, log_megabytes_max, log_event_bytes_max,
+		log_batch_bytes_max;
 	int64_t webhook_batch_max, webhook_queue_max, webhook_wait_ns, webhook_backoff_ns;
+	int64_t webhook_batches_per_second, webhook_burst;
 	int64_t webhook_event_bytes_max, webhook_batch_bytes_max;
-	bool log_truncates, webhook_truncates;
+	bool log_truncates, log_compresses, webhook_truncates, webhook_throttles;
 };
 
 struct server_opts {

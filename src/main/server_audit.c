@@ -29,32 +29,95 @@ static int read_policy(struct server *s, yyjson_val **ret, struct err *err)
 	return 0;
 }
 
-/* No answer waits for its event: what upstream calls blocking is refused rather than promised. */
-static int check_modes(const struct server_audit_opts *o, struct err *err)
+static int read_mode(struct str mode, const char *plugin, enum audit_mode *ret, struct err *err)
 {
-	if (!str_eq_c(o->log_mode, "batch"))
+	static const char *const modes[] = { [AUDIT_BATCH] = "batch",
+					     [AUDIT_BLOCKING] = "blocking",
+					     [AUDIT_BLOCKING_STRICT] = "blocking-strict" };
+
+	for (size_t i = 0; i < ARRAY_COUNT(modes); i++)
+		if (str_eq_c(mode, modes[i])) {
+			*ret = (enum audit_mode)i;
+			return 0;
+		}
+	return err_set(err, ERR_INVALID,
+		       "invalid audit %s mode " STR_FMT
+		       ", allowed modes are \"batch,blocking,blocking-strict\"",
+		       plugin, STR_ARG(mode));
+}
+
+static int check_version(struct str version, struct err *err)
+{
+	if (str_eq_c(version, "audit.k8s.io/v1"))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "invalid group version, allowed versions are [\"audit.k8s.io/v1\"]");
+}
+
+static int check_truncation(const char *plugin, const struct audit_truncation *t, struct err *err)
+{
+	if (t->batch_bytes_max >= t->event_bytes_max)
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "invalid audit truncate %s max batch size %zu, must be greater than max "
+		       "event size (%zu)",
+		       plugin, t->batch_bytes_max, t->event_bytes_max);
+}
+
+static int log_options(struct server *s, struct audit_options *to, struct err *err)
+{
+	const struct server_audit_opts *o = &s->opts->audit;
+	struct audit_log_options *log = ARENA_NEW(s->arena, struct audit_log_options);
+
+	*log = (struct audit_log_options){ .path = str_c_in(s->arena, o->log_path),
+					   .is_legacy = str_eq_c(o->log_format, "legacy"),
+					   .compresses = o->log_compresses,
+					   .size_max = o->log_megabytes_max * MEGABYTE,
+					   .age_max_s = o->log_days_max * DAY_SECONDS,
+					   .backup_max = o->log_backups_max };
+	to->log = log;
+	to->log_truncation = (struct audit_truncation){ o->log_truncates,
+							(size_t)o->log_event_bytes_max,
+							(size_t)o->log_batch_bytes_max };
+	if (!log->is_legacy && !str_eq_c(o->log_format, "json"))
 		return err_set(err, ERR_INVALID,
-			       "--audit-log-mode: '" STR_FMT "' is not batch, the only mode here",
-			       STR_ARG(o->log_mode));
-	if (!str_eq_c(o->webhook_mode, "batch"))
-		return err_set(err, ERR_INVALID,
-			       "--audit-webhook-mode: '" STR_FMT
-			       "' is not batch, the only mode here",
-			       STR_ARG(o->webhook_mode));
-	if (!str_eq_c(o->log_format, "json"))
-		return err_set(err, ERR_INVALID,
-			       "--audit-log-format: '" STR_FMT
-			       "' is not json, the only format here",
+			       "invalid audit log format " STR_FMT
+			       ", allowed formats are \"legacy,json\"",
 			       STR_ARG(o->log_format));
-	return 0;
+	if (read_mode(o->log_mode, "log", &log->mode, err) < 0 ||
+	    check_version(o->log_version, err) < 0)
+		return -1;
+	return check_truncation("log", &to->log_truncation, err);
+}
+
+static int webhook_options(struct server *s, struct audit_options *to, struct err *err)
+{
+	const struct server_audit_opts *o = &s->opts->audit;
+	struct review_hook_options *webhook = ARENA_NEW(s->arena, struct review_hook_options);
+
+	to->batch_wait_ms = o->webhook_wait_ns / TIME_NS_PER_MS;
+	to->retry_ms = o->webhook_backoff_ns / TIME_NS_PER_MS;
+	to->batch_max = (size_t)o->webhook_batch_max;
+	to->queue_max = (size_t)o->webhook_queue_max;
+	to->batches_per_second = o->webhook_throttles ? o->webhook_batches_per_second : 0;
+	to->batch_burst = (size_t)o->webhook_burst;
+	to->webhook = webhook;
+	to->webhook_truncation = (struct audit_truncation){ o->webhook_truncates,
+							    (size_t)o->webhook_event_bytes_max,
+							    (size_t)o->webhook_batch_bytes_max };
+	if (read_mode(o->webhook_mode, "webhook", &to->webhook_mode, err) < 0 ||
+	    check_version(o->webhook_version, err) < 0 ||
+	    check_truncation("webhook", &to->webhook_truncation, err) < 0)
+		return -1;
+	return kubeconfig_target_read(o->webhook_file, s->arena, webhook, err) < 0
+		       ? err_wrap(err, "--audit-webhook-config-file")
+		       : 0;
 }
 
 int server_audit_options(struct server *s, struct audit_options *to,
 			 const struct audit_options **ret, struct err *err)
 {
 	const struct server_audit_opts *o = &s->opts->audit;
-	struct audit_log_options *log;
-	struct review_hook_options *webhook;
 
 	*ret = NULL;
 	if (!o->policy_file.len && !o->log_path.len && !o->webhook_file.len)
@@ -63,34 +126,11 @@ int server_audit_options(struct server *s, struct audit_options *to,
 		return err_set(
 			err, ERR_INVALID,
 			"--audit-policy-file is needed: without a policy nothing is audited");
-	if (check_modes(o, err) < 0)
+	*to = (struct audit_options){ 0 };
+	if (read_policy(s, &to->policy, err) < 0 ||
+	    (o->log_path.len && log_options(s, to, err) < 0) ||
+	    (o->webhook_file.len && webhook_options(s, to, err) < 0))
 		return -1;
-	*to = (struct audit_options){
-		.batch_wait_ms = o->webhook_wait_ns / TIME_NS_PER_MS,
-		.retry_ms = o->webhook_backoff_ns / TIME_NS_PER_MS,
-		.batch_max = (size_t)o->webhook_batch_max,
-		.queue_max = (size_t)o->webhook_queue_max,
-		.log_truncation = { o->log_truncates, (size_t)o->log_event_bytes_max,
-				    AUDIT_QUEUE_BYTES_MAX },
-		.webhook_truncation = { o->webhook_truncates, (size_t)o->webhook_event_bytes_max,
-					(size_t)o->webhook_batch_bytes_max },
-	};
-	if (read_policy(s, &to->policy, err) < 0)
-		return -1;
-	if (o->log_path.len) {
-		log = ARENA_NEW(s->arena, struct audit_log_options);
-		*log = (struct audit_log_options){ .path = str_c_in(s->arena, o->log_path),
-						   .size_max = o->log_megabytes_max * MEGABYTE,
-						   .age_max_s = o->log_days_max * DAY_SECONDS,
-						   .backup_max = o->log_backups_max };
-		to->log = log;
-	}
-	if (o->webhook_file.len) {
-		webhook = ARENA_NEW(s->arena, struct review_hook_options);
-		if (kubeconfig_target_read(o->webhook_file, s->arena, webhook, err) < 0)
-			return err_wrap(err, "--audit-webhook-config-file");
-		to->webhook = webhook;
-	}
 	*ret = to;
 	return 0;
 }

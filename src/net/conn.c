@@ -57,6 +57,7 @@ struct conn {
 	size_t unread_bytes;
 
 	struct list dirty_link, all_link;
+	struct list holds;       /* of struct conn_hold */
 	struct timer linger;
 	void *attachment;
 	void (*attachment_free)(void *);
@@ -238,12 +239,17 @@ static void keep_left(struct conn *c, const char *bytes, size_t len)
 	c->left_bytes += len;
 }
 
+static bool is_held(const struct conn *c)
+{
+	return !list_is_empty(&c->holds);
+}
+
 /* Bytes taken by the kernel; 0 when it is full or the connection broke. */
 static size_t send_bytes(struct conn *c, const char *bytes, size_t len)
 {
 	ssize_t n;
 
-	if (c->broken || c->blocked)
+	if (c->broken || c->blocked || is_held(c))
 		return 0;
 	n = send(c->fd, bytes, len, MSG_NOSIGNAL);
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
@@ -367,7 +373,7 @@ static void flush(struct conn *c)
 {
 	size_t budget = TURN_BYTES_MAX;
 
-	if (c->connecting || c->handshaking)
+	if (c->connecting || c->handshaking || is_held(c))
 		return;
 	if (c->left_bytes > 0 && !c->blocked)
 		send_left(c);
@@ -635,9 +641,9 @@ static bool has_more(const struct conn *c)
 	if (c->connecting || c->handshaking)
 		return false;
 	return (c->redeliver && !c->paused) || (c->readable && !c->paused && !c->stuffed && !c->eof) ||
-	       (c->queue.count > 0 && !c->blocked) || (c->sent_wanted && c->queue.count == 0) ||
+	       (total_bytes(c) > 0 && !c->blocked && !is_held(c)) || (c->sent_wanted && c->queue.count == 0) ||
 	       (c->above_low && total_bytes(c) <= c->low_bytes) ||
-	       (c->fin_wanted && !c->fin_done && total_bytes(c) == 0);
+	       (c->fin_wanted && !c->fin_done && total_bytes(c) == 0 && !is_held(c));
 }
 
 static void leave(struct conn *c)
@@ -706,6 +712,7 @@ static struct conn *make(struct conn_pool *pool, int fd, struct ssl_st *tls, con
 	c->arg = arg;
 	c->low_bytes = LOW_BYTES;
 	list_init(&c->dirty_link);
+	list_init(&c->holds);
 	list_push_back(&pool->all, &c->all_link);
 	if (tls) {
 		bio = BIO_new(pool->bio);
@@ -828,6 +835,35 @@ void conn_flush(struct conn *c)
 		update_interest(c);
 }
 
+void conn_hold(struct conn *c, struct conn_hold *hold)
+{
+	*hold = (struct conn_hold){ 0 };
+	if (c->dead)
+		return;
+	hold->conn = c;
+	list_push_back(&c->holds, &hold->link);
+}
+
+void conn_release(struct conn_hold *hold)
+{
+	struct conn *c = hold->conn;
+
+	if (!c)
+		return;
+	hold->conn = NULL;
+	list_remove(&hold->link);
+	if (!is_held(c))
+		mark_dirty(c);
+}
+
+static void forget_holds(struct conn *c)
+{
+	struct list *node;
+
+	while ((node = list_pop_front(&c->holds)) != NULL)
+		LIST_ENTRY(node, struct conn_hold, link)->conn = NULL;
+}
+
 void conn_pause(struct conn *c)
 {
 	c->paused = true;
@@ -882,6 +918,7 @@ void conn_close(struct conn *c)
 {
 	if (!c || c->dead)
 		return;
+	forget_holds(c);
 	if (c->ssl && !c->broken && !c->handshaking && !c->connecting && !c->fin_done && c->left_bytes == 0)
 		finish_sending(c);
 	c->dead = true;

@@ -76,6 +76,14 @@ size_t conn_queued_bytes(const struct conn *c) PURE;
 uint64_t conn_sent_bytes(const struct conn *c) PURE;     /* grows while the peer takes anything */
 void conn_set_low(struct conn *c, size_t low_bytes);     /* for on_drained; 64 KiB at first */
 void conn_flush(struct conn *c);                         /* now, instead of at the end of the turn */
+/* Nothing is sent until it is released; other connections go on. Both are safe once the connection is
+ * gone. */
+struct conn_hold {
+	struct list link;
+	struct conn *conn; /* NULL: none, or gone */
+};
+void conn_hold(struct conn *c, struct conn_hold *hold);
+void conn_release(struct conn_hold *hold);
 void conn_pause(struct conn *c);                         /* no on_read until conn_resume: back-pressure */
 void conn_resume(struct conn *c);
 /* Sends what is queued, then FIN (and close_notify); reading goes on. */

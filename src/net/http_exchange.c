@@ -234,6 +234,15 @@ void http_add_header(struct http_exchange *x, struct str name, struct str value)
 	added->list[added->count++] = HTTP_HEADER(name, value);
 }
 
+void http_hold(struct http_exchange *x, struct conn_hold *hold)
+{
+	struct exchange *ex = exchange_of(x);
+
+	*hold = (struct conn_hold){ 0 };
+	if (ex->sc && ex->sc->conn)
+		conn_hold(ex->sc->conn, hold);
+}
+
 static bool has_no_body(const struct exchange *ex, int status)
 {
 	return ex->x.method == HTTP_HEAD || status == 204 || status == 304;

@@ -124,6 +124,9 @@ void http_set_events(struct http_exchange *x, const struct http_exchange_events 
 #define HTTP_ADDED_HEADERS_MAX 8
 void http_add_header(struct http_exchange *x, struct str name, struct str value);
 
+/* Nothing that is sent on its connection leaves before conn_release. */
+void http_hold(struct http_exchange *x, struct conn_hold *hold);
+
 /* --- response: all at once --- */
 /* Content-Length and Date are added; HEAD, 204 and 304 send no body. Pieces are copied as
  * references: pieces without owner must lie in the exchange's arena or be constant. headers may be

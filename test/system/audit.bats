@@ -68,6 +68,11 @@ events() { # jq filter: of the log, once something passes it
 	has "$(jq -r .requestReceivedTimestamp <<<"$output")" '^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}Z$'
 }
 
+@test "an answer comes when its event is in the file" {
+	k create configmap at-once
+	grep -q '"stage":"ResponseComplete".*"name":"at-once"' "$OUT/audit.log"
+}
+
 @test "a secret's value is not kept where the policy wants no more than that it was read" {
 	k create secret generic hidden --from-literal=key=value-of-mine
 	k get secret hidden
@@ -113,10 +118,10 @@ events() { # jq filter: of the log, once something passes it
 	fails k get --raw /flagz --as jane
 }
 
-@test "modes that are not kept are refused at the start" {
+@test "a mode that nobody knows is refused at the start" {
 	run in_node "$CUBE" server --no-node --data-dir "$NODE_DIR/d2" --run-dir "$NODE_DIR/r2" --secure-port 7443 --kubeconfig "$NODE_DIR/e2/x" \
-		--audit-policy-file "$OUT/policy.yaml" --audit-log-path "$OUT/b.log" --audit-log-mode blocking
-	same "1 cube: --audit-log-mode: 'blocking' is not batch, the only mode here" "$status $(printf '%s\n' "$output" | tail -n 1)"
+		--audit-policy-file "$OUT/policy.yaml" --audit-log-path "$OUT/b.log" --audit-log-mode sometimes
+	same '1 cube: invalid audit log mode sometimes, allowed modes are "batch,blocking,blocking-strict"' "$status $(printf '%s\n' "$output" | tail -n 1)"
 }
 
 @test "a full file is rotated, and only so many are kept" {

@@ -224,13 +224,130 @@ static void test_truncation(void **state)
 	close_setup(&s);
 }
 
+/* --- modes in which answers wait --- */
+
+static bool log_has(struct setup *s, const char *part)
+{
+	FILE *file = fopen(s->audited.path, "r");
+	static char text[1u << 20];
+	size_t len = fread(text, 1, sizeof(text) - 1, file);
+
+	fclose(file);
+	text[len] = '\0';
+	return strstr(text, part) != NULL;
+}
+
+static void open_mode(struct setup *s, enum audit_mode mode, const char *path)
+{
+	memset(s, 0, sizeof(*s));
+	audited_init(&s->audited, AUDITED_ALL);
+	s->audited.log.mode = mode;
+	if (path)
+		s->audited.log.path = path;
+	http_fixture_open_with(&s->f, (struct apiserver_options){ .audit = &s->audited.options });
+	s->f.user = "admin";
+	s->f.group = "system:masters";
+}
+
+/* Breaks if an answer is there before the log has its event. */
+static void test_blocking(void **state)
+{
+	char want[128], body[128];
+	struct setup s;
+
+	open_mode(&s, AUDIT_BLOCKING, NULL);
+	for (int i = 0; i < 20; i++) {
+		(void)snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"c%d\"}}", i);
+		(void)snprintf(want, sizeof(want),
+			       "\"stage\":\"ResponseComplete\",\"requestURI\":"
+			       "\"/api/v1/namespaces/default/configmaps/c%d\"",
+			       i);
+		ask(&s, 201, "POST", "/api/v1/namespaces/default/configmaps", body);
+		(void)snprintf(body, sizeof(body), "/api/v1/namespaces/default/configmaps/c%d", i);
+		ask(&s, 200, "GET", body, NULL);
+		assert_true(log_has(&s, want));
+	}
+	ask(&s, 404, "GET", "/api/v1/namespaces/default/configmaps/none", NULL);
+	assert_true(log_has(&s, "\"code\":404"));
+	http_fixture_stream(&s.f, "/api/v1/namespaces/default/configmaps?watch=1", "c19");
+	assert_true(log_has(&s, "\"stage\":\"ResponseStarted\""));
+	close_setup(&s);
+}
+
+/* Breaks if a full disk stops the server where the mode does not say so, or not where it does. */
+static void test_log_that_fails(void **state)
+{
+	static const struct {
+		enum audit_mode mode;
+		int status;
+	} cases[] = { { AUDIT_BATCH, 201 },
+		      { AUDIT_BLOCKING, 201 },
+		      { AUDIT_BLOCKING_STRICT, 500 } };
+
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct setup s;
+		const char *answer;
+		int status;
+
+		open_mode(&s, cases[i].mode, "/dev/full");
+		status = http_fixture_do(&s.f, "POST", "/api/v1/namespaces/default/configmaps",
+					 "Content-Type: application/json\r\n",
+					 "{\"metadata\":{\"name\":\"c\"}}", &answer);
+		assert_int_equal(status, cases[i].status);
+		if (status == 500)
+			assert_string_equal(answer,
+					    "Internal Server Error: "
+					    "\"/api/v1/namespaces/default/configmaps\": failed to "
+					    "store audit event\n");
+		assert_int_equal(http_fixture_do(&s.f, "GET", "/version", NULL, NULL, &answer),
+				 200);
+		close_setup(&s);
+	}
+}
+
+/* Breaks if a line is not what log readers know from before there was JSON. */
+static void test_legacy_line(void **state)
+{
+	static const char event[] =
+		"{'auditID':'a-1','stage':'ResponseComplete','requestURI':'/api/v1/"
+		"pods?x=1','verb':"
+		"'list','user':{'username':'jane','groups':['a','b']},'impersonatedUser':{'"
+		"username':"
+		"'joe'},'sourceIPs':['10.0.0.1','10.0.0.2'],'userAgent':'k','objectRef':{'resource'"
+		":"
+		"'pods'},'responseStatus':{'code':200},'requestReceivedTimestamp':"
+		"'2026-01-02T03:04:05.000006Z'}";
+	AUTO_JSON from = parse(event);
+	AUTO_JSON none = parse("{}");
+	AUTO_JSON_MUT doc = yyjson_doc_mut_copy(from, NULL);
+	AUTO_JSON_MUT empty = yyjson_doc_mut_copy(none, NULL);
+	AUTO_BUF line = { 0 };
+
+	buf_init(&line, 4096);
+	audit_write_line(yyjson_mut_doc_get_root(doc), &line);
+	buf_put_char(&line, '\0');
+	assert_string_equal(
+		line.ptr,
+		"2026-01-02T03:04:05.000006Z AUDIT: id=\"a-1\" stage=\"ResponseComplete\" "
+		"ip=\"10.0.0.1\" method=\"list\" user=\"jane\" groups=\"\\\"a\\\",\\\"b\\\"\" "
+		"as=\"joe\" asgroups=\"<lookup>\" user-agent=\"k\" namespace=\"<none>\" "
+		"uri=\"/api/v1/pods?x=1\" response=\"200\"");
+	buf_reset(&line);
+	audit_write_line(yyjson_mut_doc_get_root(empty), &line);
+	buf_put_char(&line, '\0');
+	assert_string_equal(
+		line.ptr, " AUDIT: id=\"\" stage=\"\" ip=\"<unknown>\" method=\"\" user=\"<none>\" "
+			  "groups=\"<none>\" as=\"<self>\" asgroups=\"<lookup>\" user-agent=\"\" "
+			  "namespace=\"<none>\" uri=\"\" response=\"<deferred>\"");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_levels),
-		cmocka_unit_test(test_bad_policies),
-		cmocka_unit_test(test_annotations),
-		cmocka_unit_test(test_truncation),
+		cmocka_unit_test(test_levels),	    cmocka_unit_test(test_bad_policies),
+		cmocka_unit_test(test_annotations), cmocka_unit_test(test_truncation),
+		cmocka_unit_test(test_blocking),    cmocka_unit_test(test_log_that_fails),
+		cmocka_unit_test(test_legacy_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
