@@ -7,6 +7,7 @@
 #include "api/schema.h"
 #include "api/selector.h"
 #include "codec/json_index.h"
+#include "codec/regex.h"
 
 bool is_zero_value(yyjson_mut_val *v)
 {
@@ -86,6 +87,16 @@ static void check_names(const struct scope *s, const struct rule *rule,
 					  problem);
 		i++;
 	}
+}
+
+bool text_matches(struct arena *arena, const char *pattern, struct str text)
+{
+	struct regex_search search = { .scratch = arena, .steps_max = REGEX_STEPS_MAX };
+	const struct regex *regex = text.len <= REGEX_TEXT_BYTES_MAX
+					    ? regex_compile(arena, str_from(pattern), NULL)
+					    : NULL;
+
+	return regex && regex_matches(regex, text, &search) == REGEX_FOUND;
 }
 
 static void check_each(const struct scope *s, const struct rule *rule,
@@ -180,6 +191,11 @@ static void check_rule(const struct scope *s, const struct rule *rule,
 	case RULE_TEST_LENGTH:
 		if (json_mut_str(v).len > (size_t)rule->max)
 			field_too_long(s->errors, path, (size_t)rule->max);
+		return;
+	case RULE_TEST_MATCH:
+		if (json_mut_str(v).len &&
+		    !text_matches(s->errors->arena, rule->pattern, json_mut_str(v)))
+			field_invalid_str(s->errors, path, json_mut_str(v), rule->text);
 		return;
 	case RULE_TEST_CALL:
 		rule->check(s, path, v);

@@ -41,6 +41,7 @@ enum rule_test {
 	RULE_TEST_DISTINCT,  /* no text twice in the list */
 	RULE_TEST_AT_MOST,   /* a list of at most max items */
 	RULE_TEST_LENGTH,    /* a text of at most max bytes */
+	RULE_TEST_MATCH,     /* a text that the expression fits */
 	RULE_TEST_CALL,	     /* check() has no complaint */
 	RULE_TEST_CALL_EACH, /* nor has it of each item of the list or member of the map */
 };
@@ -48,8 +49,9 @@ enum rule_test {
 struct rule {
 	const char *field; /* a member; NULL = the object itself */
 	enum rule_test test;
-	bool is_needed;	  /* ONE_OF, NAME: a missing one is a problem, too */
-	const char *text; /* NEED, FORBID, BETWEEN: detail; ONE_OF: "A|B"; EACH: key */
+	bool is_needed;	     /* ONE_OF, NAME: a missing one is a problem, too */
+	const char *text;    /* NEED, FORBID, BETWEEN, MATCH: detail; ONE_OF: "A|B"; EACH: key */
+	const char *pattern; /* MATCH: a regular expression of Go */
 	int64_t min, max;
 	const char *(*problem)(struct str);
 	const struct rule *inside;
@@ -81,6 +83,9 @@ struct rule {
 #define RULE_DISTINCT(field_) { .field = (field_), .test = RULE_TEST_DISTINCT }
 #define RULE_AT_MOST(field_, max_) { .field = (field_), .test = RULE_TEST_AT_MOST, .max = (max_) }
 #define RULE_LENGTH(field_, max_) { .field = (field_), .test = RULE_TEST_LENGTH, .max = (max_) }
+/* For members that are seldom there: the expression is compiled each time. */
+#define RULE_MATCH(field_, pattern_, detail_) \
+	{ .field = (field_), .test = RULE_TEST_MATCH, .pattern = (pattern_), .text = (detail_) }
 #define RULE_CALL(field_, check_) { .field = (field_), .test = RULE_TEST_CALL, .check = (check_) }
 #define RULE_CALL_EACH(field_, check_) { .field = (field_), .test = RULE_TEST_CALL_EACH, .check = (check_) }
 /* clang-format on */
@@ -90,6 +95,9 @@ void rules_check(const struct scope *scope, const struct rule *rules, const stru
 		 yyjson_mut_val *object);
 /* The whole object of an edit, for slots of strategies. */
 void rules_check_edit(struct edit *e, const struct rule *rules, struct field_errors *errors);
+
+/* Whether the expression fits (a part of) the text; what is too long to search is not fitted. */
+bool text_matches(struct arena *arena, const char *pattern, struct str text);
 
 /* Missing, null, 0, "", [], {}: what Go calls the zero value. */
 bool is_zero_value(yyjson_mut_val *v);

@@ -258,10 +258,11 @@ static void check_domains(const struct scope *s, const struct field_path *path, 
 static void check_spread_keys(const struct scope *s, const struct field_path *path,
 			      yyjson_mut_val *v)
 {
+	const struct pod_scope *pod = s->own;
 	yyjson_mut_val *selector = yyjson_mut_obj_get(v, "labelSelector"),
 		       *keys = yyjson_mut_obj_get(v, "matchLabelKeys");
 	const struct field_path *here = FIELD_NAME(path, "matchLabelKeys");
-	size_t i = 0;
+	size_t i = 0, made = pod->is_pod; /* what was made of the key when the Pod was created */
 
 	if (yyjson_mut_arr_size(keys) && !selector)
 		field_forbidden(s->errors, here,
@@ -270,7 +271,7 @@ static void check_spread_keys(const struct scope *s, const struct field_path *pa
 		const struct field_path *at = FIELD_INDEX(here, i++);
 
 		check_label_name(s, at, key);
-		if (selector_has(selector, json_mut_str(key), 0))
+		if (selector_has(selector, json_mut_str(key), made))
 			field_invalid_str(s->errors, at, json_mut_str(key),
 					  "exists in both matchLabelKeys and labelSelector");
 	}
@@ -302,27 +303,43 @@ static const struct rule spread_rules[] = {
 	{ 0 },
 };
 
+/* What tells the constraints apart; empty where a later one has the same. */
+static struct str *spread_keys(const struct scope *s, yyjson_mut_val *v)
+{
+	size_t count = yyjson_mut_arr_size(v), i = 0;
+	struct str *repeated = arena_array(s->errors->arena, count, sizeof(repeated[0])),
+		   *keys = arena_array(s->errors->arena, count, sizeof(keys[0]));
+	AUTO_JSON_INDEX seen = { .slots = NULL };
+
+	json_index_init(&seen, count);
+	JSON_MUT_EACH (constraint, v)
+		keys[i++] = str_printf_in(
+			s->errors->arena, "{" STR_FMT ", " STR_FMT "}",
+			STR_ARG(json_mut_get_str(constraint, "topologyKey")),
+			STR_ARG(json_mut_get_str(constraint, "whenUnsatisfiable")));
+	while (i--)
+		repeated[i] = json_index_add(&seen, keys[i], &keys[i]) ? keys[i] : STR_NONE;
+	return repeated;
+}
+
 void rule_spread(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	AUTO_JSON_INDEX seen = { .slots = NULL };
+	struct str *repeated;
 	size_t i = 0;
 
 	if (!yyjson_mut_arr_size(v))
 		return;
-	json_index_init(&seen, yyjson_mut_arr_size(v));
+	repeated = spread_keys(s, v);
 	JSON_MUT_EACH (constraint, v) {
-		const struct field_path *here = FIELD_INDEX(path, i++);
-		struct str key = str_printf_in(
-			s->errors->arena, "{" STR_FMT ", " STR_FMT "}",
-			STR_ARG(json_mut_get_str(constraint, "topologyKey")),
-			STR_ARG(json_mut_get_str(constraint, "whenUnsatisfiable")));
+		const struct field_path *here = FIELD_INDEX(path, i);
 
 		check_spread_head(s, here, constraint);
-		if (json_index_add(&seen, key, constraint))
+		if (repeated[i].len)
 			field_duplicate_str(s->errors,
 					    FIELD_NAME(here, "{topologyKey, whenUnsatisfiable}"),
-					    key);
+					    repeated[i]);
 		rules_check(s, spread_rules, here, constraint);
+		i++;
 	}
 }
 
@@ -337,7 +354,7 @@ static void check_toleration_value(const struct scope *s, const struct field_pat
 		if (value.len)
 			field_invalid_str(s->errors, here, value,
 					  "value must be empty when `operator` is 'Exists'");
-	} else if (operator.len && !schema_values_have(STR("Equal|Lt|Gt"), operator)) {
+	} else if (operator.len && !str_eq_c(operator, "Equal")) {
 		field_unsupported(s->errors, here, operator, "Equal|Exists");
 	} else if (name_label_value_problem(value)) {
 		field_invalid_str(s->errors, here, value, name_label_value_problem(value));

@@ -13,7 +13,8 @@
 	"limits.cpu|limits.ephemeral-storage|limits.memory|requests.cpu|requests.ephemeral-" \
 	"storage|requests.memory"
 /* Fields that have a name in the API although a variable or file cannot show them. */
-#define OTHER_FIELDS "metadata.annotations|metadata.labels|spec.restartPolicy|status.phase"
+#define OTHER_FIELDS \
+	"metadata.annotations|metadata.labels|spec.restartPolicy|spec.schedulerName|status.phase"
 
 /* "metadata.labels['x']" has a subscript: base and key. */
 static bool split_subscript(struct str path, struct str *ret_base, struct str *ret_key)
@@ -33,7 +34,7 @@ static void check_subscript(const struct scope *s, const struct field_path *path
 {
 	const char *problem;
 
-	if (str_eq_c(base, "metadata.annotations")) {
+	if (str_eq_c(base, "metadata.annotations")) { /* a label may have capitals */
 		char lower[DNS_SUBDOMAIN_BYTES_MAX + DNS_LABEL_BYTES_MAX + 2];
 
 		for (size_t i = 0; i < key.len && key.len <= sizeof(lower); i++)
@@ -42,9 +43,6 @@ static void check_subscript(const struct scope *s, const struct field_path *path
 					   : key.ptr[i];
 		if (key.len <= sizeof(lower))
 			key = str_in(s->errors->arena, str_sub(lower, key.len));
-	} else if (!str_eq_c(base, "metadata.labels")) {
-		field_invalid_str(s->errors, path, base, "does not support subscript");
-		return;
 	}
 	problem = name_qualified_problem(key);
 	if (problem)
@@ -70,15 +68,16 @@ static void check_field_ref(const struct scope *s, const struct field_path *path
 						"version: " STR_FMT,
 						STR_ARG(version))
 					  .ptr);
-	else if (has_key && schema_values_have(STR(ENV_FIELDS "|" OTHER_FIELDS), base))
+	else if (has_key && schema_values_have(STR("metadata.annotations|metadata.labels"), base))
 		check_subscript(s, path, base, key);
 	else if (has_key || !schema_values_have(STR(ENV_FIELDS "|" OTHER_FIELDS), field))
-		field_invalid_str(s->errors, here, field,
-				  str_printf_in(s->errors->arena,
-						"error converting fieldPath: field label not "
-						"supported: " STR_FMT,
-						STR_ARG(has_key ? base : field))
-					  .ptr);
+		field_invalid_str(
+			s->errors, here, field,
+			str_printf_in(s->errors->arena,
+				      "error converting fieldPath: field label %s: " STR_FMT,
+				      has_key ? "does not support subscript" : "not supported",
+				      STR_ARG(field))
+				.ptr);
 	else if (!schema_values_have(str_from(fields), field))
 		field_unsupported(s->errors, here, field, fields);
 }

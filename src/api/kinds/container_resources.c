@@ -86,6 +86,27 @@ static void check_claims(const struct scope *s, const struct field_path *path,
 	}
 }
 
+static void check_lists(const struct scope *s, const struct field_path *path, struct amounts *a)
+{
+	JSON_MUT_MEMBERS (limit, most, a->limits) {
+		struct str name = json_mut_str(limit);
+
+		check_amount(s, FIELD_KEY(a->limits_path, name), name, json_mut_str(most));
+		a->has_base |= is_base(name);
+		a->has_pages |= resource_is_huge_page(name);
+	}
+	JSON_MUT_MEMBERS (request, amount, a->requests) {
+		struct str name = json_mut_str(request);
+
+		check_amount(s, FIELD_KEY(a->requests_path, name), name, json_mut_str(amount));
+		check_request(s, a, name, json_mut_str(amount));
+		a->has_base |= is_base(name);
+		a->has_pages |= resource_is_huge_page(name);
+	}
+	if (a->has_pages && !a->has_base)
+		field_forbidden(s->errors, path, "HugePages require cpu or memory");
+}
+
 static void check_amounts(const struct scope *s, const struct field_path *path,
 			  yyjson_mut_val *resources)
 {
@@ -96,23 +117,7 @@ static void check_amounts(const struct scope *s, const struct field_path *path,
 		.requests_path = FIELD_NAME(path, "requests"),
 	};
 
-	JSON_MUT_MEMBERS (limit, most, a.limits) {
-		struct str name = json_mut_str(limit);
-
-		check_amount(s, FIELD_KEY(a.limits_path, name), name, json_mut_str(most));
-		a.has_base |= is_base(name);
-		a.has_pages |= resource_is_huge_page(name);
-	}
-	JSON_MUT_MEMBERS (request, amount, a.requests) {
-		struct str name = json_mut_str(request);
-
-		check_amount(s, FIELD_KEY(a.requests_path, name), name, json_mut_str(amount));
-		check_request(s, &a, name, json_mut_str(amount));
-		a.has_base |= is_base(name);
-		a.has_pages |= resource_is_huge_page(name);
-	}
-	if (a.has_pages && !a.has_base)
-		field_forbidden(s->errors, path, "HugePages require cpu or memory");
+	check_lists(s, path, &a);
 }
 
 void rule_container_resources(const struct scope *s, const struct field_path *path,
@@ -192,6 +197,30 @@ static void check_sum(const struct scope *s, const struct field_path *path, stru
 				  .ptr);
 }
 
+/* Of each resource that a container asks for, once. */
+static void check_sums(const struct scope *s, const struct field_path *path,
+		       yyjson_mut_val *requests)
+{
+	const struct pod_scope *pod = s->own;
+	AUTO_JSON_INDEX seen = { .slots = NULL };
+	size_t count = 0;
+
+	JSON_MUT_EACH (container, yyjson_mut_obj_get(pod->spec, "containers"))
+		count += json_mut_get_count(container, "resources.requests");
+	json_index_init(&seen, count);
+	JSON_MUT_EACH (container, yyjson_mut_obj_get(pod->spec, "containers")) {
+		JSON_MUT_MEMBERS (key, value, json_mut_get(container, "resources.requests")) {
+			struct str name = json_mut_str(key), text;
+
+			if ((!is_base(name) && !resource_is_huge_page(name)) ||
+			    json_index_add(&seen, name, value))
+				continue;
+			text = json_mut_str(json_mut_key(requests, name));
+			check_sum(s, FIELD_KEY(path, name), name, text.len ? text : STR("0"));
+		}
+	}
+}
+
 void rule_pod_resources(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
 	yyjson_mut_val *requests = yyjson_mut_obj_get(v, "requests");
@@ -204,15 +233,14 @@ void rule_pod_resources(const struct scope *s, const struct field_path *path, yy
 	check_pod_names(s, FIELD_NAME(path, "limits"), yyjson_mut_obj_get(v, "limits"));
 	check_pod_names(s, FIELD_NAME(path, "requests"), requests);
 	check_amounts(s, path, v);
-	JSON_MUT_MEMBERS (key, value, requests)
-		check_sum(s, FIELD_KEY(FIELD_NAME(path, "requests"), json_mut_str(key)),
-			  json_mut_str(key), json_mut_str(value));
+	check_sums(s, FIELD_NAME(path, "requests"), requests);
 	check_container_limits(s, path, yyjson_mut_obj_get(v, "limits"));
 }
 
+/* Checked as a container's limits are, under that name, too. */
 void rule_overhead(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	JSON_MUT_MEMBERS (key, value, v)
-		check_amount(s, FIELD_KEY(path, json_mut_str(key)), json_mut_str(key),
-			     json_mut_str(value));
+	struct amounts a = { .limits = v, .limits_path = FIELD_NAME(path, "limits") };
+
+	check_lists(s, path, &a);
 }

@@ -51,6 +51,27 @@ static void check_ports(const struct scope *s, const struct field_path *path, yy
 	}
 }
 
+static void add_host_ports(const struct scope *s, const struct field_path *path,
+			   yyjson_mut_val *container, struct json_index *seen)
+{
+	const struct field_path *here = FIELD_NAME(path, "ports");
+	size_t i = 0;
+
+	JSON_MUT_EACH (port, yyjson_mut_obj_get(container, "ports")) {
+		int64_t number = json_mut_get_int(port, "hostPort", 0);
+		const struct field_path *port_path = FIELD_INDEX(here, i++);
+		struct str key;
+
+		if (!number)
+			continue;
+		key = str_printf_in(s->errors->arena, STR_FMT "/" STR_FMT "/%lld",
+				    STR_ARG(json_mut_get_str(port, "protocol")),
+				    STR_ARG(json_mut_get_str(port, "hostIP")), (long long)number);
+		if (json_index_add(seen, key, port))
+			field_duplicate_str(s->errors, FIELD_NAME(port_path, "hostPort"), key);
+	}
+}
+
 /* Two containers of a pod cannot have the same port of the node. */
 static void check_host_ports(const struct scope *s, const struct field_path *path,
 			     yyjson_mut_val *containers)
@@ -63,27 +84,20 @@ static void check_host_ports(const struct scope *s, const struct field_path *pat
 	if (!count)
 		return;
 	json_index_init(&seen, count);
-	JSON_MUT_EACH (container, containers) {
-		const struct field_path *here = FIELD_NAME(FIELD_INDEX(path, i++), "ports");
-		size_t j = 0;
+	JSON_MUT_EACH (container, containers)
+		add_host_ports(s, FIELD_INDEX(path, i++), container, &seen);
+}
 
-		JSON_MUT_EACH (port, yyjson_mut_obj_get(container, "ports")) {
-			int64_t number = json_mut_get_int(port, "hostPort", 0);
-			struct str key;
+/* Those that run before the others run one at a time, and are each the first of a list. */
+static void check_own_host_ports(const struct scope *s, const struct field_path *path,
+				 yyjson_mut_val *container)
+{
+	AUTO_JSON_INDEX seen = { .slots = NULL };
 
-			j++;
-			if (!number)
-				continue;
-			key = str_printf_in(s->errors->arena, STR_FMT "/" STR_FMT "/%lld",
-					    STR_ARG(json_mut_get_str(port, "protocol")),
-					    STR_ARG(json_mut_get_str(port, "hostIP")),
-					    (long long)number);
-			if (json_index_add(&seen, key, port))
-				field_duplicate_str(
-					s->errors, FIELD_NAME(FIELD_INDEX(here, j - 1), "hostPort"),
-					key);
-		}
-	}
+	if (!json_mut_get_count(container, "ports"))
+		return;
+	json_index_init(&seen, json_mut_get_count(container, "ports"));
+	add_host_ports(s, FIELD_INDEX(path->parent, 0), container, &seen);
 }
 
 /* ---- mounts and devices ---- */
@@ -266,15 +280,20 @@ static void check_devices(const struct scope *s, const struct field_path *path, 
 
 /* ---- policies ---- */
 
+/* Upstream names the list here. */
+static void check_word(const struct scope *s, const struct field_path *path, struct str word,
+		       const char *values)
+{
+	if (!word.len)
+		field_required(s->errors, path, "");
+	else if (!schema_values_have(str_from(values), word))
+		field_unsupported(s->errors, path, word, values);
+}
+
 static void check_resize_policy(const struct scope *s, const struct field_path *path,
 				yyjson_mut_val *v)
 {
 	const struct pod_scope *pod = s->own;
-	static const struct rule rules[] = {
-		RULE_NEED_ONE_OF("resourceName", "cpu|memory"),
-		RULE_NEED_ONE_OF("restartPolicy", "NotRequired|RestartContainer"),
-		{ 0 },
-	};
 	bool never = str_eq_c(json_mut_get_str(pod->spec, "restartPolicy"), "Never");
 	AUTO_JSON_INDEX seen = { .slots = NULL };
 	size_t i = 0;
@@ -289,7 +308,8 @@ static void check_resize_policy(const struct scope *s, const struct field_path *
 
 		if (json_index_add(&seen, name, policy))
 			field_duplicate_str(s->errors, here, name);
-		rules_check(s, rules, here, policy);
+		check_word(s, path, name, "cpu|memory");
+		check_word(s, path, restart, "NotRequired|RestartContainer");
 		if (never && !str_eq_c(restart, "NotRequired"))
 			field_invalid_str(s->errors, path, restart,
 					  "must be 'NotRequired' when `restartPolicy` is 'Never'");
@@ -401,6 +421,7 @@ static void check_init_container(const struct scope *s, const struct field_path 
 
 	check_common(s, path, container);
 	check_restart_policy(s, path, container);
+	check_own_host_ports(s, path, container);
 	rules_check(s, stays ? running_rules : once_rules, path, container);
 }
 

@@ -201,7 +201,11 @@ static void check_handler(const struct scope *s, const struct field_path *path, 
 		field_invalid_str(s->errors, path, handler, name_label_problem(handler));
 }
 
-static const struct rule overhead_rules[] = { RULE_CALL("podFixed", rule_overhead), { 0 } };
+static void check_pod_overhead(const struct scope *s, const struct field_path *path,
+			       yyjson_mut_val *v)
+{
+	rule_overhead(s, path, yyjson_mut_obj_get(v, "podFixed"));
+}
 
 static const struct rule scheduling_rules[] = {
 	RULE_CALL("nodeSelector", rule_labels),
@@ -211,7 +215,7 @@ static const struct rule scheduling_rules[] = {
 
 static const struct rule runtimeclass_rules[] = {
 	RULE_CALL("handler", check_handler),
-	RULE_INSIDE("overhead", overhead_rules),
+	RULE_CALL("overhead", check_pod_overhead),
 	RULE_INSIDE("scheduling", scheduling_rules),
 	{ 0 },
 };

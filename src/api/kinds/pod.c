@@ -4,13 +4,10 @@
 #include "api/kinds/pod_spec.h"
 
 #include "api/kinds/cells.h"
+#include "api/kinds/pod_annotations.h"
+#include "api/kinds/pod_birth.h"
 #include "api/kinds/pod_update.h"
 #include "api/kinds/warnings.h"
-#include "base/num.h"
-
-#define MIRROR "kubernetes.io/config.mirror"
-#define DELETION_COST "controller.kubernetes.io/pod-deletion-cost"
-#define APPARMOR "container.apparmor.security.beta.kubernetes.io/"
 
 static void pod_default(struct edit *e)
 {
@@ -19,11 +16,8 @@ static void pod_default(struct edit *e)
 
 static void pod_prepare_create(struct edit *e)
 {
-	yyjson_mut_val *status = json_set_object(e->doc, e->root, "status");
-
-	json_set_str(e->doc, status, "phase", STR("Pending"));
-	json_set_str(e->doc, status, "qosClass",
-		     str_from(pod_spec_qos(yyjson_mut_obj_get(e->root, "spec"))));
+	pod_birth_prepare(e);
+	pod_annotations_prepare(e);
 }
 
 static void pod_prepare_status_update(struct edit *e)
@@ -33,57 +27,6 @@ static void pod_prepare_status_update(struct edit *e)
 
 	if (qos.len && !json_mut_get_str(status, "qosClass").len)
 		json_set_str(e->doc, status, "qosClass", qos);
-}
-
-/* ---- annotations ---- */
-
-static void check_annotations(struct edit *e, struct field_errors *errors)
-{
-	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "metadata"), "annotations");
-	yyjson_mut_val *annotations = json_mut_get(e->root, "metadata.annotations"),
-		       *mirror = json_mut_key(annotations, STR(MIRROR)),
-		       *cost = json_mut_key(annotations, STR(DELETION_COST));
-	struct str text = json_mut_str(cost);
-	int64_t number;
-
-	if (mirror && !json_mut_get_str(e->root, "spec.nodeName").len)
-		field_invalid_str(errors, FIELD_KEY(path, STR(MIRROR)), json_mut_str(mirror),
-				  "must set spec.nodeName if mirror pod annotation is set");
-	/* As Go reads numbers, but without a sign or zeros in front. */
-	if (cost && (num_parse_i64(text, INT32_MIN, INT32_MAX, "cost", &number, NULL) < 0 ||
-		     (text.len > 1 && text.ptr[0] == '0') || text.ptr[0] == '+'))
-		field_invalid_str(errors, FIELD_KEY(path, STR(DELETION_COST)), text,
-				  "must be a 32bit integer");
-}
-
-static const char *guarded_annotation(struct str key)
-{
-	if (str_eq_c(key, MIRROR))
-		return "mirror pod annotation";
-	return str_has_prefix(key, STR(APPARMOR)) ? "AppArmor annotations" : NULL;
-}
-
-static void check_annotations_update(struct edit *e, struct field_errors *errors)
-{
-	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "metadata"), "annotations");
-	yyjson_mut_val *now = json_mut_get(e->root, "metadata.annotations");
-	yyjson_val *old = json_get(e->old, "metadata.annotations");
-
-	JSON_MEMBERS (key, value, old) {
-		const char *what = guarded_annotation(json_str(key));
-
-		if (what && !json_mixed_equal(json_mut_key(now, json_str(key)), value))
-			field_error_add(errors, FIELD_FORBIDDEN, FIELD_KEY(path, json_str(key)),
-					"may not remove or update %s", what);
-	}
-	JSON_MUT_MEMBERS (name, added, now) {
-		const char *what = guarded_annotation(json_mut_str(name));
-
-		if (what && added && !json_key(old, json_mut_str(name)))
-			field_error_add(errors, FIELD_FORBIDDEN,
-					FIELD_KEY(path, json_mut_str(name)), "may not add %s",
-					what);
-	}
 }
 
 /* ---- the object ---- */
@@ -116,7 +59,7 @@ static void pod_validate(struct edit *e, struct field_errors *errors)
 {
 	const struct field_path *path = FIELD_NAME(NULL, "spec");
 
-	check_annotations(e, errors);
+	pod_annotations_validate(e, errors);
 	pod_spec_validate(e, errors);
 	check_tokens(e, errors);
 	if (e->old)
@@ -128,11 +71,12 @@ static void pod_validate(struct edit *e, struct field_errors *errors)
 	    json_mut_get_count(e->root, "spec.schedulingGates"))
 		field_forbidden(errors, FIELD_NAME(path, "nodeName"),
 				"cannot be set until all schedulingGates have been cleared");
+	pod_annotations_validate_match(e, errors);
 }
 
 static void pod_validate_update(struct edit *e, struct field_errors *errors)
 {
-	check_annotations_update(e, errors);
+	pod_annotations_validate_update(e, errors);
 	if (str_eq_c(e->subresource, "ephemeralcontainers"))
 		pod_validate_ephemeral(e, errors);
 	else if (str_eq_c(e->subresource, "resize"))
@@ -154,7 +98,7 @@ static void pod_warn(struct edit *e, struct notices *notices)
 
 static void pod_validate_status_update(struct edit *e, struct field_errors *errors)
 {
-	check_annotations_update(e, errors);
+	pod_annotations_validate_update(e, errors);
 	pod_validate_status(e, errors);
 }
 

@@ -78,6 +78,9 @@ static const struct rule alias_rules[] = {
 	{ 0 },
 };
 
+static const char *const container_lists[] = { "initContainers", "containers",
+					       "ephemeralContainers" };
+
 /* ---- sharing the node ---- */
 
 static void check_host_network(const struct scope *s, const struct field_path *path,
@@ -126,33 +129,95 @@ static void check_host_users(const struct scope *s, const struct field_path *pat
 
 /* ---- operating systems ---- */
 
+/* What Go would not have as a pointer counts only when it says something. */
+#define PLAIN_FIELDS "sysctls|hostPID|hostIPC"
+
 static void refuse(const struct scope *s, const struct field_path *path, yyjson_mut_val *object,
 		   const char *const *fields, const char *detail)
 {
-	for (; *fields; fields++)
-		if (!is_zero_value(yyjson_mut_obj_get(object, *fields)) ||
-		    yyjson_mut_is_bool(yyjson_mut_obj_get(object, *fields)))
+	for (; *fields; fields++) {
+		yyjson_mut_val *value = yyjson_mut_obj_get(object, *fields);
+
+		if (schema_values_have(STR(PLAIN_FIELDS), str_from(*fields))
+			    ? !is_zero_value(value)
+			    : value && !yyjson_mut_is_null(value))
 			field_forbidden(s->errors, FIELD_NAME(path, *fields), detail);
+	}
 }
 
 static void refuse_in_containers(const struct scope *s, const struct field_path *path,
 				 const char *const *fields, const char *detail)
 {
-	static const char *const lists[] = { "initContainers", "containers",
-					     "ephemeralContainers" };
 	const struct pod_scope *pod = s->own;
 
-	for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
+	for (size_t i = 0; i < ARRAY_COUNT(container_lists); i++) {
+		const char *list = container_lists[i];
 		size_t j = 0;
 
-		JSON_MUT_EACH (container, yyjson_mut_obj_get(pod->spec, lists[i])) {
-			const struct field_path *here = FIELD_INDEX(FIELD_NAME(path, lists[i]),
-								    j++);
+		JSON_MUT_EACH (container, yyjson_mut_obj_get(pod->spec, list)) {
+			const struct field_path *here = FIELD_INDEX(FIELD_NAME(path, list), j++);
 
 			refuse(s, FIELD_NAME(here, "securityContext"),
 			       yyjson_mut_obj_get(container, "securityContext"), fields, detail);
 		}
 	}
+}
+
+/* ---- processes of a Windows node ---- */
+
+#define HOST_PROCESS "securityContext.windowsOptions.hostProcess"
+
+/* How many containers are such; total: of all. */
+static size_t count_host_processes(const struct scope *s, const struct field_path *path,
+				   yyjson_mut_val *spec, size_t *ret_total)
+{
+	yyjson_mut_val *of_pod = json_mut_get(spec, HOST_PROCESS);
+	size_t count = 0;
+
+	*ret_total = 0;
+	for (size_t i = 0; i < ARRAY_COUNT(container_lists); i++) {
+		const struct field_path *list = FIELD_NAME(path, container_lists[i]);
+		size_t j = 0;
+
+		JSON_MUT_EACH (container, yyjson_mut_obj_get(spec, container_lists[i])) {
+			const struct field_path *here = FIELD_INDEX(list, j++);
+			yyjson_mut_val *own = json_mut_get(container, HOST_PROCESS);
+
+			++*ret_total;
+			count += yyjson_mut_get_bool(own ? own : of_pod);
+			if (!own || !of_pod ||
+			    yyjson_mut_get_bool(own) == yyjson_mut_get_bool(of_pod))
+				continue;
+			field_invalid_val(
+				s->errors,
+				FIELD_NAME(FIELD_NAME(FIELD_NAME(here, "securityContext"),
+						      "windowsOptions"),
+					   "hostProcess"),
+				own,
+				yyjson_mut_get_bool(of_pod)
+					? "pod hostProcess value must be identical if both are "
+					  "specified, was true"
+					: "pod hostProcess value must be identical if both are "
+					  "specified, was false");
+		}
+	}
+	return count;
+}
+
+static void check_host_process(const struct scope *s, const struct field_path *path,
+			       yyjson_mut_val *v)
+{
+	size_t total, count = count_host_processes(s, path, v, &total);
+
+	if (count && count != total)
+		field_invalid_str(
+			s->errors, path, STR(""),
+			"If pod contains any hostProcess containers then all containers must "
+			"be HostProcess containers");
+	if (count && !json_mut_get_bool(v, "hostNetwork", false))
+		field_error_add(s->errors, FIELD_INVALID, FIELD_NAME(path, "hostNetwork"),
+				"false: hostNetwork must be true if pod contains any hostProcess "
+				"containers");
 }
 
 static void check_os(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
@@ -297,6 +362,7 @@ static const struct rule spec_rules[] = {
 	RULE_CALL_EACH("readinessGates", check_readiness_gate),
 	RULE_CALL("schedulingGates", check_scheduling_gates),
 	RULE_CALL("topologySpreadConstraints", rule_spread),
+	RULE_CALL(NULL, check_host_process),
 	RULE_CALL(NULL, check_host_users),
 	RULE_NAME("serviceAccountName", name_subdomain_problem),
 	RULE_NAME("nodeName", name_subdomain_problem),

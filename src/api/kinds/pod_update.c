@@ -30,10 +30,15 @@ static bool check_deadline(struct edit *e, struct field_errors *errors)
 	yyjson_mut_val *now = json_mut_get(e->root, "spec.activeDeadlineSeconds");
 	yyjson_val *old = json_get(e->old, "spec.activeDeadlineSeconds");
 
+	if (now && (json_mut_int(now, 0) < 0 || json_mut_int(now, 0) > INT32_MAX)) {
+		field_invalid_int(errors, path, json_mut_int(now, 0),
+				  "must be between 0 and 2147483647, inclusive");
+		return true;
+	}
 	if (!old || json_mixed_equal(now, old))
 		return false;
 	if (!now) {
-		field_invalid_val(errors, path, now,
+		field_invalid_str(errors, path, STR("null"),
 				  "must not update from a positive integer to nil value");
 		return false;
 	}
@@ -290,40 +295,17 @@ static bool lost_one(yyjson_mut_val *now, yyjson_val *old)
 	return false;
 }
 
-static bool is_memory_kept_running(yyjson_mut_val *container)
-{
-	JSON_MUT_EACH (policy, yyjson_mut_obj_get(container, "resizePolicy"))
-		if (str_eq_c(json_mut_get_str(policy, "resourceName"), "memory"))
-			return str_eq_c(json_mut_get_str(policy, "restartPolicy"), "NotRequired");
-	return true;
-}
-
 static void check_sizes(yyjson_mut_val *container, yyjson_val *old, const struct field_path *path,
 			struct field_errors *errors)
 {
-	const struct field_path *limits = FIELD_NAME(path, "limits");
-	yyjson_val *before = json_get(old, "resources.limits.memory");
-	struct str now = json_mut_get_str(container, "resources.limits.memory");
-	struct quantity most, was;
-
 	if (lost_one(json_mut_get(container, "resources.requests"),
 		     json_get(old, "resources.requests")))
 		field_forbidden(errors, FIELD_NAME(path, "requests"),
 				"resource requests cannot be removed");
 	if (lost_one(json_mut_get(container, "resources.limits"),
 		     json_get(old, "resources.limits")))
-		field_forbidden(errors, limits, "resource limits cannot be removed");
-	if (!now.len || !is_memory_kept_running(container))
-		return;
-	if (!before)
-		field_forbidden(errors, FIELD_KEY(limits, STR("memory")),
-				"memory limits cannot be added unless resizePolicy is "
-				"RestartContainer");
-	else if (quantity_parse(now, &most, NULL) == 0 &&
-		 quantity_parse(json_str(before), &was, NULL) == 0 && quantity_cmp(&most, &was) < 0)
-		field_forbidden(errors, FIELD_KEY(limits, STR("memory")),
-				"memory limits cannot be decreased unless resizePolicy is "
-				"RestartContainer");
+		field_forbidden(errors, FIELD_NAME(path, "limits"),
+				"resource limits cannot be removed");
 }
 
 /* Only cpu and memory of the list may differ. */
@@ -498,7 +480,8 @@ static void check_claim_statuses(struct edit *e, struct field_errors *errors)
 	json_index_init(&seen, yyjson_mut_arr_size(list));
 	JSON_MUT_EACH (status, list) {
 		const struct field_path *here = FIELD_NAME(FIELD_INDEX(path, i++), "name");
-		struct str name = json_mut_get_str(status, "name");
+		struct str name = json_mut_get_str(status, "name"),
+			   claim = json_mut_get_str(status, "resourceClaimName");
 
 		if (!find_container(json_mut_get(e->root, "spec.resourceClaims"), name))
 			field_invalid_str(
@@ -506,6 +489,8 @@ static void check_claim_statuses(struct edit *e, struct field_errors *errors)
 				"must match the name of an entry in `spec.resourceClaims`");
 		if (json_index_add(&seen, name, status))
 			field_duplicate_str(errors, here, name);
+		if (claim.len && name_subdomain_problem(claim))
+			field_invalid_str(errors, here, claim, name_subdomain_problem(claim));
 	}
 }
 

@@ -8,9 +8,11 @@
 
 #define RULE_ID(field_) RULE_BETWEEN(field_, 0, INT32_MAX)
 
+/* shown: what is named when there is a profile that must not be there. */
 static void check_local_profile(const struct scope *s, const struct field_path *path,
-				yyjson_mut_val *v, bool is_local, const char *what)
+				yyjson_mut_val *v, yyjson_mut_val *shown, const char *what)
 {
+	bool is_local = str_eq_c(json_mut_get_str(v, "type"), "Localhost");
 	yyjson_mut_val *profile = yyjson_mut_obj_get(v, "localhostProfile");
 	const struct field_path *here = FIELD_NAME(path, "localhostProfile");
 
@@ -18,7 +20,7 @@ static void check_local_profile(const struct scope *s, const struct field_path *
 		field_error_add(s->errors, FIELD_REQUIRED, here,
 				"must be set when %s type is Localhost", what);
 	else if (!is_local && profile)
-		field_invalid_str(s->errors, here, json_mut_str(profile),
+		field_invalid_val(s->errors, here, shown,
 				  str_printf_in(s->errors->arena,
 						"can only be set when %s type is Localhost", what)
 					  .ptr);
@@ -44,7 +46,7 @@ static void check_seccomp(const struct scope *s, const struct field_path *path, 
 	if (!v)
 		return;
 	check_profile_type(s, path, type, "seccompProfile");
-	check_local_profile(s, path, v, is_local, "seccomp");
+	check_local_profile(s, path, v, v, "seccomp");
 	if (is_local)
 		rule_local_path(s, FIELD_NAME(path, "localhostProfile"),
 				yyjson_mut_obj_get(v, "localhostProfile"));
@@ -60,7 +62,9 @@ static void check_apparmor(const struct scope *s, const struct field_path *path,
 	if (!v)
 		return;
 	check_profile_type(s, path, type, "appArmorProfile");
-	check_local_profile(s, path, v, is_local, "AppArmor");
+	if (schema_values_have(STR("Localhost|RuntimeDefault|Unconfined"), type))
+		check_local_profile(s, path, v, yyjson_mut_obj_get(v, "localhostProfile"),
+				    "AppArmor");
 	if (!is_local || !yyjson_mut_obj_get(v, "localhostProfile"))
 		return;
 	if (str_trim(profile).len != profile.len)
@@ -99,8 +103,88 @@ static void check_proc_mount(const struct scope *s, const struct field_path *pat
 				  "`hostUsers` must be false to use `Unmasked`");
 }
 
+/* ---- Windows ---- */
+
+#define CREDENTIAL_BYTES_MAX (64u << 10)
+#define DOMAIN_BYTES_MAX 255
+#define USER_BYTES_MAX 104
+#define NETBIOS_OR_DNS                                         \
+	"^[^\\\\/:\\*\\?\"<>|\\.][^\\\\/:\\*\\?\"<>|]{0,14}$|" \
+	"^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?(\\.[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)*$"
+
+static void check_credential_name(const struct scope *s, const struct field_path *path,
+				  yyjson_mut_val *v)
+{
+	if (v && name_subdomain_problem(json_mut_str(v)))
+		field_invalid_str(s->errors, path, json_mut_str(v),
+				  name_subdomain_problem(json_mut_str(v)));
+}
+
+static void check_credential(const struct scope *s, const struct field_path *path,
+			     yyjson_mut_val *v)
+{
+	if (v && !json_mut_str(v).len)
+		field_invalid_str(s->errors, path, json_mut_str(v),
+				  "gmsaCredentialSpec cannot be an empty string");
+	else if (json_mut_str(v).len > CREDENTIAL_BYTES_MAX)
+		field_invalid_str(s->errors, path, json_mut_str(v),
+				  "gmsaCredentialSpec size must be under 64 KiB");
+}
+
+static void check_user_parts(const struct scope *s, const struct field_path *path, struct str name)
+{
+	struct str domain, user;
+	bool has_domain = str_cut(name, '\\', &domain, &user);
+	struct arena *arena = s->errors->arena;
+
+	if (!has_domain)
+		user = name;
+	if (domain.len > DOMAIN_BYTES_MAX && has_domain)
+		field_invalid_str(s->errors, path, name,
+				  "runAsUserName's Domain length must be under 256 characters");
+	if (has_domain && !text_matches(arena, NETBIOS_OR_DNS, domain))
+		field_invalid_str(
+			s->errors, path, name,
+			"runAsUserName's Domain doesn't match the NetBios nor the DNS format");
+	if (!user.len)
+		field_invalid_str(s->errors, path, name, "runAsUserName's User cannot be empty");
+	else if (user.len > USER_BYTES_MAX)
+		field_invalid_str(
+			s->errors, path, name,
+			"runAsUserName's User length must not be longer than 104 characters");
+	if (text_matches(arena, "^[\\. ]+$", user))
+		field_invalid_str(s->errors, path, name,
+				  "runAsUserName's User cannot contain only periods or spaces");
+	if (text_matches(arena, "[\"/\\\\:;|=,\\+\\*\\?<>@\\[\\]]", user))
+		field_invalid_str(s->errors, path, name,
+				  "runAsUserName's User cannot contain the following characters: "
+				  "\"/\\:;|=,+*?<>@[]");
+}
+
+static void check_windows_user(const struct scope *s, const struct field_path *path,
+			       yyjson_mut_val *v)
+{
+	struct str name = json_mut_str(v);
+	size_t at = str_find_char(name, '\\', 0);
+
+	if (!v)
+		return;
+	if (!name.len)
+		field_invalid_str(s->errors, path, name, "runAsUserName cannot be an empty string");
+	else if (text_matches(s->errors->arena, "[[:cntrl:]]+", name))
+		field_invalid_str(s->errors, path, name,
+				  "runAsUserName cannot contain control characters");
+	else if (at != SIZE_MAX && str_find_char(name, '\\', at + 1) != SIZE_MAX)
+		field_invalid_str(s->errors, path, name,
+				  "runAsUserName cannot contain more than one backslash");
+	else
+		check_user_parts(s, path, name);
+}
+
 static const struct rule windows_rules[] = {
-	RULE_NAME("gmsaCredentialSpecName", name_subdomain_problem),
+	RULE_CALL("gmsaCredentialSpecName", check_credential_name),
+	RULE_CALL("gmsaCredentialSpec", check_credential),
+	RULE_CALL("runAsUserName", check_windows_user),
 	{ 0 },
 };
 

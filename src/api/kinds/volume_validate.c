@@ -5,6 +5,9 @@
 #include "api/quantity.h"
 
 #define ISCSI_NAME_BYTES_MAX 64
+#define ISCSI_TOO_LONG                                                                       \
+	"Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if " \
+	"iscsi.initiatorName is specified."
 
 /* ---- paths and modes ---- */
 
@@ -35,7 +38,8 @@ void rule_local_path(const struct scope *s, const struct field_path *path, yyjso
 }
 
 /* Relative, without "..", and not starting with these two dots. */
-static void rule_own_file_path(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+static void rule_own_file_path(const struct scope *s, const struct field_path *path,
+			       yyjson_mut_val *v)
 {
 	struct str text = json_mut_str(v);
 
@@ -124,13 +128,14 @@ static const struct rule downward_rules[] = {
 
 /* ---- projected ---- */
 
+/* said: what the complaint names: the object of a Secret or ConfigMap, else the file. */
 static void check_unique_path(const struct scope *s, const struct field_path *path,
-			      struct json_index *paths, struct str file)
+			      struct json_index *paths, struct str file, struct str said)
 {
 	static const char mark;
 
 	if (file.len && json_index_add(paths, file, (void *)&mark))
-		field_invalid_str(s->errors, path, file, "conflicting duplicate paths");
+		field_invalid_str(s->errors, path, said, "conflicting duplicate paths");
 }
 
 static void check_token(const struct scope *s, const struct field_path *volume_path,
@@ -194,7 +199,8 @@ static void check_object_source(const struct scope *s, const struct field_path *
 		field_required(s->errors, FIELD_NAME(path, "name"), "");
 	rules_check(s, projected_rules[0], path, source);
 	JSON_MUT_EACH (item, yyjson_mut_obj_get(source, "items"))
-		check_unique_path(s, volume_path, paths, json_mut_get_str(item, "path"));
+		check_unique_path(s, volume_path, paths, json_mut_get_str(item, "path"),
+				  json_mut_get_str(source, "name"));
 }
 
 static void check_projection(const struct scope *s, const struct field_path *volume_path,
@@ -213,14 +219,16 @@ static void check_projection(const struct scope *s, const struct field_path *vol
 	part = yyjson_mut_obj_get(projection, "downwardAPI");
 	check_files(s, FIELD_NAME(path, "downwardAPI"), part);
 	JSON_MUT_EACH (item, yyjson_mut_obj_get(part, "items"))
-		check_unique_path(s, volume_path, paths, json_mut_get_str(item, "path"));
+		check_unique_path(s, volume_path, paths, json_mut_get_str(item, "path"),
+				  json_mut_get_str(item, "path"));
 	part = yyjson_mut_obj_get(projection, "serviceAccountToken");
 	if (part)
 		check_token(s, volume_path, FIELD_NAME(path, "serviceAccountToken"), part);
 	part = yyjson_mut_obj_get(projection, "clusterTrustBundle");
 	if (part) {
 		check_bundle(s, FIELD_NAME(path, "clusterTrustBundle"), part);
-		check_unique_path(s, volume_path, paths, json_mut_get_str(part, "path"));
+		check_unique_path(s, volume_path, paths, json_mut_get_str(part, "path"),
+				  json_mut_get_str(part, "path"));
 	}
 	if (yyjson_mut_obj_size(projection) > 1)
 		field_forbidden(s->errors, path,
@@ -256,13 +264,20 @@ static void check_size_limit(const struct scope *s, const struct field_path *pat
 
 static const struct rule empty_rules[] = { RULE_CALL("sizeLimit", check_size_limit), { 0 } };
 
-static const struct rule host_path_rules[] = {
-	RULE_NEED("path", ""),
-	RULE_CALL("path", rule_node_path),
-	RULE_ONE_OF("type", "|BlockDevice|CharDevice|Directory|DirectoryOrCreate|File|FileOrCreate|"
-			    "Socket"),
-	{ 0 },
-};
+static void check_host_path(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	static const struct rule rules[] = {
+		RULE_CALL("path", rule_node_path),
+		RULE_ONE_OF("type", "|BlockDevice|CharDevice|Directory|DirectoryOrCreate|File|"
+				    "FileOrCreate|Socket"),
+		{ 0 },
+	};
+
+	if (json_mut_get_str(v, "path").len)
+		rules_check(s, rules, path, v);
+	else
+		field_required(s->errors, FIELD_NAME(path, "path"), "");
+}
 
 static const struct rule git_rules[] = {
 	RULE_NEED("repository", ""),
@@ -270,7 +285,7 @@ static const struct rule git_rules[] = {
 	{ 0 },
 };
 
-#define RULE_PARTITION RULE_RANGE("partition", 0, 255, "must be between 0 and 255, inclusive")
+#define RULE_PARTITION RULE_RANGE("partition", 0, 255, "must be between 1 and 255, inclusive")
 
 static const struct rule gce_rules[] = { RULE_NEED("pdName", ""), RULE_PARTITION, { 0 } };
 static const struct rule aws_rules[] = { RULE_NEED("volumeID", ""), RULE_PARTITION, { 0 } };
@@ -283,35 +298,72 @@ static const struct rule nfs_rules[] = {
 	{ 0 },
 };
 
-static bool is_iscsi_name(struct str name)
+#define ISCSI_KINDS "^(iqn|eui|naa)"
+#define ISCSI_FORMATS                                                    \
+	"^iqn.*iqn\\.\\d{4}-\\d{2}\\.([[:alnum:]-.]+)(:[^,;*&$|\\s]+)$|" \
+	"^iqn\\.\\d{4}-\\d{2}\\.([[:alnum:]-.]+)(:[^,;*&$|\\s]+)$|"      \
+	"^eui.[[:alnum:]]{16}$|^naa.[[:alnum:]]{32}$"
+
+/* start: what is said of a name that begins like none. */
+static void check_iscsi_name(const struct scope *s, const struct field_path *path, struct str name,
+			     const char *start)
 {
-	return str_has_prefix(name, STR("iqn")) || str_has_prefix(name, STR("eui")) ||
-	       str_has_prefix(name, STR("naa"));
+	if (!text_matches(s->errors->arena, ISCSI_KINDS, name))
+		field_invalid_str(s->errors, path, name, start);
+	else if (!text_matches(s->errors->arena, ISCSI_FORMATS, name))
+		field_invalid_str(s->errors, path, name, "must be valid format");
 }
 
-static void check_iscsi(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+static void check_iscsi(const struct scope *s, const struct field_path *path, yyjson_mut_val *v,
+			const char *start)
 {
 	struct str iqn = json_mut_get_str(v, "iqn"), name = json_mut_get_str(v, "initiatorName");
 	static const struct rule lun_rules[] = { RULE_BETWEEN("lun", 0, 255), { 0 } };
 
-	if (!iqn.len)
+	if (iqn.len)
+		check_iscsi_name(s, FIELD_NAME(path, "iqn"), iqn, start);
+	else
 		field_required(s->errors, FIELD_NAME(path, "iqn"), "");
-	else if (!is_iscsi_name(iqn))
-		field_invalid_str(s->errors, FIELD_NAME(path, "iqn"), iqn,
-				  "must be valid format starting with iqn, eui, or naa");
 	rules_check(s, lun_rules, path, v);
 	if ((json_mut_get_bool(v, "chapAuthDiscovery", false) ||
 	     json_mut_get_bool(v, "chapAuthSession", false)) &&
 	    !yyjson_mut_obj_get(v, "secretRef"))
 		field_required(s->errors, FIELD_NAME(path, "secretRef"), "");
-	if (name.len && !is_iscsi_name(name))
-		field_invalid_str(s->errors, FIELD_NAME(path, "initiatorname"), name,
-				  "must be valid format starting with iqn, eui, or naa");
+	if (name.len)
+		check_iscsi_name(s, FIELD_NAME(path, "initiatorname"), name, start);
+}
+
+static void check_pod_iscsi(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	check_iscsi(s, path, v, "must be valid format starting with iqn, eui, or naa");
+}
+
+static void check_persistent_iscsi(const struct scope *s, const struct field_path *path,
+				   yyjson_mut_val *v)
+{
+	static const struct rule secret_rules_[] = { RULE_NEED("name", ""), { 0 } };
+	struct str name = json_mut_get_str(s->edit->root, "metadata.name"),
+		   portal = json_mut_get_str(v, "targetPortal");
+
+	if (yyjson_mut_obj_get(v, "initiatorName") &&
+	    name.len + 1 + portal.len > ISCSI_NAME_BYTES_MAX)
+		field_invalid_str(s->errors, FIELD_NAME(path, "targetportal"), portal,
+				  ISCSI_TOO_LONG);
+	check_iscsi(s, path, v, "must be valid format");
+	if (yyjson_mut_obj_get(v, "secretRef"))
+		rules_check(s, secret_rules_, FIELD_NAME(path, "secretRef"),
+			    yyjson_mut_obj_get(v, "secretRef"));
 }
 
 static const struct rule iscsi_rules[] = {
 	RULE_NEED("targetPortal", ""),
-	RULE_CALL(NULL, check_iscsi),
+	RULE_CALL(NULL, check_pod_iscsi),
+	{ 0 },
+};
+
+static const struct rule persistent_iscsi_rules[] = {
+	RULE_NEED("targetPortal", ""),
+	RULE_CALL(NULL, check_persistent_iscsi),
 	{ 0 },
 };
 
@@ -333,7 +385,8 @@ static void check_fibre_channel(const struct scope *s, const struct field_path *
 	if (target_count && !lun)
 		field_required(s->errors, FIELD_NAME(path, "lun"),
 			       "lun is required if targetWWNs is specified");
-	rules_check(s, lun_rules, path, v);
+	if (target_count)
+		rules_check(s, lun_rules, path, v);
 }
 
 static void check_flocker(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
@@ -359,9 +412,7 @@ static void check_options(const struct scope *s, const struct field_path *path, 
 
 		if (!value || !str_cut(name, '/', &space, &rest))
 			space = name;
-		if (str_eq_c(space, "kubernetes.io") || str_eq_c(space, "k8s.io") ||
-		    str_has_suffix(space, STR(".kubernetes.io")) ||
-		    str_has_suffix(space, STR(".k8s.io")))
+		if (text_matches(s->errors->arena, "(?i)(^|\\.)(kubernetes|k8s)\\.io$", space))
 			field_invalid_str(s->errors, FIELD_KEY(path, name), name,
 					  "kubernetes.io and k8s.io namespaces are reserved");
 	}
@@ -389,10 +440,24 @@ static const struct rule placed_rules[] = {
 	RULE_NEED("namespace", ""),
 	{ 0 },
 };
+
+static void check_endpoints_namespace(const struct scope *s, const struct field_path *path,
+				      yyjson_mut_val *v)
+{
+	struct str name = json_mut_str(v);
+
+	if (v && !name.len)
+		field_invalid_str(
+			s->errors, path, name,
+			"if the endpointnamespace is set, it must be a valid namespace name");
+	else if (v && name_label_problem(name))
+		field_invalid_str(s->errors, path, name, name_label_problem(name));
+}
+
 static const struct rule glusterfs_rules[] = {
 	RULE_NEED("endpoints", ""),
 	RULE_NEED("path", ""),
-	RULE_NAME("endpointsNamespace", name_label_problem),
+	RULE_CALL("endpointsNamespace", check_endpoints_namespace),
 	{ 0 },
 };
 static const struct rule rbd_rules[] = {
@@ -411,8 +476,29 @@ static const struct rule placed_cinder_rules[] = {
 	{ 0 },
 };
 static const struct rule cephfs_rules[] = { RULE_NEED("monitors", ""), { 0 } };
+#define QUOBYTE_PAIRS "must be a host:port pair or multiple pairs separated by commas"
+#define HOST_AND_PORT "^([^:\\[\\]]*|\\[[^\\[\\]]*\\]):[^:\\[\\]]*$"
+#define TENANT_BYTES_MAX 64
+
+static void check_registry(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	struct str registry = json_mut_get_str(v, "registry"), rest = registry, pair;
+	const struct field_path *here = FIELD_NAME(path, "registry");
+
+	if (!registry.len) {
+		field_required(s->errors, here, QUOBYTE_PAIRS);
+	} else if (json_mut_get_str(v, "tenant").len > TENANT_BYTES_MAX) {
+		field_required(s->errors, FIELD_NAME(path, "tenant"),
+			       "must be a UUID and may not exceed a length of 64 characters");
+	} else {
+		while (str_next_part(&rest, ',', &pair))
+			if (!text_matches(s->errors->arena, HOST_AND_PORT, pair))
+				field_invalid_str(s->errors, here, registry, QUOBYTE_PAIRS);
+	}
+}
+
 static const struct rule quobyte_rules[] = {
-	RULE_NEED("registry", "must be a host:port pair or multiple pairs separated by commas"),
+	RULE_CALL(NULL, check_registry),
 	RULE_NEED("volume", ""),
 	{ 0 },
 };
@@ -449,18 +535,50 @@ static const struct rule storageos_rules[] = {
 	RULE_INSIDE("secretRef", named_rules),
 	{ 0 },
 };
+static const struct rule persistent_storageos_rules[] = {
+	RULE_NEED_NAME("volumeName", name_label_problem),
+	RULE_NAME("volumeNamespace", name_label_problem),
+	RULE_INSIDE("secretRef", placed_rules),
+	{ 0 },
+};
+
+static void check_secret_namespace(const struct scope *s, const struct field_path *path,
+				   yyjson_mut_val *v)
+{
+	if (v && !json_mut_str(v).len)
+		field_required(s->errors, path, "");
+}
+
+static const struct rule persistent_azure_file_rules[] = {
+	RULE_NEED("secretName", ""),
+	RULE_NEED("shareName", ""),
+	RULE_CALL("secretNamespace", check_secret_namespace),
+	{ 0 },
+};
 static const struct rule local_rules[] = {
 	RULE_NEED("path", ""),
 	RULE_CALL("path", rule_node_path),
 	{ 0 },
 };
-static const struct rule csi_secret_rules[] = {
-	RULE_NEED_NAME("name", name_subdomain_problem),
-	{ 0 },
-};
+/* Upstream names the source, not the reference, when the name is a wrong one. */
+static void check_csi_secret(const struct scope *s, const struct field_path *path,
+			     yyjson_mut_val *v)
+{
+	struct str name = json_mut_get_str(v, "nodePublishSecretRef.name");
+
+	if (!yyjson_mut_obj_get(v, "nodePublishSecretRef"))
+		return;
+	if (!name.len)
+		field_required(s->errors,
+			       FIELD_NAME(FIELD_NAME(path, "nodePublishSecretRef"), "name"), "");
+	else if (name_subdomain_problem(name))
+		field_invalid_str(s->errors, FIELD_NAME(path, "name"), name,
+				  name_subdomain_problem(name));
+}
+
 static const struct rule csi_rules[] = {
 	RULE_NEED_NAME("driver", name_csi_driver_problem),
-	RULE_INSIDE("nodePublishSecretRef", csi_secret_rules),
+	RULE_CALL(NULL, check_csi_secret),
 	{ 0 },
 };
 static const struct rule placed_secret_rules[] = {
@@ -477,9 +595,17 @@ static const struct rule persistent_csi_rules[] = {
 	RULE_INSIDE("nodeExpandSecretRef", placed_secret_rules),
 	{ 0 },
 };
+static void check_reference(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	const struct pod_scope *pod = s->own;
+
+	if (pod->is_pod && !json_mut_str(v).len)
+		field_required(s->errors, path, "");
+}
+
 static const struct rule image_rules[] = {
-	RULE_NEED("reference", ""),
-	RULE_ONE_OF("pullPolicy", "Always|IfNotPresent|Never"),
+	RULE_CALL("reference", check_reference),
+	RULE_NEED_ONE_OF("pullPolicy", "Always|IfNotPresent|Never"),
 	{ 0 },
 };
 
@@ -508,7 +634,7 @@ static const struct rule ephemeral_rules[] = {
 /* One table each, in the order in which upstream looks for them. */
 static const struct rule pod_sources[][2] = {
 	{ RULE_INSIDE("emptyDir", empty_rules) },
-	{ RULE_INSIDE("hostPath", host_path_rules) },
+	{ RULE_CALL("hostPath", check_host_path) },
 	{ RULE_INSIDE("gitRepo", git_rules) },
 	{ RULE_INSIDE("gcePersistentDisk", gce_rules) },
 	{ RULE_INSIDE("awsElasticBlockStore", aws_rules) },
@@ -540,7 +666,7 @@ static const struct rule pod_sources[][2] = {
 };
 
 static const struct rule persistent_sources[][2] = {
-	{ RULE_INSIDE("hostPath", host_path_rules) },
+	{ RULE_CALL("hostPath", check_host_path) },
 	{ RULE_INSIDE("gcePersistentDisk", gce_rules) },
 	{ RULE_INSIDE("awsElasticBlockStore", aws_rules) },
 	{ RULE_INSIDE("glusterfs", glusterfs_rules) },
@@ -549,20 +675,49 @@ static const struct rule persistent_sources[][2] = {
 	{ RULE_INSIDE("rbd", rbd_rules) },
 	{ RULE_INSIDE("quobyte", quobyte_rules) },
 	{ RULE_INSIDE("cephfs", cephfs_rules) },
-	{ RULE_INSIDE("iscsi", iscsi_rules) },
+	{ RULE_INSIDE("iscsi", persistent_iscsi_rules) },
 	{ RULE_INSIDE("cinder", placed_cinder_rules) },
 	{ RULE_CALL("fc", check_fibre_channel) },
 	{ RULE_INSIDE("flexVolume", flex_rules) },
-	{ RULE_INSIDE("azureFile", azure_file_rules) },
+	{ RULE_INSIDE("azureFile", persistent_azure_file_rules) },
 	{ RULE_INSIDE("vsphereVolume", vsphere_rules) },
 	{ RULE_INSIDE("photonPersistentDisk", photon_rules) },
 	{ RULE_INSIDE("portworxVolume", portworx_rules) },
 	{ RULE_INSIDE("azureDisk", azure_disk_rules) },
 	{ RULE_INSIDE("scaleIO", scale_rules) },
 	{ RULE_INSIDE("local", local_rules) },
-	{ RULE_INSIDE("storageos", storageos_rules) },
+	{ RULE_INSIDE("storageos", persistent_storageos_rules) },
 	{ RULE_INSIDE("csi", persistent_csi_rules) },
 };
+
+/* Members that upstream spells otherwise in what it says: of one source too many, and inside. */
+static const struct {
+	const char *field, *too_many, *inside;
+} spelt[] = {
+	{ "gcePersistentDisk", "gcePersistentDisk", "persistentDisk" },
+	{ "cephfs", "cephFS", "cephfs" },
+	{ "downwardAPI", "downwarAPI", "downwardAPI" },
+};
+
+static const char *spell(const char *field, bool is_inside)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(spelt); i++)
+		if (strcmp(spelt[i].field, field) == 0)
+			return is_inside ? spelt[i].inside : spelt[i].too_many;
+	return field;
+}
+
+static void check_source(const struct scope *s, const struct rule *source,
+			 const struct field_path *path, yyjson_mut_val *volume)
+{
+	const struct field_path *here = FIELD_NAME(path, spell(source->field, true));
+	yyjson_mut_val *value = yyjson_mut_obj_get(volume, source->field);
+
+	if (source->check)
+		source->check(s, here, value);
+	else
+		rules_check(s, source->inside, here, value);
+}
 
 void volume_source_validate(const struct scope *s, enum volume_place place,
 			    const struct field_path *path, yyjson_mut_val *volume)
@@ -576,10 +731,11 @@ void volume_source_validate(const struct scope *s, enum volume_place place,
 		if (!yyjson_mut_obj_get(volume, sources[i][0].field))
 			continue;
 		if (found++)
-			field_forbidden(s->errors, FIELD_NAME(path, sources[i][0].field),
+			field_forbidden(s->errors,
+					FIELD_NAME(path, spell(sources[i][0].field, false)),
 					"may not specify more than 1 volume type");
 		else
-			rules_check(s, sources[i], path, volume);
+			check_source(s, sources[i], path, volume);
 	}
 	if (!found)
 		field_required(s->errors, path, "must specify a volume type");
@@ -605,10 +761,7 @@ static void check_pod_volume(const struct scope *s, const struct field_path *pat
 	volume_source_validate(s, VOLUME_OF_POD, path, volume);
 	if (json_mut_get_str(volume, "iscsi.initiatorName").len &&
 	    name.len + 1 + portal.len > ISCSI_NAME_BYTES_MAX)
-		field_invalid_str(
-			s->errors, FIELD_NAME(path, "name"), name,
-			"Total length of <volume name>:<iscsi.targetPortal> must be under "
-			"64 characters if iscsi.initiatorName is specified.");
+		field_invalid_str(s->errors, FIELD_NAME(path, "name"), name, ISCSI_TOO_LONG);
 	if (yyjson_mut_obj_get(volume, "ephemeral") && pod->name.len && name.len) {
 		struct str claim = str_printf_in(s->errors->arena, STR_FMT "-" STR_FMT,
 						 STR_ARG(pod->name), STR_ARG(name));
@@ -623,7 +776,21 @@ static void check_pod_volume(const struct scope *s, const struct field_path *pat
 	}
 }
 
-/* Fills the scope's index: containers mount by name. */
+/* A claim that is made for a volume of the pod has the names of both. */
+static bool is_made_for(const struct pod_scope *pod, yyjson_mut_val *volumes, struct str claim)
+{
+	JSON_MUT_EACH (volume, volumes) {
+		struct str rest = claim;
+
+		if (pod->name.len && yyjson_mut_obj_get(volume, "ephemeral") &&
+		    str_strip_prefix(&rest, pod->name) && str_strip_prefix(&rest, STR("-")) &&
+		    str_eq(rest, json_mut_get_str(volume, "name")))
+			return true;
+	}
+	return false;
+}
+
+/* Fills the scope's index with those that are right: containers mount by name. */
 void rule_volumes(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
 	struct pod_scope *pod = s->own;
@@ -633,14 +800,25 @@ void rule_volumes(const struct scope *s, const struct field_path *path, yyjson_m
 	JSON_MUT_EACH (volume, v) {
 		const struct field_path *here = FIELD_INDEX(path, i++),
 					*name_path = FIELD_NAME(here, "name");
-		struct str name = json_mut_get_str(volume, "name");
+		struct str name = json_mut_get_str(volume, "name"),
+			   claim = json_mut_get_str(volume, "persistentVolumeClaim.claimName");
+		size_t before = s->errors->count;
 
 		check_pod_volume(s, here, volume);
 		if (!name.len)
 			field_required(s->errors, name_path, "");
 		else if (name_label_problem(name))
 			field_invalid_str(s->errors, name_path, name, name_label_problem(name));
-		if (json_index_add(&pod->volumes, name, volume))
+		if (json_index_get(&pod->volumes, name))
 			field_duplicate_str(s->errors, name_path, name);
+		else if (s->errors->count == before && !s->errors->truncated)
+			(void)json_index_add(&pod->volumes, name, volume);
+		if (claim.len && is_made_for(pod, v, claim))
+			field_invalid_str(
+				s->errors,
+				FIELD_NAME(FIELD_NAME(here, "persistentVolumeClaim"), "claimName"),
+				claim,
+				"must not reference a PVC that gets created for an ephemeral "
+				"volume");
 	}
 }

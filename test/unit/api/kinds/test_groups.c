@@ -192,8 +192,8 @@ static void test_runtimeclass(void **state)
 		{ "a handler in capitals", "handler: R",
 		  "handler: Invalid value: \"R\": a lowercase RFC 1123 label..." },
 		{ "overhead of nothing known", "overhead: {podFixed: {foo: \"1\"}}",
-		  "overhead.podFixed[foo]: Invalid value: \"foo\": must be a standard resource "
-		  "type or fully qualified\noverhead.podFixed[foo]: Invalid value: \"foo\": must "
+		  "overhead.limits[foo]: Invalid value: \"foo\": must be a standard resource "
+		  "type or fully qualified\noverhead.limits[foo]: Invalid value: \"foo\": must "
 		  "be a standard resource for containers" },
 	};
 
