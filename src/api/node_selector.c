@@ -79,7 +79,7 @@ bool node_selector_map_matches(yyjson_val *map, yyjson_val *labels)
 	return true;
 }
 
-static bool tolerates(yyjson_val *toleration, yyjson_val *taint)
+bool toleration_fits(yyjson_val *toleration, yyjson_val *taint)
 {
 	struct str effect = json_get_str(toleration, "effect"),
 		   key = json_get_str(toleration, "key");
@@ -95,7 +95,7 @@ static bool tolerates(yyjson_val *toleration, yyjson_val *taint)
 bool toleration_list_tolerates(yyjson_val *tolerations, yyjson_val *taint)
 {
 	JSON_EACH (toleration, tolerations)
-		if (tolerates(toleration, taint))
+		if (toleration_fits(toleration, taint))
 			return true;
 	return false;
 }

@@ -13,6 +13,7 @@ bool node_selector_terms_match(yyjson_val *terms, yyjson_val *labels, struct str
 bool node_selector_term_matches(yyjson_val *term, yyjson_val *labels, struct str name);
 /* A plain nodeSelector map. */
 bool node_selector_map_matches(yyjson_val *map, yyjson_val *labels);
+bool toleration_fits(yyjson_val *toleration, yyjson_val *taint);
 bool toleration_list_tolerates(yyjson_val *tolerations, yyjson_val *taint);
 
 #endif

@@ -135,18 +135,6 @@ static bool lists_resource(yyjson_val *list, const struct target *t)
 	return false;
 }
 
-static bool lists_path(yyjson_val *list, struct str path)
-{
-	JSON_EACH (item, list) {
-		struct str pattern = json_str(item);
-
-		if (str_strip_suffix(&pattern, STR("*")) ? str_has_prefix(path, pattern)
-							 : str_eq(path, pattern))
-			return true;
-	}
-	return false;
-}
-
 static bool matches(yyjson_val *rule, const struct user *user, const struct target *t)
 {
 	yyjson_val *verbs = json_get(rule, "verbs"), *resources = json_get(rule, "resources"),
@@ -158,7 +146,7 @@ static bool matches(yyjson_val *rule, const struct user *user, const struct targ
 	if (!yyjson_arr_size(resources) && !yyjson_arr_size(namespaces) && !yyjson_arr_size(paths))
 		return true;
 	if (!t->is_resource)
-		return lists_path(paths, t->path);
+		return target_path_listed(paths, t->path);
 	if (!yyjson_arr_size(resources) && !yyjson_arr_size(namespaces))
 		return false;
 	return (!yyjson_arr_size(namespaces) || has(namespaces, t->namespace_)) &&

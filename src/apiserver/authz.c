@@ -35,13 +35,6 @@ static enum authz_decision decide_masters(struct registry *registry,
 	return user_in_group(a->user, "system:masters") ? AUTHZ_ALLOW : AUTHZ_NO_OPINION;
 }
 
-static bool path_matches(struct str pattern, struct str path)
-{
-	if (str_strip_suffix(&pattern, STR("*")))
-		return str_has_prefix(path, pattern);
-	return str_eq(pattern, path);
-}
-
 static enum authz_decision decide_paths(const struct path_rule *rules,
 					const struct authz_attributes *a)
 {
@@ -49,7 +42,7 @@ static enum authz_decision decide_paths(const struct path_rule *rules,
 		return AUTHZ_NO_OPINION;
 	for (; rules->path; rules++)
 		if (authz_word_matches(rules->verbs, a->target->verb) &&
-		    path_matches(str_from(rules->path), a->target->path))
+		    target_path_matches(str_from(rules->path), a->target->path))
 			return AUTHZ_ALLOW;
 	return AUTHZ_NO_OPINION;
 }
@@ -147,10 +140,11 @@ static enum authz_decision decide_one(struct registry *registry, size_t i,
 {
 	const struct authorizers *all = registry->authorizers;
 	struct str before = a->reason ? a->reason->text : STR_NONE;
-	enum authz_decision decision =
-		all->items[i].webhook ? authz_webhook_decide(all->items[i].webhook, a)
-		: all->items[i].abac  ? authz_abac_decide(all->items[i].abac, a)
-				      : by_mode[all->items[i].mode](registry, a);
+	enum authz_decision decision = all->items[i].webhook
+					       ? authz_webhook_decide(all->items[i].webhook, a)
+				       : all->items[i].abac
+					       ? authz_abac_decide(all->items[i].abac, a)
+					       : by_mode[all->items[i].mode](registry, a);
 
 	/* who decides says why; what the others had to say is of no interest then */
 	if (decision != AUTHZ_NO_OPINION && a->reason)

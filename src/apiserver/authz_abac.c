@@ -148,9 +148,7 @@ static bool fits(struct str said, struct str asked)
 
 static bool fits_path(struct str said, struct str path)
 {
-	if (is_all(said) || str_eq(said, path))
-		return said.len > 0;
-	return str_strip_suffix(&said, STR("*")) && str_has_prefix(path, said);
+	return said.len && target_path_matches(said, path);
 }
 
 static bool allows(const struct policy *p, const struct authz_attributes *a)

@@ -193,18 +193,6 @@ static bool is_subject(yyjson_val *subject, const struct user *user)
 	return str_eq_c(name, "*") || str_eq(name, user->name);
 }
 
-static bool fits_path(yyjson_val *list, struct str path)
-{
-	JSON_EACH (item, list) {
-		struct str pattern = json_str(item);
-
-		if (str_strip_suffix(&pattern, STR("*")) ? str_has_prefix(path, pattern)
-							 : str_eq(path, pattern))
-			return true;
-	}
-	return false;
-}
-
 static bool fits_resource(yyjson_val *rule, const struct target *t)
 {
 	char text[256];
@@ -239,7 +227,7 @@ static bool fits(yyjson_val *rule, const struct fair_request *r)
 	}
 	JSON_EACH (item, json_get(rule, "nonResourceRules"))
 		if (has(json_get(item, "verbs"), t->verb) &&
-		    fits_path(json_get(item, "nonResourceURLs"), t->path))
+		    target_path_listed(json_get(item, "nonResourceURLs"), t->path))
 			return true;
 	return false;
 }

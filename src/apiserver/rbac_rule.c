@@ -53,18 +53,6 @@ static bool has_resource(yyjson_val *list, struct str wanted, struct str subreso
 	return false;
 }
 
-static bool has_path(yyjson_val *list, struct str path)
-{
-	JSON_EACH (item, list) {
-		struct str pattern = json_str(item);
-
-		if (str_strip_suffix(&pattern, STR("*")) ? str_has_prefix(path, pattern)
-							 : str_eq(path, pattern))
-			return true;
-	}
-	return false;
-}
-
 static bool has_name(yyjson_val *names, struct str name)
 {
 	if (!yyjson_arr_size(names))
@@ -80,7 +68,7 @@ bool rbac_rule_allows(yyjson_val *rule, const struct target *t)
 	if (!has_item(json_get(rule, "verbs"), t->verb))
 		return false;
 	if (!t->is_resource)
-		return has_path(json_get(rule, "nonResourceURLs"), t->path);
+		return target_path_listed(json_get(rule, "nonResourceURLs"), t->path);
 	return has_item(json_get(rule, "apiGroups"), t->group) &&
 	       has_resource(json_get(rule, "resources"), t->resource, t->subresource) &&
 	       has_name(json_get(rule, "resourceNames"), t->name);
@@ -134,7 +122,7 @@ static bool holds_part(yyjson_val *rule, const struct part *part)
 	if (!has_item(json_get(rule, "verbs"), part->verb))
 		return false;
 	if (part->path.len)
-		return has_path(json_get(rule, "nonResourceURLs"), part->path);
+		return target_path_listed(json_get(rule, "nonResourceURLs"), part->path);
 	(void)str_cut(part->resource, '/', &resource, &subresource); /* likewise */
 	return has_item(json_get(rule, "apiGroups"), part->group) &&
 	       has_resource(json_get(rule, "resources"), resource, subresource) &&

@@ -54,6 +54,20 @@ int params_parse(struct arena *arena, struct str text, struct params *ret, struc
 	return 0;
 }
 
+bool target_path_matches(struct str pattern, struct str path)
+{
+	return str_strip_suffix(&pattern, STR("*")) ? str_has_prefix(path, pattern)
+						    : str_eq(path, pattern);
+}
+
+bool target_path_listed(yyjson_val *patterns, struct str path)
+{
+	JSON_EACH (pattern, patterns)
+		if (target_path_matches(json_str(pattern), path))
+			return true;
+	return false;
+}
+
 struct str params_get(const struct params *query, const char *key)
 {
 	for (size_t i = 0; i < query->count; i++)

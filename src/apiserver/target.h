@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "codec/json.h"
 
 struct param {
 	struct str key, value; /* percent-decoded */
@@ -41,6 +42,12 @@ struct target {
  * anything else is some request, known or not. */
 int target_parse(struct arena *arena, struct str method, struct str path, struct str query,
 		 struct target *ret, struct err *err) MUST_CHECK;
+
+/* Whether a rule for paths means this one: the path itself, or a beginning of it with '*' behind.
+ */
+bool target_path_matches(struct str pattern, struct str path) PURE;
+/* The same for any of a rule's list (nonResourceURLs). */
+bool target_path_listed(yyjson_val *patterns, struct str path) PURE;
 
 /* First value, empty when absent; params_has tells those apart. */
 struct str params_get(const struct params *query, const char *key) PURE;

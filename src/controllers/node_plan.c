@@ -5,6 +5,7 @@
  */
 #include "controllers/node.h"
 
+#include "api/node_selector.h"
 #include "base/num.h"
 #include "controllers/pod.h"
 
@@ -81,19 +82,6 @@ void node_plan(const struct obj *node, bool silent, struct node_plan *ret_plan)
 	*ret_plan = plan;
 }
 
-static bool tolerates(yyjson_val *toleration, yyjson_val *taint)
-{
-	struct str effect = json_get_str(toleration, "effect"),
-		   key = json_get_str(toleration, "key");
-
-	if (effect.len && !str_eq(effect, json_get_str(taint, "effect")))
-		return false;
-	if (key.len && !str_eq(key, json_get_str(taint, "key")))
-		return false;
-	return str_eq(json_get_str(toleration, "operator"), STR("Exists")) ||
-	       (key.len && str_eq(json_get_str(toleration, "value"), json_get_str(taint, "value")));
-}
-
 int64_t taint_eviction_seconds(yyjson_val *tolerations, yyjson_val *taints)
 {
 	int64_t least = INT64_MAX;
@@ -104,7 +92,7 @@ int64_t taint_eviction_seconds(yyjson_val *tolerations, yyjson_val *taints)
 		if (!str_eq(json_get_str(taint, "effect"), STR("NoExecute")))
 			continue;
 		JSON_EACH (toleration, tolerations) {
-			if (!tolerates(toleration, taint))
+			if (!toleration_fits(toleration, taint))
 				continue;
 			tolerated = true;
 			if (yyjson_obj_get(toleration, "tolerationSeconds"))

@@ -99,6 +99,24 @@ static void test_query(void **state)
 	assert_int_equal(q.count, 4);
 }
 
+static void test_path_rules(void **state)
+{
+	static const struct {
+		const char *pattern, *path;
+		bool matches;
+	} rows[] = {
+		{ "/healthz", "/healthz", true },    { "/healthz", "/healthz/ping", false },
+		{ "/healthz/*", "/healthz/", true }, { "/healthz/*", "/healthz", false },
+		{ "/api*", "/apis/apps", true },     { "*", "/anything", true },
+		{ "", "/healthz", false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(
+			target_path_matches(str_from(rows[i].pattern), str_from(rows[i].path)),
+			rows[i].matches);
+}
+
 static void test_refused(void **state)
 {
 	static const char *const bad[] = { "/%", "/%4", "/%zz", "/a%00b" };
@@ -134,6 +152,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_query),
+		cmocka_unit_test(test_path_rules),
 		cmocka_unit_test(test_refused),
 	};
 
