@@ -808,14 +808,17 @@ int container_start(struct container *c, const struct oci_spec *spec, struct err
 	size_t fd_count;
 	ssize_t got;
 	AUTO_FD sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	AUTO_FD name = openat(c->dir_fd, CONTAINER_START, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" CONTAINER_START, c->dir_fd);
 	if (sock < 0)
 		return err_os(err, "socket");
+	/* Who takes the name away is the one who starts. Once it is connected to, the program may run, end and have
+	 * its container deleted before we are back. */
+	if (name < 0 || unlinkat(c->dir_fd, CONTAINER_START, 0) < 0)
+		return err_set(err, ERR_CONFLICT, "cannot start a container that has been started");
+	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", name);
 	if (connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return err_set(err, ERR_CONFLICT, "cannot start a container that is not in the created state");
-	if (unlinkat(c->dir_fd, CONTAINER_START, 0) < 0)
-		return err_set(err, ERR_CONFLICT, "cannot start a container that has been started");
 	for (;;) {
 		AUTO_FD fd = -1;
 

@@ -64,6 +64,17 @@ c['hooks'] = {'createRuntime': [{'path': '/bin/sh', 'args': ['sh', '-c', 'until 
 	wait_until 5 test -e "$RT/bundle/rootfs/tmp/ran"
 }
 
+@test "start succeeds though the program ends and its container is deleted before it returns" {
+	bundle true
+	(cd "$RT/bundle" && oci create c >/dev/null 2>&1 3>&-)
+	strace -qq -o /dev/null -e trace=unlinkat,recvmsg -e inject=unlinkat,recvmsg:delay_enter=300000 \
+		"$CUBE_OCI" --root "$RT/state" start c 3>&- &
+	starter=$!
+	until [ "$(oci state c | jq -r .status)" = stopped ]; do sleep 0.02; done
+	oci delete c
+	wait $starter
+}
+
 @test "hooks without env have the caller's, those in the container its own" {
 	bundle true
 	cat >"$RT/bundle/rootfs/tmp/look" <<-'SH'
