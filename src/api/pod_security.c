@@ -118,13 +118,12 @@ static void add(struct str *list, struct arena *arena, struct str text)
 static bool applies(const struct pod_security_check *check,
 		    const struct pod_security_standard *standard)
 {
-	if (standard->minor != POD_SECURITY_LATEST &&
-	    (standard->minor < check->from_minor ||
-	     (check->to_minor && standard->minor >= check->to_minor)))
+	int minor = standard->minor == POD_SECURITY_LATEST ? POD_SECURITY_NEVER - 1
+							   : standard->minor;
+
+	if (minor < check->from_minor || (check->to_minor && minor >= check->to_minor))
 		return false;
-	if (standard->minor == POD_SECURITY_LATEST && check->to_minor)
-		return false;
-	if (check->is_overlapped && standard->level == POD_SECURITY_RESTRICTED)
+	if (standard->level == POD_SECURITY_RESTRICTED && minor >= check->overlapped_from)
 		return false; /* a restricted check says it, too */
 	return check->level <= standard->level;
 }

@@ -3,6 +3,7 @@
 #include "api/pod_security_internal.h"
 
 #include <stdlib.h>
+#include "api/schema.h"
 
 #define NAMES_MAX 256 /* told of one finding */
 
@@ -94,7 +95,7 @@ static bool is_windows(const struct pod_security_review *r)
 /* Root in a user namespace of the pod's own is nobody outside. */
 static bool has_own_users(const struct pod_security_review *r)
 {
-	return r->minor >= 33 && !json_get_bool(r->spec, "hostUsers", true);
+	return r->minor >= 35 && !json_get_bool(r->spec, "hostUsers", true);
 }
 
 /* What most checks gather. */
@@ -107,21 +108,6 @@ struct found {
 };
 
 /* --- baseline --- */
-
-static void find_annotated(struct pod_security_review *r, struct found *f)
-{
-	JSON_MEMBERS (key, value, json_get(r->pod, "metadata.annotations")) {
-		struct str name = json_str(key), profile = json_str(value);
-
-		if (!str_strip_prefix(&name,
-				      STR("container.apparmor.security.beta.kubernetes.io/")) ||
-		    !profile.len || str_eq_c(profile, "runtime/default") ||
-		    str_has_prefix(profile, STR("localhost/")))
-			continue;
-		add(&f->bad, name);
-		add_once(&f->values, profile);
-	}
-}
 
 static bool is_bad_profile(struct str type)
 {
@@ -139,23 +125,49 @@ static void find_armor(void *arg, yyjson_val *container, yyjson_val *security)
 	add_once(&f->values, type);
 }
 
+/* "a=\"b\"", sorted: annotations whose values start with the key's prefix and are none of those
+ * allowed. */
+static void find_annotations(struct pod_security_review *r, const char *prefix, const char *allowed,
+			     struct names *ret)
+{
+	JSON_MEMBERS (key, value, json_get(r->pod, "metadata.annotations")) {
+		struct str profile = json_str(value);
+
+		if (str_has_prefix(json_str(key), str_from(prefix)) &&
+		    !schema_values_have(str_from(allowed), profile) &&
+		    !str_has_prefix(profile, STR("localhost/")))
+			add(ret, str_printf_in(r->arena, STR_FMT "=\"" STR_FMT "\"",
+					       STR_ARG(json_str(key)), STR_ARG(profile)));
+	}
+	qsort(ret->items, ret->count, sizeof(ret->items[0]), compare);
+}
+
 static struct str check_armor(struct pod_security_review *r)
 {
 	struct found f = { .r = r };
-	struct str type = json_get_str(r->spec, "securityContext.appArmorProfile.type");
+	struct names annotations = { .count = 0 };
+	struct str type = json_get_str(r->spec, "securityContext.appArmorProfile.type"), setters;
 	bool pod = is_bad_profile(type);
 
 	if (pod)
 		add_once(&f.values, type);
-	find_annotated(r, &f);
 	each_container(r, &f, find_armor);
-	if (!pod && !f.bad.count)
+	find_annotations(r, "container.apparmor.security.beta.kubernetes.io/", "|runtime/default",
+			 &annotations);
+	if (!pod && !f.bad.count && !annotations.count)
 		return STR_NONE;
+	setters = setters_text(r, pod, &f.bad);
+	if (annotations.count)
+		setters = str_printf_in(r->arena, STR_FMT "%s%s", STR_ARG(setters),
+					setters.len ? " and " : "",
+					plural(&annotations, "annotation", "annotations"));
+	qsort(f.values.items, f.values.count, sizeof(f.values.items[0]), compare);
+	for (size_t i = 0; i < annotations.count; i++)
+		add(&f.values, annotations.items[i]);
 	r->reason = f.values.count == 1 ? STR("forbidden AppArmor profile")
 					: STR("forbidden AppArmor profiles");
 	return str_printf_in(r->arena, STR_FMT " must not set AppArmor profile type to " STR_FMT,
-			     STR_ARG(setters_text(r, pod, &f.bad)),
-			     STR_ARG(quoted_sorted(r, &f.values)));
+			     STR_ARG(setters), STR_ARG(quoted(r, &f.values)));
 }
 
 static void find_added(struct found *f, yyjson_val *container, yyjson_val *security,
@@ -288,7 +300,7 @@ static void find_hosts(void *arg, yyjson_val *container, yyjson_val *security)
 	for (size_t i = 0; i < ARRAY_COUNT(handlers); i++)
 		bad |= find_host(f, json_get(container, handlers[i]));
 	if (bad)
-		add(&f->bad, json_get_str(container, "name"));
+		add_once(&f->bad, json_get_str(container, "name"));
 }
 
 static struct str check_hosts(struct pod_security_review *r)
@@ -298,6 +310,7 @@ static struct str check_hosts(struct pod_security_review *r)
 	each_container(r, &f, find_hosts);
 	if (!f.bad.count)
 		return STR_NONE;
+	qsort(f.bad.items, f.bad.count, sizeof(f.bad.items[0]), compare);
 	return str_printf_in(r->arena, STR_FMT " %s probe or lifecycle %s " STR_FMT,
 			     STR_ARG(containers_text(r, &f.bad)), plural(&f.bad, "uses", "use"),
 			     plural(&f.values, "host", "hosts"),
@@ -334,18 +347,21 @@ static void find_proc_mounts(void *arg, yyjson_val *container, yyjson_val *secur
 	add_once(&f->values, type);
 }
 
-static struct str check_proc_mount(struct pod_security_review *r)
+static struct str check_any_proc_mount(struct pod_security_review *r)
 {
 	struct found f = { .r = r };
 
-	if (has_own_users(r))
-		return STR_NONE;
 	each_container(r, &f, find_proc_mounts);
 	if (!f.bad.count)
 		return STR_NONE;
 	return str_printf_in(
 		r->arena, STR_FMT " must not set securityContext.procMount to " STR_FMT,
 		STR_ARG(containers_text(r, &f.bad)), STR_ARG(quoted_sorted(r, &f.values)));
+}
+
+static struct str check_proc_mount(struct pod_security_review *r)
+{
+	return has_own_users(r) ? STR_NONE : check_any_proc_mount(r);
 }
 
 static bool is_bad_label(struct found *f, yyjson_val *options)
@@ -431,6 +447,22 @@ static struct str seccomp_text(struct pod_security_review *r, bool must)
 			     "pod or " STR_FMT " must set securityContext.seccompProfile.type to "
 			     "\"RuntimeDefault\" or \"Localhost\"",
 			     STR_ARG(containers_text(r, &f.lacking)));
+}
+
+/* Before there was a field. */
+static struct str check_seccomp_annotations(struct pod_security_review *r)
+{
+	struct names names = { .count = 0 };
+
+	find_annotations(r, "seccomp.security.alpha.kubernetes.io/pod",
+			 "runtime/default|docker/default", &names);
+	find_annotations(r, "container.seccomp.security.alpha.kubernetes.io/",
+			 "runtime/default|docker/default", &names);
+	if (!names.count)
+		return STR_NONE;
+	return str_printf_in(r->arena, "forbidden %s " STR_FMT,
+			     plural(&names, "annotation", "annotations"),
+			     STR_ARG(str_join_in(r->arena, names.items, names.count, STR(", "))));
 }
 
 static struct str check_seccomp(struct pod_security_review *r)
@@ -643,26 +675,30 @@ static struct str check_seccomp_set(struct pod_security_review *r)
 	return is_windows(r) ? STR_NONE : seccomp_text(r, true);
 }
 
+#define NEVER POD_SECURITY_NEVER
+
+/* clang-format off */
 const struct pod_security_check pod_security_checks[] = {
-	{ POD_SECURITY_RESTRICTED, false, 8, 0, "allowPrivilegeEscalation != false",
-	  check_escalation },
-	{ POD_SECURITY_BASELINE, false, 0, 0, "forbidden AppArmor profile", check_armor },
-	{ POD_SECURITY_BASELINE, true, 0, 0, "non-default capabilities", check_capabilities },
-	{ POD_SECURITY_RESTRICTED, false, 22, 0, "unrestricted capabilities",
-	  check_all_capabilities },
-	{ POD_SECURITY_BASELINE, false, 0, 0, "host namespaces", check_host_namespaces },
-	{ POD_SECURITY_BASELINE, false, 0, 0, "hostPath volumes", check_host_path },
-	{ POD_SECURITY_BASELINE, false, 0, 0, "hostPort", check_host_ports },
-	{ POD_SECURITY_BASELINE, false, 34, 0, "probe or lifecycle host", check_hosts },
-	{ POD_SECURITY_BASELINE, false, 0, 0, "privileged", check_privileged },
-	{ POD_SECURITY_BASELINE, false, 0, 0, "procMount", check_proc_mount },
-	{ POD_SECURITY_RESTRICTED, false, 0, 0, "restricted volume types", check_volumes },
-	{ POD_SECURITY_RESTRICTED, false, 0, 0, "runAsNonRoot != true", check_non_root },
-	{ POD_SECURITY_RESTRICTED, false, 23, 0, "runAsUser=0", check_user },
-	{ POD_SECURITY_BASELINE, false, 0, 0, "seLinuxOptions", check_selinux },
-	{ POD_SECURITY_BASELINE, true, 19, 0, "seccompProfile", check_seccomp },
-	{ POD_SECURITY_RESTRICTED, false, 19, 0, "seccompProfile", check_seccomp_set },
-	{ POD_SECURITY_BASELINE, false, 0, 0, "forbidden sysctls", check_sysctls },
-	{ POD_SECURITY_BASELINE, false, 0, 0, "hostProcess", check_host_process },
+	{ POD_SECURITY_RESTRICTED, NEVER, 8, 0, "allowPrivilegeEscalation != false", check_escalation },
+	{ POD_SECURITY_BASELINE, NEVER, 0, 0, "forbidden AppArmor profile", check_armor },
+	{ POD_SECURITY_BASELINE, 22, 0, 0, "non-default capabilities", check_capabilities },
+	{ POD_SECURITY_RESTRICTED, NEVER, 22, 0, "unrestricted capabilities", check_all_capabilities },
+	{ POD_SECURITY_BASELINE, NEVER, 0, 0, "host namespaces", check_host_namespaces },
+	{ POD_SECURITY_BASELINE, 0, 0, 0, "hostPath volumes", check_host_path },
+	{ POD_SECURITY_BASELINE, NEVER, 0, 0, "hostPort", check_host_ports },
+	{ POD_SECURITY_BASELINE, NEVER, 34, 0, "probe or lifecycle host", check_hosts },
+	{ POD_SECURITY_BASELINE, NEVER, 0, 0, "privileged", check_privileged },
+	{ POD_SECURITY_BASELINE, 35, 0, 0, "procMount", check_proc_mount },
+	{ POD_SECURITY_RESTRICTED, NEVER, 35, 0, "procMount", check_any_proc_mount },
+	{ POD_SECURITY_RESTRICTED, NEVER, 0, 0, "restricted volume types", check_volumes },
+	{ POD_SECURITY_RESTRICTED, NEVER, 0, 0, "runAsNonRoot != true", check_non_root },
+	{ POD_SECURITY_RESTRICTED, NEVER, 23, 0, "runAsUser=0", check_user },
+	{ POD_SECURITY_BASELINE, NEVER, 0, 0, "seLinuxOptions", check_selinux },
+	{ POD_SECURITY_BASELINE, NEVER, 0, 19, "seccompProfile", check_seccomp_annotations },
+	{ POD_SECURITY_BASELINE, 19, 19, 0, "seccompProfile", check_seccomp },
+	{ POD_SECURITY_RESTRICTED, NEVER, 19, 0, "seccompProfile", check_seccomp_set },
+	{ POD_SECURITY_BASELINE, NEVER, 0, 0, "forbidden sysctls", check_sysctls },
+	{ POD_SECURITY_BASELINE, NEVER, 0, 0, "hostProcess", check_host_process },
 	{ .run = NULL },
 };
+/* clang-format on */

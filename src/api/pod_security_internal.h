@@ -12,9 +12,11 @@ struct pod_security_review {
 	struct str reason; /* the row's; a check may replace it */
 };
 
+#define POD_SECURITY_NEVER INT32_MAX
+
 struct pod_security_check {
 	enum pod_security_level level;
-	bool is_overlapped;	  /* a check of "restricted" covers it */
+	int overlapped_from;	  /* since this version a check of "restricted" covers it; NEVER */
 	int from_minor, to_minor; /* to_minor 0: still in force */
 	const char *reason;
 	/* What is at fault; empty when nothing is. */

@@ -71,7 +71,26 @@ static const struct {
 	{ BASELINE,
 	  "{\"metadata\":{\"annotations\":{\"container.apparmor.security.beta.kubernetes.io/a\":\"unconfined\"}},"
 	  "\"spec\":{" ONE("") "}}",
-	  "forbidden AppArmor profile (container \"a\" must not set AppArmor profile type to \"unconfined\")" },
+	  "forbidden AppArmor profile (annotation must not set AppArmor profile type to "
+	  "\"container.apparmor.security.beta.kubernetes.io/a=\"unconfined\"\")" },
+	{ BASELINE, SPEC("\"securityContext\":{\"appArmorProfile\":{\"type\":\"Unconfined\"}}," ONE(
+		    "\"appArmorProfile\":{\"type\":\"Unconfined\"}")),
+	  "forbidden AppArmor profile (pod and container \"a\" must not set AppArmor profile type to \"Unconfined\")" },
+	{ { POD_SECURITY_BASELINE, 18 },
+	  "{\"metadata\":{\"annotations\":{\"seccomp.security.alpha.kubernetes.io/pod\":\"unconfined\"}},"
+	  "\"spec\":{" ONE("") "}}",
+	  "seccompProfile (forbidden annotation seccomp.security.alpha.kubernetes.io/pod=\"unconfined\")" },
+	{ { POD_SECURITY_BASELINE, 34 }, SPEC("\"hostUsers\":false," ONE("\"procMount\":\"Unmasked\"")),
+	  "procMount (container \"a\" must not set securityContext.procMount to \"Unmasked\")" },
+	{ RESTRICTED, SPEC("\"hostUsers\":false," ONE(SAFE ",\"procMount\":\"Unmasked\"")),
+	  "procMount (container \"a\" must not set securityContext.procMount to \"Unmasked\")" },
+	{ RESTRICTED, SPEC("\"volumes\":[{\"name\":\"v\",\"hostPath\":{}}]," ONE(SAFE)),
+	  "restricted volume types (volume \"v\" uses restricted volume type \"hostPath\")" },
+	{ { POD_SECURITY_RESTRICTED, 21 },
+	  SPEC(ONE("\"allowPrivilegeEscalation\":false,\"runAsNonRoot\":true,\"seccompProfile\":{\"type\":"
+		   "\"RuntimeDefault\"},\"capabilities\":{\"add\":[\"SYS_ADMIN\"]}")),
+	  "non-default capabilities (container \"a\" must not include \"SYS_ADMIN\" in "
+	  "securityContext.capabilities.add)" },
 	{ BASELINE,
 	  SPEC("\"containers\":[{\"name\":\"a\",\"livenessProbe\":{\"httpGet\":{\"host\":\"10.0.0.1\"}}}]"),
 	  "probe or lifecycle host (container \"a\" uses probe or lifecycle host \"10.0.0.1\")" },
