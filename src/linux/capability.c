@@ -63,6 +63,9 @@ int capability_apply(const struct capability_sets *sets)
 	}
 	if (syscall(SYS_capset, &header, both) < 0)
 		return -errno;
+	/* of our caller's, those that are permitted and inheritable here as well would still be there */
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return -errno;
 	for (unsigned long i = 0; sets->ambient >> i && i < 64; i++) {
 		if ((sets->ambient >> i & 1) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
 			return -errno;

@@ -137,12 +137,33 @@ static int from_flags(struct running *r, const struct command_line *line, struct
 	return oci_process_check(r->arena, &r->process, "process", err);
 }
 
+/* What is left out is as the container's process has it: else the program could do what the container may not. */
+static void inherit(struct running *r)
+{
+	const struct oci_process *own = r->spec.process;
+	struct oci_process *p = &r->process;
+
+	if (!own)
+		return;
+	if (!p->user)
+		p->user = own->user;
+	if (!p->capabilities)
+		p->capabilities = own->capabilities;
+	if (!p->rlimits.count)
+		p->rlimits = own->rlimits;
+	if (!p->apparmor_profile || !p->apparmor_profile[0])
+		p->apparmor_profile = own->apparmor_profile;
+	if (!p->selinux_label || !p->selinux_label[0])
+		p->selinux_label = own->selinux_label;
+}
+
 static int from_file(struct running *r, const char *path, struct err *err)
 {
 	if (fd_read_file(AT_FDCWD, path, OCI_SPEC_BYTES_MAX, &r->text, err) < 0 ||
 	    oci_json_parse(buf_str(&r->text), "process file", &r->process_doc, err) < 0 ||
 	    field_decode(&oci_process_table, yyjson_doc_get_root(r->process_doc), r->arena, &r->process, err) < 0)
 		return -1;
+	inherit(r);
 	return oci_process_check(r->arena, &r->process, "process", err);
 }
 
@@ -309,7 +330,7 @@ static int read_job(struct running *r, struct exec_job *ret, struct err *err)
 	if (ret->version.value != MONITOR_JOB_VERSION)
 		return err_set(err, ERR_UNSUPPORTED, "version: expected %d", MONITOR_JOB_VERSION);
 	r->process = *ret->process;
-	return oci_process_check(r->arena, &r->process, "process", err);
+	return 0;
 }
 
 static void answer(yyjson_mut_doc *doc)
@@ -336,6 +357,9 @@ static int start_job(struct running *r, pid_t *ret_pid, int *ret_pidfd, struct e
 	if (read_job(r, &job, err) < 0)
 		return -1;
 	if (open_container(r, str_c_in(r->arena, path_dir(str_from(job.state_dir))), job.id, false, err) < 0)
+		return -1;
+	inherit(r);
+	if (oci_process_check(r->arena, &r->process, "process", err) < 0)
 		return -1;
 	if (r->process.terminal)
 		exec.console_socket = MONITOR_CONSOLE_FD;

@@ -259,7 +259,8 @@ int command_features(const struct command_line *line, int *ret_status, struct er
 					     NULL };
 	/* who builds a config.json from others' annotations must know that these have an effect */
 	static const char *const annotations[] = { "org.systemd.property.", "org.criu.config",
-						   "run.oci.keep_original_groups", NULL };
+						   "run.oci.keep_original_groups",
+						   "run.oci.mount_context_type", NULL };
 	static const char *const actions[] = { "SCMP_ACT_ALLOW",       "SCMP_ACT_ERRNO",
 					       "SCMP_ACT_KILL",	       "SCMP_ACT_KILL_PROCESS",
 					       "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",

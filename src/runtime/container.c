@@ -19,6 +19,7 @@
 #include "linux/keyring.h"
 #include "linux/process.h"
 #include "runtime/host_root.h"
+#include "runtime/label.h"
 #include "runtime/systemd.h"
 
 #define KILL_WAIT_MS 10000
@@ -429,13 +430,17 @@ bool container_outlives_init(const struct container *c)
 	return !(c->namespaces & ~c->joined_namespaces & CLONE_NEWPID);
 }
 
-int container_join_keyring(const struct container *c, struct err *err)
+int container_join_keyring(const struct container *c, const struct program *program, struct err *err)
 {
 	char name[CONTAINER_ID_MAX + 8];
 	int failed;
 
 	snprintf(name, sizeof(name), "_ses.%s", c->id);
+	if (label_set_keys(program, true, err) < 0)
+		return -1;
 	failed = keyring_join_session(name);
+	if (label_set_keys(program, false, err) < 0)
+		return -1;
 	/* no keys in this kernel, or none for us */
 	if (failed == -ENOSYS || failed == -EPERM)
 		return 0;

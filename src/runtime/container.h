@@ -48,6 +48,8 @@ struct container {
 	struct oci_map annotations;
 };
 
+struct program;
+
 int container_id_check(const char *id, struct err *err) MUST_CHECK;
 /* Makes the state folder; ERR_EXISTS when there is one (with may_exist: when it holds a container). */
 int container_make_dir(struct container *c, bool may_exist, struct err *err) MUST_CHECK;
@@ -75,8 +77,8 @@ int container_destroy(struct container *c, struct err *err) MUST_CHECK;
 bool container_outlives_init(const struct container *c);
 /* Returns -errno. Every process of it, by its cgroup. */
 int container_signal_all(struct container *c, int signal) MUST_CHECK;
-/* The calling process gets the container's session keyring instead of the one it inherited. */
-int container_join_keyring(const struct container *c, struct err *err) MUST_CHECK;
+/* The calling process gets the container's session keyring, with program's label, instead of the one it inherited. */
+int container_join_keyring(const struct container *c, const struct program *program, struct err *err) MUST_CHECK;
 /* The JSON of `state` (also what hooks read); heap memory. */
 char *container_state_json(const struct container *c, enum container_status status, bool pretty) MUST_CHECK;
 

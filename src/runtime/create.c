@@ -28,6 +28,7 @@
 #include "runtime/console.h"
 #include "runtime/hooks.h"
 #include "runtime/host_root.h"
+#include "runtime/label.h"
 #include "runtime/selfexe.h"
 #include "runtime/systemd.h"
 #include "runtime/userns.h"
@@ -628,9 +629,9 @@ static int make(struct making *m, struct err *err)
 	bool has_room;
 	char state;
 
-	if (cr->spec->linux_part->mount_label && cr->spec->linux_part->mount_label[0] &&
-	    access("/sys/fs/selinux/enforce", F_OK) < 0)
-		return err_set(err, ERR_UNSUPPORTED, "linux.mountLabel: SELinux is not enabled on this host");
+	if (label_check("linux.mountLabel", cr->spec->linux_part->mount_label, err) < 0 ||
+	    (cr->spec->process && label_check("process.selinuxLabel", cr->spec->process->selinux_label, err) < 0))
+		return -1;
 	if (geteuid() != 0 && userns_check_rootless(cr->spec, err) < 0)
 		return -1;
 	if (plan_namespaces(m, err) < 0 || prepare_rootfs_path(m, err) < 0 || prepare_program(m, err) < 0)

@@ -30,6 +30,7 @@
 #include "runtime/console.h"
 #include "runtime/host_root.h"
 #include "runtime/init.h"
+#include "runtime/label.h"
 #include "runtime/placement.h"
 #include "runtime/selfexe.h"
 
@@ -141,7 +142,7 @@ static int enter(const struct exec *exec, struct program *program, int sock, str
 		return err_set(err, ERR_INTERNAL, "protect the runtime's program: %s", detach.msg);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setsid() < 0)
 		return err_os(err, "make a session");
-	if (container_join_keyring(c, err) < 0 || join_cgroups(exec, err) < 0)
+	if (container_join_keyring(c, program, err) < 0 || join_cgroups(exec, err) < 0)
 		return -1;
 	if (move_finally(exec->process->exec_cpu_affinity, err) < 0)
 		return -1;
@@ -293,7 +294,8 @@ int container_exec(const struct exec *exec, pid_t *ret_pid, int *ret_pidfd, int 
 	AUTO_FD pidfd = -1;
 	pid_t pid;
 
-	if (program_prepare(&program, exec->process, err) < 0)
+	if (program_prepare(&program, exec->process, err) < 0 ||
+	    label_check("process.selinuxLabel", exec->process->selinux_label, err) < 0)
 		return -1;
 	/* on ourselves: with cgroup v2 the child is born in the cgroup */
 	if (exec->process->exec_cpu_affinity && is_given(exec->process->exec_cpu_affinity->initial) &&

@@ -288,7 +288,7 @@ static int setup(struct init *init, struct err *err)
 		return -1;
 	if (setsid() < 0)
 		return err_os(err, "make a session");
-	if (!init->keeps_keyring && container_join_keyring(init->container, err) < 0)
+	if (!init->keeps_keyring && container_join_keyring(init->container, &init->program, err) < 0)
 		return -1;
 	/* another user namespace's root may not write the host's files any more */
 	if (init->joins_user && !init->has_joined && init_join_cgroups(init, err) < 0)

@@ -32,6 +32,7 @@
 #include "base/num.h"
 #include "linux/filter.h"
 #include "linux/process.h"
+#include "runtime/label.h"
 #include "runtime/placement.h"
 #include "runtime/selfexe.h"
 
@@ -69,9 +70,8 @@ int program_prepare(struct program *program, const struct oci_process *process, 
 	program->process = process;
 	if (!process->args.count || !process->args.items[0][0])
 		return err_set(err, ERR_INVALID, "process.args: must not be empty");
-	program->has_capabilities = process->capabilities != NULL;
 	if (!process->capabilities)
-		return 0;
+		return 0; /* none at all, as the peers have it */
 	parse_set(&process->capabilities->bounding, &sets->bounding);
 	parse_set(&process->capabilities->effective, &sets->effective);
 	parse_set(&process->capabilities->inheritable, &sets->inheritable);
@@ -112,8 +112,7 @@ struct sched_attributes {
 	uint64_t runtime, deadline, period;
 };
 
-/* Files of this process in the host's /proc; the container's may be a trap. */
-static int write_self(const struct program *program, const char *name, const char *text)
+int program_write_self(const struct program *program, const char *name, const char *text)
 {
 	char path[64];
 
@@ -129,7 +128,7 @@ static int set_oom_score(const struct program *program, struct err *err)
 	if (!want->is_set)
 		return 0;
 	snprintf(text, sizeof(text), "%d", (int)want->value);
-	if (write_self(program, "oom_score_adj", text) < 0)
+	if (program_write_self(program, "oom_score_adj", text) < 0)
 		return err_set(err, ERR_FORBIDDEN, "process.oomScoreAdj: this host does not permit %s", text);
 	return 0;
 }
@@ -232,7 +231,7 @@ static int set_user(struct program *program, struct err *err)
 	gid_t gid = (gid_t)user->gid.value;
 	uid_t uid = (uid_t)user->uid.value;
 
-	if (program->has_capabilities && capability_drop_bounding(&program->capabilities) < 0)
+	if (capability_drop_bounding(&program->capabilities) < 0)
 		return err_os(err, "process.capabilities.bounding");
 	if (defence(DEFENCE_GROUPS) && !program->keeps_groups &&
 	    setgroups(user->additional_gids.count, user->additional_gids.items) < 0 &&
@@ -364,26 +363,14 @@ int program_enter(struct program *program, struct err *err)
 	reopen_null(program);
 	if (placement_set_memory(program->memory_policy, err) < 0)
 		return -1;
-	/* LSM labels are set by the file that execve looks at */
-	if (p->apparmor_profile && p->apparmor_profile[0] && strcmp(p->apparmor_profile, "unconfined") != 0) {
-		char text[300];
-
-		snprintf(text, sizeof(text), "exec %.256s", p->apparmor_profile);
-		if (write_self(program, "attr/apparmor/exec", text) < 0)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "process.apparmorProfile: \"%.100s\" cannot be applied on "
-				       "this host",
-				       p->apparmor_profile);
-	}
-	if (p->selinux_label && p->selinux_label[0] && write_self(program, "attr/exec", p->selinux_label) < 0)
-		return err_set(err, ERR_UNSUPPORTED, "process.selinuxLabel: SELinux is not enabled on this host");
+	if (label_set_exec(program, err) < 0)
+		return -1;
 	own_stdio((uid_t)p->user->uid.value);
 	is_there = chdir(p->cwd) == 0;
 	if (set_limits(p, err) < 0 || set_user(program, err) < 0 || enter_cwd(p, is_there, err) < 0)
 		return -1;
 	/* changing the user took the effective ones; the program itself may have what opens any file */
-	if (program->has_capabilities && p->user->uid.value != 0 &&
-	    (program->capabilities.effective & opens_files) && capability_raise() < 0)
+	if (p->user->uid.value != 0 && (program->capabilities.effective & opens_files) && capability_raise() < 0)
 		return err_os(err, "raise capabilities");
 	if (find_program(program, err) < 0)
 		return -1;
@@ -487,12 +474,12 @@ int program_exec(struct program *program, struct err *err)
 		return err_os(err, "close descriptors");
 	if (!p->no_new_privileges && program->seccomp.filter) {
 		/* setuid() took the effective ones; loading a filter needs CAP_SYS_ADMIN */
-		if (p->user->uid.value != 0 && program->has_capabilities && capability_raise() < 0)
+		if (p->user->uid.value != 0 && capability_raise() < 0)
 			return err_os(err, "raise capabilities");
 		if (load_filter(program, err) < 0)
 			return -1;
 	}
-	if (program->has_capabilities && capability_apply(&program->capabilities) < 0)
+	if (capability_apply(&program->capabilities) < 0)
 		return err_os(err, "process.capabilities");
 	if (p->no_new_privileges) {
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

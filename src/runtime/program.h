@@ -21,7 +21,6 @@ struct program {
 	const struct oci_personality *personality;
 	const struct oci_memory_policy *memory_policy;
 	struct capability_sets capabilities;
-	bool has_capabilities;
 	struct seccomp_program seccomp;
 	int stdio[3];          /* become 0, 1, 2; -1: stay as they are */
 	int preserve_fds;      /* 3 … 3+n-1 stay open in the program */
@@ -45,6 +44,8 @@ int program_enter(struct program *program, struct err *err) MUST_CHECK;
 int program_exec(struct program *program, struct err *err) MUST_CHECK;
 /* In a user namespace just entered. */
 int program_become_root(const struct oci_process *process, struct err *err) MUST_CHECK;
+/* Returns -errno. A file of this process in the host's /proc: the container's may be a trap. */
+int program_write_self(const struct program *program, const char *name, const char *text) MUST_CHECK;
 /* The descriptors of the host that the child needs. */
 int program_open_host(struct program *program, struct err *err) MUST_CHECK;
 

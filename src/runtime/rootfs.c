@@ -21,6 +21,7 @@
 #include "runtime/hooks.h"
 #include "runtime/host_root.h"
 #include "runtime/init.h"
+#include "runtime/label.h"
 #include "runtime/rootfs.h"
 
 #define MOUNTINFO_MAX (4u << 20)
@@ -144,19 +145,12 @@ int rootfs_options(const struct oci_mount *m, struct mount_options *options, cha
 static int add_label(const struct init *init, const struct oci_mount *m, char *text, struct err *err)
 {
 	static const char *const without[] = { "proc", "sysfs", "mqueue", "cgroup", "cgroup2" };
-	const char *label = init->spec->linux_part->mount_label;
-	size_t len = strlen(text);
 
-	if (!label || !label[0])
-		return 0;
 	for (size_t i = 0; i < ARRAY_COUNT(without); i++) {
 		if (strcmp(m->type, without[i]) == 0)
 			return 0;
 	}
-	if (len + strlen(label) + sizeof(",context=\"\"") > ROOTFS_OPTIONS_MAX || strchr(label, '"'))
-		return err_set(err, ERR_INVALID, "linux.mountLabel: \"%.100s\" cannot be used", label);
-	snprintf(text + len, ROOTFS_OPTIONS_MAX - len, "%scontext=\"%s\"", len ? "," : "", label);
-	return 0;
+	return label_add_option(init->spec, text, ROOTFS_OPTIONS_MAX, err);
 }
 
 /* A tmpfs takes over the mode of the folder it covers, unless it was given one. */
@@ -227,6 +221,15 @@ static int open_target(int root_fd, const struct oci_mount *m, bool is_file, str
 				m->type) : fd;
 }
 
+/* mqueue has labels, and no option for them. */
+static int label_queues(const struct init *init, int root_fd, const struct oci_mount *m, struct err *err)
+{
+	if (strcmp(m->type, "mqueue") != 0)
+		return 0;
+	AUTO_FD fd = rootpath_open(root_fd, m->destination, O_PATH, 0);
+	return fd < 0 ? err_neg(err, fd, "reopen %s", m->destination) : label_set_file(init->spec, fd, err);
+}
+
 static int finish_mount(int root_fd, const struct oci_mount *m, const struct mount_options *options, struct err *err)
 {
 	int failed;
@@ -270,13 +273,14 @@ static int mount_bind(struct init *init, int root_fd, const struct oci_mount *m,
 static int mount_cgroup_v1(struct init *init, int root_fd, const struct oci_mount *m,
 			   const struct mount_options *options, struct err *err)
 {
-	char sub[PATH_MAX];
+	char sub[PATH_MAX], text[ROOTFS_OPTIONS_MAX];
 	int failed;
 
+	snprintf(text, sizeof(text), "mode=755,size=64k");
 	AUTO_FD target = open_target(root_fd, m, false, err);
-	if (target < 0)
+	if (target < 0 || label_add_option(init->spec, text, sizeof(text), err) < 0)
 		return -1;
-	failed = mount_fs("tmpfs", "tmpfs", target, options->flags & ~(unsigned long)MS_RDONLY, "mode=755,size=64k");
+	failed = mount_fs("tmpfs", "tmpfs", target, options->flags & ~(unsigned long)MS_RDONLY, text);
 	if (failed < 0)
 		return err_neg(err, failed, "mount a tmpfs");
 	for (int i = 0; init->cgroup && i < CGROUP_CONTROLLER_COUNT; i++) {
@@ -421,6 +425,8 @@ static int mount_one(struct init *init, int root_fd, const struct oci_mount *m, 
 		return mount_host_sys(root_fd, m, &options, err);
 	if (failed < 0)
 		return err_neg(err, failed, "mount %s", m->type);
+	if (label_queues(init, root_fd, m, err) < 0)
+		return -1;
 	return finish_mount(root_fd, m, &options, err);
 }
 
@@ -447,7 +453,12 @@ static int mask_path(struct init *init, int root_fd, const char *path, int *firs
 		/* one empty file system does for all of them */
 		failed = mount(rootpath_proc(*first_dir_fd, null_path), target, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
 	} else {
-		failed = mount_fs("tmpfs", "tmpfs", fd, MS_RDONLY, "size=0k,nr_inodes=1");
+		char text[ROOTFS_OPTIONS_MAX];
+
+		snprintf(text, sizeof(text), "size=0k,nr_inodes=1");
+		if (label_add_option(init->spec, text, sizeof(text), err) < 0)
+			return -1;
+		failed = mount_fs("tmpfs", "tmpfs", fd, MS_RDONLY, text);
 		*first_dir_fd = rootpath_open(root_fd, path, O_PATH, 0);
 	}
 	return failed < 0 ? err_neg(err, failed, "linux.maskedPaths: %s", path) : 0;

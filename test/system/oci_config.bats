@@ -111,6 +111,22 @@ pid_of() { oci state "$1" | python3 -c 'import json,sys; print(json.load(sys.std
 	[[ "$output" == *"process scheduler can't be used together with AllowedCPUs"* ]]
 }
 
+@test "capabilities: without the field there are none, a process file without it has the container's, and none are the caller's (CVE-2022-29162)" {
+	local none=$'CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000\nCapAmb:\t0000000000000000'
+	bundle cat /proc/self/status
+	cfg 'del c["process"]["capabilities"]'
+	run -0 run_container
+	[[ "$output" == *"$none"* ]]
+	cfg 'c["process"]["capabilities"] = {k: ["CAP_KILL"] for k in ("bounding", "permitted", "inheritable")}'
+	run -0 setpriv --inh-caps +kill,+chown --ambient-caps +kill,+chown "$BASH" -c 'cd "$0/bundle" && exec "$CUBE_OCI" --root "$0/state" run c' "$RT"
+	[[ "$output" == *$'CapInh:\t0000000000000020\nCapPrm:\t0000000000000020\nCapEff:\t0000000000000020\nCapBnd:\t0000000000000020\nCapAmb:\t0000000000000000'* ]]
+	cfg 'c["process"]["args"] = ["sleep", "30"]; c["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 77, "hard": 77}]'
+	run_detached
+	echo '{"cwd": "/", "args": ["sh", "-c", "grep Cap /proc/self/status; ulimit -n"]}' >"$RT/process"
+	run -0 oci exec -p "$RT/process" c
+	[[ "$output" == *$'CapBnd:\t0000000000000020'*$'\n77' ]]
+}
+
 @test "capabilities: what cannot be raised is told and left out" {
 	bundle cat /proc/self/status
 	cfg 'c["process"]["capabilities"]["ambient"] = ["CAP_KILL"]; c["process"]["capabilities"]["inheritable"] = []'

@@ -6,7 +6,8 @@
 #
 #   vm_kernel CACHE        sets VM_KERNEL and VM_MODULES; 1 when the package cannot be had
 #   vm_root DIR            fills DIR with what the machine sees
-#   vm_profile CACHE FILE  makes FILE, an AppArmor profile for the kernel, from vm_apparmor.profile; 1 when its compiler cannot be had
+#   vm_profile FILE        makes FILE, an AppArmor profile for the kernel, from vm_apparmor.profile
+#   vm_policy FILE         makes FILE, an SELinux policy, from vm_selinux.cil
 #   vm_boot DIR LOG        boots it, and returns when it has switched itself off; VM_CGROUPS=1 boots it with v1 alone,
 #                          VM_APPEND adds to the kernel's command line
 #   vm_passed LOG NAME...  whether these tests passed in it
@@ -65,15 +66,11 @@ vm_root() {
 }
 
 vm_profile() {
-	local cache=$1 file=$2
-	if [ ! -e "$cache/done" ]; then
-		mkdir -p "$cache"
-		(cd "$cache" && apt-get download -q apparmor && dpkg-deb -x apparmor_*.deb .) >&2 || return 1
-		touch "$cache/done"
-	fi
-	"$cache"/*/apparmor_parser --skip-kernel-load --skip-cache --policy-features "$cache/etc/apparmor.d/abi/3.0" \
-		--features-file "$cache/etc/apparmor.d/abi/3.0" -I "$cache/etc/apparmor.d" --ofile "$file" "$HERE/vm_apparmor.profile" >&2
+	apparmor_parser --skip-kernel-load --skip-cache --policy-features /etc/apparmor.d/abi/3.0 \
+		--features-file /etc/apparmor.d/abi/3.0 -I /etc/apparmor.d --ofile "$1" "$HERE/vm_apparmor.profile" >&2
 }
+
+vm_policy() { secilc -c 33 -o "$1" -f /dev/null "$HERE/vm_selinux.cil" >&2; } # the version that Debian 12's kernel reads
 
 vm_boot() {
 	local dir=$1 log=$2

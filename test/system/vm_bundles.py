@@ -27,6 +27,8 @@ CASES = {
     "unified": (["sleep", "100"], {"unified": {"memory.high": "20971520", "pids.max": "9"}}),
     "delegated": (["sleep", "100"], {"memory": {"limit": 32 << 20}}),
     "apparmor": (["sh", "-c", "cat /proc/self/attr/current; (echo x >/tmp/denied) 2>&1 | grep -c denied; echo x >/tmp/allowed && exec sleep 100"], {}),
+    "selinux": (["sh", "-c", "cat /proc/self/attr/current; echo; for d in /tmp /dev /dev/shm /dev/mqueue; do "
+                 "touch $d/made 2>/dev/null && echo $d; done; awk '/_ses/ { print $9 }' /proc/keys; exec sleep 100"], {}),
     "threaded": (["sh", "-c", "sleep 100.5 & sleep 100.5; true"], {"pids": {"limit": 20}, "cpu": {"shares": 2048}}),
     "threaded-memory": (["true"], {"memory": {"limit": 32 << 20}}),
     "forking": (["sh", "-c", "while :; do sleep 0.017 & sleep 0.017; done"], {"pids": {"limit": 50}}),
@@ -52,6 +54,10 @@ for name, (args, resources) in CASES.items():
     if name == "apparmor": # the profile is set whether or not the container sees a /sys
         c["process"]["apparmorProfile"] = "cube-test"
         c["mounts"] = [m for m in c["mounts"] if m["type"] not in ("sysfs", "cgroup")]
+    if name == "selinux":
+        c["process"]["selinuxLabel"] = "system_u:system_r:box_t:s0:c1,c2"
+        c["linux"]["mountLabel"] = "system_u:object_r:box_file_t:s0:c1,c2"
+        c["linux"]["maskedPaths"] = ["/sys/firmware"]
     if name.startswith("threaded"):
         c["linux"]["cgroupsPath"] = "/threads/" + name
     if name in ("forking", "threaded"):
