@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -139,6 +140,36 @@ static int write_descriptors(const struct container *c, int image_fd, struct err
 	return failed;
 }
 
+/* The images hold a mount of a folder of ours, which the restorer makes anew. */
+static int write_notify(const struct container *c, int image_fd, struct arena *arena, struct err *err)
+{
+	const char *at = notify_destination(c, arena);
+
+	if (!at)
+		return 0;
+	return fd_replace_file(image_fd, CHECKPOINT_NOTIFY, str_from(at), 0600, false, err);
+}
+
+int checkpoint_read_notify(const struct checkpoint_options *options, struct arena *arena, const char **ret,
+			   struct err *err)
+{
+	AUTO_BUF text = { 0 };
+	AUTO_FD dir = open(options->image_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	*ret = NULL;
+	buf_init(&text, PATH_MAX);
+	/* a folder that is not there is told of later, as what it is for */
+	if (dir < 0 || faccessat(dir, CHECKPOINT_NOTIFY, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (fd_read_file(dir, CHECKPOINT_NOTIFY, PATH_MAX, &text, err) < 0)
+		return err_wrap(err, "--image-path %s", options->image_path);
+	if (text.len == 0 || text.ptr[0] != '/' || memchr(text.ptr, '\0', text.len))
+		return err_set(err, ERR_INVALID, "--image-path %s: " CHECKPOINT_NOTIFY ": expected an absolute path",
+			       options->image_path);
+	*ret = str_c_in(arena, buf_str(&text));
+	return 0;
+}
+
 /* Its parent reaps it, so its end is waited for by its descriptor. */
 static int wait_for_end(const struct container *c, struct err *err)
 {
@@ -190,7 +221,8 @@ int container_checkpoint(struct container *c, const struct oci_spec *spec,
 		return -1;
 	if (!options->pre_dump) {
 		checkpoint_plan_mounts(&subject, false, arena, &criu);
-		if (find_mounts(c, arena, &criu, err) < 0 || write_descriptors(c, images, err) < 0)
+		if (find_mounts(c, arena, &criu, err) < 0 || write_descriptors(c, images, err) < 0 ||
+		    write_notify(c, images, arena, err) < 0)
 			return -1;
 	}
 	call.log_path = log_path(options, &criu, arena);
@@ -509,6 +541,8 @@ static int restore(struct restoring *r, const struct checkpoint_options *options
 	criu.network_lock = choose_lock(r->arena);
 	criu.root = str_from(r->root_path);
 	call.log_path = log_path(options, &criu, r->arena);
+	if (r->create->notify_at && notify_make_dir(r->c, r->create->notify_at, err) < 0)
+		return -1;
 	if (fd_replace_file(r->c->dir_fd, r->create->config_name, r->create->config, 0600, false,
 			    err) < 0 ||
 	    criu_run(&call, r->arena, err) < 0)
@@ -534,7 +568,7 @@ int container_restore(const struct create *create, const struct checkpoint_optio
 	const char *program;
 	int keeper = -1, failed;
 
-	*ret_more = (struct created){ .master = -1 };
+	*ret_more = (struct created){ .master = -1, .notify = { .sock = -1 } };
 	container_blank(ret);
 	if (criu_find(options->program, arena, &program, err) < 0 ||
 	    container_prepare(create, arena, ret, &keeper, err) < 0)

@@ -53,6 +53,11 @@ int checkpoint_plan_descriptors(struct str json, struct arena *arena, struct cri
  * NULL: no. */
 const char *checkpoint_external_namespace(const struct oci_namespace *ns);
 
+/* Beside the images: where the folder of the notify socket was mounted, for containers that had one. */
+#define CHECKPOINT_NOTIFY "notify"
+/* *ret: NULL when the container that was saved had none. */
+int checkpoint_read_notify(const struct checkpoint_options *options, struct arena *arena, const char **ret,
+			   struct err *err) MUST_CHECK;
 /* Without leave_running and pre_dump the container is over afterwards, but for deleting it. */
 int container_checkpoint(struct container *c, const struct oci_spec *spec,
 			 const struct checkpoint_options *options, struct arena *arena,

@@ -162,6 +162,7 @@ int command_checkpoint(const struct command_line *line, int *ret_status, struct 
 	struct checkpoint_options options;
 	AUTO_ARENA arena = { 0 };
 	AUTO_CONTAINER c = { 0 };
+	const char *notify_at;
 	struct oci_spec spec;
 	yyjson_doc *doc;
 	int failed;
@@ -180,6 +181,8 @@ int command_checkpoint(const struct command_line *line, int *ret_status, struct 
 	    parse_status_fd(command_value(line, "status-fd"), &options, err) < 0 ||
 	    container_spec(&c, &arena, &spec, &doc, err) < 0)
 		return -1;
+	if ((notify_at = notify_destination(&c, &arena)) != NULL)
+		notify_mount(line->globals->root, c.id, notify_at, &spec, &arena);
 	failed = container_checkpoint(&c, &spec, &options, &arena, err);
 	if (failed == 0 && !options.leave_running && !options.pre_dump)
 		failed = container_delete(&c, &spec, false, err);
@@ -187,14 +190,25 @@ int command_checkpoint(const struct command_line *line, int *ret_status, struct 
 	return failed;
 }
 
-static int restore_running(const struct command_line *line, struct create *create,
-			   struct arena *arena, struct container *c, struct created *created,
-			   struct err *err)
+/* What was saved was at work, so whoever waits for it to be ready need not wait for it to say so once more. */
+static void tell_ready(const struct command_line *line, const struct container *c)
+{
+	struct err err;
+
+	if (notify_ready(command_has(line, "detach") ? c->pid : getpid(), &err) < 0)
+		log_warn("runtime", "%s", err.msg);
+}
+
+static int restore_running(const struct command_line *line, struct command_bundle *bundle, struct create *create,
+			   struct container *c, struct created *created, struct err *err)
 {
 	struct checkpoint_options options;
 
-	if (parse_options(line, arena, &options, err) < 0)
+	if (parse_options(line, bundle->arena, &options, err) < 0 ||
+	    checkpoint_read_notify(&options, bundle->arena, &create->notify_at, err) < 0)
 		return -1;
+	if (create->notify_at)
+		notify_mount(create->root, create->id, create->notify_at, &bundle->spec, bundle->arena);
 	if (command_has(line, "detach") && create->spec->process &&
 	    create->spec->process->terminal && create->console_socket < 0)
 		return err_set(
@@ -204,12 +218,13 @@ static int restore_running(const struct command_line *line, struct create *creat
 	if (!command_has(line, "detach") && !command_has(line, "no-subreaper") &&
 	    process_set_subreaper() < 0)
 		return err_os(err, "become the reaper of orphans");
-	if (container_restore(create, &options, arena, c, created, err) < 0)
+	if (container_restore(create, &options, bundle->arena, c, created, err) < 0)
 		return -1;
 	if (command_write_pid(command_value(line, "pid-file"), c->pid, err) < 0) {
 		container_undo(c);
 		return -1;
 	}
+	tell_ready(line, c);
 	return 0;
 }
 
@@ -226,7 +241,7 @@ int command_restore(const struct command_line *line, int *ret_status, struct err
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	failed = command_prepare(line, &bundle, &create, err);
 	if (failed == 0)
-		failed = restore_running(line, &create, &arena, &c, &created, err);
+		failed = restore_running(line, &bundle, &create, &c, &created, err);
 	if (failed == 0 && !command_has(line, "detach"))
 		failed = command_foreground(line, &create, &c, &created, ret_status, err);
 	command_bundle_close(&bundle);

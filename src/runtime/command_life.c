@@ -204,7 +204,7 @@ int command_create(const struct command_line *line, int *ret_status, struct err 
 		failed = command_pidfd_socket(line, &pidfd_socket, err);
 	if (failed == 0) {
 		create.wait_for_start = true;
-		create.notifies = notify_prepare(create.root, create.id, &bundle.spec, &arena);
+		create.notify_at = notify_prepare(create.root, create.id, &bundle.spec, &arena);
 		failed = container_create(&create, &arena, &c, &created, err);
 		if (failed == 0 && (failed = tell(line, &c, pidfd_socket, err)) < 0)
 			destroy(&c);
@@ -312,7 +312,7 @@ int command_run_container(const struct command_line *line, int *ret_status, stru
 			"cannot allocate tty if runc will detach without setting console socket");
 	create.relays_terminal = create.console_socket < 0;
 	if (failed == 0)
-		create.notifies = notify_prepare(create.root, create.id, &bundle.spec, &arena);
+		create.notify_at = notify_prepare(create.root, create.id, &bundle.spec, &arena);
 	if (failed == 0)
 		failed = start_running(line, &create, &arena, &c, &created, err);
 	/* the service is we who wait for it, or what is left when we are gone */

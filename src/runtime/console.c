@@ -75,6 +75,7 @@ int console_send_listener(const struct seccomp_program *program, const struct co
 struct relay {
 	int master, pidfd, signal_fd;
 	struct notify notify;
+	bool has_notified;
 	bool stdin_open;
 };
 
@@ -109,15 +110,15 @@ static void on_signal(struct relay *r)
 /* Whoever waits for it to be ready is not there to be told any more: the program goes on all the same. */
 static void on_notify(struct relay *r)
 {
-	bool is_over = false;
 	struct err err;
 
-	if (notify_pass(&r->notify, &is_over, &err) < 0) {
+	/* a queue that nobody empties would stop a program that goes on to tell how it is */
+	if (r->has_notified) {
+		notify_discard(&r->notify);
+	} else if (notify_pass(&r->notify, &r->has_notified, &err) < 0) {
 		log_warn("runtime", "%s", err.msg);
-		is_over = true;
+		r->has_notified = true;
 	}
-	if (is_over)
-		r->notify.sock = -1;
 }
 
 static int relay_turn(struct relay *r, bool *ret_ended)
@@ -140,8 +141,8 @@ static int relay_turn(struct relay *r, bool *ret_ended)
 		r->master = -1;
 	if (fds[3].revents && copy_once(0, r->master) == 0)
 		r->stdin_open = false;
-	/* what the program wrote last is still in the pty */
-	*ret_ended = fds[0].revents && (r->master < 0 || !fds[2].revents);
+	/* what the program wrote last is still in the pty, and what it said of itself in the socket */
+	*ret_ended = fds[0].revents && !fds[4].revents && (r->master < 0 || !fds[2].revents);
 	return 0;
 }
 

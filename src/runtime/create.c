@@ -649,7 +649,7 @@ static int make(struct making *m, struct err *err)
 		init->has_hooks_before_pivot = cr->spec->hooks->prestart.count || cr->spec->hooks->create_runtime.count;
 		m->c->has_poststop = cr->spec->hooks->poststop.count > 0;
 	}
-	if (cr->notifies && (notify_make_dir(m->c, err) < 0 ||
+	if (cr->notify_at && (notify_make_dir(m->c, cr->notify_at, err) < 0 ||
 			     (!cr->wait_for_start && notify_open(m->c, &m->out->notify, err) < 0)))
 		return -1;
 	has_room = make_room(m);

@@ -18,7 +18,7 @@ struct create {
 	const char *config_name;     /* … as CONTAINER_CONFIG or CONTAINER_JOB */
 	const struct overlay *overlay;
 	bool is_sandbox, no_pivot, wait_for_start, dir_may_exist;
-	bool notifies;               /* notify_prepare() said so */
+	const char *notify_at;       /* where its notify folder is mounted, NULL without */
 	bool keeps_keyring;          /* the session's, of who started us */
 	bool relays_terminal;        /* its output goes to a terminal or file of ours */
 	bool ignore_cgroup_errors;   /* rootless */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 
 #define VARIABLE "NOTIFY_SOCKET"
 #define SOCKET_NAME "notify"
+#define DESTINATION "notify-at" /* in the state folder, a link that leads nowhere on the host */
 #define MESSAGE_MAX 4096
 #define ABSTRACT_AT "/run/notify" /* in the container, for a socket of the host that is in no folder */
 
@@ -43,15 +45,12 @@ static void set_variable(struct oci_strings *env, const char *value, struct aren
 	env->count = count;
 }
 
-bool notify_prepare(const char *root, const char *id, struct oci_spec *spec, struct arena *arena)
+void notify_mount(const char *root, const char *id, const char *at, struct oci_spec *spec, struct arena *arena)
 {
 	static const char *const flags[] = { "bind", "nosuid", "noexec", "nodev", "ro", NULL };
-	const char *host = host_socket(), *at = host && host[0] == '/' ? host : ABSTRACT_AT;
 	const char **options;
 	struct oci_mount *mounts;
 
-	if (!host || !spec->process)
-		return false;
 	options = arena_array(arena, ARRAY_COUNT(flags), sizeof(*options));
 	memcpy(options, flags, sizeof(flags));
 	mounts = arena_array(arena, spec->mounts.count + 1, sizeof(*mounts));
@@ -64,16 +63,34 @@ bool notify_prepare(const char *root, const char *id, struct oci_spec *spec, str
 		.options = { options, ARRAY_COUNT(flags) - 1 },
 	};
 	spec->mounts.items = mounts;
-	set_variable(&spec->process->env, str_printf_in(arena, VARIABLE "=%s/" SOCKET_NAME, at).ptr, arena);
-	return true;
 }
 
-int notify_make_dir(const struct container *c, struct err *err)
+const char *notify_prepare(const char *root, const char *id, struct oci_spec *spec, struct arena *arena)
+{
+	const char *host = host_socket(), *at = host && host[0] == '/' ? host : ABSTRACT_AT;
+
+	if (!host || !spec->process)
+		return NULL;
+	notify_mount(root, id, at, spec, arena);
+	set_variable(&spec->process->env, str_printf_in(arena, VARIABLE "=%s/" SOCKET_NAME, at).ptr, arena);
+	return at;
+}
+
+int notify_make_dir(const struct container *c, const char *at, struct err *err)
 {
 	/* whoever the program runs as must get to the socket */
-	if (mkdirat(c->dir_fd, NOTIFY_DIR, 0755) < 0 || fchmodat(c->dir_fd, NOTIFY_DIR, 0755, 0) < 0)
+	if (mkdirat(c->dir_fd, NOTIFY_DIR, 0755) < 0 || fchmodat(c->dir_fd, NOTIFY_DIR, 0755, 0) < 0 ||
+	    symlinkat(at, c->dir_fd, DESTINATION) < 0)
 		return err_os(err, "make the folder of the notify socket");
 	return 0;
+}
+
+const char *notify_destination(const struct container *c, struct arena *arena)
+{
+	char at[PATH_MAX];
+	ssize_t len = readlinkat(c->dir_fd, DESTINATION, at, sizeof(at));
+
+	return len > 0 && len < (ssize_t)sizeof(at) ? str_c_in(arena, str_sub(at, (size_t)len)) : NULL;
 }
 
 int notify_open(const struct container *c, struct notify *ret, struct err *err)
@@ -115,9 +132,27 @@ static int send_on(struct str text, struct err *err)
 	return 0;
 }
 
+int notify_ready(pid_t pid, struct err *err)
+{
+	char main_pid[32];
+
+	if (!host_socket())
+		return 0;
+	snprintf(main_pid, sizeof(main_pid), "MAINPID=%d", (int)pid);
+	return send_on(STR("READY=1"), err) < 0 || send_on(str_from(main_pid), err) < 0 ? -1 : 0;
+}
+
+void notify_discard(const struct notify *notify)
+{
+	char byte;
+
+	if (recv(notify->sock, &byte, sizeof(byte), 0) < 0)
+		return; /* nothing there */
+}
+
 int notify_pass(const struct notify *notify, bool *ret_ready, struct err *err)
 {
-	char text[MESSAGE_MAX], main_pid[32];
+	char text[MESSAGE_MAX];
 	ssize_t got = recv(notify->sock, text, sizeof(text), 0);
 	struct str rest, line;
 	bool is_ready = false;
@@ -130,8 +165,7 @@ int notify_pass(const struct notify *notify, bool *ret_ready, struct err *err)
 		is_ready |= str_eq_c(line, "READY=1");
 	if (!is_ready)
 		return 0;
-	snprintf(main_pid, sizeof(main_pid), "MAINPID=%d", (int)notify->main_pid);
-	if (send_on(STR("READY=1"), err) < 0 || send_on(str_from(main_pid), err) < 0)
+	if (notify_ready(notify->main_pid, err) < 0)
 		return -1;
 	*ret_ready = true;
 	return 0;

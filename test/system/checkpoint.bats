@@ -39,6 +39,30 @@ add_criu() {
 		cp "$(command -v flock)" "$to/bin/"
 		cp -r --parents $(ldd "$(command -v flock)" | grep -o '/[^ ]*') -L "$to/"
 	done
+	# a service manager's ear: what arrives at the socket, a datagram a line of the file
+	gcc -static -x c -o "$dir/bin/hear" - <<-'C'
+	#include <stdio.h>
+	#include <string.h>
+	#include <sys/socket.h>
+	#include <sys/un.h>
+	int main(int argc, char **argv)
+	{
+		struct sockaddr_un own = { AF_UNIX };
+		int sock = socket(AF_UNIX, SOCK_DGRAM, 0);
+		FILE *file = fopen(argv[2], "w");
+		char text[4096];
+		long got;
+
+		strncpy(own.sun_path, argv[1], sizeof(own.sun_path) - 1);
+		if (bind(sock, (void *)&own, sizeof(own)) < 0)
+			return 1;
+		while ((got = recv(sock, text, sizeof(text), 0)) >= 0) {
+			fprintf(file, "%.*s\n", (int)got, text);
+			fflush(file);
+		}
+		return 0;
+	}
+	C
 	rm -rf "$dir/bundles" && mkdir "$dir/bundles"
 	"$CUBE_OCI" spec -b "$dir/bundles"
 	python3 "$BATS_TEST_DIRNAME/vm_checkpoint_bundles.py" "$dir/bundles"
@@ -72,6 +96,7 @@ passed() {
 @test "restore: in a user namespace" { LOG=more passed user-checkpoint user-restore user-ids; }
 @test "checkpoint, restore: established connections, with the flag alone" { LOG=more passed tcp-refused tcp-checkpoint tcp-restore tcp-goes-on; }
 @test "checkpoint, restore: file locks, with the flag alone" { LOG=more passed locks-refused locks-checkpoint locks-restore locks-held; }
+@test "restore: a container with a notify socket has it again, and is ready" { LOG=more passed notify-checkpoint notify-restore notify-ready notify-mount; }
 @test "checkpoint: pages go to a page server; restore: from them" { LOG=more passed pages-elsewhere pages-checkpoint pages-restore; }
 @test "checkpoint, restore: pages are fetched as they are touched" { LOG=more passed lazy-waits lazy-restore lazy-ends; }
 @test "checkpoint, restore: a runtime killed at any moment leaves nothing that delete --force does not clear up" {

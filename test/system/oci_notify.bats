@@ -52,6 +52,7 @@ while True:
 	wait_until 5 test -e "$RT/heard"
 }
 
+has_heard() { [ "$(wc -l <"$RT/heard")" = "$1" ]; } # number of datagrams
 pid_of() { oci state "$1" | jq .pid; }
 
 @test "notify: run passes on that the program is ready, and only that, with the process that is the service" {
@@ -60,7 +61,7 @@ pid_of() { oci state "$1" | jq .pid; }
 READY=1" READY=1; echo "$NOTIFY_SOCKET"'
 	run -0 bash -c 'cd "$1/bundle" && echo $$ >"$1/pid" && export NOTIFY_SOCKET=$2 && exec "$CUBE_OCI" --root "$1/state" run c' bash "$RT" "$service"
 	[ "$output" = "$service/notify" ]
-	wait_until 5 test "$(wc -l <"$RT/heard")" = 2
+	wait_until 5 has_heard 2
 	[ "$(cat "$RT/heard")" = $'READY=1\nMAINPID='"$(cat "$RT/pid")" ]
 }
 
@@ -81,6 +82,14 @@ READY=1" READY=1; echo "$NOTIFY_SOCKET"'
 	(cd "$RT/bundle" && NOTIFY_SOCKET=$service oci run -d c >/dev/null 2>&1 3>&-)
 	wait_until 5 grep -qx "MAINPID=$(pid_of c)" "$RT/heard"
 	[ "$(head -n 1 "$RT/heard")" = READY=1 ]
+}
+
+@test "notify: a program that goes on to tell how it is does not wait for somebody to listen" {
+	listen "$service"
+	bundle sh -c 'say READY=1; say $(seq 600) && echo said'
+	NOTIFY_SOCKET=$service run -0 timeout 10 bash -c 'cd "$1/bundle" && exec "$CUBE_OCI" --root "$1/state" run c' bash "$RT"
+	[ "$output" = said ]
+	wait_until 5 has_heard 2
 }
 
 @test "notify: a program that ends without a word is not waited for" {

@@ -68,6 +68,26 @@ flock -n /tmp/counter/lock true
 check locks-held $? 1
 oci delete -f locks
 
+hear /tmp/service /tmp/heard &
+rm -f /tmp/counter/n
+(cd /bundles/plain && NOTIFY_SOCKET=/tmp/service oci create plain </dev/null 2>&1 | cat >/tmp/plain.out) &
+until_true 50 is_status plain created
+oci start plain
+until_true 50 [ -s /tmp/counter/n ]
+save plain
+check notify-checkpoint "$? $(cat /tmp/plain/image/notify)" "0 /tmp/service"
+[ -e /tmp/plain/image/inventory.img ] || log_of plain
+before=$(tail -n 1 /tmp/counter/n)
+export NOTIFY_SOCKET=/tmp/service
+brought plain
+unset NOTIFY_SOCKET
+holds notify-restore counts_on $before
+until_true 50 grep -q MAINPID /tmp/heard
+check notify-ready "$(tr '\n' ' ' </tmp/heard)" "READY=1 MAINPID=$(cat /tmp/plain/pid) "
+check notify-mount "$(grep -c '/plain/notify /tmp/service ' /proc/$(cat /tmp/plain/pid)/mountinfo)" 1
+oci delete -f plain
+rm -rf /tmp/plain/image
+
 mkdir -p /tmp/pages
 criu page-server -D /tmp/pages --address 127.0.0.1 --port 9998 -o server.log -d
 start plain
