@@ -24,6 +24,7 @@
 #define ROOT "/sys/fs/cgroup"
 #define FREEZE_WAIT_MS 2000
 #define DEPTH_MAX 32
+#define OWN_BYTES_MAX 65536 /* of /proc/self/cgroup, with a path per hierarchy */
 
 static const char names[CGROUP_CONTROLLER_COUNT][12] = {
 	"cpu", "cpuacct", "cpuset", "memory", "pids", "devices", "freezer", "blkio", "hugetlb", "net_cls", "net_prio",
@@ -42,6 +43,11 @@ static bool is_v2_tree(const char *path)
 	return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
+bool cgroup_host_is_v2(void)
+{
+	return is_v2_tree(ROOT);
+}
+
 int cgroup_init(struct cgroup *c, const char *path)
 {
 	if (strlen(path) >= sizeof(c->path))
@@ -50,7 +56,7 @@ int cgroup_init(struct cgroup *c, const char *path)
 	for (int i = 0; i < CGROUP_CONTROLLER_COUNT; i++)
 		c->dir_fds[i] = -1;
 	memcpy(c->path, path, strlen(path) + 1);
-	c->is_v2 = is_v2_tree(ROOT);
+	c->is_v2 = cgroup_host_is_v2();
 	c->has_unified = c->is_v2 || is_v2_tree(ROOT "/unified");
 	if (!c->has_unified && access(ROOT, F_OK) < 0)
 		return -ENOENT;
@@ -97,6 +103,49 @@ int cgroup_reopen(const struct cgroup *c, enum cgroup_controller controller)
 		return err;
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+/* "4:cpu,cpuacct:/a/b", "1:name=systemd:/", "0::/c" (cgroups(7)). */
+static bool is_line_of(struct str line, enum cgroup_controller controller, struct str *ret_path)
+{
+	struct str number, list, name;
+
+	if (!str_cut(line, ':', &number, &line) || !str_cut(line, ':', &list, ret_path))
+		return false;
+	if (controller == CGROUP_UNIFIED)
+		return list.len == 0;
+	while (str_next_part(&list, ',', &name)) {
+		if (str_eq_c(name, names[controller]) ||
+		    (controller == CGROUP_SYSTEMD && str_eq_c(name, "name=systemd")))
+			return true;
+	}
+	return false;
+}
+
+int cgroup_open_own(enum cgroup_controller controller)
+{
+	char path[CGROUP_PATH_MAX], folder_path[CGROUP_PATH_MAX + 64];
+	struct cgroup host;
+	struct str rest, line, own;
+	int err = cgroup_init(&host, "/"), fd;
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, OWN_BYTES_MAX);
+	if (err < 0)
+		return err;
+	if (fd_read_file(AT_FDCWD, "/proc/self/cgroup", OWN_BYTES_MAX, &text, NULL) < 0)
+		return -EIO;
+	rest = buf_str(&text);
+	while (str_next_part(&rest, '\n', &line)) {
+		if (!is_line_of(line, controller, &own))
+			continue;
+		if (str_copy_to(own, path, sizeof(path)) < 0)
+			return -ENAMETOOLONG;
+		err = folder(&host, controller, path, folder_path, sizeof(folder_path));
+		fd = err < 0 ? -1 : open(folder_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		return err < 0 ? err : fd < 0 ? -errno : fd;
+	}
+	return -ENOENT;
 }
 
 int cgroup_write(int dir_fd, const char *file, const char *text)

@@ -33,6 +33,7 @@ struct cgroup {
 const char *cgroup_name(enum cgroup_controller controller) PURE; /* "memory", …; v2's names where they differ: io */
 /* Looks at the host; joins nothing. -ENOENT when no cgroup file system is mounted at /sys/fs/cgroup. */
 int cgroup_init(struct cgroup *c, const char *path) MUST_CHECK;
+bool cgroup_host_is_v2(void);
 void cgroup_deinit(struct cgroup *c); /* closes; the folders stay */
 /* Makes the folder (and what is above it, in v2 with the controllers enabled there). -ENOENT: no such hierarchy.
  * v1's cpuset gets its parent's cpus and mems, else nothing could run in it. */
@@ -50,6 +51,9 @@ int cgroup_accept_type(const struct cgroup *c, uint32_t controllers) MUST_CHECK;
 int cgroup_delegate(const struct cgroup *c, uint32_t uid) MUST_CHECK;
 /* The folder once more, as seen in the mount namespace of now. Returns the descriptor. */
 int cgroup_reopen(const struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
+/* The folder that the calling process is in already, as seen in the mount namespace of now. Returns the descriptor;
+ * -ENOENT: no such hierarchy, or it does not reach that far down. */
+int cgroup_open_own(enum cgroup_controller controller) MUST_CHECK;
 /* Moves the calling process, which must have one thread only, into the folder. */
 int cgroup_join(const struct cgroup *c, enum cgroup_controller controller) MUST_CHECK;
 int cgroup_write(int dir_fd, const char *file, const char *text) MUST_CHECK;

@@ -270,6 +270,35 @@ static int mount_bind(struct init *init, int root_fd, const struct oci_mount *m,
 	return failed < 0 ? err_neg(err, failed, "bind %s", m->source) : 0;
 }
 
+/* A container without cgroups of its own, as users without privileges have them, sees those that it was started in. */
+static int open_cgroup(const struct init *init, enum cgroup_controller controller)
+{
+	return init->cgroup ? cgroup_reopen(init->cgroup, controller) : cgroup_open_own(controller);
+}
+
+static int mount_controller(const struct init *init, enum cgroup_controller controller, int dir,
+			    const struct mount_options *options)
+{
+	const char *name = controller == CGROUP_SYSTEMD ? "none,name=systemd" : cgroup_name(controller);
+	int failed;
+
+	if (init->unshare_later & CLONE_NEWCGROUP)
+		return controller == CGROUP_UNIFIED ? mount_fs("cgroup2", "cgroup", dir, options->flags, NULL)
+						    : mount_fs("cgroup", "cgroup", dir, options->flags, name);
+	AUTO_FD here = open_cgroup(init, controller);
+	AUTO_FD tree = here < 0 ? here : mount_clone(here, "", false);
+	failed = tree < 0 ? tree : mount_set(tree, false, options->attr_set, 0);
+	return failed < 0 ? failed : mount_attach(tree, dir);
+}
+
+static bool has_controller(const struct init *init, enum cgroup_controller controller)
+{
+	if (init->cgroup)
+		return init->cgroup->dir_fds[controller] >= 0;
+	AUTO_FD own = cgroup_open_own(controller);
+	return own >= 0;
+}
+
 static int mount_cgroup_v1(struct init *init, int root_fd, const struct oci_mount *m,
 			   const struct mount_options *options, struct err *err)
 {
@@ -283,31 +312,18 @@ static int mount_cgroup_v1(struct init *init, int root_fd, const struct oci_moun
 	failed = mount_fs("tmpfs", "tmpfs", target, options->flags & ~(unsigned long)MS_RDONLY, text);
 	if (failed < 0)
 		return err_neg(err, failed, "mount a tmpfs");
-	for (int i = 0; init->cgroup && i < CGROUP_CONTROLLER_COUNT; i++) {
+	for (int i = 0; i < CGROUP_CONTROLLER_COUNT; i++) {
 		const char *name = cgroup_name((enum cgroup_controller)i);
 
-		if (init->cgroup->dir_fds[i] < 0)
+		if (!has_controller(init, (enum cgroup_controller)i))
 			continue;
 		snprintf(sub, sizeof(sub), "%s/%s", m->destination, name);
 		AUTO_FD dir = rootpath_make_dir(root_fd, sub, 0755);
 		if (dir < 0)
 			return err_neg(err, dir, "make %s in the root", sub);
-		if (init->unshare_later & CLONE_NEWCGROUP) {
-			failed = i == CGROUP_UNIFIED
-					 ? mount_fs("cgroup2", "cgroup", dir, options->flags, NULL)
-				 : i == CGROUP_SYSTEMD
-					 ? mount_fs("cgroup", "cgroup", dir, options->flags,
-						    "none,name=systemd")
-					 : mount_fs("cgroup", "cgroup", dir, options->flags, name);
-		} else {
-			AUTO_FD here = cgroup_reopen(init->cgroup, (enum cgroup_controller)i);
-			AUTO_FD tree = here < 0 ? here : mount_clone(here, "", false);
-
-			failed = tree < 0 ? tree : mount_set(tree, false, options->attr_set, 0);
-			if (failed == 0)
-				failed = mount_attach(tree, dir);
-		}
-		if (failed < 0)
+		failed = mount_controller(init, (enum cgroup_controller)i, dir, options);
+		/* what is not the container's is shown as far as the host lets us */
+		if (failed < 0 && init->cgroup)
 			return err_neg(err, failed, "mount controller %s", name);
 	}
 	if (options->flags & MS_RDONLY) {
@@ -323,9 +339,10 @@ static int mount_cgroup_v1(struct init *init, int root_fd, const struct oci_moun
 static int mount_cgroup(struct init *init, int root_fd, const struct oci_mount *m, const struct mount_options *options,
 			struct err *err)
 {
+	bool is_v2 = init->cgroup ? init->cgroup->is_v2 : cgroup_host_is_v2();
 	int failed;
 
-	if (!init->cgroup || !init->cgroup->is_v2)
+	if (!is_v2)
 		return mount_cgroup_v1(init, root_fd, m, options, err);
 	AUTO_FD target = open_target(root_fd, m, false, err);
 	if (target < 0)
@@ -335,11 +352,13 @@ static int mount_cgroup(struct init *init, int root_fd, const struct oci_mount *
 		if (failed == 0)
 			return 0;
 	}
-	AUTO_FD here = cgroup_reopen(init->cgroup, CGROUP_UNIFIED);
+	AUTO_FD here = open_cgroup(init, CGROUP_UNIFIED);
 	AUTO_FD tree = here < 0 ? here : mount_clone(here, "", false);
 	failed = tree < 0 ? tree : mount_set(tree, false, options->attr_set, options->attr_clear);
 	if (failed == 0)
 		failed = mount_attach(tree, target);
+	if (failed < 0 && !init->cgroup)
+		return mount_cgroup_v1(init, root_fd, m, options, err); /* an empty folder */
 	return failed < 0 ? err_neg(err, failed, "mount cgroup2") : 0;
 }
 

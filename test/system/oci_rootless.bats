@@ -55,6 +55,18 @@ pid_of() { as_user state "$1" | jq .pid; }
 	[ -z "$(ls "$RT/state" | grep -v '^\.')" ]
 }
 
+@test "rootless: without cgroups of its own a container sees those that it was started in" {
+	[ -d /sys/fs/cgroup/pids ] || skip "no cgroup v1"
+	cfg "c['process']['args'] = ['sh', '-c', 'cat /sys/fs/cgroup/pids/cgroup.procs; echo end; touch /sys/fs/cgroup/pids/x']
+c['linux']['namespaces'] = [n for n in c['linux']['namespaces'] if n['type'] != 'cgroup']"
+	run as_user run c
+	[ "$status" = 1 ] && [[ "$output" == *end*"Read-only file system"* ]] && [[ "$output" != *"can't open"* ]]
+	cfg "c['linux']['namespaces'].append({'type': 'cgroup'})
+c['process']['args'][2] = 'ls /sys/fs/cgroup/pids /sys/fs/cgroup/memory'"
+	run -0 as_user run c
+	[[ "$output" == *cgroup.procs*memory.limit_in_bytes* ]]
+}
+
 @test "rootless: exec into a container that is created only, which then still starts" {
 	cfg "c['process']['args'] = ['sleep', '30']"
 	as_user create c >/dev/null 2>&1 3>&-
