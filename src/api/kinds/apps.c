@@ -25,6 +25,12 @@ static void template_warn(struct edit *e, struct notices *notices)
 	warn_pod(notices, "spec.template", json_mut_get(e->root, "spec.template"));
 }
 
+static void named_template_warn(struct edit *e, struct notices *notices)
+{
+	warn_name_of_pods(e, notices);
+	template_warn(e, notices);
+}
+
 static const char *const selector_immutable[] = { "spec.selector", NULL };
 
 /* ---- Deployment ---- */
@@ -165,7 +171,7 @@ const struct strategy strategy_deployment = {
 	.default_object = deployment_default,
 	.validate = deployment_validate,
 	.validate_status_update = deployment_validate_status,
-	.warn = template_warn,
+	.warn = named_template_warn,
 	.immutable = selector_immutable,
 	.cells = deployment_cells,
 };
@@ -208,7 +214,7 @@ const struct strategy strategy_replicaset = {
 	.default_object = template_default,
 	.validate = replicaset_validate,
 	.validate_status_update = replicas_validate_status,
-	.warn = template_warn,
+	.warn = named_template_warn,
 	.immutable = selector_immutable,
 	.cells = replicaset_cells,
 };
@@ -274,7 +280,7 @@ const struct strategy strategy_replicationcontroller = {
 	.default_object = replicationcontroller_default,
 	.validate = replicationcontroller_validate,
 	.validate_status_update = replicas_validate_status,
-	.warn = template_warn,
+	.warn = named_template_warn,
 	.cells = replicationcontroller_cells,
 };
 
@@ -511,6 +517,7 @@ const struct strategy strategy_statefulset = {
 	.validate_update = statefulset_validate_update,
 	.validate_status_update = statefulset_validate_status,
 	.warn = template_warn,
+	.name_problem = name_is_label,
 	.cells = statefulset_cells,
 };
 

@@ -2,6 +2,8 @@
 /* Job and CronJob. */
 #include "api/kinds/cells.h"
 #include "api/kinds/frozen.h"
+#include "api/kinds/job_indexes.h"
+#include "api/kinds/job_status.h"
 #include "api/kinds/pod_spec.h"
 #include "api/kinds/warnings.h"
 #include "api/kinds/workload.h"
@@ -14,6 +16,10 @@
 #define POLICY_RULES_MAX 20
 #define EXIT_CODES_MAX 255
 #define PATTERNS_MAX 20
+#define SUCCEEDED_INDEXES_BYTES_MAX (64u << 10)
+#define FAILED_INDEXES_MAX 100000
+#define COMPLETIONS_HIGH 100000 /* above, the number of indexes that may fail is bounded */
+#define PARALLELISM_OF_HIGH_MAX 10000
 #define CRON_NAME_BYTES_MAX 52
 
 static yyjson_mut_val *spec_of(struct edit *e)
@@ -52,6 +58,12 @@ static void job_default(struct edit *e)
 }
 
 /* The pods of a Job are told apart by its uid, unless the client chose a selector of its own. */
+static void put_missing(struct edit *e, yyjson_mut_val *object, const char *key, struct str value)
+{
+	if (!yyjson_mut_obj_get(object, key))
+		json_set_str(e->doc, object, key, value);
+}
+
 static void job_prepare_create(struct edit *e)
 {
 	struct str uid = json_mut_get_str(e->root, "metadata.uid"),
@@ -62,13 +74,13 @@ static void job_prepare_create(struct edit *e)
 		return;
 	labels = json_ensure_object(e->doc, json_ensure_object(e->doc, template, "metadata"),
 				    "labels");
-	json_set_str(e->doc, labels, UID_LABEL, uid);
-	json_set_str(e->doc, labels, "controller-uid", uid);
-	json_set_str(e->doc, labels, NAME_LABEL, name);
-	json_set_str(e->doc, labels, "job-name", name);
+	put_missing(e, labels, UID_LABEL, uid);
+	put_missing(e, labels, "controller-uid", uid);
+	put_missing(e, labels, NAME_LABEL, name);
+	put_missing(e, labels, "job-name", name);
 	labels = json_ensure_object(e->doc, json_ensure_object(e->doc, spec_of(e), "selector"),
 				    "matchLabels");
-	json_set_str(e->doc, labels, UID_LABEL, uid);
+	put_missing(e, labels, UID_LABEL, uid);
 }
 
 /* ---- policies of failure and success ---- */
@@ -79,25 +91,72 @@ static void check_exit_values(const struct scope *s, const struct field_path *pa
 	struct str operator= json_mut_get_str(v, "operator");
 	yyjson_mut_val *values = yyjson_mut_obj_get(v, "values");
 	const struct field_path *here = FIELD_NAME(path, "values");
+	AUTO_JSON_INDEX seen = { .slots = NULL };
 	int64_t before = INT64_MIN;
+	bool ordered = true;
 	size_t i = 0;
 
 	if (!yyjson_mut_arr_size(values))
 		field_invalid_val(s->errors, here, values, "at least one value is required");
 	else if (yyjson_mut_arr_size(values) > EXIT_CODES_MAX)
 		field_too_many(s->errors, here, yyjson_mut_arr_size(values), EXIT_CODES_MAX);
+	json_index_init(&seen, yyjson_mut_arr_size(values));
 	JSON_MUT_EACH (value, values) {
+		const struct field_path *at = FIELD_INDEX(here, i++);
 		int64_t code = json_mut_int(value, 0);
+		struct str key = str_printf_in(s->errors->arena, "%lld", (long long)code);
 
 		if (code == 0 && str_eq_c(operator, "In"))
-			field_invalid_int(s->errors, FIELD_INDEX(here, i), code,
-					  "must not be 0 for the In operator");
-		else if (code == before)
-			field_duplicate_val(s->errors, FIELD_INDEX(here, i), value);
-		else if (code < before)
-			field_invalid_val(s->errors, here, values, "must be ordered");
+			field_invalid_int(s->errors, at, code, "must not be 0 for the In operator");
+		if (json_index_add(&seen, key, value))
+			field_duplicate_val(s->errors, at, value);
+		ordered &= code >= before;
 		before = code;
-		i++;
+	}
+	if (!ordered)
+		field_invalid_val(s->errors, here, values, "must be ordered");
+}
+
+/* One of the words; when it is missing, they are told. */
+static void check_word(const struct scope *s, const struct field_path *path, struct str word,
+		       const char *values, const char *list)
+{
+	if (!word.len)
+		field_error_add(s->errors, FIELD_REQUIRED, path, "valid values: [%s]", list);
+	else if (!schema_values_have(str_from(values), word))
+		field_unsupported(s->errors, path, word, values);
+}
+
+static void check_operator(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	check_word(s, path, json_mut_str(v), "In|NotIn", "\"In\" \"NotIn\"");
+}
+
+static void check_condition_status(const struct scope *s, const struct field_path *path,
+				   yyjson_mut_val *v)
+{
+	check_word(s, path, json_mut_str(v), "False|True|Unknown",
+		   "\"False\" \"True\" \"Unknown\"");
+}
+
+static void check_condition_type(const struct scope *s, const struct field_path *path,
+				 yyjson_mut_val *v)
+{
+	const char *problem = name_qualified_problem(json_mut_str(v));
+
+	if (problem)
+		field_invalid_str(s->errors, path, json_mut_str(v), problem);
+}
+
+static void check_action(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	if (str_eq_c(json_mut_str(v), "FailIndex")) {
+		if (!yyjson_mut_obj_get(s->own, "backoffLimitPerIndex"))
+			field_invalid_str(s->errors, path, json_mut_str(v),
+					  "requires the backoffLimitPerIndex to be set");
+	} else {
+		check_word(s, path, json_mut_str(v), "Count|FailIndex|FailJob|Ignore",
+			   "\"Count\" \"FailIndex\" \"FailJob\" \"Ignore\"");
 	}
 }
 
@@ -120,15 +179,15 @@ static void check_container_name(const struct scope *s, const struct field_path 
 }
 
 static const struct rule exit_code_rules[] = {
-	RULE_NEED_ONE_OF("operator", "In|NotIn"),
+	RULE_CALL("operator", check_operator),
 	RULE_CALL("containerName", check_container_name),
 	RULE_CALL(NULL, check_exit_values),
 	{ 0 },
 };
 
 static const struct rule condition_rules[] = {
-	RULE_NEED_NAME("type", name_qualified_problem),
-	RULE_NEED_ONE_OF("status", "False|True|Unknown"),
+	RULE_CALL("type", check_condition_type),
+	RULE_CALL("status", check_condition_status),
 	{ 0 },
 };
 
@@ -137,18 +196,18 @@ static void check_failure_match(const struct scope *s, const struct field_path *
 {
 	yyjson_mut_val *codes = yyjson_mut_obj_get(v, "onExitCodes"),
 		       *conditions = yyjson_mut_obj_get(v, "onPodConditions");
+	size_t count = yyjson_mut_arr_size(conditions);
 
-	if (codes && conditions)
-		field_invalid_val(
-			s->errors, path, v,
-			"specifying both OnExitCodes and OnPodConditions is not supported");
-	if (!codes && !conditions)
-		field_invalid_val(s->errors, path, v,
-				  "specifying one of OnExitCodes and OnPodConditions is required");
+	if (codes && count)
+		field_error_add(s->errors, FIELD_INVALID, path,
+				"specifying both OnExitCodes and OnPodConditions is not supported");
+	if (!codes && !count)
+		field_error_add(s->errors, FIELD_INVALID, path,
+				"specifying one of OnExitCodes and OnPodConditions is required");
 }
 
 static const struct rule failure_rules[] = {
-	RULE_NEED_ONE_OF("action", "Count|FailIndex|FailJob|Ignore"),
+	RULE_CALL("action", check_action),
 	RULE_INSIDE("onExitCodes", exit_code_rules),
 	RULE_AT_MOST("onPodConditions", PATTERNS_MAX),
 	RULE_EACH("onPodConditions", condition_rules),
@@ -162,27 +221,63 @@ static const struct rule failure_policy_rules[] = {
 	{ 0 },
 };
 
-static void check_success_rule(const struct scope *s, const struct field_path *path,
-			       yyjson_mut_val *v)
+static void check_succeeded_count(const struct scope *s, const struct field_path *path,
+				  int64_t count, int64_t indexes)
 {
-	yyjson_mut_val *count = yyjson_mut_obj_get(v, "succeededCount"),
-		       *completions = yyjson_mut_obj_get(s->own, "completions");
-	const struct field_path *here = FIELD_NAME(path, "succeededCount");
+	int64_t completions = json_mut_get_int(s->own, "completions", INT64_MAX);
 
-	if (!count && !yyjson_mut_obj_get(v, "succeededIndexes"))
-		field_required(s->errors, path,
-			       "at least one of succeededCount or succeededIndexes must be "
-			       "specified");
-	if (count && json_mut_int(count, 0) < 0)
-		field_invalid_int(s->errors, here, json_mut_int(count, 0),
-				  "must be greater than or equal to 0");
-	if (count && completions && json_mut_int(count, 0) > json_mut_int(completions, 0))
-		field_invalid_int(s->errors, here, json_mut_int(count, 0),
+	if (count < 0)
+		field_invalid_int(s->errors, path, count, "must be greater than or equal to 0");
+	if (count > completions)
+		field_invalid_int(s->errors, path, count,
 				  str_printf_in(s->errors->arena,
 						"must be less than or equal to %lld (the number "
 						"of specified completions)",
-						(long long)json_mut_int(completions, 0))
+						(long long)completions)
 					  .ptr);
+	if (count > indexes)
+		field_invalid_int(s->errors, path, count,
+				  str_printf_in(s->errors->arena,
+						"must be less than or equal to %lld (the number of "
+						"indexes in the specified succeededIndexes field)",
+						(long long)indexes)
+					  .ptr);
+}
+
+static void check_success_rule(const struct scope *s, const struct field_path *path,
+			       yyjson_mut_val *v)
+{
+	static const struct rule length_rules[] = {
+		RULE_LENGTH("succeededIndexes", SUCCEEDED_INDEXES_BYTES_MAX),
+		{ 0 },
+	};
+	yyjson_mut_val *count = yyjson_mut_obj_get(v, "succeededCount"),
+		       *indexes = yyjson_mut_obj_get(v, "succeededIndexes");
+	int64_t named = INT64_MAX;
+
+	if (!count && !indexes)
+		field_required(s->errors, path,
+			       "at least one of succeededCount or succeededIndexes must be "
+			       "specified");
+	rules_check(s, length_rules, path, v);
+	if (indexes) {
+		const char *problem = job_indexes_problem(
+			s->errors->arena, json_mut_str(indexes),
+			json_mut_get_int(s->own, "completions", INT32_MAX), &named);
+
+		if (problem) {
+			named = 0;
+			field_invalid_str(s->errors, FIELD_NAME(path, "succeededIndexes"),
+					  json_mut_str(indexes),
+					  str_printf_in(s->errors->arena,
+							"error parsing succeededIndexes: %s",
+							problem)
+						  .ptr);
+		}
+	}
+	if (count)
+		check_succeeded_count(s, FIELD_NAME(path, "succeededCount"), json_mut_int(count, 0),
+				      named);
 }
 
 static void check_success_policy(const struct scope *s, const struct field_path *path,
@@ -221,24 +316,57 @@ static void check_replacement(const struct scope *s, const struct field_path *pa
 
 /* ---- the spec of a Job ---- */
 
+/* What a Job with very many indexes is bounded by. */
+static void check_high(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	static const char detail[] =
+		"must be less than or equal to 10000 when completions are above "
+		"100000 and used with backoff limit per index";
+	static const char *const fields[] = { "parallelism", "maxFailedIndexes" };
+
+	if (!yyjson_mut_obj_get(v, "maxFailedIndexes"))
+		field_required(s->errors, FIELD_NAME(path, "maxFailedIndexes"),
+			       "must be specified when completions is above 100000");
+	for (size_t i = 0; i < ARRAY_COUNT(fields); i++)
+		if (json_mut_get_int(v, fields[i], 0) > PARALLELISM_OF_HIGH_MAX)
+			field_invalid_int(s->errors, FIELD_NAME(path, fields[i]),
+					  json_mut_get_int(v, fields[i], 0), detail);
+}
+
+static void check_limit_for_failed(const struct scope *s, const struct field_path *path,
+				   yyjson_mut_val *v)
+{
+	if (yyjson_mut_obj_get(v, "maxFailedIndexes") &&
+	    !yyjson_mut_obj_get(v, "backoffLimitPerIndex"))
+		field_required(s->errors, FIELD_NAME(path, "backoffLimitPerIndex"),
+			       "when maxFailedIndexes is specified");
+}
+
 static void check_failed_indexes(const struct scope *s, const struct field_path *path,
 				 yyjson_mut_val *v)
 {
 	yyjson_mut_val *per_index = yyjson_mut_obj_get(v, "backoffLimitPerIndex"),
 		       *failed = yyjson_mut_obj_get(v, "maxFailedIndexes"),
 		       *completions = yyjson_mut_obj_get(v, "completions");
+	const struct field_path *here = FIELD_NAME(path, "maxFailedIndexes");
 	bool indexed = str_eq_c(json_mut_get_str(v, "completionMode"), "Indexed");
 
-	if (failed && !per_index)
-		field_required(s->errors, FIELD_NAME(path, "backoffLimitPerIndex"),
-			       "when maxFailedIndexes is specified");
 	if (!indexed && per_index)
 		field_invalid_int(s->errors, FIELD_NAME(path, "backoffLimitPerIndex"),
 				  json_mut_int(per_index, 0), "requires indexed completion mode");
+	if (!indexed && failed)
+		field_invalid_int(s->errors, here, json_mut_int(failed, 0),
+				  "requires indexed completion mode");
+	if (!indexed)
+		return;
 	if (failed && completions && json_mut_int(failed, 0) > json_mut_int(completions, 0))
-		field_invalid_int(s->errors, FIELD_NAME(path, "maxFailedIndexes"),
-				  json_mut_int(failed, 0),
+		field_invalid_int(s->errors, here, json_mut_int(failed, 0),
 				  "must be less than or equal to completions");
+	if (failed && json_mut_int(failed, 0) > FAILED_INDEXES_MAX)
+		field_invalid_int(s->errors, here, json_mut_int(failed, 0),
+				  "must be less than or equal to 100000");
+	if (json_mut_int(completions, 0) > COMPLETIONS_HIGH && per_index)
+		check_high(s, path, v);
 }
 
 static void check_mode(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
@@ -262,13 +390,30 @@ static void check_mode(const struct scope *s, const struct field_path *path, yyj
 				  "Indexed");
 }
 
-static const char *domain_path_problem(struct str text)
-{
-	struct str domain, rest;
+#define PATH_TEXT "^[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+$"
 
-	if (!str_cut(text, '/', &domain, &rest) || !domain.len || !rest.len)
-		return "must be a domain-prefixed path (such as \"acme.io/foo\")";
-	return name_subdomain_problem(domain);
+/* "acme.io/foo" */
+static void check_domain_path(const struct scope *s, const struct field_path *path,
+			      yyjson_mut_val *v)
+{
+	struct str text = json_mut_str(v), domain, rest;
+	bool has_domain = str_cut(text, '/', &domain, &rest);
+
+	if (!v)
+		return;
+	if (!text.len) {
+		field_required(s->errors, path, "");
+	} else if (!has_domain || !domain.len || !rest.len) {
+		field_invalid_str(s->errors, path, text,
+				  "must be a domain-prefixed path (such as \"acme.io/foo\")");
+	} else {
+		if (name_subdomain_problem(domain))
+			field_invalid_str(s->errors, path, domain, name_subdomain_problem(domain));
+		if (!text_matches(s->errors->arena, PATH_TEXT, rest))
+			field_invalid_str(s->errors, path, rest,
+					  "Invalid path (regex used for validation is "
+					  "'[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')");
+	}
 }
 
 static void check_restart(const struct scope *s, const struct field_path *path,
@@ -294,10 +439,11 @@ static const struct rule job_spec_rules[] = {
 	RULE_NONNEGATIVE("ttlSecondsAfterFinished"),
 	RULE_NONNEGATIVE("backoffLimitPerIndex"),
 	RULE_NONNEGATIVE("maxFailedIndexes"),
-	RULE_CALL(NULL, check_failed_indexes),
-	RULE_NAME("managedBy", domain_path_problem),
+	RULE_CALL(NULL, check_limit_for_failed),
+	RULE_CALL("managedBy", check_domain_path),
 	RULE_LENGTH("managedBy", DNS_LABEL_BYTES_MAX),
 	RULE_CALL(NULL, check_mode),
+	RULE_CALL(NULL, check_failed_indexes),
 	RULE_INSIDE("podFailurePolicy", failure_policy_rules),
 	RULE_CALL("successPolicy", check_success_policy),
 	RULE_CALL("podReplacementPolicy", check_replacement),
@@ -325,6 +471,22 @@ static bool matches(struct edit *e, yyjson_mut_val *selector, yyjson_mut_val *la
 	       selector_matches(&parsed, yyjson_doc_get_root(frozen_labels));
 }
 
+static void check_label(struct edit *e, const char *key, struct str value,
+			struct field_errors *errors)
+{
+	const struct field_path *spec = FIELD_NAME(NULL, "spec"),
+				*meta = FIELD_NAME(FIELD_NAME(spec, "template"), "metadata"),
+				*path = FIELD_KEY(FIELD_NAME(meta, "labels"), str_from(key));
+	yyjson_mut_val *labels = json_mut_get(e->root, "spec.template.metadata.labels"),
+		       *label = yyjson_mut_obj_get(labels, key);
+	const char *detail = str_printf_in(e->arena, "must be '" STR_FMT "'", STR_ARG(value)).ptr;
+
+	if (!label)
+		field_required(errors, path, detail);
+	else if (!str_eq(json_mut_str(label), value))
+		field_invalid_val(errors, path, labels, detail);
+}
+
 static void check_made_selector(struct edit *e, yyjson_mut_val *selector,
 				struct field_errors *errors)
 {
@@ -335,6 +497,10 @@ static void check_made_selector(struct edit *e, yyjson_mut_val *selector,
 
 	if (e->old || json_mut_get_bool(spec_of(e), "manualSelector", false))
 		return;
+	check_label(e, "controller-uid", uid, errors);
+	check_label(e, "job-name", name, errors);
+	check_label(e, UID_LABEL, uid, errors);
+	check_label(e, NAME_LABEL, name, errors);
 	json_set_str(e->doc, expected, UID_LABEL, uid);
 	json_set_str(e->doc, expected, "controller-uid", uid);
 	json_set_str(e->doc, expected, NAME_LABEL, name);
@@ -342,6 +508,25 @@ static void check_made_selector(struct edit *e, yyjson_mut_val *selector,
 	if (!matches(e, selector, expected))
 		field_invalid_val(errors, FIELD_NAME(path, "selector"), selector,
 				  "`selector` not auto-generated");
+}
+
+/* Pods of an indexed Job are hosts named after it and their index. */
+static void check_host_names(struct edit *e, struct field_errors *errors)
+{
+	int64_t completions = json_mut_get_int(spec_of(e), "completions", 0);
+	struct str name = json_mut_get_str(e->root, "metadata.name"), host;
+
+	if (e->old || completions <= 0 ||
+	    !str_eq_c(json_mut_get_str(spec_of(e), "completionMode"), "Indexed"))
+		return;
+	host = str_printf_in(e->arena, STR_FMT "-%lld", STR_ARG(name), (long long)completions - 1);
+	if (name_label_problem(host))
+		field_invalid_str(errors, FIELD_NAME(FIELD_NAME(NULL, "metadata"), "name"), name,
+				  str_printf_in(e->arena,
+						"will not able to create pod with invalid DNS "
+						"label: " STR_FMT,
+						STR_ARG(host))
+					  .ptr);
 }
 
 static void job_validate(struct edit *e, struct field_errors *errors)
@@ -357,15 +542,16 @@ static void job_validate(struct edit *e, struct field_errors *errors)
 	if (yyjson_mut_is_obj(selector))
 		check_made_selector(e, selector, errors);
 	check_job_spec(&scope, path, spec_of(e));
-	if (!yyjson_mut_is_obj(selector)) {
-		field_required(errors, selector_path, "");
-		return;
-	}
 	before = errors->count;
-	selector_validate(selector, selector_path, errors);
-	if (errors->count == before && !matches(e, selector, labels))
+	if (yyjson_mut_is_obj(selector))
+		selector_validate(selector, selector_path, errors);
+	else
+		field_required(errors, selector_path, "");
+	/* Nothing selects nothing. */
+	if (errors->count == before ? !matches(e, selector, labels) : !selector)
 		field_invalid_val(errors, FIELD_NAME(meta, "labels"), labels,
 				  "`selector` does not match template `labels`");
+	check_host_names(e, errors);
 }
 
 /* While a Job waits, it may still be told where its pods shall run. */
@@ -433,73 +619,6 @@ static const char *const job_immutable[] = { "spec.selector",
 					     "spec.successPolicy",
 					     NULL };
 
-/* ---- its status ---- */
-
-static bool has_condition(yyjson_mut_val *list, const char *type)
-{
-	JSON_MUT_EACH (condition, list)
-		if (str_eq_c(json_mut_get_str(condition, "type"), type) &&
-		    str_eq_c(json_mut_get_str(condition, "status"), "True"))
-			return true;
-	return false;
-}
-
-static void check_finish(struct edit *e, struct field_errors *errors)
-{
-	static const char *const final[] = { "Complete", "Failed" };
-	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "status"), "conditions");
-	yyjson_mut_val *now = json_mut_get(e->root, "status.conditions");
-
-	if (has_condition(now, "Complete") && has_condition(now, "Failed"))
-		field_invalid_val(errors, path, now,
-				  "cannot set Complete=True and Failed=true conditions");
-	JSON_EACH (old, json_get(e->old, "status.conditions"))
-		for (size_t i = 0; i < ARRAY_COUNT(final); i++)
-			if (str_eq_c(json_get_str(old, "type"), final[i]) &&
-			    str_eq_c(json_get_str(old, "status"), "True") &&
-			    !has_condition(now, final[i]))
-				field_invalid_val(errors, path, now,
-						  str_printf_in(e->arena,
-								"cannot disable the terminal "
-								"%s=True condition",
-								final[i])
-							  .ptr);
-}
-
-static void check_times(struct edit *e, struct field_errors *errors)
-{
-	const struct field_path *path = FIELD_NAME(NULL, "status");
-	struct str start = json_mut_get_str(e->root, "status.startTime"),
-		   end = json_mut_get_str(e->root, "status.completionTime"),
-		   old_start = json_get_str(e->old, "status.startTime");
-	bool suspended = json_mut_get_bool(spec_of(e), "suspend", false);
-
-	if (end.len && !has_condition(json_mut_get(e->root, "status.conditions"), "Complete"))
-		field_invalid_str(errors, FIELD_NAME(path, "completionTime"), end,
-				  "cannot set completionTime when there is no Complete=True "
-				  "condition");
-	if (end.len && start.len && str_cmp(end, start) < 0)
-		field_invalid_str(errors, FIELD_NAME(path, "completionTime"), end,
-				  "completionTime cannot be set before startTime");
-	if (old_start.len && !suspended && !str_eq(start, old_start))
-		field_required(errors, FIELD_NAME(path, "startTime"),
-			       "startTime cannot be removed for unsuspended job");
-}
-
-static const struct count_limit job_counts[] = {
-	{ "active" }, { "succeeded" },
-	{ "failed" }, { "terminating" },
-	{ "ready" },  { "ready", "active", "cannot be greater than active" },
-	{ 0 },
-};
-
-static void job_validate_status(struct edit *e, struct field_errors *errors)
-{
-	counts_check(e, job_counts, errors);
-	check_finish(e, errors);
-	check_times(e, errors);
-}
-
 static void job_warn(struct edit *e, struct notices *notices)
 {
 	if (json_mut_get_int(spec_of(e), "completions", 0) > 100000 &&
@@ -509,6 +628,7 @@ static void job_warn(struct edit *e, struct notices *notices)
 			    "In Indexed Jobs with a number of completions higher than 10^5 and "
 			    "a parallelism higher than 10^4, Kubernetes might not be able to "
 			    "track completedIndexes when a big number of indexes fail");
+	warn_name_of_pods(e, notices);
 	warn_pod(notices, "spec.template", yyjson_mut_obj_get(spec_of(e), "template"));
 }
 
@@ -517,7 +637,7 @@ const struct strategy strategy_job = {
 	.prepare_create = job_prepare_create,
 	.validate = job_validate,
 	.validate_update = job_validate_update,
-	.validate_status_update = job_validate_status,
+	.validate_status_update = job_status_validate,
 	.warn = job_warn,
 	.immutable = job_immutable,
 	.cells = job_cells,
@@ -542,15 +662,15 @@ static void check_schedule(const struct scope *s, const struct field_path *path,
 	}
 	if (cron_parse(schedule, NULL, &zone, &err) < 0)
 		field_invalid_str(s->errors, here, schedule, err.msg);
-	if (!zone.len)
+	if (!text_matches(s->errors->arena, "TZ", schedule))
 		return;
-	if (yyjson_mut_obj_get(v, "timeZone"))
-		field_invalid_str(s->errors, here, schedule,
-				  "cannot use both timeZone field and TZ or CRON_TZ in schedule");
-	else if (!s->edit->old)
+	if (!text_matches(s->errors->arena, "TZ", json_get_str(s->edit->old, "spec.schedule")))
 		field_invalid_str(
 			s->errors, here, schedule,
 			"cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
+	else if (yyjson_mut_obj_get(v, "timeZone"))
+		field_invalid_str(s->errors, here, schedule,
+				  "cannot use both timeZone field and TZ or CRON_TZ in schedule");
 }
 
 /* The zone database is the controller's; here names are known by their area. */
@@ -584,12 +704,13 @@ static void check_zone(const struct scope *s, const struct field_path *path, yyj
 {
 	struct str zone = json_mut_str(v);
 
-	if (!v || yyjson_mut_is_null(v))
+	if (!v || yyjson_mut_is_null(v) ||
+	    (s->edit->old && json_mixed_equal(v, json_get(s->edit->old, "spec.timeZone"))))
 		return;
 	if (!zone.len)
 		field_invalid_str(s->errors, path, zone,
 				  "timeZone must be nil or non-empty string");
-	else if (str_eq_c(zone, "Local") || str_eq_c(zone, "local"))
+	else if (text_matches(s->errors->arena, "^(?i)local$", zone))
 		field_invalid_str(s->errors, path, zone,
 				  "timeZone must be an explicit time zone as defined in "
 				  "https://www.iana.org/time-zones");
@@ -649,6 +770,7 @@ static void cronjob_warn(struct edit *e, struct notices *notices)
 			"CRON_TZ or TZ used in spec.schedule is not officially supported, see "
 			"https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for "
 			"more details");
+	warn_name_of_pods(e, notices);
 	warn_pod(notices, "spec.jobTemplate.spec.template",
 		 json_mut_get(e->root, "spec.jobTemplate.spec.template"));
 }

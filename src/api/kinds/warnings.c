@@ -279,6 +279,18 @@ static void warn_names(struct notices *n, const char *path, yyjson_mut_val *spec
 			    path);
 }
 
+void warn_name_of_pods(struct edit *e, struct notices *n)
+{
+	struct str name = json_mut_get_str(e->root, "metadata.name");
+
+	if (!e->old && name.len && name_label_problem(name))
+		notices_add(
+			n,
+			"metadata.name: this is used in Pod names and hostnames, which can result "
+			"in surprising behavior; a DNS label is recommended: [%s]",
+			name_label_problem(name));
+}
+
 void warn_pod(struct notices *n, const char *path, yyjson_mut_val *pod)
 {
 	static const char *const lists[] = { "initContainers", "containers",

@@ -5,6 +5,8 @@
 
 #include "api/strategy.h"
 
+/* A new object whose name begins those of Pods. */
+void warn_name_of_pods(struct edit *e, struct notices *notices);
 /* Of a Pod, or of the template at path ("spec.template"; "" = the object itself). */
 void warn_pod(struct notices *notices, const char *path, yyjson_mut_val *pod);
 /* In a NodeSelectorTerm and its like. */

@@ -210,8 +210,61 @@ static void test_job(void **state)
 		  "operator\nspec.podFailurePolicy.rules[0].onExitCodes.values: Invalid value: "
 		  "[0,3,2]: must be ordered" },
 		{ "a rule about nothing", "spec: {podFailurePolicy: {rules: [{action: FailJob}]}}",
-		  "spec.podFailurePolicy.rules[0]: Invalid value: {\"action\":\"FailJob\"}: "
+		  "spec.podFailurePolicy.rules[0]: Invalid value: "
 		  "specifying one of OnExitCodes and OnPodConditions is required" },
+		{ "a rule without words",
+		  "spec: {podFailurePolicy: {rules: [{action: FailIndex, onExitCodes: {operator: "
+		  "'', values: []}}, "
+		  "{action: Count, onPodConditions: [{type: a b, status: ''}]}]}}",
+		  "spec.podFailurePolicy.rules[0].action: Invalid value: \"FailIndex\": requires "
+		  "the "
+		  "backoffLimitPerIndex to be set\n"
+		  "spec.podFailurePolicy.rules[0].onExitCodes.operator: Required value: valid "
+		  "values: [\"In\" "
+		  "\"NotIn\"]\n"
+		  "spec.podFailurePolicy.rules[0].onExitCodes.values: Invalid value: []: at least "
+		  "one value is "
+		  "required\n"
+		  "spec.podFailurePolicy.rules[1].onPodConditions[0].type: Invalid value: \"a b\": "
+		  "name part must "
+		  "consist of..." },
+		{ "indexes that succeed",
+		  "spec: {completionMode: Indexed, completions: 5, successPolicy: {rules: "
+		  "[{succeededIndexes: '1-3', "
+		  "succeededCount: 4}, {succeededIndexes: '3,2'}, {succeededIndexes: '1-2-3'}, "
+		  "{succeededIndexes: "
+		  "'x'}, {succeededIndexes: '5'}]}}",
+		  "spec.successPolicy.rules[0].succeededCount: Invalid value: 4: must be less than "
+		  "or equal to 3 "
+		  "(the number of indexes in the specified succeededIndexes field)\n"
+		  "spec.successPolicy.rules[1].succeededIndexes: Invalid value: \"3,2\": error "
+		  "parsing "
+		  "succeededIndexes: non-increasing order, previous: 3, current: 2\n"
+		  "spec.successPolicy.rules[2].succeededIndexes: Invalid value: \"1-2-3\": error "
+		  "parsing "
+		  "succeededIndexes: the fragment \"1-2-3\" violates the requirement that an index "
+		  "interval can "
+		  "have at most two parts separated by '-'\n"
+		  "spec.successPolicy.rules[3].succeededIndexes: Invalid value: \"x\": error "
+		  "parsing "
+		  "succeededIndexes: cannot convert string to integer for index: \"x\"\n"
+		  "spec.successPolicy.rules[4].succeededIndexes: Invalid value: \"5\": error "
+		  "parsing "
+		  "succeededIndexes: too large index: \"5\"" },
+		{ "many indexes",
+		  "spec: {completionMode: Indexed, completions: 100001, parallelism: 10001, "
+		  "backoffLimitPerIndex: 1}",
+		  "spec.maxFailedIndexes: Required value: must be specified when completions is "
+		  "above 100000\n"
+		  "spec.parallelism: Invalid value: 10001: must be less than or equal to 10000 "
+		  "when completions are "
+		  "above 100000 and used with backoff limit per index" },
+		{ "managed by nobody", "spec: {managedBy: 'a_b/c d'}",
+		  "spec.managedBy: Invalid value: \"a_b\": a lowercase RFC 1123 subdomain must "
+		  "consist of...\n"
+		  "spec.managedBy: Invalid value: \"c d\": Invalid path..." },
+		{ "labels of another Job", "spec: {template: {metadata: {labels: {job-name: x}}}}",
+		  "spec.template.metadata.labels[job-name]: Invalid value: {..." },
 		{ "success of what has no index",
 		  "spec: {successPolicy: {rules: [{succeededCount: 1}]}}",
 		  "spec.successPolicy: Invalid value: {\"rules\":[{\"succeededCount\":1}]}: "
@@ -266,12 +319,29 @@ static void test_job_status(void **state)
 	};
 	static const struct kind_case cases[] = {
 		{ "not done any more", "!status: {conditions: [], completionTime: null}",
-		  "status.conditions: Invalid value: null: cannot disable the terminal "
+		  "status.conditions: Invalid value: cannot disable the terminal "
 		  "Complete=True "
 		  "condition" },
 		{ "never begun", "!status: {startTime: null}",
+		  "status.startTime: Required value: startTime is required for finished job\n"
 		  "status.startTime: Required value: startTime cannot be removed for unsuspended "
 		  "job" },
+		{ "done and busy", "status: {active: 1}",
+		  "status.active: Invalid value: 1: active>0 is invalid for finished job" },
+		{ "another end", "status: {completionTime: \"2024-01-02T00:00:00Z\"}",
+		  "status.completionTime: Invalid value: \"2024-01-02T00:00:00Z\": completionTime "
+		  "cannot "
+		  "be mutated" },
+		{ "what does not concern the end", "status: {succeeded: 1}", "" },
+		{ "indexes of none", "status: {completedIndexes: \"0\"}",
+		  "status.completedIndexes: Invalid value: \"0\": cannot set non-empty "
+		  "completedIndexes "
+		  "when non-indexed completion mode" },
+		{ "a pod twice", "status: {uncountedTerminatedPods: {succeeded: [a], failed: [a]}}",
+		  "status.uncountedTerminatedPods.failed[0]: Duplicate value: \"a\"\n"
+		  "status.uncountedTerminatedPods: Invalid value: "
+		  "{\"succeeded\":[\"a\"],\"failed\":[\"a\"]}: "
+		  "uncountedTerminatedPods needs to be empty for finished job" },
 	};
 
 	check_updates(&kind_job, &update, cases, ARRAY_COUNT(cases));
