@@ -65,22 +65,46 @@ static void service_default(struct edit *e)
 		json_set_bool(e->doc, spec, "allocateLoadBalancerNodePorts", true);
 }
 
-/* clusterIP and the first of clusterIPs are one value; families follow from it. */
-static void normalize_addresses(struct edit *e)
+/* ---- addresses and families before they are checked ---- */
+
+/* Clients of old know clusterIP alone. */
+static void normalize_new(struct edit *e)
 {
-	yyjson_mut_val *spec = spec_of(e), *ips = yyjson_mut_obj_get(spec, "clusterIPs");
+	yyjson_mut_val *spec = spec_of(e);
 	struct str ip = json_mut_get_str(spec, "clusterIP");
+
+	if (ip.len && !json_mut_get_count(spec, "clusterIPs"))
+		json_append_str(e->doc, json_set_array(e->doc, spec, "clusterIPs"), ip);
+}
+
+/* clusterIP changed alone: clusterIPs follows. */
+static void normalize_changed(struct edit *e)
+{
+	yyjson_mut_val *spec = spec_of(e), *ips = yyjson_mut_obj_get(spec, "clusterIPs"),
+		       *ip = yyjson_mut_obj_get(spec, "clusterIP");
+	yyjson_val *old = yyjson_obj_get(e->old, "spec"),
+		   *old_ips = yyjson_obj_get(old, "clusterIPs");
+
+	if (json_mixed_equal(ip, yyjson_obj_get(old, "clusterIP"))) {
+		if (!yyjson_mut_arr_size(ips) && yyjson_arr_size(old_ips))
+			json_set(e->doc, spec, "clusterIPs", json_copy(e->doc, old_ips));
+		return;
+	}
+	if (!json_mixed_equal(ips, old_ips))
+		return;
+	(void)json_remove(spec, STR("clusterIPs"));
+	normalize_new(e);
+}
+
+static void default_families(struct edit *e)
+{
+	yyjson_mut_val *spec = spec_of(e);
 
 	if (type_is(spec, "ExternalName"))
 		return;
-	if (ip.len && !yyjson_mut_arr_size(ips))
-		json_append_str(e->doc, json_set_array(e->doc, spec, "clusterIPs"), ip);
-	else if (!ip.len && yyjson_mut_arr_size(ips))
-		json_set_str(e->doc, spec, "clusterIP",
-			     json_mut_str(yyjson_mut_arr_get_first(ips)));
 	if (!yyjson_mut_obj_get(spec, "ipFamilyPolicy"))
 		json_set_str(e->doc, spec, "ipFamilyPolicy", STR("SingleStack"));
-	if (!yyjson_mut_arr_size(yyjson_mut_obj_get(spec, "ipFamilies")))
+	if (!json_mut_get_count(spec, "ipFamilies"))
 		json_append_str(e->doc, json_set_array(e->doc, spec, "ipFamilies"),
 				ip_is_v6(json_mut_get_str(spec, "clusterIP")) ? STR("IPv6")
 									      : STR("IPv4"));
@@ -88,74 +112,161 @@ static void normalize_addresses(struct edit *e)
 
 static void service_prepare_create(struct edit *e)
 {
-	normalize_addresses(e);
+	normalize_new(e);
+	default_families(e);
 }
+
+/* ---- what a type has that another one has not ---- */
+
+struct needs {
+	bool addresses, node_ports, health, external_policy, balancer;
+};
+
+static struct needs needs_of(struct str type, bool may_allocate, struct str policy,
+			     bool has_external)
+{
+	bool balanced = str_eq_c(type, "LoadBalancer"), exposed = has_node_ports(type);
+
+	return (struct needs){
+		.addresses = !str_eq_c(type, "ExternalName"),
+		.node_ports = str_eq_c(type, "NodePort") || (balanced && may_allocate),
+		.health = balanced && str_eq_c(policy, "Local"),
+		.external_policy = exposed || (str_eq_c(type, "ClusterIP") && has_external),
+		.balancer = balanced,
+	};
+}
+
+/* Goes when the type needed it, needs it no longer, and the client left it as it was. */
+static void wipe(struct edit *e, const char *const *fields)
+{
+	yyjson_val *old = yyjson_obj_get(e->old, "spec");
+
+	for (const char *const *field = fields; *field; field++)
+		if (!json_mixed_equal(yyjson_mut_obj_get(spec_of(e), *field),
+				      yyjson_obj_get(old, *field)))
+			return;
+	for (; *fields; fields++)
+		(void)json_remove(spec_of(e), str_from(*fields));
+}
+
+static void wipe_families(struct edit *e)
+{
+	if (yyjson_mut_obj_get(spec_of(e), "clusterIPs"))
+		return;
+	(void)json_remove(spec_of(e), STR("ipFamilies"));
+	(void)json_remove(spec_of(e), STR("ipFamilyPolicy"));
+}
+
+static void wipe_node_ports(struct edit *e)
+{
+	yyjson_val *old = json_get(e->old, "spec.ports");
+
+	JSON_MUT_EACH (port, yyjson_mut_obj_get(spec_of(e), "ports")) {
+		int64_t number = json_mut_get_int(port, "nodePort", 0);
+		bool was_there = !number;
+
+		JSON_EACH (before, old)
+			was_there |= json_get_int(before, "nodePort", 0) == number;
+		if (!was_there)
+			return;
+	}
+	JSON_MUT_EACH (one, yyjson_mut_obj_get(spec_of(e), "ports"))
+		(void)json_remove(one, STR("nodePort"));
+}
+
+static void drop_useless(struct edit *e, const struct needs *was, const struct needs *is)
+{
+	static const char *const addresses[] = { "clusterIP", "clusterIPs", NULL },
+				 *const health[] = { "healthCheckNodePort", NULL },
+				 *const policy[] = { "externalTrafficPolicy", NULL },
+				 *const allocate[] = { "allocateLoadBalancerNodePorts", NULL },
+				 *const class_name[] = { "loadBalancerClass", NULL };
+
+	if (was->addresses && !is->addresses) {
+		wipe(e, addresses);
+		wipe_families(e);
+	}
+	if (was->node_ports && !is->node_ports)
+		wipe_node_ports(e);
+	if (was->health && !is->health)
+		wipe(e, health);
+	if (was->external_policy && !is->external_policy)
+		wipe(e, policy);
+	if (was->balancer && !is->balancer) {
+		wipe(e, allocate);
+		wipe(e, class_name);
+	}
+	if (!is->balancer)
+		json_set(e->doc, json_ensure_object(e->doc, e->root, "status"), "loadBalancer",
+			 yyjson_mut_obj(e->doc));
+}
+
+/* ---- what was allocated and is not named again ---- */
 
 static void keep(struct edit *e, const char *key)
 {
 	yyjson_val *old = json_get(yyjson_obj_get(e->old, "spec"), key);
 
-	if (old && !yyjson_mut_obj_get(spec_of(e), key))
+	if (old && is_zero_value(yyjson_mut_obj_get(spec_of(e), key)))
 		json_set(e->doc, spec_of(e), key, json_copy(e->doc, old));
 }
 
+static bool uses_node_port(yyjson_mut_val *ports, int64_t number)
+{
+	JSON_MUT_EACH (port, ports)
+		if (json_mut_get_int(port, "nodePort", 0) == number)
+			return true;
+	return false;
+}
+
+/* Ports are known by their names: everything else of them may have changed. */
 static void keep_node_ports(struct edit *e)
 {
-	JSON_MUT_EACH (port, yyjson_mut_obj_get(spec_of(e), "ports")) {
+	yyjson_mut_val *ports = yyjson_mut_obj_get(spec_of(e), "ports");
+
+	JSON_MUT_EACH (port, ports) {
+		struct str name = json_mut_get_str(port, "name");
+
 		if (json_mut_get_int(port, "nodePort", 0))
 			continue;
 		JSON_EACH (old, json_get(e->old, "spec.ports")) {
-			if (json_get_int(old, "port", 0) == json_mut_get_int(port, "port", -1) &&
-			    str_eq(json_get_str(old, "protocol"),
-				   json_mut_get_str(port, "protocol")) &&
-			    json_get_int(old, "nodePort", 0))
-				json_set_int(e->doc, port, "nodePort",
-					     json_get_int(old, "nodePort", 0));
+			int64_t number = json_get_int(old, "nodePort", 0);
+
+			if (number && str_eq(json_get_str(old, "name"), name) &&
+			    !uses_node_port(ports, number))
+				json_set_int(e->doc, port, "nodePort", number);
 		}
 	}
 }
 
-static void drop_node_ports(struct edit *e)
-{
-	JSON_MUT_EACH (port, yyjson_mut_obj_get(spec_of(e), "ports"))
-		(void)json_remove(port, STR("nodePort"));
-}
-
 static void service_prepare_update(struct edit *e)
 {
-	struct str old_type = json_get_str(e->old, "spec.type"),
-		   type = json_mut_get_str(spec_of(e), "type");
-	bool was_external = str_eq_c(old_type, "ExternalName"),
-	     is_external = str_eq_c(type, "ExternalName");
+	yyjson_val *old = yyjson_obj_get(e->old, "spec");
+	yyjson_mut_val *spec = spec_of(e);
+	struct needs was = needs_of(json_get_str(old, "type"),
+				    json_get_bool(old, "allocateLoadBalancerNodePorts", true),
+				    json_get_str(old, "externalTrafficPolicy"),
+				    json_get_count(old, "externalIPs") > 0),
+		     is = needs_of(json_mut_get_str(spec, "type"),
+				   json_mut_get_bool(spec, "allocateLoadBalancerNodePorts", true),
+				   json_mut_get_str(spec, "externalTrafficPolicy"),
+				   json_mut_get_count(spec, "externalIPs") > 0);
 
-	if (is_external) {
-		static const char *const gone[] = { "clusterIP",
-						    "clusterIPs",
-						    "ipFamilies",
-						    "ipFamilyPolicy",
-						    "internalTrafficPolicy",
-						    "externalTrafficPolicy" };
-
-		for (size_t i = 0; !was_external && i < ARRAY_COUNT(gone); i++)
-			(void)json_remove(spec_of(e), str_from(gone[i]));
-		return;
-	}
-	if (!was_external) {
+	drop_useless(e, &was, &is);
+	if (was.addresses && is.addresses) {
 		keep(e, "clusterIP");
-		keep(e, "clusterIPs");
 		keep(e, "ipFamilies");
 		keep(e, "ipFamilyPolicy");
 	}
-	if (has_node_ports(type) && has_node_ports(old_type))
+	if (was.node_ports && is.node_ports)
 		keep_node_ports(e);
-	else if (!has_node_ports(type) && has_node_ports(old_type))
-		drop_node_ports(e);
-	if (has_node_ports(type) && str_eq(type, old_type))
+	if (was.health && is.health)
 		keep(e, "healthCheckNodePort");
-	if (!has_node_ports(type) &&
-	    !yyjson_mut_arr_size(yyjson_mut_obj_get(spec_of(e), "externalIPs")))
-		(void)json_remove(spec_of(e), STR("externalTrafficPolicy"));
-	normalize_addresses(e);
+	if (was.addresses && is.addresses)
+		normalize_changed(e);
+	else
+		normalize_new(e);
+	default_families(e);
 }
 
 /* ---- ports ---- */
@@ -400,6 +511,29 @@ static void check_cluster_ips(const struct scope *s, const struct field_path *pa
 
 /* ---- load balancers and policies ---- */
 
+#define SOURCE_RANGES "service.beta.kubernetes.io/load-balancer-source-ranges"
+#define TOPOLOGY_HINTS "service.kubernetes.io/topology-aware-hints"
+#define TOPOLOGY_MODE "service.kubernetes.io/topology-mode"
+
+static void check_annotated_ranges(const struct scope *s, yyjson_mut_val *spec)
+{
+	const struct field_path *meta = FIELD_NAME(NULL, "metadata"),
+				*here = FIELD_KEY(FIELD_NAME(meta, "annotations"),
+						  STR(SOURCE_RANGES));
+	yyjson_mut_val *value = json_mut_key(json_mut_get(s->edit->root, "metadata.annotations"),
+					     STR(SOURCE_RANGES));
+	struct str rest = str_trim(json_mut_str(value)), range;
+
+	if (!value)
+		return;
+	if (!type_is(spec, "LoadBalancer"))
+		field_forbidden(s->errors, here, "may only be used when `type` is 'LoadBalancer'");
+	while (rest.len && str_next_part(&rest, ',', &range))
+		if (cidr_problem(str_trim(range)))
+			field_invalid_str(s->errors, here, str_trim(range),
+					  cidr_problem(str_trim(range)));
+}
+
 static void check_source_ranges(const struct scope *s, const struct field_path *path,
 				yyjson_mut_val *v)
 {
@@ -408,6 +542,8 @@ static void check_source_ranges(const struct scope *s, const struct field_path *
 	yyjson_mut_val *ranges = yyjson_mut_obj_get(v, "loadBalancerSourceRanges");
 	size_t i = 0;
 
+	if (!yyjson_mut_arr_size(ranges))
+		check_annotated_ranges(s, v);
 	if (yyjson_mut_arr_size(ranges) && !type_is(v, "LoadBalancer"))
 		field_forbidden(s->errors, here, "may only be used when `type` is 'LoadBalancer'");
 	JSON_MUT_EACH (range, ranges) {
@@ -496,8 +632,23 @@ static const struct rule spec_rules[] = {
 
 static const struct rule service_rules[] = { RULE_INSIDE("spec", spec_rules), { 0 } };
 
+/* The old name of an annotation and its new one. */
+static void check_topology(struct edit *e, struct field_errors *errors)
+{
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "metadata"), "annotations");
+	yyjson_mut_val *annotations = json_mut_get(e->root, "metadata.annotations"),
+		       *hints = json_mut_key(annotations, STR(TOPOLOGY_HINTS)),
+		       *mode = json_mut_key(annotations, STR(TOPOLOGY_MODE));
+
+	if (hints && mode && !json_mut_equal(hints, mode))
+		field_invalid_str(errors, FIELD_KEY(path, STR(TOPOLOGY_MODE)), json_mut_str(mode),
+				  "must match annotations[" TOPOLOGY_HINTS
+				  "] when both are specified");
+}
+
 static void service_validate(struct edit *e, struct field_errors *errors)
 {
+	check_topology(e, errors);
 	rules_check_edit(e, service_rules, errors);
 }
 
@@ -511,12 +662,13 @@ static void check_kept(struct edit *e, const char *key, const char *what,
 	yyjson_mut_val *now = yyjson_mut_obj_get(spec_of(e), key);
 	yyjson_val *old = json_get(yyjson_obj_get(e->old, "spec"), key);
 	size_t count = yyjson_mut_arr_size(now), old_count = yyjson_arr_size(old), i = 0;
+	bool is_families = strcmp(key, "ipFamilies") == 0;
 
 	JSON_EACH (value, old) {
 		yyjson_mut_val *mine = yyjson_mut_arr_get(now, i);
 
 		if ((i == 0 || count == old_count) && mine && !json_mixed_equal(mine, value))
-			field_invalid_val(errors, FIELD_INDEX(path, i), now,
+			field_invalid_val(errors, FIELD_INDEX(path, is_families ? 0 : i), now,
 					  "may not change once set");
 		i++;
 	}
@@ -591,8 +743,7 @@ static void service_warn(struct edit *e, struct notices *notices)
 	};
 	yyjson_mut_val *spec = spec_of(e);
 
-	if (json_mut_key(json_mut_get(e->root, "metadata.annotations"),
-			 STR("service.kubernetes.io/topology-aware-hints")))
+	if (json_mut_key(json_mut_get(e->root, "metadata.annotations"), STR(TOPOLOGY_HINTS)))
 		notices_add(notices, "annotation service.kubernetes.io/topology-aware-hints is "
 				     "deprecated, please use service.kubernetes.io/topology-mode "
 				     "instead");

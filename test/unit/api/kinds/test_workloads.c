@@ -212,6 +212,39 @@ static void test_job(void **state)
 		{ "a rule about nothing", "spec: {podFailurePolicy: {rules: [{action: FailJob}]}}",
 		  "spec.podFailurePolicy.rules[0]: Invalid value: "
 		  "specifying one of OnExitCodes and OnPodConditions is required" },
+		{ "success of what has no index",
+		  "spec: {successPolicy: {rules: [{succeededCount: 1}]}}",
+		  "spec.successPolicy: Invalid value: {\"rules\":[{\"succeededCount\":1}]}: "
+		  "requires indexed completion mode" },
+	};
+
+	check_creates(&kind_job, base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_job_update(void **state)
+{
+	static const struct kind_update update = {
+		"metadata: {name: j}\nspec: {template: {spec: {restartPolicy: Never, containers: "
+		"[{name: c, image: i}]}}}",
+		"", ""
+	};
+	static const struct kind_case cases[] = {
+		{ "another image", "spec: {template: {spec: {containers: [{name: c, image: j}]}}}",
+		  "spec.template: Invalid value: ..." },
+		{ "another number", "spec: {completions: 5}",
+		  "spec.completions: Invalid value: 5: field is immutable" },
+		{ "more at once", "spec: {parallelism: 5}", "" },
+	};
+
+	check_updates(&kind_job, &update, cases, ARRAY_COUNT(cases));
+}
+
+static void test_job_policies(void **state)
+{
+	static const char job[] =
+		"metadata: {name: j}\nspec: {template: {spec: {restartPolicy: Never, containers: "
+		"[{name: c, image: i}]}}}";
+	static const struct kind_case cases[] = {
 		{ "a rule without words",
 		  "spec: {podFailurePolicy: {rules: [{action: FailIndex, onExitCodes: {operator: "
 		  "'', values: []}}, "
@@ -265,31 +298,9 @@ static void test_job(void **state)
 		  "spec.managedBy: Invalid value: \"c d\": Invalid path..." },
 		{ "labels of another Job", "spec: {template: {metadata: {labels: {job-name: x}}}}",
 		  "spec.template.metadata.labels[job-name]: Invalid value: {..." },
-		{ "success of what has no index",
-		  "spec: {successPolicy: {rules: [{succeededCount: 1}]}}",
-		  "spec.successPolicy: Invalid value: {\"rules\":[{\"succeededCount\":1}]}: "
-		  "requires indexed completion mode" },
 	};
 
-	check_creates(&kind_job, base, cases, ARRAY_COUNT(cases));
-}
-
-static void test_job_update(void **state)
-{
-	static const struct kind_update update = {
-		"metadata: {name: j}\nspec: {template: {spec: {restartPolicy: Never, containers: "
-		"[{name: c, image: i}]}}}",
-		"", ""
-	};
-	static const struct kind_case cases[] = {
-		{ "another image", "spec: {template: {spec: {containers: [{name: c, image: j}]}}}",
-		  "spec.template: Invalid value: ..." },
-		{ "another number", "spec: {completions: 5}",
-		  "spec.completions: Invalid value: 5: field is immutable" },
-		{ "more at once", "spec: {parallelism: 5}", "" },
-	};
-
-	check_updates(&kind_job, &update, cases, ARRAY_COUNT(cases));
+	check_creates(&kind_job, job, cases, ARRAY_COUNT(cases));
 }
 
 static void test_suspended_job(void **state)
@@ -400,6 +411,7 @@ int main(void)
 		cmocka_unit_test(test_replicationcontroller),
 		cmocka_unit_test(test_job),
 		cmocka_unit_test(test_job_update),
+		cmocka_unit_test(test_job_policies),
 		cmocka_unit_test(test_suspended_job),
 		cmocka_unit_test(test_job_status),
 		cmocka_unit_test(test_cronjob),
