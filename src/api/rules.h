@@ -86,6 +86,9 @@ struct rule {
 /* For members that are seldom there: the expression is compiled each time. */
 #define RULE_MATCH(field_, pattern_, detail_) \
 	{ .field = (field_), .test = RULE_TEST_MATCH, .pattern = (pattern_), .text = (detail_) }
+/* Two rows: the name of a driver of storage or devices. */
+#define RULE_NEED_CSI_DRIVER(field_) \
+	RULE_LENGTH(field_, DNS_LABEL_BYTES_MAX), RULE_NEED_NAME(field_, name_csi_driver_problem)
 #define RULE_CALL(field_, check_) { .field = (field_), .test = RULE_TEST_CALL, .check = (check_) }
 #define RULE_CALL_EACH(field_, check_) { .field = (field_), .test = RULE_TEST_CALL_EACH, .check = (check_) }
 /* clang-format on */

@@ -290,10 +290,10 @@ const char *name_sysctl_problem(struct str name)
 /* Case does not matter here. */
 const char *name_csi_driver_problem(struct str name)
 {
-	char lower[DNS_LABEL_BYTES_MAX];
+	char lower[DNS_SUBDOMAIN_BYTES_MAX];
 
 	if (name.len > sizeof(lower))
-		return "must be no more than 63 characters";
+		return name_subdomain_problem(name);
 	for (size_t i = 0; i < name.len; i++)
 		lower[i] = name.ptr[i] >= 'A' && name.ptr[i] <= 'Z'
 				   ? (char)(name.ptr[i] + 'a' - 'A')

@@ -24,7 +24,7 @@ const char *name_search_domain_problem(struct str name); /* a subdomain that may
 const char *name_path_segment_problem(struct str name);
 const char *name_http_header_problem(struct str name);
 const char *name_sysctl_problem(struct str name);
-const char *name_csi_driver_problem(struct str name);
+const char *name_csi_driver_problem(struct str name); /* that it is longer than a label is told elsewhere */
 /* As NAME_PROBLEM slots of strategies: a prefix (generateName) may end in '-'. */
 const char *name_is_label(struct str name, bool is_prefix);
 const char *name_is_label1035(struct str name, bool is_prefix);

@@ -205,7 +205,7 @@ static const struct rule constraint_rules[] = {
 };
 
 static const struct rule opaque_rules[] = {
-	RULE_NEED_NAME("driver", name_csi_driver_problem),
+	RULE_NEED_CSI_DRIVER("driver"),
 	RULE_NEED("parameters", ""),
 	{ 0 },
 };
@@ -398,7 +398,7 @@ static void check_places(const struct scope *s, const struct field_path *path, y
 }
 
 static const struct rule slice_spec_rules[] = {
-	RULE_NEED_NAME("driver", name_csi_driver_problem),
+	RULE_NEED_CSI_DRIVER("driver"),
 	RULE_INSIDE("pool", pool_rules),
 	RULE_NAME("nodeName", name_subdomain_problem),
 	RULE_CALL("nodeSelector", rule_node_selector),

@@ -315,11 +315,13 @@ static void check_claim_frozen(struct edit *e, bool bound, struct field_errors *
 	AUTO_JSON_MUT doc = json_new();
 	yyjson_val *old = yyjson_obj_get(e->old, "spec");
 	yyjson_mut_val *now = json_mut_copy(doc, yyjson_mut_obj_get(e->root, "spec"));
-	bool had_class = json_key(json_get(e->old, "metadata.annotations"), STR(BETA_CLASS));
+	yyjson_val *had_class = json_key(json_get(e->old, "metadata.annotations"), STR(BETA_CLASS));
 
 	if (!json_get_str(old, "volumeName").len)
 		frozen_take_old(doc, now, old, "volumeName");
-	if (!yyjson_obj_get(old, "storageClassName") && !had_class)
+	if (!yyjson_obj_get(old, "storageClassName") &&
+	    (!had_class ||
+	     json_mixed_equal(yyjson_mut_obj_get(now, "storageClassName"), had_class)))
 		frozen_take_old(doc, now, old, "storageClassName");
 	if (bound) {
 		frozen_take_old(doc, json_mut_get(now, "resources.requests"),
@@ -352,12 +354,28 @@ static void check_claim_size(struct edit *e, struct field_errors *errors)
 		field_forbidden(errors, path, "field can not be less than status.capacity");
 }
 
+static void check_old_class(struct edit *e, struct field_errors *errors)
+{
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "metadata"), "annotations");
+	yyjson_val *old = json_key(json_get(e->old, "metadata.annotations"), STR(BETA_CLASS));
+	yyjson_mut_val *now = json_mut_key(json_mut_get(e->root, "metadata.annotations"),
+					   STR(BETA_CLASS)),
+		       *class_name = json_mut_get(e->root, "spec.storageClassName");
+	bool moves = old && !json_get(e->old, "spec.storageClassName") &&
+		     json_mixed_equal(class_name, old) && (!now || json_mixed_equal(now, old));
+
+	if (!moves && !str_eq(json_str(old), json_mut_str(now)))
+		field_invalid_str(errors, FIELD_NAME(path, BETA_CLASS), json_mut_str(now),
+				  "field is immutable");
+}
+
 static void claim_validate_update(struct edit *e, struct field_errors *errors)
 {
 	bool bound = str_eq_c(json_get_str(e->old, "status.phase"), "Bound");
 	yyjson_mut_val *mode = json_mut_get(e->root, "spec.volumeMode"),
 		       *class_name = json_mut_get(e->root, "spec.volumeAttributesClassName");
 
+	check_old_class(e, errors);
 	check_claim_frozen(e, bound, errors);
 	check_claim_size(e, errors);
 	if (!json_mixed_equal(mode, json_get(e->old, "spec.volumeMode")))
@@ -470,7 +488,7 @@ const struct strategy strategy_storageclass = {
 /* ---- VolumeAttributesClass ---- */
 
 static const struct rule attributesclass_rules[] = {
-	RULE_NEED_NAME("driverName", name_csi_driver_problem),
+	RULE_NEED_CSI_DRIVER("driverName"),
 	RULE_NEED("parameters", "must contain at least one key/value pair"),
 	RULE_CALL("parameters", check_parameters),
 	{ 0 },
@@ -512,7 +530,7 @@ static void check_attached(const struct scope *s, const struct field_path *path,
 }
 
 static const struct rule attachment_spec_rules[] = {
-	RULE_NEED_NAME("attacher", name_csi_driver_problem),
+	RULE_NEED_CSI_DRIVER("attacher"),
 	RULE_CALL("source", check_attached),
 	RULE_NEED_NAME("nodeName", name_subdomain_problem),
 	{ 0 },
@@ -631,7 +649,7 @@ static const char *node_id_problem(struct str id)
 static const struct rule allocatable_rules[] = { RULE_NONNEGATIVE("count"), { 0 } };
 
 static const struct rule node_driver_rules[] = {
-	RULE_NEED_NAME("name", name_csi_driver_problem),
+	RULE_NEED_CSI_DRIVER("name"),
 	RULE_NEED_NAME("nodeID", node_id_problem),
 	RULE_INSIDE("allocatable", allocatable_rules),
 	RULE_CALL(NULL, check_topology_keys),

@@ -577,7 +577,7 @@ static void check_csi_secret(const struct scope *s, const struct field_path *pat
 }
 
 static const struct rule csi_rules[] = {
-	RULE_NEED_NAME("driver", name_csi_driver_problem),
+	RULE_NEED_CSI_DRIVER("driver"),
 	RULE_CALL(NULL, check_csi_secret),
 	{ 0 },
 };
@@ -587,7 +587,7 @@ static const struct rule placed_secret_rules[] = {
 	{ 0 },
 };
 static const struct rule persistent_csi_rules[] = {
-	RULE_NEED_NAME("driver", name_csi_driver_problem),
+	RULE_NEED_CSI_DRIVER("driver"),
 	RULE_NEED("volumeHandle", ""),
 	RULE_INSIDE("controllerPublishSecretRef", placed_secret_rules),
 	RULE_INSIDE("controllerExpandSecretRef", placed_secret_rules),
