@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include "api/meta.h"
 #include "api/schema_check.h"
+#include "api/switched_off.h"
 #include "base/assert.h"
 #include "base/time.h"
 
@@ -88,6 +89,7 @@ int object_prepare_create(struct edit *e, const struct object_birth *birth, stru
 		json_set_int(e->doc, meta, "generation", 1);
 	if ((e->kind->flags & KIND_HAS_STATUS) && !e->kind->strategy->keeps_status_on_create)
 		put_zero_status(e);
+	switched_off_drop(e);
 	if (e->kind->strategy->prepare_create)
 		e->kind->strategy->prepare_create(e);
 	return 0;
@@ -236,6 +238,7 @@ int object_prepare_update(struct edit *e, struct err *err)
 	for (size_t i = 0; i < ARRAY_COUNT(kept); i++)
 		take_from_old(e, meta, old_meta, kept[i]);
 	split_status(e);
+	switched_off_drop(e);
 	if (is_of_status(e->subresource)) {
 		if (strategy->prepare_status_update)
 			strategy->prepare_status_update(e);
