@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include "api/limits.h"
 #include "api/strategy.h"
+#include "base/arena.h"
+#include "codec/json_index.h"
 
 static void invalid(struct field_errors *e, const struct field_path *path, struct str value,
 		    const char *problem)
@@ -200,4 +202,47 @@ void meta_validate_update(struct edit *e, struct field_errors *errors)
 		check_no_new_finalizers(e, finalizers, FIELD_NAME(path, "finalizers"), errors);
 	validate_parts(meta, path, errors);
 	validate_finalizers(finalizers, FIELD_NAME(path, "finalizers"), errors);
+}
+
+/* ---- owners ---- */
+
+static struct str owner_identity(yyjson_mut_val *owner, struct arena *arena)
+{
+	static const char *const names[] = { "apiVersion", "kind", "name", "uid" },
+				 *const flags[] = { "controller", "blockOwnerDeletion" };
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, OBJECT_BYTES_MAX);
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		buf_put_str(&text, json_mut_get_str(owner, names[i]));
+		buf_put_char(&text, '\n'); /* in none of them */
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(flags); i++) {
+		yyjson_mut_val *flag = yyjson_mut_obj_get(owner, flags[i]);
+
+		buf_put_char(&text, !flag ? '-' : yyjson_mut_is_true(flag) ? 't' : 'f');
+	}
+	return str_in(arena, buf_str(&text));
+}
+
+void meta_drop_repeated_owners(yyjson_mut_val *root, struct arena *arena, struct buf *uids)
+{
+	yyjson_mut_val *owners = json_mut_get(root, "metadata.ownerReferences");
+	size_t count = yyjson_mut_arr_size(owners);
+	AUTO_JSON_INDEX seen = { .slots = NULL };
+
+	if (count < 2)
+		return;
+	json_index_init(&seen, count);
+	for (size_t i = 0; i < count; i++) { /* once around: who stays goes to the end */
+		yyjson_mut_val *owner = yyjson_mut_arr_remove_first(owners);
+
+		if (!json_index_add(&seen, owner_identity(owner, arena), owner)) {
+			yyjson_mut_arr_append(owners, owner);
+			continue;
+		}
+		if (uids->len)
+			buf_put_str(uids, STR(", "));
+		buf_put_str(uids, json_mut_get_str(owner, "uid"));
+	}
 }

@@ -19,4 +19,8 @@ void meta_validate_labels(yyjson_mut_val *labels, const struct field_path *path,
 void meta_validate_annotations(yyjson_mut_val *annotations, const struct field_path *path,
 			       struct field_errors *errors);
 
+/* Owners that stand in metadata more than once, equal in all fields, stay once. Appends the uids of
+ * those that went, "a, b". */
+void meta_drop_repeated_owners(yyjson_mut_val *root, struct arena *arena, struct buf *uids);
+
 #endif

@@ -28,6 +28,8 @@ struct typed_walk {
 	struct arena *arena;
 	struct buf text;
 	struct err *err;
+	size_t refused_count; /* by typed_check so far: err has all of them, as far as there is room
+			       */
 };
 
 void typed_walk_init(struct typed_walk *walk, struct arena *arena, struct err *err);
@@ -49,7 +51,8 @@ bool typed_write_created(struct typed_walk *walk, struct schema_at at, yyjson_va
 			 const struct field_set *skipped, struct buf *to);
 
 /* A value for apply: only declared fields, of the right types, items of lists that can be told
- * apart. ERR_INVALID: `.spec.foo: field not declared in schema`. */
+ * apart. ERR_INVALID: `.spec.foo: field not declared in schema`; several stand in lines of their
+ * own below `errors:`. */
 int typed_check(struct typed_walk *walk, struct typed t, yyjson_val *v) MUST_CHECK;
 /* Appends the places in v whose lists and objects are replaced as a whole, ".spec.a, .spec.b[0].c":
  * who sets some of their fields would take away the others. */

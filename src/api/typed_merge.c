@@ -22,11 +22,19 @@ static int refuse(struct typed_walk *walk, const struct place *place, const char
 {
 	AUTO_BUF path = { 0 };
 	char what[ERR_MSG_BYTES];
+	struct err before;
 
+	if (walk->refused_count && strlen(walk->err->msg) + 1 == sizeof(walk->err->msg))
+		return -1; /* nothing more has room */
 	buf_init(&path, ERR_MSG_BYTES);
 	put_place(place, &path);
 	(void)snprintf(what, sizeof(what), fmt, STR_ARG(str_slice(detail, 0, 200)));
-	return err_set(walk->err, ERR_INVALID, "%s: %s", path.len ? path.ptr : ".", what);
+	if (!walk->refused_count++)
+		return err_set(walk->err, ERR_INVALID, "%s: %s", path.len ? path.ptr : ".", what);
+	before = *walk->err;
+	return err_set(walk->err, ERR_INVALID, "%s%s\n  %s: %s",
+		       walk->refused_count == 2 ? "errors:\n  " : "", before.msg,
+		       path.len ? path.ptr : ".", what);
 }
 
 /* As Go's %v has it. */
@@ -101,6 +109,7 @@ static int check_items(struct typed_walk *walk, struct typed t, enum typed_form 
 {
 	AUTO_JSON_INDEX seen = { .slots = NULL };
 	size_t index = 0;
+	int checked = 0;
 
 	json_index_init(&seen, yyjson_arr_size(v));
 	JSON_EACH (item, v) {
@@ -111,19 +120,20 @@ static int check_items(struct typed_walk *walk, struct typed t, enum typed_form 
 			return check_item_name(walk, t, form, place, item, index);
 		inside.text = field_set_name_text(walk->arena, name);
 		if (json_index_add(&seen, name, item))
-			return refuse(walk, place, "duplicate entries for key " STR_FMT,
-				      inside.text);
+			checked = refuse(walk, place, "duplicate entries for key " STR_FMT,
+					 inside.text);
 		if (check_at(walk, typed_item(t), &inside, item) < 0)
-			return -1;
+			checked = -1;
 		index++;
 	}
-	return 0;
+	return checked;
 }
 
 static int check_members(struct typed_walk *walk, struct typed t, enum typed_form form,
 			 const struct place *place, yyjson_val *v)
 {
 	bool is_open = typed_is_open(t, form);
+	int checked = 0;
 
 	JSON_MEMBERS (key, value, v) {
 		bool declared;
@@ -132,12 +142,12 @@ static int check_members(struct typed_walk *walk, struct typed t, enum typed_for
 
 		inside.text = str_printf_in(walk->arena, "." STR_FMT, STR_ARG(json_str(key)));
 		if (!declared && !is_open)
-			return refuse(walk, &inside, "field not declared in schema" STR_FMT,
-				      STR_NONE);
-		if (check_at(walk, inside_type, &inside, value) < 0)
-			return -1;
+			checked = refuse(walk, &inside, "field not declared in schema" STR_FMT,
+					 STR_NONE);
+		else if (check_at(walk, inside_type, &inside, value) < 0)
+			checked = -1;
 	}
-	return 0;
+	return checked;
 }
 
 static int check_at(struct typed_walk *walk, struct typed t, const struct place *place,
@@ -146,6 +156,7 @@ static int check_at(struct typed_walk *walk, struct typed t, const struct place 
 	enum typed_form form = typed_form_to_check(t, v);
 	bool is_list = typed_is_list(form) || typed_is_plain_list(t, v);
 	size_t index = 0;
+	int checked = 0;
 
 	if (yyjson_is_null(v))
 		return 0;
@@ -168,9 +179,9 @@ static int check_at(struct typed_walk *walk, struct typed t, const struct place 
 		struct place inside = { place, str_printf_in(walk->arena, "[%zu]", index++) };
 
 		if (check_at(walk, typed_item(t), &inside, item) < 0)
-			return -1;
+			checked = -1;
 	}
-	return 0;
+	return checked;
 }
 
 int typed_check(struct typed_walk *walk, struct typed t, yyjson_val *v)

@@ -72,6 +72,7 @@ static int create_admitted(struct operation *op)
 
 static int create_mutated(struct operation *op)
 {
+	operation_drop_repeated_owners(op, true);
 	if ((op->is_mutated && prepare(op) < 0) || validate(op) < 0)
 		return -1;
 	object_warn(&op->edit, &op->notices);
@@ -95,6 +96,7 @@ int create_run(struct operation *op)
 {
 	if (operation_read_body(op, op->kind) < 0)
 		return -1;
+	operation_drop_repeated_owners(op, false);
 	return create_object(op);
 }
 

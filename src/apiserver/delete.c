@@ -23,7 +23,8 @@ static const struct {
 	      "resourcequotas "
 	      "replicationcontrollers" },
 	{ "storage.k8s.io",
-	  "storageclasses volumeattachments csinodes csidrivers csistoragecapacities" },
+	  "storageclasses volumeattachments csinodes csidrivers csistoragecapacities "
+	  "volumeattributesclasses" },
 };
 
 static bool has_word(const char *words, struct str word)

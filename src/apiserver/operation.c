@@ -3,6 +3,7 @@
 #include "apiserver/operation.h"
 
 #include "api/convert.h"
+#include "api/meta.h"
 #include "apiserver/conversion.h"
 #include "apiserver/limits.h"
 #include "apiserver/registry.h"
@@ -59,6 +60,22 @@ static void drop_body(struct operation *op)
 	json_free(op->body_seen.old);
 	op->body_seen = (struct operation_body){ 0 };
 	policy_rounds_deinit(&op->policy_rounds);
+}
+
+void operation_drop_repeated_owners(struct operation *op, bool after_admission)
+{
+	AUTO_BUF uids = { 0 };
+
+	buf_init(&uids, OBJECT_BYTES_MAX);
+	meta_drop_repeated_owners(op->edit.root, op->arena, &uids);
+	if (uids.len)
+		notices_add(&op->notices,
+			    ".metadata.ownerReferences contains duplicate entries%s; API server "
+			    "dedups owner references in 1.20+, and may reject such requests as "
+			    "early as 1.24; please fix your requests; duplicate UID(s) "
+			    "observed: " STR_FMT,
+			    after_admission ? " after mutating admission happens" : "",
+			    STR_ARG(buf_str(&uids)));
 }
 
 void operation_take_body(struct operation *op, const struct kind *kind)

@@ -100,7 +100,7 @@ struct operation {
 	bool is_converting;	       /* it waits for that */
 	operation_step *resume;	       /* what comes then */
 	bool is_mutated;	       /* admission changed edit.doc: it is to be prepared again */
-	int64_t deadline_ns;	      /* monotonic, of all webhooks; 0: the usual one */
+	int64_t deadline_ns;	       /* monotonic, of all webhooks; 0: the usual one */
 	const struct object_birth *birth;     /* of what is created; in the arena */
 	const struct delete_options *options; /* of a deletion; in the arena */
 	struct str key;
@@ -113,7 +113,7 @@ struct operation {
 	bool is_delete_write;	   /* what was submitted removes the key */
 	bool returns_status;	   /* answer with a Status instead of the object, or */
 	bool returns_scale;	   /* with its Scale */
-	struct service_claim *claim; /* addresses and ports taken or given back with this */
+	struct service_claim *claim;	  /* addresses and ports taken or given back with this */
 	yyjson_mut_val *final_state;	  /* of a removal; in edit.doc */
 	struct operation_charge *charges; /* of quotas; in the arena */
 	size_t charge_count;
@@ -142,6 +142,9 @@ struct subject operation_kind_subject(const struct operation *op) PURE; /* Kind 
 void operation_resume(struct operation *op);
 /* The body as an object of kind in op->edit, ready to be changed. */
 int operation_read_body(struct operation *op, const struct kind *kind) MUST_CHECK;
+/* Owners that the object has twice stay once; its writer is told. For POST and PUT before what else
+ * changes it; for all after admission's changes, too. */
+void operation_drop_repeated_owners(struct operation *op, bool after_admission);
 /* What was read is a subresource's body, of that kind: it moves to op->body_seen. */
 void operation_take_body(struct operation *op, const struct kind *kind);
 /* op->old_blob and op->edit.old from the newest state; refuses with NotFound. */

@@ -254,8 +254,8 @@ static int apply_new(struct operation *op, yyjson_val *config)
 	}
 	if (uid.len)
 		return refusal_conflict(&op->refusal, operation_subject(op),
-					"Precondition failed: UID in precondition: " STR_FMT
-					", UID in object meta: ",
+					"uid mismatch: the provided object specified uid " STR_FMT
+					", and no existing object was found",
 					STR_ARG(uid));
 	if (apply_over(op, NULL, config) < 0)
 		return -1;

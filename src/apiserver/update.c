@@ -86,6 +86,7 @@ static int update_admitted(struct operation *op)
 
 static int update_mutated(struct operation *op)
 {
+	operation_drop_repeated_owners(op, true);
 	if ((op->is_mutated && prepare(op) < 0) || validate(op) < 0)
 		return -1;
 	object_warn(&op->edit, &op->notices);
@@ -121,6 +122,7 @@ static int create_missing(struct operation *op)
 					   "the name of the object (" STR_FMT
 					   ") does not match the name on the URL (" STR_FMT ")",
 					   STR_ARG(given), STR_ARG(op->name));
+	operation_drop_repeated_owners(op, false);
 	return create_object(op);
 }
 
@@ -131,6 +133,7 @@ int update_run(struct operation *op)
 		return create_missing(op);
 	if (operation_load(op) < 0 || operation_read_body(op, op->kind) < 0)
 		return -1;
+	operation_drop_repeated_owners(op, false);
 	return update_object(op);
 }
 

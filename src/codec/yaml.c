@@ -176,20 +176,21 @@ static int read_sequence(struct yaml_reader *r, const yaml_event_t *start, size_
 /* A mapping being read: keys in the order they came. Members merged by "<<" give way to those
  * written out. */
 struct mapping {
-	yyjson_mut_val **pairs; /* key, value, key, value */
-	size_t count, room;	/* of pairs / 2 */
+	struct mapping_pair {
+		yyjson_mut_val *key, *value;
+		size_t line; /* of the value, from 1: what upstream's decoder names */
+	} * pairs;
+	size_t count, room;
 	yyjson_mut_val *merged; /* what "<<" gave: a mapping or a sequence of them */
 };
 
-static void mapping_add(struct mapping *m, yyjson_mut_val *key, yyjson_mut_val *value)
+static void mapping_add(struct mapping *m, yyjson_mut_val *key, yyjson_mut_val *value, size_t line)
 {
 	if (m->count == m->room) {
 		m->room = m->room ? m->room * 2 : 16;
-		m->pairs = mem_realloc_array(m->pairs, m->room, 2 * sizeof(m->pairs[0]));
+		m->pairs = mem_realloc_array(m->pairs, m->room, sizeof(m->pairs[0]));
 	}
-	m->pairs[2 * m->count] = key;
-	m->pairs[2 * m->count + 1] = value;
-	m->count++;
+	m->pairs[m->count++] = (struct mapping_pair){ .key = key, .value = value, .line = line };
 }
 
 static void merge_members(struct json_index *index, struct mapping *m, yyjson_mut_val *from,
@@ -197,7 +198,7 @@ static void merge_members(struct json_index *index, struct mapping *m, yyjson_mu
 {
 	JSON_MUT_MEMBERS (key, value, from) {
 		if (!json_index_add(index, json_mut_str(key), value))
-			mapping_add(m, json_mut_copy(r->doc, key), json_mut_copy(r->doc, value));
+			mapping_add(m, json_mut_copy(r->doc, key), json_mut_copy(r->doc, value), 0);
 	}
 }
 
@@ -210,9 +211,9 @@ static int mapping_finish(struct yaml_reader *r, struct mapping *m, const yaml_e
 
 	json_index_init(&index, m->count + merged_max);
 	for (size_t i = 0; i < m->count; i++) {
-		struct str name = json_mut_str(m->pairs[2 * i]);
-
-		yyjson_mut_val **first = json_index_add(&index, name, &m->pairs[2 * i + 1]);
+		struct mapping_pair *pair = &m->pairs[i];
+		struct str name = json_mut_str(pair->key);
+		yyjson_mut_val **first = json_index_add(&index, name, &pair->value);
 
 		if (!first)
 			continue;
@@ -220,18 +221,18 @@ static int mapping_finish(struct yaml_reader *r, struct mapping *m, const yaml_e
 			return err_set(err, ERR_PARSE,
 				       "yaml: unmarshal errors:\n  line %zu: key \"" STR_FMT
 				       "\" already set in map",
-				       start->start_mark.line + 1, STR_ARG(name));
+				       pair->line, STR_ARG(name));
 		buf_printf(r->duplicates, "\n  line %zu: key \"" STR_FMT "\" already set in map",
-			   start->start_mark.line + 1, STR_ARG(name));
-		*first = m->pairs[2 * i + 1];
-		m->pairs[2 * i] = NULL; /* its value stands where the first one was */
+			   pair->line, STR_ARG(name));
+		*first = pair->value;
+		pair->key = NULL; /* its value stands where the first one was */
 	}
 	merge_members(&index, m, m->merged, r);
 	JSON_MUT_EACH (one, m->merged)
 		merge_members(&index, m, one, r);
 	for (size_t i = 0; i < m->count; i++)
-		if (m->pairs[2 * i])
-			yyjson_mut_obj_add(object, m->pairs[2 * i], m->pairs[2 * i + 1]);
+		if (m->pairs[i].key)
+			yyjson_mut_obj_add(object, m->pairs[i].key, m->pairs[i].value);
 	remember(r, start->data.mapping_start.anchor, object);
 	*ret = object;
 	return 0;
@@ -289,7 +290,7 @@ static int read_member(struct yaml_reader *r, struct mapping *m, size_t depth, b
 			failed = check_merge(value, &event, err);
 			m->merged = value;
 		} else if (failed >= 0) {
-			mapping_add(m, key, value);
+			mapping_add(m, key, value, event.start_mark.line + 1);
 		}
 		yaml_event_delete(&event);
 	}

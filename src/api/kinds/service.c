@@ -39,6 +39,14 @@ static void default_target_ports(struct edit *e, yyjson_mut_val *ports)
 	}
 }
 
+static void default_entry_points(struct edit *e)
+{
+	JSON_MUT_EACH (point, json_mut_get(e->root, "status.loadBalancer.ingress")) {
+		if (json_mut_get_str(point, "ip").len)
+			default_str(e, point, "ipMode", "VIP");
+	}
+}
+
 static void service_default(struct edit *e)
 {
 	yyjson_mut_val *spec = spec_of(e);
@@ -63,6 +71,8 @@ static void service_default(struct edit *e)
 	if (type_is(spec, "LoadBalancer") &&
 	    !yyjson_mut_obj_get(spec, "allocateLoadBalancerNodePorts"))
 		json_set_bool(e->doc, spec, "allocateLoadBalancerNodePorts", true);
+	if (type_is(spec, "LoadBalancer"))
+		default_entry_points(e);
 }
 
 /* ---- addresses and families before they are checked ---- */

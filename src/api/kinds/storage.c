@@ -488,7 +488,7 @@ const struct strategy strategy_storageclass = {
 /* ---- VolumeAttributesClass ---- */
 
 static const struct rule attributesclass_rules[] = {
-	RULE_NEED_CSI_DRIVER("driverName"),
+	RULE_NEED_NAME("driverName", provisioner_problem),
 	RULE_NEED("parameters", "must contain at least one key/value pair"),
 	RULE_CALL("parameters", check_parameters),
 	{ 0 },

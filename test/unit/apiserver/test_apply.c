@@ -291,7 +291,15 @@ SCRIPT(test_lists, { "POST", DEPLOY "?fieldManager=kubectl-create", JSON, WEB, 2
 	 APPLY,
 	 DEPLOYMENT("\"foo\":1"),
 	 500,
-	 { "(/web; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema" } }, )
+	 { "(/web; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema" } },
+       { "PATCH",
+	 DEPLOY "/web?fieldManager=s",
+	 APPLY,
+	 DEPLOYMENT("\"foo\":1,\"replicas\":\"x\",\"paused\":true,\"bar\":{\"x\":1}"),
+	 500,
+	 { "(/web; apps/v1, Kind=Deployment): errors:\\n  .spec.foo: field not declared in schema"
+	   "\\n  .spec.replicas: expected numeric (int or float), got string"
+	   "\\n  .spec.bar: field not declared in schema\"" } }, )
 
 SCRIPT(test_subresources, { "POST", DEPLOY "?fieldManager=m", JSON, WEB, 201 },
        { "PUT",
@@ -362,7 +370,8 @@ SCRIPT(test_unchanged,
 	 APPLY,
 	 "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"uid\":\"u\"}}",
 	 409,
-	 { "Precondition failed: UID in precondition: u, UID in object meta: " } },
+	 { "uid mismatch: the provided object specified uid u, and no existing object was "
+	   "found" } },
        { "PATCH",
 	 CM "/c?force=true",
 	 MERGE,

@@ -143,13 +143,47 @@ SCRIPT(test_versions, { "POST", CM, JSON, "{\"metadata\":{\"name\":\"a\"}}", 201
 	 "{\"metadata\":{\"name\":\"r\"},\"handler\":\"x\"}", 201 },
        { "PUT", CM "/none", JSON, "{\"metadata\":{\"name\":\"none\"}}", 404 }, )
 
+#define OWNER(name) "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"name\":\"" name "\",\"uid\":\"u1\"}"
+#define OWNED(owners) "{\"metadata\":{\"name\":\"a\",\"ownerReferences\":[" owners "]}}"
+
+/* Would break: an owner that a client repeats is counted twice. */
+SCRIPT(test_repeated_owners,
+       { "POST", CM, JSON, OWNED(OWNER("x") "," OWNER("y") "," OWNER("x") "," OWNER("x")), 201,
+	 "Warning: 299 - \".metadata.ownerReferences contains duplicate entries; API server dedups "
+	 "owner references in 1.20+, and may reject such requests as early as 1.24; please fix "
+	 "your requests; duplicate UID(s) observed: u1, u1\"" },
+       { "GET", CM "/a", NULL, NULL, 200, "\"ownerReferences\":[" OWNER("x") "," OWNER("y") "]" },
+       { "PUT", CM "/a", JSON, OWNED(OWNER("z") "," OWNER("z")), 200,
+	 "\"ownerReferences\":[" OWNER("z") "]" },
+       { "PATCH", CM "/a", MERGE, OWNED(OWNER("x") "," OWNER("x")), 200,
+	 "Warning: 299 - \".metadata.ownerReferences contains duplicate entries after mutating "
+	 "admission happens; API server dedups" }, )
+
+/* Would break: clients that read the deleted object out of the answer, as they may for some kinds;
+ * addresses of a balancer without their mode. */
+SCRIPT(test_answers,
+       { "POST", "/apis/storage.k8s.io/v1/volumeattributesclasses", JSON,
+	 "{\"metadata\":{\"name\":\"c\"},\"driverName\":\"example.com/driver\",\"parameters\":{"
+	 "\"a\":\"b\"}}",
+	 201 },
+       { "DELETE", "/apis/storage.k8s.io/v1/volumeattributesclasses/c", NULL, NULL, 200,
+	 "\"driverName\":\"example.com/driver\"" },
+       { "POST", "/api/v1/namespaces/default/services", JSON,
+	 "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"type\":\"LoadBalancer\",\"ports\":[{\"port\":"
+	 "80}]"
+	 "}}",
+	 201 },
+       { "PATCH", "/api/v1/namespaces/default/services/s/status", MERGE,
+	 "{\"status\":{\"loadBalancer\":{\"ingress\":[{\"ip\":\"192.0.2.1\"},{\"hostname\":\"a.b\"}"
+	 "]}}}",
+	 200, "\"ingress\":[{\"ip\":\"192.0.2.1\",\"ipMode\":\"VIP\"},{\"hostname\":\"a.b\"}]" }, )
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_delete_options),
-		cmocka_unit_test(test_collections),
-		cmocka_unit_test(test_field_validation),
-		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_delete_options),	 cmocka_unit_test(test_collections),
+		cmocka_unit_test(test_field_validation), cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_repeated_owners),	 cmocka_unit_test(test_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,7 +52,9 @@ static void test_refuse(void **state)
 	static const struct {
 		const char *yaml, *part;
 	} cases[] = {
-		{ "a: 1\na: 2\n", "key \"a\" already set in map" },
+		{ "a: 1\na: 2\n", "line 2: key \"a\" already set in map" },
+		{ "\nm:\n  b: 1\n  a: 1\n  a:\n    x: 2\n",
+		  "line 6: key \"a\" already set in map" },
 		{ "a: b: c\n", "line 1" },
 		{ "a:\n\t- x\n", "line 2" },
 		{ "a: *nope\n", "unknown anchor" },
