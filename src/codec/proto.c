@@ -314,7 +314,7 @@ static size_t elements(const struct proto_field *field, const void *value, const
 	}
 	if (field->type == PROTO_BYTES)
 		return ((const struct str *)member)->len > 0;
-	return number_of(field, member) != 0;
+	return field->is_explicit || number_of(field, member) != 0;
 }
 
 static size_t element_size(const struct proto_field *field, const char *element)

@@ -33,6 +33,7 @@ struct proto_field {
 	size_t offset;
 	size_t count_offset; /* of a repeated field's count */
 	bool is_repeated;
+	bool is_explicit; /* of proto2: 0 is a value, and not what is meant when nothing is said */
 	const struct proto_message *message;
 };
 
@@ -47,6 +48,11 @@ struct proto_message {
 #define PROTO_FIELD(n, t, s, m)                                                   \
 	{                                                                         \
 		.number = (n), .type = PROTO_##t, .offset = offsetof(struct s, m) \
+	}
+#define PROTO_EXPLICIT(n, t, s, m)                                                  \
+	{                                                                          \
+		.number = (n), .type = PROTO_##t, .offset = offsetof(struct s, m), \
+		.is_explicit = true                                                \
 	}
 #define PROTO_SUB(n, s, m, sub)                                                        \
 	{                                                                              \
@@ -73,7 +79,7 @@ struct proto_message {
  * ERR_PARSE for damaged bytes, ERR_TOO_LARGE beyond PROTO_DEPTH_MAX and PROTO_ITEMS_MAX. */
 int proto_decode(const struct proto_message *message, struct str bytes, struct arena *arena,
 		 void *ret, struct err *err) MUST_CHECK;
-/* Appends; numbers that are 0 and empty strings are left out. The buffer tells when its max is
+/* Appends; numbers that are 0 (unless explicit) and empty strings are left out. The buffer tells when its max is
  * reached. */
 void proto_encode(const struct proto_message *message, const void *value, struct buf *to);
 size_t proto_size(const struct proto_message *message, const void *value) PURE;

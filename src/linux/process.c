@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -170,4 +171,21 @@ const char *namespace_file(uint64_t flag)
 			return namespaces[i].file;
 	}
 	return "";
+}
+
+uint64_t process_foreign_namespaces(pid_t pid)
+{
+	uint64_t foreign = 0;
+
+	for (size_t i = 0; i < ARRAY_COUNT(namespace_all); i++) {
+		const char *name = namespace_file(namespace_all[i]);
+		char own[40], theirs[40];
+		struct stat ours, other;
+
+		snprintf(own, sizeof(own), "/proc/self/ns/%s", name);
+		snprintf(theirs, sizeof(theirs), "/proc/%d/ns/%s", (int)pid, name);
+		if (stat(own, &ours) == 0 && stat(theirs, &other) == 0 && ours.st_ino != other.st_ino)
+			foreign |= namespace_all[i];
+	}
+	return foreign;
 }

@@ -32,5 +32,7 @@ uint64_t namespace_flag(const char *oci_name) PURE;
 /* "pid", "net", "mnt", …: the file in /proc/<pid>/ns; "" when not exactly one known flag. */
 const char *namespace_file(uint64_t flag) PURE;
 extern const uint64_t namespace_all[8];
+/* Those of a process that are not ours. */
+uint64_t process_foreign_namespaces(pid_t pid);
 
 #endif

@@ -489,6 +489,8 @@ static int save_restored(struct restoring *r, pid_t pid, struct err *err)
 	c->pidfd = process_pidfd(pid);
 	if (c->pidfd < 0 || process_start_ticks(pid, &c->start_ticks, &state) < 0)
 		return err_set(err, ERR_INTERNAL, "the restored process is gone");
+	/* criu gives it a time namespace, for its clocks to go on; who enters later must be of the same ones */
+	c->namespaces |= process_foreign_namespaces(pid);
 	c->created_ns = r->out->started_ns = process_wall_ns();
 	return container_save(c, err);
 }

@@ -18,8 +18,7 @@ struct checkpoint_options {
 	struct criu_page_server *page_server;
 	bool leave_running, tcp_established, ext_unix_sk, shell_job, file_locks, auto_dedup,
 		lazy_pages, pre_dump;
-	bool ignore_cgroups;
-	int32_t cgroup_mode; /* CRIU_CGROUP_…; 0 for criu's own choice */
+	enum criu_cgroup_mode cgroup_mode;
 	uint64_t empty_ns;
 	int status_fd; /* -1 for none */
 };

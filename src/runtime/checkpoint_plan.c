@@ -23,8 +23,8 @@ static void plan_flags(const struct checkpoint_subject *subject, struct criu_opt
 	ret->file_locks = o->file_locks;
 	ret->auto_dedup = o->auto_dedup;
 	ret->lazy_pages = o->lazy_pages;
-	ret->manage_cgroups = !o->ignore_cgroups;
-	ret->manage_cgroups_mode = o->ignore_cgroups ? 0 : o->cgroup_mode;
+	ret->manage_cgroups = true; /* of releases that know no mode */
+	ret->manage_cgroups_mode = o->cgroup_mode;
 	/* links and addresses are the engine's, which makes them anew */
 	ret->empty_ns = CLONE_NEWNET | o->empty_ns;
 	/* criu's own file of settings, whose place an annotation may name (empty: none) */
@@ -124,7 +124,7 @@ int checkpoint_plan_restore(const struct checkpoint_subject *subject, struct are
 	ret->evasive_devices = ret->rst_sibling = true;
 	ret->lsm_profile = str_from(o->lsm_profile);
 	ret->lsm_mount_context = str_from(o->lsm_mount_context);
-	if (!o->ignore_cgroups)
+	if (o->cgroup_mode != CRIU_CGROUP_IGNORE)
 		plan_cgroups(subject->cgroup, arena, ret);
 	return plan_namespaces(subject, arena, ret, err);
 }

@@ -55,16 +55,15 @@ static int parse_cgroup_mode(const char *text, struct checkpoint_options *o, str
 {
 	static const struct {
 		char name[8];
-		int32_t mode;
+		enum criu_cgroup_mode mode;
 	} modes[] = { { "soft", CRIU_CGROUP_SOFT },
 		      { "full", CRIU_CGROUP_FULL },
 		      { "strict", CRIU_CGROUP_STRICT },
-		      { "ignore", 0 } };
+		      { "ignore", CRIU_CGROUP_IGNORE } };
 
 	for (size_t i = 0; text && i < ARRAY_COUNT(modes); i++) {
 		if (strcmp(text, modes[i].name) == 0) {
 			o->cgroup_mode = modes[i].mode;
-			o->ignore_cgroups = modes[i].mode == 0;
 			return 0;
 		}
 	}
@@ -105,6 +104,7 @@ static int parse_options(const struct command_line *line, struct arena *arena,
 		.pre_dump = command_has(line, "pre-dump"),
 		.lsm_profile = command_value(line, "lsm-profile"),
 		.lsm_mount_context = command_value(line, "lsm-mount-context"),
+		.cgroup_mode = CRIU_CGROUP_DEFAULT,
 		.status_fd = -1,
 	};
 	if (geteuid() != 0)

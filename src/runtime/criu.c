@@ -80,7 +80,7 @@ static const struct proto_field options_fields[] = {
 	PROTO_SUBS(25, criu_options, cgroup_roots, cgroup_root_message),
 	PROTO_FIELD(26, BOOL, criu_options, rst_sibling),
 	PROTO_SUBS(27, criu_options, inherits, inherit_message),
-	PROTO_FIELD(34, INT32, criu_options, manage_cgroups_mode),
+	PROTO_EXPLICIT(34, INT32, criu_options, manage_cgroups_mode),
 	PROTO_LIST(37, BYTES, criu_options, externals),
 	PROTO_FIELD(38, UINT64, criu_options, empty_ns),
 	PROTO_SUBS(39, criu_options, joins, join_message),

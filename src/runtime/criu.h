@@ -17,7 +17,13 @@
 
 enum criu_type { CRIU_DUMP = 1, CRIU_RESTORE = 2, CRIU_PRE_DUMP = 4, CRIU_NOTIFY = 6 };
 enum criu_network_lock { CRIU_LOCK_IPTABLES = 1, CRIU_LOCK_NFTABLES = 2 };
-enum criu_cgroup_mode { CRIU_CGROUP_SOFT = 3, CRIU_CGROUP_FULL = 4, CRIU_CGROUP_STRICT = 5 };
+enum criu_cgroup_mode {
+	CRIU_CGROUP_IGNORE = 0,
+	CRIU_CGROUP_SOFT = 3,
+	CRIU_CGROUP_FULL = 4,
+	CRIU_CGROUP_STRICT = 5,
+	CRIU_CGROUP_DEFAULT = 6,
+};
 
 struct criu_page_server {
 	struct str address;

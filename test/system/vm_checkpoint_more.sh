@@ -85,6 +85,18 @@ holds notify-restore counts_on $before
 until_true 50 grep -q MAINPID /tmp/heard
 check notify-ready "$(tr '\n' ' ' </tmp/heard)" "READY=1 MAINPID=$(cat /tmp/plain/pid) "
 check notify-mount "$(grep -c '/plain/notify /tmp/service ' /proc/$(cat /tmp/plain/pid)/mountinfo)" 1
+
+# into another cgroup, and with a program that came later, which must be of the same namespaces
+oci exec plain sh -c 'sleep 1000 </dev/null >/dev/null 2>&1 & echo $!' >/tmp/later
+rm -rf /tmp/plain/image
+save plain --manage-cgroups-mode ignore
+check elsewhere-checkpoint $? 0
+[ -e /tmp/plain/image/inventory.img ] || log_of plain
+sed -i s,/t/plain,/t/elsewhere, /bundles/plain/config.json
+brought plain --manage-cgroups-mode ignore
+sed -i s,/t/elsewhere,/t/plain, /bundles/plain/config.json
+check elsewhere-cgroup "$(cut -d: -f3 /proc/$(cat /tmp/plain/pid)/cgroup) $(ls -d $G/plain 2>/dev/null)" "/t/elsewhere "
+check elsewhere-later "$(oci exec plain cat /proc/$(cat /tmp/later)/comm)" sleep
 oci delete -f plain
 rm -rf /tmp/plain/image
 

@@ -94,6 +94,19 @@ static void test_round(void **state)
 	assert_null(back.child);
 }
 
+static void test_explicit(void **state)
+{
+	static const struct proto_field fields[] = { PROTO_EXPLICIT(2, INT32, tree, small), { 0 } };
+	static const struct proto_message message = PROTO_MESSAGE_OF(tree, fields);
+	struct tree tree = { .small = 0 };
+	AUTO_BUF buf = { 0 };
+
+	buf_init(&buf, 16);
+	proto_encode(&message, &tree, &buf);
+	assert_int_equal(proto_size(&message, &tree), 2);
+	assert_true(str_eq(buf_str(&buf), BYTES_OF("\x10\x00")));
+}
+
 static void test_others_forms(void **state)
 {
 	/* What another encoder may do must be understood: unpacked lists, unknown fields, a message
@@ -172,6 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round),
+		cmocka_unit_test(test_explicit),
 		cmocka_unit_test(test_others_forms),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_limits),

@@ -41,6 +41,7 @@ static void begin(struct fixture *f, const char *linux_part, const char *mounts)
 		f->cgroup.dir_fds[i] = -1;
 	memcpy(f->cgroup.path, "/a/b", 5);
 	f->options.status_fd = -1;
+	f->options.cgroup_mode = CRIU_CGROUP_DEFAULT;
 	f->subject = (struct checkpoint_subject){ &f->options, &f->spec, &f->cgroup, "/bundle" };
 }
 
@@ -76,10 +77,9 @@ static void flags_become_options(void **state)
 	assert_int_equal(f.criu.empty_ns, CLONE_NEWNET);
 	assert_int_equal(f.criu.status_fd, 0);
 	assert_true(str_eq_c(f.criu.config_file, "/etc/criu/runc.conf"));
-	f.options.ignore_cgroups = true;
+	f.options.cgroup_mode = CRIU_CGROUP_IGNORE;
 	checkpoint_plan_dump(&f.subject, &f.criu);
-	assert_false(f.criu.manage_cgroups);
-	assert_int_equal(f.criu.manage_cgroups_mode, 0);
+	assert_int_equal(f.criu.manage_cgroups_mode, CRIU_CGROUP_IGNORE);
 	end(&f);
 }
 
@@ -160,7 +160,8 @@ static void messages_are_written_and_read(void **state)
 	static const struct criu_options options = { .images_dir_fd = 5,
 						     .shell_job = true,
 						     .log_file = STR_INIT("l") };
-	static const char want[] = "\x08\x01\x12\x07\x08\x05\x38\x01\x52\x01l";
+	static const char want[] = "\x08\x01\x12\x0a\x08\x05\x38\x01\x52\x01l"
+				   "\x90\x02"; /* and the mode for cgroups, 0: ignore */
 	static const char notify[] = "\x08\x06\x10\x01\x2a\x06\x0a\x02ns\x10\x07";
 	struct criu_notification notification;
 	AUTO_ARENA arena = { 0 };
@@ -171,7 +172,7 @@ static void messages_are_written_and_read(void **state)
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	buf_init(&bytes, CRIU_MESSAGE_MAX);
 	assert_int_equal(criu_encode(CRIU_DUMP, &options, &bytes, &err), 0);
-	assert_int_equal(bytes.len, sizeof(want) - 1);
+	assert_int_equal(bytes.len, sizeof(want)); /* with the 0 that ends it */
 	assert_memory_equal(bytes.ptr, want, bytes.len);
 	buf_reset(&bytes);
 	assert_int_equal(criu_encode(CRIU_NOTIFY, NULL, &bytes, &err), 0);
