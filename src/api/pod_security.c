@@ -21,7 +21,7 @@ static const char *const mode_names[] = {
 
 /* --- labels --- */
 
-static bool read_level(struct str text, enum pod_security_level *ret)
+bool pod_security_level_read(struct str text, enum pod_security_level *ret)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(level_names); i++)
 		if (str_eq_c(text, level_names[i])) {
@@ -31,7 +31,7 @@ static bool read_level(struct str text, enum pod_security_level *ret)
 	return false;
 }
 
-static bool read_version(struct str text, int *ret_minor)
+bool pod_security_version_read(struct str text, int *ret_minor)
 {
 	uint64_t minor;
 
@@ -60,6 +60,7 @@ static void tell_wrong(struct field_errors *errors, struct str label, struct str
 		field_invalid_str(errors, FIELD_KEY(labels, label), value, detail);
 }
 
+/* *ret is what holds without a label. */
 static void read_mode(yyjson_val *labels, enum pod_security_mode mode,
 		      struct pod_security_standard *ret, struct field_errors *errors)
 {
@@ -68,27 +69,27 @@ static void read_mode(yyjson_val *labels, enum pod_security_mode mode,
 	yyjson_val *value;
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	*ret = (struct pod_security_standard){ POD_SECURITY_PRIVILEGED, POD_SECURITY_LATEST };
 	label = label_of(&arena, mode, "");
 	value = json_key(labels, label);
-	if (value && !read_level(json_str(value), &ret->level)) {
-		if (mode == POD_SECURITY_ENFORCE)
-			ret->level = POD_SECURITY_RESTRICTED;
+	if (value && !pod_security_level_read(json_str(value), &ret->level)) {
+		ret->level = mode == POD_SECURITY_ENFORCE ? POD_SECURITY_RESTRICTED
+							  : POD_SECURITY_PRIVILEGED;
 		tell_wrong(errors, label, json_str(value),
 			   "must be one of privileged, baseline, restricted");
 	}
 	label = label_of(&arena, mode, "-version");
 	value = json_key(labels, label);
-	if (value && !read_version(json_str(value), &ret->minor))
+	if (value && !pod_security_version_read(json_str(value), &ret->minor))
 		tell_wrong(errors, label, json_str(value), "must be \"latest\" or \"v1.x\"");
 }
 
-void pod_security_read(yyjson_val *labels, struct pod_security_policy *ret,
-		       struct field_errors *errors)
+void pod_security_read(yyjson_val *labels, const struct pod_security_policy *defaults,
+		       struct pod_security_policy *ret, struct field_errors *errors)
 {
 	bool has_enforce;
 	AUTO_ARENA arena = { 0 };
 
+	*ret = *defaults;
 	for (int mode = 0; mode < POD_SECURITY_MODE_COUNT; mode++)
 		read_mode(labels, (enum pod_security_mode)mode, &ret->modes[mode], errors);
 	/* What is enforced is also warned of, unless the labels say otherwise. */

@@ -32,10 +32,14 @@ struct pod_security_policy {
 	struct pod_security_standard modes[POD_SECURITY_MODE_COUNT];
 };
 
-/* From a namespace's labels. Values that make no sense count as "restricted" for enforce and
- * "privileged" else, as upstream has it, and are told. errors may be NULL. */
-void pod_security_read(yyjson_val *labels, struct pod_security_policy *ret,
-		       struct field_errors *errors);
+/* False: it is none. */
+bool pod_security_level_read(struct str text, enum pod_security_level *ret);
+bool pod_security_version_read(struct str text, int *ret_minor);
+/* From a namespace's labels, and what holds where there are none. Values that make no sense count
+ * as "restricted" for enforce and "privileged" else, as upstream has it, and are told. errors may
+ * be NULL. */
+void pod_security_read(yyjson_val *labels, const struct pod_security_policy *defaults,
+		       struct pod_security_policy *ret, struct field_errors *errors);
 /* "restricted:latest", "baseline:v1.30" */
 struct str pod_security_text(const struct pod_security_standard *standard, struct arena *arena);
 struct pod_security_findings {

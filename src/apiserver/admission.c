@@ -2,10 +2,10 @@
 /* The admission plug-ins and their order. */
 #include "apiserver/admission.h"
 
+#include "apiserver/admission_state.h"
 #include "apiserver/rbac.h"
 #include "apiserver/registry.h"
-
-#define TOLERATION_SECONDS 300
+#include "base/mem.h"
 
 static bool is_pod_create(const struct operation *op)
 {
@@ -47,14 +47,32 @@ static int lifecycle_admit(struct operation *op)
 				 STR_ARG(op->namespace_));
 }
 
+/* NamespaceAutoProvision: what is made in a namespace that is not there makes it. */
+static int provision_admit(struct operation *op)
+{
+	yyjson_mut_doc *doc;
+
+	if (op->edit.old || op->dry_run || !kind_is_namespaced(op->kind) ||
+	    registry_get_pending(op->registry, core_kind("Namespace"), STR_NONE, op->namespace_))
+		return 0;
+	doc = json_new_object();
+	json_set_path_str(doc, yyjson_mut_doc_get_root(doc), "metadata.name", op->namespace_);
+	own_writes_submit(&op->registry->admission->writes,
+			  &(struct operation){ .verb = OPERATION_CREATE,
+					       .kind = core_kind("Namespace"),
+					       .name = op->namespace_,
+					       .body = doc });
+	return 0;
+}
+
 /* NamespaceExists: what the other says, where that one is off. */
 static int namespace_validate(struct operation *op)
 {
 	if (op->edit.old || !kind_is_namespaced(op->kind) ||
 	    registry_get_pending(op->registry, core_kind("Namespace"), STR_NONE, op->namespace_))
 		return 0;
-	return refusal_not_found(&op->refusal, (struct subject){ STR(""), STR("namespaces"),
-								 op->namespace_ });
+	return refusal_not_found(&op->refusal,
+				 (struct subject){ STR(""), STR("namespaces"), op->namespace_ });
 }
 
 static int lifecycle_delete(struct operation *op)
@@ -109,49 +127,6 @@ static int service_account_admit(struct operation *op)
 	return 0;
 }
 
-/* --- DefaultTolerationSeconds --- */
-
-static bool tolerates(yyjson_mut_val *tolerations, struct str key)
-{
-	JSON_MUT_EACH (t, tolerations) {
-		struct str given = json_mut_get_str(t, "key"),
-			   effect = json_mut_get_str(t, "effect");
-
-		if ((str_eq(given, key) || !given.len) &&
-		    (!effect.len || str_eq_c(effect, "NoExecute")))
-			return true;
-	}
-	return false;
-}
-
-static int tolerations_admit(struct operation *op)
-{
-	static const struct str keys[] = {
-		STR_INIT("node.kubernetes.io/not-ready"),
-		STR_INIT("node.kubernetes.io/unreachable"),
-	};
-	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec"), *list;
-	bool has[ARRAY_COUNT(keys)];
-
-	if (op->kind != &kind_pod || op->subresource.len)
-		return 0;
-	for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
-		has[i] = tolerates(json_mut_get(spec, "tolerations"), keys[i]);
-	for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
-		yyjson_mut_val *t;
-
-		if (has[i])
-			continue;
-		list = json_ensure_array(op->edit.doc, spec, "tolerations");
-		t = json_append_object(op->edit.doc, list);
-		json_set_str(op->edit.doc, t, "key", keys[i]);
-		json_set_str(op->edit.doc, t, "operator", STR("Exists"));
-		json_set_str(op->edit.doc, t, "effect", STR("NoExecute"));
-		json_set_int(op->edit.doc, t, "tolerationSeconds", TOLERATION_SECONDS);
-	}
-	return 0;
-}
-
 /* --- the table --- */
 
 enum moment {
@@ -165,7 +140,6 @@ enum moment {
 enum {
 	ALWAYS = 1 << 0, /* part of the API, whatever is enabled */
 	OFF = 1 << 1,	 /* unless it is enabled */
-	NOT_HERE = 1 << 2,
 };
 
 /* In the order in which they are asked; names as upstream's, but for what is ALWAYS on. */
@@ -179,8 +153,10 @@ static const struct plugin {
 	[PLUGIN_VALIDATING_POLICY] = { "ValidatingAdmissionPolicy" },
 	[PLUGIN_VALIDATING_WEBHOOK] = { "ValidatingAdmissionWebhook" },
 	[PLUGIN_TOPOLOGY_LABELS] = { "PodTopologyLabels", 0, { [MUTATE] = topology_labels_admit } },
+	[PLUGIN_AUTO_PROVISION] = { "NamespaceAutoProvision", OFF, { [MUTATE] = provision_admit } },
+	[PLUGIN_EVENT_RATE] = { "EventRateLimit", OFF, { [VALIDATE] = event_rate_validate } },
+	[PLUGIN_IMAGE_POLICY] = { "ImagePolicyWebhook", OFF }, /* asked when the others agreed */
 	{ "AlwaysAdmit", OFF },
-	{ "NamespaceAutoProvision", NOT_HERE },
 	{ "NamespaceLifecycle", 0, { [MUTATE] = lifecycle_admit, [REMOVE] = lifecycle_delete } },
 	{ "NamespaceExists", OFF, { [VALIDATE] = namespace_validate } },
 	{ "LimitPodHardAntiAffinityTopology", OFF, { [VALIDATE] = anti_affinity_validate } },
@@ -190,14 +166,17 @@ static const struct plugin {
 	{ "NodeRestriction",
 	  0,
 	  { [MUTATE] = node_restriction_admit, [REMOVE] = node_restriction_remove } },
-	{ "DefaultTolerationSeconds", 0, { [MUTATE] = tolerations_admit } },
+	{ "DefaultTolerationSeconds", 0, { [MUTATE] = default_tolerations_admit } },
 	{ "TaintNodesByCondition", 0, { [MUTATE] = node_taint_admit } },
 	{ "AlwaysPullImages", OFF, { [MUTATE] = pull_always, [VALIDATE] = pull_always_validate } },
-	{ "ImagePolicyWebhook", NOT_HERE },
-	{ "PodNodeSelector", OFF, { [MUTATE] = node_selector_admit } },
+	{ "PodNodeSelector",
+	  OFF,
+	  { [MUTATE] = node_selector_admit, [VALIDATE] = node_selector_validate } },
 	{ "Priority", 0, { [MUTATE] = priority_admit, [VALIDATE] = priority_class_validate } },
-	{ "PodTolerationRestriction", NOT_HERE },
-	{ "EventRateLimit", NOT_HERE },
+	{ "PodTolerationRestriction",
+	  OFF,
+	  { [MUTATE] = toleration_restriction_admit,
+	    [VALIDATE] = toleration_restriction_validate } },
 	{ "ExtendedResourceToleration", OFF, { [MUTATE] = extended_resource_admit } },
 	{ "RuntimeClass",
 	  0,
@@ -219,7 +198,13 @@ static const struct plugin {
 	  { [MUTATE] = certificate_fill, [VALIDATE] = certificate_check } },
 	{ "CertificateApproval", 0, { [VALIDATE] = certificate_approval_validate } },
 	{ "CertificateSigning", 0, { [VALIDATE] = certificate_signing_validate } },
-	{ "ClusterTrustBundleAttest", 0 }, /* its kind is not served */
+	/* what they are about is not served, or no node declares it */
+	{ "ClusterTrustBundleAttest" },
+	{ "PodGroupProtection" },
+	{ "PodGroupWorkloadExists" },
+	{ "NodeDeclaredFeatureValidator" },
+	{ "JobValidation" },
+	{ "PodResizeValidator", 0, { [VALIDATE] = resize_validate } },
 	{ "CertificateSubjectRestriction", 0, { [VALIDATE] = certificate_subject_validate } },
 	{ "DenyServiceExternalIPs", OFF, { [VALIDATE] = external_ips_validate } },
 	{ "ResourceQuota", 0, { [SETTLE] = quota_settle } },
@@ -229,7 +214,7 @@ _Static_assert(ARRAY_COUNT(plugins) <= 64, "a set of plug-ins is a word");
 
 static bool is_on(const struct registry *registry, size_t plugin)
 {
-	return !(registry->plugins_off & UINT64_C(1) << plugin);
+	return !(registry->admission->plugins_off & UINT64_C(1) << plugin);
 }
 
 bool admission_is_on(const struct registry *registry, enum admission_plugin plugin)
@@ -249,22 +234,18 @@ static int find_plugin(struct str name, const char *flag, size_t *ret, struct er
 		       STR_ARG(name));
 }
 
-int admission_choose(const struct str_list *enable, const struct str_list *disable,
-		     uint64_t *ret_off, struct err *err)
+static int choose(const struct str_list *enable, const struct str_list *disable, uint64_t *ret_off,
+		  struct err *err)
 {
 	uint64_t off = 0, enabled = 0, bit;
 	size_t found;
 
 	for (size_t i = 0; i < ARRAY_COUNT(plugins); i++)
-		if (plugins[i].flags & (OFF | NOT_HERE))
+		if (plugins[i].flags & OFF)
 			off |= UINT64_C(1) << i;
 	for (size_t i = 0; i < enable->count; i++) {
 		if (find_plugin(enable->items[i], "enable-admission-plugins", &found, err) < 0)
 			return -1;
-		if (plugins[found].flags & NOT_HERE)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "enable-admission-plugins plugin \"%s\" is not supported",
-				       plugins[found].name);
 		enabled |= UINT64_C(1) << found;
 	}
 	for (size_t i = 0; i < disable->count; i++) {
@@ -280,6 +261,55 @@ int admission_choose(const struct str_list *enable, const struct str_list *disab
 	}
 	*ret_off = off & ~enabled;
 	return 0;
+}
+
+/* What those that are on cannot be without. */
+static int open_plugins(struct registry *registry, struct admission_state *state, struct err *err)
+{
+	const struct admission_settings *settings = state->settings;
+	bool limits_events = !(state->plugins_off & UINT64_C(1) << PLUGIN_EVENT_RATE),
+	     asks_images = !(state->plugins_off & UINT64_C(1) << PLUGIN_IMAGE_POLICY);
+
+	if (limits_events && !settings->event_limit_count)
+		return err_set(err, ERR_INVALID,
+			       "couldn't init admission plugin \"EventRateLimit\": no config "
+			       "specified");
+	if (asks_images && !settings->image_policy)
+		return err_set(err, ERR_INVALID,
+			       "couldn't init admission plugin \"ImagePolicyWebhook\": no config "
+			       "specified");
+	if (limits_events)
+		state->event_rates = event_rates_new(settings);
+	if (asks_images)
+		state->image_policy = review_hook_new(registry, settings->image_policy);
+	return 0;
+}
+
+int admission_state_new(struct registry *registry, const struct admission_settings *settings,
+			const struct str_list *enable, const struct str_list *disable,
+			struct admission_state **ret, struct err *err)
+{
+	struct admission_state *state = NEW(struct admission_state);
+
+	state->settings = settings ? settings : &admission_settings_none;
+	own_writes_init(&state->writes, registry);
+	if (choose(enable, disable, &state->plugins_off, err) < 0 ||
+	    open_plugins(registry, state, err) < 0) {
+		admission_state_free(state);
+		return -1;
+	}
+	*ret = state;
+	return 0;
+}
+
+void admission_state_free(struct admission_state *state)
+{
+	if (!state)
+		return;
+	own_writes_deinit(&state->writes);
+	event_rates_free(state->event_rates);
+	review_hook_free(state->image_policy);
+	mem_free(state);
 }
 
 /* Plug-ins know objects; bodies of subresources are no business of theirs. */
@@ -319,12 +349,19 @@ static int settle(struct operation *op)
 	return op->next(op);
 }
 
+static int images_agreed(struct operation *op)
+{
+	if (admission_policies_validate(op) < 0)
+		return -1;
+	return admission_webhooks_validate(op, settle);
+}
+
 int admission_validate(struct operation *op, operation_step *next)
 {
-	if (run_plugins(op, VALIDATE) < 0 || admission_policies_validate(op) < 0)
+	if (run_plugins(op, VALIDATE) < 0)
 		return -1;
 	op->next = next;
-	return admission_webhooks_validate(op, settle);
+	return image_policy_validate(op, images_agreed);
 }
 
 static int removal_mutated(struct operation *op)

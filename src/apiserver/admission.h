@@ -23,8 +23,18 @@ int pull_always_validate(struct operation *op) MUST_CHECK;
 int extended_resource_admit(struct operation *op) MUST_CHECK;
 int anti_affinity_validate(struct operation *op) MUST_CHECK;
 int node_selector_admit(struct operation *op) MUST_CHECK;
+int node_selector_validate(struct operation *op) MUST_CHECK;
 int external_ips_validate(struct operation *op) MUST_CHECK;
 int owners_validate(struct operation *op) MUST_CHECK;
+
+/* admission_tolerations.c */
+int default_tolerations_admit(struct operation *op) MUST_CHECK;
+int toleration_restriction_admit(struct operation *op) MUST_CHECK;
+int toleration_restriction_validate(struct operation *op) MUST_CHECK;
+int event_rate_validate(struct operation *op) MUST_CHECK; /* admission_events.c */
+/* Goes on with next, before it returns or later; admission_images.c. */
+int image_policy_validate(struct operation *op, operation_step *next) MUST_CHECK;
+void image_policy_cancel(struct image_review *review);
 
 /* admission_priority.c */
 int priority_admit(struct operation *op) MUST_CHECK;
@@ -36,6 +46,7 @@ int storage_class_admit(struct operation *op) MUST_CHECK;
 int ingress_class_admit(struct operation *op) MUST_CHECK;
 int storage_protection_admit(struct operation *op) MUST_CHECK;
 int claim_resize_validate(struct operation *op) MUST_CHECK;
+int resize_validate(struct operation *op) MUST_CHECK;
 int node_taint_admit(struct operation *op) MUST_CHECK;
 int topology_labels_admit(struct operation *op) MUST_CHECK;
 /* The labels of a pod's node that the pod gets. */
@@ -55,13 +66,14 @@ enum admission_plugin {
 	PLUGIN_VALIDATING_POLICY,
 	PLUGIN_VALIDATING_WEBHOOK,
 	PLUGIN_TOPOLOGY_LABELS,
+	PLUGIN_AUTO_PROVISION,
+	PLUGIN_EVENT_RATE,
+	PLUGIN_IMAGE_POLICY,
 	PLUGIN_FIRST_OTHER
 };
 
-/* A set of plug-ins' places in the table; all that are not named by either list are as upstream has
- * them, but for NodeRestriction, which is on. */
-int admission_choose(const struct str_list *enable, const struct str_list *disable,
-		     uint64_t *ret_off, struct err *err) MUST_CHECK;
+/* All that --enable-admission-plugins and its opposite do not name are as upstream has them, but
+ * for NodeRestriction, which is on. */
 bool admission_is_on(const struct registry *registry, enum admission_plugin plugin) PURE;
 
 /* Each goes on with next once all have agreed, before it returns or later. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * DefaultStorageClass, DefaultIngressClass, StorageObjectInUseProtection,
- * PersistentVolumeClaimResize, TaintNodesByCondition and PodTopologyLabels: what objects get that
- * say nothing of it, and how claims may grow.
+ * PersistentVolumeClaimResize, TaintNodesByCondition, PodTopologyLabels and PodResizeValidator:
+ * what objects get that say nothing of it, and how claims and pods may grow.
  */
 #include "apiserver/admission.h"
 
+#include "api/resource_list.h"
 #include "apiserver/registry.h"
 #include "codec/quantity.h"
 
@@ -273,4 +274,62 @@ int device_admin_validate(struct operation *op)
 		       ? 0
 		       : refuse_admin(op, FIELD_NAME(FIELD_NAME(spec, "devices"), "requests"),
 				      found);
+}
+
+/* --- PodResizeValidator: no more than the pod's node has --- */
+
+static bool is_beyond(const struct resource_list *wanted, const struct resource_list *node,
+		      const char *name, struct buf *text)
+{
+	const struct quantity *want = resource_list_get(wanted, str_from(name)),
+			      *have = resource_list_get(node, str_from(name));
+	bool in_thousandths = !strcmp(name, "cpu");
+	int64_t asked, there;
+
+	if (!want)
+		return false;
+	asked = in_thousandths ? quantity_milli(want) : quantity_value(want);
+	there = !have ? 0 : in_thousandths ? quantity_milli(have) : quantity_value(have);
+	if (asked <= there)
+		return false;
+	buf_printf(text, "%s%s, requested: %lld, allocatable: %lld", text->len ? "; " : "", name,
+		   (long long)asked, (long long)there);
+	return true;
+}
+
+int resize_validate(struct operation *op)
+{
+	struct str name = json_mut_get_str(op->edit.root, "spec.nodeName");
+	struct resource_list wanted, there;
+	const struct obj *node;
+	AUTO_JSON pod = NULL;
+	AUTO_BUF text = { 0 };
+	bool is_large;
+
+	if (op->kind != &kind_pod || !str_eq_c(op->subresource, "resize") || !name.len ||
+	    json_mixed_equal(json_mut_get(op->edit.root, "spec"), json_get(op->edit.old, "spec")))
+		return 0;
+	node = registry_get_pending(op->registry, &kind_node, STR_NONE, name);
+	if (!node)
+		return refusal_forbidden(&op->refusal, operation_subject(op),
+					 "node \"" STR_FMT "\" not found", STR_ARG(name));
+	pod = json_freeze(op->edit.root);
+	resource_list_init(&wanted, op->arena);
+	resource_list_init(&there, op->arena);
+	pod_resources(json_get(yyjson_doc_get_root(pod), "spec"), POD_REQUESTS, &wanted);
+	resource_list_read(&there, json_get(node->root, "status.allocatable"));
+	buf_init(&text, 1024);
+	is_large = is_beyond(&wanted, &there, "cpu", &text);
+	is_large |= is_beyond(&wanted, &there, "memory", &text);
+	if (is_large)
+		return refusal_forbidden(&op->refusal, operation_subject(op),
+					 "Node didn't have enough allocatable resources: " STR_FMT,
+					 STR_ARG(buf_str(&text)));
+	name = json_str(json_key(json_get(node->root, "metadata.labels"), STR("kubernetes.io/os")));
+	if (str_eq_c(name, "linux"))
+		return 0;
+	return refusal_forbidden(&op->refusal, operation_subject(op),
+				 "pod resize is only supported on linux nodes, node \"" STR_FMT
+				 "\" is \"" STR_FMT "\"",
+				 STR_ARG(node->name), STR_ARG(name));
 }

@@ -4,9 +4,11 @@
 
 #include "api/kinds/resource_name.h"
 #include "api/selector.h"
+#include "apiserver/admission_state.h"
 #include "apiserver/authz.h"
 #include "apiserver/registry.h"
 
+#define CLUSTER_SELECTOR STR("clusterDefaultNodeSelector")
 #define NODE_SELECTOR "scheduler.alpha.kubernetes.io/node-selector"
 
 static bool is_pod(const struct operation *op)
@@ -147,23 +149,63 @@ static int merge_selector(struct operation *op, const struct selector_requiremen
 	return 0;
 }
 
+/* The namespace's own, or the cluster's. */
+static struct str node_selector_of(struct operation *op)
+{
+	const struct obj *ns = registry_get_pending(op->registry, &kind_namespace, STR_NONE,
+						    op->namespace_);
+	yyjson_val *own = ns ? json_key(json_get(ns->root, "metadata.annotations"),
+					STR(NODE_SELECTOR))
+			     : NULL;
+
+	return own ? json_str(own)
+		   : json_str(json_key(op->registry->admission->settings->node_selectors,
+				       CLUSTER_SELECTOR));
+}
+
 int node_selector_admit(struct operation *op)
 {
-	const struct obj *ns;
 	struct selector selector;
 	struct err err = { 0 };
 
 	if (!is_pod(op) || op->edit.old)
 		return 0;
-	ns = registry_get_pending(op->registry, &kind_namespace, STR_NONE, op->namespace_);
-	if (!ns || !obj_annotation(ns, NODE_SELECTOR).len)
-		return 0;
-	if (selector_parse(obj_annotation(ns, NODE_SELECTOR), op->arena, &selector, &err) < 0)
+	if (selector_parse(node_selector_of(op), op->arena, &selector, &err) < 0)
 		return refusal_from_err(&op->refusal, &err);
 	for (size_t i = 0; i < selector.count; i++)
 		if (selector.requirements[i].value_count == 1 &&
 		    merge_selector(op, &selector.requirements[i]) < 0)
 			return -1;
+	return 0;
+}
+
+static bool allows(const struct selector *selector, struct str key, struct str value)
+{
+	for (size_t i = 0; i < selector->count; i++)
+		if (str_eq(selector->requirements[i].key, key) &&
+		    selector->requirements[i].value_count == 1 &&
+		    str_eq(selector->requirements[i].values[0], value))
+			return true;
+	return false;
+}
+
+/* What the configuration lets the namespace's pods ask for; nothing said: anything. */
+int node_selector_validate(struct operation *op)
+{
+	struct str text = json_str(
+		json_key(op->registry->admission->settings->node_selectors, op->namespace_));
+	struct selector allowed;
+	struct err err = { 0 };
+
+	if (!is_pod(op) || op->edit.old || !text.len)
+		return 0;
+	if (selector_parse(text, op->arena, &allowed, &err) < 0)
+		return refusal_from_err(&op->refusal, &err);
+	JSON_MUT_MEMBERS (key, value, json_mut_get(op->edit.root, "spec.nodeSelector"))
+		if (!allows(&allowed, json_mut_str(key), json_mut_str(value)))
+			return refusal_forbidden(&op->refusal, operation_subject(op),
+						 "pod node label selector labels conflict with "
+						 "its namespace whitelist");
 	return 0;
 }
 

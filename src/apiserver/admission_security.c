@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include "api/pod_security.h"
+#include "apiserver/admission_state.h"
 #include "apiserver/limits.h"
 #include "apiserver/registry.h"
 
@@ -37,6 +38,44 @@ static bool makes_pods(const struct kind *kind)
 			return true;
 	return false;
 }
+
+/* --- who is let be --- */
+
+static bool is_among(const struct str_list *list, struct str value)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (str_eq(list->items[i], value))
+			return true;
+	return false;
+}
+
+static const struct admission_settings *settings_of(const struct operation *op)
+{
+	return op->registry->admission->settings;
+}
+
+static bool exempt(struct operation *op, const char *by)
+{
+	annotations_add(&op->annotations, STR("pod-security.kubernetes.io/exempt"), str_from(by));
+	return true;
+}
+
+static bool is_exempt(struct operation *op)
+{
+	if (is_among(&settings_of(op)->exempt_namespaces, op->namespace_))
+		return exempt(op, "namespace");
+	return is_among(&settings_of(op)->exempt_users, op->user) && exempt(op, "user");
+}
+
+static bool is_class_exempt(struct operation *op, yyjson_val *pod)
+{
+	struct str name = json_get_str(pod, "spec.runtimeClassName");
+
+	return name.len && is_among(&settings_of(op)->exempt_runtime_classes, name) &&
+	       exempt(op, "runtimeClass");
+}
+
+/* --- pods and what makes them --- */
 
 static void warn(struct operation *op, const struct pod_security_standard *standard,
 		 yyjson_val *pod)
@@ -106,9 +145,10 @@ static bool policy_of(struct operation *op, struct pod_security_policy *ret)
 	const struct obj *ns = registry_get_pending(op->registry, &kind_namespace, STR_NONE,
 						    op->namespace_);
 
-	if (!ns || !json_get_count(ns->root, "metadata.labels"))
+	if (!ns)
 		return false;
-	pod_security_read(json_get(ns->root, "metadata.labels"), ret, NULL);
+	pod_security_read(json_get(ns->root, "metadata.labels"),
+			  &settings_of(op)->security_defaults, ret, NULL);
 	return true;
 }
 
@@ -120,13 +160,15 @@ static int pod_validate(struct operation *op)
 	/* others of its sub-resources cannot change what is looked at */
 	if (op->subresource.len && !str_eq_c(op->subresource, "ephemeralcontainers"))
 		return 0;
-	if (!policy_of(op, &policy))
+	if (is_exempt(op) || !policy_of(op, &policy))
 		return 0;
 	note_enforced(op, &policy.modes[POD_SECURITY_ENFORCE]);
 	if (is_fully_privileged(&policy))
 		return 0;
 	object = json_freeze(op->edit.root);
 	if (op->edit.old && !pod_security_is_concerned(op->edit.old, yyjson_doc_get_root(object)))
+		return 0;
+	if (is_class_exempt(op, yyjson_doc_get_root(object)))
 		return 0;
 	return check_pod(op, &policy, yyjson_doc_get_root(object));
 }
@@ -137,11 +179,12 @@ static int maker_validate(struct operation *op)
 	AUTO_JSON object = NULL;
 	yyjson_val *template;
 
-	if (op->subresource.len || !policy_of(op, &policy) || is_fully_privileged(&policy))
+	if (op->subresource.len || is_exempt(op) || !policy_of(op, &policy) ||
+	    is_fully_privileged(&policy))
 		return 0;
 	object = json_freeze(op->edit.root);
 	template = template_of(op->kind, yyjson_doc_get_root(object));
-	if (!template)
+	if (!template || is_class_exempt(op, template))
 		return 0;
 	note_violations(op, &policy.modes[POD_SECURITY_AUDIT], template);
 	warn(op, &policy.modes[POD_SECURITY_WARN], template);
@@ -222,6 +265,26 @@ static void survey(struct operation *op, const struct pod_security_standard *sta
 	}
 }
 
+/* Labels of a namespace that is let be. */
+static void warn_exempt(struct operation *op, const struct pod_security_policy *policy)
+{
+	static const char *const modes[] = { "enforce", "audit", "warn" };
+	const struct pod_security_policy *defaults = &settings_of(op)->security_defaults;
+	AUTO_BUF text = { 0 };
+
+	if (is_fully_privileged(policy) || !memcmp(policy, defaults, sizeof(*policy)))
+		return;
+	buf_init(&text, 1024);
+	for (int mode = 0; mode < POD_SECURITY_MODE_COUNT; mode++)
+		if (!is_privileged(policy, (enum pod_security_mode)mode))
+			buf_printf(&text, "%s%s=" STR_FMT, text.len ? ", " : "", modes[mode],
+				   STR_ARG(pod_security_text(&policy->modes[mode], op->arena)));
+	notices_add(&op->notices,
+		    "namespace \"" STR_FMT
+		    "\" is exempt from Pod Security, and the policy (" STR_FMT ") will be ignored",
+		    STR_ARG(op->name), STR_ARG(buf_str(&text)));
+}
+
 static int namespace_validate(struct operation *op)
 {
 	struct pod_security_policy before = { 0 }, after;
@@ -237,12 +300,17 @@ static int namespace_validate(struct operation *op)
 	if (op->edit.old && json_equal(labels, json_get(op->edit.old, "metadata.labels")))
 		return 0;
 	field_errors_init(&errors, op->arena);
-	pod_security_read(labels, &after, &errors);
+	pod_security_read(labels, &settings_of(op)->security_defaults, &after, &errors);
 	if (errors.count)
 		return operation_take_fields(op, &errors, operation_kind_subject(op));
+	if (is_among(&settings_of(op)->exempt_namespaces, op->name)) {
+		warn_exempt(op, &after);
+		return 0;
+	}
 	if (!op->edit.old)
 		return 0;
-	pod_security_read(json_get(op->edit.old, "metadata.labels"), &before, NULL);
+	pod_security_read(json_get(op->edit.old, "metadata.labels"),
+			  &settings_of(op)->security_defaults, &before, NULL);
 	now = &after.modes[POD_SECURITY_ENFORCE];
 	if (now->level == POD_SECURITY_PRIVILEGED ||
 	    (now->minor == old->minor && now->level <= old->level))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server's life: parts made, first objects written, parts taken down. */
+#include "apiserver/admission_state.h"
 #include "apiserver/apiserver_internal.h"
 
 #include "apiserver/admission.h"
@@ -66,6 +67,7 @@ static void parts_free(struct apiserver *s)
 	authn_free(s->authn);
 	authorizers_free(s->registry.authorizers);
 	tokens_free(s->registry.tokens);
+	admission_state_free(s->registry.admission);
 	webhook_client_free(s->registry.webhooks);
 	registry_deinit(&s->registry);
 }
@@ -84,10 +86,10 @@ static int open_authorities(struct apiserver *s, const struct apiserver_options 
 	if (options->tokens &&
 	    tokens_new(options->tokens, options->env, &s->registry.tokens, err) < 0)
 		return -1;
-	if (admission_choose(&options->plugins_on, &options->plugins_off, &s->registry.plugins_off,
-			     err) < 0)
-		return -1;
 	s->registry.webhooks = webhook_client_new(&s->registry);
+	if (admission_state_new(&s->registry, options->admission, &options->plugins_on,
+				&options->plugins_off, &s->registry.admission, err) < 0)
+		return -1;
 	if (options->audit && audit_new(&s->registry, options->audit, &s->audit, err) < 0)
 		return -1;
 	if (authn_new(&s->registry, options->authn ? options->authn : &defaults, &s->authn, err) <

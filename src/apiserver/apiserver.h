@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct admission_settings;
 struct audit_options;
 struct front_proxy;
 struct authn_options;
@@ -38,6 +39,7 @@ struct apiserver_options {
 	const struct authz_part *authorizers; /* in their order; none: nodes and roles */
 	size_t authorizer_count;
 	struct str_list plugins_on, plugins_off; /* names of admission's plug-ins */
+	const struct admission_settings *admission; /* NULL: none; else it lives as long as the server */
 	const struct audit_options *audit; /* NULL: nothing is audited */
 	const struct front_proxy *front;   /* towards API servers behind this one; NULL: they are not told
 					      whom to believe. Lives as long as the server */

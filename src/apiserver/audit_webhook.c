@@ -7,7 +7,7 @@
 #include "apiserver/registry.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/num.h"
+#include "base/rate.h"
 #include "base/time.h"
 #include "loop/env.h"
 
@@ -25,7 +25,7 @@ struct audit_webhook {
 	int tries;
 	uint64_t lost, taken_number, number; /* of the last event on its way, and of the last one */
 	struct list parts;		     /* of events that somebody waits for */
-	int64_t tokens_ns, filled_ns, per_batch_ns, burst_ns; /* what may be spent on batches */
+	struct rate batches;
 };
 
 static void send_batch(struct audit_webhook *w);
@@ -51,19 +51,6 @@ static void on_sent(void *arg, const struct webhook_answer *answer, const struct
 	audit_parts_done(&w->parts, w->taken_number, is_taken);
 	if (!w->call && w->waiting_count)
 		schedule(w);
-}
-
-/* A batch costs a token, of which there are so many a second. */
-static int64_t wait_for_token(struct audit_webhook *w)
-{
-	int64_t now_ns = env_mono_ns(w->registry->env);
-
-	w->tokens_ns = NUM_MIN(w->burst_ns, w->tokens_ns + now_ns - w->filled_ns);
-	w->filled_ns = now_ns;
-	if (w->tokens_ns < w->per_batch_ns)
-		return (w->per_batch_ns - w->tokens_ns) / TIME_NS_PER_MS + 1;
-	w->tokens_ns -= w->per_batch_ns;
-	return 0;
 }
 
 /* Events wait, and nothing is under way. */
@@ -103,13 +90,13 @@ static void send_batch(struct audit_webhook *w)
 {
 	struct webhook_request request = { .target = &w->target, .bearer_token = w->bearer_token };
 
-	int64_t pause_ms;
+	int64_t pause_ns;
 
 	timer_stop(&w->timer);
 	if (!w->sending.len) {
-		pause_ms = wait_for_token(w);
-		if (pause_ms) {
-			timer_start(&w->timer, pause_ms);
+		pause_ns = rate_take_ns(&w->batches, env_mono_ns(w->registry->env));
+		if (pause_ns) {
+			timer_start(&w->timer, pause_ns / TIME_NS_PER_MS + 1);
 			return;
 		}
 		take_batch(w);
@@ -145,10 +132,9 @@ struct audit_webhook *audit_webhook_new(struct registry *registry,
 	w->wait_ms = options->webhook_mode == AUDIT_BATCH ? options->batch_wait_ms : 0;
 	list_init(&w->parts);
 	w->retry_ms = options->retry_ms;
-	if (options->webhook_mode == AUDIT_BATCH && options->batches_per_second) {
-		w->per_batch_ns = TIME_NS_PER_SECOND / options->batches_per_second;
-		w->burst_ns = w->tokens_ns = w->per_batch_ns * (int64_t)options->batch_burst;
-	}
+	rate_init(&w->batches,
+		  options->webhook_mode == AUDIT_BATCH ? options->batches_per_second : 0,
+		  (int64_t)options->batch_burst, env_mono_ns(registry->env));
 	w->batch_max = options->batch_max;
 	w->queue_max = options->queue_max;
 	w->batch_bytes_max = options->webhook_truncation.is_on

@@ -3,6 +3,7 @@
 #include "apiserver/hook_set.h"
 
 #include "apiserver/admission.h"
+#include "apiserver/admission_state.h"
 #include "apiserver/limits.h"
 #include "apiserver/registry.h"
 #include "base/log.h"
@@ -55,6 +56,17 @@ static bool knows_beta_only(yyjson_val *versions, bool *ret_known)
 	return false;
 }
 
+static void take_credential(const struct webhook_credentials *credentials, struct hook *to)
+{
+	const struct webhook_credential *c = webhook_credentials_find(credentials, to->target.url);
+
+	if (!c)
+		return;
+	to->bearer_token = c->bearer_token;
+	to->target.certificate_pem = c->certificate_pem;
+	to->target.key_pem = c->key_pem;
+}
+
 static void read_hook(struct hook_set *set, yyjson_val *from, struct hook *to)
 {
 	struct str effects = json_get_str(from, "sideEffects");
@@ -86,6 +98,7 @@ static void read_hook(struct hook_set *set, yyjson_val *from, struct hook *to)
 }
 
 struct gathering {
+	const struct webhook_credentials *credentials;
 	struct hook_set *set;
 	size_t room;
 };
@@ -100,7 +113,8 @@ static bool count_hooks(void *arg, const struct obj *configuration)
 
 static bool take_hooks(void *arg, const struct obj *configuration)
 {
-	struct hook_set *set = ((struct gathering *)arg)->set;
+	const struct gathering *g = arg;
+	struct hook_set *set = g->set;
 	struct kept_object *kept;
 
 	kept = ARENA_NEW(&set->arena, struct kept_object);
@@ -108,7 +122,8 @@ static bool take_hooks(void *arg, const struct obj *configuration)
 	list_push_back(&set->objects, &kept->link);
 	JSON_EACH (from, json_get(configuration->root, "webhooks")) {
 		set->hooks[set->count].configuration = configuration->name;
-		read_hook(set, from, &set->hooks[set->count++]);
+		read_hook(set, from, &set->hooks[set->count]);
+		take_credential(g->credentials, &set->hooks[set->count++]);
 	}
 	return true;
 }
@@ -116,7 +131,10 @@ static bool take_hooks(void *arg, const struct obj *configuration)
 /* The store walks keys in order, which is that of names. */
 static struct hook_set *compile(struct registry *registry, const struct kind *kind)
 {
-	struct gathering g = { .room = 0 };
+	const struct admission_settings *settings = registry->admission->settings;
+	struct gathering g = { .credentials = kind == &kind_mutatingwebhookconfiguration
+						      ? settings->mutating_webhooks
+						      : settings->validating_webhooks };
 
 	registry_each(registry, kind, STR_NONE, count_hooks, &g);
 	if (!g.room)
@@ -167,8 +185,8 @@ struct hooks *hooks_new(struct registry *registry)
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	hooks->registry = registry;
 	hooks->lists[HOOKS_MUTATING].is_off = !admission_is_on(registry, PLUGIN_MUTATING_WEBHOOK);
-	hooks->lists[HOOKS_VALIDATING].is_off =
-		!admission_is_on(registry, PLUGIN_VALIDATING_WEBHOOK);
+	hooks->lists[HOOKS_VALIDATING].is_off = !admission_is_on(registry,
+								 PLUGIN_VALIDATING_WEBHOOK);
 	for (size_t i = 0; i < HOOK_TYPE_COUNT; i++) {
 		struct hook_list *list = &hooks->lists[i];
 

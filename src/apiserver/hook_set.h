@@ -19,6 +19,7 @@ enum hook_type { HOOKS_MUTATING, HOOKS_VALIDATING, HOOK_TYPE_COUNT };
 struct hook {
 	struct str name, configuration;
 	struct webhook_target target;
+	struct str bearer_token;
 	struct str problem; /* why it cannot be called; empty: it can */
 	const struct admission_filter *filter;
 	struct admission_set *expressions;

@@ -2,6 +2,7 @@
 /* The server and the credentials that a kubeconfig's current context names. */
 #include <fcntl.h>
 
+#include "apiserver/admission_settings.h"
 #include "apiserver/limits.h"
 #include "apiserver/review_hook.h"
 #include "base/fd.h"
@@ -122,4 +123,105 @@ int kubeconfig_target_read(struct str path, struct arena *arena, struct review_h
 	if (kubeconfig_target_parse(text, dir, arena, ret, err) < 0)
 		return err_wrap(err, STR_FMT, STR_ARG(path));
 	return 0;
+}
+
+/* --- users by the servers they are for --- */
+
+static int read_users(yyjson_val *root, struct str dir, struct arena *arena,
+		      struct webhook_credentials *to, struct err *err)
+{
+	yyjson_val *list = json_get(root, "users");
+
+	to->items = arena_array(arena, yyjson_arr_size(list) + 1, sizeof(to->items[0]));
+	to->count = 0;
+	JSON_EACH (item, list) {
+		struct webhook_credential *c = &to->items[to->count++];
+		struct review_hook_options one = { 0 };
+
+		if (read_user(json_get(item, "user"), dir, arena, &one, err) < 0)
+			return err_wrap(err, "users[%zu]", to->count - 1);
+		*c = (struct webhook_credential){ .server = str_in(arena,
+								   json_get_str(item, "name")),
+						  .bearer_token = one.bearer_token,
+						  .certificate_pem = one.target.certificate_pem,
+						  .key_pem = one.target.key_pem };
+	}
+	to->otherwise = str_in(arena,
+			       json_get_str(named(root, "contexts",
+						  json_get_str(root, "current-context"), "context"),
+					    "user"));
+	return 0;
+}
+
+int webhook_credentials_parse(struct str text, struct str dir, struct arena *arena,
+			      struct webhook_credentials *ret, struct err *err)
+{
+	AUTO_JSON_MUT doc = yaml_parse(text, KUBECONFIG_BYTES_MAX, err);
+	AUTO_JSON frozen = NULL;
+
+	if (!doc)
+		return -1;
+	frozen = json_freeze(yyjson_mut_doc_get_root(doc));
+	return read_users(yyjson_doc_get_root(frozen), dir, arena, ret, err);
+}
+
+int webhook_credentials_read(struct str path, struct arena *arena, struct webhook_credentials *ret,
+			     struct err *err)
+{
+	size_t slash = str_rfind_char(path, '/');
+	struct str text, dir = slash == SIZE_MAX ? STR(".") : str_slice(path, 0, slash + 1);
+
+	if (read_file(path, arena, &text, err) < 0)
+		return -1;
+	if (webhook_credentials_parse(text, dir, arena, ret, err) < 0)
+		return err_wrap(err, STR_FMT, STR_ARG(path));
+	return 0;
+}
+
+static const struct webhook_credential *of_server(const struct webhook_credentials *c,
+						  struct str server)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (str_eq(c->items[i].server, server))
+			return &c->items[i];
+	return NULL;
+}
+
+/* By its whole name, or by "*." and what is behind one of its dots. */
+static const struct webhook_credential *match(const struct webhook_credentials *c,
+					      struct str server)
+{
+	const struct webhook_credential *found = of_server(c, server);
+	size_t dot = 0;
+
+	while (!found && (dot = str_find_char(server, '.', dot)) != SIZE_MAX) {
+		struct str rest = str_slice(server, dot, server.len);
+
+		for (size_t i = 0; i < c->count && !found; i++) {
+			struct str name = c->items[i].server;
+
+			if (str_strip_prefix(&name, STR("*")) && str_eq(name, rest))
+				found = &c->items[i];
+		}
+		dot++;
+	}
+	return found;
+}
+
+const struct webhook_credential *webhook_credentials_find(const struct webhook_credentials *c,
+							  struct str url)
+{
+	const struct webhook_credential *found = NULL;
+	struct str host = url, path;
+
+	if (!c || !str_strip_prefix(&host, STR("https://")))
+		return NULL;
+	if (str_cut(host, '/', &url, &path))
+		host = url;
+	found = match(c, host);
+	if (!found && str_strip_suffix(&host, STR(":443")))
+		found = match(c, host);
+	if (!found)
+		found = of_server(c, STR("*"));
+	return found || !c->otherwise.len ? found : of_server(c, c->otherwise);
 }

@@ -38,6 +38,10 @@
 #define USER_GROUPS_MAX 64
 #define BEARER_BYTES_MAX 16384 /* of a bearer token */
 #define TOKENS_KNOWN_MAX 4096  /* verified tokens that are remembered */
+#define EVENT_LIMITS_MAX 64
+#define EVENT_LIMIT_KEYS 4096 /* told apart by one limit, unless it says so */
+#define EVENT_LIMIT_KEYS_MAX 1000000
+#define EVENT_KEY_BYTES_MAX 4096
 #define AUDIT_QUEUE_BYTES_MAX ((size_t)64 << 20) /* events that wait for disk or webhook */
 #define AUDIT_BODY_BYTES_MAX ((size_t)4 << 20)   /* of a request or answer in an event */
 #define AUDIT_LINE_BYTES_MAX ((size_t)1 << 20)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The frame of every write: which steps run, how they end, and when they are tried again. */
-#include "apiserver/operation.h"
+#include "apiserver/admission.h"
 
 #include "api/convert.h"
 #include "api/meta.h"
@@ -169,9 +169,18 @@ void operation_resume(struct operation *op)
 	after_step(op, progress);
 }
 
+/* For somebody outside. */
+static bool is_waiting(const struct operation *op)
+{
+	return op->webhooks || op->image_review || op->is_converting;
+}
+
 /* Nothing it waits for comes any more. */
 static void stop_waiting(struct operation *op)
 {
+	if (op->image_review)
+		image_policy_cancel(op->image_review);
+	op->image_review = NULL;
 	if (op->webhooks)
 		webhook_run_cancel(op->webhooks);
 	op->webhooks = NULL;
@@ -183,7 +192,7 @@ static void stop_waiting(struct operation *op)
 
 void operation_cancel(struct operation *op)
 {
-	if (!op->webhooks && !op->is_converting)
+	if (!is_waiting(op))
 		return;
 	stop_waiting(op);
 	(void)refusal_set(&op->refusal, 504, "Timeout",
@@ -200,7 +209,7 @@ void operation_cancel_all(struct registry *registry)
 		LIST_FOR_EACH (node, &registry->operations) {
 			struct operation *op = LIST_ENTRY(node, struct operation, link);
 
-			if (!op->who || (!op->webhooks && !op->is_converting))
+			if (!op->who || !is_waiting(op))
 				continue;
 			operation_cancel(op); /* others may go with it: from the start again */
 			found = true;
@@ -211,7 +220,7 @@ void operation_cancel_all(struct registry *registry)
 
 void operation_deinit(struct operation *op)
 {
-	if (op->webhooks || op->is_converting)
+	if (is_waiting(op))
 		list_remove(&op->link);
 	stop_waiting(op);
 	operation_unload(op);

@@ -22,6 +22,7 @@ struct user;
 
 struct conversion;
 struct delete_options;
+struct image_review;
 struct webhook_run;
 struct operation;
 
@@ -94,6 +95,7 @@ struct operation {
 	struct policy_rounds policy_rounds;
 	operation_step *next;	      /* what comes when admission is over */
 	struct webhook_run *webhooks; /* what it waits for; NULL: it does not; in the arena */
+	struct image_review *image_review; /* likewise */
 	struct conversion
 		*old_conversion; /* old_blob in kind's version, when only a webhook knows it */
 	struct conversion *conversion; /* of what shall be, or of the answer */

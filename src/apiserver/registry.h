@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "store/store.h"
 
+struct admission_state;
 struct aggregation;
 struct authorizers;
 struct env;
@@ -40,7 +41,7 @@ struct registry {
 	struct policies *policies; /* admission's; likewise */
 	struct authorizers *authorizers;
 	struct tokens *tokens;	 /* issuer of service account tokens; NULL: none are issued */
-	uint64_t plugins_off; /* of admission, by their place in its table */
+	struct admission_state *admission;
 	struct hooks *hooks;	 /* the webhooks of admission; likewise */
 	struct metrics *metrics; /* likewise */
 	struct aggregation *aggregation; /* likewise */

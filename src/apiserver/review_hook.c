@@ -86,6 +86,8 @@ struct review_hook *review_hook_new(struct registry *registry,
 
 	hook->registry = registry;
 	hook->options = *options;
+	if (!hook->options.retry_ms)
+		hook->options.retry_ms = REVIEW_HOOK_RETRY_MS;
 	arena_init(&hook->arena, ARENA_DEFAULT_MAX);
 	for (size_t i = 0; i < ARRAY_COUNT(strings); i++)
 		*strings[i] = str_in(&hook->arena, *strings[i]);
@@ -164,7 +166,7 @@ static int read_reply(const struct webhook_answer *reply, yyjson_doc **ret, stru
 static void on_reply(void *arg, const struct webhook_answer *reply, const struct err *err)
 {
 	struct answer *answer = arg;
-	int64_t delay_ms = REVIEW_HOOK_RETRY_MS;
+	int64_t delay_ms = answer->hook->options.retry_ms;
 
 	answer->call = NULL;
 	if (is_worth_a_try(answer, reply)) {

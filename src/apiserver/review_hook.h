@@ -35,6 +35,7 @@ struct review_hook_options {
 	struct webhook_target target; /* all strings are copied */
 	struct str bearer_token;
 	int64_t timeout_ms;	       /* 0: REVIEW_HOOK_TIMEOUT_MS */
+	int64_t retry_ms;	       /* 0: REVIEW_HOOK_RETRY_MS */
 	int64_t ttl_yes_ms, ttl_no_ms; /* how long answers are good; a moment when 0 */
 	const char *yes;	       /* path of the status' bool that makes it a yes */
 };

@@ -230,7 +230,9 @@ static int send_question(struct webhook_call_slot *slot)
 	struct webhook_run *run = slot->run;
 	const struct hook *hook = slot->hook;
 	int64_t timeout_ms = NUM_MIN(hook->timeout_ms, left_ms(run));
-	struct webhook_request request = { .target = &hook->target, .timeout_ms = timeout_ms };
+	struct webhook_request request = { .target = &hook->target,
+					   .bearer_token = hook->bearer_token,
+					   .timeout_ms = timeout_ms };
 	struct err err = { 0 };
 	char query[32];
 

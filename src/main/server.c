@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "apiserver/admission_settings.h"
 #include "apiserver/apiserver.h"
 #include "apiserver/audit.h"
 #include "apiserver/authn.h"
@@ -144,6 +145,7 @@ static int start_api(struct server *s, struct err *err)
 	struct authn_options authn;
 	struct audit_options audit;
 	struct front_proxy *front = ARENA_NEW(s->arena, struct front_proxy);
+	struct admission_settings *admission = ARENA_NEW(s->arena, struct admission_settings);
 	struct authz_part *authorizers;
 	struct apiserver_options options = { .env = s->env,
 					     .store = s->store,
@@ -158,12 +160,14 @@ static int start_api(struct server *s, struct err *err)
 	if (server_token_options(s, &tokens, err) < 0 || server_authn_options(s, &authn, err) < 0 ||
 	    server_authorizers(s, &authorizers, &options.authorizer_count, err) < 0 ||
 	    server_front_proxy(s, front, err) < 0 ||
+	    server_admission_settings(s, admission, err) < 0 ||
 	    server_audit_options(s, &audit, &options.audit, err) < 0)
 		return -1;
 	options.plugins_on = (struct str_list){ s->opts->auth.plugins_on.items,
 						s->opts->auth.plugins_on.count };
 	options.plugins_off = (struct str_list){ s->opts->auth.plugins_off.items,
 						 s->opts->auth.plugins_off.count };
+	options.admission = admission;
 	options.authn = &authn;
 	options.authorizers = authorizers;
 	options.front = front;
@@ -467,6 +471,13 @@ static const struct flag server_flags[] = {
 		  "plug-ins of admission beside those that are on anyway"),
 	FLAG_LIST(0, "disable-admission-plugins", struct server_opts, auth.plugins_off,
 		  "plug-ins of admission that are not asked"),
+	FLAG_STRING(0, "admission-control-config-file", struct server_opts, admission_config, "",
+		    "AdmissionConfiguration: what plug-ins of admission are told"),
+	FLAG_INT(0, "default-not-ready-toleration-seconds", struct server_opts, not_ready_seconds,
+		 "300", 0, INT32_MAX, "how long pods stay on a node that is not ready"),
+	FLAG_INT(0, "default-unreachable-toleration-seconds", struct server_opts,
+		 unreachable_seconds, "300", 0, INT32_MAX,
+		 "how long pods stay on a node that is out of reach"),
 	FLAG_STRING(0, "audit-policy-file", struct server_opts, audit.policy_file, "",
 		    "Policy that says what of which requests is audited"),
 	FLAG_STRING(0, "audit-log-path", struct server_opts, audit.log_path, "",

@@ -57,6 +57,8 @@ struct server_opts {
 	int64_t secure_port;
 	struct str node_name, node_ip, pod_cidr, service_cidr, bridge, table, cgroup_root;
 	struct str cluster_dns, cluster_domain;
+	struct str admission_config;
+	int64_t not_ready_seconds, unreachable_seconds;
 	int64_t etcd_compaction_ns;
 	struct str etcd_prefix, store, etcd_cafile, etcd_certfile, etcd_keyfile, encryption_config, etcd_listen;
 	struct flag_list account_issuers, account_keys, api_audiences;
@@ -175,6 +177,9 @@ int server_authorizers(struct server *server, struct authz_part **ret, size_t *r
 /* How API servers behind this one know it; server_front.c. */
 struct front_proxy;
 int server_front_proxy(struct server *server, struct front_proxy *ret, struct err *err) MUST_CHECK;
+struct admission_settings;
+int server_admission_settings(struct server *server, struct admission_settings *to,
+			      struct err *err) MUST_CHECK;
 /* *ret is to or, when nothing is audited, NULL. */
 struct audit_options;
 int server_audit_options(struct server *server, struct audit_options *to,

@@ -13,8 +13,25 @@ setup_file() {
 # who may what
 {"apiVersion":"abac.authorization.kubernetes.io/v1beta1","kind":"Policy","spec":{"user":"reader","namespace":"default","resource":"pods","readonly":true}}
 END
+	cat >"$OUT/limits.yaml" <<'END'
+apiVersion: eventratelimit.admission.k8s.io/v1alpha1
+kind: Configuration
+limits: [{type: User, qps: 1, burst: 1}]
+END
+	cat >"$OUT/admission.yaml" <<'END'
+apiVersion: apiserver.config.k8s.io/v1
+kind: AdmissionConfiguration
+plugins:
+- {name: EventRateLimit, path: limits.yaml}
+- name: PodSecurity
+  configuration:
+    apiVersion: pod-security.admission.config.k8s.io/v1
+    kind: PodSecurityConfiguration
+    defaults: {enforce: baseline}
+    exemptions: {namespaces: [kube-system]}
+END
 	node_start --no-node --token-auth-file "$OUT/tokens.csv" --authorization-mode Node,RBAC,ABAC --authorization-policy-file "$OUT/policies" \
-		--enable-admission-plugins AlwaysPullImages --disable-admission-plugins DefaultTolerationSeconds,Priority
+		--enable-admission-plugins AlwaysPullImages,EventRateLimit --admission-control-config-file "$OUT/admission.yaml" --disable-admission-plugins DefaultTolerationSeconds,Priority
 	export SERVER_PID
 	wait_for 20 k get serviceaccount default
 }
@@ -46,6 +63,18 @@ as() { # TOKEN ARGS...
 	same '' "$(k get pod chosen -o jsonpath='{.spec.tolerations}{.spec.priority}')"
 }
 
+@test "plug-ins of admission do what their configuration says" {
+	run k run on-the-host --image i:1 --overrides '{"spec":{"hostNetwork":true}}'
+	has "$output" 'violates PodSecurity "baseline:latest": host namespaces \(hostNetwork=true\)'
+	k -n kube-system create serviceaccount default 2>/dev/null || true
+	k -n kube-system run on-the-host --image i:1 --overrides '{"spec":{"hostNetwork":true}}'
+	many() { for i in 1 2 3; do
+		k create -f - <<<'{"apiVersion":"v1","kind":"Event","metadata":{"generateName":"e"},"involvedObject":{"namespace":"default"}}' || return 1
+	done; }
+	run many
+	has "$output" 'Error from server \(TooManyRequests\):.*limit reached on type User for key kubernetes-admin'
+}
+
 refused() { # PATTERN FLAGS...
 	local pattern=$1
 	shift
@@ -56,7 +85,9 @@ refused() { # PATTERN FLAGS...
 
 @test "flags that cannot work end the start, by their name" {
 	refused 'enable-admission-plugins plugin "Nothing" is unknown' --enable-admission-plugins Nothing
-	refused 'enable-admission-plugins plugin "EventRateLimit" is not supported' --enable-admission-plugins EventRateLimit
+	refused 'admission plugin "EventRateLimit": no config specified' --enable-admission-plugins EventRateLimit
+	sed 's/enforce:/enforced:/' "$OUT/admission.yaml" >"$OUT/bad"
+	refused 'plugins\[1\] \(PodSecurity\): strict decoding error: unknown field "defaults.enforced"' --admission-control-config-file "$OUT/bad"
 	refused "authorization-mode ABAC's authorization policy file not passed" --authorization-mode ABAC
 	refused 'cannot specify --authorization-policy-file without mode ABAC' --authorization-policy-file "$OUT/policies"
 	echo '{"kind":"Policy"}' >"$OUT/bad"

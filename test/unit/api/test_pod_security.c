@@ -173,7 +173,8 @@ static void test_labels(void **state)
 
 		arena_init(&arena, ARENA_DEFAULT_MAX);
 		field_errors_init(&errors, &arena);
-		pod_security_read(yyjson_doc_get_root(doc), &policy, &errors);
+		pod_security_read(yyjson_doc_get_root(doc), &(struct pod_security_policy){ 0 },
+				  &policy, &errors);
 		enforce = pod_security_text(&policy.modes[POD_SECURITY_ENFORCE], &arena);
 		warn = pod_security_text(&policy.modes[POD_SECURITY_WARN], &arena);
 		print_message("%s\n", labels[i].labels);

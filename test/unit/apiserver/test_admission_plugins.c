@@ -10,7 +10,8 @@
 #include <cmocka.h>
 
 #include <stdio.h>
-#include "apiserver/admission.h"
+#include "apiserver/admission_state.h"
+#include "apiserver/registry.h"
 #include "fixture.h"
 
 #define PODS "/api/v1/namespaces/default/pods"
@@ -239,22 +240,27 @@ static void test_choice(void **state)
 		  "disable-admission-plugins overlapped" },
 		{ { "ImagePolicyWebhook" },
 		  { NULL },
-		  "enable-admission-plugins plugin "
-		  "\"ImagePolicyWebhook\" is not supported" },
+		  "couldn't init admission plugin \"ImagePolicyWebhook\": no config specified" },
+		{ { "EventRateLimit" },
+		  { NULL },
+		  "couldn't init admission plugin \"EventRateLimit\": no config specified" },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		struct str on[2], off[2];
 		struct str_list enable = { on, 0 }, disable = { off, 0 };
+		struct registry registry = { 0 };
+		struct admission_state *admission = NULL;
 		struct err err = { 0 };
-		uint64_t set;
 
 		for (size_t j = 0; j < 2 && rows[i].on[j]; j++)
 			on[enable.count++] = str_from(rows[i].on[j]);
 		for (size_t j = 0; j < 2 && rows[i].off[j]; j++)
 			off[disable.count++] = str_from(rows[i].off[j]);
-		assert_int_equal(admission_choose(&enable, &disable, &set, &err),
-				 rows[i].want ? -1 : 0);
+		assert_int_equal(
+			admission_state_new(&registry, NULL, &enable, &disable, &admission, &err),
+			rows[i].want ? -1 : 0);
+		admission_state_free(admission);
 		if (rows[i].want)
 			assert_string_equal(err.msg, rows[i].want);
 	}
