@@ -16,6 +16,7 @@
 #include "base/num.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "runtime/userns.h"
 
 #define DEVICE_ROWS_MAX 128
 #define ROWS_MAX 64
@@ -578,6 +579,12 @@ static int refuse_memory(int dir_fd, const struct cgroup_change *change, struct 
 		       change->value, (unsigned long long)used, (unsigned long long)peak);
 }
 
+/* Root of a user namespace may not say which devices its cgroups are for, and can make none of them. */
+static bool is_beyond_us(int failed)
+{
+	return failed == -EPERM && userns_is_nested();
+}
+
 static int apply_change(const struct cgroup_plan *plan, size_t index, struct cgroup *cgroup, struct last_file *last,
 			struct err *err)
 {
@@ -617,6 +624,8 @@ static int apply_change(const struct cgroup_plan *plan, size_t index, struct cgr
 	if (failed == -ENOENT && strcmp(change->file, MEMSW_FILE) == 0 && strcmp(change->value, "-1") == 0)
 		return 0; /* a kernel that does not account swap has nothing to lift */
 	if (failed == -ENOENT && strstr(change->file, ".rsvd."))
+		return 0;
+	if (change->controller == CGROUP_DEVICES && is_beyond_us(failed))
 		return 0;
 	if (failed == -ENOENT && cgroup->is_v2 && geteuid() != 0)
 		return err_set(err, ERR_FORBIDDEN, "%s: the cgroup controller %s was not delegated to this user",
@@ -703,7 +712,7 @@ int cgroup_plan_apply(const struct cgroup_plan *plan, struct cgroup *cgroup, str
 		AUTO_FD fd = openat(cgroup->dir_fds[CGROUP_UNIFIED], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 		failed = filter_devices(fd, plan->devices, plan->device_count);
-		if (failed < 0)
+		if (failed < 0 && !is_beyond_us(failed))
 			return err_neg(err, failed, "linux.resources.devices: load device filter");
 	}
 	return 0;

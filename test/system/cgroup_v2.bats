@@ -10,8 +10,9 @@ setup_file() {
 	export VM_DIR
 	VM_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-vm.XXXXXX")
 	command -v qemu-system-x86_64 >/dev/null || { echo "qemu-system-x86_64 is not installed" >"$VM_DIR/lacks"; return 0; }
-	vm_kernel "$CUBE_BUILD/vm-kernel" || { echo "the package linux-image-cloud-amd64 cannot be had" >"$VM_DIR/lacks"; return 0; }
+	vm_kernel "$CUBE_BUILD/vm-linux" || { echo "the package linux-image-amd64 cannot be had" >"$VM_DIR/lacks"; return 0; }
 	vm_root "$VM_DIR/root"
+	vm_devices "$VM_DIR/root"
 	vm_profile "$VM_DIR/root/profile"
 	vm_boot "$VM_DIR/root" "$VM_DIR/log"
 }
@@ -45,5 +46,6 @@ passed() {
 @test "[W08] v2: nobody connected: the monitor records that memory ran out" { passed monitor-oom; }
 @test "[W08] v2: a writable cgroup belongs to the container's user, its limits do not" { passed delegated delegated-inside; }
 @test "[W08] v2: below a threaded cgroup, with the controllers that work there; others are refused" { passed threaded threaded-exec threaded-pause threaded-delete threaded-memory; }
+@test "[W08] v2: root of a container, or of its user namespace, runs containers in the cgroups it was given" { passed nested-{root,user}-{run,limits,state,exec,update,pause,delete,memory-killed}; }
 @test "AppArmor: the program and what is executed later run under the profile; a missing one is refused" { passed apparmor apparmor-exec-file apparmor-missing; }
 @test "[W08] v2: delete leaves nothing" { passed delete-leaves-nothing nothing-left; }

@@ -13,7 +13,7 @@ setup_file() {
 	VM_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-vm.XXXXXX")
 	command -v qemu-system-x86_64 >/dev/null || { echo "qemu-system-x86_64 is not installed" >"$VM_DIR/lacks"; return 0; }
 	command -v criu >/dev/null || { echo "criu is not installed" >"$VM_DIR/lacks"; return 0; }
-	vm_kernel "$CUBE_BUILD/vm-kernel" || { echo "the package linux-image-cloud-amd64 cannot be had" >"$VM_DIR/lacks"; return 0; }
+	vm_kernel "$CUBE_BUILD/vm-linux" || { echo "the package linux-image-amd64 cannot be had" >"$VM_DIR/lacks"; return 0; }
 	vm_root "$VM_DIR/root"
 	add_criu "$VM_DIR/root"
 	vm_boot "$VM_DIR/root" "$VM_DIR/log"

@@ -197,7 +197,9 @@ LIMITS = [
     ("network network.classID", "r['network'] = {'classID': 1048577}", "net_cls", "net_cls.classid", "1048577", "cgroup.procs", None),
     ("network.priorities network.priorities.{name,priority}", "r['network'] = {'priorities': [{'name': 'lo', 'priority': 5}]}", "net_prio", "net_prio.ifpriomap", "lo 5", "cgroup.procs", None),
     # no such device here: it is the kernel that says so
-    ("rdma", "r['rdma'] = {'mlx5_1': {'hcaHandles': 3, 'hcaObjects': 10}}", "rdma", "rdma.max", None, "rdma.max", None),
+    ("rdma", "r['rdma'] = {'rxe0': {'hcaHandles': 3, 'hcaObjects': 10}}", "rdma", "rdma.max", "rxe0 hca_handle=3 hca_object=10", "rdma.max", "rxe0 hca_handle=3 hca_object=10"),
+    ("rdma", "r['rdma'] = {'rxe0': {'hcaHandles': 4}}", "rdma", "rdma.max", "rxe0 hca_handle=4 hca_object=max", "rdma.max", "rxe0 hca_handle=4 hca_object=max"),
+    ("rdma", "r['rdma'] = {'nosuch': {'hcaHandles': 3, 'hcaObjects': 10}}", "rdma", "rdma.max", None, "rdma.max", None),
     ("unified", "r['unified'] = {'memory.high': '20971520', 'pids.max': '9'}", "memory", "memory.high", None, "memory.high", "20971520"),
     ("unified", "r['unified'] = {'nosuch.controller': '1'}", "memory", "memory.high", None, "memory.high", None),
 ]
@@ -309,7 +311,7 @@ def run_limits(t):
             t.judge(f"{name} ({file}): wanted {value}", value in lines, lines)
         else:
             here = value is not None and os.path.exists(f"/sys/fs/cgroup/{controller}/cgroup.procs")
-            lacks = here and ("this kernel has no" in t.output or "1:0" in t.output or "/cpu.rt_" in t.output or "cpu.rt_" in t.output)
+            lacks = here and ("this kernel has no" in t.output or "1:0" in t.output or "rxe0" in t.output or "/cpu.rt_" in t.output or "cpu.rt_" in t.output)
             t.judge(f"{name}: to be refused by name", not pid and name in t.output and t.output.count("\n") == 1 and (not here or lacks), t.output)
         t.end()
 
@@ -326,6 +328,8 @@ def write_bundles(folder, version):
             p["args"], p["terminal"] = ["sleep", "100"], False
             c["root"] = {"path": "/rootfs", "readonly": False}
             l["cgroupsPath"] = f"/t/limit{number}"
+            # the disk there is one whose scheduler knows weights
+            change, v1_value, v2_value = (value and value.replace("1:0 ", "7:0 ").replace(DISK, DISK.replace("1", "7")) for value in (change, v1_value, v2_value))
             exec(change, {"c": c, "p": p, "l": l, "r": r, "T": None})
             os.makedirs(f"{folder}/limit{number}")
             with open(f"{folder}/limit{number}/config.json", "w") as f:

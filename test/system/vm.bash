@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# A small machine with cgroup v2 and nothing else, for cgroup_v2.bats: Debian's cloud kernel in qemu's software emulation, with an
+# A small machine with cgroup v2 and nothing else, for cgroup_v2.bats: Debian's kernel in qemu's software emulation, with an
 # initramfs that holds busybox, cube-oci, its libraries, bundles and vm_guest.sh, which runs the tests and prints TAP on the serial line.
-# The kernel comes out of its package: nothing of it is installed here.
+# The kernel comes out of its package (the cloud's lacks rdma_rxe): nothing of it is installed here.
 #
 #   vm_kernel CACHE        sets VM_KERNEL and VM_MODULES; 1 when the package cannot be had
+#   vm_module NAME FILE    the kernel's module NAME (fs/fuse/fuse) as FILE; 1 when there is none
 #   vm_root DIR            fills DIR with what the machine sees
+#   vm_devices DIR         adds modules by which the kernel has a disk with weights and an RDMA adapter
 #   vm_profile FILE        makes FILE, an AppArmor profile for the kernel, from vm_apparmor.profile
 #   vm_policy FILE         makes FILE, an SELinux policy, from vm_selinux.cil
 #   vm_boot DIR LOG        boots it, and returns when it has switched itself off; VM_CGROUPS=1 boots it with v1 alone,
@@ -19,18 +21,52 @@ vm_kernel() {
 	local cache=$1 package deb
 	mkdir -p "$cache"
 	if [ ! -e "$cache/done" ]; then
-		apt-cache show linux-image-cloud-amd64 >/dev/null 2>&1 || apt-get update -q >&2 || return 1
-		package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[^ ]*\)$/\1/p' | head -n 1)
+		apt-cache show linux-image-amd64 >/dev/null 2>&1 || apt-get update -q >&2 || return 1
+		package=$(apt-cache depends linux-image-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[^ ]*\)$/\1/p' | head -n 1)
 		[ -n "$package" ] || return 1
 		(cd "$cache" && apt-get download -q "$package") >&2 || return 1
 		deb=$(ls "$cache/$package"_*.deb) || return 1
-		dpkg-deb -x "$deb" "$cache" || return 1
+		dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$cache" --wildcards './boot/vmlinuz-*' '*/kernel/block/*' '*/kernel/drivers/block/*' \
+			'*/kernel/drivers/infiniband/*' '*/kernel/drivers/net/dummy*' '*/kernel/net/*' '*/kernel/crypto/crc32*' '*/kernel/lib/*' || return 1
 		rm -f "$deb"
+		vm_unpack "$cache"/boot/vmlinuz-* "$cache/vmlinux" || cp "$cache"/boot/vmlinuz-* "$cache/vmlinux"
 		touch "$cache/done"
 	fi
-	VM_KERNEL=$(ls "$cache"/boot/vmlinuz-*) || return 1
-	VM_MODULES=$(find "$cache" -path '*/drivers/block' -type d) # the same place on Debian 12 and 13 but for /usr
+	VM_KERNEL=$cache/vmlinux
+	VM_MODULES=$(find "$cache" -path '*/kernel/block' -type d) # the same place on Debian 12 and 13 but for /usr
+	VM_MODULES=${VM_MODULES%/block}
 	[ -n "$VM_MODULES" ]
+}
+
+# Emulated, the machine takes seconds to unpack its own kernel.
+vm_unpack() { # image file
+	python3 - "$1" "$2" <<-'PY'
+	import lzma, sys
+	magic = b"\xfd7zXZ\0"
+	with open(sys.argv[1], "rb") as f:
+	    image = f.read()
+	at = image.find(magic)
+	while at >= 0:
+	    try:
+	        kernel = lzma.LZMADecompressor().decompress(image[at:])
+	        if kernel.startswith(b"\x7fELF"):
+	            with open(sys.argv[2], "wb") as f:
+	                f.write(kernel)
+	            sys.exit(0)
+	    except lzma.LZMAError:
+	        pass # the bytes of code that looks for them
+	    at = image.find(magic, at + 1)
+	sys.exit(1)
+	PY
+}
+
+vm_module() {
+	local found
+	found=$(ls "$VM_MODULES/$1".ko* 2>/dev/null) || return 1
+	case "$found" in
+	*.xz) xz -dc "$found" >"$2" ;;
+	*) cp "$found" "$2" ;;
+	esac
 }
 
 vm_root() {
@@ -47,22 +83,28 @@ vm_root() {
 		mkdir -p "$dir$(dirname "$library")"
 		cp -L "$library" "$dir$library"
 	done
-	name=$(find "$VM_MODULES" -name 'brd.ko*' | head -n 1)
-	case "$name" in
-	*.xz) xz -dc "$name" >"$dir/lib/brd.ko" ;;
-	*) cp "$name" "$dir/lib/brd.ko" ;;
-	esac
 	cp "$HERE/vm_guest.sh" "$dir/init"
-	name=$(find "$VM_MODULES/../../block" -name 'bfq.ko*' | head -n 1)
-	case "$name" in
-	*.xz) xz -dc "$name" >"$dir/lib/bfq.ko" ;;
-	?*) cp "$name" "$dir/lib/bfq.ko" ;;
-	esac
 	cp "$HERE/vm_guest_v1.sh" "$dir/guest_v1.sh"
+	cp "$HERE/vm_nested.sh" "$dir/nested.sh"
 	chmod 755 "$dir/init"
 	"$CUBE_OCI" spec -b "$dir/bundles"
 	python3 "$HERE/vm_bundles.py" "$dir/bundles"
 	python3 "$HERE/oci_fields.py" bundles "$dir/bundles" "${VM_CGROUPS:-2}"
+}
+
+# A disk with a scheduler that knows weights, and an RDMA adapter that needs no hardware.
+vm_devices() {
+	local dir=$1 name number=10 library
+	mkdir -p "$dir/lib/devices"
+	for name in crypto/crc32_generic drivers/block/loop drivers/net/dummy block/bfq net/ipv4/udp_tunnel net/ipv6/ip6_udp_tunnel drivers/infiniband/core/{ib_core,ib_uverbs} \
+		drivers/infiniband/sw/rxe/rdma_rxe; do
+		number=$((number + 1))
+		vm_module "$name" "$dir/lib/devices/$number.ko" || return 1
+	done
+	cp "$(command -v rdma)" "$dir/bin/"
+	for library in $(ldd "$dir/bin/rdma" | grep -o '/[^ ]*'); do
+		[ -e "$dir$library" ] || { mkdir -p "$dir$(dirname "$library")" && cp -L "$library" "$dir$library"; }
+	done
 }
 
 vm_profile() {
@@ -74,9 +116,9 @@ vm_policy() { secilc -c 33 -o "$1" -f /dev/null "$HERE/vm_selinux.cil" >&2; } # 
 
 vm_boot() {
 	local dir=$1 log=$2
-	(cd "$dir" && find . | busybox cpio -o -H newc | gzip -1) >"$dir.cpio.gz" 2>/dev/null
+	(cd "$dir" && find . | busybox cpio -o -H newc) >"$dir.cpio" 2>/dev/null # unpacking is slow where it is emulated
 	timeout -k 5 "$VM_SECONDS" qemu-system-x86_64 -accel tcg -cpu max -m 384 -smp 2 -display none -nodefaults -no-user-config \
-		-no-reboot -serial "file:$log" -kernel "$VM_KERNEL" -initrd "$dir.cpio.gz" \
+		-no-reboot -serial "file:$log" -kernel "$VM_KERNEL" -initrd "$dir.cpio" \
 		-append "console=ttyS0 quiet panic=-1 no_timer_check $([ "${VM_CGROUPS:-2}" = 1 ] || echo cgroup_no_v1=all) mitigations=off ${VM_APPEND:-}" </dev/null
 }
 

@@ -18,10 +18,6 @@ vm_criu() {
 		lib/libcrc32c net/netfilter/{nfnetlink,nf_tables} net/ipv{4/netfilter/nf_defrag_ipv4,6/netfilter/nf_defrag_ipv6} \
 		net/netfilter/nf_conntrack{,_netlink}; do
 		number=$((number + 1))
-		module=$(ls "$VM_MODULES/../../$module".ko* 2>/dev/null) || continue
-		case $module in
-		*.xz) xz -dc "$module" >"$dir/lib/diag/$number.ko" ;;
-		*) cp "$module" "$dir/lib/diag/$number.ko" ;;
-		esac
+		vm_module "$module" "$dir/lib/diag/$number.ko" || true # some are part of the kernel
 	done
 }

@@ -29,6 +29,13 @@ check delete-forking "$(ls -d /sys/fs/cgroup/*/t/forking 2>/dev/null; ps | grep 
 check pids "$(foreground pids | grep -c "can't fork")" 1
 check cpuset "$(foreground cpuset | tr -d '\t')" "Cpus_allowed_list:1"
 check devices "$(foreground devices | grep -E '^(null-ok|made-null-ok|disk-refused)$' | tr '\n' ' ')" "null-ok made-null-ok disk-refused "
+foreground nested
+start nested-user
+chown -R 100000:100000 /sys/fs/cgroup/*/t/nested-user # v1 knows no other way of handing cgroups over
+left=100
+until grep -q nested-done /tmp/nested-user.out || [ $left = 0 ]; do sleep 0.1; left=$((left - 1)); done
+cat /tmp/nested-user.out
+end nested-user
 # last: from here on the kernel has a policy, and enforces it
 if [ -e /policy ]; then
 	mount -t selinuxfs x /sys/fs/selinux

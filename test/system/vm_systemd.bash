@@ -21,7 +21,7 @@ vm_systemd_root() {
 	here=$(dirname "${BASH_SOURCE[0]}")
 	command -v qemu-system-x86_64 >/dev/null || { echo "qemu-system-x86_64 is not installed" >"$dir/lacks"; return 1; }
 	[ -x /lib/systemd/systemd ] || { echo "systemd is not installed" >"$dir/lacks"; return 1; }
-	vm_kernel "$CUBE_BUILD/vm-kernel" || { echo "the package linux-image-cloud-amd64 cannot be had" >"$dir/lacks"; return 1; }
+	vm_kernel "$CUBE_BUILD/vm-linux" || { echo "the package linux-image-amd64 cannot be had" >"$dir/lacks"; return 1; }
 	vm_root "$root"
 	cp "$here/vm_systemd_init.sh" "$root/init"
 	mkdir -p "$root"/{lib/systemd,etc/systemd/system,usr/bin}
