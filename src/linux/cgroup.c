@@ -649,13 +649,15 @@ static int remove_tree(int parent_fd, const char *name, int depth)
 
 /* A v1 freezer holds back even SIGKILL, and the process need not be in the container's own: somebody may have moved it,
  * or it moved itself into a folder it made below. */
-static int thaw_one(void *arg, pid_t pid)
+static int end_one(void *arg, pid_t pid)
 {
 	char path[CGROUP_PATH_MAX + 64], text[4096];
 	struct str rest, line, number, controllers, where;
 	ssize_t got;
 
 	(void)arg;
+	if (kill(pid, SIGKILL) < 0) /* where processes are told from the freezer's, this one was not among them */
+		return 0;
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
 	got = cgroup_read(AT_FDCWD, path, text, sizeof(text));
 	rest = str_sub(text, got > 0 ? (size_t)got : 0);
@@ -687,7 +689,7 @@ int cgroup_remove(struct cgroup *c, int wait_ms)
 		err = remove_tree(AT_FDCWD, path, 0);
 		/* The last processes may still be on their way out. v2 tells when, v1 has to be asked. */
 		for (int waited = 0, step = 1; err == -EBUSY && waited < wait_ms; waited += step, step *= 2) {
-			if (waited >= PATIENCE_MS && !c->is_v2 && cgroup_each_pid(c, thaw_one, NULL) < 0)
+			if (waited >= PATIENCE_MS && !c->is_v2 && each_pid_in(c->dir_fds[i], 0, end_one, NULL) < 0)
 				return -EBUSY;
 			if (i != CGROUP_UNIFIED ||
 			    wait_event(c->dir_fds[i], "populated", 0, waited < PATIENCE_MS ? step : wait_ms) < 0)

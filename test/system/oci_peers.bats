@@ -232,6 +232,13 @@ c["root"]["readonly"] = False'
 	echo FROZEN >"/sys/fs/cgroup/freezer$CG.elsewhere/freezer.state"
 	run oci delete --force c
 	echo THAWED >"/sys/fs/cgroup/freezer$CG.elsewhere/freezer.state"
+	# where the freezer is also what tells processes from others, without a v2 tree
+	without_v2() { unshare -m --propagation private bash -c 'umount -l /sys/fs/cgroup/unified; exec "$CUBE_OCI" --root "$0/state" "$@"' "$RT" "$@"; }
+	(cd "$RT/bundle" && without_v2 run -d d >/dev/null 2>&1 3>&-)
+	pid_of d >"/sys/fs/cgroup/freezer$CG.elsewhere/tasks"
+	echo FROZEN >"/sys/fs/cgroup/freezer$CG.elsewhere/freezer.state"
+	without_v2 delete --force d
+	echo THAWED >"/sys/fs/cgroup/freezer$CG.elsewhere/freezer.state"
 	wait_until 5 rmdir "/sys/fs/cgroup/freezer$CG.elsewhere"
 	echo "$output"
 	[ "$status" -eq 0 ]
