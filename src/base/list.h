@@ -36,6 +36,18 @@ static inline void list_remove(struct list *node)
 }
 /* First node, or NULL. */
 static inline struct list *list_first(const struct list *head) { return list_is_empty(head) ? NULL : head->next; }
+/* Moves all nodes of from, in their order, in front of those of head. */
+static inline void list_splice_front(struct list *head, struct list *from)
+{
+	if (from->next == from)
+		return;
+	from->prev->next = head->next;
+	head->next->prev = from->prev;
+	from->next->prev = head;
+	head->next = from->next;
+	from->next = from->prev = from;
+}
+
 static inline struct list *list_pop_front(struct list *head)
 {
 	struct list *node = list_first(head);

@@ -94,17 +94,6 @@ static void run_tasks(struct list *tasks)
 	}
 }
 
-static void move_all(struct list *from, struct list *to)
-{
-	list_init(to);
-	if (list_is_empty(from))
-		return;
-	*to = *from;
-	to->next->prev = to;
-	to->prev->next = to;
-	list_init(from);
-}
-
 static void ring(struct loop *loop)
 {
 	/* It fails only when it is full of rings already. */
@@ -116,8 +105,9 @@ static void empty_mailbox(struct loop *loop)
 {
 	struct list tasks;
 
+	list_init(&tasks);
 	pthread_mutex_lock(&loop->mailbox_lock);
-	move_all(&loop->mailbox, &tasks);
+	list_splice_front(&tasks, &loop->mailbox);
 	pthread_mutex_unlock(&loop->mailbox_lock);
 	run_tasks(&tasks);
 }
@@ -155,8 +145,9 @@ static void on_turn(uv_idle_t *turn)
 	struct loop *loop = CONTAINER_OF(turn, struct loop, turn);
 	struct list tasks;
 
+	list_init(&tasks);
 	/* What these tasks defer runs in the turn after, so that I/O gets its chance in between. */
-	move_all(&loop->deferred, &tasks);
+	list_splice_front(&tasks, &loop->deferred);
 	uv_idle_stop(turn);
 	run_tasks(&tasks);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Byte streams. All work of a connection happens in turn(): handshake, read, write, events, in this
+ * Byte streams. All work of a connection happens in conn_turn(): handshake, read, write, events, in this
  * order. What the owner calls only changes state and puts the connection on the pool's dirty list,
- * whose task calls turn(); so no event ever comes from inside a call. Encrypted bytes are collected
+ * whose task calls conn_turn(); so no event ever comes from inside a call. Encrypted bytes are collected
  * in the pool's wire buffer (OpenSSL writes there through our BIO, which never refuses) and leave
  * by one send(); what the kernel does not take becomes the connection's own `left`. connecting →
  * handshaking → open → broken (on_closed) → dead (conn_close) → freed once no event of it runs
  */
-#include "net/conn.h"
+#include "net/conn_internal.h"
 
 #include <errno.h>
 #include <sys/uio.h>
@@ -17,159 +17,10 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "net/limits.h"
-#include "net/openssl.h"
-#include "net/piece_queue.h"
 
-#define READ_BYTES (64u << 10)
-#define RECORD_BYTES 16384u
-#define RECORD_ROOM_BYTES (RECORD_BYTES + 512u)
-#define WIRE_BYTES (128u << 10)
+#define RECORD_ROOM_BYTES (CONN_RECORD_BYTES + 512u)
 #define IOV_COUNT 64
-#define TURN_BYTES_MAX (1u << 20) /* sent by one connection before others get their turn */
 #define LOW_BYTES (64u << 10)
-
-struct conn_pool {
-	struct env *env;
-	BIO_METHOD *bio;
-	char *read_bytes;
-	char *gather;      /* one record's plain text */
-	char *wire;
-	size_t wire_bytes; /* 0 whenever no function of this file runs */
-	struct list dirty;
-	struct list all;
-	struct task task;
-};
-
-struct conn {
-	struct conn_pool *pool;
-	struct io_watch watch;
-	int fd;
-	SSL *ssl;
-	const struct conn_events *events;
-	void *arg;
-
-	struct piece_queue queue;
-	char *left;              /* for the kernel as it is; heap */
-	size_t left_bytes, left_offset;
-	size_t low_bytes;
-	uint64_t sent_bytes;     /* of pieces, ever */
-	char *unread;            /* delivered but not taken; heap */
-	size_t unread_bytes;
-
-	struct list dirty_link, all_link;
-	struct list holds;       /* of struct conn_hold */
-	struct timer linger;
-	void *attachment;
-	void (*attachment_free)(void *);
-	const char *broken_why;  /* constant text */
-	int broken_errno;
-	int depth;               /* events of it that are running */
-	bool connecting, handshaking, paused, stuffed, eof, eof_reported, broken, reported, dead;
-	bool readable;           /* try to read although the kernel did not say so */
-	bool redeliver, blocked, above_low, sent_wanted, fin_wanted, fin_done, lingering, bio_eof;
-};
-
-static void turn(struct conn *c);
-
-/* --- pool --- */
-
-static int bio_read(BIO *bio, char *to, size_t to_bytes, size_t *ret_bytes)
-{
-	struct conn *c = BIO_get_data(bio);
-	ssize_t n = recv(c->fd, to, to_bytes, 0);
-
-	BIO_clear_retry_flags(bio);
-	*ret_bytes = n > 0 ? (size_t)n : 0;
-	if (n > 0)
-		return 1;
-	if (n == 0)
-		c->bio_eof = true;
-	else if (errno == EAGAIN || errno == EINTR)
-		BIO_set_retry_read(bio);
-	return 0;
-}
-
-static void send_wire(struct conn *c);
-
-static int bio_write(BIO *bio, const char *from, size_t from_bytes, size_t *ret_bytes)
-{
-	struct conn *c = BIO_get_data(bio);
-	struct conn_pool *pool = c->pool;
-
-	BIO_clear_retry_flags(bio);
-	*ret_bytes = NUM_MIN(from_bytes, (size_t)WIRE_BYTES);
-	if (WIRE_BYTES - pool->wire_bytes < *ret_bytes)
-		send_wire(c);
-	memcpy(pool->wire + pool->wire_bytes, from, *ret_bytes);
-	pool->wire_bytes += *ret_bytes;
-	return 1;
-}
-
-static long bio_ctrl(BIO *bio, int what, long number, void *pointer)
-{
-	struct conn *c = BIO_get_data(bio);
-
-	if (what == BIO_CTRL_EOF)
-		return c->bio_eof;
-	return what == BIO_CTRL_FLUSH || what == BIO_CTRL_DUP;
-}
-
-static void run_dirty(struct task *task)
-{
-	struct conn_pool *pool = CONTAINER_OF(task, struct conn_pool, task);
-	struct list now;
-	struct list *node;
-
-	/* What becomes dirty meanwhile waits for the next turn of the loop. */
-	list_init(&now);
-	while ((node = list_pop_front(&pool->dirty)))
-		list_push_back(&now, node);
-	while ((node = list_pop_front(&now)))
-		turn(LIST_ENTRY(node, struct conn, dirty_link));
-}
-
-struct conn_pool *conn_pool_new(struct env *env)
-{
-	struct conn_pool *pool = NEW(struct conn_pool);
-
-	pool->env = env;
-	pool->bio = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "conn");
-	ASSERT(pool->bio);
-	BIO_meth_set_read_ex(pool->bio, bio_read);
-	BIO_meth_set_write_ex(pool->bio, bio_write);
-	BIO_meth_set_ctrl(pool->bio, bio_ctrl);
-	pool->read_bytes = mem_alloc(READ_BYTES);
-	pool->gather = mem_alloc(RECORD_BYTES);
-	pool->wire = mem_alloc(WIRE_BYTES);
-	list_init(&pool->dirty);
-	list_init(&pool->all);
-	task_init(&pool->task, run_dirty);
-	return pool;
-}
-
-void conn_pool_free(struct conn_pool *pool)
-{
-	struct list *node;
-
-	if (!pool)
-		return;
-	while ((node = list_first(&pool->all)))
-		conn_close(LIST_ENTRY(node, struct conn, all_link));
-	env_cancel(pool->env, &pool->task);
-	BIO_meth_free(pool->bio);
-	mem_free(pool->read_bytes);
-	mem_free(pool->gather);
-	mem_free(pool->wire);
-	mem_free(pool);
-}
-
-static void mark_dirty(struct conn *c)
-{
-	if (c->dead || c->depth > 0 || list_is_linked(&c->dirty_link))
-		return; /* a turn that is running looks at everything again before it ends */
-	list_push_back(&c->pool->dirty, &c->dirty_link);
-	env_defer(c->pool->env, &c->pool->task);
-}
 
 /* --- state --- */
 
@@ -190,7 +41,7 @@ static void fail(struct conn *c, int os_errno, const char *why)
 	c->broken_why = why;
 	piece_queue_clear(&c->queue);
 	drop_left(c);
-	mark_dirty(c);
+	conn_mark_dirty(c);
 }
 
 static void fail_tls(struct conn *c)
@@ -269,7 +120,7 @@ static void send_or_keep(struct conn *c, const char *bytes, size_t len)
 		keep_left(c, bytes + sent, len - sent);
 }
 
-static void send_wire(struct conn *c)
+void conn_send_wire(struct conn *c)
 {
 	if (c->pool->wire_bytes > 0)
 		send_or_keep(c, c->pool->wire, c->pool->wire_bytes);
@@ -285,6 +136,7 @@ static void send_left(struct conn *c)
 	c->left_offset += sent;
 	c->sent_bytes += sent;
 	c->left_bytes -= sent;
+	conn_charge(c, sent);
 	if (c->left_bytes == 0)
 		drop_left(c);
 }
@@ -293,6 +145,7 @@ static void consume(struct conn *c, size_t len)
 {
 	piece_queue_consume(&c->queue, len);
 	c->sent_bytes += len;
+	conn_charge(c, len);
 }
 
 static bool encrypt(struct conn *c, const char *bytes, size_t len)
@@ -312,17 +165,17 @@ static const char *next_record(struct conn *c, size_t *ret_len)
 {
 	const struct http_piece *first = piece_queue_at(&c->queue, 0);
 
-	if (first->bytes.len >= RECORD_BYTES || c->queue.count == 1) {
-		*ret_len = NUM_MIN(first->bytes.len, (size_t)RECORD_BYTES);
+	if (first->bytes.len >= CONN_RECORD_BYTES || c->queue.count == 1) {
+		*ret_len = NUM_MIN(first->bytes.len, (size_t)CONN_RECORD_BYTES);
 		return first->bytes.ptr;
 	}
-	*ret_len = piece_queue_peek(&c->queue, c->pool->gather, RECORD_BYTES);
+	*ret_len = piece_queue_peek(&c->queue, c->pool->gather, CONN_RECORD_BYTES);
 	return c->pool->gather;
 }
 
 static void send_encrypted(struct conn *c)
 {
-	while (c->queue.count > 0 && WIRE_BYTES - c->pool->wire_bytes >= RECORD_ROOM_BYTES) {
+	while (c->queue.count > 0 && CONN_WIRE_BYTES - c->pool->wire_bytes >= RECORD_ROOM_BYTES) {
 		size_t len;
 		const char *bytes = next_record(c, &len);
 
@@ -330,7 +183,7 @@ static void send_encrypted(struct conn *c)
 			return;
 		consume(c, len);
 	}
-	send_wire(c);
+	conn_send_wire(c);
 }
 
 static void send_plain(struct conn *c)
@@ -363,7 +216,7 @@ static void finish_sending(struct conn *c)
 		ERR_clear_error();
 		(void)SSL_shutdown(c->ssl); /* close_notify goes to the wire buffer; the answer is not waited for */
 		ERR_clear_error();
-		send_wire(c);
+		conn_send_wire(c);
 	}
 	if (c->left_bytes == 0)
 		shutdown(c->fd, SHUT_WR);
@@ -371,24 +224,19 @@ static void finish_sending(struct conn *c)
 
 static void flush(struct conn *c)
 {
-	size_t budget = TURN_BYTES_MAX;
-
 	if (c->connecting || c->handshaking || is_held(c))
 		return;
 	if (c->left_bytes > 0 && !c->blocked)
 		send_left(c);
 	while (c->queue.count > 0 && !c->blocked && !c->broken) {
-		size_t before = c->queue.bytes;
-
-		if (budget == 0) {
-			mark_dirty(c);
+		if (conn_bytes_left(c) == 0) {
+			conn_mark_dirty(c);
 			return;
 		}
 		if (c->ssl)
 			send_encrypted(c);
 		else
 			send_plain(c);
-		budget -= NUM_MIN(budget, before - c->queue.bytes);
 	}
 	if (c->fin_wanted && !c->broken && c->queue.count == 0 && c->left_bytes == 0) {
 		if (!c->fin_done)
@@ -441,17 +289,17 @@ static size_t read_tls(struct conn *c)
 {
 	size_t got = 0, n;
 
-	while (READ_BYTES - got >= RECORD_BYTES) {
+	while (CONN_READ_BYTES - got >= CONN_RECORD_BYTES) {
 		ERR_clear_error();
-		if (SSL_read_ex(c->ssl, c->pool->read_bytes + got, READ_BYTES - got, &n) != 1)
+		if (SSL_read_ex(c->ssl, c->pool->read_bytes + got, CONN_READ_BYTES - got, &n) != 1)
 			break;
 		got += n;
 		if (!SSL_has_pending(c->ssl))
 			return got; /* the kernel tells when there is more */
 	}
-	if (READ_BYTES - got < RECORD_BYTES) {
+	if (CONN_READ_BYTES - got < CONN_RECORD_BYTES) {
 		c->readable = true; /* more may be waiting inside OpenSSL, where the kernel does not see it */
-		mark_dirty(c);
+		conn_mark_dirty(c);
 		return got;
 	}
 	switch (SSL_get_error(c->ssl, 0)) {
@@ -473,7 +321,7 @@ static size_t read_tls(struct conn *c)
 
 static size_t read_plain(struct conn *c)
 {
-	ssize_t n = recv(c->fd, c->pool->read_bytes, READ_BYTES, 0);
+	ssize_t n = recv(c->fd, c->pool->read_bytes, CONN_READ_BYTES, 0);
 
 	if (n > 0)
 		return (size_t)n;
@@ -490,7 +338,7 @@ static void receive(struct conn *c)
 
 	c->readable = false;
 	got = c->ssl ? read_tls(c) : read_plain(c);
-	send_wire(c); /* answers to key updates and the like */
+	conn_send_wire(c); /* answers to key updates and the like */
 	if (got > 0) {
 		bool was_broken = c->broken;
 
@@ -557,12 +405,13 @@ static void handshake(struct conn *c)
 {
 	int done;
 
+	c->pool->cost += CONN_HANDSHAKE_COST;
 	ERR_clear_error();
 	done = SSL_do_handshake(c->ssl);
 	if (done == 1) {
 		c->handshaking = false;
 		c->readable = true; /* data may have come with the last flight */
-		send_wire(c);
+		conn_send_wire(c);
 		if (c->events->on_ready)
 			c->events->on_ready(c->arg, c);
 		return;
@@ -571,18 +420,18 @@ static void handshake(struct conn *c)
 	case SSL_ERROR_WANT_READ:
 		break;
 	case SSL_ERROR_SYSCALL:
-		send_wire(c);
+		conn_send_wire(c);
 		fail(c, c->bio_eof ? 0 : errno, "TLS handshake cut off");
 		break;
 	default:
 		answer_plain_http(c);
-		send_wire(c); /* the alert */
+		conn_send_wire(c); /* the alert */
 		fail_tls(c);
 		break;
 	}
 	ERR_clear_error();
 	if (!c->broken)
-		send_wire(c);
+		conn_send_wire(c);
 	c->pool->wire_bytes = 0;
 }
 
@@ -616,7 +465,8 @@ static void tell_progress(struct conn *c)
 		if (c->events->on_sent)
 			c->events->on_sent(c->arg, c);
 	}
-	if (!c->dead && !c->broken && c->above_low && total_bytes(c) <= c->low_bytes) {
+	if (!c->dead && !c->broken && c->above_low && total_bytes(c) <= c->low_bytes &&
+	    conn_bytes_left(c) > 0) {
 		c->above_low = false;
 		if (c->events->on_drained)
 			c->events->on_drained(c->arg, c);
@@ -653,10 +503,10 @@ static void leave(struct conn *c)
 	if (c->dead)
 		deinit(c);
 	else if (has_more(c))
-		mark_dirty(c);
+		conn_mark_dirty(c);
 }
 
-static void turn(struct conn *c)
+void conn_turn(struct conn *c)
 {
 	c->depth++;
 	if (!c->broken && !c->dead && !c->connecting && c->handshaking)
@@ -677,22 +527,35 @@ static void turn(struct conn *c)
 	leave(c);
 }
 
+/* What may take long and is nobody's request: bytes that are left to send, hands to shake. */
+static bool may_wait(const struct conn *c, int events)
+{
+	if (c->connecting || (events & IO_HANGUP))
+		return false;
+	return c->handshaking || (events == IO_WRITE);
+}
+
 static void on_io(struct io_watch *watch, int events)
 {
 	struct conn *c = CONTAINER_OF(watch, struct conn, watch);
 
-	c->depth++;
-	if (c->connecting && events)
-		finish_connect(c);
 	if (events & IO_WRITE)
 		c->blocked = false;
 	if (events & (IO_READ | IO_HANGUP))
 		c->readable = true;
+	if (may_wait(c, events) && conn_pool_is_busy(c->pool)) {
+		io_update(&c->watch, 0); /* until its turn */
+		conn_wait(c);
+		return;
+	}
+	c->depth++;
+	if (c->connecting && events)
+		finish_connect(c);
 	/* Nobody reads, and the kernel keeps saying that both directions are gone. */
 	if ((events & IO_HANGUP) && (c->paused || c->stuffed || c->eof) && !c->dead)
 		fail(c, 0, "closed by the peer");
 	if (!c->dead)
-		turn(c);
+		conn_turn(c);
 	leave(c);
 }
 
@@ -740,7 +603,7 @@ struct conn *conn_new(struct conn_pool *pool, int fd, struct ssl_st *tls, const 
 
 	start(c);
 	if (tls && !SSL_is_server(tls))
-		mark_dirty(c); /* speaks first */
+		conn_mark_dirty(c); /* speaks first */
 	return c;
 }
 
@@ -759,7 +622,7 @@ void conn_set_events(struct conn *c, const struct conn_events *events, void *arg
 	c->events = events;
 	c->arg = arg;
 	c->redeliver = true;
-	mark_dirty(c);
+	conn_mark_dirty(c);
 }
 
 void conn_write(struct conn *c, const struct http_piece *pieces, size_t piece_count, bool copy)
@@ -774,7 +637,7 @@ void conn_write(struct conn *c, const struct http_piece *pieces, size_t piece_co
 	if (total_bytes(c) > c->low_bytes)
 		c->above_low = true;
 	if (c->queue.count > 0)
-		mark_dirty(c);
+		conn_mark_dirty(c);
 }
 
 void conn_send(struct conn *c, struct str bytes)
@@ -789,18 +652,28 @@ void conn_send(struct conn *c, struct str bytes)
 		send_or_keep(c, bytes.ptr, bytes.len);
 	} else {
 		for (size_t at = 0, len; at < bytes.len; at += len) {
-			len = NUM_MIN(bytes.len - at, (size_t)RECORD_BYTES);
-			if (WIRE_BYTES - c->pool->wire_bytes < RECORD_ROOM_BYTES)
-				send_wire(c);
+			len = NUM_MIN(bytes.len - at, (size_t)CONN_RECORD_BYTES);
+			if (CONN_WIRE_BYTES - c->pool->wire_bytes < RECORD_ROOM_BYTES)
+				conn_send_wire(c);
 			if (!encrypt(c, bytes.ptr + at, len))
 				break;
 		}
-		send_wire(c);
+		conn_send_wire(c);
 	}
+	conn_charge(c, bytes.len);
 	if (total_bytes(c) > c->low_bytes)
 		c->above_low = true;
 	if (c->depth == 0)
 		update_interest(c);
+}
+
+bool conn_has_turn(struct conn *c)
+{
+	if (conn_bytes_left(c) > 0)
+		return true;
+	c->above_low = true;
+	conn_mark_dirty(c);
+	return false;
 }
 
 bool conn_holds_pieces(const struct conn *c)
@@ -830,7 +703,7 @@ void conn_flush(struct conn *c)
 	flush(c);
 	c->sent_wanted = c->queue.count > 0;
 	if (c->above_low && total_bytes(c) <= c->low_bytes)
-		mark_dirty(c);
+		conn_mark_dirty(c);
 	if (c->depth == 0)
 		update_interest(c);
 }
@@ -853,7 +726,7 @@ void conn_release(struct conn_hold *hold)
 	hold->conn = NULL;
 	list_remove(&hold->link);
 	if (!is_held(c))
-		mark_dirty(c);
+		conn_mark_dirty(c);
 }
 
 static void forget_holds(struct conn *c)
@@ -878,7 +751,7 @@ void conn_resume(struct conn *c)
 	c->paused = c->stuffed = false;
 	c->redeliver = c->unread_bytes > 0;
 	c->readable = true;
-	mark_dirty(c);
+	conn_mark_dirty(c);
 }
 
 void conn_shutdown(struct conn *c)
@@ -886,7 +759,7 @@ void conn_shutdown(struct conn *c)
 	if (c->broken || c->dead)
 		return;
 	c->fin_wanted = true;
-	mark_dirty(c);
+	conn_mark_dirty(c);
 }
 
 static void on_linger_over(struct timer *timer)
@@ -911,7 +784,7 @@ void conn_close_after(struct conn *c, int64_t linger_ms)
 	timer_init(&c->linger, c->pool->env, on_linger_over);
 	timer_start_slack(&c->linger, linger_ms, linger_ms);
 	c->readable = true;
-	mark_dirty(c);
+	conn_mark_dirty(c);
 }
 
 void conn_close(struct conn *c)
@@ -972,7 +845,7 @@ void conn_unread(struct conn *c, struct str bytes)
 	c->unread = joined;
 	c->unread_bytes += bytes.len;
 	c->redeliver = true;
-	mark_dirty(c);
+	conn_mark_dirty(c);
 }
 
 void conn_attach(struct conn *c, void *attachment, void (*attachment_free)(void *))

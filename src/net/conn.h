@@ -71,6 +71,9 @@ static inline void conn_write_bytes(struct conn *c, struct str bytes)
 /* Sends at once without queueing pieces; what the kernel does not take is copied. For bytes in
  * reused memory. */
 void conn_send(struct conn *c, struct str bytes);
+/* Asked by who makes bytes as they can be sent. False: it has sent its part, others come first;
+ * on_drained says when it goes on. */
+bool conn_has_turn(struct conn *c);
 bool conn_holds_pieces(const struct conn *c) PURE;
 size_t conn_queued_bytes(const struct conn *c) PURE;
 uint64_t conn_sent_bytes(const struct conn *c) PURE;     /* grows while the peer takes anything */

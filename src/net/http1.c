@@ -391,7 +391,8 @@ static void pump(struct exchange *ex)
 	struct server_conn *sc = ex->sc;
 	struct http_piece pieces[SOURCE_PIECES];
 
-	while (exchange_is_pulling(ex) && conn_queued_bytes(sc->conn) < QUEUE_HIGH_BYTES) {
+	while (exchange_is_pulling(ex) && conn_queued_bytes(sc->conn) < QUEUE_HIGH_BYTES &&
+	       conn_has_turn(sc->conn)) {
 		int count = exchange_pull(ex, pieces, SOURCE_PIECES);
 
 		if (count < 0) {

@@ -462,7 +462,8 @@ static void flush(struct http2 *h2)
 	if (!sc->conn || h2->in_session)
 		return;
 	do {
-		if (conn_queued_bytes(sc->conn) > CONN_HIGH_BYTES || conn_is_broken(sc->conn))
+		if (conn_queued_bytes(sc->conn) > CONN_HIGH_BYTES || conn_is_broken(sc->conn) ||
+		    (nghttp2_session_want_write(h2->session) && !conn_has_turn(sc->conn)))
 			break;
 		h2->in_session = true; /* streams may close in here, and their handlers must not flush */
 		collect(h2, frames);

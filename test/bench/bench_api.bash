@@ -120,7 +120,7 @@ api_lists() {
 	load "the same list in protobuf, from then on" "" --header 'Accept: application/vnd.kubernetes.protobuf' --connections 1 --requests 20 "$pod"
 	load "the same list in gzip" "" --header 'Accept-Encoding: gzip' --connections 1 --requests 5 "$pod"
 	cube_load --connections 8 --seconds 4 "$pod" >"$d/lists.json" &
-	load "get Pod, 1 connection, while 8 others list" "" --connections 1 --seconds 3 "$pod/pod-1"
+	load "get Pod, 1 connection, while 8 others list" "p99 10 ms" --connections 1 --seconds 3 "$pod/pod-1"
 	wait $!
 	node_end
 }

@@ -6,9 +6,13 @@
 #include "net_fixture.h"
 
 #include <malloc.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/fd.h"
+#include "base/num.h"
 
 #define BIG_BYTES (8u << 20)
 
@@ -576,6 +580,107 @@ static void test_sources(void **state)
 	close_service(&s);
 }
 
+/* --- those who ask for much --- */
+
+#define CROWD_COUNT 4
+#define CROWD_BYTES (24u << 20)
+#define CROWD_TURN_BYTES_MAX (4u << 20)
+
+struct crowd {
+	struct fixture f;
+	struct blob *blob;
+	struct task turn; /* once in each turn of the loop */
+	size_t pulled_bytes, turn_bytes_max;
+	atomic_int done_count;
+	bool done;
+};
+
+struct crowd_list {
+	struct crowd *crowd;
+	size_t left_bytes;
+};
+
+static int crowd_fill(void *arg, struct http_piece *to, size_t max)
+{
+	struct crowd_list *list = arg;
+
+	if (list->left_bytes == 0)
+		return 0;
+	to[0] = HTTP_BLOB(list->crowd->blob);
+	list->left_bytes -= list->crowd->blob->len;
+	list->crowd->pulled_bytes += list->crowd->blob->len;
+	return 1;
+}
+
+static void on_crowd_request(void *arg, struct http_exchange *x)
+{
+	struct crowd_list *list = ARENA_NEW(&x->arena, struct crowd_list);
+
+	*list = (struct crowd_list){ arg, CROWD_BYTES };
+	http_respond_source(x, 200, NULL,
+			    &(struct http_source){
+				    .fill = crowd_fill, .arg = list, .length_bytes = CROWD_BYTES });
+}
+
+static void on_crowd_turn(struct task *task)
+{
+	struct crowd *crowd = CONTAINER_OF(task, struct crowd, turn);
+
+	crowd->turn_bytes_max = NUM_MAX(crowd->turn_bytes_max, crowd->pulled_bytes);
+	crowd->pulled_bytes = 0;
+	crowd->done = atomic_load(&crowd->done_count) == CROWD_COUNT;
+	env_defer(crowd->f.env, &crowd->turn);
+}
+
+/* Takes as fast as it comes, from a thread of its own, so that the server's socket never fills. */
+static void *read_crowd(void *arg)
+{
+	static const char request[] = "GET /much HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+	struct crowd *crowd = arg;
+	char *bytes = mem_alloc(1u << 20);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	size_t total = 0;
+	ssize_t n;
+
+	if (fd >= 0 &&
+	    connect(fd, (const struct sockaddr *)&crowd->f.address.socket,
+		    crowd->f.address.socket_bytes) == 0 &&
+	    send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0) {
+		while ((n = recv(fd, bytes, 1u << 20, 0)) > 0)
+			total += (size_t)n;
+	}
+	fd_close(&fd);
+	mem_free(bytes);
+	atomic_fetch_add(&crowd->done_count, 1);
+	return total > CROWD_BYTES ? arg : NULL;
+}
+
+/* Breaks if whoever asks for much, and takes it fast, keeps the loop from everybody else. */
+static void test_turns(void **state)
+{
+	static const struct http_handlers crowd_handlers = { .on_request = on_crowd_request };
+	struct crowd crowd = { .blob = blob_alloc(2048) };
+	pthread_t threads[CROWD_COUNT];
+
+	memset(crowd.blob->bytes, 'z', crowd.blob->len);
+	fixture_open(&crowd.f, &crowd_handlers, &crowd, false, NULL);
+	task_init(&crowd.turn, on_crowd_turn);
+	env_defer(crowd.f.env, &crowd.turn);
+	for (int i = 0; i < CROWD_COUNT; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, read_crowd, &crowd), 0);
+	fixture_run_until(&crowd.f, &crowd.done);
+	for (int i = 0; i < CROWD_COUNT; i++) {
+		void *all;
+
+		pthread_join(threads[i], &all);
+		assert_non_null(all);
+	}
+	assert_in_range(crowd.turn_bytes_max, 1, CROWD_TURN_BYTES_MAX);
+	env_cancel(crowd.f.env, &crowd.turn);
+	fixture_close(&crowd.f);
+	blob_unref(crowd.blob);
+}
+
 /* Breaks if a streamed body is bounded, reordered or not ended. */
 static void test_streamed_body(void **state)
 {
@@ -752,7 +857,7 @@ int main(void)
 		cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_shared_chunk),
 		cmocka_unit_test(test_queue_limit),
 		cmocka_unit_test(test_stuck_reader),
-		cmocka_unit_test(test_sources), cmocka_unit_test(test_streamed_body),
+		cmocka_unit_test(test_sources), cmocka_unit_test(test_turns), cmocka_unit_test(test_streamed_body),
 		cmocka_unit_test(test_paced_body), cmocka_unit_test(test_upgrade),
 		cmocka_unit_test(test_drain), cmocka_unit_test(test_idle_memory),
 	};
