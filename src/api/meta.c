@@ -129,6 +129,55 @@ static void validate_parts(yyjson_mut_val *meta, const struct field_path *path,
 			FIELD_NAME(path, "ownerReferences"), errors);
 }
 
+void meta_validate_embedded(yyjson_mut_val *meta, const struct field_path *path,
+			    struct field_errors *errors)
+{
+	static const char *const names[] = { "generateName", "name" };
+	struct str space = json_mut_get_str(meta, "namespace");
+
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		struct str name = json_mut_get_str(meta, names[i]);
+
+		if (name.len)
+			invalid(errors, FIELD_NAME(path, names[i]), name,
+				name_is_path_segment(name, i == 0));
+	}
+	if (space.len)
+		invalid(errors, FIELD_NAME(path, "namespace"), space, name_label_problem(space));
+	validate_parts(meta, path, errors);
+	validate_finalizers(yyjson_mut_obj_get(meta, "finalizers"), FIELD_NAME(path, "finalizers"),
+			    errors);
+}
+
+/* Kinds of the groups that upstream keeps in modules of their own take any name. */
+static bool wants_known_finalizers(const struct kind *kind)
+{
+	return !(kind->flags & KIND_CUSTOM) &&
+	       !str_eq_c(kind->group, "admissionregistration.k8s.io") &&
+	       !str_eq_c(kind->group, "apiextensions.k8s.io") &&
+	       !str_eq_c(kind->group, "apiregistration.k8s.io");
+}
+
+static void check_known_finalizers(struct edit *e, yyjson_mut_val *finalizers,
+				   const struct field_path *path, struct field_errors *errors)
+{
+	size_t i = 0;
+
+	if (!wants_known_finalizers(e->kind))
+		return;
+	JSON_MUT_EACH (finalizer, finalizers) {
+		struct str name = json_mut_str(finalizer);
+		const struct field_path *here = FIELD_INDEX(path, i++);
+
+		if (str_find_char(name, '/', 0) == SIZE_MAX && !str_eq_c(name, "kubernetes") &&
+		    !str_eq_c(name, "orphan") && !str_eq_c(name, "foregroundDeletion"))
+			field_invalid_str(
+				errors, here, name,
+				"name is neither a standard finalizer name nor is it fully "
+				"qualified");
+	}
+}
+
 void meta_validate(struct edit *e, struct field_errors *errors)
 {
 	const struct field_path *path = FIELD_NAME(NULL, "metadata");
@@ -157,6 +206,8 @@ void meta_validate(struct edit *e, struct field_errors *errors)
 	validate_parts(meta, path, errors);
 	validate_finalizers(yyjson_mut_obj_get(meta, "finalizers"), FIELD_NAME(path, "finalizers"),
 			    errors);
+	check_known_finalizers(e, yyjson_mut_obj_get(meta, "finalizers"),
+			       FIELD_NAME(path, "finalizers"), errors);
 }
 
 static bool list_has(yyjson_val *list, struct str text)
@@ -202,6 +253,7 @@ void meta_validate_update(struct edit *e, struct field_errors *errors)
 		check_no_new_finalizers(e, finalizers, FIELD_NAME(path, "finalizers"), errors);
 	validate_parts(meta, path, errors);
 	validate_finalizers(finalizers, FIELD_NAME(path, "finalizers"), errors);
+	check_known_finalizers(e, finalizers, FIELD_NAME(path, "finalizers"), errors);
 }
 
 /* ---- owners ---- */

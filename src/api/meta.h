@@ -11,6 +11,9 @@
 struct edit;
 
 /* ObjectMeta of the object being written. */
+/* Of an object inside of another one: what is there is right. */
+void meta_validate_embedded(yyjson_mut_val *meta, const struct field_path *path,
+			    struct field_errors *errors);
 void meta_validate(struct edit *e, struct field_errors *errors);
 void meta_validate_update(struct edit *e, struct field_errors *errors);
 /* Also used for templates. */

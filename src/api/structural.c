@@ -2,6 +2,7 @@
 /* Pruning and defaulting. */
 #include "api/structural.h"
 
+#include "api/schema.h"
 #include "base/num.h"
 #include "codec/json.h"
 #include "codec/json_index.h"
@@ -40,6 +41,45 @@ static void note(struct notices *notices, const char *what, const struct field_p
 	notices_add(notices, "%s field \"" STR_FMT "\"", what, STR_ARG(text));
 }
 
+/* Metadata of an object inside of another one: without what ObjectMeta does not have. */
+static yyjson_mut_val *copy_known(yyjson_mut_doc *doc, yyjson_val *v, struct schema_at at,
+				  const struct field_path *path, struct notices *notices)
+{
+	yyjson_mut_val *copy;
+	size_t i = 0;
+
+	if (yyjson_is_arr(v)) {
+		copy = yyjson_mut_arr(doc);
+		JSON_EACH (item, v)
+			yyjson_mut_arr_append(
+				copy, copy_known(doc, item, at, FIELD_INDEX(path, i++), notices));
+		return copy;
+	}
+	if (!yyjson_is_obj(v) || !at.type)
+		return json_copy(doc, v);
+	copy = yyjson_mut_obj(doc);
+	JSON_MEMBERS (key, value, v) {
+		struct str name = json_str(key);
+		struct field_path here = { .parent = path, .name = name.ptr };
+		const struct schema_field *field = schema_field(at, name);
+
+		if (field && field->value == SCHEMA_OBJECT)
+			json_put(doc, copy, name,
+				 copy_known(doc, value, schema_ref(at, field), &here, notices));
+		else if (field)
+			json_put(doc, copy, name, json_copy(doc, value));
+		else
+			note(notices, "unknown", &here);
+	}
+	return copy;
+}
+
+static bool is_inner_metadata(yyjson_val *schema, struct str name, bool is_top)
+{
+	return !is_top && str_eq_c(name, "metadata") &&
+	       structural_is(schema, "x-kubernetes-embedded-resource");
+}
+
 static yyjson_mut_val *copy_object(yyjson_mut_doc *doc, yyjson_val *v, yyjson_val *schema,
 				   const struct field_path *path, struct notices *notices)
 {
@@ -56,7 +96,11 @@ static yyjson_mut_val *copy_object(yyjson_mut_doc *doc, yyjson_val *v, yyjson_va
 			note(notices, "unknown", &here);
 			continue;
 		}
-		item = structural_copy(doc, value, member, &here, notices);
+		if (is_inner_metadata(schema, name, !path))
+			item = copy_known(doc, value, schema_find(STR("meta/v1.ObjectMeta")), &here,
+					  notices);
+		else
+			item = structural_copy(doc, value, member, &here, notices);
 		if (!json_index_add(&index, name, item)) {
 			yyjson_mut_obj_add(object, json_copy(doc, key), item);
 			continue;

@@ -2,6 +2,7 @@
 /* Objects inside of objects (x-kubernetes-embedded-resource): they have a type and metadata. */
 #include "api/structural.h"
 
+#include "api/meta.h"
 #include "codec/json.h"
 #include "codec/name.h"
 
@@ -60,23 +61,10 @@ static void check_kind(yyjson_mut_val *v, const struct field_path *path,
 static void check_metadata(yyjson_mut_val *v, const struct field_path *path,
 			   struct field_errors *errors)
 {
-	struct str name = json_mut_get_str(v, "name");
-	const char *problem = name.len ? name_path_segment_problem(name) : NULL;
-
 	if (v && !yyjson_mut_is_obj(v) && !yyjson_mut_is_null(v))
 		field_invalid_val(errors, path, v, "must be an object");
-	if (problem)
-		field_invalid_str(errors, FIELD_NAME(path, "name"), name, problem);
-	JSON_MUT_MEMBERS (key, value, yyjson_mut_obj_get(v, "labels")) {
-		problem = name_qualified_problem(json_mut_str(key));
-		if (problem)
-			field_invalid_str(errors, FIELD_NAME(path, "labels"), json_mut_str(key),
-					  problem);
-		problem = name_label_value_problem(json_mut_str(value));
-		if (problem)
-			field_invalid_str(errors, FIELD_NAME(path, "labels"), json_mut_str(value),
-					  problem);
-	}
+	else if (v)
+		meta_validate_embedded(v, path, errors);
 }
 
 static bool has_resource(yyjson_val *schema)

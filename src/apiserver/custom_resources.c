@@ -11,7 +11,17 @@
 #include "base/mem.h"
 #include "loop/env.h"
 
-#define EMPTYING_MS 100
+#define EMPTYING_RETRY_MS 1000 /* after deletions were refused */
+#define FAILURE_BYTES 256
+
+/* A definition that waits for its objects: their deletions say when to look again. */
+struct emptied {
+	struct custom_resources *owner;
+	struct store_watcher watcher;
+	struct list link;
+	char failure[FAILURE_BYTES]; /* of the last deletions; "" = none */
+	struct str name;	     /* of the definition; behind this struct */
+};
 
 struct custom_write {
 	struct operation op;
@@ -29,14 +39,57 @@ static void write_free(struct custom_write *w)
 	mem_free(w);
 }
 
+static struct emptied *emptied_find(const struct custom_resources *c, struct str name)
+{
+	LIST_FOR_EACH (link, &c->emptied) {
+		struct emptied *emptied = LIST_ENTRY(link, struct emptied, link);
+
+		if (str_eq(emptied->name, name))
+			return emptied;
+	}
+	return NULL;
+}
+
+static void look_soon(struct custom_resources *c)
+{
+	int delay_ms = 0;
+
+	if (list_is_empty(&c->emptied) || timer_is_running(&c->emptying))
+		return;
+	LIST_FOR_EACH (link, &c->emptied)
+		if (LIST_ENTRY(link, struct emptied, link)->failure[0])
+			delay_ms = EMPTYING_RETRY_MS;
+	timer_start(&c->emptying, delay_ms);
+}
+
+static void note_failure(struct custom_resources *c, const struct operation *op)
+{
+	AUTO_ARENA arena = { 0 };
+	struct emptied *emptied;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	emptied = emptied_find(c,
+			       str_printf_in(&arena, STR_FMT "." STR_FMT, STR_ARG(op->kind->plural),
+					     STR_ARG(op->kind->group)));
+	if (emptied)
+		(void)snprintf(emptied->failure, sizeof(emptied->failure), STR_FMT,
+			       STR_ARG(op->refusal.message));
+}
+
 static void write_done(struct operation *op)
 {
 	struct custom_write *w = CONTAINER_OF(op, struct custom_write, op);
+	struct custom_resources *c = w->owner;
 
-	if (op->refusal.code && op->refusal.code != 409 && op->refusal.code != 404)
+	if (op->refusal.code && op->refusal.code != 409 && op->refusal.code != 404) {
 		log_warn("apiserver", STR_FMT " " STR_FMT ": refused with %d",
 			 STR_ARG(op->kind->name), STR_ARG(op->name), op->refusal.code);
+		if (op->verb == OPERATION_DELETE)
+			note_failure(c, op);
+	}
 	write_free(w);
+	if (list_is_empty(&c->writes))
+		look_soon(c);
 }
 
 static void submit(struct custom_resources *c, const struct operation *what)
@@ -174,6 +227,15 @@ static bool tell_emptying(struct custom_resources *c, const struct obj *definiti
 	return false;
 }
 
+static bool has_failed(const struct obj *definition)
+{
+	JSON_EACH (condition, json_get(definition->root, "status.conditions"))
+		if (str_eq_c(json_get_str(condition, "type"), "Terminating"))
+			return str_eq_c(json_get_str(condition, "reason"),
+					"InstanceDeletionFailed");
+	return false;
+}
+
 /* What was never served has no objects. */
 static bool tell_begun(struct custom_resources *c, const struct obj *definition)
 {
@@ -185,7 +247,20 @@ static bool tell_begun(struct custom_resources *c, const struct obj *definition)
 	if (!custom_is_established(definition->root))
 		return tell_emptying(c, definition, never);
 	return !custom_condition_is(definition->root, "Terminating", "False") &&
-	       tell_emptying(c, definition, begun);
+	       !has_failed(definition) && tell_emptying(c, definition, begun);
+}
+
+static void tell_failure(struct custom_resources *c, const struct obj *definition,
+			 struct emptied *emptied)
+{
+	AUTO_ARENA arena = { 0 };
+	struct custom_condition failed = { "Terminating", "True", "InstanceDeletionFailed",
+					   STR_NONE };
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	failed.message = str_printf_in(&arena, "could not issue all deletes: %s", emptied->failure);
+	emptied->failure[0] = '\0';
+	(void)tell_emptying(c, definition, failed); /* unless it says so already */
 }
 
 static bool tell_done(struct custom_resources *c, const struct obj *definition)
@@ -196,22 +271,74 @@ static bool tell_done(struct custom_resources *c, const struct obj *definition)
 	return custom_is_established(definition->root) && tell_emptying(c, definition, done);
 }
 
+/* ---- waiting for the objects ---- */
+
+static void emptied_free(struct emptied *emptied)
+{
+	list_remove(&emptied->link);
+	store_unwatch(&emptied->watcher);
+	mem_free(emptied);
+}
+
+static void on_instance(struct store_watcher *watcher, const struct store_event *event)
+{
+	struct emptied *emptied = CONTAINER_OF(watcher, struct emptied, watcher);
+
+	if (event->type == STORE_DELETED)
+		look_soon(emptied->owner);
+}
+
+static void on_instances_end(struct store_watcher *watcher, struct err *err)
+{
+	struct emptied *emptied = CONTAINER_OF(watcher, struct emptied, watcher);
+
+	if (err->code != ERR_CLOSED) /* the next look begins a new one */
+		look_soon(emptied->owner);
+	list_remove(&emptied->link);
+	mem_free(emptied);
+}
+
+static struct emptied *wait_for(struct custom_resources *c, const struct obj *definition,
+				const struct kind *kind)
+{
+	struct emptied *emptied = emptied_find(c, definition->name);
+	AUTO_ARENA arena = { 0 };
+	char *name;
+
+	if (emptied)
+		return emptied;
+	emptied = mem_zalloc(sizeof(*emptied) + definition->name.len);
+	name = (char *)(emptied + 1);
+	memcpy(name, definition->name.ptr, definition->name.len);
+	emptied->name = str_sub(name, definition->name.len);
+	emptied->owner = c;
+	emptied->watcher = (struct store_watcher){ .event = on_instance, .end = on_instances_end };
+	list_push_back(&c->emptied, &emptied->link);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	store_watch(c->registry->store, &emptied->watcher, registry_prefix(&arena, kind), false,
+		    store_revision(c->registry->store));
+	return emptied;
+}
+
 /* One step; the next one follows when what it wrote comes back as an event. */
 static void empty(struct custom_resources *c, const struct obj *definition)
 {
 	struct custom_resource *r;
+	struct emptied *emptied = NULL;
 	size_t left = 0;
 
 	if (!has_finalizer(definition) || tell_begun(c, definition))
 		return;
 	r = custom_resource_new(definition, NULL);
+	if (r)
+		emptied = wait_for(c, definition, kind_stored(&r->versions[0].kind));
+	if (emptied && emptied->failure[0])
+		tell_failure(c, definition, emptied);
 	if (r && list_is_empty(&c->writes)) /* not again what is being deleted */
 		left = delete_instances(c, kind_stored(&r->versions[0].kind));
 	else
 		left = r ? 1 : 0;
 	custom_resource_unref(r);
-	if (left && !timer_is_running(&c->emptying))
-		timer_start(&c->emptying, EMPTYING_MS);
 	if (!left && !tell_done(c, definition))
 		drop_finalizer(c, definition);
 }
@@ -284,6 +411,7 @@ static void on_event(struct store_watcher *watcher, const struct store_event *ev
 	struct custom_resources *c = CONTAINER_OF(watcher, struct custom_resources, watcher);
 	const struct obj *definition = obj_of(event->value, NULL);
 	struct freed_names freed = { .owner = c };
+	struct emptied *emptied;
 
 	if (!definition)
 		return;
@@ -292,6 +420,9 @@ static void on_event(struct store_watcher *watcher, const struct store_event *ev
 		return;
 	}
 	withdraw(c, definition);
+	emptied = emptied_find(c, definition->name);
+	if (emptied)
+		emptied_free(emptied);
 	freed.group = json_get_str(definition->root, "spec.group");
 	registry_each(c->registry, &kind_customresourcedefinition, STR_NONE, offer_names, &freed);
 }
@@ -330,6 +461,7 @@ void custom_resources_start(struct custom_resources *c, struct registry *registr
 
 	*c = (struct custom_resources){ .registry = registry, .withdrawn = withdrawn };
 	list_init(&c->writes);
+	list_init(&c->emptied);
 	timer_init(&c->emptying, registry->env, on_emptying);
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	c->watcher = (struct store_watcher){ .event = on_event, .end = on_end };
@@ -342,6 +474,8 @@ void custom_resources_start(struct custom_resources *c, struct registry *registr
 void custom_resources_stop(struct custom_resources *c)
 {
 	timer_stop(&c->emptying);
+	while (!list_is_empty(&c->emptied))
+		emptied_free(LIST_ENTRY(list_first(&c->emptied), struct emptied, link));
 	store_unwatch(&c->watcher);
 	while (!list_is_empty(&c->writes))
 		write_free(LIST_ENTRY(list_first(&c->writes), struct custom_write, link));

@@ -17,7 +17,8 @@ struct custom_resources {
 	void (*withdrawn)(struct custom_resources *c, const struct custom_resource *resource);
 	struct store_watcher watcher;
 	struct list writes;    /* struct custom_write, in flight */
-	struct timer emptying; /* while definitions wait for their objects to go */
+	struct list emptied;   /* struct emptied: definitions that wait for their objects to go */
+	struct timer emptying; /* when it is time to look at them again */
 };
 
 /* What is stored is known when this returns. */

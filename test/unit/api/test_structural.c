@@ -147,6 +147,12 @@ static void test_resources(void **state)
 		{ "{\"a\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"labels\":{\"a\":"
 		  "\"b c\"}}}]}",
 		  "a[0].metadata.labels", "a valid label must be" },
+		{ "{\"a\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":"
+		  "\"A\"}}]}",
+		  "a[0].metadata.namespace", "a lowercase RFC 1123 label" },
+		{ "{\"a\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"finalizers\":["
+		  "\"a b\"]}}]}",
+		  "a[0].metadata.finalizers", "name part must consist of" },
 	};
 	AUTO_JSON schema = parse(schema_text);
 
@@ -171,11 +177,43 @@ static void test_resources(void **state)
 	}
 }
 
+/* Their metadata has what metadata has, also where everything unknown is kept. */
+static void test_pruned_resources(void **state)
+{
+	AUTO_JSON schema = parse("{\"type\":\"object\",\"properties\":{\"r\":{\"type\":\"object\","
+				 "\"x-kubernetes-embedded-resource\":true,"
+				 "\"x-kubernetes-preserve-unknown-fields\":true}}}");
+	AUTO_JSON value = parse(
+		"{\"r\":{\"metadata\":{\"name\":\"x\",\"shade\":1,\"ownerReferences\":[{\"kind\":"
+		"\"K\",\"odd\":2}],\"labels\":{\"a\":\"b\"}},\"odd\":3}}");
+	AUTO_JSON_MUT doc = json_new();
+	AUTO_ARENA arena = { 0 };
+	AUTO_BUF text = { 0 };
+	struct notices notices;
+
+	(void)state; /* no fixture */
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	notices_init(&notices, &arena);
+	buf_init(&text, 1000);
+	json_mut_write(structural_copy(doc, yyjson_doc_get_root(value), yyjson_doc_get_root(schema),
+				       NULL, &notices),
+		       &text);
+	assert_string_equal(
+		text.ptr,
+		"{\"r\":{\"metadata\":{\"name\":\"x\",\"ownerReferences\":[{\"kind\":\"K\"}],"
+		"\"labels\":{\"a\":\"b\"}},\"odd\":3}}");
+	assert_int_equal(notices.count, 2);
+	assert_true(str_eq_c(notices.items[0], "unknown field \"r.metadata.shade\""));
+	assert_true(
+		str_eq_c(notices.items[1], "unknown field \"r.metadata.ownerReferences[0].odd\""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_formats),
 		cmocka_unit_test(test_resources),
+		cmocka_unit_test(test_pruned_resources),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

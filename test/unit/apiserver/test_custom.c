@@ -263,6 +263,38 @@ static void test_end_of_a_definition(void **state)
 	http_fixture_close(&f);
 }
 
+#define POLICIES "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+#define BINDINGS "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
+
+/* What may not be deleted keeps its definition, which says so, until it may. */
+static void test_refused_deletions(void **state)
+{
+	struct http_fixture f;
+
+	(void)state; /* each test makes its own */
+	http_fixture_open(&f);
+	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
+	wait_for(&f, THINGS, 200);
+	want(&f, "POST", THINGS, JSON, THING("a", ""), 201, NULL);
+	want(&f, "POST", POLICIES, JSON,
+	     "{\"metadata\":{\"name\":\"keep\"},\"spec\":{\"matchConstraints\":{\"resourceRules\":["
+	     "{"
+	     "\"apiGroups\":[\"example.com\"],\"apiVersions\":[\"*\"],\"operations\":[\"DELETE\"],"
+	     "\"resources\":[\"things\"]}]},\"validations\":[{\"expression\":\"false\"}]}}",
+	     201, NULL);
+	want(&f, "POST", BINDINGS, JSON,
+	     "{\"metadata\":{\"name\":\"keep\"},\"spec\":{\"policyName\":\"keep\","
+	     "\"validationActions\":[\"Deny\"]}}",
+	     201, NULL);
+	want(&f, "DELETE", THINGS "/a", NULL, NULL, 422, "denied request");
+	want(&f, "DELETE", CRDS "/things.example.com", NULL, NULL, 200, NULL);
+	wait_text(&f, CRDS "/things.example.com",
+		  "\"reason\":\"InstanceDeletionFailed\",\"status\":\"True\"");
+	want(&f, "DELETE", BINDINGS "/keep", NULL, NULL, 200, NULL);
+	wait_for(&f, CRDS "/things.example.com", 404);
+	http_fixture_close(&f);
+}
+
 /* A version that is served no more is not there, and who watches it learns so. */
 static void test_unserved_version(void **state)
 {
@@ -331,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_values_are_checked),
 		cmocka_unit_test(test_definitions_are_checked),
 		cmocka_unit_test(test_end_of_a_definition),
+		cmocka_unit_test(test_refused_deletions),
 		cmocka_unit_test(test_unserved_version),
 		cmocka_unit_test(test_names),
 	};
