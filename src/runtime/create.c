@@ -314,8 +314,8 @@ static int prepare_program(struct making *m, struct err *err)
 		return 0;
 	if (!(m->init.new_namespaces & CLONE_NEWNS))
 		program->exe_fd = selfexe_prepare();
-	if (!cr->spec->process)
-		return err_set(err, ERR_INVALID, "process: required field is missing");
+	if (!cr->spec->process) /* config.md, "Process": required when start is called, and then missed */
+		return cr->wait_for_start ? 0 : err_set(err, ERR_INVALID, PROCESS_MISSING);
 	if (program_prepare(program, cr->spec->process, err) < 0 || keep_groups(m, err) < 0)
 		return -1;
 	if (cr->spec->linux_part->seccomp) {

@@ -247,7 +247,7 @@ int console_setup(struct init *init, int root_fd, struct err *err)
 	AUTO_FD master = -1;
 	AUTO_FD slave = -1;
 
-	if (init->is_sandbox || !p->terminal)
+	if (init->is_sandbox || !p || !p->terminal)
 		return 0;
 	AUTO_FD pts = rootpath_open(root_fd, "/dev/pts", O_PATH | O_DIRECTORY, 0);
 	if (pts < 0 || fstatfs(pts, &fs) < 0 || (fs.f_type != DEVPTS_SUPER_MAGIC && defence(DEFENCE_TERMINAL)))

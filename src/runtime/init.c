@@ -331,10 +331,14 @@ void init_main(struct init *init)
 			init_fail(init->sock, &err);
 		pause_main(init);
 	}
-	if (program_enter(&init->program, &err) < 0)
+	if (init->spec->process && program_enter(&init->program, &err) < 0)
 		init_fail(init->sock, &err);
 	if (init->wait_for_start && wait_for_start(init, &err) < 0)
 		init_fail(init->sock, &err);
+	if (!init->spec->process) {
+		err_set(&err, ERR_INVALID, PROCESS_MISSING);
+		init_fail(init->sock, &err);
+	}
 	init->program.before_exec = run_start_hooks;
 	init->program.before_exec_arg = init;
 	log_debug("runtime", "init: closing the pipe to signal completion"); /* runc's words, looked for */

@@ -23,6 +23,8 @@
 #include "runtime/container.h"
 #include "runtime/program.h"
 
+#define PROCESS_MISSING "process: required field is missing"
+
 enum init_message {
 	INIT_USERNS = 'U',
 	INIT_NETWORK = 'N',

@@ -713,7 +713,7 @@ int rootfs_setup(struct init *init, struct err *err)
 	}
 	if (set_sysctls(init, err) < 0)
 		return -1;
-	if (!init->is_sandbox) {
+	if (!init->is_sandbox && spec->process) {
 		AUTO_FD cwd = rootpath_make_dir(root, spec->process->cwd, 0755);
 
 		if (cwd < 0 && defence(DEFENCE_WORKING_FOLDER))

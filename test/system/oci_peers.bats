@@ -75,6 +75,18 @@ c['hooks'] = {'createRuntime': [{'path': '/bin/sh', 'args': ['sh', '-c', 'until 
 	wait $starter
 }
 
+@test "a container without a process can be created; start misses it, and ends the container" {
+	bundle true
+	cfg 'del c["process"]'
+	(cd "$RT/bundle" && oci create c >/dev/null 2>&1 3>&-)
+	status_is c created
+	run -1 oci start c
+	[[ "$output" == *"process: required field is missing"* ]]
+	wait_until 5 status_is c stopped
+	oci delete c
+	fails_with "process: required field is missing"
+}
+
 @test "hooks without env have the caller's, those in the container its own" {
 	bundle true
 	cat >"$RT/bundle/rootfs/tmp/look" <<-'SH'
