@@ -231,7 +231,7 @@ c["root"]["readonly"] = False'
 @test "debugging: the words of each step" {
 	bundle true
 	run -0 oci --debug run -b "$RT/bundle" c
-	[[ "$output" == *"nsexec container setup"*"child process in init()"*"init: closing the pipe to signal completion"* ]]
+	[[ "$output" == *"nsexec container setup"*"child process in init()"*"exeseal: using /proc/self/exe clone"*"init: closing the pipe to signal completion"* ]]
 }
 
 @test "delete --force ends processes that a freezer elsewhere holds" {
