@@ -296,6 +296,18 @@ static yyjson_mut_val *custom_schema(struct openapi *o, yyjson_val *source)
 	return schema;
 }
 
+static void put_selectable(struct openapi *o, yyjson_mut_val *schema, const struct kind *kind)
+{
+	yyjson_mut_val *list = NULL;
+
+	for (size_t i = 0; kind->selectable_fields && kind->selectable_fields[i]; i++) {
+		if (!list)
+			list = json_set_array(o->doc, schema, "x-kubernetes-selectable-fields");
+		json_set_str(o->doc, json_append_object(o->doc, list), "fieldPath",
+			     str_from(kind->selectable_fields[i]));
+	}
+}
+
 static void put_custom(struct openapi *o, const struct kind *kind)
 {
 	yyjson_mut_val *schema = custom_schema(o, custom_version_of(kind)->schema);
@@ -305,6 +317,7 @@ static void put_custom(struct openapi *o, const struct kind *kind)
 		json_append_object(
 			o->doc, json_set_array(o->doc, schema, "x-kubernetes-group-version-kind")),
 		kind->group, kind->version, kind->name);
+	put_selectable(o, schema, kind);
 	json_put(o->doc, o->schemas, schema_str(kind->schema.set, kind->schema.type->full_name),
 		 schema);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* System namespaces, the two classes of priority that are always there, and the kubernetes service
- * with the endpoints of this server. */
+/* System namespaces, the two classes of priority that are always there, the range of the services'
+ * addresses, and the kubernetes service with the endpoints of this server. */
 #include "apiserver/bootstrap.h"
 
 #include "apiserver/limits.h"
@@ -11,6 +11,8 @@
 
 struct step {
 	const char *group, *version, *kind, *namespace_, *name;
+	const char *subresource; /* of an object that is there; NULL: the object itself */
+	bool (*is_needed)(struct bootstrap *b); /* NULL: always */
 	void (*fill)(struct bootstrap *b, yyjson_mut_doc *doc,
 		     yyjson_mut_val *root); /* NULL: metadata alone */
 	bool updates;			    /* an object that is there is brought up to date */
@@ -24,6 +26,61 @@ static void fill_port(yyjson_mut_doc *doc, yyjson_mut_val *port, int64_t number)
 	json_set_str(doc, port, "name", STR("https"));
 	json_set_int(doc, port, "port", number);
 	json_set_str(doc, port, "protocol", STR("TCP"));
+}
+
+/* The range as the flag has it, but for bits beyond the prefix. */
+static struct str range_text(struct bootstrap *b)
+{
+	const struct address_range *range = &b->registry->addresses;
+	size_t slash = str_find_char(range->cidr, '/', 0);
+	char first[SERVICE_ADDRESS_BYTES];
+
+	return str_printf_in(&b->arena, "%s" STR_FMT, address_range_text(range, 0, first),
+			     STR_ARG(str_slice(range->cidr, slash, range->cidr.len)));
+}
+
+static void fill_range(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
+{
+	json_append_str(doc, json_set_array(doc, json_set_object(doc, root, "spec"), "cidrs"),
+			range_text(b));
+}
+
+/* Addresses are taken from the flag's range alone: another one in the object is not called ready.
+ */
+static bool range_is_to_be_ready(struct bootstrap *b)
+{
+	const struct obj *range = registry_get(b->registry, &kind_servicecidr, STR_NONE,
+					       STR("kubernetes"));
+	yyjson_val *ranges = range ? json_get(range->root, "spec.cidrs") : NULL;
+	struct str ours = range_text(b);
+
+	if (!range || json_get(range->root, "metadata.deletionTimestamp"))
+		return false;
+	if (yyjson_arr_size(ranges) != 1 || !str_eq(json_str(yyjson_arr_get_first(ranges)), ours)) {
+		log_warn("apiserver",
+			 "the default ServiceCIDR is not the range of this server's "
+			 "services, " STR_FMT,
+			 STR_ARG(ours));
+		return false;
+	}
+	JSON_EACH (condition, json_get(range->root, "status.conditions"))
+		if (str_eq_c(json_get_str(condition, "type"), "Ready"))
+			return false;
+	return true;
+}
+
+static void fill_range_status(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
+{
+	char now[TIME_TEXT_BYTES];
+	yyjson_mut_val *condition = json_append_object(
+		doc, json_set_array(doc, json_set_object(doc, root, "status"), "conditions"));
+
+	json_set_str(doc, condition, "type", STR("Ready"));
+	json_set_str(doc, condition, "status", STR("True"));
+	json_set_str(doc, condition, "reason", STR_NONE);
+	json_set_str(doc, condition, "message", STR("Kubernetes default Service CIDR is ready"));
+	json_set_str(doc, condition, "lastTransitionTime",
+		     str_from(time_format(env_wall_ns(registry_env(b->registry)), now)));
 }
 
 static void fill_service(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
@@ -146,6 +203,9 @@ static const struct step steps[] = {
 	  .fill = fill_cluster_critical },
 	{ "", "v1", "ConfigMap", "kube-system", "extension-apiserver-authentication",
 	  .fill = fill_front, .updates = true, .for_front = true },
+	{ "networking.k8s.io", "v1", "ServiceCIDR", "", "kubernetes", .fill = fill_range },
+	{ "networking.k8s.io", "v1", "ServiceCIDR", "", "kubernetes", .subresource = "status",
+	  .is_needed = range_is_to_be_ready, .fill = fill_range_status },
 	{ "", "v1", "Service", "default", "kubernetes", .fill = fill_service },
 	{ "", "v1", "Endpoints", "default", "kubernetes", .fill = fill_endpoints, .updates = true,
 	  .advertises = true },
@@ -155,9 +215,10 @@ static const struct step steps[] = {
 
 static void run_step(struct bootstrap *b);
 
-static bool is_left_out(const struct bootstrap *b, const struct step *step)
+static bool is_left_out(struct bootstrap *b, const struct step *step)
 {
-	return (step->advertises && (b->advertises_not || !b->advertise_address.len)) ||
+	return (step->is_needed && !step->is_needed(b)) ||
+	       (step->advertises && (b->advertises_not || !b->advertise_address.len)) ||
 	       (step->for_tokens && !b->registry->tokens) || (step->for_front && !b->front);
 }
 
@@ -187,6 +248,7 @@ static void step_done(struct operation *op)
 static void run_step(struct bootstrap *b)
 {
 	const struct step *step;
+	bool is_there;
 	yyjson_mut_doc *doc;
 	yyjson_mut_val *root, *metadata;
 
@@ -197,23 +259,25 @@ static void run_step(struct bootstrap *b)
 		return;
 	}
 	step = &steps[b->step];
+	is_there = b->is_updating || step->subresource;
 	doc = json_new_object();
 	root = yyjson_mut_doc_get_root(doc);
 	metadata = json_set_object(doc, root, "metadata");
 	json_set_str(doc, metadata, "name", str_from(step->name));
 	if (step->namespace_[0])
 		json_set_str(doc, metadata, "namespace", str_from(step->namespace_));
+	arena_reset(&b->arena);
 	if (step->fill)
 		step->fill(b, doc, root);
-	arena_reset(&b->arena);
 	b->op = (struct operation){
 		.registry = b->registry,
 		.arena = &b->arena,
-		.verb = b->is_updating ? OPERATION_UPDATE : OPERATION_CREATE,
+		.verb = is_there ? OPERATION_UPDATE : OPERATION_CREATE,
 		.kind = kind_find(str_from(step->group), str_from(step->version),
 				  str_from(step->kind)),
 		.namespace_ = str_from(step->namespace_),
-		.name = b->is_updating ? str_from(step->name) : STR_NONE,
+		.name = is_there ? str_from(step->name) : STR_NONE,
+		.subresource = str_from(step->subresource),
 		.user = user_loopback.name,
 		.field_manager = STR("kube-apiserver"),
 		.check = FIELDS_STRICT,

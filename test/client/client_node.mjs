@@ -106,6 +106,24 @@ const cases = {
 		assert.deepEqual(known, ['add before', 'add after', 'update after', 'delete before', 'delete after']);
 	},
 
+	// The server has forgotten the version that an informer wants to watch from: it lists again and goes on.
+	async relisting() {
+		let lists = 0;
+		await configMap('before');
+		const informer = k8s.makeInformer(config, `/api/v1/namespaces/${namespace}/configmaps`, async () => {
+			const list = await core.listNamespacedConfigMap({ namespace });
+			if (!lists++) list.metadata.resourceVersion = '1';
+			return list;
+		});
+		await informer.start();
+		await until(() => lists === 2);
+		await configMap('after');
+		await until(() => informer.get('after', namespace));
+		assert(informer.get('before', namespace));
+		assert.equal(lists, 2);
+		await informer.stop();
+	},
+
 	// Watches: bookmarks, initial events on the stream, the end that was asked for, and what is too old.
 	async watching() {
 		const watch = new k8s.Watch(config), path = `/api/v1/namespaces/${namespace}/configmaps`;

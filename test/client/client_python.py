@@ -335,7 +335,7 @@ class Cases:
     # --- into pods
 
     def executing(self):
-        """exec over WebSocket: output, errors, standard input, a terminal, the exit status; a forwarded port."""
+        """exec over WebSocket: output, errors, standard input, a terminal, the exit status; attach; a forwarded port."""
         self.running(pod('x', ['sh', '-c', 'mkdir /www; echo page >/www/index.html; exec httpd -f -p 8080 -h /www']))
         execute = self.core.connect_get_namespaced_pod_exec
         same('out\n', stream(execute, 'x', self.namespace, command=['echo', 'out'], stdout=True, stderr=True, stdin=False, tty=False))
@@ -344,6 +344,14 @@ class Cases:
         shell.write_stdin('echo to-out; echo to-err >&2; exit 7\n')
         shell.run_forever(timeout=20)
         same(('to-out\n', 'to-err\n', 7), (shell.read_stdout(), shell.read_stderr(), shell.returncode))
+        echo = pod('echo', ['sh', '-c', 'read -r line; echo "heard $line"; exec sleep 1000'])
+        echo.spec.containers[0].stdin = True
+        self.running(echo)
+        attached = stream(self.core.connect_get_namespaced_pod_attach, 'echo', self.namespace, stdin=True, stdout=True, stderr=True, tty=False,
+                          _preload_content=False)
+        attached.write_stdin('words\n')
+        same('heard words', attached.readline_stdout(timeout=20))
+        attached.close()
         terminal = stream(execute, 'x', self.namespace, command=['tty'], stdin=True, stdout=True, stderr=False, tty=True)
         assert terminal.startswith('/dev/pts/'), terminal
         forward = portforward(self.core.connect_get_namespaced_pod_portforward, 'x', self.namespace, ports='8080')
@@ -357,25 +365,29 @@ class Cases:
         same(None, forward.error(8080))
 
     def election(self):
-        """Leader election as operators do it: of two, one leads, is on record, and stays the only one while it renews."""
-        led, apart = [], threading.Event()
+        """Leader election as operators do it: of two one leads; when it can no longer renew, it stops, and the other takes over."""
+        led, stopped, cut = [], [], threading.Event()
+
+        class Lock(ConfigMapLock):
+            def update(self, *arguments):
+                return False if self.identity == led[0] and cut.is_set() else super().update(*arguments)
 
         def run(identity):
-            def leads():
-                led.append(identity)
-                apart.wait(20)
-            lock = ConfigMapLock('lead', self.namespace, identity)
             leaderelection.LeaderElection(electionconfig.Config(
-                lock, lease_duration=4, renew_deadline=2, retry_period=1, onstarted_leading=leads, onstopped_leading=None)).run()
+                Lock('lead', self.namespace, identity), lease_duration=2, renew_deadline=1.3, retry_period=1,
+                onstarted_leading=lambda: led.append(identity), onstopped_leading=lambda: stopped.append(identity))).run()
+
+        def holder():
+            annotations = self.core.read_namespaced_config_map('lead', self.namespace).metadata.annotations
+            return json.loads(annotations['control-plane.alpha.kubernetes.io/leader'])['holderIdentity']
 
         for identity in ('one', 'two'):
             threading.Thread(target=run, args=(identity,), daemon=True).start()
         until(lambda: led)
-        record = until(lambda: self.core.read_namespaced_config_map('lead', self.namespace).metadata.annotations)
-        assert led[0] in str(record), record
-        time.sleep(1)
-        same(1, len(led))
-        apart.set()
+        same(led[0], holder())
+        cut.set()
+        until(lambda: len(led) == 2)
+        same(({'one', 'two'}, [led[0]], led[1]), (set(led), stopped, holder()))
 
 
 def main():

@@ -31,6 +31,12 @@ teardown() {
 
 # Debian's interpreter: the library is its package.
 python() { in_node timeout 100 /usr/bin/python3 "$CLIENTS/client_python.py" "$NODE_DIR/etc/admin.conf" "$NS" "$1"; }
+# Of the embedded store: what was before now is forgotten.
+compact() {
+	local pki=$NODE_DIR/etc/pki/etcd
+	in_node env ETCDCTL_API=3 etcdctl --endpoints https://127.0.0.1:2379 --cacert "$pki/ca.crt" --cert "$pki/healthcheck-client.crt" \
+		--key "$pki/healthcheck-client.key" compact "$(k get namespace "$NS" -o 'jsonpath={.metadata.resourceVersion}')"
+}
 node() { in_node timeout 100 node "$CLIENTS/client_node.mjs" "$NODE_DIR/etc/admin.conf" "$NS" "$1"; }
 
 @test "python: every kind of every stable group is listed, and read into its model" { python every_kind; }
@@ -45,11 +51,12 @@ node() { in_node timeout 100 node "$CLIENTS/client_node.mjs" "$NODE_DIR/etc/admi
 @test "python: a service account's token, RBAC and reviews agree" { python identity; }
 @test "python: a certificate is requested, approved and signed" { python certificate; }
 @test "python: a quota and a limit range are felt" { python admission; }
-@test "python: exec with input, errors, terminal and status; port forwarding" { python executing; }
-@test "python: leader election" { python election; }
+@test "python: exec with input, errors, terminal and status; attach; port forwarding" { python executing; }
+@test "python: leader election, and the hand-over to another" { python election; }
 
 @test "node: every kind is listed through its class" { node kinds; }
 @test "node: an informer follows additions, changes, removals and changes of label" { node informer; }
+@test "node: an informer whose version is gone lists again" { compact && node relisting; }
 @test "node: watches with initial events and bookmarks" { node watching; }
 @test "node: objects by manifest alone: create, all patches, apply, list, delete" { node objects; }
 @test "node: locking, patches, dry run, strict fields, collections" { node writing; }

@@ -24,7 +24,8 @@ static const char definition[] =
 	"{\"name\":\"v1beta1\",\"served\":true,\"storage\":false,\"deprecated\":true,"
 	"\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\","
 	"\"x-kubernetes-preserve-unknown-fields\":true}}},"
-	"{\"name\":\"v1\",\"served\":true,\"storage\":true,\"subresources\":{\"status\":{},"
+	"{\"name\":\"v1\",\"served\":true,\"storage\":true,\"selectableFields\":[{\"jsonPath\":"
+	"\".spec.size\"}],\"subresources\":{\"status\":{},"
 	"\"scale\":{\"specReplicasPath\":\".spec.size\",\"statusReplicasPath\":"
 	"\".status.size\"}},"
 	"\"additionalPrinterColumns\":[{\"name\":\"Size\",\"type\":\"integer\",\"jsonPath\":"
@@ -85,6 +86,8 @@ static void test_life_of_a_definition(void **state)
 	want(&f, "GET", "/openapi/v3", NULL, NULL, 200, "apis/example.com/v1?hash=");
 	want(&f, "GET", "/openapi/v3/apis/example.com/v1", NULL, NULL, 200,
 	     "\"com.example.v1.Thing\"");
+	want(&f, "GET", "/openapi/v3/apis/example.com/v1", NULL, NULL, 200,
+	     "\"x-kubernetes-selectable-fields\":[{\"fieldPath\":\"spec.size\"}]");
 	want(&f, "GET", "/openapi/v2", NULL, NULL, 200, "\"com.example.v1.Thing\"");
 	/* whoever reads version 2 takes the fields that are named for the only ones */
 	want(&f, "GET", "/openapi/v2", NULL, NULL, 200,

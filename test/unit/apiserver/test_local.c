@@ -234,13 +234,17 @@ static void test_watches(void **state)
 static void test_bootstrap(void **state)
 {
 	struct world w;
-	const struct obj *service;
+	const struct obj *service, *range;
 
 	world_open(&w);
 	service = run(&w, API_GET, "service", "kubernetes", NULL);
 	assert_true(str_eq_c(json_get_str(service->root, "spec.clusterIP"), "10.96.0.1"));
 	obj_unref(service);
 	obj_unref(run(&w, API_GET, "namespace", "kube-node-lease", NULL));
+	range = run(&w, API_GET, "servicecidr", "kubernetes", NULL);
+	assert_true(str_eq_c(json_get_str(range->root, "spec.cidrs.0"), "10.96.0.0/12"));
+	assert_true(str_eq_c(json_get_str(range->root, "status.conditions.0.type"), "Ready"));
+	obj_unref(range);
 	world_close(&w);
 }
 
