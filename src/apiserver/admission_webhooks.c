@@ -76,8 +76,8 @@ void admission_request_of(struct operation *op, struct admission_request *ret)
 	};
 	if (operation != ADMISSION_DELETE && doc)
 		ret->object = cel_json_mut(yyjson_mut_doc_get_root(doc), &cel_type_dyn);
-	if (op->kind == &kind_namespace && operation != ADMISSION_CREATE)
-		ret->namespace_ = op->name;
+	if (op->kind == &kind_namespace)
+		ret->namespace_ = op->name; /* of one that is being made, too */
 	ret->namespace_object = namespace_of(op, ret->namespace_);
 }
 

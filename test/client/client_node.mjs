@@ -257,6 +257,28 @@ spec: {selector: {app: web}, ports: [{port: 80}]}
 		assert(/404/.test(String(nobody?.message)), String(nobody?.message));
 	},
 
+	// What a web dashboard shows: nodes and their state, workloads, logs, a shell, and why a pod is Pending.
+	async dashboard() {
+		const ready = ({ status }) => status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
+		const [node] = (await core.listNode()).items;
+		assert(ready(node) && Number(node.status.allocatable.cpu) > 0 && node.status.nodeInfo.kubeletVersion.startsWith('v1.'));
+		await running(podOf('up', 'sh', '-c', 'echo hello; exec sleep 1000'));
+		const greedy = podOf('greedy', 'true');
+		greedy.spec.containers[0].resources = { requests: { cpu: '10000' } };
+		await core.createNamespacedPod({ namespace, body: greedy });
+		const read = () => core.readNamespacedPod({ namespace, name: 'greedy' });
+		const why = await until(async () => (await read()).status.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False'));
+		assert.equal(why.reason, 'Unschedulable');
+		assert.match(why.message, /^0\/1 nodes are available: 1 Insufficient cpu/);
+		const fieldSelector = 'involvedObject.kind=Pod,involvedObject.name=greedy,reason=FailedScheduling';
+		const [event] = await until(async () => { const { items } = await core.listNamespacedEvent({ namespace, fieldSelector }); return items.length && items; });
+		assert.deepEqual([event.type, event.message], ['Warning', why.message]);
+		const pods = (await core.listPodForAllNamespaces()).items.filter((p) => p.metadata.namespace === namespace);
+		assert.deepEqual(pods.map((p) => [p.metadata.name, p.status.phase]), [['greedy', 'Pending'], ['up', 'Running']]);
+		assert.equal(await until(() => core.readNamespacedPodLog({ namespace, name: 'up' })), 'hello\n');
+		assert.equal((await execute('up', ['hostname'])).out, 'up\n');
+	},
+
 	async copy() {
 		await running(podOf('x', 'sleep', '1000'));
 		const there = await mkdtemp(`${tmpdir()}/there.`);

@@ -21,7 +21,7 @@ teardown() { unconfigure; }
 
 CONFIGMAPS='apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE, DELETE], resources: [configmaps]'
 
-@test "a validating webhook denies creation, update and patch, and says why" {
+@test "[W49] a validating webhook denies creation, update and patch, and says why" {
 	configure Validating v /configmaps "$CONFIGMAPS"
 	fails 'admission webhook "v.example.com" denied the request: the configmap contains unwanted key and value' \
 		k create configmap bad --from-literal=webhook-e2e-test=webhook-disallow
@@ -59,7 +59,7 @@ CONFIGMAPS='apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE, DEL
 	k delete configmap a
 }
 
-@test "mutating webhooks work one after the other, in order of their configurations' names, and again when asked to" {
+@test "[W49] mutating webhooks work one after the other, in order of their configurations' names, and again when asked to" {
 	configure Mutating b /mutating-configmaps "$CONFIGMAPS"
 	configure Mutating a /mutating-configmaps "$CONFIGMAPS"
 	k create configmap staged --from-literal=mutation-start=yes

@@ -220,6 +220,45 @@ web() { # REPLICAS IMAGE
 	[ "$(k get cm a -o 'jsonpath={.data.x}')" = 8 ]
 }
 
+release() { # REVISION STATUS: as Helm keeps one
+	k create -f - <<-YAML
+	apiVersion: v1
+	kind: Secret
+	metadata: {name: sh.helm.release.v1.web.v$1, labels: {owner: helm, name: web, status: $2, version: "$1"}}
+	type: helm.sh/release.v1
+	stringData: {release: "$1"}
+	YAML
+}
+
+@test "[W50] revisions of a release are kept and found as Helm does it: installed, upgraded, rolled back, uninstalled" {
+	deployed() { k get secrets -l "owner=helm,name=web,status in (deployed,pending-upgrade)" -o jsonpath='{.items[*].metadata.labels.version}'; }
+	web 1 nginx:1.25 | k apply --server-side --field-manager helm -f -
+	release 1 deployed
+	run release 1 deployed
+	[ "$status" -ne 0 ] && [[ "$output" = *AlreadyExists* ]]
+	web 2 nginx:1.27 | k apply --server-side --field-manager helm -f -
+	release 2 pending-upgrade
+	[ "$(deployed)" = "1 2" ]
+	k label secret sh.helm.release.v1.web.v1 status=superseded --overwrite
+	k label secret sh.helm.release.v1.web.v2 status=deployed --overwrite
+	[ "$(deployed)" = 2 ]
+	web 1 nginx:1.25 | k apply --server-side --field-manager helm -f -
+	release 3 deployed
+	[ "$(k get deployment web -o jsonpath='{.spec.replicas} {.spec.template.spec.containers[0].image}')" = "1 nginx:1.25" ]
+	[ "$(k get secrets -l owner=helm,version=3 -o jsonpath='{.items[0].type}')" = helm.sh/release.v1 ]
+	k delete deployment,service web
+	k delete secrets -l owner=helm,name=web
+	[ -z "$(deployed)" ]
+}
+
+@test "[W24] a node is deleted by its name, once" {
+	k create -f - <<<'{"apiVersion":"v1","kind":"Node","metadata":{"name":"leaver"}}'
+	k get nodes | grep -Eq '^leaver +Unknown +<none> '
+	[ "$(k delete node leaver)" = 'node "leaver" deleted' ]
+	run k delete node leaver
+	[ "$status" = 1 ] && [ "${lines[-1]}" = 'Error from server (NotFound): nodes "leaver" not found' ]
+}
+
 @test "what was acknowledged is there after kill -9" {
 	for n in $(seq 20); do k create configmap c"$n" >/dev/null; done
 	apiserver_stop KILL

@@ -55,7 +55,7 @@ events() { # jq filter: of the log, once something passes it
 	cat "$OUT"/audit*.log | jq -c "$1"
 }
 
-@test "a write is kept with body and answer where the policy says so" {
+@test "[W49] a write is kept with body and answer where the policy says so" {
 	k create configmap one --from-literal=a=b
 	output=$(events 'select(.objectRef.name == "one" or .requestObject.metadata.name == "one") | select(.verb == "create")' | head -n 1)
 	same 'RequestResponse ResponseComplete kubernetes-admin 201 b true configmaps v1' "$(jq -r '[.level, .stage, .user.username,

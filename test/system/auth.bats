@@ -70,7 +70,7 @@ from_pod() { # pod path
 		"https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT'"$2"'"'
 }
 
-@test "a pod reaches the API server with the token of its service account" {
+@test "[W48] a pod reaches the API server with the token of its service account" {
 	n create serviceaccount robot
 	n create role reader --verb=get,list --resource=pods
 	n create rolebinding robot-reads --role=reader --serviceaccount="$NS:robot"
@@ -108,7 +108,7 @@ X
 	[ "$status" != 0 ]
 }
 
-@test "kubectl create token and auth whoami" {
+@test "[W48] kubectl create token and auth whoami" {
 	n create serviceaccount robot
 	token=$(n create token robot --duration 20m --audience https://kubernetes.default.svc.cluster.local)
 	output=$(with_token "$token" auth whoami -o json)
@@ -127,7 +127,34 @@ X
 }
 
 
-@test "default roles: view sees, edit changes, admin grants; nobody grants what he lacks" {
+@test "[W51] who scrapes metrics finds its targets and reads them by a role of its own, and nothing else" {
+	local token kind
+	n create serviceaccount scraper
+	k apply -f - <<-YAML
+	apiVersion: rbac.authorization.k8s.io/v1
+	kind: ClusterRole
+	metadata: {name: scraper-$NS}
+	rules:
+	- {apiGroups: [""], resources: [nodes, services, endpoints, pods], verbs: [get, list, watch]}
+	- {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [get, list, watch]}
+	- {apiGroups: [networking.k8s.io], resources: [ingresses], verbs: [get, list, watch]}
+	- {nonResourceURLs: [/metrics], verbs: [get]}
+	YAML
+	k create clusterrolebinding "scraper-$NS" --clusterrole="scraper-$NS" --serviceaccount="$NS:scraper"
+	token=$(n create token scraper)
+	for kind in nodes services endpoints pods endpointslices ingresses; do with_token "$token" get "$kind" -A; done
+	has "$(with_token "$token" get --raw '/api/v1/nodes?watch=1&timeoutSeconds=1')" '"type":"ADDED","object":.*"kind":"Node"'
+	has "$(with_token "$token" get --raw /metrics)" '^apiserver_request_total\{'
+	for kind in secrets configmaps; do
+		run with_token "$token" get "$kind" -A
+		[ "$status" -ne 0 ] && has "$output" "cannot list resource \"$kind\""
+	done
+	run with_token "$token" get --raw /metrics/slis
+	[ "$status" -ne 0 ] && has "$output" 'cannot get path "/metrics/slis"'
+	k delete clusterrolebinding,clusterrole "scraper-$NS"
+}
+
+@test "[W48] default roles: view sees, edit changes, admin grants; nobody grants what he lacks" {
 	wait_for 10 sh -c "$(declare -f k in_node); NODE_PID=$NODE_PID NODE_DIR=$NODE_DIR; k get clusterrole admin -o yaml | grep -q rolebindings"
 	n create serviceaccount robot
 	n create rolebinding robot --clusterrole=view --serviceaccount="$NS:robot"

@@ -68,7 +68,7 @@ END
 
 issued() { [ -n "$(k get csr "$1" -o jsonpath='{.status.certificate}')" ]; }
 
-@test "a kubelet with a bootstrap token gets its certificate by itself, and renews it" {
+@test "[W23] a kubelet with a bootstrap token gets its certificate by itself, and renews it" {
 	bootstrap_token abcdef 0123456789abcdef
 	request first /O=system:nodes/CN=system:node:worker | with_token abcdef.0123456789abcdef create -f -
 	wait_for 10 issued first
@@ -128,7 +128,7 @@ END
 	has "$(k -n kube-system get configmap kube-apiserver-legacy-service-account-token-tracking -o jsonpath='{.data.since}')" '^[0-9-]{10}$'
 }
 
-@test "bootstrap tokens end in time" {
+@test "[W23] bootstrap tokens end in time" {
 	bootstrap_token 000000 0123456789abcdef 2020-01-01T00:00:00Z
 	wait_for 10 fails k -n kube-system get secret bootstrap-token-000000
 	bootstrap_token 000001 0123456789abcdef "$(date -u -d '+2 seconds' +%FT%TZ)"
@@ -136,7 +136,7 @@ END
 	wait_for 10 fails k -n kube-system get secret bootstrap-token-000001
 }
 
-@test "cluster-info is signed with the bootstrap tokens there are" {
+@test "[W23] cluster-info is signed with the bootstrap tokens there are" {
 	printf 'clusters: []\n' >"$NODE_DIR/out/kubeconfig"
 	k -n kube-public create configmap cluster-info --from-file=kubeconfig="$NODE_DIR/out/kubeconfig"
 	bootstrap_token signer 0123456789abcdef

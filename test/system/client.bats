@@ -62,6 +62,7 @@ node() { in_node timeout 100 node "$CLIENTS/client_node.mjs" "$NODE_DIR/etc/admi
 @test "node: locking, patches, dry run, strict fields, collections" { node writing; }
 @test "node: a custom resource with a CEL rule, status and an informer" { node custom; }
 @test "node: exec with input, errors, terminal and status; attach" { node exec; }
+@test "[W53] node: what a dashboard shows: nodes, workloads, logs, a shell, why a pod is Pending" { node dashboard; }
 @test "node: files are copied into a pod" { node copy; }
 @test "node: logs, their tail, with times, and as they come" { node logs; }
 @test "node: port forwarding, which ends with what is behind" { node forward; }

@@ -61,7 +61,7 @@ v2() { k get things.v2.example.com "$@"; }
 	[ "$(asked)" = 'CONVERT 2 example.com/v2' ]
 }
 
-@test "what is written in one version is seen in the other: create, patch, replace, apply, delete" {
+@test "[W52] what is written in one version is seen in the other: create, patch, replace, apply, delete" {
 	k create -f - <<<$'---\n{apiVersion: example.com/v2, kind: Thing, metadata: {name: a}, host: h, port: "1"}'
 	[ "$(v1 a -o 'jsonpath={.hostPort}')" = h:1 ]
 	k patch things.v2.example.com a --type=merge -p '{"port":"2"}'
@@ -76,7 +76,7 @@ v2() { k get things.v2.example.com "$@"; }
 	fails NotFound v1 a
 }
 
-@test "a watch sees each event in its version, in order" {
+@test "[W52] a watch sees each event in its version, in order" {
 	thing_v1 w
 	k get things.v2.example.com -w -o 'jsonpath={.metadata.name}{" "}{.host}{"\n"}' >"$API_DIR/watch" 2>&1 3>&- &
 	echo $! >"$API_DIR/watch.pid"

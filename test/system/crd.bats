@@ -63,7 +63,7 @@ crontab() { # NAME SPEC
 	printf 'apiVersion: stable.example.com/v1\nkind: CronTab\nmetadata: {name: %s}\nspec: {%s}\n' "$1" "$2"
 }
 
-@test "kubectl finds, makes, shows, changes and deletes custom objects" {
+@test "[W49] kubectl finds, makes, shows, changes and deletes custom objects" {
 	run k api-resources --api-group=stable.example.com -o wide
 	[[ "$output" == *crontabs*ct*stable.example.com/v1*true*CronTab*all* ]]
 	crontab one 'cronSpec: "* * * * */5", image: img, other: 1' >"$BATS_TEST_TMPDIR/one.yaml"
@@ -85,7 +85,7 @@ crontab() { # NAME SPEC
 	k delete ct one
 }
 
-@test "kubectl scale works through the scale subresource" {
+@test "[W52] kubectl scale works through the scale subresource" {
 	crontab scaled 'cronSpec: "* * * * *"' | k create -f -
 	k scale ct scaled --replicas=4
 	[ "$(k get ct scaled -o jsonpath='{.spec.replicas}')" = 4 ]

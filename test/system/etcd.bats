@@ -187,14 +187,14 @@ secrets_at_rest() { # etcd|lmdb FLAGS...
 
 missing_key="is encrypted with aesgcm key 'key2', which --encryption-provider-config does not have"
 
-@test "secrets are encrypted at rest in etcd, and the key can be rotated" {
+@test "[W49] secrets are encrypted at rest in etcd, and the key can be rotated" {
 	etcd_start
 	# shellcheck disable=SC2046
 	secrets_at_rest etcd $(store_flags)
 	[ "$status" -eq 1 ] && [[ "$output" == *"/registry/secrets/default/"*"$missing_key"* ]]
 }
 
-@test "secrets are encrypted at rest in the embedded store, and the key can be rotated" {
+@test "[W49] secrets are encrypted at rest in the embedded store, and the key can be rotated" {
 	secrets_at_rest lmdb --no-node
 	[ "$status" -eq 1 ] && [[ "$output" == *"/registry/secrets/default/"*"$missing_key"* ]]
 }

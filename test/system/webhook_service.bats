@@ -60,7 +60,7 @@ pod() { # NAME
 	X
 }
 
-@test "a webhook behind a Service changes a pod, and the server's own plug-ins see what it added" {
+@test "[W52] a webhook behind a Service changes a pod, and the server's own plug-ins see what it added" {
 	service
 	pod one
 	[ "$(k get pod one -o 'jsonpath={.spec.initContainers[*].name}')" = webhook-added-init-container ]

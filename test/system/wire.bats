@@ -17,7 +17,7 @@ wire() { timeout 200 python3 "$BATS_TEST_DIRNAME/wire_client.py" "$API_DIR/admin
 
 @test "a long answer is compressed for who takes gzip, and the same" { wire gzip; }
 
-@test "metrics have upstream's names and the form that Prometheus reads" { wire metrics; }
+@test "[W51] metrics have upstream's names and the form that Prometheus reads" { wire metrics; }
 
 @test "health has a path for each check, and tells of all when asked" { wire health; }
 

@@ -513,7 +513,8 @@ static void test_subresources(void **state)
 	struct setup *s = *state;
 	const char *rules =
 		"\"rules\":[{\"apiGroups\":[\"*\"],\"apiVersions\":[\"*\"],\"operations\":[\"*\"],"
-		"\"resources\":[\"deployments/scale\",\"pods/*\",\"serviceaccounts/token\"]}]";
+		"\"resources\":[\"deployments/scale\",\"pods/*\",\"serviceaccounts/token\","
+		"\"namespaces\"]}]";
 
 	expect(s, 201, "POST", "/apis/apps/v1/namespaces/default/deployments",
 	       "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"selector\":{\"matchLabels\":{\"a\":"
@@ -551,6 +552,11 @@ static void test_subresources(void **state)
 	       "{\"metadata\":{\"name\":\"p\"}}", NULL);
 	expect_asked(s, "/allow ");
 	expect_said(s, "request.kind.kind", "Eviction");
+	/* a namespace is within itself, from its first moment */
+	expect(s, 201, "POST", "/api/v1/namespaces", "{\"metadata\":{\"name\":\"mine\"}}", NULL);
+	expect_asked(s, "/allow ");
+	expect_said(s, "request.name", "mine");
+	expect_said(s, "request.namespace", "mine");
 }
 
 static void test_collection(void **state)
