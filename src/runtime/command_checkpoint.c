@@ -13,6 +13,7 @@
 #include "base/num.h"
 #include "base/path.h"
 #include "linux/process.h"
+#include "linux/capability.h"
 #include "runtime/checkpoint.h"
 #include "runtime/commands.h"
 #include "runtime/console.h"
@@ -107,8 +108,13 @@ static int parse_options(const struct command_line *line, struct arena *arena,
 		.cgroup_mode = CRIU_CGROUP_DEFAULT,
 		.status_fd = -1,
 	};
-	if (geteuid() != 0)
+	if (geteuid() != 0) {
+		if (!capability_is_effective(capability_number("CAP_CHECKPOINT_RESTORE")))
+			return err_set(err, ERR_FORBIDDEN,
+				       "checkpoint and restore need root's privileges: without CAP_CHECKPOINT_RESTORE "
+				       "criu may not look into processes");
 		log_warn("runtime", "checkpoint and restore are untested with rootless containers");
+	}
 	if (absolute(image && image[0] ? image : "checkpoint", arena, &o->image_path, err) < 0 ||
 	    absolute(command_value(line, "work-path"), arena, &o->work_path, err) < 0)
 		return -1;

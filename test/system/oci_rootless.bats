@@ -133,6 +133,19 @@ del c['linux']['gidMappings']"
 	[ -z "$(ls "$RT/state" | grep -v '^\.')" ]
 }
 
+@test "rootless: checkpoint and restore are refused before anything happens, for the capability that is missing" {
+	cfg "c['process']['args'] = ['sleep', '30']"
+	as_user run -d c >/dev/null 2>&1 3>&-
+	local why="cube-oci: checkpoint and restore need root's privileges: without CAP_CHECKPOINT_RESTORE criu may not look into processes"
+	run -1 as_user checkpoint --image-path "$RT/bundle/image" c
+	[ "$output" = "$why" ]
+	[ ! -e "$RT/bundle/image" ]
+	[ "$(as_user state c | jq -r .status)" = running ]
+	run -1 as_user restore --image-path "$RT/bundle/image" d
+	[ "$output" = "$why" ]
+	[ ! -e "$RT/state/d" ]
+}
+
 @test "rootless: in cgroups that are the user's, with limits there; devices' rules are left out" {
 	[ -d /sys/fs/cgroup/pids ] || skip "no cgroup v1"
 	local h
