@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What stops escapes from containers, by name, so that a test can show that each one does: test/system links cube-oci
- * again, once per row, with an object that takes this one out, and lets the attack succeed (escape.bats). Every other
- * program gets defence.c, where none is out; with link-time optimisation the question costs nothing.
+ * again, with an object that takes out the one that the environment names, and lets the attack succeed (escape.bats).
+ * Every other program gets defence.c, where none is out; with link-time optimisation the question costs nothing.
  */
 #ifndef CUBE_BASE_DEFENCE_H
 #define CUBE_BASE_DEFENCE_H
 
 #include <stdbool.h>
+#include "base/attr.h"
 
 enum defence {
 	DEFENCE_NONE,
@@ -24,13 +25,14 @@ enum defence {
 	DEFENCE_GROUPS,          /* supplementary groups of our caller are given up */
 	DEFENCE_UNDUMPABLE,      /* nobody in a container can trace who joins it */
 	DEFENCE_HOST_MOUNTS,     /* without pivot_root, the host's proc and sysfs are gone all the same */
+	DEFENCE_SYSCTL_NAME,     /* a sysctl's name leads nowhere but to what is in its namespace */
 };
 
-extern const enum defence defence_out;
+enum defence defence_out(void) PURE;
 
 static inline bool defence(enum defence which)
 {
-	return which != defence_out;
+	return which != defence_out();
 }
 
 #endif

@@ -36,6 +36,8 @@
 #include "runtime/placement.h"
 #include "runtime/selfexe.h"
 
+#define PASSWD_LINES_MAX 65536
+
 static void parse_set(const struct oci_strings *names, uint64_t *ret)
 {
 	*ret = 0;
@@ -419,7 +421,8 @@ static const char *home_folder(uid_t uid, char *line, size_t line_bytes)
 		fclose(file);
 		return "HOME=/";
 	}
-	while (file && fgets(line, (int)line_bytes, file)) {
+	/* nor with a file that has no end */
+	for (int i = 0; i < PASSWD_LINES_MAX && file && fgets(line, (int)line_bytes, file); i++) {
 		struct str rest = str_from(line), field[7];
 		uint64_t number;
 		int n = 0;

@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "base/defence.h"
 #include "base/fd.h"
@@ -515,6 +516,29 @@ static int hide_paths(struct init *init, int root_fd, struct err *err)
 	return 0;
 }
 
+/* "net.ipv4.conf.eth0/1.rp_filter" has the dot of the name as a slash. "//" would be the way up, and out of what the
+ * key's first part stands for. */
+static int sysctl_path(const char *key, char *path, size_t bytes, struct err *err)
+{
+	struct str rest, name;
+
+	if (snprintf(path, bytes, "sys/%s", key) >= (int)bytes)
+		return err_set(err, ERR_INVALID, "linux.sysctl: \"%.200s\" is too long", key);
+	for (char *c = path + 4; *c; c++) {
+		if (*c == '.')
+			*c = '/';
+		else if (*c == '/')
+			*c = '.';
+	}
+	rest = str_from(path);
+	while (str_next_part(&rest, '/', &name)) {
+		if (str_eq_c(name, "..") && defence(DEFENCE_SYSCTL_NAME))
+			return err_set(err, ERR_INVALID,
+				       "linux.sysctl: \"%.200s\" is not in a separate kernel namespace", key);
+	}
+	return 0;
+}
+
 /* Through the host's /proc: what a key stands for is decided by the namespaces of who writes. */
 static int set_sysctls(struct init *init, struct err *err)
 {
@@ -551,15 +575,8 @@ static int set_sysctls(struct init *init, struct err *err)
 				err, ERR_INVALID,
 				"linux.sysctl: \"%.200s\" is not in a separate kernel namespace",
 				pair->key);
-		if (snprintf(path, sizeof(path), "sys/%s", pair->key) >= (int)sizeof(path))
-			return err_set(err, ERR_INVALID, "linux.sysctl: \"%.200s\" is too long", pair->key);
-		for (char *c = path; *c; c++) {
-			/* "net.ipv4.conf.eth0/1.rp_filter" has the dot of the name as a slash */
-			if (*c == '.')
-				*c = '/';
-			else if (*c == '/' && c != path + 3)
-				*c = '.';
-		}
+		if (sysctl_path(pair->key, path, sizeof(path), err) < 0)
+			return -1;
 		if (fd_write_file(init->program.host_proc_fd, path, str_from(pair->value), &inner) < 0)
 			return err_set(err, ERR_INVALID, "linux.sysctl: \"%.200s\": %s", pair->key, inner.msg);
 	}
@@ -694,8 +711,13 @@ int rootfs_setup(struct init *init, struct err *err)
 		return -1;
 	/* descriptors from before the clone belong to the host's mounts, which cannot be bound from here */
 	AUTO_FD null = open("/dev/null", O_PATH | O_CLOEXEC);
-	if (null < 0)
+	struct stat st;
+
+	if (null < 0 || fstat(null, &st) < 0)
 		return err_os(err, "open /dev/null");
+	/* in a mount namespace that others have had before us it may be anything */
+	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+		return err_set(err, ERR_FORBIDDEN, "/dev/null is not the null device");
 	init->null_fd = null;
 	AUTO_FD root = open_root(init, err);
 	if (root < 0)

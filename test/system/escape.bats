@@ -15,12 +15,14 @@ setup() {
 }
 
 teardown() {
+	[ -z "${exchanging:-}" ] || kill "$exchanging"
 	rt_end
 }
 
 # stopped_by DEFENCE ATTACK...
 stopped_by() {
-	local good=$CUBE_OCI bad=$CUBE_BUILD/test/system/cube-oci-without-$1
+	local good=$CUBE_OCI bad=$CUBE_BUILD/test/system/cube-oci-without
+	local -x CUBE_WITHOUT_DEFENCE=$1
 	shift
 	echo "with all defences:"
 	if "$@"; then echo "the container got out"; return 1; fi
@@ -58,6 +60,13 @@ attempt() { run timeout 10 sh -c "cd '$RT/bundle' && exec '$CUBE_OCI' --root '$R
 	exec 9<"$RT/host"
 	attack() { attempt; [ "$output" = secret ]; }
 	stopped_by descriptors attack
+	cfg 'c["process"]["args"] = ["sleep", "30"]'
+	attack() {
+		(cd "$RT/bundle" && oci run -d c >/dev/null 2>&1 3>&-)
+		run oci exec c cat /proc/self/fd/9/file
+		[ "$output" = secret ]
+	}
+	stopped_by descriptors attack
 	exec 9<&-
 }
 
@@ -70,6 +79,13 @@ attempt() { run timeout 10 sh -c "cd '$RT/bundle' && exec '$CUBE_OCI' --root '$R
 	ln -s /proc/self/fd/9 "$RT/bundle/rootfs/link"
 	cfg 'c["process"]["cwd"] = "/link"'
 	stopped_by working-folder attack
+	cfg 'c["process"].update(cwd="/", args=["sleep", "30"])'
+	attack() {
+		(cd "$RT/bundle" && oci run -d c >/dev/null 2>&1 3>&-)
+		run oci exec --cwd /proc/self/fd/9 c cat file
+		[ "$output" = secret ]
+	}
+	stopped_by working-folder attack
 	exec 9<&-
 }
 
@@ -78,6 +94,30 @@ attempt() { run timeout 10 sh -c "cd '$RT/bundle' && exec '$CUBE_OCI' --root '$R
 	bundle true
 	cfg 'c["mounts"].append({"destination": "/escape/made", "type": "tmpfs", "source": "x"})'
 	attack() { attempt; [ -e "$RT/host/made" ]; }
+	stopped_by beneath-root attack
+}
+
+@test "a folder that becomes a link while it is mounted on does not lead out (CVE-2021-30465, CVE-2024-45310)" {
+	mkdir -p "$RT/bundle/rootfs/volume/folder"
+	ln -s "$RT/host" "$RT/bundle/rootfs/volume/link"
+	bundle true
+	cfg 'c["mounts"].append({"destination": "/volume/folder/made", "type": "tmpfs", "source": "x"}); c["linux"]["readonlyPaths"].append("/volume/folder")'
+	# another container with the same volume goes on exchanging the two
+	python3 -c 'if True:
+		import ctypes, sys
+		rename = ctypes.CDLL(None).renameat2
+		a, b = (sys.argv[1].encode() + name for name in (b"/folder", b"/link"))
+		while True:
+		    rename(-100, a, -100, b, 2)' "$RT/bundle/rootfs/volume" 3>&- &
+	exchanging=$!
+	attack() {
+		local i
+		for i in {1..25}; do
+			(cd "$RT/bundle" && oci run c >/dev/null 2>&1 3>&-) || true # it may well find nothing there
+			[ ! -e "$RT/host/made" ] || return 0
+		done
+		return 1
+	}
 	stopped_by beneath-root attack
 }
 
@@ -116,6 +156,11 @@ attempt() { run timeout 10 sh -c "cd '$RT/bundle' && exec '$CUBE_OCI' --root '$R
 	bundle cat /tmp/1/comm
 	attack() { attempt; [ "$output" = cat ]; }
 	stopped_by proc-target attack
+	rm -r "$RT/bundle/rootfs/proc" "$RT/bundle/rootfs/sys"
+	ln -s /tmp "$RT/bundle/rootfs/sys"
+	bundle ls /tmp
+	attack() { attempt; [[ "$output" == *kernel* ]]; }
+	stopped_by proc-target attack
 }
 
 @test "a /proc of the container's own does not catch what is set for it (CVE-2019-16884, CVE-2025-52881)" {
@@ -124,6 +169,20 @@ attempt() { run timeout 10 sh -c "cd '$RT/bundle' && exec '$CUBE_OCI' --root '$R
 	cfg "c['process']['oomScoreAdj'] = 123; c['mounts'][0] = {'destination': '/proc', 'type': 'bind', 'source': '$RT/fake', 'options': ['rbind']}; c['linux']['maskedPaths'] = c['linux']['readonlyPaths'] = []"
 	attack() { : >"$RT/fake/self/oom_score_adj"; attempt; grep -q 123 "$RT/fake/self/oom_score_adj"; }
 	stopped_by host-proc attack
+	# … nor a profile that it then runs without
+	mkdir -p "$RT/fake/self/attr/apparmor"
+	: >"$RT/fake/self/attr/apparmor/exec"
+	cfg "del c['process']['oomScoreAdj']; c['process'].update(apparmorProfile='nosuch', args=['echo', 'started'])"
+	attack() { attempt; [[ "$output" == *started* ]]; }
+	stopped_by host-proc attack
+}
+
+@test "a sysctl of a namespace is none of the host's by another name (CVE-2022-0811)" {
+	bundle echo "set"
+	# the same value once more: what the attack is after without its effect
+	cfg "c['linux']['sysctl'] = {'net.//.vm.max_map_count': '$(cat /proc/sys/vm/max_map_count)'}"
+	attack() { attempt; [ "$output" = "set" ]; }
+	stopped_by sysctl-name attack
 }
 
 @test "a /dev/pts that is none does not hand the host's terminals out (CVE-2025-52565)" {

@@ -111,6 +111,19 @@ pid_of() { oci state "$1" | python3 -c 'import json,sys; print(json.load(sys.std
 	[[ "$output" == *"process scheduler can't be used together with AllowedCPUs"* ]]
 }
 
+@test "a container's own /etc/passwd cannot hold up who starts a program in it: a pipe, or a file without end" {
+	bundle sh -c 'echo $HOME'
+	cfg 'c["process"]["env"] = ["PATH=/bin"]; c["process"]["user"] = {"uid": 7, "gid": 7}'
+	mkdir -p "$RT/bundle/rootfs/etc"
+	mkfifo "$RT/bundle/rootfs/etc/passwd"
+	run -0 timeout 10 "$BASH" -c 'cd "$0/bundle" && exec "$CUBE_OCI" --root "$0/state" run c' "$RT"
+	[ "$output" = / ]
+	rm "$RT/bundle/rootfs/etc/passwd"
+	truncate -s 1T "$RT/bundle/rootfs/etc/passwd"
+	run -0 timeout 10 "$BASH" -c 'cd "$0/bundle" && exec "$CUBE_OCI" --root "$0/state" run c' "$RT"
+	[ "$output" = / ]
+}
+
 @test "capabilities: without the field there are none, a process file without it has the container's, and none are the caller's (CVE-2022-29162)" {
 	local none=$'CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000\nCapAmb:\t0000000000000000'
 	bundle cat /proc/self/status
