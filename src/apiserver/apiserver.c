@@ -18,6 +18,7 @@
 #include "apiserver/tokens.h"
 #include "apiserver/webhook_client.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "base/mem.h"
 #include "loop/env.h"
 
@@ -115,6 +116,9 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 		mem_free(s);
 		return -1;
 	}
+	s->registry.event_ttl_seconds = options->event_ttl_ns
+						? options->event_ttl_ns / TIME_NS_PER_SECOND
+						: EVENT_TTL_SECONDS;
 	s->registry.rbac = rbac_new(&s->registry);
 	s->registry.policies = policies_new(&s->registry);
 	s->proxy = reverse_proxy_new(options->env);

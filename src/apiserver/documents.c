@@ -407,6 +407,8 @@ static int serve_fairness(struct exchange *e, struct str rest)
 		fair_queues_dump_levels(queues, &text);
 	else if (str_eq_c(rest, "dump_queues"))
 		fair_queues_dump_queues(queues, &text);
+	else if (str_eq_c(rest, "dump_requests"))
+		fair_queues_dump_requests(queues, &text);
 	else
 		return refusal_no_route(&e->refusal);
 	exchange_answer_bytes(e, 200, STR("text/plain; charset=utf-8"),

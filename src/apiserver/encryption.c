@@ -8,11 +8,16 @@
 #include "base/mem.h"
 #include "codec/base64.h"
 #include "codec/json.h"
+#include "codec/shape.h"
 #include "codec/yaml.h"
 #include "net/cipher.h"
 
 #define PREFIX STR("k8s:enc:")
 #define REGISTRY STR("/registry/")
+#define KEYS "{keys[name:s secret:s]}"
+#define SHAPE                                                                            \
+	"kind:s apiVersion:s resources[resources:* providers[aesgcm" KEYS " aescbc" KEYS \
+	" secretbox" KEYS " identity{} kms:*]]"
 
 static const struct provider_type {
 	const char *name;
@@ -20,6 +25,7 @@ static const struct provider_type {
 } provider_types[] = {
 	{ "aesgcm", CIPHER_AES_GCM },
 	{ "aescbc", CIPHER_AES_CBC },
+	{ "secretbox", CIPHER_SECRETBOX },
 };
 
 struct encryption_key {
@@ -75,12 +81,13 @@ static int read_keys(struct encryption *e, yyjson_mut_val *config, struct str wh
 					       STR_ARG(where), index, STR_ARG(to->name));
 		/* The secret itself is in no message. */
 		if (base64_decode(json_mut_get_str(key, "secret"), &secret, NULL) < 0 ||
-		    !cipher_is_key(buf_str(&secret)))
+		    !cipher_is_key(p->type->cipher, buf_str(&secret)))
 			return err_set(err, ERR_INVALID,
 				       STR_FMT
-				       ".keys[%zu].secret: Invalid value: must be 16, 24 or "
-				       "32 bytes in base 64",
-				       STR_ARG(where), index);
+				       ".keys[%zu].secret: Invalid value: must be %s32 bytes in "
+				       "base 64",
+				       STR_ARG(where), index,
+				       p->type->cipher == CIPHER_SECRETBOX ? "" : "16, 24 or ");
 		to->secret = str_in(&e->arena, buf_str(&secret));
 		mem_wipe(secret.ptr, secret.len);
 		p->key_count++;
@@ -112,7 +119,8 @@ static int read_provider(struct encryption *e, yyjson_mut_val *from, struct str 
 	}
 	return err_set(err, ERR_UNSUPPORTED,
 		       STR_FMT ": Unsupported value: \"" STR_FMT
-			       "\": supported values: \"aesgcm\", \"aescbc\", \"identity\"",
+			       "\": supported values: \"aesgcm\", \"aescbc\", \"secretbox\", "
+			       "\"identity\"",
 		       STR_ARG(where), STR_ARG(name));
 }
 
@@ -155,7 +163,11 @@ static int read_rule(struct encryption *e, yyjson_mut_val *from, struct str wher
 static int read_rules(struct encryption *e, yyjson_mut_val *root, struct err *err)
 {
 	yyjson_mut_val *rules = yyjson_mut_obj_get(root, "resources"), *rule;
+	AUTO_JSON frozen = json_freeze(root);
 	size_t index, max;
+
+	if (shape_check(yyjson_doc_get_root(frozen), SHAPE, err) < 0)
+		return -1;
 
 	if (!str_eq_c(json_mut_get_str(root, "kind"), "EncryptionConfiguration") ||
 	    !str_eq_c(json_mut_get_str(root, "apiVersion"), "apiserver.config.k8s.io/v1"))

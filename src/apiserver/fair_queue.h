@@ -87,6 +87,7 @@ void fair_turn_end(struct fair_turn *turn);
 /* Levels and queues as tables; metrics as Prometheus' text. */
 void fair_queues_dump_levels(const struct fair_queues *queues, struct buf *to);
 void fair_queues_dump_queues(const struct fair_queues *queues, struct buf *to);
+void fair_queues_dump_requests(const struct fair_queues *queues, struct buf *to); /* that wait */
 void fair_queues_write_metrics(const struct fair_queues *queues, struct buf *to);
 
 #endif

@@ -2,6 +2,7 @@
 /* Levels, queues and what was counted, as text. */
 #include "apiserver/fair_queue_internal.h"
 #include "apiserver/metrics.h"
+#include "base/time.h"
 
 static const char *const refusal_names[FAIR_REFUSAL_COUNT] = {
 	[FAIR_QUEUE_FULL] = "queue-full",
@@ -39,6 +40,46 @@ void fair_queues_dump_queues(const struct fair_queues *q, struct buf *to)
 		buf_printf(to, "%s, %s, %zu, %zu\n", flow->series->level, flow->series->schema,
 			   flow->queued, flow->executing);
 	}
+}
+
+/* Of a key: level, schema and distinguisher, each ended by a zero. */
+static struct str distinguisher_of(struct str key)
+{
+	struct str part = STR_NONE;
+
+	for (int i = 0; i < 3; i++)
+		(void)str_next_part(&key, '\0', &part); /* all three are there */
+	return part;
+}
+
+static void dump_waiting(const struct fair_queues *q, const struct fair_flow *flow, struct str key,
+			 struct buf *to)
+{
+	int64_t offset_ns = env_wall_ns(q->env) - env_mono_ns(q->env);
+	size_t index = 0;
+
+	LIST_FOR_EACH (at, &flow->queue) {
+		const struct fair_turn *turn = LIST_ENTRY(at, struct fair_turn, link);
+		char text[TIME_TEXT_BYTES];
+
+		buf_printf(to, "%s, %s, 0, %zu, " STR_FMT ", %s, 1, 0, 0s, \n", flow->series->level,
+			   flow->series->schema, index++, STR_ARG(distinguisher_of(key)),
+			   time_format_nano(turn->since_ns + offset_ns, text));
+	}
+}
+
+/* Each flow has one queue here; a request that waits has not started. */
+void fair_queues_dump_requests(const struct fair_queues *q, struct buf *to)
+{
+	struct str key;
+	void *value;
+
+	buf_put_c(to, "PriorityLevelName, FlowSchemaName, QueueIndex, RequestIndexInQueue, "
+		      "FlowDistingsher, ArriveTime, InitialSeats, FinalSeats, AdditionalLatency, "
+		      "StartTime\n");
+	for (bool more = omap_at_least(&q->flows, STR_NONE, &key, &value); more;
+	     more = omap_after(&q->flows, key, &key, &value))
+		dump_waiting(q, value, key, to);
 }
 
 /* --- metrics --- */

@@ -38,6 +38,7 @@
 #define USER_GROUPS_MAX 64
 #define BEARER_BYTES_MAX 16384 /* of a bearer token */
 #define TOKENS_KNOWN_MAX 4096  /* verified tokens that are remembered */
+#define EVENT_TTL_SECONDS 3600
 #define EVENT_LIMITS_MAX 64
 #define EVENT_LIMIT_KEYS 4096 /* told apart by one limit, unless it says so */
 #define EVENT_LIMIT_KEYS_MAX 1000000
@@ -71,6 +72,7 @@ _Static_assert(FAIR_SEATS < REQUESTS_WRITING_MAX, "nobody's writes may keep all 
 #define AUTHORIZERS_MAX 64
 #define ABAC_POLICIES_MAX 100000
 #define ABAC_ARENA_BYTES_MAX ((size_t)64 << 20)
+#define AUTHZ_CONDITIONS_MAX 64 /* of one webhook */
 #define OIDC_ISSUERS_MAX 64
 #define OIDC_KEYS_MAX 256 /* of one issuer */
 #define OIDC_KEYS_BYTES_MAX ((size_t)1 << 20)

@@ -13,8 +13,6 @@
 #include "base/log.h"
 #include "loop/env.h"
 
-#define EVENT_TTL_SECONDS 3600
-
 /* What each verb does to an object and to its sub-resources; what is not here is not allowed. */
 static const struct {
 	const char *subresource;
@@ -613,7 +611,7 @@ int operation_put(struct operation *op)
 	op->store_op = (struct store_op){
 		.type = STORE_PUT,
 		.encode = encode_put,
-		.ttl_seconds = is_event ? EVENT_TTL_SECONDS : 0,
+		.ttl_seconds = is_event ? op->registry->event_ttl_seconds : 0,
 		.expected_revision = op->old_blob ? op->old_revision : STORE_REVISION_NONE,
 	};
 	return submit_stored(op);

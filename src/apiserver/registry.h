@@ -34,6 +34,7 @@ struct registry {
 	struct kind_set kinds; /* built-in and custom ones */
 	struct address_range addresses;
 	struct number_range node_ports;
+	int64_t event_ttl_seconds; /* 0: for ever */
 	struct list operations; /* struct operation, in flight */
 	size_t operation_count;
 	struct rbac *rbac; /* made by the API server, which frees it; likewise */

@@ -6,33 +6,35 @@
  */
 #include "base/time.h"
 #include "codec/base64.h"
+#include "controllers/certificate.h"
 #include "controllers/controller.h"
 #include "loop/env.h"
 
-/* As upstream's cleaner. */
-#define DECIDED_SECONDS 3600
-#define PENDING_SECONDS (24 * 3600)
 #define CERTIFICATE_BYTES_MAX (1u << 20)
 
 static bool has_condition(yyjson_val *root, const char *type)
 {
-	JSON_EACH (condition, json_get(root, "status.conditions"))
-		if (str_eq_c(json_get_str(condition, "type"), type))
-			return true;
-	return false;
+	return certificate_condition(root, type) != NULL;
+}
+
+/* Of the certificate that was issued. */
+static int64_t certificate_end_ns(struct controller *c, const struct obj *request)
+{
+	const struct controllers_authority *authority = &c->options->authority;
+	struct str text = json_get_str(request->root, "status.certificate");
+	AUTO_BUF pem = { 0 };
+
+	buf_init(&pem, CERTIFICATE_BYTES_MAX);
+	if (!text.len || !authority->ends_ns || base64_decode(text, &pem, NULL) < 0)
+		return INT64_MAX;
+	return authority->ends_ns(buf_str(&pem));
 }
 
 static int64_t life_left_ns(struct controller *c, const struct obj *request)
 {
-	bool is_decided = has_condition(request->root, "Approved") ||
-			  has_condition(request->root, "Denied") ||
-			  has_condition(request->root, "Failed");
-	int64_t created_ns = 0, life_s = is_decided ? DECIDED_SECONDS : PENDING_SECONDS;
+	int64_t end_ns = certificate_request_end_ns(request->root, certificate_end_ns(c, request));
 
-	if (time_parse(json_get_str(request->root, "metadata.creationTimestamp"), &created_ns,
-		       NULL) < 0)
-		return INT64_MAX;
-	return created_ns + life_s * TIME_NS_PER_SECOND - env_wall_ns(c->env);
+	return end_ns == INT64_MAX ? INT64_MAX : end_ns - env_wall_ns(c->env);
 }
 
 static void set_failed(struct controller *c, yyjson_mut_doc *doc, yyjson_mut_val *status,
@@ -159,7 +161,8 @@ static enum reconcile_result reconcile(struct controller *c, struct key key, str
 		controller_submit(c, key.text, r);
 		return RECONCILE_DONE;
 	}
-	queue_add_after(&c->queue, key.text, left_ns / TIME_NS_PER_MS + 1);
+	if (left_ns < INT64_MAX)
+		queue_add_after(&c->queue, key.text, left_ns / TIME_NS_PER_MS + 1);
 	if (c->options->authority.approve && !json_get_count(request->root, "status.conditions") &&
 	    !json_get_str(request->root, "status.certificate").len)
 		approve(c, key, request);

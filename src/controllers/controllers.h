@@ -32,6 +32,8 @@ struct controllers_authority {
 	 * its condition; NULL: not. */
 	const char *(*approve)(void *arg, const struct certificate_wish *wish,
 			       const struct obj *request, struct arena *arena);
+	/* When a certificate ends, by the wall clock; INT64_MAX: it is none. */
+	int64_t (*ends_ns)(struct str pem);
 	int (*make_token)(void *arg, const struct token_wish *wish, struct arena *arena,
 			  struct str *ret, struct err *err);
 	/* HMAC with SHA-256. */

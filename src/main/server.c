@@ -152,6 +152,7 @@ static int start_api(struct server *s, struct err *err)
 					     .service_cidr = s->plan.service_cidr,
 					     .advertise_address = s->plan.advertise_address,
 					     .secure_port = (uint16_t)s->opts->secure_port,
+					     .event_ttl_ns = s->opts->event_ttl_ns,
 					     .tokens = &tokens };
 	struct http_server_options http = { .env = s->env,
 					    .handlers = apiserver_http_handlers(),
@@ -471,6 +472,8 @@ static const struct flag server_flags[] = {
 		  "plug-ins of admission beside those that are on anyway"),
 	FLAG_LIST(0, "disable-admission-plugins", struct server_opts, auth.plugins_off,
 		  "plug-ins of admission that are not asked"),
+	FLAG_DURATION(0, "event-ttl", struct server_opts, event_ttl_ns, "1h",
+		      "how long events are kept"),
 	FLAG_STRING(0, "admission-control-config-file", struct server_opts, admission_config, "",
 		    "AdmissionConfiguration: what plug-ins of admission are told"),
 	FLAG_INT(0, "default-not-ready-toleration-seconds", struct server_opts, not_ready_seconds,

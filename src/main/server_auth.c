@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 
+#include "apiserver/auth_config.h"
 #include "apiserver/authn.h"
 #include "apiserver/authz.h"
 #include "apiserver/limits.h"
@@ -12,8 +13,6 @@
 #include "base/time.h"
 #include "codec/yaml.h"
 #include "main/server.h"
-
-#define CONFIG_GROUP "apiserver.config.k8s.io/"
 
 static int read_file(struct server *s, struct str path, const char *flag, struct str *ret,
 		     struct err *err)
@@ -30,12 +29,10 @@ static int read_file(struct server *s, struct str path, const char *flag, struct
 	return 0;
 }
 
-/* A configuration of the group and kind; NULL with err filled otherwise. The server lives as long
- * as the tree. */
-static yyjson_val *read_config(struct server *s, struct str path, const char *flag,
-			       const char *kind, struct err *err)
+/* NULL with err filled when it is no YAML. The server lives as long as the tree. */
+static yyjson_val *read_config(struct server *s, struct str path, const char *flag, struct err *err)
 {
-	struct str text = STR_NONE, version;
+	struct str text = STR_NONE;
 	AUTO_JSON_MUT doc = NULL;
 	yyjson_val *root;
 
@@ -45,14 +42,7 @@ static yyjson_val *read_config(struct server *s, struct str path, const char *fl
 	if (!doc)
 		return err_wrap(err, "--%s " STR_FMT, flag, STR_ARG(path)), NULL;
 	server_keep(s, json_freeze(yyjson_mut_doc_get_root(doc)), &root);
-	version = json_get_str(root, "apiVersion");
-	if (str_strip_prefix(&version, STR(CONFIG_GROUP)) &&
-	    str_eq_c(json_get_str(root, "kind"), kind))
-		return root;
-	(void)err_set(err, ERR_INVALID,
-		      "--%s " STR_FMT ": kind and apiVersion are not %s of " CONFIG_GROUP "v1",
-		      flag, STR_ARG(path), kind);
-	return NULL;
+	return root;
 }
 
 /* --- OpenID Connect by flags: one issuer in the configuration's terms --- */
@@ -139,9 +129,24 @@ static int read_anonymous(struct server *s, yyjson_val *from, struct authn_optio
 	return 0;
 }
 
+/* Issuers of this server's own tokens: nobody else may claim to be one. */
+static struct str_list own_issuers(struct server *s)
+{
+	const struct flag_list *given = &s->opts->account_issuers;
+	struct str *issuer;
+
+	if (given->count)
+		return (struct str_list){ given->items, given->count };
+	issuer = arena_array(s->arena, 1, sizeof(*issuer));
+	*issuer = str_printf_in(s->arena, "https://kubernetes.default.svc." STR_FMT,
+				STR_ARG(s->opts->cluster_domain));
+	return (struct str_list){ issuer, 1 };
+}
+
 static int read_issuers(struct server *s, struct authn_options *to, struct err *err)
 {
 	const struct server_auth_opts *o = &s->opts->auth;
+	struct str_list own = own_issuers(s);
 	yyjson_val *config;
 
 	if (o->authentication_config.len && o->oidc_issuer.len)
@@ -152,10 +157,12 @@ static int read_issuers(struct server *s, struct authn_options *to, struct err *
 		return issuer_of_flags(s, &to->issuers, err);
 	if (!o->authentication_config.len)
 		return 0;
-	config = read_config(s, o->authentication_config, "authentication-config",
-			     "AuthenticationConfiguration", err);
+	config = read_config(s, o->authentication_config, "authentication-config", err);
 	if (!config)
 		return -1;
+	if (authentication_config_check(config, &own, err) < 0)
+		return err_wrap(err, "--authentication-config " STR_FMT,
+				STR_ARG(o->authentication_config));
 	to->issuers = json_get(config, "jwt");
 	return read_anonymous(s, json_get(config, "anonymous"), to);
 }
@@ -318,13 +325,10 @@ static int part_of_config(struct server *s, yyjson_val *from, struct authz_part 
 	part->name = json_get_str(from, "name");
 	part->conditions = json_get(webhook, "matchConditions");
 	part->denies_when_failed = str_eq_c(policy, "Deny");
-	if (!str_eq_c(policy, "Deny") && !str_eq_c(policy, "NoOpinion"))
-		return err_set(err, ERR_INVALID,
-			       "failurePolicy: Unsupported value: \"" STR_FMT
-			       "\": supported values: \"NoOpinion\", \"Deny\"",
-			       STR_ARG(policy));
-	if (!file.len)
-		return err_set(err, ERR_INVALID, "connectionInfo.kubeConfigFile: Required value");
+	if (!file.len) /* this is no pod */
+		return err_set(err, ERR_UNSUPPORTED,
+			       "unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST "
+			       "and KUBERNETES_SERVICE_PORT must be defined");
 	if (check_version(json_get_str(webhook, "subjectAccessReviewVersion"),
 			  "authorization-config", &part->version, err) < 0 ||
 	    read_duration(webhook, "authorizedTTL", 5 * 60 * TIME_NS_PER_SECOND, &hook->ttl_yes_ms,
@@ -333,14 +337,18 @@ static int part_of_config(struct server *s, yyjson_val *from, struct authz_part 
 			  err) < 0 ||
 	    read_duration(webhook, "timeout", 30 * TIME_NS_PER_SECOND, &hook->timeout_ms, err) < 0)
 		return -1;
+	if (!json_get_bool(webhook, "cacheAuthorizedRequests", true))
+		hook->ttl_yes_ms = 0;
+	if (!json_get_bool(webhook, "cacheUnauthorizedRequests", true))
+		hook->ttl_no_ms = 0;
 	return kubeconfig_target_read(file, s->arena, hook, err);
 }
 
 static int parts_of_config(struct server *s, struct authz_part **ret, size_t *ret_count,
 			   struct err *err)
 {
-	yyjson_val *config = read_config(s, s->opts->auth.authorization_config,
-					 "authorization-config", "AuthorizationConfiguration", err);
+	struct str path = s->opts->auth.authorization_config;
+	yyjson_val *config = read_config(s, path, "authorization-config", err);
 	yyjson_val *list = json_get(config, "authorizers");
 	struct authz_part *parts = arena_array(s->arena, yyjson_arr_size(list) + 1,
 					       sizeof(parts[0]));
@@ -348,25 +356,18 @@ static int parts_of_config(struct server *s, struct authz_part **ret, size_t *re
 
 	if (!config)
 		return -1;
+	if (authorization_config_check(config, err) < 0)
+		return err_wrap(err, "--authorization-config " STR_FMT, STR_ARG(path));
 	JSON_EACH (item, list) {
 		struct authz_part *part = &parts[count++];
 
 		if (find_mode(json_get_str(item, "type"), "authorization-config", &part->mode,
 			      err) < 0)
 			return -1;
-		if (part->mode == AUTHZ_MODE_ABAC)
-			return err_set(err, ERR_INVALID,
-				       "--authorization-config: authorizers[%zu].type: ABAC has no "
-				       "configuration: use --authorization-mode",
-				       count - 1);
 		if (part->mode == AUTHZ_MODE_WEBHOOK && part_of_config(s, item, part, err) < 0)
 			return err_wrap(err, "--authorization-config: authorizers[%zu].webhook",
 					count - 1);
 	}
-	if (!count)
-		return err_set(err, ERR_INVALID,
-			       "--authorization-config: authorizers: Required value: at least one "
-			       "authorization mode must be defined");
 	*ret = parts;
 	*ret_count = count;
 	return 0;

@@ -196,6 +196,7 @@ struct controllers_authority server_authority(struct server *s)
 {
 	return (struct controllers_authority){ .sign = sign,
 					       .approve = approve,
+					       .ends_ns = x509_end_ns,
 					       .make_token = make_token,
 					       .authenticate = x509_hmac_sha256,
 					       .arg = s };

@@ -5,14 +5,17 @@
 
 #include <limits.h>
 #include "net/openssl.h"
+#include "net/secretbox.h"
 #include "net/tls.h"
 
 #define GCM_NONCE_BYTES 12
 #define TAG_BYTES 16
 #define BLOCK_BYTES 16
 
-bool cipher_is_key(struct str key)
+bool cipher_is_key(enum cipher cipher, struct str key)
 {
+	if (cipher == CIPHER_SECRETBOX)
+		return key.len == SECRETBOX_KEY_BYTES;
 	return key.len == 16 || key.len == 24 || key.len == 32;
 }
 
@@ -67,8 +70,10 @@ int cipher_seal(enum cipher cipher, struct str key, struct str context,
 	int len;
 	bool good;
 
-	if (!cipher_is_key(key) || clear.len > INT_MAX / 2)
+	if (!cipher_is_key(cipher, key) || clear.len > INT_MAX / 2)
 		return err_set(err, ERR_INVALID, "a key of %zu bytes cannot be used", key.len);
+	if (cipher == CIPHER_SECRETBOX)
+		return secretbox_seal(key, nonce, clear, to, err);
 	buf_put(to, nonce, (size_t)nonce_bytes(cipher));
 	out = buf_room(to, clear.len + BLOCK_BYTES);
 	if (!out)
@@ -95,7 +100,9 @@ int cipher_open(enum cipher cipher, struct str key, struct str context, struct s
 	int len;
 	bool good;
 
-	if (!cipher_is_key(key) || sealed.len < head + tail || sealed.len > INT_MAX / 2)
+	if (cipher == CIPHER_SECRETBOX)
+		return secretbox_open(key, sealed, to, err);
+	if (!cipher_is_key(cipher, key) || sealed.len < head + tail || sealed.len > INT_MAX / 2)
 		return err_set(err, ERR_INVALID, "%zu bytes are too few", sealed.len);
 	text = str_slice(sealed, head, sealed.len - tail);
 	out = buf_room(to, text.len + BLOCK_BYTES);

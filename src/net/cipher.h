@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AES over a buffer at once, for data at rest. Keys have 16, 24 or 32 bytes. */
+/* Ciphers over a buffer at once, for data at rest. */
 #ifndef CUBE_NET_CIPHER_H
 #define CUBE_NET_CIPHER_H
 
@@ -10,12 +10,15 @@
 enum cipher {
 	CIPHER_AES_GCM, /* nonce of 12 bytes, text, tag of 16; context is authenticated too */
 	CIPHER_AES_CBC, /* vector of 16 bytes, text padded as PKCS #7 says; context is not used */
+	CIPHER_SECRETBOX, /* XSalsa20 and Poly1305: nonce of 24 bytes, tag of 16, text; context is not
+			     used */
 };
 
-bool cipher_is_key(struct str key) PURE;
+/* Of AES: 16, 24 or 32 bytes; else 32. */
+bool cipher_is_key(enum cipher cipher, struct str key) PURE;
 /* nonce: CIPHER_NONCE_BYTES random bytes, never twice with one key. Appends nonce and cipher text.
  */
-#define CIPHER_NONCE_BYTES 16
+#define CIPHER_NONCE_BYTES 24
 int cipher_seal(enum cipher cipher, struct str key, struct str context,
 		const char nonce[CIPHER_NONCE_BYTES], struct str clear, struct buf *to,
 		struct err *err) MUST_CHECK;

@@ -385,6 +385,18 @@ int x509_read_request(struct str pem, struct arena *arena, struct x509_request *
 	return 0;
 }
 
+int64_t x509_end_ns(struct str pem)
+{
+	AUTO_X509 certificate = read_certificate(pem, NULL);
+	struct tm tm;
+
+	if (!certificate || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) != 1) {
+		ERR_clear_error();
+		return INT64_MAX;
+	}
+	return (int64_t)timegm(&tm) * TIME_NS_PER_SECOND;
+}
+
 int x509_check_pair(const struct x509_pair *pair, struct err *err)
 {
 	AUTO_KEY key = read_key(pair->key_pem, err);

@@ -55,6 +55,8 @@ struct x509_request {
 };
 int x509_read_request(struct str pem, struct arena *arena, struct x509_request *ret,
 		      struct err *err) MUST_CHECK;
+/* When a certificate ends, by the wall clock; INT64_MAX: it is none. */
+int64_t x509_end_ns(struct str pem);
 /* Whether the key belongs to the certificate. */
 int x509_check_pair(const struct x509_pair *pair, struct err *err) MUST_CHECK;
 /* Writes atomically; the key with mode 0600, the certificate 0644. */

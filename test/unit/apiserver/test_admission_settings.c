@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include "apiserver/admission_state.h"
 #include "apiserver/apiserver_internal.h"
+#include "base/time.h"
 #include "hook.h"
 
 static yyjson_doc *parse(const char *text)
@@ -256,7 +257,7 @@ static void test_events(void **state)
 
 #define POD(name, spec)                                                                            \
 	"{'metadata':{'name':'" name "'},'spec':{'containers':[{'name':'c','image':'i'}]" spec "}" \
-											       "}"
+	"}"
 
 static void test_tolerations(void **state)
 {
@@ -403,6 +404,22 @@ static void test_resize(void **state)
 	http_fixture_close(&s.f);
 }
 
+/* Breaks if events do not go when the server was told they shall. */
+static void test_event_ttl(void **state)
+{
+	struct setup s = { .settings = admission_settings_none };
+	const struct store_entry *entry;
+	int64_t now_s;
+
+	http_fixture_open_with(
+		&s.f, (struct apiserver_options){ .event_ttl_ns = 120 * TIME_NS_PER_SECOND });
+	ask(&s, "POST", EVENTS("default"), EVENT("default", "a"), 201, NULL);
+	entry = store_get(s.f.store, STR("/registry/events/default/a"));
+	now_s = env_wall_ns(s.f.env) / TIME_NS_PER_SECOND;
+	assert_in_range(entry->expires_wall_s, now_s + 60, now_s + 121);
+	http_fixture_close(&s.f);
+}
+
 /* --- images --- */
 
 static void judge(struct hook *hook, struct http_exchange *x)
@@ -464,6 +481,7 @@ int main(void)
 		cmocka_unit_test(test_tolerations), cmocka_unit_test(test_node_selectors),
 		cmocka_unit_test(test_security),    cmocka_unit_test(test_provision),
 		cmocka_unit_test(test_resize),	    cmocka_unit_test(test_images),
+		cmocka_unit_test(test_event_ttl),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

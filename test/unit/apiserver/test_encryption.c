@@ -62,6 +62,32 @@ static void test_rotation(void **state)
 	encryption_free(two);
 }
 
+/* What the new first provider would not have written counts as stale, and is still read. */
+static void test_secretbox(void **state)
+{
+	static const char both[] = HEAD
+		"- resources: [secrets]\n  providers: [{secretbox: {keys: [{name: s, secret: "
+		"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}]}}, {aesgcm: {keys: [" KEY_1
+		"]}}]\n";
+	struct encryption *one = parse(SECRETS(KEY_1)), *box = parse(both);
+	struct str key = STR("/registry/secrets/default/a");
+	AUTO_BLOB value = blob_new(STR("{\"clear\":1}"));
+	struct err err;
+	AUTO_BLOB old = encryption_seal(one, key, value, &err),
+		  *new = encryption_seal(box, key, value, &err);
+	AUTO_BLOB a = NULL, *b = NULL;
+	bool stale = false;
+
+	assert_true(str_has_prefix(blob_str(new), STR("k8s:enc:secretbox:v1:s:")));
+	assert_false(str_contains(blob_str(new), STR("clear")));
+	a = encryption_open(box, key, old, &stale, &err);
+	assert_true(a && str_eq(blob_str(a), blob_str(value)) && stale);
+	b = encryption_open(box, key, new, &stale, &err);
+	assert_true(b && str_eq(blob_str(b), blob_str(value)) && !stale);
+	encryption_free(one);
+	encryption_free(box);
+}
+
 static void test_resources(void **state)
 {
 	/* Only what a rule names must be encrypted; clear bytes from before must be read, and be
@@ -110,6 +136,8 @@ static void test_wrong_files(void **state)
 		{ "kind: EncryptionConfiguration\napiVersion: apiserver.config.k8s.io/v1\n",
 		  "resources: Required value" },
 		{ HEAD "- resources: [secrets]\n", "resources[0].providers: Required value" },
+		{ HEAD "- resources: [secrets]\n  providers: [{aesgcm: {key: []}}]\n",
+		  "strict decoding error: unknown field \"resources[0].providers[0].aesgcm.key\"" },
 		{ HEAD "- resources: [secrets, {a: b}]\n  providers: [{identity: {}}]\n",
 		  "resources[0].resources[1]: Invalid value: must be a string" },
 		{ HEAD "- resources: [secrets]\n  providers: [{aesgcm: {}}]\n",
@@ -119,10 +147,12 @@ static void test_wrong_files(void **state)
 		  "or 32 bytes in base 64" },
 		{ SECRETS(KEY_1 ", " KEY_1),
 		  "resources[0].providers[0].aesgcm.keys[1].name: Duplicate value: \"key1\"" },
-		{ HEAD "- resources: [secrets]\n  providers: [{secretbox: {}}]\n",
-		  "resources[0].providers[0]: Unsupported value: \"secretbox\": supported values: "
-		  "\"aesgcm\", \"aescbc\", "
-		  "\"identity\"" },
+		{ HEAD "- resources: [secrets]\n  providers: [{secretbox: {keys: [" KEY_1 "]}}]\n",
+		  "resources[0].providers[0].secretbox.keys[0].secret: Invalid value: must be 32 "
+		  "bytes in base 64" },
+		{ HEAD "- resources: [secrets]\n  providers: [{kms: {}}]\n",
+		  "resources[0].providers[0]: Unsupported value: \"kms\": supported values: "
+		  "\"aesgcm\", \"aescbc\", \"secretbox\", \"identity\"" },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -139,6 +169,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rotation),
+		cmocka_unit_test(test_secretbox),
 		cmocka_unit_test(test_resources),
 		cmocka_unit_test(test_wrong_files),
 	};

@@ -386,6 +386,7 @@ static void test_text(void **state)
 	fair_queues_write_metrics(w.queues, &text);
 	fair_queues_dump_levels(w.queues, &text);
 	fair_queues_dump_queues(w.queues, &text);
+	fair_queues_dump_requests(w.queues, &text);
 	assert_non_null(strstr(text.ptr, "apiserver_flowcontrol_dispatched_requests_total{flow_"
 					 "schema=\"schema\",priority_level=\"l\"} 8\n"));
 	assert_non_null(strstr(text.ptr, "apiserver_flowcontrol_rejected_requests_total{flow_"
@@ -398,6 +399,7 @@ static void test_text(void **state)
 	assert_non_null(strstr(text.ptr, "nominal_limit_seats{priority_level=\"l\"} 100\n"));
 	assert_non_null(strstr(text.ptr, "l, 1, false, false, 3, 0, 8, 1, 100, 3\n"));
 	assert_non_null(strstr(text.ptr, "l, schema, 3, 0\n"));
+	assert_non_null(strstr(text.ptr, "\nl, schema, 0, 2, a, 20"));
 	world_close(&w);
 }
 
