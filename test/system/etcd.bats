@@ -273,9 +273,9 @@ service() { # NAME [FIELDS]
 	[ "$(k get ipaddresses -o json | jq -c '[.items[] | [.metadata.name, .spec.parentRef.name]] | sort')" = \
 		"$(jq -c '[.items[] | [.spec.clusterIP, .metadata.name]] | sort' "$NODE_DIR/out/all.json")" ]
 	has "$(k get ipaddress 10.96.0.1)" '10.96.0.1 +services/default/kubernetes'
-	# Asked for by name: one gets it, the other is told.
-	for i in $(seq 30); do service "c$i" ", nodePort: $((31000 + i))"; done >"$NODE_DIR/out/a.yaml"
-	for i in $(seq 30); do service "d$i" ", nodePort: $((31000 + i))"; done >"$NODE_DIR/out/b.yaml"
+	# Asked for by name, of those that no random choice takes: one gets it, the other is told.
+	for i in $(seq 30); do service "c$i" ", nodePort: $((30000 + i))"; done >"$NODE_DIR/out/a.yaml"
+	for i in $(seq 30); do service "d$i" ", nodePort: $((30000 + i))"; done >"$NODE_DIR/out/b.yaml"
 	both given "$NODE_DIR/out/a.yaml" "$NODE_DIR/out/b.yaml"
 	[ "$(created given)" = 30 ]
 	[ "$(cat "$NODE_DIR"/out/given[12] | grep -c 'provided port is already allocated')" = 30 ]
@@ -283,7 +283,7 @@ service() { # NAME [FIELDS]
 	# shellcheck disable=SC2046
 	k delete $(k get services -o name | grep -v '/kubernetes$') >/dev/null
 	wait_for 10 eval '[ "$(k2 get ipaddresses -o name)" = ipaddress.networking.k8s.io/10.96.0.1 ]'
-	service e1 ', nodePort: 31001' | k2 create -f -
+	service e1 ', nodePort: 30001' | k2 create -f -
 	# Names.
 	for i in $(seq 30); do printf -- '---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: n%s}}\n' "$i"; done >"$NODE_DIR/out/a.yaml"
 	both names "$NODE_DIR/out/a.yaml" "$NODE_DIR/out/a.yaml"

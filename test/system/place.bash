@@ -32,7 +32,7 @@ place_begin() {
 		echo ready >"$0/out/namespace"
 		exec sleep infinity' "$NODE_DIR" </dev/null >/dev/null 2>"$NODE_DIR/out/namespace.err" 3>&- &
 	NODE_PID=$!
-	wait_for 5 test -s "$NODE_DIR/out/namespace" || { cat "$NODE_DIR/out/namespace.err" >&2; return 1; }
+	wait_for 30 test -s "$NODE_DIR/out/namespace" || { cat "$NODE_DIR/out/namespace.err" >&2; return 1; }
 }
 
 place_end() {
