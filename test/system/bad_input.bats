@@ -155,6 +155,7 @@ get() { in_node curl -A test -s -m 5 --cacert "$NODE_DIR/out/ca.pem" --cert "$NO
 }
 
 @test "a full disk: writes are refused with the reason, reads go on, and nothing acknowledged is lost" {
+	[ "${CUBE_TEST_STORE:-lmdb}" = lmdb ] || skip "about the disk of the embedded store"
 	"$BATS_TEST_DIRNAME/../../script/make-image" web --tag web:1 --output "$NODE_DIR/out/web.tar"
 	in_node mount -t tmpfs -o size=24m tmpfs "$NODE_DIR/data"
 	begin
@@ -220,6 +221,7 @@ refused() {
 }
 
 @test "a data folder in use or a store file that is none is named" {
+	[ "${CUBE_TEST_STORE:-lmdb}" = lmdb ] || skip "about the files of the embedded store"
 	begin
 	run in_node timeout 5 "$CUBE" server --data-dir "$NODE_DIR/data" --run-dir "$NODE_DIR/r2" --secure-port 7443 --kubeconfig "$NODE_DIR/e2/admin.conf"
 	[ "$status" = 1 ]

@@ -225,7 +225,7 @@ missing_key="is encrypted with aesgcm key 'key2', which --encryption-provider-co
 		node_stop KILL
 	done <<-'X'
 	127.0.0.1:2379: certificate verify failed|other|tls
-	no connection: .*bad certificate|tls|other
+	no connection: .* alert |tls|other
 	X
 	node_start --no-node --store http://127.0.0.1:2379
 	wait_for 10 grep -q 'no connection' "$NODE_DIR/out/server.log"
