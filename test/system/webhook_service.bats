@@ -72,6 +72,7 @@ pod() { # NAME
 
 @test "controllers' pods are asked about like anybody's" {
 	k create deployment d --image=none --replicas=2
+	wait_for 10 eval '[ "$(k get pods -l app=d -o name | wc -l)" = 2 ]'
 	k patch deployment d -p '{"spec":{"template":{"metadata":{"labels":{"hooked":"yes"}},"spec":{"nodeSelector":{"nowhere":"true"}}}}}'
 	wait_for 10 hooked_pods 1 # the other one waits for it
 	grep -q '^CREATE Pod/ default/d-.* system:' "$NODE_DIR/out/hook.log"
