@@ -23,6 +23,7 @@ apiserver_begin() { # NAME
 }
 
 apiserver_start() {
+	: >"$API_DIR/out" # an earlier server's "ready" is not this one's
 	# shellcheck disable=SC2046
 	"$BUILD/test/system/test-apiserver" "$API_DIR" $(cat "$API_DIR/store.flags") >"$API_DIR/out" 2>"$API_DIR/err" 3>&- &
 	echo $! >"$API_DIR/pid"
