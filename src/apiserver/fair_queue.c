@@ -131,7 +131,8 @@ static bool add_part(char key[FAIR_KEY_BYTES_MAX], size_t *len, struct str part)
 {
 	if (part.len >= FAIR_KEY_BYTES_MAX - *len)
 		return false;
-	memcpy(key + *len, part.ptr, part.len);
+	if (part.len)
+		memcpy(key + *len, part.ptr, part.len);
 	*len += part.len;
 	key[(*len)++] = '\0';
 	return true;

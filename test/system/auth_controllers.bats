@@ -131,7 +131,7 @@ END
 @test "[W23] bootstrap tokens end in time" {
 	bootstrap_token 000000 0123456789abcdef 2020-01-01T00:00:00Z
 	wait_for 10 fails k -n kube-system get secret bootstrap-token-000000
-	bootstrap_token 000001 0123456789abcdef "$(date -u -d '+2 seconds' +%FT%TZ)"
+	bootstrap_token 000001 0123456789abcdef "$(date -u -d '+4 seconds' +%FT%TZ)"
 	same bootstrap-token-000001 "$(k -n kube-system get secret bootstrap-token-000001 -o jsonpath='{.metadata.name}')"
 	wait_for 10 fails k -n kube-system get secret bootstrap-token-000001
 }

@@ -61,6 +61,8 @@ node_stop() { # [SIGNAL]
 	kill "-${1:-TERM}" "$SERVER_PID" 2>/dev/null
 	SERVER_STATUS=0
 	wait "$SERVER_PID" 2>/dev/null || SERVER_STATUS=$?
+	# one that setup_file started is not ours to wait for
+	until [ ! -e "/proc/$SERVER_PID" ] || grep -qs '^State:.Z' "/proc/$SERVER_PID/status"; do read -rt 0.02 <> <(:) || :; done
 	SERVER_PID=
 }
 
