@@ -16,9 +16,12 @@ setup_file() {
 	vm_kernel "$CUBE_BUILD/vm-linux" || { echo "the package linux-image-amd64 cannot be had" >"$VM_DIR/lacks"; return 0; }
 	vm_root "$VM_DIR/root"
 	add_criu "$VM_DIR/root"
-	vm_boot "$VM_DIR/root" "$VM_DIR/log"
-	VM_APPEND=vm_part=more vm_boot "$VM_DIR/root" "$VM_DIR/more"
-	VM_CGROUPS=1 vm_boot "$VM_DIR/root" "$VM_DIR/v1"
+	vm_pack "$VM_DIR/root"
+	# they wait more than they compute
+	vm_boot "$VM_DIR/root" "$VM_DIR/log" 3>&- &
+	VM_APPEND=vm_part=more vm_boot "$VM_DIR/root" "$VM_DIR/more" 3>&- &
+	VM_CGROUPS=1 vm_boot "$VM_DIR/root" "$VM_DIR/v1" 3>&- &
+	wait
 }
 
 teardown_file() { rm -rf "$VM_DIR"; }

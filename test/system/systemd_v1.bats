@@ -18,8 +18,10 @@ setup_file() {
 	cp "$BATS_TEST_DIRNAME/vm_systemd_v1.sh" "$VM_DIR/root/test"
 	local words="systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
 	export VM_CGROUPS=1
-	VM_APPEND="$words systemd.legacy_systemd_cgroup_controller=0" vm_boot "$VM_DIR/root" "$VM_DIR/hybrid.log"
-	VM_APPEND="$words systemd.legacy_systemd_cgroup_controller=1" vm_boot "$VM_DIR/root" "$VM_DIR/legacy.log"
+	vm_pack "$VM_DIR/root"
+	VM_APPEND="$words systemd.legacy_systemd_cgroup_controller=0" vm_boot "$VM_DIR/root" "$VM_DIR/hybrid.log" 3>&- &
+	VM_APPEND="$words systemd.legacy_systemd_cgroup_controller=1" vm_boot "$VM_DIR/root" "$VM_DIR/legacy.log" 3>&- &
+	wait
 }
 
 teardown_file() { rm -rf "$VM_DIR"; }

@@ -58,8 +58,7 @@ until_true() { # tenths of a second, condition...
 start() { # name: its output through a pipe, as engines have it
 	rm -f /tmp/counter/n
 	(cd /bundles/$1 && oci run -d $1 </dev/null 2>&1 | cat >/tmp/$1.out) &
-	until_true 100 [ -s /tmp/counter/n ] || cat /tmp/$1.out
-	sleep 0.5
+	until_true 100 counted_to 3 || cat /tmp/$1.out
 }
 save() { # name [flags]
 	local name=$1
@@ -73,11 +72,9 @@ bring() { # name [flags]
 }
 status() { oci state $1 | sed -n 's/.*"status": "\(.*\)".*/\1/p'; }
 is_status() { [ "$(status $1)" = "$2" ]; }
+counted_to() { [ "$(tail -n 1 /tmp/counter/n)" -ge "$1" ]; }
 counts_on() { # from: the counter goes on after it, not from the beginning
-	local n
-	sleep 0.6
-	n=$(tail -n 1 /tmp/counter/n)
-	[ "$n" -gt "$1" ] && [ "$n" -lt $(($1 + 100)) ]
+	until_true 50 counted_to $(($1 + 1)) && ! counted_to $(($1 + 100))
 }
 
 if [ $VERSION = 1 ] || grep -q 'vm_part=more' /proc/cmdline; then

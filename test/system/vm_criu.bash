@@ -14,7 +14,7 @@ vm_criu() {
 		[ -e "$dir$library" ] || { mkdir -p "$dir$(dirname "$library")" && cp -L "$library" "$dir$library"; }
 	done
 	mkdir -p "$dir/lib/diag"
-	for module in net/ipv4/{inet,tcp,udp,raw}_diag net/unix/unix_diag net/packet/af_packet_diag net/netlink/netlink_diag \
+	for module in crypto/crc32c_generic net/ipv4/{inet,tcp,udp,raw}_diag net/unix/unix_diag net/packet/af_packet_diag net/netlink/netlink_diag \
 		lib/libcrc32c net/netfilter/{nfnetlink,nf_tables} net/ipv{4/netfilter/nf_defrag_ipv4,6/netfilter/nf_defrag_ipv6} \
 		net/netfilter/nf_conntrack{,_netlink}; do
 		number=$((number + 1))
