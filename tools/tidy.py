@@ -48,7 +48,7 @@ CAPITALS_ALLOWED = {"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "LICENSE"
 # Debian's package of what meson calls a dependency, where it is not lib<name>-dev.
 PACKAGES = {"threads": None, "openssl": "libssl-dev", "libcrypto": "libssl-dev", "zlib": "zlib1g-dev", "yaml-0.1": "libyaml-dev",
             "libuv": "libuv1-dev"} | {name: f"{name}-dev" for name in (
-                "libnghttp2", "libllhttp", "libseccomp", "libarchive", "libmnl", "libnftables")} | {
+                "libnghttp2", "libllhttp", "libseccomp", "libarchive", "libmnl", "libnftables", "libsodium")} | {
                 "lmdb": "liblmdb-dev", "yyjson": "libyyjson-dev", "cmocka": "libcmocka-dev"}
 
 
