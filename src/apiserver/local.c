@@ -34,6 +34,22 @@ struct hub_kind {
 	struct list watches;
 };
 
+/* What there is when a watch begins. It is told in parts, so that others get their turns. */
+struct snapshot {
+	struct blob **blobs;
+	size_t count, room, next;
+};
+
+/* Of after the snapshot, while its parts are still being told; as few as the turns that takes. */
+struct missed_event {
+	struct list link;
+	enum api_event_type type;
+	struct blob *object;
+	int64_t revision;
+};
+
+enum watch_state { WATCH_NEW, WATCH_STARTING, WATCH_LIVE };
+
 struct local_watch {
 	struct list link;
 	struct local_hub *hub;
@@ -41,7 +57,9 @@ struct local_watch {
 	struct watch_filter filter;
 	struct arena arena;
 	struct task task;
-	bool is_live;	       /* the start was delivered */
+	enum watch_state state;
+	struct snapshot start;
+	struct list missed;
 	int64_t from_revision; /* what the start already showed */
 	struct err err;
 };
@@ -169,9 +187,35 @@ static void local_call(struct api_transport *transport, struct api_call *api_cal
 
 /* --- watches --- */
 
+static void snapshot_free(struct snapshot *s)
+{
+	while (s->next < s->count)
+		blob_unref(s->blobs[s->next++]);
+	mem_free(s->blobs);
+	*s = (struct snapshot){ .blobs = NULL };
+}
+
+static struct missed_event *missed_pop(struct local_watch *w)
+{
+	struct list *node = list_pop_front(&w->missed);
+
+	return node ? LIST_ENTRY(node, struct missed_event, link) : NULL;
+}
+
+static void missed_free(struct missed_event *missed)
+{
+	blob_unref(missed->object);
+	mem_free(missed);
+}
+
 static void watch_free(struct local_watch *w)
 {
+	struct missed_event *missed;
+
 	env_cancel(w->hub->registry->env, &w->task);
+	while ((missed = missed_pop(w)))
+		missed_free(missed);
+	snapshot_free(&w->start);
 	list_remove(&w->link);
 	arena_deinit(&w->arena);
 	custom_kind_unref(w->filter.kind);
@@ -210,22 +254,39 @@ static void sweep(struct local_hub *hub)
 	}
 }
 
-static void fan_out(struct local_hub *hub, struct hub_kind *kind, const struct store_event *event)
+static void keep_missed(struct local_watch *w, enum api_event_type type, struct blob *object,
+			int64_t revision)
+{
+	struct missed_event *missed = NEW(struct missed_event);
+
+	*missed = (struct missed_event){ .type = type, .object = object, .revision = revision };
+	list_push_back(&w->missed, &missed->link);
+}
+
+static void pass_on(struct local_watch *w, const struct store_event *event)
+{
+	enum api_event_type type;
+	struct blob *object;
+
+	if (!str_has_prefix(event->key, w->filter.prefix) ||
+	    !watch_filter_event(&w->filter, event, &type, &object)) {
+		if (w->state == WATCH_LIVE)
+			tell(w, API_EVENT_PROGRESS, NULL, event->revision);
+	} else if (w->state == WATCH_LIVE) {
+		tell(w, type, object, event->revision);
+		blob_unref(object);
+	} else {
+		keep_missed(w, type, object, event->revision);
+	}
+}
+
+static void fan_out(struct hub_kind *kind, const struct store_event *event)
 {
 	LIST_FOR_EACH (node, &kind->watches) {
 		struct local_watch *w = LIST_ENTRY(node, struct local_watch, link);
-		enum api_event_type type;
-		struct blob *object;
 
-		if (!w->is_live || !w->watch || event->revision <= w->from_revision)
-			continue;
-		if (str_has_prefix(event->key, w->filter.prefix) &&
-		    watch_filter_event(&w->filter, event, &type, &object)) {
-			tell(w, type, object, event->revision);
-			blob_unref(object);
-		} else {
-			tell(w, API_EVENT_PROGRESS, NULL, event->revision);
-		}
+		if (w->state != WATCH_NEW && w->watch && event->revision > w->from_revision)
+			pass_on(w, event);
 	}
 }
 
@@ -252,7 +313,7 @@ static void hub_event(struct store_watcher *watcher, const struct store_event *e
 		hub->served = event->revision - 1;
 	if (kind) {
 		hub->depth++;
-		fan_out(hub, kind, event);
+		fan_out(kind, event);
 		sweep(hub);
 	}
 	hub->served = event->revision;
@@ -268,36 +329,32 @@ static void hub_end(struct store_watcher *watcher, struct err *err)
 		log_error("apiserver", "watch of this process's roles ended: %s", err->msg);
 }
 
-struct snapshot {
-	struct local_watch *w;
-	struct blob **blobs;
-	size_t count, room;
-};
-
 static bool take_entry(void *arg, struct str key, const struct store_entry *entry)
 {
-	struct snapshot *s = arg;
-	const struct obj *obj;
+	struct local_watch *w = arg;
+	struct snapshot *s = &w->start;
+	struct blob *object;
 
-	if (s->w->filter.has_selector) {
-		obj = obj_of(entry->value, NULL);
-		if (!obj || !watch_filter_matches(&s->w->filter, obj))
+	if (w->filter.has_selector) {
+		const struct obj *obj = obj_of(entry->value, NULL);
+
+		if (!obj || !watch_filter_matches(&w->filter, obj))
 			return true;
 	}
+	object = registry_present(w->filter.kind, entry->value, NULL);
+	if (!object)
+		return true;
 	if (s->count == s->room) {
 		s->room = s->room ? s->room * 2 : 64;
 		s->blobs = mem_realloc_array(s->blobs, s->room, sizeof(s->blobs[0]));
 	}
-	s->blobs[s->count++] = registry_present(s->w->filter.kind, entry->value, NULL);
+	s->blobs[s->count++] = object;
 	return true;
 }
 
-/* Delivers what there is. It is collected first: callbacks may write. */
-static void watch_begin(struct task *task)
+static void take_snapshot(struct local_watch *w)
 {
-	struct local_watch *w = CONTAINER_OF(task, struct local_watch, task);
 	struct local_hub *hub = w->hub;
-	struct snapshot s = { .w = w };
 
 	if (!hub->is_watching) {
 		hub->watcher = (struct store_watcher){ .event = hub_event, .end = hub_end };
@@ -307,22 +364,60 @@ static void watch_begin(struct task *task)
 		hub->is_watching = true;
 	}
 	w->from_revision = store_revision(hub->registry->store);
-	store_walk(hub->registry->store, w->filter.prefix, STR_NONE, take_entry, &s);
-	hub->depth++;
-	for (size_t i = 0; i < s.count; i++) {
-		struct blob *object = s.blobs[i];
-		bool was_parsed = object && object->parsed;
+	store_walk(hub->registry->store, w->filter.prefix, STR_NONE, take_entry, w);
+}
 
-		if (object && obj_of(object, NULL))
+/* The next objects of the snapshot, until a turn's worth of them had to be parsed for it. */
+static void tell_part(struct local_watch *w)
+{
+	struct snapshot *s = &w->start;
+	size_t parsed_bytes = 0;
+
+	while (s->next < s->count && parsed_bytes < LOCAL_PART_BYTES) {
+		struct blob *object = s->blobs[s->next++];
+		bool was_parsed = object->parsed;
+
+		if (obj_of(object, NULL))
 			tell(w, API_EVENT_ADDED, object, obj_get(object)->resource_version);
 		/* A large store's trees at once would take several times what their bytes do. */
-		if (!was_parsed)
+		if (!was_parsed) {
+			parsed_bytes += object->len;
 			blob_forget(object);
+		}
 		blob_unref(object);
 	}
-	mem_free(s.blobs);
-	w->is_live = true;
-	tell(w, API_EVENT_SYNCED, NULL, w->from_revision);
+}
+
+static void tell_missed(struct local_watch *w)
+{
+	struct missed_event *missed;
+
+	while ((missed = missed_pop(w))) {
+		w->from_revision = missed->revision;
+		tell(w, missed->type, missed->object, missed->revision);
+		missed_free(missed);
+	}
+}
+
+/* Delivers what there is, then what has changed since. It is collected first: callbacks may write. */
+static void watch_begin(struct task *task)
+{
+	struct local_watch *w = CONTAINER_OF(task, struct local_watch, task);
+	struct local_hub *hub = w->hub;
+
+	if (w->state == WATCH_NEW)
+		take_snapshot(w);
+	w->state = WATCH_STARTING;
+	hub->depth++;
+	tell_part(w);
+	if (w->start.next < w->start.count) {
+		env_defer(hub->registry->env, &w->task);
+	} else {
+		snapshot_free(&w->start);
+		tell_missed(w);
+		w->state = WATCH_LIVE;
+		tell(w, API_EVENT_SYNCED, NULL, w->from_revision);
+	}
 	sweep(hub);
 }
 
@@ -339,6 +434,7 @@ static void local_watch_start(struct api_transport *transport, struct api_watch 
 	arena_init(&w->arena, ARENA_DEFAULT_MAX);
 	task_init(&w->task, watch_begin);
 	list_init(&w->link);
+	list_init(&w->missed);
 	watch->impl = w;
 	/* selectors of roles are literals of our own code */
 	if (watch_filter_init(&w->filter, watch->kind, watch->label_selector, watch->field_selector,

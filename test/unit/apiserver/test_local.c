@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include "api/kind.h"
 #include "apiserver/apiserver.h"
+#include "base/mem.h"
 #include "codec/json.h"
 #include "sim/env_sim.h"
 #include "store/store.h"
@@ -231,6 +232,62 @@ static void test_watches(void **state)
 	world_close(&w);
 }
 
+#define LONG_COUNT 12
+#define LONG_BYTES (300u << 10) /* a part each */
+
+static bool has_begun(void *arg)
+{
+	return ((struct seen *)arg)->text[0] != '\0';
+}
+
+/* A start is told in parts; what is written meanwhile comes behind it, nothing twice or too late. */
+static void test_long_start(void **state)
+{
+	struct world w;
+	struct seen all;
+	struct call change, removal;
+	char *body = mem_alloc(LONG_BYTES + 100), name[16];
+	char *fill = mem_alloc(LONG_BYTES);
+
+	memset(fill, 'x', LONG_BYTES);
+	world_open(&w);
+	for (int i = 0; i < LONG_COUNT; i++) {
+		snprintf(name, sizeof(name), "long-%c", 'a' + i);
+		snprintf(body, LONG_BYTES + 100,
+			 "{\"metadata\":{\"name\":\"%s\"},\"data\":{\"k\":\"%.*s\"}}", name,
+			 (int)LONG_BYTES, fill);
+		obj_unref(run(&w, API_CREATE, "configmap", "", body));
+		snprintf(body, LONG_BYTES, "/registry/configmaps/default/%s", name);
+		blob_forget(store_get(w.store, str_from(body))->value);
+	}
+	sim_set_work_delay(w.sim, 0);
+	watch(&w, &all, "configmaps", "");
+	assert_true(sim_run_until(w.sim, has_begun, &all, 1000));
+	assert_string_equal(all.text, "ADDEDlong-a ");
+	start(&w, &change, API_PATCH, "configmap", "long-a", "{\"data\":{\"k\":\"v\"}}");
+	start(&w, &removal, API_DELETE, "configmap", "long-l", NULL);
+	sim_run_for(w.sim, 100);
+	assert_string_equal(all.text, "ADDEDlong-a ADDEDlong-b ADDEDlong-c ADDEDlong-d ADDEDlong-e "
+				      "ADDEDlong-f ADDEDlong-g ADDEDlong-h ADDEDlong-i ADDEDlong-j "
+				      "ADDEDlong-k ADDEDlong-l MODIFIEDlong-a DELETEDlong-l "
+				      "SYNCED ");
+	assert_int_equal(w.transport->ops->revision(w.transport), all.last);
+	obj_unref(change.result);
+	obj_unref(removal.result);
+	/* Who stops in the middle is told no more. */
+	w.transport->ops->watch_stop(w.transport, &all.watch);
+	watch(&w, &all, "configmaps", "");
+	assert_true(sim_run_until(w.sim, has_begun, &all, 1000));
+	w.transport->ops->watch_stop(w.transport, &all.watch);
+	start(&w, &removal, API_DELETE, "configmap", "long-k", NULL);
+	sim_run_for(w.sim, 100);
+	assert_null(strstr(all.text, "SYNCED"));
+	obj_unref(removal.result);
+	world_close(&w);
+	mem_free(body);
+	mem_free(fill);
+}
+
 static void test_bootstrap(void **state)
 {
 	struct world w;
@@ -270,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_bootstrap),
 		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_watches),
+		cmocka_unit_test(test_long_start),
 		cmocka_unit_test(test_crash),
 	};
 
