@@ -10,6 +10,8 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "codec/json.h"
+#include "codec/json_index.h"
+#include "codec/name.h"
 
 const struct custom_version *custom_version_of(const struct kind *kind)
 {
@@ -109,11 +111,42 @@ static void custom_prepare_status(struct edit *e)
 		 json_copy(e->doc, yyjson_obj_get(e->old, "metadata")));
 }
 
+/* Of finalizers that come with this write. */
+static void custom_warn(struct edit *e, struct notices *notices)
+{
+	yyjson_val *old = e->old ? json_get(e->old, "metadata.finalizers") : NULL;
+	yyjson_mut_val *now = json_mut_get(e->root, "metadata.finalizers");
+	AUTO_JSON_INDEX seen = { .slots = NULL };
+
+	json_index_init(&seen, yyjson_arr_size(old) + yyjson_mut_arr_size(now));
+	JSON_EACH (one, old)
+		(void)json_index_add(&seen, json_str(one), one);
+	JSON_MUT_EACH (one, now) {
+		struct str name = json_mut_str(one);
+		const char *problem = name_qualified_problem(name);
+
+		if (json_index_add(&seen, name, one))
+			continue;
+		if (problem)
+			notices_add(notices, "metadata.finalizers: \"" STR_FMT "\": %s",
+				    STR_ARG(name), problem);
+		if (str_find_char(name, '/', 0) == SIZE_MAX && !str_eq_c(name, "orphan") &&
+		    !str_eq_c(name, "foregroundDeletion"))
+			notices_add(notices,
+				    "metadata.finalizers: \"" STR_FMT
+				    "\": prefer a domain-qualified finalizer name including a path "
+				    "(/) to avoid accidental conflicts with other finalizer "
+				    "writers",
+				    STR_ARG(name));
+	}
+}
+
 static const struct strategy strategy_custom = {
 	.default_object = custom_default,
 	.prepare_status_update = custom_prepare_status,
 	.validate = custom_validate,
 	.validate_status_update = custom_validate,
+	.warn = custom_warn,
 	.cells = custom_cells,
 };
 

@@ -241,6 +241,12 @@ static void test_end_of_a_definition(void **state)
 	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
 	wait_for(&f, THINGS, 200);
 	want(&f, "POST", THINGS, JSON, THING("a", ",\"finalizers\":[\"x.com/y\"]"), 201, NULL);
+	assert_null(strstr(http_fixture_head(&f), "Warning: "));
+	want(&f, "POST", THINGS "?dryRun=All", JSON, THING("b", ",\"finalizers\":[\"plain\"]"), 201,
+	     NULL);
+	assert_non_null(strstr(http_fixture_head(&f),
+			       "Warning: 299 - \"metadata.finalizers: \\\"plain\\\": prefer a "
+			       "domain-qualified finalizer name including a path (/) to avoid"));
 	want(&f, "POST", THINGS, JSON, THING("b", ""), 201, NULL);
 	http_fixture_connect(&watcher, &f);
 	http_fixture_stream(&watcher, THINGS "?watch=1", "\"name\":\"b\"");
