@@ -12,6 +12,7 @@
 #include "apiserver/admission_policy.h"
 #include "apiserver/hook_set.h"
 #include "apiserver/http_watch.h"
+#include "apiserver/limits.h"
 #include "apiserver/operation.h"
 #include "apiserver/node_pods.h"
 #include "apiserver/rbac.h"
@@ -157,6 +158,18 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	s->rbac_bootstrap.done = roles_done;
 	*ret = s;
 	return 0;
+}
+
+int apiserver_replace_authn(struct apiserver *s, const struct authn_options *options,
+			    struct err *err)
+{
+	return authn_replace(&s->registry, s->authn, options, err);
+}
+
+int apiserver_replace_authorizers(struct apiserver *s, const struct authz_part *parts, size_t count,
+				  struct err *err)
+{
+	return authorizers_replace(&s->registry, parts, count, err);
 }
 
 void apiserver_free(struct apiserver *s)

@@ -69,6 +69,12 @@ void apiserver_set_metrics(struct apiserver *apiserver, void (*write)(void *arg,
 void apiserver_set_flags(struct apiserver *apiserver, void (*write)(void *arg, struct buf *to),
 			 void *arg);
 
+/* What configuration says that changed; < 0: it cannot be used, and nothing changes. */
+int apiserver_replace_authn(struct apiserver *apiserver, const struct authn_options *options,
+			    struct err *err) MUST_CHECK;
+int apiserver_replace_authorizers(struct apiserver *apiserver, const struct authz_part *parts,
+				  size_t count, struct err *err) MUST_CHECK;
+
 /* For struct http_server_options, with the apiserver as arg. */
 const struct http_handlers *apiserver_http_handlers(void);
 

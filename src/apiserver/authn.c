@@ -6,12 +6,13 @@
 #include "apiserver/bootstrap_token.h"
 #include "apiserver/limits.h"
 #include "apiserver/oidc.h"
+#include "apiserver/review_reply.h"
 #include "apiserver/tokens.h"
 #include "base/mem.h"
 #include "base/num.h"
 
 struct authn {
-	struct arena arena;
+	struct arena arena, changing; /* the other one: of what may be replaced */
 	bool refuses_anonymous;
 	struct str_list anonymous_paths;
 	struct static_tokens *static_tokens;
@@ -46,14 +47,21 @@ static const struct authn_proxy *copy_proxy(struct arena *arena, const struct au
 	return proxy;
 }
 
+static void set_anonymous(struct authn *a, const struct authn_options *options)
+{
+	arena_reset(&a->changing);
+	a->refuses_anonymous = options->refuses_anonymous;
+	a->anonymous_paths = copy_list(&a->changing, options->anonymous_paths);
+}
+
 int authn_new(struct registry *registry, const struct authn_options *options, struct authn **ret,
 	      struct err *err)
 {
 	struct authn *a = NEW(struct authn);
 
 	arena_init(&a->arena, ARENA_DEFAULT_MAX);
-	a->refuses_anonymous = options->refuses_anonymous;
-	a->anonymous_paths = copy_list(&a->arena, options->anonymous_paths);
+	arena_init(&a->changing, ARENA_DEFAULT_MAX);
+	set_anonymous(a, options);
 	a->proxy = copy_proxy(&a->arena, options->proxy);
 	a->webhook_version = options->webhook_version;
 	if ((options->static_tokens.len &&
@@ -76,7 +84,25 @@ void authn_free(struct authn *a)
 	oidc_free(a->oidc);
 	review_hook_free(a->webhook);
 	arena_deinit(&a->arena);
+	arena_deinit(&a->changing);
 	mem_free(a);
+}
+
+int authn_replace(struct registry *registry, struct authn *a, const struct authn_options *options,
+		  struct err *err)
+{
+	struct oidc *old = a->oidc, *new = NULL;
+	struct list waits;
+
+	if (options->issuers && oidc_new(registry, options->issuers, &new, err) < 0)
+		return -1;
+	set_anonymous(a, options);
+	a->oidc = new;
+	list_init(&waits);
+	oidc_take_waits(old, &waits);
+	oidc_free(old);
+	review_waits_end(&waits);
+	return 0;
 }
 
 /* --- tokens --- */
@@ -113,16 +139,6 @@ static int answer_user(struct apiserver *server, const struct authn_token *token
 	return 0;
 }
 
-static struct str_list strings_of(struct arena *arena, yyjson_val *list)
-{
-	struct str *items = arena_array(arena, yyjson_arr_size(list) + 2, sizeof(items[0]));
-	size_t count = 0;
-
-	JSON_EACH (item, list)
-		items[count++] = str_in(arena, json_str(item));
-	return (struct str_list){ items, count };
-}
-
 static bool has(struct str_list list, struct str wanted)
 {
 	for (size_t i = 0; i < list.count; i++)
@@ -131,31 +147,10 @@ static bool has(struct str_list list, struct str wanted)
 	return false;
 }
 
-static const struct user *user_of_review(yyjson_val *from, struct arena *arena)
-{
-	struct user *user = ARENA_NEW(arena, struct user);
-	yyjson_val *extra = json_get(from, "extra");
-	struct user_extra *extras = arena_array(arena, yyjson_obj_size(extra) + 1,
-						sizeof(extras[0]));
-	struct str_list groups = strings_of(arena, json_get(from, "groups"));
-
-	if (!has(groups, STR("system:authenticated")))
-		((struct str *)groups.items)[groups.count++] = STR("system:authenticated");
-	user->name = str_in(arena, json_get_str(from, "username"));
-	user->uid = str_in(arena, json_get_str(from, "uid"));
-	user->groups = groups.items;
-	user->group_count = groups.count;
-	user->extras = extras;
-	JSON_MEMBERS (key, value, extra)
-		extras[user->extra_count++] = (struct user_extra){ str_in(arena, json_str(key)),
-								   strings_of(arena, value) };
-	return user;
-}
-
 static int take_review(struct apiserver *server, const struct authn_token *token,
 		       yyjson_val *status, struct authn_answer *ret, struct err *err)
 {
-	struct str_list audiences = strings_of(token->arena, json_get(status, "audiences"));
+	struct str_list audiences = review_strings(json_get(status, "audiences"), token->arena);
 	struct str *both = arena_array(token->arena, audiences.count + 1, sizeof(both[0]));
 	size_t count = 0;
 
@@ -165,7 +160,7 @@ static int take_review(struct apiserver *server, const struct authn_token *token
 		/* without a word the error stays what those before said */
 		return why.len ? err_set(err, ERR_UNAUTHORIZED, STR_FMT, STR_ARG(why)) : -1;
 	}
-	ret->user = user_of_review(json_get(status, "user"), token->arena);
+	ret->user = review_user(json_get(status, "user"), token->arena);
 	if (!audiences.count)
 		return own_audiences(server, token, &ret->audiences, err);
 	for (size_t i = 0; i < audiences.count; i++)

@@ -36,6 +36,10 @@ struct authn_options {
 int authn_new(struct registry *registry, const struct authn_options *options, struct authn **ret,
 	      struct err *err) MUST_CHECK;
 void authn_free(struct authn *authn); /* NULL is fine */
+/* Issuers and who may be anonymous as options say instead; who waits for an issuer's keys is looked
+ * at anew. */
+int authn_replace(struct registry *registry, struct authn *authn,
+		  const struct authn_options *options, struct err *err) MUST_CHECK;
 
 /* *ret lives at least as long as the exchange. Nobody known is system:anonymous; a certificate or
  * token that is given and not good is refused with 401. 1: wait is told, then to be asked again. */

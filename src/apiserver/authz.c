@@ -135,6 +135,23 @@ void authorizers_free(struct authorizers *all)
 	mem_free(all);
 }
 
+int authorizers_replace(struct registry *registry, const struct authz_part *parts, size_t count,
+			struct err *err)
+{
+	struct authorizers *old = registry->authorizers, *new;
+	struct list waits;
+
+	if (authorizers_new(registry, parts, count, &new, err) < 0)
+		return -1;
+	registry->authorizers = new;
+	list_init(&waits);
+	for (size_t i = 0; i < old->count; i++)
+		authz_webhook_take_waits(old->items[i].webhook, &waits);
+	authorizers_free(old);
+	review_waits_end(&waits);
+	return 0;
+}
+
 static enum authz_decision decide_one(struct registry *registry, size_t i,
 				      const struct authz_attributes *a)
 {

@@ -66,6 +66,9 @@ struct authorizers;
 int authorizers_new(struct registry *registry, const struct authz_part *parts, size_t count,
 		    struct authorizers **ret, struct err *err) MUST_CHECK;
 void authorizers_free(struct authorizers *authorizers); /* NULL is fine */
+/* These instead of those that there are; who waits for one of those is decided anew. */
+int authorizers_replace(struct registry *registry, const struct authz_part *parts, size_t count,
+			struct err *err) MUST_CHECK;
 
 enum authz_decision authz_decide(struct registry *registry, const struct authz_attributes *a);
 /* 0, or -1 and the refusal in upstream's words, or 1: wait is told. */

@@ -69,6 +69,12 @@ void authz_webhook_free(struct authz_webhook *w)
 	mem_free(w);
 }
 
+void authz_webhook_take_waits(struct authz_webhook *w, struct list *to)
+{
+	if (w)
+		review_hook_take_waits(w->hook, to);
+}
+
 /* --- the question --- */
 
 static void put(yyjson_mut_doc *doc, yyjson_mut_val *to, const char *key, struct str value)

@@ -10,6 +10,7 @@ struct authz_webhook;
 int authz_webhook_new(struct registry *registry, const struct authz_part *part,
 		      struct authz_webhook **ret, struct err *err) MUST_CHECK;
 void authz_webhook_free(struct authz_webhook *webhook); /* NULL is fine */
+void authz_webhook_take_waits(struct authz_webhook *webhook, struct list *to); /* likewise */
 enum authz_decision authz_webhook_decide(struct authz_webhook *webhook,
 					 const struct authz_attributes *a);
 

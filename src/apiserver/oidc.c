@@ -113,6 +113,12 @@ void oidc_free(struct oidc *oidc)
 	mem_free(oidc);
 }
 
+void oidc_take_waits(struct oidc *oidc, struct list *to)
+{
+	for (size_t i = 0; oidc && i < oidc->count; i++)
+		review_waits_move(&oidc->issuers[i].waits, to);
+}
+
 /* --- fetching --- */
 
 static void start(struct issuer *issuer, struct str url, webhook_done_fn *done)
@@ -138,8 +144,7 @@ static void settle(struct issuer *issuer, const struct err *err)
 		log_warn("apiserver", "keys of issuer " STR_FMT ": %s", STR_ARG(issuer->url),
 			 err->msg);
 	list_init(&waits);
-	while (!list_is_empty(&issuer->waits))
-		list_push_back(&waits, list_pop_front(&issuer->waits));
+	review_waits_move(&issuer->waits, &waits);
 	review_waits_end(&waits);
 }
 

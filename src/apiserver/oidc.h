@@ -18,6 +18,8 @@ struct oidc_rules;
 int oidc_new(struct registry *registry, yyjson_val *issuers, struct oidc **ret,
 	     struct err *err) MUST_CHECK;
 void oidc_free(struct oidc *oidc); /* NULL is fine */
+/* As review_hook_take_waits. NULL is fine. */
+void oidc_take_waits(struct oidc *oidc, struct list *to);
 
 /* ANSWERED: *ret in the arena. LATER: wait is told. FAILED with an empty err: the token is of none
  * of these issuers; else why it is not good. */

@@ -4,6 +4,7 @@
 
 #include "apiserver/limits.h"
 #include "apiserver/registry.h"
+#include "apiserver/review_reply.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -32,6 +33,14 @@ struct review_hook {
 	struct list answers, fetching;
 	size_t count;
 };
+
+void review_waits_move(struct list *from, struct list *to)
+{
+	struct list *at;
+
+	while ((at = list_pop_front(from)) != NULL)
+		list_push_back(to, at);
+}
 
 void review_waits_end(struct list *waits)
 {
@@ -110,6 +119,12 @@ void review_hook_free(struct review_hook *hook)
 	mem_free(hook);
 }
 
+void review_hook_take_waits(struct review_hook *hook, struct list *to)
+{
+	LIST_FOR_EACH (at, &hook->fetching)
+		review_waits_move(&LIST_ENTRY(at, struct answer, link)->waits, to);
+}
+
 /* --- fetching --- */
 
 static void fetch(struct answer *answer);
@@ -136,8 +151,7 @@ static void settle(struct answer *answer)
 	list_remove(&answer->link);
 	list_push_back(&hook->answers, &answer->link);
 	list_init(&waits);
-	while (!list_is_empty(&answer->waits))
-		list_push_back(&waits, list_pop_front(&answer->waits));
+	review_waits_move(&answer->waits, &waits);
 	review_waits_end(&waits);
 }
 
@@ -145,22 +159,6 @@ static bool is_worth_a_try(const struct answer *answer, const struct webhook_ans
 {
 	return answer->tries < REVIEW_HOOK_TRIES_MAX &&
 	       (!reply || reply->status >= 500 || reply->status == 429);
-}
-
-static int read_reply(const struct webhook_answer *reply, yyjson_doc **ret, struct err *err)
-{
-	AUTO_JSON doc = NULL;
-
-	if (reply->status < 200 || reply->status > 299)
-		return err_set(err, ERR_UNAVAILABLE, "Webhook request failed with status %d",
-			       reply->status);
-	doc = json_parse(reply->body, WEBHOOK_ANSWER_BYTES_MAX, err);
-	if (!doc)
-		return -1;
-	if (!yyjson_is_obj(json_get(yyjson_doc_get_root(doc), "status")))
-		return err_set(err, ERR_PARSE, "the webhook's answer has no status");
-	*ret = json_trim(TAKE(doc));
-	return 0;
 }
 
 static void on_reply(void *arg, const struct webhook_answer *reply, const struct err *err)
@@ -177,7 +175,8 @@ static void on_reply(void *arg, const struct webhook_answer *reply, const struct
 	}
 	if (err)
 		answer->err = *err;
-	else if (read_reply(reply, &answer->doc, &answer->err) < 0)
+	else if (review_reply_read(reply->status, reply->body, &answer->doc,
+					  &answer->err) < 0)
 		answer->doc = NULL;
 	settle(answer);
 }

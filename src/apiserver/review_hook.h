@@ -28,6 +28,7 @@ static inline void review_wait_cancel(struct review_wait *wait)
 {
 	list_remove(&wait->link);
 }
+void review_waits_move(struct list *from, struct list *to);
 /* Tells all in the list. */
 void review_waits_end(struct list *waits);
 
@@ -43,6 +44,8 @@ struct review_hook_options {
 struct review_hook *review_hook_new(struct registry *registry,
 				    const struct review_hook_options *options) MUST_CHECK;
 void review_hook_free(struct review_hook *hook); /* NULL is fine; nobody is told any more */
+/* It is about to go, and another one takes its place: who waits moves to the list, to be told then. */
+void review_hook_take_waits(struct review_hook *hook, struct list *to);
 
 enum review_answer { REVIEW_FAILED = -1, REVIEW_LATER, REVIEW_ANSWERED };
 

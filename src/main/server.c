@@ -181,7 +181,7 @@ static int start_api(struct server *s, struct err *err)
 	if (http_server_listen_fd(s->http, fd_take(&s->listen_fd), err) < 0)
 		return -1;
 	apiserver_start(s->apiserver, on_ready, s);
-	return 0;
+	return server_auth_watch(s, err);
 }
 
 static void start_controllers(struct server *s)
@@ -277,6 +277,7 @@ static void on_signal(void *arg, int signo)
 
 static void close_all(struct server *s)
 {
+	server_reload_stop(s);
 	server_lead_stop(s, &s->leads_scheduling);
 	server_lead_stop(s, &s->leads_controlling);
 	server_node_free(s);

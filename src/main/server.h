@@ -127,6 +127,7 @@ struct server {
 	bool stopping;
 	int exit_status;
 	struct server_kept *kept; /* configuration */
+	struct server_reload *reloads;
 };
 
 /* Fills in the plan, or names the flag that does not make sense. Changes nothing. */
@@ -175,6 +176,17 @@ int server_authn_options(struct server *server, struct authn_options *ret,
 			 struct err *err) MUST_CHECK;
 int server_authorizers(struct server *server, struct authz_part **ret, size_t *ret_count,
 		       struct err *err) MUST_CHECK;
+/* Their files are read again when they change. */
+int server_auth_watch(struct server *server, struct err *err) MUST_CHECK;
+
+/* The text of a file that changed; arena: for as long as the call. < 0: it cannot be used. */
+struct server_reload;
+typedef int server_reload_fn(struct server *server, struct str text, struct arena *arena,
+			     struct err *err);
+int server_reload_watch(struct server *server, const char *flag, struct str path,
+			server_reload_fn *take, struct err *err) MUST_CHECK;
+void server_reload_stop(struct server *server);
+
 /* How API servers behind this one know it; server_front.c. */
 struct front_proxy;
 int server_front_proxy(struct server *server, struct front_proxy *ret, struct err *err) MUST_CHECK;

@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 
+#include "apiserver/apiserver.h"
 #include "apiserver/auth_config.h"
 #include "apiserver/authn.h"
 #include "apiserver/authz.h"
@@ -113,40 +114,49 @@ static int issuer_of_flags(struct server *s, yyjson_val **ret, struct err *err)
 	return 0;
 }
 
-static int read_anonymous(struct server *s, yyjson_val *from, struct authn_options *to)
+static void read_anonymous(yyjson_val *from, struct arena *arena, struct authn_options *to)
 {
 	yyjson_val *conditions = json_get(from, "conditions");
-	struct str *paths = arena_array(s->arena, yyjson_arr_size(conditions) + 1,
-					sizeof(paths[0]));
+	struct str *paths = arena_array(arena, yyjson_arr_size(conditions) + 1, sizeof(paths[0]));
 	size_t count = 0;
 
 	if (!from)
-		return 0;
+		return;
 	to->refuses_anonymous = !json_get_bool(from, "enabled", false);
 	JSON_EACH (item, conditions)
 		paths[count++] = json_get_str(item, "path");
 	to->anonymous_paths = (struct str_list){ paths, count };
-	return 0;
 }
 
 /* Issuers of this server's own tokens: nobody else may claim to be one. */
-static struct str_list own_issuers(struct server *s)
+static struct str_list own_issuers(struct server *s, struct arena *arena)
 {
 	const struct flag_list *given = &s->opts->account_issuers;
 	struct str *issuer;
 
 	if (given->count)
 		return (struct str_list){ given->items, given->count };
-	issuer = arena_array(s->arena, 1, sizeof(*issuer));
-	*issuer = str_printf_in(s->arena, "https://kubernetes.default.svc." STR_FMT,
+	issuer = arena_array(arena, 1, sizeof(*issuer));
+	*issuer = str_printf_in(arena, "https://kubernetes.default.svc." STR_FMT,
 				STR_ARG(s->opts->cluster_domain));
 	return (struct str_list){ issuer, 1 };
+}
+
+static int read_authentication(struct server *s, yyjson_val *config, struct arena *arena,
+			       struct authn_options *to, struct err *err)
+{
+	struct str_list own = own_issuers(s, arena);
+
+	if (authentication_config_check(config, &own, err) < 0)
+		return -1;
+	to->issuers = json_get(config, "jwt");
+	read_anonymous(json_get(config, "anonymous"), arena, to);
+	return 0;
 }
 
 static int read_issuers(struct server *s, struct authn_options *to, struct err *err)
 {
 	const struct server_auth_opts *o = &s->opts->auth;
-	struct str_list own = own_issuers(s);
 	yyjson_val *config;
 
 	if (o->authentication_config.len && o->oidc_issuer.len)
@@ -160,11 +170,10 @@ static int read_issuers(struct server *s, struct authn_options *to, struct err *
 	config = read_config(s, o->authentication_config, "authentication-config", err);
 	if (!config)
 		return -1;
-	if (authentication_config_check(config, &own, err) < 0)
-		return err_wrap(err, "--authentication-config " STR_FMT,
-				STR_ARG(o->authentication_config));
-	to->issuers = json_get(config, "jwt");
-	return read_anonymous(s, json_get(config, "anonymous"), to);
+	return read_authentication(s, config, s->arena, to, err) < 0
+		       ? err_wrap(err, "--authentication-config " STR_FMT,
+				  STR_ARG(o->authentication_config))
+		       : 0;
 }
 
 /* --- a proxy in front --- */
@@ -312,10 +321,10 @@ static int read_duration(yyjson_val *from, const char *key, int64_t fallback_ns,
 	return 0;
 }
 
-static int part_of_config(struct server *s, yyjson_val *from, struct authz_part *part,
+static int part_of_config(struct arena *arena, yyjson_val *from, struct authz_part *part,
 			  struct err *err)
 {
-	struct review_hook_options *hook = ARENA_NEW(s->arena, struct review_hook_options);
+	struct review_hook_options *hook = ARENA_NEW(arena, struct review_hook_options);
 	yyjson_val *webhook = json_get(from, "webhook");
 	struct str file = json_get_str(webhook, "connectionInfo.kubeConfigFile"),
 		   policy = json_get_str(webhook, "failurePolicy");
@@ -341,36 +350,43 @@ static int part_of_config(struct server *s, yyjson_val *from, struct authz_part 
 		hook->ttl_yes_ms = 0;
 	if (!json_get_bool(webhook, "cacheUnauthorizedRequests", true))
 		hook->ttl_no_ms = 0;
-	return kubeconfig_target_read(file, s->arena, hook, err);
+	return kubeconfig_target_read(file, arena, hook, err);
 }
 
-static int parts_of_config(struct server *s, struct authz_part **ret, size_t *ret_count,
-			   struct err *err)
+static int parts_of_config(struct arena *arena, yyjson_val *config, struct authz_part **ret,
+			   size_t *ret_count, struct err *err)
 {
-	struct str path = s->opts->auth.authorization_config;
-	yyjson_val *config = read_config(s, path, "authorization-config", err);
 	yyjson_val *list = json_get(config, "authorizers");
-	struct authz_part *parts = arena_array(s->arena, yyjson_arr_size(list) + 1,
-					       sizeof(parts[0]));
+	struct authz_part *parts = arena_array(arena, yyjson_arr_size(list) + 1, sizeof(parts[0]));
 	size_t count = 0;
 
-	if (!config)
-		return -1;
 	if (authorization_config_check(config, err) < 0)
-		return err_wrap(err, "--authorization-config " STR_FMT, STR_ARG(path));
+		return -1;
 	JSON_EACH (item, list) {
 		struct authz_part *part = &parts[count++];
 
 		if (find_mode(json_get_str(item, "type"), "authorization-config", &part->mode,
 			      err) < 0)
 			return -1;
-		if (part->mode == AUTHZ_MODE_WEBHOOK && part_of_config(s, item, part, err) < 0)
-			return err_wrap(err, "--authorization-config: authorizers[%zu].webhook",
-					count - 1);
+		if (part->mode == AUTHZ_MODE_WEBHOOK && part_of_config(arena, item, part, err) < 0)
+			return err_wrap(err, "authorizers[%zu].webhook", count - 1);
 	}
 	*ret = parts;
 	*ret_count = count;
 	return 0;
+}
+
+static int read_authorization(struct server *s, struct authz_part **ret, size_t *ret_count,
+			      struct err *err)
+{
+	struct str path = s->opts->auth.authorization_config;
+	yyjson_val *config = read_config(s, path, "authorization-config", err);
+
+	if (!config)
+		return -1;
+	return parts_of_config(s->arena, config, ret, ret_count, err) < 0
+		       ? err_wrap(err, "--authorization-config " STR_FMT, STR_ARG(path))
+		       : 0;
 }
 
 int server_authorizers(struct server *s, struct authz_part **ret, size_t *ret_count,
@@ -385,7 +401,7 @@ int server_authorizers(struct server *s, struct authz_part **ret, size_t *ret_co
 			       "--authorization-config can not be specified when "
 			       "--authorization-mode is");
 	if (o->authorization_config.len)
-		return parts_of_config(s, ret, ret_count, err);
+		return read_authorization(s, ret, ret_count, err);
 	for (size_t i = 0; i < o->modes.count; i++) {
 		if (find_mode(o->modes.items[i], "authorization-mode", &parts[i].mode, err) < 0)
 			return -1;
@@ -401,6 +417,52 @@ int server_authorizers(struct server *s, struct authz_part **ret, size_t *ret_co
 	*ret = parts;
 	*ret_count = o->modes.count;
 	return 0;
+}
+
+/* --- files that changed --- */
+
+static yyjson_doc *parse(struct str text, struct err *err)
+{
+	AUTO_JSON_MUT doc = yaml_parse(text, STATIC_TOKENS_BYTES_MAX, err);
+
+	return doc ? json_freeze(yyjson_mut_doc_get_root(doc)) : NULL;
+}
+
+static int authentication_changed(struct server *s, struct str text, struct arena *arena,
+				  struct err *err)
+{
+	struct authn_options options = { .refuses_anonymous = !s->opts->auth.anonymous };
+	AUTO_JSON doc = parse(text, err);
+
+	if (!doc || read_authentication(s, yyjson_doc_get_root(doc), arena, &options, err) < 0)
+		return -1;
+	return apiserver_replace_authn(s->apiserver, &options, err);
+}
+
+static int authorization_changed(struct server *s, struct str text, struct arena *arena,
+				 struct err *err)
+{
+	AUTO_JSON doc = parse(text, err);
+	struct authz_part *parts;
+	size_t count;
+
+	if (!doc || parts_of_config(arena, yyjson_doc_get_root(doc), &parts, &count, err) < 0)
+		return -1;
+	return apiserver_replace_authorizers(s->apiserver, parts, count, err);
+}
+
+int server_auth_watch(struct server *s, struct err *err)
+{
+	const struct server_auth_opts *o = &s->opts->auth;
+
+	if (o->authentication_config.len &&
+	    server_reload_watch(s, "authentication-config", o->authentication_config,
+				authentication_changed, err) < 0)
+		return -1;
+	return o->authorization_config.len
+		       ? server_reload_watch(s, "authorization-config", o->authorization_config,
+					     authorization_changed, err)
+		       : 0;
 }
 
 void server_keep(struct server *s, yyjson_doc *doc, yyjson_val **ret)

@@ -195,6 +195,26 @@ from_proxy() { # certificate ARGS...
 	same 401 "$(in_node curl -sS --cacert "$NODE_DIR/etc/pki/ca.crt" https://127.0.0.1:6443/version | jq .code)"
 }
 
+@test "configuration that changes is in use at once, unless it cannot be" {
+	cp "$OUT/authentication.yaml" "$OUT/authorization.yaml" "$NODE_DIR"
+	sed 's/"oidc:" + claims.name/"changed:" + claims.name/' "$NODE_DIR/authentication.yaml" >"$OUT/next"
+	mv "$OUT/next" "$OUT/authentication.yaml"
+	token=$(jwt '{}')
+	is_changed() { [ "$(with_token "$token" auth whoami -o jsonpath='{.status.userInfo.username}')" = changed:ann ]; }
+	wait_for 10 is_changed
+	echo 'kind: Nonsense' >"$OUT/next"
+	mv "$OUT/next" "$OUT/authentication.yaml"
+	wait_for 10 grep -q 'authentication-config: the file changed and cannot be used: kind and apiVersion' "$OUT/server.log"
+	is_changed
+	run with_token "$token" get nodes
+	has "$output" 'User "changed:ann" cannot list resource "nodes"'
+	sed 's/{type: RBAC, name: rbac}/{type: AlwaysAllow, name: all}/' "$NODE_DIR/authorization.yaml" >"$OUT/authorization.yaml"
+	wait_for 10 with_token "$token" get nodes
+	cp "$NODE_DIR/authentication.yaml" "$NODE_DIR/authorization.yaml" "$OUT"
+	is_refused() { ! with_token "$token" get nodes; }
+	wait_for 10 is_refused
+}
+
 @test "the roles decide alone while the webhook is away, and tokens it knew are remembered" {
 	kill "$OUTSIDE_PID"
 	k create configmap still-works

@@ -7,7 +7,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "apiserver/apiserver_internal.h"
 #include "apiserver/auth_config.h"
+#include "apiserver/authn.h"
+#include "apiserver/authz.h"
+#include "hook.h"
 
 #define AUTHN(more) \
 	"{'kind':'AuthenticationConfiguration','apiVersion':'apiserver.config.k8s.io/v1'" more "}"
@@ -176,10 +180,87 @@ static void test_authorization(void **state)
 	}
 }
 
+/* --- configuration that changes while somebody waits --- */
+
+struct late {
+	struct http_exchange *x;
+	bool was_asked;
+};
+
+static void on_gone(void *arg, struct http_exchange *x)
+{
+	((struct late *)arg)->x = NULL;
+	http_abort(x);
+}
+
+static void never_answer(struct hook *hook, struct http_exchange *x)
+{
+	static const struct http_exchange_events events = { .on_closed = on_gone };
+	struct late *late = hook->arg;
+
+	late->x = x;
+	late->was_asked = true;
+	http_set_events(x, &events, late);
+}
+
+#define PODS "/api/v1/namespaces/default/pods"
+
+/* Breaks if a request that waits for an authorizer that is gone waits for ever, or if nothing
+ * changes. */
+static void test_replaced_authorizers(void **state)
+{
+	struct review_hook_options options = { .yes = "allowed" };
+	struct authz_part outside = { .mode = AUTHZ_MODE_WEBHOOK,
+				      .webhook = &options,
+				      .version = "v1",
+				      .name = STR("w") },
+			  all = { .mode = AUTHZ_MODE_ALWAYS_ALLOW };
+	struct late late = { 0 };
+	struct http_fixture f;
+	struct hook hook;
+	struct err err;
+	const char *answer;
+
+	http_fixture_open(&f);
+	hook_open(&hook, &f, never_answer, &late);
+	options.target.url = str_printf_in(&hook.arena, "https://127.0.0.1:%u/",
+					   (unsigned)hook.port);
+	options.target.ca_pem = hook.ca.certificate_pem;
+	f.user = "jane";
+	f.group = NULL;
+	assert_int_equal(http_fixture_do(&f, "GET", PODS, NULL, NULL, &answer), 403);
+	assert_int_equal(apiserver_replace_authorizers(f.apiserver, &outside, 1, &err), 0);
+	http_fixture_send(&f, "GET", PODS, NULL, NULL);
+	hook_run_until(&hook, &late.was_asked);
+	assert_int_equal(apiserver_replace_authorizers(f.apiserver, &all, 1, &err), 0);
+	http_fixture_wait(&f, "PodList");
+	hook_close(&hook);
+	http_fixture_close(&f);
+}
+
+static void test_replaced_anonymous(void **state)
+{
+	struct str livez = STR("/livez");
+	struct authn_options some = { .anonymous_paths = { &livez, 1 } };
+	struct http_fixture f;
+	struct err err;
+	const char *answer;
+
+	http_fixture_open(&f);
+	f.user = f.group = NULL;
+	assert_int_equal(http_fixture_do(&f, "GET", "/version", NULL, NULL, &answer), 200);
+	assert_int_equal(apiserver_replace_authn(f.apiserver, &some, &err), 0);
+	assert_int_equal(http_fixture_do(&f, "GET", "/version", NULL, NULL, &answer), 401);
+	assert_int_equal(http_fixture_do(&f, "GET", "/livez", NULL, NULL, &answer), 200);
+	http_fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_authentication),
-					    cmocka_unit_test(test_authorization) };
+					    cmocka_unit_test(test_authorization),
+					    cmocka_unit_test(test_replaced_authorizers),
+					    cmocka_unit_test(test_replaced_anonymous) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
