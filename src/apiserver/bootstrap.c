@@ -45,8 +45,8 @@ static void fill_range(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val 
 			range_text(b));
 }
 
-/* Addresses are taken from the flag's range alone: another one in the object is not called ready.
- */
+/* Of the flag's range the server itself says that it is ready; of another one in the object, and of
+ * further ServiceCIDRs, a controller does. */
 static bool range_is_to_be_ready(struct bootstrap *b)
 {
 	const struct obj *range = registry_get(b->registry, &kind_servicecidr, STR_NONE,

@@ -8,7 +8,7 @@
 #include "base/num.h"
 #include "loop/env.h"
 
-enum { HOST_BITS_MAX = 20 };
+enum { HOST_BITS_MAX = 20, SERVICE_ADDRESSES_MIN = 6 };
 
 void number_range_init(struct number_range *range, uint32_t first, uint32_t count)
 {
@@ -49,7 +49,7 @@ bool number_range_pick(const struct number_range *range, struct env *env,
 	return false;
 }
 
-int address_range_init(struct address_range *range, struct str cidr, struct err *err)
+int address_range_parse(struct address_range *range, struct str cidr, struct err *err)
 {
 	struct str address, bits_text;
 	char text[SERVICE_ADDRESS_BYTES];
@@ -68,16 +68,25 @@ int address_range_init(struct address_range *range, struct str cidr, struct err 
 		return err_set(err, ERR_INVALID, "'" STR_FMT "' is not a network in CIDR notation",
 			       STR_ARG(cidr));
 	host_bits = total_bits - prefix_bits;
-	if (host_bits < 3)
-		return err_set(err, ERR_INVALID,
-			       "service network " STR_FMT " is too small: /%d is the smallest",
-			       STR_ARG(cidr), (int)total_bits - 3);
 	for (uint64_t bit = prefix_bits; bit < total_bits; bit++)
 		range->base[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
 	count = UINT32_C(1) << NUM_MIN(host_bits, (uint64_t)HOST_BITS_MAX);
 	/* offset 0 names the network; the last IPv4 address is its broadcast address */
-	number_range_init(&range->offsets, 1,
-			  count - 1 - (range->is_v6 || host_bits > HOST_BITS_MAX ? 0 : 1));
+	count -= range->is_v6 || host_bits > HOST_BITS_MAX ? 1 : NUM_MIN(count, UINT32_C(2));
+	number_range_init(&range->offsets, 1, count);
+	range->cidr = cidr;
+	return 0;
+}
+
+int address_range_init(struct address_range *range, struct str cidr, struct err *err)
+{
+	if (address_range_parse(range, cidr, err) < 0)
+		return -1;
+	range->cidr = STR_NONE;
+	if (range->offsets.count < SERVICE_ADDRESSES_MIN)
+		return err_set(err, ERR_INVALID,
+			       "service network " STR_FMT " is too small: /%d is the smallest",
+			       STR_ARG(cidr), range->is_v6 ? 125 : 29);
 	range->cidr = str_dup(cidr);
 	return 0;
 }
@@ -125,4 +134,16 @@ bool address_range_offset(const struct address_range *range, struct str address,
 		return false;
 	*ret_offset = offset;
 	return true;
+}
+
+struct str address_canonical(struct str address, char to[SERVICE_ADDRESS_BYTES])
+{
+	int family = str_find_char(address, ':', 0) != SIZE_MAX ? AF_INET6 : AF_INET;
+	uint8_t bytes[16];
+
+	if (str_copy_to(address, to, SERVICE_ADDRESS_BYTES) < 0 ||
+	    inet_pton(family, to, bytes) != 1 ||
+	    !inet_ntop(family, bytes, to, SERVICE_ADDRESS_BYTES))
+		return str_slice(address, 0, NUM_MIN(address.len, (size_t)SERVICE_ADDRESS_BYTES - 1));
+	return str_from(to);
 }

@@ -30,16 +30,20 @@ bool number_range_pick(const struct number_range *range, struct env *env,
 struct address_range {
 	uint8_t base[16];
 	bool is_v6;
-	struct str cidr; /* as given; heap */
+	struct str cidr; /* as given; heap after address_range_init */
 	struct number_range offsets;
 };
 
 #define SERVICE_ADDRESS_BYTES 46
 
+/* Borrows the text; any size, so there may be no address at all. */
+int address_range_parse(struct address_range *range, struct str cidr, struct err *err) MUST_CHECK;
 int address_range_init(struct address_range *range, struct str cidr, struct err *err) MUST_CHECK;
 void address_range_deinit(struct address_range *range);
 const char *address_range_text(const struct address_range *range, uint32_t offset,
 			       char to[SERVICE_ADDRESS_BYTES]);
+/* The address as IPAddress objects are named; what is none stays as it is. */
+struct str address_canonical(struct str address, char to[SERVICE_ADDRESS_BYTES]);
 /* False: not an address of this range. */
 bool address_range_offset(const struct address_range *range, struct str address,
 			  uint32_t *ret_offset);

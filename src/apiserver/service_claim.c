@@ -4,6 +4,7 @@
 
 #include "apiserver/registry.h"
 #include "apiserver/service_ledger.h"
+#include "apiserver/service_ranges.h"
 
 struct service_claim {
 	struct service_ledger ledger;
@@ -81,27 +82,19 @@ static int refuse_address(struct operation *op, struct str address, const char *
 
 	field_errors_init(&errors, op->arena);
 	field_error_add(&errors, FIELD_INVALID, FIELD_NAME(FIELD_NAME(NULL, "spec"), "clusterIPs"),
-			"Invalid value: [\"" STR_FMT "\"]: failed to allocate IP " STR_FMT ": %s",
+			"[\"" STR_FMT "\"]: failed to allocate IP " STR_FMT ": %s",
 			STR_ARG(address), STR_ARG(address), why);
 	return operation_take_fields(op, &errors, operation_kind_subject(op));
 }
 
 static int take_given_address(struct operation *op, struct str address)
 {
-	struct registry *registry = op->registry;
-	uint32_t offset;
-	char why[200];
-
-	if (!address_range_offset(&registry->addresses, address, &offset)) {
-		snprintf(why, sizeof(why),
-			 "the provided IP (" STR_FMT
-			 ") is not in the valid range. The range of valid IPs is " STR_FMT,
-			 STR_ARG(address), STR_ARG(registry->addresses.cidr));
-		return refuse_address(op, address, why);
-	}
-	if (ledger_has_address(ledger_of(op), offset))
+	if (!service_ranges_hold(op->registry, address, SERVICE_RANGES_READY))
+		return refuse_address(op, address,
+				      "the provided network does not match the current range");
+	if (ledger_has_address(ledger_of(op), address))
 		return refuse_address(op, address, "provided IP is already allocated");
-	ledger_take_address(ledger_of(op), offset);
+	ledger_take_address(ledger_of(op), address);
 	return 0;
 }
 
@@ -114,16 +107,39 @@ static void set_address(struct operation *op, yyjson_mut_val *spec, struct str a
 	json_append_str(op->edit.doc, list, address);
 }
 
+struct address_choice {
+	struct operation *op;
+	const struct address_range *range;
+	bool is_made;
+	char text[SERVICE_ADDRESS_BYTES];
+};
+
 static bool is_address_taken(void *arg, uint32_t offset)
 {
-	return ledger_has_address(arg, offset);
+	struct address_choice *choice = arg;
+	char text[SERVICE_ADDRESS_BYTES];
+
+	return ledger_has_address(ledger_of(choice->op),
+				  str_from(address_range_text(choice->range, offset, text)));
+}
+
+static bool choose_address(void *arg, const struct address_range *range)
+{
+	struct address_choice *choice = arg;
+	uint32_t offset;
+
+	choice->range = range;
+	choice->is_made = number_range_pick(&range->offsets, choice->op->registry->env,
+					    is_address_taken, choice, &offset);
+	if (choice->is_made)
+		address_range_text(range, offset, choice->text);
+	return !choice->is_made;
 }
 
 static int take_address(struct operation *op, yyjson_mut_val *spec)
 {
 	struct str given = json_mut_get_str(spec, "clusterIP");
-	char text[SERVICE_ADDRESS_BYTES];
-	uint32_t offset;
+	struct address_choice choice = { .op = op };
 
 	if (!needs_address(json_mut_get_str(spec, "type"), given)) {
 		if (given.len)
@@ -138,12 +154,12 @@ static int take_address(struct operation *op, yyjson_mut_val *spec)
 	}
 	if (op->dry_run)
 		return 0; /* a dry run shows no address, as it would not keep it */
-	if (!number_range_pick(&op->registry->addresses.offsets, op->registry->env,
-			       is_address_taken, ledger_of(op), &offset))
+	service_ranges_each(op->registry, SERVICE_RANGES_READY, choose_address, &choice);
+	if (!choice.is_made)
 		return refusal_internal(&op->refusal,
 					"failed to allocate a serviceIP: range is full");
-	ledger_take_address(ledger_of(op), offset);
-	set_address(op, spec, str_from(address_range_text(&op->registry->addresses, offset, text)));
+	ledger_take_address(ledger_of(op), str_from(choice.text));
+	set_address(op, spec, str_from(choice.text));
 	return 0;
 }
 
@@ -381,13 +397,12 @@ static void free_old(struct operation *op, yyjson_mut_val *spec)
 	struct service_ledger *ledger = ledger_of(op);
 	yyjson_val *old = op->edit.old;
 	int64_t health = json_get_int(old, "spec.healthCheckNodePort", 0);
-	uint32_t offset;
 
 	if (!spec ||
 	    !needs_address(json_mut_get_str(spec, "type"), json_mut_get_str(spec, "clusterIP")))
 		JSON_EACH (ip, json_get(old, "spec.clusterIPs"))
-			if (address_range_offset(&op->registry->addresses, json_str(ip), &offset))
-				ledger_free_address(ledger, offset);
+			if (!str_eq_c(json_str(ip), "None"))
+				ledger_free_address(ledger, json_str(ip));
 	JSON_EACH (port, json_get(old, "spec.ports")) {
 		int64_t number = json_get_int(port, "nodePort", 0);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * IPAddress objects are upstream's, label by label. Of the ports upstream keeps one RangeAllocation,
- * too; this one has a key of its own, because a kube-apiserver that has the same etcd gives ports
- * out before it writes the Service, and takes back what it knows no Service for.
+ * IPAddress objects are upstream's, label by label. Of the ports upstream keeps one
+ * RangeAllocation, too; this one has a key of its own, because a kube-apiserver that has the same
+ * etcd gives ports out before it writes the Service, and takes back what it knows no Service for.
  */
 #include "apiserver/service_ledger.h"
 
@@ -26,8 +26,9 @@ static struct operation_charge *add_charge(struct service_ledger *l, struct str 
 			memcpy(charges, l->charges, l->charge_count * sizeof(charges[0]));
 		l->charges = charges;
 	}
-	charges[l->charge_count] =
-		(struct operation_charge){ .key = key, .expected_revision = expected_revision };
+	charges[l->charge_count] = (struct operation_charge){
+		.key = key, .expected_revision = expected_revision
+	};
 	return &charges[l->charge_count++];
 }
 
@@ -38,34 +39,32 @@ void ledger_init(struct service_ledger *l, struct registry *registry, struct are
 	*l = (struct service_ledger){
 		.registry = registry,
 		.arena = arena,
-		.address_prefix = registry_prefix(
-			arena, &kind_ipaddress),
+		.address_prefix = registry_prefix(arena, &kind_ipaddress),
 	};
 }
 
 #define ADDRESS_KEY_BYTES (64 + SERVICE_ADDRESS_BYTES)
 
 /* In to: whoever looks for a free one may ask for many. */
-static struct str address_key(const struct service_ledger *l, uint32_t offset,
+static struct str address_key(const struct service_ledger *l, struct str address,
 			      char to[ADDRESS_KEY_BYTES])
 {
 	char text[SERVICE_ADDRESS_BYTES];
 
-	snprintf(to, ADDRESS_KEY_BYTES, STR_FMT "%s", STR_ARG(l->address_prefix),
-		 address_range_text(&l->registry->addresses, offset, text));
+	snprintf(to, ADDRESS_KEY_BYTES, STR_FMT STR_FMT, STR_ARG(l->address_prefix),
+		 STR_ARG(address_canonical(address, text)));
 	return str_from(to);
 }
 
-bool ledger_has_address(struct service_ledger *l, uint32_t offset)
+bool ledger_has_address(struct service_ledger *l, struct str address)
 {
 	char key[ADDRESS_KEY_BYTES];
 
-	return registry_exists(l->registry, address_key(l, offset, key));
+	return registry_exists(l->registry, address_key(l, address, key));
 }
 
-static yyjson_mut_doc *address_object(struct service_ledger *l, uint32_t offset)
+static yyjson_mut_doc *address_object(struct service_ledger *l, struct str address)
 {
-	const struct address_range *range = &l->registry->addresses;
 	yyjson_mut_doc *doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *part;
 	char text[SERVICE_ADDRESS_BYTES], uid[ENV_UUID_BYTES], now[TIME_TEXT_BYTES];
@@ -74,13 +73,13 @@ static yyjson_mut_doc *address_object(struct service_ledger *l, uint32_t offset)
 	json_set_str(doc, root, "kind", STR("IPAddress"));
 	json_set_str(doc, root, "apiVersion", STR("networking.k8s.io/v1"));
 	part = json_set_object(doc, root, "metadata");
-	json_set_str(doc, part, "name", str_from(address_range_text(range, offset, text)));
+	json_set_str(doc, part, "name", address_canonical(address, text));
 	json_set_str(doc, part, "uid", str_from(uid));
 	json_set_str(doc, part, "creationTimestamp",
 		     str_from(time_format(env_wall_ns(l->registry->env), now)));
 	part = json_set_object(doc, part, "labels");
 	json_set_str(doc, part, "ipaddress.kubernetes.io/ip-family",
-		     range->is_v6 ? STR("IPv6") : STR("IPv4"));
+		     str_find_char(address, ':', 0) != SIZE_MAX ? STR("IPv6") : STR("IPv4"));
 	json_set_str(doc, part, "ipaddress.kubernetes.io/managed-by", STR("ipallocator.k8s.io"));
 	part = json_set_object(doc, json_set_object(doc, root, "spec"), "parentRef");
 	json_set_str(doc, part, "resource", STR("services"));
@@ -89,22 +88,22 @@ static yyjson_mut_doc *address_object(struct service_ledger *l, uint32_t offset)
 	return doc;
 }
 
-void ledger_take_address(struct service_ledger *l, uint32_t offset)
+void ledger_take_address(struct service_ledger *l, struct str address)
 {
 	char key[ADDRESS_KEY_BYTES];
 	struct operation_charge *charge = add_charge(
-		l, str_in(l->arena, address_key(l, offset, key)), STORE_REVISION_NONE);
+		l, str_in(l->arena, address_key(l, address, key)), STORE_REVISION_NONE);
 
-	charge->doc = address_object(l, offset);
+	charge->doc = address_object(l, address);
 }
 
-void ledger_free_address(struct service_ledger *l, uint32_t offset)
+void ledger_free_address(struct service_ledger *l, struct str address)
 {
 	char text[ADDRESS_KEY_BYTES];
-	struct str key = str_in(l->arena, address_key(l, offset, text));
+	struct str key = str_in(l->arena, address_key(l, address, text));
 	const struct store_entry *entry = registry_pending(l->registry, key);
-	const struct obj *address = entry ? obj_of(entry->value, NULL) : NULL;
-	yyjson_val *parent = address ? json_get(address->root, "spec.parentRef") : NULL;
+	const struct obj *held = entry ? obj_of(entry->value, NULL) : NULL;
+	yyjson_val *parent = held ? json_get(held->root, "spec.parentRef") : NULL;
 
 	if (!str_eq_c(json_get_str(parent, "resource"), "services") ||
 	    !str_eq(json_get_str(parent, "namespace"), l->namespace_) ||
@@ -200,9 +199,9 @@ void ledger_close(struct service_ledger *l)
 	json_set_str(charge->doc, root, "apiVersion", STR("v1"));
 	json_set_str(charge->doc, json_set_object(charge->doc, root, "metadata"), "name",
 		     STR("nodeports"));
-	json_set_str(charge->doc, root, "range",
-		     str_printf_in(l->arena, "%u-%u", range->first,
-				   range->first + range->count - 1));
+	json_set_str(
+		charge->doc, root, "range",
+		str_printf_in(l->arena, "%u-%u", range->first, range->first + range->count - 1));
 	turn(l->ports, ports_bytes(l));
 	buf_init(&text, ports_bytes(l) * 2);
 	base64_encode(str_sub((const char *)l->ports, ports_bytes(l)), &text);

@@ -24,9 +24,9 @@ struct service_ledger {
 };
 
 void ledger_init(struct service_ledger *ledger, struct registry *registry, struct arena *arena);
-bool ledger_has_address(struct service_ledger *ledger, uint32_t offset);
-void ledger_take_address(struct service_ledger *ledger, uint32_t offset);
-void ledger_free_address(struct service_ledger *ledger, uint32_t offset); /* of another: stays */
+bool ledger_has_address(struct service_ledger *ledger, struct str address);
+void ledger_take_address(struct service_ledger *ledger, struct str address);
+void ledger_free_address(struct service_ledger *ledger, struct str address); /* of another: stays */
 bool ledger_has_port(struct service_ledger *ledger, uint32_t port);
 void ledger_take_port(struct service_ledger *ledger, uint32_t port);
 void ledger_free_port(struct service_ledger *ledger, uint32_t port);

@@ -3,19 +3,20 @@
 #include "apiserver/service_repair.h"
 
 #include "apiserver/registry.h"
+#include "apiserver/service_ranges.h"
 #include "base/log.h"
-
 
 #define INTERVAL_MS (3 * 60 * 1000) /* as upstream */
 #define SLACK_MS (30 * 1000)
 #define TRIES_MAX 10 /* of a round that others wrote into */
 
-static const char seen_idle;
+static const char seen;
 
 struct round {
 	struct service_repair *repair;
 	struct service_ledger ledger;
-	uint8_t *addresses, *ports; /* bit i: some Service has it */
+	struct map addresses; /* that some Service has */
+	uint8_t *ports;	      /* bit i: likewise */
 	struct map idle;
 };
 
@@ -25,42 +26,38 @@ struct correction {
 	struct service_repair *repair;
 };
 
-static bool test_and_set(uint8_t *bits, uint32_t index)
-{
-	bool was_set = bits[index / 8] >> index % 8 & 1;
-
-	bits[index / 8] |= (uint8_t)(1u << index % 8);
-	return was_set;
-}
-
 static void note_port(struct round *r, int64_t port)
 {
 	const struct number_range *range = &r->repair->registry->node_ports;
 
 	if (port <= 0 || port > UINT16_MAX || !number_range_holds(range, (uint32_t)port))
 		return;
-	(void)test_and_set(r->ports, (uint32_t)port - range->first); /* one Service may have it twice */
+	r->ports[((uint32_t)port - range->first) / 8] |=
+		(uint8_t)(1u << ((uint32_t)port - range->first) % 8);
 	ledger_take_port(&r->ledger, (uint32_t)port);
 }
 
 static bool note_service(void *arg, const struct obj *service)
 {
 	struct round *r = arg;
-	uint32_t offset;
+	char text[SERVICE_ADDRESS_BYTES];
 
 	r->ledger.namespace_ = service->namespace_;
 	r->ledger.name = service->name;
 	JSON_EACH (ip, json_get(service->root, "spec.clusterIPs")) {
-		if (!address_range_offset(&r->repair->registry->addresses, json_str(ip), &offset))
+		struct str address = address_canonical(json_str(ip), text);
+
+		if (str_eq_c(address, "None"))
 			continue;
-		if (test_and_set(r->addresses, offset))
+		if (map_put(&r->addresses, address, (void *)&seen))
 			log_error("apiserver",
 				  "the cluster IP " STR_FMT " of service " STR_FMT "/" STR_FMT
 				  " is another's as well; make one of them anew",
 				  STR_ARG(json_str(ip)), STR_ARG(service->namespace_),
 				  STR_ARG(service->name));
-		else if (!ledger_has_address(&r->ledger, offset))
-			ledger_take_address(&r->ledger, offset);
+		else if (service_ranges_hold(r->repair->registry, address, SERVICE_RANGES_ALL) &&
+			 !ledger_has_address(&r->ledger, address))
+			ledger_take_address(&r->ledger, address);
 	}
 	JSON_EACH (port, json_get(service->root, "spec.ports"))
 		note_port(r, json_get_int(port, "nodePort", 0));
@@ -71,7 +68,7 @@ static bool note_service(void *arg, const struct obj *service)
 /* True when it was without a Service in the round before, too. */
 static bool is_idle_again(struct round *r, struct str key)
 {
-	map_put(&r->idle, key, (void *)&seen_idle);
+	map_put(&r->idle, key, (void *)&seen);
 	return map_get(&r->repair->idle, key) != NULL;
 }
 
@@ -79,17 +76,15 @@ static bool note_address(void *arg, const struct obj *address)
 {
 	struct round *r = arg;
 	yyjson_val *parent = json_get(address->root, "spec.parentRef");
-	uint32_t offset;
 
-	if (!str_eq_c(json_str(json_key(address->labels,
-					STR("ipaddress.kubernetes.io/managed-by"))),
-		      "ipallocator.k8s.io") ||
-	    !address_range_offset(&r->repair->registry->addresses, address->name, &offset) ||
-	    (r->addresses[offset / 8] >> offset % 8 & 1) || !is_idle_again(r, address->name))
+	if (!str_eq_c(
+		    json_str(json_key(address->labels, STR("ipaddress.kubernetes.io/managed-by"))),
+		    "ipallocator.k8s.io") ||
+	    map_get(&r->addresses, address->name) || !is_idle_again(r, address->name))
 		return true;
 	r->ledger.namespace_ = json_get_str(parent, "namespace");
 	r->ledger.name = json_get_str(parent, "name");
-	ledger_free_address(&r->ledger, offset);
+	ledger_free_address(&r->ledger, address->name);
 	return true;
 }
 
@@ -99,7 +94,8 @@ static void note_idle_ports(struct round *r)
 	char key[16];
 
 	for (uint32_t i = 0; i < range->count; i++) {
-		if ((r->ports[i / 8] >> i % 8 & 1) || !ledger_has_port(&r->ledger, range->first + i))
+		if ((r->ports[i / 8] >> i % 8 & 1) ||
+		    !ledger_has_port(&r->ledger, range->first + i))
 			continue;
 		snprintf(key, sizeof(key), "%u", range->first + i);
 		if (is_idle_again(r, str_from(key)))
@@ -127,7 +123,8 @@ static void on_corrected(struct store_write *write, int64_t revision, struct err
 {
 	struct service_repair *repair = CONTAINER_OF(write, struct correction, write)->repair;
 
-	if (err && (err->code == ERR_EXISTS || err->code == ERR_CONFLICT || err->code == ERR_NOT_FOUND))
+	if (err &&
+	    (err->code == ERR_EXISTS || err->code == ERR_CONFLICT || err->code == ERR_NOT_FOUND))
 		repair->is_behind = true;
 	else if (err)
 		repair->err = *err;
@@ -137,8 +134,7 @@ static void on_corrected(struct store_write *write, int64_t revision, struct err
 
 static void submit(struct service_repair *repair, const struct service_ledger *ledger)
 {
-	struct correction *all =
-		arena_array(&repair->arena, ledger->charge_count, sizeof(all[0]));
+	struct correction *all = arena_array(&repair->arena, ledger->charge_count, sizeof(all[0]));
 
 	repair->left_count = ledger->charge_count;
 	for (size_t i = 0; i < ledger->charge_count; i++) {
@@ -162,13 +158,14 @@ static void run_round(struct service_repair *repair)
 	repair->is_behind = false;
 	repair->err = (struct err){ 0 };
 	map_init(&r.idle);
+	map_init(&r.addresses);
 	ledger_init(&r.ledger, registry, &repair->arena);
-	r.addresses = arena_alloc(&repair->arena, registry->addresses.offsets.count / 8 + 2);
 	r.ports = arena_alloc(&repair->arena, registry->node_ports.count / 8 + 1);
 	registry_each(registry, &kind_service, STR_NONE, note_service, &r);
 	registry_each(registry, &kind_ipaddress, STR_NONE, note_address, &r);
 	note_idle_ports(&r);
 	ledger_close(&r.ledger);
+	map_deinit(&r.addresses);
 	map_deinit(&repair->idle);
 	repair->idle = r.idle;
 	repair->ledger = r.ledger;

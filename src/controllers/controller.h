@@ -79,6 +79,7 @@ extern const struct controller_type controller_daemonset, controller_deployment,
 	controller_taint_eviction, controller_pod_garbage, controller_node_cidr,
 	controller_role_aggregation, controller_certificate, controller_quota,
 	controller_account_token, controller_token_cleaner, controller_bootstrap_signer,
-	controller_policy_status, controller_claim_protection, controller_volume_protection;
+	controller_policy_status, controller_claim_protection, controller_volume_protection,
+	controller_service_cidr;
 
 #endif

@@ -33,6 +33,7 @@ static const struct controller_type *const controller_types[] = {
 	&controller_policy_status,
 	&controller_claim_protection,
 	&controller_volume_protection,
+	&controller_service_cidr,
 };
 
 struct controllers {

@@ -12,8 +12,8 @@
 
 enum { WATCH_CLAIMS, WATCH_PODS };
 
-static void submit(struct controller *c, struct key key, const struct kind *kind,
-		   const struct obj *obj, const char *finalizer, enum protection plan)
+void protection_submit(struct controller *c, struct str key, const struct kind *kind,
+		       const struct obj *obj, const char *finalizer, enum protection plan)
 {
 	yyjson_mut_doc *doc;
 	yyjson_mut_val *metadata, *list;
@@ -28,7 +28,7 @@ static void submit(struct controller *c, struct key key, const struct kind *kind
 			json_append_str(doc, list, json_str(name));
 	if (plan == PROTECTION_ADD)
 		json_append_str(doc, list, str_from(finalizer));
-	controller_submit(c, key.text, request_update(kind, obj, doc));
+	controller_submit(c, key, request_update(kind, obj, doc));
 }
 
 /* ---- claims ---- */
@@ -43,8 +43,8 @@ static enum reconcile_result claim_reconcile(struct controller *c, struct key ke
 		return RECONCILE_DONE;
 	INFORMER_SET_FOR_EACH (pod, index_lookup(c->indexes[WATCH_PODS], claim->namespace_))
 		in_use = in_use || protection_pod_uses(pod, claim);
-	submit(c, key, &kind_persistentvolumeclaim, claim, CLAIM_FINALIZER,
-	       protection_plan(claim, STR(CLAIM_FINALIZER), in_use));
+	protection_submit(c, key.text, &kind_persistentvolumeclaim, claim, CLAIM_FINALIZER,
+			  protection_plan(claim, STR(CLAIM_FINALIZER), in_use));
 	return RECONCILE_DONE;
 }
 
@@ -94,10 +94,11 @@ static enum reconcile_result volume_reconcile(struct controller *c, struct key k
 
 	(void)err; /* nothing here can fail before the API answers */
 	if (volume)
-		submit(c, key, &kind_persistentvolume, volume, VOLUME_FINALIZER,
-		       protection_plan(
-			       volume, STR(VOLUME_FINALIZER),
-			       str_eq_c(json_get_str(volume->root, "status.phase"), "Bound")));
+		protection_submit(
+			c, key.text, &kind_persistentvolume, volume, VOLUME_FINALIZER,
+			protection_plan(
+				volume, STR(VOLUME_FINALIZER),
+				str_eq_c(json_get_str(volume->root, "status.phase"), "Bound")));
 	return RECONCILE_DONE;
 }
 

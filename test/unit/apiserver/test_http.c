@@ -553,7 +553,8 @@ SCRIPT(test_services,
 	 JSON,
 	 SERVICE("c", "}],\"clusterIP\":\"10.1.0.9\""),
 	 422,
-	 { "is not in the valid range. The range of valid IPs is 10.96.0.0/24" } },
+	 { "failed to allocate IP 10.1.0.9: the provided network does not match the current "
+	   "range" } },
        { "POST",
 	 SVC,
 	 JSON,
@@ -607,6 +608,50 @@ SCRIPT(test_services,
 	 NULL,
 	 200,
 	 { "192.0.2.1", "6443" } }, )
+
+#define CIDRS "/apis/networking.k8s.io/v1/servicecidrs"
+#define ADDRESSES "/apis/networking.k8s.io/v1/ipaddresses"
+#define NEXT(address) SERVICE("d", "}],\"clusterIP\":\"" address "\"")
+#define NO_NETWORK                                                                            \
+	{                                                                                     \
+		"spec.clusterIPs: Invalid value: [\\\"10.97.0.2\\\"]: failed to allocate IP " \
+		"10.97.0.2: the provided network does not match the current range"            \
+	}
+
+/* The server's own network, a further one, and what its condition does. */
+SCRIPT(test_service_networks,
+       { "GET", CIDRS "/kubernetes", NULL, NULL, 200, { "\"cidrs\":[\"10.96.0.0/24\"]" } },
+       { "POST", SVC, JSON, NEXT("10.97.0.2"), 422, NO_NETWORK },
+       { "POST",
+	 CIDRS,
+	 JSON,
+	 "{\"metadata\":{\"name\":\"next\"},\"spec\":{\"cidrs\":[\"10.97.0.0/30\"]}}",
+	 201,
+	 { "10.97.0.0/30" } },
+       { "PATCH",
+	 CIDRS "/next/status",
+	 MERGE,
+	 "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"False\",\"reason\":\"a\","
+	 "\"message\":\"\",\"lastTransitionTime\":\"2026-01-01T00:00:00Z\"}]}}",
+	 200,
+	 { "False" } },
+       { "POST", SVC, JSON, NEXT("10.97.0.2"), 422, NO_NETWORK },
+       { "PATCH",
+	 CIDRS "/next/status",
+	 MERGE,
+	 "{\"status\":{\"conditions\":[]}}",
+	 200,
+	 { "next" } },
+       { "POST", SVC, JSON, NEXT("10.97.0.3"), 422, { "10.97.0.3: the provided network" } },
+       { "POST", SVC, JSON, NEXT("10.97.0.2"), 201, { "\"clusterIPs\":[\"10.97.0.2\"]" } },
+       { "GET",
+	 ADDRESSES "/10.97.0.2",
+	 NULL,
+	 NULL,
+	 200,
+	 { "managed-by\":\"ipallocator.k8s.io\"", "\"name\":\"d\"" } },
+       { "DELETE", SVC "/d", NULL, NULL, 200, { "d" } },
+       { "GET", ADDRESSES "/10.97.0.2", NULL, NULL, 404, { "not found" } }, )
 
 #define DEPLOYMENT                                                                                \
 	"{\"metadata\":{\"name\":\"d\"},\"spec\":{\"replicas\":2,\"selector\":{\"matchLabels\":{" \
@@ -884,11 +929,17 @@ static void test_rbac(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_crud),	      cmocka_unit_test(test_bad_input),
-		cmocka_unit_test(test_pods),	      cmocka_unit_test(test_services),
-		cmocka_unit_test(test_finalizers),    cmocka_unit_test(test_scale),
-		cmocka_unit_test(test_documents),     cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_authorization), cmocka_unit_test(test_rbac),
+		cmocka_unit_test(test_crud),
+		cmocka_unit_test(test_bad_input),
+		cmocka_unit_test(test_pods),
+		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_service_networks),
+		cmocka_unit_test(test_finalizers),
+		cmocka_unit_test(test_scale),
+		cmocka_unit_test(test_documents),
+		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_authorization),
+		cmocka_unit_test(test_rbac),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
