@@ -328,7 +328,8 @@ static yyjson_mut_doc *revision_body(const struct daemon_work *w, struct str nam
 {
 	yyjson_mut_doc *doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *metadata, *labels, *template;
-	yyjson_val *old_labels = json_get(w->set->root, "spec.template.metadata.labels");
+	yyjson_val *old_labels = json_get(w->set->root, "spec.template.metadata.labels"),
+		   *annotations = json_get(w->set->root, "metadata.annotations");
 
 	json_set_str(doc, root, "apiVersion", STR("apps/v1"));
 	json_set_str(doc, root, "kind", STR("ControllerRevision"));
@@ -338,6 +339,8 @@ static yyjson_mut_doc *revision_body(const struct daemon_work *w, struct str nam
 	labels = old_labels ? json_copy(doc, old_labels) : yyjson_mut_obj(doc);
 	json_set(doc, metadata, "labels", labels);
 	json_set_str(doc, labels, HASH_LABEL, str_from(w->hash));
+	if (annotations) /* `kubectl rollout history` reads the change's cause there */
+		json_set(doc, metadata, "annotations", json_copy(doc, annotations));
 	owner_reference_add(doc, metadata, &kind_daemonset, w->set);
 	json_set_int(doc, root, "revision", revision);
 	template = json_copy(doc, json_get(w->set->root, "spec.template"));

@@ -244,6 +244,32 @@ answers() { in_node curl -s -m 3 "http://$1:$2/" | grep -q "$3"; }
 }
 shows_pull_failure() { n get pods | grep -Eq 'ErrImagePull|ImagePullBackOff'; }
 
+daemon_on_no_node() { # IMAGE CAUSE
+	n apply -f - <<-YAML
+	apiVersion: apps/v1
+	kind: DaemonSet
+	metadata: {name: agent, annotations: {kubernetes.io/change-cause: $2}}
+	spec:
+	  selector: {matchLabels: {app: agent}}
+	  template:
+	    metadata: {labels: {app: agent}}
+	    spec: {nodeSelector: {on: none}, containers: [{name: main, image: "$1"}]}
+	YAML
+}
+
+has_revision() { n rollout history daemonset/agent | grep -Eq "^$1 +$2\$"; }
+
+@test "[W35] a DaemonSet's revisions say why they were made, and an old one comes back as the newest" {
+	daemon_on_no_node web:1 first
+	wait_for 10 has_revision 1 first
+	daemon_on_no_node web:2 second
+	wait_for 10 has_revision 2 second
+	has "$(n rollout history daemonset/agent --revision 1)" 'Image:\s+web:1'
+	n rollout undo daemonset/agent --to-revision 1
+	wait_for 10 has_revision 3 first
+	same web:1 "$(n get daemonset agent -o 'jsonpath={.spec.template.spec.containers[0].image}')"
+}
+
 @test "[W33] a deleted pod is replaced" {
 	web_up web:1 2
 	local pod
