@@ -68,7 +68,8 @@ static enum owner_state owner_state(const struct garbage_controller *c, const st
 	const struct kinds_entry *entry;
 	const struct obj *owner = find_owner(c, obj, ref, &entry);
 
-	if (!entry)
+	/* What is in no namespace cannot be owned from within one: who wrote so is not to lose it. */
+	if (!entry || (!obj->namespace_.len && kind_is_namespaced(entry->kind)))
 		return OWNER_UNKNOWN;
 	return !owner ? OWNER_GONE : is_waiting(owner) ? OWNER_WAITING : OWNER_SOLID;
 }

@@ -54,3 +54,22 @@ gone() { [ -z "$(k get cm "$@" --ignore-not-found -o name)" ]; }
 	k delete cm one --cascade=foreground --wait=false
 	wait_for 10 gone one two three
 }
+
+@test "an owner that is not there, or in another namespace, is none; what is in no namespace outlives one that is in one" {
+	k create namespace elsewhere
+	map root
+	owned() { # APIVERSION KIND NAME NAMESPACE UID: by the ConfigMap root
+		k create -f - <<<"{\"apiVersion\": \"$1\", \"kind\": \"$2\", \"metadata\": {\"name\": \"$3\", \"namespace\": \"$4\", \"ownerReferences\": [
+			{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"name\": \"root\", \"uid\": \"$5\"}]}}"
+	}
+	owned rbac.authorization.k8s.io/v1 ClusterRole stays "" "$(k get cm root -o 'jsonpath={.metadata.uid}')"
+	owned v1 ConfigMap abroad elsewhere "$(k get cm root -o 'jsonpath={.metadata.uid}')"
+	owned v1 ConfigMap astray default unknown
+	wait_for 10 gone -n elsewhere abroad
+	wait_for 10 gone astray
+	map leaf root
+	k delete cm root
+	wait_for 10 gone leaf
+	k delete clusterrole stays
+	k delete namespace elsewhere --wait=false
+}
