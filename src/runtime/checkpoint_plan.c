@@ -95,16 +95,14 @@ static int plan_namespaces(const struct checkpoint_subject *subject, struct aren
 	return 0;
 }
 
-/* v1: without them criu would put the processes where they were, beside what `delete` and `pause`
- * look at. */
+/* Without them criu would put the processes where they were: beside what `delete` and `pause` look at, and to be
+ * killed with the container that is left there. */
 static void plan_cgroups(const struct cgroup *cgroup, struct arena *arena, struct criu_options *ret)
 {
-	if (cgroup->is_v2)
-		return;
 	ret->cgroup_roots = arena_array(arena, CGROUP_CONTROLLER_COUNT, sizeof(*ret->cgroup_roots));
 	for (int i = 0; i < CGROUP_CONTROLLER_COUNT; i++) {
 		const char *name = i == CGROUP_SYSTEMD	 ? "name=systemd"
-				   : i == CGROUP_UNIFIED ? ""
+				   : i == CGROUP_UNIFIED ? "" /* not encoded: the root of whatever has no other */
 							 : cgroup_name((enum cgroup_controller)i);
 
 		if (cgroup->dir_fds[i] >= 0)

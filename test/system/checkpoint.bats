@@ -100,7 +100,7 @@ passed() {
 @test "checkpoint, restore: established connections, with the flag alone" { LOG=more passed tcp-refused tcp-checkpoint tcp-restore tcp-goes-on; }
 @test "checkpoint, restore: file locks, with the flag alone" { LOG=more passed locks-refused locks-checkpoint locks-restore locks-held; }
 @test "restore: a container with a notify socket has it again, and is ready" { LOG=more passed notify-checkpoint notify-restore notify-ready notify-mount; }
-@test "restore: into another cgroup, with a program of an exec" { LOG=more passed elsewhere-checkpoint elsewhere-cgroup elsewhere-later; }
+@test "restore: into another cgroup, with a program of an exec" { LOG=more passed elsewhere-checkpoint elsewhere-cgroup elsewhere-moved elsewhere-later; }
 @test "checkpoint: pages go to a page server; restore: from them" { LOG=more passed pages-elsewhere pages-checkpoint pages-restore; }
 @test "checkpoint, restore: pages are fetched as they are touched" { LOG=more passed lazy-waits lazy-restore lazy-ends; }
 @test "checkpoint, restore: a runtime killed at any moment leaves nothing that delete --force does not clear up" {

@@ -96,6 +96,12 @@ sed -i s,/t/plain,/t/elsewhere, /bundles/plain/config.json
 brought plain --manage-cgroups-mode ignore
 sed -i s,/t/elsewhere,/t/plain, /bundles/plain/config.json
 check elsewhere-cgroup "$(cut -d: -f3 /proc/$(cat /tmp/plain/pid)/cgroup) $(ls -d $G/plain 2>/dev/null)" "/t/elsewhere "
+rm -rf /tmp/plain/image
+save plain
+sed -i s,/t/plain,/t/third, /bundles/plain/config.json
+brought plain
+sed -i s,/t/third,/t/plain, /bundles/plain/config.json
+check elsewhere-moved "$(cut -d: -f3 /proc/$(cat /tmp/plain/pid)/cgroup) $(grep -cx "$(cat /tmp/plain/pid)" $G/third/cgroup.procs) $(ls -d $G/elsewhere 2>/dev/null)" "/t/third 1 "
 check elsewhere-later "$(oci exec plain cat /proc/$(cat /tmp/later)/comm)" sleep
 oci delete -f plain
 rm -rf /tmp/plain/image
