@@ -9,7 +9,7 @@ setup_file() {
 	load vm.bash
 	load vm_systemd.bash
 	load vm_criu.bash
-	export VM_DIR
+	export VM_DIR VM_CPUS=1
 	VM_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-vm.XXXXXX")
 	command -v criu >/dev/null || { echo "criu is not installed" >"$VM_DIR/lacks"; return 0; }
 	vm_systemd_root "$VM_DIR" || return 0

@@ -8,7 +8,7 @@ setup_file() {
 	load runtime.bash
 	load vm.bash
 	load vm_systemd.bash
-	export VM_DIR
+	export VM_DIR VM_CPUS=1
 	VM_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-vm.XXXXXX")
 	vm_systemd_root "$VM_DIR" || return 0
 	vm_systemd_bus "$VM_DIR/root"

@@ -140,7 +140,7 @@ oci delete -f lazy2
 killed() { # name command...
 	local name=$1 wrong=0 tenths
 	shift
-	for delay in 0.01 0.03 0.06 0.1 0.15 0.2 0.3 0.4 0.6; do
+	for delay in 0.01 0.05 0.1 0.2 0.35 0.6; do
 		[ $name = killed-restore ] || start plain
 		(cd /bundles/plain && exec cube-oci --root /run/cube-oci "$@" --image-path /tmp/killed/image --work-path /tmp/killed/work plain </dev/null >/dev/null 2>&1) &
 		sleep $delay
