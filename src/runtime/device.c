@@ -183,7 +183,7 @@ static int make_one(struct init *init, int root_fd, size_t index, struct err *er
 	return make_node(root_fd, d, path, err);
 }
 
-/* The usual six; nodes that the root file system brings along stay when they are what they should be. */
+/* The usual six; nodes that the root file system brings along stay, and concern its own programs alone. */
 static int make_defaults(struct init *init, int root_fd, bool bind, struct err *err)
 {
 	AUTO_FD dev = rootpath_make_dir(root_fd, "/dev", 0755);

@@ -372,7 +372,8 @@ static int mount_host_sys(int root_fd, const struct oci_mount *m, const struct m
 	if (target < 0)
 		return -1;
 	AUTO_FD tree = mount_clone(AT_FDCWD, "/sys", true);
-	failed = tree < 0 ? tree : mount_set(tree, false, options->attr_set, options->attr_clear);
+	/* cgroups lie beneath, and some may be the user's (CVE-2023-25809) */
+	failed = tree < 0 ? tree : mount_set(tree, true, options->attr_set, options->attr_clear);
 	if (failed == 0)
 		failed = mount_set_propagation(tree, MS_PRIVATE | MS_REC);
 	if (failed == 0)

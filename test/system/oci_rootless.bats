@@ -171,6 +171,14 @@ c['process']['args'] = ['sleep', '30']"
 	as_user resume c
 	as_user delete --force c
 	[ ! -e /sys/fs/cgroup/pids"$CG"/c ]
+	# the host's /sys, read-only with all that lies beneath: not a way to the user's cgroups (CVE-2023-25809)
+	cfg "del c['linux']['cgroupsPath'], c['linux']['resources']
+c['mounts'] = [m for m in c['mounts'] if not m['destination'].startswith('/sys')] + [
+	{'destination': '/sys', 'type': 'sysfs', 'source': 'sysfs', 'options': ['nosuid', 'noexec', 'nodev', 'ro']}]
+c['process']['args'] = ['mkdir', '/sys/fs/cgroup/pids$CG/made']"
+	run -1 as_user run c
+	[[ "$output" == *"/pids$CG/made': Read-only file system"* ]]
+	[ ! -e /sys/fs/cgroup/pids"$CG"/made ]
 }
 
 @test "rootless: by root of a user namespace, as engines without privileges are" {
