@@ -19,6 +19,7 @@ static const struct controller_type *const controller_types[] = {
 	&controller_replication,
 	&controller_endpoints,
 	&controller_endpointslice,
+	&controller_endpointslice_mirror,
 	&controller_garbage,
 	&controller_node_cidr,
 	&controller_node_lifecycle,

@@ -11,6 +11,7 @@
 #define REVISION_HISTORY_CHARS_MAX 2000 /* of a replica set's revision-history annotation */
 #define ENDPOINTS_ADDRESSES_MAX 1000	/* of an Endpoints object, then "truncated" */
 #define ENDPOINT_SLICE_ENDPOINTS_MAX 100
+#define MIRROR_ADDRESSES_MAX 1000 /* of a subset of Endpoints; as upstream */
 #define ENDPOINT_PORTS_MAX 100	  /* of one service */
 #define NAMESPACE_DELETES_MAX 500 /* deletions one reconcile of a namespace submits */
 #define NODE_CIDRS_MAX 65536

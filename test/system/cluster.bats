@@ -306,6 +306,31 @@ has_revision() { n rollout history daemonset/agent | grep -Eq "^$1 +$2\$"; }
 asks() { n exec "$1" -- sh -c "printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 5 $2 80"; }
 pod_count_labelled() { [ "$(n get pods -l app=web --no-headers | wc -l)" = "$1" ]; }
 
+@test "[W40] a Service without a selector leads where its Endpoints say, and its slices follow them" {
+	local ip address
+	n run page --image=web:1 --image-pull-policy=IfNotPresent
+	n wait --for=condition=Ready pod/page --timeout=20s
+	address=$(n get pod page -o 'jsonpath={.status.podIP}')
+	n apply -f - <<-YAML
+	apiVersion: v1
+	kind: Service
+	metadata: {name: manual}
+	spec: {ports: [{port: 80}]}
+	---
+	apiVersion: v1
+	kind: Endpoints
+	metadata: {name: manual}
+	subsets: [{addresses: [{ip: $address}], ports: [{port: 80}]}]
+	YAML
+	ip=$(n get service manual -o 'jsonpath={.spec.clusterIP}')
+	wait_for 10 answers "$ip" 80 'cube'
+	mirrored() { n get endpointslices -l kubernetes.io/service-name=manual -o 'jsonpath={.items[*].endpoints[*].addresses[0]}'; }
+	n patch endpoints manual --type merge -p '{"subsets":[{"addresses":[{"ip":"10.9.9.9"}],"ports":[{"port":80}]}]}'
+	wait_for 10 eval '[ "$(mirrored)" = 10.9.9.9 ]'
+	n delete endpoints manual
+	wait_for 10 eval '[ -z "$(mirrored)" ]'
+}
+
 @test "[W28] deleting the deployment leaves nothing: no process, mount, cgroup, link, rule or file" {
 	web_up web:1 3
 	local uids uid
