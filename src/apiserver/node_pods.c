@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The index holds keys only: node, namespace and name of each bound pod. A binding is for life, so
- * a pod enters once and leaves once.
+ * a pod enters once and leaves once. It is made when a node first asks: no start waits for it.
  */
 #include "apiserver/node_pods.h"
 
@@ -20,6 +20,7 @@ struct node_pods {
 	struct omap keys; /* node, NUL, namespace, NUL, name → this */
 	struct buf key;	  /* being looked for */
 	struct store_watcher watcher;
+	bool is_made;
 };
 
 /* --- the index --- */
@@ -87,26 +88,36 @@ static void on_end(struct store_watcher *watcher, struct err *err)
 
 static bool take_pod(void *arg, struct str key, const struct store_entry *entry)
 {
+	bool was_parsed = entry->value->parsed;
+
 	(void)key;
 	learn(arg, entry->value);
+	if (!was_parsed)
+		blob_forget(entry->value);
 	return true;
+}
+
+static void make(struct node_pods *pods)
+{
+	struct store *store = pods->registry->store;
+	AUTO_ARENA arena = { 0 };
+	struct str prefix;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	prefix = registry_prefix(&arena, &kind_pod);
+	store_walk(store, prefix, STR_NONE, take_pod, pods);
+	store_watch(store, &pods->watcher, prefix, false, store_revision(store));
+	pods->is_made = true;
 }
 
 struct node_pods *node_pods_new(struct registry *registry)
 {
 	struct node_pods *pods = NEW(struct node_pods);
-	AUTO_ARENA arena = { 0 };
-	struct str prefix;
 
 	pods->registry = registry;
 	omap_init(&pods->keys);
 	buf_init(&pods->key, KEY_BYTES_MAX);
 	pods->watcher = (struct store_watcher){ .event = on_event, .end = on_end };
-	arena_init(&arena, ARENA_DEFAULT_MAX);
-	prefix = registry_prefix(&arena, &kind_pod);
-	store_walk(registry->store, prefix, STR_NONE, take_pod, pods);
-	store_watch(registry->store, &pods->watcher, prefix, false,
-		    store_revision(registry->store));
 	return pods;
 }
 
@@ -282,6 +293,8 @@ static bool ask(struct walk *w, struct str node, struct str namespace_)
 	AUTO_ARENA arena = { 0 };
 	struct str key;
 
+	if (!w->pods->is_made)
+		make(w->pods);
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	key = str_in(&arena, key_of(w->pods, node, namespace_, STR_NONE));
 	if (!key.len)

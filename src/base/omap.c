@@ -54,10 +54,8 @@ static struct str node_key(const struct omap_node *node)
 	return (struct str){ node->key, node->key_len };
 }
 
-static struct omap_node *find(const struct omap *m, struct str key)
+static struct omap_node *find(struct omap_node *node, struct str key)
 {
-	struct omap_node *node = m->root;
-
 	while (node) {
 		int order = str_cmp(key, node_key(node));
 
@@ -70,9 +68,17 @@ static struct omap_node *find(const struct omap *m, struct str key)
 
 void *omap_get(const struct omap *m, struct str key)
 {
-	struct omap_node *node = find(m, key);
+	struct omap_node *node = find(m->root, key);
 
 	return node ? node->value : NULL;
+}
+
+static void *replace(struct omap_node *node, void *value)
+{
+	void *replaced = node->value;
+
+	node->value = value;
+	return replaced;
 }
 
 static uint32_t next_priority(struct omap *m)
@@ -83,7 +89,7 @@ static uint32_t next_priority(struct omap *m)
 	return m->seed;
 }
 
-static struct omap_node *new_node(struct omap *m, struct str key, void *value)
+static struct omap_node *new_node(uint32_t priority, struct str key, void *value)
 {
 	struct omap_node *node;
 
@@ -91,7 +97,7 @@ static struct omap_node *new_node(struct omap *m, struct str key, void *value)
 	node = mem_alloc(sizeof(*node) + key.len + 1);
 	node->left = node->right = NULL;
 	node->value = value;
-	node->priority = next_priority(m);
+	node->priority = priority;
 	node->key_len = (uint32_t)key.len;
 	if (key.len)
 		memcpy(node->key, key.ptr, key.len);
@@ -118,20 +124,24 @@ static void split(struct omap_node *tree, struct str key, struct omap_node **ret
 
 void *omap_put(struct omap *m, struct str key, void *value)
 {
-	struct omap_node *node = find(m, key), **link = &m->root;
+	struct omap_node *node, **link = &m->root;
+	uint32_t priority;
+	int order;
 
 	ASSERT(value);
-	if (node) {
-		void *replaced = node->value;
-
-		node->value = value;
-		return replaced;
-	}
 	if (!m->seed)
 		omap_init(m);
-	node = new_node(m, key, value);
-	while (*link && (*link)->priority >= node->priority)
-		link = str_cmp(key, node_key(*link)) < 0 ? &(*link)->left : &(*link)->right;
+	priority = next_priority(m);
+	while (*link && (*link)->priority >= priority) {
+		order = str_cmp(key, node_key(*link));
+		if (order == 0)
+			return replace(*link, value);
+		link = order < 0 ? &(*link)->left : &(*link)->right;
+	}
+	node = find(*link, key); /* below where it would go: few are */
+	if (node)
+		return replace(node, value);
+	node = new_node(priority, key, value);
 	split(*link, key, &node->left, &node->right);
 	*link = node;
 	m->count++;

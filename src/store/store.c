@@ -33,16 +33,34 @@ static struct live_entry *index_put(struct store *store, struct str key)
 	return live;
 }
 
-static void index_set(struct store *store, struct str key, const struct store_entry *entry, uint64_t id)
+static void index_fill(struct store *store, struct str key, struct live_entry *live, const struct store_entry *entry,
+		       uint64_t id)
 {
-	struct live_entry *live = index_put(store, key);
-
 	live->entry = *entry;
 	live->id = id;
 	blob_ref(entry->value);
 	store->size_bytes += entry->value->len;
 	if (entry->expires_wall_s)
 		expiry_add(store, key, live);
+}
+
+static void index_set(struct store *store, struct str key, const struct store_entry *entry, uint64_t id)
+{
+	index_fill(store, key, index_put(store, key), entry, id);
+}
+
+/* When it is not there; NULL when it is. */
+static struct live_entry *index_add(struct store *store, struct str key)
+{
+	struct live_entry *live = NEW(struct live_entry), *there = omap_put(&store->index, key, live);
+
+	if (there) {
+		(void)omap_put(&store->index, key, there); /* again: gives back the new one */
+		mem_free(live);
+		return NULL;
+	}
+	store->size_bytes += key.len;
+	return live;
 }
 
 static void index_remove(struct store *store, struct str key)
@@ -510,9 +528,8 @@ static int on_record(void *arg, const struct store_record *record, struct err *e
 		.version = record->version,
 		.expires_wall_s = record->expires_wall_s,
 	};
+	struct live_entry *live;
 
-	if (omap_get(&store->index, record->key))
-		return err_set(err, ERR_INTERNAL, "key '" STR_FMT "' is there twice", STR_ARG(record->key));
 	entry.value = blob_new(record->value);
 	if (store->options.open) {
 		struct blob *sealed = entry.value;
@@ -522,8 +539,12 @@ static int on_record(void *arg, const struct store_record *record, struct err *e
 		if (!entry.value)
 			return -1;
 	}
-	index_set(store, record->key, &entry, record->id);
+	live = index_add(store, record->key);
+	if (live)
+		index_fill(store, record->key, live, &entry, record->id);
 	blob_unref(entry.value);
+	if (!live)
+		return err_set(err, ERR_INTERNAL, "key '" STR_FMT "' is there twice", STR_ARG(record->key));
 	if (record->id >= store->next_id)
 		store->next_id = record->id + 1;
 	return 0;
