@@ -60,7 +60,6 @@ enum deadline_kind { DEADLINE_NONE, DEADLINE_HEAD, DEADLINE_BODY, DEADLINE_IDLE,
 struct server_conn {
 	struct http_server *server;
 	struct list link;
-	struct list handshake_link;      /* until its TLS handshake is done */
 	struct conn *conn;
 	const struct http_protocol *protocol; /* NULL until it is known */
 	struct http_peer peer;
@@ -112,8 +111,6 @@ struct http_server {
 	struct conn_pool *pool;
 	struct list conns;
 	size_t conn_count;
-	struct list handshakes;          /* longest first */
-	size_t handshaking_count;
 	struct list listeners;
 	struct timer sweep;
 	int64_t sweep_at_ns;             /* INT64_MAX: not running */

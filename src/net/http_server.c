@@ -23,7 +23,7 @@
 #include "net/http_internal.h"
 
 #define ACCEPT_BATCH 64
-#define ACCEPT_RETRY_MS 200 /* after running out of descriptors, or of room for handshakes */
+#define ACCEPT_RETRY_MS 200 /* after running out of descriptors */
 #define LINGER_MS 2000
 #define FRAMES_BYTES_MAX (128u << 10)
 #define TRIM_HANDSHAKES 64
@@ -148,14 +148,6 @@ static void on_reap(struct task *task)
 	}
 }
 
-static void handshake_over(struct server_conn *sc)
-{
-	if (!list_is_linked(&sc->handshake_link))
-		return;
-	list_remove(&sc->handshake_link);
-	sc->server->handshaking_count--;
-}
-
 /* Off the list; the memory goes in the next turn, because callers up the stack may still look at
  * it. */
 static void retire(struct server_conn *sc)
@@ -164,7 +156,6 @@ static void retire(struct server_conn *sc)
 
 	ASSERT(sc->server->conn_count > 0);
 	s->conn_count--;
-	handshake_over(sc);
 	list_remove(&sc->link);
 	sc->conn = NULL;
 	sc->deadline_kind = DEADLINE_NONE;
@@ -265,7 +256,6 @@ static void on_ready(void *arg, struct conn *c)
 {
 	struct server_conn *sc = arg;
 
-	handshake_over(sc);
 	count_handshake(sc->server);
 	sc->identity = tls_identity_of(conn_tls(c));
 	sc->peer.identity = sc->identity;
@@ -362,11 +352,6 @@ static void serve(struct http_server *s, int fd, const struct address *peer)
 	sc->conn = conn_new(s->pool, fd, s->options.tls ? tls_server_session(s->options.tls) : NULL, &conn_events, sc);
 	list_push_back(&s->conns, &sc->link);
 	s->conn_count++;
-	list_init(&sc->handshake_link);
-	if (s->options.tls) {
-		list_push_back(&s->handshakes, &sc->handshake_link);
-		s->handshaking_count++;
-	}
 	server_conn_deadline(sc, DEADLINE_HEAD);
 }
 
@@ -377,55 +362,25 @@ static void on_retry(struct timer *timer)
 	io_update(&CONTAINER_OF(timer, struct listener, retry)->watch, IO_READ);
 }
 
-static void accept_later(struct listener *l)
-{
-	io_update(&l->watch, 0);
-	timer_start(&l->retry, ACCEPT_RETRY_MS);
-}
-
-/* Clients that do not go on with their handshakes give their places to those that wait in the kernel. */
-static bool may_accept(const struct http_server *s)
-{
-	const struct server_conn *oldest;
-	int64_t left_ms;
-
-	if (s->handshaking_count < s->limits.handshake_max)
-		return true;
-	oldest = LIST_ENTRY(list_first(&s->handshakes), struct server_conn, handshake_link);
-	left_ms = (oldest->deadline_ns - env_mono_ns(s->env)) / TIME_NS_PER_MS;
-	return s->limits.header_timeout_ms - left_ms >= s->limits.handshake_room_ms;
-}
-
-static void make_room(struct http_server *s)
-{
-	if (s->handshaking_count >= s->limits.handshake_max)
-		server_conn_break(LIST_ENTRY(list_first(&s->handshakes), struct server_conn, handshake_link));
-}
-
 static void on_accept(struct io_watch *watch, int events)
 {
 	struct listener *l = CONTAINER_OF(watch, struct listener, watch);
 
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		struct address peer = { .socket_bytes = sizeof(peer.socket) };
-		int fd;
+		int fd = accept4(l->fd, (struct sockaddr *)&peer.socket, &peer.socket_bytes,
+				 SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (!may_accept(l->server)) {
-			accept_later(l);
-			return;
-		}
-		fd = accept4(l->fd, (struct sockaddr *)&peer.socket, &peer.socket_bytes,
-			     SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0) {
 			if (peer.socket_bytes == 0)
 				peer.socket.ss_family = AF_UNIX;
-			make_room(l->server);
 			serve(l->server, fd, &peer);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 			log_warn("http", "cannot accept connections: %s", strerror(errno));
-			accept_later(l);
+			io_update(watch, 0);
+			timer_start(&l->retry, ACCEPT_RETRY_MS);
 			return;
 		}
 		if (errno != ECONNABORTED && errno != EINTR)
@@ -510,8 +465,6 @@ static void default_limits(struct http_server_limits *l)
 		.head_bytes_max = HTTP_HEAD_BYTES_MAX,
 		.header_count_max = HTTP_HEADER_COUNT_MAX,
 		.connection_max = HTTP_CONNECTIONS_MAX,
-		.handshake_max = HTTP_HANDSHAKES_MAX,
-		.handshake_room_ms = HTTP_HANDSHAKE_ROOM_MS,
 		.stream_max = HTTP_STREAMS_MAX,
 		.header_timeout_ms = HTTP_HEADER_TIMEOUT_MS,
 		.body_timeout_ms = HTTP_BODY_TIMEOUT_MS,
@@ -523,8 +476,6 @@ static void default_limits(struct http_server_limits *l)
 	l->head_bytes_max = l->head_bytes_max ? l->head_bytes_max : defaults.head_bytes_max;
 	l->header_count_max = l->header_count_max ? l->header_count_max : defaults.header_count_max;
 	l->connection_max = l->connection_max ? l->connection_max : defaults.connection_max;
-	l->handshake_max = l->handshake_max ? l->handshake_max : defaults.handshake_max;
-	l->handshake_room_ms = l->handshake_room_ms ? l->handshake_room_ms : defaults.handshake_room_ms;
 	l->stream_max = l->stream_max ? l->stream_max : defaults.stream_max;
 	l->header_timeout_ms = l->header_timeout_ms ? l->header_timeout_ms : defaults.header_timeout_ms;
 	l->body_timeout_ms = l->body_timeout_ms ? l->body_timeout_ms : defaults.body_timeout_ms;
@@ -544,7 +495,6 @@ struct http_server *http_server_new(const struct http_server_options *options)
 	s->env = options->env;
 	s->pool = conn_pool_new(s->env);
 	list_init(&s->conns);
-	list_init(&s->handshakes);
 	list_init(&s->listeners);
 	list_init(&s->spares);
 	list_init(&s->dead);

@@ -12,11 +12,9 @@
 #define HTTP_REPLY_HEAD_BYTES_MAX (128u << 10) /* a response head, sent or accepted */
 #define HTTP_STREAMS_MAX 250                   /* concurrent streams of one HTTP/2 connection */
 #define HTTP_CONNECTIONS_MAX 20000             /* of one server; further ones are closed at once */
-#define HTTP_HANDSHAKES_MAX 2000               /* TLS handshakes not finished, 55 KB each; others wait to be accepted */
 #define HTTP_REDIRECTS_MAX 10
 #define HTTP_POOL_IDLE_MAX 64                  /* idle connections a client keeps */
 #define HTTP_HEADER_TIMEOUT_MS 20000           /* from the first byte of a head (or accept) to its end */
-#define HTTP_HANDSHAKE_ROOM_MS 2000            /* after which an unfinished one makes room for who waits */
 #define HTTP_BODY_TIMEOUT_MS 60000             /* between two pieces of a body */
 #define HTTP_IDLE_TIMEOUT_MS 180000            /* between two requests */
 #define HTTP_SEND_TIMEOUT_MS 120000            /* for the peer to take anything of what is queued */

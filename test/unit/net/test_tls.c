@@ -164,34 +164,6 @@ static void test_handshakes(void **state)
 	}
 }
 
-/* Breaks if clients that do not go on with their handshakes take more than their share of memory, or
- * keep others out. */
-static void test_many_handshakes(void **state)
-{
-	static const struct http_server_limits limits = { .handshake_max = 2, .handshake_room_ms = 300 };
-	struct fixture f;
-	struct seen s = { 0 };
-	struct raw silent[2], third;
-
-	fixture_open(&f, &handlers, &s, true, &limits);
-	raw_open(&silent[0], &f);
-	raw_open(&silent[1], &f);
-	while (http_server_connection_count(f.server) < 2)
-		fixture_run_for(&f, 1);
-	raw_open(&third, &f);
-	fixture_run_for(&f, 20);
-	assert_int_equal(http_server_connection_count(f.server), 2); /* it waits in the kernel */
-	assert_false(silent[0].eof);
-	raw_wait_eof(&silent[0]); /* the one that has been at it longest */
-	assert_false(silent[1].eof);
-	raw_close(&third);
-	ask_as(&f, &f.client_pair);
-	assert_true(s.has_identity);
-	raw_close(&silent[0]);
-	raw_close(&silent[1]);
-	fixture_close(&f);
-}
-
 /* Breaks if a certificate does not say what was asked for. */
 static void test_make(void **state)
 {
@@ -287,7 +259,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clients), cmocka_unit_test(test_reload), cmocka_unit_test(test_make),
-		cmocka_unit_test(test_handshakes), cmocka_unit_test(test_many_handshakes),
+		cmocka_unit_test(test_handshakes),
 		cmocka_unit_test(test_write), cmocka_unit_test(test_signatures),
 	};
 
