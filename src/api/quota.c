@@ -274,8 +274,8 @@ static bool matches_value(struct str operator, yyjson_val * values, struct str v
 	return str_eq_c(operator, "In") ? is_in : str_eq_c(operator, "NotIn") && !is_in;
 }
 
-static bool matches_scope(const struct kind *kind, yyjson_val *object, struct str scope,
-			  struct str operator, yyjson_val * values)
+bool quota_scope_matches(const struct kind *kind, yyjson_val *object, struct str scope,
+			 struct str operator, yyjson_val * values)
 {
 	bool terminating = json_get_int(object, "spec.activeDeadlineSeconds", -1) >= 0;
 
@@ -301,11 +301,11 @@ static bool matches_scope(const struct kind *kind, yyjson_val *object, struct st
 bool quota_selects(yyjson_val *quota, const struct kind *kind, yyjson_val *object)
 {
 	JSON_EACH (scope, json_get(quota, "spec.scopes")) {
-		if (!matches_scope(kind, object, json_str(scope), STR("Exists"), NULL))
+		if (!quota_scope_matches(kind, object, json_str(scope), STR("Exists"), NULL))
 			return false;
 	}
 	JSON_EACH (expression, json_get(quota, "spec.scopeSelector.matchExpressions")) {
-		if (!matches_scope(kind, object, json_get_str(expression, "scopeName"),
+		if (!quota_scope_matches(kind, object, json_get_str(expression, "scopeName"),
 				   json_get_str(expression, "operator"),
 				   json_get(expression, "values")))
 			return false;

@@ -16,6 +16,9 @@ void quota_usage(const struct kind *kind, yyjson_val *object, int64_t now_ns,
 		 struct resource_list *ret);
 /* Whether the quota's scopes take the object in. */
 bool quota_selects(yyjson_val *quota, const struct kind *kind, yyjson_val *object);
+/* The same of one scope: operator In, NotIn, Exists or DoesNotExist, for those that have values. */
+bool quota_scope_matches(const struct kind *kind, yyjson_val *object, struct str scope,
+			 struct str operator, yyjson_val * values);
 /* Whether usage of the kind can be limited by a resource of this name at all. */
 bool quota_is_about(const struct kind *kind, struct str resource_name);
 

@@ -27,6 +27,8 @@ int node_selector_validate(struct operation *op) MUST_CHECK;
 int external_ips_validate(struct operation *op) MUST_CHECK;
 int owners_validate(struct operation *op) MUST_CHECK;
 
+/* admission_limited.c; of ResourceQuota */
+int limited_resources_check(struct operation *op, yyjson_val *object) MUST_CHECK;
 /* admission_tolerations.c */
 int default_tolerations_admit(struct operation *op) MUST_CHECK;
 int toleration_restriction_admit(struct operation *op) MUST_CHECK;

@@ -5,6 +5,7 @@
  * pending state, so that no two writes can share the last of a quota and none is charged in vain.
  */
 #include "apiserver/admission.h"
+#include "apiserver/admission_state.h"
 
 #include "api/limit_range.h"
 #include "api/quota.h"
@@ -151,11 +152,15 @@ static bool is_counted(const struct operation *op)
 int quota_settle(struct operation *op)
 {
 	struct quotas q = { .op = op };
+	bool is_limited = op->registry->admission->settings->limited_resources != NULL;
 	AUTO_JSON object = NULL;
 
-	if (!is_counted(op) || !registry_has(op->registry, &kind_resourcequota, op->namespace_))
+	if (!is_counted(op) ||
+	    (!is_limited && !registry_has(op->registry, &kind_resourcequota, op->namespace_)))
 		return 0;
 	object = json_freeze(op->edit.root);
+	if (is_limited && limited_resources_check(op, yyjson_doc_get_root(object)) < 0)
+		return -1;
 	q.request = (struct quota_request){ .kind = op->kind,
 					    .object = yyjson_doc_get_root(object),
 					    .old = op->edit.old,

@@ -269,6 +269,33 @@ static int read_image_policy(struct reading *r)
 	return 0;
 }
 
+/* --- ResourceQuota --- */
+
+static int read_limited(struct reading *r)
+{
+	const struct field_path *path = FIELD_NAME(NULL, "limitedResources");
+	bool is_old = str_eq_c(json_get_str(r->root, "kind"), "Configuration");
+	yyjson_val *list = json_get(r->root, "limitedResources");
+	size_t index = 0;
+
+	if (shape_check(r->root,
+			"kind:s apiVersion:s limitedResources[apiGroup:s resource:s "
+			"matchContains:l matchScopes[scopeName:s operator:s values:l]]",
+			r->err) < 0 ||
+	    check_kind(r, is_old ? "Configuration" : "ResourceQuotaConfiguration",
+		       is_old ? "resourcequota.admission.k8s.io" : "apiserver.config.k8s.io",
+		       is_old ? "v1 v1beta1 v1alpha1" : "v1") < 0)
+		return -1;
+	JSON_EACH (limited, list) {
+		if (!json_get_str(limited, "resource").len)
+			field_required(&r->errors, FIELD_NAME(FIELD_INDEX(path, index), "resource"),
+				       "");
+		index++;
+	}
+	r->to->limited_resources = yyjson_arr_size(list) ? list : NULL;
+	return 0;
+}
+
 /* --- webhooks --- */
 
 static int read_webhooks(struct reading *r, struct str *ret_file)
@@ -304,6 +331,7 @@ static const struct {
 	{ "PodTolerationRestriction", read_tolerations },
 	{ "PodNodeSelector", read_node_selectors },
 	{ "ImagePolicyWebhook", read_image_policy },
+	{ "ResourceQuota", read_limited },
 	{ "MutatingAdmissionWebhook", read_mutating },
 	{ "ValidatingAdmissionWebhook", read_validating },
 };

@@ -35,6 +35,8 @@ struct admission_settings {
 	yyjson_val *default_tolerations, *tolerations_allowed;
 	/* PodNodeSelector: clusterDefaultNodeSelector, and what pods of a namespace may ask for */
 	yyjson_val *node_selectors;
+	/* ResourceQuota: what nothing may use without a quota; NULL: nothing is so */
+	yyjson_val *limited_resources;
 	/* ImagePolicyWebhook */
 	struct str image_policy_file;
 	const struct review_hook_options *image_policy; /* NULL: it has no configuration */

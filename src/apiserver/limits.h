@@ -39,6 +39,7 @@
 #define USER_GROUPS_MAX 64
 #define BEARER_BYTES_MAX 16384 /* of a bearer token */
 #define TOKENS_KNOWN_MAX 4096  /* verified tokens that are remembered */
+#define LIMITED_SCOPES_MAX 64 /* that one object is in */
 #define EVENT_TTL_SECONDS 3600
 #define EVENT_LIMITS_MAX 64
 #define EVENT_LIMIT_KEYS 4096 /* told apart by one limit, unless it says so */

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 					       "PodNodeSelector",
 					       "ImagePolicyWebhook",
 					       "MutatingAdmissionWebhook",
-					       "ValidatingAdmissionWebhook" };
+					       "ValidatingAdmissionWebhook",
+					       "ResourceQuota" };
 	struct admission_settings settings = admission_settings_none;
 	struct webhook_credentials credentials;
 	struct str text;

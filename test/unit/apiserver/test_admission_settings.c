@@ -37,6 +37,10 @@ static yyjson_doc *parse(const char *text)
 	"{'kind':'Configuration','apiVersion':'podtolerationrestriction.admission.k8s.io/" \
 	"v1alpha1'" more "}"
 
+#define QUOTA(more)                                                                       \
+	"{'kind':'ResourceQuotaConfiguration','apiVersion':'apiserver.config.k8s.io/v1'," \
+	"'limitedResources':[" more "]}"
+
 static const struct {
 	const char *plugin, *text, *want; /* NULL: it is taken */
 } rows[] = {
@@ -88,6 +92,10 @@ static const struct {
 	{ "MutatingAdmissionWebhook",
 	  "{'kind':'WebhookAdmission','apiVersion':'apiserver.config.k8s.io/v1'}",
 	  "no kind \"WebhookAdmission\" is registered for version" },
+	{ "ResourceQuota", QUOTA("{'resource':'pods','matchContains':['cpu']}"), NULL },
+	{ "ResourceQuota", QUOTA("{'resources':'pods'}"),
+	  "strict decoding error: unknown field \"limitedResources[0].resources\"" },
+	{ "ResourceQuota", QUOTA("{}"), "limitedResources[0].resource: Required value" },
 	{ "LimitRanger", "{}", "this plug-in has no configuration" },
 };
 
@@ -404,6 +412,45 @@ static void test_resize(void **state)
 	http_fixture_close(&s.f);
 }
 
+#define CRITICAL                                                                          \
+	"{'resource':'pods','matchScopes':[{'scopeName':'PriorityClass','operator':'In'," \
+	"'values':['top']}]}"
+#define CPU_POD(name)                                                                    \
+	"{'metadata':{'name':'" name "'},'spec':{'containers':[{'name':'c','image':'i'," \
+	"'resources':{'requests':{'cpu':'1'}}}]}}"
+#define QUOTAS "/api/v1/namespaces/default/resourcequotas"
+
+/* Breaks if a namespace without a quota may use what nobody may use without one. */
+static void test_limited(void **state)
+{
+	struct setup s;
+
+	open_setup(&s, "ResourceQuota",
+		   QUOTA("{'resource':'pods','matchContains':['requests.cpu']}," CRITICAL));
+	ask(&s, "POST", PODS, POD("free", ""), 201, NULL);
+	ask(&s, "POST", PODS, CPU_POD("a"), 403,
+	    "pods \\\"a\\\" is forbidden: insufficient quota to consume: requests.cpu");
+	ask(&s, "POST", "/apis/scheduling.k8s.io/v1/priorityclasses",
+	    "{'metadata':{'name':'top'},'value':7}", 201, NULL);
+	ask(&s, "POST", PODS, POD("b", ",'priorityClassName':'top'"), 403,
+	    "insufficient quota to match these scopes: [{PriorityClass In [top]}]");
+	ask(&s, "POST", QUOTAS, "{'metadata':{'name':'q'},'spec':{'hard':{'requests.cpu':'3'}}}",
+	    201, NULL);
+	ask(&s, "PATCH", QUOTAS "/q/status",
+	    "{'status':{'hard':{'requests.cpu':'3'},'used':{'requests.cpu':'0'}}}", 200, NULL);
+	ask(&s, "POST", PODS, CPU_POD("a"), 201, NULL);
+	ask(&s, "POST", QUOTAS,
+	    "{'metadata':{'name':'p'},'spec':{'hard':{'pods':'3'},'scopeSelector':{"
+	    "'matchExpressions':[{'scopeName':'PriorityClass','operator':'In','values':['top']}]}}"
+	    "}",
+	    201, NULL);
+	ask(&s, "PATCH", QUOTAS "/p/status", "{'status':{'hard':{'pods':'3'},'used':{'pods':'0'}}}",
+	    200, NULL);
+	ask(&s, "DELETE", QUOTAS "/q", NULL, 200, NULL);
+	ask(&s, "POST", PODS, POD("b", ",'priorityClassName':'top'"), 201, NULL);
+	close_setup(&s);
+}
+
 /* Breaks if events do not go when the server was told they shall. */
 static void test_event_ttl(void **state)
 {
@@ -481,7 +528,7 @@ int main(void)
 		cmocka_unit_test(test_tolerations), cmocka_unit_test(test_node_selectors),
 		cmocka_unit_test(test_security),    cmocka_unit_test(test_provision),
 		cmocka_unit_test(test_resize),	    cmocka_unit_test(test_images),
-		cmocka_unit_test(test_event_ttl),
+		cmocka_unit_test(test_event_ttl),   cmocka_unit_test(test_limited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
