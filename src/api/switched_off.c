@@ -34,6 +34,8 @@ static const struct row {
 	  "CrossNamespaceVolumeDataSource" },
 	{ &kind_statefulset, "spec.volumeClaimTemplates.*.spec.dataSourceRef.namespace",
 	  "CrossNamespaceVolumeDataSource" },
+	{ &kind_lease, "spec.strategy", "CoordinatedLeaderElection" },
+	{ &kind_lease, "spec.preferredHolder", "CoordinatedLeaderElection" },
 	{ &kind_csidriver, "spec.preventPodSchedulingIfMissing", "VolumeLimitScaling" },
 	{ &kind_resourceslice, "spec.devices.*.nodeAllocatableResourceMappings",
 	  "DRANodeAllocatableResources" },

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# What becomes of dependents when their owner is deleted, through the real kubectl.
+# What becomes of dependents when their owner is deleted, and of a network that Services use, through the real kubectl.
 
 load node
 
@@ -72,4 +72,25 @@ gone() { [ -z "$(k get cm "$@" --ignore-not-found -o name)" ]; }
 	wait_for 10 gone leaf
 	k delete clusterrole stays
 	k delete namespace elsewhere --wait=false
+}
+
+# network NAME JSONPATH: what it says
+network() { k get servicecidr "$1" -o "jsonpath=$2"; }
+
+@test "a further network gives Services addresses, and stays while one has an address of it" {
+	same 10.96.0.0/12 "$(network kubernetes '{.spec.cidrs[0]}')"
+	k create -f - <<-YAML
+	apiVersion: networking.k8s.io/v1
+	kind: ServiceCIDR
+	metadata: {name: more}
+	spec: {cidrs: [10.200.0.0/28]}
+	YAML
+	wait_for 10 eval '[ "$(network more "{.metadata.finalizers[0]} {.status.conditions[0].type}={.status.conditions[0].status}")" = "networking.k8s.io/service-cidr-finalizer Ready=True" ]'
+	k create service clusterip there --clusterip=10.200.0.3 --tcp=80
+	k delete servicecidr more --wait=false
+	wait_for 10 eval '[ "$(network more "{.status.conditions[0].status} {.status.conditions[0].reason}")" = "False Terminating" ]'
+	run k create service clusterip late --clusterip=10.200.0.4 --tcp=80
+	[[ $output == *'failed to allocate IP 10.200.0.4: the provided network does not match the current range'* ]]
+	k delete service there
+	wait_for 30 eval '! k get servicecidr more'
 }

@@ -2,6 +2,7 @@
 /* Namespace, Node, ConfigMap, Secret, ServiceAccount, Event and Lease. */
 #include "api/kinds/cells.h"
 #include "api/kinds/frozen.h"
+#include "api/kinds/resource_name.h"
 #include "api/rules.h"
 #include "api/limits.h"
 #include "api/meta.h"
@@ -157,6 +158,16 @@ static void check_ranges(const struct scope *s, const struct field_path *path, y
 				  "may specify no more than one CIDR for each IP family");
 }
 
+static void check_amounts(struct edit *e, struct field_errors *errors, const char *list)
+{
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "status"), list);
+
+	JSON_MUT_MEMBERS (name, amount, json_mut_get(json_mut_get(e->root, "status"), list))
+		if (amount)
+			resource_check_value(errors, FIELD_NAME(path, yyjson_mut_get_str(name)),
+					     json_mut_str(name), json_mut_str(amount));
+}
+
 static void node_validate(struct edit *e, struct field_errors *errors)
 {
 	struct scope scope = { .edit = e, .errors = errors };
@@ -165,6 +176,8 @@ static void node_validate(struct edit *e, struct field_errors *errors)
 		     json_mut_get(e->root, "spec.taints"));
 	check_ranges(&scope, FIELD_NAME(FIELD_NAME(NULL, "spec"), "podCIDRs"),
 		     json_mut_get(e->root, "spec.podCIDRs"));
+	check_amounts(e, errors, "capacity");
+	check_amounts(e, errors, "allocatable");
 }
 
 static void node_validate_update(struct edit *e, struct field_errors *errors)
@@ -302,31 +315,87 @@ static void secret_default(struct edit *e)
 	}
 }
 
+/* What a type of Secret needs. */
+static const struct secret_need {
+	const char *type, *keys[2];
+	bool one_is_enough, is_filled, is_json;
+	bool is_said_oddly; /* where it is missing, as upstream */
+} secret_needs[] = {
+	{ "kubernetes.io/dockercfg", { ".dockercfg" }, .is_json = true },
+	{ "kubernetes.io/dockerconfigjson", { ".dockerconfigjson" }, .is_json = true },
+	{ "kubernetes.io/basic-auth",
+	  { "username", "password" },
+	  .one_is_enough = true,
+	  .is_said_oddly = true },
+	{ "kubernetes.io/ssh-auth",
+	  { "ssh-privatekey" },
+	  .is_filled = true,
+	  .is_said_oddly = true },
+	{ "kubernetes.io/tls", { "tls.crt", "tls.key" } },
+};
+
+/* NULL: an object, or null. */
+static const char *json_object_problem(struct str encoded, struct arena *arena)
+{
+	AUTO_BUF text = { 0 };
+	AUTO_JSON doc = NULL;
+	struct str rest;
+
+	buf_init(&text, 2 * CONFIG_BYTES_MAX);
+	if (base64_decode(encoded, &text, NULL) < 0)
+		return NULL;
+	doc = json_parse(buf_str(&text), 2 * CONFIG_BYTES_MAX, NULL);
+	if (doc)
+		return yyjson_is_obj(yyjson_doc_get_root(doc)) ||
+				       yyjson_is_null(yyjson_doc_get_root(doc))
+			       ? NULL
+			       : "json: cannot unmarshal into Go value of type "
+				 "map[string]interface {}";
+	rest = str_trim(buf_str(&text));
+	if (!rest.len || strchr("{[\"-0123456789tfn", rest.ptr[0]))
+		return "unexpected end of JSON input";
+	return str_printf_in(arena, "invalid character '%c' looking for beginning of value",
+			     rest.ptr[0])
+		.ptr;
+}
+
+static void check_secret_need(const struct secret_need *need, yyjson_mut_val *data,
+			      struct field_errors *errors)
+{
+	const struct field_path *path = FIELD_NAME(NULL, "data"),
+				*missing = need->is_said_oddly ? FIELD_NAME(NULL, "data[%s]")
+							       : path;
+	const char *problem;
+	bool has_one = false;
+
+	for (size_t i = 0; i < ARRAY_COUNT(need->keys) && need->keys[i]; i++)
+		has_one |= yyjson_mut_obj_get(data, need->keys[i]) != NULL;
+	for (size_t i = 0; i < ARRAY_COUNT(need->keys) && need->keys[i]; i++) {
+		yyjson_mut_val *v = yyjson_mut_obj_get(data, need->keys[i]);
+		struct str key = str_from(need->keys[i]);
+
+		if (need->one_is_enough && has_one)
+			continue;
+		if (!v || (need->is_filled && !json_mut_str(v).len))
+			field_required(errors, FIELD_KEY(missing, key), "");
+		else if (need->is_json &&
+			 (problem = json_object_problem(json_mut_str(v), errors->arena)))
+			field_invalid_str(errors, FIELD_KEY(path, key),
+					  STR("<secret contents redacted>"), problem);
+	}
+}
+
 static void secret_validate(struct edit *e, struct field_errors *errors)
 {
-	static const struct {
-		const char *type, *keys[2];
-	} rows[] = {
-		{ "kubernetes.io/dockercfg", { ".dockercfg" } },
-		{ "kubernetes.io/dockerconfigjson", { ".dockerconfigjson" } },
-		{ "kubernetes.io/ssh-auth", { "ssh-privatekey" } },
-		{ "kubernetes.io/tls", { "tls.crt", "tls.key" } },
-	};
 	const struct field_path *path = FIELD_NAME(NULL, "data");
 	yyjson_mut_val *data = yyjson_mut_obj_get(e->root, "data");
 	struct str type = json_mut_get_str(e->root, "type");
 
 	if (check_keys(data, path, errors) / 4 * 3 > CONFIG_BYTES_MAX)
 		field_too_long(errors, path, CONFIG_BYTES_MAX);
-	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-		for (size_t k = 0; k < ARRAY_COUNT(rows[i].keys) && rows[i].keys[k] &&
-				   str_eq_c(type, rows[i].type);
-		     k++) {
-			if (!yyjson_mut_obj_get(data, rows[i].keys[k]))
-				field_required(errors, FIELD_KEY(path, str_from(rows[i].keys[k])),
-					       "");
-		}
-	}
+	for (size_t i = 0; i < ARRAY_COUNT(secret_needs); i++)
+		if (str_eq_c(type, secret_needs[i].type))
+			check_secret_need(&secret_needs[i], data, errors);
 	if (str_eq_c(type, "kubernetes.io/service-account-token") &&
 	    !json_mut_str(json_mut_key(json_mut_get(e->root, "metadata.annotations"),
 				       STR("kubernetes.io/service-account.name")))

@@ -209,7 +209,10 @@ static const struct {
 static void check_orders(const struct scope *s, const struct field_path *path, yyjson_mut_val *item,
 			 struct str name)
 {
-	for (size_t i = 0; i < ARRAY_COUNT(orders); i++) {
+	/* of pods only the first: they have no defaults */
+	bool of_pod = str_eq_c(json_mut_get_str(item, "type"), "Pod");
+
+	for (size_t i = 0; i < (of_pod ? 1 : ARRAY_COUNT(orders)); i++) {
 		struct str less = json_mut_str(
 				   json_mut_key(yyjson_mut_obj_get(item, orders[i].less), name)),
 			   more = json_mut_str(
@@ -229,14 +232,30 @@ static void check_orders(const struct scope *s, const struct field_path *path, y
 	}
 }
 
-static void check_ratio(const struct scope *s, const struct field_path *path, struct str text)
+static void check_ratio(const struct scope *s, const struct field_path *path, yyjson_mut_val *item,
+			struct str name, struct str text)
 {
-	struct quantity ratio;
+	struct str min_text = json_mut_str(json_mut_key(yyjson_mut_obj_get(item, "min"), name)),
+		   max_text = json_mut_str(json_mut_key(yyjson_mut_obj_get(item, "max"), name));
+	struct quantity ratio, min, max;
+	double most;
 
-	if (quantity_parse(text, &ratio, NULL) == 0 && ratio.nano < INT64_C(1000000000))
+	if (quantity_parse(text, &ratio, NULL) < 0)
+		return;
+	if (ratio.nano < INT64_C(1000000000))
 		field_invalid_str(s->errors, path, text,
 				  str_printf_in(s->errors->arena,
 						"ratio " STR_FMT " is less than 1", STR_ARG(text))
+					  .ptr);
+	if (quantity_parse(min_text, &min, NULL) < 0 || quantity_parse(max_text, &max, NULL) < 0 ||
+	    min.nano <= 0)
+		return;
+	most = (double)max.nano / (double)min.nano;
+	if ((double)ratio.nano / 1e9 > most)
+		field_invalid_str(s->errors, path, text,
+				  str_printf_in(s->errors->arena,
+						"ratio " STR_FMT " is greater than max/min = %f",
+						STR_ARG(text), most)
 					  .ptr);
 }
 
@@ -278,6 +297,10 @@ static void check_limit(const struct scope *s, const struct field_path *path, yy
 	if (name_qualified_problem(type))
 		field_invalid_str(s->errors, FIELD_NAME(path, "type"), type,
 				  name_qualified_problem(type));
+	else if (str_find_char(type, '/', 0) == SIZE_MAX &&
+		 !schema_values_have(STR("Pod|Container|PersistentVolumeClaim"), type))
+		field_invalid_str(s->errors, FIELD_NAME(path, "type"), type,
+				  "must be a standard limit type or fully qualified");
 	check_limit_names(s, path, v);
 	if (str_eq_c(type, "PersistentVolumeClaim") && !json_mut_get(v, "min.storage") &&
 	    !json_mut_get(v, "max.storage"))
@@ -297,7 +320,7 @@ static void check_limit(const struct scope *s, const struct field_path *path, yy
 	JSON_MUT_MEMBERS (name, ratio, yyjson_mut_obj_get(v, "maxLimitRequestRatio"))
 		check_ratio(s,
 			    FIELD_KEY(FIELD_NAME(path, "maxLimitRequestRatio"), json_mut_str(name)),
-			    json_mut_str(ratio));
+			    v, json_mut_str(name), json_mut_str(ratio));
 }
 
 static const struct rule limit_rules[] = { RULE_CALL(NULL, check_limit), { 0 } };

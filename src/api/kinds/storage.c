@@ -508,6 +508,40 @@ const struct strategy strategy_volumeattributesclass = {
 
 /* ---- VolumeAttachment ---- */
 
+#define NOT_INLINE "may not be specified in the context of inline volumes"
+
+static void check_inline_kept(const struct scope *s, const struct field_path *path,
+			      yyjson_mut_val *v)
+{
+	if (json_mut_str(v).len && !str_eq_c(json_mut_str(v), "Retain"))
+		field_forbidden(s->errors, path,
+				"may only be Retain in the context of inline volumes");
+}
+
+static void check_inline_mode(const struct scope *s, const struct field_path *path,
+			      yyjson_mut_val *v)
+{
+	if (v && !str_eq_c(json_mut_str(v), "Filesystem"))
+		field_forbidden(s->errors, path,
+				"may not specify volumeMode other than Filesystem in the context "
+				"of inline volumes");
+}
+
+static const struct rule inline_rules[] = {
+	RULE_FORBID("claimRef", NOT_INLINE),
+	RULE_FORBID("capacity", NOT_INLINE),
+	RULE_NEED("csi", "has to be specified in the context of inline volumes"),
+	RULE_NEED("accessModes", ""),
+	RULE_CALL("accessModes", check_access_modes),
+	RULE_CALL("persistentVolumeReclaimPolicy", check_inline_kept),
+	RULE_FORBID("nodeAffinity", NOT_INLINE),
+	RULE_CALL(NULL, check_volume_source),
+	RULE_FORBID("storageClassName", NOT_INLINE),
+	RULE_CALL("volumeMode", check_inline_mode),
+	RULE_CALL(NULL, check_attributes_class),
+	{ 0 },
+};
+
 static void check_attached(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
 	yyjson_mut_val *name = yyjson_mut_obj_get(v, "persistentVolumeName"),
@@ -527,6 +561,8 @@ static void check_attached(const struct scope *s, const struct field_path *path,
 	else if (name && name_subdomain_problem(json_mut_str(name)))
 		field_invalid_str(s->errors, here, json_mut_str(name),
 				  name_subdomain_problem(json_mut_str(name)));
+	else if (inline_spec)
+		rules_check(s, inline_rules, FIELD_NAME(path, "inlineVolumeSpec"), inline_spec);
 }
 
 static const struct rule attachment_spec_rules[] = {

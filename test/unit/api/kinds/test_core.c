@@ -47,6 +47,9 @@ static void test_node(void **state)
 		{ "ranges of one family", "spec: {podCIDRs: [10.0.0.0/24, 10.0.1.0/24]}",
 		  "spec.podCIDRs: Invalid value: [\"10.0.0.0/24\",\"10.0.1.0/24\"]: may specify no "
 		  "more than one CIDR for each IP family" },
+		{ "less than nothing", "status: {capacity: {cpu: -1}, allocatable: {pods: 0.5}}",
+		  "status.capacity.cpu: Invalid value: \"-1\": must be greater than or equal to "
+		  "0\nstatus.allocatable.pods: Invalid value: \"500m\": must be an integer" },
 	};
 
 	check_creates(&kind_node, base, cases, ARRAY_COUNT(cases));
@@ -95,6 +98,22 @@ static void test_secret(void **state)
 		  "alphanumeric characters..." },
 		{ "half a certificate", "type: kubernetes.io/tls\nstringData: {tls.crt: a}",
 		  "data[tls.key]: Required value" },
+		{ "credentials that are no JSON",
+		  "type: kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: bad}",
+		  "data[.dockerconfigjson]: Invalid value: \"<secret contents redacted>\": "
+		  "invalid character 'b' looking for beginning of value" },
+		{ "credentials in part",
+		  "type: kubernetes.io/dockercfg\nstringData: {.dockercfg: '{'}",
+		  "data[.dockercfg]: Invalid value: \"<secret contents redacted>\": unexpected "
+		  "end of JSON input" },
+		{ "credentials", "type: kubernetes.io/dockercfg\nstringData: {.dockercfg: '{}'}",
+		  "" },
+		{ "nobody", "type: kubernetes.io/basic-auth\nstringData: {user: a}",
+		  "data[%s][username]: Required value\ndata[%s][password]: Required value" },
+		{ "somebody", "type: kubernetes.io/basic-auth\nstringData: {username: \"\"}", "" },
+		{ "an empty key",
+		  "type: kubernetes.io/ssh-auth\nstringData: {ssh-privatekey: \"\"}",
+		  "data[%s][ssh-privatekey]: Required value" },
 	};
 
 	check_creates(&kind_secret, base, cases, ARRAY_COUNT(cases));
@@ -195,6 +214,18 @@ static void test_limits(void **state)
 		  "value: \"2\": min value 2 is greater than default value 1" },
 		{ "defaults of pods", "!spec: {limits: [{type: Pod, default: {cpu: 1}}]}",
 		  "spec.limits[0].default: Forbidden: may not be specified when `type` is 'Pod'" },
+		{ "pods have no defaults to compare with",
+		  "!spec: {limits: [{type: Pod, min: {cpu: 2}, default: {cpu: 1}}]}",
+		  "spec.limits[0].default: Forbidden: may not be specified when `type` is 'Pod'" },
+		{ "no such type", "!spec: {limits: [{type: Node}]}",
+		  "spec.limits[0].type: Invalid value: \"Node\": must be a standard limit type or "
+		  "fully qualified" },
+		{ "a type of one's own", "!spec: {limits: [{type: example.com/a}]}", "" },
+		{ "more than the most there can be",
+		  "!spec: {limits: [{type: Pod, min: {cpu: 1}, max: {cpu: 2}, "
+		  "maxLimitRequestRatio: {cpu: 3}}]}",
+		  "spec.limits[0].maxLimitRequestRatio[cpu]: Invalid value: \"3\": ratio 3 is "
+		  "greater than max/min = 2.000000" },
 		{ "one type twice", "!spec: {limits: [{type: Pod}, {type: Pod}]}",
 		  "spec.limits[1].type: Duplicate value: \"Pod\"" },
 		{ "claims of any size", "!spec: {limits: [{type: PersistentVolumeClaim}]}",

@@ -168,6 +168,8 @@ static void test_csinode(void **state)
 	check_creates(&kind_csinode, base, cases, ARRAY_COUNT(cases));
 }
 
+#define NOT_INLINE "may not be specified in the context of inline volumes"
+
 static void test_attachment(void **state)
 {
 	static const char base[] = "metadata: {name: a}\nspec: {attacher: d, nodeName: node, "
@@ -177,6 +179,26 @@ static void test_attachment(void **state)
 		  "spec.source: Required value: must specify exactly one of inlineVolumeSpec and "
 		  "persistentVolumeName" },
 		{ "nobody", "spec: {attacher: \"\"}", "spec.attacher: Required value" },
+		{ "a volume of its own",
+		  "spec: {source: {persistentVolumeName: null, inlineVolumeSpec: {accessModes: "
+		  "[ReadWriteOnce], csi: {driver: "
+		  "d, volumeHandle: h}}}}",
+		  "" },
+		{ "a volume like any",
+		  "spec: {source: {persistentVolumeName: null, inlineVolumeSpec: {capacity: "
+		  "{storage: 1}, volumeMode: Block, "
+		  "storageClassName: c, persistentVolumeReclaimPolicy: Delete, hostPath: {path: "
+		  "/a}}}}",
+		  "spec.source.inlineVolumeSpec.capacity: Forbidden: " NOT_INLINE
+		  "\nspec.source.inlineVolumeSpec.csi: Required value: has to be specified in the "
+		  "context of inline volumes\nspec.source.inlineVolumeSpec.accessModes: Required "
+		  "value\nspec.source.inlineVolumeSpec.persistentVolumeReclaimPolicy: Forbidden: "
+		  "may "
+		  "only be Retain in the context of inline "
+		  "volumes\nspec.source.inlineVolumeSpec.storageClassName: Forbidden: " NOT_INLINE
+		  "\nspec.source.inlineVolumeSpec.volumeMode: Forbidden: may not specify "
+		  "volumeMode "
+		  "other than Filesystem in the context of inline volumes" },
 	};
 
 	check_creates(&kind_volumeattachment, base, cases, ARRAY_COUNT(cases));
