@@ -315,11 +315,64 @@ static bool is_running(yyjson_val *pod)
 	       !str_eq_c(phase, "Succeeded") && !str_eq_c(phase, "Failed");
 }
 
+static bool is_ready(yyjson_val *pod)
+{
+	JSON_EACH (condition, json_get(pod, "status.conditions"))
+		if (str_eq_c(json_get_str(condition, "type"), "Ready"))
+			return str_eq_c(json_get_str(condition, "status"), "True");
+	return false;
+}
+
+struct healthy_count {
+	struct operation *op;
+	struct selector selector;
+	int64_t count;
+};
+
+static bool count_healthy(void *arg, const struct obj *pod)
+{
+	struct healthy_count *healthy = arg;
+	const struct obj *now;
+
+	if (!selector_matches(&healthy->selector, pod->labels))
+		return true;
+	now = registry_get_pending(healthy->op->registry, &kind_pod, pod->namespace_, pod->name);
+	healthy->count += now && !obj_is_deleting(now) && is_ready(now->root);
+	return true;
+}
+
+/* Pods that evictions have taken since the status was written are not in its numbers. */
+static bool has_more_than(struct operation *op, const struct obj *budget, int64_t desired)
+{
+	struct healthy_count healthy = { .op = op };
+
+	if (selector_from_object(json_get(budget->root, "spec.selector"), op->arena,
+				 &healthy.selector, NULL) < 0)
+		return false;
+	registry_each(op->registry, &kind_pod, op->namespace_, count_healthy, &healthy);
+	return healthy.count > desired;
+}
+
+/* A pod that serves nobody may go without a budget's leave. */
+static bool is_beyond_budget(yyjson_val *pod, const struct obj *budget)
+{
+	yyjson_val *status = json_get(budget->root, "status");
+	int64_t desired = json_get_int(status, "desiredHealthy", 0);
+
+	if (is_ready(pod))
+		return false;
+	return str_eq_c(json_get_str(budget->root, "spec.unhealthyPodEvictionPolicy"),
+			"AlwaysAllow") ||
+	       (desired > 0 && json_get_int(status, "currentHealthy", 0) >= desired);
+}
+
 static int check_budget(struct operation *op)
 {
 	const struct kind *kind = kind_find(STR("policy"), STR("v1"), STR("PodDisruptionBudget"));
 	struct budget_search search = { .op = op, .pod = op->edit.old };
 	yyjson_val *status;
+	bool is_processed;
+	struct str why;
 
 	if (!kind || !is_running(op->edit.old))
 		return 0;
@@ -332,21 +385,22 @@ static int check_budget(struct operation *op)
 	if (!search.found)
 		return 0;
 	status = json_get(search.found->root, "status");
-	if (json_get_int(status, "observedGeneration", 0) >= search.found->generation &&
-	    json_get_int(status, "disruptionsAllowed", 0) > 0)
+	is_processed = json_get_int(status, "observedGeneration", 0) >= search.found->generation;
+	if (is_beyond_budget(op->edit.old, search.found) ||
+	    (is_processed && json_get_int(status, "disruptionsAllowed", 0) > 0 &&
+	     has_more_than(op, search.found, json_get_int(status, "desiredHealthy", 0))))
 		return 0;
-	refusal_add_cause(&op->refusal,
-			  (struct refusal_cause){
-				  .reason = STR("DisruptionBudget"),
-				  .message = str_printf_in(
-					  op->arena,
-					  "The disruption budget " STR_FMT
-					  " needs %lld healthy pods and has %lld "
-					  "currently",
-					  STR_ARG(search.found->name),
-					  (long long)json_get_int(status, "desiredHealthy", 0),
-					  (long long)json_get_int(status, "currentHealthy", 0)),
-			  });
+	why = is_processed
+		      ? str_printf_in(op->arena, " needs %lld healthy pods and has %lld currently",
+				      (long long)json_get_int(status, "desiredHealthy", 0),
+				      (long long)json_get_int(status, "currentHealthy", 0))
+		      : STR(" is still being processed by the server.");
+	refusal_add_cause(
+		&op->refusal,
+		(struct refusal_cause){ .reason = STR("DisruptionBudget"),
+					.message = str_printf_in(
+						op->arena, "The disruption budget " STR_FMT STR_FMT,
+						STR_ARG(search.found->name), STR_ARG(why)) });
 	return refusal_set(&op->refusal, 429, "TooManyRequests",
 			   "Cannot evict pod as it would violate the pod's disruption budget.");
 }

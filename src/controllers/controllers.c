@@ -35,6 +35,7 @@ static const struct controller_type *const controller_types[] = {
 	&controller_claim_protection,
 	&controller_volume_protection,
 	&controller_service_cidr,
+	&controller_disruption,
 };
 
 struct controllers {

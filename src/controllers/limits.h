@@ -4,7 +4,7 @@
 #ifndef CUBE_CONTROLLERS_LIMITS_H
 #define CUBE_CONTROLLERS_LIMITS_H
 
-#define CONTROLLER_WATCHES_MAX 6
+#define CONTROLLER_WATCHES_MAX 7
 #define CONTROLLER_ARENA_BYTES_MAX ((size_t)64 << 20) /* of one reconcile */
 
 #define REPLICAS_BURST_MAX 500		/* pods created or deleted by one reconcile, as upstream */

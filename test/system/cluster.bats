@@ -331,6 +331,25 @@ pod_count_labelled() { [ "$(n get pods -l app=web --no-headers | wc -l)" = "$1" 
 	wait_for 10 eval '[ -z "$(mirrored)" ]'
 }
 
+evict() { k create --raw "/api/v1/namespaces/$NS/pods/$1/eviction" -f - <<<'{"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "'"$1"'"}}'; }
+
+@test "[W38] a budget says how many of its pods may be evicted, and no more are" {
+	local pod
+	web_up web:1 2
+	n create poddisruptionbudget web --selector app=web --min-available 2
+	budget() { n get pdb web -o 'jsonpath={.status.disruptionsAllowed} {.status.conditions[0].reason} {.status.observedGeneration}'; }
+	budget_is() { [ "$(budget)" = "$1" ]; }
+	wait_for 10 budget_is "0 InsufficientPods 1"
+	pod=$(n get pods -l app=web -o 'jsonpath={.items[0].metadata.name}')
+	run evict "$pod"
+	[ "$status" -ne 0 ]
+	has "$output" "Cannot evict pod as it would violate the pod's disruption budget."
+	n patch pdb web --type merge -p '{"spec":{"minAvailable":"50%"}}'
+	wait_for 10 budget_is "1 SufficientPods 2"
+	evict "$pod"
+	n delete pdb web
+}
+
 @test "[W28] deleting the deployment leaves nothing: no process, mount, cgroup, link, rule or file" {
 	web_up web:1 3
 	local uids uid
