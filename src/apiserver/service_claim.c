@@ -89,12 +89,15 @@ static int refuse_address(struct operation *op, struct str address, const char *
 
 static int take_given_address(struct operation *op, struct str address)
 {
+	char text[SERVICE_ADDRESS_BYTES];
+	struct str canonical = address_canonical(address, text);
+
 	if (!service_ranges_hold(op->registry, address, SERVICE_RANGES_READY))
 		return refuse_address(op, address,
 				      "the provided network does not match the current range");
-	if (ledger_has_address(ledger_of(op), address))
+	if (ledger_has_address(ledger_of(op), canonical))
 		return refuse_address(op, address, "provided IP is already allocated");
-	ledger_take_address(ledger_of(op), address);
+	ledger_take_address(ledger_of(op), canonical);
 	return 0;
 }
 
@@ -397,12 +400,13 @@ static void free_old(struct operation *op, yyjson_mut_val *spec)
 	struct service_ledger *ledger = ledger_of(op);
 	yyjson_val *old = op->edit.old;
 	int64_t health = json_get_int(old, "spec.healthCheckNodePort", 0);
+	char text[SERVICE_ADDRESS_BYTES];
 
 	if (!spec ||
 	    !needs_address(json_mut_get_str(spec, "type"), json_mut_get_str(spec, "clusterIP")))
 		JSON_EACH (ip, json_get(old, "spec.clusterIPs"))
 			if (!str_eq_c(json_str(ip), "None"))
-				ledger_free_address(ledger, json_str(ip));
+				ledger_free_address(ledger, address_canonical(json_str(ip), text));
 	JSON_EACH (port, json_get(old, "spec.ports")) {
 		int64_t number = json_get_int(port, "nodePort", 0);
 

@@ -49,10 +49,8 @@ void ledger_init(struct service_ledger *l, struct registry *registry, struct are
 static struct str address_key(const struct service_ledger *l, struct str address,
 			      char to[ADDRESS_KEY_BYTES])
 {
-	char text[SERVICE_ADDRESS_BYTES];
-
 	snprintf(to, ADDRESS_KEY_BYTES, STR_FMT STR_FMT, STR_ARG(l->address_prefix),
-		 STR_ARG(address_canonical(address, text)));
+		 STR_ARG(address));
 	return str_from(to);
 }
 
@@ -67,13 +65,13 @@ static yyjson_mut_doc *address_object(struct service_ledger *l, struct str addre
 {
 	yyjson_mut_doc *doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *part;
-	char text[SERVICE_ADDRESS_BYTES], uid[ENV_UUID_BYTES], now[TIME_TEXT_BYTES];
+	char uid[ENV_UUID_BYTES], now[TIME_TEXT_BYTES];
 
 	env_uuid(l->registry->env, uid);
 	json_set_str(doc, root, "kind", STR("IPAddress"));
 	json_set_str(doc, root, "apiVersion", STR("networking.k8s.io/v1"));
 	part = json_set_object(doc, root, "metadata");
-	json_set_str(doc, part, "name", address_canonical(address, text));
+	json_set_str(doc, part, "name", address);
 	json_set_str(doc, part, "uid", str_from(uid));
 	json_set_str(doc, part, "creationTimestamp",
 		     str_from(time_format(env_wall_ns(l->registry->env), now)));

@@ -24,6 +24,7 @@ struct service_ledger {
 };
 
 void ledger_init(struct service_ledger *ledger, struct registry *registry, struct arena *arena);
+/* Addresses are canonical ones. */
 bool ledger_has_address(struct service_ledger *ledger, struct str address);
 void ledger_take_address(struct service_ledger *ledger, struct str address);
 void ledger_free_address(struct service_ledger *ledger, struct str address); /* of another: stays */
