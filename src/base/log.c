@@ -48,6 +48,11 @@ int log_level_parse(struct str name, enum log_level *ret, struct err *err)
 	return err_set(err, ERR_INVALID, "log level '" STR_FMT "': must be error, warn, info or debug", STR_ARG(name));
 }
 
+int log_fd(void)
+{
+	return setting.fd;
+}
+
 bool log_enabled(enum log_level level)
 {
 	return level <= setting.level;

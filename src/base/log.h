@@ -19,6 +19,7 @@ void log_set(enum log_level level, enum log_format format, int fd); /* process-w
 void log_set_level(enum log_level level); /* at any time */
 int log_level_parse(struct str name, enum log_level *ret, struct err *err) MUST_CHECK; /* error warn info debug */
 bool log_enabled(enum log_level level);
+int log_fd(void); /* where it goes: for who closes the rest */
 void log_write(enum log_level level, const char *part, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 #define log_error(part, ...) log_write(LOG_ERROR, part, __VA_ARGS__)

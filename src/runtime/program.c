@@ -461,6 +461,29 @@ static size_t put_environment(const struct oci_process *p, const char **to)
 	return count;
 }
 
+/* Closed, not only marked for it: execve looks up its file, and the interpreter of a script, while what is marked is
+ * still open, and from a folder of the host's ".." leads to all of its files (CVE-2024-21626). */
+static int close_others(const struct program *program)
+{
+	unsigned from = (unsigned)(3 + program->preserve_fds);
+	int keep[2] = { program->error_sock, log_fd() };
+
+	if (keep[0] > keep[1]) {
+		keep[0] = log_fd();
+		keep[1] = program->error_sock;
+	}
+	if (close_range(from, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+		return -errno;
+	for (size_t i = 0; i < ARRAY_COUNT(keep); i++) {
+		if (keep[i] < (int)from)
+			continue;
+		if (keep[i] > (int)from && close_range(from, (unsigned)keep[i] - 1, 0) < 0)
+			return -errno;
+		from = (unsigned)keep[i] + 1;
+	}
+	return close_range(from, ~0u, 0) < 0 ? -errno : 0;
+}
+
 int program_exec(struct program *program, struct err *err)
 {
 	const struct oci_process *p = program->process;
@@ -468,13 +491,13 @@ int program_exec(struct program *program, struct err *err)
 	const char *home = environment(p, "HOME");
 	char line[1024];
 	size_t count = put_environment(p, env);
+	int failed = defence(DEFENCE_DESCRIPTORS) ? close_others(program) : 0;
 
+	if (failed < 0)
+		return err_neg(err, failed, "close descriptors");
 	if (!home || !home[0])
 		env[count] = home_folder((uid_t)p->user->uid.value, line, sizeof(line));
 	program->environment = env;
-	if (defence(DEFENCE_DESCRIPTORS) &&
-	    close_range((unsigned)(3 + program->preserve_fds), ~0u, CLOSE_RANGE_CLOEXEC) < 0)
-		return err_os(err, "close descriptors");
 	if (!p->no_new_privileges && program->seccomp.filter) {
 		/* setuid() took the effective ones; loading a filter needs CAP_SYS_ADMIN */
 		if (p->user->uid.value != 0 && capability_raise() < 0)

@@ -70,6 +70,41 @@ attempt() { run timeout 10 sh -c "cd '$RT/bundle' && exec '$CUBE_OCI' --root '$R
 	exec 9<&-
 }
 
+@test "no descriptor of the runtime leads the program's path, or an interpreter's, to files of the host (CVE-2024-21626)" {
+	cp "$(command -v busybox)" "$RT/host/busybox"
+	bundle true
+	attack() {
+		local n way
+		for n in 5 6 7 8 9 11; do
+			way=/proc/self/fd/$n/../../../../../../../../..$RT/host/busybox
+			printf '#!%s sh\necho escaped\n' "$way" >"$RT/bundle/rootfs/bin/script"
+			cfg "c['process']['args'] = ['$way', 'echo', 'escaped']"
+			attempt
+			[ "$output" != escaped ] || return 0
+			oci delete --force c 2>/dev/null || true
+			cfg "c['process']['args'] = ['/bin/script']"
+			attempt
+			[ "$output" != escaped ] || return 0
+			oci delete --force c 2>/dev/null || true
+		done
+		return 1
+	}
+	touch "$RT/bundle/rootfs/bin/script"
+	chmod 755 "$RT/bundle/rootfs/bin/script"
+	stopped_by descriptors attack
+	attack() {
+		local n
+		cfg "c['process']['args'] = ['sleep', '30']"
+		(cd "$RT/bundle" && oci run -d c >/dev/null 2>&1 3>&-)
+		for n in 5 6 7 8 9 11; do
+			run oci exec c /proc/self/fd/$n/../../../../../../../../.."$RT/host/busybox" echo escaped
+			[ "$output" != escaped ] || return 0
+		done
+		return 1
+	}
+	stopped_by descriptors attack
+}
+
 @test "the working folder cannot be outside, not even through a link to a descriptor (CVE-2024-21626)" {
 	bundle cat file
 	exec 9<"$RT/host"
