@@ -622,6 +622,15 @@ static int lower_limit(struct making *m, struct err *err)
 	return failed < 0 ? err_neg(err, failed, "linux.resources.pids.limit") : 0;
 }
 
+/* The limit first: what is born meanwhile would count as the container's. */
+static int end_keeper(struct making *m, bool has_room, struct err *err)
+{
+	if (has_room && lower_limit(m, err) < 0)
+		return -1;
+	container_end_keeper(&m->keeper);
+	return 0;
+}
+
 static int make(struct making *m, struct err *err)
 {
 	struct init *init = &m->init;
@@ -655,8 +664,7 @@ static int make(struct making *m, struct err *err)
 	has_room = make_room(m);
 	if (clone_child(m, err) < 0)
 		return -1;
-	container_end_keeper(&m->keeper);
-	if (has_room && lower_limit(m, err) < 0)
+	if (m->c->cgroup.is_v2 && end_keeper(m, has_room, err) < 0)
 		return -1;
 	/* While the child builds its root on the other processor: */
 	if (process_start_ticks(m->c->pid, &m->c->start_ticks, &state) < 0)
@@ -666,6 +674,9 @@ static int make(struct making *m, struct err *err)
 	if (container_save(m->c, err) < 0)
 		return -1;
 	if (serve_child(m, err) < 0)
+		return -1;
+	/* those of v1 the child joins by itself: until then systemd must not find them empty, and take them away */
+	if (!m->c->cgroup.is_v2 && end_keeper(m, has_room, err) < 0)
 		return -1;
 	if (!cr->wait_for_start)
 		m->out->started_ns = process_wall_ns();
