@@ -50,6 +50,8 @@ struct strategy {
 	/* Cells of the Table form, one call to a cell_* function per column. NULL = name and age.
 	 */
 	void (*cells)(struct cells *c);
+	/* Rows of a list in this order, equal ones by name; NULL = by name alone. */
+	int64_t (*row_rank)(const struct obj *obj);
 	/* Value of a selectable field that is not simply at that path; false = use the path. */
 	bool (*selectable)(const struct obj *obj, struct str field, struct str *ret_value);
 };

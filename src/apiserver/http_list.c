@@ -260,6 +260,34 @@ static void write_partial(struct listing *l, int64_t remaining, struct buf *to)
 	buf_put_c(to, "]}");
 }
 
+struct ranked {
+	struct blob *blob;
+	int64_t rank;
+	size_t index;
+};
+
+static int compare_ranked(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	return x->index < y->index ? -1 : 1;
+}
+
+static void order_rows(struct listing *l, int64_t (*rank)(const struct obj *obj))
+{
+	struct ranked *rows = mem_calloc(l->count, sizeof(*rows));
+
+	for (size_t i = 0; i < l->count; i++)
+		rows[i] = (struct ranked){ l->blobs[i], rank(obj_get(l->blobs[i])), i };
+	if (l->count)
+		qsort(rows, l->count, sizeof(*rows), compare_ranked);
+	for (size_t i = 0; i < l->count; i++)
+		l->blobs[i] = rows[i].blob;
+	mem_free(rows);
+}
+
 static void write_table(struct listing *l, int64_t remaining, struct buf *to)
 {
 	struct table_options options = {
@@ -272,6 +300,8 @@ static void write_table(struct listing *l, int64_t remaining, struct buf *to)
 	};
 	struct table table;
 
+	if (l->e->kind->strategy->row_rank)
+		order_rows(l, l->e->kind->strategy->row_rank);
 	table_start(&table, &options, to);
 	for (size_t i = 0; i < l->count; i++)
 		table_row(&table, obj_get(l->blobs[i]));

@@ -29,6 +29,8 @@ ask() { # token PATH
 	same 'catch-all exempt global-default leader-election node-high system workload-high workload-low' \
 		"$(k get prioritylevelconfigurations -o json | jq -r '[.items[].metadata.name] | sort | join(" ")')"
 	has "$(k get flowschemas)" 'system-nodes +system +500 +ByUser'
+	# as they are tried, not by name
+	[ "$(k get flowschemas | awk 'NR > 1 { print $3 }')" = "$(k get flowschemas | awk 'NR > 1 { print $3 }' | sort -n)" ]
 	has "$(k get prioritylevelconfigurations)" 'workload-low +Limited +100 +128 +6 +50'
 }
 

@@ -223,8 +223,14 @@ static void flowschema_validate(struct edit *e, struct field_errors *errors)
 	rules_check_edit(e, schema_rules, errors);
 }
 
+static int64_t flowschema_rank(const struct obj *obj)
+{
+	return json_get_int(obj->root, "spec.matchingPrecedence", 0);
+}
+
 const struct strategy strategy_flowschema = {
 	.cells = flowschema_cells,
+	.row_rank = flowschema_rank,
 	.validate = flowschema_validate,
 	.validate_update = check_fixed,
 };
