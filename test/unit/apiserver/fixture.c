@@ -14,6 +14,7 @@
 #include "apiserver/user.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/time.h"
 
 #define WAIT_MS 20000
 
@@ -199,6 +200,18 @@ int http_fixture_do(struct http_fixture *f, const char *method, const char *path
 	if (ret_body)
 		*ret_body = f->received.ptr + end + 4;
 	return (int)strtol(f->received.ptr + sizeof("HTTP/1.1 ") - 1, NULL, 10);
+}
+
+#define PATIENCE_NS (60 * TIME_NS_PER_SECOND)
+
+void http_fixture_until(struct http_fixture *f, const char *path, int status, const char *text)
+{
+	int64_t end = env_mono_ns(f->env) + PATIENCE_NS;
+	const char *body;
+
+	while (http_fixture_do(f, "GET", path, NULL, NULL, &body) != status ||
+	       (text && !strstr(body, text)))
+		assert_true(env_mono_ns(f->env) < end);
 }
 
 const char *http_fixture_head(struct http_fixture *f)

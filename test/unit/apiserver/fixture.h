@@ -42,6 +42,8 @@ void http_fixture_close(struct http_fixture *f);
  * the next call. headers: "A: b\r\nC: d\r\n" or NULL. */
 int http_fixture_do(struct http_fixture *f, const char *method, const char *path,
 		    const char *headers, const char *body, const char **ret_body);
+/* Gets what is at path until the answer has this status and, unless NULL, text in it. */
+void http_fixture_until(struct http_fixture *f, const char *path, int status, const char *text);
 /* Only sends. */
 void http_fixture_send(struct http_fixture *f, const char *method, const char *path,
 		       const char *headers, const char *body);

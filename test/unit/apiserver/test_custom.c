@@ -14,7 +14,6 @@
 #define MERGE "Content-Type: application/merge-patch+json\r\n"
 #define CRDS "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 #define THINGS "/apis/example.com/v1/namespaces/default/things"
-#define TRIES_MAX 20000
 
 static const char definition[] =
 	"{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"CustomResourceDefinition\","
@@ -55,21 +54,11 @@ static void want(struct http_fixture *f, const char *method, const char *path, c
 }
 
 /* Until path answers with status, as clients of a fresh definition do. */
-static void wait_for(struct http_fixture *f, const char *path, int status)
-{
-	const char *body;
-	int tries = 0;
-
-	while (http_fixture_do(f, "GET", path, NULL, NULL, &body) != status)
-		assert_true(++tries < TRIES_MAX);
-}
-
 #define SPEC_OF_V1 "/spec/versions/1/schema/openAPIV3Schema/properties/spec/properties"
 
 static void test_life_of_a_definition(void **state)
 {
 	struct http_fixture f;
-	const char *body;
 
 	(void)state; /* each test makes its own */
 	http_fixture_open(&f);
@@ -77,7 +66,7 @@ static void test_life_of_a_definition(void **state)
 	     "the server could not find the requested resource");
 	want(&f, "GET", "/apis", NULL, NULL, 200, "apps");
 	want(&f, "POST", CRDS, JSON, definition, 201, "\"listKind\":\"ThingList\"");
-	wait_for(&f, THINGS, 200);
+	http_fixture_until(&f, THINGS, 200, NULL);
 	want(&f, "GET", CRDS "/things.example.com", NULL, NULL, 200,
 	     "\"reason\":\"InitialNamesAccepted\"");
 	want(&f, "GET", "/apis", NULL, NULL, 200,
@@ -119,19 +108,16 @@ static void test_life_of_a_definition(void **state)
 	     "[{\"op\":\"add\",\"path\":\"" SPEC_OF_V1 "/extra\",\"value\":{\"type\":\"string\","
 	     "\"default\":\"new\"}},{\"op\":\"remove\",\"path\":\"" SPEC_OF_V1 "/color\"}]",
 	     200, "\"generation\":2");
-	for (int tries = 0; tries < TRIES_MAX; tries++)
-		if (http_fixture_do(&f, "GET", THINGS "/a", NULL, NULL, &body) == 200 &&
-		    strstr(body, "\"extra\""))
-			break;
+	http_fixture_until(&f, THINGS "/a", 200, "\"extra\"");
 	want(&f, "GET", THINGS "/a", NULL, NULL, 200, "\"spec\":{\"size\":9,\"extra\":\"new\"}");
 	want(&f, "GET", THINGS, NULL, NULL, 200, "\"spec\":{\"size\":9,\"extra\":\"new\"}");
 	want(&f, "GET", THINGS "?watch=1&timeoutSeconds=1", NULL, NULL, 200,
 	     "\"spec\":{\"size\":9,\"extra\":\"new\"}");
 	want(&f, "DELETE", CRDS "/things.example.com", NULL, NULL, 200, NULL);
-	wait_for(&f, CRDS "/things.example.com", 404);
+	http_fixture_until(&f, CRDS "/things.example.com", 404, NULL);
 	want(&f, "GET", THINGS, NULL, NULL, 404, NULL);
 	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
-	wait_for(&f, THINGS, 200);
+	http_fixture_until(&f, THINGS, 200, NULL);
 	want(&f, "GET", THINGS "/a", NULL, NULL, 404, "things.example.com \\\"a\\\" not found");
 	http_fixture_close(&f);
 }
@@ -162,7 +148,7 @@ static void test_values_are_checked(void **state)
 	(void)state; /* each test makes its own */
 	http_fixture_open(&f);
 	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
-	wait_for(&f, THINGS, 200);
+	http_fixture_until(&f, THINGS, 200, NULL);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(body, sizeof(body),
 			 "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Thing\","
@@ -221,16 +207,6 @@ static void test_definitions_are_checked(void **state)
 	"{\"apiVersion\":\"example.com/v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"" name \
 	"\"" more "},\"spec\":{\"size\":1}}"
 
-/* Until what is at path has text in it. */
-static void wait_text(struct http_fixture *f, const char *path, const char *text)
-{
-	const char *body;
-	int tries = 0;
-
-	while (http_fixture_do(f, "GET", path, NULL, NULL, &body) != 200 || !strstr(body, text))
-		assert_true(++tries < TRIES_MAX);
-}
-
 /* Objects go by their own rules, watches when the kind goes, and the same name may come back. */
 static void test_end_of_a_definition(void **state)
 {
@@ -239,7 +215,7 @@ static void test_end_of_a_definition(void **state)
 	(void)state; /* each test makes its own */
 	http_fixture_open(&f);
 	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
-	wait_for(&f, THINGS, 200);
+	http_fixture_until(&f, THINGS, 200, NULL);
 	want(&f, "POST", THINGS, JSON, THING("a", ",\"finalizers\":[\"x.com/y\"]"), 201, NULL);
 	assert_null(strstr(http_fixture_head(&f), "Warning: "));
 	want(&f, "POST", THINGS "?dryRun=All", JSON, THING("b", ",\"finalizers\":[\"plain\"]"), 201,
@@ -252,22 +228,23 @@ static void test_end_of_a_definition(void **state)
 	http_fixture_stream(&watcher, THINGS "?watch=1", "\"name\":\"b\"");
 	want(&f, "DELETE", CRDS "/things.example.com", NULL, NULL, 200,
 	     "\"reason\":\"InstanceDeletionPending\"");
-	wait_text(&f, CRDS "/things.example.com",
-		  "\"message\":\"CustomResource deletion is in progress\",\"reason\":"
-		  "\"InstanceDeletionInProgress\",\"status\":\"True\",\"type\":\"Terminating\"");
+	http_fixture_until(
+		&f, CRDS "/things.example.com", 200,
+		"\"message\":\"CustomResource deletion is in progress\",\"reason\":"
+		"\"InstanceDeletionInProgress\",\"status\":\"True\",\"type\":\"Terminating\"");
 	want(&f, "POST", THINGS, JSON, THING("c", ""), 405,
 	     "create not allowed while custom resource definition is terminating");
-	wait_for(&f, THINGS "/b", 404);
+	http_fixture_until(&f, THINGS "/b", 404, NULL);
 	want(&f, "GET", THINGS "/a", NULL, NULL, 200, "\"deletionTimestamp\"");
 	want(&f, "PATCH", THINGS "/a", MERGE, "{\"metadata\":{\"finalizers\":null}}", 200, NULL);
-	wait_for(&f, CRDS "/things.example.com", 404);
+	http_fixture_until(&f, CRDS "/things.example.com", 404, NULL);
 	want(&f, "GET", THINGS, NULL, NULL, 404, "the server could not find");
 	http_fixture_wait(&watcher,
 			  "\"type\":\"DELETED\",\"object\":{\"apiVersion\":\"example.com/v1\"");
 	http_fixture_wait(&watcher, "\r\n0\r\n\r\n");
 	http_fixture_disconnect(&watcher);
 	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
-	wait_for(&f, THINGS, 200);
+	http_fixture_until(&f, THINGS, 200, NULL);
 	want(&f, "POST", THINGS, JSON, THING("a", ""), 201, NULL);
 	http_fixture_close(&f);
 }
@@ -283,7 +260,7 @@ static void test_refused_deletions(void **state)
 	(void)state; /* each test makes its own */
 	http_fixture_open(&f);
 	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
-	wait_for(&f, THINGS, 200);
+	http_fixture_until(&f, THINGS, 200, NULL);
 	want(&f, "POST", THINGS, JSON, THING("a", ""), 201, NULL);
 	want(&f, "POST", POLICIES, JSON,
 	     "{\"metadata\":{\"name\":\"keep\"},\"spec\":{\"matchConstraints\":{\"resourceRules\":["
@@ -297,10 +274,10 @@ static void test_refused_deletions(void **state)
 	     201, NULL);
 	want(&f, "DELETE", THINGS "/a", NULL, NULL, 422, "denied request");
 	want(&f, "DELETE", CRDS "/things.example.com", NULL, NULL, 200, NULL);
-	wait_text(&f, CRDS "/things.example.com",
-		  "\"reason\":\"InstanceDeletionFailed\",\"status\":\"True\"");
+	http_fixture_until(&f, CRDS "/things.example.com", 200,
+			   "\"reason\":\"InstanceDeletionFailed\",\"status\":\"True\"");
 	want(&f, "DELETE", BINDINGS "/keep", NULL, NULL, 200, NULL);
-	wait_for(&f, CRDS "/things.example.com", 404);
+	http_fixture_until(&f, CRDS "/things.example.com", 404, NULL);
 	http_fixture_close(&f);
 }
 
@@ -312,7 +289,7 @@ static void test_unserved_version(void **state)
 	(void)state; /* each test makes its own */
 	http_fixture_open(&f);
 	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
-	wait_for(&f, THINGS, 200);
+	http_fixture_until(&f, THINGS, 200, NULL);
 	want(&f, "POST", THINGS, JSON, THING("a", ""), 201, NULL);
 	http_fixture_connect(&watcher, &f);
 	http_fixture_stream(&watcher, "/apis/example.com/v1beta1/things?watch=1", "ADDED");
@@ -320,7 +297,7 @@ static void test_unserved_version(void **state)
 	     "Content-Type: application/json-patch+json\r\n",
 	     "[{\"op\":\"replace\",\"path\":\"/spec/versions/0/served\",\"value\":false}]", 200,
 	     NULL);
-	wait_for(&f, "/apis/example.com/v1beta1/things", 404);
+	http_fixture_until(&f, "/apis/example.com/v1beta1/things", 404, NULL);
 	http_fixture_wait(&watcher, "\r\n0\r\n\r\n");
 	http_fixture_disconnect(&watcher);
 	want(&f, "GET", THINGS "/a", NULL, NULL, 200, NULL);
@@ -344,22 +321,23 @@ static void test_names(void **state)
 	(void)state; /* each test makes its own */
 	http_fixture_open(&f);
 	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
-	wait_for(&f, THINGS, 200);
+	http_fixture_until(&f, THINGS, 200, NULL);
 	want(&f, "POST", CRDS, JSON, other, 201, NULL);
-	wait_text(&f, CRDS "/others.example.com",
-		  "\"message\":\"\\\"Thing\\\" is already in use\",\"reason\":\"KindConflict\"");
+	http_fixture_until(
+		&f, CRDS "/others.example.com", 200,
+		"\"message\":\"\\\"Thing\\\" is already in use\",\"reason\":\"KindConflict\"");
 	want(&f, "GET", CRDS "/others.example.com", NULL, NULL, 200,
 	     "\"acceptedNames\":{\"kind\":\"\",\"plural\":\"others\",\"listKind\":\"OtherList\"}");
 	want(&f, "GET", CRDS "/others.example.com", NULL, NULL, 200, "\"reason\":\"NotAccepted\"");
 	want(&f, "GET", "/apis/example.com/v1/others", NULL, NULL, 404, NULL);
 	want(&f, "PATCH", CRDS "/others.example.com", MERGE,
 	     "{\"spec\":{\"names\":{\"kind\":\"Other\",\"singular\":\"other\"}}}", 200, NULL);
-	wait_text(
-		&f, CRDS "/others.example.com",
+	http_fixture_until(
+		&f, CRDS "/others.example.com", 200,
 		"\"message\":\"[\\\"th\\\" is already in use, \\\"things\\\" is already in use]\","
 		"\"reason\":\"ShortNamesConflict\"");
 	want(&f, "DELETE", CRDS "/things.example.com", NULL, NULL, 200, NULL);
-	wait_for(&f, "/apis/example.com/v1/others", 200);
+	http_fixture_until(&f, "/apis/example.com/v1/others", 200, NULL);
 	want(&f, "GET", CRDS "/others.example.com", NULL, NULL, 200,
 	     "\"shortNames\":[\"th\",\"ot\",\"things\"]");
 	http_fixture_close(&f);

@@ -15,7 +15,6 @@
 
 #define CRDS "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 #define WIDGETS "/apis/example.com/v1/namespaces/default/widgets"
-#define TRIES_MAX 20000
 
 /* YAML, as a user writes it. */
 static const char definition[] =
@@ -90,14 +89,12 @@ struct row {
 static void open_with_definition(struct http_fixture *f)
 {
 	const char *body;
-	int tries = 0;
 
 	http_fixture_open(f);
 	assert_int_equal(http_fixture_do(f, "POST", CRDS, "Content-Type: application/yaml\r\n",
 					 definition, &body),
 			 201);
-	while (http_fixture_do(f, "GET", WIDGETS, NULL, NULL, &body) != 200)
-		assert_true(++tries < TRIES_MAX);
+	http_fixture_until(f, WIDGETS, 200, NULL);
 }
 
 static void check(const char *body, const struct row *r)
