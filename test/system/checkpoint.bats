@@ -130,7 +130,7 @@ passed() {
 		[[ "$output" == *"${flags%% *}"* ]]
 	done
 	oci kill c KILL
-	wait_until 5 status_is c stopped
+	wait_for 5 status_is c stopped
 	run -1 oci checkpoint c
 	[ "$output" = "cube-oci: Container cannot be checkpointed in stopped state" ]
 	oci delete c

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # A place for test-container: folders, a network and mount namespace and a cgroup of its own, all gone at the end.
 
+# shellcheck source=test/system/wait.bash
+. "${BASH_SOURCE[0]%/*}/wait.bash"
+
 CUBE_BUILD=${CUBE_BUILD:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build-release" && pwd)}
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export CUBE_OCI=$CUBE_BUILD/src/main/cube-oci
@@ -13,7 +16,7 @@ place_begin() {
 	unshare --net --mount --propagation private sh -c '
 		ip link set lo up && echo ready >"$0/namespace" && exec sleep infinity' "$PLACE" </dev/null >/dev/null 2>&1 3>&- &
 	PLACE_PID=$!
-	wait_until 5 test -s "$PLACE/namespace"
+	wait_for 5 test -s "$PLACE/namespace"
 }
 
 place_end() {
@@ -31,16 +34,6 @@ in_place() { nsenter --target "$PLACE_PID" --net --mount -- "$@"; }
 t() {
 	in_place timeout 60 "$CUBE_BUILD/test/system/test-container" --data-dir "$PLACE/data" --run-dir "$PLACE/run" \
 		--cgroup-root "$PLACE_CGROUP" --subnet 10.99.0.0 "$@" 3>&-
-}
-
-# wait_until SECONDS COMMAND...
-wait_until() {
-	local until=$(($(date +%s%N) + $1 * 1000000000))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ "$(date +%s%N)" -lt "$until" ] || { echo "never true: $*" >&2; return 1; }
-		sleep 0.02
-	done
 }
 
 status_of() { t list | awk -v name="$1" '$2 == name { print $3, $4, $5 }'; }

@@ -14,7 +14,7 @@ teardown() { place_end; }
 
 @test "a container runs, its output and exit code are kept" {
 	t --name c run bb:1 sh -c 'echo out; echo err >&2; exit 3'
-	wait_until 5 is_status c "exited exit=3 oom=0"
+	wait_for 5 is_status c "exited exit=3 oom=0"
 	[ "$(t logs c 2>/dev/null)" = out ]
 	[ "$(t logs c 2>&1 >/dev/null)" = err ]
 	[[ "$(t --timestamps --tail 1 logs c 2>&1)" =~ ^20[0-9-]+T[0-9:]+\.[0-9]{9}Z\  ]]
@@ -26,7 +26,7 @@ teardown() { place_end; }
 	[[ "$(status_of c)" == running* ]]
 	pid=$(pid_of c)
 	kill -0 "$pid"
-	wait_until 5 is_status c "exited exit=7 oom=0"
+	wait_for 5 is_status c "exited exit=7 oom=0"
 	[ "$(t logs c)" = "before
 after" ]
 }
@@ -39,26 +39,26 @@ after" ]
 		[ "$status" = 137 ]
 		[ "$(pid_of c)" = "$pid" ]
 	done
-	for i in $(seq 20); do wait_until 5 is_status "k$i" "exited exit=0 oom=0"; done
+	for i in $(seq 20); do wait_for 5 is_status "k$i" "exited exit=0 oom=0"; done
 }
 
 @test "stop sends the stop signal, then KILL" {
 	t --name polite run bb:1 sh -c 'trap "exit 9" TERM; while :; do sleep 0.05; done'
 	t --name deaf run bb:1 sh -c 'trap "" TERM; echo ready; while :; do sleep 0.05; done'
-	wait_until 5 sh -c "[ \"\$(cat $PLACE/data/containers/*/0.log | grep -c ready)\" = 1 ]"
+	wait_for 5 sh -c "[ \"\$(cat $PLACE/data/containers/*/0.log | grep -c ready)\" = 1 ]"
 	sleep 0.1
 	t --timeout 5000 stop polite
 	t --timeout 300 stop deaf
-	wait_until 5 is_status polite "exited exit=9 oom=0"
-	wait_until 5 is_status deaf "exited exit=137 oom=0"
+	wait_for 5 is_status polite "exited exit=9 oom=0"
+	wait_for 5 is_status deaf "exited exit=137 oom=0"
 	t --timeout 100 stop deaf # stopped already: fine
 }
 
 @test "start again counts, and keeps what was written" {
 	t --name c run bb:1 sh -c 'echo x >>/count; wc -l </count'
-	wait_until 5 is_status c "exited exit=0 oom=0"
+	wait_for 5 is_status c "exited exit=0 oom=0"
 	t start c
-	wait_until 5 is_status c "exited exit=0 oom=0"
+	wait_for 5 is_status c "exited exit=0 oom=0"
 	[ "$(t logs c)" = "1
 2" ]
 	[[ "$(t list)" == *restarts=1* ]]
@@ -85,7 +85,7 @@ b" ]
 	t --name c -i --once run bb:1 sh -c 'read line; echo "got $line"; cat'
 	[ "$(printf 'one\ntwo\n' | t -i attach c)" = "got one
 two" ]
-	wait_until 5 is_status c "exited exit=0 oom=0"
+	wait_for 5 is_status c "exited exit=0 oom=0"
 }
 
 @test "logs are followed until the container ends" {
@@ -97,14 +97,14 @@ two" ]
 
 @test "json-file logs are read, too" {
 	t --name c --json run bb:1 echo hello
-	wait_until 5 is_status c "exited exit=0 oom=0"
+	wait_for 5 is_status c "exited exit=0 oom=0"
 	grep -q '"log":"hello\\n"' "$PLACE"/data/containers/*/*-json.log
 	[ "$(t --json logs c)" = hello ]
 }
 
 @test "lack of memory is told apart from other ends" {
 	t --name c --memory 20000000 run bb:1 sh -c 'x=a; while :; do x=$x$x; done'
-	wait_until 20 is_status c "exited exit=137 oom=1"
+	wait_for 20 is_status c "exited exit=137 oom=1"
 }
 
 @test "a program that is missing or cannot be run" {
@@ -123,14 +123,14 @@ two" ]
 	echo deep >"$PLACE/vol/sub/file"
 	ln -s / "$PLACE/vol/escape"
 	t --name a --mount "$PLACE/vol:/v:ro" run bb:1 sh -c 'cat /v/file; echo x >/v/new'
-	wait_until 5 is_status a "exited exit=1 oom=0"
+	wait_for 5 is_status a "exited exit=1 oom=0"
 	[[ "$(t logs a 2>&1)" == *top*Read-only* ]]
 	t --name b --mount "$PLACE/vol:/v:sub" run bb:1 cat /v/file
-	wait_until 5 is_status b "exited exit=0 oom=0"
+	wait_for 5 is_status b "exited exit=0 oom=0"
 	[ "$(t logs b)" = deep ]
 	# a link in the volume stays in the volume
 	t --name e --mount "$PLACE/vol:/v:escape" run bb:1 cat /v/file
-	wait_until 5 is_status e "exited exit=0 oom=0"
+	wait_for 5 is_status e "exited exit=0 oom=0"
 	[ "$(t logs e)" = top ]
 	run t --name m --mount "$PLACE/none:/v" run bb:1 true
 	[[ "$output" == *"bind source path does not exist"* ]]
@@ -140,7 +140,7 @@ two" ]
 	read -r pod address < <(t --cgroup-parent /pod1 --memory 200000000 sandbox p)
 	t --name a --in "$pod" run bb:1 sh -c 'echo hello >/dev/shm/x; httpd -f -p 8080 -h /etc'
 	t --name b --in "$pod" run bb:1 sleep 1000
-	wait_until 5 in_place wget -qO- "http://$address:8080/passwd"
+	wait_for 5 in_place wget -qO- "http://$address:8080/passwd"
 	[ "$(t exec b cat /dev/shm/x)" = hello ]
 	t exec b wget -qO- http://127.0.0.1:8080/passwd | grep -q www-data
 	[ "$(t exec a hostname)" = "$(t exec b hostname)" ]
@@ -165,7 +165,7 @@ two" ]
 	monitor=$(awk '/^PPid/ { print $2 }' "/proc/$pid/status")
 	kill -9 "$monitor"
 	t list >/dev/null
-	wait_until 10 is_status c "exited exit=255 oom=0"
+	wait_for 10 is_status c "exited exit=255 oom=0"
 	! kill -0 "$pid" 2>/dev/null
 	t rm c
 }
@@ -180,7 +180,7 @@ two" ]
 
 @test "a user of the image, and one that it lacks" {
 	t --name c --user www-data run bb:1 id
-	wait_until 5 is_status c "exited exit=0 oom=0"
+	wait_for 5 is_status c "exited exit=0 oom=0"
 	[[ "$(t logs c)" == "uid=33(www-data) gid=33(www-data)"* ]]
 	run t --name d --user nosuchuser run bb:1 id
 	[[ "$output" == *"unable to find user nosuchuser: no matching entries in passwd file"* ]]

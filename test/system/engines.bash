@@ -6,20 +6,13 @@
 #   ENGINES_PID  the process that holds the namespaces
 # inside CMD... runs a command there; dock, pod and ct ARGS... are the engines' own clients.
 
+# shellcheck source=test/system/wait.bash
+. "${BASH_SOURCE[0]%/*}/wait.bash"
+
 CUBE_BUILD=${CUBE_BUILD:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build-release" && pwd)}
 CUBE_OCI=$CUBE_BUILD/src/main/cube-oci
 
 inside() { nsenter --target "$ENGINES_PID" --net --mount -- "$@"; }
-
-# wait_until SECONDS COMMAND...
-wait_until() {
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || { echo "gave up: $*"; return 1; }
-		sleep 0.05
-	done
-}
 
 # An image that is busybox alone, as a root file system in a tar archive.
 engines_image() {
@@ -72,14 +65,14 @@ engines_begin() {
 		echo ready >"$0/out/namespace"
 		exec sleep infinity' "$ENGINES" </dev/null >/dev/null 2>"$ENGINES/out/namespace.err" 3>&- &
 	ENGINES_PID=$!
-	wait_until 5 test -s "$ENGINES/out/namespace" || { cat "$ENGINES/out/namespace.err"; return 1; }
+	wait_for 5 test -s "$ENGINES/out/namespace" || { cat "$ENGINES/out/namespace.err"; return 1; }
 	export ENGINES ENGINES_PID ENGINES_CGROUP
 }
 
 containerd_begin() {
 	inside containerd -c "$ENGINES/containerd/config.toml" >"$ENGINES/out/containerd" 2>&1 </dev/null 3>&- &
 	echo $! >"$ENGINES/containerd/pid"
-	wait_until 20 test -S "$ENGINES/containerd/sock" || { tail -n 20 "$ENGINES/out/containerd"; return 1; }
+	wait_for 20 test -S "$ENGINES/containerd/sock" || { tail -n 20 "$ENGINES/out/containerd"; return 1; }
 }
 
 dockerd_begin() {
@@ -88,7 +81,7 @@ dockerd_begin() {
 		--ip6tables=false --ip-forward=false --ip-masq=false --add-runtime "cube=$CUBE_OCI" --cgroup-parent "$ENGINES_CGROUP" \
 		--exec-opt native.cgroupdriver=cgroupfs >"$ENGINES/out/dockerd" 2>&1 </dev/null 3>&- &
 	echo $! >"$ENGINES/docker/pid"
-	wait_until 20 dock version >/dev/null 2>&1 || { tail -n 20 "$ENGINES/out/dockerd"; return 1; }
+	wait_for 20 dock version >/dev/null 2>&1 || { tail -n 20 "$ENGINES/out/dockerd"; return 1; }
 }
 
 dock() { inside docker -H "unix://$ENGINES/docker/sock" "$@"; }
@@ -106,7 +99,7 @@ end_daemon() { # pid file
 	local pid
 	pid=$(cat "$1" 2>/dev/null) || return 0
 	kill "$pid" 2>/dev/null || return 0
-	wait_until 15 not_running "$pid" || kill -9 "$pid"
+	wait_for 15 not_running "$pid" || kill -9 "$pid"
 }
 not_running() { ! kill -0 "$1" 2>/dev/null; }
 

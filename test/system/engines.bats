@@ -138,7 +138,7 @@ REF=docker.io/library/box:latest
 	ct task resume two
 	[[ $(ct task ls) == *"two "*RUNNING* ]]
 	ct task kill -s TERM two
-	wait_until 5 sh -c "nsenter -t $ENGINES_PID -n -m ctr -a $ENGINES/containerd/sock -n test task ls | grep -q STOPPED"
+	wait_for 5 sh -c "nsenter -t $ENGINES_PID -n -m ctr -a $ENGINES/containerd/sock -n test task ls | grep -q STOPPED"
 	run ct task rm two
 	[[ $output == *"exit code 3"* ]]
 	ct container rm two
@@ -258,10 +258,10 @@ conmon_bundle() { # PYTHON
 	for terminal in False True; do
 		conmon_bundle "c['process']['args'] = ['sh', '-c', 'echo out; exit 12']; c['process']['terminal'] = $terminal"
 		conmon_run "c$terminal" $([ $terminal = False ] || echo -t)
-		wait_until 5 test -s "$BATS_TEST_TMPDIR/c$terminal.pid"
+		wait_for 5 test -s "$BATS_TEST_TMPDIR/c$terminal.pid"
 		[ "$("$CUBE_OCI" --root "$state" state "c$terminal" | jq -r .status)" = created ]
 		"$CUBE_OCI" --root "$state" start "c$terminal"
-		wait_until 5 test -e "$BATS_TEST_TMPDIR/c$terminal.over"
+		wait_for 5 test -e "$BATS_TEST_TMPDIR/c$terminal.over"
 		[ "$(cat "$BATS_TEST_TMPDIR/exits/c$terminal")" = 12 ]
 		grep -q ' stdout F out' "$BATS_TEST_TMPDIR/c$terminal.log"
 		[ ! -s "$BATS_TEST_TMPDIR/c$terminal.delete" ] || { cat "$BATS_TEST_TMPDIR/c$terminal.delete"; return 1; }
@@ -270,6 +270,6 @@ conmon_bundle() { # PYTHON
 	# what the runtime says goes where its caller reads it
 	conmon_bundle "c['process']['args'] = ['nosuch']"
 	conmon_run bad 2>/dev/null || true
-	wait_until 5 grep -q '"msg":"exec: \\"nosuch\\": executable file not found in $PATH"' "$BATS_TEST_TMPDIR/oci.log"
+	wait_for 5 grep -q '"msg":"exec: \\"nosuch\\": executable file not found in $PATH"' "$BATS_TEST_TMPDIR/oci.log"
 	[ ! -e "$state/bad" ]
 }

@@ -25,7 +25,7 @@ registry_start() {
 	[ $# = 0 ] || echo "auth: { htpasswd: { realm: test, path: $1 } }" >>"$PLACE/registry.yml"
 	nsenter --target "$PLACE_PID" --net -- docker-registry serve "$PLACE/registry.yml" >"$PLACE/registry.log" 2>&1 </dev/null 3>&- &
 	REGISTRY_PID=$!
-	wait_until 10 in_place sh -c 'wget -qO- http://127.0.0.1:5000/v2/ || wget -S -qO- http://127.0.0.1:5000/v2/ 2>&1 | grep -q 401'
+	wait_for 10 in_place sh -c 'wget -qO- http://127.0.0.1:5000/v2/ || wget -S -qO- http://127.0.0.1:5000/v2/ 2>&1 | grep -q 401'
 }
 
 push() { # ARCHIVE NAME [SKOPEO FLAGS]
@@ -55,7 +55,7 @@ tree_of() {
 	t --name plain:1 import "$PLACE/root.tar.gz" sh
 	tree_of "$(t layers plain:1)/" | diff - "$PLACE/docker.tree"
 	t --name c run plain:1
-	wait_until 5 is_status c "exited exit=0 oom=0"
+	wait_for 5 is_status c "exited exit=0 oom=0"
 }
 
 @test "an archive comes through a pipe, too" {
@@ -171,7 +171,7 @@ s.settimeout(30)
 while True:
     kept.append(s.accept())' >/dev/null 2>&1 </dev/null 3>&- &
 	local silent=$!
-	wait_until 5 in_place sh -c 'grep -q ":1389 " /proc/net/tcp'
+	wait_for 5 in_place sh -c 'grep -q ":1389 " /proc/net/tcp'
 	run t --timeout 300 pull 127.0.0.1:5001/web:1
 	kill "$silent"
 	wait "$silent" || true # it was ended

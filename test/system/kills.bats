@@ -23,13 +23,13 @@ nothing_left() {
 	[ ! -e "$RT/state/c" ] || { echo "state folder left"; return 1; }
 	[ -z "$(find /sys/fs/cgroup -type d -path "*$CG/c*" -print -quit)" ] || { echo "cgroup left"; return 1; }
 	! grep -q " $RT/" /proc/self/mountinfo || { echo "mount left"; return 1; }
-	wait_until 3 nothing_runs || { echo "process left"; return 1; }
+	wait_for 3 nothing_runs || { echo "process left"; return 1; }
 }
 
 created() { (cd "$RT/bundle" && oci create c </dev/null >/dev/null 2>&1 3>&-); }
 running() { created && oci start c 3>&-; }
 paused() { running && oci pause c; }
-stopped() { running && oci kill c KILL && wait_until 3 status_is c stopped; }
+stopped() { running && oci kill c KILL && wait_for 3 status_is c stopped; }
 
 # each_step PREPARE COMMAND...: how often it was killed is printed
 each_step() {
@@ -146,7 +146,7 @@ killed() { [ "$(tail -n 1 <<<"$2" | tr -dc 0-9)" -ge "$1" ] || { echo "$2"; retu
 		sleep 0.7
 		mkdir "$tree$CG/c"
 	) 3>&- &
-	wait_until 5 test -e "$RT/locked"
+	wait_for 5 test -e "$RT/locked"
 	nothing_left
 	wait
 }
@@ -164,7 +164,7 @@ killed() { [ "$(tail -n 1 <<<"$2" | tr -dc 0-9)" -ge "$1" ] || { echo "$2"; retu
 	keeper=$(cut -d' ' -f4 "/proc/$pid/stat")
 	[[ "$(tr '\0' ' ' <"/proc/$keeper/cmdline")" == *" monitor "* ]]
 	kill -KILL "$keeper"
-	wait_until 5 test ! -e "/proc/$keeper"
+	wait_for 5 test ! -e "/proc/$keeper"
 	status_is c running
 	run -0 oci exec c true
 	nothing_left

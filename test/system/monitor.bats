@@ -58,7 +58,7 @@ client() {
 	cfg 'c["process"]["terminal"] = True; c["process"]["consoleSize"] = {"height": 33, "width": 77}'
 	job 'j["stdin"] = True'
 	monitor start "$RT/job"
-	wait_until 5 grep -q 'stdout F 33 77' "$RT/log"
+	wait_for 5 grep -q 'stdout F 33 77' "$RT/log"
 	monitor send "$RT/state/c" resize 44 99
 	client '
 c = attached()
@@ -74,7 +74,7 @@ assert end["exitCode"] == 7, end'
 	for format in cri json-file; do
 		job 'j["log"].update(format="'$format'", maxSizeBytes=20000, maxFiles=50)'
 		monitor start "$RT/job"
-		wait_until 10 test -e "$RT/state/c/exit.json"
+		wait_for 10 test -e "$RT/state/c/exit.json"
 		[ -e "$RT/log.1" ]
 		[ "$(stat -c %s "$RT"/log* | sort -n | tail -n 1)" -le 20200 ]
 		cat $(ls -v "$RT"/log.* | tac) "$RT/log" | grep -o 'line [0-9]* of many' >"$RT/lines"
@@ -89,7 +89,7 @@ assert end["exitCode"] == 7, end'
 	ln -s busybox "$RT/bundle/rootfs/bin/tr"
 	job ''
 	monitor start "$RT/job"
-	wait_until 5 test -e "$RT/state/c/exit.json"
+	wait_for 5 test -e "$RT/state/c/exit.json"
 	grep -q ' stdout P x' "$RT/log"
 	[ "$(sed -n 's/^[^ ]* stdout [PF] //p' "$RT/log" | tr -d '\n' | wc -c)" = 50003 ]
 	[ "$(grep -c ' stdout F .*end$' "$RT/log")" = 1 ]
@@ -128,14 +128,14 @@ assert seen["one"][0].endswith(b"line 20000\n")'
 	job 'j["stdin"] = j["stdinOnce"] = True'
 	monitor start "$RT/job"
 	client 'c = attached(); c.send("input", b"first\n"); until(c, b"1 first\n")'
-	wait_until 5 grep -q 'stdout F over' "$RT/log"
+	wait_for 5 grep -q 'stdout F over' "$RT/log"
 }
 
 @test "the daemon killed with all of its group: the container goes on, a new daemon finds it, and its end is on record" {
 	bundle sh -c 'read x; exit 9'
 	job 'j["stdin"] = True'
 	setsid sh -c 'python3 "$1/monitor_client.py" start "$2/job" >"$2/answer"; exec sleep 300' x "$HERE" "$RT" 3>&- &
-	wait_until 5 test -s "$RT/answer"
+	wait_for 5 test -s "$RT/answer"
 	daemon=$(pgrep -f "^sleep 300" -P $$ | head -n 1)
 	kill -KILL -- "-${daemon:-$!}"
 	status_is c running

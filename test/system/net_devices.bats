@@ -9,7 +9,7 @@ setup() {
 	rt_begin
 	unshare --net sleep 300 3>&- &
 	HOST=$!
-	wait_until 5 sh -c "[ \$(readlink /proc/$HOST/ns/net) != \$(readlink /proc/self/ns/net) ]"
+	wait_for 5 sh -c "[ \$(readlink /proc/$HOST/ns/net) != \$(readlink /proc/self/ns/net) ]"
 	host ip link add out0 mtu 1400 type veth peer name peer0
 	host ip link set out0 address 02:11:22:33:44:55 alias 'the outside'
 	host ip addr add 10.9.8.7/24 brd 10.9.8.255 dev out0
@@ -53,7 +53,7 @@ start() { (cd "$RT/bundle" && hoci run -d c >"$RT/out" 2>&1 </dev/null 3>&-) || 
 	local joined
 	unshare --net sleep 300 3>&- &
 	joined=$!
-	wait_until 5 sh -c "[ \$(readlink /proc/$joined/ns/net) != \$(readlink /proc/self/ns/net) ]"
+	wait_for 5 sh -c "[ \$(readlink /proc/$joined/ns/net) != \$(readlink /proc/self/ns/net) ]"
 	bundle sleep 100
 	cfg "[n.update(path='/proc/$joined/ns/net') for n in c['linux']['namespaces'] if n['type'] == 'network']
 c['linux']['netDevices'] = {'out0': {}}

@@ -7,6 +7,9 @@
 #   SERVER_PID   `cube server`
 # in_node CMD... runs a command inside the namespaces; k ARGS... is kubectl with the node's kubeconfig.
 
+# shellcheck source=test/system/wait.bash
+. "${BASH_SOURCE[0]%/*}/wait.bash"
+
 # shellcheck source=test/system/store.bash
 . "${BASH_SOURCE[0]%/*}/store.bash"
 
@@ -82,19 +85,6 @@ node_end() {
 }
 
 k() { in_node env -u KUBECONFIG HOME="$NODE_DIR/out" "${KUBECTL:-kubectl}" --kubeconfig "$NODE_DIR/etc/admin.conf" "$@"; }
-
-# wait_for SECONDS COMMAND... : until it succeeds; its last output is shown when it never does.
-wait_for() {
-	local until=$(($(date +%s%N) + $1 * 1000000000)) output
-	shift
-	until output=$("$@" 2>&1); do
-		if [ "$(date +%s%N)" -ge "$until" ]; then
-			printf 'gave up waiting for: %s\nlast output: %s\n' "$*" "$output" >&2
-			return 1
-		fi
-		sleep 0.05
-	done
-}
 
 # fails COMMAND...: succeeds when the command fails; for use with wait_for.
 fails() { ! "$@"; }

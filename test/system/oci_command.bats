@@ -22,7 +22,7 @@ receive_fd() {
 	if "pidfd" in text.decode():
 	    signal.pidfd_send_signal(fds[0], signal.SIGKILL)
 	PY
-	wait_until 5 test -S "$1"
+	wait_for 5 test -S "$1"
 }
 
 @test "help: of the program, of each command, of none" {
@@ -92,7 +92,7 @@ receive_fd() {
 	run -0 oci exec c echo --user x
 	[ "$output" = "--user x" ]
 	run -0 oci kill c KILL
-	wait_until 5 status_is c stopped
+	wait_for 5 status_is c stopped
 	run -0 oci delete c --force
 }
 
@@ -165,18 +165,18 @@ receive_fd() {
 	bundle sleep 30
 	receive_fd "$RT/s1" "$RT/r1"
 	(cd "$RT/bundle" && oci create --pidfd-socket "$RT/s1" c >/dev/null 2>&1 3>&-)
-	wait_until 5 status_is c stopped
+	wait_for 5 status_is c stopped
 	[ "$(cat "$RT/r1")" = "pidfd anon_inode:[pidfd]" ]
 	oci delete c
 	receive_fd "$RT/s2" "$RT/r2"
 	run_detached --pidfd-socket "$RT/s2" c
-	wait_until 5 status_is c stopped
+	wait_for 5 status_is c stopped
 	oci delete c
 	run_detached
 	receive_fd "$RT/s3" "$RT/r3"
 	oci exec -d --pid-file "$RT/pid" --pidfd-socket "$RT/s3" c sleep 77 >/dev/null 2>&1 3>&-
 	gone() { ! oci ps -f json c | grep -qw "$(cat "$RT/pid")"; }
-	wait_until 5 gone
+	wait_for 5 gone
 	status_is c running
 	run -255 oci exec --pidfd-socket "$RT/nosuch" c true
 	[[ "$output" == *"--pidfd-socket"* ]]
@@ -227,7 +227,7 @@ receive_fd() {
 	run -0 oci ps c -e -x
 	[[ "${lines[0]}" =~ \ +PID\ +TTY\ +STAT\ +TIME\ +COMMAND ]]
 	oci kill c KILL
-	wait_until 5 status_is c stopped
+	wait_for 5 status_is c stopped
 	run -0 oci ps c
 }
 
@@ -236,7 +236,7 @@ receive_fd() {
 	run_detached
 	run -0 oci kill c 0
 	oci kill c SIGKILL
-	wait_until 5 status_is c stopped
+	wait_for 5 status_is c stopped
 	run -1 oci kill c 0
 	[[ "$output" == *"container not running"* ]]
 	run -0 oci kill -a c 0
@@ -253,10 +253,10 @@ receive_fd() {
 			[ "$(wc -l <"/sys/fs/cgroup/pids$CG/c/cgroup.procs")" = 4 ]
 			if [ $first = gone ]; then
 				kill -9 "$(oci state c | python3 -c 'import json,sys; print(json.load(sys.stdin)["pid"])')"
-				wait_until 5 status_is c stopped
+				wait_for 5 status_is c stopped
 			fi
 			run -0 oci $way
-			wait_until 5 none
+			wait_for 5 none
 			oci delete --force c
 		done
 	done
@@ -276,7 +276,7 @@ receive_fd() {
 	oci create -b "$RT/bundle" c >/dev/null 2>&1 3>&-
 	run -1 oci start c
 	[[ "$output" == *"error running poststart hook #0"* ]]
-	wait_until 5 status_is c stopped
+	wait_for 5 status_is c stopped
 	oci delete c
 	# its own name as argv[0], the state's pid, killed by a signal
 	cfg "c['hooks'] = {'createRuntime': [{'path': '/bin/sh', 'args': ['x', '-c', 'kill -SYS \$\$']}]}"
@@ -301,9 +301,9 @@ receive_fd() {
 	PY
 	oci events --interval 100ms c >"$RT/events" 3>&- &
 	three() { [ "$(wc -l <"$RT/events")" -ge 3 ]; }
-	wait_until 5 three
+	wait_for 5 three
 	(oci exec -d c sh -c 'x=$(dd if=/dev/urandom bs=5120k count=20)' >/dev/null 2>&1 3>&-) || true
-	wait_until 20 grep -q '^{"type":"oom","id":"c"}$' "$RT/events"
+	wait_for 20 grep -q '^{"type":"oom","id":"c"}$' "$RT/events"
 	oci delete -f c
 	wait
 	run -1 oci events --interval 0s c

@@ -49,7 +49,7 @@ while True:
     with open(sys.argv[2], "ab") as log:
         log.write(s.recv(4096) + b"\n")' "$1" "$RT/heard" 3>&- &
 	listener=$!
-	wait_until 5 test -e "$RT/heard"
+	wait_for 5 test -e "$RT/heard"
 }
 
 has_heard() { [ "$(wc -l <"$RT/heard")" = "$1" ]; } # number of datagrams
@@ -61,7 +61,7 @@ pid_of() { oci state "$1" | jq .pid; }
 READY=1" READY=1; echo "$NOTIFY_SOCKET"'
 	run -0 bash -c 'cd "$1/bundle" && echo $$ >"$1/pid" && export NOTIFY_SOCKET=$2 && exec "$CUBE_OCI" --root "$1/state" run c' bash "$RT" "$service"
 	[ "$output" = "$service/notify" ]
-	wait_until 5 has_heard 2
+	wait_for 5 has_heard 2
 	[ "$(cat "$RT/heard")" = $'READY=1\nMAINPID='"$(cat "$RT/pid")" ]
 }
 
@@ -71,16 +71,16 @@ READY=1" READY=1; echo "$NOTIFY_SOCKET"'
 	(cd "$RT/bundle" && NOTIFY_SOCKET=$service oci create c >/dev/null 2>&1 3>&-)
 	NOTIFY_SOCKET=$service "$CUBE_OCI" --root "$RT/state" start c 3>&- &
 	start=$!
-	wait_until 5 status_is c running
+	wait_for 5 status_is c running
 	kill -0 $start
 	[ ! -s "$RT/heard" ]
 	touch "$RT/bundle/rootfs/tmp/go"
 	wait $start
-	wait_until 5 grep -qx "MAINPID=$(pid_of c)" "$RT/heard"
+	wait_for 5 grep -qx "MAINPID=$(pid_of c)" "$RT/heard"
 	oci delete --force c
 	: >"$RT/heard"
 	(cd "$RT/bundle" && NOTIFY_SOCKET=$service oci run -d c >/dev/null 2>&1 3>&-)
-	wait_until 5 grep -qx "MAINPID=$(pid_of c)" "$RT/heard"
+	wait_for 5 grep -qx "MAINPID=$(pid_of c)" "$RT/heard"
 	[ "$(head -n 1 "$RT/heard")" = READY=1 ]
 }
 
@@ -89,7 +89,7 @@ READY=1" READY=1; echo "$NOTIFY_SOCKET"'
 	bundle sh -c 'say READY=1; say $(seq 600) && echo said'
 	NOTIFY_SOCKET=$service run -0 timeout 10 bash -c 'cd "$1/bundle" && exec "$CUBE_OCI" --root "$1/state" run c' bash "$RT"
 	[ "$output" = said ]
-	wait_until 5 has_heard 2
+	wait_for 5 has_heard 2
 }
 
 @test "notify: a program that ends without a word is not waited for" {
@@ -110,7 +110,7 @@ c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hos
 	echo "$output"
 	[ "${lines[0]}" = /run/notify/notify ]
 	[[ "${lines[1]}" == *"Read-only file system"* ]]
-	wait_until 5 grep -qx READY=1 "$RT/heard"
+	wait_for 5 grep -qx READY=1 "$RT/heard"
 }
 
 @test "notify: without a service manager there is nothing to notify" {

@@ -38,8 +38,8 @@ c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 200000, "size": 1000}]
 		run_detached $id
 	done
 	oci kill --regex '^one-' KILL
-	wait_until 5 status_is one-1 stopped
-	wait_until 5 status_is one-2 stopped
+	wait_for 5 status_is one-1 stopped
+	wait_for 5 status_is one-2 stopped
 	status_is two running
 	oci delete --force --regex 'one-[0-9]|nobody'
 	[ "$(oci list -q)" = two ]
@@ -53,7 +53,7 @@ c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 200000, "size": 1000}]
 c['hooks'] = {'createRuntime': [{'path': '/bin/sh', 'args': ['sh', '-c', 'until [ -e $RT/go ]; do sleep 0.02; done']}]}"
 	(cd "$RT/bundle" && exec "$CUBE_OCI" --root "$RT/state" create c >"$RT/created" 2>&1 3>&-) &
 	creator=$!
-	wait_until 5 test -d "$RT/state/c"
+	wait_for 5 test -d "$RT/state/c"
 	"$CUBE_OCI" --root "$RT/state" start c 3>&- &
 	starter=$!
 	sleep 0.1
@@ -61,7 +61,7 @@ c['hooks'] = {'createRuntime': [{'path': '/bin/sh', 'args': ['sh', '-c', 'until 
 	touch "$RT/go"
 	wait $creator
 	wait $starter
-	wait_until 5 test -e "$RT/bundle/rootfs/tmp/ran"
+	wait_for 5 test -e "$RT/bundle/rootfs/tmp/ran"
 }
 
 @test "start succeeds though the program ends and its container is deleted before it returns" {
@@ -82,7 +82,7 @@ c['hooks'] = {'createRuntime': [{'path': '/bin/sh', 'args': ['sh', '-c', 'until 
 	status_is c created
 	run -1 oci start c
 	[[ "$output" == *"process: required field is missing"* ]]
-	wait_until 5 status_is c stopped
+	wait_for 5 status_is c stopped
 	oci delete c
 	fails_with "process: required field is missing"
 }
@@ -206,9 +206,9 @@ c["root"]["readonly"] = False'
 	m = json.loads(text)
 	print(os.readlink(f"/proc/self/fd/{fds[0]}"), m["ociVersion"], m["metadata"], m["state"]["status"], m["fds"], file=open(sys.argv[2], "w"))
 	PY
-	wait_until 5 test -S "$RT/agent"
+	wait_for 5 test -S "$RT/agent"
 	run_container
-	wait_until 5 test -s "$RT/got"
+	wait_for 5 test -s "$RT/got"
 	[ "$(cat "$RT/got")" = "anon_inode:seccomp notify 0.2.0 words creating ['seccompFd']" ]
 }
 
@@ -251,7 +251,7 @@ c["root"]["readonly"] = False'
 	echo FROZEN >"/sys/fs/cgroup/freezer$CG.elsewhere/freezer.state"
 	without_v2 delete --force d
 	echo THAWED >"/sys/fs/cgroup/freezer$CG.elsewhere/freezer.state"
-	wait_until 5 rmdir "/sys/fs/cgroup/freezer$CG.elsewhere"
+	wait_for 5 rmdir "/sys/fs/cgroup/freezer$CG.elsewhere"
 	echo "$output"
 	[ "$status" -eq 0 ]
 }
@@ -321,7 +321,7 @@ c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["S
 	cfg 'c["mounts"].append({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"})
 c["linux"]["resources"]["memory"] = {"limit": 33554432, "swap": 33554432}'
 	run_detached
-	wait_until 10 oci exec c ls /tmp/done
+	wait_for 10 oci exec c ls /tmp/done
 	run -1 oci update --memory 8388608 --memory-swap 33554432 c
 	[[ "$output" =~ "unable to set memory limit to 8388608 (current usage: "1[0-9]{7}", peak usage: "1[0-9]{7}")" ]]
 }
@@ -340,7 +340,7 @@ c["linux"]["resources"]["memory"] = {"limit": 33554432, "swap": 33554432}'
 	for signal in TERM INT HUP; do
 		(cd "$RT/bundle" && oci create c >/dev/null 2>&1 3>&-)
 		oci kill c $signal
-		wait_until 5 status_is c stopped
+		wait_for 5 status_is c stopped
 		oci delete c
 	done
 	run_detached
@@ -384,7 +384,7 @@ for n in c["linux"]["namespaces"]: n["path"] = ""'
 	cfg 'c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] not in ("mount", "pid")]
 c["mounts"] = [m for m in c["mounts"] if m["type"] != "cgroup"]'
 	(cd "$RT/bundle" && oci run -d c >"$RT/out" 2>&1 3>&-)
-	wait_until 5 grep -q "Read-only file system" "$RT/out"
+	wait_for 5 grep -q "Read-only file system" "$RT/out"
 	[ "$(head -n 1 "$RT/out")" = "$(readlink /proc/self/ns/mnt)" ]
 	grep -q " $RT/bundle/rootfs/proc " /proc/self/mountinfo
 	run -0 oci exec c sh -c 'pwd; ls /proc/self/root/bin/busybox /dev/null'
@@ -439,7 +439,7 @@ c["mounts"] = [m for m in c["mounts"] if m["type"] != "cgroup"]'
 	bundle sh -c 'cat /proc/keys; sleep 30'
 	cfg 'c["linux"]["maskedPaths"] = []'
 	(cd "$RT/bundle" && oci run -d c >"$RT/out" 2>&1 3>&-)
-	wait_until 5 grep -q '_ses.c: ' "$RT/out"
+	wait_for 5 grep -q '_ses.c: ' "$RT/out"
 	run -0 oci exec c cat /proc/keys
 	[ "$(grep '_ses.c: ' <<<"$output" | cut -d' ' -f1)" = "$(grep '_ses.c: ' "$RT/out" | cut -d' ' -f1)" ]
 	oci delete --force c

@@ -50,7 +50,7 @@ pid_of() { as_user state "$1" | jq .pid; }
 	run -0 as_user exec c sh -c 'for p in self 1; do for n in user pid mnt; do readlink /proc/$p/ns/$n; done; done'
 	[ "${lines[*]:0:3}" = "${lines[*]:3:3}" ]
 	as_user kill c KILL
-	wait_until 5 eval '[ "$(as_user state c | jq -r .status)" = stopped ]'
+	wait_for 5 eval '[ "$(as_user state c | jq -r .status)" = stopped ]'
 	as_user delete c
 	[ -z "$(ls "$RT/state" | grep -v '^\.')" ]
 }

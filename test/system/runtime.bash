@@ -6,6 +6,9 @@
 #   CG           its cgroup parent
 # bundle ARGS... makes a bundle whose program is ARGS; cfg 'PYTHON' changes its config.json (as c); oci ARGS... runs cube-oci.
 
+# shellcheck source=test/system/wait.bash
+. "${BASH_SOURCE[0]%/*}/wait.bash"
+
 CUBE_BUILD=${CUBE_BUILD:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build-release" && pwd)}
 CUBE_OCI=$CUBE_BUILD/src/main/cube-oci
 HERE=$(dirname "${BASH_SOURCE[0]}")
@@ -76,15 +79,6 @@ cfg() {
 # In the bundle's folder, like a user would call it.
 run_container() { (cd "$RT/bundle" && oci run "${1:-c}"); }
 
-# wait_until SECONDS COMMAND...
-wait_until() {
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || { echo "gave up: $*"; return 1; }
-		sleep 0.02
-	done
-}
 status_is() { [ "$(oci state "$1" 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["status"])')" = "$2" ]; }
 monitor() { python3 "$HERE/monitor_client.py" "$@"; }
 export CUBE_OCI

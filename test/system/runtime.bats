@@ -43,7 +43,7 @@ teardown() {
 	bundle sh -c 'mount -t tmpfs x /tmp && touch /tmp/inside && echo mounted; sleep 30'
 	cfg 'c["process"]["capabilities"] = {k: ["CAP_SYS_ADMIN"] for k in ("bounding", "effective", "permitted")}'
 	(cd "$RT/bundle" && oci run -d c >"$RT/out" 2>&1 3>&-)
-	wait_until 5 grep -q mounted "$RT/out"
+	wait_for 5 grep -q mounted "$RT/out"
 	[ ! -e "$RT/bundle/rootfs/tmp/inside" ]
 	! grep -q "$RT" /proc/self/mountinfo
 	run oci exec c ls /tmp
@@ -91,7 +91,7 @@ changed" ]
 	chown -R 100000:100000 "$RT/bundle"
 	cfg 'c["linux"]["namespaces"].append({"type": "user"}); c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]'
 	(cd "$RT/bundle" && oci run -d c >"$RT/out" 2>&1 3>&-)
-	wait_until 5 grep -q up "$RT/out"
+	wait_for 5 grep -q up "$RT/out"
 	[ "$(head -n 1 "$RT/out")" = 0 ]
 	pid=$(oci state c | python3 -c 'import json,sys; print(json.load(sys.stdin)["pid"])')
 	[ "$(stat -c %u "/proc/$pid")" = 100000 ]
@@ -118,7 +118,7 @@ changed" ]
 	(cd "$RT/bundle" && oci run -d c >"$RT/out" 2>&1 3>&-)
 	cfg 'c["linux"]["cgroupsPath"] += "2"'
 	(cd "$RT/bundle" && oci run -d d >"$RT/out2" 2>&1 3>&-)
-	wait_until 5 grep -q lo "$RT/out"
+	wait_for 5 grep -q lo "$RT/out"
 	[ "$(head -n 1 "$RT/out")" = 1 ]
 	pids=()
 	for id in c d; do pids+=("$(oci state $id | python3 -c 'import json,sys; print(json.load(sys.stdin)["pid"])')"); done
@@ -134,7 +134,7 @@ changed" ]
 	cfg 'c["linux"]["resources"]["memory"] = {"limit": 16 << 20}'
 	python3 -c 'import json,sys; c=json.load(open(sys.argv[1]+"/bundle/config.json")); c["root"]["path"]=sys.argv[1]+"/bundle/rootfs"; json.dump({"version":1,"id":"c","stateDir":sys.argv[1]+"/state/c","config":c}, open(sys.argv[1]+"/job","w"))' "$RT"
 	monitor start "$RT/job"
-	wait_until 20 test -e "$RT/state/c/exit.json"
+	wait_for 20 test -e "$RT/state/c/exit.json"
 	grep -q '"exitCode":137' "$RT/state/c/exit.json"
 	grep -q '"oomKilled":true' "$RT/state/c/exit.json"
 }
@@ -170,7 +170,7 @@ changed" ]
 	bundle sh -c 'cat /from-top; echo new >/tmp/changed; rm /tmp/deleted; touch /tmp/added'
 	python3 -c 'import json,sys; r=sys.argv[1]; c=json.load(open(r+"/bundle/config.json")); c["root"]={"path":"","readonly":False}; json.dump({"version":1,"id":"c","stateDir":r+"/state/c","config":c,"seccomp":"default","overlay":{"lower":[r+"/top",r+"/bundle/rootfs"],"upper":r+"/upper","work":r+"/work"},"log":{"path":r+"/log","format":"cri"}}, open(r+"/job","w"))' "$RT"
 	monitor start "$RT/job"
-	wait_until 10 test -e "$RT/state/c/exit.json"
+	wait_for 10 test -e "$RT/state/c/exit.json"
 	grep -q '"exitCode":0' "$RT/state/c/exit.json"
 	grep -q 'stdout F top$' "$RT/log"
 	[ "$(cat "$RT/bundle/rootfs/tmp/changed")" = old ]
@@ -197,7 +197,7 @@ changed" ]
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"not stopped"* ]]
 	oci kill c KILL
-	wait_until 5 status_is c stopped
+	wait_for 5 status_is c stopped
 	oci delete c
 	run oci state c
 	[ "$status" -eq 1 ]
@@ -235,7 +235,7 @@ changed" ]
 	bundle sh -c 'grep -c "^[0-9a-f]* bind:0 " /proc/self/numa_maps; sleep 30'
 	cfg 'c["linux"]["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "0"}; c["process"]["execCPUAffinity"] = {"initial": "0", "final": "0"}'
 	(cd "$RT/bundle" && oci run -d c >"$RT/out" 2>&1 3>&-)
-	wait_until 5 test -s "$RT/out"
+	wait_for 5 test -s "$RT/out"
 	[ "$(cat "$RT/out")" -gt 3 ]
 	run oci exec c awk '/^Cpus_allowed_list/ { print $2 }' /proc/self/status /proc/1/status
 	[ "${lines[0]}" = 0 ]
@@ -252,7 +252,7 @@ changed" ]
 @test "pause stops it, resume lets it go on, exec into a paused one is refused" {
 	bundle sh -c 'while :; do echo x; sleep 0.01; done'
 	(cd "$RT/bundle" && oci run -d c >"$RT/out" 2>&1 3>&-)
-	wait_until 5 test -s "$RT/out"
+	wait_for 5 test -s "$RT/out"
 	oci pause c
 	status_is c paused
 	size=$(stat -c %s "$RT/out")
@@ -263,7 +263,7 @@ changed" ]
 	[[ "$output" == *paused* ]]
 	oci resume c
 	status_is c running
-	wait_until 5 sh -c "[ \$(stat -c %s '$RT/out') -gt $size ]"
+	wait_for 5 sh -c "[ \$(stat -c %s '$RT/out') -gt $size ]"
 	oci pause c
 	oci delete --force c
 }
@@ -464,12 +464,12 @@ job() { # job 'PYTHON' changes the job j
 	status_is c created
 	[[ "$(monitor send "$RT/state/c" state)" == *'"status":"created"'* ]]
 	monitor send "$RT/state/c" start
-	wait_until 5 grep -q up "$RT/log"
+	wait_for 5 grep -q up "$RT/log"
 	[[ "$(monitor send "$RT/state/c" state)" == *'"status":"running"'* ]]
 	run monitor send "$RT/state/c" start
 	[[ "$output" == error:* ]]
 	monitor send "$RT/state/c" kill 9 1
-	wait_until 5 test -e "$RT/state/c/exit.json"
+	wait_for 5 test -e "$RT/state/c/exit.json"
 }
 
 @test "monitor: a failure is one answer and leaves nothing" {
@@ -485,7 +485,7 @@ job() { # job 'PYTHON' changes the job j
 	bundle sh -c 'for i in $(seq 200); do echo "line $i"; done; sleep 30'
 	job 'j["log"].update(format="json-file", maxSizeBytes=4000, maxFiles=2)'
 	monitor start "$RT/job"
-	wait_until 5 grep -q '"log":"line 200\\n","stream":"stdout","time":"' "$RT/log"
+	wait_for 5 grep -q '"log":"line 200\\n","stream":"stdout","time":"' "$RT/log"
 	[ ! -e "$RT/log.2" ]
 	mv "$RT/log" "$RT/moved"
 	monitor send "$RT/state/c" reopen
@@ -503,7 +503,7 @@ job() { # job 'PYTHON' changes the job j
 	[ "${lines[0]}" = podname ]
 	[ "${lines[1]}" = "$(readlink "/proc/$pid/ns/net")" ]
 	monitor send "$RT/state/pod" kill 15 0
-	wait_until 5 test -e "$RT/state/pod/exit.json"
+	wait_for 5 test -e "$RT/state/pod/exit.json"
 	grep -q '"exitCode":0' "$RT/state/pod/exit.json"
 }
 
@@ -512,7 +512,7 @@ job() { # job 'PYTHON' changes the job j
 	cfg 'c["linux"]["resources"]["memory"] = {"limit": 16 << 20, "swap": 16 << 20}'
 	job ''
 	monitor start "$RT/job"
-	wait_until 10 test -e "$RT/state/c/exit.json"
+	wait_for 10 test -e "$RT/state/c/exit.json"
 	grep -q '"exitCode":137,"signal":9,"oomKilled":true' "$RT/state/c/exit.json"
 	oci delete --force c
 	rm -f "$RT/log"
@@ -520,10 +520,10 @@ job() { # job 'PYTHON' changes the job j
 	cfg 'c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "pid"]'
 	job ''
 	monitor start "$RT/job"
-	wait_until 5 grep -q 'stdout F' "$RT/log"
+	wait_for 5 grep -q 'stdout F' "$RT/log"
 	orphan=$(sed -n 's/.*stdout F //p' "$RT/log")
 	[ "$orphan" -gt 1 ]
-	wait_until 5 test ! -e "/proc/$orphan" # not even as a zombie
+	wait_for 5 test ! -e "/proc/$orphan" # not even as a zombie
 	status_is c running
 }
 
