@@ -27,7 +27,7 @@ struct typed typed_root(struct schema_at at);
 struct typed_walk {
 	struct arena *arena;
 	struct buf text;
-	struct err *err;
+	struct err *err;      /* may be NULL */
 	size_t refused_count; /* by typed_check so far: err has all of them, as far as there is room
 			       */
 };

@@ -24,8 +24,9 @@ static int refuse(struct typed_walk *walk, const struct place *place, const char
 	char what[ERR_MSG_BYTES];
 	struct err before;
 
-	if (walk->refused_count && strlen(walk->err->msg) + 1 == sizeof(walk->err->msg))
-		return -1; /* nothing more has room */
+	if (!walk->err ||
+	    (walk->refused_count && strlen(walk->err->msg) + 1 == sizeof(walk->err->msg)))
+		return -1; /* nobody asks, or nothing more has room */
 	buf_init(&path, ERR_MSG_BYTES);
 	put_place(place, &path);
 	(void)snprintf(what, sizeof(what), fmt, STR_ARG(str_slice(detail, 0, 200)));
