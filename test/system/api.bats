@@ -146,14 +146,16 @@ web() { # REPLICAS IMAGE
 }
 
 @test "[W28] watch delivers each change once" {
+	k create configmap before --from-literal=x=0
 	k get cm -w --no-headers -o custom-columns=N:.metadata.name,X:.data.x >"$API_DIR/watch" 2>&1 3>&- &
 	watcher=$!
+	until grep -q '^before' "$API_DIR/watch"; do read -rt 0.05 <> <(:) || :; done # it has listed what there is
 	k create configmap w --from-literal=x=1
 	k patch cm w -p '{"data":{"x":"2"}}'
 	k delete cm w
-	for _ in $(seq 50); do [ "$(wc -l <"$API_DIR/watch")" -ge 3 ] && break; read -rt 0.1 <> <(:) || :; done
+	for _ in $(seq 50); do [ "$(wc -l <"$API_DIR/watch")" -ge 4 ] && break; read -rt 0.1 <> <(:) || :; done
 	kill $watcher
-	[ "$(tr -s ' ' <"$API_DIR/watch" | tr '\n' ';')" = "w 1;w 2;w 2;" ]
+	[ "$(tr -s ' ' <"$API_DIR/watch" | tr '\n' ';')" = "before 0;w 1;w 2;w 2;" ]
 }
 
 @test "[W40] services get addresses and ports; conflicts are refused" {
