@@ -302,6 +302,8 @@ static enum reconcile_result replicaset_reconcile(struct controller *base, struc
 	if (view.replicas < (int64_t)owned.count)
 		view_related(c, set, &owned, pods);
 	replicaset_plan(&view, &arena, &plan);
+	if (!plan.create_count && !plan.delete_count)
+		set_failure(c, key.text, false, NULL); /* what failed is not wanted any more */
 	submit_pods(c, key, set, &plan, &owned);
 	submit_status(c, key, set, &plan);
 	if (plan.requeue_after_ms)

@@ -61,6 +61,27 @@ pod() { # NAMESPACE NAME CPU
 	has "$(k -n quota describe quota q)" '^pods +1 +2$'
 }
 
+@test "[W33] a controller that may not make its pods says so, and no longer once it wants no more than it may" {
+	k create namespace few
+	k -n few create quota q --hard=pods=1
+	wait_for 5 used_is few q pods 0
+	k -n few apply -f - <<-'X'
+	apiVersion: v1
+	kind: ReplicationController
+	metadata: {name: r}
+	spec:
+	  replicas: 2
+	  selector: {app: r}
+	  template:
+	    metadata: {labels: {app: r}}
+	    spec: {containers: [{name: c, image: none}]}
+	X
+	failure() { k -n few get rc r -o 'jsonpath={.status.conditions[?(@.type=="ReplicaFailure")].reason}'; }
+	wait_for 10 eval '[ "$(failure)" = FailedCreate ]'
+	k -n few scale rc r --replicas=1
+	wait_for 10 eval '[ -z "$(failure)" ]'
+}
+
 @test "[W36] many writers at once never get more than the quota" {
 	k create namespace race
 	k -n race create quota q --hard=configmaps=11
