@@ -632,7 +632,7 @@ static int remove_tree(int parent_fd, const char *name, int depth)
 		return -ELOOP;
 	AUTO_FD fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return -errno;
+		return errno == ENOENT ? 0 : -errno; /* its monitor was faster */
 	dir = fdopendir(fd);
 	if (!dir)
 		return -errno;
@@ -689,8 +689,11 @@ int cgroup_remove(struct cgroup *c, int wait_ms)
 		err = remove_tree(AT_FDCWD, path, 0);
 		/* The last processes may still be on their way out. v2 tells when, v1 has to be asked. */
 		for (int waited = 0, step = 1; err == -EBUSY && waited < wait_ms; waited += step, step *= 2) {
-			if (waited >= PATIENCE_MS && !c->is_v2 && each_pid_in(c->dir_fds[i], 0, end_one, NULL) < 0)
-				return -EBUSY;
+			if (waited >= PATIENCE_MS && !c->is_v2) {
+				err = each_pid_in(c->dir_fds[i], 0, end_one, NULL);
+				if (err < 0 && err != -ENOENT && err != -ENODEV)
+					return -EBUSY;
+			}
 			if (i != CGROUP_UNIFIED ||
 			    wait_event(c->dir_fds[i], "populated", 0, waited < PATIENCE_MS ? step : wait_ms) < 0)
 				sleep_ms(step);
