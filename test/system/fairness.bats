@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Priority and fairness with the real kubectl: its objects, the headers, and that who asks little is served while another floods.
+# Runs alone: it measures who waits for whom.
 
 load node.bash
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the API server may hold and do, in numbers that do not depend on how busy the machine is. Times and rates are in
 # `script/bench api`.
+# Runs alone: one of them is how long a get waits.
 
 bats_require_minimum_version 1.5.0
 load node.bash
