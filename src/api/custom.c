@@ -123,13 +123,13 @@ static void custom_warn(struct edit *e, struct notices *notices)
 		(void)json_index_add(&seen, json_str(one), one);
 	JSON_MUT_EACH (one, now) {
 		struct str name = json_mut_str(one);
-		const char *problem = name_qualified_problem(name);
+		struct str rest = str_from(name_qualified_problem(name)), problem;
 
 		if (json_index_add(&seen, name, one))
 			continue;
-		if (problem)
-			notices_add(notices, "metadata.finalizers: \"" STR_FMT "\": %s",
-				    STR_ARG(name), problem);
+		while (name_next_problem(&rest, &problem))
+			notices_add(notices, "metadata.finalizers: \"" STR_FMT "\": " STR_FMT,
+				    STR_ARG(name), STR_ARG(problem));
 		if (str_find_char(name, '/', 0) == SIZE_MAX && !str_eq_c(name, "orphan") &&
 		    !str_eq_c(name, "foregroundDeletion"))
 			notices_add(notices,

@@ -6,6 +6,7 @@
 #include "api/kind.h"
 #include "api/limits.h"
 #include "codec/json.h"
+#include "codec/name.h"
 
 #define MESSAGE_BYTES_MAX 8192
 
@@ -146,10 +147,18 @@ void field_required(struct field_errors *e, const struct field_path *path, const
 	report(e, FIELD_REQUIRED, path, STR_NONE, detail);
 }
 
+/* Each of the messages that stand in detail (codec/name.h). */
 void field_invalid_str(struct field_errors *e, const struct field_path *path, struct str value,
 		       const char *detail)
 {
-	report_quoted(e, FIELD_INVALID, path, value, detail);
+	struct str rest = str_from(detail), one;
+
+	if (!detail || !strpbrk(detail, NAME_PROBLEM_BREAK)) {
+		report_quoted(e, FIELD_INVALID, path, value, detail);
+		return;
+	}
+	while (name_next_problem(&rest, &one))
+		report_quoted(e, FIELD_INVALID, path, value, str_c_in(e->arena, one));
 }
 
 void field_invalid_int(struct field_errors *e, const struct field_path *path, int64_t value,
@@ -161,7 +170,12 @@ void field_invalid_int(struct field_errors *e, const struct field_path *path, in
 void field_invalid_val(struct field_errors *e, const struct field_path *path, yyjson_mut_val *value,
 		       const char *detail)
 {
-	report_val(e, FIELD_INVALID, path, value, detail);
+	struct str rest = str_from(detail), one;
+
+	if (!rest.len)
+		report_val(e, FIELD_INVALID, path, value, detail);
+	while (name_next_problem(&rest, &one))
+		report_val(e, FIELD_INVALID, path, value, str_c_in(e->arena, one));
 }
 
 void field_duplicate_str(struct field_errors *e, const struct field_path *path, struct str value)

@@ -61,7 +61,7 @@ struct field_errors {
 void field_errors_init(struct field_errors *errors, struct arena *arena);
 void field_required(struct field_errors *e, const struct field_path *path, const char *detail);
 /* value as it is printed by Go's %v quoted when a string; the kinds of values have one function
- * each. */
+ * each. detail is one message, or what a function of codec/name.h says: all of its messages. */
 void field_invalid_str(struct field_errors *e, const struct field_path *path, struct str value,
 		       const char *detail);
 void field_invalid_int(struct field_errors *e, const struct field_path *path, int64_t value,

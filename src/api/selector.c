@@ -90,7 +90,7 @@ static int check_key(struct parser *p, struct str key)
 		return 0;
 	return err_set(p->err, ERR_BAD_REQUEST,
 		       "unable to parse requirement: <nil>: Invalid value: \"" STR_FMT "\": %s",
-		       STR_ARG(key), problem);
+		       STR_ARG(key), name_problems_in(p->arena, problem, "; "));
 }
 
 static int check_value(struct parser *p, struct str key, struct str value, size_t index)
@@ -102,7 +102,8 @@ static int check_value(struct parser *p, struct str key, struct str value, size_
 	return err_set(p->err, ERR_BAD_REQUEST,
 		       "unable to parse requirement: values[%zu][" STR_FMT
 		       "]: Invalid value: \"" STR_FMT "\": %s",
-		       index, STR_ARG(key), STR_ARG(value), problem);
+		       index, STR_ARG(key), STR_ARG(value),
+		       name_problems_in(p->arena, problem, "; "));
 }
 
 static int str_order(const void *a, const void *b)

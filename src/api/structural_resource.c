@@ -48,7 +48,8 @@ static void check_kind(yyjson_mut_val *v, const struct field_path *path,
 	for (size_t i = 0; i < text.len; i++)
 		lower[i] = text.ptr[i] >= 'A' && text.ptr[i] <= 'Z' ? (char)(text.ptr[i] | 0x20)
 								    : text.ptr[i];
-	problem = name_label1035_problem(str_sub(lower, text.len));
+	problem = name_problems_in(errors->arena, name_label1035_problem(str_sub(lower, text.len)),
+				   ",");
 	if (problem)
 		field_invalid_str(
 			errors, path, text,

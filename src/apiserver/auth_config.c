@@ -438,7 +438,7 @@ static void check_authorizer(struct checking *c, yyjson_val *list, size_t index)
 	else if (name_subdomain_problem(name))
 		field_error_add(&c->errors, FIELD_INVALID, FIELD_NAME(path, "name"),
 				"\"" STR_FMT "\": authorizer name is invalid: %s", STR_ARG(name),
-				name_subdomain_problem(name));
+				name_problems_in(c->errors.arena, name_subdomain_problem(name), ", "));
 	if (str_eq_c(type, "Webhook")) {
 		if (hook)
 			check_webhook(c, path, hook);

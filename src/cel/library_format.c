@@ -136,12 +136,16 @@ static struct cel_value named(struct cel_frame *f, const struct cel_value *args)
 static struct cel_value validate(struct cel_frame *f, const struct cel_value *args)
 {
 	const struct cel_format *format = args[0].opaque;
-	const char *problem = format->problem(cel_str(args[1]));
+	const char *problems = format->problem(cel_str(args[1]));
 	struct cel_value list;
+	struct str rest, one;
 
-	if (!problem)
+	if (!problems)
 		return cel_optional(NULL);
-	list = cel_list_append(f, cel_list_new(f, 1), cel_string(str_from(problem)));
+	list = cel_list_new(f, 1);
+	rest = str_from(problems);
+	while (name_next_problem(&rest, &one))
+		list = cel_list_append(f, list, cel_string(one));
 	return cel_make_optional(f, list);
 }
 

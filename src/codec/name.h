@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Texts that Kubernetes restricts: names, labels, keys, addresses. The *_problem functions return
- * NULL when the text is fine, else the message, in upstream's words, that goes behind "Invalid
- * value: ...: ".
+ * NULL when the text is fine, else what goes, in upstream's words, behind "Invalid value: ...: ".
+ * When several things are wrong, their messages stand one behind the other with a break after
+ * each but (perhaps) the last: field_invalid_*() reports each, others take them apart or join them.
  */
 #ifndef CUBE_CODEC_NAME_H
 #define CUBE_CODEC_NAME_H
 
 #include <stdbool.h>
+#include "base/arena.h"
 #include "base/str.h"
 #include "codec/limits.h"
+
+#define NAME_PROBLEM_BREAK "\v"
+
+/* The next message of those in rest; false when there is none. */
+bool name_next_problem(struct str *rest, struct str *ret_problem);
+/* All of them in one text. */
+const char *name_problems_in(struct arena *arena, const char *problems, const char *between);
 
 const char *name_label_problem(struct str name);     /* RFC 1123 label */
 const char *name_subdomain_problem(struct str name); /* RFC 1123 subdomain */
@@ -24,7 +33,8 @@ const char *name_search_domain_problem(struct str name); /* a subdomain that may
 const char *name_path_segment_problem(struct str name);
 const char *name_http_header_problem(struct str name);
 const char *name_sysctl_problem(struct str name);
-const char *name_csi_driver_problem(struct str name); /* that it is longer than a label is told elsewhere */
+const char *
+name_csi_driver_problem(struct str name); /* that it is longer than a label is told elsewhere */
 /* As NAME_PROBLEM slots of strategies: a prefix (generateName) may end in '-'. */
 const char *name_is_label(struct str name, bool is_prefix);
 const char *name_is_label1035(struct str name, bool is_prefix);

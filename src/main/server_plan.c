@@ -222,23 +222,27 @@ static bool file_has_word(const char *path, const char *word)
 	return false;
 }
 
-/* Names that become parts of objects, certificates or links: wrong ones would be found out much later. */
+/* Names that become parts of objects, certificates or links: wrong ones would be found out much
+ * later. */
 static int check_names(const struct server_opts *opts, const struct server_plan *plan,
 		       struct err *err)
 {
-	const char *wrong = name_is_subdomain(plan->node_name, false);
+	AUTO_ARENA arena = { 0 };
+	const char *wrong;
 	char c[INET_ADDRSTRLEN];
 	struct in_addr binary;
 
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	wrong = name_problems_in(&arena, name_is_subdomain(plan->node_name, false), ", ");
 	if (wrong)
 		return err_set(err, ERR_INVALID, "--node-name: '%s': %s", plan->node_name.ptr,
 			       wrong);
-	wrong = name_is_subdomain(opts->cluster_domain, false);
+	wrong = name_problems_in(&arena, name_is_subdomain(opts->cluster_domain, false), ", ");
 	if (wrong)
 		return err_set(err, ERR_INVALID, "--cluster-domain: '" STR_FMT "': %s",
 			       STR_ARG(opts->cluster_domain), wrong);
-	if (!str_is_empty(opts->cluster_dns) &&
-	    (str_copy_to(opts->cluster_dns, c, sizeof(c)) < 0 || inet_pton(AF_INET, c, &binary) != 1))
+	if (!str_is_empty(opts->cluster_dns) && (str_copy_to(opts->cluster_dns, c, sizeof(c)) < 0 ||
+						 inet_pton(AF_INET, c, &binary) != 1))
 		return err_set(err, ERR_INVALID,
 			       "--cluster-dns: '" STR_FMT "' is not an IPv4 address",
 			       STR_ARG(opts->cluster_dns));

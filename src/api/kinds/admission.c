@@ -180,7 +180,9 @@ static void check_param_kind(yyjson_mut_val *param, const struct field_path *pat
 								    : kind.ptr[i];
 	problem = kind.len > DNS_LABEL_BYTES_MAX
 			  ? "must be no more than 63 characters"
-			  : name_is_label1035(str_sub(lower, kind.len), false);
+			  : name_problems_in(errors->arena,
+					     name_is_label1035(str_sub(lower, kind.len), false),
+					     ",");
 	if (problem)
 		field_error_add(errors, FIELD_INVALID, FIELD_NAME(path, "kind"),
 				"\"" STR_FMT

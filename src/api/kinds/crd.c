@@ -130,7 +130,9 @@ static void check_words(struct edit *e, const char *name, const struct field_pat
 		const struct field_path *here = FIELD_INDEX(FIELD_NAME(names, name), index++);
 
 		if (name_label1035_problem(text))
-			field_invalid_str(errors, here, text, name_label1035_problem(text));
+			field_invalid_str(
+				errors, here, text,
+				name_problems_in(e->arena, name_label1035_problem(text), ","));
 	}
 }
 
@@ -147,8 +149,11 @@ static void check_names(struct edit *e, const struct field_path *spec, struct fi
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		struct str name = json_mut_get_str(names, rows[i].name);
-		const char *problem = name_label1035_problem(
-			rows[i].may_be_upper ? lower_of(e->arena, name) : name);
+		const char *problem = name_problems_in(
+			e->arena,
+			name_label1035_problem(rows[i].may_be_upper ? lower_of(e->arena, name)
+								    : name),
+			",");
 
 		if (!name.len)
 			field_required(errors, FIELD_NAME(path, rows[i].name), "");
@@ -180,7 +185,9 @@ static void check_group(struct edit *e, const struct field_path *spec, struct fi
 	if (!group.len)
 		field_required(errors, path, "");
 	else if (name_subdomain_problem(group))
-		field_invalid_str(errors, path, group, name_subdomain_problem(group));
+		field_invalid_str(
+			errors, path, group,
+			name_problems_in(errors->arena, name_subdomain_problem(group), ","));
 	else if (!str_contains(group, STR(".")))
 		field_invalid_str(errors, path, group, "should be a domain with at least one dot");
 	if (!scope.len)

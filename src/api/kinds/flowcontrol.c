@@ -60,14 +60,15 @@ static void check_spaces(const struct scope *s, const struct field_path *path, y
 			"namespace");
 	check_all_alone(s, here, spaces, "namespaces");
 	JSON_MUT_EACH (space, spaces) {
-		struct str name = json_mut_str(space);
+		struct str name = json_mut_str(space), rest, problem;
 
-		if (!str_eq_c(name, "*") && name_label_problem(name))
+		rest = str_eq_c(name, "*") ? STR_NONE : str_from(name_label_problem(name));
+		while (name_next_problem(&rest, &problem))
 			field_invalid_str(s->errors, FIELD_INDEX(here, i), name,
 					  str_printf_in(s->errors->arena,
 							"each member of this list must be '*' or a "
-							"DNS-1123 label; %s",
-							name_label_problem(name))
+							"DNS-1123 label; " STR_FMT,
+							STR_ARG(problem))
 						  .ptr);
 		i++;
 	}

@@ -288,7 +288,7 @@ void warn_name_of_pods(struct edit *e, struct notices *n)
 			n,
 			"metadata.name: this is used in Pod names and hostnames, which can result "
 			"in surprising behavior; a DNS label is recommended: [%s]",
-			name_label_problem(name));
+			name_problems_in(n->arena, name_label_problem(name), " "));
 }
 
 void warn_pod(struct notices *n, const char *path, yyjson_mut_val *pod)
@@ -304,7 +304,7 @@ void warn_pod(struct notices *n, const char *path, yyjson_mut_val *pod)
 		notices_add(n,
 			    "metadata.name: this is used in the Pod's hostname, which can result "
 			    "in surprising behavior; a DNS label is recommended: [%s]",
-			    name_label_problem(name));
+			    name_problems_in(n->arena, name_label_problem(name), " "));
 	warn_placement(n, here, spec);
 	warn_annotations(n, meta, json_mut_get(pod, "metadata.annotations"));
 	warn_names(n, here, spec);

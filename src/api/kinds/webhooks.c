@@ -58,16 +58,17 @@ static void check_path(struct str text, const struct field_path *path, struct fi
 	rest = str_slice(rest, 1, rest.len);
 	(void)str_strip_suffix(&rest, STR("/"));
 	for (; str_next_part(&rest, '/', &step); i++) {
-		const char *problem = step.len ? name_subdomain_problem(step) : NULL;
+		struct str problems = str_from(step.len ? name_subdomain_problem(step) : NULL),
+			   problem;
 
 		if (!step.len)
 			field_error_add(errors, FIELD_INVALID, path,
 					"\"" STR_FMT "\": segment[%zu] may not be empty",
 					STR_ARG(text), i);
-		else if (problem)
+		while (name_next_problem(&problems, &problem))
 			field_error_add(errors, FIELD_INVALID, path,
-					"\"" STR_FMT "\": segment[%zu]: %s", STR_ARG(text), i,
-					problem);
+					"\"" STR_FMT "\": segment[%zu]: " STR_FMT, STR_ARG(text), i,
+					STR_ARG(problem));
 	}
 }
 

@@ -138,7 +138,9 @@ static void test_event(void **state)
 		  "event.namespace" },
 		{ "timed and silent", "eventTime: \"2024-01-01T00:00:00.000000Z\"",
 		  "reportingController: Required value\nreportingController: Invalid value: \"\": "
-		  "name part must be non-empty\nreportingInstance: Required value\naction: "
+		  "name part must be non-empty\nreportingController: Invalid value: \"\": name "
+		  "part "
+		  "must consist of...\nreportingInstance: Required value\naction: "
 		  "Required value\nreason: Required value" },
 	};
 

@@ -490,7 +490,11 @@ static void test_placement(void **state)
 		  "podAffinityTerm.topologyKey: Required value: can not be empty\n"
 		  "spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]"
 		  "."
-		  "podAffinityTerm.topologyKey: Invalid value: \"\": name part must be non-empty" },
+		  "podAffinityTerm.topologyKey: Invalid value: \"\": name part must be non-empty\n"
+		  "spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]"
+		  "."
+		  "podAffinityTerm.topologyKey: Invalid value: \"\": name part must consist "
+		  "of..." },
 		{ "keys without a selector",
 		  "spec: {affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: "
 		  "[{topologyKey: z, matchLabelKeys: [a]}]}}}",
