@@ -64,6 +64,15 @@ int refusal_bad_request(struct refusal *s, const char *fmt, ...)
 	return -1;
 }
 
+static struct str formatted(struct arena *arena, const char *fmt, va_list ap)
+{
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, 64u << 10);
+	buf_vprintf(&text, fmt, ap);
+	return str_in(arena, buf_str(&text));
+}
+
 /* "deployments.apps", "pods" */
 static struct str qualified(struct arena *arena, struct str resource, struct str group)
 {
@@ -98,19 +107,18 @@ int refusal_exists(struct refusal *s, struct subject about)
 
 int refusal_conflict(struct refusal *s, struct subject about, const char *fmt, ...)
 {
-	AUTO_BUF text = { 0 };
+	struct str text;
 	va_list ap;
 
 	if (s->code)
 		return -1;
-	buf_init(&text, 64u << 10);
 	va_start(ap, fmt);
-	buf_vprintf(&text, fmt, ap);
+	text = formatted(s->arena, fmt, ap);
 	va_end(ap);
 	refusal_set(s, 409, "Conflict",
 		    "Operation cannot be fulfilled on " STR_FMT " \"" STR_FMT "\": " STR_FMT,
 		    STR_ARG(qualified(s->arena, about.resource, about.group)), STR_ARG(about.name),
-		    STR_ARG(buf_str(&text)));
+		    STR_ARG(text));
 	return refusal_about(s, about);
 }
 
@@ -124,25 +132,24 @@ int refusal_modified(struct refusal *s, struct subject about)
 
 int refusal_forbidden(struct refusal *s, struct subject about, const char *fmt, ...)
 {
-	AUTO_BUF text = { 0 };
+	struct str text;
 	va_list ap;
 
 	if (s->code)
 		return -1;
-	buf_init(&text, 64u << 10);
 	va_start(ap, fmt);
-	buf_vprintf(&text, fmt, ap);
+	text = formatted(s->arena, fmt, ap);
 	va_end(ap);
 	if (!about.resource.len)
-		refusal_set(s, 403, "Forbidden", "forbidden: " STR_FMT, STR_ARG(buf_str(&text)));
+		refusal_set(s, 403, "Forbidden", "forbidden: " STR_FMT, STR_ARG(text));
 	else if (!about.name.len)
 		refusal_set(s, 403, "Forbidden", STR_FMT " is forbidden: " STR_FMT,
 			    STR_ARG(qualified(s->arena, about.resource, about.group)),
-			    STR_ARG(buf_str(&text)));
+			    STR_ARG(text));
 	else
 		refusal_set(s, 403, "Forbidden", STR_FMT " \"" STR_FMT "\" is forbidden: " STR_FMT,
 			    STR_ARG(qualified(s->arena, about.resource, about.group)),
-			    STR_ARG(about.name), STR_ARG(buf_str(&text)));
+			    STR_ARG(about.name), STR_ARG(text));
 	return refusal_about(s, about);
 }
 
@@ -172,16 +179,15 @@ int refusal_gone(struct refusal *s, const char *fmt, ...)
 
 int refusal_internal(struct refusal *s, const char *fmt, ...)
 {
-	AUTO_BUF text = { 0 };
+	struct str text;
 	va_list ap;
 
-	buf_init(&text, 64u << 10);
 	va_start(ap, fmt);
-	buf_vprintf(&text, fmt, ap);
+	text = formatted(s->arena, fmt, ap);
 	va_end(ap);
-	refusal_add_cause(s, (struct refusal_cause){ .message = str_in(s->arena, buf_str(&text)) });
+	refusal_add_cause(s, (struct refusal_cause){ .message = text });
 	return refusal_set(s, 500, "InternalError", "Internal error occurred: " STR_FMT,
-			   STR_ARG(buf_str(&text)));
+			   STR_ARG(text));
 }
 
 int refusal_invalid(struct refusal *s, struct subject about)

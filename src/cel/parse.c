@@ -215,6 +215,18 @@ static struct cel_node *parse_literal(struct parser *p)
 
 /* ---- lists, maps, structs ---- */
 
+/* At the bracket that ends them. */
+static struct cel_node *closed(struct parser *p, struct cel_node *node,
+			       const struct node_list *list)
+{
+	advance(p);
+	node->args = list->items;
+	node->arg_count = (uint32_t)list->count;
+	node->optional = list->any_optional ? list->optional : NULL;
+	cel_node_deepen(p->source, node);
+	return node;
+}
+
 static struct cel_node *parse_list(struct parser *p)
 {
 	struct cel_node *node = cel_node_new(p->source, CEL_NODE_LIST, p->token.offset);
@@ -231,12 +243,7 @@ static struct cel_node *parse_list(struct parser *p)
 		if (!take(p, ",") && !is(p, "]"))
 			return fail(p, "{']', ','}");
 	}
-	advance(p);
-	node->args = list.items;
-	node->arg_count = (uint32_t)list.count;
-	node->optional = list.any_optional ? list.optional : NULL;
-	cel_node_deepen(p->source, node);
-	return node;
+	return closed(p, node, &list);
 }
 
 static struct cel_node *parse_map(struct parser *p)
@@ -260,12 +267,7 @@ static struct cel_node *parse_map(struct parser *p)
 		if (!take(p, ",") && !is(p, "}"))
 			return fail(p, "{'}', ','}");
 	}
-	advance(p);
-	node->args = list.items;
-	node->arg_count = (uint32_t)list.count;
-	node->optional = list.any_optional ? list.optional : NULL;
-	cel_node_deepen(p->source, node);
-	return node;
+	return closed(p, node, &list);
 }
 
 static struct cel_node *parse_struct(struct parser *p, struct str name)
@@ -294,16 +296,11 @@ static struct cel_node *parse_struct(struct parser *p, struct str name)
 		if (!take(p, ",") && !is(p, "}"))
 			return fail(p, "{'}', ','}");
 	}
-	advance(p);
 	node->name = name;
-	node->args = list.items;
-	node->arg_count = (uint32_t)list.count;
-	node->optional = list.any_optional ? list.optional : NULL;
 	node->field_names = arena_array(p->source->arena, list.count + 1, sizeof(struct str));
 	for (size_t i = 0; i < list.count; i++)
 		node->field_names[i] = names.items[i]->name;
-	cel_node_deepen(p->source, node);
-	return node;
+	return closed(p, node, &list);
 }
 
 /* ---- calls ---- */

@@ -6,10 +6,7 @@ load node.bash
 
 setup_file() {
 	load node.bash
-	node_begin
-	node_start
-	node_wait_ready
-	export NODE_DIR NODE_PID SERVER_PID NODE_CGROUP
+	node_file && node_ready
 }
 
 teardown_file() {

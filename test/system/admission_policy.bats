@@ -7,8 +7,6 @@ load apiserver.bash
 setup_file() { apiserver_begin policy; }
 teardown_file() { apiserver_end; }
 
-k() { timeout 30 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DIR/cache" "$@"; }
-
 @test "a policy bounds replicas by a parameter" {
 	k create namespace limited
 	k label namespace limited env=test

@@ -7,9 +7,7 @@ load node.bash
 setup_file() {
 	load webhook.bash
 	load node.bash # its k is the node's
-	node_begin
-	node_start
-	node_wait_ready
+	node_file && node_ready
 	hook_certificate "$NODE_DIR/out" DNS:wardle.default.svc
 	k -n kube-system get configmap extension-apiserver-authentication \
 		-o 'jsonpath={.data.requestheader-client-ca-file}' >"$NODE_DIR/out/front-ca.crt"
@@ -18,7 +16,6 @@ setup_file() {
 		k config view --raw -o "jsonpath={.${part#*:}}" | base64 -d >"$NODE_DIR/out/${part%%:*}"
 	done
 	extension_start
-	export NODE_DIR NODE_PID SERVER_PID NODE_CGROUP
 }
 
 teardown_file() {

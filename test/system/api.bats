@@ -8,8 +8,6 @@ load apiserver.bash
 setup_file() { apiserver_begin api; }
 teardown_file() { apiserver_end; }
 
-k() { timeout 30 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DIR/cache" -n "${NS:-default}" "$@"; }
-
 setup() {
 	NS=t$BATS_TEST_NUMBER
 	k get namespace "$NS" >/dev/null 2>&1 || k create namespace "$NS" >/dev/null

@@ -7,6 +7,9 @@
 
 BUILD=${CUBE_BUILD:-$(cd "${BASH_SOURCE[0]%/*}/../../build-release" && pwd)}
 
+# k ARGS...: kubectl with the server's kubeconfig, in the namespace NS if one is set.
+k() { timeout 30 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DIR/cache" ${NS:+-n "$NS"} "$@"; }
+
 apiserver_begin() { # NAME
 	API_DIR=$(mktemp -d "${TMPDIR:-/tmp}/cube-$1.XXXXXX")
 	export API_DIR BATS_NO_PARALLELIZE_WITHIN_FILE=1

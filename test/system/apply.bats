@@ -8,8 +8,6 @@ load apiserver.bash
 setup_file() { apiserver_begin apply; }
 teardown_file() { apiserver_end; }
 
-k() { timeout 30 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DIR/cache" -n "$NS" "$@"; }
-
 setup() {
 	NS=t$BATS_TEST_NUMBER
 	k create namespace "$NS" >/dev/null

@@ -7,9 +7,7 @@ load node.bash
 OUTSIDE=$BATS_TEST_DIRNAME/outside.py
 
 setup_file() {
-	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	node_begin || return 1
-	export NODE_DIR NODE_PID NODE_CGROUP OUT=$NODE_DIR/out
+	node_file || return 1
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$OUT/server.key" -out "$OUT/server.crt" \
 		-subj /CN=outside -addext subjectAltName=IP:127.0.0.1 -days 1 2>/dev/null
 	nsenter --target "$NODE_PID" --net --mount -- python3 "$OUTSIDE" serve "$OUT" 9443 >"$OUT/outside.log" 2>&1 </dev/null 3>&- &
@@ -39,10 +37,8 @@ rules:
 - level: Metadata
   resources: [{group: "", resources: [pods]}]
 END
-	node_start --no-node --audit-policy-file "$OUT/policy.yaml" --audit-log-path "$OUT/audit.log" --audit-log-maxsize 1 \
+	node_api --audit-policy-file "$OUT/policy.yaml" --audit-log-path "$OUT/audit.log" --audit-log-maxsize 1 \
 		--audit-log-maxbackup 2 --audit-webhook-config-file "$OUT/hook.conf" --audit-webhook-batch-max-wait 200ms
-	export SERVER_PID
-	wait_for 20 k get serviceaccount default
 }
 
 teardown_file() {

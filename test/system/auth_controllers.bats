@@ -5,11 +5,7 @@
 load node.bash
 
 setup_file() {
-	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	node_begin || return 1
-	node_start --no-node
-	export NODE_DIR NODE_PID SERVER_PID NODE_CGROUP
-	wait_for 20 k get serviceaccount default
+	node_file && node_api
 }
 
 # A server that a test started anew is known in that test alone.

@@ -5,9 +5,7 @@
 load node.bash
 
 setup_file() {
-	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	node_begin || return 1
-	export NODE_DIR NODE_PID NODE_CGROUP OUT=$NODE_DIR/out
+	node_file || return 1
 	printf '%s\n' 'token-reader,reader,1' 'token-other,other,2' >"$OUT/tokens.csv"
 	cat >"$OUT/policies" <<'END'
 # who may what
@@ -30,10 +28,8 @@ plugins:
     defaults: {enforce: baseline}
     exemptions: {namespaces: [kube-system]}
 END
-	node_start --no-node --token-auth-file "$OUT/tokens.csv" --authorization-mode Node,RBAC,ABAC --authorization-policy-file "$OUT/policies" \
+	node_api --token-auth-file "$OUT/tokens.csv" --authorization-mode Node,RBAC,ABAC --authorization-policy-file "$OUT/policies" \
 		--enable-admission-plugins AlwaysPullImages,EventRateLimit --admission-control-config-file "$OUT/admission.yaml" --disable-admission-plugins DefaultTolerationSeconds,Priority
-	export SERVER_PID
-	wait_for 20 k get serviceaccount default
 }
 
 teardown_file() {

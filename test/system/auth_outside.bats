@@ -8,9 +8,7 @@ load node.bash
 OUTSIDE=$BATS_TEST_DIRNAME/outside.py
 
 setup_file() {
-	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	node_begin || return 1
-	export NODE_DIR NODE_PID NODE_CGROUP OUT=$NODE_DIR/out
+	node_file || return 1
 	authority server && authority proxy && signed server server 127.0.0.1 && signed proxy front-proxy-client
 	signed proxy stranger
 	openssl genrsa -out "$OUT/signer.key" 2048 2>/dev/null

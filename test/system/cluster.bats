@@ -6,13 +6,7 @@
 load node.bash
 
 setup_file() {
-	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	node_begin || return 1
-	make_images || return 1
-	node_start
-	export NODE_DIR NODE_PID SERVER_PID NODE_CGROUP
-	node_wait_ready || return 1
-	load_images
+	node_file && node_ready && node_image web web:1 && node_image web web:2 --text "version two" && node_image busybox busybox:1
 }
 
 teardown_file() {
@@ -30,19 +24,6 @@ teardown() {
 		tail -n 30 "$NODE_DIR/out/server.log" >&2
 	fi
 	k delete namespace "$NS" --wait=false >/dev/null
-}
-
-make_images() {
-	"$BATS_TEST_DIRNAME/../../script/make-image" web --tag web:1 --output "$NODE_DIR/out/web1.tar" &&
-		"$BATS_TEST_DIRNAME/../../script/make-image" web --tag web:2 --text "version two" --output "$NODE_DIR/out/web2.tar" &&
-		"$BATS_TEST_DIRNAME/../../script/make-image" busybox --tag busybox:1 --output "$NODE_DIR/out/busybox.tar"
-}
-
-load_images() {
-	local tar
-	for tar in web1 web2 busybox; do
-		in_node "$CUBE" image load --run-dir "$NODE_DIR/run" "$NODE_DIR/out/$tar.tar" || return 1
-	done
 }
 
 n() { k -n "$NS" "$@"; }

@@ -6,10 +6,9 @@ load node.bash
 
 setup() {
 	node_begin
-	"$BATS_TEST_DIRNAME/../../script/make-image" web --tag web:1 --output "$NODE_DIR/out/web.tar"
 	node_start
 	node_wait_ready
-	in_node "$CUBE" image load --run-dir "$NODE_DIR/run" "$NODE_DIR/out/web.tar"
+	node_image web web:1
 }
 
 teardown() {

@@ -12,8 +12,6 @@ setup_file() {
 
 teardown_file() { apiserver_end; }
 
-k() { timeout 30 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DIR/cache" "$@"; }
-
 crd() {
 	cat <<-'YAML'
 	apiVersion: apiextensions.k8s.io/v1

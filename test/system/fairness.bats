@@ -6,13 +6,9 @@
 load node.bash
 
 setup_file() {
-	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	node_begin || return 1
-	export NODE_DIR NODE_PID NODE_CGROUP OUT=$NODE_DIR/out
+	node_file || return 1
 	printf '%s\n' 'token-flood,flood,1' 'token-quiet,quiet,2' >"$OUT/tokens.csv"
-	node_start --no-node --token-auth-file "$OUT/tokens.csv"
-	export SERVER_PID
-	wait_for 20 k get serviceaccount default
+	node_api --token-auth-file "$OUT/tokens.csv"
 	k create clusterrolebinding readers --clusterrole=view --user=flood --user=quiet
 }
 

@@ -5,9 +5,7 @@
 load node
 
 setup_file() {
-	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	node_begin && node_start && node_wait_ready || return 1
-	export NODE_DIR NODE_PID SERVER_PID NODE_CGROUP
+	node_file && node_ready
 }
 
 teardown_file() { node_end; }

@@ -6,13 +6,9 @@
 load node.bash
 
 setup_file() {
-	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	node_begin || return 1
-	export NODE_DIR NODE_PID NODE_CGROUP OUT=$NODE_DIR/out
+	node_file || return 1
 	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$OUT/key.pem" -subj /CN=swept -out "$OUT/request.pem" 2>"$OUT/openssl.log"
-	node_start --no-node
-	export SERVER_PID
-	wait_for 20 k get serviceaccount default
+	node_api
 }
 
 teardown_file() {

@@ -31,6 +31,34 @@ node_begin() {
 	wait_for 5 test -s "$NODE_DIR/out/namespace" || { cat "$NODE_DIR/out/namespace.err" >&2; return 1; }
 }
 
+# For setup_file: a place that all tests of the file share, one after the other. OUT is where they write.
+node_file() {
+	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
+	node_begin || return 1
+	export NODE_DIR NODE_PID NODE_CGROUP OUT=$NODE_DIR/out
+}
+
+# node_ready [FLAGS...]: the server with its node, for the tests of a file.
+node_ready() {
+	node_start "$@"
+	export SERVER_PID
+	node_wait_ready
+}
+
+# node_api [FLAGS...]: the server without a node, for the tests of a file.
+node_api() {
+	node_start --no-node "$@"
+	export SERVER_PID
+	wait_for 20 k get serviceaccount default
+}
+
+# node_image WHAT TAG [FLAGS...]: an image of script/make-image, on the node.
+node_image() {
+	local tar=$NODE_DIR/out/${2/:/-}.tar
+	"${BASH_SOURCE[0]%/*}/../../script/make-image" "$1" --tag "$2" --output "$tar" "${@:3}" &&
+		in_node "$CUBE" image load --run-dir "$NODE_DIR/run" "$tar"
+}
+
 in_node() { nsenter --target "$NODE_PID" --net --mount -- "$@"; }
 
 # node_start [FLAGS...]: on the store that CUBE_TEST_STORE names, unless a flag does.

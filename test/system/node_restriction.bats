@@ -5,10 +5,7 @@
 load node.bash
 
 setup_file() {
-	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	node_begin || return 1
-	node_start --no-node
-	export NODE_DIR NODE_PID SERVER_PID NODE_CGROUP
+	node_file && node_api || return 1
 	wait_for 20 k get namespace kube-node-lease
 	# as a kubelet's client certificate has it
 	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$NODE_DIR/out/node.key" \

@@ -5,11 +5,7 @@
 load node
 
 setup_file() {
-	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	node_begin && node_start && node_wait_ready || return 1
-	export NODE_DIR NODE_PID SERVER_PID NODE_CGROUP
-	"$BATS_TEST_DIRNAME/../../script/make-image" web --tag web:1 --output "$NODE_DIR/out/web.tar" --text "Hello from behind." &&
-		in_node "$CUBE" image load --run-dir "$NODE_DIR/run" "$NODE_DIR/out/web.tar" || return 1
+	node_file && node_ready && node_image web web:1 --text "Hello from behind." || return 1
 	k apply -f - <<-'YAML'
 	apiVersion: v1
 	kind: Pod

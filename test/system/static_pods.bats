@@ -5,13 +5,7 @@
 load node.bash
 
 setup_file() {
-	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	node_begin || return 1
-	"$BATS_TEST_DIRNAME/../../script/make-image" busybox --tag busybox:1 --output "$NODE_DIR/out/busybox.tar" || return 1
-	node_start
-	export NODE_DIR NODE_PID SERVER_PID NODE_CGROUP
-	node_wait_ready || return 1
-	in_node "$CUBE" image load --run-dir "$NODE_DIR/run" "$NODE_DIR/out/busybox.tar"
+	node_file && node_ready && node_image busybox busybox:1
 }
 
 teardown_file() {

@@ -38,7 +38,6 @@ webhook_end() {
 	apiserver_end
 }
 
-k() { timeout 30 kubectl --kubeconfig "$API_DIR/admin.conf" --cache-dir "$API_DIR/cache" "$@"; }
 asked() { cat "$API_DIR/hook.log" 2>/dev/null; }
 forget() { : >"$API_DIR/hook.log"; }
 

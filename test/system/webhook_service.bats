@@ -7,15 +7,12 @@ load node.bash
 setup_file() {
 	load webhook.bash
 	load node.bash # its k is the node's
-	node_begin
-	node_start
-	node_wait_ready
+	node_file && node_ready
 	hook_certificate "$NODE_DIR/out" DNS:hook.default.svc
 	nsenter --target "$NODE_PID" --net --mount -- python3 "$BATS_TEST_DIRNAME/webhook.py" "$NODE_DIR/out" 192.168.77.1 \
 		>"$NODE_DIR/out/hook.out" 2>&1 3>&- &
 	echo $! >"$NODE_DIR/out/hook.pid"
 	wait_file . "$NODE_DIR/out/hook.port"
-	export NODE_DIR NODE_PID SERVER_PID NODE_CGROUP
 }
 
 teardown_file() {

@@ -5,11 +5,7 @@
 load node.bash
 
 setup_file() {
-	export BATS_NO_PARALLELIZE_WITHIN_FILE=1
-	node_begin && node_start && node_wait_ready || return 1
-	export NODE_DIR NODE_PID SERVER_PID NODE_CGROUP
-	"$BATS_TEST_DIRNAME/../../script/make-image" busybox --tag busybox:1 --output "$NODE_DIR/out/busybox.tar" &&
-		in_node "$CUBE" image load --run-dir "$NODE_DIR/run" "$NODE_DIR/out/busybox.tar" || return 1
+	node_file && node_ready && node_image busybox busybox:1 || return 1
 	k run said --image busybox:1 --restart=Never -- sh -c 'echo container is alive; echo err >&2' >/dev/null
 	k run box --image busybox:1 --restart=Never -- sleep 3600 >/dev/null
 	k wait --for=jsonpath='{.status.phase}'=Succeeded pod/said --timeout=30s >/dev/null &&

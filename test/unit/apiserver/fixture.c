@@ -234,6 +234,40 @@ void http_fixture_wait(struct http_fixture *f, const char *text)
 
 /* --- audit --- */
 
+void run_step(struct http_fixture *f, const struct step *step)
+{
+	const char *answer, *headers = "Content-Type: application/json\r\n";
+	char body[8192], want[2048];
+	int status;
+
+	if (!strcmp(step->method, "PATCH"))
+		headers = "Content-Type: application/merge-patch+json\r\n";
+	snprintf(body, sizeof(body), "%s", step->body ? step->body : "");
+	for (char *c = body; *c; c++)
+		*c = *c == '\'' ? '"' : *c == '`' ? '\'' : *c;
+	status = http_fixture_do(f, step->method, step->path, step->body ? headers : NULL,
+				 step->body ? body : NULL, &answer);
+	snprintf(want, sizeof(want), "%s", step->want ? step->want : "");
+	for (char *c = want; *c; c++)
+		*c = *c == '`' ? '\'' : *c;
+	if (status != step->status || !strstr(answer, want))
+		fail_msg("%s %s %s\nwant %d %s\n got %d %s", step->method, step->path, body,
+			 step->status, want, status, answer);
+	if (step->warning && !strstr(http_fixture_head(f), step->warning))
+		fail_msg("%s %s\nwant %s\n got %s", step->method, step->path, step->warning,
+			 http_fixture_head(f));
+}
+
+void run_steps(const struct step *steps, size_t count)
+{
+	struct http_fixture f;
+
+	http_fixture_open(&f);
+	for (size_t i = 0; i < count; i++)
+		run_step(&f, &steps[i]);
+	http_fixture_close(&f);
+}
+
 void audited_init(struct audited *a, const char *policy)
 {
 	int fd;

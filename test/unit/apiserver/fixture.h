@@ -56,6 +56,16 @@ void http_fixture_connect(struct http_fixture *f, struct http_fixture *of);
 void http_fixture_disconnect(struct http_fixture *f);
 const char *http_fixture_head(struct http_fixture *f); /* the headers of the last answer */
 
+/* A request and what it must answer, for tables of them. In body and want ' stands for " and ` for
+ * '; want and warning are parts of the answer and of its headers, NULL: any. */
+struct step {
+	const char *method, *path, *body;
+	int status;
+	const char *want, *warning;
+};
+void run_step(struct http_fixture *f, const struct step *step);
+void run_steps(const struct step *steps, size_t count); /* on a server of their own */
+
 /* An audit log in a file of its own, for http_fixture_open_with. */
 struct audited {
 	struct audit_options options;

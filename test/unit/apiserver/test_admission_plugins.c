@@ -20,44 +20,6 @@
 #define PRIORITIES "/apis/scheduling.k8s.io/v1/priorityclasses"
 #define INGRESSES "/apis/networking.k8s.io/v1/namespaces/default/ingresses"
 
-/* ' stands for ", ` for ' */
-struct step {
-	const char *method, *path, *body;
-	int status;
-	const char *want;
-};
-
-static void run_step(struct http_fixture *f, const struct step *step)
-{
-	const char *answer, *headers = "Content-Type: application/json\r\n";
-	char body[8192], want[2048];
-	int status;
-
-	if (!strcmp(step->method, "PATCH"))
-		headers = "Content-Type: application/merge-patch+json\r\n";
-	snprintf(body, sizeof(body), "%s", step->body ? step->body : "");
-	for (char *c = body; *c; c++)
-		*c = *c == '\'' ? '"' : *c == '`' ? '\'' : *c;
-	status = http_fixture_do(f, step->method, step->path, step->body ? headers : NULL,
-				 step->body ? body : NULL, &answer);
-	snprintf(want, sizeof(want), "%s", step->want ? step->want : "");
-	for (char *c = want; *c; c++)
-		*c = *c == '`' ? '\'' : *c;
-	if (status != step->status || !strstr(answer, want))
-		fail_msg("%s %s %s\nwant %d %s\n got %d %s", step->method, step->path, body,
-			 step->status, want, status, answer);
-}
-
-static void run_steps(const struct step *steps, size_t count)
-{
-	struct http_fixture f;
-
-	http_fixture_open(&f);
-	for (size_t i = 0; i < count; i++)
-		run_step(&f, &steps[i]);
-	http_fixture_close(&f);
-}
-
 #define POD(name, spec)                                                                            \
 	"{'metadata':{'name':'" name "'},'spec':{'containers':[{'name':'c','image':'i'}]" spec "}" \
 	"}"
