@@ -144,6 +144,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	timer_init(&s->bookmarks, s->env, http_watch_bookmarks);
 	s->service_repair.registry = &s->registry;
 	form_sweep_start(&s->forms, s->env, s->store);
+	long_works_init(&s->works, s->env);
 	s->bootstrap = (struct bootstrap){
 		.registry = &s->registry,
 		.advertise_address = str_dup(options->advertise_address),
@@ -180,6 +181,7 @@ void apiserver_free(struct apiserver *s)
 	form_sweep_stop(&s->forms);
 	operation_cancel_all(&s->registry);
 	http_watch_end_all(s, false);
+	long_works_deinit(&s->works);
 	custom_resources_stop(&s->custom);
 	local_hub_deinit(&s->hub);
 	aggregation_free(s->aggregation);

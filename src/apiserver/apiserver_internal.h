@@ -11,6 +11,7 @@
 #include "apiserver/form_sweep.h"
 #include "apiserver/http_watch.h"
 #include "apiserver/local.h"
+#include "apiserver/long_work.h"
 #include "apiserver/metrics.h"
 #include "apiserver/rbac_bootstrap.h"
 #include "apiserver/registry.h"
@@ -59,6 +60,7 @@ struct apiserver {
 	struct http_gzip gzip;
 	struct timer bookmarks;
 	struct form_sweep forms;
+	struct long_works works; /* long answers being made */
 	struct list
 		documents; /* struct api_document: discovery and OpenAPI, made at first request */
 };

@@ -2,25 +2,28 @@
 /*
  * LIST: the stored bytes of all that matches, gathered behind a small head and sent as they are.
  * Pages continue at the revision of the first one for as long as the history reaches back to it.
+ * References to all that may match are taken at once, which is the state that is answered; to look
+ * at each and to make other forms of them is long work.
  */
 #include "api/object.h"
 #include "api/protobuf.h"
-#include "api/table.h"
 #include "apiserver/exchange.h"
 #include "apiserver/limits.h"
+#include "apiserver/list_writer.h"
 #include "apiserver/read_options.h"
 #include "base/mem.h"
 #include "loop/env.h"
 #include "net/http_gzip.h"
 
-#define ENCODE_BYTES ((size_t)256 << 10) /* of objects put into another encoding in one turn */
+#define LOOK_COST 256 /* of any object that is looked at, as long_work.h counts */
 
 struct listing {
 	struct exchange *e;
 	struct read_options options;
 	struct blob **blobs;
-	size_t count, room, bytes, looked_at_bytes;
-	size_t looked_at;
+	size_t count, room, bytes;
+	size_t unsifted, unsifted_count; /* from the one to the other: as taken from the store */
+	size_t looked_at, looked_at_bytes;
 	int64_t revision;
 	struct str prefix; /* of the keys of the kind; likewise: of those that are listed */
 	struct str list_prefix;
@@ -30,51 +33,169 @@ struct listing {
 	bool head_sent;
 	struct blob *head;
 	struct str separator, tail;
-	struct task encode; /* the next objects become fields */
-	size_t encoded_count;
+	struct long_work work; /* some, until nothing is left, and then done */
+	bool (*some)(struct listing *l, size_t *cost);
+	void (*done)(struct listing *l);
+	size_t made_count; /* objects that have the form they are sent in */
+	struct list_writer *writer;
 	int64_t remaining;
 	struct err err;
 };
 
-static bool take_entry(void *arg, struct str key, const struct store_entry *entry)
+static void drop_unsifted(struct listing *l)
 {
-	struct listing *l = arg;
-	struct blob *object;
+	while (l->unsifted < l->unsifted_count)
+		blob_unref(l->blobs[l->unsifted++]);
+}
 
-	l->looked_at_bytes += entry->value->len;
-	l->looked_at++;
-	if (l->options.filter.has_selector) {
-		const struct obj *obj = obj_of(entry->value, NULL);
-
-		if (!obj || !watch_filter_may_match(&l->options.filter, obj))
-			return true;
-	}
-	if (l->options.limit && l->count == (size_t)l->options.limit) {
-		l->more_from = str_in(l->e->arena, key);
-		return false;
-	}
-	object = registry_present(l->e->kind, entry->value, &l->err);
-	if (!object)
-		return false;
-	if (l->count == l->room) {
-		l->room = l->room ? l->room * 2 : 64;
-		l->blobs = mem_realloc_array(l->blobs, l->room, sizeof(l->blobs[0]));
-	}
-	l->blobs[l->count++] = object;
-	l->bytes += object->len;
-	l->too_large = l->count > LIST_ITEMS_MAX || l->bytes > LIST_BYTES_MAX;
-	return !l->too_large;
+static void drop_objects(struct listing *l)
+{
+	drop_unsifted(l);
+	for (size_t i = 0; i < l->count; i++)
+		blob_unref(l->blobs[i]);
+	mem_free(l->blobs);
 }
 
 static void release(void *arg)
 {
 	struct listing *l = arg;
 
-	for (size_t i = 0; i < l->count; i++)
-		blob_unref(l->blobs[i]);
-	mem_free(l->blobs);
+	drop_objects(l);
 	blob_unref(l->head);
+	list_writer_free(l->writer);
 	mem_free(l);
+}
+
+static void refuse(struct listing *l)
+{
+	struct exchange *e = l->e;
+
+	if (l->too_large)
+		(void)refusal_set(&e->refusal, 413, "RequestEntityTooLarge",
+				  "the list is too large: use limit and continue"); /* told below */
+	else
+		(void)refusal_from_err(&e->refusal, &l->err);
+	release(l);
+	exchange_refuse(e);
+}
+
+/* --- long work --- */
+
+static void on_client_gone(void *arg, struct http_exchange *x)
+{
+	struct listing *l = arg;
+	struct exchange *e = l->e;
+
+	long_work_stop(&l->work);
+	release(l);
+	exchange_count(e, 499);
+	http_abort(x);
+}
+
+static const struct http_exchange_events work_events = { .on_closed = on_client_gone };
+
+static bool do_part(struct long_work *work, size_t *cost)
+{
+	struct listing *l = CONTAINER_OF(work, struct listing, work);
+
+	if (l->some(l, cost))
+		return true;
+	http_set_events(l->e->x, NULL, NULL);
+	l->done(l);
+	return false;
+}
+
+/* What is short is done at once. */
+static void work(struct listing *l, bool (*some)(struct listing *l, size_t *cost),
+		 void (*done)(struct listing *l))
+{
+	size_t cost = 0;
+
+	if (!some(l, &cost)) {
+		done(l);
+		return;
+	}
+	l->some = some;
+	l->done = done;
+	l->work.part = do_part;
+	http_set_events(l->e->x, &work_events, l);
+	long_work_start(&l->e->server->works, &l->work);
+}
+
+/* --- which objects --- */
+
+/* Each has to be looked at, or put into the version asked for. */
+static bool has_to_sift(const struct listing *l)
+{
+	return l->options.filter.has_selector || l->e->kind->flags & KIND_CUSTOM;
+}
+
+static bool take_entry(void *arg, struct str key, const struct store_entry *entry)
+{
+	struct listing *l = arg;
+	size_t *count = has_to_sift(l) ? &l->unsifted_count : &l->count;
+
+	if (!l->options.filter.has_selector && l->options.limit &&
+	    *count == (size_t)l->options.limit) {
+		l->more_from = str_in(l->e->arena, key);
+		return false;
+	}
+	if (*count == l->room) {
+		l->room = l->room ? l->room * 2 : 64;
+		l->blobs = mem_realloc_array(l->blobs, l->room, sizeof(l->blobs[0]));
+	}
+	l->blobs[(*count)++] = blob_ref(entry->value);
+	if (has_to_sift(l))
+		return true;
+	l->bytes += entry->value->len;
+	l->too_large = l->count > LIST_ITEMS_MAX || l->bytes > LIST_BYTES_MAX;
+	return !l->too_large;
+}
+
+/* False: the page is full without it. */
+static bool sift(struct listing *l, struct blob *stored)
+{
+	const struct obj *obj = NULL;
+	struct blob *object;
+
+	l->looked_at++;
+	l->looked_at_bytes += stored->len;
+	if (l->options.filter.has_selector) {
+		obj = obj_of(stored, NULL);
+		if (!obj || !watch_filter_may_match(&l->options.filter, obj))
+			return true;
+	}
+	if (obj && l->options.limit && l->count == (size_t)l->options.limit) {
+		l->more_from = registry_key(&l->e->server->registry, l->e->arena, l->e->kind,
+					    obj->namespace_, obj->name);
+		return false;
+	}
+	object = registry_present(l->e->kind, stored, &l->err);
+	if (!object)
+		return false;
+	l->blobs[l->count++] = object; /* in the place of one that was sifted */
+	l->bytes += object->len;
+	l->too_large = l->count > LIST_ITEMS_MAX || l->bytes > LIST_BYTES_MAX;
+	return !l->too_large;
+}
+
+static bool sift_some(struct listing *l, size_t *cost)
+{
+	size_t most = *cost + LONG_WORK_PART_COST;
+
+	for (; l->unsifted < l->unsifted_count; *cost += LOOK_COST) {
+		struct blob *stored = l->blobs[l->unsifted++];
+		bool was_parsed = stored->parsed, goes_on = sift(l, stored);
+
+		if (!was_parsed && stored->parsed)
+			*cost += stored->len;
+		blob_unref(stored);
+		if (!goes_on)
+			return false;
+		if (*cost >= most)
+			return true;
+	}
+	return false;
 }
 
 static int fill(void *arg, struct http_piece *to, size_t max)
@@ -82,7 +203,7 @@ static int fill(void *arg, struct http_piece *to, size_t max)
 	struct listing *l = arg;
 	size_t n = 0;
 
-	if (!l->head_sent && max) {
+	if (l->head && !l->head_sent && max) {
 		to[n++] = HTTP_BLOB(l->head);
 		l->head_sent = true;
 	}
@@ -133,7 +254,8 @@ static void respond(struct listing *l)
 	struct http_source source = { .fill = fill, .release = release, .arg = l };
 	size_t between = l->count ? (l->count - 1) * l->separator.len : 0;
 
-	source.length_bytes = (int64_t)(l->head->len + l->tail.len + l->bytes + between);
+	source.length_bytes = (int64_t)((l->head ? l->head->len : 0) + l->tail.len + l->bytes +
+					between);
 	e->answer_bytes = (size_t)source.length_bytes;
 	exchange_count(e, 200);
 	if (http_gzip_is_wanted(&e->server->gzip, e->x, (size_t)source.length_bytes))
@@ -142,13 +264,13 @@ static void respond(struct listing *l)
 		http_respond_source(e->x, 200, &headers, &source);
 }
 
-static void answer_objects(struct listing *l, int64_t remaining)
+static void answer_objects(struct listing *l)
 {
 	struct exchange *e = l->e;
 	AUTO_BUF head = { 0 };
 
 	buf_init(&head, 1u << 20);
-	object_list_head(e->kind, l->revision, token_of(l), remaining, &head);
+	object_list_head(e->kind, l->revision, token_of(l), l->remaining, &head);
 	l->head = blob_new(buf_str(&head));
 	l->separator = STR(",");
 	l->tail = STR("]}\n");
@@ -177,87 +299,26 @@ static void respond_with_fields(struct listing *l)
 	respond(l);
 }
 
-/* Each object becomes the field that it is in a protobuf list. False when more are left: others
- * shall not wait for thousands that nobody asked for in this form before. */
-static bool encode_some(struct listing *l)
+/* Each object becomes the field that it is in a protobuf list. */
+static bool encode_some(struct listing *l, size_t *cost)
 {
 	const struct kind *kind = field_kind(l);
-	size_t fresh_bytes = 0;
+	size_t most = *cost + LONG_WORK_PART_COST;
 
-	for (; l->encoded_count < l->count; l->encoded_count++) {
-		struct blob **at = &l->blobs[l->encoded_count], *object = *at;
+	for (; l->made_count < l->count; l->made_count++) {
+		struct blob **at = &l->blobs[l->made_count], *object = *at;
+		bool is_kept = kind == l->e->kind;
 
-		if (fresh_bytes >= ENCODE_BYTES)
-			return false;
-		if (!object->recoded)
-			fresh_bytes += object->len;
-		*at = kind == l->e->kind ? protobuf_field_of(object, kind->schema)
-					 : protobuf_field_new(object, kind->schema);
+		if (*cost >= most)
+			return true;
+		if (!is_kept || !object->recoded)
+			*cost += object->len;
+		*at = is_kept ? protobuf_field_of(object, kind->schema)
+			      : protobuf_field_new(object, kind->schema);
 		l->bytes += (*at)->len;
 		blob_unref(object);
 	}
-	return true;
-}
-
-static void on_encode(struct task *task)
-{
-	struct listing *l = CONTAINER_OF(task, struct listing, encode);
-
-	if (!encode_some(l)) {
-		env_defer(l->e->server->env, &l->encode);
-		return;
-	}
-	http_set_events(l->e->x, NULL, NULL);
-	respond_with_fields(l);
-}
-
-static void on_client_gone(void *arg, struct http_exchange *x)
-{
-	struct listing *l = arg;
-	struct exchange *e = l->e;
-
-	env_cancel(e->server->env, &l->encode);
-	release(l);
-	exchange_count(e, 499);
-	http_abort(x);
-}
-
-static const struct http_exchange_events encode_events = { .on_closed = on_client_gone };
-
-static void answer_fields(struct listing *l, int64_t remaining)
-{
-	l->bytes = 0;
-	l->remaining = remaining;
-	if (encode_some(l)) {
-		respond_with_fields(l);
-		return;
-	}
-	task_init(&l->encode, on_encode);
-	http_set_events(l->e->x, &encode_events, l);
-	env_defer(l->e->server->env, &l->encode);
-}
-
-/* YAML, Table, metadata only and pretty JSON are made anew. */
-static void write_objects(struct listing *l, int64_t remaining, struct buf *to)
-{
-	object_list_head(l->e->kind, l->revision, token_of(l), remaining, to);
-	for (size_t i = 0; i < l->count; i++) {
-		if (i)
-			buf_put_char(to, ',');
-		buf_put_str(to, blob_str(l->blobs[i]));
-	}
-	buf_put_c(to, "]}");
-}
-
-static void write_partial(struct listing *l, int64_t remaining, struct buf *to)
-{
-	object_list_head(&kind_partialobjectmetadata, l->revision, token_of(l), remaining, to);
-	for (size_t i = 0; i < l->count; i++) {
-		if (i)
-			buf_put_char(to, ',');
-		table_partial_metadata(obj_get(l->blobs[i]), to);
-	}
-	buf_put_c(to, "]}");
+	return false;
 }
 
 struct ranked {
@@ -288,43 +349,68 @@ static void order_rows(struct listing *l, int64_t (*rank)(const struct obj *obj)
 	mem_free(rows);
 }
 
-static void write_table(struct listing *l, int64_t remaining, struct buf *to)
+static bool write_some(struct listing *l, size_t *cost)
 {
-	struct table_options options = {
-		.kind = l->e->kind,
-		.now_ns = env_wall_ns(l->e->server->env),
-		.revision = l->revision,
-		.continue_token = token_of(l),
-		.remaining = remaining,
-		.include = l->options.include,
-	};
-	struct table table;
+	size_t most = *cost + LONG_WORK_PART_COST;
 
-	if (l->e->kind->strategy->row_rank)
-		order_rows(l, l->e->kind->strategy->row_rank);
-	table_start(&table, &options, to);
-	for (size_t i = 0; i < l->count; i++)
-		table_row(&table, obj_get(l->blobs[i]));
-	table_end(&table);
+	for (; l->made_count < l->count; l->made_count++) {
+		if (*cost >= most)
+			return true;
+		*cost += list_writer_add(l->writer, l->blobs[l->made_count]);
+		if (list_writer_check(l->writer, &l->err) < 0)
+			return false;
+	}
+	return false;
 }
 
-static void answer_written(struct listing *l, int64_t remaining)
+static void audit_written(struct listing *l)
 {
 	struct exchange *e = l->e;
-	AUTO_BUF text = { 0 };
-	struct blob *blob;
+	struct http_piece *pieces;
 
-	buf_init(&text, LIST_BYTES_MAX);
-	if (e->form == ANSWER_TABLE)
-		write_table(l, remaining, &text);
-	else if (e->form == ANSWER_PARTIAL_METADATA)
-		write_partial(l, remaining, &text);
-	else
-		write_objects(l, remaining, &text);
-	blob = blob_new(buf_str(&text));
-	release(l);
-	exchange_answer_object(e, 200, blob, NULL);
-	blob_unref(blob);
+	if (!e->audit)
+		return;
+	e->answer_bytes = l->bytes;
+	pieces = arena_array(e->arena, l->count, sizeof(pieces[0]));
+	for (size_t i = 0; i < l->count; i++)
+		pieces[i] = HTTP_BLOB(l->blobs[i]);
+	audit_answered(e, 200, pieces, l->count);
+}
+
+/* The text's parts take the objects' place. */
+static void respond_written(struct listing *l)
+{
+	if (l->err.code) {
+		l->too_large = l->err.code == ERR_TOO_LARGE;
+		refuse(l);
+		return;
+	}
+	drop_objects(l);
+	l->blobs = list_writer_end(l->writer, &l->count, &l->bytes);
+	audit_written(l);
+	respond(l);
+}
+
+/* YAML, Table, metadata only and JSON with line breaks are made anew. */
+static void answer_written(struct listing *l)
+{
+	struct exchange *e = l->e;
+	struct list_writing writing = {
+		.list = { .kind = e->kind,
+			  .now_ns = env_wall_ns(e->server->env),
+			  .revision = l->revision,
+			  .continue_token = token_of(l),
+			  .remaining = l->remaining,
+			  .include = l->options.include },
+		.form = e->form,
+		.format = e->format,
+		.is_pretty = e->is_pretty,
+	};
+
+	if (e->form == ANSWER_TABLE && e->kind->strategy->row_rank)
+		order_rows(l, e->kind->strategy->row_rank);
+	l->writer = list_writer_new(&writing);
+	work(l, write_some, respond_written);
 }
 
 /* The page's token is older than the history: say so, with a token that goes on in the newest
@@ -378,19 +464,19 @@ static int collect(struct listing *l, struct str prefix)
 static void answer(struct listing *l)
 {
 	struct exchange *e = l->e;
-	int64_t remaining = remaining_of(l, l->list_prefix);
-	bool is_as_stored;
+	bool is_as_stored = e->form == ANSWER_OBJECT && e->format == ANSWER_JSON && !e->is_pretty;
 
-	e->is_pretty = e->is_pretty && l->bytes <= LIST_PRETTY_BYTES_MAX;
-	is_as_stored = e->form == ANSWER_OBJECT && e->format == ANSWER_JSON && !e->is_pretty;
+	l->remaining = remaining_of(l, l->list_prefix);
 	if (!is_as_stored || l->options.filter.has_selector)
 		form_sweep_note(&e->server->forms, l->looked_at_bytes);
-	if (is_as_stored)
-		answer_objects(l, remaining);
-	else if (e->format == ANSWER_PROTOBUF)
-		answer_fields(l, remaining);
-	else
-		answer_written(l, remaining);
+	if (is_as_stored) {
+		answer_objects(l);
+	} else if (e->format == ANSWER_PROTOBUF) {
+		l->bytes = 0;
+		work(l, encode_some, respond_with_fields);
+	} else {
+		answer_written(l);
+	}
 }
 
 static void on_converted(void *arg, const struct conversion *conversion)
@@ -434,6 +520,16 @@ static bool waits_for_conversion(struct listing *l)
 	return true;
 }
 
+static void sifted(struct listing *l)
+{
+	drop_unsifted(l);
+	fair_turn_charge(&l->e->turn, l->looked_at / FAIR_CHARGE_ITEMS);
+	if (l->err.code || l->too_large)
+		refuse(l);
+	else if (!waits_for_conversion(l))
+		answer(l);
+}
+
 int read_list(struct exchange *e)
 {
 	struct listing *l;
@@ -450,17 +546,12 @@ int read_list(struct exchange *e)
 		release(l);
 		return -1;
 	}
-	fair_turn_charge(&e->turn, l->looked_at / FAIR_CHARGE_ITEMS);
-	if (l->err.code || l->too_large) {
-		bool too_large = l->too_large;
-		struct err err = l->err;
-
-		release(l);
-		return too_large ? refusal_set(&e->refusal, 413, "RequestEntityTooLarge",
-					       "the list is too large: use limit and continue")
-				 : refusal_from_err(&e->refusal, &err);
+	if (has_to_sift(l)) {
+		work(l, sift_some, sifted);
+		return 0;
 	}
-	if (!waits_for_conversion(l))
-		answer(l);
+	l->looked_at = l->count;
+	l->looked_at_bytes = l->bytes;
+	sifted(l);
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Watch streams. */
+/* Watch streams. References to all that was there at the start are taken at once; sending them is
+ * long work, and what happens since follows. */
 #include "apiserver/http_watch.h"
 
 #include "api/protobuf.h"
@@ -7,6 +8,7 @@
 #include "apiserver/conversion.h"
 #include "apiserver/exchange.h"
 #include "apiserver/limits.h"
+#include "apiserver/long_work.h"
 #include "apiserver/read_options.h"
 #include "base/mem.h"
 #include "loop/env.h"
@@ -28,14 +30,17 @@ struct http_watch {
 	bool sent_columns;
 	bool bookmarks;
 	bool is_paused;
-	bool is_framed;		       /* by a WebSocket: events carry no length of their own */
-	int64_t revision;	       /* of the last event sent, or of the start */
-	size_t looked_at;	       /* objects, at the start */
+	bool is_starting; /* what was there is still to be sent; the store is not yet watched */
+	bool is_framed;	  /* by a WebSocket: events carry no length of their own */
+	int64_t revision; /* of the last event sent, or of the start */
 	int64_t *active, *events;      /* counters of metrics */
 	struct conversion *conversion; /* what is sent next waits for it; nothing overtakes it */
 	struct {
-		struct blob **blobs; /* what was there at the start */
-		size_t count, room;
+		/* What was there at the start: shown ones that are to be converted, and from next
+		 * on those that are still to be looked at. */
+		struct blob **blobs;
+		size_t count, room, shown_count, next;
+		struct long_work work;
 		bool ends_with_bookmark;
 		enum api_event_type type;     /* else of the one event */
 		enum store_event_type stored; /* of one whose fields are to be looked at in the
@@ -48,11 +53,14 @@ static void drop_waiting(struct http_watch *w)
 {
 	conversion_free(w->conversion);
 	w->conversion = NULL;
-	for (size_t i = 0; i < w->waiting.count; i++)
-		blob_unref(w->waiting.blobs[i]);
+	long_work_stop(&w->waiting.work);
+	for (size_t i = 0; i < w->waiting.count; i++) {
+		if (i < w->waiting.shown_count || i >= w->waiting.next)
+			blob_unref(w->waiting.blobs[i]);
+	}
 	mem_free(w->waiting.blobs);
 	w->waiting.blobs = NULL;
-	w->waiting.count = w->waiting.room = 0;
+	w->waiting.count = w->waiting.room = w->waiting.shown_count = w->waiting.next = 0;
 }
 
 static void watch_free(struct http_watch *w)
@@ -470,7 +478,7 @@ static const struct http_exchange_events watch_events = { .on_drained = on_drain
 static void on_timeout(struct timer *timer)
 {
 	struct http_watch *w = CONTAINER_OF(timer, struct http_watch, timeout);
-	bool tell = w->bookmarks && !w->is_paused && !w->conversion;
+	bool tell = w->bookmarks && !w->is_paused && !w->conversion && !w->is_starting;
 
 	if (tell)
 		send_bookmark(w, store_watch_progress(&w->watcher), false);
@@ -485,10 +493,12 @@ void http_watch_bookmarks(struct timer *timer)
 
 	LIST_FOR_EACH (node, &s->watches) {
 		struct http_watch *w = LIST_ENTRY(node, struct http_watch, link);
-		int64_t revision = store_watch_progress(
-			&w->watcher); /* it may still be catching up */
+		int64_t revision;
 
 		any |= w->bookmarks;
+		if (w->is_starting)
+			continue;
+		revision = store_watch_progress(&w->watcher); /* it may still be catching up */
 		if (w->bookmarks && !w->is_paused && !w->conversion && revision > w->revision)
 			send_bookmark(w, revision, false);
 	}
@@ -528,27 +538,60 @@ static void keep_existing(struct http_watch *w, struct blob *object)
 	w->waiting.blobs[w->waiting.count++] = object;
 }
 
-static bool send_existing(void *arg, struct str key, const struct store_entry *entry)
+static bool keep_stored(void *arg, struct str key, const struct store_entry *entry)
 {
-	struct http_watch *w = arg;
-	const struct obj *obj;
-	struct blob *object;
+	keep_existing(arg, blob_ref(entry->value));
+	return true;
+}
 
-	w->looked_at++;
+/* NULL: it is not to be shown. */
+static struct blob *shown_of(const struct http_watch *w, struct blob *stored)
+{
+	const struct obj *obj;
+
 	if (w->filter.has_selector) {
-		obj = obj_of(entry->value, NULL);
+		obj = obj_of(stored, NULL);
 		if (!obj || !watch_filter_may_match(&w->filter, obj))
+			return NULL;
+	}
+	return registry_present(w->kind, stored, NULL);
+}
+
+#define LOOK_COST 256 /* as long_work.h counts */
+
+/* Returns what it cost. */
+static size_t show_existing(struct http_watch *w, struct blob *stored)
+{
+	bool was_parsed = stored->parsed, was_recoded = stored->recoded;
+	struct blob *object = shown_of(w, stored);
+	size_t cost = LOOK_COST;
+
+	if (object && conversion_has_webhook(w->kind)) {
+		w->waiting.blobs[w->waiting.shown_count++] = blob_ref(object);
+	} else if (object) {
+		send_event(w, API_EVENT_ADDED, object, w->waiting.revision);
+		cost += w->form == ANSWER_OBJECT ? 0 : stored->len;
+	}
+	cost += !was_parsed && stored->parsed ? stored->len : 0;
+	cost += !was_recoded && stored->recoded ? stored->len : 0;
+	blob_unref(object);
+	return cost;
+}
+
+/* False: that was all. */
+static bool show_some(struct http_watch *w, size_t *cost)
+{
+	size_t most = *cost + LONG_WORK_PART_COST;
+
+	while (w->waiting.next < w->waiting.count) {
+		struct blob *stored = w->waiting.blobs[w->waiting.next++];
+
+		*cost += show_existing(w, stored);
+		blob_unref(stored);
+		if (*cost >= most)
 			return true;
 	}
-	object = registry_present(w->kind, entry->value, NULL);
-	if (object && conversion_has_webhook(w->kind)) {
-		keep_existing(w, object);
-		return true;
-	}
-	if (object)
-		send_event(w, API_EVENT_ADDED, object, entry->mod_revision);
-	blob_unref(object);
-	return true;
+	return false;
 }
 
 static void start_timeout(struct http_watch *w, int64_t seconds)
@@ -568,6 +611,7 @@ static void start_timeout(struct http_watch *w, int64_t seconds)
 static void follow(struct http_watch *w, int64_t revision, bool ends_initial)
 {
 	w->revision = revision;
+	w->is_starting = false;
 	if (ends_initial)
 		send_bookmark(w, revision, true);
 	w->watcher = (struct store_watcher){ .event = on_event, .end = on_end };
@@ -592,28 +636,53 @@ static void on_existing_converted(void *arg, struct conversion *conversion, cons
 	follow(w, w->waiting.revision, w->waiting.ends_with_bookmark);
 }
 
-static void begin(struct http_watch *w, const struct read_options *options)
+static void all_shown(struct http_watch *w)
 {
-	struct store *store = w->server->store;
-	bool ends_initial = options->initial_events && options->bookmarks;
-	bool existing = options->has_initial_events ? options->initial_events : !options->revision;
+	int64_t revision = w->waiting.revision;
+	bool ends_with_bookmark = w->waiting.ends_with_bookmark;
 
-	w->revision = options->revision;
-	if (existing) {
-		w->revision = store_revision(store);
-		store_walk(store, w->filter.prefix, STR_NONE, send_existing, w);
-		w->revision = store_revision(store);
-	} else if (!options->revision) {
-		w->revision = store_revision(store);
-	}
+	w->waiting.count = w->waiting.next = w->waiting.shown_count;
 	if (!w->waiting.count) {
-		follow(w, w->revision, existing && ends_initial);
+		drop_waiting(w);
+		follow(w, revision, ends_with_bookmark);
 		return;
 	}
-	w->waiting.revision = w->revision;
-	w->waiting.ends_with_bookmark = ends_initial;
 	w->conversion = conversion_start(&w->server->registry, w->kind, w->waiting.blobs,
 					 w->waiting.count, on_existing_converted, w);
+}
+
+static bool on_part(struct long_work *work, size_t *cost)
+{
+	struct http_watch *w = CONTAINER_OF(work, struct http_watch, waiting.work);
+
+	if (show_some(w, cost))
+		return true;
+	all_shown(w);
+	return false;
+}
+
+/* Returns how many objects there are to look at. */
+static size_t begin(struct http_watch *w, const struct read_options *options)
+{
+	struct store *store = w->server->store;
+	bool existing = options->has_initial_events ? options->initial_events : !options->revision;
+	size_t cost = 0, count;
+
+	w->is_starting = true;
+	w->waiting.revision = existing || !options->revision ? store_revision(store)
+							     : options->revision;
+	w->waiting.ends_with_bookmark = existing && options->initial_events && options->bookmarks;
+	w->revision = w->waiting.revision;
+	if (existing)
+		store_walk(store, w->filter.prefix, STR_NONE, keep_stored, w);
+	count = w->waiting.count;
+	if (show_some(w, &cost)) {
+		w->waiting.work.part = on_part;
+		long_work_start(&w->server->works, &w->waiting.work);
+	} else {
+		all_shown(w);
+	}
+	return count;
 }
 
 static struct http_watch *watch_new(struct exchange *e, struct str namespace_)
@@ -687,6 +756,7 @@ int watch_serve(struct exchange *e)
 	struct read_options options;
 	struct http_watch *w;
 	struct str prefix;
+	size_t looked_at;
 
 	if (accept_read(e, ACCEPT_STREAMS) < 0 || read_options_parse(e, &options) < 0 ||
 	    add_name(e, &options) < 0)
@@ -704,8 +774,8 @@ int watch_serve(struct exchange *e)
 	w->is_framed = is_websocket;
 	start_timeout(w, options.timeout_seconds);
 	open_stream(w, e);
-	begin(w, &options);
-	fair_turn_charge(&e->turn, w->looked_at / FAIR_CHARGE_WATCHED);
+	looked_at = begin(w, &options);
+	fair_turn_charge(&e->turn, looked_at / FAIR_CHARGE_WATCHED);
 	fair_turn_end(&e->turn);
 	if (w->bookmarks && !timer_is_running(&e->server->bookmarks))
 		timer_start_slack(&e->server->bookmarks, WATCH_BOOKMARK_SECONDS * 1000, 5000);

@@ -20,7 +20,6 @@
 #define FORM_SWEEP_LEFT_MAX 256 /* objects in use that no further round is for */
 #define FORM_SWEEP_DELAY_MS 3000
 #define LOCAL_PART_BYTES ((size_t)256 << 10) /* of objects parsed for a role that begins to watch, in one turn */
-#define LIST_PRETTY_BYTES_MAX (4u << 20) /* longer ones: as they are */
 #define WATCH_QUEUE_BYTES_MAX (16u << 20) /* unsent bytes of one watcher before it is cut off */
 #define WATCH_TIMEOUT_SECONDS_MIN \
 	1800 /* when the client asks for none: random in [MIN, 2 MIN), as upstream */

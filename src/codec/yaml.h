@@ -35,4 +35,12 @@ yyjson_mut_doc *yaml_parse_duplicates(struct str text, size_t bytes_max, struct 
 void yaml_write(yyjson_val *v, struct buf *to);
 void yaml_mut_write(yyjson_mut_val *v, struct buf *to);
 
+/* The same for an object with one long array, item by item: head is the object with that member,
+ * which counts as empty, and outlives the series. At least one item is added. */
+struct yaml_series;
+struct yaml_series *yaml_series_open(yyjson_val *head, const char *member,
+				     struct buf *to) MUST_CHECK;
+void yaml_series_add(struct yaml_series *s, yyjson_val *item);
+void yaml_series_close(struct yaml_series *s); /* writes the rest */
+
 #endif

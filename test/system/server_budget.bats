@@ -90,15 +90,20 @@ processor_us() { awk '{sum += $1} END {printf "%d\n", sum / 1000}' /proc/"$SERVE
 	grown_at_most VmHWM "$before" 8000
 }
 
-@test "a get does not wait for the lists of others" {
+milliseconds_of() { python3 -c 'import json, sys; print(round(json.load(open(sys.argv[1]))[sys.argv[2]]))' "$1" "$2"; }
+
+@test "a get does not wait for the lists of others, in whatever form" {
 	create "$pods" 4000 pod
-	load_with --connections 8 --seconds 30 "$pods" >"$out/lists.json" &
-	lists=$!
-	load_with --connections 1 --requests 300 "$pods/pod-1" >"$out/get.json"
-	kill -0 "$lists"
-	kill "$lists"
-	cat "$out/get.json"
-	# An eighth of a second is what waiting for the eight lists takes; the machine may be busy with other things.
-	p90_us=$(python3 -c 'import json, sys; print(round(json.load(open(sys.argv[1]))["p90Ms"] * 1000))' "$out/get.json")
-	[ "$p90_us" -le 20000 ]
+	for form in 'application/json' 'application/json;as=Table;v=v1;g=meta.k8s.io' 'application/yaml'; do
+		load_with --connections 8 --seconds 30 --header "Accept: $form" "$pods" >"$out/lists.json" &
+		lists=$!
+		load_with --connections 1 --requests 300 "$pods/pod-1" >"$out/get.json"
+		kill -0 "$lists"
+		kill "$lists"
+		cat "$out/get.json"
+		# An eighth of a second is what waiting for the eight lists takes, much more in other forms; the machine may be busy
+		# with other things.
+		[ "$(milliseconds_of "$out/get.json" p90Ms)" -le 20 ]
+		[ "$(milliseconds_of "$out/get.json" p99Ms)" -le 60 ]
+	done
 }
