@@ -37,35 +37,25 @@ static bool has_container(yyjson_val *list, struct str name)
 
 static void put_names(struct buf *to, yyjson_val *list)
 {
-	bool first = true;
-
-	buf_put_char(to, '[');
 	JSON_EACH (c, list) {
-		if (!first)
+		if (to->len)
 			buf_put_char(to, ' ');
-		first = false;
 		buf_put_str(to, json_get_str(c, "name"));
 	}
-	buf_put_char(to, ']');
 }
 
 static int refuse_unnamed(struct exchange *e, yyjson_val *spec)
 {
-	AUTO_BUF text = { 0 };
+	AUTO_BUF names = { 0 };
 
-	buf_init(&text, 1u << 16);
-	buf_printf(&text, "a container name must be specified for pod " STR_FMT ", choose one of: ",
-		   STR_ARG(e->target.name));
-	put_names(&text, json_get(spec, "containers"));
-	if (json_get_count(spec, "initContainers")) {
-		buf_put_c(&text, " or one of the init containers: ");
-		put_names(&text, json_get(spec, "initContainers"));
-	}
-	if (json_get_count(spec, "ephemeralContainers")) {
-		buf_put_c(&text, " or one of the ephemeral containers: ");
-		put_names(&text, json_get(spec, "ephemeralContainers"));
-	}
-	return refusal_bad_request(&e->refusal, STR_FMT, STR_ARG(buf_str(&text)));
+	buf_init(&names, 1u << 16);
+	put_names(&names, json_get(spec, "initContainers"));
+	put_names(&names, json_get(spec, "containers"));
+	put_names(&names, json_get(spec, "ephemeralContainers"));
+	return refusal_bad_request(&e->refusal,
+				   "a container name must be specified for pod " STR_FMT
+				   ", choose one of: [" STR_FMT "]",
+				   STR_ARG(e->target.name), STR_ARG(buf_str(&names)));
 }
 
 static int choose_container(struct exchange *e, const struct obj *pod, struct str *ret)
@@ -83,8 +73,7 @@ static int choose_container(struct exchange *e, const struct obj *pod, struct st
 		*ret = name;
 		return 0;
 	}
-	if (json_get_count(spec, "containers") != 1 || json_get_count(spec, "initContainers") ||
-	    json_get_count(spec, "ephemeralContainers"))
+	if (json_get_count(spec, "containers") != 1)
 		return refuse_unnamed(e, spec);
 	*ret = json_get_str(spec, "containers.0.name");
 	return 0;
@@ -211,7 +200,8 @@ static const struct connect_row {
 	const char *resource, *subresource, *methods;
 	int (*read)(struct exchange *e, const struct obj *obj, struct kubelet_target *to);
 	int (*serve)(struct exchange *e); /* instead: no kubelet is asked */
-	bool is_output; /* what the kubelet answers may go as messages of a WebSocket; it knows of none */
+	bool is_output; /* what the kubelet answers may go as messages of a WebSocket; it knows of
+			   none */
 } targets[] = {
 	{ "pods", "log", "GET", log_target, .is_output = true },
 	{ "pods", "exec", "GET POST", exec_target },

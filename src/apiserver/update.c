@@ -233,15 +233,47 @@ static int refuse_patch(struct operation *op, yyjson_mut_val *patched, struct st
 	return refusal_invalid(&op->refusal, (struct subject){ STR(""), STR(""), STR("") });
 }
 
+/* A strategic merge patch is a tree for upstream, converted without JSON in between, so what is
+ * told of a value that does not fit differs. Anything but a wrong type keeps its words. */
+static struct str converter_words(struct arena *arena, struct str why)
+{
+	struct str verb = STR("json: cannot unmarshal "), of = STR(" of type "), have, want;
+	size_t at = str_find(why, verb, 0), of_at;
+	bool number;
+
+	if (at == SIZE_MAX || (of_at = str_find(why, of, at)) == SIZE_MAX)
+		return why;
+	have = str_slice(why, at + verb.len, why.len);
+	have = str_slice(have, 0, str_find_char(have, ' ', 0));
+	want = str_slice(why, of_at + of.len, why.len);
+	number = str_eq_c(have, "number");
+	if (str_eq_c(have, "array"))
+		have = STR("[]interface {}");
+	else if (str_eq_c(have, "object"))
+		have = STR("map[string]interface {}");
+	else if (number)
+		have = str_has_prefix(want, STR("int")) ? STR("float64") : STR("int64");
+	if (number && (str_eq_c(want, "string") || str_has_prefix(want, STR("int"))))
+		return str_printf_in(arena, "cannot convert " STR_FMT " to " STR_FMT, STR_ARG(have),
+				     STR_ARG(want));
+	if (str_has_prefix(want, STR("map[")) || str_has_prefix(want, STR("[]")))
+		return str_printf_in(arena, "cannot restore %s from " STR_FMT,
+				     want.ptr[0] == 'm' ? "map" : "slice", STR_ARG(have));
+	if (str_find_char(want, '.', 0) != SIZE_MAX)
+		return str_printf_in(arena, "cannot restore struct from: " STR_FMT, STR_ARG(have));
+	return str_printf_in(arena, "unrecognized type: " STR_FMT, STR_ARG(want));
+}
+
 /* What a patch made is no object of its kind. */
 static int refuse_patched(struct operation *op, yyjson_mut_val *patched, const struct err *err)
 {
 	struct str why = str_from(err->msg), strict = STR("strict decoding error: ");
 	size_t at = str_find(why, strict, 0);
 
-	if (err->code != ERR_BAD_REQUEST ||
-	    (op->patch_type == API_PATCH_STRATEGIC && at == SIZE_MAX))
+	if (err->code != ERR_BAD_REQUEST)
 		return refusal_from_err(&op->refusal, err);
+	if (at == SIZE_MAX && op->patch_type == API_PATCH_STRATEGIC)
+		return refuse_patch(op, patched, converter_words(op->arena, why));
 	if (at == SIZE_MAX)
 		return refuse_patch(op, patched, why);
 	why = str_slice(why, at + strict.len, why.len);

@@ -58,7 +58,7 @@ static void session_finish(struct session *s, int exit_code, const struct err *e
 {
 	AUTO_JSON_MUT doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *details, *cause;
-	char text[ERR_MSG_BYTES + 64] = "", number[16];
+	char text[ERR_MSG_BYTES + 96] = "", number[16];
 	AUTO_BUF body = { 0 };
 
 	s->finishing = true;
@@ -67,7 +67,8 @@ static void session_finish(struct session *s, int exit_code, const struct err *e
 	(void)json_set_object(doc, root, "metadata"); /* empty, but there */
 	json_set_str(doc, root, "status", err || exit_code ? STR("Failure") : STR("Success"));
 	if (err) {
-		(void)snprintf(text, sizeof(text), "error executing command in container: %s",
+		(void)snprintf(text, sizeof(text),
+			       "Internal error occurred: error executing command in container: %s",
 			       err->msg); /* cut is fine */
 		json_set_str(doc, root, "message", str_from(text));
 		json_set_str(doc, root, "reason", STR("InternalError"));

@@ -21,6 +21,7 @@ struct row {
 };
 
 #define JSON "application/json"
+#define STRATEGIC "application/strategic-merge-patch+json"
 #define MERGE "application/merge-patch+json"
 #define PATCH "application/json-patch+json"
 #define APPLY "application/apply-patch+yaml"
@@ -398,6 +399,26 @@ SCRIPT(test_patched,
 	 { "is invalid: patch: Invalid value: ",
 	   "ConfigMap in version \\\"v1\\\" cannot be handled as a "
 	   "ConfigMap: json: cannot unmarshal number" } },
+       { "PATCH",
+	 CM "/c",
+	 STRATEGIC,
+	 "{\"data\":{\"x\":1}}",
+	 422,
+	 { " \\\"\\\" is invalid: patch: Invalid value: \\\"map[data:map[x:1]]\\\": cannot convert "
+	   "int64 "
+	   "to string" } },
+       { "PATCH",
+	 CM "/c",
+	 STRATEGIC,
+	 "{\"immutable\":\"yes\"}",
+	 422,
+	 { "\\\"map[immutable:yes]\\\": unrecognized type: bool" } },
+       { "PATCH",
+	 CM "/c",
+	 STRATEGIC,
+	 "{\"metadata\":{\"ownerReferences\":7}}",
+	 422,
+	 { "cannot restore slice from int64" } },
        { "PATCH",
 	 CM "/c",
 	 PATCH,
