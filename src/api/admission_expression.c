@@ -133,8 +133,7 @@ void admission_compile(struct admission_set *set, struct str text,
 	buf_init(&messages, CEL_ERROR_BYTES_MAX);
 	program = cel_compile(set->arena, env, text, &messages);
 	if (!program) {
-		ret->problem = str_printf_in(set->arena, "compilation failed: " STR_FMT,
-					     STR_ARG(buf_str(&messages)));
+		ret->problem = str_in(set->arena, buf_str(&messages));
 		return;
 	}
 	type = cel_program_type(program);

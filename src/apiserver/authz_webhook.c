@@ -34,7 +34,7 @@ static int compile(struct authz_webhook *w, yyjson_val *conditions, struct err *
 		if (!w->conditions[w->condition_count])
 			return err_set(err, ERR_INVALID,
 				       "matchConditions[%zu].expression: Invalid value: "
-				       "\"" STR_FMT "\": compilation failed: " STR_FMT,
+				       "\"" STR_FMT "\": " STR_FMT,
 				       w->condition_count, STR_ARG(text),
 				       STR_ARG(buf_str(&messages)));
 		w->condition_count++;

@@ -61,8 +61,7 @@ static const struct cel_program *compile(struct reader *r, struct str text, cons
 	program = cel_compile(r->arena, env, str_in(r->arena, text), &messages);
 	if (!program)
 		(void)err_set(r->err, ERR_INVALID,
-			      STR_FMT ".%s: Invalid value: \"" STR_FMT
-				      "\": compilation failed: " STR_FMT,
+			      STR_FMT ".%s: Invalid value: \"" STR_FMT "\": " STR_FMT,
 			      STR_ARG(r->path), field, STR_ARG(text), STR_ARG(buf_str(&messages)));
 	return program;
 }

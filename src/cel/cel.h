@@ -83,7 +83,6 @@ struct cel_type {
 			       CEL_SIZE_UNKNOWN */
 	uint64_t bytes_min; /* least JSON text of a value; what estimates of lists without a limit
 			       divide by */
-	bool nullable;
 	bool from_string; /* timestamps, durations and bytes that JSON holds as strings (format) */
 	const void *source; /* of whoever made the type: his fields.find reads it */
 };
@@ -143,6 +142,8 @@ struct cel_value {
 	};
 	union {
 		size_t len;
+		int64_t zone_seconds; /* CEL_TIMESTAMP: east of UTC, where it was written; does
+					 not count when it is compared */
 		const struct cel_type
 			*type; /* CEL_FORM_JSON*, CEL_OBJECT, CEL_OPAQUE; never NULL there */
 	};
@@ -235,9 +236,10 @@ struct cel_env {
 struct cel_program;
 
 /* Compiles text. The program, its nodes and compiled patterns live in arena, and borrow from env
- *only types and names. NULL: messages holds what upstream prints, one or more of ERROR:
- *<input>:1:5: undeclared reference to 'foo' (in container '') | 1 + foo | ....^ joined by newlines.
- *What is over a limit of cel/limits.h is refused the same way. */
+ * only types and names. NULL: messages holds what upstream prints, "compilation failed: " and one
+ *or more of ERROR: <input>:1:5: undeclared reference to 'foo' (in container '') | 1 + foo | ....^
+ * joined by newlines, or "program instantiation failed: " and why. What is over a limit of
+ * cel/limits.h is refused the same way. */
 const struct cel_program *cel_compile(struct arena *arena, const struct cel_env *env,
 				      struct str text, struct buf *messages) MUST_CHECK;
 /* True when no more should be compiled into it: what is made next may not fit. */

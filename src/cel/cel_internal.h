@@ -72,6 +72,7 @@ struct cel_node {
 	bool relative;	  /* selects and indices on something that was computed */
 	bool resolved;	  /* type has no variables left */
 	bool optimised;
+	bool formats_checked;
 	bool folded;	   /* was a list, a map or a conversion, and is a constant now */
 	bool estimated;	   /* cost and sizes below are there */
 	bool in_constants; /* `in` with a list of constants: costs nothing */
@@ -128,8 +129,13 @@ struct cel_source {
 	uint32_t message_count;
 	uint32_t message_left_out;
 	uint32_t node_count;
-	bool fatal; /* a limit was passed: stop */
+	bool fatal;		  /* a limit was passed: stop */
+	struct str instantiation; /* why there is no program, although the text is fine */
 };
+
+/* Of an object type with fields. One whose name is a keyword is found by it and by its escaped
+ * name. */
+const struct cel_field *cel_field_named(const struct cel_type *object, struct str name);
 
 void cel_message(struct cel_source *source, uint32_t offset, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);

@@ -154,7 +154,7 @@ const struct cel_type *check_field(struct checker *c, struct cel_node *node,
 		result = target->element;
 	} else if (target->kind == CEL_OBJECT) {
 		if (target->fields) {
-			node->field = target->fields->find(target, name);
+			node->field = cel_field_named(target, name);
 			result = node->field ? node->field->type : &check_error;
 			if (!node->field)
 				cel_message(c->source, node->offset,
@@ -213,6 +213,8 @@ static const struct cel_type *join(struct checker *c, const struct cel_node *nod
 		return unify_general(unify_resolve(&c->unifier, previous, false),
 				     unify_resolve(&c->unifier, current, false));
 	unify_undo(&c->unifier, before);
+	if (c->format_depth > 0)
+		return &cel_type_dyn;
 	mismatch(c, node, previous, current);
 	return &check_error;
 }

@@ -164,8 +164,10 @@ void check_call(struct checker *c, struct cel_node *node)
 	}
 	if (!node->member || !become_qualified(c, node, &found))
 		find_rows(c, node->name, node->arg_count, node->member, &found);
+	c->format_depth += str_eq_c(node->name, "format");
 	for (uint32_t i = 0; i < node->arg_count; i++)
 		check_node(c, node->args[i]);
+	c->format_depth -= str_eq_c(node->name, "format");
 	if (c->source->fatal)
 		return;
 	if (!found.known) {

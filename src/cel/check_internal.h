@@ -20,8 +20,8 @@ struct checker {
 	size_t local_count;
 	uint32_t slot_count;
 	uint64_t variables_used;
+	unsigned format_depth; /* calls of format() around: their lists may be of anything */
 };
-
 
 void check_node(struct checker *c, struct cel_node *node);
 void check_call(struct checker *c, struct cel_node *node);

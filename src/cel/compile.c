@@ -37,12 +37,20 @@ const struct cel_program *cel_compile(struct arena *arena, const struct cel_env 
 	}
 	if (root && source->message_count == 0)
 		cel_check(source, root, &program->slot_count, &program->variables_used);
+	if (root && source->message_count == 0)
+		cel_check_formats(source, root);
 	if (root && source->message_count == 0) {
 		cel_estimate(source, root);
 		cel_optimise(source, root);
 	}
 	if (source->message_count > 0) {
+		buf_put_c(messages, "compilation failed: ");
 		cel_messages_write(source, messages);
+		return NULL;
+	}
+	if (source->instantiation.len > 0) {
+		buf_printf(messages, "program instantiation failed: " STR_FMT,
+			   STR_ARG(source->instantiation));
 		return NULL;
 	}
 	program->root = root;

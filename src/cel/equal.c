@@ -203,7 +203,7 @@ static bool equal_same_kind(struct cel_frame *f, struct cel_value a, struct cel_
 	case CEL_BYTES:
 		return a.len == b.len && cel_work(f, a.len / 64) && str_eq(cel_str(a), cel_str(b));
 	case CEL_LIST:
-		if (a.form != CEL_FORM_OWN && a.type->list_type != CEL_LIST_ATOMIC)
+		if (a.type->list_type != CEL_LIST_ATOMIC)
 			return equal_in_any_order(f, a, b, depth);
 		return equal_in_order(f, a, b, depth);
 	case CEL_OPTIONAL:
@@ -321,7 +321,7 @@ bool cel_fits(struct cel_value v, const struct cel_type *parameter)
 
 		/* what an overload asks of elements is told by the first one */
 		if (v.kind != CEL_LIST || parameter->element->kind == CEL_PARAM ||
-		    parameter->element->kind == CEL_DYN)
+		    parameter->element->kind == CEL_DYN || parameter->element->kind == CEL_LIST)
 			return v.kind == CEL_LIST;
 		if (cel_list_count(v) == 0 || v.form != CEL_FORM_OWN)
 			return true;

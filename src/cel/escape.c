@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Property names of schemas as identifiers of expressions, and back. */
+#include <stdio.h>
+
 #include "cel/cel_internal.h"
 
 static const struct {
@@ -99,4 +101,16 @@ bool cel_unescape(struct arena *arena, struct str name, struct str *ret_property
 	}
 	*ret_property = str_in(arena, buf_str(&property));
 	return true;
+}
+
+const struct cel_field *cel_field_named(const struct cel_type *object, struct str name)
+{
+	const struct cel_field *field = object->fields->find(object, name);
+	char escaped[32];
+	int len;
+
+	if (field || !is_keyword(name))
+		return field;
+	len = snprintf(escaped, sizeof(escaped), "__" STR_FMT "__", STR_ARG(name));
+	return object->fields->find(object, str_sub(escaped, (size_t)len));
 }

@@ -62,7 +62,7 @@ static bool find_field(struct cel_frame *f, const struct cel_node *node, struct 
 	if (object.form == CEL_FORM_OWN || object.form == CEL_FORM_LOOKUP)
 		return cel_field_find(f, object, name, &cel_type_dyn, ret);
 	if (!field && object.kind == CEL_OBJECT && type->fields)
-		field = type->fields->find(type, name);
+		field = cel_field_named(type, name);
 	if (object.kind == CEL_OBJECT && type->fields && !field)
 		return false;
 	if (field && object.kind == CEL_OBJECT)

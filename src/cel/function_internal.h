@@ -74,18 +74,17 @@ struct cel_function {
 };
 
 /* Tables, each ended by a row without a name. */
-extern const struct cel_function cel_library_convert[], cel_library_string[],
-	cel_library_text[], cel_library_time[], cel_library_list[], cel_library_lists[],
-	cel_library_optional[], cel_library_regex[], cel_library_url[], cel_library_ip[],
-	cel_library_quantity[], cel_library_format[], cel_library_semver[],
-	cel_library_authorizer[], cel_library_patch[];
+extern const struct cel_function cel_library_convert[], cel_library_string[], cel_library_text[],
+	cel_library_time[], cel_library_list[], cel_library_lists[], cel_library_optional[],
+	cel_library_regex[], cel_library_url[], cel_library_ip[], cel_library_quantity[],
+	cel_library_format[], cel_library_semver[], cel_library_authorizer[], cel_library_patch[];
 extern const struct cel_function *const cel_libraries[];
 extern const size_t cel_library_count;
 
 /* Parameters of generic functions. */
 extern const struct cel_type cel_param_a, cel_param_b, cel_list_a, cel_map_ab, cel_optional_a,
-	cel_type_of_a, cel_list_string, cel_list_int, cel_list_list_a,
-	cel_optional_dyn, cel_map_string_list, cel_optional_format;
+	cel_type_of_a, cel_list_string, cel_list_int, cel_list_list_a, cel_optional_dyn,
+	cel_map_string_list, cel_optional_format;
 
 /* Type names as values: "int", "list", ...; NULL when there is none of this name. */
 const struct cel_type *cel_named_type(struct str name);
@@ -94,6 +93,8 @@ const struct cel_type *cel_named_type(struct str name);
  * slots that folds need. */
 void cel_check(struct cel_source *source, struct cel_node *root, uint32_t *ret_slots,
 	       uint64_t *ret_variables);
+/* Of calls of format() on a constant text: messages for values that do not fit it. */
+void cel_check_formats(struct cel_source *source, struct cel_node *root);
 /* Computes constants beforehand, compiles constant patterns; messages for constants that cannot be
  * converted. */
 void cel_optimise(struct cel_source *source, struct cel_node *root);

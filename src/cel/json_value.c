@@ -72,7 +72,7 @@ static struct cel_value container(const void *json, bool mut, enum cel_kind kind
 
 /* The value of a JSON value whatever its mutability; what cannot be converted is an error. */
 static struct cel_value cel_from_json(struct cel_frame *f, const void *json, bool mut,
-			       const struct cel_type *type)
+				      const struct cel_type *type)
 {
 	yyjson_val *v = (yyjson_val *)(uintptr_t)
 		json; /* scalars are alike in both kinds of trees */
@@ -334,6 +334,10 @@ bool cel_field_find(struct cel_frame *f, struct cel_value object, struct str jso
 	if (object.form == CEL_FORM_OWN)
 		return cel_map_find(f, object, cel_string(json_name), ret);
 	json = object_get(f, object.json, mut, json_name);
+	/* a member that the schema knows of and that is null is as good as absent */
+	if (json && object.kind == CEL_OBJECT && object.type->fields &&
+	    yyjson_is_null((yyjson_val *)(uintptr_t)json))
+		return false;
 	if (json)
 		*ret = cel_from_json(f, json, mut, type);
 	return json != NULL;

@@ -35,6 +35,8 @@ static bool is_zero(struct cel_value v)
 		return v.form != CEL_FORM_LOOKUP && cel_size(v) == 0;
 	case CEL_OPTIONAL:
 		return !v.value;
+	case CEL_TIMESTAMP:
+		return v.integer == CEL_TIMESTAMP_SECONDS_MIN && v.nanos == 0;
 	default:
 		return false;
 	}

@@ -3,13 +3,13 @@
  * folder reads no files. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/num.h"
 #include "base/time.h"
 #include "cel/value_internal.h"
 
-#define SECONDS_MIN (-62135596800) /* year 1 */
-#define SECONDS_MAX 253402300799   /* the end of year 9999 */
+#define SECONDS_MAX 253402300799 /* the end of year 9999 */
 #define SECONDS_PER_DAY 86400
 
 struct civil {
@@ -54,7 +54,7 @@ static struct civil civil_of(int64_t seconds)
 
 struct cel_value cel_timestamp(struct cel_frame *f, int64_t seconds, int32_t nanos)
 {
-	if (seconds < SECONDS_MIN || seconds > SECONDS_MAX)
+	if (seconds < CEL_TIMESTAMP_SECONDS_MIN || seconds > SECONDS_MAX)
 		return cel_fail(f, "timestamp overflow");
 	return (struct cel_value){ .kind = CEL_TIMESTAMP, .integer = seconds, .nanos = nanos };
 }
@@ -130,7 +130,7 @@ bool cel_parse_timestamp(struct str text, struct cel_value *ret)
 	seconds = days_of(year, (unsigned)month, (unsigned)day) * SECONDS_PER_DAY;
 	if (text.len == 0) { /* format "date" */
 		*ret = (struct cel_value){ .kind = CEL_TIMESTAMP, .integer = seconds };
-		return seconds >= SECONDS_MIN;
+		return seconds >= CEL_TIMESTAMP_SECONDS_MIN;
 	}
 	if (!str_strip_prefix(&text, STR("T")) || !take_digits(&text, 2, &hour) ||
 	    !str_strip_prefix(&text, STR(":")) || !take_digits(&text, 2, &minute) ||
@@ -140,8 +140,10 @@ bool cel_parse_timestamp(struct str text, struct cel_value *ret)
 	if (hour > 23 || minute > 59 || second > 59)
 		return false;
 	seconds += hour * 3600 + minute * 60 + second - offset;
-	*ret = (struct cel_value){ .kind = CEL_TIMESTAMP, .integer = seconds, .nanos = nanos };
-	return seconds >= SECONDS_MIN && seconds <= SECONDS_MAX;
+	*ret = (struct cel_value){
+		.kind = CEL_TIMESTAMP, .integer = seconds, .nanos = nanos, .zone_seconds = offset
+	};
+	return seconds >= CEL_TIMESTAMP_SECONDS_MIN && seconds <= SECONDS_MAX;
 }
 
 bool cel_parse_duration(struct str text, int64_t *ret_ns)
@@ -149,10 +151,13 @@ bool cel_parse_duration(struct str text, int64_t *ret_ns)
 	return time_parse_duration(text, ret_ns, NULL) == 0;
 }
 
+/* In the zone that it was written in. */
 struct cel_value cel_timestamp_text(struct cel_frame *f, struct cel_value v)
 {
-	struct civil c = civil_of(v.integer);
+	struct civil c = civil_of(v.integer + v.zone_seconds);
+	int minutes = abs((int)v.zone_seconds) / 60;
 	char fraction[16] = "";
+	char zone[16] = "Z";
 	char text[64];
 
 	if (v.nanos) {
@@ -161,9 +166,12 @@ struct cel_value cel_timestamp_text(struct cel_frame *f, struct cel_value v)
 		while (fraction[len - 1] == '0')
 			fraction[--len] = '\0';
 	}
-	snprintf(text, sizeof(text), "%04d-%02u-%02uT%02u:%02u:%02u%sZ", (int)c.year, c.month,
+	if (v.zone_seconds != 0)
+		snprintf(zone, sizeof(zone), "%c%02d:%02d", v.zone_seconds < 0 ? '-' : '+',
+			 minutes / 60, minutes % 60);
+	snprintf(text, sizeof(text), "%04d-%02u-%02uT%02u:%02u:%02u%s%s", (int)c.year, c.month,
 		 c.day, c.second_of_day / 3600, c.second_of_day / 60 % 60, c.second_of_day % 60,
-		 fraction);
+		 fraction, zone);
 	return cel_text(f, str_from(text));
 }
 
@@ -294,7 +302,7 @@ static struct cel_value get_duration(struct cel_frame *f, const struct cel_value
 	case SECONDS:
 		return cel_int(ns / TIME_NS_PER_SECOND);
 	default:
-		return cel_int(ns / TIME_NS_PER_MS % 1000);
+		return cel_int(ns / TIME_NS_PER_MS);
 	}
 }
 

@@ -98,7 +98,7 @@ static bool parse(struct str text, struct cel_url *url)
 	} else if (url->scheme.len > 0 && (rest.len == 0 || rest.ptr[0] != '/')) {
 		rest = STR_NONE; /* "mailto:x": opaque, without a path */
 	}
-	url->escaped_path = rest;
+	url->path = rest;
 	return escapes_are_good(rest) && escapes_are_good(url->host);
 }
 
@@ -132,7 +132,6 @@ static struct cel_value get(struct cel_frame *f, const struct cel_value *args)
 		{ "getHost", offsetof(struct cel_url, host) },
 		{ "getHostname", offsetof(struct cel_url, hostname) },
 		{ "getPort", offsetof(struct cel_url, port) },
-		{ "getEscapedPath", offsetof(struct cel_url, escaped_path) },
 	};
 	const char *url = args[0].opaque;
 
@@ -143,12 +142,50 @@ static struct cel_value get(struct cel_frame *f, const struct cel_value *args)
 	return cel_no_overload();
 }
 
-/* ---- queries ---- */
-
 static char hex(char c)
 {
 	return (char)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 }
+
+/* May stand in a path besides letters and digits: as Go writes it, and where it only reads it. */
+#define PATH_WRITTEN "-_.~$&+,/:;=@"
+#define PATH_READ PATH_WRITTEN "!'()*[]%"
+
+static bool is_path_char(char c, const char *others)
+{
+	bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+
+	return letter || (c >= '0' && c <= '9') || (c && strchr(others, c));
+}
+
+/* A path that could stand in a URL is left as it is; another is escaped anew. */
+static struct cel_value get_escaped_path(struct cel_frame *f, const struct cel_value *args)
+{
+	struct str path = ((const struct cel_url *)args[0].opaque)->path;
+	AUTO_BUF escaped = { 0 };
+	size_t valid = 0;
+
+	while (valid < path.len && is_path_char(path.ptr[valid], PATH_READ))
+		valid++;
+	if (valid == path.len)
+		return cel_string(path);
+	buf_init(&escaped, 3 * path.len);
+	for (size_t i = 0; i < path.len && cel_work(f, 1); i++) {
+		char c = path.ptr[i];
+
+		if (c == '%') {
+			c = (char)(hex(path.ptr[i + 1]) << 4 | hex(path.ptr[i + 2]));
+			i += 2;
+		}
+		if (is_path_char(c, PATH_WRITTEN))
+			buf_put_char(&escaped, c);
+		else
+			buf_printf(&escaped, "%%%02X", (unsigned char)c);
+	}
+	return cel_text(f, buf_str(&escaped));
+}
+
+/* ---- queries ---- */
 
 static struct cel_value unescape(struct cel_frame *f, struct str s)
 {
@@ -229,7 +266,12 @@ const struct cel_function cel_library_url[] = {
 	GETTER("getHost"),
 	GETTER("getHostname"),
 	GETTER("getPort"),
-	GETTER("getEscapedPath"),
+	{ .name = "getEscapedPath",
+	  .member = true,
+	  .count = 1,
+	  .parameters = { &cel_type_url },
+	  .result = &cel_type_string,
+	  .call = get_escaped_path },
 	{ .name = "getQuery",
 	  .member = true,
 	  .count = 1,

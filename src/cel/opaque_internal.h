@@ -13,8 +13,8 @@ struct cel_ip {
 };
 
 struct cel_url {
-	struct str text; /* as given */
-	struct str scheme, host, hostname, port, escaped_path, query;
+	struct str text;				      /* as given */
+	struct str scheme, host, hostname, port, path, query; /* as they were written */
 };
 
 struct cel_semver {

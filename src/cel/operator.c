@@ -92,6 +92,7 @@ static struct cel_value double_arithmetic(enum cel_op op, double a, double b)
 /* seconds and nanoseconds moved by a duration. */
 static struct cel_value shift(struct cel_frame *f, struct cel_value t, int64_t ns, bool back)
 {
+	int64_t zone_seconds = t.zone_seconds;
 	__int128 sum = (__int128)t.integer * TIME_NS_PER_SECOND + t.nanos +
 		       (back ? -(__int128)ns : ns);
 	__int128 seconds = sum / TIME_NS_PER_SECOND;
@@ -101,7 +102,10 @@ static struct cel_value shift(struct cel_frame *f, struct cel_value t, int64_t n
 		nanos += TIME_NS_PER_SECOND;
 		seconds--;
 	}
-	return cel_timestamp(f, (int64_t)seconds, (int32_t)nanos);
+	t = cel_timestamp(f, (int64_t)seconds, (int32_t)nanos);
+	if (!cel_is_error(t))
+		t.zone_seconds = zone_seconds;
+	return t;
 }
 
 static struct cel_value subtract_times(struct cel_frame *f, struct cel_value a, struct cel_value b)
@@ -174,7 +178,11 @@ static struct cel_value merge_lists(struct cel_frame *f, struct cel_value a, str
 		else if (type->list_type == CEL_LIST_MAP)
 			merged.list->items->values[i] = v;
 	}
-	return f->evaluation->stopped ? cel_stopped(f->evaluation) : merged;
+	if (f->evaluation->stopped)
+		return cel_stopped(f->evaluation);
+	if (!cel_is_error(merged))
+		merged.type = type; /* a sum is compared, and added to, as what it is a sum of */
+	return merged;
 }
 
 static struct cel_value arithmetic(struct cel_frame *f, enum cel_op op, struct cel_value a,
@@ -197,9 +205,8 @@ static struct cel_value arithmetic(struct cel_frame *f, enum cel_op op, struct c
 	case CEL_LIST:
 		if (op != CEL_OP_ADD)
 			return cel_no_overload();
-		return a.form != CEL_FORM_OWN && a.type->list_type != CEL_LIST_ATOMIC
-			       ? merge_lists(f, a, b)
-			       : cel_list_concat(f, a, b);
+		return a.type->list_type != CEL_LIST_ATOMIC ? merge_lists(f, a, b)
+							    : cel_list_concat(f, a, b);
 	default:
 		return cel_no_overload();
 	}

@@ -41,7 +41,7 @@ static void convert(struct cel_source *source, struct cel_node *node)
 
 	if (!cel_is_error(v))
 		become(node, v);
-	else if (is_time && node->args[0]->constant.kind == CEL_STRING)
+	else if (is_time)
 		cel_message(source, node->args[0]->offset, "invalid " STR_FMT " argument",
 			    STR_ARG(node->name));
 }
@@ -55,8 +55,10 @@ static void prepare_pattern(struct cel_source *source, struct cel_node *node)
 		return;
 	}
 	node->regex = regex_compile(source->arena, cel_str(node->args[1]->constant), &err);
-	if (!node->regex && str_eq_c(node->name, "matches"))
+	if (!node->regex && node->member && str_eq_c(node->name, "matches"))
 		cel_message(source, node->args[1]->offset, "invalid matches argument");
+	else if (!node->regex && source->instantiation.len == 0)
+		source->instantiation = str_in(source->arena, str_from(err.msg));
 }
 
 static void optimise_call(struct cel_source *source, struct cel_node *node)

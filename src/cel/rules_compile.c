@@ -108,16 +108,21 @@ static const struct cel_env *make_env(struct compiler *c, const struct cel_type 
 }
 
 static const struct cel_program *compile(struct compiler *c, const struct cel_env *env,
-					 struct str text, struct str path, const char *prefix)
+					 struct str text, struct str path, bool is_message)
 {
 	AUTO_BUF messages = { 0 };
 	const struct cel_program *program;
+	struct str problem;
 
 	buf_init(&messages, CEL_ERROR_BYTES_MAX);
 	program = cel_compile(c->arena, env, text, &messages);
+	problem = buf_str(&messages);
+	if (is_message)
+		(void)str_strip_prefix(&problem, STR("program ")); /* says the same of both */
 	if (!program)
 		report(c, CEL_REASON_INVALID, path, text,
-		       str_printf_in(c->arena, "%s%s", prefix, messages.ptr));
+		       str_printf_in(c->arena, "%s" STR_FMT, is_message ? "messageExpression " : "",
+				     STR_ARG(problem)));
 	return program;
 }
 
@@ -152,7 +157,7 @@ static void compile_message(struct compiler *c, const struct place *place,
 		       STR("messageExpression must be non-empty if specified"));
 		return;
 	}
-	program = compile(c, env, text, at, "messageExpression compilation failed: ");
+	program = compile(c, env, text, at, true);
 	if (!program)
 		return;
 	if (cel_program_type(program)->kind != CEL_STRING)
@@ -180,7 +185,7 @@ static void compile_rule(struct compiler *c, const struct place *place, const st
 		return;
 	}
 	env = make_env(c, type, rule->optional_old);
-	rule->program = compile(c, env, rule->text, at, "compilation failed: ");
+	rule->program = compile(c, env, rule->text, at, false);
 	if (!rule->program)
 		return;
 	if (cel_program_type(rule->program)->kind != CEL_BOOL)

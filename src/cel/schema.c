@@ -26,7 +26,6 @@ static const struct cel_type *simple(struct arena *arena, yyjson_val *schema,
 	*type = *like;
 	type->size_max = size_max;
 	type->bytes_min = bytes_min;
-	type->nullable = json_get_bool(schema, "nullable", false);
 	return type;
 }
 
@@ -110,7 +109,6 @@ static const struct cel_type *list_type(struct arena *arena, yyjson_val *schema)
 		.element = element,
 		.size_max = limit(schema, "maxItems", OPEN_BYTES_MAX / (element->bytes_min + 1)),
 		.bytes_min = 2,
-		.nullable = json_get_bool(schema, "nullable", false),
 	};
 	if (str_eq_c(kind, "set"))
 		type->list_type = CEL_LIST_SET;
@@ -140,7 +138,6 @@ static const struct cel_type *map_type(struct arena *arena, yyjson_val *schema, 
 		.size_max = limit(schema, "maxProperties",
 				  OPEN_BYTES_MAX / (element->bytes_min + 6)),
 		.bytes_min = 2,
-		.nullable = json_get_bool(schema, "nullable", false),
 	};
 	return type;
 }
@@ -209,7 +206,6 @@ static const struct cel_type *object_of(struct arena *arena, yyjson_val *schema,
 		.source = fields,
 		.size_max = 0, /* as upstream: only lists, maps and texts have a size */
 		.bytes_min = bytes_min,
-		.nullable = json_get_bool(schema, "nullable", false),
 	};
 	return type;
 }
@@ -229,6 +225,22 @@ static void add_resource_fields(struct arena *arena, struct fields *fields)
 	add_field(arena, fields, STR("metadata"), object_of(arena, NULL, metadata, 2));
 }
 
+static bool has_type(yyjson_val *properties, const char *name, const char *type)
+{
+	return str_eq_c(json_get_str(json_get(properties, name), "type"), type);
+}
+
+/* A schema that has all that every resource has, and maybe more of it, is taken at its word. */
+static bool describes_resource(yyjson_val *properties)
+{
+	yyjson_val *metadata = json_get(json_get(properties, "metadata"), "properties");
+
+	return has_type(properties, "kind", "string") &&
+	       has_type(properties, "apiVersion", "string") &&
+	       has_type(properties, "metadata", "object") && has_type(metadata, "name", "string") &&
+	       has_type(metadata, "generateName", "string");
+}
+
 static const struct cel_type *object_type(struct arena *arena, yyjson_val *schema, bool is_resource)
 {
 	yyjson_val *properties = json_get(schema, "properties");
@@ -238,6 +250,7 @@ static const struct cel_type *object_type(struct arena *arena, yyjson_val *schem
 
 	if (yyjson_is_obj(additional) && !is_resource)
 		return map_type(arena, schema, additional);
+	is_resource = is_resource && !describes_resource(properties);
 	fields = ARENA_NEW(arena, struct fields);
 	fields->items = arena_array(arena, yyjson_obj_size(properties) + 3, sizeof(*fields->items));
 	JSON_MEMBERS (key, property, properties) {

@@ -199,7 +199,7 @@ static bool takes_null(const struct cel_type *type)
 {
 	return type->kind == CEL_NULL || type->kind == CEL_TIMESTAMP ||
 	       type->kind == CEL_DURATION || type->kind == CEL_OBJECT || type->kind == CEL_OPAQUE ||
-	       type->kind == CEL_OPTIONAL || type->nullable;
+	       type->kind == CEL_OPTIONAL;
 }
 
 static bool assign_parts(struct unifier *u, const struct cel_type *to, const struct cel_type *from,

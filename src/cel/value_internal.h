@@ -35,7 +35,6 @@ struct cel_value cel_make_uint(uint64_t natural);
 struct cel_value cel_make_double(double real);
 struct cel_value cel_make_duration(int64_t ns);
 
-
 struct cel_value cel_decode_bytes(struct cel_frame *f, struct str base64);
 
 /* ---- lists ---- */
@@ -128,6 +127,8 @@ uint64_t cel_call_cost(struct cel_frame *f, const struct cel_function *row,
 
 /* Timestamps: "1970-01-01T00:00:00Z" and back; years 1 to 9999. */
 struct cel_value cel_timestamp(struct cel_frame *f, int64_t seconds, int32_t nanos);
+#define CEL_TIMESTAMP_SECONDS_MIN (-62135596800) /* year 1: the zero of timestamps */
+
 bool cel_parse_timestamp(struct str text, struct cel_value *ret);
 bool cel_parse_duration(struct str text, int64_t *ret_ns);
 struct cel_value cel_timestamp_text(struct cel_frame *f, struct cel_value v);

@@ -213,6 +213,30 @@ static const struct {
 	  "{\"spec\":{\"bytes\":\"aGk=\",\"f\":2}}", NULL, "" },
 	{ SPEC(TYPES, "{\"rule\":\"self.__namespace__ == 'x'\"}"),
 	  "{\"spec\":{\"namespace\":\"x\"}}", NULL, "" },
+	{ SPEC(TYPES, "{\"rule\":\"has(self.namespace) && self.namespace == 'x'\"}"),
+	  "{\"spec\":{\"namespace\":\"x\"}}", NULL, "" },
+	/* a member that is null is an absent one, and no type is null */
+	{ SPEC(TYPES, "{\"rule\":\"!has(self.n)\"}"), "{\"spec\":{\"n\":null}}", NULL, "" },
+	{ SPEC(TYPES, "{\"rule\":\"self.n == null\"}"), NULL, NULL,
+	  AT ".rule|Invalid|self.n == null|compilation failed: ERROR: <input>:1:8: found no "
+	     "matching overload for '_==_' applied to '(string, null)'\n | self.n == null\n | "
+	     ".......^" },
+	{ SPEC(LIST_MAP, "{\"rule\":\"self.l + [self.l[1], self.l[0]] == self.l && self.l == "
+			 "self.l + self.l\"}"),
+	  "{\"spec\":{\"l\":[{\"n\":\"b\",\"v\":1},{\"n\":\"a\",\"v\":3}]}}", NULL, "" },
+	{ SPEC("\"e\":{\"type\":\"object\",\"x-kubernetes-embedded-resource\":true,"
+	       "\"properties\":{\"kind\":{\"type\":\"string\"},\"apiVersion\":{\"type\":"
+	       "\"string\"},\"metadata\":{\"type\":\"object\",\"properties\":{\"name\":{"
+	       "\"type\":\"string\"},\"generateName\":{\"type\":\"string\"},\"uid\":{"
+	       "\"type\":\"string\"}}}}}",
+	       "{\"rule\":\"self.e.metadata.uid == 'u'\"}"),
+	  "{\"spec\":{\"e\":{\"metadata\":{\"uid\":\"u\"}}}}", NULL, "" },
+	{ SPEC(INTS, "{\"rule\":\"''.find(')') == ''\"}"), NULL, NULL,
+	  AT ".rule|Invalid|''.find(')') == ''|program instantiation failed: error parsing "
+	     "regexp: unexpected ): `)`" },
+	{ SPEC(INTS, "{\"rule\":\"true\",\"messageExpression\":\"''.find(')')\"}"), NULL, NULL,
+	  AT ".messageExpression|Invalid|''.find(')')|messageExpression instantiation failed: "
+	     "error parsing regexp: unexpected ): `)`" },
 	{ "{\"type\":\"object\",\"x-kubernetes-validations\":[{\"rule\":\"self.metadata."
 	  "name.startsWith('a')\"}]}",
 	  "{\"kind\":\"K\",\"metadata\":{\"name\":\"b\"}}", NULL,
