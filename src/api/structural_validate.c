@@ -444,11 +444,16 @@ void structural_report(struct field_errors *errors, const struct field_path *pat
 		field_forbidden(errors, here, detail);
 		break;
 	case CEL_REASON_DUPLICATE:
-		field_error_add(errors, FIELD_DUPLICATE, here, "\"" STR_FMT "\": %s",
-				STR_ARG(problem->value), detail);
+		if (problem->is_bare || problem->has_no_value)
+			field_error_add(errors, FIELD_DUPLICATE, here, STR_FMT,
+					STR_ARG(problem->value));
+		else
+			field_duplicate_str(errors, here, problem->value);
 		break;
 	case CEL_REASON_INVALID:
-		if (problem->is_bare)
+		if (problem->has_no_value)
+			field_error_add(errors, FIELD_INVALID, here, "%s", detail);
+		else if (problem->is_bare)
 			field_error_add(errors, FIELD_INVALID, here, STR_FMT ": %s",
 					STR_ARG(problem->value), detail);
 		else

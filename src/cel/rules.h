@@ -23,10 +23,11 @@ enum cel_reason {
 struct cel_problem {
 	enum cel_reason reason;
 	struct str path;
-	struct str value; /* of "Invalid value: ...": the expression, or the schema type of what was
-			     validated */
+	struct str value; /* of "Invalid value: ...": the expression, the schema type of what could
+			     not be validated, or what is wrong */
 	struct str detail;
-	bool is_bare; /* value is printed as it is, not as text */
+	bool is_bare;	   /* value is printed as it is, not as text */
+	bool has_no_value; /* of objects and lists that are wrong */
 	bool ratcheted; /* what failed is as it was before this update: a warning, not an error */
 };
 

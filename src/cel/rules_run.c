@@ -4,6 +4,7 @@
  * it as far as values stand for each other (by name in maps, by their keys in lists of type map).
  */
 #include "base/num.h"
+#include "codec/base64.h"
 #include "cel/rules_internal.h"
 #include "cel/value_internal.h"
 
@@ -29,6 +30,7 @@ struct here {
 	const struct cel_value *old;
 	const struct here *correlated; /* the nearest one around that has an old value */
 	const struct segment *path;
+	bool is_fresh; /* what is wrong counts although it is as it was */
 };
 
 static void write_path(const struct segment *segment, struct buf *to)
@@ -49,7 +51,46 @@ static bool is_unchanged(struct runner *r, const struct here *here)
 {
 	const struct here *known = here->old ? here : here->correlated;
 
-	return known && known->old && cel_equal(&r->frame, known->self, *known->old);
+	return !here->is_fresh && known && known->old && cel_equal(&r->frame, known->self, *known->old);
+}
+
+static void add_value(struct runner *r, const struct cel_value *self, struct cel_problem *problem)
+{
+	struct arena *arena = r->run->scratch;
+	AUTO_BUF text = { 0 };
+	char number[32];
+
+	switch ((enum cel_kind)self->kind) {
+	case CEL_STRING:
+		problem->value = cel_str(*self);
+		break;
+	case CEL_BYTES:
+		buf_init(&text, 2 * self->len + 4);
+		base64_encode(cel_str(*self), &text);
+		problem->value = str_in(arena, buf_str(&text));
+		break;
+	case CEL_TIMESTAMP:
+		problem->value = cel_str(cel_timestamp_text(&r->frame, *self));
+		break;
+	case CEL_DURATION:
+		problem->value = cel_str(cel_duration_text(&r->frame, *self));
+		break;
+	case CEL_BOOL:
+		problem->is_bare = true;
+		problem->value = self->boolean ? STR("true") : STR("false");
+		break;
+	case CEL_INT:
+		problem->is_bare = true;
+		problem->value = str_printf_in(arena, "%lld", (long long)self->integer);
+		break;
+	case CEL_DOUBLE:
+		problem->is_bare = true;
+		problem->value = str_in(arena, cel_double_text(self->real, number));
+		break;
+	default:
+		problem->value = STR_NONE;
+		problem->has_no_value = true;
+	}
 }
 
 static void report(struct runner *r, const struct here *here, const struct cel_rules *rules,
@@ -68,6 +109,8 @@ static void report(struct runner *r, const struct here *here, const struct cel_r
 		(void)str_strip_prefix(&field_path, STR(".")); /* it begins with one */
 	buf_put_str(&path, field_path);
 	problem.path = buf_str(&path);
+	if (may_ratchet)
+		add_value(r, &here->self, &problem);
 	problem.ratcheted = may_ratchet && rule && !rule->uses_old && is_unchanged(r, here);
 	r->run->problems->report(r->run->problems, &problem);
 	if (++r->problem_count == CEL_PROBLEMS_MAX)
@@ -198,7 +241,10 @@ static void run_node(struct runner *r, const struct here *here, const struct cel
 static struct here below(const struct here *here, struct cel_value self,
 			 const struct cel_value *old, const struct segment *path)
 {
-	return (struct here){ self, old, here->old ? here : here->correlated, path };
+	return (struct here){ .self = self,
+			      .old = old,
+			      .correlated = here->old ? here : here->correlated,
+			      .path = path };
 }
 
 /* The old element with the same keys, looked for from the same place on. */
@@ -283,6 +329,9 @@ static void run_properties(struct runner *r, const struct here *here, const stru
 		bool has_old = old_member(r, here, rules, member->name, type, &old);
 		struct here inside = below(here, value, has_old ? &old : NULL, &segment);
 
+		/* the version that was stored says nothing: both are in the one of the request */
+		inside.is_fresh = !here->path && (str_eq_c(member->name, "apiVersion") ||
+						  str_eq_c(member->name, "kind"));
 		run_node(r, &inside, member->rules);
 	}
 }
