@@ -10,8 +10,10 @@
 void webhook_client_config_validate(yyjson_mut_val *config, const struct field_path *path,
 				    struct field_errors *errors);
 /* admissionReviewVersions, conversionReviewVersions. */
-void webhook_versions_validate(yyjson_mut_val *versions, const struct field_path *path,
-			       struct field_errors *errors);
+void webhook_versions_validate(yyjson_mut_val *versions, bool one_is_known,
+			       const struct field_path *path, struct field_errors *errors);
+/* One of them is, or there are none: reviews can be asked for. */
+bool webhook_versions_are_known(yyjson_val *versions);
 /* operations, apiGroups, apiVersions and resources of a rule. */
 void admission_rule_validate(yyjson_mut_val *rule, const struct field_path *path,
 			     struct field_errors *errors);

@@ -59,54 +59,183 @@ static unsigned broken_before(yyjson_val *definition, struct arena *arena)
 	return check.broken;
 }
 
-static void check_schema(struct edit *e, yyjson_val *version, const struct field_path *path,
-			 struct field_errors *errors)
+/* What tells of a root is also told of its status when that is written alone: nothing that looks
+ * at both may stand there. */
+static void check_root(yyjson_val *schema, const struct field_path *path,
+		       struct field_errors *errors)
 {
-	const struct field_path *here = FIELD_NAME(FIELD_NAME(path, "schema"), "openAPIV3Schema");
+	static const char allowed[] =
+		"description|type|format|title|maximum|exclusiveMaximum|minimum|exclusiveMinimum|"
+		"maxLength|minLength|pattern|maxItems|minItems|uniqueItems|multipleOf|required|"
+		"items|properties|externalDocs|example|x-kubernetes-preserve-unknown-fields|"
+		"x-kubernetes-validations";
+	struct str type = json_get_str(schema, "type");
+
+	if (!str_eq_c(type, "object")) {
+		field_invalid_str(
+			errors, FIELD_NAME(path, "type"), type,
+			"only \"object\" is allowed as the type at the root of the schema "
+			"if the status subresource is enabled");
+		return;
+	}
+	JSON_MEMBERS (key, value, schema) {
+		if (yyjson_is_null(value) || yyjson_is_false(value) ||
+		    schema_values_have(str_from(allowed), json_str(key)))
+			continue;
+		crd_invalid_val(errors, path, schema,
+				"only [Description Type Format Title Maximum ExclusiveMaximum "
+				"Minimum ExclusiveMinimum MaxLength MinLength Pattern MaxItems "
+				"MinItems UniqueItems MultipleOf Required Items Properties "
+				"ExternalDocs Example XPreserveUnknownFields XValidations] fields "
+				"are allowed at the root of the schema if the status subresource "
+				"is enabled");
+		return;
+	}
+}
+
+static bool has_status(yyjson_val *version)
+{
+	return json_get(version, "subresources.status") != NULL;
+}
+
+static bool any_has_status(yyjson_val *versions)
+{
+	JSON_EACH (version, versions)
+		if (has_status(version))
+			return true;
+	return false;
+}
+
+static void check_schema(struct edit *e, yyjson_val *version, bool with_status,
+			 const struct field_path *path, struct field_errors *errors)
+{
+	const struct field_path *here = FIELD_NAME(path, "openAPIV3Schema");
 	yyjson_val *schema = json_get(version, "schema.openAPIV3Schema"),
 		   *old = find_version(e->old, json_get_str(version, "name"));
 	struct crd_schema_check check = { .errors = errors };
 
-	if (!schema) {
-		field_required(errors, here, "schemas are required");
+	if (!schema)
 		return;
-	}
 	if (json_mut_get_bool(e->root, "spec.preserveUnknownFields", false) ||
 	    has_same_schema(version, old)) /* what was let in goes on */
 		return;
+	if (with_status)
+		check_root(schema, here, errors);
 	check.tolerated = e->old ? broken_before(e->old, e->arena) : 0;
 	crd_schema_check(&check, schema, here);
 }
 
-static void check_versions(struct edit *e, const struct field_path *spec,
+static bool is_alike(yyjson_val *versions, const char *name)
+{
+	yyjson_val *first = yyjson_obj_get(yyjson_arr_get_first(versions), name);
+
+	JSON_EACH (version, versions) {
+		yyjson_val *value = yyjson_obj_get(version, name);
+		bool is_empty = !yyjson_arr_size(value) && !yyjson_arr_size(first);
+
+		if (!json_equal(value, first) &&
+		    !(is_empty && !yyjson_is_obj(value) && !yyjson_is_obj(first)))
+			return false;
+	}
+	return true;
+}
+
+/* enum crd_part: what all versions have alike. */
+static unsigned parts_alike(yyjson_val *versions)
+{
+	static const char *const names[] = { "schema", "subresources", "additionalPrinterColumns",
+					     "selectableFields" };
+	unsigned alike = 0;
+
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		alike |= (unsigned)is_alike(versions, names[i]) << i;
+	return alike;
+}
+
+static bool all_have_schemas(yyjson_val *versions)
+{
+	JSON_EACH (version, versions)
+		if (!json_get(version, "schema.openAPIV3Schema"))
+			return false;
+	return true;
+}
+
+/* A definition that went without one before may go on as far as something would be kept. */
+static void check_has_schemas(struct edit *e, yyjson_val *versions, const struct field_path *list,
+			      struct field_errors *errors)
+{
+	bool is_strict = !e->old || all_have_schemas(json_get(e->old, "spec.versions"));
+	bool keeps = json_mut_get_bool(e->root, "spec.preserveUnknownFields", false);
+	size_t i = 0;
+
+	JSON_EACH (version, versions) {
+		const struct field_path *here = FIELD_NAME(FIELD_INDEX(list, i++), "schema");
+
+		if (json_get(version, "schema.openAPIV3Schema"))
+			continue;
+		if (is_strict)
+			field_required(errors, FIELD_NAME(here, "openAPIV3Schema"), "");
+		else if (!keeps && json_get_bool(version, "served", false))
+			field_required(errors, FIELD_NAME(here, "openAPIV3Schema"),
+				       "because otherwise all fields are pruned");
+	}
+}
+
+static void check_version_name(struct str name, const struct field_path *path,
+			       struct field_errors *errors)
+{
+	const char *problem = name_label1035_problem(name);
+
+	if (problem)
+		field_invalid_str(errors, path, name,
+				  name_problems_in(errors->arena, problem, ","));
+}
+
+static void check_versions(struct edit *e, yyjson_val *versions, const struct field_path *spec,
 			   struct field_errors *errors)
 {
-	yyjson_mut_val *versions = json_mut_get(e->root, "spec.versions");
 	const struct field_path *list = FIELD_NAME(spec, "versions");
-	AUTO_JSON frozen = versions ? json_freeze(versions) : NULL;
+	unsigned alike = parts_alike(versions);
 	bool is_repeated = false;
 	size_t i = 0, stored = 0;
 
-	JSON_EACH (version, yyjson_doc_get_root(frozen)) {
+	check_has_schemas(e, versions, list, errors);
+	JSON_EACH (version, versions) {
 		const struct field_path *here = FIELD_INDEX(list, i++);
 		struct str name = json_get_str(version, "name");
 		size_t same = 0;
 
 		stored += json_get_bool(version, "storage", false);
-		if (name_label1035_problem(name))
-			field_invalid_str(errors, FIELD_NAME(here, "name"), name,
-					  name_label1035_problem(name));
-		JSON_EACH (other, yyjson_doc_get_root(frozen))
+		check_version_name(name, FIELD_NAME(here, "name"), errors);
+		JSON_EACH (other, versions)
 			same += str_eq(json_get_str(other, "name"), name);
 		is_repeated |= same > 1;
-		check_schema(e, version, here, errors);
-		crd_version_check(version, here, errors);
+		crd_warning_check(version, here, errors);
+		if (!(alike & CRD_PART_SCHEMA))
+			check_schema(e, version, has_status(version), FIELD_NAME(here, "schema"),
+				     errors);
+		crd_parts_check(version, ~alike, here, errors);
 	}
 	if (is_repeated)
-		field_invalid_val(errors, list, versions, "must contain unique version names");
+		crd_invalid_val(errors, list, versions, "must contain unique version names");
 	if (stored != 1)
-		field_invalid_val(errors, list, versions,
-				  "must have exactly one version marked as storage version");
+		crd_invalid_val(errors, list, versions,
+				"must have exactly one version marked as storage version");
+	if (i > 0)
+		check_version_name(json_get_str(yyjson_arr_get_first(versions), "name"),
+				   FIELD_NAME(spec, "version"), errors);
+}
+
+static void check_alike(struct edit *e, yyjson_val *versions, const struct field_path *spec,
+			struct field_errors *errors)
+{
+	unsigned alike = parts_alike(versions);
+	yyjson_val *first = yyjson_arr_get_first(versions);
+
+	if (alike & CRD_PART_SCHEMA)
+		check_schema(e, first, any_has_status(versions), FIELD_NAME(spec, "validation"),
+			     errors);
+	crd_parts_check(first, alike, spec, errors);
 }
 
 static struct str lower_of(struct arena *arena, struct str text)
@@ -289,7 +418,15 @@ static void check_conversion(struct edit *e, struct field_errors *errors)
 				       "required when strategy is set to Webhook");
 		else
 			webhook_client_config_validate(config, config_path, errors);
-		webhook_versions_validate(versions, versions_path, errors);
+		if (!yyjson_mut_arr_size(versions))
+			field_required(errors, versions_path, "");
+		else /* what was let in goes on */
+			webhook_versions_validate(
+				versions,
+				!webhook_versions_are_known(json_get(
+					e->old,
+					"spec.conversion.webhook.conversionReviewVersions")),
+				versions_path, errors);
 		return;
 	}
 	if (yyjson_mut_is_obj(config))
@@ -307,13 +444,17 @@ static void crd_validate(struct edit *e, struct field_errors *errors)
 					STR_ARG(json_mut_get_str(e->root, "spec.names.plural")),
 					STR_ARG(json_mut_get_str(e->root, "spec.group")));
 	const struct field_path *spec = FIELD_NAME(NULL, "spec");
+	yyjson_mut_val *list = json_mut_get(e->root, "spec.versions");
+	AUTO_JSON frozen = list ? json_freeze(list) : NULL;
+	yyjson_val *versions = yyjson_doc_get_root(frozen);
 
 	if (!str_eq(name, want))
 		field_invalid_str(errors, FIELD_NAME(FIELD_NAME(NULL, "metadata"), "name"), name,
 				  "must be spec.names.plural+\".\"+spec.group");
 	check_group(e, spec, errors);
-	check_versions(e, spec, errors);
+	check_versions(e, versions, spec, errors);
 	check_names(e, spec, errors);
+	check_alike(e, versions, spec, errors);
 	check_conversion(e, errors);
 	check_stored(e, errors);
 	check_approval(e, errors);

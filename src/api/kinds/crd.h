@@ -31,9 +31,21 @@ void crd_defaults_check(struct crd_schema_check *check, yyjson_val *schema,
 /* x-kubernetes-validations of one node, but for their expressions. */
 void crd_rules_check(struct crd_schema_check *check, yyjson_val *schema,
 		     const struct field_path *path);
-/* Sub-resources, columns and selectable fields of one version. */
-void crd_version_check(yyjson_val *version, const struct field_path *path,
+/* Of a version. What all versions have alike is told of at the definition's spec, where older
+ * versions of the API had it. */
+enum crd_part {
+	CRD_PART_SCHEMA = 1 << 0,
+	CRD_PART_SUBRESOURCES = 1 << 1,
+	CRD_PART_COLUMNS = 1 << 2,
+	CRD_PART_SELECTABLE = 1 << 3,
+};
+
+/* deprecationWarning. */
+void crd_warning_check(yyjson_val *version, const struct field_path *path,
 		       struct field_errors *errors);
+/* Sub-resources, columns and selectable fields of one version, as far as parts has them. */
+void crd_parts_check(yyjson_val *version, unsigned parts, const struct field_path *path,
+		     struct field_errors *errors);
 
 void crd_invalid_val(struct field_errors *errors, const struct field_path *path, yyjson_val *value,
 		     const char *detail);

@@ -129,10 +129,10 @@ static void check_message(struct field_errors *errors, yyjson_val *rule,
 	if (!str_trim(text).len)
 		field_required(errors, FIELD_NAME(path, "rule"), "rule is not specified");
 	else if (is_blank(message))
-		field_invalid_str(errors, here, message, "message must be non-empty if specified");
+		field_invalid_str(errors, here, message, "must be non-empty if specified");
 	else if (has_newline(str_trim(message)))
-		field_invalid_str(errors, here, message, "message must not contain line breaks");
-	else if (has_newline(str_trim(text)) && !message.len)
+		field_invalid_str(errors, here, message, "must not contain line breaks");
+	else if (has_newline(str_trim(text)) && !str_trim(message).len)
 		field_required(errors, here,
 			       "message must be specified if rule contains line breaks");
 	if (is_blank(word(rule, "messageExpression")))
@@ -149,13 +149,11 @@ static void check_field_path(struct field_errors *errors, yyjson_val *rule, yyjs
 	if (!target.text.len)
 		return;
 	if (is_blank(target.text))
-		field_invalid_str(errors, here, target.text,
-				  "fieldPath must be non-empty if specified");
+		field_invalid_str(errors, here, target.text, "must be non-empty if specified");
 	if (has_newline(target.text))
-		field_invalid_str(errors, here, target.text,
-				  "fieldPath must not contain line breaks");
+		field_invalid_str(errors, here, target.text, "must not contain line breaks");
 	if (resolve(&target, schema, NULL) < 0)
-		field_invalid_str(errors, here, target.text, "fieldPath must be a valid path");
+		field_invalid_str(errors, here, target.text, "must be a valid path");
 }
 
 void crd_rules_check(struct crd_schema_check *c, yyjson_val *schema, const struct field_path *path)
@@ -306,8 +304,8 @@ static void check_selectables(yyjson_val *version, const struct field_path *path
 
 	if (yyjson_arr_size(list) && !schema)
 		field_invalid_str(errors, here, STR_NONE,
-				  "selectableFields may only be set when "
-				  "version.schema.openAPIV3Schema is not included");
+				  "may only be set when `version.schema.openAPIV3Schema` is not "
+				  "included");
 	JSON_EACH (field, schema ? list : NULL) {
 		const struct field_path *at = FIELD_NAME(FIELD_INDEX(here, index), "jsonPath");
 		struct crd_path target = { .text = word(field, "jsonPath") };
@@ -325,8 +323,8 @@ static void check_selectables(yyjson_val *version, const struct field_path *path
 
 /* --- the whole --- */
 
-static void check_warning(yyjson_val *version, const struct field_path *path,
-			  struct field_errors *errors)
+void crd_warning_check(yyjson_val *version, const struct field_path *path,
+		       struct field_errors *errors)
 {
 	yyjson_val *given = yyjson_obj_get(version, "deprecationWarning");
 	const struct field_path *here = FIELD_NAME(path, "deprecationWarning");
@@ -357,15 +355,17 @@ static void check_warning(yyjson_val *version, const struct field_path *path,
 	}
 }
 
-void crd_version_check(yyjson_val *version, const struct field_path *path,
-		       struct field_errors *errors)
+void crd_parts_check(yyjson_val *version, unsigned parts, const struct field_path *path,
+		     struct field_errors *errors)
 {
 	const struct field_path *columns = FIELD_NAME(path, "additionalPrinterColumns");
 	size_t index = 0;
 
-	check_warning(version, path, errors);
-	check_scale(version, path, errors);
-	JSON_EACH (column, yyjson_obj_get(version, "additionalPrinterColumns"))
-		check_column(column, FIELD_INDEX(columns, index++), errors);
-	check_selectables(version, path, errors);
+	if (parts & CRD_PART_SUBRESOURCES)
+		check_scale(version, path, errors);
+	if (parts & CRD_PART_COLUMNS)
+		JSON_EACH (column, yyjson_obj_get(version, "additionalPrinterColumns"))
+			check_column(column, FIELD_INDEX(columns, index++), errors);
+	if (parts & CRD_PART_SELECTABLE)
+		check_selectables(version, path, errors);
 }

@@ -107,16 +107,24 @@ void webhook_client_config_validate(yyjson_mut_val *config, const struct field_p
 		check_service(service, FIELD_NAME(path, "service"), errors);
 }
 
-void webhook_versions_validate(yyjson_mut_val *versions, const struct field_path *path,
-			       struct field_errors *errors)
+static bool is_known_review(struct str version)
 {
-	bool is_known = false;
+	return str_eq_c(version, "v1") || str_eq_c(version, "v1beta1");
+}
+
+bool webhook_versions_are_known(yyjson_val *versions)
+{
+	JSON_EACH (version, versions)
+		if (is_known_review(json_str(version)))
+			return true;
+	return yyjson_arr_size(versions) == 0;
+}
+
+void webhook_versions_validate(yyjson_mut_val *versions, bool one_is_known,
+			       const struct field_path *path, struct field_errors *errors)
+{
 	size_t i = 0;
 
-	if (!yyjson_mut_arr_size(versions)) {
-		field_required(errors, path, "must specify one of v1, v1beta1");
-		return;
-	}
 	JSON_MUT_EACH (version, versions) {
 		struct str text = json_mut_str(version);
 		const char *problem = name_is_label1035(text, false);
@@ -132,9 +140,9 @@ void webhook_versions_validate(yyjson_mut_val *versions, const struct field_path
 		}
 		if (problem)
 			field_invalid_str(errors, here, text, problem);
-		is_known |= str_eq_c(text, "v1") || str_eq_c(text, "v1beta1");
+		one_is_known |= is_known_review(text);
 	}
-	if (!is_known)
+	if (!one_is_known)
 		field_invalid_val(errors, path, versions,
 				  "must include at least one of v1, v1beta1");
 }
@@ -331,6 +339,7 @@ static void check_webhook(yyjson_mut_val *webhook, const struct field_path *path
 			  struct field_errors *errors)
 {
 	int64_t seconds = json_mut_get_int(webhook, "timeoutSeconds", 10);
+	yyjson_mut_val *versions = json_mut_get(webhook, "admissionReviewVersions");
 	size_t i = 0;
 
 	check_name(json_mut_get_str(webhook, "name"), FIELD_NAME(path, "name"), errors);
@@ -349,8 +358,12 @@ static void check_webhook(yyjson_mut_val *webhook, const struct field_path *path
 				       FIELD_NAME(path, "clientConfig"), errors);
 	admission_conditions_validate(json_mut_get(webhook, "matchConditions"), 0,
 				      FIELD_NAME(path, "matchConditions"), errors);
-	webhook_versions_validate(json_mut_get(webhook, "admissionReviewVersions"),
-				  FIELD_NAME(path, "admissionReviewVersions"), errors);
+	if (!yyjson_mut_arr_size(versions))
+		field_required(errors, FIELD_NAME(path, "admissionReviewVersions"),
+			       "must specify one of v1, v1beta1");
+	else
+		webhook_versions_validate(versions, false,
+					  FIELD_NAME(path, "admissionReviewVersions"), errors);
 }
 
 static void webhooks_validate(struct edit *e, struct field_errors *errors)

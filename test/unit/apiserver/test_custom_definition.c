@@ -99,7 +99,7 @@ ROWS(test_structural, "",
        SPEC ".oneOf[0].x-kubernetes-validations: Forbidden: must be empty to be structural" },
      { "!{\"type\":\"object\",\"anyOf\":[{\"properties\":{\"a\":{\"minimum\":1}}}]}",
        "openAPIV3Schema.properties[a]: Required value: because it is defined in "
-       "spec.versions[0].schema.openAPIV3Schema.anyOf[0].properties[a]" },
+       "spec.validation.openAPIV3Schema.anyOf[0].properties[a]" },
      { "{\"type\":\"object\",\"x-kubernetes-embedded-resource\":true}",
        SPEC ".properties: Required value: must not be empty if x-kubernetes-embedded-resource is "
 	    "true without x-kubernetes-preserve-unknown-fields" },
@@ -191,7 +191,7 @@ ROWS(test_defaults, "",
        "\"x\"}}}",
        NULL },
      { "{\"type\":\"integer\",\"default\":\"x\"}",
-       SPEC ".default: Invalid value: \\\"string\\\": spec.versions[0].schema." SPEC
+       SPEC ".default: Invalid value: \\\"string\\\": spec.validation." SPEC
 	    ".default in body must be of type integer: \\\"string\\\"" },
      { "{\"type\":\"integer\",\"minimum\":5,\"default\":1}",
        "should be greater than or equal to 5" },
@@ -200,7 +200,7 @@ ROWS(test_defaults, "",
      { "{\"type\":\"string\",\"default\":\"x\",\"x-kubernetes-validations\":[{\"rule\":\"self != "
        "'x'\","
        "\"message\":\"no x\"}]}",
-       SPEC ".default: Invalid value: \\\"string\\\": no x" },
+       SPEC ".default: Invalid value: \\\"x\\\": no x" },
      { "!{\"type\":\"object\",\"properties\":{\"metadata\":{\"type\":\"object\",\"properties\":{"
        "\"name\":{\"type\":\"string\",\"default\":\"x\"}}}}}",
        "properties[metadata].properties[name].default: Forbidden: must not be set in top-level "
@@ -212,7 +212,7 @@ ROWS(test_rules, "",
        RULE ".rule: Required value: rule is not specified" },
      { "{\"type\":\"string\",\"x-kubernetes-validations\":[{\"rule\":\"true\",\"message\":"
        "\"a\\nb\"}]}",
-       RULE ".message: Invalid value: \\\"a\\\\nb\\\": message must not contain line breaks" },
+       RULE ".message: Invalid value: \\\"a\\\\nb\\\": must not contain line breaks" },
      { "{\"type\":\"string\",\"x-kubernetes-validations\":[{\"rule\":\"self ==\\n'x'\"}]}",
        RULE ".message: Required value: message must be specified if rule contains line breaks" },
      { "{\"type\":\"string\",\"x-kubernetes-validations\":[{\"rule\":\"true\",\"reason\":\"Odd\"}]"
@@ -223,7 +223,7 @@ ROWS(test_rules, "",
      { "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}},\"x-kubernetes-"
        "validations\":"
        "[{\"rule\":\"true\",\"fieldPath\":\".b\"}]}",
-       RULE ".fieldPath: Invalid value: \\\".b\\\": fieldPath must be a valid path" },
+       RULE ".fieldPath: Invalid value: \\\".b\\\": must be a valid path" },
      { "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"object\",\"additionalProperties\":{"
        "\"type\":\"string\"}}},\"x-kubernetes-validations\":[{\"rule\":\"true\",\"fieldPath\":"
        "\".a['x.y']\"}]}",
@@ -242,7 +242,7 @@ ROWS(test_rules, "",
      { "{\"type\":\"array\",\"items\":{\"type\":\"string\",\"x-kubernetes-validations\":[{\"rule\":"
        "\"self == oldSelf\"}]}}",
        "oldSelf cannot be used on the uncorrelatable portion of the schema within "
-       "spec.versions[0].schema." SPEC },
+       "spec.validation." SPEC },
      { "{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"x-kubernetes-validations\":[{"
        "\"rule\":"
        "\"self.all(x, self.all(y, x == y))\"}]}",
