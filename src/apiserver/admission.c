@@ -193,9 +193,7 @@ static const struct plugin {
 	{ "PolicyParameters", ALWAYS, { [VALIDATE] = admission_param_access_validate } },
 	{ "RBACEscalation", ALWAYS, { [VALIDATE] = rbac_check_escalation } },
 	{ "DeviceAdmin", ALWAYS, { [VALIDATE] = device_admin_validate } },
-	{ "CertificateRequests",
-	  ALWAYS,
-	  { [MUTATE] = certificate_fill, [VALIDATE] = certificate_check } },
+	{ "CertificateRequests", ALWAYS, { [MUTATE] = certificate_fill } },
 	{ "CertificateApproval", 0, { [VALIDATE] = certificate_approval_validate } },
 	{ "CertificateSigning", 0, { [VALIDATE] = certificate_signing_validate } },
 	/* what they are about is not served, or no node declares it */

@@ -108,7 +108,8 @@ void admission_mount_token(struct operation *op, const struct obj *account);
 int admission_check_mirror(struct operation *op) MUST_CHECK;
 /* admission_certificate.c */
 int certificate_fill(struct operation *op) MUST_CHECK;
-int certificate_check(struct operation *op) MUST_CHECK;
+/* What is inside of the texts of a certificate request; part of the validation of objects. */
+void certificate_check(struct operation *op, struct field_errors *errors);
 int certificate_approval_validate(struct operation *op) MUST_CHECK;
 int certificate_signing_validate(struct operation *op) MUST_CHECK;
 int certificate_subject_validate(struct operation *op) MUST_CHECK;

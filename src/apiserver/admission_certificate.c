@@ -40,40 +40,62 @@ int certificate_fill(struct operation *op)
 	return 0;
 }
 
-static int refuse_request(struct operation *op, const char *detail)
-{
-	struct field_errors errors;
-
-	field_errors_init(&errors, op->arena);
-	field_invalid_val(&errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "request"),
-			  json_mut_get(op->edit.root, "spec.request"), detail);
-	return operation_take_fields(op, &errors, operation_kind_subject(op));
-}
-
-static int check_pem(struct operation *op, struct x509_request *ret)
+static int read_pem(struct operation *op, struct x509_request *ret, const char **ret_problem)
 {
 	AUTO_BUF pem = { 0 };
 	struct err err = { 0 };
 
 	buf_init(&pem, REQUEST_BODY_BYTES_MAX);
 	if (base64_decode(json_mut_get_str(op->edit.root, "spec.request"), &pem, NULL) < 0 ||
-	    !str_has_prefix(buf_str(&pem), STR("-----BEGIN CERTIFICATE REQUEST-----")))
-		return refuse_request(op, "PEM block type must be CERTIFICATE REQUEST");
-	if (x509_read_request(buf_str(&pem), op->arena, ret, &err) < 0)
-		return refuse_request(op, str_c_in(op->arena, str_from(err.msg)));
+	    !str_has_prefix(buf_str(&pem), STR("-----BEGIN CERTIFICATE REQUEST-----"))) {
+		*ret_problem = "PEM block type must be CERTIFICATE REQUEST";
+		return -1;
+	}
+	if (x509_read_request(buf_str(&pem), op->arena, ret, &err) < 0) {
+		*ret_problem = str_c_in(op->arena, str_from(err.msg));
+		return -1;
+	}
 	return 0;
+}
+
+static void check_issued(struct operation *op, struct field_errors *errors)
+{
+	struct str text = json_mut_get_str(op->edit.root, "status.certificate");
+	AUTO_BUF pem = { 0 };
+	struct err err = { 0 };
+
+	if (!text.len || str_eq(text, json_get_str(op->edit.old, "status.certificate")))
+		return;
+	buf_init(&pem, REQUEST_BODY_BYTES_MAX);
+	if (base64_decode(text, &pem, NULL) == 0 && x509_check_chain(buf_str(&pem), &err) < 0)
+		field_invalid_str(errors, FIELD_NAME(FIELD_NAME(NULL, "status"), "certificate"),
+				  STR("<certificate data>"), err.msg);
+}
+
+void certificate_check(struct operation *op, struct field_errors *errors)
+{
+	struct x509_request request;
+	const char *problem;
+
+	if (!is_request(op))
+		return;
+	if (!op->edit.old && read_pem(op, &request, &problem) < 0)
+		field_invalid_val(errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "request"),
+				  json_mut_get(op->edit.root, "spec.request"), problem);
+	check_issued(op, errors);
 }
 
 /* Nobody gets a certificate that is above all roles. */
 int certificate_subject_validate(struct operation *op)
 {
 	struct x509_request request;
+	const char *problem;
 
 	if (!is_request(op) || op->edit.old ||
 	    !str_eq_c(json_mut_get_str(op->edit.root, "spec.signerName"), CLIENT_SIGNER))
 		return 0;
-	if (check_pem(op, &request) < 0)
-		return -1;
+	if (read_pem(op, &request, &problem) < 0)
+		return 0; /* refused as invalid before */
 	for (size_t i = 0; i < request.organizations.count; i++)
 		if (str_eq_c(request.organizations.items[i], "system:masters"))
 			return refusal_forbidden(
@@ -116,13 +138,6 @@ static int check_signer(struct operation *op, const char *verb)
 				 "user not permitted to %s requests with signerName \"" STR_FMT
 				 "\"",
 				 verb, STR_ARG(signer));
-}
-
-int certificate_check(struct operation *op)
-{
-	struct x509_request request;
-
-	return is_request(op) && !op->edit.old ? check_pem(op, &request) : 0;
 }
 
 int certificate_approval_validate(struct operation *op)

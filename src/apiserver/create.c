@@ -29,6 +29,7 @@ static int validate(struct operation *op)
 	struct field_errors errors;
 
 	field_errors_init(&errors, op->arena);
+	certificate_check(op, &errors);
 	object_validate_create(&op->edit, &errors);
 	return operation_take_fields(op, &errors, operation_kind_subject(op));
 }

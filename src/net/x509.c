@@ -385,6 +385,55 @@ int x509_read_request(struct str pem, struct arena *arena, struct x509_request *
 	return 0;
 }
 
+struct pem_block {
+	char *name, *header;
+	unsigned char *bytes;
+	long size;
+};
+
+static int check_block(const struct pem_block *block, struct err *err)
+{
+	const unsigned char *at = block->bytes, *end = block->bytes + block->size;
+
+	if (strcmp(block->name, PEM_STRING_X509) != 0)
+		return err_set(err, ERR_INVALID,
+			       "only CERTIFICATE PEM blocks are allowed, found \"%.64s\"",
+			       block->name);
+	if (block->header[0])
+		return err_set(err, ERR_INVALID, "no PEM block headers are permitted");
+	if (block->size == 0)
+		return err_set(err, ERR_INVALID,
+			       "found CERTIFICATE PEM block containing 0 certificates");
+	while (at < end) {
+		AUTO_X509 certificate = d2i_X509(NULL, &at, end - at);
+
+		if (!certificate)
+			return err_set(err, ERR_INVALID, "x509: malformed certificate");
+	}
+	return 0;
+}
+
+int x509_check_chain(struct str pem, struct err *err)
+{
+	AUTO_BIO bio = BIO_new_mem_buf(pem.ptr ? pem.ptr : "", (int)pem.len);
+	struct pem_block block;
+	size_t count = 0;
+	int got = 0;
+
+	while (got == 0 &&
+	       PEM_read_bio(bio, &block.name, &block.header, &block.bytes, &block.size)) {
+		got = check_block(&block, err);
+		OPENSSL_free(block.name);
+		OPENSSL_free(block.header);
+		OPENSSL_free(block.bytes);
+		count++;
+	}
+	ERR_clear_error(); /* that of the end, where there is no further block */
+	if (got < 0 || count > 0)
+		return got;
+	return err_set(err, ERR_INVALID, "must contain at least one CERTIFICATE PEM block");
+}
+
 int64_t x509_end_ns(struct str pem)
 {
 	AUTO_X509 certificate = read_certificate(pem, NULL);

@@ -55,6 +55,8 @@ struct x509_request {
 };
 int x509_read_request(struct str pem, struct arena *arena, struct x509_request *ret,
 		      struct err *err) MUST_CHECK;
+/* Whether the text is CERTIFICATE blocks, at least one, and no other PEM; in the words of Kubernetes. */
+int x509_check_chain(struct str pem, struct err *err) MUST_CHECK;
 /* When a certificate ends, by the wall clock; INT64_MAX: it is none. */
 int64_t x509_end_ns(struct str pem);
 /* Whether the key belongs to the certificate. */

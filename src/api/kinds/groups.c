@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Roles and bindings, PriorityClass, RuntimeClass, CertificateSigningRequest, APIService. */
+/* Roles and bindings, PriorityClass, RuntimeClass, APIService. */
 #include "api/kinds/cells.h"
 #include "api/kinds/pod_spec.h"
 #include "api/kinds/workload.h"
@@ -135,7 +135,7 @@ static void role_validate(struct edit *e, struct field_errors *errors)
 const struct strategy strategy_role = { .validate = role_validate,
 					.name_problem = name_is_path_segment };
 
-/* ---- storage, scheduling, node, certificates, aggregation ---- */
+/* ---- scheduling, node, aggregation ---- */
 
 static const struct rule preemption_rules[] = {
 	RULE_CALL("preemptionPolicy", rule_preemption_policy),
@@ -230,120 +230,6 @@ static const char *const runtimeclass_immutable[] = { "handler", NULL };
 const struct strategy strategy_runtimeclass = {
 	.validate = runtimeclass_validate,
 	.immutable = runtimeclass_immutable,
-};
-
-static const char *const signing_request_immutable[] = { "spec", NULL };
-
-static bool is_decision(struct str type)
-{
-	return str_eq_c(type, "Approved") || str_eq_c(type, "Denied");
-}
-
-/* Approval adds to the conditions and nothing else; the signer's endpoint leaves decisions as they
- * are. */
-static void signing_request_prepare_status(struct edit *e)
-{
-	yyjson_mut_val *status = json_ensure_object(e->doc, e->root, "status"), *list;
-	bool approves = str_eq_c(e->subresource, "approval");
-	yyjson_val *certificate = json_get(e->old, "status.certificate");
-	char text[TIME_TEXT_BYTES];
-
-	if (approves) {
-		(void)json_remove(status, STR("certificate")); /* the doc owns it */
-		if (certificate)
-			json_set(e->doc, status, "certificate", json_copy(e->doc, certificate));
-	}
-	list = json_mut_get(status, "conditions");
-	JSON_MUT_EACH (condition, list)
-		for (size_t i = 0; i < 2; i++) {
-			const char *key = i ? "lastTransitionTime" : "lastUpdateTime";
-
-			if (!json_mut_get_str(condition, key).len)
-				json_set_str(e->doc, condition, key,
-					     str_from(time_format(e->now_ns, text)));
-		}
-}
-
-static yyjson_mut_val *find_condition(yyjson_mut_val *list, struct str type)
-{
-	JSON_MUT_EACH (condition, list)
-		if (str_eq(json_mut_get_str(condition, "type"), type))
-			return condition;
-	return NULL;
-}
-
-static void signing_request_validate_status(struct edit *e, struct field_errors *errors)
-{
-	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "status"), "conditions");
-	yyjson_mut_val *list = json_mut_get(e->root, "status.conditions");
-	yyjson_val *old = json_get(e->old, "status.conditions");
-	size_t i = 0, known = 0;
-
-	JSON_EACH (condition, old)
-		if (!find_condition(list, json_get_str(condition, "type")))
-			field_error_add(errors, FIELD_FORBIDDEN, path,
-					"updates may not remove a condition of type \"" STR_FMT
-					"\"",
-					STR_ARG(json_get_str(condition, "type")));
-	JSON_MUT_EACH (condition, list) {
-		const struct field_path *here = FIELD_INDEX(path, i++);
-		struct str type = json_mut_get_str(condition, "type");
-
-		known = 0;
-		JSON_EACH (before, old)
-			known += str_eq(json_get_str(before, "type"), type);
-		if (!type.len)
-			field_required(errors, FIELD_NAME(here, "type"), "");
-		else if (!known && is_decision(type) != str_eq_c(e->subresource, "approval") &&
-			 (is_decision(type) || str_eq_c(type, "Failed")))
-			field_error_add(errors, FIELD_FORBIDDEN, path,
-					"updates may not add a condition of type \"" STR_FMT "\"",
-					STR_ARG(type));
-		if ((is_decision(type) || str_eq_c(type, "Failed")) &&
-		    !str_eq_c(json_mut_get_str(condition, "status"), "True"))
-			field_unsupported(errors, FIELD_NAME(here, "status"),
-					  json_mut_get_str(condition, "status"), "True");
-	}
-	if (find_condition(list, STR("Approved")) && find_condition(list, STR("Denied")))
-		field_invalid_str(errors, path, STR("Denied"),
-				  "Approved and Denied conditions are mutually exclusive");
-	if (json_get_str(e->old, "status.certificate").len &&
-	    !str_eq(json_get_str(e->old, "status.certificate"),
-		    json_mut_get_str(e->root, "status.certificate")))
-		field_forbidden(errors, FIELD_NAME(FIELD_NAME(NULL, "status"), "certificate"),
-				"updates may not change a set certificate");
-}
-
-static void signing_request_validate(struct edit *e, struct field_errors *errors)
-{
-	const struct field_path *spec = FIELD_NAME(NULL, "spec");
-	struct str signer = json_mut_get_str(e->root, "spec.signerName"), domain, rest;
-	yyjson_mut_val *seconds = json_mut_get(e->root, "spec.expirationSeconds");
-
-	if (!signer.len)
-		field_required(errors, FIELD_NAME(spec, "signerName"), "");
-	else if (!str_cut(signer, '/', &domain, &rest) || !rest.len ||
-		 name_is_subdomain(domain, false) || str_find_char(domain, '.', 0) == SIZE_MAX)
-		field_invalid_str(errors, FIELD_NAME(spec, "signerName"), signer,
-				  "must be a fully qualified domain and path of the form "
-				  "'example.com/signer-name'");
-	else if (str_eq_c(signer, "kubernetes.io/legacy-unknown"))
-		field_invalid_str(errors, FIELD_NAME(spec, "signerName"), signer,
-				  "the legacy signerName is not allowed via this API version");
-	if (!json_mut_get_count(e->root, "spec.usages"))
-		field_required(errors, FIELD_NAME(spec, "usages"), "usages is required");
-	if (seconds && json_mut_int(seconds, 0) < 600)
-		field_invalid_int(errors, FIELD_NAME(spec, "expirationSeconds"),
-				  json_mut_int(seconds, 0),
-				  "may not specify a duration less than 600 seconds (10 minutes)");
-}
-
-const struct strategy strategy_signing_request = {
-	.immutable = signing_request_immutable,
-	.prepare_status_update = signing_request_prepare_status,
-	.validate = signing_request_validate,
-	.validate_status_update = signing_request_validate_status,
-	.cells = signing_request_cells,
 };
 
 static const struct rule apiservice_spec_rules[] = {

@@ -31,6 +31,18 @@
 	"RVVDSVFEWWRmZ0tYS2d5N2Z6VnJ0NWVVWklIRVdvWkZ2ZzFYN0pjWmxlRwpBSFRRendJZ0RKRWFKN3BPZmRS" \
 	"NG1uRktVVWZQVFNES3paR3FkbG1BdUY2WXdYVEd2VVk9Ci0tLS0tRU5EIENFUlRJRklDQVRFIFJFUVVFU1Qt" \
 	"LS0tLQo="
+/* openssl req -x509 ... -subj /CN=jane */
+#define TEAM_CERTIFICATE                                                                   \
+	"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJkRENDQVJ1Z0F3SUJBZ0lVVzdpZm5jRDRLTFZL" \
+	"eXpsRFRKNkVGcVlRNTNZd0NnWUlLb1pJemowRUF3SXcKRHpFTk1Bc0dBMVVFQXd3RWFtRnVaVEFnRncw" \
+	"eU5qRXhNekF4T0RFeU1qQmFHQTh5TVRJMk1URXdOakU0TVRJeQpNRm93RHpFTk1Bc0dBMVVFQXd3RWFt" \
+	"RnVaVEJaTUJNR0J5cUdTTTQ5QWdFR0NDcUdTTTQ5QXdFSEEwSUFCSHEvClVzZEd3bW8zWFB5Z3RINjNy" \
+	"MFdLYTk5NlBBc0VwamNBTW1pbVh6MXlYTFZlNDB4eVNwZnBVUjNrbFF2QnlpOEsKRVdGUzJiMTh1VVdt" \
+	"d3FkTFZRcWpVekJSTUIwR0ExVWREZ1FXQkJRSW80dEllV2lHOC95MVRVOStjaDNqQUNNTApsVEFmQmdO" \
+	"VkhTTUVHREFXZ0JRSW80dEllV2lHOC95MVRVOStjaDNqQUNNTGxUQVBCZ05WSFJNQkFmOEVCVEFECkFR" \
+	"SC9NQW9HQ0NxR1NNNDlCQU1DQTBjQU1FUUNJSHNMNzBKTThtbUk1UmRlTE1Nb2dwVEp5RHFkTm9QLzJk" \
+	"Q00KSVFNNk1SWHBBaUJDU2F3ODJJYjJ2NEZLc2ZtRVpNSUl1blowT2hhNlcvaThVcGNQSDVNc1pRPT0K" \
+	"LS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo="
 #define SPEC(name, request, signer, more)                                        \
 	"{\"metadata\":{\"name\":\"" name "\"},\"spec\":{\"request\":\"" request \
 	"\",\"signerName\":\"" signer "\"" more "}}"
@@ -66,7 +78,8 @@ static const struct row {
 	  "minutes)" },
 	{ "PATCH", REQUESTS "/a/approval", CONDITION("a", "Approved"), 403,
 	  "user not permitted to approve requests with signerName \\\"" CLIENT "\\\"" },
-	{ "PATCH", REQUESTS "/a/status", "{\"status\":{\"certificate\":\"eA==\"}}", 403,
+	{ "PATCH", REQUESTS "/a/status", "{\"status\":{\"certificate\":\"" TEAM_CERTIFICATE "\"}}",
+	  403,
 	  "user not permitted to sign requests with signerName \\\"" CLIENT "\\\"" },
 };
 
@@ -79,10 +92,17 @@ static const struct row admin_rows[] = {
 	  "updates may not remove a condition of type \\\"Approved\\\"" },
 	{ "PATCH", REQUESTS "/a/approval", "{\"status\":{\"certificate\":\"eA==\"}}", 200,
 	  "Approved" },
-	{ "PATCH", REQUESTS "/a/status", "{\"status\":{\"certificate\":\"eA==\"}}", 200,
-	  "\"certificate\":\"eA==\"" },
+	{ "PATCH", REQUESTS "/a/status", "{\"status\":{\"certificate\":\"eA==\"}}", 422,
+	  "status.certificate: Invalid value: \\\"<certificate data>\\\": must contain at least "
+	  "one "
+	  "CERTIFICATE PEM block" },
+	{ "PATCH", REQUESTS "/a/status", "{\"status\":{\"certificate\":\"" TEAM_REQUEST "\"}}", 422,
+	  "only CERTIFICATE PEM blocks are allowed, found \\\"CERTIFICATE REQUEST\\\"" },
+	{ "PATCH", REQUESTS "/a/status", "{\"status\":{\"certificate\":\"" TEAM_CERTIFICATE "\"}}",
+	  200, "\"certificate\":\"" TEAM_CERTIFICATE "\"" },
 	{ "PATCH", REQUESTS "/a/status", "{\"status\":{\"certificate\":\"eQ==\"}}", 422,
-	  "status.certificate: Forbidden: updates may not change a set certificate" },
+	  "status.certificate: Forbidden: updates may not modify existing certificate content" },
+	{ "PATCH", REQUESTS "/a", "{\"spec\":{\"request\":\"eA==\"}}", 200, TEAM_REQUEST },
 };
 
 static void run(struct http_fixture *f, const struct row *list, size_t count)

@@ -200,6 +200,100 @@ static void test_runtimeclass(void **state)
 	check_creates(&kind_runtimeclass, base, cases, ARRAY_COUNT(cases));
 }
 
+static const char request_base[] =
+	"metadata: {name: r}\nspec: {request: eA==, signerName: a.b/c, usages: [client auth]}";
+
+static void test_signing_request(void **state)
+{
+	static const struct kind_case cases[] = {
+		{ "any name", "metadata: {name: a_B:c}", "" },
+		{ "no usage", "!spec: {usages: []}", "spec.usages: Required value" },
+		{ "odd and repeated usages", "!spec: {usages: [signing, fly, signing]}",
+		  "spec.usages[1]: Unsupported value: \"fly\": supported values: \"any\", \"cert "
+		  "sign\", "
+		  "...\nspec.usages[2]: Duplicate value: \"signing\"" },
+		{ "no signer", "spec: {signerName: \"\"}", "spec.signerName: Required value" },
+		{ "a signer without a domain", "spec: {signerName: x}",
+		  "spec.signerName: Invalid value: \"x\": must be a fully qualified domain and "
+		  "path of "
+		  "the form 'example.com/signer-name'" },
+		{ "a signer with two paths", "spec: {signerName: a.b/c/d}",
+		  "spec.signerName: Invalid value: \"a.b/c/d\": must be a fully qualified ..." },
+		{ "a domain of one part, and bad parts", "spec: {signerName: A/_}",
+		  "spec.signerName: Invalid value: \"A\": validating label \"A\": a lowercase RFC "
+		  "1123 label must ...\n"
+		  "spec.signerName: Invalid value: \"A\": should be a domain with at least two "
+		  "segments separated by dots\n"
+		  "spec.signerName: Invalid value: \"_\": validating label \"_\": a lowercase RFC "
+		  "1123 subdomain must ..." },
+		{ "the signer of old", "spec: {signerName: kubernetes.io/legacy-unknown}",
+		  "spec.signerName: Invalid value: \"kubernetes.io/legacy-unknown\": the legacy "
+		  "signerName is not allowed via this API version" },
+		{ "too short", "spec: {expirationSeconds: 599}",
+		  "spec.expirationSeconds: Invalid value: 599: may not specify a duration less "
+		  "than 600 "
+		  "seconds (10 minutes)" },
+	};
+
+	check_creates(&kind_certificatesigningrequest, request_base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_signing_request_status(void **state)
+{
+	static const struct kind_update update = {
+		request_base, "status: {conditions: [{type: Failed, status: \"True\"}]}", "status"
+	};
+	static const struct kind_update approval = {
+		request_base,
+		"status: {certificate: eA==, conditions: [{type: Approved, status: \"True\"}]}",
+		"approval"
+	};
+	static const struct kind_case cases[] = {
+		{ "another condition",
+		  "status: {conditions: [{type: Failed, status: \"True\"}, {type: Ready, status: "
+		  "Unknown}]}",
+		  "" },
+		{ "no status and no type",
+		  "status: {conditions: [{type: Failed, status: \"True\"}, {type: \"\"}]}",
+		  "status.conditions[1].type: Required value\n"
+		  "status.conditions[1].status: Required value" },
+		{ "an odd status",
+		  "status: {conditions: [{type: Failed, status: \"True\"}, {type: Ready, status: "
+		  "maybe}]}",
+		  "status.conditions[1].status: Unsupported value: \"maybe\": supported values: "
+		  "\"False\", \"True\", \"Unknown\"" },
+		{ "not failed any more",
+		  "status: {conditions: [{type: Failed, status: \"False\"}]}",
+		  "status.conditions[0].status: Unsupported value: \"False\": supported values: "
+		  "\"True\"" },
+		{ "twice",
+		  "!status: {conditions: [{type: Failed, status: \"True\"}, {type: Failed, status: "
+		  "\"True\"}]}",
+		  "status.conditions[1].type: Duplicate value: \"Failed\"" },
+		{ "without what was there", "!status: {conditions: []}",
+		  "status.conditions: Forbidden: updates may not remove a condition of type "
+		  "\"Failed\"" },
+		{ "approved here",
+		  "status: {conditions: [{type: Failed, status: \"True\"}, {type: Approved, "
+		  "status: \"True\"}]}",
+		  "status.conditions: Forbidden: updates may not add a condition of type "
+		  "\"Approved\"" },
+	};
+	static const struct kind_case approval_cases[] = {
+		{ "another certificate is dropped", "status: {certificate: eQ==}", "" },
+		{ "denied as well",
+		  "status: {conditions: [{type: Denied, status: \"True\"}, {type: Approved, "
+		  "status: \"True\"}]}",
+		  "status.conditions: Invalid value: \"Approved\": Approved and Denied conditions "
+		  "are "
+		  "mutually exclusive" },
+	};
+
+	check_updates(&kind_certificatesigningrequest, &update, cases, ARRAY_COUNT(cases));
+	check_updates(&kind_certificatesigningrequest, &approval, approval_cases,
+		      ARRAY_COUNT(approval_cases));
+}
+
 static void test_apiservice(void **state)
 {
 	static const char base[] = "metadata: {name: v1.a.b}\nspec: {group: a.b, version: v1, "
@@ -381,6 +475,8 @@ int main(void)
 		cmocka_unit_test(test_priorityclass),
 		cmocka_unit_test(test_priorityclass_update),
 		cmocka_unit_test(test_runtimeclass),
+		cmocka_unit_test(test_signing_request),
+		cmocka_unit_test(test_signing_request_status),
 		cmocka_unit_test(test_apiservice),
 		cmocka_unit_test(test_flowschema),
 		cmocka_unit_test(test_prioritylevel),
