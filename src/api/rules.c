@@ -64,7 +64,7 @@ static void check_name(const struct scope *s, const struct rule *rule,
 	struct str text = json_mut_str(v);
 	const char *problem;
 
-	if (!text.len) {
+	if (!text.len && !rule->checks_empty) {
 		if (rule->is_needed)
 			field_required(s->errors, path, "");
 		return;
@@ -119,6 +119,38 @@ static void check_each(const struct scope *s, const struct rule *rule,
 		key = json_mut_get_str(item, rule->text);
 		if (key.len && json_index_add(&seen, key, item))
 			field_duplicate_str(s->errors, FIELD_NAME(here, rule->text), key);
+	}
+}
+
+static void check_set(const struct scope *s, const struct rule *rule, const struct field_path *path,
+		      yyjson_mut_val *v)
+{
+	AUTO_JSON_INDEX seen = { .slots = NULL };
+	size_t i = 0, count = yyjson_mut_arr_size(v);
+
+	if ((int64_t)count > rule->max) {
+		field_too_many(s->errors, path, count, (size_t)rule->max);
+		return;
+	}
+	if (!count)
+		return;
+	JSON_MUT_EACH (item, v) {
+		if (rule->inside)
+			rules_check(s, rule->inside, FIELD_INDEX(path, i++), item);
+		else
+			rule->check(s, FIELD_INDEX(path, i++), item);
+	}
+	if (rule->may_repeat)
+		return;
+	json_index_init(&seen, count);
+	i = 0;
+	JSON_MUT_EACH (item, v) {
+		struct str key = rule->text ? json_mut_get_str(item, rule->text)
+					    : json_mut_str(item);
+
+		if (json_index_add(&seen, key, item))
+			field_duplicate_str(s->errors, FIELD_INDEX(path, i), key);
+		i++;
 	}
 }
 
@@ -180,6 +212,9 @@ static void check_rule(const struct scope *s, const struct rule *rule,
 		return;
 	case RULE_TEST_EACH:
 		check_each(s, rule, path, v);
+		return;
+	case RULE_TEST_SET:
+		check_set(s, rule, path, v);
 		return;
 	case RULE_TEST_DISTINCT:
 		check_distinct(s, path, v);
@@ -290,4 +325,67 @@ void rule_quantity_nonnegative(const struct scope *s, const struct field_path *p
 	if (quantity_parse(json_mut_str(v), &q, NULL) == 0 && q.nano < 0)
 		field_invalid_str(s->errors, path, json_mut_str(v),
 				  "must be greater than or equal to 0");
+}
+
+/* ---- conditions ---- */
+
+#define CONDITION_REASON_BYTES_MAX 1024
+#define CONDITION_MESSAGE_BYTES_MAX (32u << 10)
+
+static const char *reason_problem(struct str reason)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < reason.len; i++) {
+		char c = reason.ptr[i];
+		bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'),
+		     is_inner = (c >= '0' && c <= '9') || c == '_', is_last = i + 1 == reason.len;
+
+		good &= is_letter || (i && is_inner) || (i && !is_last && (c == ',' || c == ':'));
+	}
+	return good ? NULL
+		    : "a condition reason must start with alphabetic character, optionally "
+		      "followed "
+		      "by a string of alphanumeric characters or '_,:', and must end with an "
+		      "alphanumeric character or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName', "
+		      " "
+		      "or 'ReasonA,ReasonB',  or 'ReasonA:ReasonB', regex used for validation is "
+		      "'[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?')";
+}
+
+static void check_condition_status(const struct scope *s, const struct field_path *path,
+				   yyjson_mut_val *v)
+{
+	if (!schema_values_have(STR("False|True|Unknown"), json_mut_str(v)))
+		field_unsupported(s->errors, path, json_mut_str(v), "False|True|Unknown");
+}
+
+static const struct rule condition_rules[] = {
+	RULE_ANY_NAME("type", name_qualified_problem),
+	RULE_CALL("status", check_condition_status),
+	RULE_RANGE("observedGeneration", 0, INT64_MAX, "must be greater than or equal to zero"),
+	RULE_NEED("lastTransitionTime", "must be set"),
+	RULE_NEED("reason", "must be set"),
+	RULE_NAME("reason", reason_problem),
+	RULE_LENGTH("reason", CONDITION_REASON_BYTES_MAX),
+	RULE_LENGTH("message", CONDITION_MESSAGE_BYTES_MAX),
+	{ 0 },
+};
+
+void rule_conditions(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	AUTO_JSON_INDEX seen = { .slots = NULL };
+	size_t i = 0;
+
+	if (!yyjson_mut_arr_size(v))
+		return;
+	json_index_init(&seen, yyjson_mut_arr_size(v));
+	JSON_MUT_EACH (condition, v) {
+		const struct field_path *here = FIELD_INDEX(path, i++);
+		struct str type = json_mut_get_str(condition, "type");
+
+		if (json_index_add(&seen, type, condition))
+			field_duplicate_str(s->errors, FIELD_NAME(here, "type"), type);
+		rules_check(s, condition_rules, here, condition);
+	}
 }

@@ -38,6 +38,8 @@ enum rule_test {
 	RULE_TEST_NAMES,   /* each text of a list is without a problem */
 	RULE_TEST_INSIDE,  /* the rules hold inside the object */
 	RULE_TEST_EACH,	   /* the rules hold inside each object of the list; key tells them apart */
+	RULE_TEST_SET,	     /* at most max items, else nothing more is told; the rules or check()
+				hold for each; none has the key (or text) of another */
 	RULE_TEST_DISTINCT,  /* no text twice in the list */
 	RULE_TEST_AT_MOST,   /* a list of at most max items */
 	RULE_TEST_LENGTH,    /* a text of at most max bytes */
@@ -50,7 +52,9 @@ struct rule {
 	const char *field; /* a member; NULL = the object itself */
 	enum rule_test test;
 	bool is_needed;	     /* ONE_OF, NAME: a missing one is a problem, too */
-	const char *text;    /* NEED, FORBID, BETWEEN, MATCH: detail; ONE_OF: "A|B"; EACH: key */
+	bool may_repeat;     /* SET */
+	bool checks_empty;   /* NAME: a missing one is a bad name */
+	const char *text;    /* NEED, FORBID, BETWEEN, MATCH: detail; ONE_OF: "A|B"; EACH, SET: key */
 	const char *pattern; /* MATCH: a regular expression of Go */
 	int64_t min, max;
 	const char *(*problem)(struct str);
@@ -74,21 +78,33 @@ struct rule {
 #define RULE_NAME(field_, problem_) { .field = (field_), .test = RULE_TEST_NAME, .problem = (problem_) }
 #define RULE_NEED_NAME(field_, problem_) \
 	{ .field = (field_), .test = RULE_TEST_NAME, .problem = (problem_), .is_needed = true }
+/* A missing one is no name either. */
+#define RULE_ANY_NAME(field_, problem_) \
+	{ .field = (field_), .test = RULE_TEST_NAME, .problem = (problem_), .checks_empty = true }
 #define RULE_NAMES(field_, problem_) { .field = (field_), .test = RULE_TEST_NAMES, .problem = (problem_) }
 #define RULE_INSIDE(field_, rules_) { .field = (field_), .test = RULE_TEST_INSIDE, .inside = (rules_) }
 #define RULE_EACH(field_, rules_) { .field = (field_), .test = RULE_TEST_EACH, .inside = (rules_) }
 /* Items with the same text at key are duplicates. */
 #define RULE_EACH_BY(field_, key_, rules_) \
 	{ .field = (field_), .test = RULE_TEST_EACH, .text = (key_), .inside = (rules_) }
+/* Duplicates are told of the items themselves; max may be INT64_MAX. */
+#define RULE_SET(field_, max_, key_, rules_) \
+	{ .field = (field_), .test = RULE_TEST_SET, .max = (max_), .text = (key_), .inside = (rules_) }
+#define RULE_SET_CALL(field_, max_, check_) \
+	{ .field = (field_), .test = RULE_TEST_SET, .max = (max_), .check = (check_) }
+/* Items may be alike. */
+#define RULE_FEW(field_, max_, rules_) \
+	{ .field = (field_), .test = RULE_TEST_SET, .max = (max_), .inside = (rules_), .may_repeat = true }
 #define RULE_DISTINCT(field_) { .field = (field_), .test = RULE_TEST_DISTINCT }
 #define RULE_AT_MOST(field_, max_) { .field = (field_), .test = RULE_TEST_AT_MOST, .max = (max_) }
 #define RULE_LENGTH(field_, max_) { .field = (field_), .test = RULE_TEST_LENGTH, .max = (max_) }
 /* For members that are seldom there: the expression is compiled each time. */
 #define RULE_MATCH(field_, pattern_, detail_) \
 	{ .field = (field_), .test = RULE_TEST_MATCH, .pattern = (pattern_), .text = (detail_) }
-/* Two rows: the name of a driver of storage or devices. */
+/* Three rows: the name of a driver of storage or devices. */
 #define RULE_NEED_CSI_DRIVER(field_) \
-	RULE_LENGTH(field_, DNS_LABEL_BYTES_MAX), RULE_NEED_NAME(field_, name_csi_driver_problem)
+	RULE_NEED(field_, ""), RULE_LENGTH(field_, DNS_LABEL_BYTES_MAX), \
+		RULE_ANY_NAME(field_, name_csi_driver_problem)
 #define RULE_CALL(field_, check_) { .field = (field_), .test = RULE_TEST_CALL, .check = (check_) }
 #define RULE_CALL_EACH(field_, check_) { .field = (field_), .test = RULE_TEST_CALL_EACH, .check = (check_) }
 /* clang-format on */
@@ -114,5 +130,6 @@ rule_check rule_port;	     /* a port's number or name */
 rule_check rule_percentage;  /* a number that is not negative, or "25%" */
 rule_check rule_ip;	     /* a text: an address */
 rule_check rule_quantity_nonnegative;
+rule_check rule_conditions; /* a list of Condition of meta/v1 */
 
 #endif

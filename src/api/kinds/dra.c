@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kinds of resource.k8s.io/v1: claims, their templates, device classes and slices. */
+/* ResourceClaim and ResourceClaimTemplate of resource.k8s.io/v1. */
+#include "api/kinds/address.h"
+#include "api/kinds/dra.h"
 #include "api/kinds/pod_spec.h"
 #include "api/kinds/workload.h"
-#include "base/time.h"
+#include "api/meta.h"
 
 #define REQUESTS_MAX 32
 #define SUBREQUESTS_MAX 8
-#define SELECTORS_MAX 32
 #define CONSTRAINTS_MAX 32
-#define CONFIGS_MAX 32
-#define DEVICES_MAX 128
-#define ATTRIBUTES_MAX 32
+#define RESULTS_MAX 32
 #define RESERVED_MAX 256
-#define EXPRESSION_BYTES_MAX 10240
+#define STATUS_BYTES_MAX (10u << 10)
+#define STATUS_CONDITIONS_MAX 8
+#define ADDRESSES_MAX 16
 
 /* ---- defaults ---- */
 
@@ -41,48 +42,7 @@ static void resourceclaimtemplate_default(struct edit *e)
 	default_requests(e, "spec.spec.devices.requests");
 }
 
-static void resourceslice_default(struct edit *e)
-{
-	char now[TIME_TEXT_BYTES];
-
-	JSON_MUT_EACH (device, json_mut_get(e->root, "spec.devices"))
-		JSON_MUT_EACH (taint, yyjson_mut_obj_get(device, "taints"))
-			default_str(e, taint, "timeAdded", time_format(e->now_ns, now));
-}
-
 /* ---- requests ---- */
-
-static const struct rule expression_rules[] = {
-	RULE_NEED("expression", ""),
-	RULE_LENGTH("expression", EXPRESSION_BYTES_MAX),
-	{ 0 },
-};
-
-static const struct rule selector_rules[] = {
-	RULE_NEED("cel", ""),
-	RULE_INSIDE("cel", expression_rules),
-	{ 0 },
-};
-
-static void check_toleration(const struct scope *s, const struct field_path *path,
-			     yyjson_mut_val *v)
-{
-	static const struct rule rules[] = {
-		RULE_NAME("key", name_qualified_problem),
-		RULE_NEED_ONE_OF("operator", "Equal|Exists"),
-		RULE_ONE_OF("effect", "NoExecute|NoSchedule"),
-		{ 0 },
-	};
-	struct str operator= json_mut_get_str(v, "operator"), value = json_mut_get_str(v, "value");
-
-	if (!json_mut_get_str(v, "key").len && !str_eq_c(operator, "Exists"))
-		field_required(s->errors, FIELD_NAME(path, "key"),
-			       "must be set when operator is not Exists");
-	rules_check(s, rules, path, v);
-	if (str_eq_c(operator, "Exists") && value.len)
-		field_invalid_str(s->errors, FIELD_NAME(path, "value"), value,
-				  "must be empty for operator `Exists`");
-}
 
 static void check_count(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
@@ -103,60 +63,60 @@ static void check_count(const struct scope *s, const struct field_path *path, yy
 	}
 }
 
-static const struct rule device_rules[] = {
-	RULE_NEED_NAME("deviceClassName", name_subdomain_problem),
-	RULE_AT_MOST("selectors", SELECTORS_MAX),
-	RULE_EACH("selectors", selector_rules),
-	RULE_CALL(NULL, check_count),
-	RULE_CALL_EACH("tolerations", check_toleration),
+#define DEVICE_RULES                                                                         \
+	RULE_NEED_NAME("deviceClassName", name_subdomain_problem),                           \
+		RULE_CALL("selectors", rule_device_selectors), RULE_CALL(NULL, check_count), \
+		RULE_CALL_EACH("tolerations", rule_device_toleration)
+
+static const struct rule device_rules[] = { DEVICE_RULES, { 0 } };
+
+static const struct rule sub_request_rules[] = {
+	RULE_ANY_NAME("name", name_label_problem),
+	DEVICE_RULES,
 	{ 0 },
 };
 
-static const struct rule sub_request_rules[] = {
-	RULE_NEED_NAME("name", name_label_problem),
-	RULE_NEED_NAME("deviceClassName", name_subdomain_problem),
-	RULE_AT_MOST("selectors", SELECTORS_MAX),
-	RULE_EACH("selectors", selector_rules),
-	RULE_CALL(NULL, check_count),
-	RULE_CALL_EACH("tolerations", check_toleration),
+static const struct rule choice_rules[] = {
+	RULE_SET("firstAvailable", SUBREQUESTS_MAX, "name", sub_request_rules),
 	{ 0 },
 };
+
+#define ONE_WAY "exactly one of `exactly` or `firstAvailable` is required"
 
 static void check_one_way(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	bool exact = yyjson_mut_obj_get(v, "exactly") != NULL,
-	     choice = json_mut_get_count(v, "firstAvailable") > 0;
+	yyjson_mut_val *exactly = yyjson_mut_obj_get(v, "exactly");
+	bool choice = json_mut_get_count(v, "firstAvailable") > 0;
 
-	if (!exact && !choice)
-		field_required(s->errors, path,
-			       "exactly one of `exactly` or `firstAvailable` is required");
-	if (exact && choice)
-		field_error_add(
-			s->errors, FIELD_INVALID, path,
-			"null: exactly one of `exactly` or `firstAvailable` is required, but "
-			"multiple fields are set");
+	if (!exactly && !choice)
+		field_required(s->errors, path, ONE_WAY);
+	else if (exactly && choice)
+		field_error_add(s->errors, FIELD_INVALID, path,
+				"null: " ONE_WAY ", but multiple fields are set");
+	else if (choice)
+		rules_check(s, choice_rules, path, v);
+	else
+		rules_check(s, device_rules, FIELD_NAME(path, "exactly"), exactly);
 }
 
 static const struct rule request_rules[] = {
-	RULE_NEED_NAME("name", name_label_problem),
-	RULE_AT_MOST("firstAvailable", SUBREQUESTS_MAX),
-	RULE_EACH_BY("firstAvailable", "name", sub_request_rules),
-	RULE_INSIDE("exactly", device_rules),
+	RULE_ANY_NAME("name", name_label_problem),
 	RULE_CALL(NULL, check_one_way),
 	{ 0 },
 };
 
-/* "request" or "request/sub-request" */
+/* "request" or "request/sub-request"; own is what holds the requests. */
 static bool is_request(yyjson_mut_val *requests, struct str name)
 {
-	struct str head, tail = { .len = 0 };
+	struct str head, tail;
+	bool has_tail = str_cut(name, '/', &head, &tail);
 
-	if (!str_cut(name, '/', &head, &tail))
+	if (!has_tail)
 		head = name;
 	JSON_MUT_EACH (request, requests) {
 		if (!str_eq(json_mut_get_str(request, "name"), head))
 			continue;
-		if (!tail.len)
+		if (!has_tail)
 			return true;
 		JSON_MUT_EACH (sub, yyjson_mut_obj_get(request, "firstAvailable"))
 			if (str_eq(json_mut_get_str(sub, "name"), tail))
@@ -165,66 +125,60 @@ static bool is_request(yyjson_mut_val *requests, struct str name)
 	return false;
 }
 
-static void check_request_names(const struct scope *s, const struct field_path *path,
-				yyjson_mut_val *v)
+static void check_request_name(const struct scope *s, const struct field_path *path,
+			       yyjson_mut_val *v)
 {
-	size_t i = 0;
+	static const char odd[] = "must be the name of a request in the claim or the name of a "
+				  "request and a subrequest separated by '/'";
+	struct str name = json_mut_str(v), rest = name, part;
+	size_t parts = 1;
 
-	JSON_MUT_EACH (name, v) {
-		if (!is_request(yyjson_mut_obj_get(s->own, "requests"), json_mut_str(name)))
-			field_invalid_str(
-				s->errors, FIELD_INDEX(path, i), json_mut_str(name),
-				"must be the name of a request in the claim or the name of "
-				"a request and a subrequest separated by '/'");
-		i++;
+	for (size_t i = 0; i < name.len; i++)
+		parts += name.ptr[i] == '/';
+	if (parts > 2) {
+		field_invalid_str(s->errors, path, name, odd);
+		return;
 	}
+	if (!rest.ptr)
+		rest = STR("");
+	while (str_next_part(&rest, '/', &part))
+		if (name_label_problem(part))
+			field_invalid_str(s->errors, path, part, name_label_problem(part));
+	if (!is_request(yyjson_mut_obj_get(s->own, "requests"), name))
+		field_invalid_str(s->errors, path, name, odd);
 }
 
 static void check_attribute(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	if (!yyjson_mut_obj_get(v, "matchAttribute") && !yyjson_mut_obj_get(v, "distinctAttribute"))
-		field_required(s->errors, FIELD_NAME(path, "matchAttribute"), "");
-}
+	yyjson_mut_val *match = yyjson_mut_obj_get(v, "matchAttribute"),
+		       *distinct = yyjson_mut_obj_get(v, "distinctAttribute");
 
-static const char *attribute_problem(struct str name)
-{
-	struct str domain, id;
-
-	if (!str_cut(name, '/', &domain, &id))
-		return "must include a domain prefix";
-	return domain.len ? name_subdomain_problem(domain) : "the domain must not be empty";
+	if (match)
+		rule_full_attribute_name(s, FIELD_NAME(path, "matchAttribute"), match);
+	else if (distinct)
+		rule_full_attribute_name(s, FIELD_NAME(path, "distinctAttribute"), distinct);
+	else
+		field_required(s->errors, path,
+			       "exactly one of \"matchAttribute\" or \"distinctAttribute\" is "
+			       "required, but multiple fields are set");
 }
 
 static const struct rule constraint_rules[] = {
-	RULE_DISTINCT("requests"),
-	RULE_CALL("requests", check_request_names),
+	RULE_SET_CALL("requests", REQUESTS_MAX, check_request_name),
 	RULE_CALL(NULL, check_attribute),
-	RULE_NAME("matchAttribute", attribute_problem),
-	RULE_NAME("distinctAttribute", attribute_problem),
-	{ 0 },
-};
-
-static const struct rule opaque_rules[] = {
-	RULE_NEED_CSI_DRIVER("driver"),
-	RULE_NEED("parameters", ""),
 	{ 0 },
 };
 
 static const struct rule config_rules[] = {
-	RULE_DISTINCT("requests"),
-	RULE_CALL("requests", check_request_names),
-	RULE_NEED("opaque", ""),
-	RULE_INSIDE("opaque", opaque_rules),
+	RULE_SET_CALL("requests", REQUESTS_MAX, check_request_name),
+	RULE_CALL(NULL, rule_device_config),
 	{ 0 },
 };
 
 static const struct rule devices_rules[] = {
-	RULE_AT_MOST("requests", REQUESTS_MAX),
-	RULE_EACH_BY("requests", "name", request_rules),
-	RULE_AT_MOST("constraints", CONSTRAINTS_MAX),
-	RULE_EACH("constraints", constraint_rules),
-	RULE_AT_MOST("config", CONFIGS_MAX),
-	RULE_EACH("config", config_rules),
+	RULE_SET("requests", REQUESTS_MAX, "name", request_rules),
+	RULE_FEW("constraints", CONSTRAINTS_MAX, constraint_rules),
+	RULE_FEW("config", DEVICE_CONFIGS_MAX, config_rules),
 	{ 0 },
 };
 
@@ -238,50 +192,215 @@ static void check_claim(const struct scope *s, const struct field_path *path, yy
 
 static const struct rule claim_rules[] = { RULE_CALL("spec", check_claim), { 0 } };
 
-static const struct rule template_spec_rules[] = { RULE_CALL("spec", check_claim), { 0 } };
+static void check_template_meta(const struct scope *s, const struct field_path *path,
+				yyjson_mut_val *v)
+{
+	meta_validate_embedded(v, path, s->errors);
+}
+
+static const struct rule template_spec_rules[] = {
+	RULE_CALL("metadata", check_template_meta),
+	RULE_CALL("spec", check_claim),
+	{ 0 },
+};
 static const struct rule template_rules[] = { RULE_INSIDE("spec", template_spec_rules), { 0 } };
 
+/* What cannot change is not looked at again. */
 static void resourceclaim_validate(struct edit *e, struct field_errors *errors)
 {
-	rules_check_edit(e, claim_rules, errors);
+	if (!e->old)
+		rules_check_edit(e, claim_rules, errors);
 }
 
 static void resourceclaimtemplate_validate(struct edit *e, struct field_errors *errors)
 {
-	rules_check_edit(e, template_rules, errors);
+	if (!e->old)
+		rules_check_edit(e, template_rules, errors);
+}
+
+/* ---- status ---- */
+
+static void check_share(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	struct str id = json_mut_str(v);
+	bool good = id.len == 36;
+
+	for (size_t i = 0; good && i < id.len; i++) {
+		bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+		char c = id.ptr[i];
+
+		good = is_dash ? c == '-' : (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+	}
+	if (v && !good)
+		field_invalid_str(s->errors, path, id,
+				  "uid must be in RFC 4122 normalized form, "
+				  "`xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` with lowercase "
+				  "hexadecimal characters");
+}
+
+static const struct rule result_rules[] = {
+	RULE_CALL("request", check_request_name),
+	RULE_NEED_CSI_DRIVER("driver"),
+	RULE_CALL("pool", rule_pool_name),
+	RULE_ANY_NAME("device", name_label_problem),
+	RULE_CALL(NULL, rule_device_conditions),
+	RULE_CALL_EACH("tolerations", rule_device_toleration),
+	RULE_CALL("shareID", check_share),
+	{ 0 },
+};
+
+static const struct rule given_config_rules[] = {
+	RULE_NEED_ONE_OF("source", "FromClaim|FromClass"),
+	RULE_SET_CALL("requests", REQUESTS_MAX, check_request_name),
+	RULE_CALL(NULL, rule_device_config),
+	{ 0 },
+};
+
+static const struct rule given_devices_rules[] = {
+	RULE_FEW("results", RESULTS_MAX, result_rules),
+	RULE_FEW("config", 2 * DEVICE_CONFIGS_MAX, given_config_rules),
+	{ 0 },
+};
+
+static const struct rule allocation_rules[] = {
+	RULE_INSIDE("devices", given_devices_rules),
+	RULE_CALL("nodeSelector", rule_node_selector),
+	{ 0 },
+};
+
+static struct str shared_name(struct arena *arena, yyjson_mut_val *device)
+{
+	struct str share = json_mut_get_str(device, "shareID");
+
+	return str_printf_in(arena, STR_FMT "/" STR_FMT "/" STR_FMT "%s" STR_FMT,
+			     STR_ARG(json_mut_get_str(device, "driver")),
+			     STR_ARG(json_mut_get_str(device, "pool")),
+			     STR_ARG(json_mut_get_str(device, "device")), share.len ? "/" : "",
+			     STR_ARG(share));
+}
+
+static bool is_given(const struct scope *s, struct str name)
+{
+	JSON_MUT_EACH (result, json_mut_get(s->edit->root, "status.allocation.devices.results"))
+		if (str_eq(shared_name(s->errors->arena, result), name))
+			return true;
+	return false;
+}
+
+static void check_device_data(const struct scope *s, const struct field_path *path,
+			      yyjson_mut_val *v)
+{
+	if (v)
+		device_check_opaque(s, path, v, STATUS_BYTES_MAX);
+}
+
+static const struct rule network_rules[] = {
+	RULE_LENGTH("interfaceName", 256),
+	RULE_LENGTH("hardwareAddress", 128),
+	RULE_SET_CALL("ips", ADDRESSES_MAX, rule_interface_address),
+	{ 0 },
+};
+
+static const struct rule status_device_rules[] = {
+	RULE_NEED_CSI_DRIVER("driver"),
+	RULE_CALL("pool", rule_pool_name),
+	RULE_ANY_NAME("device", name_label_problem),
+	RULE_CALL("shareID", check_share),
+	{ 0 },
+};
+
+static const struct rule status_device_rest[] = {
+	RULE_AT_MOST("conditions", STATUS_CONDITIONS_MAX),
+	RULE_CALL("conditions", rule_conditions),
+	RULE_CALL("data", check_device_data),
+	RULE_INSIDE("networkData", network_rules),
+	{ 0 },
+};
+
+static void check_status_device(const struct scope *s, const struct field_path *path,
+				yyjson_mut_val *v)
+{
+	struct str name = shared_name(s->errors->arena, v);
+
+	rules_check(s, status_device_rules, path, v);
+	if (!is_given(s, name))
+		field_invalid_str(s->errors, path, name,
+				  "must be an allocated device in the claim");
+	rules_check(s, status_device_rest, path, v);
+}
+
+static void check_status_devices(const struct scope *s, const struct field_path *path,
+				 yyjson_mut_val *v)
+{
+	size_t i = 0;
+
+	JSON_MUT_EACH (device, v)
+		check_status_device(s, FIELD_INDEX(path, i++), device);
+	i = 0;
+	JSON_MUT_EACH (device, v) {
+		struct str name = shared_name(s->errors->arena, device);
+
+		JSON_MUT_EACH (other, v) {
+			if (other == device)
+				break;
+			if (!str_eq(shared_name(s->errors->arena, other), name))
+				continue;
+			field_duplicate_str(s->errors, FIELD_INDEX(path, i), name);
+			break;
+		}
+		i++;
+	}
+}
+
+static const struct rule user_rules[] = {
+	RULE_NEED("resource", ""),
+	RULE_NEED("name", ""),
+	RULE_NEED("uid", ""),
+	{ 0 },
+};
+
+static const struct rule status_rules[] = {
+	RULE_SET("reservedFor", RESERVED_MAX, "uid", user_rules),
+	RULE_CALL("devices", check_status_devices),
+	{ 0 },
+};
+
+static bool has_new_user(struct edit *e)
+{
+	JSON_MUT_EACH (user, json_mut_get(e->root, "status.reservedFor")) {
+		bool known = false;
+
+		JSON_EACH (before, json_get(e->old, "status.reservedFor"))
+			known |= json_mixed_equal(user, before);
+		if (!known)
+			return true;
+	}
+	return false;
 }
 
 /* What was given to a claim stays until nobody uses it. */
 static void resourceclaim_validate_status(struct edit *e, struct field_errors *errors)
 {
-	static const struct rule user_rules[] = {
-		RULE_NEED("resource", ""),
-		RULE_NEED("name", ""),
-		RULE_NEED("uid", ""),
-		{ 0 },
-	};
-	static const struct rule status_rules[] = {
-		RULE_AT_MOST("reservedFor", RESERVED_MAX),
-		RULE_EACH_BY("reservedFor", "uid", user_rules),
-		{ 0 },
-	};
 	const struct field_path *path = FIELD_NAME(NULL, "status");
 	yyjson_mut_val *status = yyjson_mut_obj_get(e->root, "status"),
 		       *allocation = yyjson_mut_obj_get(status, "allocation");
 	yyjson_val *old = json_get(e->old, "status.allocation");
-	size_t users = json_mut_get_count(status, "reservedFor");
-	struct scope scope = { .edit = e, .errors = errors };
+	struct scope scope = { .edit = e,
+			       .errors = errors,
+			       .own = json_mut_get(e->root, "spec.devices") };
+	bool is_used = json_mut_get_count(status, "reservedFor") > 0;
 
 	rules_check(&scope, status_rules, path, status);
-	if (users && !allocation)
+	if (is_used && !allocation)
 		field_forbidden(errors, FIELD_NAME(path, "reservedFor"),
 				"may not be specified when `allocated` is not set");
-	if (users && json_get(e->old, "metadata.deletionTimestamp") &&
-	    users > json_get_count(e->old, "status.reservedFor"))
+	else if (is_used && json_get(e->old, "metadata.deletionTimestamp") && has_new_user(e))
 		field_forbidden(errors, FIELD_NAME(path, "reservedFor"),
 				"new entries may not be added while `deallocationRequested` or "
 				"`deletionTimestamp` are set");
-	if (old && allocation && !json_mixed_equal(allocation, old))
+	if (!old && allocation)
+		rules_check(&scope, allocation_rules, FIELD_NAME(path, "allocation"), allocation);
+	else if (allocation && !json_mixed_equal(allocation, old))
 		field_invalid_val(errors, FIELD_NAME(path, "allocation"), allocation,
 				  "field is immutable");
 }
@@ -299,128 +418,4 @@ const struct strategy strategy_resourceclaimtemplate = {
 	.default_object = resourceclaimtemplate_default,
 	.validate = resourceclaimtemplate_validate,
 	.immutable = spec_immutable,
-};
-
-/* ---- DeviceClass ---- */
-
-static const struct rule class_config_rules[] = {
-	RULE_NEED("opaque", ""),
-	RULE_INSIDE("opaque", opaque_rules),
-	{ 0 },
-};
-
-static const struct rule class_spec_rules[] = {
-	RULE_AT_MOST("selectors", SELECTORS_MAX),
-	RULE_EACH("selectors", selector_rules),
-	RULE_AT_MOST("config", CONFIGS_MAX),
-	RULE_EACH("config", class_config_rules),
-	RULE_NAME("extendedResourceName", name_qualified_problem),
-	{ 0 },
-};
-
-static const struct rule class_rules[] = { RULE_INSIDE("spec", class_spec_rules), { 0 } };
-
-static void deviceclass_validate(struct edit *e, struct field_errors *errors)
-{
-	rules_check_edit(e, class_rules, errors);
-}
-
-const struct strategy strategy_deviceclass = { .validate = deviceclass_validate };
-
-/* ---- ResourceSlice ---- */
-
-static const char *pool_problem(struct str name)
-{
-	struct str part;
-
-	if (name.len > DNS_SUBDOMAIN_BYTES_MAX)
-		return "must be no more than 253 characters";
-	while (str_next_part(&name, '/', &part))
-		if (name_subdomain_problem(part))
-			return name_subdomain_problem(part);
-	return NULL;
-}
-
-static const struct rule pool_rules[] = {
-	RULE_NEED_NAME("name", pool_problem),
-	RULE_RANGE("resourceSliceCount", 1, INT64_MAX, "must be greater than zero"),
-	RULE_RANGE("generation", 0, INT64_MAX, "must be greater than or equal to zero"),
-	{ 0 },
-};
-
-static void check_attribute_value(const struct scope *s, const struct field_path *path,
-				  yyjson_mut_val *v)
-{
-	size_t count = yyjson_mut_obj_size(v);
-
-	if (count == 0)
-		field_required(s->errors, path, "exactly one value must be specified");
-	else if (count > 1)
-		field_invalid_val(s->errors, path, v, "exactly one value must be specified");
-}
-
-static void check_attribute_count(const struct scope *s, const struct field_path *path,
-				  yyjson_mut_val *v)
-{
-	size_t count = json_mut_get_count(v, "attributes") + json_mut_get_count(v, "capacity");
-
-	if (count > ATTRIBUTES_MAX)
-		field_error_add(
-			s->errors, FIELD_INVALID, path,
-			"%zu: the total number of attributes and capacities must not exceed "
-			"32",
-			count);
-}
-
-static const struct rule slice_device_rules[] = {
-	RULE_NEED_NAME("name", name_label_problem),
-	RULE_CALL(NULL, check_attribute_count),
-	RULE_CALL_EACH("attributes", check_attribute_value),
-	RULE_CALL("nodeSelector", rule_node_selector),
-	{ 0 },
-};
-
-static void check_places(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
-{
-	static const char *const places[] = { "nodeName", "nodeSelector", "allNodes",
-					      "perDeviceNodeSelection" };
-	static const char text[] = "exactly one of `nodeName`, `nodeSelector`, `allNodes`, "
-				   "`perDeviceNodeSelection` is required";
-	size_t count = 0;
-
-	for (size_t i = 0; i < ARRAY_COUNT(places); i++)
-		count += !is_zero_value(yyjson_mut_obj_get(v, places[i]));
-	if (count == 0)
-		field_required(s->errors, path, text);
-	else if (count > 1)
-		field_error_add(s->errors, FIELD_INVALID, path,
-				"null: %s, but multiple fields are set", text);
-}
-
-static const struct rule slice_spec_rules[] = {
-	RULE_NEED_CSI_DRIVER("driver"),
-	RULE_INSIDE("pool", pool_rules),
-	RULE_NAME("nodeName", name_subdomain_problem),
-	RULE_CALL("nodeSelector", rule_node_selector),
-	RULE_CALL(NULL, check_places),
-	RULE_AT_MOST("devices", DEVICES_MAX),
-	RULE_EACH_BY("devices", "name", slice_device_rules),
-	{ 0 },
-};
-
-static const struct rule slice_rules[] = { RULE_INSIDE("spec", slice_spec_rules), { 0 } };
-
-static void resourceslice_validate(struct edit *e, struct field_errors *errors)
-{
-	rules_check_edit(e, slice_rules, errors);
-}
-
-static const char *const slice_immutable[] = { "spec.pool.name", "spec.driver",
-					       "spec.nodeName",	 "spec.nodeSelector",
-					       "spec.allNodes",	 NULL };
-
-const struct strategy strategy_resourceslice = {
-	.default_object = resourceslice_default,
-	.validate = resourceslice_validate,
-	.immutable = slice_immutable,
 };

@@ -434,16 +434,47 @@ const struct strategy strategy_networkpolicy = {
 
 /* ---- IPAddress and ServiceCIDR ---- */
 
+/* An address as everybody writes it. */
+static bool write_canonical(struct str text, char to[INET6_ADDRSTRLEN])
+{
+	char copy[INET6_ADDRSTRLEN + 1];
+	unsigned char raw[16];
+	int family = ip_is_v6(text) ? AF_INET6 : AF_INET;
+
+	return !ip_problem(text) && str_copy_to(text, copy, sizeof(copy)) == 0 &&
+	       inet_pton(family, copy, raw) == 1 &&
+	       inet_ntop(family, raw, to, INET6_ADDRSTRLEN) != NULL;
+}
+
+void rule_interface_address(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	struct str text = json_mut_str(v), address, bits, canonical;
+	char written[INET6_ADDRSTRLEN];
+
+	if (!cidr_is_valid(text) || !str_cut(text, '/', &address, &bits) ||
+	    !write_canonical(address, written)) {
+		field_invalid_str(s->errors, path, text,
+				  "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or "
+				  "2001:db8::1/64)");
+		return;
+	}
+	while (bits.len > 1 && bits.ptr[0] == '0')
+		bits = str_slice(bits, 1, bits.len);
+	canonical = str_printf_in(s->errors->arena, "%s/" STR_FMT, written, STR_ARG(bits));
+	if (!str_eq(text, canonical))
+		field_invalid_str(s->errors, path, text,
+				  str_printf_in(s->errors->arena,
+						"must be in canonical form (\"" STR_FMT "\")",
+						STR_ARG(canonical))
+					  .ptr);
+}
+
 static const char *name_is_address(struct str name, bool is_prefix)
 {
-	char copy[INET6_ADDRSTRLEN + 1], canonical[INET6_ADDRSTRLEN];
-	unsigned char raw[16];
-	int family = ip_is_v6(name) ? AF_INET6 : AF_INET;
+	char canonical[INET6_ADDRSTRLEN];
 
 	(void)is_prefix;
-	if (ip_problem(name) || str_copy_to(name, copy, sizeof(copy)) < 0 ||
-	    inet_pton(family, copy, raw) != 1 ||
-	    !inet_ntop(family, raw, canonical, sizeof(canonical)))
+	if (!write_canonical(name, canonical))
 		return "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 	return str_eq_c(name, canonical) ? NULL : "must be in canonical form";
 }

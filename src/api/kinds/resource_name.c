@@ -28,7 +28,7 @@ bool resource_is_huge_page(struct str name)
 	return str_has_prefix(name, STR("hugepages-"));
 }
 
-static bool is_extended(struct str name)
+bool resource_is_extended(struct str name)
 {
 	return !resource_is_native(name) && !str_has_prefix(name, STR("requests.")) &&
 	       !name_qualified_problem(name);
@@ -37,7 +37,7 @@ static bool is_extended(struct str name)
 /* Counted, not measured. */
 static bool resource_is_integer(struct str name)
 {
-	return schema_values_have(STR(COUNTED), name) || is_extended(name);
+	return schema_values_have(STR(COUNTED), name) || resource_is_extended(name);
 }
 
 static bool is_quota_page(struct str name)
@@ -67,7 +67,7 @@ void resource_check_container_name(struct field_errors *errors, const struct fie
 		    !schema_values_have(STR("cpu|memory|ephemeral-storage"), name))
 			field_invalid_str(errors, path, name,
 					  "must be a standard resource for containers");
-	} else if (!resource_is_native(name) && !is_extended(name)) {
+	} else if (!resource_is_native(name) && !resource_is_extended(name)) {
 		field_invalid_str(errors, path, name,
 				  "doesn't follow extended resource name standard");
 	}

@@ -7,6 +7,7 @@
 #include "api/field.h"
 
 bool resource_is_native(struct str name);    /* unprefixed, or of kubernetes.io */
+bool resource_is_extended(struct str name);  /* of a domain that is not Kubernetes' own */
 bool resource_is_huge_page(struct str name); /* "hugepages-2Mi" */
 
 /* Where a name is used: any, of containers, of quotas. */

@@ -376,92 +376,6 @@ static void test_prioritylevel(void **state)
 	check_creates(&kind_prioritylevelconfiguration, base, cases, ARRAY_COUNT(cases));
 }
 
-static void test_resourceclaim(void **state)
-{
-	static const char base[] = "metadata: {name: c}\nspec: {devices: {requests: [{name: r, "
-				   "exactly: {deviceClassName: d}}]}}";
-	static const struct kind_case cases[] = {
-		{ "no way", "!spec: {devices: {requests: [{name: r}]}}",
-		  "spec.devices.requests[0]: Required value: exactly one of `exactly` or "
-		  "`firstAvailable` is required" },
-		{ "no class",
-		  "!spec: {devices: {requests: [{name: r, exactly: {deviceClassName: \"\"}}]}}",
-		  "spec.devices.requests[0].exactly.deviceClassName: Required value" },
-		{ "all, but some",
-		  "!spec: {devices: {requests: [{name: r, exactly: {deviceClassName: d, "
-		  "allocationMode: All, count: 2}}]}}",
-		  "spec.devices.requests[0].exactly.count: Invalid value: 2: must not be specified "
-		  "when allocationMode is 'All'" },
-		{ "a constraint on nobody",
-		  "spec: {devices: {constraints: [{requests: [x], matchAttribute: a/b}]}}",
-		  "spec.devices.constraints[0].requests[0]: Invalid value: \"x\": must be the name "
-		  "of a request in the claim or the name of a request and a subrequest separated "
-		  "by '/'" },
-	};
-
-	check_creates(&kind_resourceclaim, base, cases, ARRAY_COUNT(cases));
-}
-
-static void test_resourceclaim_update(void **state)
-{
-	static const struct kind_update update = {
-		"metadata: {name: c}\nspec: {devices: {requests: [{name: r, exactly: "
-		"{deviceClassName: d}}]}}",
-		"", ""
-	};
-	static const struct kind_case cases[] = {
-		{ "another class",
-		  "!spec: {devices: {requests: [{name: r, exactly: {deviceClassName: e}}]}}",
-		  "spec: Invalid value: ..." },
-	};
-
-	check_updates(&kind_resourceclaim, &update, cases, ARRAY_COUNT(cases));
-}
-
-static void test_deviceclass(void **state)
-{
-	static const char base[] = "metadata: {name: d}\nspec: {}";
-	static const struct kind_case cases[] = {
-		{ "no expression", "spec: {selectors: [{cel: {expression: \"\"}}]}",
-		  "spec.selectors[0].cel.expression: Required value" },
-	};
-
-	check_creates(&kind_deviceclass, base, cases, ARRAY_COUNT(cases));
-}
-
-static void test_resourceslice(void **state)
-{
-	static const char base[] = "metadata: {name: s}\nspec: {driver: d, nodeName: node, pool: "
-				   "{name: p, generation: 1, resourceSliceCount: 1}}";
-	static const struct kind_case cases[] = {
-		{ "nowhere", "!spec: {nodeName: null}",
-		  "spec: Required value: exactly one of `nodeName`, `nodeSelector`, `allNodes`, "
-		  "`perDeviceNodeSelection` is required" },
-		{ "one device twice", "!spec: {devices: [{name: a}, {name: a}]}",
-		  "spec.devices[1].name: Duplicate value: \"a\"" },
-		{ "an attribute of nothing", "spec: {devices: [{name: a, attributes: {x: {}}}]}",
-		  "spec.devices[0].attributes[x]: Required value: exactly one value must be "
-		  "specified" },
-	};
-
-	check_creates(&kind_resourceslice, base, cases, ARRAY_COUNT(cases));
-}
-
-static void test_resourceslice_update(void **state)
-{
-	static const struct kind_update update = {
-		"metadata: {name: s}\nspec: {driver: d, nodeName: node, pool: {name: p, "
-		"generation: 1, resourceSliceCount: 1}}",
-		"", ""
-	};
-	static const struct kind_case cases[] = {
-		{ "another pool", "spec: {pool: {name: x}}",
-		  "spec.pool.name: Invalid value: \"x\": field is immutable" },
-	};
-
-	check_updates(&kind_resourceslice, &update, cases, ARRAY_COUNT(cases));
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -480,11 +394,6 @@ int main(void)
 		cmocka_unit_test(test_apiservice),
 		cmocka_unit_test(test_flowschema),
 		cmocka_unit_test(test_prioritylevel),
-		cmocka_unit_test(test_resourceclaim),
-		cmocka_unit_test(test_resourceclaim_update),
-		cmocka_unit_test(test_deviceclass),
-		cmocka_unit_test(test_resourceslice),
-		cmocka_unit_test(test_resourceslice_update),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

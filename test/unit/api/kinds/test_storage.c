@@ -178,7 +178,9 @@ static void test_attachment(void **state)
 		{ "nothing attached", "!spec: {source: null}",
 		  "spec.source: Required value: must specify exactly one of inlineVolumeSpec and "
 		  "persistentVolumeName" },
-		{ "nobody", "spec: {attacher: \"\"}", "spec.attacher: Required value" },
+		{ "nobody", "spec: {attacher: \"\"}",
+		  "spec.attacher: Required value\nspec.attacher: Invalid value: \"\": a "
+		  "lowercase..." },
 		{ "a volume of its own",
 		  "spec: {source: {persistentVolumeName: null, inlineVolumeSpec: {accessModes: "
 		  "[ReadWriteOnce], csi: {driver: "
