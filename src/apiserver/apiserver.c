@@ -138,6 +138,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	store_set_observer(options->store, on_written, s);
 	list_init(&s->watches);
 	custom_resources_start(&s->custom, &s->registry, kinds_withdrawn);
+	s->form = options->form;
 	s->aggregation = aggregation_new(&s->registry, options->front);
 	s->registry.aggregation = s->aggregation;
 	list_init(&s->documents);

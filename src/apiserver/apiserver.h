@@ -22,6 +22,7 @@ struct env;
 struct token_options;
 struct store;
 struct http_handlers;
+struct stored_form;
 struct http_exchange;
 struct buf;
 struct apiserver;
@@ -44,6 +45,7 @@ struct apiserver_options {
 	const struct audit_options *audit; /* NULL: nothing is audited */
 	const struct front_proxy *front;   /* towards API servers behind this one; NULL: they are not told
 					      whom to believe. Lives as long as the server */
+	const struct stored_form *form; /* how objects are stored; NULL: in clear. Lives as long as the server */
 	const char *build;		    /* behind "v1.36.0+" in /version; NULL: "cube" */
 };
 

@@ -41,6 +41,7 @@ struct apiserver {
 	struct rbac_bootstrap rbac_bootstrap;
 	struct flow_keeper flow_keeper;
 	struct metrics metrics;
+	const struct stored_form *form; /* NULL: objects are stored in clear */
 	void (*more_metrics)(void *arg, struct buf *to);
 	void *more_metrics_arg;
 	void (*write_flags)(void *arg, struct buf *to); /* NULL: none are known */

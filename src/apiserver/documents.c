@@ -517,7 +517,7 @@ static int serve_index(struct exchange *e, struct str rest)
 	while ((path = document_next_path(&cursor)))
 		add_path(&list, path);
 	cursor = 0;
-	while (health_next_path(&cursor, text, sizeof(text)))
+	while (health_next_path(e->server, &cursor, text, sizeof(text)))
 		add_path(&list, text);
 	add_groups(&list);
 	qsort(list.items, list.count, sizeof(list.items[0]), compare_paths);

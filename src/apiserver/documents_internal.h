@@ -11,7 +11,7 @@
 int health_serve(struct exchange *e, struct str rest) MUST_CHECK; /* health.c */
 int health_serve_levels(struct exchange *e, struct str rest) MUST_CHECK;
 /* "/livez/ping" and so on, one by one; *cursor starts at 0. */
-bool health_next_path(size_t *cursor, char *to, size_t size);
+bool health_next_path(const struct apiserver *s, size_t *cursor, char *to, size_t size);
 void health_write_levels(struct apiserver *server, struct buf *to);
 /* debug.c */
 int debug_serve_profiles(struct exchange *e, struct str rest) MUST_CHECK;

@@ -1,205 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes as kube-apiserver stores them: "k8s:enc:<provider>:v1:<key>:" and what the cipher made. */
+/* Bytes as kube-apiserver stores them: "k8s:enc:<provider>:v1:<key>:", "k8s:enc:kms:v2:<name>:",
+ * and what the cipher made. */
 #include "apiserver/encryption.h"
 
+#include "apiserver/encryption_config.h"
+#include "apiserver/kms.h"
 #include "apiserver/limits.h"
+#include "apiserver/registry.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/mem.h"
-#include "codec/base64.h"
-#include "codec/json.h"
-#include "codec/shape.h"
-#include "codec/yaml.h"
-#include "net/cipher.h"
+#include "net/x509.h"
 
 #define PREFIX STR("k8s:enc:")
-#define REGISTRY STR("/registry/")
-#define KEYS "{keys[name:s secret:s]}"
-#define SHAPE                                                                            \
-	"kind:s apiVersion:s resources[resources:* providers[aesgcm" KEYS " aescbc" KEYS \
-	" secretbox" KEYS " identity{} kms:*]]"
 
-static const struct provider_type {
-	const char *name;
-	enum cipher cipher;
-} provider_types[] = {
-	{ "aesgcm", CIPHER_AES_GCM },
-	{ "aescbc", CIPHER_AES_CBC },
-	{ "secretbox", CIPHER_SECRETBOX },
-};
-
-struct encryption_key {
-	struct str name, secret;
-};
-struct provider {
-	const struct provider_type *type; /* NULL: identity */
-	struct encryption_key *keys;
-	size_t key_count;
-};
-struct rule {
-	struct str *resources; /* "secrets", "deployments.apps", "*.apps", "*." and "*.*" */
-	size_t resource_count;
-	struct provider *providers;
-	size_t provider_count;
-};
 struct encryption {
 	struct env *env;
 	struct arena arena;
-	struct rule *rules;
-	size_t rule_count;
+	struct encryption_config config;
+	void (*on_change)(void *arg);
+	void *arg;
 };
 
-/* --- reading the file --- */
-
-static int read_keys(struct encryption *e, yyjson_mut_val *config, struct str where,
-		     struct provider *p, struct err *err)
+static void on_plugin_change(void *arg)
 {
-	yyjson_mut_val *keys = yyjson_mut_obj_get(config, "keys"), *key;
-	size_t index, max;
+	struct encryption *e = arg;
 
-	if (!yyjson_mut_arr_size(keys))
-		return err_set(err, ERR_INVALID, STR_FMT ".keys: Required value: at least one key",
-			       STR_ARG(where));
-	p->keys = arena_array(&e->arena, yyjson_mut_arr_size(keys), sizeof(*p->keys));
-	yyjson_mut_arr_foreach(keys, index, max, key)
-	{
-		struct encryption_key *to = &p->keys[p->key_count];
-		AUTO_BUF secret = { 0 };
-
-		buf_init(&secret, 256);
-		to->name = str_in(&e->arena, json_mut_get_str(key, "name"));
-		if (!to->name.len || str_find_char(to->name, ':', 0) != SIZE_MAX)
-			return err_set(err, ERR_INVALID,
-				       STR_FMT ".keys[%zu].name: Invalid value: must be set and "
-					       "have no ':'",
-				       STR_ARG(where), index);
-		for (size_t i = 0; i < p->key_count; i++)
-			if (str_eq(p->keys[i].name, to->name))
-				return err_set(err, ERR_INVALID,
-					       STR_FMT
-					       ".keys[%zu].name: Duplicate value: \"" STR_FMT "\"",
-					       STR_ARG(where), index, STR_ARG(to->name));
-		/* The secret itself is in no message. */
-		if (base64_decode(json_mut_get_str(key, "secret"), &secret, NULL) < 0 ||
-		    !cipher_is_key(p->type->cipher, buf_str(&secret)))
-			return err_set(err, ERR_INVALID,
-				       STR_FMT
-				       ".keys[%zu].secret: Invalid value: must be %s32 bytes in "
-				       "base 64",
-				       STR_ARG(where), index,
-				       p->type->cipher == CIPHER_SECRETBOX ? "" : "16, 24 or ");
-		to->secret = str_in(&e->arena, buf_str(&secret));
-		mem_wipe(secret.ptr, secret.len);
-		p->key_count++;
-	}
-	return 0;
+	if (e->on_change)
+		e->on_change(e->arg);
 }
 
-static int read_provider(struct encryption *e, yyjson_mut_val *from, struct str where,
-			 struct provider *to, struct err *err)
+int encryption_parse(const struct encryption_options *options, struct str text,
+		     struct encryption **ret, struct err *err)
 {
-	yyjson_mut_obj_iter at = yyjson_mut_obj_iter_with(from);
-	yyjson_mut_val *key = yyjson_mut_obj_iter_next(&at);
-	struct str name = key ? str_from(yyjson_mut_get_str(key)) : STR_NONE;
+	struct encryption *e = NEW(struct encryption);
 
-	if (yyjson_mut_obj_size(from) != 1)
-		return err_set(err, ERR_INVALID,
-			       STR_FMT ": Invalid value: must name exactly one provider",
-			       STR_ARG(where));
-	if (str_eq_c(name, "identity"))
-		return 0;
-	for (size_t i = 0; i < ARRAY_COUNT(provider_types); i++) {
-		if (!str_eq_c(name, provider_types[i].name))
-			continue;
-		to->type = &provider_types[i];
-		return read_keys(e, yyjson_mut_obj_iter_get_val(key),
-				 str_printf_in(&e->arena, STR_FMT "." STR_FMT, STR_ARG(where),
-					       STR_ARG(name)),
-				 to, err);
-	}
-	return err_set(err, ERR_UNSUPPORTED,
-		       STR_FMT ": Unsupported value: \"" STR_FMT
-			       "\": supported values: \"aesgcm\", \"aescbc\", \"secretbox\", "
-			       "\"identity\"",
-		       STR_ARG(where), STR_ARG(name));
-}
-
-static int read_rule(struct encryption *e, yyjson_mut_val *from, struct str where,
-		     struct rule *rule, struct err *err)
-{
-	yyjson_mut_val *resources = yyjson_mut_obj_get(from, "resources");
-	yyjson_mut_val *providers = yyjson_mut_obj_get(from, "providers"), *item;
-	size_t index, max;
-
-	if (!yyjson_mut_arr_size(resources))
-		return err_set(err, ERR_INVALID, STR_FMT ".resources: Required value",
-			       STR_ARG(where));
-	if (!yyjson_mut_arr_size(providers))
-		return err_set(err, ERR_INVALID, STR_FMT ".providers: Required value",
-			       STR_ARG(where));
-	rule->resources = arena_array(&e->arena, yyjson_mut_arr_size(resources),
-				      sizeof(*rule->resources));
-	yyjson_mut_arr_foreach(resources, index, max, item)
-	{
-		if (!yyjson_mut_is_str(item))
-			return err_set(err, ERR_INVALID,
-				       STR_FMT ".resources[%zu]: Invalid value: must be a string",
-				       STR_ARG(where), index);
-		rule->resources[rule->resource_count++] = str_in(&e->arena, json_mut_str(item));
-	}
-	rule->providers = arena_array(&e->arena, yyjson_mut_arr_size(providers),
-				      sizeof(*rule->providers));
-	yyjson_mut_arr_foreach(providers, index, max, item)
-	{
-		struct str at = str_printf_in(&e->arena, STR_FMT ".providers[%zu]", STR_ARG(where),
-					      index);
-
-		if (read_provider(e, item, at, &rule->providers[rule->provider_count++], err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int read_rules(struct encryption *e, yyjson_mut_val *root, struct err *err)
-{
-	yyjson_mut_val *rules = yyjson_mut_obj_get(root, "resources"), *rule;
-	AUTO_JSON frozen = json_freeze(root);
-	size_t index, max;
-
-	if (shape_check(yyjson_doc_get_root(frozen), SHAPE, err) < 0)
-		return -1;
-
-	if (!str_eq_c(json_mut_get_str(root, "kind"), "EncryptionConfiguration") ||
-	    !str_eq_c(json_mut_get_str(root, "apiVersion"), "apiserver.config.k8s.io/v1"))
-		return err_set(
-			err, ERR_INVALID,
-			"kind: must be EncryptionConfiguration of apiserver.config.k8s.io/v1");
-	if (!yyjson_mut_arr_size(rules))
-		return err_set(err, ERR_INVALID, "resources: Required value");
-	e->rules = arena_array(&e->arena, yyjson_mut_arr_size(rules), sizeof(*e->rules));
-	yyjson_mut_arr_foreach(rules, index, max, rule)
-	{
-		struct str where = str_printf_in(&e->arena, "resources[%zu]", index);
-
-		if (read_rule(e, rule, where, &e->rules[e->rule_count++], err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-int encryption_parse(struct env *env, struct str text, struct encryption **ret, struct err *err)
-{
-	AUTO_JSON_MUT doc = yaml_parse(text, ENCRYPTION_CONFIG_BYTES_MAX, err);
-	struct encryption *e;
-
-	if (!doc)
-		return -1;
-	e = NEW(struct encryption);
-	e->env = env;
-	arena_init(&e->arena, ENCRYPTION_CONFIG_BYTES_MAX * 16);
-	if (read_rules(e, yyjson_mut_doc_get_root(doc), err) < 0) {
+	e->env = options->env;
+	e->on_change = options->on_change;
+	e->arg = options->arg;
+	arena_init(&e->arena, ENCRYPTION_CONFIG_BYTES_MAX * 64);
+	if (encryption_config_read(text, &e->arena, &e->config, err) < 0) {
 		encryption_free(e);
 		return -1;
+	}
+	for (size_t i = 0; i < e->config.provider_count; i++) {
+		struct encryption_provider *p = &e->config.providers[i];
+		struct kms_options kms = { .env = e->env,
+					   .name = p->kms_name,
+					   .path = p->kms_path,
+					   .timeout_ms = p->kms_timeout_ms,
+					   .metrics = options->metrics,
+					   .on_change = on_plugin_change,
+					   .arg = e };
+
+		if (p->kind == PROVIDER_KMS)
+			p->kms = kms_new(&kms);
 	}
 	*ret = e;
 	return 0;
@@ -209,128 +64,264 @@ void encryption_free(struct encryption *e)
 {
 	if (!e)
 		return;
-	for (size_t i = 0; i < e->rule_count; i++)
-		for (size_t j = 0; j < e->rules[i].provider_count; j++)
-			for (size_t k = 0; k < e->rules[i].providers[j].key_count; k++)
-				mem_wipe((void *)e->rules[i].providers[j].keys[k].secret.ptr,
-					 e->rules[i].providers[j].keys[k].secret.len);
+	for (size_t i = 0; i < e->config.provider_count; i++)
+		kms_free(e->config.providers[i].kms);
+	encryption_config_wipe(&e->config);
 	arena_deinit(&e->arena);
 	mem_free(e);
 }
 
 /* --- which rule --- */
 
-/* The resource of a key: "secrets", "certificatesigningrequests", and its group where the layout
- * has it. */
-static void resource_of(struct str key, struct str *ret_resource, struct str *ret_group)
+static const struct encryption_rule *rule_of(const struct encryption *e, struct str resource,
+					     struct str group)
 {
-	struct str rest = key, first, second;
-
-	*ret_resource = *ret_group = STR_NONE;
-	if (!str_strip_prefix(&rest, REGISTRY) || !str_next_part(&rest, '/', &first))
-		return;
-	*ret_resource = first;
-	/* Custom kinds, and the groups that upstream keeps apart. */
-	if (str_find_char(first, '.', 0) != SIZE_MAX && str_next_part(&rest, '/', &second)) {
-		*ret_group = first;
-		*ret_resource = second;
-	}
+	for (size_t i = 0; i < e->config.rule_count; i++)
+		if (str_eq(e->config.rules[i].resource, resource) &&
+		    str_eq(e->config.rules[i].group, group))
+			return &e->config.rules[i];
+	return NULL;
 }
 
-static bool matches(struct str pattern, struct str resource, struct str group)
-{
-	struct str name, of;
-
-	if (str_eq_c(pattern, "*.*"))
-		return true;
-	if (!str_cut(pattern, '.', &name, &of))
-		return str_eq(pattern, resource) && !group.len;
-	/* Keys of built-in kinds do not tell their group: their plurals are unique. */
-	if (str_eq_c(name, "*"))
-		return str_eq(of, group);
-	return str_eq(name, resource) && (!group.len || str_eq(of, group));
-}
-
-/* The first that matches, as upstream. */
-static const struct rule *find_rule(const struct encryption *e, struct str key)
+/* By name, else of all in the group, else of all, wherever they stand: as upstream. */
+static const struct encryption_rule *find_rule(const struct encryption *e, struct str key)
 {
 	struct str resource, group;
+	const struct encryption_rule *rule;
 
-	resource_of(key, &resource, &group);
-	for (size_t i = 0; i < e->rule_count; i++)
-		for (size_t j = 0; j < e->rules[i].resource_count; j++)
-			if (matches(e->rules[i].resources[j], resource, group))
-				return &e->rules[i];
-	return NULL;
+	if (!registry_resource_of(key, &resource, &group))
+		return NULL;
+	rule = rule_of(e, resource, group);
+	if (!rule)
+		rule = rule_of(e, STR("*"), group);
+	return rule ? rule : rule_of(e, STR("*"), STR("*"));
 }
 
 /* --- bytes --- */
 
+static int seal_with(struct encryption *e, const struct encryption_provider *p, struct str key,
+		     struct str clear, struct buf *to, struct err *err)
+{
+	char nonce[CIPHER_NONCE_BYTES];
+
+	if (p->kind == PROVIDER_KMS) {
+		buf_printf(to, "k8s:enc:kms:v2:" STR_FMT ":", STR_ARG(p->kms_name));
+		return kms_seal(p->kms, key, clear, to, err);
+	}
+	env_random(e->env, nonce, sizeof(nonce));
+	buf_printf(to, "k8s:enc:%s:v1:" STR_FMT ":", p->name, STR_ARG(p->keys[0].name));
+	return cipher_seal(p->cipher, p->keys[0].secret, key, nonce, clear, to, err);
+}
+
 struct blob *encryption_seal(struct encryption *e, struct str key, struct blob *value,
 			     struct err *err)
 {
-	const struct rule *rule = find_rule(e, key);
-	const struct provider *p = rule ? &rule->providers[0] : NULL;
-	char nonce[CIPHER_NONCE_BYTES];
+	const struct encryption_rule *rule = find_rule(e, key);
+	const struct encryption_provider *p = rule ? rule->providers[0] : NULL;
 	AUTO_BUF out = { 0 };
 
-	if (!p || !p->type)
+	if (!p || p->kind == PROVIDER_IDENTITY)
 		return blob_ref(value);
-	env_random(e->env, nonce, sizeof(nonce));
-	buf_init(&out, (size_t)value->len + 1024);
-	buf_printf(&out, "k8s:enc:%s:v1:" STR_FMT ":", p->type->name, STR_ARG(p->keys[0].name));
-	if (cipher_seal(p->type->cipher, p->keys[0].secret, key, nonce, blob_str(value), &out,
-			err) < 0)
+	/* What a plug-in tells with its key is stored with each value. */
+	buf_init(&out, (size_t)value->len + 1024 +
+			       (p->kind == PROVIDER_KMS ? 2 * KMS_ANNOTATION_BYTES_MAX : 0));
+	if (seal_with(e, p, key, blob_str(value), &out, err) < 0)
 		return NULL;
 	return blob_new(buf_str(&out));
 }
 
-static struct blob *open_with(const struct provider *p, const struct encryption_key *with,
-			      struct str key, struct str sealed, struct err *err)
-{
-	AUTO_BUF clear = { 0 };
-	struct blob *value;
+/* What stored bytes say of themselves. */
+struct sealed {
+	struct str type, version, name, bytes;
+};
 
-	buf_init(&clear, sealed.len + 64);
-	if (cipher_open(p->type->cipher, with->secret, key, sealed, &clear, err) < 0) {
-		(void)err_wrap(err, "'" STR_FMT "': decrypt with %s key '" STR_FMT "'",
-			       STR_ARG(key), p->type->name, STR_ARG(with->name));
-		return NULL;
+static bool split_sealed(struct str text, struct sealed *ret)
+{
+	ret->bytes = text;
+	return str_strip_prefix(&ret->bytes, PREFIX) &&
+	       str_next_part(&ret->bytes, ':', &ret->type) &&
+	       str_next_part(&ret->bytes, ':', &ret->version) &&
+	       str_next_part(&ret->bytes, ':', &ret->name);
+}
+
+static bool is_kms(const struct sealed *s)
+{
+	return str_eq_c(s->type, "kms") && str_eq_c(s->version, "v2");
+}
+
+/* *ret_key: NULL for a plug-in. */
+static const struct encryption_provider *find_provider(const struct encryption_rule *rule,
+						       const struct sealed *s,
+						       const struct encryption_key **ret_key)
+{
+	*ret_key = NULL;
+	for (size_t i = 0; rule && i < rule->provider_count; i++) {
+		const struct encryption_provider *p = rule->providers[i];
+
+		if (p->kind == PROVIDER_KMS && is_kms(s) && str_eq(p->kms_name, s->name))
+			return p;
+		for (size_t j = 0; j < p->key_count; j++) {
+			if (!str_eq_c(s->type, p->name) || !str_eq_c(s->version, "v1") ||
+			    !str_eq(s->name, p->keys[j].name))
+				continue;
+			*ret_key = &p->keys[j];
+			return p;
+		}
 	}
-	value = blob_new(buf_str(&clear));
-	mem_wipe(clear.ptr, clear.len);
-	return value;
+	return NULL;
+}
+
+static int open_with(const struct encryption_provider *p, const struct encryption_key *with,
+		     struct str key, struct str sealed, struct buf *to, struct err *err)
+{
+	if (p->kind == PROVIDER_KMS)
+		return kms_open(p->kms, key, sealed, to, err) < 0
+			       ? err_wrap(err, "'" STR_FMT "': KMS provider " STR_FMT, STR_ARG(key),
+					  STR_ARG(p->kms_name))
+			       : 0;
+	if (cipher_open(p->cipher, with->secret, key, sealed, to, err) < 0)
+		return err_wrap(err, "'" STR_FMT "': decrypt with %s key '" STR_FMT "'",
+				STR_ARG(key), p->name, STR_ARG(with->name));
+	return 0;
 }
 
 struct blob *encryption_open(const struct encryption *e, struct str key, struct blob *sealed,
-			     bool *ret_stale, struct err *err)
+			     struct err *err)
 {
-	const struct rule *rule = e ? find_rule(e, key) : NULL;
-	struct str rest = blob_str(sealed), type, version, name;
+	const struct encryption_provider *p;
+	const struct encryption_key *with;
+	struct sealed s;
+	AUTO_BUF clear = { 0 };
+	struct blob *value = NULL;
 
-	if (!str_strip_prefix(&rest, PREFIX)) {
-		*ret_stale = rule && rule->providers[0].type;
+	if (!str_has_prefix(blob_str(sealed), PREFIX))
 		return blob_ref(sealed);
-	}
-	if (!str_next_part(&rest, ':', &type) || !str_next_part(&rest, ':', &version) ||
-	    !str_next_part(&rest, ':', &name) || !str_eq_c(version, "v1")) {
+	if (!split_sealed(blob_str(sealed), &s)) {
 		err_set(err, ERR_INVALID, "'" STR_FMT "': encrypted in an unknown form",
 			STR_ARG(key));
 		return NULL;
 	}
-	for (size_t i = 0; rule && i < rule->provider_count; i++) {
-		const struct provider *p = &rule->providers[i];
-
-		for (size_t j = 0; j < p->key_count; j++) {
-			if (!str_eq_c(type, p->type->name) || !str_eq(name, p->keys[j].name))
-				continue;
-			*ret_stale = i || j;
-			return open_with(p, &p->keys[j], key, rest, err);
-		}
+	p = find_provider(e ? find_rule(e, key) : NULL, &s, &with);
+	if (!p) {
+		err_set(err, ERR_INVALID,
+			"'" STR_FMT "' is encrypted with " STR_FMT " key '" STR_FMT
+			"', which --encryption-provider-config does not have for it",
+			STR_ARG(key), STR_ARG(s.type), STR_ARG(s.name));
+		return NULL;
 	}
-	err_set(err, ERR_INVALID,
-		"'" STR_FMT "' is encrypted with " STR_FMT " key '" STR_FMT
-		"', which --encryption-provider-config does not have for it",
-		STR_ARG(key), STR_ARG(type), STR_ARG(name));
-	return NULL;
+	buf_init(&clear, s.bytes.len + 64);
+	if (open_with(p, with, key, s.bytes, &clear, err) == 0)
+		value = blob_new(buf_str(&clear));
+	mem_wipe(clear.ptr, clear.len);
+	return value;
+}
+
+bool encryption_can_open(const struct encryption *e, struct str key, struct str sealed)
+{
+	const struct encryption_provider *p;
+	const struct encryption_key *with;
+	struct sealed s;
+
+	if (!e || !split_sealed(sealed, &s))
+		return true;
+	p = find_provider(find_rule(e, key), &s, &with);
+	return !p || p->kind != PROVIDER_KMS || kms_can_open(p->kms, s.bytes);
+}
+
+/* --- marks --- */
+
+static uint64_t mark_of(struct str type, struct str name, struct str id)
+{
+	uint8_t hash[X509_SHA256_BYTES];
+	uint64_t mark;
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, type.len + name.len + id.len + 8);
+	buf_printf(&text, STR_FMT ":" STR_FMT ":", STR_ARG(type), STR_ARG(name));
+	buf_put_str(&text, id);
+	x509_sha256(buf_str(&text), hash);
+	memcpy(&mark, hash, sizeof(mark));
+	return mark ? mark : 1;
+}
+
+uint64_t encryption_mark(struct str text)
+{
+	AUTO_ARENA arena = { 0 };
+	struct sealed s;
+	struct kms_object object = { 0 };
+
+	if (!split_sealed(text, &s))
+		return 0;
+	if (!is_kms(&s))
+		return mark_of(s.type, s.name, STR_NONE);
+	arena_init(&arena, (size_t)32 << 20);
+	/* Damaged bytes are refused elsewhere. The seed's kind is the one that is written. */
+	if (kms_object_decode(s.bytes, &arena, &object, NULL) < 0 ||
+	    object.source_type != KMS_SOURCE_SEED)
+		return 1;
+	return mark_of(s.type, s.name, object.key_id);
+}
+
+bool encryption_next_mark(const struct encryption *e, struct str key, uint64_t *ret)
+{
+	const struct encryption_rule *rule = e ? find_rule(e, key) : NULL;
+	const struct encryption_provider *p = rule ? rule->providers[0] : NULL;
+	struct str id;
+
+	*ret = 0;
+	if (!p || p->kind == PROVIDER_IDENTITY)
+		return true;
+	if (p->kind == PROVIDER_KEYS)
+		*ret = mark_of(str_from(p->name), p->keys[0].name, STR_NONE);
+	else if (kms_key_id(p->kms, &id))
+		*ret = mark_of(STR("kms"), p->kms_name, id);
+	else
+		return false;
+	return true;
+}
+
+/* --- plug-ins --- */
+
+size_t encryption_plugin_count(const struct encryption *e)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; e && i < e->config.provider_count; i++)
+		count += e->config.providers[i].kms != NULL;
+	return count;
+}
+
+bool encryption_is_settled(const struct encryption *e)
+{
+	for (size_t i = 0; e && i < e->config.provider_count; i++)
+		if (e->config.providers[i].kms && !kms_is_settled(e->config.providers[i].kms))
+			return false;
+	return true;
+}
+
+bool encryption_is_asking(const struct encryption *e)
+{
+	for (size_t i = 0; e && i < e->config.provider_count; i++)
+		if (e->config.providers[i].kms && kms_is_asking(e->config.providers[i].kms))
+			return true;
+	return false;
+}
+
+int encryption_health(const struct encryption *e, struct err *err)
+{
+	size_t number = 0, bad = 0;
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, 1u << 16);
+	for (size_t i = 0; e && i < e->config.provider_count; i++) {
+		struct err one = { 0 };
+
+		if (!e->config.providers[i].kms)
+			continue;
+		if (kms_health(e->config.providers[i].kms, &one) < 0)
+			buf_printf(&text, "%skms-provider-%zu: %s", bad++ ? ", " : "", number,
+				   one.msg);
+		number++;
+	}
+	return bad ? err_set(err, ERR_UNAVAILABLE, bad > 1 ? "[%s]" : "%s", text.ptr) : 0;
 }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include "apiserver/documents_internal.h"
 #include "apiserver/metrics.h"
+#include "apiserver/stored_form.h"
+#include "base/log.h"
 
 static bool check_ping(const struct apiserver *s)
 {
@@ -28,17 +30,39 @@ static bool check_shutdown(const struct apiserver *s)
 	return !s->is_draining;
 }
 
+static bool has_kms(const struct apiserver *s)
+{
+	return s->form && (s->form->is_reloading || encryption_plugin_count(s->form->encryption));
+}
+
+static bool has_reloading(const struct apiserver *s)
+{
+	return s->form && s->form->is_reloading;
+}
+
+static bool check_kms(const struct apiserver *s)
+{
+	struct err err;
+
+	if (encryption_health(s->form->encryption, &err) == 0)
+		return true;
+	log_debug("health", "kms-providers: %s", err.msg);
+	return false;
+}
+
 enum endpoint { HEALTHZ = 1 << 0, LIVEZ = 1 << 1, READYZ = 1 << 2, ALL = HEALTHZ | LIVEZ | READYZ };
 
 static const struct check {
 	const char *name;
 	bool (*ok)(const struct apiserver *s);
 	enum endpoint at;
+	bool (*is_there)(const struct apiserver *s); /* NULL: always */
 } checks[] = {
 	{ "ping", check_ping, ALL },
 	{ "log", check_ping, ALL },
 	{ "etcd", check_store, ALL },
 	{ "etcd-readiness", check_store, READYZ },
+	{ "kms-providers", check_kms, HEALTHZ | READYZ, has_kms },
 	{ "informer-sync", check_started, READYZ },
 	{ "poststarthook/start-apiserver-admission-initializer", check_started, ALL },
 	{ "poststarthook/start-kube-apiserver-admission-initializer", check_started, ALL },
@@ -46,6 +70,8 @@ static const struct check {
 	{ "poststarthook/priority-and-fairness-config-consumer", check_started, ALL },
 	{ "poststarthook/priority-and-fairness-filter", check_started, ALL },
 	{ "poststarthook/storage-object-count-tracker-hook", check_started, ALL },
+	{ "poststarthook/start-encryption-provider-config-automatic-reload", check_started, ALL,
+	  has_reloading },
 	{ "poststarthook/start-apiextensions-informers", check_started, ALL },
 	{ "poststarthook/start-apiextensions-controllers", check_started, ALL },
 	{ "poststarthook/crd-informer-synced", check_started, ALL },
@@ -72,6 +98,11 @@ static const struct {
 	enum endpoint bit;
 } endpoints[] = { { "healthz", HEALTHZ }, { "livez", LIVEZ }, { "readyz", READYZ } };
 
+static bool is_at(const struct apiserver *s, const struct check *check, enum endpoint at)
+{
+	return check->at & at && (!check->is_there || check->is_there(s));
+}
+
 static void answer(struct exchange *e, int status, const struct buf *text)
 {
 	struct http_header list[] = {
@@ -90,14 +121,17 @@ static int serve_one(struct exchange *e, enum endpoint at, struct str name)
 
 	buf_init(&text, 1024);
 	for (size_t i = 0; i < ARRAY_COUNT(checks); i++) {
-		if (!(checks[i].at & at) || !str_eq_c(name, checks[i].name))
+		bool ok;
+
+		if (!is_at(e->server, &checks[i], at) || !str_eq_c(name, checks[i].name))
 			continue;
-		if (checks[i].ok(e->server))
+		ok = checks[i].ok(e->server);
+		if (ok)
 			buf_put_c(&text, "ok");
 		else
 			buf_printf(&text, "internal server error: %s is not healthy\n",
 				   checks[i].name);
-		answer(e, checks[i].ok(e->server) ? 200 : 500, &text);
+		answer(e, ok ? 200 : 500, &text);
 		return 0;
 	}
 	return refusal_no_route(&e->refusal);
@@ -112,10 +146,10 @@ static bool is_excluded(const struct exchange *e, const char *name)
 	return false;
 }
 
-static bool is_known(struct str name, enum endpoint at)
+static bool is_known(const struct apiserver *s, struct str name, enum endpoint at)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(checks); i++)
-		if (checks[i].at & at && str_eq_c(name, checks[i].name))
+		if (is_at(s, &checks[i], at) && str_eq_c(name, checks[i].name))
 			return true;
 	return false;
 }
@@ -128,7 +162,7 @@ static void warn_of_unknown(const struct exchange *e, enum endpoint at, struct b
 	for (size_t i = 0; i < e->target.query.count; i++) {
 		const struct param *p = &e->target.query.params[i];
 
-		if (!str_eq_c(p->key, "exclude") || is_known(p->value, at))
+		if (!str_eq_c(p->key, "exclude") || is_known(e->server, p->value, at))
 			continue;
 		buf_printf(to,
 			   any ? ", \"" STR_FMT "\""
@@ -164,7 +198,7 @@ int health_serve(struct exchange *e, struct str rest)
 	for (size_t i = 0; i < ARRAY_COUNT(checks); i++) {
 		bool ok;
 
-		if (!(checks[i].at & at))
+		if (!is_at(e->server, &checks[i], at))
 			continue;
 		if (is_excluded(e, checks[i].name)) {
 			buf_printf(&text, "[+]%s excluded: ok\n", checks[i].name);
@@ -188,13 +222,13 @@ int health_serve(struct exchange *e, struct str rest)
 	return 0;
 }
 
-bool health_next_path(size_t *cursor, char *to, size_t size)
+bool health_next_path(const struct apiserver *s, size_t *cursor, char *to, size_t size)
 {
 	size_t check = *cursor % ARRAY_COUNT(checks), endpoint = *cursor / ARRAY_COUNT(checks);
 
 	for (; endpoint < ARRAY_COUNT(endpoints); check = 0, endpoint++)
 		for (; check < ARRAY_COUNT(checks); check++) {
-			if (!(checks[check].at & endpoints[endpoint].bit))
+			if (!is_at(s, &checks[check], endpoints[endpoint].bit))
 				continue;
 			snprintf(to, size, "/%s/%s", endpoints[endpoint].name, checks[check].name);
 			*cursor = endpoint * ARRAY_COUNT(checks) + check + 1;
@@ -209,7 +243,7 @@ void health_write_levels(struct apiserver *server, struct buf *to)
 		     "This metric records the result of a single healthcheck.");
 	for (size_t i = 0; i < ARRAY_COUNT(endpoints); i++)
 		for (size_t j = 0; j < ARRAY_COUNT(checks); j++)
-			if (checks[j].at & endpoints[i].bit)
+			if (is_at(server, &checks[j], endpoints[i].bit))
 				buf_printf(to,
 					   "kubernetes_healthcheck{name=\"%s\",type=\"%s\"} %d\n",
 					   checks[j].name, endpoints[i].name, checks[j].ok(server));

@@ -100,6 +100,14 @@ _Static_assert(FAIR_SEATS < REQUESTS_WRITING_MAX, "nobody's writes may keep all 
 #define NODE_PORT_FIRST 30000
 #define NODE_PORT_LAST 32767
 #define ENCRYPTION_CONFIG_BYTES_MAX (1u << 20)
+#define KMS_ID_BYTES_MAX 1024 /* these three as upstream */
+#define KMS_SOURCE_BYTES_MAX 1024
+#define KMS_ANNOTATION_BYTES_MAX 32768
+#define KMS_SEED_BYTES 32
+#define KMS_ANSWER_BYTES_MAX (1u << 20)
+#define KMS_KEYS_MAX 4096 /* data keys known of one plug-in; the one unused for longest goes */
+#define KMS_ASKED_MAX 32  /* of them asked for at once; others wait */
+#define KMS_NAMES_MAX 100 /* key ids that metrics tell of, as upstream */
 
 #define SECURITY_SURVEY_PODS_MAX 3000 /* looked at when a namespace's standard rises, as upstream \
 				       */

@@ -7,6 +7,7 @@
 #include "apiserver/documents_internal.h"
 #include "apiserver/fairness.h"
 #include "apiserver/metrics.h"
+#include "apiserver/stored_form.h"
 #include "base/time.h"
 #include "loop/env.h"
 
@@ -152,6 +153,8 @@ int metrics_serve(struct exchange *e, struct str rest)
 	health_write_levels(s, &text);
 	write_build(s, &text);
 	aggregation_write_metrics(s->aggregation, &text);
+	if (s->form && s->form->encryption)
+		kms_metrics_write(&s->form->metrics, &text);
 	if (s->more_metrics)
 		s->more_metrics(s->more_metrics_arg, &text);
 	write_process(s, &text);

@@ -43,6 +43,37 @@ struct str registry_prefix(struct arena *arena, const struct kind *kind)
 	return str_printf_in(arena, "/registry/" STR_FMT "/", STR_ARG(stored->plural));
 }
 
+static bool has_prefix(struct str key, const char *prefix)
+{
+	return str_strip_prefix(&key, str_from(prefix)) && str_has_prefix(key, STR("/"));
+}
+
+bool registry_resource_of(struct str key, struct str *ret_resource, struct str *ret_group)
+{
+	struct str rest = key, first, second;
+
+	if (!str_strip_prefix(&rest, STR("/registry/")))
+		return false;
+	second = rest;
+	if (!str_next_part(&second, '/', &first))
+		return false;
+	*ret_resource = first;
+	if (str_find_char(first, '.', 0) != SIZE_MAX) { /* custom kinds, and groups kept apart */
+		*ret_group = first;
+		return str_next_part(&second, '/', ret_resource);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(prefixes); i++)
+		if (has_prefix(rest, prefixes[i].prefix))
+			*ret_resource = str_from(prefixes[i].plural);
+	for (size_t i = 0; i < kind_count; i++) {
+		if (!str_eq(kind_table[i]->plural, *ret_resource))
+			continue;
+		*ret_group = kind_stored(kind_table[i])->group;
+		return true;
+	}
+	return false;
+}
+
 struct str registry_list_prefix(struct arena *arena, const struct kind *kind, struct str namespace_)
 {
 	struct str prefix = registry_prefix(arena, kind);

@@ -58,6 +58,8 @@ struct env *registry_env(const struct registry *registry);
 /* "/registry/pods/", "/registry/services/endpoints/", "/registry/apps.example.com/things/": as
  * upstream lays out etcd. */
 struct str registry_prefix(struct arena *arena, const struct kind *kind);
+/* What an object under the key is, as it is stored: "deployments" of "apps". False: no resource. Borrowed. */
+bool registry_resource_of(struct str key, struct str *ret_resource, struct str *ret_group);
 /* Prefix of one namespace's objects; all of them when namespace_ is empty or the kind has none. */
 struct str registry_list_prefix(struct arena *arena, const struct kind *kind,
 				struct str namespace_);

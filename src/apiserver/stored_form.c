@@ -56,28 +56,47 @@ static struct blob *seal(void *arg, struct str key, struct blob *value, struct e
 				: blob_ref(plain);
 }
 
+static void set_mark(struct stored_form *form, struct str key, uint64_t mark)
+{
+	if (mark)
+		map_put(&form->marks, key, (void *)(uintptr_t)mark);
+	else if (form->marks.count)
+		map_remove(&form->marks, key);
+}
+
 static struct blob *open_value(void *arg, struct str key, struct blob *sealed, int64_t revision,
 			       struct err *err)
 {
 	struct stored_form *form = arg;
-	bool is_stale = false;
-	AUTO_BLOB plain = encryption_open(form->encryption, key, sealed, &is_stale, err);
+	AUTO_BLOB plain = encryption_open(form->encryption, key, sealed, err);
 
 	if (!plain)
 		return NULL;
-	if (is_stale)
-		map_put(&form->stale, key, form);
-	else if (form->stale.count)
-		map_remove(&form->stale, key);
+	if (form->encryption)
+		set_mark(form, key, encryption_mark(blob_str(sealed)));
 	return form->is_shared ? with_revision(key, plain, revision, err) : blob_ref(plain);
+}
+
+static bool can_open(void *arg, struct str key, struct str sealed)
+{
+	const struct stored_form *form = arg;
+
+	return encryption_can_open(form->encryption, key, sealed);
+}
+
+static struct blob *revise(void *arg, struct str key, struct blob *value, int64_t revision)
+{
+	struct err err;
+
+	(void)arg;
+	return with_revision(key, value, revision, &err);
 }
 
 struct blob *stored_form_adopt(void *arg, struct str key, struct blob *bytes, int64_t revision,
 			       struct err *err)
 {
 	const struct stored_form *form = arg;
-	bool is_stale;
-	AUTO_BLOB plain = encryption_open(form->encryption, key, bytes, &is_stale, err);
+	AUTO_BLOB plain = encryption_open(form->encryption, key, bytes, err);
 
 	return plain ? with_revision(key, plain, revision, err) : NULL;
 }
@@ -85,31 +104,46 @@ struct blob *stored_form_adopt(void *arg, struct str key, struct blob *bytes, in
 static bool is_stale_key(void *arg, struct str key)
 {
 	const struct stored_form *form = arg;
+	uint64_t next;
 
-	return form->stale.count && map_get(&form->stale, key);
+	return encryption_next_mark(form->encryption, key, &next) &&
+	       next != (uint64_t)(uintptr_t)map_get(&form->marks, key);
 }
 
-static void on_written(void *arg, struct str key)
+static void on_written(void *arg, struct str key, struct blob *sealed)
 {
-	struct stored_form *form = arg;
+	set_mark(arg, key, sealed ? encryption_mark(blob_str(sealed)) : 0);
+}
 
-	if (form->stale.count)
-		map_remove(&form->stale, key);
+void stored_form_init(struct stored_form *form, struct str server_id)
+{
+	map_init(&form->marks);
+	kms_metrics_init(&form->metrics);
+	kms_id_text(server_id, form->metrics.server_id);
+}
+
+void stored_form_replace(struct stored_form *form, struct encryption *e)
+{
+	encryption_free(form->encryption);
+	form->encryption = e;
 }
 
 void stored_form_deinit(struct stored_form *form)
 {
-	map_deinit(&form->stale);
+	encryption_free(form->encryption);
+	map_deinit(&form->marks);
+	kms_metrics_deinit(&form->metrics);
 }
 
 void stored_form_options(struct stored_form *form, struct store_options *options)
 {
-	map_init(&form->stale);
 	options->expired = registry_expired;
 	/* Without either the LMDB file keeps the very bytes; encrypted ones must still be noticed.
 	 */
 	options->seal = form->is_shared || form->encryption ? seal : NULL;
 	options->open = open_value;
+	options->can_open = form->encryption ? can_open : NULL;
+	options->revise = form->is_shared ? revise : NULL;
 	options->is_stale = form->encryption ? is_stale_key : NULL;
 	options->written = form->encryption ? on_written : NULL;
 	options->arg = form;

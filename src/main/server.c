@@ -172,6 +172,7 @@ static int start_api(struct server *s, struct err *err)
 	options.authn = &authn;
 	options.authorizers = authorizers;
 	options.front = front;
+	options.form = &s->form;
 	if (apiserver_new(&options, &s->apiserver, err) < 0)
 		return -1;
 	apiserver_set_metrics(s->apiserver, write_metrics, s);
@@ -181,7 +182,7 @@ static int start_api(struct server *s, struct err *err)
 	if (http_server_listen_fd(s->http, fd_take(&s->listen_fd), err) < 0)
 		return -1;
 	apiserver_start(s->apiserver, on_ready, s);
-	return server_auth_watch(s, err);
+	return server_encryption_watch(s, err) < 0 ? -1 : server_auth_watch(s, err);
 }
 
 static void start_controllers(struct server *s)
@@ -386,6 +387,8 @@ static const struct flag server_flags[] = {
 		    "127.0.0.1:2379 if it is free)"),
 	FLAG_STRING(0, "encryption-provider-config", struct server_opts, encryption_config, "",
 		    "file that says which resources are stored encrypted, and by which keys"),
+	FLAG_BOOL(0, "encryption-provider-config-automatic-reload", struct server_opts,
+		  encryption_reloads, "that file is read again when it changes"),
 	FLAG_LIST(0, "service-account-issuer", struct server_opts, account_issuers,
 		  "issuer of service accounts' tokens; further ones are taken too (default: "
 		  "https://kubernetes.default.svc.<cluster-domain>)"),

@@ -62,6 +62,7 @@ struct server_opts {
 	int64_t not_ready_seconds, unreachable_seconds;
 	int64_t etcd_compaction_ns;
 	struct str etcd_prefix, store, etcd_cafile, etcd_certfile, etcd_keyfile, encryption_config, etcd_listen;
+	bool encryption_reloads;
 	struct flag_list account_issuers, account_keys, api_audiences;
 	struct str account_jwks_uri, account_signing_key, account_token_life;
 	bool account_tokens_end;
@@ -106,6 +107,9 @@ struct server {
 	struct pki pki;
 	struct store *store;
 	struct stored_form form;
+	struct timer encryption_timer;
+	bool encryption_waits;
+	struct server_encryption *encryption_change;
 	struct tls_client *etcd_tls;
 	struct tls_server *etcd_server_tls;
 	struct etcd_server *etcd_server;
@@ -136,6 +140,11 @@ int server_plan(const struct server_opts *opts, struct arena *arena, struct serv
 int server_check_store(const struct server_opts *opts, struct err *err) MUST_CHECK;
 int server_store_open(struct server *s, struct err *err) MUST_CHECK;
 void server_store_close(struct server *s);
+/* server_encryption.c. wait: what failed with err because of a data key is worth another try now. */
+int server_encryption_open(struct server *s, struct err *err) MUST_CHECK;
+int server_encryption_wait(struct server *s, int64_t begun_ns, struct err *err) MUST_CHECK;
+int server_encryption_watch(struct server *s, struct err *err) MUST_CHECK;
+void server_encryption_close(struct server *s);
 /* etcd's API on the embedded store. */
 int server_etcd_start(struct server *s, const struct pki_options *options,
 		      struct err *err) MUST_CHECK;
@@ -179,7 +188,8 @@ int server_authorizers(struct server *server, struct authz_part **ret, size_t *r
 /* Their files are read again when they change. */
 int server_auth_watch(struct server *server, struct err *err) MUST_CHECK;
 
-/* The text of a file that changed; arena: for as long as the call. < 0: it cannot be used. */
+/* The text of a file that changed; arena: for as long as the call. < 0: it cannot be used; > 0:
+ * later, which it tells of itself. */
 struct server_reload;
 typedef int server_reload_fn(struct server *server, struct str text, struct arena *arena,
 			     struct err *err);

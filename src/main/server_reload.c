@@ -60,6 +60,7 @@ static void take(struct server_reload *r)
 {
 	AUTO_ARENA arena = { 0 };
 	struct err err = { 0 };
+	int taken;
 
 	if (r->has_failed) { /* perhaps it is just being replaced */
 		log_error("server", "--%s: %s", r->flag, r->err.msg);
@@ -70,10 +71,11 @@ static void take(struct server_reload *r)
 	buf_reset(&r->known);
 	buf_put_str(&r->known, buf_str(&r->text));
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	if (r->take(r->server, buf_str(&r->text), &arena, &err) < 0)
+	taken = r->take(r->server, buf_str(&r->text), &arena, &err);
+	if (taken < 0)
 		log_error("server", "--%s: the file changed and cannot be used: %s", r->flag,
 			  err.msg);
-	else
+	else if (taken == 0)
 		log_info("server", "--%s: the file changed and is in use", r->flag);
 }
 

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "apiserver/encryption.h"
 #include "apiserver/stored_form.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -123,20 +122,6 @@ static int read_file(struct server *s, struct str path, const char *flag, struct
 	return 0;
 }
 
-static int open_encryption(struct server *s, struct err *err)
-{
-	struct str text;
-
-	if (!s->opts->encryption_config.len)
-		return 0;
-	if (read_file(s, s->opts->encryption_config, "encryption-provider-config", &text, err) < 0)
-		return -1;
-	if (encryption_parse(s->env, text, &s->form.encryption, err) < 0)
-		return err_wrap(err, "--encryption-provider-config " STR_FMT,
-				STR_ARG(s->opts->encryption_config));
-	return 0;
-}
-
 static int open_tls(struct server *s, struct err *err)
 {
 	struct tls_client_options options = { .http2 = true };
@@ -204,16 +189,19 @@ int server_store_open(struct server *s, struct err *err)
 {
 	struct store_options options = { 0 };
 	struct str dir = path_join(s->arena, s->plan.data_dir, STR("store"));
+	int64_t begun_ns = env_mono_ns(s->env);
 
 	s->form.is_shared = server_has_etcd(s->opts);
 	if (fd_make_dirs(AT_FDCWD, s->plan.data_dir.ptr, 0755, err) < 0 ||
-	    open_encryption(s, err) < 0)
+	    server_encryption_open(s, err) < 0)
 		return -1;
 	stored_form_options(&s->form, &options);
 	if (s->form.is_shared)
 		return open_etcd(s, &options, err);
-	if (store_open_lmdb(s->env, dir.ptr, &options, &s->store, err) < 0)
-		return err_wrap(err, "store in %s", dir.ptr);
+	/* Data keys of what is stored may have to come first. */
+	while (store_open_lmdb(s->env, dir.ptr, &options, &s->store, err) < 0)
+		if (server_encryption_wait(s, begun_ns, err) < 0)
+			return err_wrap(err, "store in %s", dir.ptr);
 	return 0;
 }
 
@@ -265,8 +253,7 @@ void server_store_close(struct server *s)
 	etcd_server_free(s->etcd_server);
 	tls_server_free(s->etcd_server_tls);
 	tls_client_free(s->etcd_tls);
-	stored_form_deinit(&s->form);
-	encryption_free(s->form.encryption);
+	server_encryption_close(s);
 }
 
 /* --- who leads --- */

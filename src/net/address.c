@@ -49,6 +49,10 @@ int address_from_unix(struct str path, struct address *ret, struct err *err)
 	memset(ret, 0, sizeof(*ret));
 	memcpy(&ret->socket, &un, sizeof(un));
 	ret->socket_bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path.len + 1);
+	if (path.ptr[0] == '@') { /* an abstract name, as Go and systemd write it: it has no NUL at its end */
+		((struct sockaddr_un *)(void *)&ret->socket)->sun_path[0] = '\0';
+		ret->socket_bytes--;
+	}
 	return 0;
 }
 

@@ -20,7 +20,7 @@ struct address {
 #define ADDRESS_TEXT_BYTES 128
 
 /* "1.2.3.4:80", "[::1]:80", ":80" (every IPv4 address),
- * "unix:/path". */
+ * "unix:/path", "unix:@abstract". */
 int address_parse(struct str text, struct address *ret, struct err *err) MUST_CHECK;
 /* ip is "1.2.3.4", "::1" or "" for any. */
 int address_from_ip(struct str ip, uint16_t port, struct address *ret, struct err *err) MUST_CHECK;

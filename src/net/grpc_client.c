@@ -467,6 +467,18 @@ static void on_looked_up(void *arg, const struct address *addresses, size_t coun
 	connect_next(ch, err);
 }
 
+static void connect_unix(struct grpc_channel *ch, struct str path)
+{
+	struct err err = { 0 };
+
+	if (address_from_unix(path, &ch->addresses[0], &err) < 0) {
+		close_channel(ch, &err);
+		return;
+	}
+	ch->address_count = 1;
+	connect_next(ch, &err);
+}
+
 static void on_connect_timeout(struct timer *timer)
 {
 	struct grpc_channel *ch = CONTAINER_OF(timer, struct grpc_channel, connecting);
@@ -489,7 +501,9 @@ struct grpc_channel *grpc_channel_new(const struct grpc_channel_options *options
 	ch->events = events;
 	ch->arg = arg;
 	ch->host = str_dup_c(options->host);
-	ch->authority = mem_printf(STR_FMT ":%u", STR_ARG(options->host), options->port);
+	ch->authority = options->unix_path.len ?
+				str_dup_c(options->host) :
+				mem_printf(STR_FMT ":%u", STR_ARG(options->host), options->port);
 	if (!ch->options.message_bytes_max)
 		ch->options.message_bytes_max = GRPC_MESSAGE_BYTES_MAX;
 	if (!ch->options.connect_timeout_ms)
@@ -503,7 +517,11 @@ struct grpc_channel *grpc_channel_new(const struct grpc_channel_options *options
 	timer_init(&ch->keepalive, ch->env, on_keepalive);
 	buf_init(&ch->frames, SIZE_MAX / 2);
 	timer_start(&ch->connecting, ch->options.connect_timeout_ms);
-	ch->lookup = lookup_start(ch->env, str_from(ch->host), options->port, on_looked_up, ch);
+	if (options->unix_path.len)
+		connect_unix(ch, options->unix_path);
+	else
+		ch->lookup =
+			lookup_start(ch->env, str_from(ch->host), options->port, on_looked_up, ch);
 	return ch;
 }
 

@@ -18,6 +18,7 @@ struct grpc_channel_options {
 	struct tls_client *tls; /* with http2 set; NULL: plain, prior knowledge */
 	struct str host;	/* name or address, and port: for :authority and the certificate */
 	uint16_t port;
+	struct str unix_path; /* set: connect there; host alone is :authority. Without TLS */
 	size_t message_bytes_max;   /* received; 0: GRPC_MESSAGE_BYTES_MAX */
 	int64_t connect_timeout_ms; /* name, socket and handshakes; 0: GRPC_CONNECT_TIMEOUT_MS */
 	/* A ping after so long without a byte while calls are open, and as long again for its

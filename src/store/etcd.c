@@ -98,7 +98,6 @@ static void fail(struct etcd_write *first, const struct err *why)
 static void restate(struct etcd *e, struct store_op *op, int64_t revision)
 {
 	const struct store_entry *now = store_get(e->store, op->key);
-	AUTO_BLOB sealed = NULL;
 	struct blob *value = NULL;
 
 	blob_unref(op->previous);
@@ -110,9 +109,8 @@ static void restate(struct etcd *e, struct store_op *op, int64_t revision)
 	op->expires_wall_s = 0; /* the lease is etcd's to end */
 	if (!e->store->options.open)
 		return;
-	sealed = op->sealed ? blob_ref(op->sealed) : store_seal(e->store, op->key, op->value, NULL);
-	if (sealed)
-		value = store_unseal(e->store, op->key, sealed, revision, NULL);
+	value = op->sealed ? store_unseal(e->store, op->key, op->sealed, revision, NULL) :
+			     store_revise(e->store, op->key, op->value, revision);
 	if (value) {
 		blob_unref(op->value);
 		op->value = value;
@@ -142,7 +140,6 @@ static void take_seen(struct etcd *e, struct store_op *op, int64_t revision)
 {
 	const struct history *h = &e->store->history;
 	const struct store_entry *now = store_get(e->store, op->key);
-	AUTO_BLOB sealed = NULL;
 	struct blob *value = NULL;
 
 	op->mod_revision = revision;
@@ -156,11 +153,9 @@ static void take_seen(struct etcd *e, struct store_op *op, int64_t revision)
 	}
 	if (!value && now && now->mod_revision == revision)
 		value = blob_ref(now->value);
-	sealed = value	      ? NULL
-		 : op->sealed ? blob_ref(op->sealed)
-			      : store_seal(e->store, op->key, op->value, NULL);
-	if (sealed)
-		value = store_unseal(e->store, op->key, sealed, revision, NULL);
+	if (!value)
+		value = op->sealed ? store_unseal(e->store, op->key, op->sealed, revision, NULL) :
+				     store_revise(e->store, op->key, op->value, revision);
 	if (!value)
 		return;
 	blob_unref(op->value);
@@ -772,6 +767,16 @@ static void on_tick(struct timer *timer)
 		tick_soon(e);
 }
 
+static void on_reopen(struct timer *timer)
+{
+	struct etcd *e = CONTAINER_OF(timer, struct etcd, reopen);
+
+	if (e->is_loading)
+		etcd_load_again(e);
+	else
+		etcd_watch_release(e);
+}
+
 static void on_up(struct etcd_link *link)
 {
 	struct etcd *e = CONTAINER_OF(link, struct etcd, link);
@@ -934,6 +939,7 @@ int store_open_etcd(struct env *env, const struct store_etcd_options *options,
 	map_init(&e->landed);
 	arena_init(&e->watch_arena, (size_t)GRPC_MESSAGE_BYTES_MAX * 4);
 	timer_init(&e->tick, env, on_tick);
+	timer_init(&e->reopen, env, on_reopen);
 	timer_init(&e->opening, env, on_opening_timeout);
 	timer_start(&e->opening, ETCD_OPEN_TIMEOUT_MS);
 	store->revision = 1;

@@ -18,6 +18,8 @@
 #define ETCD_TICK_MS 100
 #define ETCD_PAGE_KEYS 500
 #define ETCD_HELD_BYTES_MAX ((size_t)64 << 20) /* of events that wait for answers; the rest does not */
+#define ETCD_REOPEN_FIRST_MS 20 /* what cannot be opened yet is looked at again */
+#define ETCD_REOPEN_LAST_MS 1000
 #define ETCD_REFUTED_MAX 32 /* tries of a write without precondition */
 
 enum etcd_write_state { WRITE_BLOCKED, WRITE_READY, WRITE_SENT, WRITE_LANDED, WRITE_REFUTED };
@@ -65,6 +67,8 @@ struct etcd {
 	struct list syncs_next, syncs_asked, syncs_waiting;
 	struct etcd_call sync_call;
 	struct timer tick, compaction, opening;
+	struct timer reopen; /* a page, or events that are held, wait for what opens them */
+	int64_t reopen_ms;
 	struct err opening_err;
 	int64_t compact_time, compact_revision;
 	struct etcd_call compact_call;
@@ -110,11 +114,14 @@ void etcd_compact_stop(struct etcd *e);
 /* etcd_load.c */
 void etcd_load(struct etcd *e);
 void etcd_load_stop(struct etcd *e);
+void etcd_load_again(struct etcd *e); /* the page that could not be opened */
 /* etcd_watch.c */
 void etcd_watch_start(struct etcd *e);
 /* An answer has come: events that waited for it go on. */
 void etcd_watch_release(struct etcd *e);
 void etcd_watch_forget(struct etcd *e); /* what is held: a new watch brings it again */
+/* Looks again, later each time. */
+void etcd_reopen_later(struct etcd *e);
 /* What somebody else wrote, all of one revision. */
 struct etcd_change {
 	struct str key;

@@ -11,12 +11,18 @@
 #include "base/num.h"
 #include "store/etcd_internal.h"
 
-static void forget(struct etcd *e)
+static void drop_records(struct etcd *e, size_t from)
 {
-	for (size_t i = 0; i < e->record_count; i++) {
+	for (size_t i = from; i < e->record_count; i++) {
 		mem_free((void *)e->records[i].key.ptr);
 		blob_unref(e->records[i].entry.value);
 	}
+	e->record_count = from;
+}
+
+static void forget(struct etcd *e)
+{
+	drop_records(e, 0);
 	mem_free(e->records);
 	mem_free(e->page_from);
 	e->records = NULL;
@@ -27,6 +33,7 @@ static void forget(struct etcd *e)
 
 void etcd_load_stop(struct etcd *e)
 {
+	timer_stop(&e->reopen);
 	forget(e);
 	e->is_loading = false;
 }
@@ -153,6 +160,8 @@ static void on_page(struct etcd_call *call, const void *message, const struct gr
 {
 	struct etcd *e = CONTAINER_OF(call, struct etcd, page_call);
 	const struct etcd_range_answer *answer = message;
+	size_t had_count = e->record_count;
+	bool must_wait = false;
 	struct err err = { 0 };
 
 	if (!answer) {
@@ -176,6 +185,11 @@ static void on_page(struct etcd_call *call, const void *message, const struct gr
 	for (size_t i = 0; i < answer->kvs_count; i++) {
 		if (add_record(e, &answer->kvs[i], &err) == 0)
 			continue;
+		if (err.code == ERR_UNAVAILABLE) { /* the others say what they need as well */
+			e->opening_err = err;
+			must_wait = true;
+			continue;
+		}
 		if (err.code == ERR_UNSUPPORTED) { /* somebody else's, of no kind that is known */
 			log_debug("etcd", "%s", err.msg);
 			continue;
@@ -187,6 +201,12 @@ static void on_page(struct etcd_call *call, const void *message, const struct gr
 			return;
 		}
 	}
+	if (must_wait) {
+		drop_records(e, had_count);
+		etcd_reopen_later(e);
+		return;
+	}
+	e->reopen_ms = 0;
 	if (!answer->more || !answer->kvs_count) {
 		finish(e);
 		return;
@@ -213,6 +233,16 @@ static void ask_page(struct etcd *e)
 	e->page_call.done = on_page;
 	etcd_link_call(&e->link, &e->page_call, ETCD_METHOD_RANGE, &request,
 		       ETCD_CALL_TIMEOUT_MS * 4);
+}
+
+void etcd_load_again(struct etcd *e)
+{
+	if (e->link.is_up) {
+		ask_page(e);
+		return;
+	}
+	etcd_load_stop(e);
+	timer_start(&e->tick, ETCD_TICK_MS);
 }
 
 void etcd_load(struct etcd *e)

@@ -115,16 +115,15 @@ struct str etcd_range_prefix(struct str from, struct str end)
 struct etcd_kv etcd_kv_of(struct etcd_server *server, struct arena *arena, struct str key,
 			  const struct store_entry *entry)
 {
-	/* What is encrypted at rest is so for who reads the storage. */
-	struct blob *sealed = server->store->options.seal
-				      ? store_seal(server->store, key, entry->value, NULL)
-				      : NULL;
+	/* What is encrypted at rest is so for who reads the storage; nothing, when it cannot be encrypted now. */
+	struct blob *sealed = store_seal(server->store, key, entry->value, NULL);
 	struct etcd_kv kv = { .key = key,
 			      .create_revision = entry->create_revision,
 			      .mod_revision = entry->mod_revision,
 			      .version = entry->version,
-			      .value = sealed ? str_in(arena, blob_str(sealed))
-					      : blob_str(entry->value),
+			      .value = !sealed			? STR_NONE
+				       : sealed == entry->value ? blob_str(entry->value)
+								: str_in(arena, blob_str(sealed)),
 			      .lease = server->lease_count ? etcd_lease_of(server, key) : 0 };
 
 	blob_unref(sealed);

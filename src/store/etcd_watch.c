@@ -6,6 +6,7 @@
  */
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "store/etcd_internal.h"
 
 #define ALL_KEYS STR("\0")
@@ -35,9 +36,8 @@ static void publish_change(struct etcd *e, int64_t revision, const struct etcd_c
 static struct blob *last_state(struct etcd *e, struct str key, struct blob *value, int64_t revision)
 {
 	const struct pending_entry *pending = omap_get(&e->store->pending, key);
-	AUTO_BLOB sealed = store_seal(
-		e->store, key, pending && pending->is_deleted ? pending->entry.value : value, NULL);
-	struct blob *last = sealed ? store_unseal(e->store, key, sealed, revision, NULL) : NULL;
+	struct blob *last = store_revise(
+		e->store, key, pending && pending->is_deleted ? pending->entry.value : value, revision);
 
 	return last ? last : blob_ref(value);
 }
@@ -209,6 +209,43 @@ static bool is_ahead(struct etcd *e, const struct etcd_watch_answer *answer)
 	return false;
 }
 
+/* All of its events say what they need, so that it is fetched at once. */
+static bool can_open(struct etcd *e, const struct etcd_watch_answer *answer)
+{
+	const struct store_options *options = &e->store->options;
+	bool good = true;
+
+	for (size_t i = 0; options->can_open && i < answer->events_count; i++) {
+		const struct etcd_event *event = &answer->events[i];
+		struct str key = event->kv ? event->kv->key : STR_NONE;
+
+		if (event->kv && event->type != ETCD_EVENT_DELETE &&
+		    etcd_key_here(e, &e->watch_arena, &key))
+			good &= options->can_open(options->arg, key, event->kv->value);
+	}
+	return good;
+}
+
+void etcd_reopen_later(struct etcd *e)
+{
+	if (timer_is_running(&e->reopen))
+		return;
+	e->reopen_ms = e->reopen_ms ? NUM_MIN(e->reopen_ms * 2, (int64_t)ETCD_REOPEN_LAST_MS) :
+				      ETCD_REOPEN_FIRST_MS;
+	timer_start(&e->reopen, e->reopen_ms);
+}
+
+/* There is no room to keep what waits: it is read anew. */
+static void read_anew(struct etcd *e)
+{
+	struct grpc_call *call = e->watch;
+
+	e->watch = NULL;
+	e->is_watching = e->is_loaded = false;
+	grpc_call_cancel(call);
+	timer_start(&e->tick, ETCD_TICK_MS);
+}
+
 static void hold(struct etcd *e, struct str message)
 {
 	struct held_message *held = mem_zalloc(sizeof(*held) + message.len);
@@ -234,7 +271,14 @@ static bool take_message(struct etcd *e, struct str message)
 		grpc_call_cancel(call);
 	} else if (e->held_bytes < ETCD_HELD_BYTES_MAX && is_ahead(e, &answer)) {
 		must_wait = true;
+	} else if (!can_open(e, &answer)) {
+		must_wait = e->held_bytes < ETCD_HELD_BYTES_MAX;
+		if (must_wait)
+			etcd_reopen_later(e);
+		else
+			read_anew(e);
 	} else {
+		e->reopen_ms = 0;
 		on_answer(e, &answer);
 	}
 	arena_reset(&e->watch_arena);

@@ -180,6 +180,7 @@ struct store {
 	struct expiry expiry;
 	void (*observe)(void *arg, int64_t duration_ns, bool failed);
 	void *observe_arg;
+	struct err opening;        /* something could not be opened yet */
 	int64_t compact_wanted;    /* asked for while events were being handed out */
 	bool is_publishing, is_closing, is_dead, is_failing;
 };
@@ -197,6 +198,8 @@ void store_index_remove(struct store *store, struct str key);
 int store_check_precondition(const struct store_op *op, const struct store_entry *now, struct err *err) MUST_CHECK;
 /* A value as it is when a back end keeps it; and back. One reference. */
 struct blob *store_seal(struct store *store, struct str key, struct blob *value, struct err *err) MUST_CHECK;
+/* Both, for another revision; NULL when that fails. */
+struct blob *store_revise(struct store *store, struct str key, struct blob *value, int64_t revision) MUST_CHECK;
 struct blob *store_unseal(struct store *store, struct str key, struct blob *sealed, int64_t revision,
 			  struct err *err) MUST_CHECK;
 

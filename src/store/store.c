@@ -98,6 +98,16 @@ struct blob *store_unseal(struct store *store, struct str key, struct blob *seal
 	return store->options.open(store->options.arg, key, sealed, revision, err);
 }
 
+struct blob *store_revise(struct store *store, struct str key, struct blob *value, int64_t revision)
+{
+	AUTO_BLOB sealed = NULL;
+
+	if (store->options.revise)
+		return store->options.revise(store->options.arg, key, value, revision);
+	sealed = store_seal(store, key, value, NULL);
+	return sealed ? store_unseal(store, key, sealed, revision, NULL) : NULL;
+}
+
 /* --- pending state --- */
 
 static void pending_set(struct store *store, const struct store_op *op)
@@ -365,7 +375,7 @@ static void apply(struct store *store, const struct store_write *w)
 		else
 			index_remove(store, op->key);
 		if (store->options.written)
-			store->options.written(store->options.arg, op->key);
+			store->options.written(store->options.arg, op->key, op->type == STORE_PUT ? op->sealed : NULL);
 		ASSERT(pending || store->remote); /* a later write that failed may have taken it away */
 		if (pending && pending->entry.mod_revision == w->pending_revision) {
 			omap_remove(&store->pending, op->key);
@@ -522,6 +532,7 @@ void store_on_crashed(struct store *store)
 static int on_record(void *arg, const struct store_record *record, struct err *err)
 {
 	struct store *store = arg;
+	struct err why = { 0 };
 	struct store_entry entry = {
 		.create_revision = record->create_revision,
 		.mod_revision = record->mod_revision,
@@ -534,8 +545,14 @@ static int on_record(void *arg, const struct store_record *record, struct err *e
 	if (store->options.open) {
 		struct blob *sealed = entry.value;
 
-		entry.value = store_unseal(store, record->key, sealed, record->mod_revision, err);
+		entry.value = store_unseal(store, record->key, sealed, record->mod_revision, &why);
 		blob_unref(sealed);
+		if (!entry.value && why.code == ERR_UNAVAILABLE) {
+			store->opening = why; /* the others say what they need as well */
+			return 0;
+		}
+		if (!entry.value && err)
+			*err = why;
 		if (!entry.value)
 			return -1;
 	}
@@ -595,6 +612,12 @@ int store_start(struct env *env, struct store_backend *backend, const struct sto
 
 	store->backend = backend;
 	if (backend->ops->load(backend, on_record, store, &store->revision, err) < 0) {
+		free_store(store);
+		return -1;
+	}
+	if (store->opening.code) {
+		if (err)
+			*err = store->opening;
 		free_store(store);
 		return -1;
 	}

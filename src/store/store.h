@@ -28,13 +28,20 @@ struct store_options {
 	 * What the back end keeps of a value, and the value again, with the revision in its place: for encryption, and
 	 * for etcd, which knows a write's revision only when it is done. Each gives one reference. open may be given
 	 * bytes of anybody; NULL is a failure and fills *err (ERR_UNSUPPORTED:
-	 * to be passed over). NULL functions: the back end keeps the value as it is.
+	 * to be passed over; ERR_UNAVAILABLE: what it takes is being fetched. A store that is being opened shows it all
+	 * the others before it fails with that, so that all is fetched at once; from an etcd it waits). NULL
+	 * functions: the back end keeps the value as it is.
 	 */
 	struct blob *(*seal)(void *arg, struct str key, struct blob *value, struct err *err);
 	struct blob *(*open)(void *arg, struct str key, struct blob *sealed, int64_t revision, struct err *err);
+	/* False: open would fail with ERR_UNAVAILABLE. What others wrote waits then, in its order. May be NULL. */
+	bool (*can_open)(void *arg, struct str key, struct str sealed);
+	/* The value with another revision in its place, as open(seal()) would give it. May be NULL. */
+	struct blob *(*revise)(void *arg, struct str key, struct blob *value, int64_t revision);
 	/* Whether what is kept of the key is to be sealed anew when it is next written, be it the same. May be NULL. */
 	bool (*is_stale)(void *arg, struct str key);
-	void (*written)(void *arg, struct str key); /* a value of this store's sealing is there now; may be NULL */
+	/* This is kept of it now; NULL: nothing. May be NULL. */
+	void (*written)(void *arg, struct str key, struct blob *sealed);
 	void *arg;
 };
 

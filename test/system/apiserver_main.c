@@ -162,6 +162,7 @@ static int open_etcd(struct program *p, struct err *err)
 					   .arg = p };
 	struct store_options options = { 0 };
 
+	stored_form_init(&p->form, STR("test"));
 	p->form.is_shared = true;
 	stored_form_options(&p->form, &options);
 	if (store_open_etcd(p->env, &etcd, &options, &p->store, err) < 0)

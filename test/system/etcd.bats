@@ -60,6 +60,7 @@ setup() {
 }
 
 teardown() {
+	[ -z "${PLUGIN_PID:-}" ] || kill -KILL "$PLUGIN_PID" 2>/dev/null || :
 	[ -z "${SECOND_PID:-}" ] || kill -KILL "$SECOND_PID" 2>/dev/null || :
 	[ ! -s "${NODE_DIR:-/nonexistent}/etcd.pid" ] || kill -KILL "$(cat "$NODE_DIR/etcd.pid")" 2>/dev/null || :
 	node_end
@@ -197,6 +198,85 @@ missing_key="is encrypted with aesgcm key 'key2', which --encryption-provider-co
 @test "[W49] secrets are encrypted at rest in the embedded store, and the key can be rotated" {
 	secrets_at_rest lmdb --no-node
 	[ "$status" -eq 1 ] && [[ "$output" == *"/registry/secrets/default/"*"$missing_key"* ]]
+}
+
+# --- keys of a KMS plug-in ---
+
+plugin_start() {
+	"$CUBE_BUILD"/test/system/test-kms-plugin "$NODE_DIR/kms.sock" "$NODE_DIR/kms.txt" </dev/null >"$NODE_DIR/out/kms.log" 2>&1 3>&- &
+	PLUGIN_PID=$!
+	wait_for 5 grep -qx ready "$NODE_DIR/out/kms.log"
+}
+
+plugin_stop() {
+	kill "$PLUGIN_PID"
+	wait "$PLUGIN_PID" || :
+	PLUGIN_PID=
+}
+
+kms_config() { # EXTRA PROVIDERS IN FRONT
+	printf 'kind: EncryptionConfiguration\napiVersion: apiserver.config.k8s.io/v1\nresources:\n- resources: [secrets]\n  providers:\n%b' "${1:-}"
+	printf "  - kms: {apiVersion: v2, name: test, endpoint: 'unix://%s/kms.sock', timeout: 1s}\n  - identity: {}\n" "$NODE_DIR"
+}
+
+@test "[W49] a KMS plug-in's keys encrypt secrets, which wait for it; the configuration is read again when it changes" {
+	local config=$NODE_DIR/encryption.yaml gcm="  - aesgcm: {keys: [{name: k, secret: MDEyMzQ1Njc4OWFiY2RlZg==}]}\\n"
+	local flags=(--no-node --encryption-provider-config "$config" --encryption-provider-config-automatic-reload)
+	kms_config >"$config"
+	echo "key1 ok" >"$NODE_DIR/kms.txt"
+	plugin_start
+	node_start "${flags[@]}"
+	wait_for 30 k get --raw /readyz
+	k create secret generic one --from-literal=x=hidden-words-1
+	[ "$(cat "$NODE_DIR"/data/store/* | grep -ca "$(printf hidden-words-1 | base64)")" = 0 ]
+	cat "$NODE_DIR"/data/store/* | grep -qa k8s:enc:kms:v2:test:
+	[ "$(k get --raw /readyz/kms-providers)" = ok ] && [ "$(k get --raw /healthz/kms-providers)" = ok ]
+	run k get --raw /livez/kms-providers
+	[ "$status" -ne 0 ]
+	# Without the plug-in nothing is served; once it is there, all is.
+	node_stop
+	plugin_stop
+	node_start "${flags[@]}"
+	wait_for 10 grep -q 'failed to perform status section of the healthz check for KMS Provider test' "$NODE_DIR/out/server.log"
+	run k get --raw /readyz
+	[ "$status" -ne 0 ]
+	plugin_start
+	wait_for 30 k get --raw /readyz
+	[ "$(k get secret one -o 'jsonpath={.data.x}' | base64 -d)" = hidden-words-1 ]
+	# Another provider in front: what is written from now on is its, and what was is read.
+	kms_config "$gcm" >"$config"
+	wait_for 10 grep -q -- '--encryption-provider-config: the file changed and is in use' "$NODE_DIR/out/server.log"
+	k get secrets -o json | k replace --validate=false -f -
+	cat "$NODE_DIR"/data/store/* | grep -qa k8s:enc:aesgcm:v1:k:
+	k get --raw /metrics >"$NODE_DIR/out/metrics"
+	grep -q '^apiserver_encryption_config_controller_automatic_reloads_total{apiserver_id_hash="sha256:[0-9a-f]\{64\}",status="success"} 1$' "$NODE_DIR/out/metrics"
+	grep -q "hash=\"sha256:$(sha256sum <"$config" | cut -d' ' -f1)\"} 1\$" "$NODE_DIR/out/metrics"
+	grep -q '^apiserver_envelope_encryption_key_id_hash_total{.*transformation_type="from_storage"} ' "$NODE_DIR/out/metrics"
+	# One that cannot be used changes nothing.
+	echo "kind: Pod" >"$config"
+	wait_for 10 grep -q 'the file changed and cannot be used: kind: must be EncryptionConfiguration' "$NODE_DIR/out/server.log"
+	k create secret generic two --from-literal=x=y
+	plugin_stop
+}
+
+@test "[W49] servers on one etcd read what the other encrypted with a KMS plug-in" {
+	local config=$NODE_DIR/encryption.yaml
+	kms_config >"$config"
+	echo "key1 ok" >"$NODE_DIR/kms.txt"
+	plugin_start
+	etcd_start
+	# shellcheck disable=SC2046
+	node_start $(store_flags) --encryption-provider-config "$config"
+	wait_for 30 k get --raw /readyz
+	k create secret generic before --from-literal=x=hidden-words-1
+	second_start --encryption-provider-config "$config"
+	wait_for 30 k2 get --raw /readyz
+	[ "$(k2 get secret before -o 'jsonpath={.data.x}' | base64 -d)" = hidden-words-1 ]
+	k2 create secret generic after --from-literal=x=hidden-words-2
+	[ "$(k get secret after -o 'jsonpath={.data.x}' | base64 -d)" = hidden-words-2 ]
+	ctl get /registry/secrets/default/after --print-value-only | head -c 20 | grep -qx 'k8s:enc:kms:v2:test:'
+	[ "$(ctl get / --prefix | grep -ca -e "$(printf hidden-words-1 | base64)" -e "$(printf hidden-words-2 | base64)")" = 0 ]
+	plugin_stop
 }
 
 @test "a wrong store is refused before anything is made" {

@@ -618,6 +618,46 @@ static void test_crashes(void **state)
 	setup(state);
 }
 
+struct keyed {
+	bool has_key;
+	int asked_count;
+};
+
+static struct blob *open_with_key(void *arg, struct str key, struct blob *sealed, int64_t revision,
+				  struct err *err)
+{
+	struct keyed *k = arg;
+
+	(void)key;
+	(void)revision;
+	k->asked_count++;
+	if (k->has_key)
+		return blob_ref(sealed);
+	err_set(err, ERR_UNAVAILABLE, "the key is being fetched");
+	return NULL;
+}
+
+/* A store whose keys must be fetched first says so, after it showed all that needs one. */
+static void test_keys_come_first(void **state)
+{
+	struct fixture *f = *state;
+	struct keyed k = { 0 };
+	struct store_options options = { .open = open_with_key, .arg = &k };
+	struct probe p[2];
+
+	probe_put(&p[0], f->store, "/a", "1", STORE_REVISION_NONE);
+	probe_put(&p[1], f->store, "/b", "2", STORE_REVISION_NONE);
+	settle(f);
+	store_close(f->store);
+	assert_int_equal(store_open_memory(f->env, f->disk, &options, &f->store, &f->err), -1);
+	assert_int_equal(f->err.code, ERR_UNAVAILABLE);
+	assert_string_equal(f->err.msg, "the key is being fetched");
+	assert_int_equal(k.asked_count, 2);
+	k.has_key = true;
+	open_store(f, &options);
+	assert_int_equal(store_count(f->store, STR("/")), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -637,6 +677,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_many_expire_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_close_commits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_store_per_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_keys_come_first, setup, teardown),
 		cmocka_unit_test_teardown(test_preconditions, teardown),
 		cmocka_unit_test_teardown(test_crashes, teardown),
 	};
