@@ -610,12 +610,8 @@ const struct strategy strategy_event = {
 static void check_lease(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
 	yyjson_mut_val *transitions = yyjson_mut_obj_get(v, "leaseTransitions"),
-		       *holder = yyjson_mut_obj_get(v, "holderIdentity"),
 		       *strategy = yyjson_mut_obj_get(v, "strategy");
 
-	if (holder && !json_mut_str(holder).len)
-		field_invalid_str(s->errors, FIELD_NAME(path, "holderIdentity"), STR(""),
-				  "must not be empty");
 	if (transitions && json_mut_int(transitions, 0) < 0)
 		field_invalid_int(s->errors, FIELD_NAME(path, "leaseTransitions"),
 				  json_mut_int(transitions, 0),
