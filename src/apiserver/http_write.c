@@ -135,10 +135,10 @@ static int read_apply(struct exchange *e, struct operation *op)
 		       : refusal_bad_request(&e->refusal, "error decoding YAML: %s", err.msg);
 }
 
-static int read_patch(struct exchange *e, struct operation *op)
+/* Before anything else is looked at: what the query may ask for depends on it. */
+static int read_patch_type(struct exchange *e, struct operation *op)
 {
 	struct str type = media_type(e);
-	struct err err = { 0 };
 	bool known = false;
 
 	for (size_t i = 0; i < ARRAY_COUNT(patch_types); i++)
@@ -146,14 +146,21 @@ static int read_patch(struct exchange *e, struct operation *op)
 			op->patch_type = patch_types[i].patch;
 			known = true;
 		}
-	if (!known || (op->kind->flags & KIND_CUSTOM && op->patch_type == API_PATCH_STRATEGIC))
-		return refuse_media(
-			e, op->kind->flags & KIND_CUSTOM
-				   ? "application/json-patch+json, application/merge-patch+json, "
-				     "application/apply-patch+yaml"
-				   : "application/json-patch+json, application/merge-patch+json, "
-				     "application/strategic-merge-patch+json, "
-				     "application/apply-patch+yaml");
+	if (known && !(op->kind->flags & KIND_CUSTOM && op->patch_type == API_PATCH_STRATEGIC))
+		return 0;
+	return refuse_media(
+		e,
+		op->kind->flags & KIND_CUSTOM
+			? "application/json-patch+json, application/merge-patch+json, "
+			  "application/apply-patch+yaml"
+			: "application/json-patch+json, application/merge-patch+json, "
+			  "application/strategic-merge-patch+json, application/apply-patch+yaml");
+}
+
+static int read_patch(struct exchange *e, struct operation *op)
+{
+	struct err err = { 0 };
+
 	if (op->patch_type == API_PATCH_APPLY)
 		return read_apply(e, op);
 	op->patch = op->check == FIELDS_IGNORE
@@ -286,9 +293,9 @@ static int refuse_manager(struct exchange *e, const char *kind, const char *reas
 /* The name that managedFields will have for whoever writes, and what only an apply may ask for. */
 static int check_manager(struct exchange *e, struct operation *op, const char *kind)
 {
-	struct str name = op->field_manager, type = media_type(e);
+	struct str name = op->field_manager;
 	bool is_patch = op->verb == OPERATION_PATCH;
-	bool is_apply = is_patch && str_eq_c(type, "application/apply-patch+yaml");
+	bool is_apply = is_patch && op->patch_type == API_PATCH_APPLY;
 
 	if (is_apply && !name.len)
 		return refuse_manager(e, kind, "FieldValueRequired",
@@ -325,6 +332,8 @@ static int read_query(struct exchange *e, struct operation *op)
 	struct str dry_run = params_get(query, "dryRun"),
 		   check = params_get(query, "fieldValidation");
 
+	if (op->verb == OPERATION_PATCH && read_patch_type(e, op) < 0)
+		return -1;
 	if (dry_run.len && !str_eq_c(dry_run, "All"))
 		return refuse_dry_run(e, option_kinds[op->verb], dry_run);
 	if (!field_check_parse(check, &op->check))
