@@ -30,6 +30,9 @@ static void groups_registered(void *arg)
 	struct apiserver *s = arg;
 
 	s->is_bootstrapped = true;
+	identity_lease_start(&s->lease);
+	if (s->registry.tokens)
+		token_tracking_start(&s->tracking);
 	if (s->on_ready)
 		s->on_ready(s->on_ready_arg, NULL);
 }
@@ -152,6 +155,9 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 		.secure_port = options->secure_port,
 		.front = options->front,
 	};
+	s->tracking.registry = &s->registry;
+	s->lease = (struct identity_lease){ .registry = &s->registry,
+					    .hostname = str_dup(options->hostname) };
 	list_init(&s->rbac_bootstrap.writes);
 	s->rbac_bootstrap.registry = &s->registry;
 	flow_keeper_init(&s->flow_keeper, &s->registry);
@@ -192,6 +198,9 @@ void apiserver_free(struct apiserver *s)
 	documents_free(s);
 	metrics_deinit(&s->metrics);
 	rbac_bootstrap_deinit(&s->rbac_bootstrap);
+	identity_lease_deinit(&s->lease);
+	token_tracking_deinit(&s->tracking);
+	mem_free((void *)s->lease.hostname.ptr);
 	flow_keeper_deinit(&s->flow_keeper);
 	fairness_free(s->fairness);
 	rbac_free(s->registry.rbac);

@@ -46,6 +46,7 @@ struct apiserver_options {
 	const struct front_proxy *front;   /* towards API servers behind this one; NULL: they are not told
 					      whom to believe. Lives as long as the server */
 	const struct stored_form *form; /* how objects are stored; NULL: in clear. Lives as long as the server */
+	struct str hostname; /* by which this server has an identity, and a Lease; empty: it has none */
 	const char *build;		    /* behind "v1.36.0+" in /version; NULL: "cube" */
 };
 

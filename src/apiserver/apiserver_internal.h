@@ -8,6 +8,7 @@
 #include "apiserver/bootstrap.h"
 #include "apiserver/custom_resources.h"
 #include "apiserver/flow_keeper.h"
+#include "apiserver/identity_lease.h"
 #include "apiserver/form_sweep.h"
 #include "apiserver/http_watch.h"
 #include "apiserver/local.h"
@@ -17,6 +18,7 @@
 #include "apiserver/registry.h"
 #include "apiserver/reverse_proxy.h"
 #include "apiserver/service_repair.h"
+#include "apiserver/token_tracking.h"
 #include "net/http_gzip.h"
 
 struct api_document; /* documents.c */
@@ -40,6 +42,8 @@ struct apiserver {
 	struct bootstrap bootstrap;
 	struct rbac_bootstrap rbac_bootstrap;
 	struct flow_keeper flow_keeper;
+	struct identity_lease lease;
+	struct token_tracking tracking;
 	struct metrics metrics;
 	const struct stored_form *form; /* NULL: objects are stored in clear */
 	void (*more_metrics)(void *arg, struct buf *to);

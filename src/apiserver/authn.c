@@ -4,6 +4,7 @@
 
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/bootstrap_token.h"
+#include "apiserver/exchange.h"
 #include "apiserver/limits.h"
 #include "apiserver/oidc.h"
 #include "apiserver/review_reply.h"
@@ -197,6 +198,19 @@ static int ask_webhook(struct apiserver *server, const struct authn_token *token
 	return answer == REVIEW_LATER ? 1 : -1;
 }
 
+static int check_account(struct apiserver *server, const struct authn_token *token,
+			 struct authn_answer *ret, struct err *err)
+{
+	struct token_question question = { token->text, token->audiences, token->arena };
+
+	if (tokens_check(server->registry.tokens, &server->registry, &question, &ret->account,
+			 err) < 0)
+		return -1;
+	ret->user = ret->account.user;
+	ret->audiences = ret->account.audiences;
+	return 0;
+}
+
 static int find_token(struct apiserver *server, const struct authn_token *token,
 		      struct authn_answer *ret, struct err *err)
 {
@@ -211,9 +225,7 @@ static int find_token(struct apiserver *server, const struct authn_token *token,
 					     err) < 0
 			       ? -1
 			       : answer_user(server, token, user, ret, err);
-	if (server->registry.tokens &&
-	    tokens_check(server->registry.tokens, &server->registry, token->text, token->audiences,
-			 token->arena, &ret->user, &ret->audiences, err) == 0)
+	if (server->registry.tokens && check_account(server, token, ret, err) == 0)
 		return 0;
 	if (a->oidc) {
 		answer = oidc_check(a->oidc, token->text, token->wait, token->arena, &user, err);
@@ -230,6 +242,7 @@ int authn_token(struct apiserver *server, const struct authn_token *token, struc
 	struct err own = { 0 };
 	int found;
 
+	*ret = (struct authn_answer){ 0 };
 	(void)invalid(&own); /* what all say who do not know it; some say more */
 	found = find_token(server, token, ret, &own);
 	if (found < 0 && err)
@@ -278,42 +291,44 @@ static bool may_be_anonymous(const struct authn *a, struct str path)
 	return !a->anonymous_paths.count || has(a->anonymous_paths, path);
 }
 
-int authn_find(struct apiserver *server, struct http_exchange *x, struct review_wait *wait,
-	       const struct user **ret, struct refusal *refusal)
+int authn_find(struct exchange *e, struct token_answer *ret_account)
 {
+	struct apiserver *server = e->server;
+	struct http_exchange *x = e->x;
 	const struct tls_identity *identity = x->peer->identity;
-	struct authn_token token = { .wait = wait, .arena = &x->arena };
+	struct authn_token token = { .wait = &e->wait, .arena = &x->arena };
 	struct authn_answer answer;
 	int found;
 
 	if (server->authn->proxy) {
-		found = authn_proxy_find(server->authn->proxy, x, ret, NULL);
+		found = authn_proxy_find(server->authn->proxy, x, &e->user, NULL);
 		if (found)
-			return found < 0 ? refuse(refusal) : 0;
+			return found < 0 ? refuse(&e->refusal) : 0;
 	}
 	if (x->peer->attachment) {
-		*ret = x->peer->attachment;
+		e->user = x->peer->attachment;
 		return 0;
 	}
 	if (identity && identity->verified && identity->common_name.len) {
 		x->peer->attachment = (void *)user_of(identity);
 		x->peer->attachment_free = free_user;
-		*ret = x->peer->attachment;
+		e->user = x->peer->attachment;
 		return 0;
 	}
 	found = bearer_of(x, &token.text) ? 1 : websocket_token_of(x, &token.text, NULL);
 	if (found < 0)
-		return refuse(refusal);
+		return refuse(&e->refusal);
 	if (found) {
 		found = authn_token(server, &token, &answer, NULL);
+		*ret_account = answer.account;
 		if (found)
-			return found < 0 ? refuse(refusal) : 1;
+			return found < 0 ? refuse(&e->refusal) : 1;
 		websocket_token_forget(x);
-		*ret = answer.user;
+		e->user = answer.user;
 		return 0;
 	}
 	if ((identity && !identity->verified) || !may_be_anonymous(server->authn, x->path))
-		return refuse(refusal);
-	*ret = &user_anonymous;
+		return refuse(&e->refusal);
+	e->user = &user_anonymous;
 	return 0;
 }

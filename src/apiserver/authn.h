@@ -9,11 +9,13 @@
 
 #include "apiserver/refusal.h"
 #include "apiserver/review_hook.h"
+#include "apiserver/tokens.h"
 #include "apiserver/user.h"
 #include "net/http_server.h"
 
 struct apiserver;
 struct authn;
+struct exchange;
 
 /* A proxy in front that says in headers who asks; believed when its certificate is one of ca_pem's
  * and named as one of names (none: any). */
@@ -41,16 +43,17 @@ void authn_free(struct authn *authn); /* NULL is fine */
 int authn_replace(struct registry *registry, struct authn *authn,
 		  const struct authn_options *options, struct err *err) MUST_CHECK;
 
-/* *ret lives at least as long as the exchange. Nobody known is system:anonymous; a certificate or
- * token that is given and not good is refused with 401. 1: wait is told, then to be asked again. */
-int authn_find(struct apiserver *server, struct http_exchange *x, struct review_wait *wait,
-	       const struct user **ret, struct refusal *refusal) MUST_CHECK;
+/* Sets e->user, which lives at least as long as the exchange. Nobody known is system:anonymous; a
+ * certificate or token that is given and not good is refused with 401. 1: e->wait is told, then to be
+ * asked again. *ret_account (zero before) is what a service account's token had to tell. */
+int authn_find(struct exchange *e, struct token_answer *ret_account) MUST_CHECK;
 
 /* Whose bearer token it is, and which of the audiences (empty: the API server's) it is for; in the
  * arena. ERR_UNAUTHORIZED otherwise. 1: as above. */
 struct authn_answer {
 	const struct user *user;
 	struct str_list audiences;
+	struct token_answer account;
 };
 struct authn_token {
 	struct str text;

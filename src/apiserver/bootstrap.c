@@ -17,7 +17,6 @@ struct step {
 		     yyjson_mut_val *root); /* NULL: metadata alone */
 	bool updates;			    /* an object that is there is brought up to date */
 	bool advertises;		    /* only with an address to advertise */
-	bool for_tokens;		    /* only where tokens are issued */
 	bool for_front;			    /* only where those behind are told something */
 };
 
@@ -147,16 +146,6 @@ static void fill_cluster_critical(struct bootstrap *b, yyjson_mut_doc *doc, yyjs
 			  "be moved to another node if necessary."));
 }
 
-/* Since when uses of tokens in Secrets are noted. */
-static void fill_tracking(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
-{
-	char text[TIME_TEXT_BYTES];
-	struct str now = str_from(time_format(env_wall_ns(registry_env(b->registry)), text));
-
-	json_set_str(doc, json_set_object(doc, root, "data"), "since",
-		     str_slice(now, 0, sizeof("2006-01-02") - 1));
-}
-
 static void put_list(yyjson_mut_doc *doc, yyjson_mut_val *data, const char *key,
 		     const struct str_list *items)
 {
@@ -194,9 +183,6 @@ static const struct step steps[] = {
 	{ "", "v1", "Namespace", "", "kube-system" },
 	{ "", "v1", "Namespace", "", "kube-public" },
 	{ "", "v1", "Namespace", "", "kube-node-lease" },
-	{ "", "v1", "ConfigMap", "kube-system",
-	  "kube-apiserver-legacy-service-account-token-tracking", .fill = fill_tracking,
-	  .for_tokens = true },
 	{ "scheduling.k8s.io", "v1", "PriorityClass", "", "system-node-critical",
 	  .fill = fill_node_critical },
 	{ "scheduling.k8s.io", "v1", "PriorityClass", "", "system-cluster-critical",
@@ -219,7 +205,7 @@ static bool is_left_out(struct bootstrap *b, const struct step *step)
 {
 	return (step->is_needed && !step->is_needed(b)) ||
 	       (step->advertises && (b->advertises_not || !b->advertise_address.len)) ||
-	       (step->for_tokens && !b->registry->tokens) || (step->for_front && !b->front);
+	       (step->for_front && !b->front);
 }
 
 static void step_done(struct operation *op)

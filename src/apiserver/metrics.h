@@ -23,12 +23,14 @@ struct metrics_histogram {
 /* metrics_asking.c: who asked this server, and whom it asked. */
 #define METRICS_USERS 7
 #define METRICS_EXPIRY_BUCKETS 14
+#define METRICS_SECRET_TOKENS 4
 struct metrics_asking {
 	uint64_t users[METRICS_USERS]; /* by kind of name */
 	uint64_t succeeded, failed;
 	uint64_t expiries[METRICS_EXPIRY_BUCKETS + 1]; /* of certificates; the last has no bound */
 	double sum_expiry_seconds;
 	uint64_t audit_events, audit_rejected, audit_log_failures, audit_webhook_failures;
+	uint64_t secret_tokens[METRICS_SECRET_TOKENS]; /* by enum token_secret */
 	struct map calls; /* to webhooks; labels → int64_t */
 };
 

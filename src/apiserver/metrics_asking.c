@@ -3,7 +3,10 @@
 #include <stdio.h>
 
 #include "apiserver/metrics.h"
+#include "apiserver/tokens.h"
 #include "base/attr.h"
+
+_Static_assert(METRICS_SECRET_TOKENS == TOKEN_SECRET_INVALID + 1, "one count for each");
 
 #define LABELS_BYTES_MAX 640
 
@@ -65,6 +68,35 @@ void metrics_count_call(struct metrics *metrics, const struct metrics_call *call
 
 #define EXPIRATION "apiserver_client_certificate_expiration_seconds"
 
+static void write_secret_tokens(const struct metrics_asking *asking, struct buf *to)
+{
+	static const struct {
+		enum token_secret first, last;
+		const char *name, *help;
+	} rows[] = {
+		{ TOKEN_SECRET_MANUAL, TOKEN_SECRET_AUTOMATIC, "legacy_tokens_total",
+		  "Cumulative legacy service account tokens used" },
+		{ TOKEN_SECRET_MANUAL, TOKEN_SECRET_MANUAL, "legacy_manual_token_uses_total",
+		  "Cumulative manually created legacy tokens used" },
+		{ TOKEN_SECRET_AUTOMATIC, TOKEN_SECRET_AUTOMATIC, "legacy_auto_token_uses_total",
+		  "Cumulative auto-generated legacy tokens used" },
+		{ TOKEN_SECRET_INVALID, TOKEN_SECRET_INVALID,
+		  "invalid_legacy_auto_token_uses_total",
+		  "Cumulative invalid auto-generated legacy tokens used" },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		char name[64];
+		uint64_t sum = 0;
+
+		(void)snprintf(name, sizeof(name), "serviceaccount_%s", rows[i].name); /* fits */
+		for (size_t j = rows[i].first; j <= rows[i].last; j++)
+			sum += asking->secret_tokens[j];
+		metrics_head(to, name, "counter", rows[i].help);
+		buf_printf(to, "%s %llu\n", name, (unsigned long long)sum);
+	}
+}
+
 static void write_expiries(const struct metrics_asking *asking, struct buf *to)
 {
 	uint64_t sum = 0;
@@ -102,6 +134,7 @@ void metrics_write_asking(const struct metrics *metrics, struct buf *to)
 		   "authentication_attempts{result=\"success\"} %llu\n",
 		   (unsigned long long)asking->failed, (unsigned long long)asking->succeeded);
 	write_expiries(asking, to);
+	write_secret_tokens(asking, to);
 	metrics_head(to, "apiserver_audit_event_total", "counter",
 		     "Counter of audit events generated and sent to the audit backend.");
 	buf_printf(to, "apiserver_audit_event_total %llu\n",

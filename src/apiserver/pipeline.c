@@ -81,11 +81,13 @@ static void count_user(struct exchange *e, bool is_known)
 
 static int authenticate(struct exchange *e)
 {
-	int found = authn_find(e->server, e->x, &e->wait, &e->user, &e->refusal);
+	struct token_answer account = { 0 };
+	int found = authn_find(e, &account);
 
 	if (found <= 0) {
 		count_user(e, found == 0);
 		audit_begin(e);
+		token_secret_tell(e, &account);
 	}
 	return found > 0 ? exchange_wait(e) : found;
 }

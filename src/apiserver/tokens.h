@@ -52,12 +52,31 @@ struct token_claims {
 
 int tokens_issue(struct tokens *tokens, const struct token_claims *claims, struct arena *arena,
 		 struct str *ret, struct err *err) MUST_CHECK;
-/* Whose token it is. audiences: of which the token must have one; empty: the API server's. *ret and
- * *ret_audiences (those it has of them) live in the arena. ERR_UNAUTHORIZED otherwise; the text
- * never holds the token. */
-int tokens_check(struct tokens *tokens, struct registry *registry, struct str text,
-		 struct str_list audiences, struct arena *arena, const struct user **ret,
-		 struct str_list *ret_audiences, struct err *err) MUST_CHECK;
+/* Tokens of Secrets, which have no end: administrators are to see who still uses them. */
+enum token_secret {
+	TOKEN_SECRET_NONE,
+	TOKEN_SECRET_MANUAL,	/* somebody made it */
+	TOKEN_SECRET_AUTOMATIC, /* its service account lists it: an older cluster made it */
+	TOKEN_SECRET_INVALID,	/* nobody had used it for long; refused */
+};
+struct token_question {
+	struct str text;
+	struct str_list audiences; /* of which the token must have one; empty: the API server's */
+	struct arena *arena;	   /* of the answer */
+};
+struct token_answer {
+	const struct user *user;
+	struct str_list audiences; /* those it has of them */
+	enum token_secret secret;  /* these two are set also when it is refused */
+	struct str secret_name;	   /* of an invalid one: "name/namespace" */
+};
+/* Whose token it is. *ret is zero. ERR_UNAUTHORIZED otherwise; the text never holds the token. */
+int tokens_check(struct tokens *tokens, struct registry *registry,
+		 const struct token_question *question, struct token_answer *ret,
+		 struct err *err) MUST_CHECK;
+struct exchange;
+/* To the client, the audit log and the metrics: what secret the exchange's token came from. */
+void token_secret_tell(struct exchange *e, const struct token_answer *answer);
 
 /* The documents of issuer discovery (OpenID Connect Discovery 1.0, RFC 7517). */
 void tokens_write_configuration(const struct tokens *tokens, struct buf *to);

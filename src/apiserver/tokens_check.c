@@ -196,6 +196,15 @@ void token_claims_write(const struct token_claims *c, struct str issuer, yyjson_
 
 /* --- whether it still holds --- */
 
+struct checking {
+	struct tokens *tokens;
+	struct registry *registry;
+	const struct token_question *question;
+	const struct token_claims *claims;
+	struct token_answer *answer;
+	int64_t now_ns;
+};
+
 static bool is_gone(const struct obj *obj, struct str uid, int64_t now_ns)
 {
 	int64_t deleted_ns;
@@ -220,15 +229,32 @@ static bool secret_holds(const struct obj *secret, struct str token)
 	return holds;
 }
 
-static int check_secret(const struct token_claims *c, struct registry *registry, struct str text,
-			int64_t now_ns, struct err *err)
+static bool lists(const struct obj *account, struct str secret)
 {
-	const struct obj *secret = registry_get(registry, &kind_secret, c->namespace_,
+	JSON_EACH (item, json_get(account->root, "secrets"))
+		if (str_eq(json_get_str(item, "name"), secret))
+			return true;
+	return false;
+}
+
+static int check_secret(const struct checking *k, const struct obj *account, struct err *err)
+{
+	const struct token_claims *c = k->claims;
+	struct arena *arena = k->question->arena;
+	const struct obj *secret = registry_get(k->registry, &kind_secret, c->namespace_,
 						c->secret.name);
 
-	if (is_gone(secret, c->secret.uid, now_ns) || (c->is_legacy && !secret_holds(secret, text)))
+	if (is_gone(secret, c->secret.uid, k->now_ns) ||
+	    (c->is_legacy && !secret_holds(secret, k->question->text)))
 		return refuse(err, "service account token has been invalidated");
-	if (c->is_legacy && obj_label(secret, TOKEN_INVALID_LABEL).len)
+	if (!c->is_legacy)
+		return 0;
+	token_use_note(k->tokens, k->registry, secret);
+	if (obj_label(secret, TOKEN_INVALID_LABEL).len) {
+		k->answer->secret = TOKEN_SECRET_INVALID;
+		k->answer->secret_name = str_printf_in(arena, STR_FMT "/" STR_FMT,
+						       STR_ARG(secret->name),
+						       STR_ARG(secret->namespace_));
 		return err_set(err, ERR_UNAUTHORIZED,
 			       "the token in secret " STR_FMT "/" STR_FMT
 			       " for service account " STR_FMT "/" STR_FMT
@@ -238,12 +264,18 @@ static int check_secret(const struct token_claims *c, struct registry *registry,
 			       "allow use of this token",
 			       STR_ARG(c->namespace_), STR_ARG(c->secret.name),
 			       STR_ARG(c->namespace_), STR_ARG(c->account.name));
+	}
+	k->answer->secret = lists(account, secret->name) ? TOKEN_SECRET_AUTOMATIC
+							 : TOKEN_SECRET_MANUAL;
+	k->answer->secret_name = str_in(arena, secret->name);
 	return 0;
 }
 
-static int check_objects(const struct token_claims *c, struct registry *registry, struct str text,
-			 int64_t now_ns, struct err *err)
+static int check_objects(const struct checking *k, struct err *err)
 {
+	const struct token_claims *c = k->claims;
+	struct registry *registry = k->registry;
+	int64_t now_ns = k->now_ns;
 	const struct obj *account = registry_get(registry, &kind_serviceaccount, c->namespace_,
 						 c->account.name);
 
@@ -256,7 +288,7 @@ static int check_objects(const struct token_claims *c, struct registry *registry
 			       "service account UID (" STR_FMT ") does not match claim (" STR_FMT
 			       ")",
 			       STR_ARG(account->uid), STR_ARG(c->account.uid));
-	if (c->secret.name.len && check_secret(c, registry, text, now_ns, err) < 0)
+	if (c->secret.name.len && check_secret(k, account, err) < 0)
 		return -1;
 	if (c->pod.name.len &&
 	    is_gone(registry_get(registry, &kind_pod, c->namespace_, c->pod.name), c->pod.uid,
@@ -319,23 +351,26 @@ static int check_audiences(const struct tokens *t, const struct token_claims *c,
 	return 0;
 }
 
-int tokens_check(struct tokens *t, struct registry *registry, struct str text,
-		 struct str_list audiences, struct arena *arena, const struct user **ret,
-		 struct str_list *ret_audiences, struct err *err)
+int tokens_check(struct tokens *t, struct registry *registry, const struct token_question *question,
+		 struct token_answer *ret, struct err *err)
 {
 	const struct known_token *known;
 	int64_t now_ns = env_wall_ns(t->env);
+	struct checking checking = { .tokens = t,
+				     .registry = registry,
+				     .question = question,
+				     .answer = ret,
+				     .now_ns = now_ns };
 
-	if (tokens_verify(t, text, &known, err) < 0 ||
-	    check_time(&known->claims, now_ns / TIME_NS_PER_SECOND, err) < 0 ||
-	    check_audiences(t, &known->claims, audiences, arena, ret_audiences, err) < 0 ||
-	    check_objects(&known->claims, registry, text, now_ns, err) < 0)
+	if (tokens_verify(t, question->text, &known, err) < 0)
 		return -1;
-	if (known->claims.is_legacy)
-		token_use_note(t, registry,
-			       registry_get(registry, &kind_secret, known->claims.namespace_,
-					    known->claims.secret.name)); /* it was there above */
-	*ret = user_in(arena,
-		       &known->user); /* what is known may be forgotten before the request ends */
+	checking.claims = &known->claims;
+	if (check_time(&known->claims, now_ns / TIME_NS_PER_SECOND, err) < 0 ||
+	    check_audiences(t, &known->claims, question->audiences, question->arena,
+			    &ret->audiences, err) < 0 ||
+	    check_objects(&checking, err) < 0)
+		return -1;
+	/* what is known may be forgotten before the request ends */
+	ret->user = user_in(question->arena, &known->user);
 	return 0;
 }

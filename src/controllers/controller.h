@@ -80,6 +80,6 @@ extern const struct controller_type controller_daemonset, controller_deployment,
 	controller_node_cidr, controller_role_aggregation, controller_certificate, controller_quota,
 	controller_account_token, controller_token_cleaner, controller_bootstrap_signer,
 	controller_policy_status, controller_claim_protection, controller_volume_protection,
-	controller_service_cidr, controller_disruption;
+	controller_service_cidr, controller_disruption, controller_legacy_token;
 
 #endif

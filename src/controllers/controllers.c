@@ -36,6 +36,7 @@ static const struct controller_type *const controller_types[] = {
 	&controller_volume_protection,
 	&controller_service_cidr,
 	&controller_disruption,
+	&controller_legacy_token,
 };
 
 struct controllers {

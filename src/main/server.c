@@ -173,6 +173,7 @@ static int start_api(struct server *s, struct err *err)
 	options.authorizers = authorizers;
 	options.front = front;
 	options.form = &s->form;
+	options.hostname = s->plan.node_name;
 	if (apiserver_new(&options, &s->apiserver, err) < 0)
 		return -1;
 	apiserver_set_metrics(s->apiserver, write_metrics, s);

@@ -106,7 +106,15 @@ END
 	run with_token "$token" auth whoami
 	[ "$status" != 0 ]
 	k label secret robot-token kubernetes.io/legacy-token-invalid-since-
-	with_token "$token" auth whoami
+	# one that its account lists counts as made by the cluster itself
+	run with_token "$token" auth whoami
+	[ "$status" = 0 ] && [[ $output != *Warning:* ]]
+	k patch serviceaccount robot -p '{"secrets":[{"name":"robot-token"}]}'
+	has "$(with_token "$token" auth whoami 2>&1)" 'Warning: Use tokens from the TokenRequest API or manually created secret-based tokens instead of auto-generated secret-based tokens\.'
+	k get --raw /metrics >"$NODE_DIR/out/metrics"
+	for counted in invalid_legacy_auto_token_uses legacy_auto_token_uses legacy_manual_token_uses legacy_tokens; do
+		grep -q "^serviceaccount_${counted}_total [1-9]" "$NODE_DIR/out/metrics"
+	done
 	k delete serviceaccount robot
 	wait_for 10 fails k get secret robot-token
 	run with_token "$token" auth whoami
@@ -121,7 +129,14 @@ metadata:
   annotations: {kubernetes.io/service-account.name: nobody}
 END
 	wait_for 10 fails k get secret nobody-token
-	has "$(k -n kube-system get configmap kube-apiserver-legacy-service-account-token-tracking -o jsonpath='{.data.since}')" '^[0-9-]{10}$'
+	# since when uses are noted: put right when somebody made it useless
+	tracked() { has "$(k -n kube-system get configmap kube-apiserver-legacy-service-account-token-tracking -o jsonpath='{.data.since}')" '^[0-9-]{10}$'; }
+	wait_for 5 tracked
+	k -n kube-system patch configmap kube-apiserver-legacy-service-account-token-tracking -p '{"data":{"since":"never"}}'
+	wait_for 5 tracked
+	# the server's own Lease
+	has "$(k -n kube-system get leases -l apiserver.kubernetes.io/identity=kube-apiserver -o jsonpath='{.items[*].spec.holderIdentity}')" \
+		'^apiserver-[a-z2-7]{26}_[0-9a-f-]{36}$'
 }
 
 @test "[W23] bootstrap tokens end in time" {
