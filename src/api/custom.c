@@ -84,6 +84,7 @@ static void custom_validate(struct edit *e, struct field_errors *errors)
 
 	structural_validate(e->root, e->old, v->schema, errors);
 	structural_validate_resources(e->root, v->schema, NULL, errors);
+	structural_validate_lists(e->root, e->old, v->schema, errors);
 	if (!rules)
 		return;
 	if (is_blocked(errors))

@@ -43,8 +43,8 @@ void field_errors_init(struct field_errors *errors, struct arena *arena)
 	*errors = (struct field_errors){ .arena = arena };
 }
 
-static void add(struct field_errors *e, enum field_error_type type, const struct field_path *path,
-		struct str message)
+static void add_at(struct field_errors *e, enum field_error_type type, struct str field,
+		   struct str message)
 {
 	if (e->count >= FIELD_ERRORS_MAX) {
 		e->truncated = true;
@@ -61,9 +61,20 @@ static void add(struct field_errors *e, enum field_error_type type, const struct
 	}
 	e->items[e->count++] = (struct field_error){
 		.type = type,
-		.field = field_path_in(e->arena, path),
+		.field = field,
 		.message = str_in(e->arena, message),
 	};
+}
+
+static void add(struct field_errors *e, enum field_error_type type, const struct field_path *path,
+		struct str message)
+{
+	add_at(e, type, field_path_in(e->arena, path), message);
+}
+
+void field_error_copy(struct field_errors *e, const struct field_error *error)
+{
+	add_at(e, error->type, str_in(e->arena, error->field), error->message);
 }
 
 static const struct {

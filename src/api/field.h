@@ -79,6 +79,8 @@ void field_too_long(struct field_errors *e, const struct field_path *path, size_
 void field_too_many(struct field_errors *e, const struct field_path *path, size_t count,
 		    size_t count_max);
 void field_not_found(struct field_errors *e, const struct field_path *path, struct str value);
+/* One that was found while something was tried. */
+void field_error_copy(struct field_errors *e, const struct field_error *error);
 /* Any of them, detail formatted. */
 void field_error_add(struct field_errors *e, enum field_error_type type,
 		     const struct field_path *path, const char *fmt, ...) PRINTF_LIKE(4, 5);

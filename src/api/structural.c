@@ -145,6 +145,19 @@ static void default_members(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *
 	}
 }
 
+/* An element that may not be null becomes what its schema has for it. */
+static void default_null(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema)
+{
+	yyjson_val *value = yyjson_obj_get(schema, "default");
+	yyjson_mut_val *copy;
+
+	if (!value || !yyjson_mut_is_null(v) || structural_is(schema, "nullable"))
+		return;
+	copy = json_copy(doc, value);
+	v->tag = copy->tag; /* its place in the list stays */
+	v->uni = copy->uni;
+}
+
 void structural_default(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema)
 {
 	yyjson_val *items = yyjson_obj_get(schema, "items");
@@ -153,13 +166,18 @@ void structural_default(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *sche
 		return;
 	if (yyjson_mut_is_obj(v)) {
 		default_members(doc, v, schema);
-		JSON_MUT_MEMBERS (key, value, v)
-			structural_default(doc, value,
-					   structural_member(schema, json_mut_str(key)));
+		JSON_MUT_MEMBERS (key, value, v) {
+			yyjson_val *member = structural_member(schema, json_mut_str(key));
+
+			default_null(doc, value, member);
+			structural_default(doc, value, member);
+		}
 	}
 	if (items && yyjson_mut_is_arr(v))
-		JSON_MUT_EACH (item, v)
+		JSON_MUT_EACH (item, v) {
+			default_null(doc, item, items);
 			structural_default(doc, item, items);
+		}
 }
 
 /* --- paths --- */

@@ -25,6 +25,9 @@ void structural_validate_at(yyjson_mut_val *v, yyjson_val *schema, const struct 
 /* Type and metadata of the objects inside of v that are resources. */
 void structural_validate_resources(yyjson_mut_val *v, yyjson_val *schema,
 				   const struct field_path *path, struct field_errors *errors);
+/* Lists that are sets or maps have nothing twice, unless old had. */
+void structural_validate_lists(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
+			       struct field_errors *errors);
 /* What a rule found, below path. */
 struct cel_problem;
 void structural_report(struct field_errors *errors, const struct field_path *path,

@@ -7,5 +7,8 @@
 
 /* Formats that are not known hold anything. */
 bool structural_format_is(struct str format, struct str value);
+/* What tells an element of a list from the others, as text: the values of its keys, or all of it.
+ */
+struct str structural_identity(yyjson_mut_val *item, yyjson_val *keys, struct arena *arena);
 
 #endif

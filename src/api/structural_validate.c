@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values against a structural schema, worded as kube-openapi does. */
+#include <float.h>
 #include <math.h>
+
 #include "api/limits.h"
 #include "api/structural_internal.h"
 #include "cel/rules.h"
@@ -9,6 +11,7 @@
 #include "codec/regex.h"
 
 #define PATTERN_STEPS_MAX 10000000u
+#define NO_FIELD "<nil>"
 
 static void validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 		     const struct field_path *path, struct field_errors *errors);
@@ -30,9 +33,20 @@ static void invalid(struct field_errors *e, const struct field_path *path, yyjso
 
 /* --- types --- */
 
+/* Larger ones are not integers to who reads numbers as floating point. */
+#define WHOLE_MAX 9007199254740991.0
+
+static bool is_whole(yyjson_mut_val *v)
+{
+	double number = yyjson_mut_get_num(v);
+
+	if (!yyjson_mut_is_real(v))
+		return !yyjson_mut_is_uint(v) || yyjson_mut_get_uint(v) <= INT64_MAX;
+	return number == floor(number) && fabs(number) <= WHOLE_MAX;
+}
+
 static const char *type_of(yyjson_mut_val *v)
 {
-	double number;
 
 	switch (yyjson_mut_get_type(v)) {
 	case YYJSON_TYPE_NULL:
@@ -40,8 +54,7 @@ static const char *type_of(yyjson_mut_val *v)
 	case YYJSON_TYPE_BOOL:
 		return "boolean";
 	case YYJSON_TYPE_NUM:
-		number = yyjson_mut_get_num(v);
-		return yyjson_mut_is_real(v) && number != floor(number) ? "number" : "integer";
+		return is_whole(v) ? "integer" : "number";
 	case YYJSON_TYPE_STR:
 		return "string";
 	case YYJSON_TYPE_ARR:
@@ -65,16 +78,30 @@ static bool is_of_type(yyjson_mut_val *v, yyjson_val *schema)
 	return str_eq_c(want, "number") && strcmp(have, "integer") == 0;
 }
 
+/* Where a format narrows a type, formats are what is told of. */
 static void wrong_type(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
 		       yyjson_val *schema)
 {
-	struct str want = structural_is(schema, "x-kubernetes-int-or-string")
-				  ? STR("integer,string")
-				  : json_str(yyjson_obj_get(schema, "type"));
-	struct str text = str_printf_in(e->arena, "%s in body must be of type " STR_FMT ": \"%s\"",
-					path_text(e, path), STR_ARG(want), type_of(v));
+	bool is_either = structural_is(schema, "x-kubernetes-int-or-string");
+	struct str want = is_either ? STR("integer,string")
+				    : json_str(yyjson_obj_get(schema, "type"));
+	struct str format = json_str(yyjson_obj_get(schema, "format"));
+	const char *have = type_of(v);
+	struct str text;
 
-	field_error_add(e, FIELD_TYPE_INVALID, path, "\"%s\": " STR_FMT, type_of(v), STR_ARG(text));
+	if (format.len && !is_either && !yyjson_mut_is_str(v) && !yyjson_mut_is_arr(v)) {
+		want = format;
+		have = !yyjson_mut_is_num(v) ? "" : is_whole(v) ? "int64" : "float64";
+	}
+	text = str_printf_in(e->arena, "%s in body must be of type " STR_FMT ": \"%s\"",
+			     path_text(e, path), STR_ARG(want), have);
+	field_error_add(e, FIELD_TYPE_INVALID, path, "\"%s\": " STR_FMT, have, STR_ARG(text));
+}
+
+/* What is said of a value as a whole stands at no field. */
+static void refuse(struct field_errors *e, struct str text)
+{
+	field_invalid_str(e, FIELD_NAME(NULL, NO_FIELD), STR(""), str_c_in(e->arena, text));
 }
 
 /* --- scalars --- */
@@ -106,24 +133,45 @@ static void check_number(struct field_errors *e, const struct field_path *path, 
 				      yyjson_get_num(of)));
 }
 
-static bool is_int32(yyjson_mut_val *v)
+static bool is_in_range(yyjson_mut_val *v, struct str type, struct str format)
 {
 	double number = yyjson_mut_get_num(v);
 
-	return number >= INT32_MIN && number <= INT32_MAX;
+	if (!str_eq_c(type, "integer"))
+		return !(str_eq_c(format, "float") || str_eq_c(format, "float32")) ||
+		       fabs(number) <= (double)FLT_MAX;
+	if (str_eq_c(format, "int32"))
+		return is_whole(v) && number >= INT32_MIN && number <= INT32_MAX;
+	return is_whole(v);
+}
+
+/* Numbers are held to the range of their type, also those that are of another one. */
+static void check_range(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
+			yyjson_val *schema)
+{
+	struct str type = json_str(yyjson_obj_get(schema, "type"));
+	struct str format = json_str(yyjson_obj_get(schema, "format"));
+
+	if (is_in_range(v, type, format))
+		return;
+	if (format.len)
+		refuse(e, str_printf_in(e->arena,
+					"Checked value must be of type " STR_FMT
+					" with format " STR_FMT " in %s",
+					STR_ARG(type), STR_ARG(format), path_text(e, path)));
+	else
+		refuse(e, str_printf_in(e->arena,
+					"Checked value must be of type " STR_FMT
+					" (default format) in %s",
+					STR_ARG(type), path_text(e, path)));
 }
 
 static void check_format(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
 			 yyjson_val *schema)
 {
 	struct str format = json_str(yyjson_obj_get(schema, "format"));
-	bool ok = true;
 
-	if (yyjson_mut_is_num(v))
-		ok = !str_eq_c(format, "int32") || is_int32(v);
-	if (yyjson_mut_is_str(v))
-		ok = structural_format_is(format, json_mut_str(v));
-	if (!ok)
+	if (yyjson_mut_is_str(v) && !structural_format_is(format, json_mut_str(v)))
 		invalid(e, path, v,
 			str_printf_in(e->arena, "must be of type " STR_FMT ": \"" STR_FMT "\"",
 				      STR_ARG(format), STR_ARG(json_mut_str(v))));
@@ -219,9 +267,7 @@ static void check_count(struct field_errors *e, const struct field_path *path, y
 		field_too_many(e, path, (size_t)count, (size_t)max);
 }
 
-/* What tells an element of a list from the others, as text: the values of its keys, or all of it.
- */
-static struct str identity_of(yyjson_mut_val *item, yyjson_val *keys, struct arena *arena)
+struct str structural_identity(yyjson_mut_val *item, yyjson_val *keys, struct arena *arena)
 {
 	AUTO_BUF text = { 0 };
 
@@ -253,39 +299,6 @@ static struct str old_identity_of(yyjson_val *item, yyjson_val *keys, struct are
 	return str_in(arena, buf_str(&text));
 }
 
-static void report_again(struct field_errors *e, const struct field_path *path,
-			 yyjson_mut_val *item, yyjson_val *keys)
-{
-	AUTO_JSON_MUT doc = json_new();
-	yyjson_mut_val *identity = yyjson_mut_obj(doc);
-
-	JSON_EACH (key, keys) {
-		yyjson_mut_val *value = json_mut_key(item, json_str(key));
-
-		if (value)
-			json_put(doc, identity, json_str(key), json_mut_copy(doc, value));
-	}
-	field_duplicate_val(e, path, keys ? identity : item);
-}
-
-/* Long lists come from strangers: looked up, not compared one by one. */
-static void check_unique(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
-			 yyjson_val *keys)
-{
-	AUTO_JSON_INDEX index = { .slots = NULL };
-	size_t i = 0;
-
-	json_index_init(&index, yyjson_mut_arr_size(v));
-	JSON_MUT_EACH (item, v) {
-		const struct field_path *here = FIELD_INDEX(path, i++);
-
-		if (keys && !yyjson_mut_is_obj(item))
-			continue; /* told of elsewhere */
-		if (json_index_add(&index, identity_of(item, keys, e->arena), item))
-			report_again(e, here, item, keys);
-	}
-}
-
 /* Elements of a list map are compared with the old ones of the same keys, others with none. */
 static void check_items(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
 			yyjson_val *old, yyjson_val *schema)
@@ -307,24 +320,10 @@ static void check_items(struct field_errors *e, const struct field_path *path, y
 		yyjson_val *before = NULL;
 
 		if (correlates)
-			before = json_index_get(&index, identity_of(item, keys, e->arena));
+			before = json_index_get(&index, structural_identity(item, keys, e->arena));
 		validate(item, before, yyjson_obj_get(schema, "items"), FIELD_INDEX(path, i), e);
 		i++;
 	}
-}
-
-static void check_list(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
-		       yyjson_val *old, yyjson_val *schema)
-{
-	struct str type = json_str(yyjson_obj_get(schema, "x-kubernetes-list-type"));
-	yyjson_val *keys = NULL;
-
-	if (str_eq_c(type, "map"))
-		keys = yyjson_obj_get(schema, "x-kubernetes-list-map-keys");
-	if (keys || str_eq_c(type, "set"))
-		check_unique(e, path, v, keys);
-	if (yyjson_obj_get(schema, "items"))
-		check_items(e, path, v, old, schema);
 }
 
 static void check_object(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
@@ -332,7 +331,8 @@ static void check_object(struct field_errors *e, const struct field_path *path, 
 {
 	JSON_EACH (name, yyjson_obj_get(schema, "required"))
 		if (!json_mut_key(v, json_str(name)))
-			field_required(e, FIELD_NAME(path, str_in(e->arena, json_str(name)).ptr), "");
+			field_required(e, FIELD_NAME(path, str_in(e->arena, json_str(name)).ptr),
+				       "");
 	JSON_MUT_MEMBERS (key, value, v) {
 		struct str name = json_mut_str(key);
 		yyjson_val *member = structural_member(schema, name);
@@ -344,57 +344,116 @@ static void check_object(struct field_errors *e, const struct field_path *path, 
 
 /* --- junctors --- */
 
-static size_t count_valid(yyjson_mut_val *v, yyjson_val *list, const struct field_path *path,
-			  struct arena *arena)
+/* What part of a schema says of v; a value that is of its type comes closer to it. */
+struct verdict {
+	struct field_errors errors;
+	bool is_of_type;
+};
+
+static void judge(struct verdict *verdict, yyjson_mut_val *v, yyjson_val *schema,
+		  const struct field_path *path, struct arena *arena)
 {
+	field_errors_init(&verdict->errors, arena);
+	validate(v, NULL, schema, path, &verdict->errors);
+	verdict->is_of_type = is_of_type(v, schema);
+}
+
+static void add_all(struct field_errors *to, const struct field_errors *from)
+{
+	for (size_t i = 0; i < from->count; i++)
+		field_error_copy(to, &from->items[i]);
+}
+
+/* How many parts v fits; of those that it does not fit *ret_best is the closest, of several the
+ * first. */
+static size_t count_valid(yyjson_mut_val *v, yyjson_val *list, const struct field_path *path,
+			  struct arena *arena, struct verdict *ret_best)
+{
+	bool has_best = false;
 	size_t count = 0;
 
 	JSON_EACH (schema, list) {
-		struct field_errors probe;
+		struct verdict verdict;
 
-		field_errors_init(&probe, arena);
-		validate(v, NULL, schema, path, &probe);
-		count += probe.count == 0;
+		judge(&verdict, v, schema, path, arena);
+		count += verdict.errors.count == 0;
+		if (verdict.errors.count > 0 &&
+		    (!has_best || (verdict.is_of_type && !ret_best->is_of_type))) {
+			*ret_best = verdict;
+			has_best = true;
+		}
 	}
 	return count;
 }
 
-static void refuse_junctor(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
-			   const char *what)
+static void refuse_junctor(struct field_errors *e, const struct field_path *path, const char *what)
 {
-	field_invalid_val(e, path, v,
-			  str_printf_in(e->arena, "\"%s\" %s", path_text(e, path), what).ptr);
+	refuse(e, str_printf_in(e->arena, "\"%s\" %s", path_text(e, path), what));
 }
 
-static void check_junctors(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
-			   yyjson_val *schema)
+static void check_any(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
+		      yyjson_val *list)
 {
-	yyjson_val *any = yyjson_obj_get(schema, "anyOf"), *one = yyjson_obj_get(schema, "oneOf"),
-		   *not = yyjson_obj_get(schema, "not");
-	struct field_errors probe;
-	size_t count;
+	struct verdict best;
 
-	if (any && !count_valid(v, any, path, e->arena))
-		refuse_junctor(e, path, v, "must validate at least one schema (anyOf)");
-	count = one ? count_valid(v, one, path, e->arena) : 1;
-	if (!count)
-		refuse_junctor(e, path, v,
+	if (!yyjson_arr_size(list) || count_valid(v, list, path, e->arena, &best))
+		return;
+	refuse_junctor(e, path, "must validate at least one schema (anyOf)");
+	add_all(e, &best.errors);
+}
+
+static void check_one(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
+		      yyjson_val *list)
+{
+	struct verdict best;
+	size_t count = yyjson_arr_size(list) ? count_valid(v, list, path, e->arena, &best) : 1;
+
+	if (!count) {
+		refuse_junctor(e, path,
 			       "must validate one and only one schema (oneOf). Found none valid");
-	if (count > 1)
-		refuse_junctor(e, path, v,
+		add_all(e, &best.errors);
+	} else if (count > 1) {
+		refuse_junctor(e, path,
 			       str_printf_in(e->arena,
 					     "must validate one and only one schema (oneOf). "
 					     "Found %zu valid alternatives",
 					     count)
 				       .ptr);
-	JSON_EACH (part, yyjson_obj_get(schema, "allOf"))
-		validate(v, NULL, part, path, e);
+	}
+}
+
+static void check_all(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
+		      yyjson_val *list)
+{
+	size_t count = 0;
+
+	JSON_EACH (schema, list) {
+		struct verdict verdict;
+
+		judge(&verdict, v, schema, path, e->arena);
+		count += verdict.errors.count == 0;
+		add_all(e, &verdict.errors);
+	}
+	if (count < yyjson_arr_size(list))
+		refuse_junctor(e, path,
+			       count ? "must validate all the schemas (allOf)"
+				     : "must validate all the schemas (allOf). None validated");
+}
+
+static void check_junctors(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
+			   yyjson_val *schema)
+{
+	yyjson_val *not = yyjson_obj_get(schema, "not");
+	struct verdict verdict;
+
+	check_any(e, path, v, yyjson_obj_get(schema, "anyOf"));
+	check_one(e, path, v, yyjson_obj_get(schema, "oneOf"));
+	check_all(e, path, v, yyjson_obj_get(schema, "allOf"));
 	if (!not )
 		return;
-	field_errors_init(&probe, e->arena);
-	validate(v, NULL, not, path, &probe);
-	if (!probe.count)
-		refuse_junctor(e, path, v, "must not validate the schema (not)");
+	judge(&verdict, v, not, path, e->arena);
+	if (!verdict.errors.count)
+		refuse_junctor(e, path, "must not validate the schema (not)");
 }
 
 static void validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
@@ -402,26 +461,26 @@ static void validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 {
 	if (!schema || (old && json_mixed_equal(v, old)))
 		return;
-	if (!is_of_type(v, schema)) {
-		wrong_type(errors, path, v, schema);
-		return;
-	}
+	if (!is_of_type(v, schema))
+		wrong_type(errors, path, v, schema); /* the rest is looked at all the same */
 	if (yyjson_mut_is_null(v))
 		return;
-	check_enum(errors, path, v, yyjson_obj_get(schema, "enum"));
-	if (yyjson_obj_get(schema, "format"))
-		check_format(errors, path, v, schema);
-	if (yyjson_mut_is_num(v))
-		check_number(errors, path, v, schema);
+	check_junctors(errors, path, v, schema);
 	if (yyjson_mut_is_str(v))
 		check_string(errors, path, v, schema);
+	if (yyjson_obj_get(schema, "format"))
+		check_format(errors, path, v, schema);
+	if (yyjson_mut_is_num(v)) {
+		check_range(errors, path, v, schema);
+		check_number(errors, path, v, schema);
+	}
 	if (yyjson_mut_is_ctn(v))
 		check_count(errors, path, v, schema);
-	if (yyjson_mut_is_arr(v))
-		check_list(errors, path, v, old, schema);
+	if (yyjson_mut_is_arr(v) && yyjson_obj_get(schema, "items"))
+		check_items(errors, path, v, old, schema);
+	check_enum(errors, path, v, yyjson_obj_get(schema, "enum"));
 	if (yyjson_mut_is_obj(v))
 		check_object(errors, path, v, old, schema);
-	check_junctors(errors, path, v, schema);
 }
 
 void structural_report(struct field_errors *errors, const struct field_path *path,
@@ -471,5 +530,10 @@ void structural_validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 void structural_validate_at(yyjson_mut_val *v, yyjson_val *schema, const struct field_path *path,
 			    struct field_errors *errors)
 {
+	size_t before = errors->count;
+
 	validate(v, NULL, schema, path, errors);
+	for (size_t i = before; i < errors->count; i++)
+		if (str_eq_c(errors->items[i].field, NO_FIELD))
+			errors->items[i].field = field_path_in(errors->arena, path);
 }

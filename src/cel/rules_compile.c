@@ -283,7 +283,7 @@ static void compile_properties(struct compiler *c, const struct place *place,
 		below.schema = property;
 		below.path = str_printf_in(c->arena, STR_FMT ".properties[" STR_FMT "]",
 					   STR_ARG(place->path), STR_ARG(json_str(key)));
-		if (rules->atomic_map && below.uncorrelatable.len == 0)
+		if (rules->foreign_map && below.uncorrelatable.len == 0)
 			below.uncorrelatable = place_text(c, place);
 		element = type_below(c, property, field ? field->type : NULL, &embedded);
 		found = compile_node(c, &below, element, embedded);
@@ -323,6 +323,15 @@ static void compile_here(struct compiler *c, const struct place *place, const st
 	}
 }
 
+/* Members of maps, merged one by one or replaced as a whole, stand for each other by their names;
+ * of other kinds of maps nothing is known. */
+static bool is_foreign_map(yyjson_val *schema)
+{
+	struct str kind = json_str(json_key(schema, STR("x-kubernetes-map-type")));
+
+	return kind.len > 0 && !str_eq_c(kind, "granular") && !str_eq_c(kind, "atomic");
+}
+
 static const struct cel_rules *compile_node(struct compiler *c, const struct place *place,
 					    const struct cel_type *type, bool is_resource)
 {
@@ -340,8 +349,7 @@ static const struct cel_rules *compile_node(struct compiler *c, const struct pla
 	rules->schema_type = json_get_str(place->schema, "type");
 	if (rules->schema_type.len == 0 && is_resource)
 		rules->schema_type = STR("object");
-	rules->atomic_map = str_eq_c(
-		json_str(json_key(place->schema, STR("x-kubernetes-map-type"))), "atomic");
+	rules->foreign_map = is_foreign_map(place->schema);
 	compile_here(c, place, type, rules);
 	rules->items = compile_items(c, place, type);
 	rules->additional = compile_additional(c, place, type);

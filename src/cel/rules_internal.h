@@ -26,7 +26,7 @@ struct cel_rules {
 	struct cel_rules_member *properties;
 	size_t property_count;
 	const struct cel_rules *items, *additional;
-	bool atomic_map; /* values below have no old one that they stand for */
+	bool foreign_map; /* values below have no old one that they stand for */
 };
 
 #endif

@@ -286,7 +286,7 @@ static void run_items(struct runner *r, const struct here *here, const struct ce
 static bool old_member(struct runner *r, const struct here *here, const struct cel_rules *rules,
 		       struct str json_name, const struct cel_type *type, struct cel_value *ret)
 {
-	if (!here->old || rules->atomic_map ||
+	if (!here->old || rules->foreign_map ||
 	    (here->old->kind != CEL_MAP && here->old->kind != CEL_OBJECT))
 		return false;
 	return cel_field_find(&r->frame, *here->old, json_name, type, ret);

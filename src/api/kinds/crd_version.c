@@ -17,9 +17,10 @@ static struct str word(yyjson_val *v, const char *name)
 /* A path such as .spec.x or .map['key']. */
 struct crd_path {
 	struct str text;
-	bool has_brackets;  /* may have */
-	struct str first;   /* what came of it: the first name, */
-	yyjson_val *schema; /* and the schema at its end */
+	struct arena *arena; /* names that are quoted live there */
+	bool has_brackets;   /* may have */
+	struct str first;    /* what came of it: the first name, */
+	yyjson_val *schema;  /* and the schema at its end */
 };
 
 static int step_into(struct crd_path *path, struct str name, bool is_first, struct err *err)
@@ -62,16 +63,42 @@ static struct str next_token(struct str *rest)
 	return token;
 }
 
+/* What a text between single quotes stands for. */
+static int unquote(struct crd_path *path, struct str quoted, struct str *ret, struct err *err)
+{
+	static const char letters[] = "abfnrtv'\\", values[] = "\a\b\f\n\r\t\v'\\";
+	char *text = arena_alloc(path->arena, quoted.len + 1);
+	size_t len = 0;
+
+	for (size_t i = 0; i < quoted.len; i++) {
+		const char *letter;
+
+		if (quoted.ptr[i] != '\\' || i + 1 == quoted.len) {
+			text[len++] = quoted.ptr[i];
+			continue;
+		}
+		letter = strchr(letters, quoted.ptr[++i]);
+		if (!letter || !*letter)
+			return err_set(err, ERR_INVALID,
+				       "invalid string literal: invalid escape char \\%c",
+				       quoted.ptr[i]);
+		text[len++] = values[letter - letters];
+	}
+	*ret = str_sub(text, len);
+	return 0;
+}
+
 static int bracket(struct crd_path *path, struct str *rest, bool is_first, struct err *err)
 {
-	struct str token = next_token(rest);
+	struct str token = next_token(rest), name;
 
 	if (!token.len)
 		return err_set(err, ERR_INVALID, "unexpected end of JSON path");
 	if (token.len < 2 || token.ptr[0] != '\'' || token.ptr[token.len - 1] != '\'')
 		return err_set(err, ERR_INVALID, "expected single quoted string but got " STR_FMT,
 			       STR_ARG(token));
-	if (step_into(path, str_slice(token, 1, token.len - 1), is_first, err) < 0)
+	if (unquote(path, str_slice(token, 1, token.len - 1), &name, err) < 0 ||
+	    step_into(path, name, is_first, err) < 0)
 		return -1;
 	token = next_token(rest);
 	if (!token.len)
@@ -143,7 +170,9 @@ static void check_message(struct field_errors *errors, yyjson_val *rule,
 static void check_field_path(struct field_errors *errors, yyjson_val *rule, yyjson_val *schema,
 			     const struct field_path *path)
 {
-	struct crd_path target = { .text = word(rule, "fieldPath"), .has_brackets = true };
+	struct crd_path target = { .text = word(rule, "fieldPath"),
+				   .arena = errors->arena,
+				   .has_brackets = true };
 	const struct field_path *here = FIELD_NAME(path, "fieldPath");
 
 	if (!target.text.len)

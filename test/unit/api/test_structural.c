@@ -208,12 +208,142 @@ static void test_pruned_resources(void **state)
 		str_eq_c(notices.items[1], "unknown field \"r.metadata.ownerReferences[0].odd\""));
 }
 
+struct value_row {
+	const char *schema, *value, *want; /* want: "field: message" joined by "\n" */
+};
+
+/* A wrong type does not hide what else is wrong; what is said of parts stands at no field. */
+static const struct value_row value_rows[] = {
+	{ "{\"properties\":{\"a\":{\"type\":\"integer\",\"enum\":[1,2]}}}", "{\"a\":\"x\"}",
+	  "a: Invalid value: \"string\": a in body must be of type integer: \"string\"\n"
+	  "a: Unsupported value: \"x\": supported values: \"1\", \"2\"" },
+	{ "{\"properties\":{\"a\":{\"type\":\"integer\"}}}", "{\"a\":1.5}",
+	  "a: Invalid value: \"number\": a in body must be of type integer: \"number\"\n"
+	  "<nil>: Invalid value: \"\": Checked value must be of type integer (default format) in "
+	  "a" },
+	{ "{\"properties\":{\"a\":{\"type\":\"integer\",\"format\":\"int32\"}}}",
+	  "{\"a\":2147483648}",
+	  "<nil>: Invalid value: \"\": Checked value must be of type integer with format int32 in "
+	  "a" },
+	{ "{\"properties\":{\"a\":{\"type\":\"integer\",\"format\":\"int64\"}}}", "{\"a\":1e19}",
+	  "a: Invalid value: \"float64\": a in body must be of type int64: \"float64\"\n"
+	  "<nil>: Invalid value: \"\": Checked value must be of type integer with format int64 in "
+	  "a" },
+	{ "{\"properties\":{\"a\":{\"type\":\"number\",\"format\":\"float\"}}}", "{\"a\":3.5e38}",
+	  "<nil>: Invalid value: \"\": Checked value must be of type number with format float in "
+	  "a" },
+	{ "{\"properties\":{\"a\":{\"type\":\"number\",\"format\":\"float\"}}}", "{\"a\":3.4e38}",
+	  "" },
+	{ "{\"properties\":{\"a\":{\"anyOf\":[{\"minimum\":5},{\"maximum\":1}]}}}", "{\"a\":3}",
+	  "<nil>: Invalid value: \"\": \"a\" must validate at least one schema (anyOf)\n"
+	  "a: Invalid value: 3: a in body should be greater than or equal to 5" },
+	{ "{\"properties\":{\"a\":{\"oneOf\":[{\"minimum\":5},{\"maximum\":1}]}}}", "{\"a\":3}",
+	  "<nil>: Invalid value: \"\": \"a\" must validate one and only one schema (oneOf). Found "
+	  "none valid\n"
+	  "a: Invalid value: 3: a in body should be greater than or equal to 5" },
+	{ "{\"oneOf\":[{\"required\":[\"a\"]},{\"required\":[\"b\"]}]}", "{\"a\":1,\"b\":2}",
+	  "<nil>: Invalid value: \"\": \"\" must validate one and only one schema (oneOf). Found 2 "
+	  "valid alternatives" },
+	{ "{\"properties\":{\"a\":{\"allOf\":[{\"minimum\":5},{\"maximum\":4}]}}}", "{\"a\":3}",
+	  "a: Invalid value: 3: a in body should be greater than or equal to 5\n"
+	  "<nil>: Invalid value: \"\": \"a\" must validate all the schemas (allOf)" },
+	{ "{\"properties\":{\"a\":{\"allOf\":[{\"minimum\":5}]}}}", "{\"a\":3}",
+	  "a: Invalid value: 3: a in body should be greater than or equal to 5\n"
+	  "<nil>: Invalid value: \"\": \"a\" must validate all the schemas (allOf). None "
+	  "validated" },
+	{ "{\"properties\":{\"a\":{\"not\":{\"minimum\":1}}}}", "{\"a\":3}",
+	  "<nil>: Invalid value: \"\": \"a\" must not validate the schema (not)" },
+};
+
+#define SET "\"x-kubernetes-list-type\":\"set\""
+#define BY_NAME "\"x-kubernetes-list-type\":\"map\",\"x-kubernetes-list-map-keys\":[\"n\"]"
+
+/* What is there twice is told of once, however often it is there. */
+static const struct value_row list_rows[] = {
+	{ "{\"properties\":{\"a\":{" SET "}}}", "{\"a\":[1,2,1,1,{\"x\":1},{\"x\":1}]}",
+	  "a[2]: Duplicate value: 1\na[5]: Duplicate value: {\"x\":1}" },
+	{ "{\"properties\":{\"a\":{\"additionalProperties\":{" SET "}}}}",
+	  "{\"a\":{\"k.l\":[1,1]}}", "a[k.l][1]: Duplicate value: 1" },
+	{ "{\"properties\":{\"a\":{" BY_NAME "}}}", "{\"a\":[{\"n\":\"x\"},{\"n\":\"x\"},{},{}]}",
+	  "a[1]: Duplicate value: {\"n\":\"x\"}\na[3]: Duplicate value: {}" },
+	{ "{\"properties\":{\"a\":{" BY_NAME "}}}", "{\"a\":[{},3]}",
+	  "a[1]: Invalid value: 3: must be an object for an array of list-type map" },
+};
+
+static void run_values(const struct value_row *row, bool lists, yyjson_val *old)
+{
+	AUTO_ARENA arena = { 0 };
+	AUTO_BUF text = { 0 };
+	AUTO_JSON schema = json_parse(str_from(row->schema), 10000, NULL);
+	AUTO_JSON value = json_parse(str_from(row->value), 10000, NULL);
+	AUTO_JSON_MUT edit = json_thaw(yyjson_doc_get_root(value));
+	struct field_errors errors;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	buf_init(&text, 10000);
+	field_errors_init(&errors, &arena);
+	if (lists)
+		structural_validate_lists(yyjson_mut_doc_get_root(edit), old,
+					  yyjson_doc_get_root(schema), &errors);
+	else
+		structural_validate(yyjson_mut_doc_get_root(edit), old, yyjson_doc_get_root(schema),
+				    &errors);
+	for (size_t i = 0; i < errors.count; i++)
+		buf_printf(&text, "%s" STR_FMT ": " STR_FMT, i ? "\n" : "",
+			   STR_ARG(errors.items[i].field), STR_ARG(errors.items[i].message));
+	if (!old)
+		assert_string_equal(text.len ? text.ptr : "", row->want);
+	else
+		assert_int_equal(text.len, 0);
+}
+
+static void test_values(void **state)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(value_rows); i++)
+		run_values(&value_rows[i], false, NULL);
+}
+
+static void test_lists(void **state)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(list_rows); i++) {
+		AUTO_JSON old = json_parse(str_from(list_rows[i].value), 10000, NULL);
+
+		run_values(&list_rows[i], true, NULL);
+		run_values(&list_rows[i], true, yyjson_doc_get_root(old));
+	}
+}
+
+/* Breaks when null stays where null is not allowed. */
+static void test_default_for_null(void **state)
+{
+	static const char *const rows[][3] = {
+		{ "{\"items\":{\"default\":\"A\"}}", "[null,\"b\",null]", "[\"A\",\"b\",\"A\"]" },
+		{ "{\"items\":{\"default\":{\"x\":[1]}}}", "[null,2]", "[{\"x\":[1]},2]" },
+		{ "{\"items\":{\"default\":\"A\",\"nullable\":true}}", "[null]", "[null]" },
+		{ "{\"additionalProperties\":{\"default\":1}}", "{\"k\":null,\"l\":2}",
+		  "{\"k\":1,\"l\":2}" },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		AUTO_JSON schema = json_parse(str_from(rows[i][0]), 10000, NULL);
+		AUTO_JSON value = json_parse(str_from(rows[i][1]), 10000, NULL);
+		AUTO_JSON_MUT edit = json_thaw(yyjson_doc_get_root(value));
+		AUTO_BUF text = { 0 };
+
+		buf_init(&text, 10000);
+		structural_default(edit, yyjson_mut_doc_get_root(edit),
+				   yyjson_doc_get_root(schema));
+		json_mut_write(yyjson_mut_doc_get_root(edit), &text);
+		assert_string_equal(text.ptr, rows[i][2]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_formats),
-		cmocka_unit_test(test_resources),
-		cmocka_unit_test(test_pruned_resources),
+		cmocka_unit_test(test_formats),	  cmocka_unit_test(test_values),
+		cmocka_unit_test(test_lists),	  cmocka_unit_test(test_default_for_null),
+		cmocka_unit_test(test_resources), cmocka_unit_test(test_pruned_resources),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,6 +224,12 @@ ROWS(test_rules, "",
        "validations\":"
        "[{\"rule\":\"true\",\"fieldPath\":\".b\"}]}",
        RULE ".fieldPath: Invalid value: \\\".b\\\": must be a valid path" },
+     { "{\"type\":\"object\",\"properties\":{\"it's\":{\"type\":\"string\"}},\"x-kubernetes-"
+       "validations\":[{\"rule\":\"true\",\"fieldPath\":\"['it\\\\'s']\"}]}",
+       NULL },
+     { "{\"type\":\"object\",\"properties\":{\"q\":{\"type\":\"string\"}},\"x-kubernetes-"
+       "validations\":[{\"rule\":\"true\",\"fieldPath\":\"['\\\\q']\"}]}",
+       "must be a valid path" },
      { "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"object\",\"additionalProperties\":{"
        "\"type\":\"string\"}}},\"x-kubernetes-validations\":[{\"rule\":\"true\",\"fieldPath\":"
        "\".a['x.y']\"}]}",

@@ -186,6 +186,13 @@ static const struct {
 	  "\"string\"},\"metadata\":{\"type\":\"object\",\"properties\":{\"name\":{\"type\":"
 	  "\"string\"},\"generateName\":{\"type\":\"string\"}}}}}",
 	  "{\"kind\":\"B\"}", "{\"kind\":\"B\"}", "kind|Invalid|B|failed rule: self == 'A'" },
+	/* a map that is replaced as a whole still has members of the same names */
+	{ SPEC("\"m\":{\"type\":\"object\",\"x-kubernetes-map-type\":\"atomic\",\"properties\":{"
+	       "\"x\":{\"type\":\"integer\",\"x-kubernetes-validations\":[{\"rule\":\"self == "
+	       "oldSelf\"}]}}}",
+	       "{\"rule\":\"true\"}"),
+	  "{\"spec\":{\"m\":{\"x\":2}}}", "{\"spec\":{\"m\":{\"x\":1}}}",
+	  "spec.m.x|Invalid|2|failed rule: self == oldSelf" },
 	{ SPEC(LIST_MAP, "{\"rule\":\"true\"}"),
 	  "{\"spec\":{\"l\":[{\"n\":\"b\",\"v\":1},{\"n\":\"a\",\"v\":3},{\"n\":\"new\","
 	  "\"v\":0}]}}",
