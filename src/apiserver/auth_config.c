@@ -71,16 +71,45 @@ static void complain_both(struct checking *c, const struct field_path *path)
 
 /* --- issuers --- */
 
+/* Behind the host, which may be an address in brackets. */
+static struct str port_of(struct str authority)
+{
+	size_t colon = str_rfind_char(authority, ':'), bracket = str_rfind_char(authority, ']');
+
+	if (colon == SIZE_MAX || (bracket != SIZE_MAX && bracket > colon))
+		return STR_NONE;
+	return str_slice(authority, colon + 1, authority.len);
+}
+
+static bool is_number(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.ptr[i] < '0' || text.ptr[i] > '9')
+			return false;
+	return true;
+}
+
 static void check_url(struct checking *c, const struct field_path *path, struct str url)
 {
 	size_t slashes = str_find(url, STR("://"), 0), end, at;
-	struct str authority;
+	struct str authority, port;
 
+	authority = slashes == SIZE_MAX ? url : str_slice(url, slashes + 3, url.len);
+	for (end = 0; end < authority.len && !strchr("/?#", authority.ptr[end]); end++)
+		continue;
+	at = str_find_char(authority, '@', 0);
+	port = port_of(str_slice(authority, at < end ? at + 1 : 0, end));
+	if (port.len && !is_number(port)) {
+		field_invalid_str(&c->errors, path, url,
+				  str_printf_in(&c->arena,
+						"parse \"" STR_FMT "\": invalid port \":" STR_FMT
+						"\" after host",
+						STR_ARG(url), STR_ARG(port))
+					  .ptr);
+		return;
+	}
 	if (!str_has_prefix(url, STR("https://")))
 		field_invalid_str(&c->errors, path, url, "URL scheme must be https");
-	authority = slashes == SIZE_MAX ? url : str_slice(url, slashes + 3, url.len);
-	end = str_find_char(authority, '/', 0);
-	at = str_find_char(authority, '@', 0);
 	if (at != SIZE_MAX && at < end)
 		field_invalid_str(&c->errors, path, url,
 				  "URL must not contain a username or password");
@@ -90,19 +119,37 @@ static void check_url(struct checking *c, const struct field_path *path, struct 
 		field_invalid_str(&c->errors, path, url, "URL must not contain a fragment");
 }
 
+static bool is_own(const struct checking *c, struct str url)
+{
+	for (size_t i = 0; i < c->own_issuers->count; i++)
+		if (str_eq(c->own_issuers->items[i], url))
+			return true;
+	return false;
+}
+
+static struct str own_issuers(struct checking *c)
+{
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, 64u << 10);
+	for (size_t i = 0; i < c->own_issuers->count; i++)
+		buf_printf(&text, "%s" STR_FMT, i ? " " : "", STR_ARG(c->own_issuers->items[i]));
+	return str_in(&c->arena, buf_str(&text));
+}
+
 static void check_issuer_url(struct checking *c, const struct field_path *path, struct str url)
 {
 	if (!url.len) {
 		field_required(&c->errors, path, "");
 		return;
 	}
-	for (size_t i = 0; i < c->own_issuers->count; i++)
-		if (str_eq(c->own_issuers->items[i], url))
-			field_error_add(&c->errors, FIELD_INVALID, path,
-					"\"" STR_FMT
-					"\": URL must not overlap with disallowed issuers: "
-					"[" STR_FMT "]",
-					STR_ARG(url), STR_ARG(url));
+	if (is_own(c, url))
+		field_invalid_str(&c->errors, path, url,
+				  str_printf_in(&c->arena,
+						"URL must not overlap with disallowed issuers: "
+						"[" STR_FMT "]",
+						STR_ARG(own_issuers(c)))
+					  .ptr);
 	check_url(c, path, url);
 }
 
@@ -436,9 +483,10 @@ static void check_authorizer(struct checking *c, yyjson_val *list, size_t index)
 	else if (is_repeated(list, index, "name"))
 		field_duplicate_str(&c->errors, FIELD_NAME(path, "name"), name);
 	else if (name_subdomain_problem(name))
-		field_error_add(&c->errors, FIELD_INVALID, FIELD_NAME(path, "name"),
-				"\"" STR_FMT "\": authorizer name is invalid: %s", STR_ARG(name),
-				name_problems_in(c->errors.arena, name_subdomain_problem(name), ", "));
+		field_error_add(
+			&c->errors, FIELD_INVALID, FIELD_NAME(path, "name"),
+			"\"" STR_FMT "\": authorizer name is invalid: %s", STR_ARG(name),
+			name_problems_in(c->errors.arena, name_subdomain_problem(name), ", "));
 	if (str_eq_c(type, "Webhook")) {
 		if (hook)
 			check_webhook(c, path, hook);

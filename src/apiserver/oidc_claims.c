@@ -30,7 +30,6 @@ struct oidc_rules {
 	struct extra *extras;
 	struct rule *claim_rules, *user_rules;
 	size_t extra_count, claim_rule_count, user_rule_count;
-	bool needs_verified_email; /* no expression looks at email_verified itself */
 };
 
 /* --- compiling --- */
@@ -46,10 +45,48 @@ static int refuse(struct reader *r, const char *field, const char *why)
 	return err_set(r->err, ERR_INVALID, STR_FMT ".%s: %s", STR_ARG(r->path), field, why);
 }
 
+/* The user of user validation rules. */
+static const struct cel_type list_of_text = { .kind = CEL_LIST,
+					      .element = &cel_type_string,
+					      .size_max = CEL_SIZE_UNKNOWN },
+			     map_of_texts = { .kind = CEL_MAP,
+					      .key = &cel_type_string,
+					      .element = &list_of_text,
+					      .size_max = CEL_SIZE_UNKNOWN };
+static const struct cel_field user_fields[] = {
+	{ STR_INIT("username"), STR_INIT("username"), &cel_type_string },
+	{ STR_INIT("uid"), STR_INIT("uid"), &cel_type_string },
+	{ STR_INIT("groups"), STR_INIT("groups"), &list_of_text },
+	{ STR_INIT("extra"), STR_INIT("extra"), &map_of_texts },
+};
+
+static const struct cel_field *find_user_field(const struct cel_type *object, struct str name)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(user_fields); i++)
+		if (str_eq(user_fields[i].name, name))
+			return &user_fields[i];
+	return NULL;
+}
+
+static const struct cel_fields user_table = { .find = find_user_field };
+static const struct cel_type user_type = { .kind = CEL_OBJECT,
+					   .name = STR_INIT("kubernetes.UserInfo"),
+					   .fields = &user_table,
+					   .size_max = CEL_SIZE_UNKNOWN };
 static const struct cel_variable claims_variable = { STR_INIT("claims"), &cel_type_map_dyn },
-				 user_variable = { STR_INIT("user"), &cel_type_map_dyn };
+				 user_variable = { STR_INIT("user"), &user_type };
 static const struct cel_env claims_env = { .variables = &claims_variable, .variable_count = 1 },
 			    user_env = { .variables = &user_variable, .variable_count = 1 };
+
+static int refuse_expression(struct reader *r, const char *field, struct str text, struct str why)
+{
+	AUTO_BUF quoted = { 0 };
+
+	buf_init(&quoted, REQUEST_BODY_BYTES_MAX);
+	json_write_quoted(text, &quoted);
+	return err_set(r->err, ERR_INVALID, STR_FMT ".%s: Invalid value: " STR_FMT ": " STR_FMT,
+		       STR_ARG(r->path), field, STR_ARG(buf_str(&quoted)), STR_ARG(why));
+}
 
 static const struct cel_program *compile(struct reader *r, struct str text, const char *field,
 					 const struct cel_env *env)
@@ -60,9 +97,7 @@ static const struct cel_program *compile(struct reader *r, struct str text, cons
 	buf_init(&messages, CEL_ERROR_BYTES_MAX);
 	program = cel_compile(r->arena, env, str_in(r->arena, text), &messages);
 	if (!program)
-		(void)err_set(r->err, ERR_INVALID,
-			      STR_FMT ".%s: Invalid value: \"" STR_FMT "\": " STR_FMT,
-			      STR_ARG(r->path), field, STR_ARG(text), STR_ARG(buf_str(&messages)));
+		(void)refuse_expression(r, field, text, buf_str(&messages)); /* err has it */
 	return program;
 }
 
@@ -76,7 +111,8 @@ static int read_mapping(struct reader *r, yyjson_val *from, const char *field, s
 		return refuse(r, field, "claim and expression can't both be set");
 	if (!expression.len)
 		return 0;
-	to->program = compile(r, expression, field, &claims_env);
+	to->program = compile(r, expression, str_printf_in(r->arena, "%s.expression", field).ptr,
+			      &claims_env);
 	return to->program ? 0 : -1;
 }
 
@@ -89,6 +125,7 @@ static int read_rules(struct reader *r, yyjson_val *list, const char *field,
 	JSON_EACH (item, list) {
 		struct rule *rule = &(*ret)[count++];
 		struct str expression = json_get_str(item, "expression");
+		const char *at;
 
 		rule->claim = str_in(r->arena, json_get_str(item, "claim"));
 		rule->value = str_in(r->arena, json_get_str(item, "requiredValue"));
@@ -98,9 +135,12 @@ static int read_rules(struct reader *r, yyjson_val *list, const char *field,
 			return refuse(r, field, "exactly one of claim or expression is required");
 		if (!expression.len)
 			continue;
-		rule->program = compile(r, expression, field, env);
+		at = str_printf_in(r->arena, "%s[%zu].expression", field, count - 1).ptr;
+		rule->program = compile(r, expression, at, env);
 		if (!rule->program)
 			return -1;
+		if (cel_program_type(rule->program)->kind != CEL_BOOL)
+			return refuse_expression(r, at, expression, STR("must evaluate to bool"));
 	}
 	return 0;
 }
@@ -117,7 +157,11 @@ static int read_extras(struct reader *r, yyjson_val *list, struct oidc_rules *to
 		if (to->extra_count > USER_EXTRAS_MAX)
 			return refuse(r, "claimMappings.extra", "too many");
 		extra->program = compile(r, json_get_str(item, "valueExpression"),
-					 "claimMappings.extra[].valueExpression", &claims_env);
+					 str_printf_in(r->arena,
+						       "claimMappings.extra[%zu].valueExpression",
+						       to->extra_count - 1)
+						 .ptr,
+					 &claims_env);
 		if (!extra->program)
 			return -1;
 	}
@@ -133,13 +177,28 @@ static void read_audiences(struct reader *r, yyjson_val *list, struct oidc_rules
 		items[to->audiences.count++] = str_in(r->arena, json_str(item));
 }
 
-static bool mentions_verified_email(yyjson_val *issuer)
+static bool selects(const struct cel_program *program, const char *claim)
 {
-	AUTO_BUF text = { 0 };
+	return program && cel_program_selects(program, STR("claims"), str_from(claim));
+}
 
-	buf_init(&text, REQUEST_BODY_BYTES_MAX);
-	json_write(issuer, &text);
-	return str_contains(buf_str(&text), STR("email_verified"));
+/* An address that is a name must be one that was verified; an expression that takes it has to see
+ * to that, here or in another one that all depends on. */
+static int check_verified(struct reader *r, const struct oidc_rules *rules, struct str expression)
+{
+	bool verified = selects(rules->username.program, "email_verified");
+
+	for (size_t i = 0; i < rules->extra_count; i++)
+		verified |= selects(rules->extras[i].program, "email_verified");
+	for (size_t i = 0; i < rules->claim_rule_count; i++)
+		verified |= selects(rules->claim_rules[i].program, "email_verified");
+	if (verified || !selects(rules->username.program, "email"))
+		return 0;
+	return refuse_expression(
+		r, "claimMappings.username.expression", expression,
+		STR("claims.email_verified must be used in claimMappings.username.expression or "
+		    "claimMappings.extra[*].valueExpression or claimValidationRules[*].expression "
+		    "when claims.email is used in claimMappings.username.expression"));
 }
 
 const struct oidc_rules *oidc_rules_new(yyjson_val *issuer, struct str path, struct arena *arena,
@@ -171,8 +230,8 @@ const struct oidc_rules *oidc_rules_new(yyjson_val *issuer, struct str path, str
 		return refuse(&r, "claimMappings.username",
 			      "Required value: claim or expression is required"),
 		       NULL;
-	rules->needs_verified_email = str_eq_c(rules->username.claim, "email") &&
-				      !mentions_verified_email(issuer);
+	if (check_verified(&r, rules, json_get_str(mappings, "username.expression")) < 0)
+		return NULL;
 	return rules;
 }
 
@@ -313,7 +372,7 @@ static int check_email(struct making *m)
 {
 	yyjson_val *verified = json_key(m->claims, STR("email_verified"));
 
-	if (!m->rules->needs_verified_email || !verified || json_bool(verified, false))
+	if (!str_eq_c(m->rules->username.claim, "email") || !verified || json_bool(verified, false))
 		return 0;
 	return err_set(m->err, ERR_UNAUTHORIZED, "oidc: email not verified");
 }
@@ -371,7 +430,7 @@ static int check_user(struct making *m, const struct user *user)
 		return 0;
 	doc = json_new_object();
 	user_write(user, doc, yyjson_mut_doc_get_root(doc));
-	value = cel_json_mut(yyjson_mut_doc_get_root(doc), &cel_type_map_dyn);
+	value = cel_json_mut(yyjson_mut_doc_get_root(doc), &user_type);
 	for (size_t i = 0; i < m->rules->user_rule_count; i++)
 		if (check_rule(m, &m->rules->user_rules[i], value) < 0)
 			return -1;

@@ -249,6 +249,9 @@ cel_program_type(const struct cel_program *program) PURE; /* what it results in,
 bool cel_program_uses(const struct cel_program *program,
 		      struct str variable) PURE; /* transition rules: "oldSelf" */
 
+/* variable.field or variable.?field is written somewhere in it. */
+bool cel_program_selects(const struct cel_program *program, struct str variable,
+			 struct str field) PURE;
 /* How deep evaluating it nests: who evaluates programs from within others bounds the sum. */
 size_t cel_program_depth(const struct cel_program *program) PURE;
 

@@ -78,6 +78,37 @@ bool cel_program_uses(const struct cel_program *program, struct str variable)
 	return false;
 }
 
+static bool is_select(const struct cel_node *node, struct str variable, struct str field)
+{
+	const struct cel_node *operand = node->target;
+	struct str name = node->name;
+
+	if (node->kind == CEL_NODE_CALL && node->op == CEL_OP_OPTIONAL_SELECT) {
+		operand = node->args[0];
+		name = cel_str(node->args[1]->constant);
+	} else if (node->kind != CEL_NODE_SELECT) {
+		return false;
+	}
+	return operand->kind == CEL_NODE_IDENT && str_eq(operand->name, variable) &&
+	       str_eq(name, field);
+}
+
+static bool selects(const struct cel_node *node, struct str variable, struct str field)
+{
+	if (is_select(node, variable, field) ||
+	    (node->target && selects(node->target, variable, field)))
+		return true;
+	for (uint32_t i = 0; i < node->arg_count; i++)
+		if (selects(node->args[i], variable, field))
+			return true;
+	return false;
+}
+
+bool cel_program_selects(const struct cel_program *program, struct str variable, struct str field)
+{
+	return selects(program->root, variable, field);
+}
+
 size_t cel_program_depth(const struct cel_program *program)
 {
 	return program->root->depth;

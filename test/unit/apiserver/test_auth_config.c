@@ -48,6 +48,11 @@ static const struct row authn_rows[] = {
 	  "or password, jwt[0].issuer.url: Invalid value: \"http://u:p@i?q#f\": URL must not "
 	  "contain a query, jwt[0].issuer.url: Invalid value: \"http://u:p@i?q#f\": URL must not "
 	  "contain a fragment]" },
+	{ AUTHN(",'jwt':[{'issuer':{'url':'https://i:x?q','audiences':['a']}," USER "}]"),
+	  "jwt[0].issuer.url: Invalid value: \"https://i:x?q\": parse \"https://i:x?q\": invalid "
+	  "port \":x\" after host" },
+	{ AUTHN(",'jwt':[{'issuer':{'url':'https://[::1]:99/p:q','audiences':['a']}," USER "}]"),
+	  NULL },
 	{ AUTHN(",'jwt':[{'issuer':{'url':'https://own','audiences':['a']}," USER "}]"),
 	  "jwt[0].issuer.url: Invalid value: \"https://own\": URL must not overlap with disallowed "
 	  "issuers: [https://own]" },
