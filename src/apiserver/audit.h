@@ -36,6 +36,15 @@ enum audit_stage {
  * kept is not served. */
 enum audit_mode { AUDIT_BATCH, AUDIT_BLOCKING, AUDIT_BLOCKING_STRICT };
 
+/* How events gather before they are written. */
+struct audit_batches {
+	size_t queue_max;   /* events that wait; more are lost. 0: bytes alone count */
+	size_t event_max;   /* of one batch; 0: all that came meanwhile */
+	int64_t wait_ms;    /* for a batch to become full */
+	int64_t per_second; /* batches; 0: any number */
+	size_t burst;
+};
+
 struct audit_log_options {
 	const char *path; /* "-": standard output */
 	enum audit_mode mode;
@@ -43,6 +52,7 @@ struct audit_log_options {
 	bool compresses;	       /* rotated files */
 	int64_t size_max;	       /* of one file; 0: it is not rotated by size */
 	int64_t age_max_s, backup_max; /* of rotated files; 0: all are kept */
+	struct audit_batches batches;  /* where no answer waits for its events */
 };
 
 /* What is too long loses bodies of requests and answers, and is dropped when it still is. */

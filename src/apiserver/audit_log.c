@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/rate.h"
 #include "base/time.h"
 #include "loop/env.h"
 
@@ -38,8 +39,12 @@ struct audit_log {
 	int64_t size;
 	int64_t now_ns;
 	struct buf waiting, writing;
+	size_t waiting_count; /* events */
+	struct timer later;   /* a batch becomes full, or may be written */
+	struct rate rate;
 	struct err err; /* of the last write */
 	bool is_writing, is_failing, is_doomed;
+	bool is_due; /* the batch waits for its turn alone */
 	uint64_t lost;
 	uint64_t number, writing_number, written_number; /* of the last event, and of those */
 	struct list parts;				 /* of events that somebody waits for */
@@ -69,6 +74,16 @@ static int open_file(struct audit_log *log, struct err *err)
 	return 0;
 }
 
+static void on_later(struct timer *timer);
+
+/* Answers that wait for their events are not kept waiting for others'. */
+static const struct audit_batches *batches_of(const struct audit_log *log)
+{
+	static const struct audit_batches none = { 0 };
+
+	return log->options.mode == AUDIT_BATCH ? &log->options.batches : &none;
+}
+
 int audit_log_new(struct registry *registry, const struct audit_log_options *options,
 		  struct audit_log **ret, struct err *err)
 {
@@ -82,6 +97,9 @@ int audit_log_new(struct registry *registry, const struct audit_log_options *opt
 	arena_init(&log->arena, ARENA_DEFAULT_MAX);
 	buf_init(&log->waiting, AUDIT_QUEUE_BYTES_MAX);
 	buf_init(&log->writing, AUDIT_QUEUE_BYTES_MAX);
+	timer_init(&log->later, log->env, on_later);
+	rate_init(&log->rate, batches_of(log)->per_second, (int64_t)batches_of(log)->burst,
+		  env_mono_ns(log->env));
 	log->path = str_from(str_c_in(&log->arena, str_from(options->path)));
 	log->options.path = log->path.ptr;
 	split_path(log);
@@ -95,6 +113,7 @@ int audit_log_new(struct registry *registry, const struct audit_log_options *opt
 
 static void destroy(struct audit_log *log)
 {
+	timer_stop(&log->later);
 	audit_parts_done(&log->parts, UINT64_MAX, false);
 	fd_close(&log->fd);
 	buf_deinit(&log->waiting);
@@ -233,7 +252,7 @@ static void run(struct work *work)
 
 /* --- on the loop --- */
 
-static void start(struct audit_log *log);
+static void start_soon(struct audit_log *log);
 
 static void count_failures(struct audit_log *log, uint64_t events)
 {
@@ -254,27 +273,90 @@ static void done(struct work *work)
 	log->written_number = log->writing_number;
 	audit_parts_done(&log->parts, log->writing_number, !log->is_failing);
 	if (log->waiting.len)
-		start(log);
+		start_soon(log);
 	else if (log->is_doomed)
 		destroy(log);
 }
 
+/* Where the first count lines end. */
+static size_t lines_end(struct str text, size_t count)
+{
+	size_t at = 0;
+
+	while (count--)
+		at = str_find_char(text, '\n', at) + 1; /* there are as many */
+	return at;
+}
+
+/* What is one batch goes; the rest waits for the next. */
+static void take_batch(struct audit_log *log)
+{
+	size_t event_max = batches_of(log)->event_max, end;
+	struct buf all = log->waiting;
+
+	if (log->is_doomed || !event_max || log->waiting_count <= event_max) {
+		log->waiting = log->writing;
+		log->writing = all;
+		log->writing_number = log->number;
+		log->waiting_count = 0;
+		return;
+	}
+	end = lines_end(buf_str(&all), event_max);
+	buf_put(&log->writing, all.ptr, end);
+	buf_consume(&log->waiting, end);
+	log->waiting_count -= event_max;
+	log->writing_number = log->number - log->waiting_count;
+}
+
 static void start(struct audit_log *log)
 {
-	struct buf empty = log->writing;
-
-	log->writing = log->waiting;
-	log->waiting = empty;
+	timer_stop(&log->later);
+	log->is_due = false;
+	take_batch(log);
 	log->now_ns = env_wall_ns(log->env);
 	log->is_writing = true;
-	log->writing_number = log->number;
 	log->work = (struct work){ .run = run, .done = done };
 	env_work(log->env, &log->work);
 }
 
+/* A batch that is full, or has waited, goes when its rate allows. */
+static void start_soon(struct audit_log *log)
+{
+	const struct audit_batches *batches = batches_of(log);
+	int64_t wait_ns;
+
+	if (log->is_writing)
+		return; /* what comes meanwhile is looked at when that is done */
+	if (!log->is_due && !log->is_doomed && log->waiting_count < batches->event_max &&
+	    batches->wait_ms) {
+		if (!timer_is_running(&log->later))
+			timer_start(&log->later, batches->wait_ms);
+		return;
+	}
+	if (log->is_due && timer_is_running(&log->later))
+		return; /* until its rate allows */
+	log->is_due = true;
+	wait_ns = log->is_doomed ? 0 : rate_take_ns(&log->rate, env_mono_ns(log->env));
+	if (wait_ns)
+		timer_start(&log->later, wait_ns / TIME_NS_PER_MS + 1);
+	else
+		start(log);
+}
+
+static void on_later(struct timer *timer)
+{
+	struct audit_log *log = CONTAINER_OF(timer, struct audit_log, later);
+
+	log->is_due = true; /* it has waited long enough */
+	start_soon(log);
+}
+
 void audit_log_put(struct audit_log *log, struct str event, struct audit_part *part)
 {
-	if (log->waiting.len + event.len + 1 > AUDIT_QUEUE_BYTES_MAX) {
+	size_t queue_max = batches_of(log)->queue_max;
+
+	if (log->waiting.len + event.len + 1 > AUDIT_QUEUE_BYTES_MAX ||
+	    (queue_max && log->waiting_count >= queue_max)) {
 		if (log->lost++ % AUDIT_LOST_REPORT == 0)
 			log_error("apiserver", "audit log: the disk is too slow; %llu events lost",
 				  (unsigned long long)log->lost);
@@ -289,8 +371,8 @@ void audit_log_put(struct audit_log *log, struct str event, struct audit_part *p
 	}
 	buf_put_str(&log->waiting, event);
 	buf_put_char(&log->waiting, '\n');
-	if (!log->is_writing)
-		start(log);
+	log->waiting_count++;
+	start_soon(log);
 }
 
 void audit_log_free(struct audit_log *log)
@@ -300,6 +382,10 @@ void audit_log_free(struct audit_log *log)
 	log->registry = NULL;
 	log->is_doomed =
 		true; /* what is being written, and what waits behind it, is still written */
-	if (!log->is_writing)
+	if (log->is_writing)
+		return;
+	if (log->waiting.len)
+		start(log);
+	else
 		destroy(log);
 }

@@ -43,6 +43,8 @@ struct server_audit_opts {
 	struct str log_version, webhook_version;
 	int64_t log_days_max, log_backups_max, log_megabytes_max, log_event_bytes_max,
 		log_batch_bytes_max;
+	int64_t log_batch_max, log_queue_max, log_wait_ns, log_batches_per_second, log_burst;
+	bool log_throttles;
 	int64_t webhook_batch_max, webhook_queue_max, webhook_wait_ns, webhook_backoff_ns;
 	int64_t webhook_batches_per_second, webhook_burst;
 	int64_t webhook_event_bytes_max, webhook_batch_bytes_max;

@@ -64,10 +64,42 @@ static int check_truncation(const char *plugin, const struct audit_truncation *t
 		       plugin, t->batch_bytes_max, t->event_bytes_max);
 }
 
+struct batch_flags {
+	const char *plugin;
+	int64_t queue_max, event_max, per_second, burst;
+	bool throttles;
+};
+
+/* In upstream's order and words. */
+static int check_batches(enum audit_mode mode, const struct batch_flags *f, struct err *err)
+{
+	const struct {
+		bool is_used;
+		int64_t value;
+		const char *what;
+	} rows[] = {
+		{ true, f->queue_max, "buffer size" },
+		{ true, f->event_max, "max batch size" },
+		{ f->throttles, f->per_second, "throttle QPS" },
+		{ f->throttles, f->burst, "throttle burst" },
+	};
+
+	for (size_t i = 0; mode == AUDIT_BATCH && i < ARRAY_COUNT(rows); i++)
+		if (rows[i].is_used && rows[i].value <= 0)
+			return err_set(err, ERR_INVALID,
+				       "invalid audit batch %s %s %lld, must be a positive number",
+				       f->plugin, rows[i].what, (long long)rows[i].value);
+	return 0;
+}
+
 static int log_options(struct server *s, struct audit_options *to, struct err *err)
 {
 	const struct server_audit_opts *o = &s->opts->audit;
 	struct audit_log_options *log = ARENA_NEW(s->arena, struct audit_log_options);
+	const struct batch_flags flags = {
+		"log",	      o->log_queue_max, o->log_batch_max, o->log_batches_per_second,
+		o->log_burst, o->log_throttles
+	};
 
 	*log = (struct audit_log_options){ .path = str_c_in(s->arena, o->log_path),
 					   .is_legacy = str_eq_c(o->log_format, "legacy"),
@@ -85,8 +117,15 @@ static int log_options(struct server *s, struct audit_options *to, struct err *e
 			       ", allowed formats are \"legacy,json\"",
 			       STR_ARG(o->log_format));
 	if (read_mode(o->log_mode, "log", &log->mode, err) < 0 ||
-	    check_version(o->log_version, err) < 0)
+	    check_batches(log->mode, &flags, err) < 0 || check_version(o->log_version, err) < 0)
 		return -1;
+	log->batches = (struct audit_batches){
+		.queue_max = (size_t)o->log_queue_max,
+		.event_max = (size_t)o->log_batch_max,
+		.wait_ms = o->log_wait_ns / TIME_NS_PER_MS,
+		.per_second = o->log_throttles ? o->log_batches_per_second : 0,
+		.burst = (size_t)o->log_burst,
+	};
 	return check_truncation("log", &to->log_truncation, err);
 }
 
@@ -94,6 +133,12 @@ static int webhook_options(struct server *s, struct audit_options *to, struct er
 {
 	const struct server_audit_opts *o = &s->opts->audit;
 	struct review_hook_options *webhook = ARENA_NEW(s->arena, struct review_hook_options);
+	const struct batch_flags flags = { "webhook",
+					   o->webhook_queue_max,
+					   o->webhook_batch_max,
+					   o->webhook_batches_per_second,
+					   o->webhook_burst,
+					   o->webhook_throttles };
 
 	to->batch_wait_ms = o->webhook_wait_ns / TIME_NS_PER_MS;
 	to->retry_ms = o->webhook_backoff_ns / TIME_NS_PER_MS;
@@ -106,6 +151,7 @@ static int webhook_options(struct server *s, struct audit_options *to, struct er
 							    (size_t)o->webhook_event_bytes_max,
 							    (size_t)o->webhook_batch_bytes_max };
 	if (read_mode(o->webhook_mode, "webhook", &to->webhook_mode, err) < 0 ||
+	    check_batches(to->webhook_mode, &flags, err) < 0 ||
 	    check_version(o->webhook_version, err) < 0 ||
 	    check_truncation("webhook", &to->webhook_truncation, err) < 0)
 		return -1;

@@ -120,6 +120,19 @@ events() { # jq filter: of the log, once something passes it
 	same '1 cube: invalid audit log mode sometimes, allowed modes are "batch,blocking,blocking-strict"' "$status $(printf '%s\n' "$output" | tail -n 1)"
 }
 
+@test "batches that cannot be are refused at the start" {
+	refused_with() {
+		run in_node "$CUBE" server --no-node --data-dir "$NODE_DIR/d2" --run-dir "$NODE_DIR/r2" --secure-port 7443 --kubeconfig "$NODE_DIR/e2/x" \
+			--audit-policy-file "$OUT/policy.yaml" --audit-log-path "$OUT/b.log" --audit-log-mode batch "${@:2}"
+		same "1 cube: $1" "$status $(printf '%s\n' "$output" | tail -n 1)"
+	}
+	refused_with 'invalid audit batch log max batch size 0, must be a positive number' --audit-log-batch-max-size 0
+	refused_with 'invalid audit batch log buffer size -1, must be a positive number' --audit-log-batch-buffer-size -1
+	refused_with 'invalid audit batch log throttle QPS 0, must be a positive number' --audit-log-batch-throttle-enable
+	refused_with 'invalid audit batch webhook throttle burst 0, must be a positive number' --audit-webhook-config-file "$OUT/hook.conf" \
+		--audit-webhook-batch-throttle-burst 0
+}
+
 @test "a full file is rotated, and only so many are kept" {
 	head -c 300000 /dev/zero | tr '\0' x >"$OUT/big"
 	for i in 1 2 3 4 5 6 7; do

@@ -11,7 +11,11 @@
 
 #include "apiserver/audit.h"
 
+#include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <zlib.h>
 
 #include "fixture.h"
 
@@ -249,6 +253,107 @@ static void open_mode(struct setup *s, enum audit_mode mode, const char *path)
 	s->f.group = "system:masters";
 }
 
+/* --- batches --- */
+
+static void open_batches(struct setup *s, struct audit_batches batches)
+{
+	memset(s, 0, sizeof(*s));
+	audited_init(&s->audited, AUDITED_ALL);
+	s->audited.log.mode = AUDIT_BATCH;
+	s->audited.log.batches = batches;
+	http_fixture_open_with(&s->f, (struct apiserver_options){ .audit = &s->audited.options });
+	s->f.user = "admin";
+	s->f.group = "system:masters";
+}
+
+#define AGES_MS (3600 * 1000)
+
+/* Breaks if events are written one by one where they shall gather, or are kept for good. A request
+ * has two: that it came, and what was answered. */
+static void test_batches(void **state)
+{
+	struct setup s;
+
+	open_batches(&s, (struct audit_batches){ .event_max = 4, .wait_ms = AGES_MS });
+	ask(&s, 404, "GET", "/first", NULL);
+	ask(&s, 200, "GET", "/version", NULL);
+	assert_false(log_has(&s, "/first"));
+	ask(&s, 404, "GET", "/second", NULL);
+	expect(&s, "\"ResponseComplete\",\"requestURI\":\"/second\"");
+	assert_true(log_has(&s, "\"ResponseComplete\",\"requestURI\":\"/first\""));
+	/* What waits when the server ends is written. */
+	ask(&s, 404, "GET", "/third", NULL);
+	assert_false(log_has(&s, "/third"));
+	http_fixture_close(&s.f);
+	assert_true(log_has(&s, "\"ResponseComplete\",\"requestURI\":\"/third\""));
+	audited_deinit(&s.audited);
+
+	open_batches(&s, (struct audit_batches){ .event_max = 1000, .wait_ms = 20 });
+	ask(&s, 404, "GET", "/first", NULL);
+	expect(&s, "\"ResponseComplete\",\"requestURI\":\"/first\"");
+	close_setup(&s);
+}
+
+/* Breaks if batches come faster than they may, or events beyond the queue are kept unseen. */
+static void test_throttle(void **state)
+{
+	const char *metrics;
+	struct setup s;
+
+	open_batches(&s, (struct audit_batches){ .event_max = 1, .per_second = 2, .burst = 1 });
+	ask(&s, 404, "GET", "/first", NULL);
+	expect(&s, "\"RequestReceived\",\"requestURI\":\"/first\"");
+	assert_false(log_has(&s, "\"ResponseComplete\""));
+	expect(&s, "\"ResponseComplete\",\"requestURI\":\"/first\"");
+	close_setup(&s);
+
+	open_batches(&s, (struct audit_batches){
+				 .queue_max = 3, .event_max = 1000, .wait_ms = AGES_MS });
+	ask(&s, 404, "GET", "/first", NULL);
+	ask(&s, 404, "GET", "/second", NULL);
+	assert_int_equal(http_fixture_do(&s.f, "GET", "/metrics", NULL, NULL, &metrics), 200);
+	assert_null(strstr(metrics, "apiserver_audit_error_total{plugin=\"log\"} 0\n"));
+	close_setup(&s);
+}
+
+/* Breaks if rotated files are not what gzip makes, or the whole log is not in them. */
+static void test_compressed(void **state)
+{
+	struct setup s;
+	char folder[] = "/tmp/cube-audit-XXXXXX", path[64], pattern[64], text[4096];
+	glob_t found;
+	gzFile gz;
+	int len;
+
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof(path), "%s/audit.log", folder);
+	(void)snprintf(pattern, sizeof(pattern), "%s/*.gz", folder);
+	memset(&s, 0, sizeof(s));
+	audited_init(&s.audited, AUDITED_ALL);
+	s.audited.log = (struct audit_log_options){
+		.path = path, .mode = AUDIT_BLOCKING, .size_max = 100, .compresses = true
+	};
+	http_fixture_open_with(&s.f, (struct apiserver_options){ .audit = &s.audited.options });
+	ask(&s, 404, "GET", "/first", NULL);
+	ask(&s, 404, "GET", "/second", NULL);
+	http_fixture_close(&s.f);
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+	gz = gzopen(found.gl_pathv[0], "rb");
+	assert_non_null(gz);
+	assert_false(gzdirect(gz));
+	len = gzread(gz, text, sizeof(text) - 1);
+	assert_true(len > 0);
+	text[len] = '\0';
+	assert_non_null(strstr(text, "\"requestURI\":\"/first\""));
+	assert_int_equal(gzclose(gz), Z_OK);
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		unlink(found.gl_pathv[i]);
+	globfree(&found);
+	unlink(path);
+	assert_int_equal(rmdir(folder), 0); /* nothing was left uncompressed */
+	audited_deinit(&s.audited);
+}
+
 /* Breaks if an answer is there before the log has its event. */
 static void test_blocking(void **state)
 {
@@ -344,10 +449,11 @@ static void test_legacy_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_levels),	    cmocka_unit_test(test_bad_policies),
-		cmocka_unit_test(test_annotations), cmocka_unit_test(test_truncation),
-		cmocka_unit_test(test_blocking),    cmocka_unit_test(test_log_that_fails),
-		cmocka_unit_test(test_legacy_line),
+		cmocka_unit_test(test_levels),	       cmocka_unit_test(test_bad_policies),
+		cmocka_unit_test(test_annotations),    cmocka_unit_test(test_truncation),
+		cmocka_unit_test(test_batches),	       cmocka_unit_test(test_throttle),
+		cmocka_unit_test(test_compressed),     cmocka_unit_test(test_blocking),
+		cmocka_unit_test(test_log_that_fails), cmocka_unit_test(test_legacy_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
