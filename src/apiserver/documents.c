@@ -397,6 +397,26 @@ static int serve_issuer_keys(struct exchange *e, struct str rest)
 
 static int serve_index(struct exchange *e, struct str rest);
 
+/* Whose turn it is; for includeRequestDetails. */
+static void describe(const struct fair_turn *turn, struct fair_request_details *ret)
+{
+	const struct exchange *e = CONTAINER_OF(turn, struct exchange, turn);
+	const struct target *t = &e->target;
+
+	*ret = (struct fair_request_details){ .user = e->user ? e->user->name : STR_NONE,
+					      .verb = t->verb,
+					      .path = t->path,
+					      .namespace_ = t->namespace_,
+					      .name = t->name,
+					      .resource = t->resource,
+					      .subresource = t->subresource };
+	if (t->version.len)
+		ret->api_version = t->group.len ? str_printf_in(e->arena, STR_FMT "/" STR_FMT,
+								STR_ARG(t->group),
+								STR_ARG(t->version)) :
+						  t->version;
+}
+
 static int serve_fairness(struct exchange *e, struct str rest)
 {
 	const struct fair_queues *queues = fairness_queues(e->server->fairness);
@@ -408,7 +428,10 @@ static int serve_fairness(struct exchange *e, struct str rest)
 	else if (str_eq_c(rest, "dump_queues"))
 		fair_queues_dump_queues(queues, &text);
 	else if (str_eq_c(rest, "dump_requests"))
-		fair_queues_dump_requests(queues, &text);
+		fair_queues_dump_requests(
+			queues,
+			params_get(&e->target.query, "includeRequestDetails").len ? describe : NULL,
+			&text);
 	else
 		return refusal_no_route(&e->refusal);
 	exchange_answer_bytes(e, 200, STR("text/plain; charset=utf-8"),

@@ -54,6 +54,7 @@ struct fair_level *fair_queues_level(struct fair_queues *q, const struct fair_le
 	if (!level) {
 		level = NEW(struct fair_level);
 		level->name = str_dup(spec->name);
+		list_init(&level->running);
 		list_push_back(&q->levels, &level->link);
 	}
 	mem_free((void *)level->uid.ptr);
@@ -249,6 +250,7 @@ static struct fair_flow *flow_of(struct fair_queues *q, const struct fair_flow_n
 	flow->round = q->round;
 	list_init(&flow->link);
 	list_init(&flow->queue);
+	list_init(&flow->running);
 	name->level->flow_count++;
 	(void)omap_put(&q->flows, str_sub(key, len), flow); /* it was not there */
 	return flow;
@@ -277,6 +279,8 @@ static void go(struct fair_flow *flow, struct fair_turn *turn)
 
 	turn->flow = flow;
 	turn->level = flow->level;
+	turn->went_ns = now_ns;
+	list_push_back(&flow->running, &turn->running);
 	flow->credit--;
 	flow->executing++;
 	flow->level->executing++;
@@ -319,9 +323,13 @@ enum fair_answer fair_queues_ask(struct fair_queues *q, const struct fair_flow_n
 	turn->flow = NULL;
 	turn->level = NULL;
 	turn->since_ns = 0;
+	turn->series = name->series;
+	turn->asked_ns = turn->went_ns = env_mono_ns(q->env);
 	list_init(&turn->link);
+	list_init(&turn->running);
 	if (level->is_exempt) {
 		turn->level = level;
+		list_push_back(&level->running, &turn->running);
 		level->executing++;
 		level->served++;
 		name->series->dispatched++;
@@ -377,6 +385,7 @@ void fair_turn_end(struct fair_turn *turn)
 	turn->flow = NULL;
 	if (!level)
 		return;
+	list_remove(&turn->running);
 	if (!flow) {
 		level->executing--;
 		return;

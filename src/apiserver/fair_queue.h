@@ -40,6 +40,7 @@ struct fair_level {
 	size_t seats, lendable, seats_max; /* seats_max: with borrowed ones */
 	size_t queued_max, flow_queued_max, quantum;
 	size_t queued, executing, flow_count;
+	struct list running; /* struct fair_turn; of an exempt one */
 	uint64_t served, refused;
 };
 
@@ -49,6 +50,9 @@ struct fair_turn {
 	struct fair_level *level; /* NULL: it takes no part, or is over */
 	struct fair_flow *flow;	  /* NULL: exempt */
 	int64_t since_ns;
+	struct list running; /* of the flow, or of the exempt level */
+	struct fair_series *series;
+	int64_t asked_ns, went_ns; /* for who looks at what there is */
 	/* It was queued: its turn has come, or it waited for too long. */
 	void (*run)(struct fair_turn *turn, bool may_go);
 };
@@ -84,10 +88,16 @@ void fair_turn_charge(struct fair_turn *turn, size_t units);
 /* It leaves the queue, or its seat. Fine when it has neither. */
 void fair_turn_end(struct fair_turn *turn);
 
-/* Levels and queues as tables; metrics as Prometheus' text. */
+/* Levels, queues and requests as tables, in upstream's columns; metrics as Prometheus' text. */
+struct fair_request_details {
+	struct str user, verb, path, namespace_, name, api_version, resource, subresource;
+};
+/* Whose turn it is; NULL: no details are wanted. */
+typedef void fair_describe_fn(const struct fair_turn *turn, struct fair_request_details *ret);
 void fair_queues_dump_levels(const struct fair_queues *queues, struct buf *to);
 void fair_queues_dump_queues(const struct fair_queues *queues, struct buf *to);
-void fair_queues_dump_requests(const struct fair_queues *queues, struct buf *to); /* that wait */
+void fair_queues_dump_requests(const struct fair_queues *queues, fair_describe_fn *describe,
+			       struct buf *to);
 void fair_queues_write_metrics(const struct fair_queues *queues, struct buf *to);
 
 #endif

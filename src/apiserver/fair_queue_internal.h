@@ -37,7 +37,7 @@ struct fair_flow {
 	struct fair_series *series;
 	uint64_t round; /* in which its credit was given */
 	int64_t credit;
-	struct list queue; /* struct fair_turn */
+	struct list queue, running; /* struct fair_turn */
 	size_t queued, executing;
 };
 

@@ -63,7 +63,9 @@ flood() {
 
 @test "who asks little is served while another floods with reads" {
 	flood get 500
-	has "$(k get --raw /debug/api_priority_and_fairness/dump_priority_levels)" '^global-default, [0-9]+, (true|false), false, '
+	has "$(k get --raw /debug/api_priority_and_fairness/dump_priority_levels)" '^global-default, +[0-9]+, +(true|false), +false, '
+	has "$(k get --raw '/debug/api_priority_and_fairness/dump_requests?includeRequestDetails=1')" \
+		'^exempt, +exempt, +-1, +-1, .*, kubernetes-admin, get, +/debug/api_priority_and_fairness/dump_requests, '
 }
 
 @test "who asks little is served while another floods with lists, or with watches that begin with all there is" {

@@ -386,7 +386,7 @@ static void test_text(void **state)
 	fair_queues_write_metrics(w.queues, &text);
 	fair_queues_dump_levels(w.queues, &text);
 	fair_queues_dump_queues(w.queues, &text);
-	fair_queues_dump_requests(w.queues, &text);
+	fair_queues_dump_requests(w.queues, NULL, &text);
 	assert_non_null(strstr(text.ptr, "apiserver_flowcontrol_dispatched_requests_total{flow_"
 					 "schema=\"schema\",priority_level=\"l\"} 8\n"));
 	assert_non_null(strstr(text.ptr, "apiserver_flowcontrol_rejected_requests_total{flow_"
@@ -397,9 +397,29 @@ static void test_text(void **state)
 	assert_non_null(strstr(text.ptr, "request_wait_duration_seconds_count{execute=\"true\","
 					 "flow_schema=\"schema\",priority_level=\"l\"} 8\n"));
 	assert_non_null(strstr(text.ptr, "nominal_limit_seats{priority_level=\"l\"} 100\n"));
-	assert_non_null(strstr(text.ptr, "l, 1, false, false, 3, 0, 8, 1, 100, 3\n"));
-	assert_non_null(strstr(text.ptr, "l, schema, 3, 0\n"));
-	assert_non_null(strstr(text.ptr, "\nl, schema, 0, 2, a, 20"));
+	/* The columns are as wide as their widest cell, the comma included, and a blank; eight at
+	 * least. */
+	assert_non_null(strstr(text.ptr,
+			       "PriorityLevelName, ActiveQueues, IsIdle, IsQuiescing, "
+			       "WaitingRequests, ExecutingRequests, DispatchedRequests, "
+			       "RejectedRequests, TimedoutRequests, CancelledRequests\n"
+			       "l,                 1,            false,  false,       3,             "
+			       "  0,                 8,                  1,                0,        "
+			       "        0\n"));
+	assert_non_null(strstr(text.ptr,
+			       "PriorityLevelName, Index,  PendingRequests, ExecutingRequests, "
+			       "SeatsInUse, NextDispatchR, InitialSeatsSum, MaxSeatsSum, "
+			       "TotalWorkSum\n"
+			       "l,                 0,      3,               0,                 0,    "
+			       "      "));
+	assert_non_null(strstr(text.ptr,
+			       "PriorityLevelName, FlowSchemaName, QueueIndex, RequestIndexInQueue, "
+			       "FlowDistingsher, ArriveTime, "));
+	assert_non_null(strstr(text.ptr,
+			       "\nl,                 schema,         0,          2,                   "
+			       "a,               "));
+	assert_non_null(strstr(text.ptr, ", 1,            0,          0s,                "
+					 "0001-01-01T00:00:00Z\n"));
 	world_close(&w);
 }
 
