@@ -11,6 +11,7 @@
 struct mapping {
 	struct str claim, prefix; /* or */
 	const struct cel_program *program;
+	struct str expression;
 };
 
 struct rule {
@@ -20,7 +21,7 @@ struct rule {
 };
 
 struct extra {
-	struct str key;
+	struct str key, expression;
 	const struct cel_program *program;
 };
 
@@ -52,6 +53,7 @@ static const struct cel_type list_of_text = { .kind = CEL_LIST,
 			     map_of_texts = { .kind = CEL_MAP,
 					      .key = &cel_type_string,
 					      .element = &list_of_text,
+					      .unescapes = true,
 					      .size_max = CEL_SIZE_UNKNOWN };
 static const struct cel_field user_fields[] = {
 	{ STR_INIT("username"), STR_INIT("username"), &cel_type_string },
@@ -73,7 +75,7 @@ static const struct cel_type user_type = { .kind = CEL_OBJECT,
 					   .name = STR_INIT("kubernetes.UserInfo"),
 					   .fields = &user_table,
 					   .size_max = CEL_SIZE_UNKNOWN };
-static const struct cel_variable claims_variable = { STR_INIT("claims"), &cel_type_map_dyn },
+static const struct cel_variable claims_variable = { STR_INIT("claims"), &cel_type_map_escaped },
 				 user_variable = { STR_INIT("user"), &user_type };
 static const struct cel_env claims_env = { .variables = &claims_variable, .variable_count = 1 },
 			    user_env = { .variables = &user_variable, .variable_count = 1 };
@@ -111,6 +113,7 @@ static int read_mapping(struct reader *r, yyjson_val *from, const char *field, s
 		return refuse(r, field, "claim and expression can't both be set");
 	if (!expression.len)
 		return 0;
+	to->expression = str_in(r->arena, expression);
 	to->program = compile(r, expression, str_printf_in(r->arena, "%s.expression", field).ptr,
 			      &claims_env);
 	return to->program ? 0 : -1;
@@ -244,24 +247,28 @@ struct making {
 	struct err *err;
 };
 
-static int evaluate(struct making *m, const struct cel_program *program, struct cel_value variable,
-		    struct cel_value *ret)
+static int evaluate(struct making *m, const struct cel_program *program, struct str expression,
+		    struct cel_value variable, struct cel_value *ret)
 {
 	struct cel_evaluation evaluation = { .arena = m->arena,
 					     .variables = &variable,
 					     .cost_max = CEL_CALL_COST_MAX };
 
-	return cel_evaluate(program, &evaluation, ret, m->err);
+	if (cel_evaluate(program, &evaluation, ret, m->err) < 0)
+		return err_wrap(m->err, "expression '" STR_FMT "' resulted in error",
+				STR_ARG(expression));
+	return 0;
 }
 
-/* A string, or each string of a list; what is null gives none. */
+/* A string, or each string of a list; what is null or empty gives none. */
 static int take_strings(struct making *m, yyjson_mut_val *value, struct str_list *ret)
 {
 	size_t count = yyjson_mut_is_arr(value) ? yyjson_mut_arr_size(value) : 1;
 	struct str *items = arena_array(m->arena, count + 1, sizeof(items[0]));
 
 	*ret = (struct str_list){ items, 0 };
-	if (!value || yyjson_mut_is_null(value))
+	if (!value || yyjson_mut_is_null(value) ||
+	    (yyjson_mut_is_str(value) && !json_mut_str(value).len))
 		return 0;
 	if (yyjson_mut_is_str(value)) {
 		items[ret->count++] = str_in(m->arena, json_mut_str(value));
@@ -289,9 +296,9 @@ static int strings_of(struct making *m, const struct mapping *mapping, const cha
 
 	*ret = (struct str_list){ 0 };
 	if (mapping->program) {
-		if (evaluate(m, mapping->program, cel_json(m->claims, &cel_type_map_dyn), &value) <
-		    0)
-			return err_wrap(m->err, "oidc: error evaluating %s expression", what);
+		if (evaluate(m, mapping->program, mapping->expression,
+			     cel_json(m->claims, &cel_type_map_escaped), &value) < 0)
+			return err_wrap(m->err, "oidc: error evaluating %s claim expression", what);
 		out = cel_to_json(doc, value, m->err);
 	} else if (mapping->claim.len) {
 		yyjson_val *claim = json_key(m->claims, mapping->claim);
@@ -301,7 +308,11 @@ static int strings_of(struct making *m, const struct mapping *mapping, const cha
 		return 0;
 	}
 	if (take_strings(m, out, ret) < 0)
-		return err_wrap(m->err, "oidc: parse %s", what);
+		return mapping->program
+			       ? err_wrap(m->err, "oidc: error evaluating %s claim expression",
+					  what)
+			       : err_wrap(m->err, "oidc: parse %s claim \"" STR_FMT "\"", what,
+					  STR_ARG(mapping->claim));
 	for (size_t i = 0; mapping->prefix.len && i < ret->count; i++)
 		((struct str *)ret->items)[i] = str_printf_in(m->arena, STR_FMT STR_FMT,
 							      STR_ARG(mapping->prefix),
@@ -309,11 +320,26 @@ static int strings_of(struct making *m, const struct mapping *mapping, const cha
 	return 0;
 }
 
+/* "a", or ["a" "b"]. */
+static void write_list(const struct str_list *list, struct buf *to)
+{
+	if (list->count > 1)
+		buf_put_char(to, '[');
+	for (size_t i = 0; i < list->count; i++)
+		buf_printf(to, "%s\"" STR_FMT "\"", i ? " " : "", STR_ARG(list->items[i]));
+	if (list->count > 1)
+		buf_put_char(to, ']');
+}
+
 static int check_audience(struct making *m)
 {
 	yyjson_val *given = json_get(m->claims, "aud");
 	const struct str_list *own = &m->rules->audiences;
+	AUTO_BUF want = { 0 };
+	AUTO_BUF got = { 0 };
 
+	buf_init(&want, ERR_MSG_BYTES);
+	buf_init(&got, ERR_MSG_BYTES);
 	for (size_t i = 0; i < own->count; i++) {
 		if (str_eq(json_str(given), own->items[i]))
 			return 0;
@@ -321,10 +347,15 @@ static int check_audience(struct making *m)
 			if (str_eq(json_str(item), own->items[i]))
 				return 0;
 	}
+	write_list(own, &want);
+	if (yyjson_is_arr(given))
+		json_write(given, &got);
+	else
+		buf_printf(&got, "[\"" STR_FMT "\"]", STR_ARG(json_str(given)));
 	return err_set(m->err, ERR_UNAUTHORIZED,
-		       "oidc: verify token: oidc: expected audience \"" STR_FMT
-		       "\" is not in the token",
-		       STR_ARG(own->items[0]));
+		       "oidc: verify token: oidc: expected audience %s" STR_FMT " got " STR_FMT,
+		       own->count > 1 ? "in " : "", STR_ARG(buf_str(&want)),
+		       STR_ARG(buf_str(&got)));
 }
 
 static int check_time(struct making *m, int64_t now_s)
@@ -346,26 +377,42 @@ static int check_time(struct making *m, int64_t now_s)
 	return 0;
 }
 
-static int check_rule(struct making *m, const struct rule *rule, struct cel_value variable)
+static int check_claim(struct making *m, const struct rule *rule)
+{
+	yyjson_val *claim = json_key(m->claims, rule->claim);
+
+	if (!claim)
+		return err_set(m->err, ERR_UNAUTHORIZED,
+			       "oidc: required claim " STR_FMT " not present in ID token",
+			       STR_ARG(rule->claim));
+	if (!yyjson_is_str(claim))
+		return err_set(m->err, ERR_UNAUTHORIZED,
+			       "oidc: parse claim " STR_FMT ": it is not a string",
+			       STR_ARG(rule->claim));
+	if (str_eq(json_str(claim), rule->value))
+		return 0;
+	return err_set(m->err, ERR_UNAUTHORIZED,
+		       "oidc: required claim " STR_FMT " value does not match. Got = " STR_FMT
+		       ", want = " STR_FMT,
+		       STR_ARG(rule->claim), STR_ARG(json_str(claim)), STR_ARG(rule->value));
+}
+
+/* what: "claim validation expression", "user info validation rule". */
+static int check_rule(struct making *m, const struct rule *rule, struct cel_value variable,
+		      const char *what)
 {
 	struct cel_value value;
 
-	if (rule->program) {
-		if (evaluate(m, rule->program, variable, &value) < 0)
-			return err_wrap(m->err, "oidc: error evaluating validation rule");
-		if (value.kind == CEL_BOOL && value.boolean)
-			return 0;
-		return err_set(m->err, ERR_UNAUTHORIZED,
-			       "oidc: error evaluating validation rule: validation expression "
-			       "'" STR_FMT "' failed: " STR_FMT,
-			       STR_ARG(rule->expression), STR_ARG(rule->message));
-	}
-	if (str_eq(json_str(json_key(m->claims, rule->claim)), rule->value))
+	if (!rule->program)
+		return check_claim(m, rule);
+	if (evaluate(m, rule->program, rule->expression, variable, &value) < 0)
+		return err_wrap(m->err, "oidc: error evaluating %s", what);
+	if (value.kind == CEL_BOOL && value.boolean)
 		return 0;
 	return err_set(m->err, ERR_UNAUTHORIZED,
-		       "oidc: required claim " STR_FMT " not present in ID token, or its value "
-		       "is not the required one",
-		       STR_ARG(rule->claim));
+		       "oidc: error evaluating %s: validation expression '" STR_FMT
+		       "' failed: " STR_FMT,
+		       what, STR_ARG(rule->expression), STR_ARG(rule->message));
 }
 
 static int check_email(struct making *m)
@@ -377,14 +424,30 @@ static int check_email(struct making *m)
 	return err_set(m->err, ERR_UNAUTHORIZED, "oidc: email not verified");
 }
 
+/* Which token it was, for who looks at the audit log. */
+static void add_credential(struct making *m, struct user_extra *extras, struct user *user)
+{
+	struct str id = json_get_str(m->claims, "jti");
+	struct str *value;
+
+	if (!id.len)
+		return;
+	value = ARENA_NEW(m->arena, struct str);
+	*value = str_printf_in(m->arena, "JTI=" STR_FMT, STR_ARG(id));
+	extras[user->extra_count++] = (struct user_extra){
+		STR("authentication.kubernetes.io/credential-id"), { value, 1 }
+	};
+}
+
 static int make_extras(struct making *m, struct user *user)
 {
-	struct user_extra *extras = arena_array(m->arena, m->rules->extra_count + 1,
+	struct user_extra *extras = arena_array(m->arena, m->rules->extra_count + 2,
 						sizeof(extras[0]));
 
 	user->extras = extras;
 	for (size_t i = 0; i < m->rules->extra_count; i++) {
-		struct mapping mapping = { .program = m->rules->extras[i].program };
+		struct mapping mapping = { .program = m->rules->extras[i].program,
+					   .expression = m->rules->extras[i].expression };
 		struct str_list values;
 
 		if (strings_of(m, &mapping, "extra", &values) < 0)
@@ -393,6 +456,7 @@ static int make_extras(struct making *m, struct user *user)
 			extras[user->extra_count++] = (struct user_extra){ m->rules->extras[i].key,
 									   values };
 	}
+	add_credential(m, extras, user);
 	return 0;
 }
 
@@ -402,12 +466,17 @@ static int make_user(struct making *m, struct user *user)
 	struct str *all;
 
 	if (strings_of(m, &m->rules->username, "username", &names) < 0 ||
-	    strings_of(m, &m->rules->groups, "groups", &groups) < 0 ||
+	    strings_of(m, &m->rules->groups, "group", &groups) < 0 ||
 	    strings_of(m, &m->rules->uid, "uid", &uids) < 0 || make_extras(m, user) < 0)
 		return -1;
-	if (names.count != 1 || !names.items[0].len)
-		return err_set(m->err, ERR_UNAUTHORIZED,
-			       "oidc: could not get username from claims: claim not present");
+	if (names.count != 1 || !names.items[0].len) /* nobody is called by no name */
+		return m->rules->username.program
+			       ? err_set(m->err, ERR_UNAUTHORIZED,
+					 "oidc: empty username via CEL expression is not allowed")
+			       : err_set(m->err, ERR_UNAUTHORIZED,
+					 "oidc: parse username claims \"" STR_FMT
+					 "\": claim not present",
+					 STR_ARG(m->rules->username.claim));
 	if (groups.count > USER_GROUPS_MAX)
 		return err_set(m->err, ERR_UNAUTHORIZED, "oidc: too many groups");
 	all = arena_array(m->arena, groups.count + 1, sizeof(all[0]));
@@ -421,18 +490,27 @@ static int make_user(struct making *m, struct user *user)
 	return 0;
 }
 
+/* As rules see it: all of it is there, and none of what every user has. */
 static int check_user(struct making *m, const struct user *user)
 {
+	struct user own = *user;
 	AUTO_JSON_MUT doc = NULL;
+	yyjson_mut_val *root;
 	struct cel_value value;
 
 	if (!m->rules->user_rule_count)
 		return 0;
+	own.group_count--; /* system:authenticated is the last one */
 	doc = json_new_object();
-	user_write(user, doc, yyjson_mut_doc_get_root(doc));
-	value = cel_json_mut(yyjson_mut_doc_get_root(doc), &user_type);
+	root = yyjson_mut_doc_get_root(doc);
+	user_write(&own, doc, root);
+	if (!json_mut_get(root, "uid"))
+		json_set_str(doc, root, "uid", STR(""));
+	(void)json_ensure_array(doc, root, "groups");
+	(void)json_ensure_object(doc, root, "extra");
+	value = cel_json_mut(root, &user_type);
 	for (size_t i = 0; i < m->rules->user_rule_count; i++)
-		if (check_rule(m, &m->rules->user_rules[i], value) < 0)
+		if (check_rule(m, &m->rules->user_rules[i], value, "user info validation rule") < 0)
 			return -1;
 	return 0;
 }
@@ -442,12 +520,13 @@ int oidc_rules_apply(const struct oidc_rules *rules, yyjson_val *claims, int64_t
 {
 	struct making m = { rules, claims, arena, err };
 	struct user *user = ARENA_NEW(arena, struct user);
-	struct cel_value variable = cel_json(claims, &cel_type_map_dyn);
+	struct cel_value variable = cel_json(claims, &cel_type_map_escaped);
 
 	if (check_audience(&m) < 0 || check_time(&m, now_s) < 0 || check_email(&m) < 0)
 		return -1;
 	for (size_t i = 0; i < rules->claim_rule_count; i++)
-		if (check_rule(&m, &rules->claim_rules[i], variable) < 0)
+		if (check_rule(&m, &rules->claim_rules[i], variable,
+			       "claim validation expression") < 0)
 			return -1;
 	if (make_user(&m, user) < 0 || check_user(&m, user) < 0)
 		return -1;

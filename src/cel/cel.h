@@ -84,12 +84,16 @@ struct cel_type {
 	uint64_t bytes_min; /* least JSON text of a value; what estimates of lists without a limit
 			       divide by */
 	bool from_string; /* timestamps, durations and bytes that JSON holds as strings (format) */
+	bool unescapes; /* maps: members are found by their escaped names, too ("a__dot__b");
+			   dyn: so are those of maps below */
 	const void *source; /* of whoever made the type: his fields.find reads it */
 };
 
 extern const struct cel_type cel_type_dyn, cel_type_null, cel_type_bool, cel_type_int,
 	cel_type_uint, cel_type_double, cel_type_string, cel_type_bytes, cel_type_timestamp,
 	cel_type_duration, cel_type_list_dyn, cel_type_map_dyn, cel_type_type;
+/* A map of anything: it and maps inside of it find members by their escaped names. */
+extern const struct cel_type cel_type_map_escaped;
 extern const struct cel_type cel_type_quantity, cel_type_url, cel_type_ip, cel_type_cidr,
 	cel_type_semver, cel_type_format, cel_type_authorizer, cel_type_path_check,
 	cel_type_group_check, cel_type_resource_check, cel_type_decision;

@@ -133,6 +133,8 @@ struct cel_source {
 	struct str instantiation; /* why there is no program, although the text is fine */
 };
 
+/* A list inside of a cel_type_map_escaped. */
+extern const struct cel_type cel_type_list_escaped;
 /* Of an object type with fields. One whose name is a keyword is found by it and by its escaped
  * name. */
 const struct cel_field *cel_field_named(const struct cel_type *object, struct str name);

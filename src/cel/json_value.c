@@ -86,12 +86,16 @@ static struct cel_value cel_from_json(struct cel_frame *f, const void *json, boo
 		return from_string(f, str_sub(yyjson_get_str(v), yyjson_get_len(v)), type);
 	case YYJSON_TYPE_ARR:
 		return container(json, mut, CEL_LIST,
-				 type->kind == CEL_LIST ? type : &cel_type_list_dyn);
+				 type->kind == CEL_LIST ? type
+				 : type->unescapes	? &cel_type_list_escaped
+							: &cel_type_list_dyn);
 	case YYJSON_TYPE_OBJ:
 		if (type->kind == CEL_OBJECT)
 			return container(json, mut, CEL_OBJECT, type);
 		return container(json, mut, CEL_MAP,
-				 type->kind == CEL_MAP ? type : &cel_type_map_dyn);
+				 type->kind == CEL_MAP ? type
+				 : type->unescapes     ? &cel_type_map_escaped
+						       : &cel_type_map_dyn);
 	default:
 		return cel_null();
 	}
@@ -333,6 +337,9 @@ bool cel_field_find(struct cel_frame *f, struct cel_value object, struct str jso
 		return object.lookup->get(object.lookup, f->evaluation, json_name, ret);
 	if (object.form == CEL_FORM_OWN)
 		return cel_map_find(f, object, cel_string(json_name), ret);
+	if (object.type->unescapes)
+		(void)cel_unescape(f->evaluation->arena, json_name,
+				   &json_name); /* as it is, else */
 	json = object_get(f, object.json, mut, json_name);
 	/* a member that the schema knows of and that is null is as good as absent */
 	if (json && object.kind == CEL_OBJECT && object.type->fields &&

@@ -2,7 +2,6 @@
 /* Types: the fixed ones, making lists, maps and objects, and their names in messages. */
 #include "cel/cel_internal.h"
 
-
 #define SCALAR(type_kind, size)                         \
 	{                                               \
 		.kind = (type_kind), .size_max = (size) \
@@ -31,6 +30,22 @@ const struct cel_type cel_type_map_dyn = {
 	.kind = CEL_MAP,
 	.key = &cel_type_dyn,
 	.element = &cel_type_dyn,
+	.size_max = CEL_SIZE_UNKNOWN,
+};
+/* What is inside of cel_type_map_escaped. */
+static const struct cel_type escaped_dyn = { .kind = CEL_DYN,
+					     .unescapes = true,
+					     .size_max = CEL_SIZE_UNKNOWN };
+const struct cel_type cel_type_map_escaped = {
+	.kind = CEL_MAP,
+	.key = &cel_type_string,
+	.element = &escaped_dyn,
+	.unescapes = true,
+	.size_max = CEL_SIZE_UNKNOWN,
+};
+const struct cel_type cel_type_list_escaped = {
+	.kind = CEL_LIST,
+	.element = &escaped_dyn,
 	.size_max = CEL_SIZE_UNKNOWN,
 };
 const struct cel_type cel_type_type = SCALAR(CEL_TYPE, CEL_SIZE_UNKNOWN);
