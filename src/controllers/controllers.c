@@ -45,16 +45,42 @@ struct controllers {
 	size_t count;
 };
 
-static bool is_wanted(const struct controllers_options *options, const char *name)
+/* The first word about a name counts, "*" when there is none. */
+static bool is_chosen(const struct str_list *chosen, const char *name)
 {
-	struct str rest = options->only, part;
+	bool others = chosen->count == 0;
 
-	if (!rest.len)
-		return true;
-	while (str_next_part(&rest, ',', &part))
-		if (str_eq_c(part, name))
+	for (size_t i = 0; i < chosen->count; i++) {
+		struct str word = chosen->items[i];
+
+		if (str_eq_c(word, name))
 			return true;
-	return false;
+		if (word.len && word.ptr[0] == '-' && str_eq_c(str_slice(word, 1, word.len), name))
+			return false;
+		others |= str_eq(word, STR("*"));
+	}
+	return others;
+}
+
+int controllers_check_names(const struct str_list *chosen, struct err *err)
+{
+	for (size_t i = 0; i < chosen->count; i++) {
+		struct str name = chosen->items[i];
+		size_t row = 0;
+
+		if (str_eq(name, STR("*")))
+			continue;
+		if (name.len && name.ptr[0] == '-')
+			name = str_slice(name, 1, name.len);
+		while (row < ARRAY_COUNT(controller_types) &&
+		       !str_eq_c(name, controller_types[row]->name))
+			row++;
+		if (row == ARRAY_COUNT(controller_types))
+			return err_set(err, ERR_INVALID,
+				       "\"" STR_FMT "\" is not in the list of known controllers",
+				       STR_ARG(name));
+	}
+	return 0;
 }
 
 static void change_told(struct informer_handler *handler, const struct obj *old,
@@ -134,7 +160,7 @@ struct controllers *controllers_new(const struct controllers_options *options)
 
 	cs->options = *options;
 	for (size_t i = 0; i < ARRAY_COUNT(controller_types); i++)
-		if (is_wanted(options, controller_types[i]->name))
+		if (is_chosen(&options->chosen, controller_types[i]->name))
 			cs->items[cs->count++] = controller_new(&cs->options, controller_types[i]);
 	return cs;
 }

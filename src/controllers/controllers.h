@@ -52,11 +52,13 @@ struct controllers_options {
 	int node_cidr_bits;	 /* of one node; 0 = 24 for IPv4, 64 for IPv6 */
 	int64_t node_grace_ms;	 /* 0 = NODE_GRACE_MS; likewise */
 	int64_t orphan_quarantine_ms;
-	struct str only; /* comma-separated names, empty = all */
+	struct str_list chosen; /* names, "-name" for not this one, "*" for all others; none = all */
 };
 
 /* Strings are borrowed for the controllers' life. */
 struct controllers *controllers_new(const struct controllers_options *options) MUST_CHECK;
+/* Refuses a name that no controller has. */
+int controllers_check_names(const struct str_list *chosen, struct err *err) MUST_CHECK;
 void controllers_start(struct controllers *controllers); /* returns at once; they run when their
 							    informers have synced */
 void controllers_free(struct controllers *controllers);	 /* at any moment; before its client */

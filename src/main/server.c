@@ -191,6 +191,8 @@ static void start_controllers(struct server *s)
 	struct controllers_options options = { .env = s->env,
 					       .root_ca = s->pki.ca.certificate_pem,
 					       .authority = server_authority(s),
+					       .chosen = { s->opts->controllers.items,
+							   s->opts->controllers.count },
 					       .client = s->controlling.client };
 
 	s->controllers = controllers_new(&options);
@@ -227,7 +229,8 @@ static int start_roles(struct server *s, struct err *err)
 	server_lead(s, &s->leads_controlling, s->controlling.client, "kube-controller-manager");
 	s->leads_scheduling.start = start_scheduler;
 	s->leads_scheduling.stop = stop_scheduler;
-	server_lead(s, &s->leads_scheduling, s->scheduling.client, "kube-scheduler");
+	if (!s->opts->no_scheduler)
+		server_lead(s, &s->leads_scheduling, s->scheduling.client, "kube-scheduler");
 	return s->opts->no_node ? 0 : server_node_start(s, err);
 }
 
@@ -564,6 +567,11 @@ static const struct flag server_flags[] = {
 		 "pods this node takes"),
 	FLAG_BOOL(0, "no-node", struct server_opts, no_node,
 		  "run the control plane alone, no pods here"),
+	FLAG_BOOL(0, "no-scheduler", struct server_opts, no_scheduler,
+		  "leave placing pods to another scheduler of the cluster"),
+	FLAG_LIST(
+		0, "controllers", struct server_opts, controllers,
+		"controllers to run: '*' all, 'NAME' this one, '-NAME' not this one (default: *)"),
 	FLAG_STRING(0, "log-level", struct server_opts, log_level, "info",
 		    "error, warn, info or debug"),
 	FLAG_STRING(0, "log-format", struct server_opts, log_format, "text", "text or json"),

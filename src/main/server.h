@@ -72,7 +72,8 @@ struct server_opts {
 	struct flag_list tls_sans, insecure_registries;
 	struct str log_level, log_format;
 	int64_t max_pods;
-	bool no_node;
+	bool no_node, no_scheduler;
+	struct flag_list controllers;
 };
 
 /* What the options mean once the machine was asked; strings in the arena, NUL-terminated. */

@@ -249,6 +249,9 @@ static int check_names(const struct server_opts *opts, const struct server_plan 
 	if (!str_eq(opts->log_format, STR("text")) && !str_eq(opts->log_format, STR("json")))
 		return err_set(err, ERR_INVALID, "--log-format: '" STR_FMT "' is not text or json",
 			       STR_ARG(opts->log_format));
+	if (controllers_check_names(
+		    &(struct str_list){ opts->controllers.items, opts->controllers.count }, err) < 0)
+		return err_wrap(err, "--controllers");
 	return 0;
 }
 

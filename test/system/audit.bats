@@ -38,7 +38,8 @@ rules:
   resources: [{group: "", resources: [pods]}]
 END
 	node_api --audit-policy-file "$OUT/policy.yaml" --audit-log-path "$OUT/audit.log" --audit-log-maxsize 1 \
-		--audit-log-maxbackup 2 --audit-webhook-config-file "$OUT/hook.conf" --audit-webhook-batch-max-wait 200ms
+		--audit-log-maxbackup 2 --audit-webhook-config-file "$OUT/hook.conf" --audit-webhook-batch-max-wait 200ms \
+		--no-scheduler --controllers '*,-deployment-controller'
 }
 
 teardown_file() {
@@ -112,6 +113,23 @@ events() { # jq filter: of the log, once something passes it
 	has "$output" '^audit-webhook-batch-max-wait=200ms$'
 	has "$output" '^no-node=true$'
 	fails k get --raw /flagz --as jane
+}
+
+@test "controllers and the scheduler are left to others where the flags say so" {
+	output=$(k get --raw /metrics)
+	has "$output" '^workqueue_depth.name="replicaset-controller".'
+	fails has "$output" 'name="deployment-controller"'
+	k create deployment unowned --image=busybox
+	k create -f - <<-END
+		{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "unplaced"}, "spec": {"containers": [{"name": "c", "image": "busybox"}]}}
+	END
+	k create namespace later
+	wait_for 10 k -n later get serviceaccount default # by then the others have looked too
+	same '' "$(k get pod unplaced -o 'jsonpath={.status.conditions}')"
+	same '' "$(k get replicasets -o name)"
+	run in_node "$CUBE" server --no-node --data-dir "$NODE_DIR/d2" --run-dir "$NODE_DIR/r2" --secure-port 7443 --kubeconfig "$NODE_DIR/e2/x" \
+		--controllers '*,-deployments'
+	same '1 cube: --controllers: "deployments" is not in the list of known controllers' "$status $(printf '%s\n' "$output" | tail -n 1)"
 }
 
 @test "a mode that nobody knows is refused at the start" {
