@@ -317,7 +317,7 @@ static int run_plugins(struct operation *op, enum moment moment)
 		if (plugins[i].steps[moment] && is_on(op->registry, i) &&
 		    plugins[i].steps[moment](op) < 0)
 			return -1;
-	return 0;
+	return op->is_asking ? -1 : 0;
 }
 
 /* The plug-ins see what others changed, and policies what the plug-ins made of it. */

@@ -3,6 +3,7 @@
 #include "apiserver/admission_activation.h"
 
 #include "apiserver/authz.h"
+#include "apiserver/operation.h"
 #include "apiserver/registry.h"
 
 /* `variables`: each is computed when it is asked for, once. */
@@ -395,12 +396,15 @@ static int check(const struct cel_authorizer *cel, const struct cel_attributes *
 	};
 	struct authz_selectors selectors = { 0 };
 	struct authz_reason reason = { .arena = arena };
+	enum authz_decision decision;
 	struct authz_attributes asked = { .user = asked_about(a, attributes, arena),
 					  .target = &target,
 					  .reason = &reason };
 
 	asked.selectors = read_selectors(a, attributes, arena, &selectors);
-	switch (authz_decide(a->registry, &asked)) {
+	decision = a->asks ? operation_authorize(a->asks, &asked)
+			   : authz_decide(a->registry, &asked);
+	switch (decision) {
 	case AUTHZ_ALLOW:
 		*ret_decision = CEL_ALLOWED;
 		break;
@@ -417,9 +421,10 @@ static int check(const struct cel_authorizer *cel, const struct cel_attributes *
 }
 
 void admission_authorizer_init(struct admission_authorizer *a, struct registry *registry,
-			       const struct user *user)
+			       const struct user *user, struct operation *asks)
 {
 	*a = (struct admission_authorizer){ .cel.check = check,
 					    .registry = registry,
-					    .user = user };
+					    .user = user,
+					    .asks = asks };
 }

@@ -76,10 +76,11 @@ struct admission_authorizer {
 	struct cel_authorizer cel;
 	struct registry *registry;
 	const struct user *user;
+	struct operation *asks;
 };
 
-/* Both are borrowed. */
+/* All are borrowed; asks is the write that waits for answers from outside, NULL: nobody waits. */
 void admission_authorizer_init(struct admission_authorizer *a, struct registry *registry,
-			       const struct user *user);
+			       const struct user *user, struct operation *asks);
 
 #endif

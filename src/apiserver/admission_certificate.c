@@ -117,7 +117,7 @@ static bool may(struct operation *op, const char *verb, struct str signer)
 				 .name = signer };
 	struct authz_attributes attributes = { .user = op->who, .target = &target };
 
-	if (authz_decide(op->registry, &attributes) == AUTHZ_ALLOW)
+	if (operation_authorize(op, &attributes) == AUTHZ_ALLOW)
 		return true;
 	if (!str_cut(signer, '/', &domain, &rest))
 		return false;
@@ -125,7 +125,7 @@ static bool may(struct operation *op, const char *verb, struct str signer)
 				    STR_FMT "/"
 					    "*",
 				    STR_ARG(domain));
-	return authz_decide(op->registry, &attributes) == AUTHZ_ALLOW;
+	return operation_authorize(op, &attributes) == AUTHZ_ALLOW;
 }
 
 static int check_signer(struct operation *op, const char *verb)

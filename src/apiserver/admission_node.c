@@ -482,7 +482,7 @@ static int check_audience(struct restriction *r, const struct obj *pod)
 	if (yyjson_mut_arr_size(list) > 1)
 		return REFUSE(r, "node may only request 0 or 1 audiences");
 	if (pod_asks(op, pod, audience) ||
-	    (audience.len && authz_decide(op->registry, &attributes) == AUTHZ_ALLOW))
+	    (audience.len && operation_authorize(op, &attributes) == AUTHZ_ALLOW))
 		return 0;
 	return REFUSE(r,
 		      "audience \"" STR_FMT "\" not found in pod spec volume, " STR_FMT

@@ -241,7 +241,7 @@ static bool may(struct operation *op, struct target target, struct str *ret_reas
 					       .target = &target,
 					       .reason = &reason };
 
-	if (authz_decide(op->registry, &attributes) == AUTHZ_ALLOW)
+	if (operation_authorize(op, &attributes) == AUTHZ_ALLOW)
 		return true;
 	*ret_reason = reason.text;
 	return false;

@@ -93,7 +93,7 @@ int admission_policies_mutate(struct operation *op, bool is_second)
 		op->is_mutated |= op->edit.root != yyjson_mut_doc_get_root(op->edit.doc);
 		op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
 	}
-	return result;
+	return op->is_asking ? -1 : result;
 }
 
 int admission_policies_validate(struct operation *op)
@@ -107,7 +107,9 @@ int admission_policies_validate(struct operation *op)
 	admission_request_of(op, &request);
 	options = admission_options_of(op);
 	request.options = yyjson_mut_doc_get_root(options);
-	return policies_validate(op->registry->policies, &request, &answer);
+	if (policies_validate(op->registry->policies, &request, &answer) < 0)
+		return -1;
+	return op->is_asking ? -1 : 0;
 }
 
 /* ---- who may name parameters ---- */
@@ -126,7 +128,7 @@ static bool may_get(struct operation *op, const struct kind *kind, struct str na
 				 .name = name };
 	struct authz_attributes attributes = { .user = op->who, .target = &target };
 
-	return authz_decide(op->registry, &attributes) == AUTHZ_ALLOW;
+	return operation_authorize(op, &attributes) == AUTHZ_ALLOW;
 }
 
 static const struct kind *find_param_kind(struct operation *op, struct str api_version,

@@ -469,7 +469,8 @@ int policies_mutate(struct policies *policies, struct admission_request *request
 		return 0;
 	m.last_invocation = &m.invocations;
 	m.last_problem = &m.problems;
-	admission_authorizer_init(&m.authorizer, policies->registry, request->user);
+	admission_authorizer_init(&m.authorizer, policies->registry, request->user,
+				  request->asks);
 	for (size_t i = 0; i < f->policy_count; i++)
 		collect_policy(&m, f->policies[i]);
 	if (m.invocations && rounds->is_second && *object->doc && !is_as_left(&m))

@@ -71,6 +71,7 @@ void admission_request_of(struct operation *op, struct admission_request *ret)
 		.object = cel_null(),
 		.old_object = old ? cel_json(old, &cel_type_dyn) : cel_null(),
 		.user = op->who ? op->who : role_user(op),
+		.asks = op,
 		.dry_run = op->dry_run,
 		.kinds = &op->registry->kinds,
 	};

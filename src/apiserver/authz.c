@@ -226,10 +226,10 @@ bool authz_selects_field(const struct authz_attributes *a, const char *field, st
 	return false;
 }
 
-static int refuse(const struct authz_attributes *a, struct str reason, struct refusal *refusal)
+int authz_refuse(const struct authz_attributes *a, struct refusal *refusal)
 {
 	const struct target *t = a->target;
-	struct str where, resource, tail;
+	struct str where, resource, tail, reason = a->reason ? a->reason->text : STR_NONE;
 
 	tail = reason.len ? str_printf_in(refusal->arena, ": " STR_FMT, STR_ARG(reason)) : STR("");
 	if (!t->is_resource)
@@ -266,5 +266,5 @@ int authz_check(struct registry *registry, const struct authz_attributes *a,
 		again.wait = NULL;		      /* nobody is asked twice */
 		(void)authz_decide(registry, &again); /* it decides as before */
 	}
-	return refuse(a, again.reason->text, refusal);
+	return authz_refuse(&again, refusal);
 }

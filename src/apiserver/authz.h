@@ -75,6 +75,9 @@ enum authz_decision authz_decide(struct registry *registry, const struct authz_a
 int authz_check(struct registry *registry, const struct authz_attributes *a,
 		struct refusal *refusal) MUST_CHECK;
 
+/* In upstream's words; the reason, when given, is why. Returns -1. */
+int authz_refuse(const struct authz_attributes *a, struct refusal *refusal);
+
 /* For authorizers: adds a line to the reason. Returns AUTHZ_NO_OPINION. */
 enum authz_decision authz_say(const struct authz_attributes *a, const char *fmt, ...)
 	PRINTF_LIKE(2, 3);

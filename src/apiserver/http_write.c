@@ -398,32 +398,6 @@ static int serve_review(struct exchange *e)
 	return result;
 }
 
-/* A PATCH or PUT may turn out to create: whether that is allowed is asked now, while the one who
- * asks is known. */
-static void ask_create(struct exchange *e, struct http_write *w)
-{
-	struct target create = e->target;
-	struct authz_attributes attributes = { .user = e->user, .target = &create };
-	bool may_create = w->op.verb == OPERATION_PATCH
-				  ? w->op.patch_type == API_PATCH_APPLY
-				  : w->op.verb == OPERATION_UPDATE &&
-					    e->kind->flags & KIND_CREATE_ON_UPDATE;
-	struct refusal *refusal;
-
-	if (!may_create || e->target.subresource.len)
-		return;
-	create.verb = STR("create");
-	refusal = ARENA_NEW(&w->arena, struct refusal);
-	refusal_init(refusal, &w->arena);
-	if (authz_check(&e->server->registry, &attributes, refusal)) {
-		refusal->message = str_in(&w->arena, refusal->message);
-		refusal->group = str_in(&w->arena, refusal->group);
-		refusal->kind = str_in(&w->arena, refusal->kind);
-		refusal->name = str_in(&w->arena, refusal->name);
-		w->op.create_refusal = refusal;
-	}
-}
-
 int write_serve(struct exchange *e)
 {
 	struct http_write *w;
@@ -438,7 +412,6 @@ int write_serve(struct exchange *e)
 		return -1;
 	}
 	w->op.field_manager = str_in(&w->arena, w->op.field_manager);
-	ask_create(e, w);
 	http_set_events(e->x, &write_events, w);
 	operation_start(&w->op);
 	return 0;

@@ -114,7 +114,7 @@ static void finish(struct operation *op)
 /* A step is over: so is the operation, unless it goes on later. */
 static void after_step(struct operation *op, int progress)
 {
-	if (progress != OPERATION_SUBMITTED && !op->is_converting)
+	if (progress != OPERATION_SUBMITTED && !op->is_converting && !op->is_asking)
 		finish(op);
 }
 
@@ -139,8 +139,55 @@ static void run(struct operation *op)
 	after_step(op, progress);
 }
 
+/* --- what its user may do --- */
+
+static void on_told(struct review_wait *wait)
+{
+	struct operation *op = CONTAINER_OF(wait, struct operation, asked);
+
+	op->is_asking = false;
+	refusal_init(&op->refusal, op->arena);
+	run(op);
+}
+
+enum authz_decision operation_authorize(struct operation *op, const struct authz_attributes *asked)
+{
+	struct authz_attributes attributes = *asked;
+	enum authz_decision decision;
+
+	/* one question at a time; and no more when answers are forgotten before they are used */
+	if (!op->is_asking && op->questions < OPERATION_QUESTIONS_MAX)
+		attributes.wait = &op->asked;
+	decision = authz_decide(op->registry, &attributes);
+	if (decision != AUTHZ_LATER)
+		return decision;
+	op->is_asking = true;
+	op->questions++;
+	return AUTHZ_NO_OPINION;
+}
+
+int operation_check_create(struct operation *op)
+{
+	struct target target = { .verb = STR("create"),
+				 .is_resource = true,
+				 .group = op->kind->group,
+				 .version = op->kind->version,
+				 .namespace_ = op->namespace_,
+				 .resource = op->kind->plural,
+				 .name = op->name };
+	struct authz_reason reason = { .arena = op->arena };
+	struct authz_attributes attributes = { .user = op->who,
+					       .target = &target,
+					       .reason = &reason };
+
+	if (!op->who || operation_authorize(op, &attributes) == AUTHZ_ALLOW)
+		return 0;
+	return authz_refuse(&attributes, &op->refusal);
+}
+
 void operation_start(struct operation *op)
 {
+	review_wait_init(&op->asked, on_told);
 	refusal_init(&op->refusal, op->arena);
 	notices_init(&op->notices, op->arena);
 	list_init(&op->link);
@@ -170,7 +217,7 @@ void operation_resume(struct operation *op)
 /* For somebody outside. */
 static bool is_waiting(const struct operation *op)
 {
-	return op->webhooks || op->image_review || op->is_converting;
+	return op->webhooks || op->image_review || op->is_converting || op->is_asking;
 }
 
 /* Nothing it waits for comes any more. */
@@ -186,6 +233,9 @@ static void stop_waiting(struct operation *op)
 	conversion_free(op->old_conversion);
 	op->conversion = op->old_conversion = NULL;
 	op->is_converting = false;
+	if (op->is_asking)
+		review_wait_cancel(&op->asked);
+	op->is_asking = false;
 }
 
 void operation_cancel(struct operation *op)

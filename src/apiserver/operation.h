@@ -13,6 +13,7 @@
 #include "api/transport.h"
 #include "apiserver/admission_policy.h"
 #include "apiserver/annotations.h"
+#include "apiserver/authz.h"
 #include "apiserver/refusal.h"
 #include "store/store.h"
 
@@ -73,8 +74,6 @@ struct operation {
 	enum api_patch patch_type;
 	struct str patch_duplicates;	      /* fields that the patch has twice; empty: none */
 	bool force;			      /* of an apply */
-	const struct refusal *create_refusal; /* why the user may not create what he patches; NULL =
-						 he may */
 	bool wants_object; /* answer with the object also where a client gets a Status (in process)
 			    */
 	void (*done)(struct operation *op);
@@ -95,6 +94,9 @@ struct operation {
 	struct policy_rounds policy_rounds;
 	operation_step *next;	      /* what comes when admission is over */
 	struct webhook_run *webhooks; /* what it waits for; NULL: it does not; in the arena */
+	struct review_wait asked;     /* whether its user may do what it takes, at a webhook */
+	bool is_asking;		      /* it waits for that, and is then begun again */
+	int questions;
 	struct image_review *image_review; /* likewise */
 	struct conversion
 		*old_conversion; /* old_blob in kind's version, when only a webhook knows it */
@@ -140,6 +142,11 @@ enum operation_progress { OPERATION_FINISHED, OPERATION_SUBMITTED }; /* or < 0: 
 
 struct subject operation_subject(const struct operation *op) PURE;	/* plural and name */
 struct subject operation_kind_subject(const struct operation *op) PURE; /* Kind and name */
+/* Whether the user of op may do that as well. While somebody outside is still asked nobody has an
+ * opinion, op->is_asking is set, and the operation must end: it is run anew with the answer. */
+enum authz_decision operation_authorize(struct operation *op, const struct authz_attributes *asked);
+/* PUT and apply where nothing is: refuses who may not create. */
+int operation_check_create(struct operation *op) MUST_CHECK;
 /* Goes on with op->resume, or ends, when the webhooks it waits for have answered. */
 void operation_resume(struct operation *op);
 /* The body as an object of kind in op->edit, ready to be changed. */

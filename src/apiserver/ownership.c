@@ -248,10 +248,8 @@ static int apply_new(struct operation *op, yyjson_val *config)
 
 	if (op->subresource.len)
 		return refusal_not_found(&op->refusal, operation_subject(op));
-	if (op->create_refusal && op->create_refusal->code) {
-		op->refusal = *op->create_refusal;
+	if (operation_check_create(op) < 0)
 		return -1;
-	}
 	if (uid.len)
 		return refusal_conflict(&op->refusal, operation_subject(op),
 					"uid mismatch: the provided object specified uid " STR_FMT

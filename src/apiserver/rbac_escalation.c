@@ -23,7 +23,7 @@ static bool may(struct operation *op, const char *verb, struct str resource, str
 				 .name = name };
 	struct authz_attributes attributes = { .user = op->who, .target = &target };
 
-	return authz_decide(op->registry, &attributes) == AUTHZ_ALLOW;
+	return operation_authorize(op, &attributes) == AUTHZ_ALLOW;
 }
 
 struct owned {

@@ -111,10 +111,8 @@ static int create_missing(struct operation *op)
 {
 	struct str given;
 
-	if (op->create_refusal && op->create_refusal->code) {
-		op->refusal = *op->create_refusal;
+	if (operation_check_create(op) < 0)
 		return -1;
-	}
 	if (operation_read_body(op, op->kind) < 0)
 		return -1;
 	given = json_mut_get_str(op->edit.root, "metadata.name");

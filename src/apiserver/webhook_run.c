@@ -86,7 +86,7 @@ static int concerns(struct webhook_run *run, const struct hook *hook,
 	if (!matches)
 		return 0;
 	ensure_options(run);
-	admission_authorizer_init(&authorizer, run->registry, run->request.user);
+	admission_authorizer_init(&authorizer, run->registry, run->request.user, NULL);
 	admission_activation_init(&activation, hook->expressions, &run->request);
 	activation.matched = *ret_matched;
 	activation.authorizer = &authorizer.cel;

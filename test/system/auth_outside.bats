@@ -169,6 +169,17 @@ refused() { # token
 		"$(jq -cS 'select(.spec.resourceAttributes.labelSelector) | .spec.resourceAttributes' "$OUT/asked" | head -n 1)"
 }
 
+@test "the webhook is asked what a write takes, too: creating by apply, binding a role" {
+	printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: applied}\n' | with_token known-outside apply --server-side -f -
+	with_token known-outside create rolebinding team --clusterrole=edit --user=bob
+	same yes "$(k auth can-i create pods --as=bob)"
+	has "$(jq -r '.spec.resourceAttributes | "\(.verb) \(.name)"' "$OUT/asked")" '^create applied$'
+	has "$(jq -r '.spec.resourceAttributes | "\(.verb) \(.name)"' "$OUT/asked")" '^bind edit$'
+	# a HEAD is none of what objects have
+	same 405 "$(in_node curl -sSI -o /dev/null -w '%{http_code}' --cacert "$NODE_DIR/etc/pki/ca.crt" -H 'Authorization: Bearer known-outside' \
+		https://127.0.0.1:6443/api/v1/namespaces/default/configmaps/applied)"
+}
+
 from_proxy() { # certificate ARGS...
 	local name=$1
 	shift

@@ -66,7 +66,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                   "extra": {"from": ["far"]}}
         else:
             where = spec.get("resourceAttributes", {})
-            status = {"allowed": spec["user"] == "olga" and where.get("resource") == "configmaps"}
+            status = {"allowed": spec["user"] == "olga" and
+                      (where.get("resource") in ("configmaps", "rolebindings") or where.get("verb") == "bind")}
             if where.get("resource") == "secrets":
                 status = {"allowed": False, "denied": True, "reason": "secrets are none of your business"}
         self.answer({"apiVersion": review["apiVersion"], "kind": review["kind"], "status": status})
