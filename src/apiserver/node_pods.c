@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The index holds keys only: node, namespace and name of each bound pod. A binding is for life, so
- * a pod enters once and leaves once. It is made when a node first asks: no start waits for it.
+ * The indexes hold keys only: node, namespace and name of each bound pod; namespace and name of each
+ * secret that a volume names, and the volume. A binding is for life, so a pod enters once and leaves
+ * once; a volume is taken anew whenever it changes. They are made when a node first asks: no start
+ * waits for them.
  */
 #include "apiserver/node_pods.h"
 
@@ -18,8 +20,9 @@
 struct node_pods {
 	struct registry *registry;
 	struct omap keys; /* node, NUL, namespace, NUL, name → this */
+	struct omap secrets; /* namespace, NUL, name, NUL, volume → this */
 	struct buf key;	  /* being looked for */
-	struct store_watcher watcher;
+	struct store_watcher watcher, volume_watcher;
 	bool is_made;
 };
 
@@ -83,7 +86,83 @@ static void on_end(struct store_watcher *watcher, struct err *err)
 	(void)watcher;
 	/* never paused, so only the store's own end can end it */
 	if (err->code != ERR_CLOSED)
-		log_error("apiserver", "watch of pods ended: %s", err->msg);
+		log_error("apiserver", "watch of pods or volumes ended: %s", err->msg);
+}
+
+/* --- the secrets of volumes --- */
+
+/* Where a volume names secrets that a node needs; the namespace defaults to the claim's. */
+static const struct {
+	const char *name, *namespace_;
+} volume_secrets[] = {
+	{ "spec.azureFile.secretName", "spec.azureFile.secretNamespace" },
+	{ "spec.cephfs.secretRef.name", "spec.cephfs.secretRef.namespace" },
+	{ "spec.cinder.secretRef.name", "spec.cinder.secretRef.namespace" },
+	{ "spec.flexVolume.secretRef.name", "spec.flexVolume.secretRef.namespace" },
+	{ "spec.rbd.secretRef.name", "spec.rbd.secretRef.namespace" },
+	{ "spec.scaleIO.secretRef.name", "spec.scaleIO.secretRef.namespace" },
+	{ "spec.iscsi.secretRef.name", "spec.iscsi.secretRef.namespace" },
+	{ "spec.storageos.secretRef.name", "spec.storageos.secretRef.namespace" },
+	{ "spec.csi.nodePublishSecretRef.name", "spec.csi.nodePublishSecretRef.namespace" },
+	{ "spec.csi.nodeStageSecretRef.name", "spec.csi.nodeStageSecretRef.namespace" },
+	{ "spec.csi.nodeExpandSecretRef.name", "spec.csi.nodeExpandSecretRef.namespace" },
+};
+
+static struct str secret_key(struct node_pods *pods, struct str namespace_, struct str name,
+			     struct str volume)
+{
+	buf_reset(&pods->key);
+	buf_put_str(&pods->key, namespace_);
+	buf_put_char(&pods->key, '\0');
+	buf_put_str(&pods->key, name);
+	buf_put_char(&pods->key, '\0');
+	buf_put_str(&pods->key, volume);
+	return buf_failed(&pods->key) ? STR_NONE : buf_str(&pods->key);
+}
+
+static void take_volume(struct node_pods *pods, struct blob *value, bool is_there)
+{
+	const struct obj *volume = str_contains(blob_str(value), STR("ecret")) ?
+					   obj_of(value, NULL) :
+					   NULL;
+
+	for (size_t i = 0; volume && i < ARRAY_COUNT(volume_secrets); i++) {
+		struct str where = json_get_str(volume->root, volume_secrets[i].namespace_),
+			   name = json_get_str(volume->root, volume_secrets[i].name), key;
+
+		if (!name.len)
+			continue;
+		if (!where.len)
+			where = json_get_str(volume->root, "spec.claimRef.namespace");
+		key = secret_key(pods, where, name, volume->name);
+		if (!key.len)
+			continue;
+		if (is_there)
+			(void)omap_put(&pods->secrets, key, pods); /* there is nothing to give back */
+		else
+			(void)omap_remove(&pods->secrets, key); /* likewise */
+	}
+}
+
+static void on_volume(struct store_watcher *watcher, const struct store_event *event)
+{
+	struct node_pods *pods = CONTAINER_OF(watcher, struct node_pods, volume_watcher);
+
+	if (event->previous)
+		take_volume(pods, event->previous, false);
+	if (event->type != STORE_DELETED)
+		take_volume(pods, event->value, true);
+}
+
+static bool take_volume_entry(void *arg, struct str key, const struct store_entry *entry)
+{
+	bool was_parsed = entry->value->parsed;
+
+	(void)key;
+	take_volume(arg, entry->value, true);
+	if (!was_parsed)
+		blob_forget(entry->value);
+	return true;
 }
 
 static bool take_pod(void *arg, struct str key, const struct store_entry *entry)
@@ -107,6 +186,9 @@ static void make(struct node_pods *pods)
 	prefix = registry_prefix(&arena, &kind_pod);
 	store_walk(store, prefix, STR_NONE, take_pod, pods);
 	store_watch(store, &pods->watcher, prefix, false, store_revision(store));
+	prefix = registry_prefix(&arena, &kind_persistentvolume);
+	store_walk(store, prefix, STR_NONE, take_volume_entry, pods);
+	store_watch(store, &pods->volume_watcher, prefix, false, store_revision(store));
 	pods->is_made = true;
 }
 
@@ -116,8 +198,10 @@ struct node_pods *node_pods_new(struct registry *registry)
 
 	pods->registry = registry;
 	omap_init(&pods->keys);
+	omap_init(&pods->secrets);
 	buf_init(&pods->key, KEY_BYTES_MAX);
 	pods->watcher = (struct store_watcher){ .event = on_event, .end = on_end };
+	pods->volume_watcher = (struct store_watcher){ .event = on_volume, .end = on_end };
 	return pods;
 }
 
@@ -126,6 +210,7 @@ void node_pods_free(struct node_pods *pods)
 	if (!pods)
 		return;
 	omap_deinit(&pods->keys);
+	omap_deinit(&pods->secrets);
 	buf_deinit(&pods->key);
 	mem_free(pods);
 }
@@ -322,75 +407,39 @@ bool node_pods_reach_volume(struct node_pods *pods, struct str node, struct str 
 				      json_get_str(obj->root, "spec.claimRef.name"));
 }
 
-/* Where a volume names secrets that a node needs; the namespace defaults to the claim's. */
-static const struct {
-	const char *name, *namespace_;
-} volume_secrets[] = {
-	{ "spec.azureFile.secretName", "spec.azureFile.secretNamespace" },
-	{ "spec.cephfs.secretRef.name", "spec.cephfs.secretRef.namespace" },
-	{ "spec.cinder.secretRef.name", "spec.cinder.secretRef.namespace" },
-	{ "spec.flexVolume.secretRef.name", "spec.flexVolume.secretRef.namespace" },
-	{ "spec.rbd.secretRef.name", "spec.rbd.secretRef.namespace" },
-	{ "spec.scaleIO.secretRef.name", "spec.scaleIO.secretRef.namespace" },
-	{ "spec.iscsi.secretRef.name", "spec.iscsi.secretRef.namespace" },
-	{ "spec.storageos.secretRef.name", "spec.storageos.secretRef.namespace" },
-	{ "spec.csi.nodePublishSecretRef.name", "spec.csi.nodePublishSecretRef.namespace" },
-	{ "spec.csi.nodeStageSecretRef.name", "spec.csi.nodeStageSecretRef.namespace" },
-	{ "spec.csi.nodeExpandSecretRef.name", "spec.csi.nodeExpandSecretRef.namespace" },
+struct volume_walk {
+	struct node_pods *pods;
+	struct str node;
+	size_t prefix_len;
+	bool is_found;
 };
 
-static bool volume_names_secret(const struct obj *volume, struct str namespace_, struct str name)
+static bool look_at_volume(void *arg, struct str key, void *value)
 {
-	for (size_t i = 0; i < ARRAY_COUNT(volume_secrets); i++) {
-		struct str where = json_get_str(volume->root, volume_secrets[i].namespace_);
+	struct volume_walk *w = arg;
 
-		if (!where.len)
-			where = json_get_str(volume->root, "spec.claimRef.namespace");
-		if (str_eq(json_get_str(volume->root, volume_secrets[i].name), name) &&
-		    str_eq(where, namespace_))
-			return true;
-	}
-	return false;
-}
-
-struct claim_walk {
-	struct walk *walk;
-	const struct obj *pod;
-};
-
-static bool look_behind_claim(void *arg, struct str claim_name)
-{
-	struct claim_walk *c = arg;
-	struct registry *registry = c->walk->pods->registry;
-	const struct obj *claim = registry_get(registry, &kind_persistentvolumeclaim,
-					       c->pod->namespace_, claim_name),
-			 *volume;
-
-	if (!claim)
-		return true;
-	volume = registry_get(registry, &kind_persistentvolume, STR_NONE,
-			      json_get_str(claim->root, "spec.volumeName"));
-	c->walk->is_found = volume &&
-			    str_eq(json_get_str(volume->root, "spec.claimRef.namespace"),
-				   claim->namespace_) &&
-			    str_eq(json_get_str(volume->root, "spec.claimRef.name"), claim->name) &&
-			    volume_names_secret(volume, c->walk->namespace_, c->walk->name);
-	return !c->walk->is_found;
-}
-
-static bool look_behind_claims(struct walk *w, const struct obj *pod)
-{
-	struct claim_walk c = { w, pod };
-
-	return pod_each_reference(pod, POD_CLAIM, look_behind_claim, &c);
+	(void)value;
+	w->is_found = node_pods_reach_volume(w->pods, w->node,
+					     str_slice(key, w->prefix_len, key.len));
+	return !w->is_found;
 }
 
 bool node_pods_reach_volume_secret(struct node_pods *pods, struct str node, struct str namespace_,
 				   struct str name)
 {
-	struct walk w = {
-		.pods = pods, .fn = look_behind_claims, .namespace_ = namespace_, .name = name
-	};
+	AUTO_ARENA arena = { 0 };
+	struct volume_walk w = { .pods = pods, .node = node };
+	struct str key;
 
-	return namespace_.len && name.len && ask(&w, node, STR_NONE);
+	if (!namespace_.len || !name.len)
+		return false;
+	if (!pods->is_made)
+		make(pods);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	/* ends with NUL: what follows it in a key is a volume's name */
+	key = str_in(&arena, secret_key(pods, namespace_, name, STR_NONE));
+	w.prefix_len = key.len;
+	if (key.len)
+		omap_walk_prefix(&pods->secrets, key, look_at_volume, &w);
+	return w.is_found;
 }

@@ -545,7 +545,7 @@ static const struct rule persistent_storageos_rules[] = {
 static void check_secret_namespace(const struct scope *s, const struct field_path *path,
 				   yyjson_mut_val *v)
 {
-	if (v && !json_mut_str(v).len)
+	if (yyjson_mut_is_str(v) && !json_mut_str(v).len) /* null is what clients in Go write for none */
 		field_required(s->errors, path, "");
 }
 

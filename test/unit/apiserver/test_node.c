@@ -96,6 +96,13 @@ static const struct row world[] = {
 	  "io',"
 	  "'volumeHandle':'h','nodeStageSecretRef':{'name':'of-volume','namespace':'default'}}}}",
 	  201, NULL },
+	{ "POST", NS "secrets", "{'metadata':{'name':'of-azure'}}", 201, NULL },
+	/* bound from its side alone, by a client that writes null for a namespace it does not name */
+	{ "POST", CORE "persistentvolumes",
+	  "{'metadata':{'name':'azure'},'spec':{'capacity':{'storage':'1Gi'},'accessModes':["
+	  "'ReadWriteOnce'],'claimRef':{'namespace':'default','name':'claim'},'azureFile':{"
+	  "'shareName':'s','secretName':'of-azure','secretNamespace':null}}}",
+	  201, NULL },
 	{ "POST", NS "persistentvolumeclaims",
 	  "{'metadata':{'name':'claim'},'spec':{'accessModes':['ReadWriteOnce'],'volumeName':"
 	  "'volume','resources':{'requests':{'storage':'1Gi'}}}}",
@@ -118,6 +125,7 @@ static const struct row reads[] = {
 	{ "GET", NS "secrets/by-projection", NULL, 200, NULL },
 	{ "GET", NS "secrets/pull", NULL, 200, NULL },
 	{ "GET", NS "secrets/of-volume", NULL, 200, NULL },
+	{ "GET", NS "secrets/of-azure", NULL, 200, NULL },
 	{ "GET", NS "secrets?fieldSelector=metadata.name=by-env", NULL, 200, NULL },
 	{ "GET", NS "secrets/other", NULL, 403,
 	  "secrets \\\"other\\\" is forbidden: User \\\"system:node:node1\\\" cannot get resource "
