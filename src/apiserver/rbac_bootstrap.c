@@ -206,8 +206,56 @@ static void write_role(struct rbac_bootstrap *b, const struct default_role *role
 		      "rules");
 }
 
+/* Bindings that were a part of another one in earlier versions: where those were changed, what came
+ * out of them is as they are. */
+static const struct {
+	const char *name, *from;
+} split_bindings[] = {
+	{ "system:public-info-viewer", "system:discovery" },
+};
+
+static const struct obj *split_from(struct rbac_bootstrap *b, const char *name)
+{
+	const struct kind *kind = &kind_clusterrolebinding;
+
+	for (size_t i = 0; i < ARRAY_COUNT(split_bindings); i++)
+		if (!strcmp(split_bindings[i].name, name) &&
+		    !registry_get(b->registry, kind, STR_NONE, str_from(name)))
+			return registry_get(b->registry, kind, STR_NONE,
+					    str_from(split_bindings[i].from));
+	return NULL;
+}
+
+static void take_over(yyjson_mut_doc *doc, const char *parent, const char *key, const struct obj *from)
+{
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
+	yyjson_mut_val *to = parent ? json_mut_get(root, parent) : root;
+	yyjson_val *value = json_get(parent ? json_get(from->root, parent) : from->root, key);
+
+	(void)json_remove(to, str_from(key)); /* the doc owns it */
+	if (value)
+		json_set(doc, to, key, json_copy(doc, value));
+}
+
+static void write_split(struct rbac_bootstrap *b, const struct default_binding *binding,
+			const struct obj *from)
+{
+	yyjson_mut_doc *doc = binding_new(binding);
+
+	take_over(doc, "metadata", "labels", from);
+	take_over(doc, "metadata", "annotations", from);
+	take_over(doc, NULL, "subjects", from);
+	write_default(b, &kind_clusterrolebinding, doc, "subjects");
+}
+
 static void write_binding(struct rbac_bootstrap *b, const struct default_binding *binding)
 {
+	const struct obj *from = binding->namespace_ ? NULL : split_from(b, binding->name);
+
+	if (from) {
+		write_split(b, binding, from);
+		return;
+	}
 	write_default(b, binding->namespace_ ? &kind_rolebinding : &kind_clusterrolebinding,
 		      binding_new(binding), "subjects");
 }

@@ -166,12 +166,17 @@ END
 @test "default roles come back at a start, and what was added to them stays" {
 	k delete clusterrole system:controller:job-controller
 	k patch clusterrole system:discovery --type=json -p '[{"op":"add","path":"/rules/-","value":{"verbs":["get"],"nonResourceURLs":["/mine"]}}]'
+	k annotate clusterrolebinding system:discovery example.com/mine=yes
+	k delete clusterrolebinding system:public-info-viewer
 	k annotate --overwrite clusterrole system:basic-user rbac.authorization.kubernetes.io/autoupdate=false
 	k patch clusterrole system:basic-user --type=json -p '[{"op":"remove","path":"/rules/1"}]'
 	node_stop
 	node_start --no-node
 	restarted=yes
 	wait_for 20 k get clusterrole system:controller:job-controller
+	# it was a part of the other's once
+	same yes "$(k get clusterrolebinding system:public-info-viewer -o jsonpath='{.metadata.annotations.example\.com/mine}')"
+	same system:public-info-viewer "$(k get clusterrolebinding system:public-info-viewer -o jsonpath='{.roleRef.name}')"
 	has "$(k get clusterrole system:discovery -o jsonpath='{.rules[*].nonResourceURLs}')" /mine
 	same 1 "$(k get clusterrole system:basic-user -o json | jq '.rules | length')"
 	same yes "$(k auth can-i create pods --as=system:serviceaccount:kube-system:job-controller)"
