@@ -441,10 +441,43 @@ static void check_stateful_strategy(const struct scope *s, const struct field_pa
 				  "only allowed for updateStrategy 'RollingUpdate'");
 }
 
+static bool has_named(yyjson_mut_val *list, struct str name)
+{
+	JSON_MUT_EACH (item, list)
+		if (str_eq(json_mut_get_str(item, "name"), name))
+			return true;
+	return false;
+}
+
+/* The template of pods as they will be: claims made for them are volumes, too. */
+static yyjson_mut_val *with_claims(yyjson_mut_doc *doc, yyjson_mut_val *spec)
+{
+	yyjson_mut_val *whole = json_mut_copy(doc, spec),
+		       *pod = json_mut_get(whole, "template.spec"), *volumes, *volume;
+
+	if (!yyjson_mut_is_obj(pod))
+		return spec;
+	volumes = json_ensure_array(doc, pod, "volumes");
+	JSON_MUT_EACH (claim, yyjson_mut_obj_get(spec, "volumeClaimTemplates")) {
+		struct str name = json_mut_get_str(claim, "metadata.name");
+
+		if (!name.len || has_named(volumes, name))
+			continue;
+		volume = json_append_object(doc, volumes);
+		json_set_str(doc, volume, "name", name);
+		json_set_str(doc, json_set_object(doc, volume, "persistentVolumeClaim"),
+			     "claimName", name);
+	}
+	return whole;
+}
+
 static void check_statefulset_template(const struct scope *s, const struct field_path *path,
 				       yyjson_mut_val *v)
 {
-	check_template(s, path, v, "statefulset", "StatefulSet");
+	bool has_claims = json_mut_get_count(v, "volumeClaimTemplates") > 0;
+
+	check_template(s, path, has_claims ? with_claims(s->edit->doc, v) : v, "statefulset",
+		       "StatefulSet");
 }
 
 static const struct rule ordinal_rules[] = { RULE_NONNEGATIVE("start"), { 0 } };

@@ -10,6 +10,25 @@
 
 #include "base/attr.h"
 
+/* A claim made for each pod is a volume of it. */
+static void test_statefulset_claims(void **state)
+{
+	static const char base[] =
+		"metadata: {name: s}\nspec: {selector: {matchLabels: {a: b}}, template: {metadata: "
+		"{labels: {a: b}}, spec: {containers: [{name: c, image: i, volumeMounts: [{name: www, "
+		"mountPath: /w}]}]}}, volumeClaimTemplates: [{metadata: {name: www}, spec: "
+		"{accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}]}";
+	static const struct kind_case cases[] = {
+		{ "a mounted claim", "", "" },
+		{ "a claim instead of a volume",
+		  "spec: {template: {spec: {volumes: [{name: www, emptyDir: {}}]}}}", "" },
+		{ "no such claim", "spec: {volumeClaimTemplates: null}",
+		  "spec.template.spec.containers[0].volumeMounts[0].name: Not found: \"www\"" },
+	};
+
+	check_creates(&kind_statefulset, base, cases, ARRAY_COUNT(cases));
+}
+
 static void test_deployment(void **state)
 {
 	static const char base[] =
@@ -402,6 +421,7 @@ static void test_cronjob(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_statefulset_claims),
 		cmocka_unit_test(test_deployment),
 		cmocka_unit_test(test_deployment_update),
 		cmocka_unit_test(test_deployment_status),
