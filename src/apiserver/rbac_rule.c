@@ -36,18 +36,23 @@ static bool has_item(yyjson_val *list, struct str wanted)
 	return false;
 }
 
+/* Whoever asks in a review may name a subresource behind the resource, too: "pods/log" is one name. */
+static bool is_resource(struct str rule, struct str wanted, struct str subresource)
+{
+	if (!subresource.len)
+		return str_eq(rule, wanted);
+	return str_strip_prefix(&rule, wanted) && str_strip_prefix(&rule, STR("/")) &&
+	       str_eq(rule, subresource);
+}
+
 /* "pods", "pods/log", "*" for all; "*" with "/log" behind it: the logs of whatever has some. */
 static bool has_resource(yyjson_val *list, struct str wanted, struct str subresource)
 {
 	JSON_EACH (item, list) {
-		struct str rule = json_str(item), resource, below;
+		struct str rule = json_str(item);
 
-		if (str_eq_c(rule, "*"))
-			return true;
-		(void)str_cut(rule, '/', &resource, &below); /* without '/' the second is empty */
-		if (!str_eq(below, subresource))
-			continue;
-		if (str_eq(resource, wanted) || (str_eq_c(resource, "*") && below.len))
+		if (str_eq_c(rule, "*") || is_resource(rule, wanted, subresource) ||
+		    (subresource.len && is_resource(rule, STR("*"), subresource)))
 			return true;
 	}
 	return false;
@@ -88,14 +93,11 @@ static bool has_word(const char *words, struct str wanted)
 
 static bool names_resource(const char *words, const struct target *t)
 {
-	struct str rest = str_from(words), word, resource, subresource;
+	struct str rest = str_from(words), word;
 
-	while (words && str_next_part(&rest, ' ', &word)) {
-		(void)str_cut(word, '/', &resource, &subresource); /* likewise */
-		if (str_eq_c(word, "*") ||
-		    (str_eq(resource, t->resource) && str_eq(subresource, t->subresource)))
+	while (words && str_next_part(&rest, ' ', &word))
+		if (str_eq_c(word, "*") || is_resource(word, t->resource, t->subresource))
 			return true;
-	}
 	return false;
 }
 
@@ -123,7 +125,7 @@ static bool holds_part(yyjson_val *rule, const struct part *part)
 		return false;
 	if (part->path.len)
 		return target_path_listed(json_get(rule, "nonResourceURLs"), part->path);
-	(void)str_cut(part->resource, '/', &resource, &subresource); /* likewise */
+	(void)str_cut(part->resource, '/', &resource, &subresource); /* without '/' the second is empty */
 	return has_item(json_get(rule, "apiGroups"), part->group) &&
 	       has_resource(json_get(rule, "resources"), resource, subresource) &&
 	       (part->has_name ? has_name(json_get(rule, "resourceNames"), part->name)

@@ -106,6 +106,39 @@ static void test_missing(void **state)
 	}
 }
 
+/* Reviews name a subresource as such or behind its resource. */
+static void test_resources(void **state)
+{
+	static const struct {
+		const char *resources;
+		struct target asked;
+		bool allowed;
+	} rows[] = {
+		{ "['pods/log']", { .resource = STR_INIT("pods"), .subresource = STR_INIT("log") }, true },
+		{ "['pods/log']", { .resource = STR_INIT("pods/log") }, true },
+		{ "['*/log']", { .resource = STR_INIT("pods"), .subresource = STR_INIT("log") }, true },
+		{ "['*/log']", { .resource = STR_INIT("pods/log") }, false },
+		{ "['pods']", { .resource = STR_INIT("pods/log") }, false },
+		{ "['pods']", { .resource = STR_INIT("pods"), .subresource = STR_INIT("log") }, false },
+		{ "['pods/']", { .resource = STR_INIT("pods") }, false },
+		{ "['*']", { .resource = STR_INIT("pods/log") }, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		char text[256];
+		AUTO_JSON rule = NULL;
+		struct target asked = rows[i].asked;
+
+		snprintf(text, sizeof(text), "{'verbs':['get'],'apiGroups':[''],'resources':%s}",
+			 rows[i].resources);
+		rule = parse(text);
+		asked.verb = STR("get");
+		asked.is_resource = true;
+		assert_int_equal(rbac_rule_allows(yyjson_doc_get_root(rule), &asked),
+				 rows[i].allowed);
+	}
+}
+
 /* As many permissions as are compared, and one verb more. */
 static void test_parts_max(void **state)
 {
@@ -284,7 +317,8 @@ static void test_revoked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_missing),	   cmocka_unit_test(test_parts_max),
+		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_resources),	   cmocka_unit_test(test_parts_max),
 		cmocka_unit_test(test_escalation), cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_revoked),
 	};
