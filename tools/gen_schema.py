@@ -10,7 +10,7 @@ and holds blocks: a head line and tab-indented lines, ended by an empty line. Te
 
   kind NAME plural/singular : ...      a served kind; then "short A B", "in CATEGORY", "scope Namespaced|Cluster", "verbs all|...",
                                        "sub NAME GROUP/VERSION.KIND verbs", "stored VERSION HASH", "column NAME : TYPE [FORMAT]
-                                       [wide] [= PATH]", "select FIELD...", "traits generation create-on-update unconditional-update",
+                                       [wide] [= PATH]", "select FIELD...", "traits generation create-on-update unconditional-update orphans",
                                        "strategy NAME", "listable", "symbol NAME"
   object NAME : ...                    has apiVersion and kind but no resource of its own
   type NAME : ...
@@ -35,7 +35,7 @@ VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update
 FLAGS = {'required': 0, 'nonempty': 1, 'always': 2, 'pointer': 3, 'merge': 4, 'retain': 5, 'atomic': 6, 'closed': 7,
          'immutable': 8, 'default': 13}
 TRAITS = {'generation': 'KIND_HAS_GENERATION', 'create-on-update': 'KIND_CREATE_ON_UPDATE',
-          'unconditional-update': 'KIND_UNCONDITIONAL_UPDATE'}
+          'unconditional-update': 'KIND_UNCONDITIONAL_UPDATE', 'orphans': 'KIND_ORPHANS'}
 NONE = 0xffff
 
 

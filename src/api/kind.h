@@ -36,6 +36,7 @@ enum kind_flag {
 	KIND_CREATE_ON_UPDATE = 1 << 5,	    /* PUT of a missing object creates it */
 	KIND_UNCONDITIONAL_UPDATE = 1 << 6, /* PUT without resourceVersion is fine */
 	KIND_CUSTOM = 1 << 7,		    /* from a CustomResourceDefinition */
+	KIND_ORPHANS = 1 << 8,		    /* DELETE leaves dependents alone unless told otherwise */
 };
 
 struct kind_subresource {

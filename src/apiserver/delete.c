@@ -88,11 +88,15 @@ static bool has_finalizer(yyjson_val *finalizers, struct str name)
 
 static bool wants_orphans(const struct operation *op, const struct delete_options *o)
 {
+	yyjson_val *finalizers = json_get(op->edit.old, "metadata.finalizers");
+
 	if (o->has_orphan)
 		return o->orphan;
 	if (o->propagation.len)
 		return str_eq_c(o->propagation, "Orphan");
-	return has_finalizer(json_get(op->edit.old, "metadata.finalizers"), orphan_finalizer);
+	if (has_finalizer(finalizers, orphan_finalizer))
+		return true;
+	return op->kind->flags & KIND_ORPHANS && !has_finalizer(finalizers, foreground_finalizer);
 }
 
 static bool wants_foreground(const struct operation *op, const struct delete_options *o)
@@ -316,5 +320,10 @@ int delete_run(struct operation *op)
 	}
 	if (check_options(op, &options) < 0)
 		return -1;
+	if (op->kind == &kind_job && !options.has_orphan && !options.propagation.len)
+		notices_add(&op->notices,
+			    "child pods are preserved by default when jobs are deleted; set "
+			    "propagationPolicy=Background to remove them or set "
+			    "propagationPolicy=Orphan to suppress this warning");
 	return delete_with(op, &options);
 }

@@ -404,6 +404,12 @@ static bool is_going(const struct kind *kind)
 	return v && obj_is_deleting(v->resource->definition);
 }
 
+/* Kinds that are only asked with have no objects, and so no paths of objects. */
+static bool has_objects(const struct kind *kind)
+{
+	return kind->verbs & (VERB_GET | VERB_UPDATE | VERB_PATCH | VERB_DELETE);
+}
+
 static int dispatch(struct exchange *e)
 {
 	const struct target *t = &e->target;
@@ -417,6 +423,11 @@ static int dispatch(struct exchange *e)
 		return refusal_no_route(&e->refusal);
 	if (is_connect(e))
 		return connect_serve(e);
+	if (t->name.len && !e->subresource && !has_objects(e->kind))
+		return refusal_no_route(&e->refusal);
+	/* upstream: only custom objects have a HEAD */
+	if (e->x->method == HTTP_HEAD && !custom_version_of(e->kind))
+		return refusal_method_not_allowed(&e->refusal);
 	allowed = e->subresource ? e->subresource->verbs : e->kind->verbs;
 	for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
 		if (!str_eq_c(t->verb, verbs[i].verb))

@@ -53,11 +53,28 @@ static int check_version(struct operation *op)
 	return operation_take_fields(op, &errors, operation_kind_subject(op));
 }
 
+/* The uid of a PUT is a precondition; to a PATCH it is a field like others. */
+static int check_patched_uid(struct operation *op)
+{
+	struct str uid = json_mut_get_str(op->edit.root, "metadata.uid");
+	struct field_errors errors;
+
+	if (op->verb != OPERATION_PATCH || !uid.len ||
+	    str_eq(uid, json_get_str(op->edit.old, "metadata.uid")))
+		return 0;
+	field_errors_init(&errors, op->arena);
+	field_invalid_str(&errors, FIELD_NAME(FIELD_NAME(NULL, "metadata"), "uid"), uid,
+		      "field is immutable");
+	return operation_take_fields(op, &errors, operation_kind_subject(op));
+}
+
 static int prepare(struct operation *op)
 {
 	struct err err = { 0 };
 	size_t at;
 
+	if (check_patched_uid(op) < 0)
+		return -1;
 	if (object_prepare_update(&op->edit, &err) == 0)
 		return 0;
 	if (err.code != ERR_CONFLICT)

@@ -99,7 +99,8 @@ static int on_headers_complete(llhttp_t *parser)
 	bool has_body = (parser->flags & F_CHUNKED) || parser->content_length > 0;
 
 	x->version = parser->http_major * 10 + parser->http_minor;
-	x->method_text = str_from(llhttp_method_name(llhttp_get_method(parser)));
+	if (!x->method_text.len)
+		x->method_text = str_from(llhttp_method_name(llhttp_get_method(parser)));
 	x->method = http_method_parse(x->method_text);
 	if (x->version > 11 || x->version < 10) {
 		llhttp_set_error_reason(parser, "HPE_USER:505");
@@ -237,18 +238,37 @@ static void send_continue(struct server_conn *sc)
 	conn_send(sc->conn, str_sub(line, sizeof(line) - 1));
 }
 
+/* A copy that the parser may write into. Any token may be a method (RFC 9110 9.1), and which of them
+ * is allowed where is said by handlers: but the parser knows a list of its own, so a head with one
+ * that this server has no name for is read as if it were GET. */
+static struct str copy_head(struct exchange *ex, struct str head)
+{
+	static const struct str stand_in = STR_INIT("GET"), preface = STR_INIT("PRI");
+	char *copy = arena_alloc(&ex->x.arena, stand_in.len + head.len);
+	size_t method_len = str_find_char(head, ' ', 0);
+	struct str method = str_slice(head, 0, method_len == SIZE_MAX ? 0 : method_len);
+	char *begin = copy + stand_in.len;
+
+	memcpy(begin, head.ptr, head.len);
+	if (!http_is_token(method) || http_method_parse(method) != HTTP_OTHER ||
+	    str_eq(method, preface))
+		return str_sub(begin, head.len);
+	ex->x.method_text = str_in(&ex->x.arena, method);
+	begin += method.len - stand_in.len;
+	memcpy(begin, stand_in.ptr, stand_in.len);
+	return str_sub(begin, head.len - method.len + stand_in.len);
+}
+
 /* One complete head. */
 static void read_head(struct server_conn *sc, struct str head)
 {
 	struct exchange *ex = exchange_new(sc);
 	llhttp_errno_t outcome;
-	char *copy = arena_alloc(&ex->x.arena, head.len);
 
-	memcpy(copy, head.ptr, head.len);
 	sc->current = ex;
 	sc->scanned_bytes = 0;
 	llhttp_init(&sc->parser, HTTP_REQUEST, &parser_settings);
-	outcome = parse(sc, str_sub(copy, head.len));
+	outcome = parse(sc, copy_head(ex, head));
 	if (!settle(sc, ex, outcome))
 		return;
 	if (ex->body_done) {
