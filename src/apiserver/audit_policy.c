@@ -2,6 +2,9 @@
 /* Rules of a policy in their order: the first that matches says how much of a request is kept. */
 #include "apiserver/audit.h"
 
+#include "api/field.h"
+#include "codec/name.h"
+
 static const char *const level_names[] = { [AUDIT_NONE] = "None",
 					   [AUDIT_METADATA] = "Metadata",
 					   [AUDIT_REQUEST] = "Request",
@@ -30,39 +33,102 @@ static size_t index_of(const char *const *names, size_t count, struct str name)
 	return i;
 }
 
-static int check_stages(yyjson_val *list, struct err *err)
+static struct str text_of(struct arena *arena, yyjson_val *list)
 {
-	JSON_EACH (item, list)
-		if (index_of(stage_names, ARRAY_COUNT(stage_names), json_str(item)) ==
-		    ARRAY_COUNT(stage_names))
-			return err_set(err, ERR_INVALID,
-				       "omitStages: Invalid value: \"" STR_FMT
-				       "\": allowed stages are RequestReceived, ResponseStarted, "
-				       "ResponseComplete, Panic",
-				       STR_ARG(json_str(item)));
-	return 0;
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, ERR_MSG_BYTES);
+	json_write(list, &text);
+	return str_in(arena, buf_str(&text));
 }
 
-static int check_rule(yyjson_val *rule, struct err *err)
+static void check_stages(yyjson_val *list, const struct field_path *path,
+			 struct field_errors *errors)
 {
-	struct str level = json_get_str(rule, "level");
-	bool is_resource = json_get_count(rule, "resources") || json_get_count(rule, "namespaces");
+	size_t i = 0;
 
-	if (index_of(level_names, ARRAY_COUNT(level_names), level) == ARRAY_COUNT(level_names))
-		return err_set(err, ERR_INVALID,
-			       "level: Unsupported value: \"" STR_FMT
-			       "\": supported values: \"None\", \"Metadata\", \"Request\", "
-			       "\"RequestResponse\"",
-			       STR_ARG(level));
-	if (is_resource && json_get_count(rule, "nonResourceURLs"))
-		return err_set(err, ERR_INVALID,
-			       "nonResourceURLs: Invalid value: rules cannot apply to both regular "
-			       "resources and non-resource URLs");
-	return check_stages(json_get(rule, "omitStages"), err);
+	JSON_EACH (item, list) {
+		const struct field_path *here = FIELD_INDEX(path, i++);
+
+		if (index_of(stage_names, ARRAY_COUNT(stage_names), json_str(item)) ==
+		    ARRAY_COUNT(stage_names))
+			field_invalid_str(errors, here, json_str(item),
+					  "allowed stages are RequestReceived,ResponseStarted,"
+					  "ResponseComplete,Panic");
+	}
+}
+
+static void check_level(struct str level, const struct field_path *path,
+			struct field_errors *errors)
+{
+	if (!level.len)
+		field_required(errors, path, "");
+	else if (index_of(level_names, ARRAY_COUNT(level_names), level) == ARRAY_COUNT(level_names))
+		field_unsupported(errors, path, level, "None|Metadata|Request|RequestResponse");
+}
+
+static void check_urls(yyjson_val *list, const struct field_path *path, struct field_errors *errors)
+{
+	size_t i = 0;
+
+	JSON_EACH (item, list) {
+		const struct field_path *here = FIELD_INDEX(path, i++);
+		struct str url = json_str(item);
+		size_t star = str_find_char(url, '*', 0);
+
+		if (str_eq_c(url, "*"))
+			continue;
+		if (!str_has_prefix(url, STR("/")))
+			field_invalid_str(errors, here, url,
+					  "non-resource URL rules must begin with a '/' character");
+		if (star != SIZE_MAX && star + 1 < url.len)
+			field_invalid_str(errors, here, url,
+					  "non-resource URL wildcards '*' must be the final "
+					  "character of the rule");
+	}
+}
+
+static void check_resources(yyjson_val *list, const struct field_path *path,
+			    struct field_errors *errors)
+{
+	JSON_EACH (item, list) {
+		struct str group = json_get_str(item, "group");
+		const char *problem = name_subdomain_problem(group);
+
+		if (group.len && !str_eq_c(group, "*") && problem)
+			field_invalid_str(errors, FIELD_NAME(path, "group"), group,
+					  name_problems_in(errors->arena, problem, ","));
+		if (json_get_count(item, "resourceNames") && !json_get_count(item, "resources"))
+			field_error_add(
+				errors, FIELD_INVALID, FIELD_NAME(path, "resourceNames"),
+				STR_FMT ": using resourceNames requires at least one "
+					"resource",
+				STR_ARG(text_of(errors->arena, json_get(item, "resourceNames"))));
+	}
+}
+
+static void check_rule(yyjson_val *rule, const struct field_path *path, struct field_errors *errors)
+{
+	const struct field_path *urls_path = FIELD_NAME(path, "nonResourceURLs");
+	yyjson_val *urls = json_get(rule, "nonResourceURLs");
+
+	check_level(json_get_str(rule, "level"), FIELD_NAME(path, "level"), errors);
+	check_urls(urls, urls_path, errors);
+	check_resources(json_get(rule, "resources"), FIELD_NAME(path, "resources"), errors);
+	check_stages(json_get(rule, "omitStages"), FIELD_NAME(path, "omitStages"), errors);
+	if (yyjson_arr_size(urls) &&
+	    (json_get_count(rule, "resources") || json_get_count(rule, "namespaces")))
+		field_error_add(errors, FIELD_INVALID, urls_path,
+				STR_FMT ": rules cannot apply to both regular resources and "
+					"non-resource URLs",
+				STR_ARG(text_of(errors->arena, urls)));
 }
 
 int audit_policy_check(yyjson_val *policy, struct err *err)
 {
+	AUTO_ARENA arena = { 0 };
+	AUTO_BUF text = { 0 };
+	struct field_errors errors;
 	size_t i = 0;
 
 	if (!str_eq_c(json_get_str(policy, "kind"), "Policy") ||
@@ -71,12 +137,16 @@ int audit_policy_check(yyjson_val *policy, struct err *err)
 			       "kind and apiVersion are not Policy of audit.k8s.io/v1");
 	if (!json_get_count(policy, "rules"))
 		return err_set(err, ERR_INVALID, "loaded illegal policy with 0 rules");
-	JSON_EACH (rule, json_get(policy, "rules")) {
-		if (check_rule(rule, err) < 0)
-			return err_wrap(err, "rules[%zu]", i);
-		i++;
-	}
-	return check_stages(json_get(policy, "omitStages"), err);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	field_errors_init(&errors, &arena);
+	check_stages(json_get(policy, "omitStages"), FIELD_NAME(NULL, "omitStages"), &errors);
+	JSON_EACH (rule, json_get(policy, "rules"))
+		check_rule(rule, FIELD_INDEX(FIELD_NAME(NULL, "rules"), i++), &errors);
+	if (!errors.count)
+		return 0;
+	buf_init(&text, ERR_MSG_BYTES);
+	field_errors_write(&errors, &text);
+	return err_set(err, ERR_INVALID, STR_FMT, STR_ARG(buf_str(&text)));
 }
 
 /* --- matching --- */
@@ -123,7 +193,9 @@ static bool lists_resource(yyjson_val *list, const struct target *t)
 		yyjson_val *names = json_get(item, "resourceNames"),
 			   *resources = json_get(item, "resources");
 
-		if (!str_eq(json_get_str(item, "group"), t->group))
+		struct str group = json_get_str(item, "group");
+
+		if (!str_eq(group, t->group) && !str_eq_c(group, "*"))
 			continue;
 		if (!yyjson_arr_size(resources))
 			return true;

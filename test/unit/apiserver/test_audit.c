@@ -36,6 +36,7 @@ static const char policy_text[] = RULES(
 	"{'level':'RequestResponse','resources':[{'group':'apps'},{'group':'','resources':['*/"
 	"status'],"
 	"'resourceNames':['one']}]},"
+	"{'level':'Metadata','resources':[{'group':'*','resources':['*/scale']}]},"
 	"{'level':'Metadata','resources':[{'group':'','resources':['*']}]}");
 
 static const struct {
@@ -55,6 +56,7 @@ static const struct {
 	{ "jane", "", "get", "", "default", "pods", "status", "one", "", AUDIT_REQUEST_RESPONSE },
 	{ "jane", "", "get", "", "default", "pods", "status", "two", "", AUDIT_METADATA },
 	{ "jane", "", "get", "batch", "default", "jobs", "", "", "", AUDIT_NONE },
+	{ "jane", "", "get", "x.org", "default", "things", "scale", "", "", AUDIT_METADATA },
 	{ "jane", "", "get", NULL, "", "", "", "", "/healthz/etcd", AUDIT_NONE },
 	{ "jane", "", "get", NULL, "", "", "", "", "/metrics", AUDIT_NONE },
 	{ NULL, "", "get", "", "default", "pods", "", "", "", AUDIT_METADATA },
@@ -112,9 +114,24 @@ static void test_bad_policies(void **state)
 		{ "{}", "kind and apiVersion are not Policy of audit.k8s.io/v1" },
 		{ "{'kind':'Policy','apiVersion':'audit.k8s.io/v1'}",
 		  "loaded illegal policy with 0 rules" },
-		{ RULES("{'level':'Some'}"), "rules[0]: level: Unsupported value: \"Some\"" },
+		{ RULES("{'level':'Some'}"),
+		  "rules[0].level: Unsupported value: \"Some\": supported values: \"None\", "
+		  "\"Metadata\", \"Request\", \"RequestResponse\"" },
+		{ RULES("{}"), "rules[0].level: Required value" },
 		{ RULES("{'level':'None'},{'level':'None','omitStages':['Never']}"),
-		  "rules[1]: omitStages: Invalid value: \"Never\"" },
+		  "rules[1].omitStages[0]: Invalid value: \"Never\": allowed stages are "
+		  "RequestReceived,ResponseStarted,ResponseComplete,Panic" },
+		{ RULES("{'level':'None','nonResourceURLs':['a','/*/b','*','/c*','']}"),
+		  "[rules[0].nonResourceURLs[0]: Invalid value: \"a\": non-resource URL rules must "
+		  "begin with a '/' character, rules[0].nonResourceURLs[1]: Invalid value: "
+		  "\"/*/b\": non-resource URL wildcards '*' must be the final character of the "
+		  "rule, rules[0].nonResourceURLs[4]: Invalid value: \"\": " },
+		{ RULES("{'level':'None','resources':[{'group':'apps/v1','resources':['x']}]}"),
+		  "rules[0].resources.group: Invalid value: \"apps/v1\": a lowercase RFC 1123 "
+		  "subdomain must consist of" },
+		{ RULES("{'level':'None','resources':[{'resourceNames':['x']}]}"),
+		  "rules[0].resources.resourceNames: Invalid value: [\"x\"]: using resourceNames "
+		  "requires at least one resource" },
 		{ RULES("{'level':'None','namespaces':['a'],'nonResourceURLs':['/']}"),
 		  "rules cannot apply to both regular resources and non-resource URLs" },
 	};
