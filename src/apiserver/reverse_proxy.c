@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "codec/html.h"
 #include "net/http_client.h"
 #include "net/url.h"
 
@@ -33,6 +34,7 @@ struct handed_on {
 	struct str prefix,
 		origin; /* origin: "http://10.1.2.3:80", what a redirect may begin with */
 	struct proxy_aggregated aggregated; /* connections NULL: it is not */
+	struct html_links *links; /* of a page that passes; NULL: what passes is none */
 	struct proxy_body *body; /* the exchange's, as long as that lives; NULL: it is all there */
 	bool is_paused;
 	bool is_over; /* only the call's end, which comes in a later turn, is waited for */
@@ -122,6 +124,22 @@ static void drop_identity(struct http_headers *headers)
 	headers->count = kept;
 }
 
+/* As browsers ask for what they show; its parts they ask for otherwise. */
+static bool asks_for_page(const struct http_headers *headers)
+{
+	return str_contains(http_header_get(headers, STR("Accept")), STR("text/html"));
+}
+
+static void drop_header(struct http_headers *headers, struct str name)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < headers->count; i++)
+		if (!str_eq_nocase(headers->list[i].name, name))
+			headers->list[kept++] = headers->list[i];
+	headers->count = kept;
+}
+
 static struct http_headers request_headers(struct handed_on *h)
 {
 	struct http_exchange *x = h->x;
@@ -131,6 +149,8 @@ static struct http_headers request_headers(struct handed_on *h)
 	const char *colon = memrchr(peer.ptr, ':', peer.len);
 
 	drop_identity(&to);
+	if (!h->aggregated.connections && asks_for_page(&x->headers))
+		drop_header(&to, STR("Accept-Encoding"));
 	for (size_t i = 0; i < more->count; i++)
 		to.list[to.count++] = more->list[i];
 	if (h->aggregated.connections)
@@ -157,6 +177,9 @@ static void forget_call(struct handed_on *h)
 
 static void destroy(struct handed_on *h)
 {
+	if (h->links)
+		html_links_deinit(h->links);
+	mem_free(h->links);
 	if (h->aggregated.connections)
 		webhook_client_release(h->aggregated.connections, &h->aggregated.lease);
 	mem_free(h);
@@ -173,16 +196,69 @@ static void let_go(struct handed_on *h)
 
 /* --- an answer --- */
 
-/* A redirect within the backend leads to where this server shows it. */
+/* The host and port of a URL; what is behind them, and how much is before, without a scheme too. */
+static struct str authority_of(struct str url, struct str *ret_path)
+{
+	size_t end = 0;
+
+	*ret_path = url;
+	if (!str_strip_prefix(&url, STR("http:")))
+		(void)str_strip_prefix(&url, STR("https:"));
+	if (!str_strip_prefix(&url, STR("//")))
+		return STR_NONE;
+	while (end < url.len && !strchr("/?#", url.ptr[end]))
+		end++;
+	*ret_path = str_slice(url, end, url.len);
+	return str_slice(url, 0, end);
+}
+
+/* The backend's own, also without a port that goes without saying. */
+static bool is_backend(const struct handed_on *h, struct str authority)
+{
+	struct str unused, own = authority_of(h->origin, &unused);
+
+	if (str_eq(authority, own))
+		return true;
+	return (str_strip_suffix(&own, STR(":80")) && str_has_prefix(h->origin, STR("http:")) &&
+		str_eq(authority, own)) ||
+	       (str_strip_suffix(&own, STR(":443")) && str_has_prefix(h->origin, STR("https:")) &&
+		str_eq(authority, own));
+}
+
+/* What leads to the backend's root leads to where this server shows it: redirects, and links. */
+static void put_shown(void *arg, struct str url, struct buf *to)
+{
+	const struct handed_on *h = arg;
+	struct str path, authority = authority_of(url, &path);
+	bool is_here = authority.len && str_eq(authority, h->x->host);
+
+	if (!str_has_prefix(path, STR("/")) ||
+	    (authority.len && !is_here && !is_backend(h, authority))) {
+		buf_put_str(to, url);
+		return;
+	}
+	if (is_here)
+		buf_put_str(to, str_slice(url, 0, url.len - path.len));
+	if (!str_has_prefix(path, h->prefix))
+		buf_put_str(to, h->prefix);
+	buf_put_str(to, path);
+}
+
 static struct str shown_location(struct handed_on *h, struct str location)
 {
-	struct str path = location;
+	AUTO_BUF text = { 0 };
 
-	if (!str_strip_prefix(&path, h->origin) && !str_has_prefix(path, STR("/")))
-		return location;
-	if (str_has_prefix(path, STR("//")) || str_has_prefix(path, h->prefix))
-		return location;
-	return str_printf_in(&h->x->arena, STR_FMT STR_FMT, STR_ARG(h->prefix), STR_ARG(path));
+	buf_init(&text, location.len + h->prefix.len + 1);
+	put_shown(h, location, &text);
+	return str_in(&h->x->arena, buf_str(&text));
+}
+
+/* A page in a form that is read here; it was asked for in no other. */
+static bool is_page(const struct handed_on *h, const struct http_headers *headers)
+{
+	return !h->aggregated.connections &&
+	       str_has_prefix(http_header_get(headers, STR("Content-Type")), STR("text/html")) &&
+	       !http_header_get(headers, STR("Content-Encoding")).len;
 }
 
 static void on_headers(void *arg, struct http_call *call, const struct http_reply *reply)
@@ -202,15 +278,36 @@ static void on_headers(void *arg, struct http_call *call, const struct http_repl
 	for (size_t i = 0; i < headers.count; i++)
 		if (str_eq_nocase(headers.list[i].name, STR("Location")))
 			headers.list[i].value = shown_location(h, headers.list[i].value);
+	if (is_page(h, &headers)) {
+		h->links = NEW(struct html_links);
+		html_links_init(h->links, put_shown, h);
+	}
 	exchange_count(h->e, reply->status);
 	http_start(h->x, reply->status, &headers);
+}
+
+static void send_body(struct handed_on *h, struct str bytes)
+{
+	AUTO_BUF text = { 0 };
+
+	if (!h->links) {
+		http_send(h->x, &HTTP_BYTES(bytes), 1);
+		return;
+	}
+	buf_init(&text, SIZE_MAX / 2); /* of one piece, and a link is not much longer for it */
+	if (bytes.len)
+		html_links_put(h->links, bytes, &text);
+	else
+		html_links_end(h->links, &text);
+	if (text.len)
+		http_send(h->x, &HTTP_BYTES(buf_str(&text)), 1);
 }
 
 static void on_body(void *arg, struct http_call *call, struct str bytes)
 {
 	struct handed_on *h = arg;
 
-	http_send(h->x, &HTTP_BYTES(bytes), 1);
+	send_body(h, bytes);
 	if (http_queued_bytes(h->x) <= PROXY_QUEUE_BYTES_MAX)
 		return;
 	h->is_paused = true;
@@ -251,6 +348,7 @@ static void on_end(void *arg, struct http_call *call, const struct err *err)
 	} else if (err) {
 		http_abort(h->x);
 	} else {
+		send_body(h, STR_NONE);
 		http_end(h->x);
 	}
 	let_go(h);

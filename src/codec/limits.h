@@ -23,6 +23,7 @@
 #define REGEX_REPEAT_MAX 1000	   /* {n,m}, as RE2 */
 #define REGEX_PROGRAM_MAX 20000	   /* instructions once repetitions were unrolled */
 #define REGEX_STEPS_MAX 50000000ull /* of one search: instructions looked at */
+#define HTML_TAG_BYTES_MAX (16u << 10) /* longer ones pass as they are */
 #define PROTO_DEPTH_MAX 32
 #define PROTO_ITEMS_MAX 131072 /* of all lists of a message, those within included: ERR_TOO_LARGE */
 

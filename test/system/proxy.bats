@@ -5,7 +5,7 @@
 load node
 
 setup_file() {
-	node_file && node_ready && node_image web web:1 --text "Hello from behind." || return 1
+	node_file && node_ready && node_image web web:1 --text '<a href="/more">Hello from behind.</a>' || return 1
 	k apply -f - <<-'YAML'
 	apiVersion: v1
 	kind: Pod
@@ -55,6 +55,8 @@ api() { # PATH CURL-ARGUMENTS...
 @test "pods answer through the API server, by their first port or a named number" {
 	has "$(k get --raw /api/v1/namespaces/default/pods/web/proxy/)" "Hello from behind"
 	has "$(k get --raw /api/v1/namespaces/default/pods/web:80/proxy/index.html)" "Hello from behind"
+	# a page's links stay behind the proxy, also for who would take it compressed
+	has "$(api services/web:http/proxy/ -H 'Accept: text/html' -H 'Accept-Encoding: gzip')" '<a href="/api/v1/namespaces/default/services/web:http/proxy/more">'
 	has "$(k get --raw /api/v1/namespaces/default/pods/http:web:80/proxy/)" "Hello from behind"
 	same 404 "$(api pods/web/proxy/none -o /dev/null -w '%{http_code}')"
 	same 405 "$(api pods/web/proxy/ -X POST -d x=1 -o /dev/null -w '%{http_code}')"
