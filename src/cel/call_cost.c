@@ -72,6 +72,8 @@ static uint64_t sized_cost(enum cel_cost_rule rule, uint64_t a, uint64_t b)
 	case CEL_COST_MATCHES:
 	case CEL_COST_FIND:
 		return pattern_cost(a, b);
+	case CEL_COST_AFFIX:
+		return part(b, TRAVERSAL);
 	case CEL_COST_CONTAINS:
 		return times(part(a, TRAVERSAL), part(b, TRAVERSAL));
 	case CEL_COST_REPLACE:
@@ -89,13 +91,25 @@ static uint64_t sized_cost(enum cel_cost_rule rule, uint64_t a, uint64_t b)
 		return 1 + times(a, b);
 	case CEL_COST_SETS_TWICE:
 		return 1 + 2 * times(a, b);
-	case CEL_COST_QUADRATIC:
-		return 11 + times(a, a);
-	case CEL_COST_LINEAR:
-		return 11 + a;
 	default: /* one traversal of the text */
 		return part(a, TRAVERSAL);
 	}
+}
+
+/* All elements with all others, twice; texts are as long as the first one. */
+static uint64_t comparing_cost(struct cel_frame *f, struct cel_value list)
+{
+	uint64_t count = cel_size(list);
+	uint64_t pairs = times(count, count);
+	struct cel_value first;
+
+	if (count == 0)
+		return 11;
+	first = cel_list_at(f, list, 0);
+	return 11 + times(2, pairs) +
+	       (first.kind == CEL_STRING
+			? (uint64_t)((double)pairs * TRAVERSAL * (double)cel_size(first))
+			: 0);
 }
 
 uint64_t cel_call_cost(struct cel_frame *f, const struct cel_function *row,
@@ -108,6 +122,7 @@ uint64_t cel_call_cost(struct cel_frame *f, const struct cel_function *row,
 		return 1;
 	case CEL_COST_LOGICAL:
 	case CEL_COST_CONDITIONAL:
+	case CEL_COST_FALLBACK:
 		return 0;
 	case CEL_COST_EQUAL:
 		if (args[0].kind == CEL_OPAQUE)
@@ -119,6 +134,11 @@ uint64_t cel_call_cost(struct cel_frame *f, const struct cel_function *row,
 		return part(2 * cel_size(result), TRAVERSAL);
 	case CEL_COST_AUTHORIZE:
 		return AUTHORIZE;
+	case CEL_COST_QUADRATIC:
+	case CEL_COST_SORT:
+		return comparing_cost(f, args[0]);
+	case CEL_COST_LINEAR: /* a list is made */
+		return 11 + cel_size(result);
 	case CEL_COST_VALIDATE:
 		return pattern_cost(cel_size(args[1]), cel_format_pattern_size(args[0].opaque));
 	default:

@@ -375,6 +375,8 @@ static struct cost_range estimate(struct estimator *e, struct cel_node *node)
 		return (struct cost_range){ node->cost.min, node->cost.max };
 	switch ((enum cel_node_kind)node->kind) {
 	case CEL_NODE_CONSTANT:
+		if (node->constant.kind == CEL_TYPE) /* a name still */
+			cost = (struct cost_range){ 1, 1 };
 		break;
 	case CEL_NODE_IDENT:
 		cost = estimate_ident(e, node);

@@ -275,6 +275,7 @@ void cost_of_call(struct cost_call *call)
 		[CEL_COST_SETS_TWICE] = of_sizes,
 		[CEL_COST_QUADRATIC] = of_sizes,
 		[CEL_COST_LINEAR] = of_sizes,
+		[CEL_COST_SORT] = of_sizes,
 	};
 
 	call->cost = fixed(1);

@@ -198,15 +198,32 @@ static struct cel_value eval_logical(struct cel_frame *f, const struct cel_node 
 	return cel_is_error(b) ? b : cel_no_overload();
 }
 
+/* A variable and fields of it: to upstream part of the condition, and so without a cost of its own.
+ */
+static bool is_bare_path(const struct cel_node *node)
+{
+	while (node->kind == CEL_NODE_SELECT && !node->test_only)
+		node = node->target;
+	return node->kind == CEL_NODE_IDENT;
+}
+
 static struct cel_value eval_conditional(struct cel_frame *f, const struct cel_node *node)
 {
 	struct cel_value condition = cel_eval(f, node->args[0]);
+	const struct cel_node *branch;
+	struct cel_value v;
+	uint64_t cost;
 
 	if (cel_is_error(condition))
 		return condition;
 	if (condition.kind != CEL_BOOL)
 		return cel_no_overload();
-	return cel_eval(f, node->args[condition.boolean ? 1 : 2]);
+	branch = node->args[condition.boolean ? 1 : 2];
+	cost = f->evaluation->cost;
+	v = cel_eval(f, branch);
+	if (is_bare_path(branch) && !f->evaluation->stopped)
+		f->evaluation->cost = cost;
+	return v;
 }
 
 static struct cel_value eval_fold(struct cel_frame *f, const struct cel_node *node)
@@ -350,7 +367,6 @@ static struct cel_value apply(struct cel_frame *f, const struct cel_node *node,
 static struct cel_value eval_lazy(struct cel_frame *f, const struct cel_node *node,
 				  struct cel_value optional)
 {
-	cel_charge(f, 1);
 	return node->overloads[0]->result->kind == CEL_OPTIONAL ? optional : *optional.value;
 }
 
@@ -434,7 +450,7 @@ struct cel_value cel_eval(struct cel_frame *f, const struct cel_node *node)
 /* From inside cel_lookup.get: another program of the same variables, on the account of the outer
  * one. */
 static struct cel_value cel_evaluate_inner(const struct cel_program *program,
-				    struct cel_evaluation *evaluation)
+					   struct cel_evaluation *evaluation)
 {
 	struct cel_frame f = { .evaluation = evaluation, .program = program };
 	struct cel_value v;

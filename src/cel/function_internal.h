@@ -47,6 +47,8 @@ enum cel_cost_rule {
 	CEL_COST_SETS,
 	CEL_COST_SETS_TWICE,
 	CEL_COST_QUADRATIC, /* distinct */
+	CEL_COST_SORT,	    /* linear when it is estimated, quadratic when it is made */
+	CEL_COST_FALLBACK,  /* or(), orValue(): one when it is estimated, nothing when it is made */
 	CEL_COST_LINEAR,    /* reverse, slice, flatten, sort, range */
 };
 

@@ -194,12 +194,12 @@ static struct cel_value map_insert_all(struct cel_frame *f, const struct cel_val
 		.parameters = { LIST_OF(of) },                                     \
 		.result = LIST_OF(of),                                             \
 		.call = sort,                                                      \
-		.cost = CEL_COST_LINEAR,                                           \
+		.cost = CEL_COST_SORT,                                             \
 	},                                                                         \
 	{                                                                          \
 		.name = "@sortByAssociatedKeys", .member = true, .count = 2,       \
 		.parameters = { &cel_list_a, LIST_OF(of) }, .result = &cel_list_a, \
-		.call = sort_keys, .cost = CEL_COST_LINEAR,                        \
+		.call = sort_keys, .cost = CEL_COST_SORT,                          \
 	}
 
 const struct cel_function cel_library_lists[] = {

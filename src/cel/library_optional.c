@@ -124,6 +124,7 @@ const struct cel_function cel_library_optional[] = {
 	  .parameters = { &cel_optional_a, &cel_optional_a },
 	  .result = &cel_optional_a,
 	  .call = second,
+	  .cost = CEL_COST_FALLBACK,
 	  .lazy = true },
 	{ .name = "orValue",
 	  .member = true,
@@ -131,6 +132,7 @@ const struct cel_function cel_library_optional[] = {
 	  .parameters = { &cel_optional_a, &cel_param_a },
 	  .result = &cel_param_a,
 	  .call = second,
+	  .cost = CEL_COST_FALLBACK,
 	  .lazy = true },
 	{ 0 },
 };

@@ -44,6 +44,13 @@ static const char *parse_number(struct str text, bool normalize, uint64_t *ret)
 									: NULL;
 }
 
+static bool has_three_parts(struct str text)
+{
+	size_t first = str_find_char(text, '.', 0);
+
+	return first != SIZE_MAX && str_find_char(text, '.', first + 1) != SIZE_MAX;
+}
+
 static const char *parse(struct str text, bool normalize, struct cel_semver *ret)
 {
 	const char *problem = NULL;
@@ -58,6 +65,8 @@ static const char *parse(struct str text, bool normalize, struct cel_semver *ret
 		return "Version string empty";
 	if (normalize)
 		(void)str_strip_prefix(&text, STR("v")); /* it may be there */
+	else if (!has_three_parts(text))
+		return "No Major.Minor.Patch elements found";
 	has_build = str_cut(text, '+', &text, &ret->build);
 	has_pre = str_cut(text, '-', &core, &ret->pre);
 	while (!problem && str_next_part(&core, '.', &part)) {
@@ -66,7 +75,7 @@ static const char *parse(struct str text, bool normalize, struct cel_semver *ret
 		problem = parse_number(part, normalize, &ret->numbers[count++]);
 	}
 	if (!problem && count < 3 && !normalize)
-		problem = "No Major.Minor.Patch elements found";
+		problem = "No Major.Minor.Patch elements found"; /* the dots were further back */
 	if (!problem && has_pre)
 		problem = identifiers_problem(ret->pre, true);
 	if (!problem && has_build)

@@ -87,6 +87,19 @@ static __int128 scale_to_nano(unsigned __int128 digits, int scale, int binary_sc
 	return digits > (unsigned __int128)QUANTITY_NANO_MAX ? QUANTITY_NANO_MAX : (__int128)digits;
 }
 
+/* Has the form of one, although it is none. */
+static bool looks_like_suffix(struct str text)
+{
+	size_t i = 0;
+
+	while (i < text.len && text.ptr[i] && strchr("eEinumkKMGTP", text.ptr[i]))
+		i++;
+	i += i < text.len && (text.ptr[i] == '-' || text.ptr[i] == '+');
+	while (i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9')
+		i++;
+	return i == text.len;
+}
+
 int quantity_parse(struct str text, struct quantity *ret, struct err *err)
 {
 	unsigned __int128 digits = 0;
@@ -121,9 +134,8 @@ int quantity_parse(struct str text, struct quantity *ret, struct err *err)
 	if (!any)
 		return bad(err, i < text.len && text.ptr[i] == '.' ? bad_number : not_a_quantity);
 	if (parse_suffix(str_slice(text, i, text.len), &exponent, &binary, &format, err) < 0)
-		return bad(err, i < text.len && strchr("eEinumkKMGTP", text.ptr[i])
-					? bad_suffix
-					: not_a_quantity);
+		return bad(err, looks_like_suffix(str_slice(text, i, text.len)) ? bad_suffix
+										: not_a_quantity);
 	if (scale < -NANO * 2)
 		rest |= digits != 0;
 	ret->nano = scale_to_nano(digits, scale + (binary ? 0 : exponent), binary ? exponent : 0);

@@ -82,6 +82,7 @@ static const struct {
 	{ TYPE("string"), "!sets.equivalent([2, 1], [1])", 26 },
 	{ TYPE("string"), "!sets.intersects([], [])", 22 },
 	{ TYPE("string"), "url('https:://kubernetes.io/').getPort()", 4 },
+	{ TYPE("string"), "type(self) == string", 3 },
 };
 
 static void test_estimates(void **state)
@@ -167,6 +168,17 @@ static void test_runs(void **state)
 		{ "ip('192.168.0.1').family()", 3 },
 		{ "url('https:://kubernetes.io/').getScheme()", 4 },
 		{ "quantity('12Mi')", 1 },
+		{ "self.s.startsWith('012345678901')", 4 },
+		{ "true ? self.l : self.s", 0 }, /* a part of the condition */
+		{ "true ? self.l[0] : 1", 3 },
+		{ "optional.of(1).orValue(2)", 1 },
+		{ "optional.none().or(optional.of(2)).hasValue()", 3 },
+		{ "dyn([1, 2]).size()", 1 },
+		{ "self.l.slice(1, 1)", 13 }, /* by what it makes */
+		{ "lists.range(3)", 14 },
+		{ "[3, 1].sort()", 19 }, /* each with each, twice */
+		{ "['b', 'a', 'b', 'c'].distinct()", 44 },
+		{ "self.l.sort()", 31 },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {

@@ -289,7 +289,11 @@ static void test_kubernetes(void **state)
 		{ "semver('1.2.3-alpha.1').isGreaterThan(semver('1.2.3-alpha'))", NULL },
 		{ "semver('1.2.3-2').isLessThan(semver('1.2.3-11'))", NULL },
 		{ "semver('1.2.3').compareTo(semver('1.10.0'))", "-1" },
-		{ "semver('x')", "!Invalid character(s) found in number" },
+		{ "semver('x')", "!No Major.Minor.Patch elements found" },
+		{ "semver('x.1.2')", "!Invalid character(s) found in number" },
+		{ "quantity('1Mo')", "!quantities must match the regular expression "
+				     "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'" },
+		{ "quantity('1Mk')", "!unable to parse quantity's suffix" },
 		{ "Object{spec: Object.spec{replicas: 1 + 2, ?missing: self.?q}}",
 		  "{\"spec\":{\"replicas\":3}}" },
 		{ "[JSONPatch{op: 'add', path: '/a/' + jsonpatch.escapeKey('x/y~z'), value: 1}]",
