@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Field errors in upstream's words. Text is made only when there is something to report. */
 #include "api/field.h"
+#include "api/field_value.h"
 
 #include <stdio.h>
 #include "api/kind.h"
@@ -146,10 +147,7 @@ static void report_val(struct field_errors *e, enum field_error_type type,
 	AUTO_BUF text = { 0 };
 
 	buf_init(&text, OBJECT_BYTES_MAX);
-	if (value)
-		json_mut_write(value, &text);
-	else
-		buf_put_c(&text, "null");
+	field_value_write(e->kind, path, value, &text);
 	report(e, type, path, buf_str(&text), detail);
 }
 
@@ -200,20 +198,35 @@ void field_duplicate_val(struct field_errors *e, const struct field_path *path,
 	report_val(e, FIELD_DUPLICATE, path, value, NULL);
 }
 
+static void write_values(const char *values, struct buf *to)
+{
+	struct str rest = str_from(values), part;
+
+	buf_init(to, MESSAGE_BYTES_MAX);
+	buf_put_c(to, "supported values: ");
+	for (bool first = true; str_next_part(&rest, '|', &part); first = false) {
+		if (!first)
+			buf_put_c(to, ", ");
+		json_write_quoted(part, to);
+	}
+}
+
 void field_unsupported(struct field_errors *e, const struct field_path *path, struct str value,
 		       const char *values)
 {
-	struct str rest = str_from(values), part;
 	AUTO_BUF detail = { 0 };
 
-	buf_init(&detail, MESSAGE_BYTES_MAX);
-	buf_put_c(&detail, "supported values: ");
-	for (bool first = true; str_next_part(&rest, '|', &part); first = false) {
-		if (!first)
-			buf_put_c(&detail, ", ");
-		json_write_quoted(part, &detail);
-	}
+	write_values(values, &detail);
 	report_quoted(e, FIELD_UNSUPPORTED, path, value, detail.ptr);
+}
+
+void field_unsupported_val(struct field_errors *e, const struct field_path *path,
+			   yyjson_mut_val *value, const char *values)
+{
+	AUTO_BUF detail = { 0 };
+
+	write_values(values, &detail);
+	report_val(e, FIELD_UNSUPPORTED, path, value, detail.ptr);
 }
 
 void field_forbidden(struct field_errors *e, const struct field_path *path, const char *detail)

@@ -28,7 +28,12 @@ struct field_path {
 #define FIELD_INDEX(parent_, index_) \
 	(&(const struct field_path){ .parent = (parent_), .index = (index_) })
 
+/* Of the object as a whole, where upstream names no field: "[]". */
+#define FIELD_ROOT FIELD_KEY(NULL, STR(""))
+
 struct str field_path_in(struct arena *arena, const struct field_path *path);
+
+struct kind;
 
 enum field_error_type {
 	FIELD_REQUIRED,
@@ -56,6 +61,7 @@ struct field_errors {
 	struct field_error *items;
 	size_t count, room;
 	bool truncated;
+	const struct kind *kind; /* of the object: how its values are shown; may be NULL */
 };
 
 void field_errors_init(struct field_errors *errors, struct arena *arena);
@@ -74,6 +80,8 @@ void field_duplicate_val(struct field_errors *e, const struct field_path *path,
 /* values: "A|B|C" in the order to be printed. */
 void field_unsupported(struct field_errors *e, const struct field_path *path, struct str value,
 		       const char *values);
+void field_unsupported_val(struct field_errors *e, const struct field_path *path,
+			   yyjson_mut_val *value, const char *values);
 void field_forbidden(struct field_errors *e, const struct field_path *path, const char *detail);
 void field_too_long(struct field_errors *e, const struct field_path *path, size_t bytes_max);
 void field_too_many(struct field_errors *e, const struct field_path *path, size_t count,

@@ -287,6 +287,7 @@ bool object_is_unchanged(struct edit *e)
 
 void object_validate_create(struct edit *e, struct field_errors *errors)
 {
+	errors->kind = e->kind;
 	meta_validate(e, errors);
 	if (e->kind->strategy->validate)
 		e->kind->strategy->validate(e, errors);
@@ -323,6 +324,7 @@ void object_validate_update(struct edit *e, struct field_errors *errors)
 {
 	const struct strategy *strategy = e->kind->strategy;
 
+	errors->kind = e->kind;
 	meta_validate_update(e, errors);
 	if (is_of_status(e->subresource)) {
 		if (strategy->validate_status_update)

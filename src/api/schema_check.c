@@ -8,7 +8,8 @@
 struct check {
 	struct field_errors *errors;
 	struct arena *arena;
-	size_t own_count; /* errors of the kind's own checks, in front */
+	size_t own_count;	   /* errors of the kind's own checks, in front */
+	const char *const *judged; /* of the strategy; may be NULL */
 };
 
 /* The kind's own check, of the value or of the list that it is in, knows better what to say. */
@@ -16,9 +17,12 @@ static bool is_reported(const struct check *c, const struct field_path *path)
 {
 	struct str text;
 
-	if (!c->own_count)
+	if (!c->own_count && !c->judged)
 		return false;
 	text = field_path_in(c->arena, path);
+	for (size_t i = 0; c->judged && c->judged[i]; i++)
+		if (str_has_prefix(text, str_from(c->judged[i])))
+			return true;
 	for (size_t i = 0; i < c->own_count; i++) {
 		struct str field = c->errors->items[i].field;
 
@@ -112,7 +116,10 @@ static void check_object(struct check *c, struct schema_at at, const struct fiel
 
 void schema_check(struct edit *e, struct field_errors *errors)
 {
-	struct check c = { .errors = errors, .arena = e->arena, .own_count = errors->count };
+	struct check c = { .errors = errors,
+			   .arena = e->arena,
+			   .own_count = errors->count,
+			   .judged = e->kind->strategy->judged };
 
 	check_object(&c, e->kind->schema, NULL, e->root);
 }

@@ -32,6 +32,9 @@ struct strategy {
 	bool keeps_status_on_create;  /* Node: the client's status stays */
 	const char *const *immutable; /* dotted paths that an update must not change;
 					 NULL-terminated, NULL = none */
+	/* Dotted paths whose values validate() judges under another name: the schema does not say the
+	 * same again. NULL-terminated, NULL = none. */
+	const char *const *judged;
 	/* Before validation: what the client may not set is dropped or taken from old. Status and
 	 * generation are handled for every kind (KIND_HAS_STATUS, KIND_HAS_GENERATION). */
 	void (*prepare_create)(struct edit *e);

@@ -40,7 +40,7 @@ static void check_selector(const struct review *r, const char *name, struct fiel
 				  "may not specified at the same time as requirements");
 	if (!raw.len && !count)
 		field_error_add(errors, FIELD_REQUIRED, FIELD_NAME(path, "requirements"),
-				"Required value: when spec.resourceAttributes.%s is specified, "
+				"when spec.resourceAttributes.%s is specified, "
 				"requirements or rawSelector is required",
 				name);
 }
@@ -55,7 +55,7 @@ static void check_attributes(const struct review *r, struct field_errors *errors
 				  "cannot be specified in combination with resourceAttributes");
 	if (!resource && !path)
 		field_error_add(errors, FIELD_INVALID, FIELD_NAME(SPEC, "resourceAttributes"),
-				"Invalid value: null: exactly one of nonResourceAttributes or "
+				"null: exactly one of nonResourceAttributes or "
 				"resourceAttributes must be specified");
 	check_selector(r, "fieldSelector", errors);
 	check_selector(r, "labelSelector", errors);

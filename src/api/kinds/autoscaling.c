@@ -242,8 +242,15 @@ static void check_metric(const struct scope *s, const struct field_path *path, y
 
 /* ---- behavior ---- */
 
+static void check_policy_type(const struct scope *s, const struct field_path *path,
+			      yyjson_mut_val *v)
+{
+	if (!schema_values_have(STR("Percent|Pods"), json_mut_str(v)))
+		field_unsupported(s->errors, path, json_mut_str(v), "Percent|Pods");
+}
+
 static const struct rule policy_rules[] = {
-	RULE_ONE_OF("type", "Percent|Pods"),
+	RULE_CALL("type", check_policy_type),
 	RULE_RANGE("value", 1, INT64_MAX, "must be greater than zero"),
 	RULE_RANGE("periodSeconds", 1, INT64_MAX, "must be greater than zero"),
 	RULE_RANGE("periodSeconds", INT64_MIN, PERIOD_MAX, "must be less than or equal to 1800"),
@@ -273,15 +280,32 @@ static void check_replicas(const struct scope *s, const struct field_path *path,
 	int64_t least = json_mut_get_int(v, "minReplicas", 1),
 		most = json_mut_get_int(v, "maxReplicas", 0);
 	const struct field_path *here = FIELD_NAME(path, "maxReplicas");
+	/* Without the feature nobody gets there, but who is there may stay. */
+	bool may_be_none = json_get_int(s->edit->old, "spec.minReplicas", 1) == 0;
 
-	if (least < 1)
+	if (least < 1 - may_be_none)
 		field_invalid_int(s->errors, FIELD_NAME(path, "minReplicas"), least,
-				  "must be greater than or equal to 1");
+				  may_be_none ? "must be greater than or equal to 0"
+					      : "must be greater than or equal to 1");
 	if (most < 1)
 		field_invalid_int(s->errors, here, most, "must be greater than 0");
 	if (most < least)
 		field_invalid_int(s->errors, here, most,
 				  "must be greater than or equal to `minReplicas`");
+}
+
+static void check_zero_metrics(const struct scope *s, const struct field_path *path,
+			       yyjson_mut_val *v)
+{
+	bool found = json_mut_get_int(v, "minReplicas", 1) != 0;
+
+	JSON_MUT_EACH (metric, yyjson_mut_obj_get(v, "metrics"))
+		found |= schema_values_have(STR("External|Object"),
+					    json_mut_get_str(metric, "type"));
+	if (!found)
+		field_forbidden(s->errors, FIELD_NAME(path, "metrics"),
+				"must specify at least one Object or External metric to support "
+				"scaling to zero replicas");
 }
 
 /* v1 has the one metric under another name. */
@@ -299,9 +323,13 @@ static void check_utilization(const struct scope *s, const struct field_path *pa
 }
 
 static const struct rule autoscaler_spec_rules[] = {
-	RULE_CALL(NULL, check_replicas),	 RULE_INSIDE("scaleTargetRef", reference_rules),
-	RULE_CALL_EACH("metrics", check_metric), RULE_CALL(NULL, check_utilization),
-	RULE_INSIDE("behavior", behavior_rules), { 0 },
+	RULE_CALL(NULL, check_replicas),
+	RULE_INSIDE("scaleTargetRef", reference_rules),
+	RULE_CALL_EACH("metrics", check_metric),
+	RULE_CALL(NULL, check_zero_metrics),
+	RULE_CALL(NULL, check_utilization),
+	RULE_INSIDE("behavior", behavior_rules),
+	{ 0 },
 };
 
 static const struct rule autoscaler_rules[] = { RULE_INSIDE("spec", autoscaler_spec_rules), { 0 } };
@@ -365,10 +393,16 @@ static void disruption_budget_validate(struct edit *e, struct field_errors *erro
 static void disruption_budget_validate_status(struct edit *e, struct field_errors *errors)
 {
 	static const struct count_limit counts[] = {
-		{ "disruptionsAllowed" }, { "currentHealthy" },	    { "desiredHealthy" },
-		{ "expectedPods" },	  { "observedGeneration" }, { 0 },
+		{ "disruptionsAllowed" },
+		{ "currentHealthy" },
+		{ "desiredHealthy" },
+		{ "expectedPods" },
+		{ 0 },
 	};
+	struct scope scope = { .edit = e, .errors = errors };
 
+	rule_conditions(&scope, FIELD_NAME(FIELD_NAME(NULL, "status"), "conditions"),
+			json_mut_get(e->root, "status.conditions"));
 	counts_check(e, counts, errors);
 }
 

@@ -142,6 +142,7 @@ static void check_taints(const struct scope *s, const struct field_path *path, y
 
 static void check_ranges(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
+	static const struct rule no_repeats[] = { RULE_DISTINCT(NULL), { 0 } };
 	size_t i = 0, six = 0, count = yyjson_mut_arr_size(v);
 
 	JSON_MUT_EACH (range, v) {
@@ -156,6 +157,7 @@ static void check_ranges(const struct scope *s, const struct field_path *path, y
 	if (count > 2 || (count == 2 && six != 1))
 		field_invalid_val(s->errors, path, v,
 				  "may specify no more than one CIDR for each IP family");
+	rules_check(s, no_repeats, path, v);
 }
 
 static void check_amounts(struct edit *e, struct field_errors *errors, const char *list)
@@ -199,7 +201,7 @@ static void node_validate_update(struct edit *e, struct field_errors *errors)
 	if (!frozen_is_same_but(yyjson_mut_obj_get(e->root, "spec"), yyjson_obj_get(e->old, "spec"),
 				free_members))
 		field_forbidden(
-			errors, NULL,
+			errors, FIELD_ROOT,
 			"node updates may only change labels, taints, or capacity (or "
 			"configSource, if the DynamicKubeletConfig feature gate is enabled)");
 }
@@ -224,7 +226,10 @@ static bool node_selectable(const struct obj *obj, struct str field, struct str 
 	return true;
 }
 
+static const char *const node_judged[] = { "spec.taints", NULL };
+
 const struct strategy strategy_node = {
+	.judged = node_judged,
 	.default_object = node_default,
 	.keeps_status_on_create = true,
 	.validate = node_validate,
@@ -289,7 +294,7 @@ static void configmap_validate(struct edit *e, struct field_errors *errors)
 		}
 	}
 	if (sum > CONFIG_BYTES_MAX)
-		field_too_long(errors, NULL, CONFIG_BYTES_MAX);
+		field_too_long(errors, FIELD_ROOT, CONFIG_BYTES_MAX);
 }
 
 const struct strategy strategy_configmap = {
@@ -443,7 +448,7 @@ static void check_event_space(struct edit *e, bool timed, struct field_errors *e
 			   yyjson_mut_obj_get(e->root,
 					      is_new_event(e) ? "regarding" : "involvedObject"),
 			   "namespace");
-	bool good = object_space.len ? str_eq(space, object_space)
+	bool good = object_space.len ? timed || str_eq(space, object_space)
 		    : timed	     ? str_eq_c(space, "default") || str_eq_c(space, "kube-system")
 				     : !space.len || str_eq_c(space, "default");
 

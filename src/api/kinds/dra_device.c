@@ -67,7 +67,7 @@ static const char *expression_problem(struct str text, struct arena *scratch, st
 	buf_init(&messages, CEL_ERROR_BYTES_MAX);
 	program = cel_compile(scratch, &env, text, &messages);
 	if (!program)
-		return str_printf_in(arena, STR_FMT, STR_ARG(buf_str(&messages))).ptr;
+		return str_c_in(arena, buf_str(&messages));
 	type = cel_program_type(program);
 	if (type->kind == CEL_BOOL || type->kind == CEL_DYN)
 		return NULL;

@@ -161,12 +161,15 @@ static void check_slice_address(const struct scope *s, const struct field_path *
 	if (str_eq_c(type, "FQDN")) {
 		check_domain(s, path, text);
 	} else if (is_six || str_eq_c(type, "IPv4")) {
-		if (!ip_is_valid(text) || ip_is_v6(text) != is_six)
+		if (ip_problem(text)) {
+			field_invalid_str(s->errors, path, text, ip_problem(text));
+			return;
+		}
+		if (ip_is_v6(text) != is_six)
 			field_invalid_str(s->errors, path, text,
-					  is_six ? "must be a valid IPv6 address"
-						 : "must be a valid IPv4 address");
-		else
-			check_special(s, path, text);
+					  is_six ? "must be an IPv6 address"
+						 : "must be an IPv4 address");
+		check_special(s, path, text);
 	}
 }
 
@@ -180,11 +183,11 @@ static void check_topology(const struct scope *s, const struct field_path *path,
 static void check_hints(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
 	static const struct rule zone_rules[] = {
-		RULE_NEED_NAME("name", name_label_value_problem),
+		RULE_NAME("name", name_label_value_problem),
 		{ 0 },
 	};
 	static const struct rule node_rules[] = {
-		RULE_NEED_NAME("name", name_subdomain_problem),
+		RULE_ANY_NAME("name", name_subdomain_problem),
 		{ 0 },
 	};
 	static const struct rule rules[] = {
@@ -219,40 +222,41 @@ static void check_slice_port(const struct scope *s, const struct field_path *pat
 				  "must be between 1 and 65535, inclusive");
 }
 
-static const struct rule slice_port_rules[] = {
-	RULE_NAME("name", name_label_problem),
+static const struct rule slice_port_rest[] = {
 	RULE_NEED_ONE_OF("protocol", "SCTP|TCP|UDP"),
 	RULE_CALL(NULL, check_slice_port),
 	RULE_NAME("appProtocol", name_qualified_problem),
 	{ 0 },
 };
 
-static void check_unique_names(const struct scope *s, const struct field_path *path,
-			       yyjson_mut_val *v)
+/* No name is a name, too: only one port has none. */
+static void check_slice_ports(const struct scope *s, const struct field_path *path,
+			      yyjson_mut_val *v)
 {
+	static const struct rule name_rules[] = { RULE_NAME("name", name_label_problem), { 0 } };
 	AUTO_JSON_INDEX seen = { .slots = NULL };
-	size_t i = 0;
+	size_t i = 0, count = yyjson_mut_arr_size(v);
 
-	if (yyjson_mut_arr_size(v) < 2)
+	if (count > SLICE_PORTS_MAX)
+		field_too_many(s->errors, path, count, SLICE_PORTS_MAX);
+	if (!count || count > SLICE_PORTS_MAX)
 		return;
-	json_index_init(&seen, yyjson_mut_arr_size(v));
+	json_index_init(&seen, count);
 	JSON_MUT_EACH (port, v) {
+		const struct field_path *here = FIELD_INDEX(path, i++);
 		struct str name = json_mut_get_str(port, "name");
 
+		rules_check(s, name_rules, here, port);
 		if (json_index_add(&seen, name, port))
-			field_duplicate_str(s->errors, FIELD_NAME(FIELD_INDEX(path, i), "name"),
-					    name);
-		i++;
+			field_duplicate_str(s->errors, FIELD_NAME(here, "name"), name);
+		rules_check(s, slice_port_rest, here, port);
 	}
 }
 
 static const struct rule slice_rules[] = {
 	RULE_NEED_ONE_OF("addressType", "FQDN|IPv4|IPv6"),
-	RULE_AT_MOST("endpoints", SLICE_ENDPOINTS_MAX),
-	RULE_EACH("endpoints", endpoint_rules),
-	RULE_AT_MOST("ports", SLICE_PORTS_MAX),
-	RULE_EACH("ports", slice_port_rules),
-	RULE_CALL("ports", check_unique_names),
+	RULE_FEW("endpoints", SLICE_ENDPOINTS_MAX, endpoint_rules),
+	RULE_CALL("ports", check_slice_ports),
 	{ 0 },
 };
 

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* FlowSchema and PriorityLevelConfiguration. */
+#include <math.h>
 #include "api/kinds/cells.h"
 #include "api/rules.h"
 
 #define PRECEDENCE_MAX 10000
 #define QUEUES_MAX 10000000
-#define VERBS "*|create|delete|deletecollection|get|list|patch|update|watch"
+#define VERBS "create|delete|deletecollection|get|list|patch|proxy|update|watch"
+#define ENTROPY_BITS_MAX 60 /* of the hash that deals hands */
 
 /* ---- FlowSchema ---- */
 
-/* "*" stands alone. */
-static void check_all_alone(const struct scope *s, const struct field_path *path, yyjson_mut_val *v,
+/* "*" stands alone; returns whether it is there. */
+static bool check_all_alone(const struct scope *s, const struct field_path *path, yyjson_mut_val *v,
 			    const char *what)
 {
 	bool all = false;
@@ -23,6 +25,7 @@ static void check_all_alone(const struct scope *s, const struct field_path *path
 						"if '*' is present, must not specify other %s",
 						what)
 					  .ptr);
+	return all;
 }
 
 static void check_groups(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
@@ -39,12 +42,12 @@ static void check_verbs(const struct scope *s, const struct field_path *path, yy
 {
 	bool known = true;
 
-	check_all_alone(s, path, v, "verbs");
+	if (check_all_alone(s, path, v, "verbs"))
+		return;
 	JSON_MUT_EACH (verb, v)
 		known &= schema_values_have(STR(VERBS), json_mut_str(verb));
-	if (!known && yyjson_mut_arr_size(v))
-		field_unsupported(s->errors, path, json_mut_str(yyjson_mut_arr_get_first(v)),
-				  VERBS);
+	if (!known)
+		field_unsupported_val(s->errors, path, v, VERBS);
 }
 
 static void check_spaces(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
@@ -58,11 +61,12 @@ static void check_spaces(const struct scope *s, const struct field_path *path, y
 			s->errors, here,
 			"resource rules that are not cluster scoped must supply at least one "
 			"namespace");
-	check_all_alone(s, here, spaces, "namespaces");
+	if (check_all_alone(s, here, spaces, "namespaces"))
+		return;
 	JSON_MUT_EACH (space, spaces) {
-		struct str name = json_mut_str(space), rest, problem;
+		struct str name = json_mut_str(space), rest = str_from(name_label_problem(name)),
+			   problem;
 
-		rest = str_eq_c(name, "*") ? STR_NONE : str_from(name_label_problem(name));
 		while (name_next_problem(&rest, &problem))
 			field_invalid_str(s->errors, FIELD_INDEX(here, i), name,
 					  str_printf_in(s->errors->arena,
@@ -91,7 +95,7 @@ static const char *url_problem(struct str path)
 
 	if (!path.len)
 		return "must not be empty";
-	if (str_eq_c(path, "/") || str_eq_c(path, "/*") || str_eq_c(path, "*"))
+	if (str_eq_c(path, "/"))
 		return NULL;
 	if (path.ptr[0] != '/')
 		return "must start with slash";
@@ -106,7 +110,10 @@ static const char *url_problem(struct str path)
 
 static void check_urls(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	check_all_alone(s, path, v, "non-resource URLs");
+	static const struct rule each[] = { RULE_NAMES(NULL, url_problem), { 0 } };
+
+	if (!check_all_alone(s, path, v, "non-resource URLs"))
+		rules_check(s, each, path, v);
 }
 
 static const struct rule url_rule_rules[] = {
@@ -114,41 +121,60 @@ static const struct rule url_rule_rules[] = {
 	RULE_CALL("verbs", check_verbs),
 	RULE_NEED("nonResourceURLs", "nonResourceURLs must contain at least one value"),
 	RULE_CALL("nonResourceURLs", check_urls),
-	RULE_NAMES("nonResourceURLs", url_problem),
 	{ 0 },
 };
 
-static void check_subject(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+static void check_account(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	static const struct {
-		const char *kind, *field;
-	} kinds[] = { { "ServiceAccount", "serviceAccount" },
+	static const struct rule rules[] = {
+		RULE_NAME("namespace", name_label_problem),
+		RULE_NEED("namespace", "must specify namespace for service account"),
+		{ 0 },
+	};
+	struct str name = json_mut_get_str(v, "name");
+
+	if (name.len && !str_eq_c(name, "*") && name_subdomain_problem(name))
+		field_invalid_str(s->errors, FIELD_NAME(path, "name"), name,
+				  name_subdomain_problem(name));
+	rules_check(s, rules, path, v);
+}
+
+static const struct {
+	const char *kind, *field;
+} subject_kinds[] = { { "ServiceAccount", "serviceAccount" },
 		      { "User", "user" },
 		      { "Group", "group" } };
+
+static void check_subject(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
 	struct str kind = json_mut_get_str(v, "kind");
+	const struct field_path *here;
+	yyjson_mut_val *subject;
+	size_t i = 0;
 
-	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
-		const struct field_path *here = FIELD_NAME(path, kinds[i].field);
-		yyjson_mut_val *subject = yyjson_mut_obj_get(v, kinds[i].field);
-		bool is_it = str_eq_c(kind, kinds[i].kind);
-
-		if (is_it && !subject)
-			field_error_add(s->errors, FIELD_REQUIRED, here,
-					"%s is required when subject kind is '%s'", kinds[i].field,
-					kinds[i].kind);
-		else if (is_it && !json_mut_get_str(subject, "name").len)
-			field_required(s->errors, FIELD_NAME(here, "name"), "");
-		else if (!is_it && subject)
-			field_error_add(s->errors, FIELD_FORBIDDEN, here,
-					"%s is forbidden when subject kind is not '%s'",
-					kinds[i].field, kinds[i].kind);
-		if (is_it && i == 0 && subject && !json_mut_get_str(subject, "namespace").len)
-			field_required(s->errors, FIELD_NAME(here, "namespace"),
-				       "must specify namespace for service account");
-	}
-	if (!schema_values_have(STR("Group|ServiceAccount|User"), kind))
+	while (i < ARRAY_COUNT(subject_kinds) && !str_eq_c(kind, subject_kinds[i].kind))
+		i++;
+	if (i == ARRAY_COUNT(subject_kinds)) {
 		field_unsupported(s->errors, FIELD_NAME(path, "kind"), kind,
 				  "Group|ServiceAccount|User");
+		return;
+	}
+	here = FIELD_NAME(path, subject_kinds[i].field);
+	subject = yyjson_mut_obj_get(v, subject_kinds[i].field);
+	if (!subject)
+		field_error_add(s->errors, FIELD_REQUIRED, here,
+				"%s is required when subject kind is '%s'", subject_kinds[i].field,
+				subject_kinds[i].kind);
+	else if (!json_mut_get_str(subject, "name").len)
+		field_required(s->errors, FIELD_NAME(here, "name"), "");
+	if (subject && i == 0)
+		check_account(s, here, subject);
+	for (size_t j = 0; j < ARRAY_COUNT(subject_kinds); j++)
+		if (j != i && yyjson_mut_obj_get(v, subject_kinds[j].field))
+			field_error_add(s->errors, FIELD_FORBIDDEN,
+					FIELD_NAME(path, subject_kinds[j].field),
+					"%s is forbidden when subject kind is not '%s'",
+					subject_kinds[j].field, subject_kinds[j].kind);
 }
 
 static void check_some_rule(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
@@ -183,10 +209,12 @@ static void check_precedence(const struct scope *s, const struct field_path *pat
 				  "only the schema named 'exempt' may have matchingPrecedence 1");
 }
 
-static const struct rule distinguisher_rules[] = {
-	RULE_NEED_ONE_OF("type", "ByNamespace|ByUser"),
-	{ 0 },
-};
+static void check_distinguisher(const struct scope *s, const struct field_path *path,
+				yyjson_mut_val *v)
+{
+	if (v && !schema_values_have(STR("ByNamespace|ByUser"), json_mut_get_str(v, "type")))
+		field_unsupported_val(s->errors, FIELD_NAME(path, "type"), v, "ByNamespace|ByUser");
+}
 
 static const struct rule level_reference_rules[] = {
 	RULE_NEED("name", "must reference a priority level"),
@@ -196,7 +224,7 @@ static const struct rule level_reference_rules[] = {
 
 static const struct rule schema_spec_rules[] = {
 	RULE_CALL("matchingPrecedence", check_precedence),
-	RULE_INSIDE("distinguisherMethod", distinguisher_rules),
+	RULE_CALL("distinguisherMethod", check_distinguisher),
 	RULE_INSIDE("priorityLevelConfiguration", level_reference_rules),
 	RULE_EACH("rules", subjects_rules),
 	{ 0 },
@@ -219,6 +247,29 @@ static void check_fixed(struct edit *e, struct field_errors *errors)
 					  .ptr);
 }
 
+static void check_conditions(struct edit *e, struct field_errors *errors)
+{
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "status"), "conditions");
+	yyjson_mut_val *conditions = json_mut_get(e->root, "status.conditions");
+	size_t i = 0;
+
+	JSON_MUT_EACH (condition, conditions) {
+		const struct field_path *here = FIELD_NAME(FIELD_INDEX(path, i++), "type");
+		struct str type = json_mut_get_str(condition, "type");
+
+		JSON_MUT_EACH (other, conditions) {
+			if (other == condition)
+				break;
+			if (!str_eq(json_mut_get_str(other, "type"), type))
+				continue;
+			field_duplicate_str(errors, here, type);
+			break;
+		}
+		if (!type.len)
+			field_required(errors, here, "must not be empty");
+	}
+}
+
 static void flowschema_validate(struct edit *e, struct field_errors *errors)
 {
 	rules_check_edit(e, schema_rules, errors);
@@ -234,9 +285,16 @@ const struct strategy strategy_flowschema = {
 	.row_rank = flowschema_rank,
 	.validate = flowschema_validate,
 	.validate_update = check_fixed,
+	.validate_status_update = check_conditions,
 };
 
 /* ---- PriorityLevelConfiguration ---- */
+
+/* Bits of a hash that dealing a hand takes. */
+static int64_t entropy_bits(int64_t queues, int64_t hand)
+{
+	return (int64_t)ceil(log2((double)queues) * (double)hand);
+}
 
 static void check_hand(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
@@ -247,18 +305,23 @@ static void check_hand(const struct scope *s, const struct field_path *path, yyj
 	if (queues > QUEUES_MAX)
 		field_invalid_int(s->errors, FIELD_NAME(path, "queues"), queues,
 				  "must not be greater than 10000000");
-	if (hand > queues)
-		field_invalid_int(s->errors, here, hand,
-				  str_printf_in(s->errors->arena,
-						"should not be greater than queues (%lld)",
-						(long long)queues)
-					  .ptr);
+	if (hand <= 0)
+		field_invalid_int(s->errors, here, hand, "must be positive");
+	else if (hand > queues)
+		field_error_add(s->errors, FIELD_INVALID, here,
+				"%lld: should not be greater than queues (%lld)", (long long)hand,
+				(long long)queues);
+	else if (entropy_bits(queues, hand) > ENTROPY_BITS_MAX)
+		field_error_add(
+			s->errors, FIELD_INVALID, here,
+			"%lld: required entropy bits of deckSize %lld and handSize %lld should "
+			"not be greater than %d",
+			(long long)hand, (long long)queues, (long long)hand, ENTROPY_BITS_MAX);
 }
 
 static const struct rule queuing_rules[] = {
 	RULE_RANGE("queueLengthLimit", 1, INT64_MAX, "must be positive"),
 	RULE_RANGE("queues", 1, INT64_MAX, "must be positive"),
-	RULE_RANGE("handSize", 1, INT64_MAX, "must be positive"),
 	RULE_CALL(NULL, check_hand),
 	{ 0 },
 };
@@ -284,15 +347,16 @@ static void check_response(const struct scope *s, const struct field_path *path,
 }
 
 static const struct rule limited_rules[] = {
-	RULE_NONNEGATIVE("nominalConcurrencyShares"),
+	RULE_RANGE("nominalConcurrencyShares", 0, INT64_MAX, "must be a non-negative integer"),
 	RULE_CALL("limitResponse", check_response),
 	RULE_RANGE("lendablePercent", 0, 100, "must be between 0 and 100, inclusive"),
-	RULE_NONNEGATIVE("borrowingLimitPercent"),
+	RULE_RANGE("borrowingLimitPercent", 0, INT64_MAX,
+		   "if specified, must be a non-negative integer"),
 	{ 0 },
 };
 
 static const struct rule exempt_rules[] = {
-	RULE_NONNEGATIVE("nominalConcurrencyShares"),
+	RULE_RANGE("nominalConcurrencyShares", 0, INT64_MAX, "must be a non-negative integer"),
 	RULE_RANGE("lendablePercent", 0, 100, "must be between 0 and 100, inclusive"),
 	{ 0 },
 };
@@ -344,4 +408,5 @@ const struct strategy strategy_prioritylevel = {
 	.cells = prioritylevel_cells,
 	.validate = prioritylevel_validate,
 	.validate_update = prioritylevel_validate_update,
+	.validate_status_update = check_conditions,
 };

@@ -207,9 +207,38 @@ static void check_pod_overhead(const struct scope *s, const struct field_path *p
 	rule_overhead(s, path, yyjson_mut_obj_get(v, "podFixed"));
 }
 
+static bool is_same_toleration(yyjson_mut_val *a, yyjson_mut_val *b)
+{
+	static const char *const keys[] = { "key", "operator", "value", "effect" };
+
+	for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
+		if (!str_eq(json_mut_get_str(a, keys[i]), json_mut_get_str(b, keys[i])))
+			return false;
+	return true;
+}
+
+static void check_tolerations(const struct scope *s, const struct field_path *path,
+			      yyjson_mut_val *v)
+{
+	size_t i = 0;
+
+	rule_tolerations(s, path, v);
+	JSON_MUT_EACH (toleration, v) {
+		JSON_MUT_EACH (other, v) {
+			if (other == toleration)
+				break;
+			if (!is_same_toleration(other, toleration))
+				continue;
+			field_duplicate_val(s->errors, FIELD_INDEX(path, i), toleration);
+			break;
+		}
+		i++;
+	}
+}
+
 static const struct rule scheduling_rules[] = {
 	RULE_CALL("nodeSelector", rule_labels),
-	RULE_CALL("tolerations", rule_tolerations),
+	RULE_CALL("tolerations", check_tolerations),
 	{ 0 },
 };
 
@@ -234,7 +263,7 @@ const struct strategy strategy_runtimeclass = {
 
 static const struct rule apiservice_spec_rules[] = {
 	RULE_NAME("group", name_subdomain_problem),
-	RULE_NEED_NAME("version", name_label1035_problem),
+	RULE_ANY_NAME("version", name_label1035_problem),
 	RULE_RANGE("groupPriorityMinimum", 1, 20000, "must be positive and less than 20000"),
 	RULE_RANGE("versionPriority", 1, 1000, "must be positive and less than 1000"),
 	{ 0 },

@@ -203,6 +203,17 @@ const struct strategy strategy_ingress = {
 
 /* ---- IngressClass ---- */
 
+static void check_prefixed_path(const struct scope *s, const struct field_path *path,
+				struct str domain, struct str rest)
+{
+	if (name_subdomain_problem(domain))
+		field_invalid_str(s->errors, path, domain, name_subdomain_problem(domain));
+	if (!text_matches(s->errors->arena, "^[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+$", rest))
+		field_invalid_str(s->errors, path, rest,
+				  "Invalid path (regex used for validation is "
+				  "'[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')");
+}
+
 static void check_controller(const struct scope *s, const struct field_path *path,
 			     yyjson_mut_val *v)
 {
@@ -215,8 +226,8 @@ static void check_controller(const struct scope *s, const struct field_path *pat
 	else if (!str_cut(name, '/', &domain, &rest) || !domain.len || !rest.len)
 		field_invalid_str(s->errors, path, name,
 				  "must be a domain-prefixed path (such as \"acme.io/foo\")");
-	else if (name_subdomain_problem(domain))
-		field_invalid_str(s->errors, path, domain, name_subdomain_problem(domain));
+	else
+		check_prefixed_path(s, path, domain, rest);
 }
 
 static void check_class_scope(const struct scope *s, const struct field_path *path,
@@ -286,17 +297,19 @@ static void check_end_port(const struct scope *s, const struct field_path *path,
 	const struct field_path *here = FIELD_NAME(path, "endPort");
 	int64_t number = json_mut_int(end, 0);
 
-	if (port)
-		rule_port(s, FIELD_NAME(path, "port"), port);
-	if (!end)
-		return;
-	if (!port)
-		field_invalid_int(s->errors, here, number,
-				  "may not be specified when `port` is not specified");
-	else if (yyjson_mut_is_str(port))
+	if (yyjson_mut_is_str(port) && end)
 		field_invalid_int(s->errors, here, number,
 				  "may not be specified when `port` is non-numeric");
-	else if (number < json_mut_int(port, 0))
+	if (port)
+		rule_port(s, FIELD_NAME(path, "port"), port);
+	if (!end || yyjson_mut_is_str(port))
+		return;
+	if (!port) {
+		field_invalid_int(s->errors, here, number,
+				  "may not be specified when `port` is not specified");
+		return;
+	}
+	if (number < json_mut_int(port, 0))
 		field_invalid_int(s->errors, here, json_mut_int(port, 0),
 				  "must be greater than or equal to `port`");
 	if (number < 1 || number > 65535)

@@ -227,7 +227,7 @@ void pod_validate_ephemeral(struct edit *e, struct field_errors *errors)
 	yyjson_mut_val *now = json_mut_get(e->root, "spec.ephemeralContainers");
 
 	if (is_mirror(e)) {
-		field_forbidden(errors, NULL, "static pods do not support ephemeral containers");
+		field_forbidden(errors, FIELD_ROOT, "static pods do not support ephemeral containers");
 		return;
 	}
 	JSON_EACH (old, json_get(e->old, "spec.ephemeralContainers")) {
@@ -362,11 +362,11 @@ void pod_validate_resize(struct edit *e, struct field_errors *errors)
 	const char *now = pod_spec_qos(yyjson_mut_obj_get(e->root, "spec"));
 
 	if (is_mirror(e)) {
-		field_forbidden(errors, NULL, "static pods cannot be resized");
+		field_forbidden(errors, FIELD_ROOT, "static pods cannot be resized");
 		return;
 	}
 	if (str_eq_c(json_get_str(e->old, "spec.os.name"), "windows")) {
-		field_forbidden(errors, NULL, "windows pods cannot be resized");
+		field_forbidden(errors, FIELD_ROOT, "windows pods cannot be resized");
 		return;
 	}
 	if (was.len && !str_eq_c(was, now))

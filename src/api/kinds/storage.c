@@ -49,17 +49,8 @@ static void check_capacity(const struct scope *s, const struct field_path *path,
 {
 	if (!yyjson_mut_obj_size(v))
 		field_required(s->errors, path, "");
-	if (!yyjson_mut_obj_get(v, "storage") || yyjson_mut_obj_size(v) > 1) {
-		AUTO_BUF text = { 0 };
-
-		buf_init(&text, 1024);
-		if (v)
-			json_mut_write(v, &text);
-		else
-			buf_put_c(&text, "null");
-		field_error_add(s->errors, FIELD_UNSUPPORTED, path,
-				STR_FMT ": supported values: \"storage\"", STR_ARG(buf_str(&text)));
-	}
+	if (!yyjson_mut_obj_get(v, "storage") || yyjson_mut_obj_size(v) > 1)
+		field_unsupported_val(s->errors, path, v, "storage");
 	JSON_MUT_MEMBERS (key, value, v)
 		check_positive(s, FIELD_KEY(path, json_mut_str(key)), json_mut_str(value));
 }

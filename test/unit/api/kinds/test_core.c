@@ -8,6 +8,8 @@
 
 #include "cases.h"
 
+#include "base/buf.h"
+
 #include "base/attr.h"
 
 static void test_space(void **state)
@@ -44,6 +46,13 @@ static void test_node(void **state)
 		  "!spec: {taints: [{key: a, effect: NoSchedule}, {key: a, effect: NoSchedule}]}",
 		  "metadata.taints[1]: Duplicate value: "
 		  "{\"key\":\"a\",\"effect\":\"NoSchedule\"}" },
+		{ "a taint of another effect", "spec: {taints: [{key: a, effect: Maybe}]}",
+		  "metadata.taints[0].effect: Unsupported value: \"Maybe\": supported values: "
+		  "\"NoSchedule\", \"PreferNoSchedule\", \"NoExecute\"" },
+		{ "one range twice", "spec: {podCIDRs: [10.0.0.0/24, 10.0.0.0/24]}",
+		  "spec.podCIDRs: Invalid value: [\"10.0.0.0/24\",\"10.0.0.0/24\"]: may specify no "
+		  "more than one CIDR for each IP family\n"
+		  "spec.podCIDRs[1]: Duplicate value: \"10.0.0.0/24\"" },
 		{ "ranges of one family", "spec: {podCIDRs: [10.0.0.0/24, 10.0.1.0/24]}",
 		  "spec.podCIDRs: Invalid value: [\"10.0.0.0/24\",\"10.0.1.0/24\"]: may specify no "
 		  "more than one CIDR for each IP family" },
@@ -68,9 +77,38 @@ static void test_node_update(void **state)
 		  "spec.providerID: Forbidden: node updates may not change providerID except from "
 		  "\"\" to valid" },
 		{ "cordoned", "spec: {unschedulable: true}", "" },
+		{ "a field of nobody",
+		  "spec: {configSource: {configMap: {name: a, namespace: b, "
+		  "kubeletConfigKey: c}}}",
+		  "" },
 	};
 
 	check_updates(&kind_node, &update, cases, ARRAY_COUNT(cases));
+}
+
+static void write_data(const char *head, struct buf *to)
+{
+	enum { BYTES = 600000 };
+
+	buf_init(to, BYTES + 128);
+	buf_put_c(to, head);
+	for (size_t i = 0; i < BYTES; i++)
+		buf_put_char(to, 'x');
+	buf_put_c(to, "}");
+}
+
+/* What is too large as a whole is said of no field. */
+static void check_size(void)
+{
+	AUTO_BUF base = { 0 }, change = { 0 };
+	struct kind_case cases[] = {
+		{ "too much", NULL, "[]: Too long: may not be more than 1048576 bytes" },
+	};
+
+	write_data("metadata: {name: c}\ndata: {a: ", &base);
+	write_data("data: {b: ", &change);
+	cases[0].change = change.ptr;
+	check_creates(&kind_configmap, base.ptr, cases, 1);
 }
 
 static void test_frozen_map(void **state)
@@ -87,6 +125,7 @@ static void test_frozen_map(void **state)
 	};
 
 	check_updates(&kind_configmap, &update, cases, ARRAY_COUNT(cases));
+	check_size();
 }
 
 static void test_secret(void **state)
@@ -136,6 +175,10 @@ static void test_event(void **state)
 		{ "about elsewhere", "involvedObject: {namespace: other}",
 		  "involvedObject.namespace: Invalid value: \"other\": does not match "
 		  "event.namespace" },
+		{ "timed and about elsewhere",
+		  "eventTime: \"2024-01-01T00:00:00.000000Z\"\nreportingComponent: a.b/c\n"
+		  "reportingInstance: i\naction: a\nreason: r\ninvolvedObject: {namespace: other}",
+		  "" },
 		{ "timed and silent", "eventTime: \"2024-01-01T00:00:00.000000Z\"",
 		  "reportingController: Required value\nreportingController: Invalid value: \"\": "
 		  "name part must be non-empty\nreportingController: Invalid value: \"\": name "

@@ -300,7 +300,9 @@ static void test_resourceslice(void **state)
 		  "spec.allNodes: Invalid value: false: must be either unset or set to true" },
 		{ "a selector of many terms",
 		  "!spec: {nodeName: null, nodeSelector: {nodeSelectorTerms: [{}, {}]}}",
-		  "spec.nodeSelector.nodeSelectorTerms: Invalid value: [{},{}]: must have exactly "
+		  "spec.nodeSelector.nodeSelectorTerms: Invalid value: "
+		  "[{\"MatchExpressions\":null,\"MatchFields\":null},{\"MatchExpressions\":null,"
+		  "\"MatchFields\":null}]: must have exactly "
 		  "one "
 		  "node selector term" },
 		{ "a pool of nothing",
@@ -327,7 +329,9 @@ static void test_resourceslice(void **state)
 		  "spec.devices[0].attributes: Invalid value: \"1\": a valid C identifier must...\n"
 		  "spec.devices[0].attributes[x]: Invalid value: \"\": exactly one value must be "
 		  "specified\n"
-		  "spec.devices[0].attributes[two]: Invalid value: {\"int\":1,\"bool\":true}: "
+		  "spec.devices[0].attributes[two]: Invalid value: "
+		  "{\"Int\":1,\"Bool\":true,\"String\":\"\",\"Version\":\"\",\"Ints\":null,"
+		  "\"Bools\":null,\"Strings\":null,\"Versions\":null}: "
 		  "exactly one "
 		  "value must be specified\n"
 		  "spec.devices[0].attributes[v].version: Invalid value: \"1.0\": must be a string "

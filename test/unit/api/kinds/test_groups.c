@@ -17,7 +17,24 @@ static void test_autoscaler(void **state)
 	static const struct kind_case cases[] = {
 		{ "fewer than one", "spec: {minReplicas: 0, maxReplicas: 0}",
 		  "spec.minReplicas: Invalid value: 0: must be greater than or equal to "
-		  "1\nspec.maxReplicas: Invalid value: 0: must be greater than 0" },
+		  "1\nspec.maxReplicas: Invalid value: 0: must be greater than 0\n"
+		  "spec.metrics: Forbidden: must specify at least one Object or External metric to "
+		  "support scaling to zero replicas" },
+		{ "no policy",
+		  "!spec: {behavior: {scaleUp: {policies: []}, scaleDown: {policies: []}}}",
+		  "spec.behavior.scaleUp.policies: Required value: must specify at least one "
+		  "Policy\n"
+		  "spec.behavior.scaleDown.policies: Required value: must specify at least one "
+		  "Policy" },
+		{ "a policy of nothing", "spec: {behavior: {scaleUp: {policies: [{}]}}}",
+		  "spec.behavior.scaleUp.policies[0].type: Unsupported value: \"\": supported "
+		  "values: "
+		  "\"Percent\", \"Pods\"\n"
+		  "spec.behavior.scaleUp.policies[0].value: Invalid value: 0: must be greater than "
+		  "zero\n"
+		  "spec.behavior.scaleUp.policies[0].periodSeconds: Invalid value: 0: must be "
+		  "greater "
+		  "than zero" },
 		{ "most below least", "spec: {minReplicas: 4}",
 		  "spec.maxReplicas: Invalid value: 3: must be greater than or equal to "
 		  "`minReplicas`" },
@@ -76,7 +93,9 @@ static void test_budget(void **state)
 	static const char base[] = "metadata: {name: b}\nspec: {minAvailable: 1}";
 	static const struct kind_case cases[] = {
 		{ "both", "spec: {maxUnavailable: 1}",
-		  "spec: Invalid value: {\"minAvailable\":1,\"maxUnavailable\":1}: minAvailable "
+		  "spec: Invalid value: "
+		  "{\"MinAvailable\":1,\"Selector\":null,\"MaxUnavailable\":1,"
+		  "\"UnhealthyPodEvictionPolicy\":null}: minAvailable "
 		  "and maxUnavailable cannot be both set" },
 		{ "more than all", "spec: {minAvailable: 101%}",
 		  "spec.minAvailable: Invalid value: \"101%\": must not be greater than 100%" },
@@ -86,6 +105,44 @@ static void test_budget(void **state)
 	};
 
 	check_creates(&kind_poddisruptionbudget, base, cases, ARRAY_COUNT(cases));
+}
+
+static void test_budget_status(void **state)
+{
+	static const struct kind_update update = { "metadata: {name: b}\nspec: {minAvailable: 1}",
+						   "", "status" };
+	static const struct kind_case cases[] = {
+		{ "fewer than none", "status: {disruptionsAllowed: -1, observedGeneration: -1}",
+		  "status.disruptionsAllowed: Invalid value: -1: must be greater than or equal to "
+		  "0" },
+		{ "conditions",
+		  "!status: {conditions: [{type: T, status: \"True\", reason: R, "
+		  "lastTransitionTime: "
+		  "\"2024-01-01T00:00:00Z\"}, {type: T, status: \"True\", observedGeneration: "
+		  "-1}]}",
+		  "status.conditions[1].type: Duplicate value: \"T\"\n"
+		  "status.conditions[1].observedGeneration: Invalid value: -1: must be greater "
+		  "than or "
+		  "equal to zero\n"
+		  "status.conditions[1].lastTransitionTime: Required value: must be set\n"
+		  "status.conditions[1].reason: Required value: must be set" },
+	};
+
+	check_updates(&kind_poddisruptionbudget, &update, cases, ARRAY_COUNT(cases));
+}
+
+static void test_flow_status(void **state)
+{
+	static const struct kind_update update = { "metadata: {name: l}\nspec: {type: Limited, "
+						   "limited: {limitResponse: {type: Reject}}}",
+						   "", "status" };
+	static const struct kind_case cases[] = {
+		{ "conditions", "!status: {conditions: [{type: A}, {type: A}, {}]}",
+		  "status.conditions[1].type: Duplicate value: \"A\"\n"
+		  "status.conditions[2].type: Required value: must not be empty" },
+	};
+
+	check_updates(&kind_prioritylevelconfiguration, &update, cases, ARRAY_COUNT(cases));
 }
 
 static void test_role(void **state)
@@ -149,7 +206,10 @@ static void test_binding_update(void **state)
 		"metadata: {name: b}\nroleRef: {kind: Role, name: r}\nsubjects: []", "", ""
 	};
 	static const struct kind_case cases[] = {
-		{ "another role", "roleRef: {name: s}", "roleRef: Invalid value: ..." },
+		{ "another role", "roleRef: {name: s}",
+		  "roleRef: Invalid value: "
+		  "{\"APIGroup\":\"rbac.authorization.k8s.io\",\"Kind\":\"Role\","
+		  "\"Name\":\"s\"}: cannot change roleRef" },
 	};
 
 	check_updates(&kind_rolebinding, &update, cases, ARRAY_COUNT(cases));
@@ -191,6 +251,14 @@ static void test_runtimeclass(void **state)
 	static const struct kind_case cases[] = {
 		{ "a handler in capitals", "handler: R",
 		  "handler: Invalid value: \"R\": a lowercase RFC 1123 label..." },
+		{ "one toleration twice",
+		  "scheduling: {tolerations: [{key: a, operator: Exists}, {key: a, operator: "
+		  "Exists, "
+		  "tolerationSeconds: 1, effect: \"\"}]}",
+		  "scheduling.tolerations[1].effect: Invalid value: \"\": effect must be "
+		  "'NoExecute' "
+		  "when `tolerationSeconds` is set\n"
+		  "scheduling.tolerations[1]: Duplicate value: ..." },
 		{ "overhead of nothing known", "overhead: {podFixed: {foo: \"1\"}}",
 		  "overhead.limits[foo]: Invalid value: \"foo\": must be a standard resource "
 		  "type or fully qualified\noverhead.limits[foo]: Invalid value: \"foo\": must "
@@ -308,6 +376,8 @@ static void test_apiservice(void **state)
 		  "than 1000" },
 		{ "a service without a name", "spec: {service: {namespace: a}}",
 		  "spec.service.name: Required value" },
+		{ "no version", "!metadata: {name: .a.b}\nspec: {version: \"\"}",
+		  "spec.version: Invalid value: \"\": a DNS-1035 label..." },
 		{ "trusting everybody here", "spec: {insecureSkipTLSVerify: true}",
 		  "spec.insecureSkipTLSVerify: Invalid value: true: local APIServices may not have "
 		  "insecureSkipTLSVerify" },
@@ -316,12 +386,62 @@ static void test_apiservice(void **state)
 	check_creates(&kind_apiservice, base, cases, ARRAY_COUNT(cases));
 }
 
+static const char flow_base[] =
+	"metadata: {name: f}\nspec: {matchingPrecedence: 100, priorityLevelConfiguration: "
+	"{name: l}, rules: [{subjects: [{kind: User, user: {name: u}}], resourceRules: "
+	"[{verbs: [get], apiGroups: [\"\"], resources: [pods], namespaces: [a]}]}]}";
+
+static void test_flow_rules(void **state)
+{
+	static const struct kind_case cases[] = {
+		{ "unknown verbs",
+		  "!spec: {rules: [{subjects: [{kind: User, user: {name: u}}], nonResourceRules: "
+		  "[{verbs: [get, fly], nonResourceURLs: [\"*\", /a]}, {verbs: [proxy], "
+		  "nonResourceURLs: [/a*, /*, /, //, \"/ b\"]}]}]}",
+		  "spec.rules[0].nonResourceRules[0].verbs: Unsupported value: [\"get\",\"fly\"]: "
+		  "supported values: \"create\", \"delete\", \"deletecollection\", \"get\", "
+		  "\"list\", "
+		  "\"patch\", \"proxy\", \"update\", \"watch\"\n"
+		  "spec.rules[0].nonResourceRules[0].nonResourceURLs: Invalid value: "
+		  "[\"*\",\"/a\"]: if "
+		  "'*' is present, must not specify other non-resource URLs\n"
+		  "spec.rules[0].nonResourceRules[1].nonResourceURLs[0]: Invalid value: \"/a*\": "
+		  "wildcard can only do suffix matching\n"
+		  "spec.rules[0].nonResourceRules[1].nonResourceURLs[3]: Invalid value: \"//\": "
+		  "must not "
+		  "contain double slash\n"
+		  "spec.rules[0].nonResourceRules[1].nonResourceURLs[4]: Invalid value: \"/ b\": "
+		  "must "
+		  "not contain white-space" },
+		{ "subjects",
+		  "!spec: {rules: [{subjects: [{kind: Robot}, {kind: ServiceAccount, "
+		  "serviceAccount: "
+		  "{name: A, namespace: B}, user: {name: u}}, {kind: ServiceAccount, "
+		  "serviceAccount: "
+		  "{name: \"*\"}}], nonResourceRules: [{verbs: [get], nonResourceURLs: [/]}]}]}",
+		  "spec.rules[0].subjects[0].kind: Unsupported value: \"Robot\": supported values: "
+		  "\"Group\", \"ServiceAccount\", \"User\"\n"
+		  "spec.rules[0].subjects[1].serviceAccount.name: Invalid value: \"A\": a "
+		  "lowercase...\n"
+		  "spec.rules[0].subjects[1].serviceAccount.namespace: Invalid value: \"B\": a "
+		  "lowercase...\n"
+		  "spec.rules[0].subjects[1].user: Forbidden: user is forbidden when subject kind "
+		  "is not "
+		  "'User'\n"
+		  "spec.rules[0].subjects[2].serviceAccount.namespace: Required value: must "
+		  "specify "
+		  "namespace for service account" },
+		{ "another way to tell flows apart", "spec: {distinguisherMethod: {type: ByColor}}",
+		  "spec.distinguisherMethod.type: Unsupported value: {\"type\":\"ByColor\"}: "
+		  "supported "
+		  "values: \"ByNamespace\", \"ByUser\"" },
+	};
+
+	check_creates(&kind_flowschema, flow_base, cases, ARRAY_COUNT(cases));
+}
+
 static void test_flowschema(void **state)
 {
-	static const char base[] =
-		"metadata: {name: f}\nspec: {matchingPrecedence: 100, priorityLevelConfiguration: "
-		"{name: l}, rules: [{subjects: [{kind: User, user: {name: u}}], resourceRules: "
-		"[{verbs: [get], apiGroups: [\"\"], resources: [pods], namespaces: [a]}]}]}";
 	static const struct kind_case cases[] = {
 		{ "precedence", "spec: {matchingPrecedence: 10001}",
 		  "spec.matchingPrecedence: Invalid value: 10001: must not be greater than 10000" },
@@ -350,7 +470,7 @@ static void test_flowschema(void **state)
 		  "rules that are not cluster scoped must supply at least one namespace" },
 	};
 
-	check_creates(&kind_flowschema, base, cases, ARRAY_COUNT(cases));
+	check_creates(&kind_flowschema, flow_base, cases, ARRAY_COUNT(cases));
 }
 
 static void test_prioritylevel(void **state)
@@ -371,6 +491,22 @@ static void test_prioritylevel(void **state)
 		  "4}}}}",
 		  "spec.limited.limitResponse.queuing.handSize: Invalid value: 4: should not be "
 		  "greater than queues (2)" },
+		{ "no hand, and shares below none",
+		  "spec: {limited: {nominalConcurrencyShares: -1, borrowingLimitPercent: -1, "
+		  "limitResponse: {type: Queue, queuing: {queues: 2, handSize: -1}}}}",
+		  "spec.limited.nominalConcurrencyShares: Invalid value: -1: must be a "
+		  "non-negative "
+		  "integer\n"
+		  "spec.limited.limitResponse.queuing.handSize: Invalid value: -1: must be "
+		  "positive\n"
+		  "spec.limited.borrowingLimitPercent: Invalid value: -1: if specified, must be a "
+		  "non-negative integer" },
+		{ "more cards than a hash deals",
+		  "spec: {limited: {limitResponse: {type: Queue, queuing: {queues: 1000, handSize: "
+		  "10}}}}",
+		  "spec.limited.limitResponse.queuing.handSize: Invalid value: 10: required "
+		  "entropy bits "
+		  "of deckSize 1000 and handSize 10 should not be greater than 60" },
 	};
 
 	check_creates(&kind_prioritylevelconfiguration, base, cases, ARRAY_COUNT(cases));
@@ -382,6 +518,8 @@ int main(void)
 		cmocka_unit_test(test_autoscaler),
 		cmocka_unit_test(test_autoscaler_v1),
 		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_budget_status),
+		cmocka_unit_test(test_flow_status),
 		cmocka_unit_test(test_role),
 		cmocka_unit_test(test_clusterrole),
 		cmocka_unit_test(test_binding),
@@ -392,6 +530,7 @@ int main(void)
 		cmocka_unit_test(test_signing_request),
 		cmocka_unit_test(test_signing_request_status),
 		cmocka_unit_test(test_apiservice),
+		cmocka_unit_test(test_flow_rules),
 		cmocka_unit_test(test_flowschema),
 		cmocka_unit_test(test_prioritylevel),
 	};

@@ -138,6 +138,14 @@ static void test_networkpolicy(void **state)
 		{ "an end without a beginning", "spec: {ingress: [{ports: [{endPort: 5}]}]}",
 		  "spec.ingress[0].ports[0].endPort: Invalid value: 5: may not be specified when "
 		  "`port` is not specified" },
+		{ "an end behind a name",
+		  "spec: {ingress: [{ports: [{port: a--b, endPort: 70000}]}]}",
+		  "spec.ingress[0].ports[0].endPort: Invalid value: 70000: may not be specified "
+		  "when "
+		  "`port` is non-numeric\n"
+		  "spec.ingress[0].ports[0].port: Invalid value: \"a--b\": must not contain "
+		  "consecutive "
+		  "hyphens" },
 		{ "an end before the beginning",
 		  "spec: {ingress: [{ports: [{port: 9, endPort: 5}]}]}",
 		  "spec.ingress[0].ports[0].endPort: Invalid value: 9: must be greater than or "

@@ -278,7 +278,9 @@ static void test_resources(void **state)
 		  "spec: {containers: [{name: c, resources: {claims: [{name: x}]}}]}",
 		  "spec.containers[0].resources.claims[0].name: Not found: \"x\"" },
 		{ "a claim without a source", "spec: {resourceClaims: [{name: x}]}",
-		  "spec.resourceClaims[0]: Invalid value: {\"name\":\"x\"}: must specify one of: "
+		  "spec.resourceClaims[0]: Invalid value: "
+		  "{\"Name\":\"x\",\"ResourceClaimName\":null,\"ResourceClaimTemplateName\":null}: "
+		  "must specify one of: "
 		  "`resourceClaimName`, `resourceClaimTemplateName`" },
 		{ "less for the pod than for its containers",
 		  "spec: {resources: {requests: {cpu: '1'}, limits: {cpu: '1'}}, containers: "
@@ -399,8 +401,11 @@ static void test_security(void **state)
 		  "spec: {containers: [{name: c, securityContext: {privileged: true, "
 		  "allowPrivilegeEscalation: false}}]}",
 		  "spec.containers[0].securityContext: Invalid value: "
-		  "{\"privileged\":true,\"allowPrivilege"
-		  "Escalation\":false}: cannot set `allowPrivilegeEscalation` to false and "
+		  "{\"Capabilities\":null,\"Privileged\":true,\"SELinuxOptions\":null,"
+		  "\"RunAsUser\":null,\"RunAsNonRoot\":null,\"ReadOnlyRootFilesystem\":null,"
+		  "\"AllowPrivilegeEscalation\":false,\"RunAsGroup\":null,\"ProcMount\":null,"
+		  "\"WindowsOptions\":null,\"SeccompProfile\":null,\"AppArmorProfile\":null}: "
+		  "cannot set `allowPrivilegeEscalation` to false and "
 		  "`privileged` to true" },
 		{ "a local profile without a name",
 		  "spec: {securityContext: {seccompProfile: {type: Localhost}}}",
@@ -669,8 +674,10 @@ static void test_gated_update(void **state)
 		  "spec: {affinity: {nodeAffinity: "
 		  "{requiredDuringSchedulingIgnoredDuringExecution: "
 		  "{nodeSelectorTerms: [{matchExpressions: [{key: b, operator: Exists}]}]}}}}",
-		  TERMS "[0]: Invalid value: {\"matchExpressions\":[{\"key\":\"b\",\"operator\":"
-			"\"Exists\"}]}: only additions are allowed (no mutations or deletions)" },
+		  TERMS
+		  "[0]: Invalid value: "
+		  "{\"MatchExpressions\":[{\"Key\":\"b\",\"Operator\":\"Exists\",\"Values\":null}],"
+		  "\"MatchFields\":null}: only additions are allowed (no mutations or deletions)" },
 		{ "other pods", "spec: {affinity: {podAffinity: {}}}", SPEC_CHANGED },
 	};
 
@@ -758,8 +765,8 @@ static void test_status(void **state)
 		  "10.9.8.7 or "
 		  "2001:db8::ffff)\n"
 		  "status.podIPs: Invalid value: "
-		  "[{\"ip\":\"10.0.0.1\"},{\"ip\":\"10.0.0.2\"},{\"ip\":"
-		  "\"x\"}]: may specify no more than one IP for each IP family" },
+		  "[{\"IP\":\"10.0.0.1\"},{\"IP\":\"10.0.0.2\"},{\"IP\":\"x\"}]: may specify no "
+		  "more than one IP for each IP family" },
 		{ "another host", "status: {hostIPs: [{ip: 10.0.0.2}]}",
 		  "status.hostIPs[0].ip: Invalid value: \"10.0.0.2\": must be equal to `hostIP`" },
 		{ "the spec is not looked at", "spec: {nodeName: node}", "" },

@@ -25,7 +25,8 @@ static void test_ports(void **state)
 		{ "one name and one port twice",
 		  "!spec: {ports: [{port: 80, name: a}, {port: 80, name: a}]}",
 		  "spec.ports[1].name: Duplicate value: \"a\"\nspec.ports[1]: Duplicate value: "
-		  "{\"protocol\":\"TCP\",\"port\":80}" },
+		  "{\"Name\":\"\",\"Protocol\":\"TCP\",\"Port\":80,\"TargetPort\":0,\"NodePort\":0,"
+		  "\"AppProtocol\":null}" },
 		{ "a port of nodes on a cluster address",
 		  "!spec: {ports: [{port: 80, nodePort: 30000}]}",
 		  "spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'" },
@@ -204,7 +205,7 @@ static void test_slices(void **state)
 		  "addressType: Unsupported value: \"IPX\": supported values: \"FQDN\", \"IPv4\", "
 		  "\"IPv6\"" },
 		{ "the other family", "!endpoints: [{addresses: [\"2001:db8::1\"]}]",
-		  "endpoints[0].addresses[0]: Invalid value: \"2001:db8::1\": must be a valid IPv4 "
+		  "endpoints[0].addresses[0]: Invalid value: \"2001:db8::1\": must be an IPv4 "
 		  "address" },
 		{ "no address", "!endpoints: [{addresses: []}]",
 		  "endpoints[0].addresses: Required value: must contain at least 1 address" },
@@ -213,9 +214,11 @@ static void test_slices(void **state)
 		  "least two segments separated by dots" },
 		{ "one port twice", "!ports: [{name: a, port: 80}, {name: a, port: 81}]",
 		  "ports[1].name: Duplicate value: \"a\"" },
-		{ "a hint without a zone",
-		  "!endpoints: [{addresses: [10.0.0.1], hints: {forZones: [{name: \"\"}]}}]",
-		  "endpoints[0].hints.forZones[0].name: Required value" },
+		{ "a hint without a node",
+		  "!endpoints: [{addresses: [10.0.0.1], hints: {forZones: [{name: \"\"}], "
+		  "forNodes: "
+		  "[{name: \"\"}]}}]",
+		  "endpoints[0].hints.forNodes[0].name: Invalid value: \"\": a lowercase..." },
 	};
 
 	check_creates(&kind_endpointslice, base, cases, ARRAY_COUNT(cases));

@@ -147,7 +147,8 @@ static void test_statefulset(void **state)
 		  "'Parallel'" },
 		{ "a partition of none",
 		  "spec: {updateStrategy: {type: OnDelete, rollingUpdate: {partition: 1}}}",
-		  "spec.updateStrategy.rollingUpdate: Invalid value: {\"partition\":1}: only "
+		  "spec.updateStrategy.rollingUpdate: Invalid value: "
+		  "{\"Partition\":1,\"MaxUnavailable\":null}: only "
 		  "allowed for updateStrategy 'RollingUpdate'" },
 		{ "a negative start", "spec: {ordinals: {start: -1}}",
 		  "spec.ordinals.start: Invalid value: -1: must be greater than or equal to 0" },
@@ -233,7 +234,8 @@ static void test_job(void **state)
 		  "specifying one of OnExitCodes and OnPodConditions is required" },
 		{ "success of what has no index",
 		  "spec: {successPolicy: {rules: [{succeededCount: 1}]}}",
-		  "spec.successPolicy: Invalid value: {\"rules\":[{\"succeededCount\":1}]}: "
+		  "spec.successPolicy: Invalid value: "
+		  "{\"Rules\":[{\"SucceededIndexes\":null,\"SucceededCount\":1}]}: "
 		  "requires indexed completion mode" },
 	};
 
@@ -370,7 +372,7 @@ static void test_job_status(void **state)
 		{ "a pod twice", "status: {uncountedTerminatedPods: {succeeded: [a], failed: [a]}}",
 		  "status.uncountedTerminatedPods.failed[0]: Duplicate value: \"a\"\n"
 		  "status.uncountedTerminatedPods: Invalid value: "
-		  "{\"succeeded\":[\"a\"],\"failed\":[\"a\"]}: "
+		  "{\"Succeeded\":[\"a\"],\"Failed\":[\"a\"]}: "
 		  "uncountedTerminatedPods needs to be empty for finished job" },
 	};
 
