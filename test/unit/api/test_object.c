@@ -359,6 +359,14 @@ static void test_every_kind(void **state)
 	"\"volumes\":[{\"name\":\"v\",\"projected\":{\"sources\":[{\"clusterTrustBundle\":" \
 	"{\"name\":\"b\",\"path\":\"p\"}},{\"configMap\":{\"name\":\"m\"}}]}}],"
 #define SOURCES "spec.volumes.0.projected.sources"
+#define SLICE_WITH(device)                                                                    \
+	"{\"metadata\":{\"name\":\"s\"},\"spec\":{\"driver\":\"d\",\"pool\":{\"name\":\"p\"," \
+	"\"generation\":1,\"resourceSliceCount\":1},\"devices\":[{\"name\":\"g\"," device "}]}}"
+#define LIST_ATTRIBUTES                                                                            \
+	"\"attributes\":{\"a\":{\"bools\":[true]},\"b\":{\"ints\":[1]},\"c\":{\"strings\":[\"x\"]" \
+	"},\"d\":"                                                                                 \
+	"{\"versions\":[\"1.0.0\"]}}"
+#define ATTRIBUTES "spec.devices.0.attributes"
 
 static void test_switched_off(void **state)
 {
@@ -390,12 +398,24 @@ static void test_switched_off(void **state)
 		  "}",
 		  NULL, "spec.preventPodSchedulingIfMissing", 0 },
 		{ &kind_resourceslice,
-		  "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"driver\":\"d\",\"pool\":{\"name\":"
-		  "\"p\","
-		  "\"generation\":1,\"resourceSliceCount\":1},\"devices\":[{\"name\":\"g\","
-		  "\"attributes\":{\"a\":"
-		  "{\"int\":1,\"ints\":[1]}}}]}}",
-		  NULL, "spec.devices.0.attributes.a", 1 },
+		  SLICE_WITH("\"attributes\":{\"a\":{\"int\":1,\"ints\":[1]}}"), NULL,
+		  ATTRIBUTES ".a", 1 },
+		{ &kind_resourceslice, SLICE_WITH(LIST_ATTRIBUTES), NULL, ATTRIBUTES ".a", 0 },
+		{ &kind_resourceslice, SLICE_WITH(LIST_ATTRIBUTES), NULL, ATTRIBUTES ".b", 0 },
+		{ &kind_resourceslice, SLICE_WITH(LIST_ATTRIBUTES), NULL, ATTRIBUTES ".c", 0 },
+		{ &kind_resourceslice, SLICE_WITH(LIST_ATTRIBUTES), NULL, ATTRIBUTES ".d", 0 },
+		/* one list of the stored object keeps all of the feature */
+		{ &kind_resourceslice, SLICE_WITH(LIST_ATTRIBUTES),
+		  SLICE_WITH("\"attributes\":{\"a\":{\"ints\":[1]}}"), ATTRIBUTES ".d", 1 },
+		{ &kind_resourceslice,
+		  SLICE_WITH(
+			  "\"nodeAllocatableResourceMappings\":{\"cpu\":{\"capacityKey\":\"k\"}}"),
+		  NULL, "spec.devices.0.nodeAllocatableResourceMappings", 0 },
+		{ &kind_lease,
+		  "{\"metadata\":{\"name\":\"l\"},\"spec\":{\"strategy\":"
+		  "\"OldestEmulationVersion\","
+		  "\"preferredHolder\":\"h\"}}",
+		  NULL, "spec", 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
