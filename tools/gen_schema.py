@@ -10,7 +10,7 @@ and holds blocks: a head line and tab-indented lines, ended by an empty line. Te
 
   kind NAME plural/singular : ...      a served kind; then "short A B", "in CATEGORY", "scope Namespaced|Cluster", "verbs all|...",
                                        "sub NAME GROUP/VERSION.KIND verbs", "stored VERSION HASH", "column NAME : TYPE [FORMAT]
-                                       [wide] [= PATH]", "select FIELD...", "traits generation create-on-update unconditional-update orphans",
+                                       [wide] [= PATH] [: description]" (Name and Age: that of the metadata), "select FIELD...", "traits generation create-on-update unconditional-update orphans",
                                        "strategy NAME", "listable", "symbol NAME"
   object NAME : ...                    has apiVersion and kind but no resource of its own
   type NAME : ...
@@ -197,13 +197,14 @@ class Type:
         elif words[0] == 'stored':
             self.stored, self.hash = rest
         elif words[0] == 'column':
-            text, _, path = text.partition(' = ')
-            name, attributes = split_doc(text[len('column '):])
+            name, text = split_doc(text[len('column '):])
+            text, doc = split_doc(text)
+            attributes, _, path = text.partition(' = ')
             attributes = attributes.split()
             wide = attributes[-1] == 'wide'
             attributes = attributes[:-1] if wide else attributes
             self.columns.append((name, attributes[0], attributes[1] if len(attributes) > 1 else '',
-                                 '"%s"' % path if path else 'NULL', int(wide)))
+                                 doc, '"%s"' % path if path else 'NULL', int(wide)))
         elif words[0] == 'select' and self.word == 'kind':
             self.select = rest
         elif words[0] == 'traits':
@@ -348,6 +349,14 @@ class Tables:
         out.write('\nconst struct kind *const kind_table[] = {\n%s\n};\nconst size_t kind_count = ARRAY_COUNT(kind_table);\n'
                   % '\n'.join('\t&%s,' % t.full_symbol() for t in kinds))
 
+    def with_doc(self, column):
+        """The name and the age of an object are what its metadata says."""
+        name, doc = column[0], column[3]
+        told = {'Age': 'creationTimestamp', 'Created At': 'creationTimestamp', 'Name': 'name'}.get(name)
+        if told and not doc:
+            doc = next(f.doc for t in self.types if t.name == 'ObjectMeta' for f in t.fields if f.name == told)
+        return column[:3] + (c_string(doc),) + column[4:]
+
     def write_kind(self, out, t, by_name):
         symbol, group = t.full_symbol(), t.group
         rows = ['.group = %s, .version = %s' % (c_str(group.name), c_str(group.version)),
@@ -372,7 +381,7 @@ class Tables:
             if any(s[0] == 'status' for s in t.subs):
                 flags.append('KIND_HAS_STATUS')
         if t.columns:
-            columns = ['{ "%s", "%s", "%s", "", %s, %d }' % c for c in t.columns]
+            columns = ['{ "%s", "%s", "%s", %s, %s, %d }' % self.with_doc(c) for c in t.columns]
             rows.append('.columns = (const struct kind_column[]){\n\t\t%s, { 0 } }' % ',\n\t\t'.join(columns))
         if t.hash:
             rows.append('.storage_hash = %s' % c_str(t.hash))

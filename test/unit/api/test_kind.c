@@ -415,11 +415,29 @@ static void test_lists(void **state)
 	}
 }
 
+/* Breaks when a column is added without a word on what it shows. */
+static void test_columns(void **state)
+{
+	const struct kind_column *drivers = kind_csinode.columns;
+
+	for (size_t i = 0; i < kind_count; i++)
+		for (const struct kind_column *c = kind_table[i]->columns; c && c->name; c++)
+			if (!c->description[0] || strchr(c->type, ' '))
+				fail_msg("column %s of " STR_FMT ": type '%s', description '%s'",
+					 c->name, STR_ARG(kind_table[i]->name), c->type,
+					 c->description);
+	while (drivers->name && strcmp(drivers->name, "Drivers") != 0)
+		drivers++;
+	assert_string_equal(drivers->json_path, "spec.drivers#");
+	assert_string_equal(drivers->description, "Number of storage drivers on the node.");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_served),
 		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_columns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
