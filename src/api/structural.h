@@ -35,6 +35,8 @@ void structural_report(struct field_errors *errors, const struct field_path *pat
 /* The first value at a JSONPath as columns and scale have them: .a.b, ['a.b'], [0],
  * [?(@.type=="x")], a\.b. NULL when there is none or the path is none of these. */
 yyjson_val *structural_path(yyjson_val *root, struct str path);
+/* Formats that are not known for a type hold anything. */
+bool structural_format_is_known(struct str type, struct str format) PURE;
 /* "nullable" and the like. */
 static inline bool structural_is(yyjson_val *schema, const char *extension)
 {

@@ -78,6 +78,16 @@ static bool is_of_type(yyjson_mut_val *v, yyjson_val *schema)
 	return str_eq_c(want, "number") && strcmp(have, "integer") == 0;
 }
 
+/* Empty when it is none that the type has. */
+static struct str format_of(yyjson_val *schema)
+{
+	struct str format = json_str(yyjson_obj_get(schema, "format"));
+
+	return structural_format_is_known(json_str(yyjson_obj_get(schema, "type")), format)
+		       ? format
+		       : STR_NONE;
+}
+
 /* Where a format narrows a type, formats are what is told of. */
 static void wrong_type(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
 		       yyjson_val *schema)
@@ -85,7 +95,7 @@ static void wrong_type(struct field_errors *e, const struct field_path *path, yy
 	bool is_either = structural_is(schema, "x-kubernetes-int-or-string");
 	struct str want = is_either ? STR("integer,string")
 				    : json_str(yyjson_obj_get(schema, "type"));
-	struct str format = json_str(yyjson_obj_get(schema, "format"));
+	struct str format = format_of(schema);
 	const char *have = type_of(v);
 	struct str text;
 
@@ -138,8 +148,7 @@ static bool is_in_range(yyjson_mut_val *v, struct str type, struct str format)
 	double number = yyjson_mut_get_num(v);
 
 	if (!str_eq_c(type, "integer"))
-		return !(str_eq_c(format, "float") || str_eq_c(format, "float32")) ||
-		       fabs(number) <= (double)FLT_MAX;
+		return !str_eq_c(format, "float") || fabs(number) <= (double)FLT_MAX;
 	if (str_eq_c(format, "int32"))
 		return is_whole(v) && number >= INT32_MIN && number <= INT32_MAX;
 	return is_whole(v);
@@ -150,7 +159,7 @@ static void check_range(struct field_errors *e, const struct field_path *path, y
 			yyjson_val *schema)
 {
 	struct str type = json_str(yyjson_obj_get(schema, "type"));
-	struct str format = json_str(yyjson_obj_get(schema, "format"));
+	struct str format = format_of(schema);
 
 	if (is_in_range(v, type, format))
 		return;
@@ -169,7 +178,7 @@ static void check_range(struct field_errors *e, const struct field_path *path, y
 static void check_format(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
 			 yyjson_val *schema)
 {
-	struct str format = json_str(yyjson_obj_get(schema, "format"));
+	struct str format = format_of(schema);
 
 	if (yyjson_mut_is_str(v) && !structural_format_is(format, json_mut_str(v)))
 		invalid(e, path, v,
@@ -468,7 +477,7 @@ static void validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 	check_junctors(errors, path, v, schema);
 	if (yyjson_mut_is_str(v))
 		check_string(errors, path, v, schema);
-	if (yyjson_obj_get(schema, "format"))
+	if (format_of(schema).len)
 		check_format(errors, path, v, schema);
 	if (yyjson_mut_is_num(v)) {
 		check_range(errors, path, v, schema);

@@ -4,6 +4,7 @@
 #include "api/kinds/admission.h"
 #include "api/kinds/crd.h"
 #include "api/meta.h"
+#include "api/structural.h"
 #include "api/strategy.h"
 
 static void crd_default(struct edit *e)
@@ -516,7 +517,66 @@ static void crd_prepare_status(struct edit *e)
 	}
 }
 
+/* --- warnings --- */
+
+static bool is_noticed(const struct notices *notices, struct str text)
+{
+	for (size_t i = 0; i < notices->count; i++)
+		if (str_eq(notices->items[i], text))
+			return true;
+	return false;
+}
+
+/* Formats that nothing is held to, in schema and below. */
+static void note_formats(yyjson_val *schema, struct notices *notices)
+{
+	static const char *const lists[] = { "allOf", "anyOf", "oneOf" }, *const parts[] = {
+		"items", "additionalProperties", "not"
+	};
+	struct str format = json_get_str(schema, "format"), text;
+
+	if (!yyjson_is_obj(schema))
+		return;
+	text = str_printf_in(notices->arena, "unrecognized format \"" STR_FMT "\"",
+			     STR_ARG(format));
+	if (format.len && !structural_format_is_known(json_get_str(schema, "type"), format) &&
+	    !is_noticed(notices, text))
+		notices_add(notices, STR_FMT, STR_ARG(text));
+	JSON_MEMBERS (key, member, yyjson_obj_get(schema, "properties"))
+		note_formats(member, notices);
+	for (size_t i = 0; i < ARRAY_COUNT(lists); i++)
+		JSON_EACH (member, yyjson_obj_get(schema, lists[i]))
+			note_formats(member, notices);
+	for (size_t i = 0; i < ARRAY_COUNT(parts); i++)
+		note_formats(yyjson_obj_get(schema, parts[i]), notices);
+}
+
+static void note_all_formats(yyjson_val *versions, struct notices *notices)
+{
+	JSON_EACH (version, versions)
+		note_formats(json_get(version, "schema.openAPIV3Schema"), notices);
+}
+
+/* What was there before is not told of again. */
+static void crd_warn(struct edit *e, struct notices *notices)
+{
+	yyjson_mut_val *list = json_mut_get(e->root, "spec.versions");
+	AUTO_JSON frozen = list ? json_freeze(list) : NULL;
+	struct notices old, now;
+
+	if (e->subresource.len)
+		return;
+	notices_init(&old, e->arena);
+	notices_init(&now, e->arena);
+	note_all_formats(json_get(e->old, "spec.versions"), &old);
+	note_all_formats(yyjson_doc_get_root(frozen), &now);
+	for (size_t i = 0; i < now.count; i++)
+		if (!is_noticed(&old, now.items[i]))
+			notices_add(notices, STR_FMT, STR_ARG(now.items[i]));
+}
+
 const struct strategy strategy_crd = {
+	.warn = crd_warn,
 	.default_object = crd_default,
 	.prepare_create = note_stored,
 	.prepare_update = note_stored,

@@ -48,6 +48,8 @@ static const struct format_row formats[] = {
 	{ "mac",
 	  { "01:23:45:67:89:ab", "01-23-45-67-89-ab-cd-ef", "0123.4567.89ab" },
 	  { "01:23:45:67:89", "01:23:45:67:89-ab", "0123456789ab", "" } },
+	{ "u-uid", { "123e4567-e89b-12d3-a456-426614174000" }, { "x" } },
+	{ "ip", { "anything" }, { NULL } },
 	{ "no-such-format", { "anything", "" }, { NULL } },
 	{ "password", { "anything", "" }, { NULL } },
 	{ "rgbcolor",

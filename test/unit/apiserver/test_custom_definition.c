@@ -396,13 +396,40 @@ static void test_approval(void **state)
 	http_fixture_close(&f);
 }
 
+#define FORMATTED(a, b)                                                                      \
+	"{'metadata':{'name':'things.example.com'},'spec':{'group':'example.com','scope':"   \
+	"'Cluster','names':{'plural':'things','kind':'Thing'},'versions':[{'name':'v1',"     \
+	"'served':true,'storage':true,'schema':{'openAPIV3Schema':{'type':'object',"         \
+	"'properties':{'a':{'type':'string','format':'" a "'},'l':{'type':'array','items':{" \
+	"'type':'integer','format':'" b "'}}}}}}]}}"
+
+/* Breaks when a format that nothing is held to goes unnoticed, or is told of again and again. */
+static void test_formats(void **state)
+{
+	static const struct step steps[] = {
+		{ "POST", CRDS "?dryRun=All", FORMATTED("date-time", "int32"), 201, NULL, NULL },
+		{ "POST", CRDS, FORMATTED("colour", "int32"), 201, NULL,
+		  "unrecognized format \\\"colour\\\"" },
+		{ "PATCH", CRDS "/things.example.com", FORMATTED("colour", "int16"), 200, NULL,
+		  "unrecognized format \\\"int16\\\"" },
+	};
+	struct http_fixture f;
+
+	(void)state; /* each test makes its own */
+	http_fixture_open(&f);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		run_step(&f, &steps[i]);
+	assert_null(strstr(http_fixture_head(&f), "format \\\"colour"));
+	http_fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_structural), cmocka_unit_test(test_openapi),
 		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_versions),   cmocka_unit_test(test_updates),
-		cmocka_unit_test(test_approval),
+		cmocka_unit_test(test_approval),   cmocka_unit_test(test_formats),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
