@@ -201,7 +201,7 @@ static yyjson_mut_val *merge_members(struct typed_walk *walk, struct typed t, en
 	bool declared;
 
 	json_index_init(&wanted, yyjson_obj_size(config));
-	json_index_init(&there, yyjson_obj_size(live));
+	json_index_init(&there, yyjson_obj_size(live) + yyjson_obj_size(config));
 	JSON_MEMBERS (key, value, config)
 		(void)json_index_add(&wanted, json_str(key), value);
 	JSON_MEMBERS (key, value, live) {

@@ -5,11 +5,11 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-void json_index_init(struct json_index *index, size_t count_max)
+static void allot(struct json_index *index, size_t count)
 {
 	size_t slots = 8;
 
-	while (slots < count_max * 2)
+	while (slots < count * 2)
 		slots *= 2;
 	index->slot_count = slots;
 	if (slots <= JSON_INDEX_INLINE) {
@@ -18,6 +18,12 @@ void json_index_init(struct json_index *index, size_t count_max)
 	} else {
 		index->slots = mem_calloc(slots, sizeof(index->slots[0]));
 	}
+}
+
+void json_index_init(struct json_index *index, size_t count)
+{
+	index->count = 0;
+	allot(index, count);
 }
 
 void json_index_deinit(struct json_index *index)
@@ -47,6 +53,24 @@ void *json_index_get(const struct json_index *index, struct str key)
 	return slot_of(index, key, str_hash(key))->value;
 }
 
+static void grow(struct json_index *index)
+{
+	struct json_index_slot inlined[JSON_INDEX_INLINE];
+	struct json_index_slot *old = index->slots;
+	size_t old_count = index->slot_count;
+
+	if (old == index->inline_slots) {
+		memcpy(inlined, old, old_count * sizeof(old[0]));
+		old = inlined;
+	}
+	allot(index, index->count + 1);
+	for (size_t i = 0; i < old_count; i++)
+		if (old[i].value)
+			*slot_of(index, old[i].key, old[i].hash) = old[i];
+	if (old != inlined)
+		mem_free(old);
+}
+
 void *json_index_add(struct json_index *index, struct str key, void *value)
 {
 	uint64_t hash = str_hash(key);
@@ -54,6 +78,11 @@ void *json_index_add(struct json_index *index, struct str key, void *value)
 
 	if (slot->value)
 		return slot->value;
+	if ((index->count + 1) * 2 > index->slot_count) {
+		grow(index);
+		slot = slot_of(index, key, hash);
+	}
 	*slot = (struct json_index_slot){ .key = key, .hash = hash, .value = value };
+	index->count++;
 	return NULL;
 }

@@ -19,11 +19,13 @@ struct json_index_slot {
 
 struct json_index {
 	struct json_index_slot *slots;
-	size_t slot_count; /* a power of two, at least twice the members */
+	size_t slot_count; /* a power of two, at least twice count */
+	size_t count;
 	struct json_index_slot inline_slots[JSON_INDEX_INLINE];
 };
 
-void json_index_init(struct json_index *index, size_t count_max);
+/* count is how many there will be: more make it grow. */
+void json_index_init(struct json_index *index, size_t count);
 void json_index_deinit(struct json_index *index);
 void *json_index_get(const struct json_index *index, struct str key);
 /* Returns what was there (and stays), or NULL when value (not NULL) was put. */

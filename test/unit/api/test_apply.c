@@ -223,13 +223,47 @@ static void test_many_conflicts(void **state)
 	assert_true(str_has_prefix(a.conflicts[0].who, STR("\"before-first-apply\" using v1")));
 }
 
+/* As many members that are there as members that are new: the server once ended over nine of them.
+ */
+static void test_many_members(void **state)
+{
+	AUTO_ARENA arena = { 0 };
+	AUTO_BUF live = { 0 };
+	AUTO_BUF config = { 0 };
+	AUTO_JSON live_doc = NULL;
+	AUTO_JSON config_doc = NULL;
+	AUTO_JSON_MUT result = NULL;
+	struct err err = { 0 };
+	struct apply a = { .arena = &arena,
+			   .schema = kind_configmap.schema,
+			   .writer = { .name = STR("me"), .api_version = STR("v1") } };
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	buf_init(&live, 1 << 20);
+	buf_init(&config, 1 << 20);
+	buf_put_c(&live, "{\"data\":{\"a\":\"1\"");
+	buf_put_c(&config, "{\"data\":{\"b\":\"1\"");
+	for (int i = 0; i < 200; i++) {
+		buf_printf(&live, ",\"k%d\":\"1\"", i);
+		buf_printf(&config, ",\"l%d\":\"1\"", i);
+	}
+	buf_put_c(&live, "}}");
+	buf_put_c(&config, "}}");
+	live_doc = json_parse(buf_str(&live), SIZE_MAX, NULL);
+	config_doc = json_parse(buf_str(&config), SIZE_MAX, NULL);
+	a.live = yyjson_doc_get_root(live_doc);
+	a.config = yyjson_doc_get_root(config_doc);
+	result = apply_config(&a, &err);
+	assert_non_null(result);
+	assert_int_equal(json_mut_get_count(yyjson_mut_doc_get_root(result), "data"), 402);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases),
-		cmocka_unit_test(test_sets),
-		cmocka_unit_test(test_cap),
-		cmocka_unit_test(test_many_conflicts),
+		cmocka_unit_test(test_cases),	     cmocka_unit_test(test_sets),
+		cmocka_unit_test(test_cap),	     cmocka_unit_test(test_many_conflicts),
+		cmocka_unit_test(test_many_members),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,9 +6,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <malloc.h>
+#include <stdio.h>
 
 #include "base/mem.h"
 #include "codec/json.h"
+#include "codec/json_index.h"
 
 static void test_parse_refuses(void **state)
 {
@@ -55,9 +57,11 @@ static void test_depth(void **state)
 
 static void test_trim(void **state)
 {
-	/* Would break: a kept object's tree reads outside its memory, or takes as much as before. */
+	/* Would break: a kept object's tree reads outside its memory, or takes as much as before.
+	 */
 	static const char *const texts[] = {
-		"{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"y\"}},\"list\":[1,[2.5,null],\"\\u00e9\"]}",
+		"{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"y\"}},\"list\":[1,[2.5,null],"
+		"\"\\u00e9\"]}",
 		"7",
 		"\"text\"",
 		"[]",
@@ -76,10 +80,13 @@ static void test_trim(void **state)
 
 static void test_trim_onto(void **state)
 {
-	/* Would break: a kept object's tree holds its text a second time, or shows escapes as they were written. */
+	/* Would break: a kept object's tree holds its text a second time, or shows escapes as they
+	 * were written. */
 	static const char *const texts[] = {
-		"{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"\"}},\"list\":[1,[2.5,null],\"\u00e9\"]}",
-		"{\"a\\n\":\"\\\"\",\"b\":\"\\\\\",\"c\":\"x\\\\\\\"y\",\"d\":\"\\u00e9\",\"plain\":\"z\"}",
+		"{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"\"}},\"list\":[1,[2.5,null],"
+		"\"\u00e9\"]}",
+		"{\"a\\n\":\"\\\"\",\"b\":\"\\\\\",\"c\":\"x\\\\\\\"y\",\"d\":\"\\u00e9\","
+		"\"plain\":\"z\"}",
 		" 7",
 		"\"text\"",
 		"\"\\t\"",
@@ -89,7 +96,8 @@ static void test_trim_onto(void **state)
 	for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
 		AUTO_FREE char *text = mem_strdup(texts[i]);
 		AUTO_JSON want = json_parse(str_from(text), 1000, NULL);
-		AUTO_JSON got = json_trim_onto(json_parse(str_from(text), 1000, NULL), str_from(text));
+		AUTO_JSON got = json_trim_onto(json_parse(str_from(text), 1000, NULL),
+					       str_from(text));
 
 		assert_true(yyjson_equals(yyjson_doc_get_root(want), yyjson_doc_get_root(got)));
 		assert_true((got->str_pool != NULL) == (strchr(text, '\\') != NULL));
@@ -228,6 +236,24 @@ static void test_large_objects(void **state)
 	assert_true(json_mut_equal(yyjson_mut_doc_get_root(a), yyjson_mut_doc_get_root(b)));
 }
 
+static void test_index_grows(void **state)
+{
+	/* Would break: a count that is too low ends the process. */
+	AUTO_JSON_INDEX index = { .slots = NULL };
+	char names[500][4];
+	size_t values[500];
+
+	json_index_init(&index, 0);
+	for (size_t i = 0; i < ARRAY_COUNT(values); i++) {
+		snprintf(names[i], sizeof(names[i]), "%zu", i);
+		assert_null(json_index_add(&index, str_from(names[i]), &values[i]));
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(values); i++)
+		assert_ptr_equal(json_index_get(&index, str_from(names[i])), &values[i]);
+	assert_null(json_index_get(&index, STR("x")));
+	assert_ptr_equal(json_index_add(&index, STR("7"), &values[0]), &values[7]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,7 +261,7 @@ int main(void)
 		cmocka_unit_test(test_duplicates),    cmocka_unit_test(test_get),
 		cmocka_unit_test(test_build),	      cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_large_objects), cmocka_unit_test(test_trim),
-		cmocka_unit_test(test_trim_onto),
+		cmocka_unit_test(test_trim_onto),     cmocka_unit_test(test_index_grows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
