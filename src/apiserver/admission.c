@@ -47,22 +47,38 @@ static int lifecycle_admit(struct operation *op)
 				 STR_ARG(op->namespace_));
 }
 
-/* NamespaceAutoProvision: what is made in a namespace that is not there makes it. */
-static int provision_admit(struct operation *op)
+/* NamespaceAutoProvision: what is made in a namespace that is not there makes it, and waits for it
+ * where webhooks have a say in that. */
+static bool needs_namespace(struct operation *op)
 {
-	yyjson_mut_doc *doc;
+	return !op->edit.old && !op->dry_run && !op->body_seen.kind &&
+	       kind_is_namespaced(op->kind) &&
+	       !registry_get_pending(op->registry, core_kind("Namespace"), STR_NONE,
+				     op->namespace_);
+}
 
-	if (op->edit.old || op->dry_run || !kind_is_namespaced(op->kind) ||
-	    registry_get_pending(op->registry, core_kind("Namespace"), STR_NONE, op->namespace_))
-		return 0;
-	doc = json_new_object();
+static void make_namespace(struct operation *op)
+{
+	yyjson_mut_doc *doc = json_new_object();
+
 	json_set_path_str(doc, yyjson_mut_doc_get_root(doc), "metadata.name", op->namespace_);
 	own_writes_submit(&op->registry->admission->writes,
 			  &(struct operation){ .verb = OPERATION_CREATE,
 					       .kind = core_kind("Namespace"),
 					       .name = op->namespace_,
 					       .body = doc });
-	return 0;
+}
+
+static void on_namespaces_made(void *arg)
+{
+	struct admission_state *state = arg;
+	struct list waiting, *link;
+
+	list_init(&waiting);
+	while ((link = list_pop_front(&state->provisions)))
+		list_push_back(&waiting, link); /* who waits anew waits for others */
+	while ((link = list_pop_front(&waiting)))
+		operation_resume(LIST_ENTRY(link, struct operation, provision));
 }
 
 /* NamespaceExists: what the other says, where that one is off. */
@@ -153,7 +169,7 @@ static const struct plugin {
 	[PLUGIN_VALIDATING_POLICY] = { "ValidatingAdmissionPolicy" },
 	[PLUGIN_VALIDATING_WEBHOOK] = { "ValidatingAdmissionWebhook" },
 	[PLUGIN_TOPOLOGY_LABELS] = { "PodTopologyLabels", 0, { [MUTATE] = topology_labels_admit } },
-	[PLUGIN_AUTO_PROVISION] = { "NamespaceAutoProvision", OFF, { [MUTATE] = provision_admit } },
+	[PLUGIN_AUTO_PROVISION] = { "NamespaceAutoProvision", OFF },
 	[PLUGIN_EVENT_RATE] = { "EventRateLimit", OFF, { [VALIDATE] = event_rate_validate } },
 	[PLUGIN_IMAGE_POLICY] = { "ImagePolicyWebhook", OFF }, /* asked when the others agreed */
 	{ "AlwaysAdmit", OFF },
@@ -291,6 +307,9 @@ int admission_state_new(struct registry *registry, const struct admission_settin
 
 	state->settings = settings ? settings : &admission_settings_none;
 	own_writes_init(&state->writes, registry);
+	state->writes.idle = on_namespaces_made;
+	state->writes.arg = state;
+	list_init(&state->provisions);
 	if (choose(enable, disable, &state->plugins_off, err) < 0 ||
 	    open_plugins(registry, state, err) < 0) {
 		admission_state_free(state);
@@ -333,8 +352,24 @@ static int mutate(struct operation *op)
 	return op->policy_rounds.should_ask_again ? admission_mutate_again(op) : 0;
 }
 
+static int namespace_made(struct operation *op)
+{
+	return admission_mutate(op, op->next);
+}
+
 int admission_mutate(struct operation *op, operation_step *next)
 {
+	if (is_on(op->registry, PLUGIN_AUTO_PROVISION) && !op->is_provisioned &&
+	    needs_namespace(op)) {
+		op->is_provisioned = true; /* once is enough: what refused it will again */
+		make_namespace(op);
+		if (needs_namespace(op)) {
+			op->next = next;
+			op->resume = namespace_made;
+			list_push_back(&op->registry->admission->provisions, &op->provision);
+			return OPERATION_SUBMITTED;
+		}
+	}
 	if (mutate(op) < 0)
 		return -1;
 	return admission_webhooks_mutate(op, next);

@@ -14,6 +14,7 @@ struct admission_state {
 	struct event_rates *event_rates;	   /* NULL: that plug-in is off; likewise */
 	struct review_hook *image_policy;
 	struct own_writes writes; /* namespaces that are made */
+	struct list provisions;	  /* struct operation; that wait for them */
 };
 
 /* settings NULL: none; else it lives as long as the state. Fails when plug-ins are unknown, or miss

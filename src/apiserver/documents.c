@@ -349,6 +349,10 @@ static int serve_version(struct exchange *e, struct str rest)
 	buf_init(&text, 1u << 16);
 	json_set_str(doc, root, "major", STR("1"));
 	json_set_str(doc, root, "minor", STR("36"));
+	json_set_str(doc, root, "emulationMajor", STR("1"));
+	json_set_str(doc, root, "emulationMinor", STR("36"));
+	json_set_str(doc, root, "minCompatibilityMajor", STR("1"));
+	json_set_str(doc, root, "minCompatibilityMinor", STR("35"));
 	json_set_str(doc, root, "gitVersion", e->server->version);
 	json_set_str(doc, root, "gitCommit", STR(""));
 	json_set_str(doc, root, "gitTreeState", STR("clean"));

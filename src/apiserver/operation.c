@@ -217,7 +217,8 @@ void operation_resume(struct operation *op)
 /* For somebody outside. */
 static bool is_waiting(const struct operation *op)
 {
-	return op->webhooks || op->image_review || op->is_converting || op->is_asking;
+	return op->webhooks || op->image_review || op->is_converting || op->is_asking ||
+	       list_is_linked(&op->provision);
 }
 
 /* Nothing it waits for comes any more. */
@@ -229,6 +230,7 @@ static void stop_waiting(struct operation *op)
 	if (op->webhooks)
 		webhook_run_cancel(op->webhooks);
 	op->webhooks = NULL;
+	list_remove(&op->provision);
 	conversion_free(op->conversion);
 	conversion_free(op->old_conversion);
 	op->conversion = op->old_conversion = NULL;

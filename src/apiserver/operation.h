@@ -102,6 +102,8 @@ struct operation {
 		*old_conversion; /* old_blob in kind's version, when only a webhook knows it */
 	struct conversion *conversion; /* of what shall be, or of the answer */
 	bool is_converting;	       /* it waits for that */
+	struct list provision; /* linked: it waits for its namespace to be made */
+	bool is_provisioned;   /* that was waited for */
 	operation_step *resume;	       /* what comes then */
 	bool is_mutated;	       /* admission changed edit.doc: it is to be prepared again */
 	int64_t deadline_ns;	       /* monotonic, of all webhooks; 0: the usual one */

@@ -352,6 +352,51 @@ static void test_security(void **state)
 	close_setup(&s);
 }
 
+#define NODE_TOLERATION(key, seconds)                          \
+	"{\"key\":\"node.kubernetes.io/" key                   \
+	"\",\"operator\":\"Exists\",\"effect\":\"NoExecute\"," \
+	"\"tolerationSeconds\":" seconds "}"
+
+/* What --default-not-ready-toleration-seconds and its fellow say; a pod's own stays. */
+static void test_default_tolerations(void **state)
+{
+	static const struct {
+		int64_t not_ready, unreachable;
+		const char *tolerations, *want;
+	} cases[] = {
+		{ 7, 8, "",
+		  NODE_TOLERATION("not-ready", "7") "," NODE_TOLERATION("unreachable", "8") },
+		{ 0, 300, "",
+		  NODE_TOLERATION("not-ready", "0") "," NODE_TOLERATION("unreachable", "300") },
+		{ 2147483647, 1, "",
+		  NODE_TOLERATION("not-ready", "2147483647") "," NODE_TOLERATION("unreachable",
+										 "1") },
+		{ 7, 8,
+		  ",'tolerations':[{'key':'node.kubernetes.io/not-ready','operator':'Exists',"
+		  "'effect':'NoExecute','tolerationSeconds':5}]",
+		  "{\"key\":\"node.kubernetes.io/not-ready\",\"operator\":\"Exists\",\"effect\":"
+		  "\"NoExecute\",\"tolerationSeconds\":5}," NODE_TOLERATION("unreachable", "8") },
+		{ 7, 8, ",'tolerations':[{'operator':'Exists'}]",
+		  "\"tolerations\":[{\"operator\":\"Exists\"}]" },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct setup s = { .settings = admission_settings_none };
+		char body[512];
+
+		s.settings.not_ready_seconds = cases[i].not_ready;
+		s.settings.unreachable_seconds = cases[i].unreachable;
+		http_fixture_open_with(&s.f,
+				       (struct apiserver_options){ .admission = &s.settings });
+		snprintf(body, sizeof(body),
+			 "{'metadata':{'name':'p'},'spec':{'containers':[{'name':'c','image':'i'}]%"
+			 "s}}",
+			 cases[i].tolerations);
+		ask(&s, "POST", "/api/v1/namespaces/default/pods", body, 201, cases[i].want);
+		http_fixture_close(&s.f);
+	}
+}
+
 static void test_provision(void **state)
 {
 	struct str on = STR("NamespaceAutoProvision");
@@ -526,9 +571,10 @@ int main(void)
 		cmocka_unit_test(test_reading),	    cmocka_unit_test(test_configuration),
 		cmocka_unit_test(test_credentials), cmocka_unit_test(test_events),
 		cmocka_unit_test(test_tolerations), cmocka_unit_test(test_node_selectors),
-		cmocka_unit_test(test_security),    cmocka_unit_test(test_provision),
-		cmocka_unit_test(test_resize),	    cmocka_unit_test(test_images),
-		cmocka_unit_test(test_event_ttl),   cmocka_unit_test(test_limited),
+		cmocka_unit_test(test_security),    cmocka_unit_test(test_default_tolerations),
+		cmocka_unit_test(test_provision),   cmocka_unit_test(test_resize),
+		cmocka_unit_test(test_images),	    cmocka_unit_test(test_event_ttl),
+		cmocka_unit_test(test_limited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include "apiserver/apiserver.h"
 #include "apiserver/identity_lease.h"
 #include "codec/json.h"
+#include "fixture.h"
 #include "sim/env_sim.h"
 #include "store/store.h"
 
@@ -133,12 +134,34 @@ static void test_expiry(void **state)
 	}
 }
 
+/* What clients ask a server first; and that what is off by default upstream is neither served nor
+ * told of. */
+static void test_documents(void **state)
+{
+	static const struct step steps[] = {
+		{ "GET", "/version", NULL, 200, "\"major\": \"1\"", NULL },
+		{ "GET", "/version", NULL, 200,
+		  "\"emulationMajor\": \"1\",\n  \"emulationMinor\": \"36\",\n  "
+		  "\"minCompatibilityMajor\": "
+		  "\"1\",\n  \"minCompatibilityMinor\": \"35\"",
+		  NULL },
+		{ "GET", "/apis/certificates.k8s.io/v1beta1/clustertrustbundles", NULL, 404,
+		  "the server could not find the requested resource", NULL },
+		{ "GET", "/apis/certificates.k8s.io", NULL, 200,
+		  "\"versions\":[{\"groupVersion\":\"certificates.k8s.io/v1\",\"version\":\"v1\"}]",
+		  NULL },
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_name),
 		cmocka_unit_test(test_renewal),
 		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_documents),
 	};
 
 	return cmocka_run_group_tests_name("apiserver_identity", tests, NULL, NULL);

@@ -117,18 +117,31 @@ static void answer(struct hook *hook, struct http_exchange *x)
 	}
 }
 
-static int open_setup(void **state)
+static int open_with_plugins(void **state, struct str_list plugins)
 {
 	static struct setup s;
 
 	memset(&s, 0, sizeof(s));
 	audited_init(&s.audited, AUDITED_ALL);
-	http_fixture_open_with(&s.f, (struct apiserver_options){ .audit = &s.audited.options });
+	http_fixture_open_with(&s.f, (struct apiserver_options){ .audit = &s.audited.options,
+								 .plugins_on = plugins });
 	http_fixture_connect(&s.second, &s.f);
 	hook_open(&s.hook, &s.f, answer, &s);
 	arena_init(&s.arena, ARENA_DEFAULT_MAX);
 	*state = &s;
 	return 0;
+}
+
+static int open_setup(void **state)
+{
+	return open_with_plugins(state, (struct str_list){ 0 });
+}
+
+static int open_provisioning(void **state)
+{
+	static struct str on[] = { STR_INIT("NamespaceAutoProvision") };
+
+	return open_with_plugins(state, (struct str_list){ on, 1 });
 }
 
 static int close_setup(void **state)
@@ -726,16 +739,55 @@ static void test_validation(void **state)
 	expect(s, 200, "GET", CONFIGURATIONS "/v", NULL, "\"namespaceSelector\":{}");
 }
 
+/* A namespace that is made for what is put into it is asked about too, and the first request waits
+ * for that; where it is refused there is none. */
+static void test_provisioned_namespace(void **state)
+{
+	struct setup *s = *state;
+
+	configure(s, false, "namespaces",
+		  webhook(s, "/allow",
+			  "\"rules\":[{\"operations\":[\"CREATE\"],\"apiGroups\":[\"\"],"
+			  "\"apiVersions\":[\"v1\"],\"resources\":[\"namespaces\"]}]"));
+	expect(s, 201, "POST", "/api/v1/namespaces/new/configmaps",
+	       "{\"metadata\":{\"name\":\"c\"}}", "\"namespace\":\"new\"");
+	expect_asked(s, "/allow ");
+	expect(s, 201, "POST", "/api/v1/namespaces/new/configmaps",
+	       "{\"metadata\":{\"name\":\"d\"}}", NULL);
+	expect_asked(s, "");
+	configure(s, false, "refused",
+		  webhook(s, "/deny",
+			  "\"rules\":[{\"operations\":[\"CREATE\"],\"apiGroups\":[\"\"],"
+			  "\"apiVersions\":[\"v1\"],\"resources\":[\"namespaces\"]}]"));
+	expect(s, 404, "POST", "/api/v1/namespaces/other/configmaps",
+	       "{\"metadata\":{\"name\":\"c\"}}", "namespaces \\\"other\\\" not found");
+	expect(s, 404, "GET", "/api/v1/namespaces/other", NULL, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_provisioned_namespace, open_provisioning,
+						close_setup),
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_setup, close_setup)
-		TEST(test_denials),	  TEST(test_question),	   TEST(test_mutation),
-		TEST(test_bad_mutation),  TEST(test_reinvocation), TEST(test_failure_policy),
-		TEST(test_notes),	  TEST(test_matching),	   TEST(test_dry_run),
-		TEST(test_configuration), TEST(test_subresources), TEST(test_collection),
-		TEST(test_race),	  TEST(test_gone),	   TEST(test_timeout),
-		TEST(test_validation),	  TEST(test_with_policy),  TEST(test_warned_denial),
+		TEST(test_denials),
+		TEST(test_question),
+		TEST(test_mutation),
+		TEST(test_bad_mutation),
+		TEST(test_reinvocation),
+		TEST(test_failure_policy),
+		TEST(test_notes),
+		TEST(test_matching),
+		TEST(test_dry_run),
+		TEST(test_configuration),
+		TEST(test_subresources),
+		TEST(test_collection),
+		TEST(test_race),
+		TEST(test_gone),
+		TEST(test_timeout),
+		TEST(test_validation),
+		TEST(test_with_policy),
+		TEST(test_warned_denial),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
