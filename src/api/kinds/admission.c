@@ -8,6 +8,7 @@
 #include "api/kinds/cells.h"
 #include "api/limits.h"
 #include "api/meta.h"
+#include "api/rules.h"
 #include "api/selector.h"
 #include "api/strategy.h"
 
@@ -355,8 +356,36 @@ static void validating_check(struct edit *e, struct field_errors *errors)
 	arena_deinit(&scratch);
 }
 
-const struct strategy strategy_validating_policy = { .validate = validating_check,
-						     .cells = validating_policy_cells };
+static const struct rule warning_rules[] = {
+	RULE_NEED("warning", ""),
+	RULE_NEED("fieldRef", ""),
+	{ 0 },
+};
+
+static const struct rule type_check_rules[] = {
+	RULE_EACH("expressionWarnings", warning_rules),
+	{ 0 },
+};
+
+static const struct rule policy_status_rules[] = {
+	RULE_INSIDE("typeChecking", type_check_rules),
+	RULE_CALL("conditions", rule_conditions),
+	{ 0 },
+};
+
+static void policy_status_check(struct edit *e, struct field_errors *errors)
+{
+	struct scope scope = { .edit = e, .errors = errors };
+
+	rules_check(&scope, policy_status_rules, FIELD_NAME(NULL, "status"),
+		    yyjson_mut_obj_get(e->root, "status"));
+}
+
+const struct strategy strategy_validating_policy = {
+	.validate = validating_check,
+	.validate_status_update = policy_status_check,
+	.cells = validating_policy_cells,
+};
 
 /* ---- MutatingAdmissionPolicy ---- */
 
@@ -474,8 +503,7 @@ static void binding_check(struct edit *e, struct field_errors *errors)
 		field_invalid_str(errors, FIELD_NAME(path, "policyName"), policy, problem);
 	check_param_ref(json_mut_get(spec, "paramRef"), FIELD_NAME(path, "paramRef"), errors);
 	check_match_resources(json_mut_get(spec, "matchResources"),
-			      FIELD_NAME(path, "matchResouces"), /* as upstream spells it */
-			      errors);
+			      FIELD_NAME(path, "matchResources"), errors);
 }
 
 static void validating_binding_check(struct edit *e, struct field_errors *errors)

@@ -264,11 +264,9 @@ static void check_condition(yyjson_mut_val *condition, const struct field_path *
 	if (!expression.len) {
 		field_required(errors, FIELD_NAME(path, "expression"), "");
 	} else {
-		admission_compile(set, json_mut_get_str(condition, "expression"),
-				  &admission_result_bool, &compiled);
+		admission_compile(set, expression, &admission_result_bool, &compiled);
 		if (!compiled.program)
-			field_invalid_str(errors, FIELD_NAME(path, "expression"),
-					  json_mut_get_str(condition, "expression"),
+			field_invalid_str(errors, FIELD_NAME(path, "expression"), expression,
 					  str_c_in(errors->arena, compiled.problem));
 	}
 	if (!name.len)
