@@ -77,13 +77,40 @@ static void run_rules(struct edit *e, const struct cel_rules *rules, struct fiel
 	cel_rules_run(rules, &run, self, e->old ? &old : NULL);
 }
 
-static void custom_validate(struct edit *e, struct field_errors *errors)
+/* Nothing else is said of what is no object of this kind. */
+static bool is_of_kind(struct edit *e, struct field_errors *errors)
+{
+	struct str kind = json_mut_get_str(e->root, "kind");
+
+	if (str_eq(kind, e->kind->name))
+		return true;
+	field_invalid_str(
+		errors, FIELD_NAME(NULL, "kind"), kind,
+		str_printf_in(errors->arena, "must be " STR_FMT, STR_ARG(e->kind->name)).ptr);
+	return false;
+}
+
+/* What scale reads and writes. */
+static void check_replicas(struct edit *e, const char *path, struct field_errors *errors)
+{
+	yyjson_mut_val *v = path ? json_mut_get(e->root, path) : NULL;
+	const struct field_path here = {
+		.name = path ? str_printf_in(errors->arena, ".%s", path).ptr : NULL
+	};
+
+	if (!v || !yyjson_mut_is_int(v))
+		return; /* of the type the schema tells */
+	if (yyjson_mut_is_sint(v) && yyjson_mut_get_sint(v) < 0)
+		field_invalid_val(errors, &here, v, "should be a non-negative integer");
+	else if (yyjson_mut_get_uint(v) > INT32_MAX)
+		field_invalid_val(errors, &here, v, "should be less than or equal to 2147483647");
+}
+
+static void validate_rest(struct edit *e, struct field_errors *errors)
 {
 	const struct custom_version *v = custom_version_of(e->kind);
 	const struct cel_rules *rules = rules_of(v);
 
-	structural_validate(e->root, e->old, v->schema, errors);
-	structural_validate_resources(e->root, v->schema, NULL, errors);
 	structural_validate_lists(e->root, e->old, v->schema, errors);
 	if (!rules)
 		return;
@@ -93,6 +120,30 @@ static void custom_validate(struct edit *e, struct field_errors *errors)
 				"was invalid; correct the existing errors to complete validation");
 	else
 		run_rules(e, rules, errors);
+}
+
+static void custom_validate(struct edit *e, struct field_errors *errors)
+{
+	const struct custom_version *v = custom_version_of(e->kind);
+
+	if (!is_of_kind(e, errors))
+		return;
+	structural_validate(e->root, e->old, v->schema, errors);
+	check_replicas(e, v->scale.spec_replicas, errors);
+	check_replicas(e, v->scale.status_replicas, errors);
+	structural_validate_resources(e->root, v->schema, NULL, errors);
+	validate_rest(e, errors);
+}
+
+static void custom_validate_status(struct edit *e, struct field_errors *errors)
+{
+	const struct custom_version *v = custom_version_of(e->kind);
+
+	if (!is_of_kind(e, errors))
+		return;
+	structural_validate_member(e->root, e->old, v->schema, "status", errors);
+	check_replicas(e, v->scale.status_replicas, errors);
+	validate_rest(e, errors);
 }
 
 /* The columns' paths are simple ones, as the definition's validation makes sure. */
@@ -146,7 +197,7 @@ static const struct strategy strategy_custom = {
 	.default_object = custom_default,
 	.prepare_status_update = custom_prepare_status,
 	.validate = custom_validate,
-	.validate_status_update = custom_validate,
+	.validate_status_update = custom_validate_status,
 	.warn = custom_warn,
 	.cells = custom_cells,
 };

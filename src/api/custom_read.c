@@ -35,6 +35,7 @@ struct blob *custom_as_read(const struct kind *kind, const struct obj *stored)
 	for (size_t i = 0; i < ARRAY_COUNT(own); i++)
 		json_put(doc, root, str_from(own[i]),
 			 json_copy(doc, yyjson_obj_get(stored->root, own[i])));
+	structural_drop_nulls(root, schema);
 	structural_default(doc, root, schema);
 	if (!json_mixed_equal(root, stored->root))
 		fresh = object_encode(root, stored->resource_version);

@@ -7,14 +7,18 @@
 #include "api/decode_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include "api/custom.h"
 #include "api/structural.h"
 #include "base/assert.h"
 #include "base/num.h"
 #include "codec/json_index.h"
+#include "codec/json_syntax.h"
 #include "codec/yaml.h"
 
 #define TYPE_FIELDS_MAX 256
+#define SUMMARY_BYTES 30 /* of a body that is not recognized, as upstream shows it */
+#define BODY_SHOWN_BYTES_MAX 256
 
 struct seen {
 	uint64_t bits[TYPE_FIELDS_MAX / 64];
@@ -378,12 +382,89 @@ static int fail_whole(const struct decode_options *o, struct str version, struct
 		       STR_ARG(name), STR_ARG(version), STR_ARG(o->kind->name), inner.msg);
 }
 
+/* What was sent, as far as it helps to recognize it. */
+static void put_summary(struct str body, struct buf *to)
+{
+	struct str start = str_slice(body, 0, NUM_MIN(body.len, (size_t)SUMMARY_BYTES));
+
+	if (!body.len)
+		buf_put_c(to, "<empty>");
+	else if (body.ptr[0] == '{')
+		buf_put_str(to, start);
+	else
+		for (size_t i = 0; i < start.len; i++)
+			buf_printf(to, "%02x", (unsigned char)start.ptr[i]);
+	if (body.len > SUMMARY_BYTES)
+		buf_put_c(to, " ...");
+}
+
+/* Nobody can say of which kind it is. */
+static int refuse_unrecognized(const struct decode_options *o, struct str body, const char *why,
+			       struct err *err)
+{
+	AUTO_BUF summary = { 0 };
+
+	buf_init(&summary, 3 * SUMMARY_BYTES);
+	put_summary(body, &summary);
+	return err_set(err, ERR_BAD_REQUEST,
+		       "the object provided is unrecognized (must be of type " STR_FMT
+		       "): %s (" STR_FMT ")",
+		       STR_ARG(o->kind->name), why, STR_ARG(buf_str(&summary)));
+}
+
+static const char *go_type_of(yyjson_val *v)
+{
+	return yyjson_is_str(v)	   ? "string"
+	       : yyjson_is_bool(v) ? "bool"
+	       : yyjson_is_arr(v)  ? "array"
+	       : yyjson_is_obj(v)  ? "object"
+				   : "number";
+}
+
+/* That apiVersion and kind can be read. What has neither is taken for what is expected, but for
+ * custom kinds, which nobody knows but by these. */
+static int check_header(yyjson_val *root, const struct decode_options *o, struct str body,
+			struct err *err)
+{
+	static const char *const names[] = { "apiVersion", "kind" };
+	char why[ERR_MSG_BYTES];
+
+	if (!yyjson_is_obj(root) && !yyjson_is_null(root)) {
+		snprintf(why, sizeof(why),
+			 "couldn't get version/kind; json parse error: json: cannot unmarshal %s "
+			 "into "
+			 "Go value of type struct { APIVersion string "
+			 "\"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
+			 "\"json:\\\"kind,omitempty\\\"\" }",
+			 go_type_of(root));
+		return refuse_unrecognized(o, body, why, err);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		yyjson_val *v = yyjson_obj_get(root, names[i]);
+
+		if (!v || yyjson_is_str(v) || yyjson_is_null(v))
+			continue;
+		snprintf(why, sizeof(why),
+			 "couldn't get version/kind; json parse error: json: cannot unmarshal %s "
+			 "into "
+			 "Go struct field .%s of type string",
+			 go_type_of(v), names[i]);
+		return refuse_unrecognized(o, body, why, err);
+	}
+	if (!(o->kind->flags & KIND_CUSTOM) || json_get_str(root, "kind").len)
+		return 0;
+	snprintf(why, sizeof(why), "Object 'Kind' is missing in '%.*s'",
+		 (int)NUM_MIN(body.len, (size_t)BODY_SHOWN_BYTES_MAX), body.len ? body.ptr : "");
+	return refuse_unrecognized(o, body, why, err);
+}
+
 /* apiVersion and kind, when given, are those of the request. DeleteOptions come in the clothes of
- * any group. */
+ * any group; of custom kinds, validation says what the kind must be. */
 static int check_kind(yyjson_val *root, const struct decode_options *o, struct err *err)
 {
 	struct str api_version = json_str(yyjson_obj_get(root, "apiVersion"));
 	struct str name = json_str(yyjson_obj_get(root, "kind")), group, version;
+	bool is_custom = o->kind->flags & KIND_CUSTOM;
 
 	if (o->kind->flags & KIND_UNSERVED) {
 		if (name.len && !str_eq(name, o->kind->name))
@@ -394,12 +475,12 @@ static int check_kind(yyjson_val *root, const struct decode_options *o, struct e
 				STR_ARG(o->kind->name), STR_ARG(name));
 		return 0;
 	}
-	if (api_version.len && !str_eq(api_version, o->kind->api_version))
+	if ((api_version.len || is_custom) && !str_eq(api_version, o->kind->api_version))
 		return err_set(err, ERR_BAD_REQUEST,
 			       "the API version in the data (" STR_FMT
 			       ") does not match the expected API version (" STR_FMT ")",
 			       STR_ARG(api_version), STR_ARG(o->kind->api_version));
-	if (name.len && !str_eq(name, o->kind->name)) {
+	if (name.len && !is_custom && !str_eq(name, o->kind->name)) {
 		if (!str_cut(o->kind->api_version, '/', &group, &version))
 			version = o->kind->api_version;
 		return err_set(err, ERR_BAD_REQUEST,
@@ -438,26 +519,81 @@ static void put_type(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *key,
 	yyjson_mut_obj_insert(root, yyjson_mut_str(doc, key), json_new_str(doc, value), 0);
 }
 
+/* Fields that are given twice first, then what metadata does not know, then the rest: as upstream
+ * comes to see them. */
+static int notice_rank(struct str text)
+{
+	if (str_has_prefix(text, STR("unknown field \"metadata.")))
+		return 1;
+	return str_has_prefix(text, STR("unknown")) ? 2 : 0;
+}
+
+static int compare_notices(const void *a, const void *b)
+{
+	const struct str *x = a, *y = b;
+	int rank = notice_rank(*x) - notice_rank(*y);
+
+	return rank ? rank : str_cmp(*x, *y);
+}
+
+static void take_notices(struct notices *to, struct notices *found)
+{
+	size_t unknown_count = 0;
+
+	for (size_t i = 0; i < found->count; i++)
+		if (notice_rank(found->items[i]))
+			found->items[unknown_count++] = found->items[i];
+		else
+			notices_add(to, STR_FMT, STR_ARG(found->items[i]));
+	if (unknown_count)
+		qsort(found->items, unknown_count, sizeof(found->items[0]), compare_notices);
+	for (size_t i = 0; i < unknown_count; i++)
+		notices_add(to, STR_FMT, STR_ARG(found->items[i]));
+}
+
+/* NULL when there is none. Go reads it by itself. */
+static int decode_metadata(struct decoder *d, yyjson_val *v, yyjson_mut_val **ret)
+{
+	const struct field_path path = { .name = "metadata" };
+	struct schema_at at = schema_find(STR("meta/v1.ObjectMeta"));
+	int failed;
+
+	*ret = NULL;
+	if (!v || yyjson_is_null(v))
+		return 0;
+	if (!yyjson_is_obj(v))
+		return err_set(d->err, ERR_BAD_REQUEST,
+			       "json: cannot unmarshal %s into Go value of type v1.ObjectMeta",
+			       go_type_of(v));
+	d->start = &path;
+	failed = decode_object(d, at, &path, v, ret);
+	d->start = NULL;
+	return failed;
+}
+
 /* Type and metadata by their tables, the rest by the definition's schema. Values of a wrong type
  * are for validation to name. */
 static int decode_custom(struct decoder *d, yyjson_val *root, yyjson_mut_val **ret)
 {
 	yyjson_val *schema = custom_version_of(d->kind)->schema;
-	struct notices *notices = d->notices;
-	const struct schema_field *metadata = schema_field(d->kind->schema, STR("metadata"));
-	yyjson_mut_val *object, *typed, *meta;
+	struct notices *notices = d->notices, of_metadata, found;
+	yyjson_mut_val *object, *meta;
 
-	d->notices = NULL; /* the table knows three members only */
-	if (decode_object(d, d->kind->schema, NULL, root, &typed) < 0)
+	if (notices) {
+		notices_init(&of_metadata, notices->arena);
+		notices_init(&found, notices->arena);
+		d->notices = &of_metadata;
+	}
+	if (decode_metadata(d, yyjson_obj_get(root, "metadata"), &meta) < 0)
 		return -1;
-	d->notices = notices;
-	if (notices && yyjson_is_obj(yyjson_obj_get(root, "metadata")) &&
-	    decode_object(d, schema_ref(d->kind->schema, metadata), FIELD_NAME(NULL, "metadata"),
-			  yyjson_obj_get(root, "metadata"), &meta) < 0)
-		return -1;
-	object = structural_copy(d->doc, root, schema, NULL, notices);
-	JSON_MUT_MEMBERS (key, value, typed)
-		json_put(d->doc, object, json_mut_str(key), json_mut_copy(d->doc, value));
+	object = structural_copy(d->doc, root, schema, NULL, notices ? &found : NULL);
+	for (size_t i = 0; notices && i < of_metadata.count; i++)
+		if (notice_rank(of_metadata.items[i])) /* of what is twice the copy told */
+			notices_add(&found, STR_FMT, STR_ARG(of_metadata.items[i]));
+	if (notices)
+		take_notices(notices, &found);
+	structural_drop_nulls(object, schema);
+	json_put(d->doc, object, STR("metadata"), meta ? meta : yyjson_mut_obj(d->doc));
 	*ret = object;
 	return 0;
 }
@@ -479,27 +615,26 @@ static void tell_duplicates(const struct decode_options *o, struct str duplicate
 			notices_add(notices, STR_FMT, STR_ARG(str_trim(line)));
 }
 
-static int decode_root(yyjson_val *root, const struct decode_options *o, struct str duplicates,
+/* What was sent: text, and which of its keys it has twice. */
+struct body {
+	struct str text, duplicates;
+};
+
+static int decode_root(yyjson_val *root, const struct decode_options *o, const struct body *body,
 		       struct arena *arena, yyjson_mut_doc *doc, struct err *err)
 {
 	struct notices own;
 	struct decoder d = { .doc = doc, .kind = o->kind, .err = err };
 	yyjson_mut_val *object = NULL;
 
-	if (!yyjson_is_obj(root)) {
-		(void)err_set(err, ERR_BAD_REQUEST,
-			      "json: cannot unmarshal %s into Go value of type " STR_FMT
-			      "." STR_FMT,
-			      yyjson_get_type_desc(root), STR_ARG(o->kind->version),
-			      STR_ARG(o->kind->name));
-		return fail_whole(o, STR_NONE, STR_NONE, err);
-	}
+	if (check_header(root, o, body->text, err) < 0)
+		return -1;
 	if (check_kind(root, o, err) < 0)
 		return -1;
 	notices_init(&own, arena);
 	if (o->check != FIELDS_IGNORE)
 		d.notices = o->notices && o->check == FIELDS_WARN ? o->notices : &own;
-	tell_duplicates(o, duplicates, d.notices);
+	tell_duplicates(o, body->duplicates, d.notices);
 	if ((o->kind->flags & KIND_CUSTOM
 		     ? decode_custom(&d, root, &object)
 		     : decode_object(&d, o->kind->schema, NULL, root, &object)) < 0)
@@ -513,7 +648,7 @@ static int decode_root(yyjson_val *root, const struct decode_options *o, struct 
 }
 
 static yyjson_mut_doc *object_decode_val(yyjson_val *root, const struct decode_options *options,
-					 struct str duplicates, struct err *err)
+					 const struct body *body, struct err *err)
 {
 	yyjson_mut_doc *doc = json_new();
 	struct arena arena;
@@ -521,7 +656,7 @@ static yyjson_mut_doc *object_decode_val(yyjson_val *root, const struct decode_o
 	int failed;
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	failed = decode_root(root, options, duplicates, &arena, doc, &mine);
+	failed = decode_root(root, options, body, &arena, doc, &mine);
 	arena_deinit(&arena);
 	if (failed < 0) {
 		json_mut_free(doc);
@@ -536,8 +671,9 @@ yyjson_mut_doc *object_decode_mut(yyjson_mut_val *root, const struct decode_opti
 				  struct err *err)
 {
 	AUTO_JSON doc = json_freeze(root);
+	struct body body = { 0 };
 
-	return object_decode_val(yyjson_doc_get_root(doc), options, STR_NONE, err);
+	return object_decode_val(yyjson_doc_get_root(doc), options, &body, err);
 }
 
 static yyjson_doc *parse_yaml(struct str body, size_t bytes_max, struct buf *duplicates,
@@ -548,12 +684,28 @@ static yyjson_doc *parse_yaml(struct str body, size_t bytes_max, struct buf *dup
 	return tree ? json_freeze(yyjson_mut_doc_get_root(tree)) : NULL;
 }
 
-static yyjson_doc *parse_body(struct str body, enum object_format format, size_t bytes_max,
+static int refuse_syntax(const struct decode_options *o, struct str text, const struct err *inner,
+			 struct err *err)
+{
+	char why[ERR_MSG_BYTES];
+	AUTO_BUF problem = { 0 };
+
+	if (o->format == OBJECT_YAML)
+		return refuse_unrecognized(o, text, inner->msg, err);
+	buf_init(&problem, ERR_MSG_BYTES);
+	if (!json_syntax_problem(text, &problem))
+		buf_put_c(&problem, inner->msg);
+	snprintf(why, sizeof(why), "couldn't get version/kind; json parse error: %s", problem.ptr);
+	return refuse_unrecognized(o, text, why, err);
+}
+
+static yyjson_doc *parse_body(struct str text, const struct decode_options *o,
 			      struct buf *duplicates, struct err *err)
 {
+	size_t bytes_max = o->bytes_max ? o->bytes_max : OBJECT_BYTES_MAX;
 	struct err inner = { 0 };
-	yyjson_doc *doc = format == OBJECT_YAML ? parse_yaml(body, bytes_max, duplicates, &inner)
-						: json_parse(body, bytes_max, &inner);
+	yyjson_doc *doc = o->format == OBJECT_YAML ? parse_yaml(text, bytes_max, duplicates, &inner)
+						   : json_parse(text, bytes_max, &inner);
 
 	if (doc)
 		return doc;
@@ -561,22 +713,21 @@ static yyjson_doc *parse_body(struct str body, enum object_format format, size_t
 		(void)err_set(err, ERR_TOO_LARGE, "Request entity too large: limit is %zu",
 			      bytes_max);
 	else
-		(void)err_set(err, ERR_BAD_REQUEST, "couldn't get version/kind; %s parse error: %s",
-			      format == OBJECT_YAML ? "yaml" : "json", inner.msg);
+		(void)refuse_syntax(o, text, &inner, err); /* told by NULL */
 	return NULL;
 }
 
-yyjson_mut_doc *object_decode(struct str body, const struct decode_options *options,
+yyjson_mut_doc *object_decode(struct str text, const struct decode_options *options,
 			      struct err *err)
 {
-	size_t bytes_max = options->bytes_max ? options->bytes_max : OBJECT_BYTES_MAX;
 	AUTO_BUF duplicates = { 0 };
 	AUTO_JSON doc = NULL;
+	struct body body = { .text = text };
 
 	buf_init(&duplicates, ERR_MSG_BYTES);
-	doc = parse_body(body, options->format, bytes_max, &duplicates, err);
-	return doc ? object_decode_val(yyjson_doc_get_root(doc), options, buf_str(&duplicates), err)
-		   : NULL;
+	doc = parse_body(text, options, &duplicates, err);
+	body.duplicates = buf_str(&duplicates);
+	return doc ? object_decode_val(yyjson_doc_get_root(doc), options, &body, err) : NULL;
 }
 
 yyjson_mut_val *object_zero_field(yyjson_mut_doc *doc, const struct kind *kind, const char *name)

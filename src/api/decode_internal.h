@@ -11,6 +11,7 @@ struct decoder {
 	const struct kind *kind;
 	struct notices *notices; /* where unknown and duplicate fields go; NULL = nowhere */
 	struct err *err;
+	const struct field_path *start; /* above this errors name nothing; NULL = the whole path */
 };
 
 /* Where a value stands. */

@@ -34,9 +34,9 @@ static void element_type(const struct decode_at *at, struct buf *to)
 	struct schema_at ref = schema_ref(at->owner, at->field);
 
 	if (go_type.len || at->field->value == SCHEMA_OBJECT) {
-		struct str prefix = schema_str(at->owner.set, at->field->value == SCHEMA_OBJECT
-								      ? ref.type->name
-								      : at->owner.type->name),
+		struct str prefix = at->field->value == SCHEMA_OBJECT
+					    ? schema_str(ref.set, ref.type->name)
+					    : schema_str(at->owner.set, at->owner.type->name),
 			   group, version;
 
 		(void)str_cut(prefix, '/', &group, &version);
@@ -69,12 +69,12 @@ static void go_type_write(const struct decode_at *at, bool whole, struct buf *to
 		element_type(at, to);
 }
 
-/* Go names the path without indexes and keys. */
-static void go_path_write(const struct field_path *path, struct buf *to)
+/* Go names the path without indexes and keys, from where it began to read. */
+static void go_path_write(const struct decoder *d, const struct field_path *path, struct buf *to)
 {
-	if (!path)
+	if (!path || path == d->start)
 		return;
-	go_path_write(path->parent, to);
+	go_path_write(d, path->parent, to);
 	if (!path->name)
 		return;
 	buf_put_char(to, '.');
@@ -115,7 +115,7 @@ static int wrong_type(struct decoder *d, const struct decode_at *at, yyjson_val 
 	}
 	buf_put_c(&text, " into Go struct field ");
 	buf_put_str(&text, schema_str(at->owner.set, at->owner.type->go_name));
-	go_path_write(at->path, &text);
+	go_path_write(d, at->path, &text);
 	buf_put_c(&text, " of type ");
 	go_type_write(at, whole, &text);
 	return err_set(d->err, ERR_BAD_REQUEST, "%s", text.ptr);
@@ -211,7 +211,8 @@ static int decode_bytes(struct decoder *d, const struct decode_at *at, yyjson_va
 	return 0;
 }
 
-/* "2024-01-02T03:04:05Z": already as it is written. Digits are checked by time_point_parse all the same.
+/* "2024-01-02T03:04:05Z": already as it is written. Digits are checked by time_point_parse all the
+ * same.
  */
 static int decode_time(struct decoder *d, const struct decode_at *at, yyjson_val *v,
 		       yyjson_mut_val **ret)

@@ -129,6 +129,36 @@ yyjson_mut_val *structural_copy(yyjson_mut_doc *doc, yyjson_val *v, yyjson_val *
 	return list;
 }
 
+static bool may_be_null(yyjson_val *schema)
+{
+	yyjson_val *value = yyjson_obj_get(schema, "default");
+
+	return !schema || structural_is(schema, "nullable") || (value && !yyjson_is_null(value));
+}
+
+void structural_drop_nulls(yyjson_mut_val *v, yyjson_val *schema)
+{
+	yyjson_mut_obj_iter iter;
+	yyjson_mut_val *key;
+
+	if (!schema)
+		return;
+	JSON_MUT_EACH (item, v)
+		structural_drop_nulls(item, yyjson_obj_get(schema, "items"));
+	if (!yyjson_mut_is_obj(v))
+		return;
+	yyjson_mut_obj_iter_init(v, &iter);
+	while ((key = yyjson_mut_obj_iter_next(&iter))) {
+		yyjson_mut_val *value = yyjson_mut_obj_iter_get_val(key);
+		yyjson_val *member = structural_member(schema, json_mut_str(key));
+
+		if (yyjson_mut_is_null(value) && !may_be_null(member))
+			(void)yyjson_mut_obj_iter_remove(&iter); /* which gives it back */
+		else
+			structural_drop_nulls(value, member);
+	}
+}
+
 /* --- defaults --- */
 
 static void default_members(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema)

@@ -14,11 +14,16 @@
  * notices, which may be NULL. */
 yyjson_mut_val *structural_copy(yyjson_mut_doc *doc, yyjson_val *v, yyjson_val *schema,
 				const struct field_path *path, struct notices *notices);
+/* Without members that are null where null is not allowed and there is no default. */
+void structural_drop_nulls(yyjson_mut_val *v, yyjson_val *schema);
 /* Adds defaults where members are missing, or null where null is not allowed. */
 void structural_default(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema);
 /* What is wrong with v. What is as in old (NULL = there is none) is not looked at again. */
 void structural_validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 			 struct field_errors *errors);
+/* The same of one member, in words that know nothing of what it is a member of. */
+void structural_validate_member(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
+				const char *name, struct field_errors *errors);
 /* The same at a path, with nothing before it. */
 void structural_validate_at(yyjson_mut_val *v, yyjson_val *schema, const struct field_path *path,
 			    struct field_errors *errors);

@@ -338,10 +338,6 @@ static void check_items(struct field_errors *e, const struct field_path *path, y
 static void check_object(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
 			 yyjson_val *old, yyjson_val *schema)
 {
-	JSON_EACH (name, yyjson_obj_get(schema, "required"))
-		if (!json_mut_key(v, json_str(name)))
-			field_required(e, FIELD_NAME(path, str_in(e->arena, json_str(name)).ptr),
-				       "");
 	JSON_MUT_MEMBERS (key, value, v) {
 		struct str name = json_mut_str(key);
 		yyjson_val *member = structural_member(schema, name);
@@ -349,6 +345,10 @@ static void check_object(struct field_errors *e, const struct field_path *path, 
 		if (member)
 			validate(value, json_key(old, name), member, FIELD_NAME(path, name.ptr), e);
 	}
+	JSON_EACH (name, yyjson_obj_get(schema, "required"))
+		if (!json_mut_key(v, json_str(name)))
+			field_required(e, FIELD_NAME(path, str_in(e->arena, json_str(name)).ptr),
+				       "");
 }
 
 /* --- junctors --- */
@@ -534,6 +534,23 @@ void structural_validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 			 struct field_errors *errors)
 {
 	validate(v, old, schema, NULL, errors);
+}
+
+void structural_validate_member(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
+				const char *name, struct field_errors *errors)
+{
+	size_t before = errors->count;
+
+	validate(json_mut_key(v, str_from(name)), yyjson_obj_get(old, name),
+		 structural_member(schema, str_from(name)), NULL, errors);
+	for (size_t i = before; i < errors->count; i++) {
+		struct str field = errors->items[i].field;
+
+		errors->items[i].field = !field.len || str_eq_c(field, NO_FIELD)
+						 ? str_from(name)
+						 : str_printf_in(errors->arena, "%s." STR_FMT, name,
+								 STR_ARG(field));
+	}
 }
 
 void structural_validate_at(yyjson_mut_val *v, yyjson_val *schema, const struct field_path *path,

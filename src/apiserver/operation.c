@@ -37,7 +37,11 @@ struct subject operation_subject(const struct operation *op)
 
 struct subject operation_kind_subject(const struct operation *op)
 {
-	return (struct subject){ op->kind->group, op->kind->name, op->name };
+	struct str kind = op->kind->flags & KIND_CUSTOM && op->edit.root
+				  ? json_mut_get_str(op->edit.root, "kind")
+				  : STR_NONE; /* what a custom object says it is */
+
+	return (struct subject){ op->kind->group, kind.len ? kind : op->kind->name, op->name };
 }
 
 static void reset_edit(struct operation *op)

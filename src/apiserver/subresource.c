@@ -120,7 +120,7 @@ static int update_scaled(struct operation *op)
 	struct field_errors errors;
 
 	op->body_seen.is_mutated = true; /* the object it changes is not asked about again */
-	if (replicas < 0) {
+	if (replicas < 0 && !(op->kind->flags & KIND_CUSTOM)) { /* those validate it themselves */
 		field_errors_init(&errors, op->arena);
 		field_invalid_int(&errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "replicas"),
 				  replicas, "must be greater than or equal to 0");

@@ -50,7 +50,7 @@ static int check_version(struct operation *op)
 	field_error_add(&errors, FIELD_INVALID,
 			FIELD_NAME(FIELD_NAME(NULL, "metadata"), "resourceVersion"),
 			"0: must be specified for an update");
-	return operation_take_fields(op, &errors, operation_kind_subject(op));
+	return operation_take_fields(op, &errors, operation_subject(op));
 }
 
 /* The uid of a PUT is a precondition; to a PATCH it is a field like others. */
@@ -126,28 +126,33 @@ int update_object(struct operation *op)
 /* PUT where nothing is creates, for kinds that allow it. */
 static int create_missing(struct operation *op)
 {
-	struct str given;
-
 	if (operation_check_create(op) < 0)
 		return -1;
-	if (operation_read_body(op, op->kind) < 0)
-		return -1;
-	given = json_mut_get_str(op->edit.root, "metadata.name");
-	if (given.len && !str_eq(given, op->name))
-		return refusal_bad_request(&op->refusal,
-					   "the name of the object (" STR_FMT
-					   ") does not match the name on the URL (" STR_FMT ")",
-					   STR_ARG(given), STR_ARG(op->name));
 	operation_drop_repeated_owners(op, false);
 	return create_object(op);
 }
 
+/* Looked at before whether there is such an object. */
+static int check_name(struct operation *op)
+{
+	struct str given = json_mut_get_str(op->edit.root, "metadata.name");
+
+	if (!given.len || str_eq(given, op->name))
+		return 0;
+	return refusal_bad_request(&op->refusal,
+				   "the name of the object (" STR_FMT
+				   ") does not match the name on the URL (" STR_FMT ")",
+				   STR_ARG(given), STR_ARG(op->name));
+}
+
 int update_run(struct operation *op)
 {
+	if (operation_read_body(op, op->kind) < 0 || check_name(op) < 0)
+		return -1;
 	if (op->kind->flags & KIND_CREATE_ON_UPDATE && !op->subresource.len &&
 	    !registry_exists(op->registry, op->key))
 		return create_missing(op);
-	if (operation_load(op) < 0 || operation_read_body(op, op->kind) < 0)
+	if (operation_load(op) < 0)
 		return -1;
 	operation_drop_repeated_owners(op, false);
 	return update_object(op);

@@ -16,7 +16,7 @@
 
 struct yaml_reader {
 	yaml_parser_t parser;
-	bool ended, failed;
+	bool ended, failed, has_go_words;
 	struct buf *duplicates; /* NULL: they are errors */
 	/* of the document being read */
 	yyjson_mut_doc *doc;
@@ -68,6 +68,18 @@ static int fail_at(const yaml_event_t *event, struct err *err, const char *what)
 	return err_set(err, ERR_PARSE, "yaml: line %zu: %s", event->start_mark.line + 1, what);
 }
 
+/* Its lines begin with that of what is not closed, and only those of the scanner count from one. */
+static int fail_as_go(const yaml_parser_t *p, struct err *err)
+{
+	size_t line = p->context_mark.line ? p->context_mark.line : p->problem_mark.line;
+	const char *problem = p->problem ? p->problem : "unknown problem parsing YAML content";
+
+	if (!line)
+		return err_set(err, ERR_PARSE, "yaml: %s", problem);
+	return err_set(err, ERR_PARSE, "yaml: line %zu: %s",
+		       line + (p->error == YAML_SCANNER_ERROR), problem);
+}
+
 static int next_event(struct yaml_reader *r, yaml_event_t *ret, struct err *err)
 {
 	const yaml_parser_t *p = &r->parser;
@@ -75,6 +87,8 @@ static int next_event(struct yaml_reader *r, yaml_event_t *ret, struct err *err)
 	if (yaml_parser_parse(&r->parser, ret))
 		return 0;
 	r->failed = true;
+	if (r->has_go_words)
+		return fail_as_go(p, err);
 	return err_set(err, ERR_PARSE, "yaml: line %zu: %s%s%s", p->problem_mark.line + 1,
 		       p->context ? p->context : "", p->context ? ": " : "",
 		       p->problem ? p->problem : "not YAML");
@@ -410,6 +424,7 @@ yyjson_mut_doc *yaml_parse_duplicates(struct str text, size_t bytes_max, struct 
 	if (!reader)
 		return NULL;
 	yaml_keep_duplicates(reader, duplicates);
+	reader->has_go_words = duplicates != NULL;
 	found = yaml_next(reader, &doc, err);
 	if (found < 0)
 		return NULL;

@@ -27,7 +27,8 @@ void yaml_keep_duplicates(struct yaml_reader *reader, struct buf *duplicates);
 
 /* Exactly one document. */
 yyjson_mut_doc *yaml_parse(struct str text, size_t bytes_max, struct err *err) MUST_CHECK;
-/* The same, and keys given twice are told of as yaml_keep_duplicates does. */
+/* The same, and keys given twice are told of as yaml_keep_duplicates does; what is no YAML is told
+ * of in the words of Go's parser. */
 yyjson_mut_doc *yaml_parse_duplicates(struct str text, size_t bytes_max, struct buf *duplicates,
 				      struct err *err) MUST_CHECK;
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON of anybody: what parses is written and read back to the same tree, in every form. */
+/* JSON of anybody: what parses is written and read back to the same tree, in every form, and nobody
+ * finds anything wrong with it. */
 #include <stdlib.h>
 #include "codec/json.h"
+#include "codec/json_syntax.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
 
@@ -20,6 +22,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 	AUTO_BUF text = { 0 };
 	AUTO_BUF pretty = { 0 };
 
+	AUTO_BUF problem = { 0 };
+
+	buf_init(&problem, 256);
+	require(!json_syntax_problem(str_sub((const char *)bytes, size_bytes), &problem) ||
+		(!doc && problem.len));
 	if (!doc)
 		return 0;
 	json_free(json_parse_unique(str_sub((const char *)bytes, size_bytes), 1 << 20, &err));

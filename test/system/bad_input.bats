@@ -41,10 +41,10 @@ get() { in_node curl -A test -s -m 5 --cacert "$NODE_DIR/out/ca.pem" --cert "$NO
 	begin
 	local output
 	output=$(bad bodies)
-	has "$output" '^400 Status BadRequest .*json parse error: invalid JSON at line 1, column 39'
+	has "$output" '^400 Status BadRequest .*json parse error: (invalid character|unexpected end of JSON input)'
 	has "$output" 'cannot unmarshal array into Go struct field ConfigMap.data of type map'
 	has "$output" 'Secret in version "v1" cannot be handled as a ConfigMap'
-	has "$output" 'yaml parse error: yaml: line 2'
+	has "$output" '\(must be of type ConfigMap\): yaml: line [12]: '
 	has "$output" 'document contains excessive aliasing'
 	has "$output" '^415 Status UnsupportedMediaType'
 	same 10 "$(printf '%s\n' "$output" | grep -Ec '^(400|415) Status ')"

@@ -189,6 +189,9 @@ static void expect_calls(struct setup *s, size_t calls, size_t objects)
 	assert_int_equal(s->objects, objects);
 }
 
+#define THING_OF_V1 "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Thing\","
+#define THING_OF_V2 "{\"apiVersion\":\"example.com/v2\",\"kind\":\"Thing\","
+
 static const char *definition(struct setup *s, bool stores_v2)
 {
 	return str_printf_in(&s->arena,
@@ -283,7 +286,8 @@ static void test_writing(void **state)
 	struct setup *s = *state;
 
 	expect(s, 201, "POST", V2,
-	       "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"host\":\"x\",\"port\":\"2\"}}",
+	       THING_OF_V2
+	       "\"metadata\":{\"name\":\"a\"},\"spec\":{\"host\":\"x\",\"port\":\"2\"}}",
 	       "\"spec\":{\"host\":\"x\",\"port\":\"2\",\"extra\":\"d\"}");
 	expect(s, 200, "GET", V1 "/a", NULL, "\"spec\":{\"hostPort\":\"x:2\"}");
 	expect_calls(s, 0, 0);
@@ -314,7 +318,9 @@ static void test_mixed(void **state)
 	assert_int_equal(do_it(s, "GET", CRDS "/things.example.com", NULL, NULL, &body), 200);
 	expect(s, 200, "PATCH", CRDS "/things.example.com", definition(s, true), NULL);
 	expect(s, 201, "POST", V2,
-	       "{\"metadata\":{\"name\":\"b\"},\"spec\":{\"host\":\"x\",\"port\":\"2\"}}", NULL);
+	       THING_OF_V2
+	       "\"metadata\":{\"name\":\"b\"},\"spec\":{\"host\":\"x\",\"port\":\"2\"}}",
+	       NULL);
 	expect_calls(s, 0, 0);
 	expect(s, 200, "GET", V2, NULL, "\"host\":\"h\",\"port\":\"1\"");
 	expect_calls(s, 1, 1);
@@ -384,7 +390,8 @@ static void test_failures(void **state)
 		http_fixture_wait(&s->second, "0\r\n\r\n");
 	}
 	s->mischief = REFUSES;
-	expect(s, 500, "POST", V2, "{\"metadata\":{\"name\":\"z\"},\"spec\":{\"host\":\"x\"}}",
+	expect(s, 500, "POST", V2,
+	       THING_OF_V2 "\"metadata\":{\"name\":\"z\"},\"spec\":{\"host\":\"x\"}}",
 	       "conversion webhook for example.com/v2, Kind=Thing failed: cannot do that");
 	s->mischief = CHANGES_OWNERS;
 	expect(s, 200, "GET", V2 "/a", NULL, "\"new\":\"yes\"");
@@ -439,7 +446,7 @@ static void test_admission(void **state)
 		       .ptr,
 	       NULL);
 	expect(s, 201, "POST", V1,
-	       "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"hostPort\":\"h:1\"}}",
+	       THING_OF_V1 "\"metadata\":{\"name\":\"a\"},\"spec\":{\"hostPort\":\"h:1\"}}",
 	       "\"hostPort\":\"h:99\"");
 	expect_calls(s, 2, 2);
 }

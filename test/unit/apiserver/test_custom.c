@@ -163,6 +163,77 @@ static void test_values_are_checked(void **state)
 	http_fixture_close(&f);
 }
 
+#define OF(kind) "{\"apiVersion\":\"example.com/v1\",\"kind\":\"" kind "\","
+
+/* What a body must be; nothing of it is taken for granted. */
+static void test_bodies_are_checked(void **state)
+{
+	static const struct {
+		const char *body;
+		int status;
+		const char *text;
+	} rows[] = {
+		{ "", 400,
+		  "the object provided is unrecognized (must be of type Thing): couldn't get "
+		  "version/kind; json parse error: unexpected end of JSON input (<empty>)" },
+		{ "{} x", 400,
+		  "json parse error: invalid character 'x' after top-level value ({} x)" },
+		{ "[]", 400,
+		  "json: cannot unmarshal array into Go value of type struct { APIVersion string "
+		  "\\\"json:\\\\\\\"apiVersion,omitempty\\\\\\\"\\\"; Kind string "
+		  "\\\"json:\\\\\\\"kind,omitempty\\\\\\\"\\\" } (5b5d)" },
+		{ "null", 400, "Object 'Kind' is missing in 'null' (6e756c6c)" },
+		{ "{\"kind\":1}", 400,
+		  "cannot unmarshal number into Go struct field .kind of type" },
+		{ "{\"kind\":\"Thing\"}", 400,
+		  "the API version in the data () does not match the expected API version "
+		  "(example.com/v1)" },
+		{ OF("Other") "\"metadata\":{\"name\":\"a\"}}", 422,
+		  "Other.example.com \\\"a\\\" is invalid: kind: Invalid value: \\\"Other\\\": "
+		  "must be "
+		  "Thing" },
+		{ OF("Thing") "\"metadata\":[]}", 400,
+		  "json: cannot unmarshal array into Go value of type v1.ObjectMeta" },
+		{ OF("Thing") "\"metadata\":{\"labels\":{\"a\":1}}}", 400,
+		  "json: cannot unmarshal number into Go struct field ObjectMeta.labels of type" },
+		{ OF("Thing") "\"metadata\":{\"name\":\"a\"},\"spec\":{\"size\":null}}", 422,
+		  "spec.size: Required value" },
+		{ OF("Thing") "\"metadata\":{\"name\":\"a\"},\"spec\":{\"size\":-1}}", 422,
+		  ".spec.size: Invalid value: -1: should be a non-negative integer" },
+		{ OF("Thing") "\"metadata\":{\"name\":\"a\",\"no\":1},\"spec\":{\"z\":1,\"b\":1,"
+			      "\"size\":1,\"size\":2}}",
+		  400,
+		  "strict decoding error: duplicate field \\\"spec.size\\\", unknown field "
+		  "\\\"metadata.no\\\", unknown field \\\"spec.b\\\", unknown field "
+		  "\\\"spec.z\\\"" },
+		{ OF("Thing") "\"metadata\":{\"name\":\"a\"},\"spec\":{\"size\":1,\"tag\":null}}",
+		  201, "\"spec\":{\"size\":1,\"color\":\"red\"}" },
+	};
+	struct http_fixture f;
+
+	(void)state; /* each test makes its own */
+	http_fixture_open(&f);
+	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
+	http_fixture_until(&f, THINGS, 200, NULL);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		want(&f, "POST", THINGS "?fieldValidation=Strict", JSON, rows[i].body,
+		     rows[i].status, rows[i].text);
+	want(&f, "POST", THINGS, "Content-Type: application/yaml\r\n", "a: [", 400,
+	     "(must be of type Thing): yaml: line 1: did not find expected node content "
+	     "(613a205b)");
+	want(&f, "PUT", THINGS "/b", JSON,
+	     OF("Thing") "\"metadata\":{\"name\":\"a\"},\"spec\":{\"size\":1}}", 400,
+	     "the name of the object (a) does not match the name on the URL (b)");
+	want(&f, "PUT", THINGS "/a", JSON,
+	     OF("Thing") "\"metadata\":{\"name\":\"a\"},\"spec\":{\"size\":1}}", 422,
+	     "things.example.com \\\"a\\\" is invalid: metadata.resourceVersion: Invalid value: 0");
+	want(&f, "PATCH", THINGS "/a/status", MERGE, "{\"status\":{\"ready\":1}}", 422,
+	     "status.ready: Invalid value: \\\"integer\\\": ready in body must be of type boolean");
+	want(&f, "PATCH", THINGS "/a/scale", MERGE, "{\"spec\":{\"replicas\":-2}}", 422,
+	     ".spec.size: Invalid value: -2: should be a non-negative integer");
+	http_fixture_close(&f);
+}
+
 static void test_definitions_are_checked(void **state)
 {
 	struct http_fixture f;
@@ -348,6 +419,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life_of_a_definition),
 		cmocka_unit_test(test_values_are_checked),
+		cmocka_unit_test(test_bodies_are_checked),
 		cmocka_unit_test(test_definitions_are_checked),
 		cmocka_unit_test(test_end_of_a_definition),
 		cmocka_unit_test(test_refused_deletions),

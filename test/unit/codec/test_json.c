@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "codec/json.h"
 #include "codec/json_index.h"
+#include "codec/json_syntax.h"
 
 static void test_parse_refuses(void **state)
 {
@@ -33,6 +34,54 @@ static void test_parse_refuses(void **state)
 		assert_null(json_parse(str_from(cases[i].text), 40, &err));
 		assert_int_equal(err.code, cases[i].code);
 		assert_non_null(strstr(err.msg, cases[i].part));
+	}
+}
+
+/* Would break: clients that match on the words of other servers. */
+static void test_syntax(void **state)
+{
+	static const struct {
+		const char *text, *problem; /* NULL: none */
+	} rows[] = {
+		{ " {\"a\" : [1, -2.5e+3, true, null, \"\\u00e9\"] }\n", NULL },
+		{ "[]", NULL },
+		{ "0", NULL },
+		{ "", "unexpected end of JSON input" },
+		{ "{", "unexpected end of JSON input" },
+		{ "[1,", "unexpected end of JSON input" },
+		{ "\"a", "unexpected end of JSON input" },
+		{ "tru", "unexpected end of JSON input" },
+		{ "{} x", "invalid character 'x' after top-level value" },
+		{ "i", "invalid character 'i' looking for beginning of value" },
+		{ "[1,]", "invalid character ']' looking for beginning of value" },
+		{ "{1", "invalid character '1' looking for beginning of object key string" },
+		{ "{\"a\":1,}",
+		  "invalid character '}' looking for beginning of object key string" },
+		{ "{\"a\" 1", "invalid character '1' after object key" },
+		{ "{\"a\":1 2", "invalid character '2' after object key:value pair" },
+		{ "[1 2", "invalid character '2' after array element" },
+		{ "\"\n\"", "invalid character '\\n' in string literal" },
+		{ "\"\\x\"", "invalid character 'x' in string escape code" },
+		{ "\"\\u00g", "invalid character 'g' in \\u hexadecimal character escape" },
+		{ "trux", "invalid character 'x' in literal true (expecting 'e')" },
+		{ "-x", "invalid character 'x' in numeric literal" },
+		{ "01", "invalid character '1' after top-level value" },
+		{ "1.x", "invalid character 'x' after decimal point in numeric literal" },
+		{ "1ex", "invalid character 'x' in exponent of numeric literal" },
+		{ "'", "invalid character '\\'' looking for beginning of value" },
+		{ "\xff", "invalid character '\xc3\xbf' looking for beginning of value" },
+		{ "\x01", "invalid character '\\x01' looking for beginning of value" },
+	};
+
+	(void)state; /* nothing is shared */
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		AUTO_BUF problem = { 0 };
+
+		buf_init(&problem, 256);
+		assert_int_equal(json_syntax_problem(str_from(rows[i].text), &problem),
+				 rows[i].problem != NULL);
+		if (rows[i].problem)
+			assert_string_equal(problem.ptr, rows[i].problem);
 	}
 }
 
@@ -257,7 +306,8 @@ static void test_index_grows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse_refuses), cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_parse_refuses), cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_duplicates),    cmocka_unit_test(test_get),
 		cmocka_unit_test(test_build),	      cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_large_objects), cmocka_unit_test(test_trim),
