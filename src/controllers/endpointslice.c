@@ -13,7 +13,6 @@
 
 enum { WATCH_SERVICES, WATCH_SLICES, WATCH_PODS, WATCH_NODES };
 
-#define MANAGED_BY "endpointslice.kubernetes.io/managed-by"
 #define MANAGER "endpointslice-controller.k8s.io"
 
 static void put_endpoint(yyjson_mut_doc *doc, yyjson_mut_val *endpoints, const struct endpoint *e)
@@ -69,7 +68,7 @@ static yyjson_mut_val *build_labels(yyjson_mut_doc *doc, const struct obj *servi
 						 : yyjson_mut_obj(doc);
 
 	json_set_str(doc, labels, "kubernetes.io/service-name", service->name);
-	json_set_str(doc, labels, MANAGED_BY, STR(MANAGER));
+	json_set_str(doc, labels, SLICE_MANAGED_BY, STR(MANAGER));
 	if (str_eq(json_get_str(service->root, "spec.clusterIP"), STR("None")))
 		json_set_str(doc, labels, "service.kubernetes.io/headless", STR_NONE);
 	return labels;
@@ -146,7 +145,7 @@ static void reconcile_family(struct controller *c, struct key key, const struct 
 	existing = arena_array(&arena, slices.count + 1, sizeof(*existing));
 	INFORMER_SET_FOR_EACH (slice, slices)
 		if (str_eq(slice->namespace_, service->namespace_) && !obj_is_deleting(slice) &&
-		    str_eq(obj_label(slice, MANAGED_BY), STR(MANAGER)) &&
+		    str_eq(obj_label(slice, SLICE_MANAGED_BY), STR(MANAGER)) &&
 		    str_eq(json_get_str(slice->root, "addressType"),
 			   v6 ? STR("IPv6") : STR("IPv4")))
 			existing[existing_count++] = slice;
@@ -175,7 +174,7 @@ static void delete_all(struct controller *c, struct key key, struct informer_set
 {
 	INFORMER_SET_FOR_EACH (slice, slices)
 		if (str_eq(slice->namespace_, key.namespace_) && !obj_is_deleting(slice) &&
-		    str_eq(obj_label(slice, MANAGED_BY), STR(MANAGER)))
+		    str_eq(obj_label(slice, SLICE_MANAGED_BY), STR(MANAGER)))
 			controller_submit(c, key.text,
 					  request_delete(&kind_endpointslice, slice, -1, NULL));
 }
@@ -207,13 +206,17 @@ static void service_changed(struct controller *c, const struct obj *old, const s
 	queue_add_obj(&c->queue, new_ ? new_ : old);
 }
 
-static void slice_changed(struct controller *c, const struct obj *old, const struct obj *new_)
+void slice_changed_of(struct controller *controller, const struct obj *slice, const char *manager)
 {
-	const struct obj *slice = new_ ? new_ : old;
 	struct str service = obj_label(slice, "kubernetes.io/service-name");
 
-	if (service.len && str_eq(obj_label(slice, MANAGED_BY), STR(MANAGER)))
-		queue_add_name(&c->queue, slice->namespace_, service);
+	if (service.len && str_eq_c(obj_label(slice, SLICE_MANAGED_BY), manager))
+		queue_add_name(&controller->queue, slice->namespace_, service);
+}
+
+static void slice_changed(struct controller *c, const struct obj *old, const struct obj *new_)
+{
+	slice_changed_of(c, new_ ? new_ : old, MANAGER);
 }
 
 static void add_service(void *arg, const struct obj *service)

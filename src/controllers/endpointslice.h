@@ -9,6 +9,10 @@
 
 #include "controllers/endpoints.h"
 
+#define SLICE_MANAGED_BY "endpointslice.kubernetes.io/managed-by" /* a label */
+
+struct controller;
+
 struct slice_view {
 	const struct obj *obj;		 /* an existing slice; NULL: one to be made */
 	const struct endpoint **members; /* plan */
@@ -21,6 +25,9 @@ struct slices_plan {
 	struct slice_view *slices; /* existing ones first */
 	size_t count;
 };
+
+/* A slice of that manager came, changed or went: its service is looked at. */
+void slice_changed_of(struct controller *controller, const struct obj *slice, const char *manager);
 
 void slices_plan(const struct endpoints_view *view, const struct obj *const *existing,
 		 size_t existing_count, size_t endpoints_max, struct arena *arena,

@@ -8,17 +8,17 @@
 #include <stdio.h>
 #include "api/limits.h"
 #include "controllers/controller.h"
+#include "controllers/endpointslice.h"
 #include "controllers/pod.h"
 
 enum { WATCH_ENDPOINTS, WATCH_SERVICES, WATCH_SLICES };
 
-#define MANAGED_BY "endpointslice.kubernetes.io/managed-by"
 #define MANAGER "endpointslicemirroring-controller.k8s.io"
 
 static bool is_ours(const struct obj *slice, struct key key)
 {
 	return str_eq(slice->namespace_, key.namespace_) && !obj_is_deleting(slice) &&
-	       str_eq(obj_label(slice, MANAGED_BY), STR(MANAGER));
+	       str_eq(obj_label(slice, SLICE_MANAGED_BY), STR(MANAGER));
 }
 
 static yyjson_mut_val *labels_of(yyjson_mut_doc *doc, const struct obj *endpoints)
@@ -27,7 +27,7 @@ static yyjson_mut_val *labels_of(yyjson_mut_doc *doc, const struct obj *endpoint
 						   : yyjson_mut_obj(doc);
 
 	json_set_str(doc, labels, "kubernetes.io/service-name", endpoints->name);
-	json_set_str(doc, labels, MANAGED_BY, STR(MANAGER));
+	json_set_str(doc, labels, SLICE_MANAGED_BY, STR(MANAGER));
 	return labels;
 }
 
@@ -139,11 +139,7 @@ static void endpoints_changed(struct controller *c, const struct obj *old, const
 
 static void slice_changed(struct controller *c, const struct obj *old, const struct obj *new_)
 {
-	const struct obj *slice = new_ ? new_ : old;
-	struct str service = obj_label(slice, "kubernetes.io/service-name");
-
-	if (service.len && str_eq(obj_label(slice, MANAGED_BY), STR(MANAGER)))
-		queue_add_name(&c->queue, slice->namespace_, service);
+	slice_changed_of(c, new_ ? new_ : old, MANAGER);
 }
 
 const struct controller_type controller_endpointslice_mirror = {
