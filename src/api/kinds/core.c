@@ -470,11 +470,11 @@ static const char *length_problem(struct str text, size_t bytes_max)
 static void check_timed_event(struct edit *e, struct field_errors *errors)
 {
 	static const struct {
-		const char *new_key, *old_key, *name;
+		const char *new_key, *old_key, *name; /* NULL: named as its key */
 		bool is_needed;
 		size_t bytes_max;
 	} texts[] = {
-		{ "reportingController", "reportingComponent", "reportingController", true, 0 },
+		{ "reportingController", "reportingComponent", NULL, true, 0 },
 		{ "reportingInstance", "reportingInstance", "reportingInstance", true, 128 },
 		{ "action", "action", "action", true, 128 },
 		{ "reason", "reason", "reason", true, 128 },
@@ -482,9 +482,10 @@ static void check_timed_event(struct edit *e, struct field_errors *errors)
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
-		const struct field_path *path = FIELD_NAME(NULL, texts[i].name);
-		struct str text = json_mut_get_str(e->root, is_new_event(e) ? texts[i].new_key
-									    : texts[i].old_key);
+		const char *key = is_new_event(e) ? texts[i].new_key : texts[i].old_key;
+		const struct field_path *path =
+			FIELD_NAME(NULL, texts[i].name ? texts[i].name : key);
+		struct str text = json_mut_get_str(e->root, key);
 
 		if (texts[i].is_needed && !text.len)
 			field_required(errors, path, "");

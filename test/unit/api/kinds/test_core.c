@@ -180,8 +180,8 @@ static void test_event(void **state)
 		  "reportingInstance: i\naction: a\nreason: r\ninvolvedObject: {namespace: other}",
 		  "" },
 		{ "timed and silent", "eventTime: \"2024-01-01T00:00:00.000000Z\"",
-		  "reportingController: Required value\nreportingController: Invalid value: \"\": "
-		  "name part must be non-empty\nreportingController: Invalid value: \"\": name "
+		  "reportingComponent: Required value\nreportingComponent: Invalid value: \"\": "
+		  "name part must be non-empty\nreportingComponent: Invalid value: \"\": name "
 		  "part "
 		  "must consist of...\nreportingInstance: Required value\naction: "
 		  "Required value\nreason: Required value" },
