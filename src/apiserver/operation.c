@@ -498,7 +498,8 @@ static bool may_retry(const struct operation *op)
 {
 	if (lost_on_charge(op))
 		return op->tries + 1 < CHARGE_RETRIES_MAX;
-	if (op->tries + 1 >= PATCH_RETRIES_MAX || op->verb == OPERATION_CREATE)
+	if (op->tries + 1 >= PATCH_RETRIES_MAX ||
+	    (op->verb == OPERATION_CREATE && !op->subresource.len))
 		return false;
 	if (op->verb == OPERATION_UPDATE && op->edit.root)
 		return op->kind->flags & KIND_UNCONDITIONAL_UPDATE &&

@@ -323,36 +323,6 @@ static bool is_ready(yyjson_val *pod)
 	return false;
 }
 
-struct healthy_count {
-	struct operation *op;
-	struct selector selector;
-	int64_t count;
-};
-
-static bool count_healthy(void *arg, const struct obj *pod)
-{
-	struct healthy_count *healthy = arg;
-	const struct obj *now;
-
-	if (!selector_matches(&healthy->selector, pod->labels))
-		return true;
-	now = registry_get_pending(healthy->op->registry, &kind_pod, pod->namespace_, pod->name);
-	healthy->count += now && !obj_is_deleting(now) && is_ready(now->root);
-	return true;
-}
-
-/* Pods that evictions have taken since the status was written are not in its numbers. */
-static bool has_more_than(struct operation *op, const struct obj *budget, int64_t desired)
-{
-	struct healthy_count healthy = { .op = op };
-
-	if (selector_from_object(json_get(budget->root, "spec.selector"), op->arena,
-				 &healthy.selector, NULL) < 0)
-		return false;
-	registry_each(op->registry, &kind_pod, op->namespace_, count_healthy, &healthy);
-	return healthy.count > desired;
-}
-
 /* A pod that serves nobody may go without a budget's leave. */
 static bool is_beyond_budget(yyjson_val *pod, const struct obj *budget)
 {
@@ -366,17 +336,132 @@ static bool is_beyond_budget(yyjson_val *pod, const struct obj *budget)
 	       (desired > 0 && json_get_int(status, "currentHealthy", 0) >= desired);
 }
 
+static int refuse_eviction(struct operation *op, struct str message)
+{
+	refusal_add_cause(&op->refusal, (struct refusal_cause){ .reason = STR("DisruptionBudget"),
+								.message = message });
+	return refusal_set(&op->refusal, 429, "TooManyRequests",
+			   "Cannot evict pod as it would violate the pod's disruption budget.");
+}
+
+/* The numbers are only to be believed when the controller could find them out. */
+static int refuse_disruption(struct operation *op, const struct obj *budget)
+{
+	yyjson_val *status = json_get(budget->root, "status"), *why = NULL;
+	long long desired = json_get_int(status, "desiredHealthy", 0),
+		  healthy = json_get_int(status, "currentHealthy", 0);
+	struct str text = STR("");
+
+	JSON_EACH (condition, json_get(status, "conditions"))
+		if (str_eq_c(json_get_str(condition, "type"), "DisruptionAllowed") &&
+		    str_eq_c(json_get_str(condition, "status"), "False") &&
+		    json_get_str(condition, "message").len)
+			why = condition;
+	if (str_eq_c(json_get_str(why, "reason"), "SyncFailed"))
+		text = str_printf_in(op->arena,
+				     " does not allow evicting pods currently because it failed "
+				     "sync: " STR_FMT,
+				     STR_ARG(json_get_str(why, "message")));
+	else if (healthy <= desired)
+		text = str_printf_in(op->arena, " needs %lld healthy pods and has %lld currently",
+				     desired, healthy);
+	else if (why)
+		text = str_printf_in(
+			op->arena,
+			" does not allow evicting pods currently (" STR_FMT "): " STR_FMT,
+			STR_ARG(json_get_str(why, "reason")),
+			STR_ARG(json_get_str(why, "message")));
+	else
+		text = STR(" does not allow evicting pods currently");
+	return refuse_eviction(op, str_printf_in(op->arena, "The disruption budget " STR_FMT STR_FMT,
+						 STR_ARG(budget->name), STR_ARG(text)));
+}
+
+static int refuse_budget(struct operation *op, const struct obj *budget, const char *why,
+			 const char *cause)
+{
+	refusal_add_cause(
+		&op->refusal,
+		(struct refusal_cause){
+			.reason = STR("DisruptionBudget"),
+			.message = str_printf_in(op->arena,
+						 "The disruption budget " STR_FMT
+						 " does not allow evicting pods currently: %s",
+						 STR_ARG(budget->name), cause) });
+	return refusal_forbidden(
+		&op->refusal,
+		(struct subject){ STR("policy"), STR("poddisruptionbudget"), budget->name }, "%s",
+		why);
+}
+
+/* What is left of a budget once this pod is gone: written together with what removes the pod, so
+ * that no two evictions share what is left, whichever servers they are asked of. */
+static void take_disruption(struct operation *op, const struct obj *budget, int64_t revision)
+{
+	struct operation_charge *charge = ARENA_NEW(op->arena, struct operation_charge);
+	yyjson_mut_doc *doc = json_thaw(budget->root);
+	yyjson_mut_val *status = json_ensure_object(doc, yyjson_mut_doc_get_root(doc), "status");
+	int64_t left = json_mut_get_int(status, "disruptionsAllowed", 0) - 1;
+	char now[TIME_TEXT_BYTES];
+
+	json_set_int(doc, status, "disruptionsAllowed", left);
+	json_put_str(doc, json_ensure_object(doc, status, "disruptedPods"), op->name,
+		     str_from(time_format(op->edit.now_ns, now)));
+	JSON_MUT_EACH (condition, json_mut_get(status, "conditions")) {
+		if (left || !str_eq_c(json_mut_get_str(condition, "type"), "DisruptionAllowed") ||
+		    str_eq_c(json_mut_get_str(condition, "status"), "False"))
+			continue;
+		json_set_str(doc, condition, "status", STR("False"));
+		json_set_str(doc, condition, "reason", STR("InsufficientPods"));
+		json_set_str(doc, condition, "lastTransitionTime", str_from(now));
+	}
+	*charge = (struct operation_charge){
+		.key = registry_key(op->registry, op->arena, &kind_poddisruptionbudget,
+				    budget->namespace_, budget->name),
+		.expected_revision = revision,
+		.doc = doc,
+	};
+	operation_charge(op, charge, 1);
+}
+
+static int check_disruption(struct operation *op, const struct obj *budget, int64_t revision)
+{
+	yyjson_val *status = json_get(budget->root, "status");
+	int64_t allowed = json_get_int(status, "disruptionsAllowed", 0);
+
+	if (json_get_int(status, "observedGeneration", 0) < budget->generation) {
+		op->refusal.retry_after_seconds = EVICTION_RETRY_AFTER_SECONDS;
+		return refuse_eviction(
+			op, str_printf_in(op->arena,
+					  "The disruption budget " STR_FMT
+					  " is still being processed by the server.",
+					  STR_ARG(budget->name)));
+	}
+	if (allowed < 0)
+		return refuse_budget(op, budget, "pdb disruptions allowed is negative",
+				     "pdb disruptions allowed is negative");
+	if (json_get_count(status, "disruptedPods") > DISRUPTED_PODS_MAX)
+		return refuse_budget(
+			op, budget,
+			"DisruptedPods map too big - too many evictions not confirmed by PDB "
+			"controller",
+			"too many pending evictions not confirmed by PDB controller");
+	if (!allowed)
+		return refuse_disruption(op, budget);
+	if (!op->dry_run)
+		take_disruption(op, budget, revision);
+	return 0;
+}
+
 static int check_budget(struct operation *op)
 {
-	const struct kind *kind = kind_find(STR("policy"), STR("v1"), STR("PodDisruptionBudget"));
 	struct budget_search search = { .op = op, .pod = op->edit.old };
-	yyjson_val *status;
-	bool is_processed;
-	struct str why;
+	const struct store_entry *entry;
+	const struct obj *budget;
 
-	if (!kind || !is_running(op->edit.old))
+	if (!is_running(op->edit.old))
 		return 0;
-	registry_each(op->registry, kind, op->namespace_, take_budget, &search);
+	registry_each(op->registry, &kind_poddisruptionbudget, op->namespace_, take_budget, &search);
 	if (search.count > 1)
 		return refusal_internal(
 			&op->refusal,
@@ -384,25 +469,14 @@ static int check_budget(struct operation *op)
 			"subresource does not support.");
 	if (!search.found)
 		return 0;
-	status = json_get(search.found->root, "status");
-	is_processed = json_get_int(status, "observedGeneration", 0) >= search.found->generation;
-	if (is_beyond_budget(op->edit.old, search.found) ||
-	    (is_processed && json_get_int(status, "disruptionsAllowed", 0) > 0 &&
-	     has_more_than(op, search.found, json_get_int(status, "desiredHealthy", 0))))
+	/* as it will be after the evictions that are on their way */
+	entry = registry_pending(op->registry,
+				 registry_key(op->registry, op->arena, &kind_poddisruptionbudget,
+					      search.found->namespace_, search.found->name));
+	budget = entry ? obj_of(entry->value, NULL) : NULL;
+	if (!budget || is_beyond_budget(op->edit.old, budget))
 		return 0;
-	why = is_processed
-		      ? str_printf_in(op->arena, " needs %lld healthy pods and has %lld currently",
-				      (long long)json_get_int(status, "desiredHealthy", 0),
-				      (long long)json_get_int(status, "currentHealthy", 0))
-		      : STR(" is still being processed by the server.");
-	refusal_add_cause(
-		&op->refusal,
-		(struct refusal_cause){ .reason = STR("DisruptionBudget"),
-					.message = str_printf_in(
-						op->arena, "The disruption budget " STR_FMT STR_FMT,
-						STR_ARG(search.found->name), STR_ARG(why)) });
-	return refusal_set(&op->refusal, 429, "TooManyRequests",
-			   "Cannot evict pod as it would violate the pod's disruption budget.");
+	return check_disruption(op, budget, entry->mod_revision);
 }
 
 static int eviction_admitted(struct operation *op)

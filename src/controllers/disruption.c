@@ -8,7 +8,11 @@
 
 #include "api/selector.h"
 #include "codec/json_index.h"
+#include "api/custom.h"
+#include "base/num.h"
+#include "base/time.h"
 #include "controllers/controller.h"
+#include "controllers/kinds.h"
 #include "controllers/pod.h"
 #include "loop/env.h"
 
@@ -21,59 +25,108 @@ enum {
 	WATCH_STATEFULSETS
 };
 
-static const struct obj *find_owner(struct controller *c, const struct obj *of)
+struct disruption_controller {
+	struct controller base;
+	struct kinds scaled; /* custom kinds whose objects say how many pods they want */
+};
+
+static const struct {
+	const char *kind, *group;
+	int watch;
+} owner_kinds[] = {
+	{ "ReplicaSet", "apps", WATCH_REPLICASETS },
+	{ "Deployment", "apps", WATCH_DEPLOYMENTS },
+	{ "ReplicationController", "", WATCH_RCS },
+	{ "StatefulSet", "apps", WATCH_STATEFULSETS },
+};
+
+static struct informer *informer_of_owner(struct disruption_controller *d, yyjson_val *ref,
+					  const struct kind **ret_custom)
 {
-	static const struct {
-		const char *kind;
-		int watch;
-	} kinds[] = {
-		{ "ReplicaSet", WATCH_REPLICASETS },
-		{ "Deployment", WATCH_DEPLOYMENTS },
-		{ "ReplicationController", WATCH_RCS },
-		{ "StatefulSet", WATCH_STATEFULSETS },
-	};
+	struct str api_version = json_get_str(ref, "apiVersion"), kind = json_get_str(ref, "kind"),
+		   group, version;
+	const struct kinds_entry *entry;
+
+	*ret_custom = NULL;
+	if (!str_cut(api_version, '/', &group, &version))
+		group = STR_NONE;
+	for (size_t i = 0; i < ARRAY_COUNT(owner_kinds); i++)
+		if (str_eq_c(kind, owner_kinds[i].kind) && str_eq_c(group, owner_kinds[i].group))
+			return d->base.informers[owner_kinds[i].watch];
+	entry = kinds_find(&d->scaled, api_version, kind);
+	if (!entry)
+		return NULL;
+	*ret_custom = entry->kind;
+	return entry->informer;
+}
+
+struct owner {
+	const struct obj *obj;	   /* NULL: there is none, or none that is known */
+	const struct kind *custom; /* NULL: a built-in one */
+};
+
+static struct owner find_owner(struct disruption_controller *d, const struct obj *of)
+{
 	yyjson_val *ref = obj_controller_ref(of);
+	struct owner owner = { NULL, NULL };
+	struct informer *informer = ref ? informer_of_owner(d, ref, &owner.custom) : NULL;
 
-	for (size_t i = 0; ref && i < ARRAY_COUNT(kinds); i++) {
-		const struct obj *owner;
+	if (informer)
+		owner.obj = informer_find(informer, of->namespace_, json_get_str(ref, "name"));
+	if (owner.obj && !str_eq(owner.obj->uid, json_get_str(ref, "uid")))
+		owner.obj = NULL;
+	return owner;
+}
 
-		if (!str_eq_c(json_get_str(ref, "kind"), kinds[i].kind))
-			continue;
-		owner = informer_find(c->informers[kinds[i].watch], of->namespace_,
-				      json_get_str(ref, "name"));
-		return owner && str_eq(owner->uid, json_get_str(ref, "uid")) ? owner : NULL;
-	}
-	return NULL;
+static int64_t replicas_of(const struct owner *owner)
+{
+	return owner->custom ? custom_scale_spec(owner->custom, owner->obj->root)
+			     : json_get_int(owner->obj->root, "spec.replicas", 1);
 }
 
 /* Adds what the pod's controller is to have, once for each controller. */
-static void add_wanted(struct controller *c, const struct obj *pod, struct json_index *seen,
-		       struct arena *arena, struct disruption_view *view)
+static void add_wanted(struct disruption_controller *d, const struct obj *pod,
+		       struct json_index *seen, struct arena *arena, struct disruption_view *view)
 {
-	const struct obj *owner = find_owner(c, pod), *above;
+	struct owner owner = find_owner(d, pod), above;
 
 	if (!obj_controller_ref(pod))
 		return; /* nobody replaces it */
-	if (!owner) {
+	if (!owner.obj) {
 		view->problem = str_printf_in(arena, "found no controllers for pod \"" STR_FMT "\"",
 					      STR_ARG(pod->name));
 		return;
 	}
-	above = find_owner(c, owner); /* a ReplicaSet's Deployment */
-	if (above)
+	above = owner.custom ? (struct owner){ NULL, NULL } : find_owner(d, owner.obj);
+	if (above.obj && !above.custom) /* a ReplicaSet's Deployment */
 		owner = above;
-	if (!json_index_add(seen, owner->uid, (void *)(uintptr_t)owner))
-		view->wanted += json_get_int(owner->root, "spec.replicas", 1);
+	if (!json_index_add(seen, owner.obj->uid, (void *)(uintptr_t)owner.obj))
+		view->wanted += replicas_of(&owner);
+}
+
+/* Whether the pod is on its way out, as an eviction said; until when at the latest is noted. */
+static bool is_awaited(const struct obj *budget, const struct obj *pod, int64_t now_ns,
+		       int64_t *until_ns)
+{
+	int64_t pod_until_ns = disruption_awaited_until_ns(budget, pod->name, now_ns);
+
+	if (!pod_until_ns || obj_is_deleting(pod))
+		return false;
+	*until_ns = *until_ns ? NUM_MIN(*until_ns, pod_until_ns) : pod_until_ns;
+	return true;
 }
 
 static enum reconcile_result reconcile(struct controller *c, struct key key, struct err *err)
 {
+	struct disruption_controller *d = CONTAINER_OF(c, struct disruption_controller, base);
+	int64_t now_ns = env_wall_ns(c->env), until_ns = 0;
 	const struct obj *budget = informer_get(c->informers[WATCH_BUDGETS], key.text);
 	struct informer_set pods = index_lookup(c->indexes[WATCH_PODS], key.namespace_);
 	struct disruption_view view = { .healthy = 0 };
 	AUTO_JSON_INDEX seen = { .slots = NULL };
 	AUTO_ARENA arena = { 0 };
 	struct selector selector;
+	struct str *awaited;
 	yyjson_mut_doc *patch;
 
 	arena_init(&arena, CONTROLLER_ARENA_BYTES_MAX);
@@ -82,18 +135,26 @@ static enum reconcile_result reconcile(struct controller *c, struct key key, str
 		    0)
 		return RECONCILE_DONE; /* only a new spec can help, and it will be told */
 	view.spec = json_get(budget->root, "spec");
+	awaited = arena_array(&arena, json_get_count(budget->root, "status.disruptedPods") + 1,
+			      sizeof(*awaited));
 	json_index_init(&seen, pods.count);
 	INFORMER_SET_FOR_EACH (pod, pods) {
 		if (!selector_matches(&selector, pod->labels))
 			continue;
 		view.pod_count++;
-		view.healthy += !obj_is_deleting(pod) && pod_is_ready(pod);
+		if (is_awaited(budget, pod, now_ns, &until_ns))
+			awaited[view.awaited.count++] = pod->name;
+		else
+			view.healthy += !obj_is_deleting(pod) && pod_is_ready(pod);
 		if (disruption_asks_wanted(view.spec))
-			add_wanted(c, pod, &seen, &arena, &view);
+			add_wanted(d, pod, &seen, &arena, &view);
 	}
-	patch = disruption_status_plan(budget, &view, env_wall_ns(c->env));
+	view.awaited.items = awaited;
+	patch = disruption_status_plan(budget, &view, now_ns);
 	if (patch)
 		controller_submit_status(c, key.text, &kind_poddisruptionbudget, budget, patch);
+	if (until_ns)
+		queue_add_after(&c->queue, key.text, (until_ns - now_ns) / TIME_NS_PER_MS + 1);
 	return RECONCILE_DONE;
 }
 
@@ -127,6 +188,23 @@ static void owner_changed(struct controller *c, const struct obj *old, const str
 		add_budgets(c, (new_ ? new_ : old)->namespace_);
 }
 
+static void scaled_changed(struct kinds_entry *entry, const struct obj *old, const struct obj *new_)
+{
+	owner_changed(entry->kinds->controller, old, new_);
+}
+
+static void disruption_start(struct controller *c)
+{
+	kinds_start(&CONTAINER_OF(c, struct disruption_controller, base)->scaled, c,
+		    &(struct kinds_options){ .namespaced_only = true, .scaled_custom_only = true },
+		    scaled_changed);
+}
+
+static void disruption_stop(struct controller *c)
+{
+	kinds_stop(&CONTAINER_OF(c, struct disruption_controller, base)->scaled);
+}
+
 const struct controller_type controller_disruption = {
 	.name = "disruption-controller",
 	.component = "controllermanager",
@@ -139,5 +217,8 @@ const struct controller_type controller_disruption = {
 		{ &kind_replicationcontroller, owner_changed },
 		{ &kind_statefulset, owner_changed },
 	},
+	.state_bytes = sizeof(struct disruption_controller),
 	.reconcile = reconcile,
+	.start = disruption_start,
+	.stop = disruption_stop,
 };

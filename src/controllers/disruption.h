@@ -9,6 +9,7 @@
 struct disruption_view {
 	yyjson_val *spec; /* of the budget */
 	int64_t pod_count, healthy;
+	struct str_list awaited; /* pods that evictions took and that are still to go */
 	int64_t wanted;	    /* replicas that the pods' controllers are to have */
 	struct str problem; /* wanted is not known: why; empty: it is */
 };
@@ -20,7 +21,10 @@ struct disruption_numbers {
 /* Whether the view's wanted matters. */
 bool disruption_asks_wanted(yyjson_val *spec);
 struct disruption_numbers disruption_plan(const struct disruption_view *view);
-/* A merge patch for the status; NULL: it says so already. */
+/* Until when a pod that an eviction took from the budget is expected to go, and so does not count
+ * though it is there; 0: it counts. */
+int64_t disruption_awaited_until_ns(const struct obj *budget, struct str pod, int64_t now_ns);
+/* A merge patch for the status as it is at that version; NULL: it says so already. */
 yyjson_mut_doc *disruption_status_plan(const struct obj *budget, const struct disruption_view *view,
 				       int64_t now_ns);
 

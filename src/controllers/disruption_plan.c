@@ -5,6 +5,7 @@
 #include "base/num.h"
 #include "base/time.h"
 #include "controllers/controller.h"
+#include "controllers/limits.h"
 #include "controllers/pod.h"
 
 static const struct str condition_type = STR_INIT("DisruptionAllowed");
@@ -32,6 +33,42 @@ struct disruption_numbers disruption_plan(const struct disruption_view *v)
 	if (n.expected > 0)
 		n.allowed = NUM_MAX(0, n.healthy - n.desired);
 	return n;
+}
+
+int64_t disruption_awaited_until_ns(const struct obj *budget, struct str pod, int64_t now_ns)
+{
+	struct str since = json_str(json_key(json_get(budget->root, "status.disruptedPods"), pod));
+	int64_t since_ns, until_ns;
+
+	if (!since.len || time_parse(since, &since_ns, NULL) < 0)
+		return 0;
+	until_ns = since_ns + DISRUPTION_AWAIT_MS * TIME_NS_PER_MS;
+	return until_ns > now_ns ? until_ns : 0;
+}
+
+static bool is_awaited(const struct disruption_view *view, struct str name)
+{
+	for (size_t i = 0; i < view->awaited.count; i++)
+		if (str_eq(view->awaited.items[i], name))
+			return true;
+	return false;
+}
+
+/* Those that went, and those that did not in time, are no longer kept. True: there were some. */
+static bool forget_disrupted(yyjson_mut_doc *doc, yyjson_mut_val *status, const struct obj *budget,
+			     const struct disruption_view *view)
+{
+	yyjson_mut_val *changes = NULL;
+
+	JSON_MEMBERS (name, since, json_get(budget->root, "status.disruptedPods")) {
+		(void)since;
+		if (is_awaited(view, json_str(name)))
+			continue;
+		if (!changes)
+			changes = json_set_object(doc, status, "disruptedPods");
+		json_put(doc, changes, json_str(name), yyjson_mut_null(doc));
+	}
+	return changes != NULL;
 }
 
 static struct str reason_of(const struct disruption_view *view, const struct disruption_numbers *n)
@@ -84,6 +121,7 @@ yyjson_mut_doc *disruption_status_plan(const struct obj *budget, const struct di
 	     differs = !str_eq(json_get_str(condition, "reason"), reason_of(view, &n)) ||
 		       !str_eq(json_get_str(condition, "message"), view->problem);
 
+	differs |= forget_disrupted(patch, status, budget, view);
 	for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
 		differs |= !json_get(old, fields[i].name) ||
 			   json_get_int(old, fields[i].name, 0) != fields[i].value;
@@ -92,6 +130,9 @@ yyjson_mut_doc *disruption_status_plan(const struct obj *budget, const struct di
 	put_conditions(patch, status, budget, view,
 		       is_same ? json_get_str(condition, "lastTransitionTime")
 			       : str_from(time_format(now_ns, now)));
+	/* An eviction may have taken a pod from the budget meanwhile: then these are old numbers. */
+	json_set_str(patch, json_set_object(patch, yyjson_mut_doc_get_root(patch), "metadata"),
+		     "resourceVersion", json_get_str(budget->root, "metadata.resourceVersion"));
 	if (differs)
 		return patch;
 	json_mut_free(patch);

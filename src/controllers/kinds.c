@@ -9,7 +9,10 @@
 static bool is_wanted(const struct kind *kind, const struct kinds_options *options)
 {
 	unsigned needed = VERB_LIST | VERB_WATCH | VERB_DELETE;
+	const struct custom_version *custom = custom_version_of(kind);
 
+	if (options->scaled_custom_only && (!custom || !custom->scale.spec_replicas))
+		return false;
 	if ((kind->flags & (KIND_UNSERVED | KIND_OFF_BY_DEFAULT)) || kind_stored(kind) != kind ||
 	    (kind->verbs & needed) != needed)
 		return false;

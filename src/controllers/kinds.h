@@ -25,6 +25,7 @@ struct kinds_entry {
 struct kinds_options {
 	bool namespaced_only;
 	bool without_events;
+	bool scaled_custom_only; /* custom kinds that have a scale, no others */
 	bool by_namespace, by_owner; /* indexes wanted */
 };
 

@@ -17,6 +17,7 @@
 #define NODE_CIDRS_MAX 65536
 #define TERMINATED_PODS_MAX 12500
 
+#define DISRUPTION_AWAIT_MS 120000 /* that an evicted pod has to go; as upstream */
 #define NODE_GRACE_MS 50000	    /* without a heartbeat before a node counts as unreachable */
 #define NODE_STARTUP_GRACE_MS 60000 /* ... when it never sent one */
 #define POD_ORPHAN_QUARANTINE_MS \

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# What the cluster does by itself about who is who: kubelets' certificates, tokens in Secrets, bootstrap tokens, default roles.
+# What the cluster does by itself about who is who: kubelets' certificates, tokens in Secrets, bootstrap tokens, default roles;
+# and what a budget makes of custom controllers.
 
 load node.bash
 
@@ -161,6 +162,36 @@ END
 		"$(signature | cut -d. -f3)"
 	k -n kube-system delete secret bootstrap-token-signer
 	wait_for 10 fails signed
+}
+
+@test "a budget asks the scale of a custom controller how many pods there are to be" {
+	k create -f - <<-END
+		apiVersion: apiextensions.k8s.io/v1
+		kind: CustomResourceDefinition
+		metadata: {name: fleets.acme.com}
+		spec:
+		  group: acme.com
+		  scope: Namespaced
+		  names: {plural: fleets, singular: fleet, kind: Fleet}
+		  versions:
+		  - name: v1
+		    served: true
+		    storage: true
+		    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+		    subresources: {scale: {specReplicasPath: .spec.size, statusReplicasPath: .status.size}}
+	END
+	k wait --for=condition=Established crd/fleets.acme.com
+	wait_for 10 k create -f - <<<'{"apiVersion": "acme.com/v1", "kind": "Fleet", "metadata": {"name": "f"}, "spec": {"size": 4}}'
+	k create -f - <<-END
+		{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "ship", "labels": {"of": "f"}, "ownerReferences": [{"apiVersion": "acme.com/v1",
+		 "kind": "Fleet", "name": "f", "controller": true, "uid": "$(k get fleet f -o jsonpath='{.metadata.uid}')"}]},
+		 "spec": {"containers": [{"name": "c", "image": "busybox"}]}}
+	END
+	k create poddisruptionbudget fleet --selector=of=f --max-unavailable=1
+	wants() { [ "$(k get pdb fleet -o 'jsonpath={.status.expectedPods} {.status.desiredHealthy}')" = "$1" ]; }
+	wait_for 10 wants "4 3"
+	k scale fleet f --replicas=6
+	wait_for 10 wants "6 5"
 }
 
 @test "default roles come back at a start, and what was added to them stays" {

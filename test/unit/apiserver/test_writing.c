@@ -202,10 +202,26 @@ SCRIPT(test_budgets, { "POST", PODS, JSON, POD_OF("a"), 201 },
        { EVICT("a"), 429, "The disruption budget x is still being processed by the server." },
        { "PATCH", GROUP "/x/status", MERGE,
 	 "{\"status\":{\"observedGeneration\":1,\"disruptionsAllowed\":1,\"desiredHealthy\":1,"
-	 "\"currentHealthy\":2,\"expectedPods\":2}}",
+	 "\"currentHealthy\":2,\"expectedPods\":2,\"conditions\":[{\"type\":\"DisruptionAllowed\","
+	 "\"status\":\"True\",\"reason\":\"SufficientPods\",\"message\":\"\",\"lastTransitionTime\":"
+	 "\"2026-01-01T00:00:00Z\"}]}}",
 	 200 },
+       { "POST", PODS "/a/eviction?dryRun=All", JSON, "{\"metadata\":{\"name\":\"a\"}}", 201 },
+       { "GET", GROUP "/x", NULL, NULL, 200, "\"disruptionsAllowed\":1" },
        { EVICT("a"), 201, "\"status\":\"Success\"" },
-       { EVICT("b"), 429, "needs 1 healthy pods and has 2 currently" },
+       { "GET", GROUP "/x", NULL, NULL, 200, "\"disruptedPods\":{\"a\":\"" },
+       { "GET", GROUP "/x", NULL, NULL, 200, "\"disruptionsAllowed\":0" },
+       { "GET", GROUP "/x", NULL, NULL, 200, "\"reason\":\"InsufficientPods\"" },
+       { EVICT("b"), 429, "The disruption budget x does not allow evicting pods currently\"" },
+       { "PATCH", GROUP "/x/status", MERGE, "{\"status\":{\"currentHealthy\":1}}", 200 },
+       { EVICT("b"), 429, "needs 1 healthy pods and has 1 currently" },
+       { "PATCH", GROUP "/x/status", MERGE,
+	 "{\"status\":{\"conditions\":[{\"type\":\"DisruptionAllowed\",\"status\":\"False\","
+	 "\"reason\":\"SyncFailed\",\"message\":\"who knows\",\"lastTransitionTime\":"
+	 "\"2026-01-01T00:00:00Z\"}]}}",
+	 200 },
+       { EVICT("b"), 429, "because it failed sync: who knows" },
+       { "PATCH", GROUP "/x/status", MERGE, "{\"status\":{\"disruptionsAllowed\":-1}}", 422 },
        { "PATCH", PODS "/b/status", MERGE, RUNS("False"), 200 }, { EVICT("b"), 201 }, )
 
 int main(void)

@@ -8,6 +8,7 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "base/time.h"
 #include "controllers/disruption.h"
 
 static const struct {
@@ -74,6 +75,36 @@ static void numbers(void **state)
 	}
 }
 
+/* Would break: pods that evictions took are counted, or are waited for without end. */
+static void awaited(void **state)
+{
+	static const char text[] =
+		"{\"metadata\":{\"name\":\"b\",\"resourceVersion\":\"7\"},\"spec\":{\"minAvailable\":1},"
+		"\"status\":{\"disruptedPods\":{\"old\":\"1970-01-01T00:00:00Z\",\"new\":"
+		"\"1970-01-01T00:10:00Z\",\"gone\":\"1970-01-01T00:10:00Z\"}}}";
+	AUTO_BLOB blob = blob_new(str_from(text));
+	const struct obj *budget = obj_get(blob);
+	const struct str still[] = { STR("new") };
+	struct disruption_view view = { .spec = json_get(budget->root, "spec"),
+					.pod_count = 2,
+					.healthy = 1,
+					.awaited = { still, 1 } };
+	const int64_t now_ns = 660 * TIME_NS_PER_SECOND;
+	AUTO_JSON_MUT patch = NULL;
+	AUTO_BUF out = { 0 };
+
+	assert_int_equal(disruption_awaited_until_ns(budget, STR("old"), now_ns), 0);
+	assert_int_equal(disruption_awaited_until_ns(budget, STR("none"), now_ns), 0);
+	assert_int_equal(disruption_awaited_until_ns(budget, STR("new"), now_ns),
+			 720 * TIME_NS_PER_SECOND);
+	patch = disruption_status_plan(budget, &view, now_ns);
+	assert_non_null(patch);
+	buf_init(&out, 10000);
+	json_mut_write(yyjson_mut_doc_get_root(patch), &out);
+	assert_non_null(strstr(out.ptr, "\"disruptedPods\":{\"old\":null,\"gone\":null}"));
+	assert_non_null(strstr(out.ptr, "\"metadata\":{\"resourceVersion\":\"7\"}"));
+}
+
 #define BUDGET(status)                                                                   \
 	"{\"metadata\":{\"name\":\"b\",\"generation\":2},\"spec\":{\"minAvailable\":1}," \
 	"\"status\":" status "}"
@@ -92,7 +123,7 @@ static void statuses(void **state)
 	} rows[] = {
 		{ BUDGET(OURS("True", "SufficientPods", "2")), NULL },
 		{ BUDGET(OURS("True", "SufficientPods", "1")),
-		  "{\"status\":" OURS("True", "SufficientPods", "2") "}" },
+		  "{\"status\":" OURS("True", "SufficientPods", "2") ",\"metadata\":" },
 		{ BUDGET(OURS("False", "InsufficientPods", "2")), "\"1970-01-01T00:00:00Z\"" },
 		{ BUDGET("{}"), "\"observedGeneration\":2" },
 	};
@@ -117,7 +148,8 @@ static void statuses(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(numbers), cmocka_unit_test(statuses) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(numbers), cmocka_unit_test(awaited),
+					     cmocka_unit_test(statuses) };
 
 	return cmocka_run_group_tests_name("controllers/disruption", tests, NULL, NULL);
 }
