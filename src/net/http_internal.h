@@ -60,6 +60,7 @@ enum deadline_kind { DEADLINE_NONE, DEADLINE_HEAD, DEADLINE_BODY, DEADLINE_IDLE,
 struct server_conn {
 	struct http_server *server;
 	struct list link;
+	struct list stranger_link;       /* while protocol is NULL */
 	struct conn *conn;
 	const struct http_protocol *protocol; /* NULL until it is known */
 	struct http_peer peer;
@@ -111,6 +112,7 @@ struct http_server {
 	struct conn_pool *pool;
 	struct list conns;
 	size_t conn_count;
+	struct list strangers;           /* still in their handshake or without a byte, the oldest first */
 	struct list listeners;
 	struct timer sweep;
 	int64_t sweep_at_ns;             /* INT64_MAX: not running */

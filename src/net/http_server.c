@@ -157,6 +157,7 @@ static void retire(struct server_conn *sc)
 	ASSERT(sc->server->conn_count > 0);
 	s->conn_count--;
 	list_remove(&sc->link);
+	list_remove(&sc->stranger_link);
 	sc->conn = NULL;
 	sc->deadline_kind = DEADLINE_NONE;
 	if (sc->peer.attachment_free)
@@ -235,6 +236,7 @@ const struct http_peer *http_conn_peer(const struct conn *c)
 static void choose(struct server_conn *sc, const struct http_protocol *protocol)
 {
 	sc->protocol = protocol;
+	list_remove(&sc->stranger_link);
 	protocol->open(sc);
 }
 
@@ -330,13 +332,27 @@ static const struct conn_events conn_events = {
 	.on_closed = on_closed,
 };
 
+/* When all places are taken, who has said least for longest goes: to open connections and leave it
+ * at that must not keep others out. */
+static bool has_place(struct http_server *s)
+{
+	struct list *node = list_first(&s->strangers);
+
+	if (s->conn_count < s->limits.connection_max)
+		return true;
+	if (!node)
+		return false;
+	server_conn_break(LIST_ENTRY(node, struct server_conn, stranger_link));
+	return true;
+}
+
 /* Owns fd. */
 static void serve(struct http_server *s, int fd, const struct address *peer)
 {
 	struct server_conn *sc;
 	int on = 1;
 
-	if (s->draining || s->conn_count >= s->limits.connection_max) {
+	if (s->draining || !has_place(s)) {
 		close(fd);
 		return;
 	}
@@ -351,6 +367,7 @@ static void serve(struct http_server *s, int fd, const struct address *peer)
 		sc->peer.tls_generation = tls_server_generation(s->options.tls);
 	sc->conn = conn_new(s->pool, fd, s->options.tls ? tls_server_session(s->options.tls) : NULL, &conn_events, sc);
 	list_push_back(&s->conns, &sc->link);
+	list_push_back(&s->strangers, &sc->stranger_link);
 	s->conn_count++;
 	server_conn_deadline(sc, DEADLINE_HEAD);
 }
@@ -495,6 +512,7 @@ struct http_server *http_server_new(const struct http_server_options *options)
 	s->env = options->env;
 	s->pool = conn_pool_new(s->env);
 	list_init(&s->conns);
+	list_init(&s->strangers);
 	list_init(&s->listeners);
 	list_init(&s->spares);
 	list_init(&s->dead);

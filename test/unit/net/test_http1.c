@@ -356,6 +356,8 @@ static void test_connection_limit(void **state)
 	struct raw second, third;
 
 	open_service(&s, &limits);
+	say(&s, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_wait_for(&s.raw, "GET:");
 	raw_open(&second, &s.f);
 	raw_send(&second, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27);
 	raw_wait_for(&second, "GET:");
@@ -364,6 +366,25 @@ static void test_connection_limit(void **state)
 	assert_int_equal(http_server_connection_count(s.f.server), 2);
 	raw_close(&second);
 	raw_close(&third);
+	close_service(&s);
+}
+
+/* Breaks if connections that say nothing keep others out. */
+static void test_silent_crowd(void **state)
+{
+	static const struct http_server_limits limits = { .connection_max = 2 };
+	struct service s;
+	struct raw silent, later;
+
+	open_service(&s, &limits); /* with one connection, that said nothing either */
+	raw_open(&silent, &s.f);
+	raw_open(&later, &s.f);
+	raw_wait_eof(&s.raw);
+	raw_send(&later, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27);
+	raw_wait_for(&later, "GET:");
+	assert_int_equal(http_server_connection_count(s.f.server), 2);
+	raw_close(&silent);
+	raw_close(&later);
 	close_service(&s);
 }
 
@@ -852,7 +873,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pipelining), cmocka_unit_test(test_malformed), cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_connection_limit), cmocka_unit_test(test_slow_clients),
+		cmocka_unit_test(test_connection_limit),
+		cmocka_unit_test(test_silent_crowd), cmocka_unit_test(test_slow_clients),
 		cmocka_unit_test(test_manners), cmocka_unit_test(test_vanished_client),
 		cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_shared_chunk),
 		cmocka_unit_test(test_queue_limit),
