@@ -54,6 +54,9 @@ struct env {
 	struct timer **timers; /* binary heap by deadline, then by order of starting */
 	size_t timer_count, timer_cap;
 	uint64_t timer_sequence;
+	bool has_stock; /* of random bytes for names and numbers, which are asked for a few at a time; real envs */
+	size_t stock_left;
+	unsigned char stock[512];
 };
 
 /* --- clock and random --- */

@@ -273,6 +273,7 @@ struct loop *loop_new(void)
 	struct loop *loop = NEW(struct loop);
 
 	loop->env.ops = &loop_ops;
+	loop->env.has_stock = true;
 	list_init(&loop->deferred);
 	list_init(&loop->signals);
 	list_init(&loop->children);

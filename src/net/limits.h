@@ -11,7 +11,7 @@
 #define HTTP_HEADER_COUNT_MAX 128              /* then 431 */
 #define HTTP_REPLY_HEAD_BYTES_MAX (128u << 10) /* a response head, sent or accepted */
 #define HTTP_STREAMS_MAX 250                   /* concurrent streams of one HTTP/2 connection */
-#define HTTP_CONNECTIONS_MAX 20000             /* of one server; then the oldest without a handshake goes, or the new one */
+#define HTTP_CONNECTIONS_MAX 20000             /* of one server; then the oldest that said nothing goes, or it */
 #define HTTP_REDIRECTS_MAX 10
 #define HTTP_POOL_IDLE_MAX 64                  /* idle connections a client keeps */
 #define HTTP_HEADER_TIMEOUT_MS 20000           /* from the first byte of a head (or accept) to its end */

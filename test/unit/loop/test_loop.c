@@ -632,11 +632,16 @@ static void test_random(void **state)
 {
 	/* Names and UUIDs must have their documented form; bounded numbers must stay within their bound. */
 	struct fixture *f = *state;
-	char uuid[ENV_UUID_BYTES], suffix[6];
+	char uuid[ENV_UUID_BYTES], before[ENV_UUID_BYTES] = "", suffix[6];
 
 	for (int i = 0; i < 1000; i++) {
 		env_uuid(f->env, uuid);
 		assert_int_equal(strlen(uuid), 36);
+		for (int at = 8; at < 24; at += 5)
+			assert_int_equal(uuid[at], '-');
+		assert_int_equal(strspn(uuid, "0123456789abcdef-"), 36);
+		assert_string_not_equal(uuid, before);
+		memcpy(before, uuid, sizeof(before));
 		assert_int_equal(uuid[14], '4');
 		assert_non_null(strchr("89ab", uuid[19]));
 		env_name_suffix(f->env, suffix, 5);
