@@ -165,6 +165,7 @@ static void compile_message(struct compiler *c, const struct place *place,
 		       STR("messageExpression must evaluate to a string"));
 	check_cost(c, place, program, at, "estimated messageExpression cost");
 	rule->message_program = program;
+	rule->message_expression = text;
 }
 
 static void compile_rule(struct compiler *c, const struct place *place, const struct cel_type *type,

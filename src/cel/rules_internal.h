@@ -6,7 +6,7 @@
 #include "cel/rules.h"
 
 struct cel_rule {
-	struct str text, message, field_path;
+	struct str text, message, message_expression, field_path;
 	enum cel_reason reason;
 	const struct cel_program *program, *message_program;
 	bool uses_old;

@@ -51,7 +51,8 @@ static bool is_unchanged(struct runner *r, const struct here *here)
 {
 	const struct here *known = here->old ? here : here->correlated;
 
-	return !here->is_fresh && known && known->old && cel_equal(&r->frame, known->self, *known->old);
+	return !here->is_fresh && known && known->old &&
+	       cel_equal(&r->frame, known->self, *known->old);
 }
 
 static void add_value(struct runner *r, const struct cel_value *self, struct cel_problem *problem)
@@ -176,16 +177,39 @@ static void report_error(struct runner *r, const struct here *here, const struct
 	report(r, here, rules, rule, CEL_REASON_INVALID, false, detail);
 }
 
-/* The text of a messageExpression; empty when it is not fit, then the rule's own is taken. */
+static struct str quoted(struct runner *r, struct str text)
+{
+	AUTO_BUF buf = { 0 };
+
+	buf_init(&buf, CEL_ERROR_BYTES_MAX);
+	json_write_quoted(text, &buf);
+	return str_in(r->run->scratch, buf_str(&buf));
+}
+
+/* The text of a messageExpression; empty when it is not fit, then the rule's own is taken.
+ * *ret_refusal: why no more rules are run, or empty. */
 static struct str message_of(struct runner *r, const struct cel_rule *rule,
-			     const struct cel_value *variables, bool *ret_over)
+			     const struct cel_value *variables, struct str *ret_refusal)
 {
 	struct cel_value value;
+	struct err err = { 0 };
 	struct str text;
+	bool over;
+	int failed;
 
-	*ret_over = false;
-	if (!rule->message_program ||
-	    evaluate(r, rule->message_program, variables, &value, ret_over, NULL) < 0)
+	*ret_refusal = STR_NONE;
+	if (!rule->message_program)
+		return STR_NONE;
+	failed = evaluate(r, rule->message_program, variables, &value, &over, &err);
+	if (over)
+		*ret_refusal = STR("messageExpression evaluation failed due to running out of cost "
+				   "budget, no further validation rules will be run");
+	else if (failed < 0 && err.code == ERR_TOO_LARGE)
+		*ret_refusal = str_printf_in(r->run->scratch,
+					     "no further validation rules will be run due to call "
+					     "cost exceeds limit for messageExpression: %s",
+					     quoted(r, rule->message_expression).ptr);
+	if (over || failed < 0)
 		return STR_NONE;
 	text = str_trim(cel_str(value));
 	if (value.kind != CEL_STRING || text.len > CEL_MESSAGE_BYTES_MAX ||
@@ -197,14 +221,12 @@ static struct str message_of(struct runner *r, const struct cel_rule *rule,
 static void report_false(struct runner *r, const struct here *here, const struct cel_rules *rules,
 			 const struct cel_rule *rule, const struct cel_value *variables)
 {
-	bool over;
-	struct str detail = message_of(r, rule, variables, &over);
+	struct str refusal;
+	struct str detail = message_of(r, rule, variables, &refusal);
 
-	if (over) {
+	if (refusal.len > 0) {
 		r->over = true;
-		detail = STR("messageExpression evaluation failed due to running out of cost "
-			     "budget, no further validation rules "
-			     "will be run");
+		detail = refusal;
 	} else if (detail.len == 0 && rule->message.len > 0) {
 		detail = str_trim(rule->message);
 	} else if (detail.len == 0) {

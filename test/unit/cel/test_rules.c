@@ -320,12 +320,32 @@ static void test_problems(void **state)
 	buf_deinit(&c.text);
 }
 
+/* Breaks when a message that costs too much to make goes unsaid, and more rules are run. */
+static void test_expensive_message(void **state)
+{
+	AUTO_BUF object = { 0 };
+
+	buf_init(&object, 10000);
+	buf_put_c(&object, "{\"spec\":{\"l\":[1");
+	for (int i = 1; i < 500; i++)
+		buf_put_c(&object, ",1");
+	buf_put_c(&object, "]}}");
+	compile_and_run(
+		SPEC("\"l\":{\"type\":\"array\",\"maxItems\":500,\"items\":{\"type\":\"integer\"}}",
+		     "{\"rule\":\"false\",\"messageExpression\":\"string(self.l.map(x, "
+		     "self.l.all(y, y "
+		     "< 9) ? 1 : 2).sum())\"},{\"rule\":\"false\"}"),
+		object.ptr, NULL,
+		"spec|Invalid||no further validation rules will be run due to call cost exceeds "
+		"limit for messageExpression: \"string(self.l.map(x, self.l.all(y, y < 9) ? 1 : "
+		"2).sum())\"");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_compile),
-		cmocka_unit_test(test_run),
-		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_compile),		  cmocka_unit_test(test_run),
+		cmocka_unit_test(test_expensive_message), cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_problems),
 	};
 
