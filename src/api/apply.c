@@ -260,7 +260,7 @@ static int pass_on(struct apply *a, struct typed_walk *walk, yyjson_val *result,
 	}
 	own = &a->owners.items[self];
 	own->set = field_set_difference(arena, own->set, field_owners_nobodys(), false);
-	if (diff.changed || removed || !own->time.len)
+	if (diff.changed || removed) /* one who changes nothing has no time, as upstream */
 		own->time = a->writer.time;
 	field_owners_prune(&a->owners);
 	return 0;
@@ -283,10 +283,12 @@ static yyjson_mut_doc *apply_with(struct apply *a, struct typed_walk *walk, stru
 	if (typed_check(walk, typed_root(a->schema), a->config) < 0 || load_owners(a, err) < 0)
 		return NULL;
 	own = field_owners_find(&a->owners, &a->writer, true);
-	if (own)
+	if (own) {
 		last = own->set;
-	else
+	} else {
 		own = field_owners_add(&a->owners, &a->writer, true);
+		own->time = STR_NONE;
+	}
 	own->api_version = a->writer.api_version;
 	own->set = field_set_difference(a->arena, typed_set(walk, typed_root(a->schema), a->config),
 					a->writer.reset, true);

@@ -86,7 +86,7 @@ static int check_item_name(struct typed_walk *walk, struct typed t, enum typed_f
 			   const struct place *place, yyjson_val *item, size_t index)
 {
 	struct str keys[FIELD_SET_KEYS_MAX];
-	size_t count = typed_keys(t, keys), missing = 0;
+	size_t count = typed_keys(t, keys);
 	char what[160];
 
 	if (form == TYPED_SET)
@@ -94,15 +94,17 @@ static int check_item_name(struct typed_walk *walk, struct typed t, enum typed_f
 	(void)snprintf(
 		what, sizeof(what),
 		yyjson_is_obj(item)
-			? "element %zu: associative list with keys has an element that omits "
-			  "key field \"%%.*s\" (and doesn't have default value)"
+			? "element %zu: associative list with keys has an element that omits all "
+			  "key fields [%%.*s] (and doesn't have default values for any key fields)"
 			: "element %zu: associative list with keys may not have non-map "
 			  "elements%%.*s",
 		index);
-	while (missing < count && json_key(item, keys[missing]))
-		missing++;
-	return refuse(walk, place, what,
-		      yyjson_is_obj(item) && missing < count ? keys[missing] : STR_NONE);
+	buf_reset(&walk->text);
+	for (size_t i = 0; yyjson_is_obj(item) && i < count; i++) {
+		buf_put_c(&walk->text, i ? " " : "");
+		json_write_quoted(keys[i], &walk->text);
+	}
+	return refuse(walk, place, what, str_in(walk->arena, buf_str(&walk->text)));
 }
 
 static int check_items(struct typed_walk *walk, struct typed t, enum typed_form form,

@@ -112,27 +112,34 @@ static const struct {
 	{ "application/apply-patch+yaml", API_PATCH_APPLY },
 };
 
-/* YAML, of which JSON is the common case and quicker read. */
+/* YAML, of which JSON is the common case and quicker read. Nothing is null. */
 static int read_apply(struct exchange *e, struct operation *op)
 {
+	struct str body = str_trim(e->x->body).len ? e->x->body : STR("null");
 	struct err err = { 0 };
 	AUTO_JSON_MUT doc = NULL;
-	bool is_strict = op->check == FIELDS_STRICT;
+	AUTO_BUF repeated = { 0 };
 
-	if (str_has_prefix(e->x->body, STR("{")))
-		op->patch = is_strict ? json_parse_unique(e->x->body, REQUEST_BODY_BYTES_MAX, &err)
-				      : json_parse(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
+	if (str_has_prefix(body, STR("{")))
+		op->patch = op->check == FIELDS_IGNORE
+				    ? json_parse(body, REQUEST_BODY_BYTES_MAX, &err)
+				    : json_parse_unique(body, REQUEST_BODY_BYTES_MAX, &err);
 	if (op->patch)
 		return 0;
-	if (is_strict && str_contains(str_from(err.msg), STR("duplicate field")))
-		return refusal_bad_request(&e->refusal, "error strict decoding YAML: %s", err.msg);
-	doc = yaml_parse(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
+	buf_init(&repeated, 64u << 10);
+	doc = yaml_parse_duplicates(body, REQUEST_BODY_BYTES_MAX, &repeated, &err);
 	op->patch = doc ? json_freeze(yyjson_mut_doc_get_root(doc)) : NULL;
-	if (op->patch)
-		return 0;
-	return err.code == ERR_TOO_LARGE
-		       ? refusal_from_err(&e->refusal, &err)
-		       : refusal_bad_request(&e->refusal, "error decoding YAML: %s", err.msg);
+	if (!op->patch)
+		return err.code == ERR_TOO_LARGE
+			       ? refusal_from_err(&e->refusal, &err)
+			       : refusal_bad_request(&e->refusal, "error decoding YAML: %s",
+						     err.msg);
+	if (repeated.len && op->check != FIELDS_IGNORE)
+		op->patch_duplicates = str_printf_in(op->arena,
+						     "error converting YAML to JSON: yaml: "
+						     "unmarshal errors:" STR_FMT,
+						     STR_ARG(buf_str(&repeated)));
+	return 0;
 }
 
 /* Before anything else is looked at: what the query may ask for depends on it. */

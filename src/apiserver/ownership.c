@@ -201,9 +201,15 @@ static int check_type(struct operation *op, const struct kind *kind, yyjson_val 
 	struct str api_version = json_get_str(config, "apiVersion"),
 		   name = json_get_str(config, "kind");
 
-	if (!yyjson_is_obj(config))
+	if (!yyjson_is_obj(config) && !yyjson_is_null(config))
 		return refusal_bad_request(&op->refusal,
-					   "error decoding YAML: it is not an object");
+					   "error decoding YAML: error unmarshaling JSON: while "
+					   "decoding JSON: json: cannot unmarshal %s into Go value "
+					   "of type map[string]interface {}",
+					   yyjson_is_arr(config)    ? "array"
+					   : yyjson_is_str(config)  ? "string"
+					   : yyjson_is_bool(config) ? "bool"
+								    : "number");
 	if (str_eq(api_version, kind->api_version) && str_eq(name, kind->name))
 		return 0;
 	return refusal_bad_request(&op->refusal, "invalid object type: " STR_FMT,
@@ -237,6 +243,11 @@ static int apply_over(struct operation *op, yyjson_val *live, yyjson_val *config
 	if (!op->edit.doc)
 		return refusal_from_err(&op->refusal, &err);
 	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
+	if (op->patch_duplicates.len && op->check == FIELDS_STRICT)
+		return refusal_bad_request(&op->refusal, "error strict decoding YAML: " STR_FMT,
+					   STR_ARG(op->patch_duplicates));
+	if (op->patch_duplicates.len)
+		notices_add(&op->notices, STR_FMT, STR_ARG(op->patch_duplicates));
 	return 0;
 }
 
@@ -244,6 +255,7 @@ static int apply_over(struct operation *op, yyjson_val *live, yyjson_val *config
 static int apply_new(struct operation *op, yyjson_val *config)
 {
 	struct str uid = json_get_str(config, "metadata.uid");
+	yyjson_mut_val *metadata;
 	struct str given;
 
 	if (op->subresource.len)
@@ -257,14 +269,20 @@ static int apply_new(struct operation *op, yyjson_val *config)
 					STR_ARG(uid));
 	if (apply_over(op, NULL, config) < 0)
 		return -1;
-	given = json_mut_get_str(op->edit.root, "metadata.name");
-	if (given.len && !str_eq(given, op->name))
+	metadata = json_ensure_object(op->edit.doc, op->edit.root, "metadata");
+	given = json_mut_str(yyjson_mut_obj_get(metadata, "name"));
+	if (!given.len)
+		return refusal_bad_request(&op->refusal,
+					   "the name of the object (" STR_FMT
+					   " based on URL) was undeterminable: name must be "
+					   "provided",
+					   STR_ARG(op->name));
+	if (!str_eq(given, op->name))
 		return refusal_bad_request(&op->refusal,
 					   "the name of the object (" STR_FMT
 					   ") does not match the name on the URL (" STR_FMT ")",
 					   STR_ARG(given), STR_ARG(op->name));
-	json_set_str(op->edit.doc, json_ensure_object(op->edit.doc, op->edit.root, "metadata"),
-		     "name", op->name);
+	(void)json_remove(metadata, STR("resourceVersion")); /* upstream asks it of POST only */
 	return create_object(op);
 }
 

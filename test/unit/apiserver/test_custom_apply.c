@@ -248,8 +248,8 @@ SCRIPT(test_refused,
        { "a",
 	 "{\"groups\":{\"g\":[{\"note\":\"x\"}]}}",
 	 500,
-	 { ".spec.groups.g: element 0: associative list with keys has an element that omits key "
-	   "field \\\"id\\\" (and doesn't have default value)" } },
+	 { ".spec.groups.g: element 0: associative list with keys has an element that omits all "
+	   "key fields [\\\"id\\\"] (and doesn't have default values for any key fields)" } },
        { "a",
 	 "{\"count\":\"x\"}",
 	 500,
