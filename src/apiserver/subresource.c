@@ -479,6 +479,21 @@ static int check_budget(struct operation *op)
 	return check_disruption(op, budget, entry->mod_revision);
 }
 
+/* Who only tries says so of the request, or of the deletion that it asks for. */
+static int take_dry_run(struct operation *op, yyjson_mut_val *options)
+{
+	JSON_MUT_EACH (stage, yyjson_mut_obj_get(options, "dryRun")) {
+		if (!str_eq_c(json_mut_str(stage), "All"))
+			return refusal_set(&op->refusal, 422, "Invalid",
+					   "DeleteOptions.meta.k8s.io \"\" is invalid: dryRun: "
+					   "Unsupported value: \"" STR_FMT
+					   "\": supported values: \"All\"",
+					   STR_ARG(json_mut_str(stage)));
+		op->dry_run = true;
+	}
+	return 0;
+}
+
 static int eviction_admitted(struct operation *op)
 {
 	struct delete_options options = { 0 };
@@ -492,7 +507,8 @@ static int eviction_admitted(struct operation *op)
 	options.resource_version = str_in(op->arena,
 					  json_mut_get_str(given, "preconditions.resourceVersion"));
 	options.propagation = str_in(op->arena, json_mut_get_str(given, "propagationPolicy"));
-	if (operation_load(op) < 0 || node_restriction_evict(op) < 0 || check_budget(op) < 0)
+	if (take_dry_run(op, given) < 0 || operation_load(op) < 0 ||
+	    node_restriction_evict(op) < 0 || check_budget(op) < 0)
 		return -1;
 	progress = delete_with(op, &options);
 	op->http_status = 201;
