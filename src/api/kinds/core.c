@@ -182,6 +182,38 @@ static void node_validate(struct edit *e, struct field_errors *errors)
 	check_amounts(e, errors, "allocatable");
 }
 
+static bool is_same_address(yyjson_mut_val *a, yyjson_mut_val *b)
+{
+	return str_eq(json_mut_get_str(a, "type"), json_mut_get_str(b, "type")) &&
+	       str_eq(json_mut_get_str(a, "address"), json_mut_get_str(b, "address"));
+}
+
+static void check_addresses(struct edit *e, struct field_errors *errors)
+{
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "status"), "addresses");
+	yyjson_mut_val *addresses = json_mut_get(e->root, "status.addresses");
+	size_t i = 0;
+
+	JSON_MUT_EACH (address, addresses) {
+		JSON_MUT_EACH (other, addresses) {
+			if (other == address)
+				break;
+			if (!is_same_address(other, address))
+				continue;
+			field_duplicate_val(errors, FIELD_INDEX(path, i), address);
+			break;
+		}
+		i++;
+	}
+}
+
+static void node_validate_status(struct edit *e, struct field_errors *errors)
+{
+	check_amounts(e, errors, "capacity");
+	check_amounts(e, errors, "allocatable");
+	check_addresses(e, errors);
+}
+
 static void node_validate_update(struct edit *e, struct field_errors *errors)
 {
 	static const char *const free_members[] = { "taints",	    "unschedulable",
@@ -234,6 +266,7 @@ const struct strategy strategy_node = {
 	.keeps_status_on_create = true,
 	.validate = node_validate,
 	.validate_update = node_validate_update,
+	.validate_status_update = node_validate_status,
 	.warn = node_warn,
 	.cells = node_cells,
 	.selectable = node_selectable,

@@ -2,7 +2,9 @@
 /* The kinds of networking.k8s.io: Ingress, IngressClass, NetworkPolicy, IPAddress, ServiceCIDR. */
 #include <arpa/inet.h>
 #include "api/kinds/address.h"
+#include "api/field_value.h"
 #include "api/kinds/cells.h"
+#include "api/limits.h"
 #include "base/num.h"
 #include "codec/json_index.h"
 
@@ -522,27 +524,44 @@ const struct strategy strategy_ipaddress = {
 	.name_problem = name_is_address,
 };
 
+/* Upstream shows all that is wanted, not only the ranges. */
+static void refuse_ranges(const struct scope *s, const struct field_path *path, const char *detail)
+{
+	AUTO_BUF spec = { 0 };
+
+	buf_init(&spec, OBJECT_BYTES_MAX);
+	field_value_write(s->edit->kind, path->parent, yyjson_mut_obj_get(s->edit->root, "spec"),
+			  &spec);
+	field_error_add(s->errors, FIELD_INVALID, path, STR_FMT ": %s", STR_ARG(buf_str(&spec)),
+			detail);
+}
+
 static void check_ranges(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
 	size_t i = 0, six = 0, count = yyjson_mut_arr_size(v);
 
-	if (!count)
+	if (!count) {
 		field_required(s->errors, path, "at least one CIDR required");
-	if (count > 2)
-		field_invalid_val(s->errors, path, v, "may only hold up to 2 values");
+		return;
+	}
+	if (count > 2) {
+		refuse_ranges(s, path, "may only hold up to 2 values");
+		return;
+	}
+	JSON_MUT_EACH (range, v)
+		six += str_find_char(json_mut_str(range), ':', 0) != SIZE_MAX;
+	if (count == 2 && six != 1) {
+		refuse_ranges(s, path,
+			      "may specify no more than one IP for each IP family, i.e "
+			      "192.168.0.0/24 and 2001:db8::/96");
+		return;
+	}
 	JSON_MUT_EACH (range, v) {
-		struct str text = json_mut_str(range);
-
-		six += str_find_char(text, ':', 0) != SIZE_MAX;
-		if (cidr_problem(text))
-			field_invalid_str(s->errors, FIELD_INDEX(path, i), text,
-					  cidr_problem(text));
+		if (cidr_problem(json_mut_str(range)))
+			field_invalid_str(s->errors, FIELD_INDEX(path, i), json_mut_str(range),
+					  cidr_problem(json_mut_str(range)));
 		i++;
 	}
-	if (count == 2 && six != 1)
-		field_invalid_val(s->errors, path, v,
-				  "may specify no more than one IP for each IP family, i.e "
-				  "192.168.0.0/24 and 2001:db8::/96");
 }
 
 static const struct rule ranges_spec_rules[] = { RULE_CALL("cidrs", check_ranges), { 0 } };
@@ -553,9 +572,26 @@ static void servicecidr_validate(struct edit *e, struct field_errors *errors)
 	rules_check_edit(e, ranges_rules, errors);
 }
 
-static const char *const servicecidr_immutable[] = { "spec.cidrs", NULL };
+static void servicecidr_validate_update(struct edit *e, struct field_errors *errors)
+{
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "spec"), "cidrs");
+	yyjson_mut_val *now = json_mut_get(e->root, "spec.cidrs");
+	yyjson_val *old = json_get(e->old, "spec.cidrs");
+	size_t i = 0;
+
+	if (yyjson_mut_arr_size(now) != yyjson_arr_size(old)) {
+		field_invalid_val(errors, path, now, "field is immutable");
+		return;
+	}
+	JSON_MUT_EACH (range, now) {
+		if (!json_mixed_equal(range, yyjson_arr_get(old, i)))
+			field_invalid_str(errors, FIELD_INDEX(path, i), json_mut_str(range),
+					  "field is immutable");
+		i++;
+	}
+}
 
 const struct strategy strategy_servicecidr = {
 	.validate = servicecidr_validate,
-	.immutable = servicecidr_immutable,
+	.validate_update = servicecidr_validate_update,
 };

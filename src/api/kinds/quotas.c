@@ -157,12 +157,39 @@ static void quota_validate_status(struct edit *e, struct field_errors *errors)
 	rules_check_edit(e, quota_update_rules, errors);
 }
 
-static const char *const quota_immutable[] = { "spec.scopes", NULL };
+static bool has_scope(yyjson_mut_val *list, struct str scope)
+{
+	JSON_MUT_EACH (item, list)
+		if (str_eq(json_mut_str(item), scope))
+			return true;
+	return false;
+}
+
+/* Their order may change. */
+static void quota_validate_update(struct edit *e, struct field_errors *errors)
+{
+	yyjson_mut_val *now = json_mut_get(e->root, "spec.scopes");
+	yyjson_val *old = json_get(e->old, "spec.scopes");
+	bool same = true;
+
+	JSON_EACH (scope, old)
+		same &= has_scope(now, json_str(scope));
+	JSON_MUT_EACH (scope, now) {
+		bool found = false;
+
+		JSON_EACH (before, old)
+			found |= str_eq(json_str(before), json_mut_str(scope));
+		same &= found;
+	}
+	if (!same)
+		field_invalid_val(errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "scopes"), now,
+				  "field is immutable");
+}
 
 const struct strategy strategy_quota = {
 	.validate = quota_validate,
 	.validate_status_update = quota_validate_status,
-	.immutable = quota_immutable,
+	.validate_update = quota_validate_update,
 	.cells = quota_cells,
 };
 

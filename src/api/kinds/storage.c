@@ -380,11 +380,52 @@ static void claim_validate_update(struct edit *e, struct field_errors *errors)
 	check_attributes_update(e, errors);
 }
 
+#define RESIZE_STATES                                                                 \
+	"ControllerResizeInProgress|ControllerResizeInfeasible|NodeResizeInProgress|" \
+	"NodeResizeInfeasible|NodeResizePending"
+
+static void check_reported(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	struct quantity q;
+
+	JSON_MUT_MEMBERS (key, amount, v)
+		if (quantity_parse(json_mut_str(amount), &q, NULL) == 0 && q.nano < 0)
+			field_invalid_int(s->errors, FIELD_KEY(path, json_mut_str(key)),
+					  quantity_value(&q), "must be a valid resource quantity");
+}
+
+static void check_resizing(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	JSON_MUT_MEMBERS (key, state, v) {
+		if (name_qualified_problem(json_mut_str(key)))
+			field_invalid_str(s->errors, path, json_mut_str(key),
+					  name_qualified_problem(json_mut_str(key)));
+		else if (!schema_values_have(STR(RESIZE_STATES), json_mut_str(state)))
+			field_unsupported(s->errors, path, json_mut_str(key), RESIZE_STATES);
+	}
+}
+
+static const struct rule claim_status_rules[] = {
+	RULE_CALL("capacity", check_reported),
+	RULE_CALL("allocatedResourceStatuses", check_resizing),
+	RULE_CALL("allocatedResources", check_reported),
+	{ 0 },
+};
+
+static void claim_validate_status(struct edit *e, struct field_errors *errors)
+{
+	struct scope scope = { .edit = e, .errors = errors };
+
+	rules_check(&scope, claim_status_rules, FIELD_NAME(NULL, "status"),
+		    yyjson_mut_obj_get(e->root, "status"));
+}
+
 const struct strategy strategy_claim = {
 	.prepare_create = claim_prepare_create,
 	.prepare_update = claim_copy_source,
 	.validate = claim_validate,
 	.validate_update = claim_validate_update,
+	.validate_status_update = claim_validate_status,
 	.cells = claim_cells,
 };
 

@@ -219,6 +219,37 @@ static void test_lease(void **state)
 	check_creates(&kind_lease, base, cases, ARRAY_COUNT(cases));
 }
 
+static void test_node_status(void **state)
+{
+	static const struct kind_update update = { "metadata: {name: node}", "", "status" };
+	static const struct kind_case cases[] = {
+		{ "half a pod", "status: {capacity: {pods: 0.5}}",
+		  "status.capacity.pods: Invalid value: \"500m\": must be an integer\n"
+		  "status.allocatable.pods: Invalid value: \"500m\": must be an integer" },
+		{ "one address twice",
+		  "!status: {addresses: [{type: InternalIP, address: 10.0.0.1}, {type: ExternalIP, "
+		  "address: 10.0.0.1}, {type: InternalIP, address: 10.0.0.1}]}",
+		  "status.addresses[2]: Duplicate value: "
+		  "{\"Type\":\"InternalIP\",\"Address\":\"10.0.0.1\"}" },
+	};
+
+	check_updates(&kind_node, &update, cases, ARRAY_COUNT(cases));
+}
+
+static void test_quota_update(void **state)
+{
+	static const struct kind_update update = { "metadata: {name: q}\nspec: {hard: {pods: 5}, "
+						   "scopes: [BestEffort, NotTerminating]}",
+						   "", "" };
+	static const struct kind_case cases[] = {
+		{ "another order", "!spec: {scopes: [NotTerminating, BestEffort]}", "" },
+		{ "one less", "!spec: {scopes: [BestEffort]}",
+		  "spec.scopes: Invalid value: [\"BestEffort\"]: field is immutable" },
+	};
+
+	check_updates(&kind_resourcequota, &update, cases, ARRAY_COUNT(cases));
+}
+
 static void test_quota(void **state)
 {
 	static const char base[] = "metadata: {name: q}\nspec: {hard: {pods: \"5\"}}";
@@ -289,6 +320,7 @@ int main(void)
 		cmocka_unit_test(test_frozen_map),    cmocka_unit_test(test_secret),
 		cmocka_unit_test(test_secret_update), cmocka_unit_test(test_event),
 		cmocka_unit_test(test_new_event),     cmocka_unit_test(test_lease),
+		cmocka_unit_test(test_node_status),   cmocka_unit_test(test_quota_update),
 		cmocka_unit_test(test_quota),	      cmocka_unit_test(test_limits),
 	};
 

@@ -190,14 +190,29 @@ static void test_servicecidr(void **state)
 {
 	static const char base[] = "metadata: {name: s}\nspec: {cidrs: [10.0.0.0/16]}";
 	static const struct kind_case cases[] = {
+		{ "three", "!spec: {cidrs: [a, b, c]}",
+		  "spec.cidrs: Invalid value: {\"CIDRs\":[\"a\",\"b\",\"c\"]}: may only hold up to "
+		  "2 "
+		  "values" },
 		{ "none", "!spec: {cidrs: []}",
 		  "spec.cidrs: Required value: at least one CIDR required" },
 		{ "two of one family", "!spec: {cidrs: [10.0.0.0/16, 10.1.0.0/16]}",
-		  "spec.cidrs: Invalid value: [\"10.0.0.0/16\",\"10.1.0.0/16\"]: may specify no "
+		  "spec.cidrs: Invalid value: {\"CIDRs\":[\"10.0.0.0/16\",\"10.1.0.0/16\"]}: may "
+		  "specify no "
 		  "more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/96" },
 	};
 
+	static const struct kind_update update = { base, "", "" };
+	static const struct kind_case changes[] = {
+		{ "another range", "!spec: {cidrs: [10.1.0.0/16]}",
+		  "spec.cidrs[0]: Invalid value: \"10.1.0.0/16\": field is immutable" },
+		{ "a further range", "!spec: {cidrs: [10.0.0.0/16, \"2001:db8::/64\"]}",
+		  "spec.cidrs: Invalid value: [\"10.0.0.0/16\",\"2001:db8::/64\"]: field is "
+		  "immutable" },
+	};
+
 	check_creates(&kind_servicecidr, base, cases, ARRAY_COUNT(cases));
+	check_updates(&kind_servicecidr, &update, changes, ARRAY_COUNT(changes));
 }
 
 int main(void)

@@ -84,6 +84,30 @@ static void test_claim(void **state)
 	check_creates(&kind_persistentvolumeclaim, base, cases, ARRAY_COUNT(cases));
 }
 
+static void test_claim_status(void **state)
+{
+	static const struct kind_update update = {
+		"metadata: {name: c}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: "
+		"{storage: 1Gi}}}",
+		"", "status"
+	};
+	static const struct kind_case cases[] = {
+		{ "less than nothing",
+		  "status: {capacity: {storage: -1}, allocatedResources: {storage: -2}}",
+		  "status.capacity[storage]: Invalid value: -1: must be a valid resource quantity\n"
+		  "status.allocatedResources[storage]: Invalid value: -2: must be a valid resource "
+		  "quantity" },
+		{ "growing in another way",
+		  "status: {allocatedResourceStatuses: {storage: Growing}}",
+		  "status.allocatedResourceStatuses: Unsupported value: \"storage\": supported "
+		  "values: "
+		  "\"ControllerResizeInProgress\", \"ControllerResizeInfeasible\", "
+		  "\"NodeResizeInProgress\", \"NodeResizeInfeasible\", \"NodeResizePending\"" },
+	};
+
+	check_updates(&kind_persistentvolumeclaim, &update, cases, ARRAY_COUNT(cases));
+}
+
 static void test_claim_update(void **state)
 {
 	static const struct kind_update update = {
@@ -234,11 +258,17 @@ static void test_capacity(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_volume),	     cmocka_unit_test(test_volume_update),
-		cmocka_unit_test(test_claim),	     cmocka_unit_test(test_claim_update),
-		cmocka_unit_test(test_storageclass), cmocka_unit_test(test_storageclass_update),
-		cmocka_unit_test(test_csidriver),    cmocka_unit_test(test_csinode),
-		cmocka_unit_test(test_attachment),   cmocka_unit_test(test_attributesclass),
+		cmocka_unit_test(test_volume),
+		cmocka_unit_test(test_volume_update),
+		cmocka_unit_test(test_claim),
+		cmocka_unit_test(test_claim_update),
+		cmocka_unit_test(test_claim_status),
+		cmocka_unit_test(test_storageclass),
+		cmocka_unit_test(test_storageclass_update),
+		cmocka_unit_test(test_csidriver),
+		cmocka_unit_test(test_csinode),
+		cmocka_unit_test(test_attachment),
+		cmocka_unit_test(test_attributesclass),
 		cmocka_unit_test(test_capacity),
 	};
 

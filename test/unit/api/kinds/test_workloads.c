@@ -15,7 +15,8 @@ static void test_statefulset_claims(void **state)
 {
 	static const char base[] =
 		"metadata: {name: s}\nspec: {selector: {matchLabels: {a: b}}, template: {metadata: "
-		"{labels: {a: b}}, spec: {containers: [{name: c, image: i, volumeMounts: [{name: www, "
+		"{labels: {a: b}}, spec: {containers: [{name: c, image: i, volumeMounts: [{name: "
+		"www, "
 		"mountPath: /w}]}]}}, volumeClaimTemplates: [{metadata: {name: www}, spec: "
 		"{accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}]}";
 	static const struct kind_case cases[] = {
