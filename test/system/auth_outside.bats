@@ -245,7 +245,7 @@ from_proxy() { # certificate ARGS...
 	refuses 'unknown authorization mode "Magic"' --authorization-mode Magic
 	refuses 'oidc-issuer-url and oidc-client-id must be specified together' --oidc-issuer-url https://x
 	sed 's/claims.name/claims.name +/' "$OUT/authentication.yaml" >"$OUT/bad.yaml"
-	refuses 'jwt.0..claimMappings.username: .*compilation failed' --authentication-config "$OUT/bad.yaml"
+	refuses 'jwt.0..claimMappings.username.expression: .*compilation failed' --authentication-config "$OUT/bad.yaml"
 	sed 's/^authorizers:/authorizer:/' "$OUT/authorization.yaml" >"$OUT/bad.yaml"
 	refuses 'authorization-config .*: strict decoding error: unknown field .*authorizer' --authorization-config "$OUT/bad.yaml"
 	refuses 'authorization config file not passed' --authorization-mode Webhook
