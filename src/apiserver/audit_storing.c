@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What goes on only once an event is where it has to be: the request it tells of, or the answer,
- * which is held back on its connection. One for each event that a log or webhook in a blocking mode
+ * which is held back on its stream or connection. One for each event that a log or webhook in a blocking mode
  * takes; it goes when the last of them is done with it.
  */
 #include "apiserver/audit_storing.h"
@@ -40,7 +40,7 @@ static void let_go(struct audit_storing *s)
 		*s->ret_failed = s->has_failed;
 	if (s->ret_storing)
 		*s->ret_storing = NULL;
-	conn_release(&s->hold);
+	http_release(&s->hold);
 	review_waits_end(&s->told);
 	mem_free(s);
 }

@@ -4,7 +4,7 @@
 #define CUBE_APISERVER_AUDIT_STORING_H
 
 #include "apiserver/audit.h"
-#include "net/conn.h"
+#include "net/http_server.h"
 
 /* What a log or webhook has of it, in its list, in order. */
 struct audit_part {
@@ -18,7 +18,7 @@ struct audit_storing {
 	struct audit_part parts[2];
 	size_t part_count, left;
 	bool has_failed; /* where that ends the request */
-	struct conn_hold hold;
+	struct http_hold hold;
 	struct list told;		    /* of struct review_wait */
 	bool *ret_failed;		    /* NULL: nobody asks; likewise */
 	struct audit_storing **ret_storing; /* becomes NULL when this goes */

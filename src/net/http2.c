@@ -302,6 +302,10 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *t
 	struct exchange *ex = source->ptr;
 	size_t len;
 
+	if (!list_is_empty(&ex->holds)) {
+		ex->deferred = true;
+		return NGHTTP2_ERR_DEFERRED;
+	}
 	if (refill(ex) < 0)
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* resets the stream */
 	len = piece_queue_peek(&ex->out, (char *)to, to_bytes);
@@ -355,13 +359,29 @@ static size_t put_headers(struct exchange *ex, const struct http_headers *from, 
 	return count;
 }
 
-static void http2_start(struct exchange *ex, const struct response_head *head)
+/* A response's head as it is handed to nghttp2; it lies in the exchange's arena. */
+struct http2_head {
+	nghttp2_nv *nv;
+	size_t count;
+	bool has_body;
+};
+
+static void submit_head(struct exchange *ex, const struct http2_head *head)
 {
 	struct http2 *h2 = ex->sc->h2;
+	nghttp2_data_provider body = { .source.ptr = ex, .read_callback = read_body };
+
+	if (nghttp2_submit_response(h2->session, ex->stream_id, head->nv, head->count, head->has_body ? &body : NULL) !=
+	    0)
+		nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, ex->stream_id, NGHTTP2_INTERNAL_ERROR);
+	mark_dirty(h2);
+}
+
+static void http2_start(struct exchange *ex, const struct response_head *head)
+{
 	size_t header_count = head->headers ? NUM_MIN(head->headers->count, (size_t)RESPONSE_HEADERS_MAX) : 0;
 	nghttp2_nv *nv = arena_array(&ex->x.arena, header_count + ex->x.added.count + 3, sizeof(*nv));
-	nghttp2_data_provider body = { .source.ptr = ex, .read_callback = read_body };
-	bool has_body = !ex->no_body && head->length_bytes != 0;
+	struct http2_head *own = arena_alloc(&ex->x.arena, sizeof(*own));
 	size_t count = 0;
 
 	nv[count++] = nv_of(STR(":status"), str_printf_in(&ex->x.arena, "%d", head->status));
@@ -371,9 +391,11 @@ static void http2_start(struct exchange *ex, const struct response_head *head)
 	if (head->length_bytes >= 0 && head->status != 204 && head->status != 304)
 		nv[count++] = nv_of(STR("content-length"),
 				    str_printf_in(&ex->x.arena, "%lld", (long long)head->length_bytes));
-	if (nghttp2_submit_response(h2->session, ex->stream_id, nv, count, has_body ? &body : NULL) != 0)
-		nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, ex->stream_id, NGHTTP2_INTERNAL_ERROR);
-	mark_dirty(h2);
+	*own = (struct http2_head){ nv, count, !ex->no_body && head->length_bytes != 0 };
+	if (list_is_empty(&ex->holds))
+		submit_head(ex, own);
+	else
+		ex->held_head = own;
 }
 
 static void wake(struct exchange *ex)
@@ -397,6 +419,17 @@ static void http2_send(struct exchange *ex, const struct http_piece *pieces, siz
 		nghttp2_submit_rst_stream(ex->sc->h2->session, NGHTTP2_FLAG_NONE, ex->stream_id,
 					  NGHTTP2_ENHANCE_YOUR_CALM);
 	wake(ex);
+}
+
+static void http2_released(struct exchange *ex)
+{
+	struct http2_head *head = ex->held_head;
+
+	ex->held_head = NULL;
+	if (head)
+		submit_head(ex, head);
+	else
+		wake(ex);
 }
 
 /* The stream's close frees it, once the last frame has gone. */
@@ -615,4 +648,5 @@ const struct http_protocol http2_protocol = {
 	.abort = http2_abort,
 	.queued = http2_queued,
 	.body_resumed = http2_body_resumed,
+	.released = http2_released,
 };

@@ -30,6 +30,7 @@ struct exchange *exchange_new(struct server_conn *sc)
 		arena_init(&ex->x.arena, EXCHANGE_ARENA_MAX);
 	}
 	list_init(&ex->link);
+	list_init(&ex->holds);
 	ex->server = s;
 	ex->sc = sc;
 	ex->x.peer = &sc->peer;
@@ -47,7 +48,10 @@ static void release_source(struct exchange *ex)
 void exchange_free(struct exchange *ex)
 {
 	struct http_server *s = ex->server;
+	struct list *hold;
 
+	while ((hold = list_pop_front(&ex->holds)))
+		LIST_ENTRY(hold, struct http_hold, link)->stream = NULL;
 	release_source(ex);
 	if (ex->x.let_go)
 		ex->x.let_go(&ex->x);
@@ -234,13 +238,32 @@ void http_add_header(struct http_exchange *x, struct str name, struct str value)
 	added->list[added->count++] = HTTP_HEADER(name, value);
 }
 
-void http_hold(struct http_exchange *x, struct conn_hold *hold)
+void http_hold(struct http_exchange *x, struct http_hold *hold)
 {
 	struct exchange *ex = exchange_of(x);
 
-	*hold = (struct conn_hold){ 0 };
-	if (ex->sc && ex->sc->conn)
-		conn_hold(ex->sc->conn, hold);
+	*hold = (struct http_hold){ 0 };
+	if (!ex->sc || !ex->sc->conn)
+		return;
+	if (!ex->sc->protocol->released) {
+		conn_hold(ex->sc->conn, &hold->conn);
+		return;
+	}
+	hold->stream = x;
+	list_push_back(&ex->holds, &hold->link);
+}
+
+void http_release(struct http_hold *hold)
+{
+	struct exchange *ex = hold->stream ? exchange_of(hold->stream) : NULL;
+
+	conn_release(&hold->conn);
+	if (!ex)
+		return;
+	hold->stream = NULL;
+	list_remove(&hold->link);
+	if (list_is_empty(&ex->holds) && ex->sc && !ex->closed)
+		ex->sc->protocol->released(ex);
 }
 
 static bool has_no_body(const struct exchange *ex, int status)

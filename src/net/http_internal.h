@@ -13,6 +13,7 @@
 #include "net/piece_queue.h"
 
 struct http2;
+struct http2_head;
 struct http_messages;
 struct server_conn;
 struct nghttp2_session_callbacks;
@@ -49,6 +50,8 @@ struct exchange {
 	const struct http_messages *messages; /* the answer goes as messages of a WebSocket; NULL: it does not */
 	uint64_t skip_bytes;             /* of a message that came, and nobody wants */
 	int32_t stream_id;               /* HTTP/2 from here */
+	struct list holds;               /* struct http_hold */
+	struct http2_head *held_head;    /* not sent because of them; in the arena */
 	struct piece_queue out;
 	struct http_headers trailers;
 	bool deferred, above_low;
@@ -100,6 +103,7 @@ struct http_protocol {
 	size_t (*queued)(const struct exchange *ex);
 	void (*body_paused)(struct exchange *ex);       /* NULL: nothing to do */
 	void (*body_resumed)(struct exchange *ex);
+	void (*released)(struct exchange *ex);          /* nobody holds it any more; NULL: its connection is held */
 };
 extern const struct http_protocol http1_protocol;
 extern const struct http_protocol http2_protocol;

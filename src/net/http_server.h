@@ -124,8 +124,15 @@ void http_set_events(struct http_exchange *x, const struct http_exchange_events 
 #define HTTP_ADDED_HEADERS_MAX 8
 void http_add_header(struct http_exchange *x, struct str name, struct str value);
 
-/* Nothing that is sent on its connection leaves before conn_release. */
-void http_hold(struct http_exchange *x, struct conn_hold *hold);
+/* Nothing that is sent leaves before http_release: of its stream by HTTP/2, else of its connection. Both are safe
+ * once the exchange is over. */
+struct http_hold {
+	struct conn_hold conn;
+	struct list link;
+	struct http_exchange *stream; /* NULL: it is not a stream that is held, or it is over */
+};
+void http_hold(struct http_exchange *x, struct http_hold *hold);
+void http_release(struct http_hold *hold);
 
 /* --- response: all at once --- */
 /* Content-Length and Date are added; HEAD, 204 and 304 send no body. Pieces are copied as

@@ -190,6 +190,7 @@ struct service {
 	struct blob *blob;
 	uint64_t source_left;
 	bool source_breaks;
+	struct http_hold late;
 };
 
 static void on_closed(void *arg, struct http_exchange *x)
@@ -265,6 +266,13 @@ static void on_request(void *arg, struct http_exchange *x)
 		http_respond_source(x, 200, NULL, &source);
 	} else if (str_eq(x->path, STR("/streamed"))) {
 		s->held[s->held_count++] = x;
+	} else if (str_eq(x->path, STR("/late"))) {
+		http_hold(x, &s->late);
+		http_respond(x, 200, NULL, (struct http_piece[]){ HTTP_BYTES(STR("late")) }, 1);
+	} else if (str_eq(x->path, STR("/late-end"))) {
+		http_start(x, 200, NULL);
+		http_send(x, (struct http_piece[]){ HTTP_BYTES(STR("first")) }, 1);
+		s->held[s->held_count++] = x;
 	} else {
 		http_respond(x, 200, NULL, (struct http_piece[]){ HTTP_BYTES(x->method_text), HTTP_BYTES(x->body) }, 2);
 	}
@@ -318,6 +326,49 @@ static void test_requests(void **state)
 	assert_int_equal(s.body_bytes, BIG_BYTES);
 	assert_int_equal(http_server_connection_count(f.server), 1);
 	mem_free(big);
+	close_both(&f, &s, c);
+	mem_free(c);
+}
+
+/* Breaks if an answer that is held back leaves too early or never, or keeps others of its connection waiting. */
+static void test_held_answers(void **state)
+{
+	struct fixture f;
+	struct service s;
+	struct client *c = NEW(struct client);
+	struct answer *a;
+	int32_t late, other;
+
+	open_both(&f, &s, c, NULL);
+	late = ask(c, "GET", "/late", STR_NONE, NULL);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(wait_answer(c, ask(c, "GET", "/", STR_NONE, NULL))->status, 200);
+	assert_int_equal(answer_at(c, late)->status, 0);
+	http_release(&s.late);
+	a = wait_answer(c, late);
+	assert_int_equal(a->status, 200);
+	assert_string_equal(a->text, "late");
+	/* Held when it has begun: what is left of it waits. */
+	late = ask(c, "GET", "/late-end", STR_NONE, NULL);
+	while (answer_at(c, late)->bytes < 5)
+		fixture_run_for(&f, 1);
+	http_hold(s.held[0], &s.late);
+	http_send(s.held[0], (struct http_piece[]){ HTTP_BYTES(STR(" last")) }, 1);
+	http_end(s.held[0]);
+	other = ask(c, "HEAD", "/", STR_NONE, NULL);
+	assert_int_equal(wait_answer(c, other)->status, 200);
+	assert_string_equal(answer_at(c, late)->text, "first");
+	http_release(&s.late);
+	assert_string_equal(wait_answer(c, late)->text, "first last");
+	/* The client has lost interest: releasing does no harm. */
+	s.asked = false;
+	late = ask(c, "GET", "/late", STR_NONE, NULL);
+	fixture_run_until(&f, &s.asked);
+	nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, late, NGHTTP2_CANCEL);
+	flush(c);
+	assert_int_equal(wait_answer(c, ask(c, "GET", "/", STR_NONE, NULL))->status, 200);
+	http_release(&s.late);
+	assert_int_equal(wait_answer(c, ask(c, "GET", "/", STR_NONE, NULL))->status, 200);
 	close_both(&f, &s, c);
 	mem_free(c);
 }
@@ -523,7 +574,8 @@ static void test_drain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_requests), cmocka_unit_test(test_limits), cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_held_answers), cmocka_unit_test(test_limits), cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_windows), cmocka_unit_test(test_sources), cmocka_unit_test(test_floods),
 		cmocka_unit_test(test_garbage), cmocka_unit_test(test_drain),
 	};
