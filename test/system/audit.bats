@@ -106,6 +106,29 @@ events() { # jq filter: of the log, once something passes it
 	same audit.k8s.io/v1 "$(jq -r 'select(.kind == "EventList") | .apiVersion' "$OUT/asked" | head -n 1)"
 }
 
+@test "no more batches are sent in a second than may be, and none is lost for it" {
+	cat >"$OUT/version.yaml" <<-END
+	apiVersion: audit.k8s.io/v1
+	kind: Policy
+	rules: [{level: Metadata, omitStages: [RequestReceived], nonResourceURLs: [/version]}]
+	END
+	nsenter --target "$NODE_PID" --net --mount -- "$CUBE" server --no-node --data-dir "$NODE_DIR/d4" --run-dir "$NODE_DIR/r4" \
+		--secure-port 7443 --etcd-listen none --kubeconfig "$NODE_DIR/e4/admin.conf" --audit-policy-file "$OUT/version.yaml" \
+		--audit-webhook-config-file "$OUT/hook.conf" --audit-webhook-batch-max-size 1 --audit-webhook-batch-throttle-qps 10 \
+		--audit-webhook-batch-throttle-burst 1 </dev/null >"$OUT/server4.log" 2>&1 3>&- &
+	local server=$! begun
+	sent() { jq -c 'select(.kind == "EventList") | .items[] | select(.requestURI == "/version")' "$OUT/asked" | wc -l; }
+	all_sent() { [ "$(sent)" -ge 12 ]; }
+	curl_all() { in_node curl -skf https://127.0.0.1:7443/version{,,,,,,,,,,,} >/dev/null; }
+	wait_for 20 curl_all
+	begun=$(date +%s%N)
+	[ "$(sent)" -lt 12 ]
+	wait_for 10 all_sent
+	kill "$server"
+	# eleven waits of a tenth of a second, but for what passed before the clock was read
+	[ $((($(date +%s%N) - begun) / 1000000)) -ge 700 ]
+}
+
 @test "the server tells what it was started with" {
 	output=$(k get --raw /flagz)
 	has "$output" '^kube-apiserver flagz$'
