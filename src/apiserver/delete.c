@@ -281,22 +281,33 @@ int delete_with(struct operation *op, const struct delete_options *options)
 	return admission_delete(op, delete_admitted);
 }
 
+static int refuse_propagation(struct operation *op, const char *reason, struct str text)
+{
+	refusal_add_cause(&op->refusal, (struct refusal_cause){ .reason = str_from(reason),
+								.field = STR("propagationPolicy"),
+								.message = text });
+	return refusal_invalid(&op->refusal, (struct subject){ STR("meta.k8s.io"),
+							       STR("DeleteOptions"), STR("") });
+}
+
 static int check_options(struct operation *op, const struct delete_options *o)
 {
 	if (o->has_orphan && o->propagation.len)
-		return refusal_set(
-			&op->refusal, 422, "Invalid",
-			"DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Invalid "
-			"value: \"" STR_FMT
-			"\": orphanDependents and deletionPropagation cannot be both set",
-			STR_ARG(o->propagation));
+		return refuse_propagation(
+			op, "FieldValueInvalid",
+			str_printf_in(
+				op->arena,
+				"Invalid value: \"" STR_FMT
+				"\": orphanDependents and deletionPropagation cannot be both set",
+				STR_ARG(o->propagation)));
 	if (o->propagation.len && !has_word("Orphan Background Foreground", o->propagation))
-		return refusal_set(
-			&op->refusal, 422, "Invalid",
-			"DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported "
-			"value: \"" STR_FMT
-			"\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
-			STR_ARG(o->propagation));
+		return refuse_propagation(
+			op, "FieldValueNotSupported",
+			str_printf_in(op->arena,
+				      "Unsupported value: \"" STR_FMT
+				      "\": supported values: \"Foreground\", \"Background\", "
+				      "\"Orphan\", \"nil\"",
+				      STR_ARG(o->propagation)));
 	return 0;
 }
 

@@ -654,7 +654,7 @@ int operation_put(struct operation *op)
 	bool is_event = str_eq_c(op->kind->plural, "events");
 
 	if (op->dry_run) {
-		if (op->returns_status)
+		if (op->returns_status && !op->wants_object)
 			return operation_answer_success(op, STR_NONE);
 		if (op->old_revision)
 			take_result(op, object_encode(op->edit.root, op->old_revision));
@@ -679,7 +679,7 @@ int operation_remove(struct operation *op, yyjson_mut_val *final_state)
 	op->final_state = final_state;
 	op->is_delete_write = true;
 	if (op->dry_run) {
-		if (op->returns_status)
+		if (op->returns_status && !op->wants_object)
 			return operation_answer_success(op,
 							json_get_str(op->edit.old, "metadata.uid"));
 		return operation_answer_old(op);

@@ -69,6 +69,12 @@ SCRIPT(test_delete_options, { "POST", CM, JSON, "{\"metadata\":{\"name\":\"a\"}}
 	 "supported values: \\\"Foreground\\\", \\\"Background\\\", \\\"Orphan\\\", \\\"nil\\\"" },
        { "DELETE", CM "/a", JSON, "{\"propagationPolicy\":\"Orphan\",\"orphanDependents\":true}",
 	 422, "orphanDependents and deletionPropagation cannot be both set" },
+       { "DELETE", CM "/a", JSON, "{\"propagationPolicy\":\"Some\"}", 422,
+	 "\"details\":{\"group\":\"meta.k8s.io\",\"kind\":\"DeleteOptions\",\"causes\":[{"
+	 "\"reason\":"
+	 "\"FieldValueNotSupported\"" },
+       { "DELETE", CM "?dryRun=All", NULL, NULL, 200,
+	 "\"metadata\":{\"name\":\"a\",\"namespace\":\"default\",\"uid\"" },
        { "DELETE", CM "/a", JSON, "{\"preconditions\":{\"uid\":\"x\"}}", 409,
 	 "the UID in the precondition (x) does not match the UID in record (" },
        { "DELETE", CM "/a", JSON, "{\"preconditions\":{\"resourceVersion\":\"1\"}}", 409,
@@ -203,7 +209,8 @@ SCRIPT(test_budgets, { "POST", PODS, JSON, POD_OF("a"), 201 },
        { "PATCH", GROUP "/x/status", MERGE,
 	 "{\"status\":{\"observedGeneration\":1,\"disruptionsAllowed\":1,\"desiredHealthy\":1,"
 	 "\"currentHealthy\":2,\"expectedPods\":2,\"conditions\":[{\"type\":\"DisruptionAllowed\","
-	 "\"status\":\"True\",\"reason\":\"SufficientPods\",\"message\":\"\",\"lastTransitionTime\":"
+	 "\"status\":\"True\",\"reason\":\"SufficientPods\",\"message\":\"\","
+	 "\"lastTransitionTime\":"
 	 "\"2026-01-01T00:00:00Z\"}]}}",
 	 200 },
        { "POST", PODS "/a/eviction?dryRun=All", JSON, "{\"metadata\":{\"name\":\"a\"}}", 201 },
