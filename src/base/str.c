@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Strings as pointer and length: comparing, searching, cutting, copying. Nothing here reads beyond len. */
+/* Strings as pointer and length: comparing, searching, cutting, copying. Nothing here reads beyond
+ * len. */
 #include "base/str.h"
 
 #include <stdarg.h>
@@ -46,7 +47,8 @@ bool str_has_prefix(struct str s, struct str prefix)
 
 bool str_has_suffix(struct str s, struct str suffix)
 {
-	return s.len >= suffix.len && (!suffix.len || str_eq(str_sub(s.ptr + s.len - suffix.len, suffix.len), suffix));
+	return s.len >= suffix.len &&
+	       (!suffix.len || str_eq(str_sub(s.ptr + s.len - suffix.len, suffix.len), suffix));
 }
 
 bool str_strip_prefix(struct str *s, struct str prefix)
@@ -174,7 +176,8 @@ uint64_t str_hash(struct str s)
 	return mix(hash ^ word ^ UINT64_C(0xa0761d6478bd642f), UINT64_C(0xe7037ed1a0b428db));
 }
 
-/* Length of the well-formed sequence that starts at p (at most left bytes), or 0. Unicode 15, table 3-7. */
+/* Length of the well-formed sequence that starts at p (at most left bytes), or 0. Unicode 15, table
+ * 3-7. */
 static size_t utf8_sequence(const unsigned char *p, size_t left)
 {
 	unsigned char low = 0x80, high = 0xbf;
@@ -205,10 +208,10 @@ static size_t utf8_sequence(const unsigned char *p, size_t left)
 	return len;
 }
 
-bool str_is_utf8(struct str s)
+size_t str_utf8_end(struct str s, size_t from)
 {
 	const unsigned char *p = (const unsigned char *)s.ptr;
-	size_t at = 0;
+	size_t at = from;
 
 	while (at < s.len) {
 		uint64_t word;
@@ -224,10 +227,15 @@ bool str_is_utf8(struct str s)
 		if (p[at] >= 0x80)
 			len = utf8_sequence(p + at, s.len - at);
 		if (!len)
-			return false;
+			break;
 		at += len;
 	}
-	return true;
+	return at;
+}
+
+bool str_is_utf8(struct str s)
+{
+	return str_utf8_end(s, 0) == s.len;
 }
 
 char *str_dup_c(struct str s)

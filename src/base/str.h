@@ -61,6 +61,8 @@ bool str_cut(struct str s, char sep, struct str *ret_head, struct str *ret_tail)
 uint64_t str_hash(struct str s) PURE;
 /* True when s is well-formed UTF-8 (no surrogates, no overlong forms). */
 bool str_is_utf8(struct str s) PURE;
+/* Where the first byte at or behind from is that is no part of UTF-8; s.len when all are. */
+size_t str_utf8_end(struct str s, size_t from) PURE;
 
 /* Copies with a NUL behind (not counted in len). The arena or the caller (mem_free) owns the copy. */
 char *str_dup_c(struct str s) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "codec/json_quote.h"
 
 static void put_value(yyjson_mut_val *object, yyjson_mut_val *key, yyjson_mut_val *value)
 {
@@ -194,64 +195,81 @@ size_t json_mut_depth(yyjson_mut_val *v)
 
 /* ---- writing ---- */
 
-/* Text is UTF-8 or came from our own literals; doubles that JSON cannot write were refused when
- * they were read. */
-#define WRITE_FLAGS (YYJSON_WRITE_INF_AND_NAN_AS_NULL | YYJSON_WRITE_ALLOW_INVALID_UNICODE)
+/* Doubles that JSON cannot write were refused when they were read. */
+#define WRITE_FLAGS YYJSON_WRITE_INF_AND_NAN_AS_NULL
 #define PRETTY_FLAGS (WRITE_FLAGS | YYJSON_WRITE_PRETTY_TWO_SPACES | YYJSON_WRITE_NEWLINE_AT_END)
 
-static void put_text(char *text, size_t len, struct buf *to)
+/* Rare: bytes that are no UTF-8 stand only in strings, and go through as they are. */
+static struct str mend_text(char *text, size_t len)
 {
+	struct buf mended;
+
 	ASSERT(text);
-	buf_put(to, text, len);
+	buf_init(&mended, SIZE_MAX);
+	json_put_utf8(str_sub(text, len), &mended, buf_put_str);
 	mem_free(text);
+	return buf_take(&mended);
 }
 
-static struct blob *text_to_blob(char *text, size_t len)
+static struct str text_of(yyjson_val *v, yyjson_write_flag flags)
 {
-	struct blob *blob;
+	yyjson_write_err why = { 0 };
+	size_t len = 0;
+	char *text = yyjson_val_write_opts(v, flags, &json_alc, &len, &why);
 
-	ASSERT(text);
-	blob = blob_new(str_sub(text, len));
-	mem_free(text);
-	return blob;
+	if (text)
+		return str_sub(text, len);
+	ASSERT(why.code == YYJSON_WRITE_ERROR_INVALID_STRING);
+	flags |= YYJSON_WRITE_ALLOW_INVALID_UNICODE;
+	text = yyjson_val_write_opts(v, flags, &json_alc, &len, NULL);
+	return mend_text(text, len);
+}
+
+static struct str text_of_mut(yyjson_mut_val *v, yyjson_write_flag flags)
+{
+	yyjson_write_err why = { 0 };
+	size_t len = 0;
+	char *text = yyjson_mut_val_write_opts(v, flags, &json_alc, &len, &why);
+
+	if (text)
+		return str_sub(text, len);
+	ASSERT(why.code == YYJSON_WRITE_ERROR_INVALID_STRING);
+	flags |= YYJSON_WRITE_ALLOW_INVALID_UNICODE;
+	text = yyjson_mut_val_write_opts(v, flags, &json_alc, &len, NULL);
+	return mend_text(text, len);
+}
+
+static void put_text(struct str text, struct buf *to)
+{
+	buf_put_str(to, text);
+	mem_free((char *)text.ptr);
 }
 
 void json_write(yyjson_val *v, struct buf *to)
 {
-	size_t len = 0;
-	char *text = yyjson_val_write_opts(v, WRITE_FLAGS, &json_alc, &len, NULL);
-
-	put_text(text, len, to);
+	put_text(text_of(v, WRITE_FLAGS), to);
 }
 
 void json_mut_write(yyjson_mut_val *v, struct buf *to)
 {
-	size_t len = 0;
-	char *text = yyjson_mut_val_write_opts(v, WRITE_FLAGS, &json_alc, &len, NULL);
-
-	put_text(text, len, to);
+	put_text(text_of_mut(v, WRITE_FLAGS), to);
 }
 
 void json_write_pretty(yyjson_val *v, struct buf *to)
 {
-	size_t len = 0;
-	char *text = yyjson_val_write_opts(v, PRETTY_FLAGS, &json_alc, &len, NULL);
-
-	put_text(text, len, to);
+	put_text(text_of(v, PRETTY_FLAGS), to);
 }
 
 void json_mut_write_pretty(yyjson_mut_val *v, struct buf *to)
 {
-	size_t len = 0;
-	char *text = yyjson_mut_val_write_opts(v, PRETTY_FLAGS, &json_alc, &len, NULL);
-
-	put_text(text, len, to);
+	put_text(text_of_mut(v, PRETTY_FLAGS), to);
 }
 
 struct blob *json_mut_to_blob(yyjson_mut_val *v)
 {
-	size_t len = 0;
-	char *text = yyjson_mut_val_write_opts(v, WRITE_FLAGS, &json_alc, &len, NULL);
+	struct str text = text_of_mut(v, WRITE_FLAGS);
+	struct blob *blob = blob_new(text);
 
-	return text_to_blob(text, len);
+	mem_free((char *)text.ptr);
+	return blob;
 }

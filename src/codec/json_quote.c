@@ -2,12 +2,11 @@
 /* See json_quote.h. */
 #include "codec/json_quote.h"
 
-void json_write_quoted(struct str s, struct buf *to)
+static void put_escaped(struct buf *to, struct str s)
 {
 	static const char hex[] = "0123456789abcdef";
 	size_t from = 0;
 
-	buf_put_char(to, '"');
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.ptr[i];
 		const char *escape = NULL;
@@ -31,5 +30,22 @@ void json_write_quoted(struct str s, struct buf *to)
 		from = i + 1;
 	}
 	buf_put(to, s.ptr ? s.ptr + from : "", s.len - from);
+}
+
+void json_put_utf8(struct str s, struct buf *to, void (*put)(struct buf *to, struct str run))
+{
+	size_t from = 0;
+
+	for (size_t end; (end = str_utf8_end(s, from)) < s.len; from = end + 1) {
+		put(to, str_slice(s, from, end));
+		buf_put_c(to, "\xef\xbf\xbd");
+	}
+	put(to, str_slice(s, from, s.len));
+}
+
+void json_write_quoted(struct str s, struct buf *to)
+{
+	buf_put_char(to, '"');
+	json_put_utf8(s, to, put_escaped);
 	buf_put_char(to, '"');
 }

@@ -13,6 +13,8 @@
 #include "codec/json_index.h"
 #include "codec/json_syntax.h"
 
+#define MENDED "\xef\xbf\xbd"
+
 static void test_parse_refuses(void **state)
 {
 	/* Would break: a hostile body is taken for JSON, or its error does not say where it is. */
@@ -221,6 +223,15 @@ static void test_build(void **state)
 	buf_reset(&text);
 	json_write_quoted(STR("\"\n\001z"), &text);
 	assert_string_equal(text.ptr, "\"\\\"\\n\\u0001z\"");
+	/* Would break: what came from an address or a header makes an answer no client can read. */
+	buf_reset(&text);
+	json_write_quoted(STR("a\xff\"\xed\xa0\x80\xe2\x82"), &text);
+	assert_string_equal(text.ptr, "\"a" MENDED "\\\"" MENDED MENDED MENDED MENDED MENDED "\"");
+	buf_reset(&text);
+	json_set_str(doc, root, "l", STR("\xc3\xa9\xe0\"\\"));
+	json_mut_write(root, &text);
+	assert_string_equal(text.ptr, "{\"a\":2,\"b\":4,\"c\":5,\"m\":{\"n\":{\"o\":-6}},\"l\":\""
+				      "\xc3\xa9" MENDED "\\\"\\\\\"}");
 }
 
 static void test_equal(void **state)
