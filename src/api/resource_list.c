@@ -4,17 +4,52 @@
 
 #include <stdlib.h>
 
+#define RESOURCES_WITHOUT_SLOTS 16 /* a walk over so few is faster */
+
 void resource_list_init(struct resource_list *list, struct arena *arena)
 {
 	*list = (struct resource_list){ .arena = arena };
 }
 
+static uint32_t *slot_of(const struct resource_list *list, struct str name)
+{
+	size_t mask = list->slot_count - 1, i = str_hash(name) & mask;
+
+	while (list->slots[i] && !str_eq(list->items[list->slots[i] - 1].name, name))
+		i = (i + 1) & mask;
+	return &list->slots[i];
+}
+
 struct quantity *resource_list_get(const struct resource_list *list, struct str name)
 {
+	uint32_t found;
+
+	if (list->slot_count) {
+		found = *slot_of(list, name);
+		return found ? &list->items[found - 1].quantity : NULL;
+	}
 	for (size_t i = 0; i < list->count; i++)
 		if (str_eq(list->items[i].name, name))
 			return &list->items[i].quantity;
 	return NULL;
+}
+
+static void grow(struct resource_list *list)
+{
+	size_t room = list->room ? list->room * 2 : 8;
+	struct resource_amount *items = arena_array(list->arena, room, sizeof(items[0]));
+
+	if (list->count)
+		memcpy(items, list->items, list->count * sizeof(items[0]));
+	list->items = items;
+	list->room = room;
+	if (room <= RESOURCES_WITHOUT_SLOTS)
+		return;
+	list->slot_count = room * 4;
+	list->slots = arena_array(list->arena, list->slot_count, sizeof(list->slots[0]));
+	memset(list->slots, 0, list->slot_count * sizeof(list->slots[0]));
+	for (size_t i = 0; i < list->count; i++)
+		*slot_of(list, items[i].name) = (uint32_t)i + 1;
 }
 
 void resource_list_set(struct resource_list *list, struct str name, const struct quantity *q)
@@ -25,15 +60,10 @@ void resource_list_set(struct resource_list *list, struct str name, const struct
 		*found = *q;
 		return;
 	}
-	if (list->count == list->room) {
-		size_t room = list->room ? list->room * 2 : 8;
-		struct resource_amount *items = arena_array(list->arena, room, sizeof(items[0]));
-
-		if (list->count)
-			memcpy(items, list->items, list->count * sizeof(items[0]));
-		list->items = items;
-		list->room = room;
-	}
+	if (list->count == list->room)
+		grow(list);
+	if (list->slot_count)
+		*slot_of(list, name) = (uint32_t)list->count + 1;
 	list->items[list->count++] = (struct resource_amount){ name, *q };
 }
 

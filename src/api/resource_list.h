@@ -19,6 +19,8 @@ struct resource_list {
 	struct arena *arena;
 	struct resource_amount *items;
 	size_t count, room;
+	uint32_t *slots;   /* by the hash of the name 1 + the index of the item; 0: free */
+	size_t slot_count; /* a power of two, more than twice the items; 0: few items, no slots */
 };
 
 void resource_list_init(struct resource_list *list, struct arena *arena);

@@ -9,6 +9,9 @@
 #include "api/limits.h"
 #include "api/meta.h"
 #include "base/num.h"
+#include "codec/json_index.h"
+
+#define SELECTOR_WALKS_MAX 32 /* labels that are looked for one by one */
 
 enum token {
 	TOKEN_END,
@@ -359,10 +362,34 @@ static bool requirement_matches(const struct selector_requirement *r, bool is_th
 	}
 }
 
+/* Walks over few labels are faster than an index of them. */
+static bool wants_index(const struct selector *s, size_t label_count)
+{
+	return s->count > SELECTOR_WALKS_MAX && label_count > SELECTOR_WALKS_MAX;
+}
+
+static bool matches_by_index(const struct selector *s, yyjson_val *labels)
+{
+	AUTO_JSON_INDEX index = { .slots = NULL };
+
+	json_index_init(&index, yyjson_obj_size(labels));
+	JSON_MEMBERS (key, value, labels)
+		(void)json_index_add(&index, json_str(key), value);
+	for (size_t i = 0; i < s->count; i++) {
+		yyjson_val *label = json_index_get(&index, s->requirements[i].key);
+
+		if (!requirement_matches(&s->requirements[i], label, json_str(label)))
+			return false;
+	}
+	return true;
+}
+
 bool selector_matches(const struct selector *s, yyjson_val *labels)
 {
 	if (s->nothing)
 		return false;
+	if (wants_index(s, yyjson_obj_size(labels)))
+		return matches_by_index(s, labels);
 	for (size_t i = 0; i < s->count; i++) {
 		yyjson_val *label = json_key(labels, s->requirements[i].key);
 
@@ -372,10 +399,28 @@ bool selector_matches(const struct selector *s, yyjson_val *labels)
 	return true;
 }
 
+static bool matches_mut_by_index(const struct selector *s, yyjson_mut_val *labels)
+{
+	AUTO_JSON_INDEX index = { .slots = NULL };
+
+	json_index_init(&index, yyjson_mut_obj_size(labels));
+	JSON_MUT_MEMBERS (key, value, labels)
+		(void)json_index_add(&index, json_mut_str(key), value);
+	for (size_t i = 0; i < s->count; i++) {
+		yyjson_mut_val *label = json_index_get(&index, s->requirements[i].key);
+
+		if (!requirement_matches(&s->requirements[i], label, json_mut_str(label)))
+			return false;
+	}
+	return true;
+}
+
 bool selector_matches_mut(const struct selector *s, yyjson_mut_val *labels)
 {
 	if (s->nothing)
 		return false;
+	if (wants_index(s, yyjson_mut_obj_size(labels)))
+		return matches_mut_by_index(s, labels);
 	for (size_t i = 0; i < s->count; i++) {
 		yyjson_mut_val *label = json_mut_key(labels, s->requirements[i].key);
 

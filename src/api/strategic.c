@@ -8,12 +8,14 @@
 
 #include "base/arena.h"
 #include "base/assert.h"
+#include "base/mem.h"
 #include "codec/json_index.h"
 
 #define PATCH "$patch"
 #define RETAIN_KEYS "$retainKeys"
 #define DELETE_PREFIX "$deleteFromPrimitiveList/"
 #define ORDER_PREFIX "$setElementOrder/"
+#define MERGE_WALKS_MAX 32 /* members of a patch that are looked for one by one */
 
 struct merging {
 	yyjson_mut_doc *doc;
@@ -453,9 +455,62 @@ static void clear_object(yyjson_mut_val *object)
 	yyjson_mut_obj_clear(object);
 }
 
+static bool is_plain(yyjson_val *name, yyjson_val *value)
+{
+	return !yyjson_is_ctn(value) && !is_directive(json_str(name));
+}
+
+/* Over an existing value, in its place in the object. */
+static void overwrite(yyjson_mut_val *there, const yyjson_mut_val *value)
+{
+	yyjson_mut_val *next = there->next;
+
+	*there = *value;
+	there->next = next;
+}
+
+/* The members of a patch that are neither lists nor objects, in one walk over the target: a map may
+ * have a hundred thousand of them. */
+static void merge_plain(struct merging *m, yyjson_mut_val *target, yyjson_val *patch)
+{
+	AUTO_JSON_INDEX changes = { .slots = NULL };
+	yyjson_val **last = mem_calloc(yyjson_obj_size(patch), sizeof(last[0])), **change;
+	yyjson_mut_obj_iter at = json_mut_obj_iter(target);
+	size_t i = 0;
+
+	json_index_init(&changes, yyjson_obj_size(patch));
+	JSON_MEMBERS (name, value, patch) {
+		last[i] = value;
+		if (is_plain(name, value) &&
+		    (change = json_index_add(&changes, json_str(name), &last[i])))
+			*change = value; /* of one given twice, the last counts */
+		i++;
+	}
+	for (yyjson_mut_val *key; (key = yyjson_mut_obj_iter_next(&at));) {
+		change = json_index_get(&changes, json_mut_str(key));
+		if (change && yyjson_is_null(*change))
+			(void)yyjson_mut_obj_iter_remove(&at);
+		else if (change)
+			overwrite(yyjson_mut_obj_iter_get_val(key), json_copy(m->doc, *change));
+		if (change)
+			*change = NULL;
+	}
+	JSON_MEMBERS (name, value, patch) {
+		if (!is_plain(name, value))
+			continue;
+		change = json_index_get(&changes, json_str(name));
+		if (*change && !yyjson_is_null(*change))
+			yyjson_mut_obj_add(target, json_copy(m->doc, name),
+					   json_copy(m->doc, *change));
+		*change = NULL;
+	}
+	mem_free(last);
+}
+
 static int merge_object(struct merging *m, struct schema_at at, yyjson_mut_val *target,
 			yyjson_val *patch)
 {
+	bool is_large = yyjson_obj_size(patch) > MERGE_WALKS_MAX;
 	yyjson_val *directive = yyjson_obj_get(patch, PATCH);
 
 	if (directive) {
@@ -474,8 +529,11 @@ static int merge_object(struct merging *m, struct schema_at at, yyjson_mut_val *
 	if (apply_retain_keys(m, target, patch) < 0 ||
 	    apply_list_directives(m, at, target, patch) < 0)
 		return -1;
+	if (is_large)
+		merge_plain(m, target, patch);
 	JSON_MEMBERS (name, value, patch) {
 		if (value && !is_directive(json_str(name)) &&
+		    !(is_large && is_plain(name, value)) &&
 		    merge_member(m, at, target, name, patch) < 0)
 			return -1;
 	}

@@ -309,6 +309,23 @@ static void data_validate_update(struct edit *e, struct field_errors *errors)
 		check_frozen(e, "binaryData", errors);
 }
 
+static void check_disjoint(yyjson_mut_val *data, yyjson_mut_val *binary,
+			   struct field_errors *errors)
+{
+	AUTO_JSON_INDEX keys = { .slots = NULL };
+
+	if (!yyjson_mut_obj_size(binary))
+		return;
+	json_index_init(&keys, yyjson_mut_obj_size(binary));
+	JSON_MUT_MEMBERS (key, value, binary)
+		(void)json_index_add(&keys, json_mut_str(key), value);
+	JSON_MUT_MEMBERS (key, value, data)
+		if (value && json_index_get(&keys, json_mut_str(key)))
+			field_invalid_str(
+				errors, FIELD_KEY(FIELD_NAME(NULL, "data"), json_mut_str(key)),
+				json_mut_str(key), "duplicate of key present in binaryData");
+}
+
 static void configmap_validate(struct edit *e, struct field_errors *errors)
 {
 	yyjson_mut_val *data = yyjson_mut_obj_get(e->root, "data"),
@@ -316,16 +333,7 @@ static void configmap_validate(struct edit *e, struct field_errors *errors)
 	size_t sum = check_keys(data, FIELD_NAME(NULL, "data"), errors);
 
 	sum += check_keys(binary, FIELD_NAME(NULL, "binaryData"), errors) / 4 * 3;
-	if (binary) {
-		JSON_MUT_MEMBERS (key, value, data) {
-			if (value && json_mut_key(binary, json_mut_str(key)))
-				field_invalid_str(
-					errors,
-					FIELD_KEY(FIELD_NAME(NULL, "data"), json_mut_str(key)),
-					json_mut_str(key),
-					"duplicate of key present in binaryData");
-		}
-	}
+	check_disjoint(data, binary, errors);
 	if (sum > CONFIG_BYTES_MAX)
 		field_too_long(errors, FIELD_ROOT, CONFIG_BYTES_MAX);
 }
@@ -336,20 +344,36 @@ const struct strategy strategy_configmap = {
 	.cells = configmap_cells,
 };
 
+static yyjson_mut_val *encoded_text(yyjson_mut_doc *doc, struct str text)
+{
+	AUTO_BUF encoded = { 0 };
+
+	buf_init(&encoded, 2 * OBJECT_BYTES_MAX);
+	base64_encode(text, &encoded);
+	return yyjson_mut_strncpy(doc, encoded.ptr, encoded.len);
+}
+
 /* stringData is for writing only: it goes into data. */
 static void secret_default(struct edit *e)
 {
 	yyjson_mut_val *text = json_remove(e->root, STR("stringData")), *data;
+	AUTO_JSON_INDEX there = { .slots = NULL };
 
 	if (!yyjson_mut_obj_size(text))
 		return;
 	data = json_ensure_object(e->doc, e->root, "data");
+	json_index_init(&there, yyjson_mut_obj_size(data) + yyjson_mut_obj_size(text));
+	JSON_MUT_MEMBERS (key, value, data)
+		(void)json_index_add(&there, json_mut_str(key), value);
 	JSON_MUT_MEMBERS (key, value, text) {
-		AUTO_BUF encoded = { 0 };
+		yyjson_mut_val *encoded = encoded_text(e->doc, json_mut_str(value)), *old;
 
-		buf_init(&encoded, 2 * OBJECT_BYTES_MAX);
-		base64_encode(json_mut_str(value), &encoded);
-		json_put_str(e->doc, data, json_mut_str(key), buf_str(&encoded));
+		old = json_index_add(&there, json_mut_str(key), encoded);
+		if (old)
+			(void)yyjson_mut_set_strn(old, yyjson_mut_get_str(encoded),
+						  yyjson_mut_get_len(encoded));
+		else
+			yyjson_mut_obj_add(data, yyjson_mut_val_mut_copy(e->doc, key), encoded);
 	}
 }
 

@@ -93,11 +93,10 @@ static void check_gates(struct edit *e, struct field_errors *errors)
 
 static bool has_only_additions(yyjson_mut_val *now, yyjson_val *old, const char *key)
 {
-	yyjson_mut_val *list = yyjson_mut_obj_get(now, key);
-	size_t i = 0;
+	yyjson_mut_arr_iter list = json_mut_arr_iter(yyjson_mut_obj_get(now, key));
 
 	JSON_EACH (item, yyjson_obj_get(old, key))
-		if (!json_mixed_equal(yyjson_mut_arr_get(list, i++), item))
+		if (!json_mixed_equal(yyjson_mut_arr_iter_next(&list), item))
 			return false;
 	return true;
 }
@@ -113,6 +112,7 @@ static void check_node_terms(struct edit *e, struct field_errors *errors)
 						    ".nodeSelectorTerms");
 	yyjson_val *old = json_get(e->old,
 				   "spec.affinity.nodeAffinity." REQUIRED ".nodeSelectorTerms");
+	yyjson_mut_arr_iter terms;
 	size_t i = 0;
 
 	if (!yyjson_arr_size(old))
@@ -123,8 +123,9 @@ static void check_node_terms(struct edit *e, struct field_errors *errors)
 			"no additions/deletions to non-empty NodeSelectorTerms list are allowed");
 		return;
 	}
+	terms = json_mut_arr_iter(now);
 	JSON_EACH (term, old) {
-		yyjson_mut_val *mine = yyjson_mut_arr_get(now, i);
+		yyjson_mut_val *mine = yyjson_mut_arr_iter_next(&terms);
 		bool was_empty = !json_get_count(term, "matchExpressions") &&
 				 !json_get_count(term, "matchFields");
 

@@ -5,6 +5,7 @@
 #include "api/limits.h"
 #include "api/selector.h"
 #include "api/strategy.h"
+#include "codec/json_index.h"
 #include "codec/name.h"
 
 /* ---- whom to call ---- */
@@ -123,18 +124,17 @@ bool webhook_versions_are_known(yyjson_val *versions)
 void webhook_versions_validate(yyjson_mut_val *versions, bool one_is_known,
 			       const struct field_path *path, struct field_errors *errors)
 {
+	AUTO_JSON_INDEX seen = { .slots = NULL };
 	size_t i = 0;
 
+	json_index_init(&seen, yyjson_mut_arr_size(versions));
 	JSON_MUT_EACH (version, versions) {
 		struct str text = json_mut_str(version);
 		const char *problem = name_is_label1035(text, false);
 		const struct field_path *here = FIELD_INDEX(path, i);
-		bool is_repeated = false;
 
-		for (size_t j = 0; j < i; j++)
-			is_repeated |= str_eq(json_mut_str(yyjson_mut_arr_get(versions, j)), text);
 		i++;
-		if (is_repeated) {
+		if (json_index_add(&seen, text, version)) {
 			field_invalid_str(errors, here, text, "duplicate version");
 			continue;
 		}
@@ -171,57 +171,56 @@ static void check_words(yyjson_mut_val *list, const struct field_path *path, con
 					  .ptr);
 }
 
-/* Whether one of the first count resources has that part and "*" as the other one. */
-static bool has_wildcard(yyjson_mut_val *resources, size_t count, struct str part, bool is_resource)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct str resource, sub;
+/* Of what was met so far: resources with all subresources, subresources of all resources. */
+struct wildcards {
+	struct json_index resources, subresources;
+};
 
-		if (!str_cut(json_mut_str(yyjson_mut_arr_get(resources, i)), '/', &resource, &sub))
-			continue;
-		if (is_resource ? str_eq(resource, part) && str_eq_c(sub, "*")
-				: str_eq(sub, part) && str_eq_c(resource, "*"))
-			return true;
-	}
-	return false;
-}
-
-static void check_resource(yyjson_mut_val *resources, size_t i, const struct field_path *here,
+static void check_resource(struct wildcards *seen, yyjson_mut_val *v, const struct field_path *here,
 			   struct field_errors *errors)
 {
-	struct str text = json_mut_str(yyjson_mut_arr_get(resources, i)), resource, sub;
+	struct str text = json_mut_str(v), resource, sub;
 
 	if (!text.len)
 		field_required(errors, here, "");
 	if (!str_cut(text, '/', &resource, &sub))
 		return;
-	if (has_wildcard(resources, i, resource, true))
+	if (json_index_get(&seen->resources, resource))
 		field_error_add(errors, FIELD_INVALID, here,
 				"\"" STR_FMT "\": if '" STR_FMT
 				"/*' is present, must not specify " STR_FMT,
 				STR_ARG(text), STR_ARG(resource), STR_ARG(text));
-	if (has_wildcard(resources, i, sub, false))
+	if (json_index_get(&seen->subresources, sub))
 		field_error_add(errors, FIELD_INVALID, here,
 				"\"" STR_FMT "\": if '*/" STR_FMT
 				"' is present, must not specify " STR_FMT,
 				STR_ARG(text), STR_ARG(sub), STR_ARG(text));
+	if (str_eq_c(sub, "*"))
+		(void)json_index_add(&seen->resources, resource, v);
+	if (str_eq_c(resource, "*"))
+		(void)json_index_add(&seen->subresources, sub, v);
 }
 
 static void check_resources(yyjson_mut_val *resources, const struct field_path *path,
 			    struct field_errors *errors)
 {
+	struct wildcards seen;
 	bool has_plain = false;
-	size_t count = yyjson_mut_arr_size(resources);
+	size_t i = 0, count = yyjson_mut_arr_size(resources);
 
 	if (!count)
 		field_required(errors, path, "");
-	for (size_t i = 0; i < count; i++) {
-		struct str text = json_mut_str(yyjson_mut_arr_get(resources, i));
+	json_index_init(&seen.resources, count);
+	json_index_init(&seen.subresources, count);
+	JSON_MUT_EACH (v, resources) {
+		struct str text = json_mut_str(v);
 
 		if (text.len && !str_contains(text, STR("/")))
 			has_plain = !str_eq_c(text, "*"); /* the last one decides, as upstream */
-		check_resource(resources, i, FIELD_INDEX(path, i), errors);
+		check_resource(&seen, v, FIELD_INDEX(path, i++), errors);
 	}
+	json_index_deinit(&seen.resources);
+	json_index_deinit(&seen.subresources);
 	if (count > 1 && has_text(resources, "*/*"))
 		field_invalid_val(errors, path, resources,
 				  "if '*/*' is present, must not specify other resources");
@@ -367,20 +366,17 @@ static void check_webhook(yyjson_mut_val *webhook, const struct field_path *path
 static void webhooks_validate(struct edit *e, struct field_errors *errors)
 {
 	yyjson_mut_val *webhooks = json_mut_get(e->root, "webhooks");
+	AUTO_JSON_INDEX seen = { .slots = NULL };
 	size_t i = 0;
 
+	json_index_init(&seen, yyjson_mut_arr_size(webhooks));
 	JSON_MUT_EACH (webhook, webhooks) {
-		const struct field_path *path = FIELD_INDEX(FIELD_NAME(NULL, "webhooks"), i);
+		const struct field_path *path = FIELD_INDEX(FIELD_NAME(NULL, "webhooks"), i++);
 		struct str name = json_mut_get_str(webhook, "name");
 
 		check_webhook(webhook, path, errors);
-		for (size_t j = 0; j < i && name.len; j++)
-			if (str_eq(json_mut_get_str(yyjson_mut_arr_get(webhooks, j), "name"),
-				   name)) {
-				field_duplicate_str(errors, FIELD_NAME(path, "name"), name);
-				break;
-			}
-		i++;
+		if (name.len && json_index_add(&seen, name, webhook))
+			field_duplicate_str(errors, FIELD_NAME(path, "name"), name);
 	}
 }
 

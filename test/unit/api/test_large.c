@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Maps and lists as large as a body may have them. What looks each member up by a walk over the
+ * others holds up the loop, and every client with it: for these sizes from a minute to days, so
+ * that such a test does not end within its time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "api/object.h"
+#include "api/resource_list.h"
+#include "api/selector.h"
+#include "api/strategic.h"
+
+#define MEMBERS 100000
+#define BYTES_MAX (8u << 20)
+
+/* {"k00000":"v",...} or in reverse order; format writes one member from its number. */
+static void put_members(struct buf *to, const char *format, size_t count, bool backwards)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (i)
+			buf_put_char(to, ',');
+		buf_printf(to, format, backwards ? count - 1 - i : i);
+	}
+}
+
+static yyjson_doc *read_all(struct buf *text)
+{
+	struct err err = { 0 };
+	yyjson_doc *doc = json_parse(buf_str(text), BYTES_MAX, &err);
+
+	if (!doc)
+		fail_msg("%s", err.msg);
+	return doc;
+}
+
+static yyjson_doc *make_labels(const char *format, bool backwards)
+{
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, BYTES_MAX);
+	buf_put_c(&text, "{\"metadata\":{\"labels\":{");
+	put_members(&text, format, MEMBERS, backwards);
+	buf_put_c(&text, "}}}");
+	return read_all(&text);
+}
+
+static void test_strategic(void **state)
+{
+	/* Would break: one patch of a large map keeps all other clients waiting for minutes. */
+	static const struct {
+		const char *format;
+		size_t left;
+		const char *value; /* of k000007 */
+	} cases[] = {
+		{ "\"k%06zu\":\"w\"", MEMBERS, "w" },
+		{ "\"k%06zu\":null", 0, NULL },
+		{ "\"n%06zu\":\"w\"", 2 * MEMBERS, "v" },
+		{ "\"k000007\":null,\"k000007\":\"%zu\"", MEMBERS, "0" },
+	};
+	AUTO_JSON target = make_labels("\"k%06zu\":\"v\"", false);
+
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		AUTO_JSON patch = make_labels(cases[i].format, true);
+		struct err err = { 0 };
+		AUTO_JSON_MUT result = strategic_merge(kind_pod.schema, yyjson_doc_get_root(target),
+						       yyjson_doc_get_root(patch), &err);
+		yyjson_mut_val *labels;
+
+		assert_non_null(result);
+		labels = json_mut_get(yyjson_mut_doc_get_root(result), "metadata.labels");
+		assert_int_equal(yyjson_mut_obj_size(labels), cases[i].left);
+		assert_true(str_eq(json_mut_get_str(labels, "k000007"), str_from(cases[i].value)));
+	}
+}
+
+static void test_selector(void **state)
+{
+	/* Would break: a Deployment that selects by many labels, or a pod that has them. */
+	AUTO_JSON labels = make_labels("\"k%06zu\":\"v\"", false);
+	AUTO_JSON_MUT copy = json_thaw(yyjson_doc_get_root(labels));
+	AUTO_JSON wanted = make_labels("\"k%06zu\":\"v\"", true);
+	AUTO_BUF text = { 0 };
+	AUTO_ARENA arena = { 0 };
+	struct err err = { 0 };
+	struct selector s;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	buf_init(&text, BYTES_MAX);
+	buf_put_c(&text, "{\"matchLabels\":");
+	json_write(json_get(yyjson_doc_get_root(wanted), "metadata.labels"), &text);
+	buf_put_char(&text, '}');
+	AUTO_JSON selector = read_all(&text);
+	assert_int_equal(selector_from_object(yyjson_doc_get_root(selector), &arena, &s, &err), 0);
+	assert_true(selector_matches(&s, json_get(yyjson_doc_get_root(labels), "metadata.labels")));
+	assert_true(selector_matches_mut(
+		&s, json_mut_get(yyjson_mut_doc_get_root(copy), "metadata.labels")));
+	json_set_str(copy, json_mut_get(yyjson_mut_doc_get_root(copy), "metadata.labels"),
+		     "k000000", STR("other"));
+	assert_false(selector_matches_mut(
+		&s, json_mut_get(yyjson_mut_doc_get_root(copy), "metadata.labels")));
+}
+
+static void test_resources(void **state)
+{
+	/* Would break: a quota or a pod that names many resources. */
+	AUTO_ARENA arena = { 0 };
+	AUTO_BUF text = { 0 };
+	struct resource_list list, sum;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	buf_init(&text, BYTES_MAX);
+	buf_put_char(&text, '{');
+	put_members(&text, "\"r%zu\":\"2\"", MEMBERS, false);
+	buf_put_char(&text, '}');
+	AUTO_JSON amounts = read_all(&text);
+	resource_list_init(&list, &arena);
+	resource_list_init(&sum, &arena);
+	resource_list_read(&list, yyjson_doc_get_root(amounts));
+	resource_list_sum(&sum, &list);
+	resource_list_sum(&sum, &list);
+	assert_int_equal(list.count, MEMBERS);
+	assert_int_equal(sum.count, MEMBERS);
+	assert_int_equal(quantity_value(resource_list_get(&sum, STR("r99999"))), 4);
+	assert_null(resource_list_get(&sum, STR("r100000")));
+}
+
+/* A new object of this text: how many things are wrong with it. */
+static size_t count_errors(const struct kind *kind, struct buf *text)
+{
+	struct decode_options options = { .kind = kind, .check = FIELDS_STRICT };
+	struct object_birth birth = { .namespace_ = STR("default"),
+				      .uid = STR("u-1"),
+				      .suffix = STR("abcde") };
+	AUTO_ARENA arena = { 0 };
+	struct err err = { 0 };
+	struct field_errors errors;
+	yyjson_mut_doc *doc = object_decode(buf_str(text), &options, &err);
+	struct edit edit = { .kind = kind, .doc = doc, .arena = &arena, .now_ns = 1 };
+
+	if (!doc)
+		fail_msg("%s", err.msg);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	edit.root = yyjson_mut_doc_get_root(doc);
+	object_default(&edit);
+	assert_int_equal(object_prepare_create(&edit, &birth, &err), 0);
+	field_errors_init(&errors, &arena);
+	object_validate_create(&edit, &errors);
+	json_mut_free(doc);
+	return errors.count;
+}
+
+static void test_objects(void **state)
+{
+	/* Would break: checking one object of many members takes minutes, or days. */
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, BYTES_MAX);
+	buf_put_c(&text, "{\"metadata\":{\"name\":\"a\"},\"data\":{");
+	put_members(&text, "\"k%06zu\":\"\"", MEMBERS, false);
+	buf_put_c(&text, "},\"binaryData\":{");
+	put_members(&text, "\"b%06zu\":\"\"", MEMBERS, true);
+	buf_put_c(&text, "}}");
+	assert_int_equal(count_errors(&kind_configmap, &text), 0);
+
+	buf_reset(&text);
+	buf_put_c(&text, "{\"metadata\":{\"name\":\"a\"},\"data\":{");
+	put_members(&text, "\"k%06zu\":\"\"", MEMBERS, false);
+	buf_put_c(&text, "},\"stringData\":{");
+	put_members(&text, "\"k%06zu\":\"x\"", MEMBERS, true);
+	buf_put_c(&text, "}}");
+	assert_int_equal(count_errors(&kind_secret, &text), 0);
+
+	buf_reset(&text);
+	buf_put_c(&text, "{\"metadata\":{\"name\":\"a\"},\"webhooks\":[");
+	put_members(&text,
+		    "{\"name\":\"h%zu.b.c\",\"admissionReviewVersions\":[\"v1\"],\"sideEffects\":"
+		    "\"None\",\"clientConfig\":{\"url\":\"https://x/\"}}",
+		    MEMBERS / 10, false);
+	buf_put_c(&text, "]}");
+	assert_int_equal(count_errors(&kind_validatingwebhookconfiguration, &text), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_strategic),
+		cmocka_unit_test(test_selector),
+		cmocka_unit_test(test_resources),
+		cmocka_unit_test(test_objects),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
