@@ -155,6 +155,20 @@ static void rebuild_groups(struct kind_set *set)
 	}
 }
 
+bool kind_is_built_in(struct str group, struct str plural)
+{
+	for (size_t i = 0; i < kind_count; i++)
+		if (str_eq(kind_table[i]->plural, plural) && str_eq(kind_table[i]->group, group))
+			return true;
+	return false;
+}
+
+static bool is_shown(const struct custom_version *version)
+{
+	return version->is_served &&
+	       !kind_is_built_in(version->kind.group, version->kind.plural);
+}
+
 static void rebuild(struct kind_set *set)
 {
 	size_t cursor = 0, count = kind_count;
@@ -173,7 +187,7 @@ static void rebuild(struct kind_set *set)
 		struct custom_resource *resource = value;
 
 		for (size_t i = 0; i < resource->version_count; i++)
-			if (resource->versions[i].is_served)
+			if (is_shown(&resource->versions[i]))
 				set->own_kinds[set->kind_count++] = &resource->versions[i].kind;
 	}
 	qsort(set->own_kinds + kind_count, set->kind_count - kind_count, sizeof(struct kind *),
@@ -226,7 +240,7 @@ void kind_set_put(struct kind_set *set, struct custom_resource *resource)
 	drop(set, resource->name);
 	(void)map_put(&set->definitions, resource->name, resource); /* dropped just now */
 	for (size_t i = 0; i < resource->version_count; i++)
-		if (resource->versions[i].is_served)
+		if (is_shown(&resource->versions[i]))
 			index_kind(set, &resource->versions[i].kind, true);
 	rebuild(set);
 }

@@ -31,6 +31,9 @@ void kind_set_deinit(struct kind_set *set);
 /* Takes the reference. One of the same name is replaced. */
 void kind_set_put(struct kind_set *set, struct custom_resource *resource);
 void kind_set_remove(struct kind_set *set, struct str definition);
+/* Whether a built-in kind has the resource, in any version: a definition of it is not served, and its
+ * objects may lie where a custom kind's would. */
+bool kind_is_built_in(struct str group, struct str plural) PURE;
 const struct custom_resource *kind_set_definition(const struct kind_set *set, struct str name);
 /* NULL when unknown. */
 const struct kind *kind_set_find_plural(const struct kind_set *set, struct str group,

@@ -236,16 +236,29 @@ static bool has_failed(const struct obj *definition)
 	return false;
 }
 
+/* What lies where its objects would are those of a built-in kind. */
+static bool overlaps(const struct obj *definition)
+{
+	return kind_is_built_in(json_get_str(definition->root, "spec.group"),
+				json_get_str(definition->root, "spec.names.plural"));
+}
+
 /* What was never served has no objects. */
 static bool tell_begun(struct custom_resources *c, const struct obj *definition)
 {
 	struct custom_condition never = { "Terminating", "False", "NeverEstablished",
 					  STR("resource was never established") };
+	struct custom_condition overlapping = {
+		"Terminating", "False", "OverlappingBuiltInResource",
+		STR("instances overlap with built-in resources in storage")
+	};
 	struct custom_condition begun = { "Terminating", "True", "InstanceDeletionInProgress",
 					  STR("CustomResource deletion is in progress") };
 
 	if (!custom_is_established(definition->root))
 		return tell_emptying(c, definition, never);
+	if (overlaps(definition))
+		return tell_emptying(c, definition, overlapping);
 	return !custom_condition_is(definition->root, "Terminating", "False") &&
 	       !has_failed(definition) && tell_emptying(c, definition, begun);
 }
@@ -329,6 +342,10 @@ static void empty(struct custom_resources *c, const struct obj *definition)
 
 	if (!has_finalizer(definition) || tell_begun(c, definition))
 		return;
+	if (overlaps(definition)) {
+		drop_finalizer(c, definition);
+		return;
+	}
 	r = custom_resource_new(definition, NULL);
 	if (r)
 		emptied = wait_for(c, definition, kind_stored(&r->versions[0].kind));

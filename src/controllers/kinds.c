@@ -4,6 +4,7 @@
 #include "controllers/kinds.h"
 
 #include "api/custom.h"
+#include "api/kind_set.h"
 #include "base/mem.h"
 
 static bool is_wanted(const struct kind *kind, const struct kinds_options *options)
@@ -75,7 +76,8 @@ static void definition_told(struct informer_handler *handler, const struct obj *
 		return;
 	custom = custom_resource_new(new_, NULL);
 	kind = custom ? kind_stored(&custom->versions[0].kind) : NULL;
-	if (!kind || !is_wanted(kind, &kinds->options) || is_watched(kinds, kind)) {
+	if (!kind || kind_is_built_in(kind->group, kind->plural) ||
+	    !is_wanted(kind, &kinds->options) || is_watched(kinds, kind)) {
 		custom_resource_unref(custom);
 		return;
 	}

@@ -361,6 +361,42 @@ static void test_updates(void **state)
 	http_fixture_close(&f);
 }
 
+/* Would break: a definition of what is built in takes its place, or takes its objects along. */
+static void test_built_in(void **state)
+{
+	static const char base[] =
+		"{\"metadata\":{\"name\":\"apiservices.apiregistration.k8s.io\",\"annotations\":{"
+		"\"api-approved.kubernetes.io\":\"unapproved, a test\"}},\"spec\":{\"group\":"
+		"\"apiregistration.k8s.io\",\"scope\":\"Cluster\",\"names\":{\"plural\":\"apiservices\","
+		"\"kind\":\"Mine\"},\"versions\":[{\"name\":\"v1\",\"served\":true,\"storage\":true,"
+		"\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\"}}}]}}";
+	static const char service[] = "{\"metadata\":{\"name\":\"v1.example.com\"},\"spec\":{\"group\":"
+				      "\"example.com\",\"version\":\"v1\",\"groupPriorityMinimum\":100,"
+				      "\"versionPriority\":100}}";
+	const char *services = "/apis/apiregistration.k8s.io/v1/apiservices";
+	const char *definition = CRDS "/apiservices.apiregistration.k8s.io", *body;
+	struct http_fixture f;
+	int status = 200, tries = 0;
+
+	http_fixture_open(&f);
+	want(&f, "POST", services, JSON, service, 201, NULL);
+	want(&f, "POST", CRDS, JSON, base, 201, NULL);
+	do
+		(void)http_fixture_do(&f, "GET", definition, "", NULL, &body);
+	while (!strstr(body, "\"status\":\"True\",\"type\":\"Established\"") && ++tries < 100);
+	assert_true(tries < 100);
+	want(&f, "GET", "/apis/apiregistration.k8s.io/v1", "", NULL, 200, "\"APIService\"");
+	(void)http_fixture_do(&f, "GET", "/apis/apiregistration.k8s.io/v1", "", NULL, &body);
+	assert_null(strstr(body, "Mine"));
+	want(&f, "DELETE", definition, "", NULL, 200, NULL);
+	for (int i = 0; i < 50 && status != 404; i++)
+		status = http_fixture_do(&f, "GET", definition, "", NULL, &body);
+	assert_int_equal(status, 404);
+	want(&f, "GET", "/apis/apiregistration.k8s.io/v1/apiservices/v1.example.com", "", NULL, 200,
+	     NULL);
+	http_fixture_close(&f);
+}
+
 static void test_approval(void **state)
 {
 	static const struct {
@@ -429,7 +465,7 @@ int main(void)
 		cmocka_unit_test(test_structural), cmocka_unit_test(test_openapi),
 		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_versions),   cmocka_unit_test(test_updates),
-		cmocka_unit_test(test_approval),   cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_approval), cmocka_unit_test(test_built_in),   cmocka_unit_test(test_formats),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
