@@ -190,21 +190,32 @@ int refusal_internal(struct refusal *s, const char *fmt, ...)
 			   STR_ARG(text));
 }
 
+static bool is_told(const struct refusal *s, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (str_eq(s->causes[i].field, s->causes[index].field) &&
+		    str_eq(s->causes[i].message, s->causes[index].message))
+			return true;
+	return false;
+}
+
 int refusal_invalid(struct refusal *s, struct subject about)
 {
 	AUTO_BUF text = { 0 };
+	size_t told = 0;
 
 	if (s->code)
 		return -1;
 	buf_init(&text, 1u << 20);
 	for (size_t i = 0; i < s->cause_count; i++)
-		buf_printf(&text, "%s" STR_FMT "%s" STR_FMT, i ? ", " : "",
-			   STR_ARG(s->causes[i].field), s->causes[i].field.len ? ": " : "",
-			   STR_ARG(s->causes[i].message));
+		if (!is_told(s, i)) /* causes may repeat, the message does not */
+			buf_printf(&text, "%s" STR_FMT "%s" STR_FMT, told++ ? ", " : "",
+				   STR_ARG(s->causes[i].field), s->causes[i].field.len ? ": " : "",
+				   STR_ARG(s->causes[i].message));
 	refusal_set(s, 422, "Invalid", STR_FMT " \"" STR_FMT "\" is invalid%s%s" STR_FMT "%s",
 		    STR_ARG(qualified(s->arena, about.resource, about.group)), STR_ARG(about.name),
-		    s->cause_count ? ": " : "", s->cause_count > 1 ? "[" : "",
-		    STR_ARG(buf_str(&text)), s->cause_count > 1 ? "]" : "");
+		    told ? ": " : "", told > 1 ? "[" : "", STR_ARG(buf_str(&text)),
+		    told > 1 ? "]" : "");
 	return refusal_about(s, about);
 }
 

@@ -227,17 +227,18 @@ static void check_metric(const struct scope *s, const struct field_path *path, y
 	for (size_t i = 0; i < ARRAY_COUNT(sources); i++)
 		if (yyjson_mut_obj_get(v, sources[i].rules[0].field) && !found++)
 			rules_check(s, sources[i].rules, path, v);
-	for (size_t i = 0; i < ARRAY_COUNT(sources); i++) {
-		const char *name = sources[i].rules[0].field;
-		bool is_it = str_eq_c(type, sources[i].type), there = yyjson_mut_obj_get(v, name);
-
-		if (is_it && !there)
-			field_required(s->errors, FIELD_NAME(path, name),
+	for (size_t i = 0; i < ARRAY_COUNT(sources); i++)
+		if (str_eq_c(type, sources[i].type) &&
+		    !yyjson_mut_obj_get(v, sources[i].rules[0].field))
+			field_required(s->errors, FIELD_NAME(path, sources[i].rules[0].field),
 				       "must populate information for the given metric source");
-		else if (!is_it && there && found > 1)
-			field_forbidden(s->errors, FIELD_NAME(path, name),
+	if (!known) /* as upstream: a second time */
+		field_unsupported(s->errors, FIELD_NAME(path, "type"), type, METRIC_TYPES);
+	for (size_t i = 0; found > 1 && i < ARRAY_COUNT(sources); i++)
+		if (!str_eq_c(type, sources[i].type) &&
+		    yyjson_mut_obj_get(v, sources[i].rules[0].field))
+			field_forbidden(s->errors, FIELD_NAME(path, sources[i].rules[0].field),
 					"must populate the given metric source only");
-	}
 }
 
 /* ---- behavior ---- */

@@ -237,13 +237,37 @@ SCRIPT(test_budgets, { "POST", PODS, JSON, POD_OF("a"), 201 },
        { "PATCH", GROUP "/x/status", MERGE, "{\"status\":{\"disruptionsAllowed\":-1}}", 422 },
        { "PATCH", PODS "/b/status", MERGE, RUNS("False"), 200 }, { EVICT("b"), 201 }, )
 
+/* Breaks when one thing that is wrong twice is told twice in the message, or once in the causes. */
+static void test_repeated_cause(void **state)
+{
+#define TYPE(what)                                           \
+	"spec.metrics[0].type: Unsupported value: \\\"" what \
+	"\\\": supported values: \\\"ContainerResource"
+	static const struct row rows[] = {
+		{ "POST", "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers", JSON,
+		  "{\"metadata\":{\"name\":\"h\"},\"spec\":{\"maxReplicas\":1,\"scaleTargetRef\":{"
+		  "\"kind\":"
+		  "\"A\",\"name\":\"a\"},\"metrics\":[{\"type\":\"Moon\"}]}}",
+		  422, "\"h\\\" is invalid: " TYPE("Moon"), "[" TYPE("Moon") },
+		{ "POST", "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers", JSON,
+		  "{\"metadata\":{\"name\":\"h\"},\"spec\":{\"maxReplicas\":1,\"scaleTargetRef\":{"
+		  "\"kind\":"
+		  "\"A\",\"name\":\"a\"},\"metrics\":[{\"type\":\"Moon\"}]}}",
+		  422, "\"field\":\"spec.metrics[0].type\"},{\"reason\":\"FieldValueNotSupported\"",
+		  NULL },
+	};
+#undef TYPE
+
+	run(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_delete_options),	 cmocka_unit_test(test_collections),
-		cmocka_unit_test(test_field_validation), cmocka_unit_test(test_versions),
-		cmocka_unit_test(test_repeated_owners),	 cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_budgets),
+		cmocka_unit_test(test_repeated_cause), cmocka_unit_test(test_delete_options),
+		cmocka_unit_test(test_collections),    cmocka_unit_test(test_field_validation),
+		cmocka_unit_test(test_versions),       cmocka_unit_test(test_repeated_owners),
+		cmocka_unit_test(test_answers),	       cmocka_unit_test(test_budgets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
