@@ -5,6 +5,9 @@
  */
 #include "api/convert.h"
 
+#include "api/custom.h"
+#include "api/structural.h"
+
 struct move {
 	const char *core, *events;
 };
@@ -101,5 +104,29 @@ int convert_object(yyjson_mut_doc *doc, const struct kind *from, const struct ki
 		(to == &kind_horizontalpodautoscaler ? autoscaler_to_v2 : autoscaler_to_v1)(doc,
 											    spec);
 	json_set_str(doc, root, "apiVersion", to->api_version);
+	return 0;
+}
+
+/* What is stored has its defaults, too: it is read as it is. */
+static void fit_custom(yyjson_mut_doc *doc, const struct kind *to)
+{
+	yyjson_val *schema = custom_version_of(to)->schema;
+	AUTO_JSON frozen = json_freeze(yyjson_mut_doc_get_root(doc));
+	yyjson_mut_val *root = structural_copy(doc, yyjson_doc_get_root(frozen), schema, NULL,
+					       NULL);
+
+	structural_drop_nulls(root, schema);
+	if (kind_stored(to) == to)
+		structural_default(doc, root, schema);
+	yyjson_mut_doc_set_root(doc, root);
+}
+
+int convert_stored(yyjson_mut_doc *doc, const struct kind *from, const struct kind *to,
+		   struct err *err)
+{
+	if (convert_object(doc, from, to, err) < 0)
+		return -1;
+	if (to->flags & KIND_CUSTOM)
+		fit_custom(doc, to);
 	return 0;
 }

@@ -10,5 +10,9 @@
 /* In place. ERR_UNSUPPORTED when the two have no common stored form. */
 int convert_object(yyjson_mut_doc *doc, const struct kind *from, const struct kind *to,
 		   struct err *err) MUST_CHECK;
+/* The same to or from what is stored: a custom object has only what the schema of its version
+ * knows. doc's root is another one afterwards. */
+int convert_stored(yyjson_mut_doc *doc, const struct kind *from, const struct kind *to,
+		   struct err *err) MUST_CHECK;
 
 #endif

@@ -571,6 +571,71 @@ static int decode_metadata(struct decoder *d, yyjson_val *v, yyjson_mut_val **re
 	return failed;
 }
 
+static int refuse_embedded(struct decoder *d, const struct field_path *path, yyjson_val *v,
+			   const char *why)
+{
+	AUTO_ARENA arena = { 0 };
+	AUTO_BUF text = { 0 };
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	buf_init(&text, OBJECT_BYTES_MAX);
+	buf_put_str(&text, field_path_in(&arena, path));
+	buf_put_c(&text, ": Invalid value: ");
+	json_write(v, &text);
+	buf_put_c(&text, ": ");
+	buf_put_c(&text, why);
+	return err_set(d->err, ERR_BAD_REQUEST, STR_FMT, STR_ARG(buf_str(&text)));
+}
+
+/* Type and metadata of an object inside of another. */
+static int check_embedded_head(struct decoder *d, yyjson_val *v, const struct field_path *path)
+{
+	static const char *const names[] = { "apiVersion", "kind" };
+	const struct field_path inside = { .parent = path, .name = "metadata" };
+	struct err why = { 0 };
+	struct decoder inner = { .doc = d->doc, .kind = d->kind, .err = &why };
+	yyjson_val *metadata = yyjson_obj_get(v, "metadata");
+	yyjson_mut_val *unused;
+
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		yyjson_val *name = yyjson_obj_get(v, names[i]);
+
+		if (name && !yyjson_is_str(name))
+			return refuse_embedded(d, FIELD_NAME(path, names[i]), name,
+					       "must be a string");
+	}
+	if (decode_metadata(&inner, metadata, &unused) == 0)
+		return 0;
+	return refuse_embedded(d, &inside, metadata, why.msg);
+}
+
+static int check_embedded(struct decoder *d, yyjson_val *v, yyjson_val *schema,
+			  const struct field_path *path)
+{
+	yyjson_val *properties = yyjson_obj_get(schema, "properties");
+	size_t i = 0;
+
+	if (!schema)
+		return 0;
+	JSON_EACH (item, v)
+		if (check_embedded(d, item, yyjson_obj_get(schema, "items"),
+				   FIELD_INDEX(path, i++)) < 0)
+			return -1;
+	if (yyjson_is_obj(v) && structural_is(schema, "x-kubernetes-embedded-resource") &&
+	    check_embedded_head(d, v, path) < 0)
+		return -1;
+	JSON_MEMBERS (key, value, v) {
+		struct str name = json_str(key);
+		struct field_path here = { .parent = path, .key = name };
+
+		if (properties && json_key(properties, name))
+			here = (struct field_path){ .parent = path, .name = name.ptr };
+		if (check_embedded(d, value, structural_member(schema, name), &here) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* Type and metadata by their tables, the rest by the definition's schema. Values of a wrong type
  * are for validation to name. */
 static int decode_custom(struct decoder *d, yyjson_val *root, yyjson_mut_val **ret)
@@ -584,7 +649,8 @@ static int decode_custom(struct decoder *d, yyjson_val *root, yyjson_mut_val **r
 		notices_init(&found, notices->arena);
 		d->notices = &of_metadata;
 	}
-	if (decode_metadata(d, yyjson_obj_get(root, "metadata"), &meta) < 0)
+	if (decode_metadata(d, yyjson_obj_get(root, "metadata"), &meta) < 0 ||
+	    check_embedded(d, root, schema, NULL) < 0)
 		return -1;
 	object = structural_copy(d->doc, root, schema, NULL, notices ? &found : NULL);
 	for (size_t i = 0; notices && i < of_metadata.count; i++)

@@ -2,6 +2,8 @@
 /* Pruning and defaulting. */
 #include "api/structural.h"
 
+#include <math.h>
+
 #include "api/schema.h"
 #include "base/num.h"
 #include "codec/json.h"
@@ -111,6 +113,19 @@ static yyjson_mut_val *copy_object(yyjson_mut_doc *doc, yyjson_val *v, yyjson_va
 	return object;
 }
 
+#define WHOLE_MAX 9007199254740992.0
+
+/* Go writes 1.0 and 1e3 as the whole numbers that they are. */
+static yyjson_mut_val *copy_scalar(yyjson_mut_doc *doc, yyjson_val *v)
+{
+	double number = yyjson_get_num(v);
+
+	if (!yyjson_is_real(v) || number != floor(number) || fabs(number) > WHOLE_MAX)
+		return json_copy(doc, v);
+	return number < 0 ? yyjson_mut_sint(doc, (int64_t)number)
+			  : yyjson_mut_uint(doc, (uint64_t)number);
+}
+
 yyjson_mut_val *structural_copy(yyjson_mut_doc *doc, yyjson_val *v, yyjson_val *schema,
 				const struct field_path *path, struct notices *notices)
 {
@@ -121,7 +136,7 @@ yyjson_mut_val *structural_copy(yyjson_mut_doc *doc, yyjson_val *v, yyjson_val *
 	if (yyjson_is_obj(v))
 		return copy_object(doc, v, schema, path, notices);
 	if (!yyjson_is_arr(v))
-		return json_copy(doc, v);
+		return copy_scalar(doc, v);
 	list = yyjson_mut_arr(doc);
 	JSON_EACH (item, v)
 		yyjson_mut_arr_append(

@@ -12,7 +12,7 @@ static void check_version(yyjson_mut_val *v, const struct field_path *path,
 	struct str text = json_mut_str(v), group, version;
 
 	if (!v)
-		field_required(errors, path, "must not be empty");
+		field_required(errors, path, "");
 	else if (!yyjson_mut_is_str(v))
 		field_invalid_val(errors, path, v, "must be a string");
 	else if (!text.len)
@@ -33,7 +33,7 @@ static void check_kind(yyjson_mut_val *v, const struct field_path *path,
 	char *lower;
 
 	if (!v) {
-		field_required(errors, path, "must not be empty");
+		field_required(errors, path, "");
 		return;
 	}
 	if (!yyjson_mut_is_str(v)) {

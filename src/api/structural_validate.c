@@ -126,21 +126,19 @@ static void check_number(struct field_errors *e, const struct field_path *path, 
 	bool above = structural_is(schema, "exclusiveMinimum");
 	bool below = structural_is(schema, "exclusiveMaximum");
 
-	if (min && (above ? number <= yyjson_get_num(min) : number < yyjson_get_num(min)))
-		invalid(e, path, v,
-			str_printf_in(e->arena, "should be greater than %s%.15g",
-				      above ? "" : "or equal to ", yyjson_get_num(min)));
-	if (max && (below ? number >= yyjson_get_num(max) : number > yyjson_get_num(max)))
-		invalid(e, path, v,
-			str_printf_in(e->arena, "should be less than %s%.15g",
-				      below ? "" : "or equal to ", yyjson_get_num(max)));
-	if (!of || yyjson_get_num(of) <= 0)
-		return;
-	quotient = number / yyjson_get_num(of);
+	quotient = of && yyjson_get_num(of) > 0 ? number / yyjson_get_num(of) : 0;
 	if (quotient != floor(quotient))
 		invalid(e, path, v,
 			str_printf_in(e->arena, "should be a multiple of %.15g",
 				      yyjson_get_num(of)));
+	if (max && (below ? number >= yyjson_get_num(max) : number > yyjson_get_num(max)))
+		invalid(e, path, v,
+			str_printf_in(e->arena, "should be less than %s%.15g",
+				      below ? "" : "or equal to ", yyjson_get_num(max)));
+	if (min && (above ? number <= yyjson_get_num(min) : number < yyjson_get_num(min)))
+		invalid(e, path, v,
+			str_printf_in(e->arena, "should be greater than %s%.15g",
+				      above ? "" : "or equal to ", yyjson_get_num(min)));
 }
 
 static bool is_in_range(yyjson_mut_val *v, struct str type, struct str format)
@@ -179,11 +177,16 @@ static void check_format(struct field_errors *e, const struct field_path *path, 
 			 yyjson_val *schema)
 {
 	struct str format = format_of(schema);
+	AUTO_BUF value = { 0 };
 
-	if (yyjson_mut_is_str(v) && !structural_format_is(format, json_mut_str(v)))
-		invalid(e, path, v,
-			str_printf_in(e->arena, "must be of type " STR_FMT ": \"" STR_FMT "\"",
-				      STR_ARG(format), STR_ARG(json_mut_str(v))));
+	if (!yyjson_mut_is_str(v) || structural_format_is(format, json_mut_str(v)))
+		return;
+	buf_init(&value, OBJECT_BYTES_MAX);
+	json_mut_write(v, &value);
+	field_error_add(e, FIELD_TYPE_INVALID, path,
+			STR_FMT ": %s in body must be of type " STR_FMT ": \"" STR_FMT "\"",
+			STR_ARG(buf_str(&value)), path_text(e, path), STR_ARG(format),
+			STR_ARG(json_mut_str(v)));
 }
 
 static void check_pattern(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
@@ -269,9 +272,11 @@ static void check_count(struct field_errors *e, const struct field_path *path, y
 	int64_t max = json_get_int(schema, is_list ? "maxItems" : "maxProperties", INT64_MAX);
 
 	if (count < min)
-		invalid(e, path, v,
-			str_printf_in(e->arena, "should have at least %lld %s", (long long)min,
-				      is_list ? "items" : "properties"));
+		field_invalid_int(e, path, count,
+				  str_printf_in(e->arena, "%s in body should have at least %lld %s",
+						path_text(e, path), (long long)min,
+						is_list ? "items" : "properties")
+					  .ptr);
 	if (count > max)
 		field_too_many(e, path, (size_t)count, (size_t)max);
 }

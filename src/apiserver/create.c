@@ -8,20 +8,17 @@
 #include "apiserver/service_claim.h"
 #include "loop/env.h"
 
-/* A body may leave the namespace out; another one than the path's is refused. */
+/* A body may leave the namespace out; another one than the path's is refused. Where there is none,
+ * what is given is nothing. */
 static int check_namespace(struct operation *op)
 {
 	struct str given = json_mut_get_str(op->edit.root, "metadata.namespace");
 
-	if (given.len && !str_eq(given, op->namespace_))
-		return refusal_bad_request(&op->refusal,
-					   kind_is_namespaced(op->kind)
-						   ? "the namespace of the provided object does "
-						     "not match the namespace sent on the request"
-						   : "namespace \"" STR_FMT
-						     "\" not allowed on a cluster-scoped object",
-					   STR_ARG(given));
-	return 0;
+	if (!given.len || !kind_is_namespaced(op->kind) || str_eq(given, op->namespace_))
+		return 0;
+	return refusal_bad_request(
+		&op->refusal, "the namespace of the provided object does not match the namespace "
+			      "sent on the request");
 }
 
 static int validate(struct operation *op)

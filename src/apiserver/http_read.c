@@ -7,7 +7,8 @@
 #include "apiserver/scale.h"
 #include "loop/env.h"
 
-static void answer_table(struct exchange *e, const struct obj *obj, enum table_include include)
+static void write_table(struct exchange *e, const struct obj *obj, enum table_include include,
+			struct buf *to)
 {
 	struct table_options options = {
 		.kind = e->kind,
@@ -17,22 +18,26 @@ static void answer_table(struct exchange *e, const struct obj *obj, enum table_i
 		.remaining = -1,
 	};
 	struct table table;
-	AUTO_BUF text = { 0 };
 
-	buf_init(&text, (size_t)64 << 20);
-	table_start(&table, &options, &text);
+	table_start(&table, &options, to);
 	table_row(&table, obj);
 	table_end(&table);
-	exchange_answer_json(e, 200, str_in(e->arena, buf_str(&text)));
 }
 
-static void answer_partial(struct exchange *e, const struct obj *obj)
+void read_answer_form(struct exchange *e, int status, const struct obj *obj,
+		      const struct read_form *form)
 {
 	AUTO_BUF text = { 0 };
+	struct blob *blob;
 
 	buf_init(&text, (size_t)64 << 20);
-	table_partial_metadata(obj, &text);
-	exchange_answer_json(e, 200, str_in(e->arena, buf_str(&text)));
+	if (e->form == ANSWER_TABLE)
+		write_table(e, obj, form->include, &text);
+	else
+		table_partial_metadata(obj, &text);
+	blob = blob_new(buf_str(&text));
+	exchange_answer_object(e, status, blob, form->warnings);
+	blob_unref(blob);
 }
 
 /* As protobuf: its kept field behind the envelope. */
@@ -66,10 +71,9 @@ static void answer(struct exchange *e, struct blob *object, enum table_include i
 {
 	if (str_eq_c(e->target.subresource, "scale"))
 		answer_scale(e, obj_get(object));
-	else if (e->form == ANSWER_TABLE)
-		answer_table(e, obj_get(object), include);
-	else if (e->form == ANSWER_PARTIAL_METADATA)
-		answer_partial(e, obj_get(object));
+	else if (e->form != ANSWER_OBJECT)
+		read_answer_form(e, 200, obj_get(object),
+				 &(struct read_form){ .include = include });
 	else if (e->format == ANSWER_PROTOBUF)
 		answer_field(e, object);
 	else

@@ -27,6 +27,23 @@ static void write_free(struct http_write *w)
 	mem_free(w);
 }
 
+/* An object may have been asked for in another form; a Status has none. */
+static void answer_result(struct exchange *e, struct operation *op)
+{
+	const struct obj *obj = e->form == ANSWER_OBJECT || op->returns_scale
+					? NULL
+					: obj_of(op->result, NULL);
+	struct read_form form = { .warnings = &op->notices };
+
+	if (obj && str_eq(json_get_str(obj->root, "kind"), e->kind->name)) {
+		(void)table_include_parse(params_get(&e->target.query, "includeObject"),
+					  &form.include); /* what it does not know is the default */
+		read_answer_form(e, op->http_status, obj, &form);
+	} else {
+		exchange_answer_object(e, op->http_status, op->result, &op->notices);
+	}
+}
+
 static void write_done(struct operation *op)
 {
 	struct http_write *w = CONTAINER_OF(op, struct http_write, op);
@@ -43,7 +60,7 @@ static void write_done(struct operation *op)
 		e->warnings = &op->notices;
 		exchange_refuse(e);
 	} else {
-		exchange_answer_object(e, op->http_status, op->result, &op->notices);
+		answer_result(e, op);
 	}
 	write_free(w);
 }

@@ -382,7 +382,7 @@ int operation_load(struct operation *op)
 	if (!registry_is_served_as_stored(op->kind, entry->value)) {
 		AUTO_JSON_MUT doc = json_thaw(obj->root);
 
-		if (convert_object(doc, kind_stored(op->kind), op->kind, &err) < 0)
+		if (convert_stored(doc, kind_stored(op->kind), op->kind, &err) < 0)
 			return refusal_from_err(&op->refusal, &err);
 		op->old_converted = json_freeze(yyjson_mut_doc_get_root(doc));
 		op->edit.old = yyjson_doc_get_root(op->old_converted);
@@ -642,8 +642,9 @@ static int submit_stored(struct operation *op)
 		return OPERATION_SUBMITTED;
 	}
 	if (registry_needs_conversion(op->kind) &&
-	    convert_object(op->edit.doc, op->kind, kind_stored(op->kind), &err) < 0)
+	    convert_stored(op->edit.doc, op->kind, kind_stored(op->kind), &err) < 0)
 		return refusal_from_err(&op->refusal, &err);
+	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
 	if (op->is_delete_write)
 		op->final_state = op->edit.root;
 	return submit(op);

@@ -18,7 +18,7 @@ struct read_options {
 	int64_t continue_revision; /* 0: no token; < 0: the newest state */
 	struct str continue_from;  /* "ns/name", the first key that was not sent */
 	struct watch_filter filter;
-	int64_t timeout_seconds; /* 0: none given */
+	int64_t timeout_seconds;    /* 0: none given */
 	enum table_include include; /* of tables */
 	bool bookmarks;
 	bool has_initial_events, initial_events; /* sendInitialEvents */
@@ -27,5 +27,13 @@ struct read_options {
 /* Refuses revisions that are yet to come, too. */
 int read_options_parse(struct exchange *e, struct read_options *ret) MUST_CHECK;
 struct str continue_token_in(struct arena *arena, int64_t revision, struct str from);
+
+/* One object as a Table or as metadata, whatever e->form is. */
+struct read_form {
+	enum table_include include;
+	const struct notices *warnings; /* NULL: none */
+};
+void read_answer_form(struct exchange *e, int status, const struct obj *obj,
+		      const struct read_form *form);
 
 #endif

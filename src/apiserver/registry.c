@@ -209,7 +209,7 @@ struct blob *registry_present(const struct kind *kind, struct blob *stored, stru
 	if (!obj)
 		return NULL;
 	doc = json_thaw(obj->root);
-	if (convert_object(doc, kind_stored(kind), kind, err) < 0)
+	if (convert_stored(doc, kind_stored(kind), kind, err) < 0)
 		return NULL;
 	return object_encode(yyjson_mut_doc_get_root(doc), obj->resource_version);
 }

@@ -135,8 +135,8 @@ static void test_resources(void **state)
 		{ "{\"a\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"x\"}}]"
 		  "}",
 		  NULL, NULL },
-		{ "{\"a\":[{\"kind\":\"Pod\"}]}", "a[0].apiVersion", "must not be empty" },
-		{ "{\"a\":[{\"apiVersion\":\"v1\"}]}", "a[0].kind", "must not be empty" },
+		{ "{\"a\":[{\"kind\":\"Pod\"}]}", "a[0].apiVersion", "Required value" },
+		{ "{\"a\":[{\"apiVersion\":\"v1\"}]}", "a[0].kind", "Required value" },
 		{ "{\"a\":[{\"apiVersion\":1,\"kind\":\"Pod\"}]}", "a[0].apiVersion",
 		  "must be a string" },
 		{ "{\"a\":[{\"apiVersion\":\"a/b/c\",\"kind\":\"Pod\"}]}", "a[0].apiVersion",

@@ -234,6 +234,77 @@ static void test_bodies_are_checked(void **state)
 	http_fixture_close(&f);
 }
 
+#define MIXED "/apis/example.com/v1/namespaces/default/mixeds"
+#define MIXED2 "/apis/example.com/v2/namespaces/default/mixeds"
+#define MIXED_OF(version, spec)                                \
+	"{\"apiVersion\":\"example.com/" version               \
+	"\",\"kind\":\"Mixed\",\"metadata\":{\"name\":\"a\"}," \
+	"\"spec\":" spec "}"
+#define TABLE "Accept: application/json;as=Table;g=meta.k8s.io;v=v1\r\n"
+#define METADATA "Accept: application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1\r\n"
+
+/* Two versions that know different members: each shows what it knows, and the stored one keeps what
+ * it knows. And objects inside, numbers, and answers to writes. */
+static const char mixed_definition[] =
+	"{\"metadata\":{\"name\":\"mixeds.example.com\"},\"spec\":{\"group\":\"example.com\","
+	"\"scope\":"
+	"\"Namespaced\",\"names\":{\"plural\":\"mixeds\",\"kind\":\"Mixed\"},\"versions\":["
+	"{\"name\":\"v1\",\"served\":true,\"storage\":true,\"schema\":{\"openAPIV3Schema\":{"
+	"\"type\":"
+	"\"object\",\"properties\":{\"spec\":{\"type\":\"object\",\"properties\":{"
+	"\"a\":{\"type\":\"string\"},\"one\":{\"type\":\"integer\",\"default\":1},"
+	"\"n\":{\"type\":\"number\",\"multipleOf\":0.5},\"d\":{\"type\":\"string\",\"format\":"
+	"\"date\"},"
+	"\"l\":{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\"}},"
+	"\"in\":{\"type\":\"object\",\"x-kubernetes-embedded-resource\":true,"
+	"\"x-kubernetes-preserve-unknown-fields\":true}}}}}}},"
+	"{\"name\":\"v2\",\"served\":true,\"storage\":false,\"schema\":{\"openAPIV3Schema\":{"
+	"\"type\":"
+	"\"object\",\"properties\":{\"spec\":{\"type\":\"object\",\"properties\":{"
+	"\"a\":{\"type\":\"string\"},\"two\":{\"type\":\"integer\",\"default\":2}}}}}}}]}}";
+
+static void test_versions_that_differ(void **state)
+{
+	struct http_fixture f;
+
+	(void)state; /* each test makes its own */
+	http_fixture_open(&f);
+	want(&f, "POST", CRDS, JSON, mixed_definition, 201, NULL);
+	http_fixture_until(&f, MIXED, 200, NULL);
+	want(&f, "POST", MIXED2, JSON, MIXED_OF("v2", "{\"a\":\"x\"}"), 201,
+	     "\"spec\":{\"a\":\"x\"}");
+	want(&f, "GET", MIXED "/a", NULL, NULL, 200, "\"spec\":{\"a\":\"x\",\"one\":1}");
+	want(&f, "GET", MIXED2 "/a", NULL, NULL, 200, "\"spec\":{\"a\":\"x\"}");
+	want(&f, "GET", MIXED2, NULL, NULL, 200, "\"spec\":{\"a\":\"x\"}");
+	want(&f, "PATCH", MIXED "/a", MERGE, "{\"spec\":{\"one\":7,\"n\":2.0}}", 200,
+	     "\"spec\":{\"a\":\"x\",\"one\":7,\"n\":2}");
+	want(&f, "PATCH", MIXED2 "/a", MERGE, "{\"spec\":{\"a\":\"y\"}}", 200,
+	     "\"spec\":{\"a\":\"y\"}");
+	want(&f, "PUT", MIXED "/a", JSON, MIXED_OF("v1", "{\"n\":3}"), 422,
+	     "must be specified for an update");
+	want(&f, "PATCH", MIXED "/a", MERGE, "{\"spec\":{\"n\":0.3,\"d\":\"x\",\"l\":[]}}", 422,
+	     "spec.l: Invalid value: 0: spec.l in body should have at least 1 items");
+	want(&f, "PATCH", MIXED "/a", MERGE, "{\"spec\":{\"n\":0.3,\"d\":\"x\",\"l\":[]}}", 422,
+	     "{\"reason\":\"FieldValueTypeInvalid\",\"message\":\"Invalid value: \\\"x\\\": spec.d "
+	     "in "
+	     "body must be of type date");
+	want(&f, "POST", MIXED, JSON,
+	     MIXED_OF("v1",
+		      "{\"in\":{\"apiVersion\":\"v1\",\"kind\":\"A\",\"metadata\":{\"labels\":{"
+		      "\"a\":1}}}}"),
+	     400,
+	     "spec.in.metadata: Invalid value: {\\\"labels\\\":{\\\"a\\\":1}}: json: cannot "
+	     "unmarshal "
+	     "number into Go struct field ObjectMeta.labels of type string");
+	want(&f, "POST", MIXED, JSON, MIXED_OF("v1", "{\"in\":{\"apiVersion\":1,\"kind\":\"A\"}}"),
+	     400, "spec.in.apiVersion: Invalid value: 1: must be a string");
+	want(&f, "PATCH", MIXED "/a", MERGE TABLE, "{\"spec\":{\"a\":\"z\"}}", 200,
+	     "\"rows\":[{\"cells\":[\"a\",");
+	want(&f, "PATCH", MIXED "/a", MERGE METADATA, "{\"spec\":{\"a\":\"q\"}}", 200,
+	     "{\"kind\":\"PartialObjectMetadata\"");
+	http_fixture_close(&f);
+}
+
 static void test_definitions_are_checked(void **state)
 {
 	struct http_fixture f;
@@ -420,6 +491,7 @@ int main(void)
 		cmocka_unit_test(test_life_of_a_definition),
 		cmocka_unit_test(test_values_are_checked),
 		cmocka_unit_test(test_bodies_are_checked),
+		cmocka_unit_test(test_versions_that_differ),
 		cmocka_unit_test(test_definitions_are_checked),
 		cmocka_unit_test(test_end_of_a_definition),
 		cmocka_unit_test(test_refused_deletions),
