@@ -113,6 +113,10 @@ void certificate_check(struct operation *op, struct field_errors *errors);
 int certificate_approval_validate(struct operation *op) MUST_CHECK;
 int certificate_signing_validate(struct operation *op) MUST_CHECK;
 int certificate_subject_validate(struct operation *op) MUST_CHECK;
+struct x509_request;
+/* What a CertificateSigningRequest asks for. < 0: *ret_problem says what is wrong with it. */
+int certificate_read(struct operation *op, struct x509_request *ret,
+		     const char **ret_problem) MUST_CHECK;
 /* A pod names only secrets that its account lists, when the account asks for that. */
 int admission_check_references(struct operation *op, const struct obj *account) MUST_CHECK;
 

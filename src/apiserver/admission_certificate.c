@@ -40,7 +40,7 @@ int certificate_fill(struct operation *op)
 	return 0;
 }
 
-static int read_pem(struct operation *op, struct x509_request *ret, const char **ret_problem)
+int certificate_read(struct operation *op, struct x509_request *ret, const char **ret_problem)
 {
 	AUTO_BUF pem = { 0 };
 	struct err err = { 0 };
@@ -79,7 +79,7 @@ void certificate_check(struct operation *op, struct field_errors *errors)
 
 	if (!is_request(op))
 		return;
-	if (!op->edit.old && read_pem(op, &request, &problem) < 0)
+	if (!op->edit.old && certificate_read(op, &request, &problem) < 0)
 		field_invalid_val(errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "request"),
 				  json_mut_get(op->edit.root, "spec.request"), problem);
 	check_issued(op, errors);
@@ -94,7 +94,7 @@ int certificate_subject_validate(struct operation *op)
 	if (!is_request(op) || op->edit.old ||
 	    !str_eq_c(json_mut_get_str(op->edit.root, "spec.signerName"), CLIENT_SIGNER))
 		return 0;
-	if (read_pem(op, &request, &problem) < 0)
+	if (certificate_read(op, &request, &problem) < 0)
 		return 0; /* refused as invalid before */
 	for (size_t i = 0; i < request.organizations.count; i++)
 		if (str_eq_c(request.organizations.items[i], "system:masters"))

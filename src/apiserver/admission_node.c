@@ -12,6 +12,7 @@
 #include "apiserver/limits.h"
 #include "apiserver/node_pods.h"
 #include "apiserver/registry.h"
+#include "net/x509.h"
 
 #define LEASE_NAMESPACE "kube-node-lease"
 #define MIRROR_ANNOTATION "kubernetes.io/config.mirror"
@@ -331,6 +332,31 @@ static int admit_slice(struct restriction *r)
 				   "requesting node");
 }
 
+/* Of the kubelet's certificates a node asks for its own. */
+static int admit_request(struct restriction *r)
+{
+	struct str signer = json_mut_get_str(r->root, "spec.signerName");
+	struct x509_request request;
+	const char *problem;
+
+	if (!is_create(r) || (!str_eq_c(signer, "kubernetes.io/kubelet-serving") &&
+			      !str_eq_c(signer, "kubernetes.io/kube-apiserver-client-kubelet")))
+		return 0;
+	if (certificate_read(r->op, &request, &problem) < 0)
+		return REFUSE(r, "unable to parse csr: %s", problem);
+	if (str_strip_prefix(&request.common_name, STR("system:node:")) &&
+	    str_eq(request.common_name, r->node))
+		return 0;
+	return REFUSE(r, "can only create a node CSR with CN=system:node:" STR_FMT,
+		      STR_ARG(r->node));
+}
+
+static int remove_request(struct restriction *r)
+{
+	(void)r; /* authorization decides alone */
+	return 0;
+}
+
 /* --- the table --- */
 
 static int delete_pod(struct restriction *r)
@@ -351,6 +377,7 @@ static const struct {
 	{ &kind_lease, admit_lease, admit_lease },
 	{ &kind_csinode, admit_csi_node, admit_csi_node },
 	{ &kind_resourceslice, admit_slice, admit_slice },
+	{ &kind_certificatesigningrequest, admit_request, remove_request },
 };
 
 /* True when the request is a node's; < 0 when it cannot be told which. */

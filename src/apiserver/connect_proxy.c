@@ -45,21 +45,28 @@ static const struct obj *find_object(struct exchange *e, struct str name)
 	return obj;
 }
 
+static bool is_proxyable_four(uint32_t host)
+{
+	return host && host >> 24 != 127 && host >> 16 != 0xA9FE && host >> 28 != 0xE &&
+	       host != UINT32_MAX;
+}
+
 /* What only this machine itself, or its link, reaches is nobody else's to see. */
 static bool is_proxyable(const char *text)
 {
 	struct in6_addr six;
 	struct in_addr four;
-	uint32_t host;
 
-	if (inet_pton(AF_INET, text, &four) == 1) {
-		host = ntohl(four.s_addr);
-		return host && host >> 24 != 127 && host >> 16 != 0xA9FE && host >> 28 != 0xE &&
-		       host != UINT32_MAX;
+	if (inet_pton(AF_INET, text, &four) == 1)
+		return is_proxyable_four(ntohl(four.s_addr));
+	if (inet_pton(AF_INET6, text, &six) != 1)
+		return false;
+	if (IN6_IS_ADDR_V4MAPPED(&six)) { /* the kernel connects to what is inside */
+		memcpy(&four, &six.s6_addr[12], sizeof(four));
+		return is_proxyable_four(ntohl(four.s_addr));
 	}
-	return inet_pton(AF_INET6, text, &six) == 1 && !IN6_IS_ADDR_UNSPECIFIED(&six) &&
-	       !IN6_IS_ADDR_LOOPBACK(&six) && !IN6_IS_ADDR_LINKLOCAL(&six) &&
-	       !IN6_IS_ADDR_MULTICAST(&six);
+	return !IN6_IS_ADDR_UNSPECIFIED(&six) && !IN6_IS_ADDR_LOOPBACK(&six) &&
+	       !IN6_IS_ADDR_LINKLOCAL(&six) && !IN6_IS_ADDR_MULTICAST(&six);
 }
 
 static int check_address(struct exchange *e, struct str address)

@@ -49,9 +49,8 @@ static int read_timeout(struct exchange *e)
 	struct err err;
 
 	if (text.len && !is_long(&e->target) && time_parse_duration(text, &ns, &err) < 0)
-		return refusal_bad_request(&e->refusal,
-					   "invalid timeout specified in the request URL - %s",
-					   err.msg);
+		return refusal_bad_request(
+			&e->refusal, "invalid timeout specified in the request URL - %s", err.msg);
 	e->deadline_ns = e->started_ns + (ns > 0 ? NUM_MIN(ns, limit_ns) : limit_ns);
 	return 0;
 }
@@ -73,10 +72,9 @@ static void count_user(struct exchange *e, bool is_known)
 
 	metrics_count_user(&e->server->metrics, is_known ? e->user->name : STR_NONE);
 	if (is_known && identity && identity->verified)
-		metrics_count_certificate(&e->server->metrics,
-					  (double)(identity->not_after_ns -
-						   env_wall_ns(e->server->env)) /
-						  1e9);
+		metrics_count_certificate(
+			&e->server->metrics,
+			(double)(identity->not_after_ns - env_wall_ns(e->server->env)) / 1e9);
 }
 
 static int authenticate(struct exchange *e)
@@ -140,8 +138,9 @@ static int impersonate_name(struct exchange *e, struct user *user)
 static int impersonate_groups(struct exchange *e, struct user *user)
 {
 	struct str *groups = arena_array(e->arena, USER_GROUPS_MAX + 3, sizeof(groups[0])), group,
-		   account = user->name, namespace_, name;
+		   account = user->name, namespace_, name, everybody;
 	size_t count = 0, cursor = 0;
+	bool is_named = false;
 
 	while (http_header_next(&e->x->headers, STR("Impersonate-Group"), &cursor, &group)) {
 		int checked = check_impersonation(
@@ -160,8 +159,12 @@ static int impersonate_groups(struct exchange *e, struct user *user)
 		groups[count++] = str_printf_in(e->arena, "system:serviceaccounts:" STR_FMT,
 						STR_ARG(namespace_));
 	}
-	groups[count++] = str_eq(user->name, user_anonymous.name) ? STR("system:unauthenticated")
-								  : STR("system:authenticated");
+	everybody = str_eq(user->name, user_anonymous.name) ? STR("system:unauthenticated")
+							    : STR("system:authenticated");
+	for (size_t i = 0; i < count && !is_named; i++)
+		is_named = str_eq(groups[i], everybody);
+	if (!is_named)
+		groups[count++] = everybody;
 	user->groups = groups;
 	user->group_count = count;
 	return 0;
@@ -217,6 +220,21 @@ static void add_value(struct exchange *e, struct user_extra *extra, struct str v
 	extra->values = (struct str_list){ values, count + 1 };
 }
 
+static bool is_extra(const struct http_header *header)
+{
+	return header->name.len > sizeof(EXTRA_PREFIX) - 1 &&
+	       str_eq_nocase(str_slice(header->name, 0, sizeof(EXTRA_PREFIX) - 1),
+			     STR(EXTRA_PREFIX));
+}
+
+static bool has_extra(const struct http_headers *headers)
+{
+	for (size_t i = 0; i < headers->count; i++)
+		if (is_extra(&headers->list[i]))
+			return true;
+	return false;
+}
+
 /* A key may come more than once. */
 static int impersonate_extras(struct exchange *e, struct user *user)
 {
@@ -229,9 +247,7 @@ static int impersonate_extras(struct exchange *e, struct user *user)
 		struct user_extra *extra;
 		struct str key;
 
-		if (header->name.len <= sizeof(EXTRA_PREFIX) - 1 ||
-		    !str_eq_nocase(str_slice(header->name, 0, sizeof(EXTRA_PREFIX) - 1),
-				   STR(EXTRA_PREFIX)))
+		if (!is_extra(header))
 			continue;
 		if (extra_key(e, header->name, &key) < 0)
 			return -1;
@@ -266,7 +282,8 @@ static int impersonate(struct exchange *e)
 	user->name = http_header_get(&e->x->headers, STR("Impersonate-User"));
 	if (!user->name.len) {
 		if (http_header_get(&e->x->headers, STR("Impersonate-Group")).len ||
-		    http_header_get(&e->x->headers, STR("Impersonate-Uid")).len)
+		    http_header_get(&e->x->headers, STR("Impersonate-Uid")).len ||
+		    has_extra(&e->x->headers))
 			return refusal_bad_request(
 				&e->refusal, "requested [{Group}] without impersonating a user");
 		return 0;
@@ -565,8 +582,8 @@ static int take_turn(struct exchange *e)
 }
 
 static int (*const steps[])(struct exchange *e) = {
-	read_target, authenticate, record, impersonate, take_turn, count_in_flight,
-	authorize,   find_kind,	   catch_up,	dispatch,
+	read_target,	 authenticate, record,	  impersonate, take_turn,
+	count_in_flight, authorize,    find_kind, catch_up,    dispatch,
 };
 
 /* From e->step on. An exchange that is answered, or is a handler's, must not be looked at any more:

@@ -20,6 +20,7 @@
 #define CORE "/api/v1/"
 #define NS "/api/v1/namespaces/default/"
 #define LEASES "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+#define CSRS "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 #define CSI "/apis/storage.k8s.io/v1/csinodes"
 #define NO_RELATION "no relationship found between node 'node1' and this object"
 
@@ -97,7 +98,8 @@ static const struct row world[] = {
 	  "'volumeHandle':'h','nodeStageSecretRef':{'name':'of-volume','namespace':'default'}}}}",
 	  201, NULL },
 	{ "POST", NS "secrets", "{'metadata':{'name':'of-azure'}}", 201, NULL },
-	/* bound from its side alone, by a client that writes null for a namespace it does not name */
+	/* bound from its side alone, by a client that writes null for a namespace it does not name
+	 */
 	{ "POST", CORE "persistentvolumes",
 	  "{'metadata':{'name':'azure'},'spec':{'capacity':{'storage':'1Gi'},'accessModes':["
 	  "'ReadWriteOnce'],'claimRef':{'namespace':'default','name':'claim'},'azureFile':{"
@@ -237,6 +239,47 @@ static const struct row writes[] = {
 	  403, "the UID in the bound object reference (u) does not match the UID in record" },
 };
 
+/* Requests signed by keys nobody has any more, O = system:nodes, CN = system:node:<name>. */
+#define NODE1_CSR                                                                      \
+	"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIdU1JR1ZBZ0VBTURNeEZUQVRC" \
+	"Z05WQkFvTURITjVjM1JsYlRwdWIyUmxjekVhTUJnR0ExVUVBd3dSYzNsegpkR1Z0T201dlpHVTZi" \
+	"bTlrWlRFd1dUQVRCZ2NxaGtqT1BRSUJCZ2dxaGtqT1BRTUJCd05DQUFSdlJieW1FWXhCCnVtaGZT" \
+	"NnNXVUNMS1hNNlJYazl5WDZ6dy8yTnZ0UFB1RjQ4UjJrYktkK2lKQjBsN0FMbVM1dmptVTNOK2sx" \
+	"OFYKUHl0d01oRDRVOVV2b0FBd0NnWUlLb1pJemowRUF3SURTQUF3UlFJaEFJWlFaMzdWSmlkYjJz" \
+	"djFseVNjMS9TWApGd1ZuOTNUMFZSMEdLRVNkSHJnNUFpQWpzWXovUSs1dTZ4RTg2cFV3SVBpOVRL" \
+	"RmdTb0cycGoyc0FsbjNZeWxTCjhRPT0KLS0tLS1FTkQgQ0VSVElGSUNBVEUgUkVRVUVTVC0tLS0t" \
+	"Cg=="
+#define NODE2_CSR                                                                      \
+	"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIdE1JR1ZBZ0VBTURNeEZUQVRC" \
+	"Z05WQkFvTURITjVjM1JsYlRwdWIyUmxjekVhTUJnR0ExVUVBd3dSYzNsegpkR1Z0T201dlpHVTZi" \
+	"bTlrWlRJd1dUQVRCZ2NxaGtqT1BRSUJCZ2dxaGtqT1BRTUJCd05DQUFUNlhhQnVMa1cvCkppVGMx" \
+	"akRRZ0c3MHd6Y0E5blc4UjIyeHJFNWhRZHhWU29wRFBkRzYrWk9MaTM0RTNpd05mM1lMbTVIN3By" \
+	"T2UKZHlXMHdKU1oyaDBvb0FBd0NnWUlLb1pJemowRUF3SURSd0F3UkFJZ1JQQ01BSWpWTGJWSXZW" \
+	"QWpNYTlOYisxdQpCanQ3K25QMW1GTDdCY0RoZm5BQ0lHYUZBSjdkbUlpZURJcDlXNnVtYUZ4UUgw" \
+	"RWhRZW5Iak1ycWRJdDBnTDlDCi0tLS0tRU5EIENFUlRJRklDQVRFIFJFUVVFU1QtLS0tLQo="
+#define CSR(name, signer, pem)                                                              \
+	"{'metadata':{'name':'" name "'},'spec':{'signerName':'" signer "','request':'" pem \
+	"','usages':['digital signature','client auth']}}"
+
+/* Would break: a node gets hold of another node's identity where requests are approved by hand. */
+static const struct row requests[] = {
+	{ "POST", CSRS, CSR("a", "kubernetes.io/kube-apiserver-client-kubelet", NODE1_CSR), 201,
+	  NULL },
+	{ "POST", CSRS, CSR("b", "kubernetes.io/kube-apiserver-client-kubelet", NODE2_CSR), 403,
+	  "can only create a node CSR with CN=system:node:node1" },
+	{ "POST", CSRS, CSR("c", "kubernetes.io/kubelet-serving", NODE2_CSR), 403,
+	  "can only create a node CSR with CN=system:node:node1" },
+	{ "POST", CSRS, CSR("d", "example.com/other", NODE2_CSR), 201, NULL },
+};
+
+/* Would break: a node has the API server connect to itself, past what it listens on for others. */
+static const struct row address = {
+	"PATCH", NS "pods/mine/status",
+	"{'status':{'podIP':'::ffff:127.0.0.1','podIPs':[{'ip':'::ffff:127.0.0.1'}]}}", 200, NULL
+};
+static const struct row proxied = { "GET", NS "pods/mine:6443/proxy/", NULL, 400,
+				    "address not allowed" };
+
 struct world {
 	struct http_fixture f;
 	struct arena arena;
@@ -289,6 +332,10 @@ static void test_writes(void **state)
 
 	open_world(&w);
 	run(&w.f, writes, ARRAY_COUNT(writes));
+	run(&w.f, requests, ARRAY_COUNT(requests));
+	run(&w.f, &address, 1);
+	become(&w.f, "admin", "system:masters");
+	run(&w.f, &proxied, 1);
 	close_world(&w);
 }
 

@@ -568,16 +568,25 @@ static void test_impersonation(void **state)
 		      "\\\"system:serviceaccount:default:robot\\\" cannot impersonate resource "
 		      "\\\"serviceaccounts\\\" in API group \\\"\\\" in the namespace "
 		      "\\\"default\\\""));
-	/* Extras were dropped without a word once: who asks as somebody must be somebody in all of it. */
+	/* Extras were dropped without a word once: who asks as somebody must be somebody in all of
+	 * it. */
 	assert_int_equal(
 		http_fixture_do(&s.admin, "POST", WHOAMI,
-				JSON "Impersonate-User: x\r\nImpersonate-Extra-Acme.com%2fteam: a\r\n"
-				     "impersonate-extra-acme.com%2Fteam: b\r\n",
+				JSON
+				"Impersonate-User: x\r\nImpersonate-Group: system:authenticated\r\n"
+				"Impersonate-Extra-Acme.com%2fteam: a\r\n"
+				"impersonate-extra-acme.com%2Fteam: b\r\n",
 				"{}", &body),
 		201);
 	assert_non_null(strstr(body, "\"extra\":{\"acme.com/team\":[\"a\",\"b\"]}"));
+	assert_non_null(strstr(body, "\"groups\":[\"system:authenticated\"]"));
 	assert_int_equal(http_fixture_do(&s.admin, "POST", WHOAMI,
-					 JSON "Impersonate-User: x\r\nImpersonate-Extra-a%zz: a\r\n",
+					 JSON "Impersonate-Extra-a: b\r\n", "{}", &body),
+			 400);
+	assert_non_null(strstr(body, "without impersonating a user"));
+	assert_int_equal(http_fixture_do(&s.admin, "POST", WHOAMI,
+					 JSON
+					 "Impersonate-User: x\r\nImpersonate-Extra-a%zz: a\r\n",
 					 "{}", &body),
 			 400);
 	close_setup(&s);
