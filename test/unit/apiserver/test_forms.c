@@ -198,28 +198,39 @@ static void create_long(struct http_fixture *f, int count, size_t text_bytes)
 	}
 }
 
-static void test_written_lists(void **state)
+/* Once more where a second went by between the two: the ages in them are another second's then. */
+static bool is_written_alike(struct http_fixture *f, size_t i)
 {
-	/* Would break: a list made in parts differs from the same list made as a whole. */
-	struct http_fixture f, gone = { 0 };
-	const char *body;
+	const char *body = "";
+	bool alike = false;
 
-	http_fixture_open(&f);
-	create_long(&f, 6, (size_t)70 << 10);
-	for (size_t i = 0; i < ARRAY_COUNT(written); i++) {
+	for (int tries = 0; tries < 5 && !alike; tries++) {
+		struct http_fixture gone = { 0 };
 		AUTO_BUF want = { 0 };
 
-		whole(&f, written[i].path, written[i].plain, written[i].is_yaml, &want);
-		http_fixture_connect(&gone, &f);
+		whole(f, written[i].path, written[i].plain, written[i].is_yaml, &want);
+		http_fixture_connect(&gone, f);
 		http_fixture_send(&gone, "GET", written[i].path, written[i].wanted, NULL);
 		http_fixture_disconnect(&gone);
 		assert_int_equal(
-			http_fixture_do(&f, "GET", written[i].path, written[i].wanted, NULL, &body),
+			http_fixture_do(f, "GET", written[i].path, written[i].wanted, NULL, &body),
 			200);
-		if (!str_eq(body_of(&f, body), buf_str(&want)))
-			print_message("%s: %.300s\n", written[i].name, body);
-		assert_true(str_eq(body_of(&f, body), buf_str(&want)));
+		alike = str_eq(body_of(f, body), buf_str(&want));
 	}
+	if (!alike)
+		print_message("%s: %.300s\n", written[i].name, body);
+	return alike;
+}
+
+static void test_written_lists(void **state)
+{
+	/* Would break: a list made in parts differs from the same list made as a whole. */
+	struct http_fixture f;
+
+	http_fixture_open(&f);
+	create_long(&f, 6, (size_t)70 << 10);
+	for (size_t i = 0; i < ARRAY_COUNT(written); i++)
+		assert_true(is_written_alike(&f, i));
 	http_fixture_close(&f);
 }
 
