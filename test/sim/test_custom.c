@@ -114,7 +114,9 @@ static void test_namespace_takes_custom_objects_along(void **state)
 	sim_run_for(w.sim, 2000); /* established, and known to the controllers */
 	custom = custom_resource_new(obj_get(store_get(w.store, w.key)->value), NULL);
 	assert_non_null(custom);
-	create(&w, &custom->versions[0].kind, "doomed", "{\"metadata\":{\"name\":\"a\"}}");
+	create(&w, &custom->versions[0].kind, "doomed",
+	       "{\"apiVersion\":\"example.com/"
+	       "v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"a\"}}");
 	wait_for(&w, THING, true);
 	namespace_ = obj_get(store_get(w.store, STR("/registry/namespaces/doomed"))->value);
 	request = request_delete(kind_find(STR(""), STR("v1"), STR("Namespace")), namespace_, -1,
