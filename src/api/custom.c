@@ -222,6 +222,17 @@ static const char *text_of(struct arena *arena, yyjson_val *object, const char *
 	return str_c_in(arena, json_get_str(object, key));
 }
 
+static const char *description_of(struct arena *arena, yyjson_val *column)
+{
+	struct str text = json_get_str(column, "description");
+
+	return str_printf_in(arena, "%s" STR_FMT,
+			     text.len ? ""
+				      : "Custom resource definition column (in JSONPath format): ",
+			     STR_ARG(text.len ? text : json_get_str(column, "jsonPath")))
+		.ptr;
+}
+
 static const struct kind_column *columns_of(struct arena *arena, yyjson_val *list)
 {
 	struct kind_column *columns = arena_array(arena, yyjson_arr_size(list) + 3,
@@ -240,7 +251,7 @@ static const struct kind_column *columns_of(struct arena *arena, yyjson_val *lis
 			.name = text_of(arena, column, "name"),
 			.type = text_of(arena, column, "type"),
 			.format = text_of(arena, column, "format"),
-			.description = text_of(arena, column, "description"),
+			.description = description_of(arena, column),
 			.json_path = text_of(arena, column, "jsonPath"),
 			.priority = (int)json_get_int(column, "priority", 0),
 		};

@@ -393,7 +393,7 @@ void object_list_head(const struct kind *kind, int64_t revision, struct str cont
 	json_set_str(doc, root, "apiVersion", kind->api_version);
 	meta = json_set_object(doc, root, "metadata");
 	json_set_str(doc, meta, "resourceVersion", str_from(text));
-	if (continue_token.len)
+	if (continue_token.len || kind->flags & KIND_CUSTOM) /* those have all that they may have */
 		json_set_str(doc, meta, "continue", continue_token);
 	if (continue_token.len && remaining > 0)
 		json_set_int(doc, meta, "remainingItemCount", remaining);

@@ -47,7 +47,9 @@ void table_start(struct table *t, const struct table_options *options, struct bu
 	char revision[24];
 
 	*t = (struct table){ .options = *options, .to = to };
-	buf_put_c(to, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":");
+	buf_put_c(to, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/");
+	buf_put_c(to, options->is_beta ? "v1beta1" : "v1");
+	buf_put_c(to, "\",\"metadata\":");
 	if (options->revision) {
 		(void)snprintf(revision, sizeof(revision), "%lld", (long long)options->revision);
 		json_set_str(doc, root, "resourceVersion", str_from(revision));
@@ -66,10 +68,11 @@ void table_start(struct table *t, const struct table_options *options, struct bu
 	buf_put_c(to, ",\"rows\":[");
 }
 
-void table_partial_metadata(const struct obj *obj, struct buf *to)
+void table_partial_metadata(const struct obj *obj, bool is_beta, struct buf *to)
 {
-	buf_put_c(to, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/"
-		      "v1\",\"metadata\":");
+	buf_put_c(to, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/");
+	buf_put_c(to, is_beta ? "v1beta1" : "v1");
+	buf_put_c(to, "\",\"metadata\":");
 	json_write(yyjson_obj_get(obj->root, "metadata"), to);
 	buf_put_char(to, '}');
 }
@@ -240,10 +243,12 @@ void table_row(struct table *t, const struct obj *obj)
 	buf_put_c(t->to, "]");
 	if (t->options.include == TABLE_INCLUDE_METADATA) {
 		buf_put_c(t->to, ",\"object\":");
-		table_partial_metadata(obj, t->to);
+		table_partial_metadata(obj, t->options.is_beta, t->to);
 	} else if (t->options.include == TABLE_INCLUDE_OBJECT) {
 		buf_put_c(t->to, ",\"object\":");
 		json_write(obj->root, t->to);
+	} else {
+		buf_put_c(t->to, ",\"object\":null");
 	}
 	buf_put_char(t->to, '}');
 }

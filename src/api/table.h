@@ -15,6 +15,7 @@ enum table_include { TABLE_INCLUDE_METADATA, TABLE_INCLUDE_NONE, TABLE_INCLUDE_O
 struct table_options {
 	const struct kind *kind;
 	enum table_include include;
+	bool is_beta;		   /* meta.k8s.io/v1beta1, which is the same but for its name */
 	bool no_headers;	   /* later pages and watch events: no column definitions */
 	int64_t now_ns;		   /* wall clock, for ages */
 	int64_t revision;	   /* metadata.resourceVersion, 0 = none */
@@ -32,7 +33,7 @@ void table_start(struct table *t, const struct table_options *options, struct bu
 void table_row(struct table *t, const struct obj *obj);
 void table_end(struct table *t); /* then buf_failed(to) tells whether it fit */
 /* {"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{...}} */
-void table_partial_metadata(const struct obj *obj, struct buf *to);
+void table_partial_metadata(const struct obj *obj, bool is_beta, struct buf *to);
 bool table_include_parse(struct str text,
 			 enum table_include *ret); /* "", "None", "Metadata", "Object" */
 

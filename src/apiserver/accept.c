@@ -111,7 +111,7 @@ static bool read_form(const struct accept_type *t, enum accept_want want, enum a
 struct choice {
 	enum answer_format format;
 	enum answer_form form;
-	bool is_pretty;
+	bool is_beta, wants_list, is_pretty;
 	unsigned score; /* quality first, then how precise the type is; 0: cannot be had */
 };
 
@@ -133,10 +133,12 @@ static struct choice take_type(const struct exchange *e, const struct accept_typ
 			continue;
 		if ((want == ACCEPT_STREAMS || t->stream.len) && !formats[i].has_streams)
 			continue;
-		if (!has_format(e, formats[i].format, form))
+		if (want != ACCEPT_PLAIN && !has_format(e, formats[i].format, form))
 			continue;
 		return (struct choice){ .format = formats[i].format,
 					.form = form,
+					.is_beta = str_eq_c(t->version, "v1beta1"),
+					.wants_list = str_eq_c(t->as, "PartialObjectMetadataList"),
 					.is_pretty = t->is_pretty,
 					.score = t->quality * 4 + (any	     ? 1
 								   : any_sub ? 2
@@ -161,6 +163,8 @@ static bool negotiate(struct exchange *e, enum accept_want want)
 	}
 	e->format = best.format;
 	e->form = best.form;
+	e->is_beta = best.is_beta;
+	e->wants_list = best.wants_list;
 	e->is_pretty = e->is_pretty || best.is_pretty;
 	return best.score;
 }
@@ -170,6 +174,7 @@ int accept_read(struct exchange *e, enum accept_want want)
 	e->is_negotiated = true;
 	if (negotiate(e, want))
 		return 0;
+	e->is_negotiated = false; /* a refusal may have what the answer has not */
 	return refusal_set(
 		&e->refusal, 406, "NotAcceptable", "%s",
 		want == ACCEPT_STREAMS
@@ -185,6 +190,5 @@ void accept_for_refusal(struct exchange *e)
 	if (e->is_negotiated)
 		return;
 	e->is_negotiated = true;
-	(void)negotiate(e, ACCEPT_FORMS); /* JSON when it has nothing to offer */
-	e->form = ANSWER_OBJECT;
+	(void)negotiate(e, ACCEPT_PLAIN); /* JSON when it has nothing to offer */
 }

@@ -50,6 +50,9 @@ static int prepare(struct operation *op)
 {
 	struct err err = { 0 };
 
+	if (json_mut_get_str(op->edit.root, "metadata.resourceVersion").len)
+		return refusal_set(&op->refusal, 500, "",
+				   "resourceVersion should not be set on objects to be created");
 	if (object_prepare_create(&op->edit, op->birth, &err) < 0)
 		return refusal_from_err(&op->refusal, &err);
 	op->name = str_in(op->arena, json_mut_get_str(op->edit.root, "metadata.name"));

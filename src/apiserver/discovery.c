@@ -2,7 +2,12 @@
 /* Discovery: legacy lists and the aggregated form. */
 #include "apiserver/discovery.h"
 
+#include "api/custom.h"
+#include "codec/base64.h"
 #include "codec/json.h"
+#include "net/x509.h"
+
+#define STORAGE_HASH_BYTES 8 /* of the digest */
 
 static bool is_served(const struct kind *kind)
 {
@@ -117,6 +122,37 @@ bool discovery_group(const struct discovery_view *view, struct str group, struct
 	return false;
 }
 
+/* Upstream says those of custom kinds in this order. */
+static void add_custom_verbs(yyjson_mut_doc *doc, yyjson_mut_val *object, const struct kind *kind)
+{
+	static const char *const verbs[] = { "delete", "deletecollection", "get",    "list",
+					     "patch",  "create",	   "update", "watch" };
+	bool is_going = obj_is_deleting(custom_version_of(kind)->resource->definition);
+	yyjson_mut_val *list = json_set_array(doc, object, "verbs");
+
+	for (size_t i = 0; i < ARRAY_COUNT(verbs); i++)
+		if (!is_going || i < 4 || i == 7)
+			json_append_str(doc, list, str_from(verbs[i]));
+}
+
+/* By which clients see that what is stored changes its form. Empty: it is not served in it. */
+static struct str storage_hash_of(const struct kind *kind, struct buf *to)
+{
+	const struct kind *stored = kind_stored(kind);
+	uint8_t digest[X509_SHA256_BYTES];
+	char text[KIND_TEXT_BYTES];
+
+	if (!(kind->flags & KIND_CUSTOM))
+		return kind->storage_hash;
+	if (!custom_version_of(stored)->is_served)
+		return STR_NONE;
+	snprintf(text, sizeof(text), STR_FMT "/" STR_FMT "/" STR_FMT, STR_ARG(stored->group),
+		 STR_ARG(stored->version), STR_ARG(stored->name));
+	x509_sha256(str_from(text), digest);
+	base64_encode(str_sub((const char *)digest, STORAGE_HASH_BYTES), to);
+	return buf_str(to);
+}
+
 static void add_verbs(yyjson_mut_doc *doc, yyjson_mut_val *object, uint16_t verbs)
 {
 	yyjson_mut_val *list = json_set_array(doc, object, "verbs");
@@ -141,16 +177,23 @@ static void add_words(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *k
 static void add_resource(yyjson_mut_doc *doc, yyjson_mut_val *list, const struct kind *kind)
 {
 	yyjson_mut_val *r = json_append_object(doc, list);
+	AUTO_BUF text = { 0 };
+	struct str hash;
 
+	buf_init(&text, 64);
 	json_set_str(doc, r, "name", kind->plural);
 	json_set_str(doc, r, "singularName", kind->singular);
 	json_set_bool(doc, r, "namespaced", kind_is_namespaced(kind));
 	json_set_str(doc, r, "kind", kind->name);
-	add_verbs(doc, r, kind->verbs);
+	if (kind->flags & KIND_CUSTOM)
+		add_custom_verbs(doc, r, kind);
+	else
+		add_verbs(doc, r, kind->verbs);
 	add_words(doc, r, "shortNames", kind->short_names);
 	add_words(doc, r, "categories", kind->categories);
-	if (kind->storage_hash.len)
-		json_set_str(doc, r, "storageVersionHash", kind->storage_hash);
+	hash = storage_hash_of(kind, &text);
+	if (hash.len)
+		json_set_str(doc, r, "storageVersionHash", hash);
 	for (const struct kind_subresource *s = kind->subresources; s && s->name; s++) {
 		char name[KIND_TEXT_BYTES];
 
@@ -211,7 +254,10 @@ static void add_aggregated_resource(yyjson_mut_doc *doc, yyjson_mut_val *list,
 	json_set_str(doc, r, "scope",
 		     kind_is_namespaced(kind) ? STR("Namespaced") : STR("Cluster"));
 	json_set_str(doc, r, "singularResource", kind->singular);
-	add_verbs(doc, r, kind->verbs);
+	if (kind->flags & KIND_CUSTOM)
+		add_custom_verbs(doc, r, kind);
+	else
+		add_verbs(doc, r, kind->verbs);
 	add_words(doc, r, "shortNames", kind->short_names);
 	add_words(doc, r, "categories", kind->categories);
 	if (!kind->subresources || !kind->subresources->name)

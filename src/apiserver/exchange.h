@@ -35,6 +35,8 @@ struct exchange {
 	const struct kind_subresource *subresource;
 	enum answer_format format;
 	enum answer_form form;
+	bool is_beta;	 /* the form is that of meta.k8s.io/v1beta1 */
+	bool wants_list; /* the form is one of lists only */
 	bool is_pretty;
 	bool is_negotiated; /* form and format are what Accept asks for */
 	int64_t started_ns;

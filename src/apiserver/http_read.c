@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET of one object: the bytes as they are stored, unless another form was asked for. */
+#include "api/custom.h"
 #include "api/protobuf.h"
 #include "api/table.h"
 #include "apiserver/exchange.h"
@@ -13,6 +14,7 @@ static void write_table(struct exchange *e, const struct obj *obj, enum table_in
 	struct table_options options = {
 		.kind = e->kind,
 		.include = include,
+		.is_beta = e->is_beta,
 		.now_ns = env_wall_ns(e->server->env),
 		.revision = obj->resource_version,
 		.remaining = -1,
@@ -34,7 +36,7 @@ void read_answer_form(struct exchange *e, int status, const struct obj *obj,
 	if (e->form == ANSWER_TABLE)
 		write_table(e, obj, form->include, &text);
 	else
-		table_partial_metadata(obj, &text);
+		table_partial_metadata(obj, e->is_beta, &text);
 	blob = blob_new(buf_str(&text));
 	exchange_answer_object(e, status, blob, form->warnings);
 	blob_unref(blob);
@@ -106,6 +108,22 @@ static void wait_for_conversion(struct exchange *e, struct blob *object, enum ta
 	exchange_convert(&w->wait, &object, 1);
 }
 
+/* Upstream's words for it know nothing of custom kinds but that they are no list. */
+static int refuse_list_form(struct exchange *e)
+{
+	struct str package = e->kind->group, rest;
+
+	if (custom_version_of(e->kind))
+		return refusal_set(&e->refusal, 500, "", "content is not a list");
+	if (!package.len || str_eq_c(package, "events.k8s.io"))
+		package = STR("core");
+	(void)str_cut(package, '.', &package, &rest); /* without '.' all of it */
+	return refusal_set(&e->refusal, 406, "NotAcceptable",
+			   "you requested PartialObjectMetadataList, but the requested object is "
+			   "not a list (*" STR_FMT "." STR_FMT ")",
+			   STR_ARG(package), STR_ARG(e->kind->name));
+}
+
 int read_get(struct exchange *e)
 {
 	const struct target *t = &e->target;
@@ -123,6 +141,8 @@ int read_get(struct exchange *e)
 	if (!entry)
 		return refusal_not_found(&e->refusal,
 					 (struct subject){ t->group, t->resource, t->name });
+	if (e->wants_list)
+		return refuse_list_form(e);
 	object = registry_present(e->kind, entry->value, &err);
 	if (!object)
 		return refusal_from_err(&e->refusal, &err);

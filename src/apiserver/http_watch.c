@@ -25,6 +25,7 @@ struct http_watch {
 	struct list link;
 	struct timer timeout;
 	enum answer_form form;
+	bool is_beta;
 	enum answer_format format; /* JSON or protobuf */
 	enum table_include include;
 	bool sent_columns;
@@ -128,6 +129,7 @@ static void write_form(struct http_watch *w, const struct obj *obj, struct buf *
 	struct table_options options = {
 		.kind = w->kind,
 		.include = w->include,
+		.is_beta = w->is_beta,
 		.no_headers = w->sent_columns,
 		.now_ns = env_wall_ns(w->server->env),
 		.revision = obj->resource_version,
@@ -136,7 +138,7 @@ static void write_form(struct http_watch *w, const struct obj *obj, struct buf *
 	struct table table;
 
 	if (w->form == ANSWER_PARTIAL_METADATA) {
-		table_partial_metadata(obj, to);
+		table_partial_metadata(obj, w->is_beta, to);
 		return;
 	}
 	table_start(&table, &options, to);
@@ -694,6 +696,7 @@ static struct http_watch *watch_new(struct exchange *e, struct str namespace_)
 	w->kind = e->kind;
 	custom_kind_ref(w->kind);
 	w->form = e->form;
+	w->is_beta = e->is_beta;
 	w->format = e->format;
 	w->arena = e->arena;
 	w->filter.prefix = registry_list_prefix(w->arena, e->kind, namespace_);

@@ -11,7 +11,9 @@
 #include "apiserver/operation.h"
 #include "apiserver/read_options.h"
 #include "base/mem.h"
+#include "apiserver/patch_body.h"
 #include "base/num.h"
+#include "codec/json_syntax.h"
 #include "codec/yaml.h"
 
 struct http_write {
@@ -181,25 +183,36 @@ static int read_patch_type(struct exchange *e, struct operation *op)
 			  "application/strategic-merge-patch+json, application/apply-patch+yaml");
 }
 
+static int refuse_patch_text(struct exchange *e, struct operation *op, const struct err *err)
+{
+	AUTO_BUF why = { 0 };
+
+	if (err->code == ERR_TOO_LARGE)
+		return refusal_from_err(&e->refusal, err);
+	if (op->check == FIELDS_IGNORE && op->patch_type == API_PATCH_MERGE)
+		return refusal_bad_request(&e->refusal, "Invalid JSON Patch");
+	buf_init(&why, ERR_MSG_BYTES);
+	if (!json_syntax_problem(e->x->body, &why))
+		buf_put_c(&why, err->msg);
+	return refusal_bad_request(&e->refusal, "%s" STR_FMT, patch_decoding_prefix(op),
+				   STR_ARG(buf_str(&why)));
+}
+
 static int read_patch(struct exchange *e, struct operation *op)
 {
 	struct err err = { 0 };
 
 	if (op->patch_type == API_PATCH_APPLY)
 		return read_apply(e, op);
-	op->patch = op->check == FIELDS_IGNORE
-			    ? NULL
-			    : json_parse_unique(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
-	if (str_has_prefix(str_from(err.msg), STR("duplicate field")))
-		op->patch_duplicates = str_in(op->arena, str_from(err.msg));
-	if (!op->patch)
+	op->patch = json_parse_unique(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
+	if (!op->patch) {
+		bool is_twice = str_has_prefix(str_from(err.msg), STR("duplicate field"));
+
 		op->patch = json_parse(e->x->body, REQUEST_BODY_BYTES_MAX, &err);
-	if (!op->patch)
-		return err.code == ERR_TOO_LARGE
-			       ? refusal_from_err(&e->refusal, &err)
-			       : refusal_bad_request(&e->refusal, "error decoding patch: %s",
-						     err.msg);
-	return 0;
+		if (op->patch && is_twice)
+			patch_take_duplicates(op, str_from(err.msg));
+	}
+	return op->patch ? patch_check_shape(op, &e->refusal) : refuse_patch_text(e, op, &err);
 }
 
 /* Go prints what it got as a list. */
@@ -208,9 +221,9 @@ static int refuse_dry_run(struct exchange *e, const char *kind, struct str value
 	AUTO_BUF text = { 0 };
 
 	buf_init(&text, OPTION_SHOWN_BYTES_MAX);
-	buf_put_c(&text, "Unsupported value: []string{");
+	buf_put_c(&text, "Unsupported value: [");
 	json_write_quoted(value, &text);
-	buf_put_c(&text, "}: supported values: ");
+	buf_put_c(&text, "]: supported values: ");
 	json_write_quoted(STR("All"), &text);
 	refusal_add_cause(&e->refusal,
 			  (struct refusal_cause){ .reason = STR("FieldValueNotSupported"),
@@ -362,7 +375,7 @@ static int read_query(struct exchange *e, struct operation *op)
 		return refuse_dry_run(e, option_kinds[op->verb], dry_run);
 	if (!field_check_parse(check, &op->check))
 		return refuse_option(e, option_kinds[op->verb], "fieldValidation", check,
-				     "\"Ignore\", \"Strict\", \"Warn\"");
+				     "\"\", \"Ignore\", \"Strict\", \"Warn\"");
 	op->dry_run = op->dry_run || dry_run.len > 0;
 	op->force = params_bool(query, "force");
 	op->field_manager = params_get(query, "fieldManager");

@@ -30,9 +30,12 @@ struct list_writer {
 static void write_head(struct list_writer *w, struct buf *to)
 {
 	const struct table_options *list = &w->writing.list;
-	const struct kind *kind = w->writing.form == ANSWER_PARTIAL_METADATA
-					  ? &kind_partialobjectmetadata
-					  : list->kind;
+	struct kind metadata = kind_partialobjectmetadata;
+	const struct kind *kind = w->writing.form == ANSWER_PARTIAL_METADATA ? &metadata
+									     : list->kind;
+
+	if (list->is_beta)
+		metadata.api_version = STR("meta.k8s.io/v1beta1");
 
 	if (w->writing.form == ANSWER_TABLE)
 		table_start(&w->table, list, to);
@@ -84,7 +87,7 @@ static struct str item_of(struct list_writer *w, struct blob *object)
 		return STR_NONE;
 	buf_reset(&w->item);
 	if (w->writing.form == ANSWER_PARTIAL_METADATA) {
-		table_partial_metadata(obj, &w->item);
+		table_partial_metadata(obj, w->writing.list.is_beta, &w->item);
 	} else {
 		w->table.to = &w->item;
 		w->table.row_count = 0; /* a row that follows another has a comma */

@@ -362,6 +362,34 @@ static bool is_aggregated(const struct exchange *e)
 			      : aggregation_has_path(a, t->path);
 }
 
+/* Paths below these are routes of their own, whatever is asked of them. */
+static bool is_built_in(const struct target *t)
+{
+	for (size_t i = 0; i < kind_count; i++)
+		if (str_eq(kind_table[i]->group, t->group) &&
+		    str_eq(kind_table[i]->version, t->version))
+			return true;
+	return false;
+}
+
+static int answer_no_page(struct exchange *e)
+{
+	exchange_answer_text(e, 404, STR("404 page not found"));
+	return 1;
+}
+
+/* A namespace where there is none, or none where one must be. */
+static bool is_out_of_scope(const struct exchange *e)
+{
+	const struct target *t = &e->target;
+
+	if (!kind_is_namespaced(e->kind))
+		return t->namespace_.len && !str_eq_c(t->resource, "namespaces");
+	if (t->namespace_.len || str_eq_c(t->verb, "list") || str_eq_c(t->verb, "watch"))
+		return false;
+	return t->name.len || custom_version_of(e->kind);
+}
+
 static int find_kind(struct exchange *e)
 {
 	const struct target *t = &e->target;
@@ -372,18 +400,18 @@ static int find_kind(struct exchange *e)
 				       t->resource);
 	hold_kind(e);
 	if (!e->kind || e->kind->flags & (KIND_UNSERVED | KIND_OFF_BY_DEFAULT))
-		return refusal_no_route(&e->refusal);
+		return is_built_in(t) ? refusal_no_route(&e->refusal) : answer_no_page(e);
 	if (t->subresource.len) {
 		e->subresource = kind_subresource(e->kind, t->subresource);
+		if (!e->subresource && custom_version_of(e->kind))
+			return refusal_not_found(
+				&e->refusal, (struct subject){ t->group, t->resource, t->name });
 		if (!e->subresource)
 			return refusal_no_route(&e->refusal);
 	}
-	if (!kind_is_namespaced(e->kind) && t->namespace_.len &&
-	    !str_eq_c(t->resource, "namespaces"))
-		return refusal_no_route(&e->refusal);
-	if (kind_is_namespaced(e->kind) && !t->namespace_.len && t->name.len &&
-	    !str_eq_c(t->verb, "list") && !str_eq_c(t->verb, "watch"))
-		return refusal_no_route(&e->refusal);
+	if (is_out_of_scope(e))
+		return custom_version_of(e->kind) ? answer_no_page(e)
+						  : refusal_no_route(&e->refusal);
 	deprecation_tell(e);
 	return 0;
 }
@@ -427,9 +455,19 @@ static bool has_objects(const struct kind *kind)
 	return kind->verbs & (VERB_GET | VERB_UPDATE | VERB_PATCH | VERB_DELETE);
 }
 
+/* Methods that are none of the API's have no verb. */
+static struct str known_verb(struct str verb)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(verbs); i++)
+		if (str_eq_c(verb, verbs[i].verb))
+			return verb;
+	return STR("");
+}
+
 static int dispatch(struct exchange *e)
 {
 	const struct target *t = &e->target;
+	bool is_custom = custom_version_of(e->kind);
 	uint16_t allowed;
 
 	if (!e->kind && is_aggregated(e))
@@ -457,8 +495,10 @@ static int dispatch(struct exchange *e)
 					   "create not allowed while custom resource definition is "
 					   "terminating");
 		}
-		if (verbs[i].bit == VERB_CREATE && !t->subresource.len && t->name.len)
+		if (verbs[i].bit == VERB_CREATE && !t->subresource.len && t->name.len && !is_custom)
 			break; /* POST goes to collections, */
+		if (verbs[i].bit & (VERB_UPDATE | VERB_PATCH) && !t->name.len && is_custom)
+			return refusal_bad_request(&e->refusal, "name must be provided");
 		if (verbs[i].bit & (VERB_UPDATE | VERB_PATCH) && !t->name.len)
 			break; /* PUT and PATCH to objects */
 		if (verbs[i].bit == VERB_CREATE && !t->subresource.len &&
@@ -466,7 +506,10 @@ static int dispatch(struct exchange *e)
 			break;
 		return verbs[i].serve(e);
 	}
-	return refusal_method_not_allowed(&e->refusal);
+	return is_custom ? refusal_method_not_supported(
+				   &e->refusal, (struct subject){ t->group, t->resource, STR("") },
+				   known_verb(t->verb))
+			 : refusal_method_not_allowed(&e->refusal);
 }
 
 /* --- steps that wait --- */

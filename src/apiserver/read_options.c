@@ -4,6 +4,7 @@
 
 #include "base/num.h"
 #include "codec/base64.h"
+#include "codec/json_syntax.h"
 
 #define TOKEN_BYTES_MAX 4096
 
@@ -26,17 +27,23 @@ static int read_number(struct exchange *e, const char *name, int64_t *ret)
 	return 0;
 }
 
+static bool is_list(const struct exchange *e)
+{
+	return str_eq_c(e->target.verb, "list") || str_eq_c(e->target.verb, "deletecollection");
+}
+
+/* Upstream's lists refuse what its other reads fail at. */
 static int read_revision(struct exchange *e, int64_t *ret)
 {
 	struct str value = params_get(&e->target.query, "resourceVersion");
 
-	if (value.len && num_parse_i64(value, 0, INT64_MAX, "resourceVersion", ret, NULL) < 0)
-		return refusal_bad_request(&e->refusal,
-					   "resourceVersion: Invalid value: \"" STR_FMT
-					   "\": strconv.ParseUint: parsing \"" STR_FMT
-					   "\": invalid syntax",
-					   STR_ARG(value), STR_ARG(value));
-	return 0;
+	if (!value.len || num_parse_i64(value, 0, INT64_MAX, "resourceVersion", ret, NULL) == 0)
+		return 0;
+	return refusal_set(&e->refusal, is_list(e) ? 400 : 500, is_list(e) ? "BadRequest" : "",
+			   "%sresourceVersion: Invalid value: \"" STR_FMT
+			   "\": strconv.ParseUint: parsing \"" STR_FMT "\": invalid syntax",
+			   is_list(e) ? "invalid resource version: " : "", STR_ARG(value),
+			   STR_ARG(value));
 }
 
 static void forbid(struct exchange *e, const char *field, const char *message)
@@ -122,36 +129,71 @@ static int read_match(struct exchange *e, struct read_options *o)
 			       (struct subject){ STR("meta.k8s.io"), STR("ListOptions"), STR("") });
 }
 
-static int refuse_token(struct exchange *e, const char *why)
+static int refuse_token(struct exchange *e, const char *separator, struct str why)
 {
-	return refusal_bad_request(&e->refusal, "continue key is not valid: %s", why);
+	return refusal_bad_request(&e->refusal,
+				   "invalid continue token: continue key is not valid%s" STR_FMT,
+				   separator, STR_ARG(why));
+}
+
+/* A key that names nothing above or beside what is listed. */
+static bool is_clean(struct str key)
+{
+	struct str part;
+
+	if (!key.len || key.ptr[key.len - 1] == '/')
+		return false;
+	(void)str_strip_prefix(&key, STR("/"));
+	while (str_next_part(&key, '/', &part))
+		if (!part.len || str_eq_c(part, ".") || str_eq_c(part, ".."))
+			return false;
+	return true;
+}
+
+static int refuse_token_text(struct exchange *e, struct str text)
+{
+	AUTO_BUF problem = { 0 };
+
+	buf_init(&problem, TOKEN_BYTES_MAX);
+	if (!json_syntax_problem(text, &problem))
+		buf_put_c(&problem, "json: cannot unmarshal value into Go value of type "
+				    "storage.continueToken");
+	return refuse_token(e, ": ", buf_str(&problem));
 }
 
 static int read_token(struct exchange *e, struct read_options *o)
 {
-	struct str token = params_get(&e->target.query, "continue"), from;
+	struct str token = params_get(&e->target.query, "continue"), from, version;
 	AUTO_JSON doc = NULL;
 	AUTO_BUF text = { 0 };
 
-	if (!token.len)
+	if (!token.len || is_watch(e))
 		return 0;
 	buf_init(&text, TOKEN_BYTES_MAX);
-	if (o->has_revision && o->revision)
-		return refusal_bad_request(
-			&e->refusal,
-			"specifying resource version is not allowed when using continue");
 	if (token.len > TOKEN_BYTES_MAX || base64_url_decode(token, &text, NULL) < 0)
-		return refuse_token(e, "illegal base64 data");
+		return refuse_token(e, ": ", STR("illegal base64 data"));
 	doc = json_parse(buf_str(&text), TOKEN_BYTES_MAX, NULL);
-	if (!doc || !str_eq_c(json_get_str(yyjson_doc_get_root(doc), "v"), "meta.k8s.io/v1"))
-		return refuse_token(e, "server does not recognize this encoded version");
+	if (!yyjson_is_obj(yyjson_doc_get_root(doc)))
+		return refuse_token_text(e, buf_str(&text));
+	version = json_get_str(yyjson_doc_get_root(doc), "v");
+	if (!str_eq_c(version, "meta.k8s.io/v1"))
+		return refuse_token(e, ": server does not recognize this encoded version ",
+				    version);
 	o->continue_revision = json_get_int(yyjson_doc_get_root(doc), "rv", 0);
 	from = json_get_str(yyjson_doc_get_root(doc), "start");
 	if (!o->continue_revision)
 		return refuse_token(
-			e, "incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
-	if (!from.len || str_contains(from, STR("..")))
-		return refuse_token(e, "encoded start key empty (version meta.k8s.io/v1)");
+			e, ": ",
+			STR("incorrect encoded start resourceVersion (version meta.k8s.io/v1)"));
+	if (!from.len)
+		return refuse_token(e, ": ",
+				    STR("encoded start key empty (version meta.k8s.io/v1)"));
+	if (!is_clean(from))
+		return refuse_token(e, ": ", from);
+	if (o->has_revision && !str_eq_c(params_get(&e->target.query, "resourceVersion"), "0"))
+		return refusal_bad_request(
+			&e->refusal,
+			"specifying resource version is not allowed when using continue");
 	o->continue_from = str_in(e->arena, from);
 	return 0;
 }
@@ -180,8 +222,8 @@ static int refuse_future(struct exchange *e, int64_t revision)
 						  .message = STR("Too large resource version") });
 	e->refusal.retry_after_seconds = 1;
 	return refusal_set(&e->refusal, 504, "Timeout",
-			   "Too large resource version: %lld, current: %lld", (long long)revision,
-			   (long long)store_revision(e->server->store));
+			   "Timeout: Too large resource version: %lld, current: %lld",
+			   (long long)revision, (long long)store_revision(e->server->store));
 }
 
 static int read_include(struct exchange *e, struct read_options *o)
@@ -190,17 +232,11 @@ static int read_include(struct exchange *e, struct read_options *o)
 
 	if (e->form != ANSWER_TABLE || table_include_parse(include, &o->include))
 		return 0;
-	(void)refusal_add_cause(
-		&e->refusal, (struct refusal_cause){
-				     .reason = STR("FieldValueInvalid"),
-				     .field = STR("includeObject"),
-				     .message = str_printf_in(
-					     e->arena,
-					     "Invalid value: \"" STR_FMT
-					     "\": must be 'Metadata', 'Object', 'None', or empty",
-					     STR_ARG(include)) });
-	return refusal_invalid(
-		&e->refusal, (struct subject){ STR("meta.k8s.io"), STR("TableOptions"), STR("") });
+	return refusal_bad_request(
+		&e->refusal,
+		"Unable to convert to Table as requested: includeObject: Invalid "
+		"value: \"" STR_FMT "\": must be 'Metadata', 'Object', 'None', or empty",
+		STR_ARG(include));
 }
 
 static int read_filter(struct exchange *e, struct read_options *o)
@@ -226,12 +262,14 @@ int read_options_parse(struct exchange *e, struct read_options *ret)
 	o.has_initial_events = params_has(query, "sendInitialEvents");
 	o.initial_events = params_bool(query, "sendInitialEvents");
 	o.bookmarks = params_bool(query, "allowWatchBookmarks");
-	if (read_revision(e, &o.revision) < 0 || read_number(e, "limit", &o.limit) < 0 ||
+	if (read_number(e, "limit", &o.limit) < 0 ||
 	    read_number(e, "timeoutSeconds", &o.timeout_seconds) < 0 || read_match(e, &o) < 0 ||
-	    read_token(e, &o) < 0 || read_filter(e, &o) < 0 || read_include(e, &o) < 0)
+	    read_filter(e, &o) < 0 || read_token(e, &o) < 0 || read_revision(e, &o.revision) < 0)
 		return -1;
 	if (o.revision > store_revision(e->server->store) && !is_watch(e))
 		return refuse_future(e, o.revision);
+	if (read_include(e, &o) < 0)
+		return -1;
 	*ret = o;
 	return 0;
 }

@@ -160,6 +160,16 @@ int refusal_method_not_allowed(struct refusal *s)
 			   "the server does not allow this method on the requested resource");
 }
 
+int refusal_method_not_supported(struct refusal *s, struct subject about, struct str verb)
+{
+	if (s->code)
+		return -1;
+	refusal_set(s, 405, "MethodNotAllowed",
+		    STR_FMT " is not supported on resources of kind \"" STR_FMT "\"", STR_ARG(verb),
+		    STR_ARG(qualified(s->arena, about.resource, about.group)));
+	return refusal_about(s, about);
+}
+
 int refusal_too_many(struct refusal *s)
 {
 	s->retry_after_seconds = REQUEST_RETRY_AFTER_SECONDS;

@@ -53,6 +53,8 @@ int refusal_modified(struct refusal *s,
 int refusal_forbidden(struct refusal *s, struct subject about, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 int refusal_method_not_allowed(struct refusal *s);
+/* What custom kinds are not asked for. */
+int refusal_method_not_supported(struct refusal *s, struct subject about, struct str verb);
 int refusal_too_many(struct refusal *s);
 int refusal_gone(struct refusal *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int refusal_internal(struct refusal *s, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -148,9 +148,23 @@ void scale_take_old(struct operation *op)
 	op->body_seen.old = json_freeze(yyjson_mut_doc_get_root(scale));
 }
 
+/* A Scale is one of autoscaling/v1, or says nothing of it. */
+static int check_scale_version(struct operation *op)
+{
+	struct str version = json_mut_get_str(op->edit.root, "apiVersion");
+
+	if (!version.len || str_eq(version, kind_scale.api_version))
+		return 0;
+	return refusal_bad_request(&op->refusal,
+				   "the API version in the data (" STR_FMT
+				   ") does not match the expected API version (" STR_FMT ")",
+				   STR_ARG(version), STR_ARG(kind_scale.api_version));
+}
+
 int scale_update(struct operation *op)
 {
-	if (operation_load(op) < 0 || operation_read_body(op, &kind_scale) < 0)
+	if (operation_read_body(op, &kind_scale) < 0 || check_scale_version(op) < 0 ||
+	    operation_load(op) < 0)
 		return -1;
 	operation_take_body(op, &kind_scale);
 	scale_take_old(op);

@@ -7,6 +7,7 @@
 #include "apiserver/limits.h"
 #include "apiserver/operation.h"
 #include "apiserver/ownership.h"
+#include "apiserver/patch_body.h"
 #include "apiserver/registry.h"
 #include "apiserver/service_claim.h"
 #include "api/strategic.h"
@@ -41,10 +42,17 @@ static bool is_final(const struct operation *op)
 /* PUT without a resourceVersion overwrites whatever is there, where the kind allows that. */
 static int check_version(struct operation *op)
 {
+	struct str version = json_mut_get_str(op->edit.root, "metadata.resourceVersion");
 	struct field_errors errors;
+	uint64_t number = 0;
 
-	if (json_mut_get_str(op->edit.root, "metadata.resourceVersion").len ||
-	    op->verb != OPERATION_UPDATE || op->kind->flags & KIND_UNCONDITIONAL_UPDATE)
+	if (version.len && num_parse_u64(version, UINT64_MAX, "resourceVersion", &number, NULL) < 0)
+		return refusal_set(&op->refusal, 500, "",
+				   "strconv.ParseUint: parsing \"" STR_FMT "\": invalid syntax",
+				   STR_ARG(version));
+	if (version.len && !number) /* as if it were not given */
+		(void)json_remove(json_mut_get(op->edit.root, "metadata"), STR("resourceVersion"));
+	if (number || op->verb != OPERATION_UPDATE || op->kind->flags & KIND_UNCONDITIONAL_UPDATE)
 		return 0;
 	field_errors_init(&errors, op->arena);
 	field_error_add(&errors, FIELD_INVALID,
@@ -64,7 +72,7 @@ static int check_patched_uid(struct operation *op)
 		return 0;
 	field_errors_init(&errors, op->arena);
 	field_invalid_str(&errors, FIELD_NAME(FIELD_NAME(NULL, "metadata"), "uid"), uid,
-		      "field is immutable");
+			  "field is immutable");
 	return operation_take_fields(op, &errors, operation_kind_subject(op));
 }
 
@@ -307,26 +315,29 @@ static int refuse_patched(struct operation *op, yyjson_mut_val *patched, const s
 /* The patch has fields twice, and what it made is fine: said or refused, as the client wants it. */
 static int check_duplicates(struct operation *op, yyjson_mut_val *patched)
 {
+	struct str rest = op->patch_duplicates, one;
+
 	if (!op->patch_duplicates.len)
 		return 0;
 	if (op->check == FIELDS_STRICT)
 		return refuse_patch(op, patched,
 				    str_printf_in(op->arena, "strict decoding error: " STR_FMT,
 						  STR_ARG(op->patch_duplicates)));
-	notices_add(&op->notices, STR_FMT, STR_ARG(op->patch_duplicates));
+	while (patch_next_duplicate(&rest, &one))
+		notices_add(&op->notices, STR_FMT, STR_ARG(one));
 	return 0;
 }
 
 int patch_run(struct operation *op)
 {
+	struct notices found;
 	AUTO_JSON_MUT patched = NULL;
-	struct decode_options options = { .kind = op->kind,
-					  .check = op->check,
-					  .notices = &op->notices };
+	struct decode_options options = { .kind = op->kind, .check = op->check, .notices = &found };
 	struct err err = { 0 };
 
 	if (op->patch_type == API_PATCH_APPLY)
 		return apply_run(op);
+	notices_init(&found, op->arena);
 	if (operation_load(op) < 0 ||
 	    patch_apply_to(op, op->edit.old, op->kind->schema, &patched) < 0)
 		return -1;
@@ -336,6 +347,8 @@ int patch_run(struct operation *op)
 		return refuse_patched(op, yyjson_mut_doc_get_root(patched), &err);
 	if (check_duplicates(op, yyjson_mut_doc_get_root(patched)) < 0)
 		return -1;
+	for (size_t i = 0; i < found.count; i++)
+		notices_add(&op->notices, STR_FMT, STR_ARG(found.items[i]));
 	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
 	return update_object(op);
 }

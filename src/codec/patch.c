@@ -258,26 +258,26 @@ static int apply_operation(struct patching *p, yyjson_val *operation)
 	yyjson_mut_val *removed = NULL;
 
 	if (!yyjson_is_obj(operation) || !path.ptr || (path.len && path.ptr[0] != '/'))
-		return err_set(p->err, ERR_BAD_REQUEST,
+		return err_set(p->err, ERR_INVALID,
 			       "invalid JSON patch: an operation needs a path");
 	if (str_eq_c(name, "remove"))
 		return apply_remove(p, path, "remove", &removed);
 	if (str_eq_c(name, "move") || str_eq_c(name, "copy")) {
 		if (!from.ptr || (from.len && from.ptr[0] != '/'))
-			return err_set(p->err, ERR_BAD_REQUEST,
+			return err_set(p->err, ERR_INVALID,
 				       "invalid JSON patch: " STR_FMT " needs from", STR_ARG(name));
 		return str_eq_c(name, "move") ? apply_move(p, from, path)
 					      : apply_copy(p, from, path);
 	}
 	if (str_eq_c(name, "test"))
 		return value ? apply_test(p, path, value)
-			     : err_set(p->err, ERR_BAD_REQUEST,
+			     : err_set(p->err, ERR_INVALID,
 				       "invalid JSON patch: test needs a value");
 	if (!str_eq_c(name, "add") && !str_eq_c(name, "replace"))
-		return err_set(p->err, ERR_BAD_REQUEST, "Unexpected kind: " STR_FMT, STR_ARG(name));
+		return err_set(p->err, ERR_INVALID, "Unexpected kind: " STR_FMT, STR_ARG(name));
 	if (!value)
-		return err_set(p->err, ERR_BAD_REQUEST,
-			       "invalid JSON patch: " STR_FMT " needs a value", STR_ARG(name));
+		return err_set(p->err, ERR_INVALID, "invalid JSON patch: " STR_FMT " needs a value",
+			       STR_ARG(name));
 	if (str_eq_c(name, "add"))
 		return apply_add(p, path, json_copy(p->doc, value));
 	return apply_replace(p, path, json_copy(p->doc, value));

@@ -76,9 +76,12 @@ get() { in_node curl -A test -s -m 5 --cacert "$NODE_DIR/out/ca.pem" --cert "$NO
 	has "$(get '/api/v1/pods?labelSelector=a%20b')" "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt.*\"code\":400"
 	has "$(get '/api/v1/pods?fieldSelector=spec.nonsense%3D1')" 'field label not supported: spec.nonsense.*"code":400'
 	has "$(get '/api/v1/pods?resourceVersion=abc')" 'resourceVersion: Invalid value: .*"code":400'
-	has "$(get '/api/v1/pods?watch=1&resourceVersion=abc')" 'resourceVersion: Invalid value: .*"code":400'
+	has "$(get '/api/v1/pods?watch=1&resourceVersion=abc')" 'resourceVersion: Invalid value: .*"code":500'
 	has "$(get '/api/v1/pods?continue=garbage')" 'continue key is not valid.*"code":400'
-	for path in /api/v1/nonsense /apis/nonsense/v1/x /apis/apps/v9/deployments /nonsense; do
+	for path in /apis/nonsense/v1/x /apis/apps/v9/deployments; do
+		same '404 page not found' "$(get "$path")"
+	done
+	for path in /api/v1/nonsense /nonsense; do
 		has "$(get "$path")" 'the server could not find the requested resource.*"reason":"NotFound".*"code":404'
 	done
 	has "$(get /api/v1/namespaces/default/pods/none)" 'pods \\"none\\" not found.*"code":404'

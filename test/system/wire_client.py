@@ -476,7 +476,7 @@ def refusals(at):
         (('GET', maps + '/there', None, {'Impersonate_User': 'jane'}), 403, 'Forbidden',
          r'configmaps "there" is forbidden: User "jane" cannot get resource "configmaps" in API group "" in the namespace ".*"', there),
         (('GET', maps + '/none', None, {}), 404, 'NotFound', r'configmaps "none" not found', {'name': 'none', 'kind': 'configmaps'}),
-        (('GET', '/apis/none/v1/x', None, {}), 404, 'NotFound', r'the server could not find the requested resource', {}),
+        (('GET', '/api/v1/x', None, {}), 404, 'NotFound', r'the server could not find the requested resource', {}),
         (('PUT', maps, {}, {}), 405, 'MethodNotAllowed', r'the server does not allow this method on the requested resource', {}),
         (('GET', maps, None, {'Accept': 'image/png'}), 406, 'NotAcceptable',
          r'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf', None),
@@ -499,7 +499,7 @@ def refusals(at):
          r'Internal error occurred: failed calling webhook "unreachable.example.com": failed to call webhook: Post '
          r'"https://127.0.0.1:1/x\?timeout=10s": dial tcp 127.0.0.1:1: connect: connection refused', {'causes': [(None, None)]}),
         (('GET', at + '/services/empty/proxy/', None, {}), 503, 'ServiceUnavailable', r'no endpoints available for service "empty"', None),
-        (('GET', maps + '?resourceVersion=999999999', None, {}), 504, 'Timeout', r'Too large resource version: 999999999, current: \d+',
+        (('GET', maps + '?resourceVersion=999999999', None, {}), 504, 'Timeout', r'Timeout: Too large resource version: 999999999, current: \d+',
          {'retryAfterSeconds': 1, 'causes': [('ResourceVersionTooLarge', None)]}),
         (('POST', at + '/limitranges?timeout=1s', {'metadata': {'name': 'l'}, 'spec': {'limits': []}}, {}), 504, 'Timeout', r'Timeout: .*', {}),
     )

@@ -62,8 +62,7 @@ static void test_life_of_a_definition(void **state)
 
 	(void)state; /* each test makes its own */
 	http_fixture_open(&f);
-	want(&f, "GET", THINGS, NULL, NULL, 404,
-	     "the server could not find the requested resource");
+	want(&f, "GET", THINGS, NULL, NULL, 404, "404 page not found");
 	want(&f, "GET", "/apis", NULL, NULL, 200, "apps");
 	want(&f, "POST", CRDS, JSON, definition, 201, "\"listKind\":\"ThingList\"");
 	http_fixture_until(&f, THINGS, 200, NULL);
@@ -119,6 +118,41 @@ static void test_life_of_a_definition(void **state)
 	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
 	http_fixture_until(&f, THINGS, 200, NULL);
 	want(&f, "GET", THINGS "/a", NULL, NULL, 404, "things.example.com \\\"a\\\" not found");
+	http_fixture_close(&f);
+}
+
+/* What custom kinds answer otherwise than built-in ones. */
+static void test_what_is_asked(void **state)
+{
+	struct http_fixture f;
+
+	(void)state; /* each test makes its own */
+	http_fixture_open(&f);
+	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
+	http_fixture_until(&f, THINGS, 200, NULL);
+	want(&f, "POST", THINGS, JSON,
+	     "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"a\"},"
+	     "\"spec\":{\"size\":1}}",
+	     201, NULL);
+	want(&f, "GET", "/apis/example.com/v1", NULL, NULL, 200,
+	     "\"verbs\":[\"delete\",\"deletecollection\",\"get\",\"list\",\"patch\",\"create\","
+	     "\"update\",\"watch\"],\"shortNames\":[\"th\"],\"categories\":[\"all\"],"
+	     "\"storageVersionHash\":\"MkkTy7bNlnM=\"");
+	want(&f, "GET", THINGS, NULL, NULL, 200, "\"continue\":\"\"");
+	want(&f, "POST", "/apis/example.com/v1/things", JSON, "{}", 404, "404 page not found");
+	want(&f, "GET", "/apis/example.com/v1/others", NULL, NULL, 404, "404 page not found");
+	want(&f, "GET", "/api/v1/others", NULL, NULL, 404, "the server could not find");
+	want(&f, "GET", THINGS "/a/no", NULL, NULL, 404, "things.example.com \\\"a\\\" not found");
+	want(&f, "PUT", THINGS, JSON, "{}", 400, "name must be provided");
+	want(&f, "POST", THINGS "/a/status", JSON, "{}", 405,
+	     "create is not supported on resources of kind \\\"things.example.com\\\"");
+	want(&f, "GET", THINGS "/a",
+	     "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1\r\n", NULL,
+	     500, "content is not a list");
+	want(&f, "PUT", THINGS "/a/scale", JSON, "{\"apiVersion\":\"v1\",\"kind\":\"Scale\"}", 400,
+	     "does not match the expected API version (autoscaling/v1)");
+	want(&f, "GET", THINGS, "Accept: application/json;as=Table;g=meta.k8s.io;v=v1\r\n", NULL,
+	     200, "Custom resource definition column (in JSONPath format): .spec.size");
 	http_fixture_close(&f);
 }
 
@@ -380,7 +414,7 @@ static void test_end_of_a_definition(void **state)
 	want(&f, "GET", THINGS "/a", NULL, NULL, 200, "\"deletionTimestamp\"");
 	want(&f, "PATCH", THINGS "/a", MERGE, "{\"metadata\":{\"finalizers\":null}}", 200, NULL);
 	http_fixture_until(&f, CRDS "/things.example.com", 404, NULL);
-	want(&f, "GET", THINGS, NULL, NULL, 404, "the server could not find");
+	want(&f, "GET", THINGS, NULL, NULL, 404, "404 page not found");
 	http_fixture_wait(&watcher,
 			  "\"type\":\"DELETED\",\"object\":{\"apiVersion\":\"example.com/v1\"");
 	http_fixture_wait(&watcher, "\r\n0\r\n\r\n");
@@ -489,6 +523,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life_of_a_definition),
+		cmocka_unit_test(test_what_is_asked),
 		cmocka_unit_test(test_values_are_checked),
 		cmocka_unit_test(test_bodies_are_checked),
 		cmocka_unit_test(test_versions_that_differ),

@@ -56,7 +56,7 @@ static void run(const struct row *rows, size_t count)
 		run(rows, sizeof(rows) / sizeof(rows[0]));        \
 	}
 
-#define DRY "dryRun: Unsupported value: []string{\\\"Some\\\"}: supported values: \\\"All\\\""
+#define DRY "dryRun: Unsupported value: [\\\"Some\\\"]: supported values: \\\"All\\\""
 
 SCRIPT(test_delete_options, { "POST", CM, JSON, "{\"metadata\":{\"name\":\"a\"}}", 201 },
        /* what is not understood must not delete */
@@ -124,7 +124,49 @@ SCRIPT(test_field_validation,
        { "PATCH", CM "/a", MERGE, "{\"data\":{\"x\":\"1\",\"x\":\"2\"}}", 200,
 	 "Warning: 299 - \"duplicate field \\\"data.x\\\"\"" },
        { "PATCH", CM "/a?fieldValidation=Ignore", MERGE,
-	 "{\"data\":{\"y\":\"1\",\"y\":\"2\"},\"foo\":1}", 200, "\"data\":" }, )
+	 "{\"data\":{\"y\":\"1\",\"y\":\"2\"},\"foo\":1}", 200, "\"y\":\"2\"" },
+       { "PATCH", CM "/a?fieldValidation=Strict", JSON_PATCH,
+	 "[{\"op\":\"add\",\"op\":\"add\",\"no\":1,\"path\":\"/data/z\",\"value\":\"1\"}]", 422,
+	 "strict decoding error: json patch duplicate field \\\"[0].op\\\", json patch unknown "
+	 "field \\\"[0].no\\\"" }, )
+
+SCRIPT(test_patch_bodies, { "POST", CM, JSON, "{\"metadata\":{\"name\":\"a\"}}", 201 },
+       { "GET", CM "?continue=abc&resourceVersion=5", NULL, NULL, 400,
+	 "invalid continue token: continue key is not valid: invalid character 'i' looking for "
+	 "beginning of value" },
+       { "GET", CM "?continue=eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MSwic3RhcnQiOiIuLi9hIn0", NULL,
+	 NULL, 400, "invalid continue token: continue key is not valid: ../a" },
+       { "GET", CM "/a?resourceVersion=x", NULL, NULL, 500,
+	 "\"message\":\"resourceVersion: Invalid value" },
+       { "GET", CM "?resourceVersion=x", NULL, NULL, 400,
+	 "\"message\":\"invalid resource version: resourceVersion: Invalid value" },
+       { "GET", CM "?includeObject=None",
+	 "Accept: application/json;as=Table;g=meta.k8s.io;v=v1\r\n", NULL, 200,
+	 "\"object\":null}" },
+       { "GET", CM, "Accept: application/json;as=Table;g=meta.k8s.io;v=v1beta1\r\n", NULL, 200,
+	 "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1beta1\"" },
+       { "GET", CM "/a",
+	 "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1\r\n", NULL, 406,
+	 "the requested object is not a list (*core.ConfigMap)" },
+       { "POST", CM, JSON, "{\"metadata\":{\"name\":\"b\",\"resourceVersion\":\"1\"}}", 500,
+	 "\"message\":\"resourceVersion should not be set on objects to be "
+	 "created\",\"code\":500" },
+       { "PUT", CM "/a", JSON, "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"x\"}}", 500,
+	 "strconv.ParseUint: parsing \\\"x\\\": invalid syntax" },
+       { "PUT", CM "/a", JSON, "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"0\"}}", 200,
+	 NULL },
+       { "PATCH", CM "/a", MERGE, "{", 400, "error decoding patch: unexpected end of JSON input" },
+       { "PATCH", CM "/a?fieldValidation=Ignore", MERGE, "{", 400, "Invalid JSON Patch" },
+       { "PATCH", CM "/a", MERGE, "[]", 400,
+	 "error decoding patch: json: cannot unmarshal array into Go value of type "
+	 "map[string]interface {}" },
+       { "PATCH", CM "/a", STRATEGIC, "{", 400, "\"message\":\"unexpected end of JSON input\"" },
+       { "PATCH", CM "/a", JSON_PATCH, "{}", 400,
+	 "cannot unmarshal object into Go value of type []handlers.jsonPatchOp" },
+       { "PATCH", CM "/a", JSON_PATCH, "[{\"op\":1}]", 400,
+	 "cannot unmarshal number into Go struct field jsonPatchOp.op of type string" },
+       { "PATCH", CM "/a", JSON_PATCH, "[{\"op\":\"foo\",\"path\":\"/a\"}]", 422,
+	 "the server rejected our request due to an error in our request" }, )
 
 #define GROUP "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
 
@@ -264,10 +306,11 @@ static void test_repeated_cause(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_repeated_cause), cmocka_unit_test(test_delete_options),
-		cmocka_unit_test(test_collections),    cmocka_unit_test(test_field_validation),
-		cmocka_unit_test(test_versions),       cmocka_unit_test(test_repeated_owners),
-		cmocka_unit_test(test_answers),	       cmocka_unit_test(test_budgets),
+		cmocka_unit_test(test_repeated_cause),	cmocka_unit_test(test_delete_options),
+		cmocka_unit_test(test_collections),	cmocka_unit_test(test_field_validation),
+		cmocka_unit_test(test_patch_bodies),	cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_repeated_owners), cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_budgets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
