@@ -494,7 +494,7 @@ def refusals(at):
              ('FieldValueInvalid', 'metadata.name'), ('FieldValueInvalid', 'metadata.labels'), ('FieldValueInvalid', 'data[k/]')]}),
         (('POST', at + '/pods/guarded/eviction', {'metadata': {'name': 'guarded'}}, {}), 429, 'TooManyRequests',
          r"Cannot evict pod as it would violate the pod's disruption budget.",
-         {'causes': [('DisruptionBudget', None)]}),
+         {'causes': [('DisruptionBudget', None)], 'retryAfterSeconds': 10}),
         (('POST', at + '/secrets', {'metadata': {'name': 's'}}, {}), 500, 'InternalError',
          r'Internal error occurred: failed calling webhook "unreachable.example.com": failed to call webhook: Post '
          r'"https://127.0.0.1:1/x\?timeout=10s": dial tcp 127.0.0.1:1: connect: connection refused', {'causes': [(None, None)]}),
