@@ -2,6 +2,7 @@
 /* From a definition's tree to rows of kinds. All strings are the tree's or the arena's. */
 #include "api/custom.h"
 
+#include "api/kind_set.h"
 #include "api/strategy.h"
 #include "api/structural.h"
 #include "cel/rules.h"
@@ -77,35 +78,6 @@ static void run_rules(struct edit *e, const struct cel_rules *rules, struct fiel
 	cel_rules_run(rules, &run, self, e->old ? &old : NULL);
 }
 
-/* Nothing else is said of what is no object of this kind. */
-static bool is_of_kind(struct edit *e, struct field_errors *errors)
-{
-	struct str kind = json_mut_get_str(e->root, "kind");
-
-	if (str_eq(kind, e->kind->name))
-		return true;
-	field_invalid_str(
-		errors, FIELD_NAME(NULL, "kind"), kind,
-		str_printf_in(errors->arena, "must be " STR_FMT, STR_ARG(e->kind->name)).ptr);
-	return false;
-}
-
-/* What scale reads and writes. */
-static void check_replicas(struct edit *e, const char *path, struct field_errors *errors)
-{
-	yyjson_mut_val *v = path ? json_mut_get(e->root, path) : NULL;
-	const struct field_path here = {
-		.name = path ? str_printf_in(errors->arena, ".%s", path).ptr : NULL
-	};
-
-	if (!v || !yyjson_mut_is_int(v))
-		return; /* of the type the schema tells */
-	if (yyjson_mut_is_sint(v) && yyjson_mut_get_sint(v) < 0)
-		field_invalid_val(errors, &here, v, "should be a non-negative integer");
-	else if (yyjson_mut_get_uint(v) > INT32_MAX)
-		field_invalid_val(errors, &here, v, "should be less than or equal to 2147483647");
-}
-
 static void validate_rest(struct edit *e, struct field_errors *errors)
 {
 	const struct custom_version *v = custom_version_of(e->kind);
@@ -126,11 +98,8 @@ static void custom_validate(struct edit *e, struct field_errors *errors)
 {
 	const struct custom_version *v = custom_version_of(e->kind);
 
-	if (!is_of_kind(e, errors))
-		return;
 	structural_validate(e->root, e->old, v->schema, errors);
-	check_replicas(e, v->scale.spec_replicas, errors);
-	check_replicas(e, v->scale.status_replicas, errors);
+	custom_scale_check(e->kind, e->root, false, errors);
 	structural_validate_resources(e->root, v->schema, NULL, errors);
 	validate_rest(e, errors);
 }
@@ -139,10 +108,8 @@ static void custom_validate_status(struct edit *e, struct field_errors *errors)
 {
 	const struct custom_version *v = custom_version_of(e->kind);
 
-	if (!is_of_kind(e, errors))
-		return;
 	structural_validate_member(e->root, e->old, v->schema, "status", errors);
-	check_replicas(e, v->scale.status_replicas, errors);
+	custom_scale_check(e->kind, e->root, true, errors);
 	validate_rest(e, errors);
 }
 
@@ -156,11 +123,14 @@ static void custom_cells(struct cells *c)
 	}
 }
 
-/* Whoever writes status writes nothing else, not even labels. */
+/* Whoever writes status writes nothing else, not even labels. Who owns which field is added when
+ * that is known. */
 static void custom_prepare_status(struct edit *e)
 {
-	json_set(e->doc, e->root, "metadata",
-		 json_copy(e->doc, yyjson_obj_get(e->old, "metadata")));
+	yyjson_mut_val *metadata = json_copy(e->doc, yyjson_obj_get(e->old, "metadata"));
+
+	(void)json_remove(metadata, STR("managedFields"));
+	json_set(e->doc, e->root, "metadata", metadata);
 }
 
 /* Of finalizers that come with this write. */
@@ -183,13 +153,13 @@ static void custom_warn(struct edit *e, struct notices *notices)
 			notices_add(notices, "metadata.finalizers: \"" STR_FMT "\": " STR_FMT,
 				    STR_ARG(name), STR_ARG(problem));
 		if (str_find_char(name, '/', 0) == SIZE_MAX && !str_eq_c(name, "orphan") &&
-		    !str_eq_c(name, "foregroundDeletion"))
+		    !str_eq_c(name, "foregroundDeletion") && !str_eq_c(name, "kubernetes"))
 			notices_add(notices,
 				    "metadata.finalizers: \"" STR_FMT
-				    "\": prefer a domain-qualified finalizer name including a path "
-				    "(/) to avoid accidental conflicts with other finalizer "
-				    "writers",
-				    STR_ARG(name));
+				    "\": prefer a domain-qualified finalizer name%s to avoid "
+				    "accidental conflicts with other finalizer writers",
+				    STR_ARG(name),
+				    str_contains(name, STR(".")) ? " including a path (/)" : "");
 	}
 }
 
@@ -314,25 +284,6 @@ static const char *dotted_of(struct arena *arena, yyjson_val *scale, const char 
 	return path.len > 1 ? str_c_in(arena, str_slice(path, 1, path.len)) : NULL;
 }
 
-int64_t custom_scale_spec(const struct kind *kind, yyjson_val *object)
-{
-	return json_get_int(object, custom_version_of(kind)->scale.spec_replicas, 0);
-}
-
-int64_t custom_scale_status(const struct kind *kind, yyjson_val *object)
-{
-	const char *path = custom_version_of(kind)->scale.status_replicas;
-
-	return path ? json_get_int(object, path, 0) : 0;
-}
-
-struct str custom_scale_selector(const struct kind *kind, yyjson_val *object)
-{
-	const char *path = custom_version_of(kind)->scale.label_selector;
-
-	return path ? json_get_str(object, path) : STR_NONE;
-}
-
 static const char base_strings[] = "\0apiVersion\0kind\0metadata";
 
 /* "com.example.v1.Thing": the group's parts from the last to the first. */
@@ -396,16 +347,39 @@ static void make_set(struct custom_resource *r)
 				      .trees = trees };
 }
 
-static struct str deprecation(struct arena *arena, yyjson_val *version, const struct kind *kind)
+/* The newest version that is served, not deprecated, and newer than that one; empty = none. */
+static struct str successor(yyjson_val *versions, struct str of)
 {
-	struct str text = json_get_str(version, "deprecationWarning");
+	struct str best = STR_NONE;
+
+	JSON_EACH (version, versions) {
+		struct str name = json_get_str(version, "name");
+
+		if (json_get_bool(version, "served", false) &&
+		    !json_get_bool(version, "deprecated", false) &&
+		    kind_version_order(name, of) < 0 &&
+		    (!best.len || kind_version_order(name, best) < 0))
+			best = name;
+	}
+	return best;
+}
+
+static struct str deprecation(struct arena *arena, yyjson_val *spec, yyjson_val *version,
+			      const struct kind *kind)
+{
+	struct str text = json_get_str(version, "deprecationWarning"),
+		   next = successor(json_get(spec, "versions"), kind->version);
 
 	if (!json_get_bool(version, "deprecated", false))
 		return STR_NONE;
 	if (text.len)
 		return text;
-	return str_printf_in(arena, STR_FMT " " STR_FMT " is deprecated",
+	text = str_printf_in(arena, STR_FMT " " STR_FMT " is deprecated",
 			     STR_ARG(kind->api_version), STR_ARG(kind->name));
+	if (!next.len)
+		return text;
+	return str_printf_in(arena, STR_FMT "; use " STR_FMT "/" STR_FMT " " STR_FMT, STR_ARG(text),
+			     STR_ARG(kind->group), STR_ARG(next), STR_ARG(kind->name));
 }
 
 static void fill_version(struct custom_resource *r, struct custom_version *v, yyjson_val *version)
@@ -449,7 +423,7 @@ static void fill_version(struct custom_resource *r, struct custom_version *v, yy
 		.label_selector = dotted_of(arena, scale, "labelSelectorPath"),
 	};
 	kind->subresources = subresources_of(arena, v);
-	v->warning = deprecation(arena, version, kind);
+	v->warning = deprecation(arena, spec, version, kind);
 }
 
 struct custom_resource *custom_resource_new(const struct obj *definition, struct err *err)

@@ -68,6 +68,10 @@ void custom_kind_unref(const struct kind *kind); /* NULL is fine */
 int64_t custom_scale_spec(const struct kind *kind, yyjson_val *object);
 int64_t custom_scale_status(const struct kind *kind, yyjson_val *object);
 struct str custom_scale_selector(const struct kind *kind, yyjson_val *object);
+/* What is wrong with them. */
+struct field_errors;
+void custom_scale_check(const struct kind *kind, yyjson_mut_val *root, bool only_status,
+			struct field_errors *errors);
 /* The same built-in kind, or custom ones of one name and version, whichever definition they are of.
  */
 bool custom_kind_same(const struct kind *a, const struct kind *b);

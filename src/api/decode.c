@@ -366,6 +366,53 @@ static int decode_object(struct decoder *d, struct schema_at at, const struct fi
 	return 0;
 }
 
+/* ---- metadata alone ---- */
+
+static yyjson_mut_val *decode_what_goes(struct decoder *d, struct schema_at at, yyjson_val *v)
+{
+	yyjson_mut_val *result = yyjson_mut_obj(d->doc), *one;
+
+	JSON_MEMBERS (key, value, v) {
+		AUTO_JSON_MUT single = json_new_object();
+		AUTO_JSON frozen = NULL;
+		struct err err = { 0 };
+		struct decoder alone = { .doc = d->doc, .kind = d->kind, .err = &err };
+
+		json_put(single, yyjson_mut_doc_get_root(single), json_str(key),
+			 json_copy(single, value));
+		frozen = json_freeze(yyjson_mut_doc_get_root(single));
+		if (decode_object(&alone, at, NULL, yyjson_doc_get_root(frozen), &one) < 0)
+			continue;
+		one = json_mut_key(one, json_str(key));
+		if (one)
+			json_put(d->doc, result, json_str(key), json_mut_copy(d->doc, one));
+	}
+	return result;
+}
+
+int metadata_decode(yyjson_mut_doc *doc, yyjson_mut_val *v, bool repairs, yyjson_mut_val **ret,
+		    struct err *err)
+{
+	struct decoder d = { .doc = doc, .kind = &kind_pod, .err = err };
+	struct schema_at at = schema_find(STR("meta/v1.ObjectMeta"));
+	AUTO_JSON frozen = json_freeze(v);
+	yyjson_val *root = yyjson_doc_get_root(frozen);
+
+	if (!yyjson_is_obj(root)) {
+		*ret = yyjson_mut_obj(doc);
+		return repairs ? 0
+			       : err_set(err, ERR_BAD_REQUEST,
+					 "json: cannot unmarshal %s into Go value of type "
+					 "v1.ObjectMeta",
+					 yyjson_is_arr(root) ? "array"
+							     : yyjson_get_type_desc(root));
+	}
+	if (!repairs)
+		return decode_object(&d, at, NULL, root, ret);
+	*ret = decode_what_goes(&d, at, root);
+	return 0;
+}
+
 /* ---- the whole ---- */
 
 static int fail_whole(const struct decode_options *o, struct str version, struct str name,
@@ -466,6 +513,7 @@ static int check_kind(yyjson_val *root, const struct decode_options *o, struct e
 	struct str name = json_str(yyjson_obj_get(root, "kind")), group, version;
 	bool is_custom = o->kind->flags & KIND_CUSTOM;
 
+	(void)str_strip_prefix(&api_version, STR("/")); /* "/v1": of no group */
 	if (o->kind->flags & KIND_UNSERVED) {
 		if (name.len && !str_eq(name, o->kind->name))
 			return err_set(
@@ -480,6 +528,7 @@ static int check_kind(yyjson_val *root, const struct decode_options *o, struct e
 			       "the API version in the data (" STR_FMT
 			       ") does not match the expected API version (" STR_FMT ")",
 			       STR_ARG(api_version), STR_ARG(o->kind->api_version));
+	/* Of custom kinds validation says so. */
 	if (name.len && !is_custom && !str_eq(name, o->kind->name)) {
 		if (!str_cut(o->kind->api_version, '/', &group, &version))
 			version = o->kind->api_version;
@@ -511,9 +560,9 @@ static int refuse_strict(const struct decode_options *o, const struct notices *f
 
 static void put_type(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *key, struct str value)
 {
-	yyjson_mut_val *there = yyjson_mut_obj_get(root, key);
+	struct str there = json_mut_str(yyjson_mut_obj_get(root, key));
 
-	if (yyjson_mut_is_str(there) && yyjson_mut_get_len(there))
+	if (there.len && there.ptr[0] != '/')
 		return;
 	(void)json_remove(root, str_from(key));
 	yyjson_mut_obj_insert(root, yyjson_mut_str(doc, key), json_new_str(doc, value), 0);
@@ -653,6 +702,8 @@ static int decode_custom(struct decoder *d, yyjson_val *root, yyjson_mut_val **r
 	    check_embedded(d, root, schema, NULL) < 0)
 		return -1;
 	object = structural_copy(d->doc, root, schema, NULL, notices ? &found : NULL);
+	if (structural_decode_resources(d->doc, object, schema, false, d->err) < 0)
+		return -1;
 	for (size_t i = 0; notices && i < of_metadata.count; i++)
 		if (notice_rank(of_metadata.items[i])) /* of what is twice the copy told */
 			notices_add(&found, STR_FMT, STR_ARG(of_metadata.items[i]));

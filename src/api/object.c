@@ -285,9 +285,23 @@ bool object_is_unchanged(struct edit *e)
 
 /* ---- validate ---- */
 
+/* A custom object of another kind is told nothing but that. */
+static bool has_wrong_kind(struct edit *e, struct field_errors *errors)
+{
+	struct str kind = json_mut_str(yyjson_mut_obj_get(e->root, "kind"));
+
+	if (!(e->kind->flags & KIND_CUSTOM) || str_eq(kind, e->kind->name))
+		return false;
+	field_invalid_str(errors, FIELD_NAME(NULL, "kind"), kind,
+			  str_printf_in(e->arena, "must be " STR_FMT, STR_ARG(e->kind->name)).ptr);
+	return true;
+}
+
 void object_validate_create(struct edit *e, struct field_errors *errors)
 {
 	errors->kind = e->kind;
+	if (has_wrong_kind(e, errors))
+		return;
 	meta_validate(e, errors);
 	if (e->kind->strategy->validate)
 		e->kind->strategy->validate(e, errors);
@@ -325,6 +339,8 @@ void object_validate_update(struct edit *e, struct field_errors *errors)
 	const struct strategy *strategy = e->kind->strategy;
 
 	errors->kind = e->kind;
+	if (has_wrong_kind(e, errors))
+		return;
 	meta_validate_update(e, errors);
 	if (is_of_status(e->subresource)) {
 		if (strategy->validate_status_update)

@@ -42,6 +42,11 @@ yyjson_mut_doc *object_decode(struct str body, const struct decode_options *opti
 yyjson_mut_doc *object_decode_mut(yyjson_mut_val *root, const struct decode_options *options,
 				  struct err *err) MUST_CHECK;
 
+/* Metadata of any object as its type wants it: a new value, without what the type does not know.
+ * repairs: nor what is of a wrong type, else *err says what that is. */
+int metadata_decode(yyjson_mut_doc *doc, yyjson_mut_val *v, bool repairs, yyjson_mut_val **ret,
+		    struct err *err) MUST_CHECK;
+
 /* ---- default and prepare ---- */
 
 /* Static defaults of the schema, then the kind's own. Idempotent. */

@@ -82,10 +82,27 @@ static bool is_inner_metadata(yyjson_val *schema, struct str name, bool is_top)
 	       structural_is(schema, "x-kubernetes-embedded-resource");
 }
 
-static yyjson_mut_val *copy_object(yyjson_mut_doc *doc, yyjson_val *v, yyjson_val *schema,
-				   const struct field_path *path, struct notices *notices)
+struct copier {
+	yyjson_mut_doc *doc;
+	struct notices *notices;
+	bool keeps_metadata; /* that of inner objects as it is */
+};
+
+static yyjson_mut_val *copy_value(const struct copier *c, yyjson_val *v, yyjson_val *schema,
+				  const struct field_path *path);
+
+static yyjson_mut_val *copy_metadata(const struct copier *c, yyjson_val *v,
+				     const struct field_path *path)
 {
-	yyjson_mut_val *object = yyjson_mut_obj(doc), *item;
+	if (c->keeps_metadata)
+		return json_copy(c->doc, v);
+	return copy_known(c->doc, v, schema_find(STR("meta/v1.ObjectMeta")), path, c->notices);
+}
+
+static yyjson_mut_val *copy_object(const struct copier *c, yyjson_val *v, yyjson_val *schema,
+				   const struct field_path *path)
+{
+	yyjson_mut_val *object = yyjson_mut_obj(c->doc), *item;
 	AUTO_JSON_INDEX index = { .slots = NULL };
 
 	json_index_init(&index, yyjson_obj_size(v));
@@ -95,20 +112,19 @@ static yyjson_mut_val *copy_object(yyjson_mut_doc *doc, yyjson_val *v, yyjson_va
 		yyjson_val *member = structural_member(schema, name);
 
 		if (!member && !is_known(schema, name, !path)) {
-			note(notices, "unknown", &here);
+			note(c->notices, "unknown", &here);
 			continue;
 		}
 		if (is_inner_metadata(schema, name, !path))
-			item = copy_known(doc, value, schema_find(STR("meta/v1.ObjectMeta")), &here,
-					  notices);
+			item = copy_metadata(c, value, &here);
 		else
-			item = structural_copy(doc, value, member, &here, notices);
+			item = copy_value(c, value, member, &here);
 		if (!json_index_add(&index, name, item)) {
-			yyjson_mut_obj_add(object, json_copy(doc, key), item);
+			yyjson_mut_obj_add(object, json_copy(c->doc, key), item);
 			continue;
 		}
-		json_put(doc, object, name, item);
-		note(notices, "duplicate", &here);
+		json_put(c->doc, object, name, item);
+		note(c->notices, "duplicate", &here);
 	}
 	return object;
 }
@@ -126,21 +142,20 @@ static yyjson_mut_val *copy_scalar(yyjson_mut_doc *doc, yyjson_val *v)
 			  : yyjson_mut_uint(doc, (uint64_t)number);
 }
 
-yyjson_mut_val *structural_copy(yyjson_mut_doc *doc, yyjson_val *v, yyjson_val *schema,
-				const struct field_path *path, struct notices *notices)
+static yyjson_mut_val *copy_value(const struct copier *c, yyjson_val *v, yyjson_val *schema,
+				  const struct field_path *path)
 {
 	yyjson_val *items = yyjson_obj_get(schema, "items");
 	yyjson_mut_val *list;
 	size_t i = 0;
 
 	if (yyjson_is_obj(v))
-		return copy_object(doc, v, schema, path, notices);
+		return copy_object(c, v, schema, path);
 	if (!yyjson_is_arr(v))
-		return copy_scalar(doc, v);
-	list = yyjson_mut_arr(doc);
+		return copy_scalar(c->doc, v);
+	list = yyjson_mut_arr(c->doc);
 	JSON_EACH (item, v)
-		yyjson_mut_arr_append(
-			list, structural_copy(doc, item, items, FIELD_INDEX(path, i++), notices));
+		yyjson_mut_arr_append(list, copy_value(c, item, items, FIELD_INDEX(path, i++)));
 	return list;
 }
 
@@ -174,19 +189,44 @@ void structural_drop_nulls(yyjson_mut_val *v, yyjson_val *schema)
 	}
 }
 
+yyjson_mut_val *structural_copy(yyjson_mut_doc *doc, yyjson_val *v, yyjson_val *schema,
+				const struct field_path *path, struct notices *notices)
+{
+	struct copier c = { .doc = doc, .notices = notices };
+
+	return copy_value(&c, v, schema, path);
+}
+
+bool structural_is_pruned(yyjson_val *v, yyjson_val *schema)
+{
+	AUTO_JSON_MUT doc = json_new();
+	struct copier c = { .doc = doc, .keeps_metadata = true };
+
+	return json_mixed_equal(copy_value(&c, v, schema, FIELD_NAME(NULL, "")), v);
+}
+
 /* --- defaults --- */
 
-static void default_members(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema)
+/* meta: v is metadata of an object, or inside of it; nothing comes in that such a type has not. */
+static void default_members(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema,
+			    struct schema_at meta)
 {
 	JSON_MEMBERS (key, member, yyjson_obj_get(schema, "properties")) {
 		yyjson_val *value = yyjson_obj_get(member, "default");
+		struct field_path here = { .name = json_str(key).ptr };
+		struct copier c = { .doc = doc };
 		yyjson_mut_val *there;
 
-		if (!value)
+		if (!value || (meta.type && !schema_field(meta, json_str(key))))
 			continue;
 		there = json_mut_key(v, json_str(key));
-		if (!there || (yyjson_mut_is_null(there) && !structural_is(member, "nullable")))
-			json_put(doc, v, json_str(key), json_copy(doc, value));
+		if (there && (!yyjson_mut_is_null(there) || structural_is(member, "nullable")))
+			continue;
+		json_put(doc, v, json_str(key),
+			 is_inner_metadata(schema, json_str(key), false)
+				 ? copy_metadata(&c, value, &here)
+			 : meta.type ? json_copy(doc, value)
+				     : copy_value(&c, value, member, &here));
 	}
 }
 
@@ -203,26 +243,46 @@ static void default_null(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *sch
 	v->uni = copy->uni;
 }
 
-void structural_default(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema)
+static struct schema_at inner_type(yyjson_val *schema, struct str name, struct schema_at meta)
+{
+	const struct schema_field *field = meta.type ? schema_field(meta, name) : NULL;
+	struct schema_at none = { .type = NULL };
+
+	if (is_inner_metadata(schema, name, false))
+		return schema_find(STR("meta/v1.ObjectMeta"));
+	return field && field->value == SCHEMA_OBJECT ? schema_ref(meta, field) : none;
+}
+
+static void add_defaults(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema,
+			 struct schema_at meta)
 {
 	yyjson_val *items = yyjson_obj_get(schema, "items");
 
 	if (!schema)
 		return;
 	if (yyjson_mut_is_obj(v)) {
-		default_members(doc, v, schema);
+		default_members(doc, v, schema, meta);
 		JSON_MUT_MEMBERS (key, value, v) {
-			yyjson_val *member = structural_member(schema, json_mut_str(key));
+			struct str name = json_mut_str(key);
+			yyjson_val *member = structural_member(schema, name);
 
 			default_null(doc, value, member);
-			structural_default(doc, value, member);
+			if (yyjson_mut_is_ctn(value))
+				add_defaults(doc, value, member, inner_type(schema, name, meta));
 		}
 	}
 	if (items && yyjson_mut_is_arr(v))
 		JSON_MUT_EACH (item, v) {
 			default_null(doc, item, items);
-			structural_default(doc, item, items);
+			add_defaults(doc, item, items, meta);
 		}
+}
+
+void structural_default(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema)
+{
+	struct schema_at none = { .type = NULL };
+
+	add_defaults(doc, v, schema, none);
 }
 
 /* --- paths --- */

@@ -16,6 +16,8 @@ yyjson_mut_val *structural_copy(yyjson_mut_doc *doc, yyjson_val *v, yyjson_val *
 				const struct field_path *path, struct notices *notices);
 /* Without members that are null where null is not allowed and there is no default. */
 void structural_drop_nulls(yyjson_mut_val *v, yyjson_val *schema);
+/* Whether the schema knows all of v, metadata of inner objects apart. */
+bool structural_is_pruned(yyjson_val *v, yyjson_val *schema);
 /* Adds defaults where members are missing, or null where null is not allowed. */
 void structural_default(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema);
 /* What is wrong with v. What is as in old (NULL = there is none) is not looked at again. */
@@ -27,12 +29,17 @@ void structural_validate_member(yyjson_mut_val *v, yyjson_val *old, yyjson_val *
 /* The same at a path, with nothing before it. */
 void structural_validate_at(yyjson_mut_val *v, yyjson_val *schema, const struct field_path *path,
 			    struct field_errors *errors);
+/* Elements that stand twice in lists that are sets or maps; none is told of when old (NULL = there
+ * is none) had such, too. */
+void structural_validate_lists(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
+			       struct field_errors *errors);
 /* Type and metadata of the objects inside of v that are resources. */
 void structural_validate_resources(yyjson_mut_val *v, yyjson_val *schema,
 				   const struct field_path *path, struct field_errors *errors);
-/* Lists that are sets or maps have nothing twice, unless old had. */
-void structural_validate_lists(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
-			       struct field_errors *errors);
+/* Metadata of the objects inside of v, as its type wants it. repairs: what is of a wrong type goes,
+ * else *err says where it is. */
+int structural_decode_resources(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema,
+				bool repairs, struct err *err) MUST_CHECK;
 /* What a rule found, below path. */
 struct cel_problem;
 void structural_report(struct field_errors *errors, const struct field_path *path,

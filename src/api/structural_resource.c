@@ -3,6 +3,7 @@
 #include "api/structural.h"
 
 #include "api/meta.h"
+#include "api/object.h"
 #include "codec/json.h"
 #include "codec/name.h"
 
@@ -104,4 +105,89 @@ void structural_validate_resources(yyjson_mut_val *v, yyjson_val *schema,
 		JSON_MUT_EACH (item, v)
 			structural_validate_resources(item, items, FIELD_INDEX(path, index++),
 						      errors);
+}
+
+/* --- as their types want them --- */
+
+struct resource_walk {
+	yyjson_mut_doc *doc;
+	bool repairs;
+	struct arena arena;
+	struct err *err;
+};
+
+static int refuse_member(struct resource_walk *w, const struct field_path *path, yyjson_mut_val *v,
+			 const char *why)
+{
+	struct field_errors errors;
+
+	field_errors_init(&errors, &w->arena);
+	field_invalid_val(&errors, path, v, why);
+	return err_set(w->err, ERR_BAD_REQUEST, STR_FMT ": " STR_FMT,
+		       STR_ARG(errors.items[0].field), STR_ARG(errors.items[0].message));
+}
+
+static int decode_resource(struct resource_walk *w, yyjson_mut_val *v,
+			   const struct field_path *path)
+{
+	static const char *const words[] = { "apiVersion", "kind" };
+	yyjson_mut_val *metadata = yyjson_mut_obj_get(v, "metadata"), *decoded;
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
+		yyjson_mut_val *word = yyjson_mut_obj_get(v, words[i]);
+
+		if (!word || yyjson_mut_is_str(word))
+			continue;
+		if (!w->repairs)
+			return refuse_member(w, FIELD_NAME(path, words[i]), word,
+					     "must be a string");
+		(void)json_remove(v, str_from(words[i])); /* the doc owns it */
+	}
+	if (!metadata)
+		return 0;
+	if (metadata_decode(w->doc, metadata, w->repairs, &decoded, &err) < 0)
+		return refuse_member(w, FIELD_NAME(path, "metadata"), metadata, err.msg);
+	if (yyjson_mut_is_null(yyjson_mut_obj_get(decoded, "creationTimestamp")))
+		(void)json_remove(decoded, STR("creationTimestamp")); /* the doc owns it */
+	json_set(w->doc, v, "metadata", decoded);
+	return 0;
+}
+
+static int decode_inside(struct resource_walk *w, yyjson_mut_val *v, yyjson_val *schema,
+			 const struct field_path *path)
+{
+	yyjson_val *items = yyjson_obj_get(schema, "items");
+	size_t i = 0;
+
+	if (!schema || !has_resource(schema))
+		return 0;
+	if (yyjson_mut_is_obj(v) && structural_is(schema, "x-kubernetes-embedded-resource") &&
+	    decode_resource(w, v, path) < 0)
+		return -1;
+	JSON_MUT_MEMBERS (key, value, v) {
+		yyjson_val *member = yyjson_mut_is_ctn(value)
+					     ? structural_member(schema, json_mut_str(key))
+					     : NULL;
+
+		if (decode_inside(w, value, member, FIELD_NAME(path, json_mut_str(key).ptr)) < 0)
+			return -1;
+	}
+	if (items && yyjson_mut_is_arr(v))
+		JSON_MUT_EACH (item, v)
+			if (decode_inside(w, item, items, FIELD_INDEX(path, i++)) < 0)
+				return -1;
+	return 0;
+}
+
+int structural_decode_resources(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema,
+				bool repairs, struct err *err)
+{
+	struct resource_walk w = { .doc = doc, .repairs = repairs, .err = err };
+	int failed;
+
+	arena_init(&w.arena, ARENA_DEFAULT_MAX);
+	failed = decode_inside(&w, v, schema, NULL);
+	arena_deinit(&w.arena);
+	return failed;
 }

@@ -340,6 +340,11 @@ static void check_items(struct field_errors *e, const struct field_path *path, y
 	}
 }
 
+static bool is_type(struct str name)
+{
+	return str_eq_c(name, "kind") || str_eq_c(name, "apiVersion");
+}
+
 static void check_object(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
 			 yyjson_val *old, yyjson_val *schema)
 {
@@ -347,8 +352,10 @@ static void check_object(struct field_errors *e, const struct field_path *path, 
 		struct str name = json_mut_str(key);
 		yyjson_val *member = structural_member(schema, name);
 
+		/* The old object's type was made the new one's: nobody knows whether it changed. */
 		if (member)
-			validate(value, json_key(old, name), member, FIELD_NAME(path, name.ptr), e);
+			validate(value, !path && is_type(name) ? NULL : json_key(old, name), member,
+				 FIELD_NAME(path, name.ptr), e);
 	}
 	JSON_EACH (name, yyjson_obj_get(schema, "required"))
 		if (!json_mut_key(v, json_str(name)))
@@ -535,10 +542,27 @@ void structural_report(struct field_errors *errors, const struct field_path *pat
 	}
 }
 
+/* Of an object that is as it was, its type alone is looked at again. */
+static void validate_type(yyjson_mut_val *v, yyjson_val *schema, struct field_errors *errors)
+{
+	static const char *const names[] = { "apiVersion", "kind" };
+
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		yyjson_mut_val *value = yyjson_mut_obj_get(v, names[i]);
+
+		if (value)
+			validate(value, NULL, structural_member(schema, str_from(names[i])),
+				 FIELD_NAME(NULL, names[i]), errors);
+	}
+}
+
 void structural_validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 			 struct field_errors *errors)
 {
-	validate(v, old, schema, NULL, errors);
+	if (old && json_mixed_equal(v, old))
+		validate_type(v, schema, errors);
+	else
+		validate(v, old, schema, NULL, errors);
 }
 
 void structural_validate_member(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Creating an object: default, prepare, admit, validate, allocate, write where nothing is. */
 #include "apiserver/admission.h"
+#include "apiserver/conversion.h"
 #include "apiserver/limits.h"
 #include "apiserver/operation.h"
 #include "apiserver/ownership.h"
@@ -64,7 +65,9 @@ static int create_admitted(struct operation *op)
 {
 	ownership_attach(op);
 	op->http_status = 201;
-	if (registry_exists(op->registry, op->key))
+	/* What a webhook has to convert first, the store says of whether it exists. */
+	if (!(registry_needs_conversion(op->kind) && conversion_has_webhook(op->kind)) &&
+	    registry_exists(op->registry, op->key))
 		return create_again(op);
 	if (service_claim_create(op) < 0)
 		return -1;

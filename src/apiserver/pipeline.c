@@ -501,9 +501,13 @@ static int dispatch(struct exchange *e)
 			return refusal_bad_request(&e->refusal, "name must be provided");
 		if (verbs[i].bit & (VERB_UPDATE | VERB_PATCH) && !t->name.len)
 			break; /* PUT and PATCH to objects */
-		if (verbs[i].bit == VERB_CREATE && !t->subresource.len &&
-		    kind_is_namespaced(e->kind) && !t->namespace_.len)
+		if (verbs[i].bit & (VERB_CREATE | VERB_DELETECOLLECTION) && !t->subresource.len &&
+		    kind_is_namespaced(e->kind) && !t->namespace_.len) {
+			/* Only reading goes over all namespaces. */
+			if (e->kind->flags & KIND_CUSTOM)
+				return refusal_no_route(&e->refusal);
 			break;
+		}
 		return verbs[i].serve(e);
 	}
 	return is_custom ? refusal_method_not_supported(

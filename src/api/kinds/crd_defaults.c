@@ -46,30 +46,63 @@ static void check_default(struct crd_schema_check *c, yyjson_val *value, yyjson_
 	AUTO_JSON_MUT doc = json_new();
 	size_t before = c->errors->count;
 	yyjson_mut_val *kept = structural_copy(doc, value, schema, path, NULL);
+	struct err err = { 0 };
 
-	if (!json_mixed_equal(kept, value)) {
+	if (!structural_is_pruned(value, schema)) {
 		c->broken |= CRD_RULE_DEFAULTS_PRUNED;
 		if (!(c->tolerated & CRD_RULE_DEFAULTS_PRUNED))
 			crd_invalid_val(c->errors, path, value, "must not have unknown fields");
 	}
+	if (structural_decode_resources(doc, kept, schema, false, &err) < 0)
+		crd_invalid_val(c->errors, path, value,
+				str_c_in(c->errors->arena, str_from(err.msg)));
 	structural_validate_resources(kept, schema, path, c->errors);
 	structural_validate_at(kept, schema, path, c->errors);
 	if (c->errors->count == before)
 		run_rules(c, value, schema, path);
 }
 
-/* Those in additionalProperties are never used. */
-void crd_defaults_check(struct crd_schema_check *c, yyjson_val *schema,
-			const struct field_path *path)
+/* Inside of metadata what its type does not know comes to nothing. */
+static void check_meta_default(struct crd_schema_check *c, yyjson_val *value, yyjson_val *schema,
+			       const struct field_path *path)
+{
+	AUTO_JSON_MUT doc = json_new();
+	size_t before = c->errors->count;
+
+	structural_validate_at(json_copy(doc, value), schema, path, c->errors);
+	if (c->errors->count == before)
+		run_rules(c, value, schema, path);
+}
+
+static bool is_of_resource(yyjson_val *schema, struct str name)
+{
+	return structural_is(schema, "x-kubernetes-embedded-resource") &&
+	       (str_eq_c(name, "metadata") || str_eq_c(name, "kind") ||
+		str_eq_c(name, "apiVersion"));
+}
+
+static void check_all(struct crd_schema_check *c, yyjson_val *schema, const struct field_path *path,
+		      bool in_metadata)
 {
 	yyjson_val *value = yyjson_obj_get(schema, "default"),
 		   *items = yyjson_obj_get(schema, "items");
 
-	if (value)
+	if (structural_is(schema, "x-kubernetes-embedded-resource"))
+		in_metadata = false;
+	if (value && in_metadata)
+		check_meta_default(c, value, schema, FIELD_NAME(path, "default"));
+	else if (value)
 		check_default(c, value, schema, FIELD_NAME(path, "default"));
 	if (yyjson_is_obj(items))
-		crd_defaults_check(c, items, FIELD_NAME(path, "items"));
+		check_all(c, items, FIELD_NAME(path, "items"), in_metadata);
 	JSON_MEMBERS (key, member, yyjson_obj_get(schema, "properties"))
-		crd_defaults_check(c, member,
-				   FIELD_KEY(FIELD_NAME(path, "properties"), json_str(key)));
+		check_all(c, member, FIELD_KEY(FIELD_NAME(path, "properties"), json_str(key)),
+			  in_metadata || is_of_resource(schema, json_str(key)));
+}
+
+/* Those in additionalProperties are never used. */
+void crd_defaults_check(struct crd_schema_check *c, yyjson_val *schema,
+			const struct field_path *path)
+{
+	check_all(c, schema, path, false);
 }

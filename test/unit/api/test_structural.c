@@ -340,12 +340,91 @@ static void test_default_for_null(void **state)
 	}
 }
 
+/* The type is looked at although nothing changed: the old object's was made the new one's. */
+static void test_same_object(void **state)
+{
+	AUTO_JSON schema = parse("{\"type\":\"object\",\"properties\":{\"apiVersion\":{\"type\":"
+				 "\"string\",\"pattern\":\"^a$\"},\"x\":{\"type\":\"string\","
+				 "\"pattern\":\"^a$\"}}}");
+	AUTO_JSON value = parse("{\"apiVersion\":\"b\",\"x\":\"b\"}");
+	AUTO_JSON_MUT doc = json_thaw(yyjson_doc_get_root(value));
+	struct field_errors errors;
+	AUTO_ARENA arena = { 0 };
+
+	(void)state; /* no fixture */
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	field_errors_init(&errors, &arena);
+	structural_validate(yyjson_mut_doc_get_root(doc), yyjson_doc_get_root(value),
+			    yyjson_doc_get_root(schema), &errors);
+	assert_int_equal(errors.count, 1);
+	assert_true(str_eq_c(errors.items[0].field, "apiVersion"));
+}
+
+static struct str text_of(yyjson_mut_val *v, struct buf *text)
+{
+	buf_init(text, 1000);
+	json_mut_write(v, text);
+	return buf_str(text);
+}
+
+/* What is of a wrong type in metadata of an inner object is refused, or goes. */
+static void test_decoded_resources(void **state)
+{
+	AUTO_JSON schema = parse("{\"type\":\"object\",\"properties\":{\"r\":{\"type\":\"object\","
+				 "\"x-kubernetes-embedded-resource\":true}}}");
+	AUTO_JSON value = parse(
+		"{\"r\":{\"kind\":1,\"metadata\":{\"name\":\"x\",\"annotations\":{\"a\":"
+		"1},\"labels\":{\"b\":\"c d\"},\"odd\":2}}}");
+	AUTO_JSON_MUT doc = json_thaw(yyjson_doc_get_root(value));
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
+	struct err err = { 0 };
+	AUTO_BUF text = { 0 };
+
+	(void)state; /* no fixture */
+	assert_int_equal(
+		structural_decode_resources(doc, root, yyjson_doc_get_root(schema), false, &err),
+		-1);
+	assert_string_equal(err.msg, "r.kind: Invalid value: 1: must be a string");
+	assert_int_equal(
+		structural_decode_resources(doc, root, yyjson_doc_get_root(schema), true, &err), 0);
+	assert_true(str_eq_c(text_of(root, &text),
+			     "{\"r\":{\"metadata\":{\"name\":\"x\",\"labels\":{\"b\":\"c d\"}}}}"));
+}
+
+/* Defaults bring nothing into metadata that it does not have. */
+static void test_defaults_of_resources(void **state)
+{
+	AUTO_JSON schema = parse(
+		"{\"type\":\"object\",\"properties\":{\"r\":{\"type\":\"object\","
+		"\"x-kubernetes-embedded-resource\":true,\"properties\":{\"metadata\":{\"type\":"
+		"\"object\",\"properties\":{\"name\":{\"type\":\"string\",\"default\":\"x\"},"
+		"\"odd\":{"
+		"\"type\":\"string\",\"default\":\"y\"}}}}},\"s\":{\"type\":\"object\","
+		"\"x-kubernetes-embedded-resource\":true,\"properties\":{\"metadata\":{\"type\":"
+		"\"object\",\"default\":{\"name\":\"z\",\"odd\":\"y\"}}}}}}");
+	AUTO_JSON value = parse("{\"r\":{\"metadata\":{}},\"s\":{}}");
+	AUTO_JSON_MUT doc = json_thaw(yyjson_doc_get_root(value));
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
+	AUTO_BUF text = { 0 };
+
+	(void)state; /* no fixture */
+	structural_default(doc, root, yyjson_doc_get_root(schema));
+	assert_true(str_eq_c(text_of(root, &text), "{\"r\":{\"metadata\":{\"name\":\"x\"}},\"s\":{"
+						   "\"metadata\":{\"name\":\"z\"}}}"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_formats),	  cmocka_unit_test(test_values),
-		cmocka_unit_test(test_lists),	  cmocka_unit_test(test_default_for_null),
-		cmocka_unit_test(test_resources), cmocka_unit_test(test_pruned_resources),
+		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_default_for_null),
+		cmocka_unit_test(test_resources),
+		cmocka_unit_test(test_pruned_resources),
+		cmocka_unit_test(test_same_object),
+		cmocka_unit_test(test_decoded_resources),
+		cmocka_unit_test(test_defaults_of_resources),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
