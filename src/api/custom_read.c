@@ -13,6 +13,28 @@ static yyjson_val *schema_of(const struct custom_resource *resource, struct str 
 	return NULL; /* a version that is no more: nobody can say what it should have */
 }
 
+/* Through a write by the version that it is stored in, after the definition's last change. Several
+ * versions may differ in defaults and in what they know. */
+static bool was_checked(const struct custom_resource *resource, const struct obj *stored)
+{
+	return !stored->blob->is_foreign && resource->version_count == 1 &&
+	       stored->resource_version > resource->definition->resource_version;
+}
+
+/* What others put there may have anything in its metadata. */
+static void repair(yyjson_mut_doc *doc, yyjson_mut_val *root, yyjson_val *schema)
+{
+	yyjson_mut_val *metadata;
+	struct err err = { 0 };
+
+	if (structural_decode_resources(doc, root, schema, true, &err) < 0 ||
+	    metadata_decode(doc, yyjson_mut_obj_get(root, "metadata"), true, &metadata, &err) < 0)
+		return; /* neither fails when it repairs */
+	if (yyjson_mut_get_sint(yyjson_mut_obj_get(metadata, "generation")) == 0)
+		json_set_int(doc, metadata, "generation", 1);
+	json_set(doc, root, "metadata", metadata);
+}
+
 struct blob *custom_as_read(const struct kind *kind, const struct obj *stored)
 {
 	static const char *const own[] = { "apiVersion", "kind",
@@ -22,10 +44,9 @@ struct blob *custom_as_read(const struct kind *kind, const struct obj *stored)
 	AUTO_JSON_MUT doc = NULL;
 	yyjson_mut_val *root;
 	yyjson_val *schema;
-
 	struct blob *fresh = NULL;
 
-	if (stored->resource_version > definition->resource_version)
+	if (was_checked(resource, stored))
 		return blob_ref(stored->blob);
 	if (stored->fits_definition == definition->resource_version)
 		return blob_ref(stored->as_read ? stored->as_read : stored->blob);
@@ -35,6 +56,8 @@ struct blob *custom_as_read(const struct kind *kind, const struct obj *stored)
 	for (size_t i = 0; i < ARRAY_COUNT(own); i++)
 		json_put(doc, root, str_from(own[i]),
 			 json_copy(doc, yyjson_obj_get(stored->root, own[i])));
+	if (stored->blob->is_foreign)
+		repair(doc, root, schema);
 	structural_drop_nulls(root, schema);
 	structural_default(doc, root, schema);
 	if (!json_mixed_equal(root, stored->root))

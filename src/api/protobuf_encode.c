@@ -384,12 +384,31 @@ static void put_list(struct buf *to, const struct kind *item, yyjson_val *root)
 		put_object(to, 2, item->schema, each);
 }
 
+/* What says which kinds there are is none itself. */
+static struct schema_at listing_type(struct str api_version, struct str name)
+{
+	static const char *const types[] = { "meta/v1.APIVersions", "meta/v1.APIGroupList",
+					     "meta/v1.APIGroup", "meta/v1.APIResourceList" };
+	struct schema_at none = { .type = NULL };
+
+	for (size_t i = 0; i < ARRAY_COUNT(types); i++)
+		if (str_eq_c(api_version, "v1") && str_eq_c(name, types[i] + strlen("meta/v1.")))
+			return schema_find(str_from(types[i]));
+	return none;
+}
+
 int protobuf_encode(yyjson_val *root, const struct kind *kind, struct buf *to, struct err *err)
 {
 	struct str api_version = json_get_str(root, "apiVersion"),
 		   name = json_get_str(root, "kind"), item = name;
+	struct schema_at listing = listing_type(api_version, name);
 	size_t start;
 
+	if (!kind && listing.type) {
+		protobuf_write_envelope(api_version, name, to);
+		put_object(to, FIELD_NUMBER, listing, root);
+		return 0;
+	}
 	if (!kind)
 		kind = protobuf_kind(api_version, name);
 	if (!kind && str_strip_suffix(&item, STR("List")))

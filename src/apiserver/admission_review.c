@@ -219,7 +219,9 @@ void review_word_status(int status, struct str body, struct err *ret)
 		{ 401, "the server has asked for the client to provide credentials" },
 		{ 404, "the server could not find the requested resource" },
 		{ 405, "the server does not allow this method on the requested resource" },
+		{ 409, "the server reported a conflict" },
 		{ 415, "the body of the request was in an unknown format" },
+		{ 422, "the server rejected our request due to an error in our request" },
 		{ 429, "the server has received too many requests and has asked us to try again "
 		       "later" },
 		{ 503, "the server is currently unable to handle the request" },

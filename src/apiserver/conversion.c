@@ -111,19 +111,16 @@ static void run_task(struct task *task)
 static int take_one(struct conversion *c, size_t i, yyjson_val *converted)
 {
 	const struct obj *original = obj_get(c->objects[i]);
-	struct edit edit = { .kind = c->kind,
-			     .arena = &c->arena,
-			     .now_ns = env_wall_ns(registry_env(c->registry)) };
 	AUTO_JSON_MUT doc = conversion_take(c->kind, original->root, converted, &c->err);
+	yyjson_mut_val *root = doc ? yyjson_mut_doc_get_root(doc) : NULL;
 
+	/* Without the defaults of the version it is now in: those of the stored one it has by
+	 * reading, those of a body's by writing. */
 	if (!doc)
 		return -1;
-	edit.doc = doc;
-	edit.root = yyjson_mut_doc_get_root(doc);
-	object_default(&edit);
 	c->results[i] = original->resource_version /* what is not there yet has none */
-				? object_encode(edit.root, original->resource_version)
-				: json_mut_to_blob(edit.root);
+				? object_encode(root, original->resource_version)
+				: json_mut_to_blob(root);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "api/openapi.h"
+#include "api/protobuf.h"
 #include "apiserver/discovery.h"
 #include "apiserver/documents_internal.h"
 #include "apiserver/exchange.h"
@@ -12,6 +13,7 @@
 #include "apiserver/tokens.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "codec/yaml.h"
 #include "loop/env.h"
 #include "net/http_gzip.h"
 
@@ -93,6 +95,34 @@ static int answer_document(struct exchange *e, const struct api_document *d)
 	return 0;
 }
 
+/* Lists of what is served have the forms of objects. */
+static int answer_listing(struct exchange *e, const struct api_document *json)
+{
+	struct str type, key;
+	struct api_document *d;
+	struct err err = { 0 };
+	AUTO_JSON doc = NULL;
+	AUTO_BUF text = { 0 };
+
+	if (accept_read(e, ACCEPT_PLAIN) < 0)
+		return -1;
+	if (e->format == ANSWER_JSON)
+		return answer_document(e, json);
+	type = e->format == ANSWER_YAML ? STR("application/yaml")
+					: STR("application/vnd.kubernetes.protobuf");
+	key = str_printf_in(e->arena, STR_FMT " " STR_FMT, STR_ARG(json->key), STR_ARG(type));
+	d = find_document(e->server, key);
+	if (d)
+		return answer_document(e, d);
+	doc = json_parse(blob_str(json->bytes), DOCUMENT_BYTES_MAX, NULL);
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	if (e->format == ANSWER_YAML)
+		yaml_write(yyjson_doc_get_root(doc), &text);
+	else if (protobuf_encode(yyjson_doc_get_root(doc), NULL, &text, &err) < 0)
+		return refusal_from_err(&e->refusal, &err);
+	return answer_document(e, keep_document(e->server, key, type, &text));
+}
+
 #define INDEX_PATHS_MAX 1024
 
 static const struct str json_type = STR_INIT("application/json");
@@ -141,7 +171,7 @@ static int serve_api_roots(struct exchange *e, struct str rest)
 	AUTO_BUF text = { 0 };
 
 	if (d)
-		return answer_document(e, d);
+		return version ? answer_document(e, d) : answer_listing(e, d);
 	view = view_of(e);
 	buf_init(&text, DOCUMENT_BYTES_MAX);
 	if (version)
@@ -151,7 +181,7 @@ static int serve_api_roots(struct exchange *e, struct str rest)
 	else
 		discovery_groups(&view, &text);
 	if (!version)
-		return answer_document(e, keep_document(e->server, key, json_type, &text));
+		return answer_listing(e, keep_document(e->server, key, json_type, &text));
 	return answer_document(
 		e, keep_document(
 			   e->server, key,
@@ -179,7 +209,7 @@ static int serve_group(struct exchange *e, struct str rest)
 		return serve_api_roots(e, rest);
 	d = find_document(e->server, path);
 	if (d)
-		return answer_document(e, d);
+		return answer_listing(e, d);
 	view = view_of(e);
 	buf_init(&text, DOCUMENT_BYTES_MAX);
 	if (str_has_prefix(path, STR("/api/")))
@@ -190,7 +220,7 @@ static int serve_group(struct exchange *e, struct str rest)
 		found = discovery_group(&view, rest, &text);
 	if (!found)
 		return refusal_no_route(&e->refusal);
-	return answer_document(e, keep_document(e->server, path, json_type, &text));
+	return answer_listing(e, keep_document(e->server, path, json_type, &text));
 }
 
 /* --- OpenAPI --- */

@@ -100,8 +100,11 @@ static void operation_unload(struct operation *op)
 {
 	if (op->old_blob)
 		obj_unref(obj_get(op->old_blob));
+	if (op->old_read)
+		obj_unref(obj_get(op->old_read));
 	json_free(op->old_converted);
-	op->old_blob = NULL;
+	op->old_blob = op->old_read = NULL;
+	op->is_outdated = false;
 	op->old_converted = NULL;
 	op->old_revision = 0;
 	op->edit.old = NULL;
@@ -360,6 +363,20 @@ static int load_converted(struct operation *op, struct blob *stored)
 	return -1;
 }
 
+/* What is there, as readers of op->kind's definition see it: that is what a write starts from. */
+static const struct obj *load_read(struct operation *op, const struct obj *stored)
+{
+	struct blob *read;
+
+	if (!(op->kind->flags & KIND_CUSTOM))
+		return stored;
+	read = custom_as_read(op->kind, stored);
+	op->is_outdated = read != stored->blob ||
+			  !str_eq(stored->api_version, kind_stored(op->kind)->api_version);
+	op->old_read = read;
+	return obj_own(read);
+}
+
 int operation_load(struct operation *op)
 {
 	/* A dry run tells what would be of what is there, not of what may still fail. */
@@ -376,10 +393,11 @@ int operation_load(struct operation *op)
 		return refusal_internal(&op->refusal, "stored object is damaged: %s", err.msg);
 	op->old_blob = obj_ref(obj)->blob; /* with its tree, which is read in later turns, too */
 	op->old_revision = entry->mod_revision;
+	obj = load_read(op, obj);
 	op->edit.old = obj->root;
-	if (conversion_is_needed(op->kind, entry->value))
-		return load_converted(op, entry->value);
-	if (!registry_is_served_as_stored(op->kind, entry->value)) {
+	if (conversion_is_needed(op->kind, obj->blob))
+		return load_converted(op, obj->blob);
+	if (!registry_is_served_as_stored(op->kind, obj->blob)) {
 		AUTO_JSON_MUT doc = json_thaw(obj->root);
 
 		if (convert_stored(doc, kind_stored(op->kind), op->kind, &err) < 0)
@@ -436,15 +454,16 @@ static void on_answer_converted(void *arg, struct conversion *conversion, const 
 static int answer_blob(struct operation *op, struct blob *stored)
 {
 	struct err err = { 0 };
-	struct blob *object = conversion_find(op->old_conversion, stored);
+	struct blob *object = registry_present(op->kind, stored, &err), *converted;
 
-	if (object) {
-		take_result(op, blob_ref(object));
-		return OPERATION_FINISHED;
-	}
-	object = registry_present(op->kind, stored, &err);
 	if (!object)
 		return refusal_from_err(&op->refusal, &err);
+	converted = conversion_find(op->old_conversion, object);
+	if (converted) {
+		take_result(op, blob_ref(converted));
+		blob_unref(object);
+		return OPERATION_FINISHED;
+	}
 	if (!conversion_is_needed(op->kind, object)) {
 		take_result(op, object);
 		return OPERATION_FINISHED;

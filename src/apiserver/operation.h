@@ -111,6 +111,8 @@ struct operation {
 	const struct delete_options *options; /* of a deletion; in the arena */
 	struct str key;
 	struct blob *old_blob; /* the state this was decided against */
+	struct blob *old_read; /* the same, as the definition of a custom kind has it now */
+	bool is_outdated;      /* it would be stored as something else now, or in another version */
 	int64_t old_revision;
 	yyjson_doc *old_converted; /* old_blob in kind's version, when it is stored in another */
 	int tries;

@@ -26,6 +26,7 @@ static struct blob *with_revision(struct str key, struct blob *stored, int64_t r
 {
 	AUTO_JSON doc = NULL;
 	AUTO_JSON_MUT mut = NULL;
+	struct blob *stamped;
 	yyjson_mut_val *root;
 
 	if (str_has_prefix(blob_str(stored),
@@ -44,7 +45,9 @@ static struct blob *with_revision(struct str key, struct blob *stored, int64_t r
 		err_set(err, ERR_UNSUPPORTED, "'" STR_FMT "' would not be an object", STR_ARG(key));
 		return NULL;
 	}
-	return object_encode(root, revision);
+	stamped = object_encode(root, revision);
+	stamped->is_foreign = true;
+	return stamped;
 }
 
 static struct blob *seal(void *arg, struct str key, struct blob *value, struct err *err)

@@ -99,8 +99,8 @@ static int prepare(struct operation *op)
 static int update_admitted(struct operation *op)
 {
 	op->http_status = 200;
-	if (!is_final(op) && object_is_unchanged(&op->edit) && ownership_is_unchanged(op) &&
-	    !store_is_stale(op->registry->store, op->key))
+	if (!is_final(op) && !op->is_outdated && object_is_unchanged(&op->edit) &&
+	    ownership_is_unchanged(op) && !store_is_stale(op->registry->store, op->key))
 		return operation_answer_old(op);
 	ownership_attach(op);
 	if (is_final(op))

@@ -15,6 +15,7 @@ struct blob *blob_alloc(size_t len)
 	b->len = (uint32_t)len;
 	b->held = 0;
 	b->is_warm = false;
+	b->is_foreign = false;
 	b->parsed = NULL;
 	b->parsed_free = NULL;
 	b->recoded = NULL;

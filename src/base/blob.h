@@ -17,6 +17,7 @@ struct blob {
 	uint32_t len;
 	uint32_t held;                      /* by so many the forms are used beyond the present turn of the loop */
 	bool is_warm;                       /* whoever uses a form sets it; blob_cool clears it */
+	bool is_foreign;                    /* another program wrote it: nobody here has checked it */
 	void *parsed;                       /* NULL until someone parsed it */
 	void (*parsed_free)(void *parsed);
 	struct blob *recoded;               /* NULL until someone asked for it; one reference */

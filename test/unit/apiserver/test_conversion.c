@@ -269,7 +269,8 @@ static void test_reading(void **state)
 	expect(s, 200, "GET", V1, NULL, "\"hostPort\":\"h:1\"");
 	expect_calls(s, 0, 0);
 	expect(s, 200, "GET", V2 "/a", NULL,
-	       "\"spec\":{\"host\":\"h\",\"port\":\"1\",\"extra\":\"d\"}");
+	       "\"spec\":{\"host\":\"h\",\"port\":\"1\"}"); /* defaults on reading are the stored
+							      version's */
 	expect_calls(s, 1, 1);
 	expect(s, 200, "GET", V2, NULL, "\"host\":\"h\",\"port\":\"1\"");
 	expect_calls(s, 1, 2);
@@ -288,7 +289,7 @@ static void test_writing(void **state)
 	expect(s, 201, "POST", V2,
 	       THING_OF_V2
 	       "\"metadata\":{\"name\":\"a\"},\"spec\":{\"host\":\"x\",\"port\":\"2\"}}",
-	       "\"spec\":{\"host\":\"x\",\"port\":\"2\",\"extra\":\"d\"}");
+	       "\"spec\":{\"host\":\"x\",\"port\":\"2\"}");
 	expect(s, 200, "GET", V1 "/a", NULL, "\"spec\":{\"hostPort\":\"x:2\"}");
 	expect_calls(s, 0, 0);
 	expect(s, 200, "PATCH", V2 "/a", "{\"spec\":{\"port\":\"3\"}}",

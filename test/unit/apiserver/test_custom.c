@@ -175,6 +175,10 @@ static void test_values_are_checked(void **state)
 		  "\\\"blue\\\"" },
 		{ "{\"size\":1,\"tag\":\"A\"}", "spec.tag in body should match '^[a-z]+$'" },
 		{ "{\"size\":1,\"tag\":\"abcdef\"}", "spec.tag: Too long: may not be more than 5" },
+		{ "{\"size\":2147483648}", ".spec.size: Invalid value: 2147483648: should be less "
+					   "than or equal to 2147483647" },
+		{ "{\"size\":[]}", ".spec.size accessor error: [] is of the type []interface {}, "
+				   "expected int64" },
 	};
 	struct http_fixture f;
 	char body[512];
@@ -194,6 +198,95 @@ static void test_values_are_checked(void **state)
 	     "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"a\"},"
 	     "\"spec\":{\"size\":1,\"other\":2}}",
 	     400, "unknown field \\\"spec.other\\\"");
+	want(&f, "POST", THINGS, JSON,
+	     "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Other\",\"metadata\":{\"name\":\"a\"}}",
+	     422,
+	     "Other.example.com \\\"a\\\" is invalid: kind: Invalid value: \\\"Other\\\": must be "
+	     "Thing\"");
+	http_fixture_close(&f);
+}
+
+/* What reads over all namespaces does not write over them. */
+static void test_all_namespaces(void **state)
+{
+	struct http_fixture f;
+
+	(void)state; /* each test makes its own */
+	http_fixture_open(&f);
+	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
+	http_fixture_until(&f, THINGS, 200, NULL);
+	want(&f, "GET", "/apis/example.com/v1/things", NULL, NULL, 200, "ThingList");
+	want(&f, "DELETE", "/apis/example.com/v1/things", NULL, NULL, 404, "could not find");
+	want(&f, "POST", "/apis/example.com/v1/things", JSON, "{}", 404, "could not find");
+	want(&f, "DELETE", "/api/v1/configmaps", NULL, NULL, 405, "does not allow this method");
+	http_fixture_close(&f);
+}
+
+/* Whoever writes status again as it is writes nothing. */
+static void test_same_status(void **state)
+{
+	static const char patch[] = "{\"spec\":{\"size\":8},\"status\":{\"ready\":true}}";
+	struct http_fixture f;
+	char version[64];
+	const char *body;
+
+	(void)state; /* each test makes its own */
+	http_fixture_open(&f);
+	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
+	http_fixture_until(&f, THINGS, 200, NULL);
+	want(&f, "POST", THINGS, JSON,
+	     "{\"apiVersion\":\"example.com/"
+	     "v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"a\"},\"spec\":{\"size\":1}}",
+	     201, NULL);
+	assert_int_equal(http_fixture_do(&f, "PATCH", THINGS "/a/status", MERGE, patch, &body),
+			 200);
+	body = strstr(body, "\"resourceVersion\":");
+	assert_non_null(body);
+	snprintf(version, sizeof(version), "%.*s", (int)strcspn(body, ",}"), body);
+	want(&f, "PATCH", THINGS "/a/status", MERGE, patch, 200, version);
+	http_fixture_close(&f);
+}
+
+#define SEVERAL                                                                              \
+	"{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"CustomResourceDefinition\"," \
+	"\"metadata\":{\"name\":\"beds.example.com\"},\"spec\":{\"group\":\"example.com\","  \
+	"\"scope\":\"Cluster\",\"names\":{\"plural\":\"beds\",\"kind\":\"Bed\"},\"versions\":["
+#define VERSION(name, more)                                                                        \
+	"{\"name\":\"" name "\",\"served\":true," more "\"schema\":{\"openAPIV3Schema\":{"         \
+	"\"type\":\"object\",\"properties\":{\"spec\":{\"type\":\"object\",\"default\":{},"        \
+	"\"properties\":{\"v1\":{\"type\":\"string\"" FIRST "},\"v2\":{\"type\":\"string\"" SECOND \
+	"}}}}}}}"
+
+/* A write is answered with the defaults of the stored version, which are not stored; one that was
+ * stored as another version is stored anew though nothing changes. */
+static void test_several_versions(void **state)
+{
+	static const char stores_v2[] = SEVERAL
+#define FIRST ",\"default\":\"one\""
+#define SECOND ""
+		VERSION("v1", "\"storage\":false,") ","
+#undef FIRST
+#undef SECOND
+#define FIRST ""
+#define SECOND ",\"default\":\"two\""
+		VERSION("v2", "\"storage\":true,") "]}}";
+	static const char bed[] =
+		"{\"apiVersion\":\"example.com/"
+		"v1\",\"kind\":\"Bed\",\"metadata\":{\"name\":\"a\",\"namespace\":\"unused\"}}";
+	struct http_fixture f;
+
+	(void)state; /* each test makes its own */
+	http_fixture_open(&f);
+	want(&f, "POST", CRDS, JSON, stores_v2, 201, NULL);
+	http_fixture_until(&f, "/apis/example.com/v1/beds", 200, NULL);
+	want(&f, "POST", "/apis/example.com/v1/beds", JSON, bed, 201,
+	     "\"spec\":{\"v1\":\"one\",\"v2\":\"two\"}");
+	want(&f, "GET", "/apis/example.com/v1/beds/a", NULL, NULL, 200, "\"resourceVersion\":");
+	want(&f, "PATCH", CRDS "/beds.example.com", "Content-Type: application/json-patch+json\r\n",
+	     "[{\"op\":\"remove\",\"path\":\"/spec/versions/1/schema/openAPIV3Schema/properties/"
+	     "spec/properties/v2/default\"}]",
+	     200, NULL);
+	http_fixture_until(&f, "/apis/example.com/v1/beds/a", 200, "\"spec\":{\"v1\":\"one\"}");
 	http_fixture_close(&f);
 }
 
@@ -398,6 +491,11 @@ static void test_end_of_a_definition(void **state)
 	     NULL);
 	assert_non_null(strstr(http_fixture_head(&f),
 			       "Warning: 299 - \"metadata.finalizers: \\\"plain\\\": prefer a "
+			       "domain-qualified finalizer name to avoid"));
+	want(&f, "POST", THINGS "?dryRun=All", JSON, THING("b", ",\"finalizers\":[\"x.com\"]"), 201,
+	     NULL);
+	assert_non_null(strstr(http_fixture_head(&f),
+			       "Warning: 299 - \"metadata.finalizers: \\\"x.com\\\": prefer a "
 			       "domain-qualified finalizer name including a path (/) to avoid"));
 	want(&f, "POST", THINGS, JSON, THING("b", ""), 201, NULL);
 	http_fixture_connect(&watcher, &f);
@@ -527,6 +625,9 @@ int main(void)
 		cmocka_unit_test(test_values_are_checked),
 		cmocka_unit_test(test_bodies_are_checked),
 		cmocka_unit_test(test_versions_that_differ),
+		cmocka_unit_test(test_all_namespaces),
+		cmocka_unit_test(test_same_status),
+		cmocka_unit_test(test_several_versions),
 		cmocka_unit_test(test_definitions_are_checked),
 		cmocka_unit_test(test_end_of_a_definition),
 		cmocka_unit_test(test_refused_deletions),
