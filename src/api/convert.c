@@ -107,7 +107,7 @@ int convert_object(yyjson_mut_doc *doc, const struct kind *from, const struct ki
 	return 0;
 }
 
-/* What is stored has its defaults, too: it is read as it is. */
+/* Without the stored version's defaults: those come by reading, whatever they are then. */
 static void fit_custom(yyjson_mut_doc *doc, const struct kind *to)
 {
 	yyjson_val *schema = custom_version_of(to)->schema;
@@ -116,8 +116,6 @@ static void fit_custom(yyjson_mut_doc *doc, const struct kind *to)
 					       NULL);
 
 	structural_drop_nulls(root, schema);
-	if (kind_stored(to) == to)
-		structural_default(doc, root, schema);
 	yyjson_mut_doc_set_root(doc, root);
 }
 
