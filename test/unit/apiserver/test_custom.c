@@ -216,8 +216,8 @@ static void test_all_namespaces(void **state)
 	want(&f, "POST", CRDS, JSON, definition, 201, NULL);
 	http_fixture_until(&f, THINGS, 200, NULL);
 	want(&f, "GET", "/apis/example.com/v1/things", NULL, NULL, 200, "ThingList");
-	want(&f, "DELETE", "/apis/example.com/v1/things", NULL, NULL, 404, "could not find");
-	want(&f, "POST", "/apis/example.com/v1/things", JSON, "{}", 404, "could not find");
+	want(&f, "DELETE", "/apis/example.com/v1/things", NULL, NULL, 404, "404 page not found");
+	want(&f, "POST", "/apis/example.com/v1/things", JSON, "{}", 404, "404 page not found");
 	want(&f, "DELETE", "/api/v1/configmaps", NULL, NULL, 405, "does not allow this method");
 	http_fixture_close(&f);
 }
