@@ -217,6 +217,7 @@ static int delete_namespace(struct operation *op, const struct delete_options *o
 	    json_get_count(op->edit.old, "metadata.finalizers"))
 		return operation_answer_old(op);
 	op->returns_status = true;
+	op->http_status = 200;
 	return operation_remove(op, NULL);
 }
 
@@ -246,6 +247,9 @@ static int delete_admitted(struct operation *op)
 	bool finalizers_changed, has_finalizers;
 
 	start_change(op);
+	/* Who asks in the old words is told whether it is gone already. */
+	if (options->has_orphan && !options->orphan)
+		op->http_status = 202;
 	if (is_core(op->kind, "namespaces"))
 		return delete_namespace(op, options);
 	grace = give_grace(op, options, &seconds);
@@ -264,6 +268,7 @@ static int delete_admitted(struct operation *op)
 		return operation_put(op);
 	}
 	op->returns_status = !returns_object(op->kind);
+	op->http_status = 200;
 	return operation_remove(op,
 				grace == GRACE_GIVEN || finalizers_changed ? op->edit.root : NULL);
 }

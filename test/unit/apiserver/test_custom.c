@@ -222,6 +222,26 @@ static void test_all_namespaces(void **state)
 	http_fixture_close(&f);
 }
 
+/* Who asks to take dependents along in the old words is told whether the object is gone already. */
+static void test_accepted_deletion(void **state)
+{
+	static const char kept[] = "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
+				   "\"name\":\"kept\",\"finalizers\":[\"x.com/y\"]}}";
+	static const char plain[] = "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
+				    "\"name\":\"plain\"}}";
+	static const char cascade[] = "{\"orphanDependents\":false}";
+	struct http_fixture f;
+
+	(void)state; /* each test makes its own */
+	http_fixture_open(&f);
+	want(&f, "POST", "/api/v1/namespaces/default/configmaps", JSON, kept, 201, NULL);
+	want(&f, "POST", "/api/v1/namespaces/default/configmaps", JSON, plain, 201, NULL);
+	want(&f, "DELETE", "/api/v1/namespaces/default/configmaps/kept", JSON, cascade, 202, NULL);
+	want(&f, "DELETE", "/api/v1/namespaces/default/configmaps/kept", JSON, "{}", 200, NULL);
+	want(&f, "DELETE", "/api/v1/namespaces/default/configmaps/plain", JSON, cascade, 200, NULL);
+	http_fixture_close(&f);
+}
+
 /* Whoever writes status again as it is writes nothing. */
 static void test_same_status(void **state)
 {
@@ -627,6 +647,7 @@ int main(void)
 		cmocka_unit_test(test_versions_that_differ),
 		cmocka_unit_test(test_all_namespaces),
 		cmocka_unit_test(test_same_status),
+		cmocka_unit_test(test_accepted_deletion),
 		cmocka_unit_test(test_several_versions),
 		cmocka_unit_test(test_definitions_are_checked),
 		cmocka_unit_test(test_end_of_a_definition),
