@@ -71,8 +71,9 @@ web() { # REPLICAS IMAGE
 	run k get deployment web --show-managed-fields -o 'jsonpath={.metadata.managedFields[0].manager} {.metadata.managedFields[0].operation}'
 	[ "$output" = "kubectl-client-side-apply Update" ]
 	web 2 nginx:2 | k apply --server-side -f -
+	# who changed nothing has no time, and stands first
 	run k get deployment web --show-managed-fields -o 'jsonpath={range .metadata.managedFields[*]}{.manager} {.operation};{end}'
-	[ "$output" = "kubectl Apply;kubectl-last-applied Apply;" ]
+	[ "$output" = "kubectl-last-applied Apply;kubectl Apply;" ]
 	[ "$(k get deployment web -o 'jsonpath={.spec.template.spec.containers[0].image}')" = nginx:2 ]
 	# A label that was applied on the client's side and is applied no more goes.
 	web 2 nginx:2 | sed 's/^metadata: .*/metadata: {name: web}/' | k apply --server-side -f -
