@@ -77,12 +77,15 @@ issued() { [ -n "$(k get csr "$1" -o jsonpath='{.status.certificate}')" ]; }
 	wait_for 10 issued second
 	same "Auto approving self kubelet client certificate after SubjectAccessReview." \
 		"$(k get csr second -o jsonpath='{.status.conditions[0].message}')"
-	# another node's, or what is no kubelet's, waits for somebody
-	request other /O=system:nodes/CN=system:node:other | with_certificate first create -f -
+	# another node's is refused, what is no kubelet's waits for somebody
+	request other /O=system:nodes/CN=system:node:other >"$NODE_DIR/out/other.yaml"
+	run with_certificate first create -f "$NODE_DIR/out/other.yaml"
+	[ "$status" = 1 ]
+	has "$output" 'is forbidden: can only create a node CSR with CN=system:node:worker'
 	request strange /O=team/CN=system:node:worker | k create -f -
 	request third /O=system:nodes/CN=system:node:worker | with_certificate first create -f -
 	wait_for 10 issued third # requests are decided in their order
-	same "" "$(k get csr other strange -o jsonpath='{.items[*].status.conditions}')"
+	same "" "$(k get csr strange -o jsonpath='{.status.conditions}')"
 }
 
 @test "a Secret of an account's token is filled, works, and goes with the account" {
