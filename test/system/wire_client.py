@@ -408,7 +408,7 @@ def case_warnings(server, namespace):
         'metadata': {'name': 'things.wire.example.com'},
         'spec': {'group': 'wire.example.com', 'scope': 'Cluster', 'names': {'plural': 'things', 'kind': 'Thing'},
                  'versions': [version, old, older]}})
-    for name, warnings in (('v1', None), ('v1beta1', ['299 - "wire.example.com/v1beta1 Thing is deprecated"']),
+    for name, warnings in (('v1', None), ('v1beta1', ['299 - "wire.example.com/v1beta1 Thing is deprecated; use wire.example.com/v1 Thing"']),
                            ('v1alpha1', ['299 - "gone \\"soon\\""'])):
         path = '/apis/wire.example.com/%s/things' % name
         for _ in range(100):
