@@ -386,7 +386,7 @@ class Cases:
         until(lambda: led)
         same(led[0], holder())
         cut.set()
-        until(lambda: len(led) == 2)
+        until(lambda: len(led) == 2 and stopped)
         same(({'one', 'two'}, [led[0]], led[1]), (set(led), stopped, holder()))
 
 
