@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "api/openapi.h"
-#include "api/protobuf.h"
 #include "apiserver/discovery.h"
 #include "apiserver/documents_internal.h"
 #include "apiserver/exchange.h"
@@ -95,31 +94,27 @@ static int answer_document(struct exchange *e, const struct api_document *d)
 	return 0;
 }
 
-/* Lists of what is served have the forms of objects. */
+/* In YAML for who asks for it. Not in protobuf: verbs are a message of their own there, which the
+ * schema's lists are not, and all clients take JSON. */
 static int answer_listing(struct exchange *e, const struct api_document *json)
 {
-	struct str type, key;
+	static const struct str type = STR_INIT("application/yaml");
 	struct api_document *d;
-	struct err err = { 0 };
 	AUTO_JSON doc = NULL;
 	AUTO_BUF text = { 0 };
+	struct str key;
 
 	if (accept_read(e, ACCEPT_PLAIN) < 0)
 		return -1;
-	if (e->format == ANSWER_JSON)
+	if (e->format != ANSWER_YAML)
 		return answer_document(e, json);
-	type = e->format == ANSWER_YAML ? STR("application/yaml")
-					: STR("application/vnd.kubernetes.protobuf");
 	key = str_printf_in(e->arena, STR_FMT " " STR_FMT, STR_ARG(json->key), STR_ARG(type));
 	d = find_document(e->server, key);
 	if (d)
 		return answer_document(e, d);
 	doc = json_parse(blob_str(json->bytes), DOCUMENT_BYTES_MAX, NULL);
 	buf_init(&text, DOCUMENT_BYTES_MAX);
-	if (e->format == ANSWER_YAML)
-		yaml_write(yyjson_doc_get_root(doc), &text);
-	else if (protobuf_encode(yyjson_doc_get_root(doc), NULL, &text, &err) < 0)
-		return refusal_from_err(&e->refusal, &err);
+	yaml_write(yyjson_doc_get_root(doc), &text);
 	return answer_document(e, keep_document(e->server, key, type, &text));
 }
 
@@ -261,16 +256,15 @@ static const struct openapi_form *choose_form(struct exchange *e, const struct o
 		for (size_t i = 0; i < OPENAPI_FORMS; i++) {
 			bool any = str_eq_c(t.type, "*/*") || str_eq_c(t.type, "application/*");
 
-			if (t.quality <= best ||
-			    !(any || str_eq_c(t.type, forms[i].type)))
+			if (t.quality <= best || !(any || str_eq_c(t.type, forms[i].type)))
 				continue;
 			best = t.quality;
 			form = &forms[i];
 		}
 	if (!form)
 		(void)refusal_set(&e->refusal, 406, "NotAcceptable",
-				  "only the following media types are accepted: %s, %s", forms[0].type,
-				  forms[1].type); /* told by who asked */
+				  "only the following media types are accepted: %s, %s",
+				  forms[0].type, forms[1].type); /* told by who asked */
 	return form;
 }
 
@@ -292,8 +286,7 @@ static int answer_form(struct exchange *e, const struct api_document *json,
 	buf_init(&text, DOCUMENT_BYTES_MAX);
 	if (convert(blob_str(json->bytes), &text, &err) < 0)
 		return refusal_from_err(&e->refusal, &err);
-	return answer_document(e,
-			       keep_document(e->server, key, str_from(form->answered), &text));
+	return answer_document(e, keep_document(e->server, key, str_from(form->answered), &text));
 }
 
 static struct api_document *openapi_v2_json(struct apiserver *s)
@@ -445,10 +438,10 @@ static void describe(const struct fair_turn *turn, struct fair_request_details *
 					      .resource = t->resource,
 					      .subresource = t->subresource };
 	if (t->version.len)
-		ret->api_version = t->group.len ? str_printf_in(e->arena, STR_FMT "/" STR_FMT,
-								STR_ARG(t->group),
-								STR_ARG(t->version)) :
-						  t->version;
+		ret->api_version = t->group.len
+					   ? str_printf_in(e->arena, STR_FMT "/" STR_FMT,
+							   STR_ARG(t->group), STR_ARG(t->version))
+					   : t->version;
 }
 
 static int serve_fairness(struct exchange *e, struct str rest)
@@ -476,7 +469,7 @@ static int serve_fairness(struct exchange *e, struct str rest)
 static const struct {
 	const char *path; /* with a '/' at the end: and everything below */
 	int (*serve)(struct exchange *e, struct str rest);
-	bool hidden; /* not in the index */
+	bool hidden;	    /* not in the index */
 	bool is_any_method; /* its handler sees to that; else what reads */
 } paths[] = {
 	{ "/", serve_index, .hidden = true },
