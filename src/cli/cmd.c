@@ -278,7 +278,7 @@ static void write_flag(const struct flag *flag, const void *opts, struct buf *to
 	case FLAG_TYPE_LIST:
 		buf_put_char(to, '[');
 		for (size_t i = 0; i < list->count; i++)
-			buf_printf(to, "%s" STR_FMT, i ? " " : "", STR_ARG(list->items[i]));
+			buf_printf(to, "%s" STR_FMT, i ? "," : "", STR_ARG(list->items[i]));
 		buf_put_char(to, ']');
 		break;
 	case FLAG_TYPE_NONE:

@@ -105,7 +105,14 @@ static int open_files(struct server *s, struct err *err)
 		return -1;
 	tls = (struct tls_server_options){ .certificate_pem = s->pki.serving.certificate_pem,
 					   .key_pem = s->pki.serving.key_pem,
-					   .client_ca_pem = s->pki.ca.certificate_pem };
+					   .client_ca_pem = s->pki.ca.certificate_pem,
+					   .policy = &s->plan.tls };
+	for (size_t i = 0; i < s->plan.tls.insecure.count; i++)
+		log_warn("server", "Use of insecure cipher '" STR_FMT "' detected.",
+			 STR_ARG(s->plan.tls.insecure.items[i]));
+	for (size_t i = 0; i < s->plan.tls.absent.count; i++)
+		log_warn("server", "cipher suite " STR_FMT " is chosen, but OpenSSL here is without it",
+			 STR_ARG(s->plan.tls.absent.items[i]));
 	if (tls_server_new(&tls, &s->tls, err) < 0)
 		return -1;
 	return server_etcd_start(s, &options, err);
@@ -356,6 +363,12 @@ static const struct flag server_flags[] = {
 		    "address by which pods reach the API server (default: the node's)"),
 	FLAG_LIST(0, "tls-san", struct server_opts, tls_sans,
 		  "further names and addresses in the API server's certificate"),
+	FLAG_LIST(0, "tls-cipher-suites", struct server_opts, tls_suites,
+		  "cipher suites of TLS 1.2 and older that the API server takes (default: those "
+		  "not known to be weak)"),
+	FLAG_STRING(0, "tls-min-version", struct server_opts, tls_version_min, "",
+		    "oldest version of TLS that the API server takes: VersionTLS10, VersionTLS11, "
+		    "VersionTLS12 or VersionTLS13 (default: VersionTLS12)"),
 	FLAG_STRING(0, "node-name", struct server_opts, node_name, "",
 		    "name of this node (default: the host name)"),
 	FLAG_STRING(0, "node-ip", struct server_opts, node_ip, "",

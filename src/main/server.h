@@ -13,6 +13,7 @@
 #include "controllers/controllers.h"
 #include "loop/env.h"
 #include "main/pki.h"
+#include "net/tls_policy.h"
 
 struct server;
 struct client;
@@ -69,7 +70,8 @@ struct server_opts {
 	struct str account_jwks_uri, account_signing_key, account_token_life;
 	bool account_tokens_end;
 	struct str oci_path;
-	struct flag_list tls_sans, insecure_registries;
+	struct flag_list tls_sans, tls_suites, insecure_registries;
+	struct str tls_version_min;
 	struct str log_level, log_format;
 	int64_t max_pods;
 	bool no_node, no_scheduler;
@@ -84,6 +86,7 @@ struct server_plan {
 	uint8_t pods_prefix_len, services_prefix_len;
 	struct str pod_cidr, service_cidr, bridge, table, cgroup_root;
 	struct str endpoint; /* "https://127.0.0.1:6443" */
+	struct tls_policy tls;
 };
 
 struct server_node;

@@ -190,7 +190,9 @@ int server_plan(const struct server_opts *opts, struct arena *arena, struct serv
 		return err_set(err, ERR_INVALID,
 			       "--bridge: '%s' is not an interface name of 1 to 15 bytes",
 			       plan.bridge.ptr);
-	if (server_check_store(opts, err) < 0)
+	if (server_check_store(opts, err) < 0 ||
+	    tls_policy_decode((struct str_list){ opts->tls_suites.items, opts->tls_suites.count },
+			      opts->tls_version_min, arena, &plan.tls, err) < 0)
 		return -1;
 	if (plan_addresses(opts, arena, &plan, err) < 0 ||
 	    oci_path(opts, arena, &plan.oci_path, err) < 0)

@@ -555,6 +555,8 @@ static void http2_open(struct server_conn *sc)
 	nghttp2_session_server_new2(&h2->session, s->h2_callbacks, h2, s->h2_option);
 	nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, settings, ARRAY_COUNT(settings));
 	nghttp2_session_set_local_window_size(h2->session, NGHTTP2_FLAG_NONE, 0, WINDOW_BYTES);
+	if (conn_tls(sc->conn) && !tls_suits_http2(conn_tls(sc->conn)))
+		nghttp2_session_terminate_session(h2->session, NGHTTP2_INADEQUATE_SECURITY);
 	conn_set_low(sc->conn, CONN_HIGH_BYTES / 2);
 	mark_dirty(h2);
 	server_conn_deadline(sc, DEADLINE_IDLE);

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "net/limits.h"
 #include "net/openssl.h"
+#include "net/tls_policy.h"
 
 #define CIPHERS_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define CIPHERS_12 \
@@ -133,6 +134,17 @@ static void set_defaults(SSL_CTX *context)
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 }
 
+static int use_policy(SSL_CTX *context, const struct tls_policy *policy, struct err *err)
+{
+	SSL_CTX_set_min_proto_version(context, policy->version_min);
+	/* OpenSSL lets the versions that sign with SHA-1 happen on its lowest level only. */
+	if (policy->version_min < TLS1_2_VERSION)
+		SSL_CTX_set_security_level(context, 0);
+	if (policy->version_min < TLS1_3_VERSION && SSL_CTX_set_cipher_list(context, policy->suites_12) != 1)
+		return tls_err(err, ERR_INVALID, "cipher suites");
+	return 0;
+}
+
 /* Completes the handshake whatever the chain is worth; the verdict stays in SSL_get_verify_result. */
 static int note_verdict(int is_fine, X509_STORE_CTX *chain)
 {
@@ -169,6 +181,8 @@ static SSL_CTX *make_server_context(struct tls_server *t, const struct tls_serve
 	SSL_CTX_set_num_tickets(context, 1);
 	SSL_CTX_set_session_id_context(context, session_context, sizeof(session_context) - 1);
 	SSL_CTX_set_alpn_select_cb(context, select_protocol, t);
+	if (options->policy && use_policy(context, options->policy, err) < 0)
+		return NULL;
 	if (use_pair(context, options->certificate_pem, options->key_pem, err) < 0)
 		return NULL;
 	if (options->client_ca_pem.len > 0) {
@@ -300,4 +314,15 @@ bool tls_is_http2(struct ssl_st *ssl)
 
 	SSL_get0_alpn_selected(ssl, &protocol, &len);
 	return len == 2 && memcmp(protocol, "h2", 2) == 0;
+}
+
+/* RFC 9113 9.2: from TLS 1.2 on, and no suite of its appendix A, which are those without an authenticated cipher or
+ * without keys that are forgotten. */
+bool tls_suits_http2(struct ssl_st *ssl)
+{
+	const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
+	int exchange = cipher ? SSL_CIPHER_get_kx_nid(cipher) : NID_undef;
+
+	return cipher && SSL_version(ssl) >= TLS1_2_VERSION && SSL_CIPHER_is_aead(cipher) &&
+	       (exchange == NID_kx_ecdhe || exchange == NID_kx_dhe || exchange == NID_kx_any);
 }

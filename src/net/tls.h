@@ -33,12 +33,15 @@ struct tls_identity {
 	struct str serial;              /* hexadecimal */
 };
 
+struct tls_policy;
+
 struct tls_server_options {
 	struct str certificate_pem;     /* chain, leaf first */
 	struct str key_pem;
 	struct str client_ca_pem;       /* empty: no client certificate is asked for */
 	bool require_client;            /* handshake fails without a verified one */
 	bool no_http2;                  /* do not offer h2 */
+	const struct tls_policy *policy; /* NULL: TLS 1.2 and newer, with suites that HTTP/2 may have, too */
 };
 
 int tls_server_new(const struct tls_server_options *options, struct tls_server **ret,
@@ -71,6 +74,7 @@ struct tls_identity *tls_identity_of(struct ssl_st *ssl) MUST_CHECK;
 int tls_identity_decode(struct str pem_or_der, struct tls_identity **ret, struct err *err) MUST_CHECK;
 void tls_identity_free(struct tls_identity *identity);
 bool tls_is_http2(struct ssl_st *ssl);                   /* ALPN chose h2 */
+bool tls_suits_http2(struct ssl_st *ssl);                /* version and cipher suite are good enough for it */
 /* The oldest error OpenSSL has queued on this thread, as text behind fmt; empties the queue.
  * Returns -1. */
 int tls_err(struct err *err, enum err_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -39,7 +39,7 @@ rules:
 END
 	node_api --audit-policy-file "$OUT/policy.yaml" --audit-log-path "$OUT/audit.log" --audit-log-maxsize 1 \
 		--audit-log-maxbackup 2 --audit-webhook-config-file "$OUT/hook.conf" --audit-webhook-batch-max-wait 200ms \
-		--no-scheduler --controllers '*,-deployment-controller'
+		--no-scheduler --controllers '*,-deployment-controller' --tls-min-version VersionTLS13
 }
 
 teardown_file() {
@@ -135,7 +135,16 @@ events() { # jq filter: of the log, once something passes it
 	has "$output" '^audit-log-maxsize=1$'
 	has "$output" '^audit-webhook-batch-max-wait=200ms$'
 	has "$output" '^no-node=true$'
+	has "$output" '^tls-min-version=VersionTLS13$'
+	has "$output" '^tls-cipher-suites=\[\]$'
 	fails k get --raw /flagz --as jane
+}
+
+@test "clients of a version of TLS below the least that is taken do not get in" {
+	shake() { in_node openssl s_client -connect 127.0.0.1:6443 "$@" </dev/null 2>&1; }
+	has "$(shake -tls1_3)" 'Cipher is TLS_AES_128_GCM_SHA256'
+	output=$(shake -tls1_2 || true)
+	has "$output" 'alert protocol version'
 }
 
 @test "controllers and the scheduler are left to others where the flags say so" {

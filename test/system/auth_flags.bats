@@ -29,7 +29,8 @@ plugins:
     exemptions: {namespaces: [kube-system]}
 END
 	node_api --token-auth-file "$OUT/tokens.csv" --authorization-mode Node,RBAC,ABAC --authorization-policy-file "$OUT/policies" \
-		--enable-admission-plugins AlwaysPullImages,EventRateLimit --admission-control-config-file "$OUT/admission.yaml" --disable-admission-plugins DefaultTolerationSeconds,Priority
+		--enable-admission-plugins AlwaysPullImages,EventRateLimit --admission-control-config-file "$OUT/admission.yaml" --disable-admission-plugins DefaultTolerationSeconds,Priority \
+		--tls-cipher-suites TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,TLS_RSA_WITH_AES_128_CBC_SHA
 }
 
 teardown_file() {
@@ -71,6 +72,20 @@ as() { # TOKEN ARGS...
 	has "$output" 'Error from server \(TooManyRequests\):.*limit reached on type User for key kubernetes-admin'
 }
 
+@test "cipher suites are those chosen, and HTTP/2 takes none that it must not have" {
+	shake() { in_node openssl s_client -connect 127.0.0.1:6443 -tls1_2 -ign_eof "$@" </dev/null 2>&1 || true; }
+	has "$(k get --raw /flagz)" '^tls-cipher-suites=\[TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,'
+	has "$(cat "$OUT/server.log")" "Use of insecure cipher 'TLS_RSA_WITH_AES_128_CBC_SHA' detected"
+	ask() { printf 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' | in_node openssl s_client -connect 127.0.0.1:6443 -ign_eof -quiet "$@" 2>&1 || true; }
+	has "$(ask -tls1_2 -cipher ECDHE-ECDSA-AES256-SHA)" '^HTTP/1.1 200 OK'
+	has "$(ask -tls1_3 -ciphersuites TLS_AES_256_GCM_SHA384)" '^HTTP/1.1 200 OK'
+	has "$(ask -tls1_2 -cipher ECDHE-ECDSA-AES256-GCM-SHA384)" 'handshake failure'
+	# the frame is a GOAWAY that says INADEQUATE_SECURITY
+	shake -alpn h2 -cipher ECDHE-ECDSA-AES256-SHA -quiet | xxd -p | tr -d '\n' | grep -q '000008070000000000000000000000000c'
+	output=$(in_node curl -sS --http2 --ciphers ECDHE-ECDSA-AES128-GCM-SHA256 --tls-max 1.2 --cacert "$NODE_DIR/etc/pki/ca.crt" -w '%{http_version}' https://127.0.0.1:6443/livez)
+	same ok2 "$output"
+}
+
 refused() { # PATTERN FLAGS...
 	local pattern=$1
 	shift
@@ -84,6 +99,9 @@ refused() { # PATTERN FLAGS...
 	refused 'admission plugin "EventRateLimit": no config specified' --enable-admission-plugins EventRateLimit
 	sed 's/enforce:/enforced:/' "$OUT/admission.yaml" >"$OUT/bad"
 	refused 'plugins\[1\] \(PodSecurity\): strict decoding error: unknown field "defaults.enforced"' --admission-control-config-file "$OUT/bad"
+	refused 'unknown tls version "VersionTLS14"' --tls-min-version VersionTLS14
+	refused "Cipher suite TLS_NOTHING not supported or doesn't exist" --tls-cipher-suites TLS_AES_128_GCM_SHA256,TLS_NOTHING
+	refused 'TLSConfig.CipherSuites is missing an HTTP/2-required AES_128_GCM_SHA256 cipher' --tls-cipher-suites TLS_AES_128_GCM_SHA256
 	refused "authorization-mode ABAC's authorization policy file not passed" --authorization-mode ABAC
 	refused 'cannot specify --authorization-policy-file without mode ABAC' --authorization-policy-file "$OUT/policies"
 	echo '{"kind":"Policy"}' >"$OUT/bad"

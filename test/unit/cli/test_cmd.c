@@ -141,7 +141,7 @@ static void test_write_flags(void **state)
 	buf_init(&text, 4096);
 	cmd_write_flags(&cmd_image_rm, &opts, &text);
 	buf_put_char(&text, '\0');
-	assert_string_equal(text.ptr, "all=true\nlabel=[a=b c]\nname=web\nport=80\nwait=1m30s\n");
+	assert_string_equal(text.ptr, "all=true\nlabel=[a=b,c]\nname=web\nport=80\nwait=1m30s\n");
 	buf_reset(&text);
 	cmd_write_flags(&cmd_image, &opts, &text);
 	assert_int_equal(text.len, 0);

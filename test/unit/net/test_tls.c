@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include "base/fd.h"
 #include "base/time.h"
+#include "net/openssl.h"
+#include "net/tls_policy.h"
 
 struct seen {
 	bool asked, has_identity, verified;
@@ -255,11 +257,132 @@ static void test_signatures(void **state)
 	}
 }
 
+/* --- versions and suites --- */
+
+struct shake { /* in memory: who is asked, by whom */
+	struct fixture *f;
+	int client_version_max;
+	const char *client_suites; /* NULL: OpenSSL's default */
+};
+
+/* The suite that both agree on, or "" */
+static const char *shake_hands(const struct shake *s)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	SSL *client, *server = tls_server_session(s->f->tls);
+	BIO *client_side, *server_side;
+	const char *suite = "";
+
+	SSL_CTX_set_security_level(context, 0);
+	SSL_CTX_set_min_proto_version(context, TLS1_VERSION);
+	SSL_CTX_set_max_proto_version(context, s->client_version_max);
+	if (s->client_suites)
+		assert_int_equal(SSL_CTX_set_cipher_list(context, s->client_suites), 1);
+	client = SSL_new(context);
+	SSL_set_connect_state(client);
+	assert_int_equal(BIO_new_bio_pair(&client_side, 0, &server_side, 0), 1);
+	SSL_set_bio(client, client_side, client_side);
+	SSL_set_bio(server, server_side, server_side);
+	for (int i = 0; i < 10 && !(SSL_is_init_finished(client) && SSL_is_init_finished(server)); i++) {
+		(void)SSL_do_handshake(client);
+		(void)SSL_do_handshake(server);
+	}
+	if (SSL_is_init_finished(client) && SSL_is_init_finished(server))
+		suite = SSL_get_cipher_name(client); /* constant text */
+	ERR_clear_error();
+	SSL_free(client);
+	SSL_free(server);
+	SSL_CTX_free(context);
+	return suite;
+}
+
+static void take_policy(struct fixture *f, struct str_list names, const char *version, struct tls_policy *ret)
+{
+	struct tls_server_options options = { .certificate_pem = f->server_pair.certificate_pem,
+					      .key_pem = f->server_pair.key_pem, .policy = ret };
+	struct err err;
+
+	if (tls_policy_decode(names, str_from(version), &f->arena, ret, &err) < 0 ||
+	    tls_server_reload(f->tls, &options, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+/* Breaks if a version or suite is taken that was not chosen, or one refused that was. */
+static void test_policy(void **state)
+{
+	static struct str two[] = { STR_INIT("TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA"),
+				    STR_INIT("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256") };
+	static struct str weak[] = { STR_INIT("TLS_RSA_WITH_RC4_128_SHA"),
+				     STR_INIT("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256") };
+	struct str_list none = { 0 };
+	struct tls_policy policy;
+	struct fixture f;
+	struct seen seen = { 0 };
+	struct shake any = { &f, 0, NULL }, old = { &f, TLS1_2_VERSION, NULL }, oldest = { &f, TLS1_VERSION, NULL };
+	struct shake cbc = { &f, TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA:ECDHE-ECDSA-AES128-SHA" };
+
+	fixture_open(&f, &handlers, &seen, true, NULL);
+	assert_string_equal(shake_hands(&any), "TLS_AES_128_GCM_SHA256");
+	assert_string_equal(shake_hands(&cbc), ""); /* without a policy: what HTTP/2 may have */
+	take_policy(&f, none, "", &policy);
+	assert_string_equal(shake_hands(&any), "TLS_AES_128_GCM_SHA256");
+	assert_string_equal(shake_hands(&old), "ECDHE-ECDSA-AES128-GCM-SHA256");
+	assert_string_equal(shake_hands(&cbc), "ECDHE-ECDSA-AES128-SHA");
+	assert_string_equal(shake_hands(&oldest), "");
+	take_policy(&f, (struct str_list){ two, 2 }, "VersionTLS12", &policy);
+	assert_string_equal(shake_hands(&any), "TLS_AES_128_GCM_SHA256"); /* of 1.3 all are taken, as in Go */
+	assert_string_equal(shake_hands(&old), "ECDHE-ECDSA-AES128-GCM-SHA256"); /* the better one */
+	assert_string_equal(shake_hands(&cbc), "ECDHE-ECDSA-AES256-SHA");
+	assert_int_equal(policy.insecure.count + policy.absent.count, 0);
+	take_policy(&f, none, "VersionTLS13", &policy);
+	assert_string_equal(shake_hands(&any), "TLS_AES_128_GCM_SHA256");
+	assert_string_equal(shake_hands(&old), "");
+	take_policy(&f, none, "VersionTLS10", &policy);
+	assert_string_equal(shake_hands(&oldest), "ECDHE-ECDSA-AES128-SHA");
+	take_policy(&f, (struct str_list){ weak, 2 }, "", &policy);
+	assert_int_equal(policy.insecure.count, 1);
+	assert_true(str_eq(policy.insecure.items[0], weak[0]));
+	fixture_close(&f);
+}
+
+/* Breaks if what cannot work is not refused in upstream's words. */
+static void test_policy_refusals(void **state)
+{
+	static const struct {
+		struct str suite;
+		const char *version, *message; /* NULL: fine */
+	} rows[] = {
+		{ STR_INIT("TLS_NOTHING"), "", "Cipher suite TLS_NOTHING not supported or doesn't exist" },
+		{ STR_INIT(""), "", "Cipher suite  not supported or doesn't exist" },
+		{ STR_INIT("TLS_AES_128_GCM_SHA256"), "VersionTLS14", "unknown tls version \"VersionTLS14\"" },
+		{ STR_INIT("TLS_AES_128_GCM_SHA256"), "",
+		  "error configuring http2: http2: TLSConfig.CipherSuites is missing an HTTP/2-required "
+		  "AES_128_GCM_SHA256 cipher (need at least one of TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 or "
+		  "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)" },
+		{ STR_INIT("TLS_AES_128_GCM_SHA256"), "VersionTLS13", NULL },
+	};
+	AUTO_ARENA arena = { 0 };
+	struct tls_policy policy;
+	struct err err;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct str suite = rows[i].suite;
+		int outcome = tls_policy_decode((struct str_list){ &suite, 1 }, str_from(rows[i].version), &arena,
+						&policy, &err);
+
+		assert_int_equal(outcome, rows[i].message ? -1 : 0);
+		if (rows[i].message)
+			assert_string_equal(err.msg, rows[i].message);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clients), cmocka_unit_test(test_reload), cmocka_unit_test(test_make),
-		cmocka_unit_test(test_handshakes),
+		cmocka_unit_test(test_handshakes), cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_policy_refusals),
 		cmocka_unit_test(test_write), cmocka_unit_test(test_signatures),
 	};
 
