@@ -113,7 +113,6 @@ static void operation_unload(struct operation *op)
 static void finish(struct operation *op)
 {
 	list_remove(&op->link);
-	op->registry->operation_count--;
 	service_claim_drop(op);
 	op->done(op);
 }
@@ -201,10 +200,9 @@ void operation_start(struct operation *op)
 	list_push_back(&op->registry->operations, &op->link);
 	op->held_kind = op->kind;
 	custom_kind_ref(op->held_kind);
-	op->registry->operation_count++;
 	op->http_status = 200;
-	if (str_eq_c(op->kind->plural, "bindings") && op->verb == OPERATION_CREATE) {
-		op->kind = kind_find(STR(""), STR("v1"), STR("Pod"));
+	if (op->kind == &kind_binding && op->verb == OPERATION_CREATE) {
+		op->kind = &kind_pod;
 		op->subresource = STR("binding");
 	}
 	if (op->name.len)
@@ -671,7 +669,7 @@ static int submit_stored(struct operation *op)
 
 int operation_put(struct operation *op)
 {
-	bool is_event = str_eq_c(op->kind->plural, "events");
+	bool is_event = kind_stored(op->kind) == &kind_event;
 
 	if (op->dry_run) {
 		if (op->returns_status && !op->wants_object)

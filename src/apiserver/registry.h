@@ -36,7 +36,6 @@ struct registry {
 	struct number_range node_ports;
 	int64_t event_ttl_seconds; /* 0: for ever */
 	struct list operations; /* struct operation, in flight */
-	size_t operation_count;
 	struct rbac *rbac; /* made by the API server, which frees it; likewise */
 	struct node_pods *node_pods;
 	struct policies *policies; /* admission's; likewise */

@@ -53,7 +53,6 @@ static void want(struct http_fixture *f, const char *method, const char *path, c
 	assert_true(!text || strstr(body, text));
 }
 
-/* Until path answers with status, as clients of a fresh definition do. */
 #define SPEC_OF_V1 "/spec/versions/1/schema/openAPIV3Schema/properties/spec/properties"
 
 static void test_life_of_a_definition(void **state)
@@ -598,6 +597,44 @@ static void test_unserved_version(void **state)
 	http_fixture_close(&f);
 }
 
+/* Their plural is that of a built-in kind which is treated otherwise: theirs are objects as others.
+ */
+static void test_plurals_of_built_in_kinds(void **state)
+{
+	static const struct {
+		const char *plural, *kind;
+	} rows[] = { { "bindings", "Binding" }, { "events", "Event" } };
+	struct http_fixture f;
+
+	(void)state; /* each test makes its own */
+	http_fixture_open(&f);
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		char text[1024], path[128], object[160];
+
+		snprintf(text, sizeof(text),
+			 "{\"metadata\":{\"name\":\"%s.example.com\"},\"spec\":{\"group\":"
+			 "\"example.com\",\"scope\":\"Namespaced\",\"names\":{\"plural\":\"%s\","
+			 "\"kind\":\"%s\"},\"versions\":[{\"name\":\"v1\",\"served\":true,"
+			 "\"storage\":true,\"schema\":{\"openAPIV3Schema\":{\"type\":"
+			 "\"object\"}}}]}}",
+			 rows[i].plural, rows[i].plural, rows[i].kind);
+		want(&f, "POST", CRDS, JSON, text, 201, NULL);
+		snprintf(path, sizeof(path), "/apis/example.com/v1/namespaces/default/%s",
+			 rows[i].plural);
+		http_fixture_until(&f, path, 200, NULL);
+		snprintf(object, sizeof(object),
+			 "{\"apiVersion\":\"example.com/v1\",\"kind\":\"%s\",\"metadata\":{"
+			 "\"name\":\"a\"}}",
+			 rows[i].kind);
+		want(&f, "POST", path, JSON, object, 201, "\"name\":\"a\"");
+		strcat(path, "/a");
+		want(&f, "GET", path, NULL, NULL, 200, rows[i].kind);
+		strcat(path, "?propagationPolicy=Foreground");
+		want(&f, "DELETE", path, NULL, NULL, 200, "\"foregroundDeletion\"");
+	}
+	http_fixture_close(&f);
+}
+
 /* Names that another definition of the group has are not given, the others are; once they are free
  * they are given. */
 static void test_names(void **state)
@@ -653,6 +690,7 @@ int main(void)
 		cmocka_unit_test(test_end_of_a_definition),
 		cmocka_unit_test(test_refused_deletions),
 		cmocka_unit_test(test_unserved_version),
+		cmocka_unit_test(test_plurals_of_built_in_kinds),
 		cmocka_unit_test(test_names),
 	};
 
