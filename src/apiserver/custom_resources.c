@@ -5,8 +5,6 @@
 
 #include "apiserver/custom_names.h"
 #include "apiserver/limits.h"
-#include "apiserver/operation.h"
-#include "apiserver/user.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/env.h"
@@ -23,22 +21,6 @@ struct emptied {
 	struct str name;	     /* of the definition; behind this struct */
 };
 
-struct custom_write {
-	struct operation op;
-	struct arena arena;
-	struct custom_resources *owner;
-	struct list link;
-};
-
-static void write_free(struct custom_write *w)
-{
-	list_remove(&w->link);
-	operation_deinit(&w->op);
-	custom_kind_unref(w->op.kind);
-	arena_deinit(&w->arena);
-	mem_free(w);
-}
-
 static struct emptied *emptied_find(const struct custom_resources *c, struct str name)
 {
 	LIST_FOR_EACH (link, &c->emptied) {
@@ -50,8 +32,9 @@ static struct emptied *emptied_find(const struct custom_resources *c, struct str
 	return NULL;
 }
 
-static void look_soon(struct custom_resources *c)
+static void look_soon(void *arg)
 {
+	struct custom_resources *c = arg;
 	int delay_ms = 0;
 
 	if (list_is_empty(&c->emptied) || timer_is_running(&c->emptying))
@@ -62,13 +45,15 @@ static void look_soon(struct custom_resources *c)
 	timer_start(&c->emptying, delay_ms);
 }
 
-static void note_failure(struct custom_resources *c, const struct operation *op)
+static void note_failure(void *arg, const struct operation *op)
 {
 	AUTO_ARENA arena = { 0 };
 	struct emptied *emptied;
 
+	if (op->verb != OPERATION_DELETE)
+		return;
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	emptied = emptied_find(c,
+	emptied = emptied_find(arg,
 			       str_printf_in(&arena, STR_FMT "." STR_FMT, STR_ARG(op->kind->plural),
 					     STR_ARG(op->kind->group)));
 	if (emptied)
@@ -76,49 +61,15 @@ static void note_failure(struct custom_resources *c, const struct operation *op)
 			       STR_ARG(op->refusal.message));
 }
 
-static void write_done(struct operation *op)
-{
-	struct custom_write *w = CONTAINER_OF(op, struct custom_write, op);
-	struct custom_resources *c = w->owner;
-
-	if (op->refusal.code && op->refusal.code != 409 && op->refusal.code != 404) {
-		log_warn("apiserver", STR_FMT " " STR_FMT ": refused with %d",
-			 STR_ARG(op->kind->name), STR_ARG(op->name), op->refusal.code);
-		if (op->verb == OPERATION_DELETE)
-			note_failure(c, op);
-	}
-	write_free(w);
-	if (list_is_empty(&c->writes))
-		look_soon(c);
-}
-
-static void submit(struct custom_resources *c, const struct operation *what)
-{
-	struct custom_write *w = NEW(struct custom_write);
-
-	w->owner = c;
-	arena_init(&w->arena, ARENA_DEFAULT_MAX);
-	list_push_back(&c->writes, &w->link);
-	w->op = *what;
-	w->op.registry = c->registry;
-	w->op.arena = &w->arena;
-	w->op.name = str_in(&w->arena, what->name);
-	w->op.namespace_ = str_in(&w->arena, what->namespace_);
-	w->op.user = w->op.field_manager = user_loopback.name;
-	w->op.done = write_done;
-	custom_kind_ref(w->op.kind);
-	operation_start(&w->op);
-}
-
 static void update(struct custom_resources *c, const struct obj *definition, yyjson_mut_doc *doc,
 		   struct str subresource)
 {
-	submit(c, &(struct operation){ .verb = OPERATION_UPDATE,
-				       .kind = &kind_customresourcedefinition,
-				       .name = definition->name,
-				       .subresource = subresource,
-				       .check = FIELDS_IGNORE,
-				       .body = doc });
+	own_writes_submit(&c->writes, &(struct operation){ .verb = OPERATION_UPDATE,
+							   .kind = &kind_customresourcedefinition,
+							   .name = definition->name,
+							   .subresource = subresource,
+							   .check = FIELDS_IGNORE,
+							   .body = doc });
 }
 
 /* --- status --- */
@@ -155,8 +106,6 @@ static bool has_finalizer(const struct obj *definition)
 }
 
 struct emptying {
-	struct custom_resources *owner;
-	const struct kind *kind;
 	struct list found; /* struct custom_victim */
 	size_t left;
 };
@@ -183,7 +132,7 @@ static bool note_instance(void *arg, const struct obj *obj)
 /* How many objects are left. */
 static size_t delete_instances(struct custom_resources *c, const struct kind *kind)
 {
-	struct emptying emptying = { .owner = c, .kind = kind };
+	struct emptying emptying = { 0 };
 
 	list_init(&emptying.found);
 	registry_each(c->registry, kind, STR_NONE, note_instance, &emptying);
@@ -191,10 +140,11 @@ static size_t delete_instances(struct custom_resources *c, const struct kind *ki
 		struct custom_victim *victim = LIST_ENTRY(list_pop_front(&emptying.found),
 							  struct custom_victim, link);
 
-		submit(c, &(struct operation){ .verb = OPERATION_DELETE,
-					       .kind = kind,
-					       .namespace_ = victim->obj->namespace_,
-					       .name = victim->obj->name });
+		own_writes_submit(&c->writes,
+				  &(struct operation){ .verb = OPERATION_DELETE,
+						       .kind = kind,
+						       .namespace_ = victim->obj->namespace_,
+						       .name = victim->obj->name });
 		obj_unref(victim->obj);
 		mem_free(victim);
 	}
@@ -351,7 +301,7 @@ static void empty(struct custom_resources *c, const struct obj *definition)
 		emptied = wait_for(c, definition, kind_stored(&r->versions[0].kind));
 	if (emptied && emptied->failure[0])
 		tell_failure(c, definition, emptied);
-	if (r && list_is_empty(&c->writes)) /* not again what is being deleted */
+	if (r && list_is_empty(&c->writes.list)) /* not again what is being deleted */
 		left = delete_instances(c, kind_stored(&r->versions[0].kind));
 	else
 		left = r ? 1 : 0;
@@ -477,7 +427,10 @@ void custom_resources_start(struct custom_resources *c, struct registry *registr
 	AUTO_ARENA arena = { 0 };
 
 	*c = (struct custom_resources){ .registry = registry, .withdrawn = withdrawn };
-	list_init(&c->writes);
+	own_writes_init(&c->writes, registry);
+	c->writes.idle = look_soon;
+	c->writes.refused = note_failure;
+	c->writes.arg = c;
 	list_init(&c->emptied);
 	timer_init(&c->emptying, registry->env, on_emptying);
 	arena_init(&arena, ARENA_DEFAULT_MAX);
@@ -494,6 +447,5 @@ void custom_resources_stop(struct custom_resources *c)
 	while (!list_is_empty(&c->emptied))
 		emptied_free(LIST_ENTRY(list_first(&c->emptied), struct emptied, link));
 	store_unwatch(&c->watcher);
-	while (!list_is_empty(&c->writes))
-		write_free(LIST_ENTRY(list_first(&c->writes), struct custom_write, link));
+	own_writes_deinit(&c->writes);
 }

@@ -8,6 +8,7 @@
 #ifndef CUBE_APISERVER_CUSTOM_RESOURCES_H
 #define CUBE_APISERVER_CUSTOM_RESOURCES_H
 
+#include "apiserver/own_write.h"
 #include "apiserver/registry.h"
 #include "loop/env.h"
 
@@ -16,7 +17,7 @@ struct custom_resources {
 	/* Told before resource is taken out of the kinds. */
 	void (*withdrawn)(struct custom_resources *c, const struct custom_resource *resource);
 	struct store_watcher watcher;
-	struct list writes;    /* struct custom_write, in flight */
+	struct own_writes writes;
 	struct list emptied;   /* struct emptied: definitions that wait for their objects to go */
 	struct timer emptying; /* when it is time to look at them again */
 };

@@ -18,6 +18,7 @@ static void write_free(struct own_write *w)
 {
 	list_remove(&w->link);
 	operation_deinit(&w->op);
+	custom_kind_unref(w->op.kind);
 	arena_deinit(&w->arena);
 	mem_free(w);
 }
@@ -27,10 +28,13 @@ static void write_done(struct operation *op)
 	struct own_write *w = CONTAINER_OF(op, struct own_write, op);
 	struct own_writes *writes = w->owner;
 
-	if (op->refusal.code && op->refusal.code != 409 && op->refusal.code != 404)
+	if (op->refusal.code && op->refusal.code != 409 && op->refusal.code != 404) {
 		log_warn("apiserver", STR_FMT " " STR_FMT ": refused with %d: " STR_FMT,
 			 STR_ARG(op->kind->name), STR_ARG(op->name), op->refusal.code,
 			 STR_ARG(op->refusal.message));
+		if (writes->refused)
+			writes->refused(writes->arg, op);
+	}
 	write_free(w);
 	if (list_is_empty(&writes->list) && writes->idle)
 		writes->idle(writes->arg);
@@ -50,6 +54,7 @@ void own_writes_submit(struct own_writes *writes, const struct operation *what)
 	w->op.namespace_ = str_in(&w->arena, what->namespace_);
 	w->op.user = w->op.field_manager = user_loopback.name;
 	w->op.done = write_done;
+	custom_kind_ref(w->op.kind);
 	operation_start(&w->op);
 }
 
