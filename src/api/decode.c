@@ -390,26 +390,41 @@ static yyjson_mut_val *decode_what_goes(struct decoder *d, struct schema_at at, 
 	return result;
 }
 
+/* NULL when there is none. Go reads it by itself. */
+static int decode_metadata(struct decoder *d, yyjson_val *v, yyjson_mut_val **ret)
+{
+	const struct field_path path = { .name = "metadata" };
+	struct schema_at at = schema_find(STR("meta/v1.ObjectMeta"));
+	int failed;
+
+	*ret = NULL;
+	if (!v || yyjson_is_null(v))
+		return 0;
+	if (!yyjson_is_obj(v))
+		return err_set(d->err, ERR_BAD_REQUEST,
+			       "json: cannot unmarshal %s into Go value of type v1.ObjectMeta",
+			       json_go_type(v));
+	d->start = &path;
+	failed = decode_object(d, at, &path, v, ret);
+	d->start = NULL;
+	return failed;
+}
+
 int metadata_decode(yyjson_mut_doc *doc, yyjson_mut_val *v, bool repairs, yyjson_mut_val **ret,
 		    struct err *err)
 {
 	struct decoder d = { .doc = doc, .kind = &kind_pod, .err = err };
-	struct schema_at at = schema_find(STR("meta/v1.ObjectMeta"));
 	AUTO_JSON frozen = json_freeze(v);
 	yyjson_val *root = yyjson_doc_get_root(frozen);
 
-	if (!yyjson_is_obj(root)) {
-		*ret = yyjson_mut_obj(doc);
-		return repairs ? 0
-			       : err_set(err, ERR_BAD_REQUEST,
-					 "json: cannot unmarshal %s into Go value of type "
-					 "v1.ObjectMeta",
-					 yyjson_is_arr(root) ? "array"
-							     : yyjson_get_type_desc(root));
+	if (repairs) {
+		*ret = decode_what_goes(&d, schema_find(STR("meta/v1.ObjectMeta")), root);
+		return 0;
 	}
-	if (!repairs)
-		return decode_object(&d, at, NULL, root, ret);
-	*ret = decode_what_goes(&d, at, root);
+	if (decode_metadata(&d, root, ret) < 0)
+		return -1;
+	if (!*ret)
+		*ret = yyjson_mut_obj(doc);
 	return 0;
 }
 
@@ -459,15 +474,6 @@ static int refuse_unrecognized(const struct decode_options *o, struct str body, 
 		       STR_ARG(o->kind->name), why, STR_ARG(buf_str(&summary)));
 }
 
-static const char *go_type_of(yyjson_val *v)
-{
-	return yyjson_is_str(v)	   ? "string"
-	       : yyjson_is_bool(v) ? "bool"
-	       : yyjson_is_arr(v)  ? "array"
-	       : yyjson_is_obj(v)  ? "object"
-				   : "number";
-}
-
 /* That apiVersion and kind can be read. What has neither is taken for what is expected, but for
  * custom kinds, which nobody knows but by these. */
 static int check_header(yyjson_val *root, const struct decode_options *o, struct str body,
@@ -483,7 +489,7 @@ static int check_header(yyjson_val *root, const struct decode_options *o, struct
 			 "Go value of type struct { APIVersion string "
 			 "\"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
 			 "\"json:\\\"kind,omitempty\\\"\" }",
-			 go_type_of(root));
+			 json_go_type(root));
 		return refuse_unrecognized(o, body, why, err);
 	}
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
@@ -495,7 +501,7 @@ static int check_header(yyjson_val *root, const struct decode_options *o, struct
 			 "couldn't get version/kind; json parse error: json: cannot unmarshal %s "
 			 "into "
 			 "Go struct field .%s of type string",
-			 go_type_of(v), names[i]);
+			 json_go_type(v), names[i]);
 		return refuse_unrecognized(o, body, why, err);
 	}
 	if (!(o->kind->flags & KIND_CUSTOM) || json_get_str(root, "kind").len)
@@ -600,91 +606,6 @@ static void take_notices(struct notices *to, struct notices *found)
 		notices_add(to, STR_FMT, STR_ARG(found->items[i]));
 }
 
-/* NULL when there is none. Go reads it by itself. */
-static int decode_metadata(struct decoder *d, yyjson_val *v, yyjson_mut_val **ret)
-{
-	const struct field_path path = { .name = "metadata" };
-	struct schema_at at = schema_find(STR("meta/v1.ObjectMeta"));
-	int failed;
-
-	*ret = NULL;
-	if (!v || yyjson_is_null(v))
-		return 0;
-	if (!yyjson_is_obj(v))
-		return err_set(d->err, ERR_BAD_REQUEST,
-			       "json: cannot unmarshal %s into Go value of type v1.ObjectMeta",
-			       go_type_of(v));
-	d->start = &path;
-	failed = decode_object(d, at, &path, v, ret);
-	d->start = NULL;
-	return failed;
-}
-
-static int refuse_embedded(struct decoder *d, const struct field_path *path, yyjson_val *v,
-			   const char *why)
-{
-	AUTO_ARENA arena = { 0 };
-	AUTO_BUF text = { 0 };
-
-	arena_init(&arena, ARENA_DEFAULT_MAX);
-	buf_init(&text, OBJECT_BYTES_MAX);
-	buf_put_str(&text, field_path_in(&arena, path));
-	buf_put_c(&text, ": Invalid value: ");
-	json_write(v, &text);
-	buf_put_c(&text, ": ");
-	buf_put_c(&text, why);
-	return err_set(d->err, ERR_BAD_REQUEST, STR_FMT, STR_ARG(buf_str(&text)));
-}
-
-/* Type and metadata of an object inside of another. */
-static int check_embedded_head(struct decoder *d, yyjson_val *v, const struct field_path *path)
-{
-	static const char *const names[] = { "apiVersion", "kind" };
-	const struct field_path inside = { .parent = path, .name = "metadata" };
-	struct err why = { 0 };
-	struct decoder inner = { .doc = d->doc, .kind = d->kind, .err = &why };
-	yyjson_val *metadata = yyjson_obj_get(v, "metadata");
-	yyjson_mut_val *unused;
-
-	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-		yyjson_val *name = yyjson_obj_get(v, names[i]);
-
-		if (name && !yyjson_is_str(name))
-			return refuse_embedded(d, FIELD_NAME(path, names[i]), name,
-					       "must be a string");
-	}
-	if (decode_metadata(&inner, metadata, &unused) == 0)
-		return 0;
-	return refuse_embedded(d, &inside, metadata, why.msg);
-}
-
-static int check_embedded(struct decoder *d, yyjson_val *v, yyjson_val *schema,
-			  const struct field_path *path)
-{
-	yyjson_val *properties = yyjson_obj_get(schema, "properties");
-	size_t i = 0;
-
-	if (!schema)
-		return 0;
-	JSON_EACH (item, v)
-		if (check_embedded(d, item, yyjson_obj_get(schema, "items"),
-				   FIELD_INDEX(path, i++)) < 0)
-			return -1;
-	if (yyjson_is_obj(v) && structural_is(schema, "x-kubernetes-embedded-resource") &&
-	    check_embedded_head(d, v, path) < 0)
-		return -1;
-	JSON_MEMBERS (key, value, v) {
-		struct str name = json_str(key);
-		struct field_path here = { .parent = path, .key = name };
-
-		if (properties && json_key(properties, name))
-			here = (struct field_path){ .parent = path, .name = name.ptr };
-		if (check_embedded(d, value, structural_member(schema, name), &here) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* Type and metadata by their tables, the rest by the definition's schema. Values of a wrong type
  * are for validation to name. */
 static int decode_custom(struct decoder *d, yyjson_val *root, yyjson_mut_val **ret)
@@ -698,8 +619,7 @@ static int decode_custom(struct decoder *d, yyjson_val *root, yyjson_mut_val **r
 		notices_init(&found, notices->arena);
 		d->notices = &of_metadata;
 	}
-	if (decode_metadata(d, yyjson_obj_get(root, "metadata"), &meta) < 0 ||
-	    check_embedded(d, root, schema, NULL) < 0)
+	if (decode_metadata(d, yyjson_obj_get(root, "metadata"), &meta) < 0)
 		return -1;
 	object = structural_copy(d->doc, root, schema, NULL, notices ? &found : NULL);
 	if (structural_decode_resources(d->doc, object, schema, false, d->err) < 0)

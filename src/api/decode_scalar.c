@@ -81,26 +81,6 @@ static void go_path_write(const struct decoder *d, const struct field_path *path
 	buf_put_c(to, path->name);
 }
 
-static void go_value_write(yyjson_val *v, struct buf *to)
-{
-	switch (yyjson_get_type(v)) {
-	case YYJSON_TYPE_STR:
-		buf_put_c(to, "string");
-		break;
-	case YYJSON_TYPE_BOOL:
-		buf_put_c(to, "bool");
-		break;
-	case YYJSON_TYPE_ARR:
-		buf_put_c(to, "array");
-		break;
-	case YYJSON_TYPE_OBJ:
-		buf_put_c(to, "object");
-		break;
-	default:
-		buf_put_c(to, "number");
-	}
-}
-
 static int wrong_type(struct decoder *d, const struct decode_at *at, yyjson_val *v, bool whole,
 		      bool with_number)
 {
@@ -108,7 +88,7 @@ static int wrong_type(struct decoder *d, const struct decode_at *at, yyjson_val 
 
 	buf_init(&text, 4096);
 	buf_put_c(&text, "json: cannot unmarshal ");
-	go_value_write(v, &text);
+	buf_put_c(&text, json_go_type(v));
 	if (with_number) {
 		buf_put_char(&text, ' ');
 		json_write(v, &text);

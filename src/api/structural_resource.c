@@ -78,6 +78,15 @@ static bool has_resource(yyjson_val *schema)
 	       yyjson_is_obj(additional) || yyjson_obj_get(schema, "properties");
 }
 
+/* ".name" of what the schema lists, else "[name]". */
+static struct field_path member_path(const struct field_path *parent, yyjson_val *schema,
+				     struct str name)
+{
+	if (json_key(yyjson_obj_get(schema, "properties"), name))
+		return (struct field_path){ .parent = parent, .name = name.ptr };
+	return (struct field_path){ .parent = parent, .key = name };
+}
+
 void structural_validate_resources(yyjson_mut_val *v, yyjson_val *schema,
 				   const struct field_path *path, struct field_errors *errors)
 {
@@ -94,12 +103,12 @@ void structural_validate_resources(yyjson_mut_val *v, yyjson_val *schema,
 			       errors);
 	}
 	JSON_MUT_MEMBERS (key, value, v) {
-		yyjson_val *member = yyjson_mut_is_ctn(value)
-					     ? structural_member(schema, json_mut_str(key))
-					     : NULL;
+		struct str name = json_mut_str(key);
+		struct field_path here = member_path(path, schema, name);
+		yyjson_val *member = yyjson_mut_is_ctn(value) ? structural_member(schema, name)
+							      : NULL;
 
-		structural_validate_resources(value, member,
-					      FIELD_NAME(path, json_mut_str(key).ptr), errors);
+		structural_validate_resources(value, member, &here, errors);
 	}
 	if (items && yyjson_mut_is_arr(v))
 		JSON_MUT_EACH (item, v)
@@ -166,11 +175,12 @@ static int decode_inside(struct resource_walk *w, yyjson_mut_val *v, yyjson_val 
 	    decode_resource(w, v, path) < 0)
 		return -1;
 	JSON_MUT_MEMBERS (key, value, v) {
-		yyjson_val *member = yyjson_mut_is_ctn(value)
-					     ? structural_member(schema, json_mut_str(key))
-					     : NULL;
+		struct str name = json_mut_str(key);
+		struct field_path here = member_path(path, schema, name);
+		yyjson_val *member = yyjson_mut_is_ctn(value) ? structural_member(schema, name)
+							      : NULL;
 
-		if (decode_inside(w, value, member, FIELD_NAME(path, json_mut_str(key).ptr)) < 0)
+		if (decode_inside(w, value, member, &here) < 0)
 			return -1;
 	}
 	if (items && yyjson_mut_is_arr(v))

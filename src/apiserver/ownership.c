@@ -206,10 +206,7 @@ static int check_type(struct operation *op, const struct kind *kind, yyjson_val 
 					   "error decoding YAML: error unmarshaling JSON: while "
 					   "decoding JSON: json: cannot unmarshal %s into Go value "
 					   "of type map[string]interface {}",
-					   yyjson_is_arr(config)    ? "array"
-					   : yyjson_is_str(config)  ? "string"
-					   : yyjson_is_bool(config) ? "bool"
-								    : "number");
+					   json_go_type(config));
 	if (str_eq(api_version, kind->api_version) && str_eq(name, kind->name))
 		return 0;
 	return refusal_bad_request(&op->refusal, "invalid object type: " STR_FMT,

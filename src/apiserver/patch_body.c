@@ -48,19 +48,10 @@ void patch_take_duplicates(struct operation *op, struct str text)
 				       STR_ARG(part)));
 }
 
-static const char *go_type_of(yyjson_val *v)
-{
-	return yyjson_is_str(v)	   ? "string"
-	       : yyjson_is_bool(v) ? "bool"
-	       : yyjson_is_arr(v)  ? "array"
-	       : yyjson_is_obj(v)  ? "object"
-				   : "number";
-}
-
 static int refuse(struct operation *op, struct refusal *refusal, yyjson_val *v, const char *type)
 {
 	return refusal_bad_request(refusal, "%sjson: cannot unmarshal %s into Go %s",
-				   patch_decoding_prefix(op), go_type_of(v), type);
+				   patch_decoding_prefix(op), json_go_type(v), type);
 }
 
 /* One operation of a JSON patch, as far as a decoder sees it. */

@@ -425,6 +425,15 @@ size_t json_get_count(yyjson_val *v, const char *path)
 	return yyjson_is_ctn(v) ? unsafe_yyjson_get_len(v) : 0;
 }
 
+const char *json_go_type(yyjson_val *v)
+{
+	return yyjson_is_str(v)	   ? "string"
+	       : yyjson_is_bool(v) ? "bool"
+	       : yyjson_is_arr(v)  ? "array"
+	       : yyjson_is_obj(v)  ? "object"
+				   : "number";
+}
+
 yyjson_mut_val *json_mut_key(yyjson_mut_val *object, struct str key)
 {
 	return yyjson_mut_obj_getn(object, key.ptr ? key.ptr : "", key.len);

@@ -59,6 +59,9 @@ int64_t json_get_int(yyjson_val *v, const char *path, int64_t fallback);
 bool json_bool(yyjson_val *v, bool fallback);
 bool json_get_bool(yyjson_val *v, const char *path, bool fallback);
 size_t json_get_count(yyjson_val *v, const char *path); /* elements or members; 0 when missing */
+/* What Go's decoder calls v, which is there and not null, when it refuses it: "string", "bool",
+ * "array", "object", "number". */
+const char *json_go_type(yyjson_val *v);
 
 yyjson_mut_val *json_mut_get(yyjson_mut_val *v, const char *path);
 yyjson_mut_val *json_mut_key(yyjson_mut_val *object, struct str key);

@@ -44,8 +44,8 @@ static int wrong_type(struct place *at, yyjson_val *v, const char *want)
 {
 	return err_set(at->err, ERR_INVALID,
 		       "json: cannot unmarshal %s into field \"" STR_FMT "\" of type %s",
-		       yyjson_is_num(v) ? "number" : yyjson_get_type_desc(v),
-		       STR_ARG(buf_str(at->path)), want);
+		       yyjson_is_null(v) ? "null" : json_go_type(v), STR_ARG(buf_str(at->path)),
+		       want);
 }
 
 static int check_object(struct place *at, yyjson_val *v, const char *shape);

@@ -189,38 +189,46 @@ static void test_cap(void **state)
 	assert_null(strstr(text.ptr, "\"m00\""));
 }
 
+/* Two config maps of count members each, their keys beginning as told. */
+static void many_init(struct apply *a, struct arena *arena, yyjson_doc *docs[2], int count,
+		      const char *config_prefix)
+{
+	const char *const prefixes[] = { "k", config_prefix };
+
+	arena_init(arena, ARENA_DEFAULT_MAX);
+	for (size_t i = 0; i < ARRAY_COUNT(prefixes); i++) {
+		AUTO_BUF text = { 0 };
+
+		buf_init(&text, 1 << 20);
+		for (int k = 0; k < count; k++)
+			buf_printf(&text, "%s\"%s%d\":\"%zu\"", k ? "," : "{\"data\":{",
+				   prefixes[i], k, i);
+		buf_put_c(&text, "}}");
+		docs[i] = json_parse(buf_str(&text), SIZE_MAX, NULL);
+		assert_non_null(docs[i]);
+	}
+	*a = (struct apply){ .arena = arena,
+			     .schema = kind_configmap.schema,
+			     .writer = { .name = STR("me"), .api_version = STR("v1") },
+			     .live = yyjson_doc_get_root(docs[0]),
+			     .config = yyjson_doc_get_root(docs[1]) };
+}
+
 /* Many conflicts are counted, but not all are named. */
 static void test_many_conflicts(void **state)
 {
 	AUTO_ARENA arena = { 0 };
-	AUTO_BUF live = { 0 };
-	AUTO_BUF config = { 0 };
-	AUTO_JSON live_doc = NULL;
-	AUTO_JSON config_doc = NULL;
+	yyjson_doc *docs[2];
 	struct err err = { 0 };
-	struct apply a = { .arena = &arena,
-			   .schema = kind_configmap.schema,
-			   .writer = { .name = STR("me"), .api_version = STR("v1") } };
+	struct apply a;
 
-	arena_init(&arena, ARENA_DEFAULT_MAX);
-	buf_init(&live, 1 << 20);
-	buf_init(&config, 1 << 20);
-	buf_put_c(&live, "{\"data\":{\"a\":\"1\"");
-	buf_put_c(&config, "{\"data\":{\"a\":\"2\"");
-	for (int i = 0; i < APPLY_CONFLICTS_MAX; i++) {
-		buf_printf(&live, ",\"k%d\":\"1\"", i);
-		buf_printf(&config, ",\"k%d\":\"2\"", i);
-	}
-	buf_put_c(&live, "}}");
-	buf_put_c(&config, "}}");
-	live_doc = json_parse(buf_str(&live), SIZE_MAX, NULL);
-	config_doc = json_parse(buf_str(&config), SIZE_MAX, NULL);
-	a.live = yyjson_doc_get_root(live_doc);
-	a.config = yyjson_doc_get_root(config_doc);
+	many_init(&a, &arena, docs, APPLY_CONFLICTS_MAX + 1, "k");
 	assert_null(apply_config(&a, &err));
 	assert_int_equal(err.code, ERR_CONFLICT);
 	assert_int_equal(a.conflict_count, APPLY_CONFLICTS_MAX);
 	assert_true(str_has_prefix(a.conflicts[0].who, STR("\"before-first-apply\" using v1")));
+	json_free(docs[0]);
+	json_free(docs[1]);
 }
 
 /* As many members that are there as members that are new: the server once ended over nine of them.
@@ -228,34 +236,17 @@ static void test_many_conflicts(void **state)
 static void test_many_members(void **state)
 {
 	AUTO_ARENA arena = { 0 };
-	AUTO_BUF live = { 0 };
-	AUTO_BUF config = { 0 };
-	AUTO_JSON live_doc = NULL;
-	AUTO_JSON config_doc = NULL;
 	AUTO_JSON_MUT result = NULL;
+	yyjson_doc *docs[2];
 	struct err err = { 0 };
-	struct apply a = { .arena = &arena,
-			   .schema = kind_configmap.schema,
-			   .writer = { .name = STR("me"), .api_version = STR("v1") } };
+	struct apply a;
 
-	arena_init(&arena, ARENA_DEFAULT_MAX);
-	buf_init(&live, 1 << 20);
-	buf_init(&config, 1 << 20);
-	buf_put_c(&live, "{\"data\":{\"a\":\"1\"");
-	buf_put_c(&config, "{\"data\":{\"b\":\"1\"");
-	for (int i = 0; i < 200; i++) {
-		buf_printf(&live, ",\"k%d\":\"1\"", i);
-		buf_printf(&config, ",\"l%d\":\"1\"", i);
-	}
-	buf_put_c(&live, "}}");
-	buf_put_c(&config, "}}");
-	live_doc = json_parse(buf_str(&live), SIZE_MAX, NULL);
-	config_doc = json_parse(buf_str(&config), SIZE_MAX, NULL);
-	a.live = yyjson_doc_get_root(live_doc);
-	a.config = yyjson_doc_get_root(config_doc);
+	many_init(&a, &arena, docs, 201, "l");
 	result = apply_config(&a, &err);
 	assert_non_null(result);
 	assert_int_equal(json_mut_get_count(yyjson_mut_doc_get_root(result), "data"), 402);
+	json_free(docs[0]);
+	json_free(docs[1]);
 }
 
 int main(void)

@@ -135,26 +135,26 @@ static void test_resources(void **state)
 		{ "{\"a\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"x\"}}]"
 		  "}",
 		  NULL, NULL },
-		{ "{\"a\":[{\"kind\":\"Pod\"}]}", "a[0].apiVersion", "Required value" },
-		{ "{\"a\":[{\"apiVersion\":\"v1\"}]}", "a[0].kind", "Required value" },
-		{ "{\"a\":[{\"apiVersion\":1,\"kind\":\"Pod\"}]}", "a[0].apiVersion",
+		{ "{\"a\":[{\"kind\":\"Pod\"}]}", "[a][0].apiVersion", "Required value" },
+		{ "{\"a\":[{\"apiVersion\":\"v1\"}]}", "[a][0].kind", "Required value" },
+		{ "{\"a\":[{\"apiVersion\":1,\"kind\":\"Pod\"}]}", "[a][0].apiVersion",
 		  "must be a string" },
-		{ "{\"a\":[{\"apiVersion\":\"a/b/c\",\"kind\":\"Pod\"}]}", "a[0].apiVersion",
+		{ "{\"a\":[{\"apiVersion\":\"a/b/c\",\"kind\":\"Pod\"}]}", "[a][0].apiVersion",
 		  "unexpected GroupVersion string: a/b/c" },
-		{ "{\"a\":[{\"apiVersion\":\"v1\",\"kind\":\"P_d\"}]}", "a[0].kind",
+		{ "{\"a\":[{\"apiVersion\":\"v1\",\"kind\":\"P_d\"}]}", "[a][0].kind",
 		  "may have mixed case, but should otherwise match" },
 		{ "{\"a\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a/"
 		  "b\"}}]}",
-		  "a[0].metadata.name", "may not contain '/'" },
+		  "[a][0].metadata.name", "may not contain '/'" },
 		{ "{\"a\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"labels\":{\"a\":"
 		  "\"b c\"}}}]}",
-		  "a[0].metadata.labels", "a valid label must be" },
+		  "[a][0].metadata.labels", "a valid label must be" },
 		{ "{\"a\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":"
 		  "\"A\"}}]}",
-		  "a[0].metadata.namespace", "a lowercase RFC 1123 label" },
+		  "[a][0].metadata.namespace", "a lowercase RFC 1123 label" },
 		{ "{\"a\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"finalizers\":["
 		  "\"a b\"]}}]}",
-		  "a[0].metadata.finalizers", "name part must consist of" },
+		  "[a][0].metadata.finalizers", "name part must consist of" },
 	};
 	AUTO_JSON schema = parse(schema_text);
 
