@@ -340,7 +340,7 @@ static const struct user *asked_about(const struct admission_authorizer *a,
 	groups[0] = STR("system:serviceaccounts");
 	groups[1] = str_printf_in(arena, "system:serviceaccounts:" STR_FMT, STR_ARG(namespace_));
 	groups[2] = STR("system:authenticated");
-	user->name = str_printf_in(arena, "system:serviceaccount:" STR_FMT ":" STR_FMT,
+	user->name = str_printf_in(arena, USER_ACCOUNT_PREFIX STR_FMT ":" STR_FMT,
 				   STR_ARG(namespace_), STR_ARG(attributes->service_account_name));
 	user->groups = groups;
 	user->group_count = 3;
@@ -423,8 +423,7 @@ static int check(const struct cel_authorizer *cel, const struct cel_attributes *
 void admission_authorizer_init(struct admission_authorizer *a, struct registry *registry,
 			       const struct user *user, struct operation *asks)
 {
-	*a = (struct admission_authorizer){ .cel.check = check,
-					    .registry = registry,
-					    .user = user,
-					    .asks = asks };
+	*a = (struct admission_authorizer){
+		.cel.check = check, .registry = registry, .user = user, .asks = asks
+	};
 }

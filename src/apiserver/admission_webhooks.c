@@ -18,14 +18,13 @@ static const struct user *role_user(struct operation *op)
 {
 	struct user *user = ARENA_NEW(op->arena, struct user);
 	struct str *groups = arena_array(op->arena, 3, sizeof(groups[0]));
-	struct str account = op->user, namespace_, name;
+	struct str namespace_, name;
 
 	if (str_eq(op->user, user_loopback.name))
 		return &user_loopback;
 	if (str_has_prefix(op->user, STR("system:node:"))) {
 		groups[user->group_count++] = STR("system:nodes");
-	} else if (str_strip_prefix(&account, STR("system:serviceaccount:")) &&
-		   str_cut(account, ':', &namespace_, &name)) {
+	} else if (user_is_account(op->user, &namespace_, &name)) {
 		groups[user->group_count++] = STR("system:serviceaccounts");
 		groups[user->group_count++] = str_printf_in(
 			op->arena, "system:serviceaccounts:" STR_FMT, STR_ARG(namespace_));

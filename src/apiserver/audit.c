@@ -345,18 +345,6 @@ static void emit(struct exchange *e, enum audit_stage stage, bool is_over)
 
 /* --- the way of a request --- */
 
-static bool is_stream(const struct exchange *e)
-{
-	static const char *const streams[] = { "log", "exec", "attach", "portforward", "proxy" };
-
-	if (str_eq_c(e->target.verb, "watch"))
-		return true;
-	for (size_t i = 0; i < ARRAY_COUNT(streams); i++)
-		if (str_eq_c(e->target.subresource, streams[i]))
-			return true;
-	return false;
-}
-
 void audit_begin(struct exchange *e)
 {
 	const struct user *user = e->refusal.code ? NULL : e->user;
@@ -374,7 +362,7 @@ void audit_begin(struct exchange *e)
 	r->annotations.arena = e->arena;
 	r->received_ns = env_wall_ns(e->server->env) -
 			 (env_mono_ns(e->server->env) - e->started_ns);
-	r->is_stream = is_stream(e);
+	r->is_stream = target_is_stream(&e->target) || str_eq_c(e->target.verb, "watch");
 	e->audit = r;
 	emit(e, AUDIT_REQUEST_RECEIVED, false);
 }

@@ -163,10 +163,9 @@ static bool has(yyjson_val *list, struct str wanted)
 
 static bool is_account(const struct user *user, yyjson_val *account)
 {
-	struct str rest = user->name, namespace_, name, wanted = json_get_str(account, "name");
+	struct str namespace_, name, wanted = json_get_str(account, "name");
 
-	return str_strip_prefix(&rest, STR("system:serviceaccount:")) &&
-	       str_cut(rest, ':', &namespace_, &name) &&
+	return user_is_account(user->name, &namespace_, &name) &&
 	       str_eq(namespace_, json_get_str(account, "namespace")) &&
 	       (str_eq_c(wanted, "*") || str_eq(wanted, name));
 }

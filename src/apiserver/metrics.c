@@ -91,21 +91,11 @@ static const char *verb_of(const struct target *t, bool connects)
 	return "other"; /* as upstream calls methods that are none */
 }
 
-static bool is_connect(const struct target *t)
-{
-	static const char *const names[] = { "attach", "exec", "log", "portforward", "proxy" };
-
-	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
-		if (str_eq_c(t->subresource, names[i]))
-			return true;
-	return false;
-}
-
 /* `component="apiserver",...` in alphabetical order; false: too long. */
 static bool write_labels(const struct target *t, bool with_dry_run, char to[LABELS_BYTES_MAX],
 			 struct str *ret)
 {
-	bool connects = is_connect(t) && !str_eq_c(t->subresource, "log");
+	bool connects = target_is_stream(t) && !str_eq_c(t->subresource, "log");
 	const char *dry_run = params_get(&t->query, "dryRun").len ? "All" : "";
 	int len = snprintf(
 		to, LABELS_BYTES_MAX,
@@ -168,7 +158,7 @@ void metrics_count(struct metrics *metrics, const struct metrics_request *reques
 	if (!write_labels(t, true, text, &labels))
 		return;
 	series = metrics_series(&metrics->requests, labels, sizeof(*series));
-	series->is_long = is_connect(t) || str_eq_c(t->verb, "watch");
+	series->is_long = target_is_stream(t) || str_eq_c(t->verb, "watch");
 	series->is_read = str_eq_c(t->verb, "get") || str_eq_c(t->verb, "list");
 	count_code(series, request->code);
 	observe(&series->duration, request->duration_ns);
@@ -331,11 +321,12 @@ static void write_terminations(const struct metrics *metrics, struct buf *to)
 			continue; /* of a dry run, or refused for a disruption budget */
 		for (size_t i = 0; i < CODES_MAX && series->codes[i].code; i++)
 			if (series->codes[i].code == 429 || series->codes[i].code == 504)
-				buf_printf(to,
-					   "apiserver_request_terminations_total{code=\"%d\"," STR_FMT
-					   "} %llu\n",
-					   series->codes[i].code, STR_ARG(buf_str(&plain)),
-					   (unsigned long long)series->codes[i].count);
+				buf_printf(
+					to,
+					"apiserver_request_terminations_total{code=\"%d\"," STR_FMT
+					"} %llu\n",
+					series->codes[i].code, STR_ARG(buf_str(&plain)),
+					(unsigned long long)series->codes[i].count);
 	}
 }
 

@@ -28,17 +28,9 @@ static bool wants_pretty(const struct exchange *e)
 	return false;
 }
 
-/* What goes on for as long as its client wants. */
-static bool is_long(const struct target *t)
+static bool is_watch(const struct target *t)
 {
-	static const char *const streams[] = { "log", "exec", "attach", "portforward", "proxy" };
-
-	if (str_eq_c(t->verb, "watch"))
-		return true;
-	for (size_t i = 0; i < ARRAY_COUNT(streams); i++)
-		if (str_eq_c(t->subresource, streams[i]))
-			return true;
-	return false;
+	return str_eq_c(t->verb, "watch");
 }
 
 /* How long the client wants to wait: no more than what a request may take anyway. */
@@ -48,7 +40,8 @@ static int read_timeout(struct exchange *e)
 	int64_t limit_ns = REQUEST_WRITE_MS * TIME_NS_PER_MS, ns = 0;
 	struct err err;
 
-	if (text.len && !is_long(&e->target) && time_parse_duration(text, &ns, &err) < 0)
+	if (text.len && !target_is_stream(&e->target) && !is_watch(&e->target) &&
+	    time_parse_duration(text, &ns, &err) < 0)
 		return refusal_bad_request(
 			&e->refusal, "invalid timeout specified in the request URL - %s", err.msg);
 	e->deadline_ns = e->started_ns + (ns > 0 ? NUM_MIN(ns, limit_ns) : limit_ns);
@@ -123,10 +116,9 @@ static int check_impersonation(struct exchange *e, struct target target)
 
 static int impersonate_name(struct exchange *e, struct user *user)
 {
-	struct str account = user->name, namespace_, name;
+	struct str namespace_, name;
 
-	if (str_strip_prefix(&account, STR("system:serviceaccount:")) &&
-	    str_cut(account, ':', &namespace_, &name))
+	if (user_is_account(user->name, &namespace_, &name))
 		return check_impersonation(e, (struct target){ .resource = STR("serviceaccounts"),
 							       .namespace_ = namespace_,
 							       .name = name });
@@ -138,7 +130,7 @@ static int impersonate_name(struct exchange *e, struct user *user)
 static int impersonate_groups(struct exchange *e, struct user *user)
 {
 	struct str *groups = arena_array(e->arena, USER_GROUPS_MAX + 3, sizeof(groups[0])), group,
-		   account = user->name, namespace_, name, everybody;
+		   namespace_, name, everybody;
 	size_t count = 0, cursor = 0;
 	bool is_named = false;
 
@@ -153,8 +145,7 @@ static int impersonate_groups(struct exchange *e, struct user *user)
 						   "too many Impersonate-Group headers");
 		groups[count++] = group;
 	}
-	if (!count && str_strip_prefix(&account, STR("system:serviceaccount:")) &&
-	    str_cut(account, ':', &namespace_, &name)) {
+	if (!count && user_is_account(user->name, &namespace_, &name)) {
 		groups[count++] = STR("system:serviceaccounts");
 		groups[count++] = str_printf_in(e->arena, "system:serviceaccounts:" STR_FMT,
 						STR_ARG(namespace_));
@@ -306,7 +297,7 @@ static int count_in_flight(struct exchange *e)
 	bool reads = str_eq_c(e->target.verb, "get") || str_eq_c(e->target.verb, "list");
 	size_t *count = reads ? &s->reading_count : &s->writing_count;
 
-	if (str_eq_c(e->target.verb, "watch") || !e->target.is_resource)
+	if (is_watch(&e->target) || !e->target.is_resource)
 		return 0;
 	if (*count >= (reads ? REQUESTS_READING_MAX : REQUESTS_WRITING_MAX))
 		return refusal_too_many(&e->refusal);
@@ -385,7 +376,7 @@ static bool is_out_of_scope(const struct exchange *e)
 
 	if (!kind_is_namespaced(e->kind))
 		return t->namespace_.len && !str_eq_c(t->resource, "namespaces");
-	if (t->namespace_.len || str_eq_c(t->verb, "list") || str_eq_c(t->verb, "watch"))
+	if (t->namespace_.len || str_eq_c(t->verb, "list") || is_watch(t))
 		return false;
 	return t->name.len || custom_version_of(e->kind);
 }
@@ -431,16 +422,6 @@ static const struct {
 	{ "deletecollection", VERB_DELETECOLLECTION, write_collection },
 };
 
-static bool is_connect(const struct exchange *e)
-{
-	static const char *const names[] = { "log", "exec", "attach", "portforward", "proxy" };
-
-	for (size_t i = 0; e->subresource && i < ARRAY_COUNT(names); i++)
-		if (str_eq_c(e->target.subresource, names[i]))
-			return true;
-	return false;
-}
-
 /* Its definition is being deleted, and its objects with it. */
 static bool is_going(const struct kind *kind)
 {
@@ -476,7 +457,7 @@ static int dispatch(struct exchange *e)
 		return documents_serve(e);
 	if (!e->kind) /* its server went while this waited */
 		return refusal_no_route(&e->refusal);
-	if (is_connect(e))
+	if (e->subresource && target_is_stream(t))
 		return connect_serve(e);
 	if (t->name.len && !e->subresource && !has_objects(e->kind))
 		return refusal_no_route(&e->refusal);
@@ -582,7 +563,7 @@ int exchange_wait(struct exchange *e)
 static int catch_up(struct exchange *e)
 {
 	struct str version = params_get(&e->target.query, "resourceVersion");
-	bool watches = str_eq_c(e->target.verb, "watch");
+	bool watches = is_watch(&e->target);
 
 	if (store_is_alone(e->server->store) || !e->target.is_resource)
 		return 0;
@@ -613,7 +594,7 @@ static int take_turn(struct exchange *e)
 	enum fair_answer answer;
 
 	/* what goes on for long costs nothing while idle; but a watch does at its start */
-	if (is_long(&e->target) && !str_eq_c(e->target.verb, "watch"))
+	if (target_is_stream(&e->target) && !is_watch(&e->target))
 		return 0;
 	e->turn.run = on_turn;
 	answer = fairness_ask(e->server->fairness, &request, &e->turn, &e->place);

@@ -9,7 +9,6 @@
 #include "base/mem.h"
 
 #define SUBJECT_BYTES_MAX ((size_t)64 << 10)
-#define ACCOUNT_PREFIX "system:serviceaccount:"
 
 struct binding {
 	struct str key;	      /* in the store; that of rbac->bindings */
@@ -289,11 +288,10 @@ static void ask_subject(struct question *q, struct str namespace_, char kind, st
 
 static void ask_scope(struct question *q, const struct user *user, struct str namespace_)
 {
-	struct str account = user->name, where, name;
+	struct str where, name;
 
 	ask_subject(q, namespace_, 'u', user->name, STR_NONE);
-	if (!q->is_over && str_strip_prefix(&account, STR(ACCOUNT_PREFIX)) &&
-	    str_cut(account, ':', &where, &name))
+	if (!q->is_over && user_is_account(user->name, &where, &name))
 		ask_subject(q, namespace_, 's', where, name);
 	for (size_t i = 0; i < user->group_count && !q->is_over; i++)
 		ask_subject(q, namespace_, 'g', user->groups[i], STR_NONE);

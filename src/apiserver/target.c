@@ -68,6 +68,16 @@ bool target_path_listed(yyjson_val *patterns, struct str path)
 	return false;
 }
 
+bool target_is_stream(const struct target *t)
+{
+	static const char *const names[] = { "log", "exec", "attach", "portforward", "proxy" };
+
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		if (str_eq_c(t->subresource, names[i]))
+			return true;
+	return false;
+}
+
 struct str params_get(const struct params *query, const char *key)
 {
 	for (size_t i = 0; i < query->count; i++)

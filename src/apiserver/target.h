@@ -49,6 +49,9 @@ bool target_path_matches(struct str pattern, struct str path) PURE;
 /* The same for any of a rule's list (nonResourceURLs). */
 bool target_path_listed(yyjson_val *patterns, struct str path) PURE;
 
+/* Logs, exec, attach, port forwarding, proxies: they go on for as long as the client wants. */
+bool target_is_stream(const struct target *t) PURE;
+
 /* First value, empty when absent; params_has tells those apart. */
 struct str params_get(const struct params *query, const char *key) PURE;
 bool params_has(const struct params *query, const char *key) PURE;

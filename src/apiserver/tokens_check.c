@@ -13,7 +13,6 @@
 
 #define SKEW_SECONDS 60		   /* clocks may differ so much, as upstream */
 #define DELETION_LEEWAY_SECONDS 60 /* a pod that ends in time keeps its token so long */
-#define ACCOUNT_PREFIX "system:serviceaccount:"
 #define LEGACY "kubernetes.io/serviceaccount/"
 
 static int refuse(struct err *err, const char *why)
@@ -96,7 +95,7 @@ static void make_user(struct known_token *known)
 	groups[0] = STR("system:serviceaccounts");
 	groups[1] = str_printf_in(arena, "system:serviceaccounts:" STR_FMT, STR_ARG(c->namespace_));
 	groups[2] = STR("system:authenticated");
-	known->user.name = str_printf_in(arena, ACCOUNT_PREFIX STR_FMT ":" STR_FMT,
+	known->user.name = str_printf_in(arena, USER_ACCOUNT_PREFIX STR_FMT ":" STR_FMT,
 					 STR_ARG(c->namespace_), STR_ARG(c->account.name));
 	known->user.uid = c->account.uid;
 	known->user.groups = groups;
@@ -185,7 +184,7 @@ void token_claims_write(const struct token_claims *c, struct str issuer, yyjson_
 	char subject[512];
 
 	json_set_str(doc, root, "iss", c->is_legacy ? STR(TOKEN_LEGACY_ISSUER) : issuer);
-	snprintf(subject, sizeof(subject), ACCOUNT_PREFIX STR_FMT ":" STR_FMT,
+	snprintf(subject, sizeof(subject), USER_ACCOUNT_PREFIX STR_FMT ":" STR_FMT,
 		 STR_ARG(c->namespace_), STR_ARG(c->account.name));
 	json_set_str(doc, root, "sub", str_from(subject));
 	if (c->is_legacy)

@@ -19,6 +19,12 @@ const struct user user_loopback = {
 	.group_count = ARRAY_COUNT(loopback_groups),
 };
 
+bool user_is_account(struct str user_name, struct str *ret_namespace, struct str *ret_name)
+{
+	return str_strip_prefix(&user_name, STR(USER_ACCOUNT_PREFIX)) &&
+	       str_cut(user_name, ':', ret_namespace, ret_name);
+}
+
 bool user_in_group(const struct user *user, const char *group)
 {
 	for (size_t i = 0; i < user->group_count; i++)

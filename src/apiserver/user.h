@@ -19,6 +19,9 @@ struct user {
 	size_t extra_count;
 };
 
+/* What the name of a service account begins with; its namespace, ':' and name follow. */
+#define USER_ACCOUNT_PREFIX "system:serviceaccount:"
+bool user_is_account(struct str user_name, struct str *ret_namespace, struct str *ret_name);
 bool user_in_group(const struct user *user, const char *group) PURE;
 
 /* Heap copies. groups beyond USER_GROUPS_MAX are refused by the caller. */
