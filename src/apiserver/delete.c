@@ -116,7 +116,7 @@ static bool set_gc_finalizers(struct operation *op, const struct delete_options 
 	yyjson_val *old = json_get(op->edit.old, "metadata.finalizers");
 	bool orphan, foreground;
 
-	if (str_eq_c(op->kind->plural, "events"))
+	if (kind_stored(op->kind) == &kind_event)
 		return false;
 	orphan = wants_orphans(op, o);
 	foreground = wants_foreground(op, o);
@@ -288,11 +288,10 @@ int delete_with(struct operation *op, const struct delete_options *options)
 
 static int refuse_propagation(struct operation *op, const char *reason, struct str text)
 {
-	refusal_add_cause(&op->refusal, (struct refusal_cause){ .reason = str_from(reason),
-								.field = STR("propagationPolicy"),
-								.message = text });
-	return refusal_invalid(&op->refusal, (struct subject){ STR("meta.k8s.io"),
-							       STR("DeleteOptions"), STR("") });
+	return refusal_option(&op->refusal, "DeleteOptions",
+			      (struct refusal_cause){ .reason = str_from(reason),
+						      .field = STR("propagationPolicy"),
+						      .message = text });
 }
 
 static int check_options(struct operation *op, const struct delete_options *o)

@@ -18,6 +18,7 @@ static const char *const refusal_names[FAIR_REFUSAL_COUNT] = {
 /* --- tables --- */
 
 #define COLUMNS_MAX 18
+#define COLUMNS_WITHOUT_DETAILS 10 /* of requests */
 #define CELL_WIDTH_MIN 8
 #define TABLE_BYTES_MAX (16u << 20)
 
@@ -27,14 +28,6 @@ struct table {
 	size_t column_count, column; /* of the next cell */
 	size_t widths[COLUMNS_MAX];
 };
-
-static void table_init(struct table *t, size_t column_count)
-{
-	*t = (struct table){ .column_count = column_count };
-	buf_init(&t->cells, TABLE_BYTES_MAX);
-	for (size_t i = 0; i < column_count; i++)
-		t->widths[i] = CELL_WIDTH_MIN;
-}
 
 static void cell(struct table *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static void cell(struct table *t, const char *fmt, ...)
@@ -60,9 +53,14 @@ static void cell_str(struct table *t, struct str text)
 	cell(t, STR_FMT, STR_ARG(text));
 }
 
-static void head(struct table *t, const char *const *names, size_t count)
+/* Begun with the names of its columns. */
+static void table_init(struct table *t, const char *const *names, size_t column_count)
 {
-	for (size_t i = 0; i < count; i++)
+	*t = (struct table){ .column_count = column_count };
+	buf_init(&t->cells, TABLE_BYTES_MAX);
+	for (size_t i = 0; i < column_count; i++)
+		t->widths[i] = CELL_WIDTH_MIN;
+	for (size_t i = 0; i < column_count; i++)
 		cell(t, "%s", names[i]);
 }
 
@@ -152,13 +150,11 @@ void fair_queues_dump_levels(const struct fair_queues *q, struct buf *to)
 		"DispatchedRequests", "RejectedRequests", "TimedoutRequests",
 		"CancelledRequests"
 	};
-	AUTO_FREE const struct fair_level **levels = NULL;
 	struct table t;
 	size_t count;
+	AUTO_FREE const struct fair_level **levels = sorted_levels(q, &count);
 
-	levels = sorted_levels(q, &count);
-	table_init(&t, ARRAY_COUNT(names));
-	head(&t, names, ARRAY_COUNT(names));
+	table_init(&t, names, ARRAY_COUNT(names));
 	for (size_t i = 0; i < count; i++)
 		dump_level(q, levels[i], &t);
 	table_write(&t, to);
@@ -207,13 +203,11 @@ void fair_queues_dump_queues(const struct fair_queues *q, struct buf *to)
 	static const char *const names[] = { "PriorityLevelName", "Index",	 "PendingRequests",
 					     "ExecutingRequests", "SeatsInUse",	 "NextDispatchR",
 					     "InitialSeatsSum",	  "MaxSeatsSum", "TotalWorkSum" };
-	AUTO_FREE const struct fair_level **levels = NULL;
 	struct table t;
 	size_t count;
+	AUTO_FREE const struct fair_level **levels = sorted_levels(q, &count);
 
-	levels = sorted_levels(q, &count);
-	table_init(&t, ARRAY_COUNT(names));
-	head(&t, names, ARRAY_COUNT(names));
+	table_init(&t, names, ARRAY_COUNT(names));
 	for (size_t i = 0; i < count; i++)
 		each_flow(q, levels[i], dump_queue, &t);
 	table_write(&t, to);
@@ -313,11 +307,10 @@ void fair_queues_dump_requests(const struct fair_queues *q, fair_describe_fn *de
 	};
 	static const struct place exempt = { .queue_index = -1, .index = -1 };
 	struct dumping d = { .queues = q, .describe = describe };
-	size_t count, column_count = describe ? ARRAY_COUNT(names) : 10;
+	size_t count;
 	AUTO_FREE const struct fair_level **levels = sorted_levels(q, &count);
 
-	table_init(&d.table, column_count);
-	head(&d.table, names, column_count);
+	table_init(&d.table, names, describe ? ARRAY_COUNT(names) : COLUMNS_WITHOUT_DETAILS);
 	for (size_t i = 0; i < count; i++) {
 		each_flow(q, levels[i], dump_flow, &d);
 		LIST_FOR_EACH (at, &levels[i]->running)

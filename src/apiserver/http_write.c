@@ -9,9 +9,9 @@
 #include "apiserver/exchange.h"
 #include "apiserver/limits.h"
 #include "apiserver/operation.h"
+#include "apiserver/patch_body.h"
 #include "apiserver/read_options.h"
 #include "base/mem.h"
-#include "apiserver/patch_body.h"
 #include "base/num.h"
 #include "codec/json_syntax.h"
 #include "codec/yaml.h"
@@ -225,12 +225,11 @@ static int refuse_dry_run(struct exchange *e, const char *kind, struct str value
 	json_write_quoted(value, &text);
 	buf_put_c(&text, "]: supported values: ");
 	json_write_quoted(STR("All"), &text);
-	refusal_add_cause(&e->refusal,
-			  (struct refusal_cause){ .reason = STR("FieldValueNotSupported"),
-						  .field = STR("dryRun"),
-						  .message = str_in(e->arena, buf_str(&text)) });
-	return refusal_invalid(&e->refusal,
-			       (struct subject){ STR("meta.k8s.io"), str_from(kind), STR("") });
+	return refusal_option(
+		&e->refusal, kind,
+		(struct refusal_cause){ .reason = STR("FieldValueNotSupported"),
+					.field = STR("dryRun"),
+					.message = str_in(e->arena, buf_str(&text)) });
 }
 
 /* A list that says anything else must not be taken for leave to write. */
@@ -302,29 +301,12 @@ static int read_body(struct exchange *e, struct operation *op)
 
 /* --- the query --- */
 
-static int refuse_option(struct exchange *e, const char *kind, const char *field, struct str value,
-			 const char *supported)
-{
-	refusal_add_cause(&e->refusal,
-			  (struct refusal_cause){
-				  .reason = STR("FieldValueNotSupported"),
-				  .field = str_from(field),
-				  .message = str_printf_in(e->arena,
-							   "Unsupported value: \"" STR_FMT
-							   "\": supported values: %s",
-							   STR_ARG(value), supported),
-			  });
-	return refusal_invalid(&e->refusal,
-			       (struct subject){ STR("meta.k8s.io"), str_from(kind), STR("") });
-}
-
 static int refuse_manager(struct exchange *e, const char *kind, const char *reason, struct str text)
 {
-	refusal_add_cause(&e->refusal, (struct refusal_cause){ .reason = str_from(reason),
-							       .field = STR("fieldManager"),
-							       .message = text });
-	return refusal_invalid(&e->refusal,
-			       (struct subject){ STR("meta.k8s.io"), str_from(kind), STR("") });
+	return refusal_option(&e->refusal, kind,
+			      (struct refusal_cause){ .reason = str_from(reason),
+						      .field = STR("fieldManager"),
+						      .message = text });
 }
 
 /* The name that managedFields will have for whoever writes, and what only an apply may ask for. */
@@ -337,16 +319,13 @@ static int check_manager(struct exchange *e, struct operation *op, const char *k
 	if (is_apply && !name.len)
 		return refuse_manager(e, kind, "FieldValueRequired",
 				      STR("Required value: is required for apply patch"));
-	if (is_patch && !is_apply && params_has(&e->target.query, "force")) {
-		refusal_add_cause(&e->refusal,
-				  (struct refusal_cause){
-					  .reason = STR("FieldValueForbidden"),
-					  .field = STR("force"),
-					  .message = STR("Forbidden: may not be specified for "
-							 "non-apply patch") });
-		return refusal_invalid(&e->refusal, (struct subject){ STR("meta.k8s.io"),
-								      str_from(kind), STR("") });
-	}
+	if (is_patch && !is_apply && params_has(&e->target.query, "force"))
+		return refusal_option(
+			&e->refusal, kind,
+			(struct refusal_cause){ .reason = STR("FieldValueForbidden"),
+						.field = STR("force"),
+						.message = STR("Forbidden: may not be specified "
+							       "for non-apply patch") });
 	if (name.len > FIELD_OWNER_NAME_BYTES_MAX)
 		return refuse_manager(e, kind, "FieldValueTooLong",
 				      STR("Too long: may not be more than 128 bytes"));
@@ -374,8 +353,16 @@ static int read_query(struct exchange *e, struct operation *op)
 	if (dry_run.len && !str_eq_c(dry_run, "All"))
 		return refuse_dry_run(e, option_kinds[op->verb], dry_run);
 	if (!field_check_parse(check, &op->check))
-		return refuse_option(e, option_kinds[op->verb], "fieldValidation", check,
-				     "\"\", \"Ignore\", \"Strict\", \"Warn\"");
+		return refusal_option(
+			&e->refusal, option_kinds[op->verb],
+			(struct refusal_cause){
+				.reason = STR("FieldValueNotSupported"),
+				.field = STR("fieldValidation"),
+				.message = str_printf_in(e->arena,
+							 "Unsupported value: \"" STR_FMT
+							 "\": supported values: \"\", \"Ignore\", "
+							 "\"Strict\", \"Warn\"",
+							 STR_ARG(check)) });
 	op->dry_run = op->dry_run || dry_run.len > 0;
 	op->force = params_bool(query, "force");
 	op->field_manager = params_get(query, "fieldManager");

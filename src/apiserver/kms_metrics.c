@@ -238,74 +238,56 @@ static void write_latencies(const struct kms_metrics *m, struct buf *to)
 	}
 }
 
-enum use_column { USE_COUNT, USE_TIME };
+enum column { COLUMN_COUNT, COLUMN_TIME };
 
-static void write_use(const struct kms_metrics *m, struct buf *to, const char *name,
-		      const struct kms_id_use *use, enum use_column column)
+static void write_column(struct buf *to, enum column column, uint64_t count, int64_t last_wall_ns)
 {
-	buf_printf(to, "%s{apiserver_id_hash=\"%s\",key_id_hash=\"%s\",provider_name=\"%s\"", name,
-		   m->server_id, use->id, use->provider);
-	if (use->type)
-		buf_printf(to, ",transformation_type=\"%s\"", use->type);
-	if (column == USE_COUNT)
-		buf_printf(to, "} %llu\n", (unsigned long long)use->count);
+	if (column == COLUMN_COUNT)
+		buf_printf(to, "} %llu\n", (unsigned long long)count);
 	else
-		buf_printf(to, "} %.17g\n", (double)use->last_wall_ns / (double)TIME_NS_PER_SECOND);
+		buf_printf(to, "} %.17g\n", (double)last_wall_ns / (double)TIME_NS_PER_SECOND);
 }
 
-static void write_uses(const struct kms_metrics *m, struct buf *to)
+/* One of what is kept per key or per reload, as a series of its own. */
+struct family {
+	const char *name, *type, *help;
+	enum column column;
+};
+
+static void write_uses(const struct kms_metrics *m, struct buf *to, const struct kms_id_uses *uses,
+		       const struct family *family)
 {
-	static const char total[] = ENVELOPE "key_id_hash_total";
-	static const char last[] = ENVELOPE "key_id_hash_last_timestamp_seconds";
-	static const char status[] = ENVELOPE "key_id_hash_status_last_timestamp_seconds";
+	if (uses->count)
+		metrics_head(to, family->name, family->type, family->help);
+	for (size_t i = 0; i < uses->count; i++) {
+		const struct kms_id_use *use = &uses->items[i];
 
-	if (m->uses.count) {
-		metrics_head(to, total, "counter",
-			     "Number of times a keyID is used split by transformation type, "
-			     "provider, and apiserver identity.");
-		for (size_t i = 0; i < m->uses.count; i++)
-			write_use(m, to, total, &m->uses.items[i], USE_COUNT);
-		metrics_head(to, last, "gauge", "The last time in seconds when a keyID was used.");
-		for (size_t i = 0; i < m->uses.count; i++)
-			write_use(m, to, last, &m->uses.items[i], USE_TIME);
+		buf_printf(to,
+			   "%s{apiserver_id_hash=\"%s\",key_id_hash=\"%s\",provider_name=\"%s\"",
+			   family->name, m->server_id, use->id, use->provider);
+		if (use->type)
+			buf_printf(to, ",transformation_type=\"%s\"", use->type);
+		write_column(to, family->column, use->count, use->last_wall_ns);
 	}
-	if (!m->statuses.count)
-		return;
-	metrics_head(to, status, "gauge",
-		     "The last time in seconds when a keyID was returned by the Status RPC call.");
-	for (size_t i = 0; i < m->statuses.count; i++)
-		write_use(m, to, status, &m->statuses.items[i], USE_TIME);
 }
 
-static void write_reloads(const struct kms_metrics *m, struct buf *to)
+static void write_reloads(const struct kms_metrics *m, struct buf *to, const struct family *family)
 {
 	static const char *const words[] = { "failure", "success" };
 
-	if (m->reloads[0].count || m->reloads[1].count) {
-		metrics_head(to, RELOADS "automatic_reloads_total", "counter",
-			     "Total number of reload successes and failures of encryption "
-			     "configuration split by apiserver identity.");
-		for (size_t i = 0; i < ARRAY_COUNT(words); i++)
-			if (m->reloads[i].count)
-				buf_printf(to,
-					   RELOADS
-					   "automatic_reloads_total{apiserver_id_hash=\"%s\","
-					   "status=\"%s\"} %llu\n",
-					   m->server_id, words[i],
-					   (unsigned long long)m->reloads[i].count);
-		metrics_head(to, RELOADS "automatic_reload_last_timestamp_seconds", "gauge",
-			     "Timestamp of the last successful or failed automatic reload of "
-			     "encryption configuration split by apiserver identity.");
-		for (size_t i = 0; i < ARRAY_COUNT(words); i++)
-			if (m->reloads[i].count)
-				buf_printf(to,
-					   RELOADS
-					   "automatic_reload_last_timestamp_seconds{"
-					   "apiserver_id_hash=\"%s\",status=\"%s\"} %.17g\n",
-					   m->server_id, words[i],
-					   (double)m->reloads[i].last_wall_ns /
-						   (double)TIME_NS_PER_SECOND);
+	if (m->reloads[0].count || m->reloads[1].count)
+		metrics_head(to, family->name, family->type, family->help);
+	for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
+		if (!m->reloads[i].count)
+			continue;
+		buf_printf(to, "%s{apiserver_id_hash=\"%s\",status=\"%s\"", family->name,
+			   m->server_id, words[i]);
+		write_column(to, family->column, m->reloads[i].count, m->reloads[i].last_wall_ns);
 	}
+}
+
+static void write_config(const struct kms_metrics *m, struct buf *to)
+{
 	if (!m->config_hash[0])
 		return;
 	metrics_head(to, RELOADS "last_config_info", "gauge",
@@ -315,13 +297,40 @@ static void write_reloads(const struct kms_metrics *m, struct buf *to)
 		   m->server_id, m->config_hash);
 }
 
+static const struct family use_families[] = {
+	{ ENVELOPE "key_id_hash_total", "counter",
+	  "Number of times a keyID is used split by transformation type, provider, and apiserver "
+	  "identity.",
+	  COLUMN_COUNT },
+	{ ENVELOPE "key_id_hash_last_timestamp_seconds", "gauge",
+	  "The last time in seconds when a keyID was used.", COLUMN_TIME },
+};
+
+static const struct family status_family = {
+	ENVELOPE "key_id_hash_status_last_timestamp_seconds", "gauge",
+	"The last time in seconds when a keyID was returned by the Status RPC call.", COLUMN_TIME
+};
+
+static const struct family reload_families[] = {
+	{ RELOADS "automatic_reloads_total", "counter",
+	  "Total number of reload successes and failures of encryption configuration split by "
+	  "apiserver identity.",
+	  COLUMN_COUNT },
+	{ RELOADS "automatic_reload_last_timestamp_seconds", "gauge",
+	  "Timestamp of the last successful or failed automatic reload of encryption "
+	  "configuration split by apiserver identity.",
+	  COLUMN_TIME },
+};
+
 void kms_metrics_write(const struct kms_metrics *m, struct buf *to)
 {
 	static const char made[] = STORAGE "data_key_generation_duration_seconds";
 	uint64_t count;
 
 	write_latencies(m, to);
-	write_uses(m, to);
+	for (size_t i = 0; i < ARRAY_COUNT(use_families); i++)
+		write_uses(m, to, &m->uses, &use_families[i]);
+	write_uses(m, to, &m->statuses, &status_family);
 	if (m->bad_ids.count) {
 		metrics_head(to, ENVELOPE "invalid_key_id_from_status_total", "counter",
 			     "Number of times an invalid keyID is returned by the Status RPC call "
@@ -345,5 +354,7 @@ void kms_metrics_write(const struct kms_metrics *m, struct buf *to)
 			      (struct buckets){ m->made, KMS_MAKING_BUCKETS, MAKING_FIRST });
 	buf_printf(to, "%s_sum %.17g\n%s_count %llu\n", made, m->made_seconds, made,
 		   (unsigned long long)count);
-	write_reloads(m, to);
+	for (size_t i = 0; i < ARRAY_COUNT(reload_families); i++)
+		write_reloads(m, to, &reload_families[i]);
+	write_config(m, to);
 }

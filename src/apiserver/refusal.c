@@ -229,6 +229,12 @@ int refusal_invalid(struct refusal *s, struct subject about)
 	return refusal_about(s, about);
 }
 
+int refusal_option(struct refusal *s, const char *kind, struct refusal_cause cause)
+{
+	refusal_add_cause(s, cause);
+	return refusal_invalid(s, (struct subject){ STR("meta.k8s.io"), str_from(kind), STR("") });
+}
+
 int refusal_from_err(struct refusal *s, const struct err *err)
 {
 	if (err->code == ERR_INTERNAL || err->code == ERR_OS || err->code == ERR_NO_SPACE)

@@ -61,6 +61,8 @@ int refusal_internal(struct refusal *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Kind "x" is invalid: <causes>; about.resource is the Kind here; call after the causes were added.
  */
 int refusal_invalid(struct refusal *s, struct subject about);
+/* The same of options of a request, of that kind. */
+int refusal_option(struct refusal *s, const char *kind, struct refusal_cause cause);
 int refusal_from_err(struct refusal *s, const struct err *err);
 
 void refusal_write(const struct refusal *s, struct buf *to); /* the JSON of a v1.Status */

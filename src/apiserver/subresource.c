@@ -4,7 +4,6 @@
 #include "api/custom.h"
 #include "api/selector.h"
 #include "apiserver/admission.h"
-#include "apiserver/admission.h"
 #include "apiserver/operation.h"
 #include "apiserver/ownership.h"
 #include "apiserver/registry.h"
@@ -211,21 +210,13 @@ static void set_scheduled(struct operation *op)
 		     str_from(time_format(op->edit.now_ns, text)));
 }
 
-static int refuse_binding(struct operation *op, const char *fmt, struct str detail)
-{
-	char text[512];
-
-	snprintf(text, sizeof(text), fmt, STR_ARG(op->name), STR_ARG(detail));
-	return refusal_conflict(&op->refusal,
-				(struct subject){ STR(""), STR("pods/binding"), op->name }, "%s",
-				text);
-}
-
 static int check_binding(struct operation *op, yyjson_mut_val *binding)
 {
 	yyjson_val *pod = op->edit.old;
 	struct str uid = json_mut_get_str(binding, "metadata.uid"),
-		   kind = json_mut_get_str(binding, "target.kind");
+		   kind = json_mut_get_str(binding, "target.kind"),
+		   node = json_get_str(pod, "spec.nodeName");
+	struct subject about = { STR(""), STR("pods/binding"), op->name };
 	struct field_errors errors;
 
 	field_errors_init(&errors, op->arena);
@@ -238,23 +229,24 @@ static int check_binding(struct operation *op, yyjson_mut_val *binding)
 				  (struct subject){ STR(""), STR("Binding"), op->name }) < 0)
 		return -1;
 	if (uid.len && !str_eq(uid, json_get_str(pod, "metadata.uid")))
-		return refuse_binding(op,
-				      "the UID of pod " STR_FMT " in the precondition (" STR_FMT
-				      ") does not match",
-				      uid);
+		return refusal_conflict(&op->refusal, about,
+					"the UID of pod " STR_FMT " in the precondition (" STR_FMT
+					") does not match",
+					STR_ARG(op->name), STR_ARG(uid));
 	if (json_get(pod, "metadata.deletionTimestamp"))
-		return refuse_binding(op,
-				      "pod " STR_FMT
-				      " is being deleted, cannot be assigned to a host" STR_FMT,
-				      STR_NONE);
-	if (json_get_str(pod, "spec.nodeName").len)
-		return refuse_binding(op,
-				      "pod " STR_FMT " is already assigned to node \"" STR_FMT "\"",
-				      json_get_str(pod, "spec.nodeName"));
+		return refusal_conflict(&op->refusal, about,
+					"pod " STR_FMT
+					" is being deleted, cannot be assigned to a host",
+					STR_ARG(op->name));
+	if (node.len)
+		return refusal_conflict(&op->refusal, about,
+					"pod " STR_FMT " is already assigned to node \"" STR_FMT
+					"\"",
+					STR_ARG(op->name), STR_ARG(node));
 	if (json_get_count(pod, "spec.schedulingGates"))
-		return refuse_binding(op,
-				      "pod " STR_FMT " has non-empty .spec.schedulingGates" STR_FMT,
-				      STR_NONE);
+		return refusal_conflict(&op->refusal, about,
+					"pod " STR_FMT " has non-empty .spec.schedulingGates",
+					STR_ARG(op->name));
 	return 0;
 }
 
@@ -380,15 +372,16 @@ static int refuse_disruption(struct operation *op, const struct obj *budget)
 		text = str_printf_in(op->arena, " needs %lld healthy pods and has %lld currently",
 				     desired, healthy);
 	else if (why)
-		text = str_printf_in(
-			op->arena,
-			" does not allow evicting pods currently (" STR_FMT "): " STR_FMT,
-			STR_ARG(json_get_str(why, "reason")),
-			STR_ARG(json_get_str(why, "message")));
+		text = str_printf_in(op->arena,
+				     " does not allow evicting pods currently (" STR_FMT
+				     "): " STR_FMT,
+				     STR_ARG(json_get_str(why, "reason")),
+				     STR_ARG(json_get_str(why, "message")));
 	else
 		text = STR(" does not allow evicting pods currently");
-	return refuse_eviction(op, str_printf_in(op->arena, "The disruption budget " STR_FMT STR_FMT,
-						 STR_ARG(budget->name), STR_ARG(text)));
+	return refuse_eviction(op,
+			       str_printf_in(op->arena, "The disruption budget " STR_FMT STR_FMT,
+					     STR_ARG(budget->name), STR_ARG(text)));
 }
 
 static int refuse_budget(struct operation *op, const struct obj *budget, const char *why,
@@ -445,11 +438,10 @@ static int check_disruption(struct operation *op, const struct obj *budget, int6
 
 	if (json_get_int(status, "observedGeneration", 0) < budget->generation) {
 		op->refusal.retry_after_seconds = EVICTION_RETRY_AFTER_SECONDS;
-		return refuse_eviction(
-			op, str_printf_in(op->arena,
-					  "The disruption budget " STR_FMT
-					  " is still being processed by the server.",
-					  STR_ARG(budget->name)));
+		return refuse_eviction(op, str_printf_in(op->arena,
+							 "The disruption budget " STR_FMT
+							 " is still being processed by the server.",
+							 STR_ARG(budget->name)));
 	}
 	if (allowed < 0)
 		return refuse_budget(op, budget, "pdb disruptions allowed is negative",
@@ -475,7 +467,8 @@ static int check_budget(struct operation *op)
 
 	if (!is_running(op->edit.old))
 		return 0;
-	registry_each(op->registry, &kind_poddisruptionbudget, op->namespace_, take_budget, &search);
+	registry_each(op->registry, &kind_poddisruptionbudget, op->namespace_, take_budget,
+		      &search);
 	if (search.count > 1)
 		return refusal_internal(
 			&op->refusal,
