@@ -39,8 +39,9 @@ struct reader {
 	int64_t tail_lines, since_ns, until_ns, left_bytes; /* left_bytes < 0: no bound */
 	bool timestamps, want[3];
 	int fd;
-	int64_t offset;
-	bool opened, at_end, reached_bound, line_open[3];
+	int64_t offset,
+		end; /* end: of the file as it was opened, where who does not follow stops */
+	bool follows, opened, at_end, reached_bound, line_open[3];
 	struct buf records, scratch, out, segments;
 	size_t delivered_segments, delivered_bytes;
 	bool failed;
@@ -62,22 +63,19 @@ static void reader_free(struct reader *r)
 
 /* --- worker --- */
 
-/* Where the last `lines` lines begin. */
-static int find_tail(int fd, int64_t lines, int64_t *ret, struct err *err)
+/* Where the last `lines` lines before end begin. */
+static int find_tail(const struct reader *r, int64_t lines, int64_t *ret, struct err *err)
 {
 	char block[16384];
-	struct stat st;
 	int64_t at;
 	bool last = true;
 
-	if (fstat(fd, &st) < 0)
-		return err_os(err, "log file");
-	*ret = st.st_size;
+	*ret = r->end;
 	if (lines == 0)
 		return 0;
-	for (at = st.st_size; at > 0;) {
+	for (at = r->end; at > 0;) {
 		int64_t size = at < (int64_t)sizeof(block) ? at : (int64_t)sizeof(block);
-		ssize_t n = pread(fd, block, (size_t)size, at - size);
+		ssize_t n = pread(r->fd, block, (size_t)size, at - size);
 
 		if (n != size)
 			return err_os(err, "log file");
@@ -86,7 +84,7 @@ static int find_tail(int fd, int64_t lines, int64_t *ret, struct err *err)
 
 			/* the newline at the very end closes the last line, it does not begin one
 			 */
-			if (newline && !(last && at - size + i == st.st_size - 1) && --lines == 0) {
+			if (newline && !(last && at - size + i == r->end - 1) && --lines == 0) {
 				*ret = at - size + i + 1;
 				return 0;
 			}
@@ -100,6 +98,8 @@ static int find_tail(int fd, int64_t lines, int64_t *ret, struct err *err)
 
 static int open_log(struct reader *r, struct err *err)
 {
+	struct stat st;
+
 	r->fd = open(r->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (r->fd < 0 && errno == ENOENT)
 		return err_set(err, ERR_NOT_FOUND,
@@ -109,9 +109,11 @@ static int open_log(struct reader *r, struct err *err)
 			       r->path, r->path);
 	if (r->fd < 0)
 		return err_os(err, "open %s", r->path);
+	if (fstat(r->fd, &st) < 0)
+		return err_os(err, "log file");
 	r->offset = 0;
-	if (!r->opened && r->tail_lines >= 0 &&
-	    find_tail(r->fd, r->tail_lines, &r->offset, err) < 0)
+	r->end = st.st_size;
+	if (!r->opened && r->tail_lines >= 0 && find_tail(r, r->tail_lines, &r->offset, err) < 0)
 		return -1;
 	r->opened = true;
 	return 0;
@@ -184,13 +186,16 @@ static void take_records(struct reader *r)
 static int read_piece(struct reader *r, struct err *err)
 {
 	void *room = buf_room(&r->records, LOG_PIECE_BYTES);
+	size_t size = r->follows || r->end - r->offset > LOG_PIECE_BYTES
+			      ? LOG_PIECE_BYTES
+			      : (size_t)(r->end - r->offset);
 	ssize_t n;
 
 	if (!room)
 		return err_set(err, ERR_TOO_LARGE, "log line is longer than %u bytes",
 			       LOG_LINE_BYTES_MAX);
 	do {
-		n = pread(r->fd, room, LOG_PIECE_BYTES, r->offset);
+		n = pread(r->fd, room, size, r->offset);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return err_os(err, "read %s", r->path);
@@ -215,7 +220,7 @@ static int read_some(struct reader *r, struct err *err)
 	if (r->fd < 0 && open_log(r, err) < 0)
 		return -1;
 	more = read_piece(r, err);
-	if (more == 0 && was_rotated(r)) {
+	if (more == 0 && r->follows && was_rotated(r)) {
 		more = read_piece(r, err); /* what came between the end and the renaming */
 		if (more == 0) {
 			fd_close(&r->fd);
@@ -373,6 +378,7 @@ void log_read_start(struct env *env, struct log_read *read)
 	r->until_ns = read->until_ns;
 	r->left_bytes = read->limit_bytes > 0 ? read->limit_bytes : -1;
 	r->timestamps = read->timestamps;
+	r->follows = read->follow;
 	r->want[1] = read->want_stdout;
 	r->want[2] = read->want_stderr;
 	r->fd = r->notify_fd = -1;

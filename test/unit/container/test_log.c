@@ -63,10 +63,20 @@ struct reading {
 	char dir[64], path[80];
 	struct log_read read;
 	struct err err;
-	bool failed, pause_once, paused;
+	bool failed, pause_once, paused, grows;
 	int step;
 	struct timer timer;
 };
+
+#define LINE(second, stream, text) "2024-01-02T03:04:0" #second "Z " stream " F " text "\n"
+
+static void append(struct reading *r, const char *text)
+{
+	int fd = open(r->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
 
 static bool on_lines(struct log_read *read, int stream, struct str bytes)
 {
@@ -74,6 +84,8 @@ static bool on_lines(struct log_read *read, int stream, struct str bytes)
 
 	(void)stream;
 	buf_put_str(&r->text, bytes);
+	if (r->grows)
+		append(r, LINE(5, "stdout", "meanwhile"));
 	if (r->pause_once) {
 		r->pause_once = false;
 		r->paused = true;
@@ -118,15 +130,6 @@ static void end(struct reading *r)
 	assert_int_equal(fd_remove_tree(AT_FDCWD, r->dir, NULL), 0);
 }
 
-static void append(struct reading *r, const char *text)
-{
-	int fd = open(r->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
-}
-
-#define LINE(second, stream, text) "2024-01-02T03:04:0" #second "Z " stream " F " text "\n"
 #define FOUR                     \
 	LINE(1, "stdout", "one") \
 	LINE(2, "stderr", "two") LINE(3, "stdout", "three") LINE(4, "stdout", "four")
@@ -227,6 +230,23 @@ static void test_follow_across_rotation(void **state)
 	end(&r);
 }
 
+/* Who does not follow gets what was there when he asked, however fast the program writes. */
+static void test_growing(void **state)
+{
+	struct reading r;
+
+	(void)state;
+	begin(&r);
+	append(&r, FOUR);
+	r.read.tail_lines = 1;
+	r.grows = true;
+	log_read_start(loop_env(r.loop), &r.read);
+	loop_run(r.loop);
+	assert_false(r.failed);
+	assert_string_equal(r.text.ptr, "four\n");
+	end(&r);
+}
+
 static void test_missing(void **state)
 {
 	struct reading r;
@@ -245,6 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_records),
 					    cmocka_unit_test(test_selections),
 					    cmocka_unit_test(test_follow_across_rotation),
+					    cmocka_unit_test(test_growing),
 					    cmocka_unit_test(test_missing) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
