@@ -175,7 +175,8 @@ static int apply_replace(struct patching *p, struct str path, yyjson_mut_val *va
 
 	if (!find_parent(p, path, &at))
 		return missing(p, "replace", path);
-	if (!value_at(p, &at))
+	/* the library that upstream uses never misses a member: it is made then */
+	if (!value_at(p, &at) && !yyjson_mut_is_obj(at.parent))
 		return err_set(p->err, ERR_INVALID,
 			       "replace operation does not apply: doc is missing key: " STR_FMT
 			       ": missing value",
