@@ -360,9 +360,13 @@ int admission_settings_read(struct str plugin, yyjson_val *root, struct arena *a
 int admission_configuration_check(yyjson_val *root, struct err *err)
 {
 	struct reading r = { .root = root, .err = err };
+	/* the older version is of another group */
+	bool is_old = str_has_prefix(json_get_str(root, "apiVersion"), STR("apiserver.k8s.io/"));
 
 	if (shape_check(root, "kind:s apiVersion:s plugins[name:s path:s configuration:*]", err) <
 	    0)
 		return -1;
-	return check_kind(&r, "AdmissionConfiguration", "apiserver.config.k8s.io", "v1 v1alpha1");
+	return check_kind(&r, "AdmissionConfiguration",
+			  is_old ? "apiserver.k8s.io" : "apiserver.config.k8s.io",
+			  is_old ? "v1alpha1" : "v1");
 }

@@ -484,6 +484,17 @@ static void make_room(struct reading *r, yyjson_mut_val *rules)
 	r->kms_names = arena_array(r->arena, provider_count + 1, sizeof(*r->kms_names));
 }
 
+/* Upstream takes EncryptionConfig of v1, too: its documentation long showed that. */
+static bool is_of_kind(yyjson_mut_val *root)
+{
+	struct str kind = json_mut_get_str(root, "kind");
+	struct str version = json_mut_get_str(root, "apiVersion");
+
+	return (str_eq_c(kind, "EncryptionConfiguration") &&
+		str_eq_c(version, "apiserver.config.k8s.io/v1")) ||
+	       (str_eq_c(kind, "EncryptionConfig") && str_eq_c(version, "v1"));
+}
+
 static int read_root(struct reading *r, yyjson_mut_val *root, struct err *err)
 {
 	yyjson_mut_val *rules = yyjson_mut_obj_get(root, "resources");
@@ -492,8 +503,7 @@ static int read_root(struct reading *r, yyjson_mut_val *root, struct err *err)
 
 	if (shape_check(yyjson_doc_get_root(frozen), SHAPE, err) < 0)
 		return -1;
-	if (!str_eq_c(json_mut_get_str(root, "kind"), "EncryptionConfiguration") ||
-	    !str_eq_c(json_mut_get_str(root, "apiVersion"), "apiserver.config.k8s.io/v1"))
+	if (!is_of_kind(root))
 		return err_set(
 			err, ERR_INVALID,
 			"kind: must be EncryptionConfiguration of apiserver.config.k8s.io/v1");

@@ -130,6 +130,14 @@ static void test_configuration(void **state)
 		{ "{'kind':'AdmissionConfiguration','apiVersion':'apiserver.config.k8s.io/v1',"
 		  "'plugins':[{'nam':'a'}]}",
 		  "strict decoding error: unknown field \"plugins[0].nam\"" },
+		{ "{'kind':'AdmissionConfiguration','apiVersion':'apiserver.k8s.io/v1alpha1',"
+		  "'plugins':[{'name':'a','path':'p'}]}",
+		  NULL },
+		{ "{'kind':'AdmissionConfiguration','apiVersion':'apiserver.k8s.io/v1'}",
+		  "no kind \"AdmissionConfiguration\" is registered for version" },
+		{ "{'kind':'AdmissionConfiguration',"
+		  "'apiVersion':'apiserver.config.k8s.io/v1alpha1'}",
+		  "no kind \"AdmissionConfiguration\" is registered for version" },
 		{ "{'kind':'Admission','apiVersion':'apiserver.config.k8s.io/v1'}",
 		  "no kind \"Admission\" is registered for version" },
 	};

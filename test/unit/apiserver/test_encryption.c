@@ -184,6 +184,10 @@ static const struct {
 	{ "", "the file is empty" },
 	{ "kind: Pod\n",
 	  "kind: must be EncryptionConfiguration of apiserver.config.k8s.io/v1" },
+	{ "kind: EncryptionConfig\napiVersion: apiserver.config.k8s.io/v1\n",
+	  "kind: must be EncryptionConfiguration of apiserver.config.k8s.io/v1" },
+	{ "kind: EncryptionConfig\napiVersion: v1\n",
+	  "resources: Required value: at least one resources is required" },
 	{ "kind: EncryptionConfiguration\napiVersion: apiserver.config.k8s.io/v1\n",
 	  "resources: Required value: at least one resources is required" },
 	{ HEAD "- resources: [secrets]\n",
@@ -311,7 +315,8 @@ static void test_wrong_files(void **state)
 
 		struct encryption_options options = { .env = sim_env(sim, "a") };
 
-		assert_true(encryption_parse(&options, str_from(wrong_files[i].text), &e, &err) < 0);
+		assert_true(encryption_parse(&options, str_from(wrong_files[i].text), &e, &err) <
+			    0);
 		assert_string_equal(err.msg, wrong_files[i].message);
 	}
 }
