@@ -312,13 +312,19 @@ static void set_if_any(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *ke
 		json_set_str(doc, root, key, value);
 }
 
+bool admission_is_converted(const struct admission_request *r, const struct kind *matched)
+{
+	return matched != r->kind && str_eq(r->body_kind, r->kind->name) &&
+	       str_eq(r->body_group, r->kind->group);
+}
+
 void admission_request_write(const struct admission_request *r, const struct kind *matched,
 			     yyjson_mut_doc *doc, yyjson_mut_val *root)
 {
 	struct str own[3] = { r->body_group, r->body_version, r->body_kind };
 	struct str as_matched[3] = { matched->group, matched->version, matched->name };
 
-	set_kind(doc, root, "kind", matched == r->kind ? own : as_matched);
+	set_kind(doc, root, "kind", admission_is_converted(r, matched) ? as_matched : own);
 	set_resource(doc, root, "resource", matched);
 	set_if_any(doc, root, "subResource", r->subresource);
 	set_kind(doc, root, "requestKind", own);

@@ -44,6 +44,10 @@ struct admission_request {
 	const struct kind_set *kinds; /* for equivalent versions */
 };
 
+/* Whether what a rule sees is the request's body in another version: a Scale is the same for all
+ * versions of what it scales. */
+bool admission_is_converted(const struct admission_request *r, const struct kind *matched) PURE;
+
 /* Everything of an AdmissionRequest but uid, object and oldObject, appended to root; matched: the
  * kind whose rule matched. */
 void admission_request_write(const struct admission_request *r, const struct kind *matched,

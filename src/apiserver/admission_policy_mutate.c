@@ -368,7 +368,7 @@ static void run_mutations(struct mutating *m, const struct invocation *i,
 			  struct admission_activation *a)
 {
 	const struct kind *own = m->object->kind,
-			  *kind = i->matched == m->request->kind ? own : i->matched;
+			  *kind = admission_is_converted(m->request, i->matched) ? i->matched : own;
 	yyjson_mut_doc *doc = json_mut_thaw(root_of(m));
 	struct str why;
 	bool changed;
@@ -469,8 +469,7 @@ int policies_mutate(struct policies *policies, struct admission_request *request
 		return 0;
 	m.last_invocation = &m.invocations;
 	m.last_problem = &m.problems;
-	admission_authorizer_init(&m.authorizer, policies->registry, request->user,
-				  request->asks);
+	admission_authorizer_init(&m.authorizer, policies->registry, request->user, request->asks);
 	for (size_t i = 0; i < f->policy_count; i++)
 		collect_policy(&m, f->policies[i]);
 	if (m.invocations && rounds->is_second && *object->doc && !is_as_left(&m))

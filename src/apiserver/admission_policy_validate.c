@@ -273,7 +273,7 @@ static int convert_objects(struct asking *q, struct err *err)
 {
 	const struct admission_request *r = q->request;
 
-	if (q->matched == r->kind || r->subresource.len)
+	if (!admission_is_converted(r, q->matched))
 		return 0;
 	return convert_value(r->object, r->kind, q->matched, &q->object, err) < 0 ||
 			       convert_value(r->old_object, r->kind, q->matched, &q->old_object,
@@ -396,8 +396,7 @@ int policies_validate(struct policies *policies, const struct admission_request 
 
 	if (admission_is_configuration(request->kind))
 		return 0;
-	admission_authorizer_init(&q.authorizer, policies->registry, request->user,
-				  request->asks);
+	admission_authorizer_init(&q.authorizer, policies->registry, request->user, request->asks);
 	for (size_t i = 0; i < f->policy_count; i++)
 		ask_policy(&q, f->policies[i]);
 	return q.denial.is_made ? refuse(&q) : 0;

@@ -50,8 +50,10 @@ static const struct obj *namespace_of(struct operation *op, struct str name)
 			: NULL;
 }
 
+/* Upstream tells no name where a whole collection is removed: the request has none. */
 void admission_request_of(struct operation *op, struct admission_request *ret)
 {
+	bool is_posted_elsewhere = op->held_kind && op->held_kind != op->kind; /* bindings */
 	const struct kind *body = op->body_seen.kind ? op->body_seen.kind : op->kind;
 	enum admission_operation operation = operation_of(op);
 	yyjson_mut_doc *doc = op->body_seen.kind ? op->body_seen.doc : op->edit.doc;
@@ -60,13 +62,13 @@ void admission_request_of(struct operation *op, struct admission_request *ret)
 
 	*ret = (struct admission_request){
 		.operation = operation,
-		.kind = op->kind,
-		.subresource = op->subresource,
+		.kind = is_posted_elsewhere ? op->held_kind : op->kind,
+		.subresource = is_posted_elsewhere ? STR_NONE : op->subresource,
 		.body_group = body->group,
 		.body_version = body->version,
 		.body_kind = body->name,
 		.namespace_ = op->namespace_,
-		.name = op->name,
+		.name = op->of_collection ? STR_NONE : op->name,
 		.object = cel_null(),
 		.old_object = old ? cel_json(old, &cel_type_dyn) : cel_null(),
 		.user = op->who ? op->who : role_user(op),

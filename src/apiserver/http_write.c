@@ -628,6 +628,7 @@ int write_collection(struct exchange *e)
 	r->model = (struct operation){ .registry = &e->server->registry,
 				       .verb = OPERATION_DELETE,
 				       .kind = e->kind,
+				       .of_collection = true,
 				       .user = e->user->name,
 				       .who = e->user };
 	if (accept_read(e, ACCEPT_FORMS) < 0 || read_options_parse(e, &options) < 0 ||

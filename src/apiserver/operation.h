@@ -62,6 +62,7 @@ struct operation {
 	enum operation_verb verb;
 	const struct kind *kind;
 	struct str namespace_, name, subresource;
+	bool of_collection;	/* one of several that one request removes */
 	struct str user;	/* its name */
 	const struct user *who; /* NULL: a role of this process, which is trusted */
 	struct str field_manager;
@@ -72,8 +73,8 @@ struct operation {
 	yyjson_mut_doc *body; /* as a tree: owned by the operation; NULL with body_bytes */
 	yyjson_doc *patch;    /* of OPERATION_PATCH; owned */
 	enum api_patch patch_type;
-	struct str patch_duplicates;	      /* fields that the patch has twice; empty: none */
-	bool force;			      /* of an apply */
+	struct str patch_duplicates; /* fields that the patch has twice; empty: none */
+	bool force;		     /* of an apply */
 	bool wants_object; /* answer with the object also where a client gets a Status (in process)
 			    */
 	void (*done)(struct operation *op);
@@ -89,7 +90,7 @@ struct operation {
 
 	/* own */
 	struct edit edit;	      /* edit.doc is owned */
-	const struct kind *held_kind; /* counted from start to deinit */
+	const struct kind *held_kind; /* counted from start to deinit; the client asked for it */
 	struct operation_body body_seen;
 	struct policy_rounds policy_rounds;
 	operation_step *next;	      /* what comes when admission is over */
@@ -102,8 +103,8 @@ struct operation {
 		*old_conversion; /* old_blob in kind's version, when only a webhook knows it */
 	struct conversion *conversion; /* of what shall be, or of the answer */
 	bool is_converting;	       /* it waits for that */
-	struct list provision; /* linked: it waits for its namespace to be made */
-	bool is_provisioned;   /* that was waited for */
+	struct list provision;	       /* linked: it waits for its namespace to be made */
+	bool is_provisioned;	       /* that was waited for */
 	operation_step *resume;	       /* what comes then */
 	bool is_mutated;	       /* admission changed edit.doc: it is to be prepared again */
 	int64_t deadline_ns;	       /* monotonic, of all webhooks; 0: the usual one */

@@ -221,7 +221,6 @@ static int write_question(struct webhook_call_slot *slot, struct err *err)
 	return buf_check(&slot->body, "AdmissionReview", err);
 }
 
-
 static void on_answer(void *arg, const struct webhook_answer *answer, const struct err *err);
 
 /* 1: the question is on its way. */
@@ -305,7 +304,7 @@ static int ask(struct webhook_call_slot *slot)
 					   STR_ARG(hook->name));
 	if (hook->problem.len)
 		return fail_call(slot, str_c_in(run->arena, hook->problem));
-	if (slot->matched == run->request.kind)
+	if (!admission_is_converted(&run->request, slot->matched))
 		return send_question(slot);
 	if (conversion_has_webhook(slot->matched))
 		return start_conversion(slot);
@@ -439,7 +438,7 @@ static int mutate(struct webhook_call_slot *slot)
 		return 1;
 	if (apply_patch(slot, &object) < 0)
 		return -1;
-	if (slot->matched == kind)
+	if (!admission_is_converted(&run->request, slot->matched))
 		return take_object(slot, TAKE(object));
 	if (!conversion_has_webhook(kind))
 		return convert_object(object, slot->matched, kind, &err) < 0

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include "apiserver/admission_match.h"
 #include "apiserver/apiserver_internal.h"
 #include "codec/base64.h"
 #include "hook.h"
@@ -527,7 +528,7 @@ static void test_subresources(void **state)
 	const char *rules =
 		"\"rules\":[{\"apiGroups\":[\"*\"],\"apiVersions\":[\"*\"],\"operations\":[\"*\"],"
 		"\"resources\":[\"deployments/scale\",\"pods/*\",\"serviceaccounts/token\","
-		"\"namespaces\"]}]";
+		"\"namespaces\",\"bindings\"]}]";
 
 	expect(s, 201, "POST", "/apis/apps/v1/namespaces/default/deployments",
 	       "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"selector\":{\"matchLabels\":{\"a\":"
@@ -557,6 +558,12 @@ static void test_subresources(void **state)
 	expect_said(s, "request.kind.kind", "Binding");
 	expect_said(s, "request.operation", "CREATE");
 	expect_said(s, "request.object.target.name", "n");
+	expect(s, 409, "POST", "/api/v1/namespaces/default/bindings",
+	       "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n\"}}",
+	       "pod p is already assigned");
+	expect_said(s, "request.resource.resource", "bindings");
+	expect_said(s, "request.subResource", "");
+	expect_said(s, "request.name", "p");
 	expect(s, 200, "PATCH", "/api/v1/namespaces/default/pods/p/status",
 	       "{\"status\":{\"message\":\"hm\"}}", "\"message\":\"hm\"");
 	expect_said(s, "request.subResource", "status");
@@ -572,6 +579,28 @@ static void test_subresources(void **state)
 	expect_said(s, "request.namespace", "mine");
 }
 
+/* Breaks if a Scale becomes an object of the version that a rule names. */
+static void test_body_version(void **state)
+{
+	struct admission_request r = { .operation = ADMISSION_UPDATE,
+				       .kind = &kind_horizontalpodautoscaler_v1,
+				       .user = &(struct user){ .name = STR("u") },
+				       .body_group = STR("autoscaling"),
+				       .body_version = STR("v1"),
+				       .body_kind = STR("HorizontalPodAutoscaler") };
+	AUTO_JSON_MUT doc = json_new_object();
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
+
+	assert_false(admission_is_converted(&r, r.kind));
+	assert_true(admission_is_converted(&r, &kind_horizontalpodautoscaler));
+	r.body_kind = STR("Scale");
+	assert_false(admission_is_converted(&r, &kind_horizontalpodautoscaler));
+	admission_request_write(&r, &kind_horizontalpodautoscaler, doc, root);
+	assert_true(str_eq_c(json_mut_get_str(root, "kind.kind"), "Scale"));
+	assert_true(str_eq_c(json_mut_get_str(root, "kind.version"), "v1"));
+	assert_true(str_eq_c(json_mut_get_str(root, "resource.version"), "v2"));
+}
+
 static void test_collection(void **state)
 {
 	struct setup *s = *state;
@@ -585,6 +614,8 @@ static void test_collection(void **state)
 	expect(s, 201, "POST", CONFIGMAPS,
 	       "{\"metadata\":{\"name\":\"b\",\"labels\":{\"keep\":\"yes\"}}}", NULL);
 	expect(s, 400, "DELETE", CONFIGMAPS, NULL, "denied the request: not that");
+	expect_said(s, "request.name", "");
+	expect_said(s, "request.oldObject.metadata.name", "b");
 	expect(s, 404, "GET", CONFIGMAPS "/a", NULL, NULL);
 	expect(s, 200, "GET", CONFIGMAPS "/b", NULL, NULL);
 }
@@ -781,6 +812,7 @@ int main(void)
 		TEST(test_dry_run),
 		TEST(test_configuration),
 		TEST(test_subresources),
+		TEST(test_body_version),
 		TEST(test_collection),
 		TEST(test_race),
 		TEST(test_gone),
