@@ -405,6 +405,9 @@ static void handshake(struct conn *c)
 {
 	int done;
 
+	if (!c->hello_told && c->events->on_hello)
+		c->events->on_hello(c->arg, c);
+	c->hello_told = true;
 	c->pool->cost += CONN_HANDSHAKE_COST;
 	ERR_clear_error();
 	done = SSL_do_handshake(c->ssl);

@@ -26,6 +26,9 @@ struct conn_pool *conn_pool_new(struct env *env) MUST_CHECK;
 void conn_pool_free(struct conn_pool *pool);
 
 struct conn_events {
+	/* The peer began to shake hands: from here on to on_ready it costs the most. May close other
+	 * connections, not this one. Optional. */
+	void (*on_hello)(void *arg, struct conn *c);
 	/* Connected, and the TLS handshake is done. Not called for plain connections that were
 	 * connected at the start. */
 	void (*on_ready)(void *arg, struct conn *c);

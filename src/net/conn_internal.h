@@ -55,7 +55,7 @@ struct conn {
 	int depth;               /* events of it that are running */
 	uint32_t turn_number;    /* of the pool, when turn_bytes were sent */
 	uint32_t turn_bytes;
-	bool connecting, handshaking, paused, stuffed, eof, eof_reported, broken, reported, dead;
+	bool connecting, handshaking, hello_told, paused, stuffed, eof, eof_reported, broken, reported, dead;
 	bool readable;           /* try to read although the kernel did not say so */
 	bool redeliver, blocked, above_low, sent_wanted, fin_wanted, fin_done, lingering, bio_eof;
 };

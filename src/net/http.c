@@ -172,3 +172,15 @@ bool http_is_value(struct str s)
 	}
 	return true;
 }
+
+bool http_is_host(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+
+		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+		    (c == 0 || !strchr("!$%&'()*+,-.:;=[]_~", c)))
+			return false;
+	}
+	return true;
+}

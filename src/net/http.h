@@ -47,6 +47,7 @@ bool http_header_has_token(const struct http_headers *h, struct str name, struct
 /* Names are tokens, values have no control characters. What goes out is checked by this too. */
 bool http_is_token(struct str s) PURE;
 bool http_is_value(struct str s) PURE;
+bool http_is_host(struct str s) PURE;  /* of a Host header: no byte that neither a name nor an address has */
 
 /* A part of a body. With an owner the bytes lie within it and sending takes a reference of its own;
  * without one they must be constant, or live as long as the function they are given to says. */

@@ -24,6 +24,14 @@ static struct exchange *of_parser(llhttp_t *parser)
 	return CONTAINER_OF(parser, struct server_conn, parser)->current;
 }
 
+/* For callbacks of the parser to return. why is constant text, as Go's servers have it. */
+static int refuse_head(struct exchange *ex, int status, const char *why)
+{
+	ex->refused_status = status;
+	ex->refused_why = why;
+	return HPE_USER;
+}
+
 static int on_url(llhttp_t *parser, const char *at, size_t len)
 {
 	struct http_exchange *x = &of_parser(parser)->x;
@@ -39,10 +47,8 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t len)
 	struct exchange *ex = of_parser(parser);
 	struct http_headers *h = &ex->x.headers;
 
-	if (h->count == ex->server->limits.header_count_max) {
-		llhttp_set_error_reason(parser, "HPE_USER:431");
-		return HPE_USER;
-	}
+	if (h->count == ex->server->limits.header_count_max)
+		return refuse_head(ex, 431, NULL);
 	if (h->count == ex->header_cap) {
 		size_t cap = ex->header_cap ? ex->header_cap * 2 : 12;
 		struct http_header *list = arena_array(&ex->x.arena, cap, sizeof(*list));
@@ -67,14 +73,59 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t len)
 	return 0;
 }
 
-static bool find_host(struct exchange *ex)
+/* RFC 9112 3.2 */
+static int find_host(struct exchange *ex)
 {
 	size_t cursor = 0;
 	struct str again;
 
 	if (!http_header_next(&ex->x.headers, STR("Host"), &cursor, &ex->x.host))
-		return ex->x.version < 11; /* RFC 9112 3.2 */
-	return !http_header_next(&ex->x.headers, STR("Host"), &cursor, &again);
+		return ex->x.version < 11 || ex->x.method == HTTP_CONNECT
+			       ? 0
+			       : refuse_head(ex, 400, "missing required Host header");
+	if (http_header_next(&ex->x.headers, STR("Host"), &cursor, &again))
+		return refuse_head(ex, 400, NULL);
+	return http_is_host(ex->x.host) ? 0 : refuse_head(ex, 400, "malformed Host header");
+}
+
+/* One coding, which is chunked, or none: what else RFC 9112 allows is how requests are smuggled. */
+static int check_coding(struct exchange *ex)
+{
+	size_t cursor = 0;
+	struct str coding, again;
+
+	if (!http_header_next(&ex->x.headers, STR("Transfer-Encoding"), &cursor, &coding))
+		return 0;
+	if (str_eq_nocase(coding, STR("chunked")) &&
+	    !http_header_next(&ex->x.headers, STR("Transfer-Encoding"), &cursor, &again))
+		return 0;
+	return refuse_head(ex, 501, "Unsupported transfer encoding");
+}
+
+/* Chunks count, not the length beside them, which nobody behind us is to see; and the connection ends with the
+ * answer: RFC 9112 6.1. */
+static void forget_length(struct exchange *ex)
+{
+	struct http_headers *h = &ex->x.headers;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < h->count; i++) {
+		if (!str_eq_nocase(h->list[i].name, STR("Content-Length")))
+			h->list[kept++] = h->list[i];
+	}
+	h->count = kept;
+	ex->keep_alive = false;
+}
+
+static int check_expectation(struct exchange *ex)
+{
+	struct str expected = http_header_get(&ex->x.headers, STR("Expect"));
+
+	ex->expects_continue = ex->x.version == 11 &&
+			       http_header_has_token(&ex->x.headers, STR("Expect"), STR("100-continue"));
+	if (expected.len == 0 || http_header_has_token(&ex->x.headers, STR("Expect"), STR("100-continue")))
+		return 0;
+	return refuse_head(ex, 417, NULL);
 }
 
 /* http://host/path, as proxies are asked: only path and query matter here. */
@@ -102,21 +153,19 @@ static int on_headers_complete(llhttp_t *parser)
 	if (!x->method_text.len)
 		x->method_text = str_from(llhttp_method_name(llhttp_get_method(parser)));
 	x->method = http_method_parse(x->method_text);
-	if (x->version > 11 || x->version < 10) {
-		llhttp_set_error_reason(parser, "HPE_USER:505");
+	if (x->version < 10)
+		return refuse_head(ex, 400, NULL);
+	if (check_coding(ex) != 0 || find_host(ex) != 0 || check_expectation(ex) != 0)
 		return HPE_USER;
-	}
-	if (!find_host(ex))
-		return -1;
 	strip_origin(x);
 	ex->upgrade = parser->upgrade;
 	ex->keep_alive = x->version == 11 && llhttp_should_keep_alive(parser) && !sc->server->draining;
+	if ((parser->flags & F_CHUNKED) && (parser->flags & F_CONTENT_LENGTH))
+		forget_length(ex);
 	ex->body_done = !has_body;
 	exchange_head_done(ex);
 	if (!sc->conn || ex->ended || !has_body)
 		return 0;
-	ex->expects_continue = x->version == 11 &&
-			       http_header_has_token(&x->headers, STR("Expect"), STR("100-continue"));
 	if (ex->stream_body)
 		return 0;
 	if (!(parser->flags & F_CHUNKED)) {
@@ -182,15 +231,6 @@ static void refuse(struct server_conn *sc, int status)
 	exchange_answer(ex, status);
 }
 
-static int status_of_error(const llhttp_t *parser)
-{
-	const char *reason = llhttp_get_error_reason(parser);
-
-	if (reason && strcmp(reason, "HPE_USER:431") == 0)
-		return 431;
-	return reason && strcmp(reason, "HPE_USER:505") == 0 ? 505 : 400;
-}
-
 /* --- reading --- */
 
 static bool is_pause(llhttp_errno_t outcome)
@@ -221,7 +261,7 @@ static bool settle(struct server_conn *sc, struct exchange *ex, llhttp_errno_t o
 		return false;
 	}
 	if (!is_pause(outcome)) {
-		refuse(sc, status_of_error(&sc->parser));
+		refuse(sc, ex->refused_status ? ex->refused_status : 400);
 		return false;
 	}
 	if (ex->body_refused) {
@@ -259,6 +299,20 @@ static struct str copy_head(struct exchange *ex, struct str head)
 	return str_sub(begin, head.len - method.len + stand_in.len);
 }
 
+/* The parser does not tell a version that it does not know from one that is none. */
+static bool is_of_other_version(struct str head)
+{
+	struct str line = str_slice(head, 0, str_find(head, STR("\r\n"), 0)), version;
+	size_t space = str_rfind_char(line, ' ');
+
+	if (space == SIZE_MAX)
+		return false;
+	version = str_slice(line, space + 1, line.len);
+	return version.len == 8 && str_strip_prefix(&version, STR("HTTP/")) && version.ptr[1] == '.' &&
+	       version.ptr[0] >= '0' && version.ptr[0] <= '9' && version.ptr[0] != '1' && version.ptr[2] >= '0' &&
+	       version.ptr[2] <= '9';
+}
+
 /* One complete head. */
 static void read_head(struct server_conn *sc, struct str head)
 {
@@ -267,7 +321,15 @@ static void read_head(struct server_conn *sc, struct str head)
 
 	sc->current = ex;
 	sc->scanned_bytes = 0;
+	if (is_of_other_version(head)) {
+		ex->refused_why = "unsupported protocol version";
+		refuse(sc, 505);
+		return;
+	}
 	llhttp_init(&sc->parser, HTTP_REQUEST, &parser_settings);
+	/* on_headers_complete judges these. */
+	llhttp_set_lenient_chunked_length(&sc->parser, 1);
+	llhttp_set_lenient_transfer_encoding(&sc->parser, 1);
 	outcome = parse(sc, copy_head(ex, head));
 	if (!settle(sc, ex, outcome))
 		return;
@@ -279,7 +341,7 @@ static void read_head(struct server_conn *sc, struct str head)
 			exchange_body_done(ex);
 		return;
 	}
-	if (!ex->stream_body && (sc->parser.flags & F_CONTENT_LENGTH) &&
+	if (!ex->stream_body && (sc->parser.flags & F_CONTENT_LENGTH) && !(sc->parser.flags & F_CHUNKED) &&
 	    sc->parser.content_length > ex->body_bytes_max) {
 		exchange_too_large(ex);
 		return;
@@ -333,11 +395,10 @@ static size_t feed_body(struct server_conn *sc, struct str bytes)
 /* Garbage shows in its first bytes: no need to wait for the end of a head that never comes. */
 static bool may_be_request(struct str bytes)
 {
-	for (size_t i = 0; i < NUM_MIN(bytes.len, (size_t)3); i++) {
-		if ((bytes.ptr[i] < 'A' || bytes.ptr[i] > 'Z') && bytes.ptr[i] != '-')
-			return false;
-	}
-	return true;
+	struct str begin = str_slice(bytes, 0, NUM_MIN(bytes.len, (size_t)3));
+	size_t space = str_find_char(begin, ' ', 0);
+
+	return http_is_token(space == SIZE_MAX ? begin : str_slice(begin, 0, space));
 }
 
 static size_t http1_read(struct server_conn *sc, struct str bytes)
@@ -483,7 +544,8 @@ static bool put_status(struct buf *to, struct exchange *ex, int status)
 	if (status == 200)
 		buf_put_str(to, STR("HTTP/1.1 200 OK\r\nDate: "));
 	else
-		buf_printf(to, "HTTP/1.1 %d %s\r\nDate: ", status, http_status_text(status));
+		buf_printf(to, "HTTP/1.1 %d %s%s%s\r\nDate: ", status, http_status_text(status),
+			   ex->refused_why ? ": " : "", ex->refused_why ? ex->refused_why : "");
 	buf_put_str(to, server_date(ex->server));
 	buf_put(to, "\r\n", 2);
 	return true;

@@ -23,6 +23,8 @@ struct http2 {
 	struct server_conn *sc;
 	struct list exchanges;
 	struct list dirty_link;
+	uint64_t body_sent_bytes; /* of all streams */
+	uint64_t stall_mark;      /* the same when the wait for more began */
 	int64_t window_start_ns;
 	uint32_t resets, controls;
 	bool in_session, ending;
@@ -77,10 +79,19 @@ static struct exchange *exchange_at(nghttp2_session *session, int32_t stream_id)
 	return nghttp2_session_get_stream_user_data(session, stream_id);
 }
 
+/* Answers are held back by windows that the peer keeps shut. */
+static void watch_stall(struct http2 *h2)
+{
+	if (h2->sc->deadline_kind == DEADLINE_STALL)
+		return;
+	h2->stall_mark = h2->body_sent_bytes;
+	server_conn_deadline(h2->sc, DEADLINE_STALL);
+}
+
 static void set_deadline(struct http2 *h2)
 {
 	struct server_conn *sc = h2->sc;
-	bool waits = false;
+	bool waits = false, is_stalled = false;
 
 	if (!sc->conn)
 		return;
@@ -88,6 +99,7 @@ static void set_deadline(struct http2 *h2)
 		struct exchange *ex = LIST_ENTRY(node, struct exchange, link);
 
 		waits |= !ex->body_done && !ex->body_paused && !ex->ended && !ex->stream_body;
+		is_stalled |= ex->ended && (ex->out.bytes > 0 || exchange_is_pulling(ex));
 	}
 	if (list_is_empty(&h2->exchanges))
 		server_conn_deadline(sc, DEADLINE_IDLE);
@@ -95,6 +107,8 @@ static void set_deadline(struct http2 *h2)
 		server_conn_deadline(sc, DEADLINE_BODY);
 	else if (conn_queued_bytes(sc->conn) > 0)
 		server_conn_watch_sending(sc);
+	else if (is_stalled)
+		watch_stall(h2);
 	else
 		sc->deadline_kind = DEADLINE_NONE;
 }
@@ -310,6 +324,7 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *t
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* resets the stream */
 	len = piece_queue_peek(&ex->out, (char *)to, to_bytes);
 	piece_queue_consume(&ex->out, len);
+	ex->sc->h2->body_sent_bytes += len;
 	if (ex->ended && ex->out.bytes == 0 && !exchange_is_pulling(ex))
 		*flags |= NGHTTP2_DATA_FLAG_EOF | submit_trailers(session, ex);
 	else if (len == 0) {
@@ -451,10 +466,15 @@ static size_t http2_queued(const struct exchange *ex)
 	return ex->out.bytes;
 }
 
-/* Our response is complete; the rest of the request need not come. */
+/* A peer may make us reset its streams, by frames that break a rule, as well as do it itself. And once our response
+ * is complete, the rest of the request need not come. */
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
+	struct http2 *h2 = arg;
 	struct exchange *ex;
+
+	if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
+		return is_flood(h2, &h2->resets, HTTP2_RESETS_MAX) && !h2->ending ? calm_down(h2) : 0;
 
 	if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) ||
 	    (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS))
@@ -596,8 +616,13 @@ static void http2_timed_out(struct server_conn *sc)
 {
 	struct http2 *h2 = sc->h2;
 	bool is_idle = list_is_empty(&h2->exchanges);
+	bool is_moving = sc->deadline_kind == DEADLINE_STALL && h2->body_sent_bytes != h2->stall_mark;
 
 	sc->deadline_kind = DEADLINE_NONE;
+	if (is_moving) {
+		watch_stall(h2);
+		return;
+	}
 	nghttp2_session_terminate_session(h2->session, is_idle ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
 	flush(h2);
 	server_conn_break(sc);

@@ -24,7 +24,7 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t len)
 	struct http_call *call = of_parser(parser);
 	struct http_headers *h = &call->reply.headers;
 
-	if (h->count >= 4 * HTTP_HEADER_COUNT_MAX)
+	if (h->count >= HTTP_REPLY_HEADER_COUNT_MAX)
 		return -1;
 	if (h->count == call->header_cap) {
 		size_t cap = call->header_cap ? call->header_cap * 2 : 16;

@@ -183,7 +183,8 @@ int exchange_pull(struct exchange *ex, struct http_piece *to, size_t max)
 
 void exchange_answer(struct exchange *ex, int status)
 {
-	struct str text = str_printf_in(&ex->x.arena, "%d %s\n", status, http_status_text(status));
+	struct str text = str_printf_in(&ex->x.arena, "%d %s%s%s", status, http_status_text(status),
+					ex->refused_why ? ": " : "", ex->refused_why ? ex->refused_why : "");
 
 	http_respond_bytes(&ex->x, status, STR("text/plain; charset=utf-8"), text);
 }

@@ -39,6 +39,8 @@ struct exchange {
 	struct http_source source;
 	uint64_t source_left_bytes;
 	int status;
+	int refused_status;              /* of a head that broke a rule; 0: of HTTP in general */
+	const char *refused_why;         /* constant text, or NULL */
 	bool held;                       /* the handler owns it */
 	bool asked;                      /* on_request was called, or will never be */
 	bool stream_body, body_done, body_paused, body_refused;
@@ -58,12 +60,13 @@ struct exchange {
 	size_t unconsumed_bytes;
 };
 
-enum deadline_kind { DEADLINE_NONE, DEADLINE_HEAD, DEADLINE_BODY, DEADLINE_IDLE, DEADLINE_SEND };
+enum deadline_kind { DEADLINE_NONE, DEADLINE_HEAD, DEADLINE_BODY, DEADLINE_IDLE, DEADLINE_SEND, DEADLINE_STALL };
 
 struct server_conn {
 	struct http_server *server;
 	struct list link;
 	struct list stranger_link;       /* while protocol is NULL */
+	struct list handshake_link;      /* while it shakes hands */
 	struct conn *conn;
 	const struct http_protocol *protocol; /* NULL until it is known */
 	struct http_peer peer;
@@ -117,6 +120,8 @@ struct http_server {
 	struct list conns;
 	size_t conn_count;
 	struct list strangers;           /* still in their handshake or without a byte, the oldest first */
+	struct list handshakes;          /* those of them that have said something, the oldest first */
+	size_t open_handshake_count;
 	struct list listeners;
 	struct timer sweep;
 	int64_t sweep_at_ns;             /* INT64_MAX: not running */

@@ -49,6 +49,7 @@ static int64_t timeout_ms(const struct http_server *s, enum deadline_kind kind)
 	case DEADLINE_IDLE:
 		return s->limits.idle_timeout_ms;
 	case DEADLINE_SEND:
+	case DEADLINE_STALL:
 		return s->limits.send_timeout_ms;
 	case DEADLINE_NONE:
 	default:
@@ -148,6 +149,14 @@ static void on_reap(struct task *task)
 	}
 }
 
+static void end_handshake(struct server_conn *sc)
+{
+	if (!list_is_linked(&sc->handshake_link))
+		return;
+	list_remove(&sc->handshake_link);
+	sc->server->open_handshake_count--;
+}
+
 /* Off the list; the memory goes in the next turn, because callers up the stack may still look at
  * it. */
 static void retire(struct server_conn *sc)
@@ -158,6 +167,7 @@ static void retire(struct server_conn *sc)
 	s->conn_count--;
 	list_remove(&sc->link);
 	list_remove(&sc->stranger_link);
+	end_handshake(sc);
 	sc->conn = NULL;
 	sc->deadline_kind = DEADLINE_NONE;
 	if (sc->peer.attachment_free)
@@ -254,10 +264,23 @@ static void count_handshake(struct http_server *s)
 		timer_start_slack(&s->trim, TRIM_DELAY_MS, TRIM_DELAY_MS);
 }
 
+/* Half of a handshake holds five times what a silent connection does, so fewer of these are kept. */
+static void on_hello(void *arg, struct conn *c)
+{
+	struct server_conn *sc = arg;
+	struct http_server *s = sc->server;
+
+	if (s->open_handshake_count == s->limits.handshake_max)
+		server_conn_break(LIST_ENTRY(list_first(&s->handshakes), struct server_conn, handshake_link));
+	list_push_back(&s->handshakes, &sc->handshake_link);
+	s->open_handshake_count++;
+}
+
 static void on_ready(void *arg, struct conn *c)
 {
 	struct server_conn *sc = arg;
 
+	end_handshake(sc);
 	count_handshake(sc->server);
 	sc->identity = tls_identity_of(conn_tls(c));
 	sc->peer.identity = sc->identity;
@@ -324,6 +347,7 @@ static void on_closed(void *arg, struct conn *c, const struct err *err)
 }
 
 static const struct conn_events conn_events = {
+	.on_hello = on_hello,
 	.on_ready = on_ready,
 	.on_read = on_read,
 	.on_eof = on_eof,
@@ -482,6 +506,7 @@ static void default_limits(struct http_server_limits *l)
 		.head_bytes_max = HTTP_HEAD_BYTES_MAX,
 		.header_count_max = HTTP_HEADER_COUNT_MAX,
 		.connection_max = HTTP_CONNECTIONS_MAX,
+		.handshake_max = HTTP_HANDSHAKES_MAX,
 		.stream_max = HTTP_STREAMS_MAX,
 		.header_timeout_ms = HTTP_HEADER_TIMEOUT_MS,
 		.body_timeout_ms = HTTP_BODY_TIMEOUT_MS,
@@ -493,6 +518,7 @@ static void default_limits(struct http_server_limits *l)
 	l->head_bytes_max = l->head_bytes_max ? l->head_bytes_max : defaults.head_bytes_max;
 	l->header_count_max = l->header_count_max ? l->header_count_max : defaults.header_count_max;
 	l->connection_max = l->connection_max ? l->connection_max : defaults.connection_max;
+	l->handshake_max = l->handshake_max ? l->handshake_max : defaults.handshake_max;
 	l->stream_max = l->stream_max ? l->stream_max : defaults.stream_max;
 	l->header_timeout_ms = l->header_timeout_ms ? l->header_timeout_ms : defaults.header_timeout_ms;
 	l->body_timeout_ms = l->body_timeout_ms ? l->body_timeout_ms : defaults.body_timeout_ms;
@@ -513,6 +539,7 @@ struct http_server *http_server_new(const struct http_server_options *options)
 	s->pool = conn_pool_new(s->env);
 	list_init(&s->conns);
 	list_init(&s->strangers);
+	list_init(&s->handshakes);
 	list_init(&s->listeners);
 	list_init(&s->spares);
 	list_init(&s->dead);

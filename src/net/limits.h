@@ -8,10 +8,12 @@
 
 #define HTTP_BODY_BYTES_MAX (3u << 20)         /* a request body, unless the handler says otherwise: 413 */
 #define HTTP_HEAD_BYTES_MAX (64u << 10)        /* request line and headers: then 431 */
-#define HTTP_HEADER_COUNT_MAX 128              /* then 431 */
+#define HTTP_HEADER_COUNT_MAX 1024             /* then 431; impersonation names each group in one of its own */
+#define HTTP_REPLY_HEADER_COUNT_MAX 512         /* of an answer that a client gets */
 #define HTTP_REPLY_HEAD_BYTES_MAX (128u << 10) /* a response head, sent or accepted */
 #define HTTP_STREAMS_MAX 250                   /* concurrent streams of one HTTP/2 connection */
 #define HTTP_CONNECTIONS_MAX 20000             /* of one server; then the oldest that said nothing goes, or it */
+#define HTTP_HANDSHAKES_MAX 4096               /* begun and not finished, of one server; then the oldest goes */
 #define HTTP_REDIRECTS_MAX 10
 #define HTTP_POOL_IDLE_MAX 64                  /* idle connections a client keeps */
 #define HTTP_HEADER_TIMEOUT_MS 20000           /* from the first byte of a head (or accept) to its end */

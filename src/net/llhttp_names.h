@@ -28,7 +28,7 @@
 /* In on_body: these were the last bytes of a body of known length. */
 static inline bool http_body_is_complete(const llhttp_t *parser)
 {
-	return (parser->flags & F_CONTENT_LENGTH) && parser->content_length == 0;
+	return (parser->flags & F_CONTENT_LENGTH) && !(parser->flags & F_CHUNKED) && parser->content_length == 0;
 }
 
 #endif

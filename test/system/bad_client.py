@@ -105,7 +105,7 @@ def sizes():
     show(*send(f"POST {MAPS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                "Transfer-Encoding: chunked\r\n".encode(), piece * 49 + b"0\r\n\r\n"))
     show(*request("GET", MAPS, more="X-Big: " + "a" * 70000 + "\r\n"))
-    show(*request("GET", MAPS, more="".join(f"X-{i}: a\r\n" for i in range(200))))
+    show(*request("GET", MAPS, more="".join(f"X-{i}: a\r\n" for i in range(1100))))
     show(*request("GET", MAPS + "?labelSelector=" + "a" * 30000))
 
 

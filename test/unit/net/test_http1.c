@@ -237,10 +237,21 @@ static void test_malformed(void **state)
 		{ "no version", "GET /\r\n\r\n", "HTTP/1.1 400 " },
 		{ "space in name", "GET / HTTP/1.1\r\nHost : x\r\n\r\n", "HTTP/1.1 400 " },
 		{ "folded header", "GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n", "HTTP/1.1 400 " },
-		{ "length and chunks",
-		  "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: "
-		  "chunked\r\n\r\n",
-		  "HTTP/1.1 400 " },
+		{ "host of other bytes", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
+		  "HTTP/1.1 400 Bad Request: malformed Host header\r\n" },
+		{ "no host, said so", "GET / HTTP/1.1\r\nA: b\r\n\r\n",
+		  "HTTP/1.1 400 Bad Request: missing required Host header\r\n" },
+		{ "other expectation", "GET / HTTP/1.1\r\nHost: x\r\nExpect: foo\r\n\r\n",
+		  "HTTP/1.1 417 Expectation Failed\r\n" },
+		{ "other coding before chunks",
+		  "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 501 " },
+		{ "other coding", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", "HTTP/1.1 501 " },
+		{ "two codings",
+		  "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n",
+		  "HTTP/1.1 501 " },
+		{ "chunked twice",
+		  "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+		  "HTTP/1.1 501 " },
 		{ "two lengths",
 		  "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
 		  "HTTP/1.1 400 " },
@@ -251,7 +262,10 @@ static void test_malformed(void **state)
 		{ "huge length",
 		  "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
 		  "HTTP/1.1 400 " },
-		{ "version 3", "GET / HTTP/3.0\r\nHost: x\r\n\r\n", "HTTP/1.1 400 " },
+		{ "version 3", "GET / HTTP/3.0\r\nHost: x\r\n\r\n",
+		  "HTTP/1.1 505 HTTP Version Not Supported: unsupported protocol version\r\n" },
+		{ "no such version", "GET / HTTP/x.0\r\nHost: x\r\n\r\n", "HTTP/1.1 400 " },
+		{ "method of other bytes", "G(T / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400 " },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -265,6 +279,21 @@ static void test_malformed(void **state)
 		assert_int_equal(s.requests, 0);
 		close_service(&s);
 	}
+}
+
+/* Breaks if a length beside chunks counts, is seen by anybody, or what follows is taken for a request. */
+static void test_length_beside_chunks(void **state)
+{
+	struct service s;
+
+	open_service(&s, NULL);
+	say(&s, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: Chunked\r\n\r\n"
+		"4\r\nwhol\r\n1\r\ne\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_wait_eof(&s.raw);
+	assert_non_null(strstr(s.raw.in.ptr, "Connection: close\r\n"));
+	assert_non_null(strstr(s.raw.in.ptr, "POST:whole"));
+	assert_int_equal(s.requests, 1);
+	close_service(&s);
 }
 
 static void send_head_of(struct service *s, size_t head_bytes)
@@ -873,6 +902,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pipelining), cmocka_unit_test(test_malformed), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_length_beside_chunks),
 		cmocka_unit_test(test_connection_limit),
 		cmocka_unit_test(test_silent_crowd), cmocka_unit_test(test_slow_clients),
 		cmocka_unit_test(test_manners), cmocka_unit_test(test_vanished_client),

@@ -526,6 +526,74 @@ static void test_floods(void **state)
 	}
 }
 
+/* Breaks if a client can have its streams reset by us for ever, one after the other. */
+static void test_forced_resets(void **state)
+{
+	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+	/* A request, and a window that grows beyond all bounds. */
+	unsigned char frames[] = { 0, 0, 6, 1, 5, 0, 0, 0, 0, 0x82, 0x86, 0x84, 0x41, 1, 'x',
+				   0, 0, 4, 8, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff };
+	struct fixture f;
+	struct service s;
+	struct client *c = NEW(struct client);
+	struct raw raw;
+	bool is_told = false;
+
+	open_both(&f, &s, c, NULL);
+	raw_open(&raw, &f);
+	raw_send(&raw, preface, sizeof(preface) - 1);
+	raw_send(&raw, "\0\0\0\4\0\0\0\0\0", 9);
+	for (int i = 0; i < 5000 && !raw.eof; i++) {
+		for (int at = 0; at < 2; at++) {
+			frames[5 + 15 * at + 2] = (unsigned char)((2 * i + 1) >> 8);
+			frames[5 + 15 * at + 3] = (unsigned char)(2 * i + 1);
+		}
+		raw_send(&raw, (const char *)frames, sizeof(frames));
+		if (i % 32 == 0)
+			fixture_run_for(&f, 0);
+	}
+	raw_wait_eof(&raw);
+	for (size_t at = 0; at + 8 <= raw.in.len; at++)
+		is_told |= memcmp(raw.in.ptr + at, "\x07\0\0\0\0\0", 6) == 0; /* GOAWAY */
+	assert_true(is_told);
+	raw_close(&raw);
+	close_both(&f, &s, c);
+	mem_free(c);
+}
+
+/* Breaks if a client that asks and keeps its window shut holds what was answered for ever. */
+static void test_stall(void **state)
+{
+	static const struct http_server_limits limits = { .send_timeout_ms = 60 };
+	const nghttp2_settings_entry shut = { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0 };
+
+	for (int moves = 0; moves < 2; moves++) {
+		struct fixture f;
+		struct service s;
+		struct client *c = NEW(struct client);
+		int32_t id;
+
+		open_both(&f, &s, c, &limits);
+		nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, &shut, 1);
+		s.source_left = 1000;
+		id = ask(c, "GET", "/source", STR_NONE, NULL);
+		fixture_run_for(&f, 30);
+		assert_false(c->goaway || c->eof);
+		if (moves) { /* who takes ten bytes at a time, again and again, goes on */
+			nghttp2_submit_window_update(c->session, NGHTTP2_FLAG_NONE, id, 10);
+			flush(c);
+			fixture_run_for(&f, 200);
+			assert_false(c->goaway || c->eof);
+			assert_true(answer_at(c, id)->bytes > 0);
+		} else {
+			fixture_run_until(&f, &c->eof);
+			assert_true(c->goaway);
+		}
+		close_both(&f, &s, c);
+		mem_free(c);
+	}
+}
+
 /* Breaks if bytes that are not HTTP/2 frames do harm. */
 static void test_garbage(void **state)
 {
@@ -577,6 +645,8 @@ int main(void)
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_held_answers), cmocka_unit_test(test_limits), cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_windows), cmocka_unit_test(test_sources), cmocka_unit_test(test_floods),
+		cmocka_unit_test(test_forced_resets),
+		cmocka_unit_test(test_stall),
 		cmocka_unit_test(test_garbage), cmocka_unit_test(test_drain),
 	};
 

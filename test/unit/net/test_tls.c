@@ -166,6 +166,37 @@ static void test_handshakes(void **state)
 	}
 }
 
+/* Breaks if halves of handshakes pile up beyond their limit, keep others out, or count once they are over. */
+static void test_half_handshakes(void **state)
+{
+	static const struct http_server_limits limits = { .handshake_max = 2 };
+	static const char half[] = "\x16\x03\x01\x02";
+	struct fixture f;
+	struct seen s = { 0 };
+	struct raw halves[3], silent;
+
+	fixture_open(&f, &handlers, &s, true, &limits);
+	raw_open(&silent, &f);
+	for (size_t i = 0; i < ARRAY_COUNT(halves); i++) {
+		raw_open(&halves[i], &f);
+		raw_send(&halves[i], half, sizeof(half) - 1);
+		fixture_run_for(&f, 5);
+		assert_false(i < 2 && halves[0].eof);
+	}
+	raw_wait_eof(&halves[0]); /* the oldest */
+	assert_int_equal(http_server_connection_count(f.server), 3);
+	ask_as(&f, NULL);
+	assert_int_equal(s.requests, 2);
+	raw_wait_eof(&halves[1]);
+	for (int i = 0; i < 3; i++)
+		ask_as(&f, NULL); /* what was finished takes no place: the last half stays */
+	assert_false(halves[2].eof || silent.eof);
+	for (size_t i = 0; i < ARRAY_COUNT(halves); i++)
+		raw_close(&halves[i]);
+	raw_close(&silent);
+	fixture_close(&f);
+}
+
 /* Breaks if a certificate does not say what was asked for. */
 static void test_make(void **state)
 {
@@ -381,7 +412,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clients), cmocka_unit_test(test_reload), cmocka_unit_test(test_make),
-		cmocka_unit_test(test_handshakes), cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_handshakes), cmocka_unit_test(test_half_handshakes),
+		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_policy_refusals),
 		cmocka_unit_test(test_write), cmocka_unit_test(test_signatures),
 	};
