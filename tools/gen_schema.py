@@ -22,6 +22,7 @@ Every other line is a field: NAME TYPE FLAGS... [= DEFAULT] [@PROTOBUF-NUMBER] [
           (of this file, or group/version.Name); [TYPE] is a list, {TYPE} a map with string keys; a trailing ? means that
           zero and absent differ; (A|B) lists all allowed values, (A|B|...) the known ones
   FLAGS   required nonempty always(written even when empty) immutable set map(keys) merge merge(key) retain atomic granular
+          wrapped(a list that is a message {items=1} in protobuf)
           go:NAME(in Go's decoding errors) min(n) max(n) items(n) bytes(n) format(name)
 """
 import re
@@ -33,7 +34,7 @@ ENUM = ['STRING', 'INT32', 'INT64', 'BOOL', 'DOUBLE', 'BYTES', 'TIME', 'MICROTIM
         'RAW', 'ANY', 'FIELDSET', 'OBJECT', 'OR_LIST', 'OR_BOOL', 'OR_STRINGS']
 VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 FLAGS = {'required': 0, 'nonempty': 1, 'always': 2, 'pointer': 3, 'merge': 4, 'retain': 5, 'atomic': 6, 'closed': 7,
-         'immutable': 8, 'default': 13}
+         'immutable': 8, 'default': 13, 'wrapped': 14}
 TRAITS = {'generation': 'KIND_HAS_GENERATION', 'create-on-update': 'KIND_CREATE_ON_UPDATE',
           'unconditional-update': 'KIND_UNCONDITIONAL_UPDATE', 'orphans': 'KIND_ORPHANS'}
 NONE = 0xffff

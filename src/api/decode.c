@@ -564,14 +564,27 @@ static int refuse_strict(const struct decode_options *o, const struct notices *f
 	return fail_whole(o, STR_NONE, STR_NONE, err);
 }
 
-static void put_type(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *key, struct str value)
+static void put_first(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *key, struct str value)
 {
-	struct str there = json_mut_str(yyjson_mut_obj_get(root, key));
+	yyjson_mut_val *there = json_remove(root, str_from(key));
+	struct str text = json_mut_str(there);
 
-	if (there.len && there.ptr[0] != '/')
-		return;
-	(void)json_remove(root, str_from(key));
-	yyjson_mut_obj_insert(root, yyjson_mut_str(doc, key), json_new_str(doc, value), 0);
+	if (!text.len || text.ptr[0] == '/')
+		there = json_new_str(doc, value);
+	yyjson_mut_obj_insert(root, yyjson_mut_str(doc, key), there, 0);
+}
+
+/* In front of all else, in the order of Go's structs, or of its maps' keys: lists of built-in kinds
+ * leave it out there (object_list_item). */
+static void put_type(yyjson_mut_doc *doc, yyjson_mut_val *root, const struct kind *kind)
+{
+	bool is_map = kind->flags & KIND_CUSTOM;
+
+	if (is_map)
+		put_first(doc, root, "kind", kind->name);
+	put_first(doc, root, "apiVersion", kind->api_version);
+	if (!is_map)
+		put_first(doc, root, "kind", kind->name);
 }
 
 /* Fields that are given twice first, then what metadata does not know, then the rest: as upstream
@@ -678,8 +691,7 @@ static int decode_root(yyjson_val *root, const struct decode_options *o, const s
 		return fail_whole(o, json_str(yyjson_obj_get(root, "version")), STR_NONE, err);
 	if (o->check == FIELDS_STRICT && own.count)
 		return refuse_strict(o, &own, err);
-	put_type(doc, object, "apiVersion", o->kind->api_version);
-	put_type(doc, object, "kind", o->kind->name);
+	put_type(doc, object, o->kind);
 	yyjson_mut_doc_set_root(doc, object);
 	return 0;
 }

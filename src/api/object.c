@@ -418,3 +418,18 @@ void object_list_head(const struct kind *kind, int64_t revision, struct str cont
 	if (!buf_failed(to))
 		buf_truncate(to, to->len - 2); /* "]}" comes behind the items */
 }
+
+struct str object_list_item(const struct kind *kind, const struct blob *object)
+{
+	struct str text = blob_str(object), rest;
+
+	(void)str_strip_prefix(&text, STR("{")); /* objects begin with it */
+	rest = text;
+	if (kind->flags & KIND_CUSTOM)
+		return text;
+	if (str_strip_prefix(&rest, STR("\"kind\":\"")) && str_strip_prefix(&rest, kind->name) &&
+	    str_strip_prefix(&rest, STR("\",\"apiVersion\":\"")) &&
+	    str_strip_prefix(&rest, kind->api_version) && str_strip_prefix(&rest, STR("\",")))
+		return rest;
+	return text;
+}

@@ -89,5 +89,8 @@ yyjson_mut_val *object_zero_field(yyjson_mut_doc *doc, const struct kind *kind, 
  * items and the end. */
 void object_list_head(const struct kind *kind, int64_t revision, struct str continue_token,
 		      int64_t remaining, struct buf *to);
+/* What of a stored object is an item of such a list, behind the brace that opens it: items of
+ * built-in kinds do not say of what kind they are, as Go's typed lists have it. Borrowed. */
+struct str object_list_item(const struct kind *kind, const struct blob *object);
 
 #endif

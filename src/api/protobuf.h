@@ -29,8 +29,12 @@ int protobuf_encode(yyjson_val *root, const struct kind *kind, struct buf *to,
 /* An object's message as that field: a reference. It is made once and kept beside the object's own
  * bytes; at is the type of just those. */
 struct blob *protobuf_field_of(struct blob *object, struct schema_at at) MUST_CHECK;
-/* Not kept; at may be another type, such as that of its metadata alone. */
-struct blob *protobuf_field_new(const struct blob *object, struct schema_at at) MUST_CHECK;
+#define PROTOBUF_FIELD 2
+#define PROTOBUF_BETA_ITEM 1 /* in a list of metadata of v1beta1 */
+/* Not kept; at may be another type, such as that of its metadata alone, and number another field.
+ */
+struct blob *protobuf_field_new(const struct blob *object, struct schema_at at,
+				uint32_t number) MUST_CHECK;
 /* The envelope up to the field that follows. */
 void protobuf_write_envelope(struct str api_version, struct str kind, struct buf *to);
 
@@ -40,6 +44,7 @@ struct protobuf_list {
 	struct str continue_token;    /* empty: none */
 	int64_t remaining;	      /* remainingItemCount, < 0: none */
 	size_t items_bytes;	      /* of the fields that follow */
+	bool is_beta; /* of metadata in v1beta1, which has the two fields the other way round */
 };
 void protobuf_write_list_head(const struct protobuf_list *list, struct buf *to);
 

@@ -448,6 +448,14 @@ static int decode_field(struct decoder *d, struct schema_at at, const struct sch
 			json_set(d->doc, object, name, value);
 		return 0;
 	case SCHEMA_LIST:
+		if (f->flags & SCHEMA_WRAPPED) {
+			if (e->wire != WIRE_BYTES)
+				return damaged(d, "wrong wire type");
+			if (decode_items(d, at, f, e->bytes, &value) < 0)
+				return -1;
+			json_set(d->doc, object, name, value);
+			return 0;
+		}
 		if (decode_value(d, at, f, e, &value) < 0)
 			return -1;
 		if (value)
@@ -522,7 +530,8 @@ static int read_envelope(struct decoder *d, struct str bytes, struct str *ret_ap
 const struct kind *protobuf_kind(struct str api_version, struct str name)
 {
 	static const struct kind *const unserved[] = { &kind_scale, &kind_eviction,
-						       &kind_deleteoptions, &kind_tokenrequest };
+						       &kind_deleteoptions, &kind_tokenrequest,
+						       &kind_partialobjectmetadata };
 	const struct kind *kind = kind_find_api_version(api_version, name);
 
 	for (size_t i = 0; !kind && i < ARRAY_COUNT(unserved); i++)

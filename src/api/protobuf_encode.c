@@ -13,7 +13,6 @@
 #include "codec/base64.h"
 
 #define MESSAGE_BYTES_MAX ((size_t)1 << 30)
-#define FIELD_NUMBER 2 /* of raw in the envelope and of items in a list */
 
 static void put_message(struct buf *to, const struct place *place, yyjson_val *object);
 
@@ -185,20 +184,27 @@ static int member_cmp(const void *a, const void *b)
 	return str_cmp(((const struct member *)a)->key, ((const struct member *)b)->key);
 }
 
+/* {items=1} */
+static void put_wrapped(struct buf *to, uint32_t number, struct schema_at at,
+			const struct schema_field *f, yyjson_val *list)
+{
+	size_t start = wire_open(to, number);
+
+	JSON_EACH (item, list)
+		put_value(to, 1, at, f, item);
+	wire_close(to, start);
+}
+
 static void put_entry(struct buf *to, uint32_t number, struct schema_at at,
 		      const struct schema_field *f, const struct member *m)
 {
-	size_t start = wire_open(to, number), items;
+	size_t start = wire_open(to, number);
 
 	wire_text(to, 1, m->key);
-	if (f->shape == SCHEMA_MAP_OF_LISTS) {
-		items = wire_open(to, 2);
-		JSON_EACH (item, m->value)
-			put_value(to, 1, at, f, item);
-		wire_close(to, items);
-	} else {
+	if (f->shape == SCHEMA_MAP_OF_LISTS)
+		put_wrapped(to, 2, at, f, m->value);
+	else
 		put_value(to, 2, at, f, m->value);
-	}
 	wire_close(to, start);
 }
 
@@ -234,6 +240,10 @@ static void put_field(struct buf *to, uint32_t number, struct schema_at at,
 		put_value(to, number, at, f, value);
 		return;
 	case SCHEMA_LIST:
+		if (f->flags & SCHEMA_WRAPPED) {
+			put_wrapped(to, number, at, f, value);
+			return;
+		}
 		JSON_EACH (item, value)
 			put_value(to, number, at, f, item);
 		return;
@@ -294,7 +304,7 @@ static void write_message(struct schema_at at, yyjson_val *object, struct buf *t
 
 /* The tree that is there, or one for this time only: those that are kept are several times as large
  * as the text, and most objects are only ever sent. */
-struct blob *protobuf_field_new(const struct blob *object, struct schema_at at)
+struct blob *protobuf_field_new(const struct blob *object, struct schema_at at, uint32_t number)
 {
 	const struct obj *obj = object->parsed;
 	AUTO_JSON doc = obj ? NULL : json_parse(blob_str(object), UINT32_MAX, NULL);
@@ -302,7 +312,7 @@ struct blob *protobuf_field_new(const struct blob *object, struct schema_at at)
 	size_t start;
 
 	buf_init(&text, MESSAGE_BYTES_MAX);
-	start = wire_open(&text, FIELD_NUMBER);
+	start = wire_open(&text, number);
 	write_message(at, obj ? obj->root : yyjson_doc_get_root(doc), &text);
 	wire_close(&text, start);
 	return blob_new(buf_str(&text));
@@ -312,7 +322,7 @@ struct blob *protobuf_field_of(struct blob *object, struct schema_at at)
 {
 	object->is_warm = true;
 	if (!object->recoded)
-		object->recoded = protobuf_field_new(object, at);
+		object->recoded = protobuf_field_new(object, at, PROTOBUF_FIELD);
 	return blob_ref(object->recoded);
 }
 
@@ -348,7 +358,7 @@ void protobuf_write_event_head(struct str type, size_t object_bytes, struct buf 
 
 static void put_list_meta(const struct protobuf_list *list, struct buf *to)
 {
-	size_t start = wire_open(to, 1);
+	size_t start = wire_open(to, list->is_beta ? 2 : 1);
 	char revision[24];
 
 	if (list->revision) {
@@ -369,44 +379,69 @@ void protobuf_write_list_head(const struct protobuf_list *list, struct buf *to)
 	buf_init(&meta, MESSAGE_BYTES_MAX);
 	put_list_meta(list, &meta);
 	protobuf_write_envelope(list->api_version, list->kind, to);
-	wire_tag(to, FIELD_NUMBER, WIRE_BYTES);
+	wire_tag(to, PROTOBUF_FIELD, WIRE_BYTES);
 	wire_varint(to, meta.len + list->items_bytes);
 	buf_put_str(to, buf_str(&meta));
 }
 
 /* A list's own fields; the same in all of them. */
-static void put_list(struct buf *to, const struct kind *item, yyjson_val *root)
+static void put_list(struct buf *to, struct schema_at item, yyjson_val *root)
 {
 	struct schema_at meta = schema_find(STR("meta/v1.ListMeta"));
 
 	put_object(to, 1, meta, yyjson_obj_get(root, "metadata"));
 	JSON_EACH (each, yyjson_obj_get(root, "items"))
-		put_object(to, 2, item->schema, each);
+		put_object(to, 2, item, each);
 }
 
 /* What says which kinds there are is none itself. */
-static struct schema_at listing_type(struct str api_version, struct str name)
-{
-	static const char *const types[] = { "meta/v1.APIVersions", "meta/v1.APIGroupList",
-					     "meta/v1.APIGroup", "meta/v1.APIResourceList" };
-	struct schema_at none = { .type = NULL };
+struct listing {
+	const char *name, *type;
+	bool is_list; /* of that type */
+};
 
-	for (size_t i = 0; i < ARRAY_COUNT(types); i++)
-		if (str_eq_c(api_version, "v1") && str_eq_c(name, types[i] + strlen("meta/v1.")))
-			return schema_find(str_from(types[i]));
-	return none;
+static const struct listing listings[] = {
+	{ "APIVersions", "meta/v1.APIVersions" },
+	{ "APIGroupList", "meta/v1.APIGroupList" },
+	{ "APIGroup", "meta/v1.APIGroup" },
+	{ "APIResourceList", "meta/v1.APIResourceList" },
+	{ "APIGroupDiscoveryList", "apidiscovery/v2.APIGroupDiscovery", true },
+};
+
+static const struct listing *find_listing(struct str api_version, struct str name)
+{
+	if (api_version.len && !str_eq_c(api_version, "v1") &&
+	    !str_eq_c(api_version, "apidiscovery.k8s.io/v2"))
+		return NULL;
+	for (size_t i = 0; i < ARRAY_COUNT(listings); i++)
+		if (str_eq_c(name, listings[i].name))
+			return &listings[i];
+	return NULL;
+}
+
+static void write_listing(const struct listing *listing, yyjson_val *root, struct buf *to)
+{
+	struct schema_at at = schema_find(str_from(listing->type));
+	size_t start;
+
+	protobuf_write_envelope(json_get_str(root, "apiVersion"), str_from(listing->name), to);
+	start = wire_open(to, PROTOBUF_FIELD);
+	if (listing->is_list)
+		put_list(to, at, root);
+	else
+		write_message(at, root, to);
+	wire_close(to, start);
 }
 
 int protobuf_encode(yyjson_val *root, const struct kind *kind, struct buf *to, struct err *err)
 {
 	struct str api_version = json_get_str(root, "apiVersion"),
 		   name = json_get_str(root, "kind"), item = name;
-	struct schema_at listing = listing_type(api_version, name);
+	const struct listing *listing = kind ? NULL : find_listing(api_version, name);
 	size_t start;
 
-	if (!kind && listing.type) {
-		protobuf_write_envelope(api_version, name, to);
-		put_object(to, FIELD_NUMBER, listing, root);
+	if (listing) {
+		write_listing(listing, root, to);
 		return 0;
 	}
 	if (!kind)
@@ -418,9 +453,9 @@ int protobuf_encode(yyjson_val *root, const struct kind *kind, struct buf *to, s
 			       "object " STR_FMT " " STR_FMT " has no protobuf form",
 			       STR_ARG(api_version), STR_ARG(name));
 	protobuf_write_envelope(api_version, name, to);
-	start = wire_open(to, FIELD_NUMBER);
+	start = wire_open(to, PROTOBUF_FIELD);
 	if (item.len != name.len)
-		put_list(to, kind, root);
+		put_list(to, kind->schema, root);
 	else
 		write_message(kind->schema, root, to);
 	wire_close(to, start);

@@ -61,6 +61,7 @@ enum schema_flag {
 	SCHEMA_EMBEDDED = 1 << 11, /* x-kubernetes-embedded-resource */
 	SCHEMA_NULLABLE = 1 << 12,
 	SCHEMA_DEFAULT = 1 << 13, /* its extra has a static default */
+	SCHEMA_WRAPPED = 1 << 14, /* a list that is a message {items=1} in protobuf */
 };
 
 #define SCHEMA_NONE 0xffff    /* no type, no extra */

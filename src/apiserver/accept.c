@@ -93,6 +93,9 @@ static bool has_format(const struct exchange *e, enum answer_format format, enum
 static bool read_form(const struct accept_type *t, enum accept_want want, enum answer_form *ret)
 {
 	*ret = ANSWER_OBJECT;
+	if (want == ACCEPT_DISCOVERY)
+		return str_eq_c(t->group, "apidiscovery.k8s.io") && str_eq_c(t->version, "v2") &&
+		       str_eq_c(t->as, "APIGroupDiscoveryList");
 	if (!t->as.len && !t->group.len && !t->version.len)
 		return true;
 	if (want == ACCEPT_PLAIN || !str_eq_c(t->group, "meta.k8s.io") ||
@@ -183,6 +186,11 @@ int accept_read(struct exchange *e, enum accept_want want)
 			  "application/vnd.kubernetes.protobuf;stream=watch"
 			: "only the following media types are accepted: application/json, "
 			  "application/yaml, application/vnd.kubernetes.protobuf");
+}
+
+bool accept_has_discovery(struct exchange *e)
+{
+	return http_header_get(&e->x->headers, STR("Accept")).len && negotiate(e, ACCEPT_DISCOVERY);
 }
 
 void accept_for_refusal(struct exchange *e)

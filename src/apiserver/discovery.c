@@ -40,6 +40,7 @@ static size_t group_end(const struct discovery_view *view, size_t index)
 	return end;
 }
 
+/* api_version is empty for what clients of the first release ask for. */
 static yyjson_mut_doc *new_document(const char *kind, const char *api_version,
 				    yyjson_mut_val **ret_root)
 {
@@ -47,19 +48,20 @@ static yyjson_mut_doc *new_document(const char *kind, const char *api_version,
 
 	*ret_root = yyjson_mut_doc_get_root(doc);
 	json_set_str(doc, *ret_root, "kind", str_from(kind));
-	json_set_str(doc, *ret_root, "apiVersion", str_from(api_version));
+	if (api_version[0])
+		json_set_str(doc, *ret_root, "apiVersion", str_from(api_version));
 	return doc;
 }
 
-void discovery_core_versions(struct buf *to)
+void discovery_core_versions(struct str server_address, struct buf *to)
 {
 	yyjson_mut_val *root, *address;
-	AUTO_JSON_MUT doc = new_document("APIVersions", "v1", &root);
+	AUTO_JSON_MUT doc = new_document("APIVersions", "", &root);
 
 	json_append_str(doc, json_set_array(doc, root, "versions"), STR("v1"));
 	address = json_append_object(doc, json_set_array(doc, root, "serverAddressByClientCIDRs"));
 	json_set_str(doc, address, "clientCIDR", STR("0.0.0.0/0"));
-	json_set_str(doc, address, "serverAddress", STR(""));
+	json_set_str(doc, address, "serverAddress", server_address);
 	json_mut_write(root, to);
 }
 
@@ -215,7 +217,7 @@ bool discovery_resources(const struct kind_set *set, struct str group, struct st
 			 struct buf *to)
 {
 	yyjson_mut_val *root, *list;
-	AUTO_JSON_MUT doc = new_document("APIResourceList", "v1", &root);
+	AUTO_JSON_MUT doc = new_document("APIResourceList", group.len ? "v1" : "", &root);
 	char text[KIND_TEXT_BYTES];
 
 	if (!has_kinds(set, group, version))
@@ -375,18 +377,14 @@ static yyjson_mut_val *add_aggregated_group(yyjson_mut_doc *doc, yyjson_mut_val 
 	return json_set_array(doc, item, "versions");
 }
 
-void discovery_aggregated(const struct discovery_view *view, bool core, const char *version,
-			  struct buf *to)
+void discovery_aggregated(const struct discovery_view *view, bool core, struct buf *to)
 {
 	static const struct api_group_version core_v1 = { .group = STR_INIT(""),
 							  .version = STR_INIT("v1") };
 	yyjson_mut_val *root, *items, *versions = NULL;
 	struct str group = STR_NONE;
-	char api_version[40];
-	AUTO_JSON_MUT doc = NULL;
+	AUTO_JSON_MUT doc = new_document("APIGroupDiscoveryList", "apidiscovery.k8s.io/v2", &root);
 
-	snprintf(api_version, sizeof(api_version), "apidiscovery.k8s.io/%s", version);
-	doc = new_document("APIGroupDiscoveryList", api_version, &root);
 	(void)json_set_object(doc, root, "metadata"); /* always there, and empty */
 	items = json_set_array(doc, root, "items");
 	if (core)

@@ -16,7 +16,7 @@ struct discovery_view {
 };
 
 /* {"kind":"APIVersions",...} of /api */
-void discovery_core_versions(struct buf *to);
+void discovery_core_versions(struct str server_address, struct buf *to);
 /* {"kind":"APIGroupList",...} of /apis */
 void discovery_groups(const struct discovery_view *view, struct buf *to);
 /* {"kind":"APIGroup",...} of /apis/<group>; false when there is none */
@@ -25,9 +25,7 @@ bool discovery_group(const struct discovery_view *view, struct str group, struct
  */
 bool discovery_resources(const struct kind_set *set, struct str group, struct str version,
 			 struct buf *to);
-/* APIGroupDiscoveryList of /api (core) or /apis, in apidiscovery.k8s.io/<version> ("v2",
- * "v2beta1"). */
-void discovery_aggregated(const struct discovery_view *view, bool core, const char *version,
-			  struct buf *to);
+/* APIGroupDiscoveryList of /api (core) or /apis. */
+void discovery_aggregated(const struct discovery_view *view, bool core, struct buf *to);
 
 #endif

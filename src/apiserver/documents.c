@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "api/openapi.h"
+#include "api/protobuf.h"
 #include "apiserver/discovery.h"
 #include "apiserver/documents_internal.h"
 #include "apiserver/exchange.h"
@@ -94,28 +95,55 @@ static int answer_document(struct exchange *e, const struct api_document *d)
 	return 0;
 }
 
-/* In YAML for who asks for it. Not in protobuf: verbs are a message of their own there, which the
- * schema's lists are not, and all clients take JSON. */
-static int answer_listing(struct exchange *e, const struct api_document *json)
+#define DISCOVERY ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+static const struct str listing_types[] = {
+	[ANSWER_JSON] = STR_INIT("application/json"),
+	[ANSWER_YAML] = STR_INIT("application/yaml"),
+	[ANSWER_PROTOBUF] = STR_INIT("application/vnd.kubernetes.protobuf"),
+};
+
+static const struct str aggregated_types[] = {
+	[ANSWER_JSON] = STR_INIT("application/json" DISCOVERY),
+	[ANSWER_YAML] = STR_INIT("application/yaml" DISCOVERY),
+	[ANSWER_PROTOBUF] = STR_INIT("application/vnd.kubernetes.protobuf" DISCOVERY),
+};
+
+static int write_listing(const struct exchange *e, struct str json, struct buf *to, struct err *err)
 {
-	static const struct str type = STR_INIT("application/yaml");
+	AUTO_JSON doc = json_parse(json, DOCUMENT_BYTES_MAX, err);
+	yyjson_val *root = yyjson_doc_get_root(doc);
+
+	if (!doc)
+		return -1;
+	if (e->format == ANSWER_PROTOBUF)
+		return protobuf_encode(root, NULL, to, err);
+	if (e->format == ANSWER_YAML)
+		yaml_write(root, to);
+	else
+		json_write_pretty(root, to);
+	return 0;
+}
+
+/* What is served, in the format that was negotiated. */
+static int answer_listing(struct exchange *e, const struct api_document *json,
+			  const struct str types[])
+{
 	struct api_document *d;
-	AUTO_JSON doc = NULL;
+	struct err err = { 0 };
 	AUTO_BUF text = { 0 };
 	struct str key;
 
-	if (accept_read(e, ACCEPT_PLAIN) < 0)
-		return -1;
-	if (e->format != ANSWER_YAML)
+	if (e->format == ANSWER_JSON && !e->is_pretty)
 		return answer_document(e, json);
-	key = str_printf_in(e->arena, STR_FMT " " STR_FMT, STR_ARG(json->key), STR_ARG(type));
+	key = str_printf_in(e->arena, STR_FMT " format %d", STR_ARG(json->key), (int)e->format);
 	d = find_document(e->server, key);
 	if (d)
 		return answer_document(e, d);
-	doc = json_parse(blob_str(json->bytes), DOCUMENT_BYTES_MAX, NULL);
 	buf_init(&text, DOCUMENT_BYTES_MAX);
-	yaml_write(yyjson_doc_get_root(doc), &text);
-	return answer_document(e, keep_document(e->server, key, type, &text));
+	if (write_listing(e, blob_str(json->bytes), &text, &err) < 0)
+		return refusal_from_err(&e->refusal, &err);
+	return answer_document(e, keep_document(e->server, key, types[e->format], &text));
 }
 
 #define INDEX_PATHS_MAX 1024
@@ -123,27 +151,6 @@ static int answer_listing(struct exchange *e, const struct api_document *json)
 static const struct str json_type = STR_INIT("application/json");
 
 /* --- discovery --- */
-
-/* "v2" or "v2beta1" when the client prefers the aggregated form. */
-static const char *aggregated_version(struct exchange *e)
-{
-	struct str header = http_header_get(&e->x->headers, STR("Accept"));
-	struct accept_type t;
-
-	while (accept_next(&header, &t)) {
-		if (str_eq_c(t.as, "APIGroupDiscoveryList") &&
-		    str_eq_c(t.group, "apidiscovery.k8s.io") &&
-		    str_eq_c(t.type, "application/json")) {
-			if (str_eq_c(t.version, "v2"))
-				return "v2";
-			if (str_eq_c(t.version, "v2beta1"))
-				return "v2beta1";
-		}
-		if (!t.as.len && (str_eq_c(t.type, "application/json") || str_eq_c(t.type, "*/*")))
-			return NULL;
-	}
-	return NULL;
-}
 
 static struct discovery_view view_of(struct exchange *e)
 {
@@ -155,38 +162,42 @@ static struct discovery_view view_of(struct exchange *e)
 	return view;
 }
 
+/* Where clients reach it; empty when it tells nobody. */
+static struct str server_address(struct exchange *e)
+{
+	const struct bootstrap *b = &e->server->bootstrap;
+
+	if (!b->advertise_address.len)
+		return STR("");
+	return str_printf_in(e->arena, STR_FMT ":%u", STR_ARG(b->advertise_address),
+			     b->secure_port);
+}
+
 static int serve_api_roots(struct exchange *e, struct str rest)
 {
 	bool core = str_eq_c(e->target.path, "/api") || str_eq_c(e->target.path, "/api/");
-	const char *version = aggregated_version(e);
-	struct str key = str_printf_in(e->arena, "%s %s", core ? "/api" : "/apis",
-				       version ? version : "");
-	struct api_document *d = find_document(e->server, key);
+	bool aggregated = accept_has_discovery(e);
+	const struct str *types = aggregated ? aggregated_types : listing_types;
+	struct str key = str_printf_in(e->arena, "%s%s", core ? "/api" : "/apis",
+				       aggregated ? " aggregated" : "");
+	struct api_document *d;
 	struct discovery_view view;
 	AUTO_BUF text = { 0 };
 
+	if (!aggregated && accept_read(e, ACCEPT_PLAIN) < 0)
+		return -1;
+	d = find_document(e->server, key);
 	if (d)
-		return version ? answer_document(e, d) : answer_listing(e, d);
+		return answer_listing(e, d, types);
 	view = view_of(e);
 	buf_init(&text, DOCUMENT_BYTES_MAX);
-	if (version)
-		discovery_aggregated(&view, core, version, &text);
+	if (aggregated)
+		discovery_aggregated(&view, core, &text);
 	else if (core)
-		discovery_core_versions(&text);
+		discovery_core_versions(server_address(e), &text);
 	else
 		discovery_groups(&view, &text);
-	if (!version)
-		return answer_listing(e, keep_document(e->server, key, json_type, &text));
-	return answer_document(
-		e, keep_document(
-			   e->server, key,
-			   str_eq_c(str_from(version), "v2")
-				   ? STR("application/"
-					 "json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")
-				   : STR("application/"
-					 "json;g=apidiscovery.k8s.io;v=v2beta1;as="
-					 "APIGroupDiscoveryList"),
-			   &text));
+	return answer_listing(e, keep_document(e->server, key, types[ANSWER_JSON], &text), types);
 }
 
 /* /api/v1, /apis/<group>, /apis/<group>/<version> */
@@ -202,9 +213,11 @@ static int serve_group(struct exchange *e, struct str rest)
 	(void)str_strip_suffix(&rest, STR("/"));
 	if (!rest.len)
 		return serve_api_roots(e, rest);
+	if (accept_read(e, ACCEPT_PLAIN) < 0)
+		return -1;
 	d = find_document(e->server, path);
 	if (d)
-		return answer_listing(e, d);
+		return answer_listing(e, d, listing_types);
 	view = view_of(e);
 	buf_init(&text, DOCUMENT_BYTES_MAX);
 	if (str_has_prefix(path, STR("/api/")))
@@ -215,7 +228,7 @@ static int serve_group(struct exchange *e, struct str rest)
 		found = discovery_group(&view, rest, &text);
 	if (!found)
 		return refusal_no_route(&e->refusal);
-	return answer_listing(e, keep_document(e->server, path, json_type, &text));
+	return answer_listing(e, keep_document(e->server, path, json_type, &text), listing_types);
 }
 
 /* --- OpenAPI --- */

@@ -86,11 +86,15 @@ struct str exchange_content_type(const struct exchange *e);
 
 /* Accept: form and format; refuses what cannot be had (406). */
 enum accept_want {
-	ACCEPT_PLAIN,	/* objects as they are */
-	ACCEPT_FORMS,	/* Table and PartialObjectMetadata, too */
-	ACCEPT_STREAMS, /* and as a stream of events */
+	ACCEPT_PLAIN,	  /* objects as they are */
+	ACCEPT_FORMS,	  /* Table and PartialObjectMetadata, too */
+	ACCEPT_STREAMS,	  /* and as a stream of events */
+	ACCEPT_DISCOVERY, /* nothing but all groups with what they have */
 };
 int accept_read(struct exchange *e, enum accept_want want) MUST_CHECK;
+/* Whether the aggregated form of discovery is among what is accepted, wherever it stands, as
+ * upstream has it; then in which format. */
+bool accept_has_discovery(struct exchange *e);
 /* The format of a Status that refuses: JSON when Accept has nothing else to offer. */
 void accept_for_refusal(struct exchange *e);
 /* One of these types, as "application/json;as=X;g=G;v=V" with parameters in any order. */

@@ -31,8 +31,9 @@ struct listing {
 	bool too_large;
 	size_t next; /* of fill */
 	bool head_sent;
+	bool are_items; /* objects as they are stored, each behind a separator */
 	struct blob *head;
-	struct str separator, tail;
+	struct str tail;
 	struct long_work work; /* some, until nothing is left, and then done */
 	bool (*some)(struct listing *l, size_t *cost);
 	void (*done)(struct listing *l);
@@ -127,7 +128,8 @@ static void work(struct listing *l, bool (*some)(struct listing *l, size_t *cost
 /* Each has to be looked at, or put into the version asked for. */
 static bool has_to_sift(const struct listing *l)
 {
-	return l->options.filter.has_selector || l->e->kind->flags & KIND_CUSTOM;
+	return l->options.filter.has_selector || l->e->kind->flags & KIND_CUSTOM ||
+	       registry_needs_conversion(l->e->kind);
 }
 
 static bool take_entry(void *arg, struct str key, const struct store_entry *entry)
@@ -208,9 +210,13 @@ static int fill(void *arg, struct http_piece *to, size_t max)
 		l->head_sent = true;
 	}
 	while (l->next < l->count && n + 2 <= max) {
-		if (l->next && l->separator.len)
-			to[n++] = HTTP_BYTES(l->separator);
-		to[n++] = HTTP_BLOB(l->blobs[l->next]);
+		struct http_piece piece = HTTP_BLOB(l->blobs[l->next]);
+
+		if (l->are_items) {
+			to[n++] = HTTP_BYTES(l->next ? STR(",{") : STR("{"));
+			piece.bytes = object_list_item(l->e->kind, piece.owner);
+		}
+		to[n++] = piece;
 		l->next++;
 	}
 	if (l->next == l->count && l->tail.len && n < max) {
@@ -252,10 +258,8 @@ static void respond(struct listing *l)
 				      EXCHANGE_NOT_CACHED };
 	struct http_headers headers = { list, ARRAY_COUNT(list) };
 	struct http_source source = { .fill = fill, .release = release, .arg = l };
-	size_t between = l->count ? (l->count - 1) * l->separator.len : 0;
 
-	source.length_bytes = (int64_t)((l->head ? l->head->len : 0) + l->tail.len + l->bytes +
-					between);
+	source.length_bytes = (int64_t)((l->head ? l->head->len : 0) + l->tail.len + l->bytes);
 	e->answer_bytes = (size_t)source.length_bytes;
 	exchange_count(e, 200);
 	if (http_gzip_is_wanted(&e->server->gzip, e->x, (size_t)source.length_bytes))
@@ -272,7 +276,10 @@ static void answer_objects(struct listing *l)
 	buf_init(&head, 1u << 20);
 	object_list_head(e->kind, l->revision, token_of(l), l->remaining, &head);
 	l->head = blob_new(buf_str(&head));
-	l->separator = STR(",");
+	l->are_items = true;
+	l->bytes = l->count ? l->count * 2 - 1 : 0; /* braces, and commas between them */
+	for (size_t i = 0; i < l->count; i++)
+		l->bytes += object_list_item(e->kind, l->blobs[i]).len;
 	l->tail = STR("]}\n");
 	respond(l);
 }
@@ -290,9 +297,12 @@ static void respond_with_fields(struct listing *l)
 				      .revision = l->revision,
 				      .continue_token = token_of(l),
 				      .remaining = l->remaining,
-				      .items_bytes = l->bytes };
+				      .items_bytes = l->bytes,
+				      .is_beta = l->e->is_beta };
 	AUTO_BUF head = { 0 };
 
+	if (list.is_beta)
+		list.api_version = STR("meta.k8s.io/v1beta1");
 	buf_init(&head, 1u << 20);
 	protobuf_write_list_head(&list, &head);
 	l->head = blob_new(buf_str(&head));
@@ -303,6 +313,7 @@ static void respond_with_fields(struct listing *l)
 static bool encode_some(struct listing *l, size_t *cost)
 {
 	const struct kind *kind = field_kind(l);
+	uint32_t number = l->e->is_beta ? PROTOBUF_BETA_ITEM : PROTOBUF_FIELD;
 	size_t most = *cost + LONG_WORK_PART_COST;
 
 	for (; l->made_count < l->count; l->made_count++) {
@@ -314,7 +325,7 @@ static bool encode_some(struct listing *l, size_t *cost)
 		if (!is_kept || !object->recoded)
 			*cost += object->len;
 		*at = is_kept ? protobuf_field_of(object, kind->schema)
-			      : protobuf_field_new(object, kind->schema);
+			      : protobuf_field_new(object, kind->schema, number);
 		l->bytes += (*at)->len;
 		blob_unref(object);
 	}

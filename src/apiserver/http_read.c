@@ -8,11 +8,34 @@
 #include "apiserver/scale.h"
 #include "loop/env.h"
 
+static bool is_scale(const struct exchange *e)
+{
+	return str_eq_c(e->target.subresource, "scale");
+}
+
+#define SCALE_COLUMNS 4
+
+/* As tables show it: of custom kinds in other words. */
+static void scale_kind(const struct exchange *e, struct kind *ret,
+		       struct kind_column columns[SCALE_COLUMNS + 1])
+{
+	*ret = kind_scale;
+	if (!(e->kind->flags & KIND_CUSTOM))
+		return;
+	memcpy(columns, kind_scale.columns, (SCALE_COLUMNS + 1) * sizeof(columns[0]));
+	columns[1].description = "Number of desired replicas";
+	columns[2].description = "Number of actual replicas";
+	columns[3].type = "date";
+	ret->columns = columns;
+}
+
 static void write_table(struct exchange *e, const struct obj *obj, enum table_include include,
 			struct buf *to)
 {
+	struct kind_column columns[SCALE_COLUMNS + 1];
+	struct kind scale;
 	struct table_options options = {
-		.kind = e->kind,
+		.kind = is_scale(e) ? &scale : e->kind,
 		.include = include,
 		.is_beta = e->is_beta,
 		.now_ns = env_wall_ns(e->server->env),
@@ -21,6 +44,7 @@ static void write_table(struct exchange *e, const struct obj *obj, enum table_in
 	};
 	struct table table;
 
+	scale_kind(e, &scale, columns);
 	table_start(&table, &options, to);
 	table_row(&table, obj);
 	table_end(&table);
@@ -58,21 +82,22 @@ static void answer_field(struct exchange *e, struct blob *object)
 	exchange_respond(e, 200, &headers, pieces, 2);
 }
 
-static void answer_scale(struct exchange *e, const struct obj *obj)
+static void answer_scale(struct exchange *e, const struct obj *obj, enum table_include include)
 {
 	AUTO_JSON_MUT doc = scale_of(e->kind, obj->root, e->arena);
-	AUTO_BUF text = { 0 };
+	AUTO_BLOB scale = json_mut_to_blob(yyjson_mut_doc_get_root(doc));
 
-	buf_init(&text, 1u << 20);
-	json_mut_write(yyjson_mut_doc_get_root(doc), &text);
-	exchange_answer_json(e, 200, str_in(e->arena, buf_str(&text)));
+	if (e->form != ANSWER_OBJECT)
+		read_answer_form(e, 200, obj_get(scale), &(struct read_form){ .include = include });
+	else
+		exchange_answer_object(e, 200, scale, NULL);
 }
 
 /* object is as the kind serves it; include: of a table. */
 static void answer(struct exchange *e, struct blob *object, enum table_include include)
 {
-	if (str_eq_c(e->target.subresource, "scale"))
-		answer_scale(e, obj_get(object));
+	if (is_scale(e))
+		answer_scale(e, obj_get(object), include);
 	else if (e->form != ANSWER_OBJECT)
 		read_answer_form(e, 200, obj_get(object),
 				 &(struct read_form){ .include = include });
@@ -134,8 +159,7 @@ int read_get(struct exchange *e)
 	struct err err = { 0 };
 	struct blob *object;
 
-	if (accept_read(e, str_eq_c(t->subresource, "scale") ? ACCEPT_PLAIN : ACCEPT_FORMS) < 0 ||
-	    read_options_parse(e, &options) < 0)
+	if (accept_read(e, ACCEPT_FORMS) < 0 || read_options_parse(e, &options) < 0)
 		return -1;
 	entry = store_get(e->server->store, key);
 	if (!entry)

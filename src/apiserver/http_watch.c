@@ -193,11 +193,12 @@ static void frame_init(struct frame *f, const struct http_watch *w, struct str n
 					 HTTP_BYTES(frame_end) } };
 	if (w->format != ANSWER_PROTOBUF)
 		return;
-	f->field = is_partial ? protobuf_field_new(object, kind->schema)
+	f->field = is_partial ? protobuf_field_new(object, kind->schema, PROTOBUF_FIELD)
 			      : protobuf_field_of(object, kind->schema);
 	buf_init(&f->envelope, FRAME_HEAD_BYTES_MAX);
 	buf_init(&f->head, FRAME_HEAD_BYTES_MAX);
-	protobuf_write_envelope(kind->api_version, kind->name, &f->envelope);
+	protobuf_write_envelope(w->is_beta ? STR("meta.k8s.io/v1beta1") : kind->api_version,
+				kind->name, &f->envelope);
 	protobuf_write_event_head(name, f->envelope.len + f->field->len, &f->head);
 	f->pieces[0] = HTTP_BYTES(head_of_frame(w, &f->head));
 	f->pieces[1] = HTTP_BYTES(buf_str(&f->envelope));

@@ -32,12 +32,10 @@ static void write_free(struct http_write *w)
 /* An object may have been asked for in another form; a Status has none. */
 static void answer_result(struct exchange *e, struct operation *op)
 {
-	const struct obj *obj = e->form == ANSWER_OBJECT || op->returns_scale
-					? NULL
-					: obj_of(op->result, NULL);
+	const struct obj *obj = e->form == ANSWER_OBJECT ? NULL : obj_of(op->result, NULL);
 	struct read_form form = { .warnings = &op->notices };
 
-	if (obj && str_eq(json_get_str(obj->root, "kind"), e->kind->name)) {
+	if (obj && (op->returns_scale || str_eq(json_get_str(obj->root, "kind"), e->kind->name))) {
 		(void)table_include_parse(params_get(&e->target.query, "includeObject"),
 					  &form.include); /* what it does not know is the default */
 		read_answer_form(e, op->http_status, obj, &form);
@@ -473,9 +471,8 @@ static void collection_finish(struct collection *c)
 		http_set_events(e->x, NULL, NULL);
 		object_list_head(e->kind, store_revision(e->server->store), STR_NONE, -1, &text);
 		for (size_t i = 0; i < c->count; i++) {
-			if (i)
-				buf_put_char(&text, ',');
-			buf_put_str(&text, blob_str(c->results[i]));
+			buf_put_c(&text, i ? ",{" : "{");
+			buf_put_str(&text, object_list_item(e->kind, c->results[i]));
 		}
 		buf_put_c(&text, "]}");
 		blob = blob_new(buf_str(&text));

@@ -80,12 +80,15 @@ static struct str item_of(struct list_writer *w, struct blob *object)
 {
 	const struct obj *obj;
 
-	if (w->writing.form == ANSWER_OBJECT)
-		return blob_str(object);
+	buf_reset(&w->item);
+	if (w->writing.form == ANSWER_OBJECT) {
+		buf_put_char(&w->item, '{');
+		buf_put_str(&w->item, object_list_item(w->writing.list.kind, object));
+		return buf_str(&w->item);
+	}
 	obj = obj_of(object, NULL);
 	if (!obj)
 		return STR_NONE;
-	buf_reset(&w->item);
 	if (w->writing.form == ANSWER_PARTIAL_METADATA) {
 		table_partial_metadata(obj, w->writing.list.is_beta, &w->item);
 	} else {

@@ -317,7 +317,8 @@ static void test_kept(void **state)
 		    "\"name\":\"x\"},\"data\":{\"a\":\"b\"}}"));
 	struct blob *first = protobuf_field_of(blob, kind_configmap.schema);
 	struct blob *again = protobuf_field_of(blob, kind_configmap.schema);
-	struct blob *other = protobuf_field_new(blob, kind_partialobjectmetadata.schema);
+	struct blob *other = protobuf_field_new(blob, kind_partialobjectmetadata.schema,
+						PROTOBUF_FIELD);
 
 	assert_ptr_equal(first, again);
 	assert_null(blob->parsed);

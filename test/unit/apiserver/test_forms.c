@@ -297,6 +297,8 @@ static void test_long_start(void **state)
 	http_fixture_close(&f);
 }
 
+#define DISCOVERY ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
 static const struct {
 	const char *name, *path, *accept;
 	int want;
@@ -322,6 +324,26 @@ static const struct {
 	{ "text", CM, "text/plain", 406, "application/json" },
 	{ "what is served", "/apis", "application/yaml", 200, "application/yaml" },
 	{ "what a group has", "/apis/apps/v1", "application/vnd.kubernetes.protobuf, */*", 200,
+	  "application/vnd.kubernetes.protobuf" },
+	{ "all at once, wherever it stands", "/apis",
+	  "application/json, application/json" DISCOVERY, 200, "application/json" DISCOVERY },
+	{ "all at once, as kubectl asks", "/api",
+	  "application/json" DISCOVERY ",application/json;g=apidiscovery.k8s.io;v=v2beta1;as="
+	  "APIGroupDiscoveryList,application/json",
+	  200, "application/json" DISCOVERY },
+	{ "all at once in protobuf", "/apis",
+	  "application/vnd.kubernetes.protobuf" DISCOVERY ",application/json" DISCOVERY ";q=0.9",
+	  200, "application/vnd.kubernetes.protobuf" DISCOVERY },
+	{ "all at once in YAML", "/api", "application/yaml" DISCOVERY, 200,
+	  "application/yaml" DISCOVERY },
+	{ "the version that is gone falls back", "/apis",
+	  "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,"
+	  "application/yaml",
+	  200, "application/yaml" },
+	{ "the version that is gone alone", "/apis",
+	  "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList", 406,
+	  "application/json" },
+	{ "all at once is not of one group", "/apis/apps", "application/json" DISCOVERY, 406,
 	  "application/json" },
 	{ "what is served as text", "/api", "text/plain", 406, "application/json" },
 	{ "a stream of YAML", CM "?watch=1&timeoutSeconds=1", "application/yaml", 406,
@@ -373,6 +395,269 @@ static void test_negotiation(void **state)
 				 negotiations[i].want);
 		expect_type(&f, negotiations[i].type);
 	}
+	http_fixture_close(&f);
+}
+
+/* --- messages by their numbers, as other programs read them --- */
+
+static uint64_t take_varint(struct str *from)
+{
+	uint64_t value = 0;
+
+	for (unsigned shift = 0; from->len && shift < 64; shift += 7) {
+		unsigned char byte = (unsigned char)from->ptr[0];
+
+		*from = str_slice(*from, 1, from->len);
+		value |= (uint64_t)(byte & 0x7f) << shift;
+		if (!(byte & 0x80))
+			break;
+	}
+	return value;
+}
+
+/* The index-th field of that number: bytes, or a number in *ret_number. */
+static struct str field_at(struct str message, uint32_t number, size_t index, uint64_t *ret_number)
+{
+	while (message.len) {
+		uint64_t tag = take_varint(&message), value = take_varint(&message);
+		struct str bytes = STR_NONE;
+
+		assert_true((tag & 7) == 0 || (tag & 7) == 2);
+		if ((tag & 7) == 2) {
+			assert_true(value <= message.len);
+			bytes = str_slice(message, 0, value);
+			message = str_slice(message, value, message.len);
+		}
+		if (tag >> 3 != number || index--)
+			continue;
+		if (ret_number)
+			*ret_number = value;
+		return bytes;
+	}
+	return STR_NONE;
+}
+
+static struct str bytes_at(struct str message, uint32_t number)
+{
+	return field_at(message, number, 0, NULL);
+}
+
+/* One of a repeated field whose own field number is text; fails when there is none. */
+static struct str named(struct str message, uint32_t number, uint32_t name_number, const char *name)
+{
+	for (size_t i = 0; i < 200; i++) {
+		struct str item = field_at(message, number, i, NULL);
+
+		if (str_eq_c(bytes_at(item, name_number), name))
+			return item;
+	}
+	fail_msg("no %s", name);
+	return STR_NONE;
+}
+
+/* The message behind the envelope, which says what it is. */
+static struct str message_of(struct http_fixture *f, const char *path, const char *accept,
+			     const char *api_version, const char *kind)
+{
+	struct str body, type;
+	char header[256];
+	const char *text;
+
+	snprintf(header, sizeof(header), "Accept: %s\r\n", accept);
+	assert_int_equal(http_fixture_do(f, "GET", path, header, NULL, &text), 200);
+	body = body_of(f, text);
+	assert_true(str_strip_prefix(&body, str_sub("k8s\0", 4)));
+	type = bytes_at(body, 1);
+	assert_true(str_eq_c(bytes_at(type, 1), api_version));
+	assert_true(str_eq_c(bytes_at(type, 2), kind));
+	return bytes_at(body, 2);
+}
+
+#define IN_PROTOBUF "application/vnd.kubernetes.protobuf"
+
+static void test_discovery_in_protobuf(void **state)
+{
+	/* Would break: Go's clients read other verbs than those that are served, or none. */
+	struct http_fixture f;
+	struct str message, item, verbs;
+	uint64_t namespaced = 0;
+
+	http_fixture_open(&f);
+	message = message_of(&f, "/api", IN_PROTOBUF, "", "APIVersions");
+	assert_true(str_eq_c(bytes_at(message, 1), "v1"));
+	assert_true(str_eq_c(bytes_at(bytes_at(message, 2), 1), "0.0.0.0/0"));
+
+	message = message_of(&f, "/apis", IN_PROTOBUF, "v1", "APIGroupList");
+	item = named(message, 1, 1, "apps");
+	assert_true(str_eq_c(bytes_at(bytes_at(item, 2), 1), "apps/v1"));
+	assert_true(str_eq_c(bytes_at(bytes_at(item, 3), 2), "v1"));
+
+	message = message_of(&f, "/apis/autoscaling", IN_PROTOBUF, "v1", "APIGroup");
+	assert_true(str_eq_c(bytes_at(message, 1), "autoscaling"));
+	assert_true(str_eq_c(bytes_at(field_at(message, 2, 1, NULL), 1), "autoscaling/v1"));
+
+	message = message_of(&f, "/apis/apps/v1", IN_PROTOBUF, "v1", "APIResourceList");
+	assert_true(str_eq_c(bytes_at(message, 1), "apps/v1"));
+	item = named(message, 2, 1, "deployments");
+	(void)field_at(item, 2, 0, &namespaced);
+	assert_int_equal(namespaced, 1);
+	assert_true(str_eq_c(bytes_at(item, 3), "Deployment"));
+	assert_null(field_at(item, 4, 1, NULL).ptr); /* one message with all of them */
+	verbs = bytes_at(item, 4);
+	assert_true(str_eq_c(field_at(verbs, 1, 0, NULL), "create"));
+	assert_true(str_eq_c(field_at(verbs, 1, 7, NULL), "watch"));
+	assert_null(field_at(verbs, 1, 8, NULL).ptr);
+	assert_true(str_eq_c(bytes_at(item, 5), "deploy"));
+	assert_true(str_eq_c(bytes_at(item, 6), "deployment"));
+	assert_true(str_eq_c(bytes_at(item, 7), "all"));
+	item = named(message, 2, 1, "deployments/scale");
+	assert_true(str_eq_c(bytes_at(item, 8), "autoscaling"));
+	assert_true(str_eq_c(bytes_at(item, 9), "v1"));
+
+	message = message_of(&f, "/api/v1", IN_PROTOBUF, "", "APIResourceList");
+	assert_true(str_eq_c(bytes_at(named(message, 2, 1, "pods/log"), 3), "Pod"));
+	http_fixture_close(&f);
+}
+
+static void test_aggregated_in_protobuf(void **state)
+{
+	struct http_fixture f;
+	struct str message, version, item;
+
+	http_fixture_open(&f);
+	message = message_of(&f, "/apis", IN_PROTOBUF DISCOVERY, "apidiscovery.k8s.io/v2",
+			     "APIGroupDiscoveryList");
+	for (size_t i = 0;
+	     !str_eq_c(bytes_at(bytes_at(item = field_at(message, 2, i, NULL), 1), 1), "apps"); i++)
+		assert_true(i < 100);
+	version = bytes_at(item, 2);
+	assert_true(str_eq_c(bytes_at(version, 1), "v1"));
+	assert_true(str_eq_c(bytes_at(version, 3), "Current"));
+	item = named(version, 2, 1, "deployments");
+	assert_true(str_eq_c(bytes_at(bytes_at(item, 2), 3), "Deployment"));
+	assert_true(str_eq_c(bytes_at(item, 3), "Namespaced"));
+	assert_true(str_eq_c(bytes_at(item, 4), "deployment"));
+	assert_true(str_eq_c(field_at(item, 5, 7, NULL), "watch"));
+	item = named(item, 8, 1, "scale");
+	assert_true(str_eq_c(bytes_at(bytes_at(item, 2), 1), "autoscaling"));
+	assert_true(str_eq_c(bytes_at(item, 4), "get"));
+	http_fixture_close(&f);
+}
+
+#define METADATA_AS(form, version) IN_PROTOBUF ";as=" form ";g=meta.k8s.io;v=" version
+
+static void test_metadata_in_protobuf(void **state)
+{
+	/* Would break: the fields of a list of metadata stand where the other version has them. */
+	struct http_fixture f;
+	struct str message;
+	const char *body;
+
+	http_fixture_open(&f);
+	assert_int_equal(
+		http_fixture_do(&f, "POST", CM, JSON, "{\"metadata\":{\"name\":\"x\"}}", &body),
+		201);
+	message = message_of(&f, CM, METADATA_AS("PartialObjectMetadataList", "v1"),
+			     "meta.k8s.io/v1", "PartialObjectMetadataList");
+	assert_true(bytes_at(bytes_at(message, 1), 2).len);
+	assert_true(str_eq_c(bytes_at(bytes_at(bytes_at(message, 2), 1), 1), "x"));
+	message = message_of(&f, CM, METADATA_AS("PartialObjectMetadataList", "v1beta1"),
+			     "meta.k8s.io/v1beta1", "PartialObjectMetadataList");
+	assert_true(bytes_at(bytes_at(message, 2), 2).len);
+	assert_true(str_eq_c(bytes_at(bytes_at(bytes_at(message, 1), 1), 1), "x"));
+	message = message_of(&f, CM "/x", METADATA_AS("PartialObjectMetadata", "v1beta1"),
+			     "meta.k8s.io/v1beta1", "PartialObjectMetadata");
+	assert_true(str_eq_c(bytes_at(bytes_at(message, 1), 1), "x"));
+	http_fixture_close(&f);
+}
+
+static void test_items(void **state)
+{
+	/* Would break: items of lists say of which kind they are, which those of Go's typed lists
+	 * do not, and those of custom kinds do. */
+	static const char *const formats[] = { NULL, "Accept: application/json;pretty=1\r\n",
+					       "Accept: application/yaml\r\n" };
+	struct http_fixture f;
+	const char *body;
+
+	http_fixture_open(&f);
+	for (int i = 0; i < 2; i++) /* whatever order the members have come in */
+		assert_int_equal(http_fixture_do(&f, "POST", CM, JSON,
+						 i ? "{\"metadata\":{\"name\":\"x\"},\"kind\":"
+						     "\"ConfigMap\",\"apiVersion\":\"v1\"}"
+						   : "{\"apiVersion\":\"v1\",\"data\":{\"a\":"
+						     "\"b\"},\"kind\":\"ConfigMap\","
+						     "\"metadata\":{\"name\":\"y\"}}",
+						 &body),
+				 201);
+	assert_int_equal(http_fixture_do(&f, "GET", CM, NULL, NULL, &body), 200);
+	assert_non_null(strstr(body, "\"items\":[{\"metadata\":{\"name\":\"x\""));
+	assert_non_null(strstr(body, "},{\"data\":{\"a\":\"b\"},\"metadata\":{\"name\":\"y\""));
+	for (size_t i = 0; i < ARRAY_COUNT(formats); i++) {
+		assert_int_equal(http_fixture_do(&f, "GET", CM, formats[i], NULL, &body), 200);
+		assert_null(memmem(body, body_of(&f, body).len, "\"ConfigMap\"", 11));
+		assert_null(memmem(body, body_of(&f, body).len, "kind: ConfigMap\n", 16));
+	}
+	assert_int_equal(http_fixture_do(&f, "GET", CM "/x", NULL, NULL, &body), 200);
+	assert_memory_equal(body, "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",", 38);
+	assert_int_equal(http_fixture_do(&f, "DELETE", CM "?labelSelector=none", NULL, NULL, &body),
+			 200);
+	assert_int_equal(http_fixture_do(&f, "DELETE", CM, NULL, NULL, &body), 200);
+	assert_null(strstr(body, "\"ConfigMap\""));
+	http_fixture_close(&f);
+}
+
+#define EVENT                                                                            \
+	"{\"metadata\":{\"name\":\"e\"},\"involvedObject\":{\"namespace\":\"default\"}," \
+	"\"reason\":\"Tested\",\"message\":\"as it is\",\"type\":\"Normal\"}"
+
+static void test_other_version(void **state)
+{
+	/* Would break: a list of a version that is not the stored one has what is stored. */
+	struct http_fixture f;
+	const char *body;
+
+	http_fixture_open(&f);
+	assert_int_equal(http_fixture_do(&f, "POST", "/api/v1/namespaces/default/events", JSON,
+					 EVENT, &body),
+			 201);
+	assert_int_equal(http_fixture_do(&f, "GET",
+					 "/apis/events.k8s.io/v1/namespaces/default/events", NULL,
+					 NULL, &body),
+			 200);
+	assert_non_null(strstr(body, "\"note\":\"as it is\""));
+	assert_null(strstr(body, "\"kind\":\"Event\""));
+	http_fixture_close(&f);
+}
+
+static void test_scale_forms(void **state)
+{
+	struct http_fixture f;
+	const char *body;
+
+	http_fixture_open(&f);
+	assert_int_equal(
+		http_fixture_do(
+			&f, "POST", "/apis/apps/v1/namespaces/default/replicasets", JSON,
+			"{\"metadata\":{\"name\":\"x\"},\"spec\":{\"replicas\":3,\"selector\":{"
+			"\"matchLabels\":{\"a\":\"b\"}},\"template\":{\"metadata\":{\"labels\":{"
+			"\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":"
+			"\"a\"}]}}}}",
+			&body),
+		201);
+#define SCALE "/apis/apps/v1/namespaces/default/replicasets/x/scale"
+	assert_int_equal(http_fixture_do(&f, "GET", SCALE,
+					 "Accept: application/json;as=Table;g=meta.k8s.io;v=v1\r\n",
+					 NULL, &body),
+			 200);
+	assert_non_null(strstr(body, "{\"name\":\"Desired\",\"type\":\"integer\""));
+	assert_non_null(strstr(body, "\"rows\":[{\"cells\":[\"x\",3,0,\""));
+	assert_int_equal(http_fixture_do(&f, "GET", SCALE,
+					 "Accept: application/json;as=PartialObjectMetadata;g=meta."
+					 "k8s.io;v=v1\r\n",
+					 NULL, &body),
+			 200);
+	assert_non_null(strstr(body, "\"kind\":\"PartialObjectMetadata\""));
 	http_fixture_close(&f);
 }
 
@@ -523,10 +808,20 @@ static void test_gzip(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_protobuf),       cmocka_unit_test(test_lists),
-		cmocka_unit_test(test_long_list),      cmocka_unit_test(test_written_lists),
-		cmocka_unit_test(test_selected_pages), cmocka_unit_test(test_long_start),
-		cmocka_unit_test(test_negotiation),    cmocka_unit_test(test_gzip),
+		cmocka_unit_test(test_protobuf),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_long_list),
+		cmocka_unit_test(test_written_lists),
+		cmocka_unit_test(test_selected_pages),
+		cmocka_unit_test(test_long_start),
+		cmocka_unit_test(test_discovery_in_protobuf),
+		cmocka_unit_test(test_aggregated_in_protobuf),
+		cmocka_unit_test(test_metadata_in_protobuf),
+		cmocka_unit_test(test_items),
+		cmocka_unit_test(test_other_version),
+		cmocka_unit_test(test_scale_forms),
+		cmocka_unit_test(test_negotiation),
+		cmocka_unit_test(test_gzip),
 		cmocka_unit_test(test_options),
 	};
 
