@@ -237,7 +237,11 @@ int refusal_option(struct refusal *s, const char *kind, struct refusal_cause cau
 
 int refusal_from_err(struct refusal *s, const struct err *err)
 {
-	if (err->code == ERR_INTERNAL || err->code == ERR_OS || err->code == ERR_NO_SPACE)
+	if (err->code == ERR_NO_SPACE) /* in etcd's words, which clients and runbooks look for */
+		return refusal_set(s, 500, "", "etcdserver: mvcc: database space exceeded%s%s",
+				   err->os_errno ? ": " : "",
+				   err->os_errno ? strerror(err->os_errno) : "");
+	if (err->code == ERR_INTERNAL || err->code == ERR_OS)
 		return refusal_internal(s, "%s", err->msg);
 	return refusal_set(s, err_http_status(err->code), err_reason(err->code), "%s", err->msg);
 }

@@ -183,6 +183,7 @@ struct store {
 	struct err opening;        /* something could not be opened yet */
 	int64_t compact_wanted;    /* asked for while events were being handed out */
 	bool is_publishing, is_closing, is_dead, is_failing;
+	struct err failure; /* why, while is_failing */
 };
 
 /* For a remote back end: a store without anything in it. */

@@ -49,8 +49,8 @@ struct journal_backend {
 	int64_t revision;	  /* of the last durable batch */
 	int64_t settled_revision; /* of what LMDB holds */
 	struct buf batch;
-	bool is_broken; /* the active file holds what was not reported: no write until the next
-			   start */
+	bool is_in_doubt; /* the active file may hold what was reported as failed: no write until
+			     that is taken back */
 	pthread_t thread;
 	bool has_thread;
 	pthread_mutex_t lock; /* guards files[].state and everything below */
@@ -340,8 +340,24 @@ static void take_back(struct journal_backend *b)
 {
 	static const char nothing[JOURNAL_HEAD_BYTES];
 
-	if (write_at(b->active->fd, nothing, sizeof(nothing), b->active->used, RWF_DSYNC) < 0)
-		b->is_broken = true;
+	b->is_in_doubt = write_at(b->active->fd, nothing, sizeof(nothing), b->active->used,
+				  RWF_DSYNC) < 0;
+}
+
+/* Before anything is written. */
+static int check_file(struct journal_backend *b, struct err *err)
+{
+	struct stat st;
+
+	if (b->is_in_doubt)
+		take_back(b);
+	if (b->is_in_doubt)
+		return file_error(b, b->active, "write to", err);
+	if (b->active->fd >= 0 && fstat(b->active->fd, &st) == 0 && st.st_nlink == 0)
+		return err_set(err, ERR_UNAVAILABLE,
+			       "store: '%s/%s' was removed: what is written would be lost", b->dir,
+			       b->active->name);
+	return 0;
 }
 
 static int append(struct journal_backend *b, const struct list *writes, int64_t revision,
@@ -373,11 +389,8 @@ static enum commit_outcome journal_commit(struct store_backend *backend, const s
 	int64_t revision = LIST_ENTRY(writes->prev, struct store_write, link)->revision;
 	size_t size_bytes = journal_size(writes);
 
-	if (b->is_broken) {
-		err_set(err, ERR_UNAVAILABLE,
-			"store: '%s' must be opened anew after a failed write", b->dir);
+	if (check_file(b, err) < 0)
 		return COMMIT_FAILED;
-	}
 	if (size_bytes > STORE_JOURNAL_BYTES_MAX)
 		return commit_directly(b, writes, revision, err);
 	if (b->active->capacity == 0 && grow_file(b, b->active, STORE_JOURNAL_BYTES_MIN, err) < 0)
@@ -481,6 +494,20 @@ static int order_files(struct journal_backend *b, const struct journal_run runs[
 	return 0;
 }
 
+static int check_rest(struct journal_backend *b, int index, struct str bytes,
+		      const struct journal_run *run, struct err *err)
+{
+	int64_t revision = run->revision ? run->revision : b->settled_revision;
+
+	if (!journal_holds_later(str_slice(bytes, run->end, bytes.len), revision))
+		return 0;
+	return err_set(
+		err, ERR_INTERNAL,
+		"store: '%s/%s' is damaged at byte %zu: what was written after revision %lld "
+		"cannot be read",
+		b->dir, b->files[index].name, run->end, (long long)revision);
+}
+
 static int journal_load(struct store_backend *backend,
 			int (*fn)(void *arg, const struct store_record *, struct err *), void *arg,
 			int64_t *ret_revision, struct err *err)
@@ -499,6 +526,9 @@ static int journal_load(struct store_backend *backend,
 		journal_find_run(str_sub(mappings[i]->bytes, mappings[i]->size_bytes),
 				 b->settled_revision, &runs[i]);
 	}
+	for (int i = 0; i < 2 && result == 0; i++)
+		result = check_rest(b, i, str_sub(mappings[i]->bytes, mappings[i]->size_bytes),
+				    &runs[i], err);
 	if (result < 0 || order_files(b, runs, err) < 0)
 		return -1;
 	map_init(&loading.changes);
@@ -582,7 +612,7 @@ static int open_file(struct journal_backend *b, struct journal_file *file, struc
 
 /* The same with a journal in front of it, journal.c. */
 static int backend_open_journal(const char *dir, size_t map_bytes, struct store_backend **ret,
-			 struct err *err)
+				struct err *err)
 {
 	struct journal_backend *b;
 	struct store_backend *lmdb;

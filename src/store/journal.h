@@ -45,5 +45,8 @@ struct journal_run {
 	int64_t from_revision, revision;
 };
 void journal_find_run(struct str bytes, int64_t revision, struct journal_run *ret);
+/* Whether a batch after revision lies anywhere in bytes: what a crash cuts off is the last one, so
+ * behind the end of a run there is none unless the run was damaged. */
+bool journal_holds_later(struct str bytes, int64_t revision);
 
 #endif

@@ -152,6 +152,22 @@ bool journal_next_change(struct journal_batch *batch, struct store_change *ret, 
 	return true;
 }
 
+bool journal_holds_later(struct str bytes, int64_t revision)
+{
+	const uint32_t magic = htole32(MAGIC);
+	const char *end = bytes.ptr + bytes.len, *at = bytes.ptr;
+	struct journal_batch batch;
+
+	while (at < end && (at = memmem(at, (size_t)(end - at), &magic, sizeof(magic)))) {
+		struct str left = str_sub(at, (size_t)(end - at));
+
+		if (journal_next_batch(&left, &batch) && batch.revision > revision)
+			return true;
+		at++;
+	}
+	return false;
+}
+
 void journal_find_run(struct str bytes, int64_t revision, struct journal_run *ret)
 {
 	struct str left = bytes;

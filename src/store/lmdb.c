@@ -40,7 +40,7 @@ struct lmdb_backend {
 	uint64_t highest_id;
 	size_t touched_count;
 	off_t page_bytes, reserved_bytes;
-	bool is_broken;         /* what the file holds is not what was reported: no write until the next start */
+	bool is_in_doubt;       /* what the file holds is not what was reported: no write until that is settled */
 };
 
 /* The value of "state" in meta. */
@@ -303,10 +303,16 @@ static int put_change(struct lmdb_backend *b, MDB_txn *txn, const struct store_c
 	return put_record(b, txn, &change->record);
 }
 
+static int put_revision(struct lmdb_backend *b, MDB_txn *txn, int64_t revision)
+{
+	struct state state = { .revision = htole64((uint64_t)revision) };
+	MDB_val key = to_val("state", 5), value = to_val(&state, sizeof(state));
+
+	return mdb_put(txn, b->meta, &key, &value, 0);
+}
+
 static int put_changes(struct lmdb_backend *b, MDB_txn *txn, struct store_changes *changes, struct err *err)
 {
-	MDB_val key = to_val("state", 5), value;
-	struct state state = { .revision = htole64((uint64_t)changes->revision) };
 	struct store_change change;
 	int r = 0;
 
@@ -315,8 +321,7 @@ static int put_changes(struct lmdb_backend *b, MDB_txn *txn, struct store_change
 		r = put_change(b, txn, &change);
 	if (r || err->code != ERR_NONE)
 		return r ? r : EINVAL;
-	value = to_val(&state, sizeof(state));
-	return mdb_put(txn, b->meta, &key, &value, 0);
+	return put_revision(b, txn, changes->revision);
 }
 
 /* One attempt. err is set when the changes themselves are at fault. */
@@ -385,41 +390,66 @@ static int reopen(struct lmdb_backend *b, int64_t *ret_revision)
 	return -1;
 }
 
-/* After a failed commit LMDB may refuse to go on, its last page write being in doubt: opens the file anew and finds out
- * whether the batch is in it. Returns 0 when it is, durably, or else r. */
-static int resolve_doubt(struct lmdb_backend *b, int64_t batch_revision, int r)
+/* The root whose write failed may be in the page cache alone, and a flush that fails once succeeds
+ * the next time without having written it. What it refers to was flushed before, so that another
+ * root makes all of it durable. */
+static bool write_root_again(struct lmdb_backend *b, int64_t revision)
+{
+	MDB_txn *txn;
+
+	if (mdb_txn_begin(b->env, NULL, 0, &txn) != 0)
+		return false;
+	if (put_revision(b, txn, revision) != 0) {
+		mdb_txn_abort(txn);
+		return false;
+	}
+	return mdb_txn_commit(txn) == 0;
+}
+
+/* Opens the file anew and finds out whether it holds what was reported last, or the batch as well
+ * (durably), which failed and then is done after all. */
+static void settle_doubt(struct lmdb_backend *b, int64_t batch_revision, bool *ret_is_done)
 {
 	int64_t revision;
+
+	*ret_is_done = false;
+	b->is_in_doubt = true;
+	if (reopen(b, &revision) < 0)
+		return;
+	*ret_is_done = revision == batch_revision && write_root_again(b, revision);
+	b->is_in_doubt = revision != b->revision && !*ret_is_done;
+}
+
+/* After a failed commit LMDB may refuse to go on, its last page write being in doubt. Returns 0 when
+ * the batch is in the file, durably, or else r. */
+static int resolve_doubt(struct lmdb_backend *b, int64_t batch_revision, int r)
+{
 	MDB_txn *txn;
+	bool is_done;
 
 	if (mdb_txn_begin(b->env, NULL, 0, &txn) == 0) {
 		mdb_txn_abort(txn);
 		return r;
 	}
-	if (reopen(b, &revision) < 0 || revision == b->revision)
-		return r;
-	if (revision == batch_revision && mdb_env_sync(b->env, 1) == 0)
-		return 0;
-	b->is_broken = true;
-	return r;
+	settle_doubt(b, batch_revision, &is_done);
+	return is_done ? 0 : r;
 }
 
 int backend_apply_lmdb(struct store_backend *backend, struct store_changes *changes, struct err *err)
 {
 	struct lmdb_backend *b = CONTAINER_OF(backend, struct lmdb_backend, backend);
 	struct err wrong = { 0 };
-	int64_t revision;
-	int r;
+	bool is_done = false;
+	int r = 0;
 
-	if (!b->env) {
-		if (reopen(b, &revision) < 0)
-			return err_set(err, ERR_UNAVAILABLE, "store: '%s' cannot be opened", b->dir);
-		b->is_broken = revision != b->revision;
-	}
-	if (b->is_broken)
+	if (!b->env || b->is_in_doubt)
+		settle_doubt(b, changes->revision, &is_done);
+	if (!b->env)
+		return err_set(err, ERR_UNAVAILABLE, "store: '%s' cannot be opened", b->dir);
+	if (b->is_in_doubt)
 		return err_set(err, ERR_UNAVAILABLE, "store: '%s' must be opened anew after a failed write", b->dir);
 	do {
-		r = try_commit(b, changes, &wrong);
+		r = is_done ? 0 : try_commit(b, changes, &wrong);
 	} while (r == MDB_MAP_FULL && grow_map(b));
 	if (wrong.code != ERR_NONE) {
 		if (err)

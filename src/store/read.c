@@ -222,5 +222,11 @@ void store_catch_up_cancel(struct store_sync *sync)
 
 int store_health(const struct store *store, struct err *err)
 {
-	return store->remote ? store->remote->health(store, err) : 0;
+	if (store->remote)
+		return store->remote->health(store, err);
+	if (!store->is_failing || store->failure.code == ERR_NO_SPACE)
+		return 0;
+	if (err)
+		*err = store->failure;
+	return -1;
 }

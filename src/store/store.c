@@ -479,6 +479,8 @@ static void fail_dependents(struct store *store, struct list *failed)
 /* Once when writing begins to fail and once when it works again, however many writes are tried in between. */
 static void report_health(struct store *store, bool is_failing, const struct err *err)
 {
+	if (is_failing)
+		store->failure = *err;
 	if (store->is_failing == is_failing)
 		return;
 	store->is_failing = is_failing;

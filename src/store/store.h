@@ -116,8 +116,8 @@ bool store_is_alone(const struct store *store);
  * call; ERR_UNAVAILABLE or ERR_TIMEOUT when that cannot be found out. In a later turn. */
 void store_catch_up(struct store *store, struct store_sync *sync);
 void store_catch_up_cancel(struct store_sync *sync);
-/* 0, or < 0 with why the state cannot be reached now. A full disk is no reason: it refuses writes, but reads go on,
- * which a server that is taken for dead could not serve. */
+/* 0, or < 0 with why the state cannot be reached, or not be written to, now. A full disk is no reason: it refuses
+ * writes, but reads go on, which a server that is taken for dead could not serve. */
 int store_health(const struct store *store, struct err *err) MUST_CHECK;
 
 /* Told of each write that was submitted and not refused at once: how long it took, and whether it failed. */

@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 
 	journal_find_run(all, 3, &run);
 	ASSERT(run.begin <= run.end && run.end <= len);
+	ASSERT(run.revision == 0 || journal_holds_later(all, run.revision - 1));
 	left = str_slice(all, run.begin, run.end);
 	while (journal_next_batch(&left, &batch)) {
 		ASSERT(batch.revision > 3 && batch.revision <= run.revision);

@@ -303,6 +303,38 @@ static void test_repeated_cause(void **state)
 	run(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+static enum store_fault always_full(void *arg, uint64_t write_index)
+{
+	return STORE_FAULT_FULL;
+}
+
+static void test_full_disk(void **state)
+{
+	/* A store that is full must be told in the words that etcd has for it; reading goes on, and
+	 * so does writing once there is room again. */
+	static const struct step refused[] = {
+		{ "POST", "/api/v1/namespaces/default/configmaps", "{'metadata':{'name':'a'}}", 500,
+		  "\"message\":\"etcdserver: mvcc: database space exceeded\",\"code\":500" },
+		{ "GET", "/api/v1/namespaces/default/configmaps/a", NULL, 404, NULL },
+		{ "GET", "/readyz", NULL, 200, NULL },
+	};
+	static const struct step taken = { "POST", "/api/v1/namespaces/default/configmaps",
+					   "{'metadata':{'name':'a'}}", 201, NULL };
+	const struct store_disk_faults faults = { .fault = always_full };
+	struct http_fixture f = { 0 };
+
+	http_fixture_open(&f);
+	f.user = "admin";
+	f.group = "system:masters";
+	http_fixture_until(&f, "/readyz", 200, NULL);
+	store_disk_set_faults(f.disk, &faults);
+	for (size_t i = 0; i < ARRAY_COUNT(refused); i++)
+		run_step(&f, &refused[i]);
+	store_disk_set_faults(f.disk, NULL);
+	run_step(&f, &taken);
+	http_fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,7 +342,7 @@ int main(void)
 		cmocka_unit_test(test_collections),	cmocka_unit_test(test_field_validation),
 		cmocka_unit_test(test_patch_bodies),	cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_repeated_owners), cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_budgets),
+		cmocka_unit_test(test_budgets),		cmocka_unit_test(test_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

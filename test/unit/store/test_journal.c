@@ -124,6 +124,24 @@ static void test_leftovers(void **state)
 	assert_int_equal(run.begin, run.end);
 }
 
+static void test_holds_later(void **state)
+{
+	/* What lies behind a damaged batch must be told from what an earlier use of the file left.
+	 */
+	AUTO_BUF bytes = { 0 };
+	struct str rest;
+
+	buf_init(&bytes, JOURNAL_TEST_BYTES);
+	add_batch(&bytes, 20, 21, "/a", "x");
+	rest = str_from("anything cubj else");
+	buf_put(&bytes, rest.ptr, rest.len);
+	add_batch(&bytes, 21, 22, "/b", "y");
+	assert_true(journal_holds_later(buf_str(&bytes), 21));
+	assert_false(journal_holds_later(buf_str(&bytes), 22));
+	for (size_t len = 0; len < bytes.len; len++)
+		assert_false(journal_holds_later(str_sub(bytes.ptr, len), 21));
+}
+
 /* --- stores --- */
 
 struct fixture {
@@ -306,16 +324,64 @@ static void test_missing_file(void **state)
 	assert_non_null(strstr(f->err.msg, "journal.1' is damaged: it builds on revision"));
 }
 
+static int open_damaged(struct fixture *f, size_t at)
+{
+	AUTO_FD fd = -1;
+	char path[120];
+
+	snprintf(path, sizeof(path), "%s/journal.0", f->copy_dir);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "#", 1, (off_t)at), 1);
+	return store_open_lmdb(loop_env(f->loop), f->copy_dir, NULL, &f->copy, &f->err);
+}
+
+static void test_damaged_inside(void **state)
+{
+	/* A batch that became unreadable and has others behind it must be told, not end the journal
+	 * there: those were acknowledged. */
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(put(f, "/k/a", 1000), 0);
+	mkdir(f->copy_dir, 0700);
+	copy_file(f, "data.mdb");
+	copy_file(f, "journal.0");
+	assert_int_equal(open_damaged(f, 2500), -1);
+	f->copy = NULL;
+	assert_non_null(strstr(f->err.msg, "journal.0' is damaged at byte 2"));
+	assert_non_null(strstr(f->err.msg, "what was written after revision 3 cannot be read"));
+}
+
+static void test_removed(void **state)
+{
+	/* Writes to a file that nobody will find again must be refused, not be acknowledged. */
+	struct fixture *f = *state;
+	char path[120];
+
+	assert_int_equal(put(f, "/k/a", 10), 0);
+	snprintf(path, sizeof(path), "%s/journal.0", f->data_dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(put(f, "/k/b", 10), -1);
+	assert_int_equal(f->err.code, ERR_UNAVAILABLE);
+	assert_non_null(strstr(f->err.msg, "was removed"));
+	assert_int_equal(store_health(f->store, NULL), -1);
+	assert_null(store_get(f->store, STR("/k/b")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_leftovers),
+		cmocka_unit_test(test_holds_later),
 		cmocka_unit_test_setup_teardown(test_crash_at_any_moment, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deleted_in_journal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_larger_than_journal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missing_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damaged_inside, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
