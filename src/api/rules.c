@@ -6,6 +6,7 @@
 #include "api/quantity.h"
 #include "api/schema.h"
 #include "api/selector.h"
+#include "codec/ip.h"
 #include "codec/json_index.h"
 #include "codec/regex.h"
 

@@ -5,6 +5,7 @@
 #include "api/structural_internal.h"
 #include "base/time.h"
 #include "codec/base64.h"
+#include "codec/ip.h"
 #include "codec/name.h"
 
 static bool is_digit(char c)

@@ -4,6 +4,7 @@
 #include "apiserver/bootstrap.h"
 
 #include "apiserver/limits.h"
+#include "apiserver/service_ranges.h"
 #include "apiserver/user.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -16,6 +17,8 @@ struct step {
 	void (*fill)(struct bootstrap *b, yyjson_mut_doc *doc,
 		     yyjson_mut_val *root); /* NULL: metadata alone */
 	bool updates;			    /* an object that is there is brought up to date */
+	bool changes;			    /* the object is there */
+	bool may_fail;			    /* the server is of use without it */
 	bool advertises;		    /* only with an address to advertise */
 	bool for_front;			    /* only where those behind are told something */
 };
@@ -27,39 +30,69 @@ static void fill_port(yyjson_mut_doc *doc, yyjson_mut_val *port, int64_t number)
 	json_set_str(doc, port, "protocol", STR("TCP"));
 }
 
-/* The range as the flag has it, but for bits beyond the prefix. */
-static struct str range_text(struct bootstrap *b)
-{
-	const struct address_range *range = &b->registry->addresses;
-	size_t slash = str_find_char(range->cidr, '/', 0);
-	char first[SERVICE_ADDRESS_BYTES];
-
-	return str_printf_in(&b->arena, "%s" STR_FMT, address_range_text(range, 0, first),
-			     STR_ARG(str_slice(range->cidr, slash, range->cidr.len)));
-}
-
+/* The ranges as the flag has them, but for bits beyond the prefix. */
 static void fill_range(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
 {
-	json_append_str(doc, json_set_array(doc, json_set_object(doc, root, "spec"), "cidrs"),
-			range_text(b));
+	const struct service_networks *ours = &b->registry->networks;
+	yyjson_mut_val *list = json_set_array(doc, json_set_object(doc, root, "spec"), "cidrs");
+
+	for (size_t i = 0; i < ours->count; i++)
+		json_append_str(doc, list, address_range_cidr(&ours->items[i], &b->arena));
 }
 
-/* Of the flag's range the server itself says that it is ready; of another one in the object, and of
+/* How many of the default ServiceCIDR's ranges are ours, from the first on, when all of them are;
+ * 0: it has others, or there is none. */
+static size_t count_known_ranges(struct bootstrap *b, const struct obj *cidr)
+{
+	const struct service_networks *ours = &b->registry->networks;
+	yyjson_val *ranges = cidr ? json_get(cidr->root, "spec.cidrs") : NULL;
+	size_t i = 0;
+
+	if (yyjson_arr_size(ranges) > ours->count)
+		return 0;
+	JSON_EACH (range, ranges) {
+		if (!str_eq(json_str(range), address_range_cidr(&ours->items[i], &b->arena)))
+			return 0;
+		i++;
+	}
+	return i;
+}
+
+static const struct obj *default_range(struct bootstrap *b)
+{
+	return registry_get(b->registry, &kind_servicecidr, STR_NONE, STR(SERVICE_CIDR_DEFAULT));
+}
+
+/* The server got a second family since. */
+static bool range_is_to_be_dual(struct bootstrap *b)
+{
+	return b->registry->networks.count == 2 && count_known_ranges(b, default_range(b)) == 1;
+}
+
+static void fill_dual_range(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
+{
+	static const char *const kept[] = { "labels", "annotations", "finalizers" };
+	yyjson_val *old = json_get(default_range(b)->root, "metadata");
+
+	for (size_t i = 0; i < ARRAY_COUNT(kept); i++)
+		if (yyjson_obj_get(old, kept[i]))
+			json_set(doc, json_mut_get(root, "metadata"), kept[i],
+				 json_copy(doc, yyjson_obj_get(old, kept[i])));
+	fill_range(b, doc, root);
+}
+
+/* Of the flag's ranges the server itself says that they are ready; of others in the object, and of
  * further ServiceCIDRs, a controller does. */
 static bool range_is_to_be_ready(struct bootstrap *b)
 {
-	const struct obj *range = registry_get(b->registry, &kind_servicecidr, STR_NONE,
-					       STR("kubernetes"));
-	yyjson_val *ranges = range ? json_get(range->root, "spec.cidrs") : NULL;
-	struct str ours = range_text(b);
+	const struct obj *range = default_range(b);
 
 	if (!range || json_get(range->root, "metadata.deletionTimestamp"))
 		return false;
-	if (yyjson_arr_size(ranges) != 1 || !str_eq(json_str(yyjson_arr_get_first(ranges)), ours)) {
-		log_warn("apiserver",
-			 "the default ServiceCIDR is not the range of this server's "
-			 "services, " STR_FMT,
-			 STR_ARG(ours));
+	if (count_known_ranges(b, range) != b->registry->networks.count) {
+		log_warn("apiserver", "the default ServiceCIDR does not match the networks of "
+				      "services that this server was started with; addresses "
+				      "come from the former");
 		return false;
 	}
 	JSON_EACH (condition, json_get(range->root, "status.conditions"))
@@ -92,7 +125,7 @@ static void fill_service(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_va
 	json_set_str(doc, labels, "provider", STR("kubernetes"));
 	json_set_str(doc, spec, "type", STR("ClusterIP"));
 	json_set_str(doc, spec, "clusterIP",
-		     str_from(address_range_text(&b->registry->addresses, 1, address)));
+		     str_from(address_range_text(&b->registry->networks.items[0], 1, address)));
 	port = json_append_object(doc, json_set_array(doc, spec, "ports"));
 	fill_port(doc, port, 443);
 	json_set_int(doc, port, "targetPort", b->secure_port);
@@ -189,10 +222,12 @@ static const struct step steps[] = {
 	  .fill = fill_cluster_critical },
 	{ "", "v1", "ConfigMap", "kube-system", "extension-apiserver-authentication",
 	  .fill = fill_front, .updates = true, .for_front = true },
-	{ "networking.k8s.io", "v1", "ServiceCIDR", "", "kubernetes", .fill = fill_range },
-	{ "networking.k8s.io", "v1", "ServiceCIDR", "", "kubernetes", .subresource = "status",
-	  .is_needed = range_is_to_be_ready, .fill = fill_range_status },
-	{ "", "v1", "Service", "default", "kubernetes", .fill = fill_service },
+	{ "networking.k8s.io", "v1", "ServiceCIDR", "", SERVICE_CIDR_DEFAULT, .fill = fill_range },
+	{ "networking.k8s.io", "v1", "ServiceCIDR", "", SERVICE_CIDR_DEFAULT,
+	  .is_needed = range_is_to_be_dual, .fill = fill_dual_range, .changes = true },
+	{ "networking.k8s.io", "v1", "ServiceCIDR", "", SERVICE_CIDR_DEFAULT,
+	  .subresource = "status", .is_needed = range_is_to_be_ready, .fill = fill_range_status },
+	{ "", "v1", "Service", "default", "kubernetes", .fill = fill_service, .may_fail = true },
 	{ "", "v1", "Endpoints", "default", "kubernetes", .fill = fill_endpoints, .updates = true,
 	  .advertises = true },
 	{ "discovery.k8s.io", "v1", "EndpointSlice", "default", "kubernetes", .fill = fill_slice,
@@ -216,11 +251,14 @@ static void step_done(struct operation *op)
 	bool exists = op->refusal.code == 409;
 
 	refusal_to_err(&op->refusal, &err);
-	if (op->refusal.code && !exists) {
+	if (op->refusal.code && !exists && !step->may_fail) {
 		operation_deinit(op);
 		b->done(b, &err);
 		return;
 	}
+	if (op->refusal.code && !exists)
+		log_warn("apiserver", "%s %s/%s: %s", step->kind, step->namespace_, step->name,
+			 err.msg);
 	operation_deinit(op);
 	if (exists && step->updates && !b->is_updating) {
 		b->is_updating = true;
@@ -245,7 +283,7 @@ static void run_step(struct bootstrap *b)
 		return;
 	}
 	step = &steps[b->step];
-	is_there = b->is_updating || step->subresource;
+	is_there = b->is_updating || step->changes || step->subresource;
 	doc = json_new_object();
 	root = yyjson_mut_doc_get_root(doc);
 	metadata = json_set_object(doc, root, "metadata");

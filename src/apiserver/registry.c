@@ -234,8 +234,8 @@ int registry_init(struct registry *registry, struct env *env, struct store *stor
 	*registry = (struct registry){ .env = env, .store = store };
 	list_init(&registry->operations);
 	kind_set_init(&registry->kinds);
-	if (address_range_init(&registry->addresses, service_cidr, err) < 0)
-		return err_wrap(err, "service network");
+	if (service_networks_init(&registry->networks, service_cidr, err) < 0)
+		return -1;
 	number_range_init(&registry->node_ports, NODE_PORT_FIRST,
 			  NODE_PORT_LAST - NODE_PORT_FIRST + 1);
 	return 0;
@@ -244,5 +244,5 @@ int registry_init(struct registry *registry, struct env *env, struct store *stor
 void registry_deinit(struct registry *registry)
 {
 	kind_set_deinit(&registry->kinds);
-	address_range_deinit(&registry->addresses);
+	service_networks_deinit(&registry->networks);
 }

@@ -11,7 +11,7 @@
 #include "api/kind.h"
 #include "api/kind_set.h"
 #include "api/obj.h"
-#include "apiserver/number_range.h"
+#include "apiserver/service_networks.h"
 #include "base/arena.h"
 #include "base/list.h"
 #include "store/store.h"
@@ -32,7 +32,7 @@ struct registry {
 	struct env *env;
 	struct store *store;
 	struct kind_set kinds; /* built-in and custom ones */
-	struct address_range addresses;
+	struct service_networks networks;
 	struct number_range node_ports;
 	int64_t event_ttl_seconds; /* 0: for ever */
 	struct list operations; /* struct operation, in flight */

@@ -5,6 +5,7 @@
 #include "apiserver/registry.h"
 #include "apiserver/service_ledger.h"
 #include "apiserver/service_ranges.h"
+#include "base/num.h"
 
 struct service_claim {
 	struct service_ledger ledger;
@@ -78,13 +79,33 @@ static bool needs_health_port(yyjson_mut_val *spec)
 
 static int refuse_address(struct operation *op, struct str address, const char *why)
 {
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "spec"), "clusterIPs");
 	struct field_errors errors;
 
 	field_errors_init(&errors, op->arena);
-	field_error_add(&errors, FIELD_INVALID, FIELD_NAME(FIELD_NAME(NULL, "spec"), "clusterIPs"),
-			"[\"" STR_FMT "\"]: failed to allocate IP " STR_FMT ": %s",
-			STR_ARG(address), STR_ARG(address), why);
+	field_invalid_val(&errors, path, json_mut_get(op->edit.root, "spec.clusterIPs"),
+			  str_printf_in(op->arena, "failed to allocate IP " STR_FMT ": %s",
+					STR_ARG(address), why)
+				  .ptr);
 	return operation_take_fields(op, &errors, operation_kind_subject(op));
+}
+
+/* Of a dry run upstream asks no more than whether the network has it. */
+static int try_address(struct operation *op, struct str address)
+{
+	const struct address_range *own = service_networks_of(
+		&op->registry->networks, str_find_char(address, ':', 0) != SIZE_MAX);
+	uint64_t offset;
+
+	if (!own || address_range_offset(own, address, &offset))
+		return 0;
+	return refuse_address(
+		op, address,
+		str_printf_in(op->arena,
+			      "the provided IP (" STR_FMT ") is not in the valid range. The range "
+			      "of valid IPs is " STR_FMT,
+			      STR_ARG(address), STR_ARG(address_range_cidr(own, op->arena)))
+			.ptr);
 }
 
 static int take_given_address(struct operation *op, struct str address)
@@ -92,6 +113,8 @@ static int take_given_address(struct operation *op, struct str address)
 	char text[SERVICE_ADDRESS_BYTES];
 	struct str canonical = address_canonical(address, text);
 
+	if (op->dry_run)
+		return try_address(op, address);
 	if (!service_ranges_hold(op->registry, address, SERVICE_RANGES_READY))
 		return refuse_address(op, address,
 				      "the provided network does not match the current range");
@@ -101,15 +124,6 @@ static int take_given_address(struct operation *op, struct str address)
 	return 0;
 }
 
-static void set_address(struct operation *op, yyjson_mut_val *spec, struct str address)
-{
-	yyjson_mut_val *list;
-
-	json_set_str(op->edit.doc, spec, "clusterIP", address);
-	list = json_set_array(op->edit.doc, spec, "clusterIPs");
-	json_append_str(op->edit.doc, list, address);
-}
-
 struct address_choice {
 	struct operation *op;
 	const struct address_range *range;
@@ -117,7 +131,7 @@ struct address_choice {
 	char text[SERVICE_ADDRESS_BYTES];
 };
 
-static bool is_address_taken(void *arg, uint32_t offset)
+static bool is_address_taken(void *arg, uint64_t offset)
 {
 	struct address_choice *choice = arg;
 	char text[SERVICE_ADDRESS_BYTES];
@@ -129,91 +143,63 @@ static bool is_address_taken(void *arg, uint32_t offset)
 static bool choose_address(void *arg, const struct address_range *range)
 {
 	struct address_choice *choice = arg;
-	uint32_t offset;
+	uint64_t offset = 0;
 
 	choice->range = range;
-	choice->is_made = number_range_pick(&range->offsets, choice->op->registry->env,
+	/* a dry run shows the network, as it would not keep an address */
+	choice->is_made = choice->op->dry_run ||
+			  number_range_pick(&range->offsets, choice->op->registry->env,
 					    is_address_taken, choice, &offset);
 	if (choice->is_made)
 		address_range_text(range, offset, choice->text);
 	return !choice->is_made;
 }
 
-static int take_address(struct operation *op, yyjson_mut_val *spec)
+static int take_any_address(struct operation *op, bool is_v6, yyjson_mut_val *ips)
 {
-	struct str given = json_mut_get_str(spec, "clusterIP");
 	struct address_choice choice = { .op = op };
 
-	if (!needs_address(json_mut_get_str(spec, "type"), given)) {
-		if (given.len)
-			set_address(op, spec, given);
-		return 0;
-	}
-	if (given.len) {
-		if (take_given_address(op, given) < 0)
-			return -1;
-		set_address(op, spec, given);
-		return 0;
-	}
-	if (op->dry_run)
-		return 0; /* a dry run shows no address, as it would not keep it */
-	service_ranges_each(op->registry, SERVICE_RANGES_READY, choose_address, &choice);
+	service_ranges_each(op->registry, SERVICE_RANGES_READY, is_v6, choose_address, &choice);
 	if (!choice.is_made)
 		return refusal_internal(&op->refusal,
-					"failed to allocate a serviceIP: range is full");
-	ledger_take_address(ledger_of(op), str_from(choice.text));
-	set_address(op, spec, str_from(choice.text));
+					"failed to allocate a serviceIP for Service \"" STR_FMT
+					"\": range is full",
+					STR_ARG(op->name));
+	if (!op->dry_run)
+		ledger_take_address(ledger_of(op), str_from(choice.text));
+	json_append_str(op->edit.doc, ips, str_from(choice.text));
 	return 0;
 }
 
-/* --- families: one network, one family, except for services without selector that name their own
- * addresses --- */
-
-static void set_families(struct operation *op, yyjson_mut_val *spec)
+static bool had_address(const struct operation *op, struct str address)
 {
-	bool is_v6 = op->registry->addresses.is_v6;
-	bool is_own = str_eq_c(json_mut_get_str(spec, "clusterIP"), "None") &&
-		      !json_mut_get_count(spec, "selector");
-	struct str policy = json_mut_get_str(spec, "ipFamilyPolicy");
-	yyjson_mut_val *list;
-
-	if (str_eq_c(json_mut_get_str(spec, "type"), "ExternalName"))
-		return;
-	if (!policy.len) {
-		policy = is_own ? STR("RequireDualStack") : STR("SingleStack");
-		json_set_str(op->edit.doc, spec, "ipFamilyPolicy", policy);
-	}
-	if (json_mut_get_count(spec, "ipFamilies"))
-		return;
-	list = json_set_array(op->edit.doc, spec, "ipFamilies");
-	json_append_str(op->edit.doc, list, is_v6 ? STR("IPv6") : STR("IPv4"));
-	if (is_own && !str_eq_c(policy, "SingleStack"))
-		json_append_str(op->edit.doc, list, is_v6 ? STR("IPv4") : STR("IPv6"));
+	JSON_EACH (old, json_get(op->edit.old, "spec.clusterIPs"))
+		if (str_eq(json_str(old), address))
+			return true;
+	return false;
 }
 
-static int check_families(struct operation *op, yyjson_mut_val *spec)
+/* One of each family the Service has: those given, those it had, and any for the rest. */
+static int take_addresses(struct operation *op, yyjson_mut_val *spec)
 {
-	struct str policy = json_mut_get_str(spec, "ipFamilyPolicy"), wanted;
-	bool is_own = str_eq_c(json_mut_get_str(spec, "clusterIP"), "None") &&
-		      !json_mut_get_count(spec, "selector");
-	const struct field_path *at = FIELD_NAME(NULL, "spec");
-	struct field_errors errors;
-	size_t index = 0;
+	yyjson_mut_val *ips;
+	size_t i = 0;
 
-	if (is_own)
+	if (!needs_address(json_mut_get_str(spec, "type"), json_mut_get_str(spec, "clusterIP")))
 		return 0;
-	field_errors_init(&errors, op->arena);
-	wanted = op->registry->addresses.is_v6 ? STR("IPv6") : STR("IPv4");
-	if (str_eq_c(policy, "RequireDualStack"))
-		field_invalid_str(&errors, FIELD_NAME(at, "ipFamilyPolicy"), policy,
-				  "this cluster is not configured for dual-stack services");
+	ips = json_ensure_array(op->edit.doc, spec, "clusterIPs");
 	JSON_MUT_EACH (family, json_mut_get(spec, "ipFamilies")) {
-		if (!str_eq(json_mut_str(family), wanted))
-			field_invalid_str(&errors, FIELD_INDEX(FIELD_NAME(at, "ipFamilies"), index),
-					  json_mut_str(family), "not configured on this cluster");
-		index++;
+		struct str given = json_mut_str(yyjson_mut_arr_get(ips, i++));
+
+		if (given.len && had_address(op, given))
+			continue;
+		if (given.len
+			    ? take_given_address(op, given) < 0
+			    : take_any_address(op, str_eq_c(json_mut_str(family), "IPv6"), ips) < 0)
+			return -1;
 	}
-	return operation_take_fields(op, &errors, operation_kind_subject(op));
+	json_set_str(op->edit.doc, spec, "clusterIP", json_mut_str(yyjson_mut_arr_get_first(ips)));
+	return 0;
 }
 
 /* --- ports --- */
@@ -248,7 +234,7 @@ static int take_given_port(struct operation *op, size_t index, uint32_t number)
 		snprintf(why, sizeof(why),
 			 "provided port is not in the valid range. The range of valid ports is "
 			 "%u-%u",
-			 range->first, range->first + range->count - 1);
+			 (unsigned)range->first, (unsigned)(range->first + range->count - 1));
 		return refuse_port(op, index, number, why);
 	}
 	if (ledger_has_port(ledger_of(op), number))
@@ -269,26 +255,36 @@ static uint32_t shared_port(yyjson_mut_val *spec, yyjson_mut_val *wanted)
 	return 0;
 }
 
-static bool is_port_taken(void *arg, uint32_t port)
+static bool is_port_taken(void *arg, uint64_t port)
 {
-	return ledger_has_port(arg, port);
+	return ledger_has_port(arg, (uint32_t)port);
+}
+
+/* A guess, as upstream's: behind those it has, or from the middle of what ports there are. */
+static uint32_t guess_port(struct operation *op)
+{
+	const struct service_claim *claim = claim_of(op);
+	uint32_t last = claim->port_count ? 0 : 32768 - 1;
+
+	for (size_t i = 0; i < claim->port_count; i++)
+		last = NUM_MAX(last, claim->ports[i]);
+	return last + 1;
 }
 
 static int take_any_port(struct operation *op, yyjson_mut_val *object, const char *field,
 			 uint32_t shared)
 {
-	uint32_t number = shared;
+	uint64_t number = shared;
 
-	if (op->dry_run)
-		return 0;
-	if (!number) {
-		if (!number_range_pick(&op->registry->node_ports, op->registry->env, is_port_taken,
-				       ledger_of(op), &number))
-			return refusal_internal(&op->refusal,
-						"failed to allocate a nodePort: range is full");
-		take_port(op, number);
-	}
-	json_set_int(op->edit.doc, object, field, number);
+	if (!number && op->dry_run)
+		number = guess_port(op);
+	else if (!number && !number_range_pick(&op->registry->node_ports, op->registry->env,
+					       is_port_taken, ledger_of(op), &number))
+		return refusal_internal(&op->refusal,
+					"failed to allocate a nodePort: range is full");
+	if (!shared)
+		take_port(op, (uint32_t)number);
+	json_set_int(op->edit.doc, object, field, (int64_t)number);
 	return 0;
 }
 
@@ -326,6 +322,19 @@ static int take_ports(struct operation *op, yyjson_mut_val *spec)
 
 /* --- the operation's steps --- */
 
+int service_claim_plan(struct operation *op)
+{
+	struct service_families families = service_networks_families(&op->registry->networks);
+	struct field_errors errors;
+
+	if (!is_service(op))
+		return 0;
+	field_errors_init(&errors, op->arena);
+	errors.kind = op->kind;
+	service_families_plan(&op->edit, &families, &errors);
+	return operation_take_fields(op, &errors, operation_kind_subject(op));
+}
+
 int service_claim_create(struct operation *op)
 {
 	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
@@ -333,8 +342,7 @@ int service_claim_create(struct operation *op)
 	if (!is_service(op))
 		return 0;
 	service_claim_drop(op);
-	set_families(op, spec);
-	if (check_families(op, spec) < 0 || take_address(op, spec) < 0 || take_ports(op, spec) < 0)
+	if (take_addresses(op, spec) < 0 || take_ports(op, spec) < 0)
 		return -1;
 	ledger_close(ledger_of(op));
 	return 0;
@@ -353,28 +361,10 @@ void service_claim_keep(struct operation *op)
 {
 	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
 	yyjson_val *old = op->edit.old;
-	struct str old_ip = json_get_str(old, "spec.clusterIP"),
-		   ip = json_mut_get_str(spec, "clusterIP");
 	int64_t health = json_get_int(old, "spec.healthCheckNodePort", 0);
 
 	if (!is_service(op) || !spec)
 		return;
-	if (needs_address(json_get_str(old, "spec.type"), old_ip) &&
-	    needs_address(json_mut_get_str(spec, "type"), ip)) {
-		if (!ip.len)
-			json_set_str(op->edit.doc, spec, "clusterIP", old_ip);
-		if (!json_mut_get_count(spec, "clusterIPs") && (!ip.len || str_eq(ip, old_ip)))
-			json_set(op->edit.doc, spec, "clusterIPs",
-				 json_copy_at(op->edit.doc, old, "spec.clusterIPs"));
-	}
-	if (!json_mut_get_count(spec, "ipFamilies") && json_get(old, "spec.ipFamilies") &&
-	    !str_eq_c(json_mut_get_str(spec, "type"), "ExternalName"))
-		json_set(op->edit.doc, spec, "ipFamilies",
-			 json_copy_at(op->edit.doc, old, "spec.ipFamilies"));
-	if (!json_mut_get_str(spec, "ipFamilyPolicy").len && json_get(old, "spec.ipFamilyPolicy") &&
-	    !str_eq_c(json_mut_get_str(spec, "type"), "ExternalName"))
-		json_set(op->edit.doc, spec, "ipFamilyPolicy",
-			 json_copy_at(op->edit.doc, old, "spec.ipFamilyPolicy"));
 	if (needs_node_ports(spec) && !has_too_many_ports(op, spec))
 		JSON_MUT_EACH (port, json_mut_get(spec, "ports")) {
 			int64_t number = json_get_int(old_port(old, port), "nodePort", 0);
@@ -394,6 +384,14 @@ static bool keeps_port(yyjson_mut_val *spec, int64_t number)
 	return json_mut_get_int(spec, "healthCheckNodePort", 0) == number;
 }
 
+static bool keeps_address(yyjson_mut_val *spec, struct str address)
+{
+	JSON_MUT_EACH (ip, spec ? json_mut_get(spec, "clusterIPs") : NULL)
+		if (str_eq(json_mut_str(ip), address))
+			return true;
+	return false;
+}
+
 /* What the old state holds and the new one (NULL: none) does not. */
 static void free_old(struct operation *op, yyjson_mut_val *spec)
 {
@@ -402,11 +400,9 @@ static void free_old(struct operation *op, yyjson_mut_val *spec)
 	int64_t health = json_get_int(old, "spec.healthCheckNodePort", 0);
 	char text[SERVICE_ADDRESS_BYTES];
 
-	if (!spec ||
-	    !needs_address(json_mut_get_str(spec, "type"), json_mut_get_str(spec, "clusterIP")))
-		JSON_EACH (ip, json_get(old, "spec.clusterIPs"))
-			if (!str_eq_c(json_str(ip), "None"))
-				ledger_free_address(ledger, address_canonical(json_str(ip), text));
+	JSON_EACH (ip, json_get(old, "spec.clusterIPs"))
+		if (!str_eq_c(json_str(ip), "None") && !keeps_address(spec, json_str(ip)))
+			ledger_free_address(ledger, address_canonical(json_str(ip), text));
 	JSON_EACH (port, json_get(old, "spec.ports")) {
 		int64_t number = json_get_int(port, "nodePort", 0);
 
@@ -421,15 +417,11 @@ static void free_old(struct operation *op, yyjson_mut_val *spec)
 int service_claim_update(struct operation *op)
 {
 	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
-	bool had;
 
 	if (!is_service(op))
 		return 0;
 	service_claim_drop(op);
-	set_families(op, spec);
-	had = needs_address(json_get_str(op->edit.old, "spec.type"),
-			    json_get_str(op->edit.old, "spec.clusterIP"));
-	if ((!had && take_address(op, spec) < 0) || take_ports(op, spec) < 0)
+	if (take_addresses(op, spec) < 0 || take_ports(op, spec) < 0)
 		return -1;
 	free_old(op, spec);
 	return 0;

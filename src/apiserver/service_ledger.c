@@ -152,7 +152,7 @@ static void read_ports(struct service_ledger *l)
 
 bool ledger_has_port(struct service_ledger *l, uint32_t port)
 {
-	uint32_t index = port - l->registry->node_ports.first;
+	uint32_t index = port - (uint32_t)l->registry->node_ports.first;
 
 	read_ports(l);
 	return number_range_holds(&l->registry->node_ports, port) &&
@@ -161,7 +161,7 @@ bool ledger_has_port(struct service_ledger *l, uint32_t port)
 
 static void set_port(struct service_ledger *l, uint32_t port, bool is_taken)
 {
-	uint32_t index = port - l->registry->node_ports.first;
+	uint32_t index = port - (uint32_t)l->registry->node_ports.first;
 
 	if (!number_range_holds(&l->registry->node_ports, port) ||
 	    ledger_has_port(l, port) == is_taken)
@@ -197,9 +197,9 @@ void ledger_close(struct service_ledger *l)
 	json_set_str(charge->doc, root, "apiVersion", STR("v1"));
 	json_set_str(charge->doc, json_set_object(charge->doc, root, "metadata"), "name",
 		     STR("nodeports"));
-	json_set_str(
-		charge->doc, root, "range",
-		str_printf_in(l->arena, "%u-%u", range->first, range->first + range->count - 1));
+	json_set_str(charge->doc, root, "range",
+		     str_printf_in(l->arena, "%u-%u", (unsigned)range->first,
+				   (unsigned)(range->first + range->count - 1)));
 	turn(l->ports, ports_bytes(l));
 	buf_init(&text, ports_bytes(l) * 2);
 	base64_encode(str_sub((const char *)l->ports, ports_bytes(l)), &text);

@@ -6,9 +6,9 @@
 #include "codec/json.h"
 
 struct walk {
-	const struct address_range *own;
 	enum service_ranges which;
-	bool (*fn)(void *arg, const struct address_range *range);
+	bool is_v6;
+	service_range_fn *fn;
 	void *arg;
 };
 
@@ -32,18 +32,26 @@ static bool walk_cidr(void *arg, const struct obj *cidr)
 		return true;
 	JSON_EACH (text, json_get(cidr->root, "spec.cidrs"))
 		if (address_range_parse(&range, json_str(text), NULL) == 0 &&
-		    range.is_v6 == w->own->is_v6 && range.offsets.count && !w->fn(w->arg, &range))
+		    range.is_v6 == w->is_v6 && range.offsets.count && !w->fn(w->arg, &range))
 			return false;
 	return true;
 }
 
-void service_ranges_each(struct registry *registry, enum service_ranges which,
-			 bool (*fn)(void *arg, const struct address_range *range), void *arg)
+static bool walk_further(void *arg, const struct obj *cidr)
 {
-	struct walk walk = { &registry->addresses, which, fn, arg };
+	return str_eq_c(cidr->name, SERVICE_CIDR_DEFAULT) || walk_cidr(arg, cidr);
+}
 
-	if (fn(arg, &registry->addresses))
-		registry_each(registry, &kind_servicecidr, STR_NONE, walk_cidr, &walk);
+void service_ranges_each(struct registry *registry, enum service_ranges which, bool is_v6,
+			 service_range_fn *fn, void *arg)
+{
+	struct walk walk = { which, is_v6, fn, arg };
+	const struct address_range *own = service_networks_of(&registry->networks, is_v6);
+	const struct obj *first = registry_get(registry, &kind_servicecidr, STR_NONE,
+					       STR(SERVICE_CIDR_DEFAULT));
+
+	if (first ? walk_cidr(&walk, first) : !own || fn(arg, own))
+		registry_each(registry, &kind_servicecidr, STR_NONE, walk_further, &walk);
 }
 
 struct search {
@@ -54,7 +62,7 @@ struct search {
 static bool search_range(void *arg, const struct address_range *range)
 {
 	struct search *search = arg;
-	uint32_t offset;
+	uint64_t offset;
 
 	search->is_found = address_range_offset(range, search->address, &offset);
 	return !search->is_found;
@@ -64,6 +72,7 @@ bool service_ranges_hold(struct registry *registry, struct str address, enum ser
 {
 	struct search search = { .address = address };
 
-	service_ranges_each(registry, which, search_range, &search);
+	service_ranges_each(registry, which, str_find_char(address, ':', 0) != SIZE_MAX,
+			    search_range, &search);
 	return search.is_found;
 }

@@ -32,8 +32,8 @@ static void note_port(struct round *r, int64_t port)
 
 	if (port <= 0 || port > UINT16_MAX || !number_range_holds(range, (uint32_t)port))
 		return;
-	r->ports[((uint32_t)port - range->first) / 8] |=
-		(uint8_t)(1u << ((uint32_t)port - range->first) % 8);
+	r->ports[((uint32_t)(port - (int64_t)range->first)) / 8] |=
+		(uint8_t)(1u << ((uint32_t)(port - (int64_t)range->first)) % 8);
 	ledger_take_port(&r->ledger, (uint32_t)port);
 }
 
@@ -95,11 +95,11 @@ static void note_idle_ports(struct round *r)
 
 	for (uint32_t i = 0; i < range->count; i++) {
 		if ((r->ports[i / 8] >> i % 8 & 1) ||
-		    !ledger_has_port(&r->ledger, range->first + i))
+		    !ledger_has_port(&r->ledger, (uint32_t)range->first + i))
 			continue;
-		snprintf(key, sizeof(key), "%u", range->first + i);
+		snprintf(key, sizeof(key), "%u", (unsigned)range->first + i);
 		if (is_idle_again(r, str_from(key)))
-			ledger_free_port(&r->ledger, range->first + i);
+			ledger_free_port(&r->ledger, (uint32_t)range->first + i);
 	}
 }
 

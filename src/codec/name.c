@@ -3,7 +3,6 @@
  */
 #include "codec/name.h"
 
-#include <arpa/inet.h>
 #include "base/buf.h"
 #include "base/num.h"
 
@@ -399,75 +398,4 @@ const char *name_is_path_segment(struct str name, bool is_prefix)
 	if (is_prefix && (str_eq_c(name, ".") || str_eq_c(name, "..")))
 		return NULL;
 	return name_path_segment_problem(name);
-}
-
-/* ---- addresses ---- */
-
-static bool address_is(struct str text, int family)
-{
-	char copy[INET6_ADDRSTRLEN + 1], raw[16];
-
-	return text.len && str_copy_to(text, copy, sizeof(copy)) == 0 &&
-	       inet_pton(family, copy, raw) == 1;
-}
-
-bool ip_is_v6(struct str text)
-{
-	return address_is(text, AF_INET6);
-}
-
-bool ip_is_valid(struct str text)
-{
-	return address_is(text, AF_INET) || ip_is_v6(text);
-}
-
-bool cidr_is_valid(struct str text)
-{
-	struct str address, bits;
-	uint64_t count;
-
-	return str_cut(text, '/', &address, &bits) && ip_is_valid(address) &&
-	       num_parse_u64(bits, ip_is_v6(address) ? 128 : 32, "prefix", &count, NULL) == 0;
-}
-
-/* Whether zeros in front of its numbers are all that is wrong with an IPv4 address. */
-static bool is_zero_padded(struct str text)
-{
-	char plain[INET_ADDRSTRLEN + 1];
-	struct str rest = text, number;
-	size_t len = 0;
-
-	while (str_next_part(&rest, '.', &number)) {
-		while (number.len > 1 && number.ptr[0] == '0')
-			number = str_slice(number, 1, number.len);
-		if (len + number.len + 1 > sizeof(plain))
-			return false;
-		if (len)
-			plain[len++] = '.';
-		memcpy(plain + len, number.ptr, number.len);
-		len += number.len;
-	}
-	return !ip_is_valid(text) && address_is(str_sub(plain, len), AF_INET);
-}
-
-const char *ip_problem(struct str text)
-{
-	if (ip_is_valid(text))
-		return NULL;
-	return text.len && is_zero_padded(text)
-		       ? "must not have leading 0s"
-		       : "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
-}
-
-const char *cidr_problem(struct str text)
-{
-	struct str address, bits;
-	uint64_t count;
-
-	if (cidr_is_valid(text))
-		return NULL;
-	if (str_cut(text, '/', &address, &bits) && address.len && is_zero_padded(address) &&
-	    num_parse_u64(bits, 32, "prefix", &count, NULL) == 0)
-		return "must not have leading 0s in IP";
-	return "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
 }

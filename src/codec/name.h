@@ -41,10 +41,4 @@ const char *name_is_label1035(struct str name, bool is_prefix);
 const char *name_is_subdomain(struct str name, bool is_prefix);
 const char *name_is_path_segment(struct str name, bool is_prefix);
 
-bool ip_is_valid(struct str text); /* IPv4 dotted without leading zeros, or IPv6 */
-bool ip_is_v6(struct str text);
-bool cidr_is_valid(struct str text);
-const char *ip_problem(struct str text);   /* likewise */
-const char *cidr_problem(struct str text); /* likewise */
-
 #endif

@@ -10,6 +10,7 @@
 #include "api/meta.h"
 #include "api/selector.h"
 #include "base/num.h"
+#include "codec/ip.h"
 #include "controllers/pod.h"
 
 bool service_is_selecting(const struct obj *service)

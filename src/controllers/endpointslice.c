@@ -170,13 +170,22 @@ static void reconcile_family(struct controller *c, struct key key, const struct 
 		submit_create(c, key, service, &(struct slice_view){ .obj = NULL }, v6);
 }
 
-static void delete_all(struct controller *c, struct key key, struct informer_set slices)
+/* families: those that stay, NULL: none. */
+static void delete_left_over(struct controller *c, struct key key, yyjson_val *families,
+			     struct informer_set slices)
 {
-	INFORMER_SET_FOR_EACH (slice, slices)
-		if (str_eq(slice->namespace_, key.namespace_) && !obj_is_deleting(slice) &&
+	INFORMER_SET_FOR_EACH (slice, slices) {
+		bool is_wanted = false;
+
+		JSON_EACH (family, families)
+			is_wanted |= str_eq(json_get_str(slice->root, "addressType"),
+					    json_str(family));
+		if (!is_wanted && str_eq(slice->namespace_, key.namespace_) &&
+		    !obj_is_deleting(slice) &&
 		    str_eq(obj_label(slice, SLICE_MANAGED_BY), STR(MANAGER)))
 			controller_submit(c, key.text,
 					  request_delete(&kind_endpointslice, slice, -1, NULL));
+	}
 }
 
 static enum reconcile_result endpointslice_reconcile(struct controller *c, struct key key,
@@ -188,16 +197,19 @@ static enum reconcile_result endpointslice_reconcile(struct controller *c, struc
 
 	(void)err; /* nothing here can fail before the API answers */
 	if (!service) {
-		delete_all(c, key, slices);
+		delete_left_over(c, key, NULL, slices);
 		return RECONCILE_DONE;
 	}
 	if (!service_is_selecting(service) || obj_is_deleting(service))
 		return RECONCILE_DONE;
 	families = json_get(service->root, "spec.ipFamilies");
-	if (!yyjson_arr_size(families))
+	if (!yyjson_arr_size(families)) { /* of before there were two */
 		reconcile_family(c, key, service, false, slices);
+		return RECONCILE_DONE;
+	}
 	JSON_EACH (family, families)
 		reconcile_family(c, key, service, str_eq(json_str(family), STR("IPv6")), slices);
+	delete_left_over(c, key, families, slices);
 	return RECONCILE_DONE;
 }
 

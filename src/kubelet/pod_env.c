@@ -79,7 +79,7 @@ static void env_add_service(struct env_result *r, struct arena *arena, const str
 	struct str address = json_get_str(service->root, "spec.clusterIP");
 	struct str p = service_prefix(service->name, arena);
 	yyjson_val *ports = json_get(service->root, "spec.ports");
-	bool first = true;
+	bool first = true, is_v6 = str_find_char(address, ':', 0) != SIZE_MAX;
 
 	env_set(r, arena, str_printf_in(arena, STR_FMT "_SERVICE_HOST", STR_ARG(p)), address);
 	JSON_EACH (port, ports) {
@@ -96,8 +96,8 @@ static void env_add_service(struct env_result *r, struct arena *arena, const str
 		for (size_t i = 0; i < protocol.len; i++)
 			small[i] = (char)(protocol.ptr[i] | 0x20);
 		lower = str_sub(small, protocol.len);
-		url = str_printf_in(arena, STR_FMT "://" STR_FMT ":%lld", STR_ARG(lower),
-				    STR_ARG(address), number);
+		url = str_printf_in(arena, STR_FMT "://%s" STR_FMT "%s:%lld", STR_ARG(lower),
+				    is_v6 ? "[" : "", STR_ARG(address), is_v6 ? "]" : "", number);
 		base = str_printf_in(arena, STR_FMT "_PORT_%lld_" STR_FMT, STR_ARG(p), number,
 				     STR_ARG(upper));
 		if (first) {

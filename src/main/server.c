@@ -7,7 +7,6 @@
  */
 #include "main/server.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -75,17 +74,13 @@ static struct pki_options pki_options(struct server *s)
 {
 	size_t count = s->opts->tls_sans.count;
 	struct str *names = arena_array(s->arena, count + 4, sizeof(*names));
-	char first[INET_ADDRSTRLEN];
-	struct in_addr address = { .s_addr = htonl(ntohl(s->plan.services.s_addr) + 1) };
 
 	for (size_t i = 0; i < count; i++)
 		names[i] = s->opts->tls_sans.items[i];
 	names[count++] = s->plan.node_name;
 	names[count++] = s->plan.node_ip;
 	names[count++] = s->plan.advertise_address;
-	(void)inet_ntop(AF_INET, &address, first,
-			sizeof(first)); /* cannot fail: the room is right */
-	names[count++] = str_in(s->arena, str_from(first));
+	names[count++] = s->plan.service_ip;
 	return (struct pki_options){
 		.env = s->env, .dir = s->plan.pki_dir, .names = names, .name_count = count
 	};
@@ -376,7 +371,10 @@ static const struct flag server_flags[] = {
 	FLAG_STRING(0, "pod-cidr", struct server_opts, pod_cidr, "10.244.0.0/24",
 		    "addresses of this node's pods"),
 	FLAG_STRING(0, "service-cidr", struct server_opts, service_cidr, "10.96.0.0/12",
-		    "addresses of services"),
+		    "addresses of services: a network, or one of IPv4 and one of IPv6 with a comma "
+		    "between; the first one's family is the default"),
+	FLAG_STRING(0, "service-cluster-ip-range", struct server_opts, service_cidr, "10.96.0.0/12",
+		    "upstream's name of --service-cidr"),
 	FLAG_STRING(0, "cluster-dns", struct server_opts, cluster_dns, "",
 		    "DNS server that pods use (default: the node's)"),
 	FLAG_STRING(0, "cluster-domain", struct server_opts, cluster_domain, "cluster.local",

@@ -83,7 +83,8 @@ struct server_plan {
 	struct str data_dir, run_dir, kubeconfig, pki_dir, manifest_dir, pod_log_dir, oci_path;
 	struct str node_name, node_ip, advertise_address;
 	struct in_addr pods, services;
-	uint8_t pods_prefix_len, services_prefix_len;
+	uint8_t pods_prefix_len, services_prefix_len; /* of services 0: none of IPv4 */
+	struct str service_ip;			      /* of the kubernetes service */
 	struct str pod_cidr, service_cidr, bridge, table, cgroup_root;
 	struct str endpoint; /* "https://127.0.0.1:6443" */
 	struct tls_policy tls;

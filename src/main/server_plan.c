@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "api/meta.h"
+#include "apiserver/service_networks.h"
 #include "base/fd.h"
 #include "base/num.h"
 #include "base/path.h"
@@ -134,21 +135,42 @@ static int oci_path(const struct server_opts *opts, struct arena *arena, struct 
 	return 0;
 }
 
+/* What the node programs is IPv4; of IPv6 the API server alone gives addresses out. */
+static int plan_services(const struct server_opts *opts, struct arena *arena,
+			 struct server_plan *plan, struct err *err)
+{
+	struct str rest = opts->service_cidr, range;
+	char first[SERVICE_ADDRESS_BYTES];
+	struct service_networks networks;
+
+	if (service_networks_init(&networks, opts->service_cidr, err) < 0)
+		return -1;
+	plan->service_ip = str_in(arena,
+				  str_from(address_range_text(&networks.items[0], 1, first)));
+	service_networks_deinit(&networks);
+	while (str_next_part(&rest, ',', &range))
+		if (str_find_char(range, ':', 0) == SIZE_MAX &&
+		    parse_cidr(range, "service-cidr", &plan->services, &plan->services_prefix_len,
+			       err) < 0)
+			return -1;
+	plan->service_cidr = str_in(arena, opts->service_cidr);
+	return 0;
+}
+
 static int plan_addresses(const struct server_opts *opts, struct arena *arena,
 			  struct server_plan *plan, struct err *err)
 {
 	struct in_addr binary;
 
 	if (parse_cidr(opts->pod_cidr, "pod-cidr", &plan->pods, &plan->pods_prefix_len, err) < 0 ||
-	    parse_cidr(opts->service_cidr, "service-cidr", &plan->services,
-		       &plan->services_prefix_len, err) < 0)
+	    plan_services(opts, arena, plan, err) < 0)
 		return -1;
-	if (overlap(plan->pods, plan->pods_prefix_len, plan->services, plan->services_prefix_len))
+	if (plan->services_prefix_len &&
+	    overlap(plan->pods, plan->pods_prefix_len, plan->services, plan->services_prefix_len))
 		return err_set(err, ERR_INVALID,
 			       "--pod-cidr " STR_FMT " and --service-cidr " STR_FMT " overlap",
 			       STR_ARG(opts->pod_cidr), STR_ARG(opts->service_cidr));
 	plan->pod_cidr = str_in(arena, opts->pod_cidr);
-	plan->service_cidr = str_in(arena, opts->service_cidr);
 	plan->node_ip = str_is_empty(opts->node_ip) ? own_address(arena, plan)
 						    : str_in(arena, opts->node_ip);
 	if (inet_pton(AF_INET, plan->node_ip.ptr, &binary) != 1)
@@ -252,7 +274,8 @@ static int check_names(const struct server_opts *opts, const struct server_plan 
 		return err_set(err, ERR_INVALID, "--log-format: '" STR_FMT "' is not text or json",
 			       STR_ARG(opts->log_format));
 	if (controllers_check_names(
-		    &(struct str_list){ opts->controllers.items, opts->controllers.count }, err) < 0)
+		    &(struct str_list){ opts->controllers.items, opts->controllers.count }, err) <
+	    0)
 		return err_wrap(err, "--controllers");
 	return 0;
 }

@@ -150,6 +150,18 @@ static void read_external(struct arena *arena, const struct obj *service, struct
 	ret->external = list;
 }
 
+/* Of two families it is the IPv4 one that is programmed, whichever comes first. */
+static bool read_cluster_ip(const struct obj *service, struct in_addr *ret)
+{
+	yyjson_val *address;
+	size_t i, count;
+
+	yyjson_arr_foreach (json_get(service->root, "spec.clusterIPs"), i, count, address)
+		if (read_address(json_str(address), ret))
+			return true;
+	return read_address(json_get_str(service->root, "spec.clusterIP"), ret);
+}
+
 bool rules_service(struct arena *arena, const struct obj *service, const struct obj *const *slices,
 		   size_t slice_count, struct str node_name, struct rules_service *ret)
 {
@@ -158,7 +170,7 @@ bool rules_service(struct arena *arena, const struct obj *service, const struct 
 	struct rules_port *list;
 	size_t i, count;
 
-	if (!read_address(json_get_str(service->root, "spec.clusterIP"), &s.cluster_ip))
+	if (!read_cluster_ip(service, &s.cluster_ip))
 		return false;
 	s.internal_local = str_eq(json_get_str(service->root, "spec.internalTrafficPolicy"),
 				  STR("Local"));

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Short texts of query strings and fields: selectors, field selectors, quantities, names. */
 #include <stdlib.h>
+#include <string.h>
 #include "api/kind.h"
 #include "api/meta.h"
 #include "api/quantity.h"
 #include "api/selector.h"
 #include "codec/cron.h"
+#include "codec/ip.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
 
@@ -48,6 +50,28 @@ static void try_schedule(struct str text)
 		abort();
 }
 
+/* What is written of an address is taken, and is written the same again; nothing is said of it. */
+static void try_addresses(struct str text, struct arena *arena)
+{
+	char one[IP_TEXT_BYTES], again[IP_TEXT_BYTES], range[IP_RANGE_TEXT_BYTES],
+		same[IP_RANGE_TEXT_BYTES];
+	struct str said[IP_WARNINGS_MAX];
+
+	(void)ip_warnings(text, arena, said); /* only that it comes back, likewise below */
+	(void)cidr_warnings(text, arena, said);
+	if (!ip_problem(text) != ip_is_valid(text) && !str_has_prefix(text, STR("::")) &&
+	    !ip_is_v6(text))
+		abort();
+	if (ip_canonical(text, one) &&
+	    (ip_problem(str_from(one)) || !ip_canonical(str_from(one), again) ||
+	     strcmp(one, again) != 0 || ip_warnings(str_from(one), arena, said)))
+		abort();
+	if (!cidr_problem(text) &&
+	    (!cidr_canonical(text, range) || cidr_problem(str_from(range)) ||
+	     !cidr_canonical(str_from(range), same) || strcmp(range, same) != 0))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 {
 	struct str text = str_sub((const char *)bytes, size_bytes);
@@ -67,6 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 	(void)name_config_key_problem(text);
 	(void)name_port_problem(text);
 	(void)cidr_is_valid(text);
+	try_addresses(text, &arena);
 	(void)kind_find_argument(text);
 	return 0;
 }

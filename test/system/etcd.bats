@@ -330,14 +330,14 @@ created() { cat "$NODE_DIR/out/$1"[12] | grep -c ' created$'; }
 two_servers() {
 	etcd_start
 	# shellcheck disable=SC2046
-	node_start --service-cidr 10.96.0.0/24 $(store_flags)
+	node_start --service-cluster-ip-range 10.96.0.0/24,fd00:96::/120 $(store_flags)
 	wait_for 30 k get --raw /readyz
-	second_start --service-cidr 10.96.0.0/24
+	second_start --service-cluster-ip-range 10.96.0.0/24,fd00:96::/120
 	wait_for 30 k2 get --raw /readyz
 }
 
 service() { # NAME [FIELDS]
-	printf -- '---\n{apiVersion: v1, kind: Service, metadata: {name: %s}, spec: {type: NodePort, ports: [{port: 80%s}]}}\n' "$1" "${2:-}"
+	printf -- '---\n{apiVersion: v1, kind: Service, metadata: {name: %s}, spec: {type: NodePort, ipFamilyPolicy: RequireDualStack, ports: [{port: 80%s}]}}\n' "$1" "${2:-}"
 }
 
 @test "two servers give no address and no node port out twice, and no name, and no more than a quota allows" {
@@ -347,11 +347,12 @@ service() { # NAME [FIELDS]
 	both any "$NODE_DIR/out/a.yaml" "$NODE_DIR/out/b.yaml"
 	[ "$(created any)" = 80 ]
 	k get services -o json >"$NODE_DIR/out/all.json"
-	[ "$(jq '[.items[].spec.clusterIP] | (length == 81) and (unique | length) == 81' "$NODE_DIR/out/all.json")" = true ]
+	[ "$(jq '[.items[].spec.clusterIPs[]] | (length == 161) and (unique | length) == 161' "$NODE_DIR/out/all.json")" = true ]
+	[ "$(jq '[.items[].spec.clusterIPs[] | select(startswith("fd00:96::"))] | length' "$NODE_DIR/out/all.json")" = 80 ]
 	[ "$(jq '[.items[].spec.ports[].nodePort | numbers] | (length == 80) and (unique | length) == 80' "$NODE_DIR/out/all.json")" = true ]
 	# Each address is an object that says whose it is.
 	[ "$(k get ipaddresses -o json | jq -c '[.items[] | [.metadata.name, .spec.parentRef.name]] | sort')" = \
-		"$(jq -c '[.items[] | [.spec.clusterIP, .metadata.name]] | sort' "$NODE_DIR/out/all.json")" ]
+		"$(jq -c '[.items[] | .metadata.name as $name | .spec.clusterIPs[] | [., $name]] | sort' "$NODE_DIR/out/all.json")" ]
 	has "$(k get ipaddress 10.96.0.1)" '10.96.0.1 +services/default/kubernetes'
 	# Asked for by name, of those that no random choice takes: one gets it, the other is told.
 	for i in $(seq 30); do service "c$i" ", nodePort: $((30000 + i))"; done >"$NODE_DIR/out/a.yaml"

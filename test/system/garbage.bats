@@ -5,7 +5,7 @@
 load node
 
 setup_file() {
-	node_file && node_ready
+	node_file && node_ready --service-cluster-ip-range 10.96.0.0/12,fd00:96::/108
 }
 
 teardown_file() { node_end; }
@@ -91,4 +91,39 @@ network() { k get servicecidr "$1" -o "jsonpath=$2"; }
 	[[ $output == *'failed to allocate IP 10.200.0.4: the provided network does not match the current range'* ]]
 	k delete service there
 	wait_for 30 eval '! k get servicecidr more'
+}
+
+# slices: of the service "both", the families and addresses
+slices() { k get endpointslices -l kubernetes.io/service-name=both -o json | jq -c '[.items[] | [.addressType, .endpoints[]?.addresses[0]]] | sort'; }
+
+@test "a Service of two families has an address and an EndpointSlice of each, until it lets one go" {
+	same '["10.96.0.0/12","fd00:96::/108"]' "$(network kubernetes '{.spec.cidrs}')"
+	k create -f - <<-'YAML'
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: elsewhere, labels: {app: both}}
+	spec: {nodeName: nowhere, containers: [{name: c, image: none}]}
+	---
+	apiVersion: v1
+	kind: Service
+	metadata: {name: both}
+	spec: {ipFamilyPolicy: RequireDualStack, ipFamilies: [IPv6, IPv4], selector: {app: both}, ports: [{port: 80}]}
+	YAML
+	k patch pod elsewhere --subresource status -p '{"status":{"podIP":"10.9.8.7","podIPs":[{"ip":"10.9.8.7"},{"ip":"fd00:9::7"}],"conditions":[{"type":"Ready","status":"True"}]}}'
+	wait_for 10 eval '[ "$(slices)" = "[[\"IPv4\",\"10.9.8.7\"],[\"IPv6\",\"fd00:9::7\"]]" ]'
+	wait_for 10 eval '[ "$(k get endpoints both -o "jsonpath={.subsets[*].addresses[*].ip}" 2>/dev/null)" = fd00:9::7 ]'
+	[[ $(k get service both -o 'jsonpath={.spec.clusterIPs[0]}') == fd00:96::* ]]
+	# The node's rules are IPv4's: of both addresses that one leads to the pod, and nothing else is there.
+	local four
+	four=$(k get service both -o 'jsonpath={.spec.clusterIPs[1]}')
+	rules() { in_node nft list table ip cube; }
+	wait_for 10 eval 'rules | grep -q "10.9.8.7"'
+	rules | grep -q "$four"
+	! in_node nft list ruleset | grep -q 'fd00:'
+	k patch service both -p '{"spec":{"ipFamilyPolicy":"SingleStack"}}'
+	wait_for 10 eval '[ "$(slices)" = "[[\"IPv6\",\"fd00:9::7\"]]" ]'
+	same '' "$(k get ipaddresses "$four" --ignore-not-found -o name)"
+	wait_for 10 eval '! rules | grep -q "10.9.8.7"'
+	k delete service both
+	k delete pod elsewhere --now
 }

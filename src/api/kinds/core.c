@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Namespace, Node, ConfigMap, Secret, ServiceAccount, Event and Lease. */
+#include "api/kinds/address.h"
 #include "api/kinds/cells.h"
 #include "api/kinds/frozen.h"
 #include "api/kinds/resource_name.h"
@@ -149,10 +150,8 @@ static void check_ranges(const struct scope *s, const struct field_path *path, y
 		struct str text = json_mut_str(range);
 
 		six += str_find_char(text, ':', 0) != SIZE_MAX;
-		if (cidr_problem(text))
-			field_invalid_str(s->errors, FIELD_INDEX(path, i), text,
-					  cidr_problem(text));
-		i++;
+		(void)range_check(s, FIELD_INDEX(path, i++), text,
+				  s->edit->old ? json_get(s->edit->old, "spec.podCIDRs") : NULL);
 	}
 	if (count > 2 || (count == 2 && six != 1))
 		field_invalid_val(s->errors, path, v,
@@ -240,6 +239,11 @@ static void node_validate_update(struct edit *e, struct field_errors *errors)
 
 static void node_warn(struct edit *e, struct notices *notices)
 {
+	const struct field_path *ranges = FIELD_NAME(FIELD_NAME(NULL, "spec"), "podCIDRs");
+	size_t i = 0;
+
+	JSON_MUT_EACH (range, json_mut_get(e->root, "spec.podCIDRs"))
+		range_warn(notices, FIELD_INDEX(ranges, i++), json_mut_str(range));
 	if (yyjson_mut_obj_get(yyjson_mut_obj_get(e->root, "spec"), "configSource"))
 		notices_add(notices,
 			    "spec.configSource: the spec.configSource field is deprecated in "
@@ -540,8 +544,8 @@ static void check_timed_event(struct edit *e, struct field_errors *errors)
 
 	for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
 		const char *key = is_new_event(e) ? texts[i].new_key : texts[i].old_key;
-		const struct field_path *path =
-			FIELD_NAME(NULL, texts[i].name ? texts[i].name : key);
+		const struct field_path *path = FIELD_NAME(NULL,
+							   texts[i].name ? texts[i].name : key);
 		struct str text = json_mut_get_str(e->root, key);
 
 		if (texts[i].is_needed && !text.len)

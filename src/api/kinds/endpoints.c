@@ -2,6 +2,7 @@
 /* Endpoints and EndpointSlice, and the addresses in them. */
 #include "api/kinds/address.h"
 #include "api/kinds/cells.h"
+#include "codec/ip.h"
 #include "codec/json_index.h"
 
 #define SLICE_ENDPOINTS_MAX 1000
@@ -9,75 +10,6 @@
 #define ADDRESSES_MAX 100
 #define TOPOLOGY_MAX 16
 #define HINTS_MAX 8
-
-/* ---- addresses ---- */
-
-static const struct {
-	const char *prefix; /* of the text; IPv6 in lower case */
-	const char *problem;
-} special[] = {
-	{ "127.", "may not be in the loopback range (127.0.0.0/8, ::1/128)" },
-	{ "::1", "may not be in the loopback range (127.0.0.0/8, ::1/128)" },
-	{ "169.254.", "may not be in the link-local range (169.254.0.0/16, fe80::/10)" },
-	{ "fe80:", "may not be in the link-local range (169.254.0.0/16, fe80::/10)" },
-	{ "224.0.0.", "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)" },
-	{ "ff02:", "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)" },
-};
-
-static void check_special(const struct scope *s, const struct field_path *path, struct str ip)
-{
-	if (str_eq_c(ip, "0.0.0.0") || str_eq_c(ip, "::"))
-		field_invalid_str(s->errors, path, ip,
-				  str_printf_in(s->errors->arena,
-						"may not be unspecified (" STR_FMT ")", STR_ARG(ip))
-					  .ptr);
-	for (size_t i = 0; i < ARRAY_COUNT(special); i++) {
-		struct str prefix = str_from(special[i].prefix);
-		bool is_whole = str_eq_c(prefix, "::1");
-
-		if (is_whole ? str_eq(ip, prefix) : str_has_prefix(ip, prefix))
-			field_invalid_str(s->errors, path, ip, special[i].problem);
-	}
-}
-
-void rule_plain_ip(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
-{
-	struct str ip = json_mut_str(v);
-
-	if (ip_problem(ip))
-		field_invalid_str(s->errors, path, ip, ip_problem(ip));
-	else
-		check_special(s, path, ip);
-}
-
-static void check_entry_point(const struct scope *s, const struct field_path *path,
-			      yyjson_mut_val *v)
-{
-	static const struct rule rules[] = {
-		RULE_NAME("ip", ip_problem),
-		RULE_NAME("hostname", name_subdomain_problem),
-		{ 0 },
-	};
-	struct str ip = json_mut_get_str(v, "ip"), mode = json_mut_get_str(v, "ipMode"),
-		   host = json_mut_get_str(v, "hostname");
-	const struct field_path *here = FIELD_NAME(path, "ipMode");
-
-	if (mode.len && !ip.len)
-		field_forbidden(s->errors, here, "may not be specified when `ip` is not set");
-	else if (mode.len && !schema_values_have(STR("Proxy|VIP"), mode))
-		field_unsupported(s->errors, here, mode, "Proxy|VIP");
-	rules_check(s, rules, path, v);
-	if (ip_is_valid(host))
-		field_invalid_str(s->errors, FIELD_NAME(path, "hostname"), host,
-				  "must be a DNS name, not an IP address");
-}
-
-void rule_balancer_status(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
-{
-	static const struct rule rules[] = { RULE_CALL_EACH("ingress", check_entry_point), { 0 } };
-
-	rules_check(s, rules, path, v);
-}
 
 /* ---- Endpoints ---- */
 
@@ -126,13 +58,58 @@ static const struct rule subset_rules[] = {
 
 static const struct rule endpoints_rules[] = { RULE_EACH("subsets", subset_rules), { 0 } };
 
-static void endpoints_validate(struct edit *e, struct field_errors *errors)
+/* What was fine when it was written stays: an update that leaves the list alone is not refused for
+ * it. */
+static bool is_unchanged(struct edit *e, const char *list)
 {
-	rules_check_edit(e, endpoints_rules, errors);
+	return e->old &&
+	       json_mixed_equal(yyjson_mut_obj_get(e->root, list), yyjson_obj_get(e->old, list));
 }
 
-const struct strategy strategy_endpoints = { .validate = endpoints_validate,
-					     .cells = endpoints_cells };
+static void endpoints_validate(struct edit *e, struct field_errors *errors)
+{
+	struct field_errors before = *errors;
+
+	rules_check_edit(e, endpoints_rules, errors);
+	if (errors->count > before.count && is_unchanged(e, "subsets"))
+		*errors = before;
+}
+
+static bool is_made_by(struct edit *e, const char *label, const char *manager)
+{
+	return str_eq_c(json_mut_str(json_mut_key(json_mut_get(e->root, "metadata.labels"),
+						  str_from(label))),
+			manager);
+}
+
+/* What the controllers write is in the one form already. */
+static void endpoints_warn(struct edit *e, struct notices *n)
+{
+	static const char *const lists[] = { "addresses", "notReadyAddresses" };
+	const struct field_path *path = FIELD_NAME(NULL, "subsets");
+	size_t i = 0;
+
+	if (is_made_by(e, "endpoints.kubernetes.io/managed-by", "endpoint-controller"))
+		return;
+	JSON_MUT_EACH (subset, yyjson_mut_obj_get(e->root, "subsets")) {
+		const struct field_path *here = FIELD_INDEX(path, i++);
+
+		for (size_t k = 0; k < ARRAY_COUNT(lists); k++) {
+			const struct field_path *list = FIELD_NAME(here, lists[k]);
+			size_t at = 0;
+
+			JSON_MUT_EACH (address, yyjson_mut_obj_get(subset, lists[k]))
+				address_warn(n, FIELD_NAME(FIELD_INDEX(list, at++), "ip"),
+					     json_mut_get_str(address, "ip"));
+		}
+	}
+}
+
+const struct strategy strategy_endpoints = {
+	.validate = endpoints_validate,
+	.warn = endpoints_warn,
+	.cells = endpoints_cells,
+};
 
 /* ---- EndpointSlice ---- */
 
@@ -161,15 +138,13 @@ static void check_slice_address(const struct scope *s, const struct field_path *
 	if (str_eq_c(type, "FQDN")) {
 		check_domain(s, path, text);
 	} else if (is_six || str_eq_c(type, "IPv4")) {
-		if (ip_problem(text)) {
-			field_invalid_str(s->errors, path, text, ip_problem(text));
+		if (!address_check(s, path, text, NULL))
 			return;
-		}
 		if (ip_is_v6(text) != is_six)
 			field_invalid_str(s->errors, path, text,
 					  is_six ? "must be an IPv6 address"
 						 : "must be an IPv4 address");
-		check_special(s, path, text);
+		address_check_special(s, path, text);
 	}
 }
 
@@ -253,22 +228,59 @@ static void check_slice_ports(const struct scope *s, const struct field_path *pa
 	}
 }
 
-static const struct rule slice_rules[] = {
+static const struct rule slice_type_rules[] = {
 	RULE_NEED_ONE_OF("addressType", "FQDN|IPv4|IPv6"),
+	{ 0 },
+};
+
+static const struct rule slice_endpoint_rules[] = {
 	RULE_FEW("endpoints", SLICE_ENDPOINTS_MAX, endpoint_rules),
+	{ 0 },
+};
+
+static const struct rule slice_rest_rules[] = {
 	RULE_CALL("ports", check_slice_ports),
 	{ 0 },
 };
 
 static void slice_validate(struct edit *e, struct field_errors *errors)
 {
-	rules_check_edit(e, slice_rules, errors);
+	struct field_errors before;
+
+	rules_check_edit(e, slice_type_rules, errors);
+	before = *errors;
+	rules_check_edit(e, slice_endpoint_rules, errors);
+	if (errors->count > before.count && is_unchanged(e, "endpoints"))
+		*errors = before;
+	rules_check_edit(e, slice_rest_rules, errors);
+}
+
+static void slice_warn(struct edit *e, struct notices *n)
+{
+	const struct field_path *path = FIELD_NAME(NULL, "endpoints");
+	size_t i = 0;
+
+	if (!e->old && str_eq_c(json_mut_get_str(e->root, "addressType"), "FQDN"))
+		notices_add(n, "spec.addressType: FQDN endpoints are deprecated");
+	if (is_made_by(e, "endpointslice.kubernetes.io/managed-by",
+		       "endpointslice-controller.k8s.io") ||
+	    is_made_by(e, "endpointslice.kubernetes.io/managed-by",
+		       "endpointslicemirroring-controller.k8s.io"))
+		return;
+	JSON_MUT_EACH (endpoint, yyjson_mut_obj_get(e->root, "endpoints")) {
+		const struct field_path *list = FIELD_NAME(FIELD_INDEX(path, i++), "addresses");
+		size_t at = 0;
+
+		JSON_MUT_EACH (address, yyjson_mut_obj_get(endpoint, "addresses"))
+			address_warn(n, FIELD_INDEX(list, at++), json_mut_str(address));
+	}
 }
 
 static const char *const slice_immutable[] = { "addressType", NULL };
 
 const struct strategy strategy_endpointslice = {
 	.validate = slice_validate,
+	.warn = slice_warn,
 	.immutable = slice_immutable,
 	.cells = endpoint_slice_cells,
 };

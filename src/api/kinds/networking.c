@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kinds of networking.k8s.io: Ingress, IngressClass, NetworkPolicy, IPAddress, ServiceCIDR. */
-#include <arpa/inet.h>
 #include "api/kinds/address.h"
 #include "api/field_value.h"
 #include "api/kinds/cells.h"
 #include "api/limits.h"
-#include "base/num.h"
+#include "codec/ip.h"
 #include "codec/json_index.h"
 
 #define CONTROLLER_BYTES_MAX 250
@@ -191,6 +190,10 @@ static void ingress_validate_status(struct edit *e, struct field_errors *errors)
 
 static void ingress_warn(struct edit *e, struct notices *notices)
 {
+	if (e->subresource.len) {
+		balancer_status_warn(e, notices);
+		return;
+	}
 	if (json_mut_key(json_mut_get(e->root, "metadata.annotations"), STR(INGRESS_CLASS)))
 		notices_add(notices, "annotation \"" INGRESS_CLASS "\" is deprecated, please use "
 				     "'spec.ingressClassName' instead");
@@ -325,57 +328,54 @@ static const struct rule policy_port_rules[] = {
 	{ 0 },
 };
 
-struct block {
-	unsigned char bytes[16];
-	uint64_t bits;
-	bool is_six;
-};
-
-static bool read_block(struct str text, struct block *ret)
+/* An update may keep the networks that the policy has, wherever they stand. */
+static bool had_network(const struct edit *e, struct str cidr)
 {
-	struct str address, bits;
-	char copy[INET6_ADDRSTRLEN + 1];
+	static const char *const lists[][2] = { { "spec.ingress", "from" },
+						{ "spec.egress", "to" } };
 
-	*ret = (struct block){ .bits = 0 };
-	if (!cidr_is_valid(text) || !str_cut(text, '/', &address, &bits) ||
-	    str_copy_to(address, copy, sizeof(copy)) < 0)
-		return false;
-	ret->is_six = ip_is_v6(address);
-	return num_parse_u64(bits, 128, "prefix", &ret->bits, NULL) == 0 &&
-	       inet_pton(ret->is_six ? AF_INET6 : AF_INET, copy, ret->bytes) == 1;
+	for (size_t i = 0; e->old && i < ARRAY_COUNT(lists); i++)
+		JSON_EACH (rule, json_get(e->old, lists[i][0]))
+			JSON_EACH (peer, yyjson_obj_get(rule, lists[i][1])) {
+				yyjson_val *block = yyjson_obj_get(peer, "ipBlock");
+
+				if (str_eq(json_get_str(block, "cidr"), cidr))
+					return true;
+				JSON_EACH (except, yyjson_obj_get(block, "except"))
+					if (str_eq(json_str(except), cidr))
+						return true;
+			}
+	return false;
 }
 
-static bool is_strictly_inside(const struct block *outer, const struct block *inner)
+static void check_network(const struct scope *s, const struct field_path *path, struct str cidr)
 {
-	if (outer->is_six != inner->is_six || inner->bits <= outer->bits)
-		return false;
-	for (uint64_t i = 0; i < outer->bits; i++)
-		if ((outer->bytes[i / 8] ^ inner->bytes[i / 8]) >> (7 - i % 8) & 1)
-			return false;
-	return true;
+	const char *problem = cidr_problem(cidr);
+
+	if (problem && !had_network(s->edit, cidr))
+		field_invalid_str(s->errors, path, cidr, problem);
 }
 
 static void check_block(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
 	struct str cidr = json_mut_get_str(v, "cidr");
-	struct block outer, inner;
+	struct ip_range outer, inner;
 	size_t i = 0;
 
 	if (!cidr.len) {
 		field_required(s->errors, FIELD_NAME(path, "cidr"), "");
 		return;
 	}
-	if (!read_block(cidr, &outer)) {
-		field_invalid_str(s->errors, FIELD_NAME(path, "cidr"), cidr, cidr_problem(cidr));
+	check_network(s, FIELD_NAME(path, "cidr"), cidr);
+	if (!ip_range_read(&outer, cidr))
 		return;
-	}
 	JSON_MUT_EACH (except, yyjson_mut_obj_get(v, "except")) {
 		const struct field_path *here = FIELD_INDEX(FIELD_NAME(path, "except"), i++);
 		struct str text = json_mut_str(except);
 
-		if (!read_block(text, &inner))
-			field_invalid_str(s->errors, here, text, cidr_problem(text));
-		else if (!is_strictly_inside(&outer, &inner))
+		check_network(s, here, text);
+		if (ip_range_read(&inner, text) &&
+		    (!ip_range_has(&outer, &inner) || inner.bits == outer.bits))
 			field_invalid_str(s->errors, here, text,
 					  "must be a strict subset of `cidr`");
 	}
@@ -441,57 +441,60 @@ static void networkpolicy_validate(struct edit *e, struct field_errors *errors)
 	rules_check_edit(e, policy_rules, errors);
 }
 
+static void warn_blocks(struct notices *n, const struct field_path *path, yyjson_mut_val *peers)
+{
+	size_t i = 0;
+
+	JSON_MUT_EACH (peer, peers) {
+		const struct field_path *here = FIELD_NAME(FIELD_INDEX(path, i++), "ipBlock");
+		yyjson_mut_val *block = yyjson_mut_obj_get(peer, "ipBlock");
+		size_t k = 0;
+
+		range_warn(n, FIELD_NAME(here, "cidr"), json_mut_get_str(block, "cidr"));
+		JSON_MUT_EACH (except, yyjson_mut_obj_get(block, "except"))
+			range_warn(n, FIELD_INDEX(FIELD_NAME(here, "except"), k++),
+				   json_mut_str(except));
+	}
+}
+
+static void networkpolicy_warn(struct edit *e, struct notices *n)
+{
+	static const char *const lists[][2] = { { "ingress", "from" }, { "egress", "to" } };
+	const struct field_path *spec = FIELD_NAME(NULL, "spec");
+
+	for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
+		const struct field_path *list = FIELD_NAME(spec, lists[i][0]);
+		size_t k = 0;
+
+		JSON_MUT_EACH (rule, json_mut_get(json_mut_get(e->root, "spec"), lists[i][0]))
+			warn_blocks(n, FIELD_NAME(FIELD_INDEX(list, k++), lists[i][1]),
+				    yyjson_mut_obj_get(rule, lists[i][1]));
+	}
+}
+
 const struct strategy strategy_networkpolicy = {
 	.default_object = networkpolicy_default,
 	.validate = networkpolicy_validate,
+	.warn = networkpolicy_warn,
 	.cells = networkpolicy_cells,
 };
 
 /* ---- IPAddress and ServiceCIDR ---- */
 
-/* An address as everybody writes it. */
-static bool write_canonical(struct str text, char to[INET6_ADDRSTRLEN])
-{
-	char copy[INET6_ADDRSTRLEN + 1];
-	unsigned char raw[16];
-	int family = ip_is_v6(text) ? AF_INET6 : AF_INET;
-
-	return !ip_problem(text) && str_copy_to(text, copy, sizeof(copy)) == 0 &&
-	       inet_pton(family, copy, raw) == 1 &&
-	       inet_ntop(family, raw, to, INET6_ADDRSTRLEN) != NULL;
-}
-
-void rule_interface_address(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
-{
-	struct str text = json_mut_str(v), address, bits, canonical;
-	char written[INET6_ADDRSTRLEN];
-
-	if (!cidr_is_valid(text) || !str_cut(text, '/', &address, &bits) ||
-	    !write_canonical(address, written)) {
-		field_invalid_str(s->errors, path, text,
-				  "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or "
-				  "2001:db8::1/64)");
-		return;
-	}
-	while (bits.len > 1 && bits.ptr[0] == '0')
-		bits = str_slice(bits, 1, bits.len);
-	canonical = str_printf_in(s->errors->arena, "%s/" STR_FMT, written, STR_ARG(bits));
-	if (!str_eq(text, canonical))
-		field_invalid_str(s->errors, path, text,
-				  str_printf_in(s->errors->arena,
-						"must be in canonical form (\"" STR_FMT "\")",
-						STR_ARG(canonical))
-					  .ptr);
-}
-
+/* No room for the canonical form in what this returns: a check of its own says it. */
 static const char *name_is_address(struct str name, bool is_prefix)
 {
-	char canonical[INET6_ADDRSTRLEN];
-
 	(void)is_prefix;
-	if (!write_canonical(name, canonical))
-		return "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
-	return str_eq_c(name, canonical) ? NULL : "must be in canonical form";
+	return ip_problem(name);
+}
+
+static void check_canonical(struct field_errors *errors, const struct field_path *path,
+			    struct str text, const char *canonical)
+{
+	if (!str_eq_c(text, canonical))
+		field_error_add(errors, FIELD_INVALID, path,
+				"\"" STR_FMT "\": must be in canonical form (\"%s\")",
+				STR_ARG(text), canonical);
 }
 
 static const struct rule parent_rules[] = {
@@ -512,6 +515,12 @@ static const struct rule address_rules[] = { RULE_INSIDE("spec", address_spec_ru
 
 static void ipaddress_validate(struct edit *e, struct field_errors *errors)
 {
+	struct str name = json_mut_get_str(e->root, "metadata.name");
+	char canonical[IP_TEXT_BYTES];
+
+	if (!ip_problem(name) && ip_canonical(name, canonical))
+		check_canonical(errors, FIELD_NAME(FIELD_NAME(NULL, "metadata"), "name"), name,
+				canonical);
 	rules_check_edit(e, address_rules, errors);
 }
 
@@ -553,14 +562,16 @@ static void check_ranges(const struct scope *s, const struct field_path *path, y
 	if (count == 2 && six != 1) {
 		refuse_ranges(s, path,
 			      "may specify no more than one IP for each IP family, i.e "
-			      "192.168.0.0/24 and 2001:db8::/96");
+			      "192.168.0.0/24 and 2001:db8::/64");
 		return;
 	}
 	JSON_MUT_EACH (range, v) {
-		if (cidr_problem(json_mut_str(range)))
-			field_invalid_str(s->errors, FIELD_INDEX(path, i), json_mut_str(range),
-					  cidr_problem(json_mut_str(range)));
-		i++;
+		const struct field_path *here = FIELD_INDEX(path, i++);
+		char canonical[IP_RANGE_TEXT_BYTES];
+
+		if (range_check(s, here, json_mut_str(range), NULL) &&
+		    cidr_canonical(json_mut_str(range), canonical))
+			check_canonical(s->errors, here, json_mut_str(range), canonical);
 	}
 }
 
@@ -569,7 +580,12 @@ static const struct rule ranges_rules[] = { RULE_INSIDE("spec", ranges_spec_rule
 
 static void servicecidr_validate(struct edit *e, struct field_errors *errors)
 {
-	rules_check_edit(e, ranges_rules, errors);
+	yyjson_val *old = json_get(e->old, "spec.cidrs");
+
+	/* An update is looked at only where it may change something: from one family to two. */
+	if (!e->old ||
+	    (yyjson_arr_size(old) == 1 && json_mut_get_count(e->root, "spec.cidrs") == 2))
+		rules_check_edit(e, ranges_rules, errors);
 }
 
 static void servicecidr_validate_update(struct edit *e, struct field_errors *errors)
@@ -577,15 +593,17 @@ static void servicecidr_validate_update(struct edit *e, struct field_errors *err
 	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "spec"), "cidrs");
 	yyjson_mut_val *now = json_mut_get(e->root, "spec.cidrs");
 	yyjson_val *old = json_get(e->old, "spec.cidrs");
-	size_t i = 0;
+	size_t i = 0, count = yyjson_mut_arr_size(now), old_count = yyjson_arr_size(old);
 
-	if (yyjson_mut_arr_size(now) != yyjson_arr_size(old)) {
+	if (count != old_count && !(old_count == 1 && count == 2)) {
 		field_invalid_val(errors, path, now, "field is immutable");
 		return;
 	}
-	JSON_MUT_EACH (range, now) {
-		if (!json_mixed_equal(range, yyjson_arr_get(old, i)))
-			field_invalid_str(errors, FIELD_INDEX(path, i), json_mut_str(range),
+	JSON_EACH (range, old) {
+		yyjson_mut_val *mine = yyjson_mut_arr_get(now, i);
+
+		if (!json_mixed_equal(mine, range))
+			field_invalid_str(errors, FIELD_INDEX(path, i), json_mut_str(mine),
 					  "field is immutable");
 		i++;
 	}

@@ -3,6 +3,7 @@
  * later has a file of its own. */
 #include "api/kinds/pod_spec.h"
 
+#include "api/kinds/address.h"
 #include "api/kinds/cells.h"
 #include "api/kinds/pod_annotations.h"
 #include "api/kinds/pod_birth.h"
@@ -91,8 +92,23 @@ static void pod_prepare_update(struct edit *e)
 		pod_prepare_resize(e);
 }
 
+static void warn_addresses(struct edit *e, const char *list, struct notices *n)
+{
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "status"), list);
+	size_t i = 0;
+
+	JSON_MUT_EACH (address, json_mut_get(json_mut_get(e->root, "status"), list))
+		address_warn(n, FIELD_NAME(FIELD_INDEX(path, i++), "ip"),
+			     json_mut_get_str(address, "ip"));
+}
+
 static void pod_warn(struct edit *e, struct notices *notices)
 {
+	if (str_eq_c(e->subresource, "status")) {
+		warn_addresses(e, "podIPs", notices);
+		warn_addresses(e, "hostIPs", notices);
+		return;
+	}
 	warn_pod(notices, "", e->root);
 }
 

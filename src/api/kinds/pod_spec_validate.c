@@ -4,6 +4,7 @@
 
 #include "api/meta.h"
 #include "api/selector.h"
+#include "codec/ip.h"
 
 #define NAMESERVERS_MAX 3
 #define SEARCHES_MAX 32

@@ -5,6 +5,7 @@
 #include "api/kinds/frozen.h"
 #include "api/kinds/pod_spec.h"
 #include "api/quantity.h"
+#include "codec/ip.h"
 
 #define REQUIRED "requiredDuringSchedulingIgnoredDuringExecution"
 
@@ -228,7 +229,8 @@ void pod_validate_ephemeral(struct edit *e, struct field_errors *errors)
 	yyjson_mut_val *now = json_mut_get(e->root, "spec.ephemeralContainers");
 
 	if (is_mirror(e)) {
-		field_forbidden(errors, FIELD_ROOT, "static pods do not support ephemeral containers");
+		field_forbidden(errors, FIELD_ROOT,
+				"static pods do not support ephemeral containers");
 		return;
 	}
 	JSON_EACH (old, json_get(e->old, "spec.ephemeralContainers")) {
@@ -436,6 +438,14 @@ static void check_states(struct edit *e, const char *list, const char *policy,
 	}
 }
 
+static bool had_address(struct edit *e, const char *list, struct str ip)
+{
+	JSON_EACH (old, json_get(yyjson_obj_get(e->old, "status"), list))
+		if (str_eq(json_get_str(old, "ip"), ip))
+			return true;
+	return false;
+}
+
 static void check_addresses(struct edit *e, const char *list, struct field_errors *errors)
 {
 	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "status"), list);
@@ -446,7 +456,7 @@ static void check_addresses(struct edit *e, const char *list, struct field_error
 	JSON_MUT_EACH (address, now) {
 		struct str ip = json_mut_get_str(address, "ip");
 
-		if (ip_problem(ip))
+		if (ip_problem(ip) && !had_address(e, list, ip))
 			field_invalid_str(errors, FIELD_INDEX(path, i), ip, ip_problem(ip));
 		if (i && str_eq(ip, first))
 			field_duplicate_val(errors, FIELD_INDEX(path, i), address);

@@ -5,6 +5,7 @@
  */
 #include "api/kinds/cells.h"
 #include "api/kinds/address.h"
+#include "api/kinds/service_address.h"
 #include "codec/json_index.h"
 
 static yyjson_mut_val *spec_of(struct edit *e)
@@ -106,26 +107,6 @@ static void normalize_changed(struct edit *e)
 	normalize_new(e);
 }
 
-static void default_families(struct edit *e)
-{
-	yyjson_mut_val *spec = spec_of(e);
-
-	if (type_is(spec, "ExternalName"))
-		return;
-	if (!yyjson_mut_obj_get(spec, "ipFamilyPolicy"))
-		json_set_str(e->doc, spec, "ipFamilyPolicy", STR("SingleStack"));
-	if (!json_mut_get_count(spec, "ipFamilies"))
-		json_append_str(e->doc, json_set_array(e->doc, spec, "ipFamilies"),
-				ip_is_v6(json_mut_get_str(spec, "clusterIP")) ? STR("IPv6")
-									      : STR("IPv4"));
-}
-
-static void service_prepare_create(struct edit *e)
-{
-	normalize_new(e);
-	default_families(e);
-}
-
 /* ---- what a type has that another one has not ---- */
 
 struct needs {
@@ -159,14 +140,6 @@ static void wipe(struct edit *e, const char *const *fields)
 		(void)json_remove(spec_of(e), str_from(*fields));
 }
 
-static void wipe_families(struct edit *e)
-{
-	if (yyjson_mut_obj_get(spec_of(e), "clusterIPs"))
-		return;
-	(void)json_remove(spec_of(e), STR("ipFamilies"));
-	(void)json_remove(spec_of(e), STR("ipFamilyPolicy"));
-}
-
 static void wipe_node_ports(struct edit *e)
 {
 	yyjson_val *old = json_get(e->old, "spec.ports");
@@ -187,6 +160,8 @@ static void wipe_node_ports(struct edit *e)
 static void drop_useless(struct edit *e, const struct needs *was, const struct needs *is)
 {
 	static const char *const addresses[] = { "clusterIP", "clusterIPs", NULL },
+				 *const families[] = { "ipFamilies", NULL },
+				 *const family_policy[] = { "ipFamilyPolicy", NULL },
 				 *const health[] = { "healthCheckNodePort", NULL },
 				 *const policy[] = { "externalTrafficPolicy", NULL },
 				 *const allocate[] = { "allocateLoadBalancerNodePorts", NULL },
@@ -194,7 +169,8 @@ static void drop_useless(struct edit *e, const struct needs *was, const struct n
 
 	if (was->addresses && !is->addresses) {
 		wipe(e, addresses);
-		wipe_families(e);
+		wipe(e, families);
+		wipe(e, family_policy);
 	}
 	if (was->node_ports && !is->node_ports)
 		wipe_node_ports(e);
@@ -263,11 +239,8 @@ static void service_prepare_update(struct edit *e)
 				   json_mut_get_count(spec, "externalIPs") > 0);
 
 	drop_useless(e, &was, &is);
-	if (was.addresses && is.addresses) {
+	if (was.addresses && is.addresses)
 		keep(e, "clusterIP");
-		keep(e, "ipFamilies");
-		keep(e, "ipFamilyPolicy");
-	}
 	if (was.node_ports && is.node_ports)
 		keep_node_ports(e);
 	if (was.health && is.health)
@@ -276,7 +249,6 @@ static void service_prepare_update(struct edit *e)
 		normalize_changed(e);
 	else
 		normalize_new(e);
-	default_families(e);
 }
 
 /* ---- ports ---- */
@@ -368,11 +340,6 @@ static void check_node_ports(const struct scope *s, const struct field_path *pat
 
 /* ---- addresses ---- */
 
-static bool is_headless(yyjson_mut_val *spec)
-{
-	return str_eq_c(json_mut_get_str(spec, "clusterIP"), "None");
-}
-
 static void check_external_name(const struct scope *s, const struct field_path *path,
 				yyjson_mut_val *v)
 {
@@ -401,9 +368,10 @@ static void check_type(const struct scope *s, const struct field_path *path, yyj
 {
 	struct str type = json_mut_get_str(v, "type");
 
-	if (!json_mut_get_count(v, "ports") && !is_headless(v) && !type_is(v, "ExternalName"))
+	if (!json_mut_get_count(v, "ports") && !service_is_headless(v) &&
+	    !type_is(v, "ExternalName"))
 		field_required(s->errors, FIELD_NAME(path, "ports"), "");
-	if (has_node_ports(type) && is_headless(v))
+	if (has_node_ports(type) && service_is_headless(v))
 		field_invalid_str(s->errors, FIELD_INDEX(FIELD_NAME(path, "clusterIPs"), 0),
 				  STR("None"),
 				  str_printf_in(s->errors->arena,
@@ -432,91 +400,19 @@ static void check_affinity_config(const struct scope *s, const struct field_path
 	}
 }
 
-static void check_families(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+/* Upstream judges these as it does endpoints. */
+static void check_external_ips(const struct scope *s, const struct field_path *path,
+			       yyjson_mut_val *v)
 {
-	const struct field_path *here = FIELD_NAME(path, "ipFamilies");
-	yyjson_mut_val *families = yyjson_mut_obj_get(v, "ipFamilies");
-	struct str policy = json_mut_get_str(v, "ipFamilyPolicy");
-	size_t i = 0, seen[2] = { 0, 0 };
+	yyjson_val *old = json_get(s->edit->old, "spec.externalIPs");
+	size_t i = 0;
 
-	JSON_MUT_EACH (family, families) {
-		struct str name = json_mut_str(family);
-		bool is_six = str_eq_c(name, "IPv6");
+	JSON_MUT_EACH (ip, v) {
+		const struct field_path *here = FIELD_INDEX(path, i++);
 
-		if (!schema_values_have(STR("IPv4|IPv6"), name))
-			field_unsupported(s->errors, FIELD_INDEX(here, i), name, "IPv4|IPv6");
-		else if (seen[is_six]++)
-			field_duplicate_str(s->errors, FIELD_INDEX(here, i), name);
-		i++;
+		if (address_check(s, here, json_mut_str(ip), old))
+			address_check_special(s, here, json_mut_str(ip));
 	}
-	if (policy.len &&
-	    !schema_values_have(STR("PreferDualStack|RequireDualStack|SingleStack"), policy))
-		field_unsupported(s->errors, FIELD_NAME(path, "ipFamilyPolicy"), policy,
-				  "PreferDualStack|RequireDualStack|SingleStack");
-}
-
-static void check_address_families(const struct scope *s, const struct field_path *here,
-				   yyjson_mut_val *spec)
-{
-	yyjson_mut_val *ips = yyjson_mut_obj_get(spec, "clusterIPs"),
-		       *families = yyjson_mut_obj_get(spec, "ipFamilies");
-	size_t i = 0, six = 0;
-
-	JSON_MUT_EACH (ip, ips)
-		six += ip_is_v6(json_mut_str(ip));
-	if (yyjson_mut_arr_size(ips) == 2 && six != 1)
-		field_invalid_val(s->errors, here, ips,
-				  "may specify no more than one IP for each IP family");
-	JSON_MUT_EACH (address, ips) {
-		struct str family = json_mut_str(yyjson_mut_arr_get(families, i));
-		struct str ip = json_mut_str(address);
-
-		if (!is_headless(spec) && ip.len && family.len &&
-		    str_eq_c(family, "IPv6") != ip_is_v6(ip))
-			field_invalid_str(s->errors, FIELD_INDEX(here, i), ip,
-					  str_printf_in(s->errors->arena,
-							"expected an " STR_FMT
-							" value as indicated by `ipFamilies[%zu]`",
-							STR_ARG(family), i)
-						  .ptr);
-		i++;
-	}
-}
-
-static void check_cluster_ips(const struct scope *s, const struct field_path *path,
-			      yyjson_mut_val *v)
-{
-	const struct field_path *here = FIELD_NAME(path, "clusterIPs");
-	yyjson_mut_val *ips = yyjson_mut_obj_get(v, "clusterIPs");
-	struct str ip = json_mut_get_str(v, "clusterIP"),
-		   first = json_mut_str(yyjson_mut_arr_get_first(ips));
-	size_t i = 0, before;
-
-	if (type_is(v, "ExternalName"))
-		return;
-	if (ip.len && !yyjson_mut_arr_size(ips))
-		field_required(s->errors, here, "");
-	else if (ip.len && !str_eq(ip, first))
-		field_invalid_val(s->errors, here, ips, "first value must match `clusterIP`");
-	else if (!ip.len && yyjson_mut_arr_size(ips))
-		field_invalid_val(s->errors, here, ips,
-				  "must be empty when `clusterIP` is not specified");
-	check_families(s, path, v);
-	before = s->errors->count;
-	JSON_MUT_EACH (address, ips) {
-		struct str text = json_mut_str(address);
-
-		if (i == 0 && str_eq_c(text, "None") && yyjson_mut_arr_size(ips) > 1)
-			field_invalid_val(s->errors, here, ips,
-					  "'None' must be the first and only value");
-		else if (!(i == 0 && str_eq_c(text, "None")) && ip_problem(text))
-			field_invalid_str(s->errors, FIELD_INDEX(here, i), text, ip_problem(text));
-		i++;
-	}
-	if (i > 2)
-		field_invalid_val(s->errors, here, ips, "may only hold up to 2 values");
-	if (s->errors->count == before)
-		check_address_families(s, here, v);
 }
 
 /* ---- load balancers and policies ---- */
@@ -532,16 +428,26 @@ static void check_annotated_ranges(const struct scope *s, yyjson_mut_val *spec)
 						  STR(SOURCE_RANGES));
 	yyjson_mut_val *value = json_mut_key(json_mut_get(s->edit->root, "metadata.annotations"),
 					     STR(SOURCE_RANGES));
+	yyjson_val *old = json_key(json_get(s->edit->old, "metadata.annotations"),
+				   STR(SOURCE_RANGES));
 	struct str rest = str_trim(json_mut_str(value)), range;
 
 	if (!value)
 		return;
 	if (!type_is(spec, "LoadBalancer"))
 		field_forbidden(s->errors, here, "may only be used when `type` is 'LoadBalancer'");
+	if (old && json_mixed_equal(value, old))
+		return;
 	while (rest.len && str_next_part(&rest, ',', &range))
-		if (cidr_problem(str_trim(range)))
-			field_invalid_str(s->errors, here, str_trim(range),
-					  cidr_problem(str_trim(range)));
+		(void)range_check(s, here, str_trim(range), NULL);
+}
+
+static bool had_range(const struct edit *e, struct str range)
+{
+	JSON_EACH (old, json_get(e->old, "spec.loadBalancerSourceRanges"))
+		if (str_eq(str_trim(json_str(old)), range))
+			return true;
+	return false;
 }
 
 static void check_source_ranges(const struct scope *s, const struct field_path *path,
@@ -559,9 +465,8 @@ static void check_source_ranges(const struct scope *s, const struct field_path *
 	JSON_MUT_EACH (range, ranges) {
 		struct str text = str_trim(json_mut_str(range));
 
-		if (cidr_problem(text))
-			field_invalid_str(s->errors, FIELD_INDEX(here, i), text,
-					  cidr_problem(text));
+		if (!had_range(s->edit, text))
+			(void)range_check(s, FIELD_INDEX(here, i), text, NULL);
 		i++;
 	}
 }
@@ -631,8 +536,8 @@ static const struct rule spec_rules[] = {
 	RULE_CALL("selector", rule_labels),
 	RULE_NEED_ONE_OF("sessionAffinity", "ClientIP|None"),
 	RULE_CALL(NULL, check_affinity_config),
-	RULE_CALL(NULL, check_cluster_ips),
-	RULE_CALL_EACH("externalIPs", rule_plain_ip),
+	RULE_CALL(NULL, service_check_addresses),
+	RULE_CALL("externalIPs", check_external_ips),
 	RULE_NEED_ONE_OF("type", "ClusterIP|ExternalName|LoadBalancer|NodePort"),
 	RULE_CALL(NULL, check_node_ports),
 	RULE_CALL(NULL, check_balancer),
@@ -664,53 +569,15 @@ static void service_validate(struct edit *e, struct field_errors *errors)
 
 /* ---- updates ---- */
 
-/* The first of a list stays, the second one may come and go. */
-static void check_kept(struct edit *e, const char *key, const char *what,
-		       struct field_errors *errors)
-{
-	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "spec"), key);
-	yyjson_mut_val *now = yyjson_mut_obj_get(spec_of(e), key);
-	yyjson_val *old = json_get(yyjson_obj_get(e->old, "spec"), key);
-	size_t count = yyjson_mut_arr_size(now), old_count = yyjson_arr_size(old), i = 0;
-	bool is_families = strcmp(key, "ipFamilies") == 0;
-
-	JSON_EACH (value, old) {
-		yyjson_mut_val *mine = yyjson_mut_arr_get(now, i);
-
-		if ((i == 0 || count == old_count) && mine && !json_mixed_equal(mine, value))
-			field_invalid_val(errors, FIELD_INDEX(path, is_families ? 0 : i), now,
-					  "may not change once set");
-		i++;
-	}
-	if (old_count && !count)
-		field_error_add(errors, FIELD_INVALID, FIELD_INDEX(path, 0),
-				"null: primary %s can not be unset", what);
-	if (old_count > count && count == 1 &&
-	    !str_eq_c(json_mut_get_str(spec_of(e), "ipFamilyPolicy"), "SingleStack"))
-		field_invalid_str(errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "ipFamilyPolicy"),
-				  json_mut_get_str(spec_of(e), "ipFamilyPolicy"),
-				  str_printf_in(e->arena,
-						"must be set to 'SingleStack' when releasing the "
-						"secondary %s",
-						what)
-					  .ptr);
-}
-
 static void service_validate_update(struct edit *e, struct field_errors *errors)
 {
 	const struct field_path *path = FIELD_NAME(NULL, "spec");
 	yyjson_val *old = yyjson_obj_get(e->old, "spec");
 	struct str old_type = json_get_str(old, "type");
-	bool was_headless = str_eq_c(json_get_str(old, "clusterIP"), "None"),
-	     balanced = str_eq_c(old_type, "LoadBalancer") && type_is(spec_of(e), "LoadBalancer");
+	bool balanced = str_eq_c(old_type, "LoadBalancer") && type_is(spec_of(e), "LoadBalancer");
 	yyjson_mut_val *class_name = yyjson_mut_obj_get(spec_of(e), "loadBalancerClass");
 
-	if (!str_eq_c(old_type, "ExternalName") && !type_is(spec_of(e), "ExternalName")) {
-		if (!was_headless || !is_headless(spec_of(e)))
-			check_kept(e, "clusterIPs", "clusterIP", errors);
-		if (!was_headless && !is_headless(spec_of(e)))
-			check_kept(e, "ipFamilies", "ipFamily", errors);
-	}
+	service_check_kept_addresses(e, errors);
 	if (balanced && !json_mixed_equal(class_name, yyjson_obj_get(old, "loadBalancerClass")))
 		field_invalid_val(errors, FIELD_NAME(path, "loadBalancerClass"), class_name,
 				  "may not change once set");
@@ -738,40 +605,71 @@ static void service_validate_status(struct edit *e, struct field_errors *errors)
 		rules_check(&scope, rules, path, yyjson_mut_obj_get(e->root, "status"));
 }
 
-static void service_warn(struct edit *e, struct notices *notices)
+static void warn_addresses(struct edit *e, const char *list, struct notices *n)
 {
-	static const struct {
-		const char *key;
-		bool headless, external_name;
-		const char *text;
-	} ignored[] = {
-		{ "loadBalancerIP", true, false,
-		  "spec.loadBalancerIP is ignored for headless services" },
-		{ "externalIPs", true, false, "spec.externalIPs is ignored for headless services" },
-		{ "externalIPs", false, true,
-		  "spec.externalIPs is ignored when spec.type is \"ExternalName\"" },
-	};
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "spec"), list);
+	size_t i = 0;
+
+	JSON_MUT_EACH (address, yyjson_mut_obj_get(spec_of(e), list))
+		address_warn(n, FIELD_INDEX(path, i++), json_mut_str(address));
+}
+
+static void warn_ranges(struct edit *e, struct notices *n)
+{
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "spec"),
+						   "loadBalancerSourceRanges");
+	size_t i = 0;
+
+	JSON_MUT_EACH (range, yyjson_mut_obj_get(spec_of(e), "loadBalancerSourceRanges"))
+		range_warn(n, FIELD_INDEX(path, i++), json_mut_str(range));
+}
+
+static void warn_headless(struct edit *e, struct notices *n)
+{
 	yyjson_mut_val *spec = spec_of(e);
 
+	if (json_mut_get_str(spec, "loadBalancerIP").len)
+		notices_add(n, "spec.loadBalancerIP is ignored for headless services");
+	if (json_mut_get_count(spec, "externalIPs"))
+		notices_add(n, "spec.externalIPs is ignored for headless services");
+	if (!str_eq_c(json_mut_get_str(spec, "sessionAffinity"), "None"))
+		notices_add(n, "spec.SessionAffinity is ignored for headless services");
+}
+
+static void service_warn(struct edit *e, struct notices *n)
+{
+	yyjson_mut_val *spec = spec_of(e);
+	bool is_external = type_is(spec, "ExternalName");
+
+	if (e->subresource.len) {
+		balancer_status_warn(e, n);
+		return;
+	}
 	if (json_mut_key(json_mut_get(e->root, "metadata.annotations"), STR(TOPOLOGY_HINTS)))
-		notices_add(notices, "annotation service.kubernetes.io/topology-aware-hints is "
-				     "deprecated, please use service.kubernetes.io/topology-mode "
-				     "instead");
-	for (size_t i = 0; i < ARRAY_COUNT(ignored); i++)
-		if (!is_zero_value(yyjson_mut_obj_get(spec, ignored[i].key)) &&
-		    ((ignored[i].headless && is_headless(spec)) ||
-		     (ignored[i].external_name && type_is(spec, "ExternalName"))))
-			notices_add(notices, "%s", ignored[i].text);
-	if (is_headless(spec) && str_eq_c(json_mut_get_str(spec, "sessionAffinity"), "ClientIP"))
-		notices_add(notices, "spec.SessionAffinity is ignored for headless services");
-	if (!type_is(spec, "ExternalName") && json_mut_get_str(spec, "externalName").len)
-		notices_add(notices, "spec.externalName is ignored when spec.type is not "
-				     "\"ExternalName\"");
+		notices_add(n, "annotation service.kubernetes.io/topology-aware-hints is "
+			       "deprecated, please use service.kubernetes.io/topology-mode "
+			       "instead");
+	if (json_mut_get_str(spec, "clusterIP").len && !service_is_headless(spec))
+		warn_addresses(e, "clusterIPs", n);
+	if (type_is(spec, "ClusterIP") && service_is_headless(spec))
+		warn_headless(e, n);
+	warn_addresses(e, "externalIPs", n);
+	address_warn(n, FIELD_NAME(FIELD_NAME(NULL, "spec"), "loadBalancerIP"),
+		     json_mut_get_str(spec, "loadBalancerIP"));
+	warn_ranges(e, n);
+	if (is_external && json_mut_get_count(spec, "externalIPs"))
+		notices_add(n, "spec.externalIPs is ignored when spec.type is \"ExternalName\"");
+	if (!is_external && json_mut_get_str(spec, "externalName").len)
+		notices_add(n, "spec.externalName is ignored when spec.type is not "
+			       "\"ExternalName\"");
+	if (str_eq_c(json_mut_get_str(spec, "trafficDistribution"), "PreferClose"))
+		notices_add(n, "spec.trafficDistribution: \"PreferClose\" is deprecated; use "
+			       "\"PreferSameZone\"");
 }
 
 const struct strategy strategy_service = {
 	.default_object = service_default,
-	.prepare_create = service_prepare_create,
+	.prepare_create = normalize_new,
 	.prepare_update = service_prepare_update,
 	.validate = service_validate,
 	.validate_update = service_validate_update,

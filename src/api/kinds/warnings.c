@@ -2,6 +2,7 @@
 /* Labels, annotations and volumes of the past; what hides something else in a container. */
 #include "api/kinds/warnings.h"
 
+#include "api/kinds/address.h"
 #include "api/quantity.h"
 #include "api/schema.h"
 #include "codec/json_index.h"
@@ -260,6 +261,21 @@ static void warn_containers(struct notices *n, const char *spec_path, const char
 
 /* ---- the rest ---- */
 
+static void warn_addresses(struct notices *n, const char *path, yyjson_mut_val *spec)
+{
+	const struct field_path *top = FIELD_NAME(NULL, path),
+				*aliases = FIELD_NAME(top, "hostAliases"),
+				*servers = FIELD_NAME(FIELD_NAME(top, "dnsConfig"), "nameservers");
+	size_t i = 0;
+
+	JSON_MUT_EACH (alias, yyjson_mut_obj_get(spec, "hostAliases"))
+		address_warn(n, FIELD_NAME(FIELD_INDEX(aliases, i++), "ip"),
+			     json_mut_get_str(alias, "ip"));
+	i = 0;
+	JSON_MUT_EACH (server, json_mut_get(spec, "dnsConfig.nameservers"))
+		address_warn(n, FIELD_INDEX(servers, i++), json_mut_str(server));
+}
+
 static void warn_names(struct notices *n, const char *path, yyjson_mut_val *spec)
 {
 	size_t i = 0;
@@ -272,6 +288,7 @@ static void warn_names(struct notices *n, const char *path, yyjson_mut_val *spec
 				    path, i);
 		i++;
 	}
+	warn_addresses(n, path, spec);
 	if (json_mut_get_int(spec, "terminationGracePeriodSeconds", 0) < 0)
 		notices_add(n,
 			    "%s.terminationGracePeriodSeconds: must be >= 0; negative values are "

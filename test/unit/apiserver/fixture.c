@@ -146,7 +146,8 @@ void http_fixture_open_with(struct http_fixture *f, struct apiserver_options opt
 	assert_int_equal(store_open_memory(f->env, f->disk, NULL, &f->store, &err), 0);
 	options.env = f->env;
 	options.store = f->store;
-	options.service_cidr = STR("10.96.0.0/24");
+	if (!options.service_cidr.len)
+		options.service_cidr = STR("10.96.0.0/24");
 	options.advertise_address = STR("192.0.2.1");
 	options.secure_port = 6443;
 	assert_int_equal(apiserver_new(&options, &f->apiserver, &err), 0);

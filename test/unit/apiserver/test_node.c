@@ -273,12 +273,16 @@ static const struct row requests[] = {
 };
 
 /* Would break: a node has the API server connect to itself, past what it listens on for others. */
-static const struct row address = {
-	"PATCH", NS "pods/mine/status",
-	"{'status':{'podIP':'::ffff:127.0.0.1','podIPs':[{'ip':'::ffff:127.0.0.1'}]}}", 200, NULL
+static const struct row addresses[] = {
+	{ "PATCH", NS "pods/mine/status",
+	  "{'status':{'podIP':'::ffff:127.0.0.1','podIPs':[{'ip':'::ffff:127.0.0.1'}]}}", 422,
+	  "must not be an IPv4-mapped IPv6 address" },
+	{ "PATCH", NS "pods/mine/status", "{'status':{'podIP':'::1','podIPs':[{'ip':'::1'}]}}", 200,
+	  NULL },
 };
-static const struct row proxied = { "GET", NS "pods/mine:6443/proxy/", NULL, 400,
-				    "address not allowed" };
+static const struct row proxied[] = {
+	{ "GET", NS "pods/mine:6443/proxy/", NULL, 400, "address not allowed" },
+};
 
 struct world {
 	struct http_fixture f;
@@ -333,9 +337,9 @@ static void test_writes(void **state)
 	open_world(&w);
 	run(&w.f, writes, ARRAY_COUNT(writes));
 	run(&w.f, requests, ARRAY_COUNT(requests));
-	run(&w.f, &address, 1);
+	run(&w.f, addresses, ARRAY_COUNT(addresses));
 	become(&w.f, "admin", "system:masters");
-	run(&w.f, &proxied, 1);
+	run(&w.f, proxied, ARRAY_COUNT(proxied));
 	close_world(&w);
 }
 

@@ -199,16 +199,31 @@ static void test_servicecidr(void **state)
 		{ "two of one family", "!spec: {cidrs: [10.0.0.0/16, 10.1.0.0/16]}",
 		  "spec.cidrs: Invalid value: {\"CIDRs\":[\"10.0.0.0/16\",\"10.1.0.0/16\"]}: may "
 		  "specify no "
-		  "more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/96" },
+		  "more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64" },
+		{ "another form", "!spec: {cidrs: [\"2001:DB8::/64\"]}",
+		  "spec.cidrs[0]: Invalid value: \"2001:DB8::/64\": must be in canonical form "
+		  "(\"2001:db8::/64\")" },
+		{ "bits too many", "!spec: {cidrs: [10.0.0.1/16]}",
+		  "spec.cidrs[0]: Invalid value: \"10.0.0.1/16\": must not have bits set beyond "
+		  "the prefix length" },
+		{ "both families", "!spec: {cidrs: [10.0.0.0/16, \"2001:db8::/64\"]}", "" },
 	};
 
 	static const struct kind_update update = { base, "", "" };
 	static const struct kind_case changes[] = {
 		{ "another range", "!spec: {cidrs: [10.1.0.0/16]}",
 		  "spec.cidrs[0]: Invalid value: \"10.1.0.0/16\": field is immutable" },
-		{ "a further range", "!spec: {cidrs: [10.0.0.0/16, \"2001:db8::/64\"]}",
-		  "spec.cidrs: Invalid value: [\"10.0.0.0/16\",\"2001:db8::/64\"]: field is "
-		  "immutable" },
+		{ "a second family", "!spec: {cidrs: [10.0.0.0/16, \"2001:db8::/64\"]}", "" },
+		{ "a second family before the first",
+		  "!spec: {cidrs: [\"2001:db8::/64\", 10.0.0.0/16]}",
+		  "spec.cidrs[0]: Invalid value: \"2001:db8::/64\": field is immutable" },
+		{ "a second range of the same", "!spec: {cidrs: [10.0.0.0/16, 10.1.0.0/16]}",
+		  "spec.cidrs: Invalid value: {\"CIDRs\":[\"10.0.0.0/16\",\"10.1.0.0/16\"]}: may "
+		  "specify no more than one IP for each IP family, i.e 192.168.0.0/24 and "
+		  "2001:db8::/64" },
+		{ "three", "!spec: {cidrs: [10.0.0.0/16, \"2001:db8::/64\", 10.1.0.0/16]}",
+		  "spec.cidrs: Invalid value: "
+		  "[\"10.0.0.0/16\",\"2001:db8::/64\",\"10.1.0.0/16\"]: field is immutable" },
 	};
 
 	check_creates(&kind_servicecidr, base, cases, ARRAY_COUNT(cases));

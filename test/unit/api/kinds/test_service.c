@@ -126,7 +126,7 @@ static void test_updates(void **state)
 {
 	static const struct kind_update update = {
 		"metadata: {name: s}\nspec: {clusterIP: 10.0.0.1, selector: {a: b}, ports: [{port: "
-		"80}]}",
+		"80}], ipFamilies: [IPv4], ipFamilyPolicy: SingleStack}",
 		"", ""
 	};
 	static const struct kind_case cases[] = {
@@ -138,6 +138,66 @@ static void test_updates(void **state)
 		  "indicated by `ipFamilies[0]`\nspec.ipFamilies[0]: Invalid value: [\"IPv6\"]: "
 		  "may not change once set" },
 		{ "another selector", "spec: {selector: {a: c}}", "" },
+	};
+
+	check_updates(&kind_service, &update, cases, ARRAY_COUNT(cases));
+}
+
+/* What was stored under the rules of before. */
+static void test_old_forms(void **state)
+{
+	static const struct kind_update update = {
+		"metadata: {name: s}\nspec: {clusterIP: 10.0.0.1, type: LoadBalancer, "
+		"healthCheckNodePort: 30001, externalTrafficPolicy: Local, ports: [{port: 80}], "
+		"ipFamilies: [IPv4], ipFamilyPolicy: SingleStack}",
+		"spec: {externalIPs: [10.0.0.01, \"::ffff:1.2.3.4\"], loadBalancerSourceRanges: "
+		"[\" 10.0.0.1/8\"]}",
+		""
+	};
+	static const struct kind_case cases[] = {
+		{ "in another order", "!spec: {externalIPs: [\"::ffff:1.2.3.4\", 10.0.0.01]}", "" },
+		{ "one more", "!spec: {externalIPs: [10.0.0.01, 10.0.0.02]}",
+		  "spec.externalIPs[1]: Invalid value: \"10.0.0.02\": must not have leading 0s" },
+		{ "another of both",
+		  "!spec: {externalIPs: [\"::ffff:1.2.3.5\"], loadBalancerSourceRanges: "
+		  "[10.0.0.1/8, "
+		  "10.0.0.2/8]}",
+		  "spec.externalIPs[0]: Invalid value: \"::ffff:1.2.3.5\": must not be an "
+		  "IPv4-mapped IPv6 address\nspec.LoadBalancerSourceRanges[1]: Invalid value: "
+		  "\"10.0.0.2/8\": must not have bits set beyond the prefix length" },
+	};
+
+	check_updates(&kind_service, &update, cases, ARRAY_COUNT(cases));
+}
+
+static void test_kept_families(void **state)
+{
+	static const struct kind_update update = {
+		"metadata: {name: s}\nspec: {clusterIP: 10.0.0.1, clusterIPs: [10.0.0.1, "
+		"\"fd00::1\"], selector: {a: b}, ports: [{port: 80}], ipFamilies: [IPv4, IPv6], "
+		"ipFamilyPolicy: PreferDualStack}",
+		"", ""
+	};
+	static const struct kind_case cases[] = {
+		{ "one left, but not alone by policy",
+		  "!spec: {clusterIPs: [10.0.0.1], ipFamilies: [IPv4]}",
+		  "spec.ipFamilyPolicy: Invalid value: \"PreferDualStack\": must be set to "
+		  "'SingleStack' when releasing the secondary clusterIP\nspec.ipFamilyPolicy: "
+		  "Invalid value: \"PreferDualStack\": must be set to 'SingleStack' when releasing "
+		  "the secondary ipFamily" },
+		{ "one left",
+		  "!spec: {clusterIPs: [10.0.0.1], ipFamilies: [IPv4], ipFamilyPolicy: "
+		  "SingleStack}",
+		  "" },
+		{ "the second left",
+		  "!spec: {clusterIP: \"fd00::1\", clusterIPs: [\"fd00::1\"], ipFamilies: [IPv6], "
+		  "ipFamilyPolicy: SingleStack}",
+		  "spec.clusterIPs[0]: Invalid value: [\"fd00::1\"]: may not change once "
+		  "set\nspec.ipFamilies[0]: Invalid value: [\"IPv6\"]: may not change once set" },
+		{ "another second", "!spec: {clusterIPs: [10.0.0.1, \"fd00::2\"]}",
+		  "spec.clusterIPs[1]: Invalid value: [\"10.0.0.1\",\"fd00::2\"]: may not change "
+		  "once set" },
+		{ "a name instead", "spec: {type: ExternalName, externalName: a.b}", "" },
 	};
 
 	check_updates(&kind_service, &update, cases, ARRAY_COUNT(cases));
@@ -166,6 +226,19 @@ static void test_warnings(void **state)
 				   "b}, ports: [{port: 80}]}";
 	static const struct kind_case cases[] = {
 		{ "nothing", "{}", "" },
+		{ "forms of IPv6",
+		  "!spec: {clusterIP: \"fd00:0::1\", clusterIPs: [\"fd00:0::1\"], externalIPs: "
+		  "[\"2001:DB8::1\"], loadBalancerIP: \"fd00::00\", loadBalancerSourceRanges: "
+		  "[\"2001:DB8::/64\"]}",
+		  "spec.clusterIPs[0]: IPv6 address \"fd00:0::1\" should be in RFC 5952 canonical "
+		  "format (\"fd00::1\")\nspec.externalIPs[0]: IPv6 address \"2001:DB8::1\" should "
+		  "be in RFC 5952 canonical format (\"2001:db8::1\")\nspec.loadBalancerIP: IPv6 "
+		  "address \"fd00::00\" should be in RFC 5952 canonical format "
+		  "(\"fd00::\")\nspec.loadBalancerSourceRanges[0]: IPv6 CIDR value "
+		  "\"2001:DB8::/64\" should be in RFC 5952 canonical format (\"2001:db8::/64\")" },
+		{ "the old word", "spec: {trafficDistribution: PreferClose}",
+		  "spec.trafficDistribution: \"PreferClose\" is deprecated; use "
+		  "\"PreferSameZone\"" },
 		{ "affinity of nothing", "spec: {clusterIP: None, sessionAffinity: ClientIP}",
 		  "spec.SessionAffinity is ignored for headless services" },
 		{ "a name for nothing", "spec: {externalName: a.b}",
@@ -242,6 +315,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ports),	      cmocka_unit_test(test_types),
 		cmocka_unit_test(test_addresses),     cmocka_unit_test(test_updates),
+		cmocka_unit_test(test_old_forms),     cmocka_unit_test(test_kept_families),
 		cmocka_unit_test(test_status),	      cmocka_unit_test(test_warnings),
 		cmocka_unit_test(test_endpoints),     cmocka_unit_test(test_slices),
 		cmocka_unit_test(test_slice_updates),
