@@ -118,7 +118,8 @@ struct http_server {
 	struct env *env;
 	struct conn_pool *pool;
 	struct list conns;
-	size_t conn_count;
+	size_t conn_count, place_count;
+	bool is_out_of_fds;              /* and that was told */
 	struct list strangers;           /* still in their handshake or without a byte, the oldest first */
 	struct list handshakes;          /* those of them that have said something, the oldest first */
 	size_t open_handshake_count;

@@ -7,11 +7,13 @@
 #include "net/http_server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/assert.h"
@@ -356,18 +358,27 @@ static const struct conn_events conn_events = {
 	.on_closed = on_closed,
 };
 
-/* When all places are taken, who has said least for longest goes: to open connections and leave it
- * at that must not keep others out. */
-static bool has_place(struct http_server *s)
+/* Makes a place: who has said least for longest goes. To open connections and leave it at that must
+ * not keep others out. */
+static bool drop_stranger(struct http_server *s)
 {
 	struct list *node = list_first(&s->strangers);
 
-	if (s->conn_count < s->limits.connection_max)
-		return true;
 	if (!node)
 		return false;
 	server_conn_break(LIST_ENTRY(node, struct server_conn, stranger_link));
 	return true;
+}
+
+/* The kernel gives the lowest descriptor that is free: a high one tells that there are no more places
+ * than are taken now. That holds until half of them are free again, as others may have freed theirs. */
+static bool has_place(struct http_server *s, int fd)
+{
+	if (s->conn_count < s->place_count / 2)
+		s->place_count = s->limits.connection_max;
+	if (fd > s->limits.fd_max && s->conn_count < s->place_count)
+		s->place_count = s->conn_count;
+	return s->conn_count < s->place_count || drop_stranger(s);
 }
 
 /* Owns fd. */
@@ -376,7 +387,7 @@ static void serve(struct http_server *s, int fd, const struct address *peer)
 	struct server_conn *sc;
 	int on = 1;
 
-	if (s->draining || !has_place(s)) {
+	if (s->draining || !has_place(s, fd)) {
 		close(fd);
 		return;
 	}
@@ -403,6 +414,18 @@ static void on_retry(struct timer *timer)
 	io_update(&CONTAINER_OF(timer, struct listener, retry)->watch, IO_READ);
 }
 
+/* Others of this process have taken all descriptors. Told once: who tries to connect may do so for
+ * long. */
+static void rest(struct listener *l)
+{
+	if (!l->server->is_out_of_fds)
+		log_warn("http", "cannot accept connections: %s", strerror(errno));
+	l->server->is_out_of_fds = true;
+	(void)drop_stranger(l->server); /* if there is none, somebody else must go */
+	io_update(&l->watch, 0);
+	timer_start(&l->retry, ACCEPT_RETRY_MS);
+}
+
 static void on_accept(struct io_watch *watch, int events)
 {
 	struct listener *l = CONTAINER_OF(watch, struct listener, watch);
@@ -413,15 +436,16 @@ static void on_accept(struct io_watch *watch, int events)
 				 SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
+			if (l->server->is_out_of_fds)
+				log_info("http", "connections are accepted again");
+			l->server->is_out_of_fds = false;
 			if (peer.socket_bytes == 0)
 				peer.socket.ss_family = AF_UNIX;
 			serve(l->server, fd, &peer);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			log_warn("http", "cannot accept connections: %s", strerror(errno));
-			io_update(watch, 0);
-			timer_start(&l->retry, ACCEPT_RETRY_MS);
+			rest(l);
 			return;
 		}
 		if (errno != ECONNABORTED && errno != EINTR)
@@ -499,6 +523,18 @@ static void stop_listening(struct http_server *s)
 
 /* --- the server --- */
 
+static int fd_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT_MAX)
+		return INT_MAX;
+	/* Of few a good part: connections are what they are for. */
+	if (limit.rlim_cur < HTTP_FDS_RESERVED * 4)
+		return (int)(limit.rlim_cur - limit.rlim_cur / 4);
+	return (int)limit.rlim_cur - HTTP_FDS_RESERVED;
+}
+
 static void default_limits(struct http_server_limits *l)
 {
 	static const struct http_server_limits defaults = {
@@ -518,6 +554,7 @@ static void default_limits(struct http_server_limits *l)
 	l->head_bytes_max = l->head_bytes_max ? l->head_bytes_max : defaults.head_bytes_max;
 	l->header_count_max = l->header_count_max ? l->header_count_max : defaults.header_count_max;
 	l->connection_max = l->connection_max ? l->connection_max : defaults.connection_max;
+	l->fd_max = l->fd_max ? l->fd_max : fd_max();
 	l->handshake_max = l->handshake_max ? l->handshake_max : defaults.handshake_max;
 	l->stream_max = l->stream_max ? l->stream_max : defaults.stream_max;
 	l->header_timeout_ms = l->header_timeout_ms ? l->header_timeout_ms : defaults.header_timeout_ms;
@@ -535,6 +572,7 @@ struct http_server *http_server_new(const struct http_server_options *options)
 	s->options = *options;
 	s->limits = options->limits;
 	default_limits(&s->limits);
+	s->place_count = s->limits.connection_max;
 	s->env = options->env;
 	s->pool = conn_pool_new(s->env);
 	list_init(&s->conns);

@@ -190,8 +190,8 @@ static void on_page(struct etcd_call *call, const void *message, const struct gr
 			must_wait = true;
 			continue;
 		}
-		if (err.code == ERR_UNSUPPORTED) { /* somebody else's, of no kind that is known */
-			log_debug("etcd", "%s", err.msg);
+		if (err.code == ERR_UNSUPPORTED) { /* somebody else's, or damaged */
+			log_warn("etcd", "passed over: %s", err.msg);
 			continue;
 		}
 		log_error("etcd", "%s", err.msg);

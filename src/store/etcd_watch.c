@@ -108,7 +108,8 @@ static bool change_of(struct etcd *e, const struct etcd_event *event, struct etc
 		.version = event->kv->version,
 		.value = store_unseal(e->store, ret->key, sealed, event->kv->mod_revision, &err),
 	};
-	if (!ret->entry.value && err.code != ERR_UNSUPPORTED)
+	/* What it was before stays: to say that it is gone would have what it owns deleted. */
+	if (!ret->entry.value)
 		log_error("etcd", "'" STR_FMT "' cannot be read: %s", STR_ARG(event->kv->key),
 			  err.msg);
 	return ret->entry.value != NULL;

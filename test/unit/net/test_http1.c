@@ -417,6 +417,22 @@ static void test_silent_crowd(void **state)
 	close_service(&s);
 }
 
+/* Breaks if connections take the descriptors that files and children need. */
+static void test_descriptor_limit(void **state)
+{
+	static const struct http_server_limits limits = { .fd_max = 1 };
+	struct service s;
+	struct raw later;
+
+	open_service(&s, &limits); /* there is nobody to go for its connection */
+	raw_wait_eof(&s.raw);
+	assert_int_equal(http_server_connection_count(s.f.server), 0);
+	raw_open(&later, &s.f);
+	raw_wait_eof(&later);
+	raw_close(&later);
+	close_service(&s);
+}
+
 /* Breaks if a client that stops in the middle keeps its connection for ever. */
 static void test_slow_clients(void **state)
 {
@@ -904,7 +920,8 @@ int main(void)
 		cmocka_unit_test(test_pipelining), cmocka_unit_test(test_malformed), cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_length_beside_chunks),
 		cmocka_unit_test(test_connection_limit),
-		cmocka_unit_test(test_silent_crowd), cmocka_unit_test(test_slow_clients),
+		cmocka_unit_test(test_silent_crowd), cmocka_unit_test(test_descriptor_limit),
+		cmocka_unit_test(test_slow_clients),
 		cmocka_unit_test(test_manners), cmocka_unit_test(test_vanished_client),
 		cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_shared_chunk),
 		cmocka_unit_test(test_queue_limit),
