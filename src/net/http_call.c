@@ -197,8 +197,13 @@ static void read_head(struct http_call *call, struct str head)
 		upgraded(call);
 		return;
 	}
-	if (status < 200)
-		return; /* 100 Continue and its like: the answer is still to come */
+	if (status < 200) { /* 100 Continue and its like: the answer is still to come */
+		if (++call->informational_count > HTTP_INFORMATIONAL_MAX) {
+			(void)err_set(&call->err, ERR_PARSE, "net/http: too many 1xx informational responses");
+			call_fail(call);
+		}
+		return;
+	}
 	call->in_head = false;
 	call->in_body = true;
 	call->redirecting = is_redirect(call);

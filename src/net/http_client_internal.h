@@ -43,7 +43,7 @@ struct http_call {
 	size_t header_cap;
 	size_t scanned_bytes;
 	uint64_t source_left_bytes;
-	int redirect_count;
+	int redirect_count, informational_count;
 	struct timer deadline, idle;
 	struct err err;
 	bool has_deadline, reused, retried, answered, has_source, source_open, drop_credentials, replace_method;

@@ -10,6 +10,7 @@
 #define HTTP_HEAD_BYTES_MAX (64u << 10)        /* request line and headers: then 431 */
 #define HTTP_HEADER_COUNT_MAX 1024             /* then 431; impersonation names each group in one of its own */
 #define HTTP_REPLY_HEADER_COUNT_MAX 512         /* of an answer that a client gets */
+#define HTTP_INFORMATIONAL_MAX 5               /* answers 1xx before the one that was asked for */
 #define HTTP_REPLY_HEAD_BYTES_MAX (128u << 10) /* a response head, sent or accepted */
 #define HTTP_STREAMS_MAX 250                   /* concurrent streams of one HTTP/2 connection */
 #define HTTP_CONNECTIONS_MAX 20000             /* of one server; then the oldest that said nothing goes, or it */

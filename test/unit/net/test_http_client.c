@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/fd.h"
+#include "net/limits.h"
 
 struct service {
 	int requests;
@@ -240,6 +241,99 @@ static void test_failures(void **state)
 	fixture_close(&f);
 }
 
+/* A server that says the same to whoever connects, whatever it is asked, and hangs up. */
+struct parrot {
+	struct env *env;
+	struct io_watch watch, asked;
+	int fd, asker_fd;
+	struct buf says;
+};
+
+static void on_asked(struct io_watch *watch, int what)
+{
+	struct parrot *p = CONTAINER_OF(watch, struct parrot, asked);
+	char asked[1024];
+
+	assert_true(recv(p->asker_fd, asked, sizeof(asked), MSG_DONTWAIT) > 0);
+	assert_int_equal(send(p->asker_fd, p->says.ptr, p->says.len, MSG_NOSIGNAL | MSG_DONTWAIT), p->says.len);
+	io_stop(watch);
+	close(p->asker_fd);
+}
+
+static void on_parrot(struct io_watch *watch, int what)
+{
+	struct parrot *p = CONTAINER_OF(watch, struct parrot, watch);
+	struct err err;
+
+	p->asker_fd = accept(p->fd, NULL, NULL);
+	assert_true(p->asker_fd >= 0);
+	assert_int_equal(io_start(p->env, &p->asked, p->asker_fd, IO_READ, &err), 0);
+}
+
+/* Breaks if a server that answers without end, or half, or nonsense, is believed, waited for or kept in memory. */
+static void test_faulty_servers(void **state)
+{
+	static const struct {
+		const char *begin, *again;
+		int times;
+		const char *end, *error; /* NULL: it is 200 */
+	} rows[] = {
+		{ "", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", HTTP_INFORMATIONAL_MAX,
+		  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", NULL },
+		{ "", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", HTTP_INFORMATIONAL_MAX + 1,
+		  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "too many 1xx informational responses" },
+		{ "HTTP/1.1 200 OK\r\n", "A: b\r\n", HTTP_REPLY_HEADER_COUNT_MAX + 1, "\r\n", "malformed answer" },
+		{ "HTTP/1.1 200 OK\r\nA: ", "aaaaaaaaaaaaaaaa", HTTP_REPLY_HEAD_BYTES_MAX / 16, "",
+		  "the answer's headers are too large" },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "", 0, "half", "the answer was cut off" },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n", 3, "",
+		  "the answer was cut off" },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "", 0, "zz\r\n", "malformed answer" },
+		{ "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", "", 0, "",
+		  "unexpected answer 101" },
+		{ "SSH-2.0-OpenSSH_9.2\r\n\r\n", "", 0, "", "malformed answer" },
+		{ "HTTP/1.1 200 OK\r\n", "", 0, "Content-", "closed without an answer" },
+	};
+	struct fixture f;
+	struct service s = { 0 };
+	struct parrot p = { .watch.fn = on_parrot, .asked.fn = on_asked };
+	char folder[] = "/tmp/cube-test-parrot-XXXXXX", path[64];
+	struct http_request get = { .unix_path = STR("") };
+	struct http_client *client;
+	struct address a;
+	struct err err;
+
+	fixture_open(&f, &handlers, &s, false, NULL);
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/s.sock", folder);
+	get.unix_path = str_from(path);
+	assert_int_equal(address_from_unix(str_from(path), &a, &err), 0);
+	p.env = f.env;
+	p.fd = address_listen(&a, 0600, &err);
+	assert_int_equal(io_start(f.env, &p.watch, p.fd, IO_READ, &err), 0);
+	client = http_client_new(&(struct http_client_options){ .env = f.env });
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct outcome o;
+
+		buf_init(&p.says, FIXTURE_BYTES_MAX);
+		buf_put_c(&p.says, rows[i].begin);
+		for (int n = 0; n < rows[i].times; n++)
+			buf_put_c(&p.says, rows[i].again);
+		buf_put_c(&p.says, rows[i].end);
+		call(&f, client, &get, "/x", &o);
+		if (rows[i].error)
+			expect_failure(&o, o.err.code, rows[i].error);
+		else
+			expect(&o, 200, "ok");
+		buf_deinit(&p.says);
+	}
+	http_client_free(client);
+	io_stop(&p.watch);
+	close(p.fd);
+	fixture_close(&f);
+	assert_int_equal(fd_remove_tree(AT_FDCWD, folder, &err), 0);
+}
+
 /* Breaks if the client accepts a server that it must not trust. */
 static void test_tls(void **state)
 {
@@ -375,7 +469,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests), cmocka_unit_test(test_redirects), cmocka_unit_test(test_headers),
-		cmocka_unit_test(test_failures), cmocka_unit_test(test_tls), cmocka_unit_test(test_pause),
+		cmocka_unit_test(test_failures), cmocka_unit_test(test_faulty_servers),
+		cmocka_unit_test(test_tls), cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_unix),
 	};
 
