@@ -381,8 +381,7 @@ static int check(const struct cel_authorizer *cel, const struct cel_attributes *
 		 struct arena *arena, enum cel_decision *ret_decision, struct str *ret_reason,
 		 struct err *err)
 {
-	const struct admission_authorizer *a = CONTAINER_OF(cel, const struct admission_authorizer,
-							    cel);
+	struct admission_authorizer *a = CONTAINER_OF(cel, struct admission_authorizer, cel);
 	struct target target = {
 		.verb = attributes->verb,
 		.is_resource = !attributes->path.len,
@@ -402,6 +401,7 @@ static int check(const struct cel_authorizer *cel, const struct cel_attributes *
 					  .reason = &reason };
 
 	asked.selectors = read_selectors(a, attributes, arena, &selectors);
+	asked.wait = a->is_waiting ? NULL : a->wait; /* one question at a time */
 	decision = a->asks ? operation_authorize(a->asks, &asked)
 			   : authz_decide(a->registry, &asked);
 	switch (decision) {
@@ -411,7 +411,10 @@ static int check(const struct cel_authorizer *cel, const struct cel_attributes *
 	case AUTHZ_DENY:
 		*ret_decision = CEL_DENIED;
 		break;
-	case AUTHZ_LATER: /* is not said to who does not wait */
+	case AUTHZ_LATER:
+		a->is_waiting = true;
+		*ret_decision = CEL_NO_OPINION;
+		break;
 	case AUTHZ_NO_OPINION:
 		*ret_decision = CEL_NO_OPINION;
 		break;

@@ -77,6 +77,8 @@ struct admission_authorizer {
 	struct registry *registry;
 	const struct user *user;
 	struct operation *asks;
+	struct review_wait *wait; /* NULL: nobody but asks waits */
+	bool is_waiting;	  /* it will be told; what was found out until then may be wrong */
 };
 
 /* All are borrowed; asks is the write that waits for answers from outside, NULL: nobody waits. */

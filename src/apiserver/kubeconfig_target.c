@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "codec/base64.h"
 #include "codec/yaml.h"
+#include "net/url.h"
 
 static int read_file(struct str path, struct arena *arena, struct str *ret, struct err *err)
 {
@@ -77,6 +78,24 @@ static int read_user(yyjson_val *user, struct str dir, struct arena *arena,
 	return 0;
 }
 
+/* A host alone is asked by TLS where anything is said of TLS, as upstream's clients have it. */
+static int complete_url(struct webhook_target *target, struct arena *arena, struct err *err)
+{
+	bool by_tls = target->ca_pem.len || target->certificate_pem.len || target->insecure;
+	struct url url;
+
+	if (target->url.len && str_find(target->url, STR("://"), 0) == SIZE_MAX)
+		target->url = str_printf_in(arena, "%s://" STR_FMT, by_tls ? "https" : "http",
+					    STR_ARG(target->url));
+	if (url_parse(target->url, &url, err) < 0)
+		return err_wrap(err, "server '" STR_FMT "'", STR_ARG(target->url));
+	return url.scheme == URL_HTTPS || url.scheme == URL_HTTP
+		       ? 0
+		       : err_set(err, ERR_INVALID,
+				 "server '" STR_FMT "' is neither an http nor an https URL",
+				 STR_ARG(target->url));
+}
+
 static int read_root(yyjson_val *root, struct str dir, struct arena *arena,
 		     struct review_hook_options *to, struct err *err)
 {
@@ -91,13 +110,11 @@ static int read_root(yyjson_val *root, struct str dir, struct arena *arena,
 	to->target.url = str_in(arena, json_get_str(cluster, "server"));
 	to->target.insecure = json_bool(json_key(cluster, STR("insecure-skip-tls-verify")), false);
 	to->target.server_name = str_in(arena, json_str(json_key(cluster, STR("tls-server-name"))));
-	if (!str_has_prefix(to->target.url, STR("https://")))
-		return err_set(err, ERR_INVALID, "server '" STR_FMT "' is not an https URL",
-			       STR_ARG(to->target.url));
 	if (read_material(cluster, "certificate-authority", dir, arena, &to->target.ca_pem, err) <
-	    0)
+		    0 ||
+	    read_user(user, dir, arena, to, err) < 0)
 		return -1;
-	return read_user(user, dir, arena, to, err);
+	return complete_url(&to->target, arena, err);
 }
 
 int kubeconfig_target_parse(struct str text, struct str dir, struct arena *arena,

@@ -7,30 +7,11 @@
 #ifndef CUBE_APISERVER_REVIEW_HOOK_H
 #define CUBE_APISERVER_REVIEW_HOOK_H
 
+#include "apiserver/review_wait.h"
 #include "apiserver/webhook_client.h"
-#include "base/list.h"
 
 struct registry;
 struct review_hook;
-
-/* Lies with who waits; told once, in a later turn. What was being decided is then decided anew. */
-struct review_wait {
-	void (*resume)(struct review_wait *wait);
-	struct list link;
-};
-static inline void review_wait_init(struct review_wait *wait,
-				    void (*resume)(struct review_wait *wait))
-{
-	wait->resume = resume;
-	list_init(&wait->link);
-}
-static inline void review_wait_cancel(struct review_wait *wait)
-{
-	list_remove(&wait->link);
-}
-void review_waits_move(struct list *from, struct list *to);
-/* Tells all in the list. */
-void review_waits_end(struct list *waits);
 
 struct review_hook_options {
 	struct webhook_target target; /* all strings are copied */

@@ -23,6 +23,8 @@ enum hook_state {
 	HOOK_ASK_AGAIN = 1 << 1,
 };
 
+#define CONCERNS_LATER 2
+
 /* One question on its way. */
 struct webhook_call_slot {
 	struct webhook_run *run;
@@ -67,7 +69,7 @@ static int refuse_condition(struct webhook_run *run, struct str why)
 				 STR_FMT, STR_ARG(why));
 }
 
-/* 1: it is asked, with objects as *ret_matched has them. */
+/* 1: it is asked, with objects as *ret_matched has them; CONCERNS_LATER: run->asked is told. */
 static int concerns(struct webhook_run *run, const struct hook *hook,
 		    const struct kind **ret_matched)
 {
@@ -87,13 +89,19 @@ static int concerns(struct webhook_run *run, const struct hook *hook,
 		return 0;
 	ensure_options(run);
 	admission_authorizer_init(&authorizer, run->registry, run->request.user, NULL);
+	/* no more when answers are forgotten before they are used */
+	authorizer.wait = run->questions < OPERATION_QUESTIONS_MAX ? &run->asked : NULL;
 	admission_activation_init(&activation, hook->expressions, &run->request);
 	activation.matched = *ret_matched;
 	activation.authorizer = &authorizer.cel;
 	verdict = admission_conditions_decide(hook->conditions, &activation, &why);
-	if (verdict == ADMISSION_FAILED)
+	if (verdict == ADMISSION_FAILED && !authorizer.is_waiting)
 		(void)refuse_condition(run, why); /* told below */
 	admission_activation_deinit(&activation);
+	if (authorizer.is_waiting) {
+		run->questions++;
+		return CONCERNS_LATER;
+	}
 	return verdict == ADMISSION_FAILED ? -1 : verdict == ADMISSION_MATCHED;
 }
 
@@ -118,6 +126,7 @@ static void release(struct webhook_run *run)
 		release_slot(&run->slots[i]);
 	}
 	run->slot_count = 0;
+	review_wait_cancel(&run->asked);
 	json_mut_free(run->options);
 	if (run->options)
 		run->request.options = NULL;
@@ -499,8 +508,10 @@ static int ask_next(struct webhook_run *run)
 
 		if (run->round && !(run->states[run->at] & HOOK_ASK_AGAIN))
 			continue;
-		run->states[run->at] = 0;
 		asked = concerns(run, hook, &matched);
+		if (asked == CONCERNS_LATER)
+			return WEBHOOKS_PENDING;
+		run->states[run->at] = 0;
 		if (!asked)
 			continue;
 		if (asked < 0)
@@ -536,6 +547,16 @@ static int go_on_mutating(struct webhook_run *run)
 	return ask_next(run);
 }
 
+static void on_told_of_mutation(struct review_wait *wait)
+{
+	struct webhook_run *run = CONTAINER_OF(wait, struct webhook_run, asked);
+
+	if (go_on_mutating(run) == WEBHOOKS_PENDING)
+		return;
+	release(run);
+	run->done(run);
+}
+
 static bool begin(struct webhook_run *run, enum hook_type type)
 {
 	struct hook_set *set = hooks_get(run->registry->hooks, type);
@@ -559,6 +580,7 @@ int webhook_run_mutate(struct webhook_run *run)
 	run->states = arena_alloc(run->arena, run->set->count);
 	run->slots = ARENA_NEW(run->arena, struct webhook_call_slot);
 	run->slot_count = 1;
+	review_wait_init(&run->asked, on_told_of_mutation);
 	progress = go_on_mutating(run);
 	if (progress != WEBHOOKS_PENDING)
 		release(run);
@@ -590,16 +612,19 @@ static void validation_over(struct webhook_call_slot *slot, int understood)
 	run->done(run);
 }
 
-int webhook_run_validate(struct webhook_run *run)
+/* From the start: none has been asked yet when an authorizer is waited for. */
+static int start_validating(struct webhook_run *run)
 {
-	if (!begin(run, HOOKS_VALIDATING))
-		return WEBHOOKS_AGREED;
 	run->slot_count = run->pending_count = 0;
 	run->slots = NULL;
 	for (size_t i = 0; i < run->set->count; i++) {
 		const struct kind *matched;
 		int asked = concerns(run, &run->set->hooks[i], &matched);
 
+		if (asked == CONCERNS_LATER) {
+			run->slot_count = 0;
+			return WEBHOOKS_PENDING;
+		}
 		if (asked < 0) {
 			release(run);
 			return -1;
@@ -627,6 +652,22 @@ int webhook_run_validate(struct webhook_run *run)
 		return WEBHOOKS_PENDING;
 	conclude(run);
 	return run->refusal->code ? -1 : WEBHOOKS_AGREED;
+}
+
+static void on_told_of_validation(struct review_wait *wait)
+{
+	struct webhook_run *run = CONTAINER_OF(wait, struct webhook_run, asked);
+
+	if (start_validating(run) != WEBHOOKS_PENDING)
+		run->done(run);
+}
+
+int webhook_run_validate(struct webhook_run *run)
+{
+	if (!begin(run, HOOKS_VALIDATING))
+		return WEBHOOKS_AGREED;
+	review_wait_init(&run->asked, on_told_of_validation);
+	return start_validating(run);
 }
 
 void webhook_run_cancel(struct webhook_run *run)

@@ -12,6 +12,7 @@
 #include "apiserver/annotations.h"
 #include "apiserver/hook_set.h"
 #include "apiserver/refusal.h"
+#include "apiserver/review_wait.h"
 
 struct webhook_call_slot;
 
@@ -44,6 +45,8 @@ struct webhook_run {
 	size_t at;	       /* of the hook that is asked */
 	int round;
 	bool changed;
+	struct review_wait asked; /* an authorizer outside, by the match conditions of a hook */
+	int questions;
 	struct webhook_call_slot *slots;
 	size_t slot_count, pending_count;
 };

@@ -16,7 +16,8 @@ setup_file() {
 	export OUTSIDE_PID=$!
 	wait_for 10 test -s "$OUT/ready"
 	printf '%s\n' 'secret-one,jane,1,"team,ops"' 'secret-two,"joe ""j""",2' >"$OUT/tokens.csv"
-	kubeconfig hook
+	kubeconfig hook 'server: "https://127.0.0.1:9443/review", certificate-authority: server-ca.crt'
+	kubeconfig plain 'server: "http://127.0.0.1:9444/review"'
 	cat >"$OUT/authentication.yaml" <<END
 apiVersion: apiserver.config.k8s.io/v1
 kind: AuthenticationConfiguration
@@ -61,7 +62,7 @@ END
 
 start() {
 	node_start --no-node --token-auth-file "$OUT/tokens.csv" --authentication-config "$OUT/authentication.yaml" \
-		--authorization-config "$OUT/authorization.yaml" --authentication-token-webhook-config-file "$OUT/hook.conf" \
+		--authorization-config "$OUT/authorization.yaml" --authentication-token-webhook-config-file "$OUT/plain.conf" \
 		--authentication-token-webhook-version v1 --requestheader-client-ca-file "$OUT/proxy-ca.crt" \
 		--requestheader-allowed-names front-proxy-client --requestheader-username-headers X-Remote-User \
 		--requestheader-group-headers X-Remote-Group --requestheader-extra-headers-prefix X-Remote-Extra-
@@ -85,11 +86,11 @@ signed() { # authority name [address]
 		-extfile <(echo "${3:+subjectAltName=IP:$3}") 2>/dev/null
 }
 
-kubeconfig() { # name
+kubeconfig() { # name cluster
 	cat >"$OUT/$1.conf" <<END
 apiVersion: v1
 kind: Config
-clusters: [{name: c, cluster: {server: "https://127.0.0.1:9443/review", certificate-authority: server-ca.crt}}]
+clusters: [{name: c, cluster: {$2}}]
 users: [{name: u, user: {token: from-the-cluster}}]
 contexts: [{name: x, context: {cluster: c, user: u}}]
 current-context: x
@@ -178,6 +179,35 @@ refused() { # token
 	# a HEAD is none of what objects have
 	same 405 "$(in_node curl -sSI -o /dev/null -w '%{http_code}' --cacert "$NODE_DIR/etc/pki/ca.crt" -H 'Authorization: Bearer known-outside' \
 		https://127.0.0.1:6443/api/v1/namespaces/default/configmaps/applied)"
+}
+
+@test "webhooks whose match conditions ask the authorizer wait for what the authorization webhook says" {
+	hook() { # KIND PATH CONDITION
+		k create -f - <<-END
+			apiVersion: admissionregistration.k8s.io/v1
+			kind: $1WebhookConfiguration
+			metadata: {name: asks}
+			webhooks:
+			- name: asks.example.com
+			  clientConfig: {url: "https://127.0.0.1:9443/$2", caBundle: $(base64 -w0 "$OUT/server-ca.crt")}
+			  sideEffects: None
+			  admissionReviewVersions: [v1]
+			  rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [configmaps], scope: Namespaced}]
+			  matchConditions: [{name: may, expression: 'authorizer.group("").resource("$3").check("bind").allowed()'}]
+		END
+	}
+	hook Mutating mutate rolebindings
+	with_token known-outside create configmap by-olga
+	same yes "$(k get configmap by-olga -o 'jsonpath={.metadata.labels.mutated}')"
+	k create clusterrolebinding jane --clusterrole=edit --user=jane
+	with_token secret-one create configmap by-jane
+	same '' "$(k get configmap by-jane -o 'jsonpath={.metadata.labels}')"
+	hook Validating refuse services
+	run with_token known-outside create configmap again-by-olga
+	[ "$status" = 1 ]
+	has "$output" 'admission webhook "asks.example.com" denied the request: it was asked'
+	with_token secret-one create configmap again-by-jane
+	k delete mutatingwebhookconfiguration/asks validatingwebhookconfiguration/asks
 }
 
 from_proxy() { # certificate ARGS...

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers outside that a cluster asks or tells: an OpenID Connect issuer, webhooks for tokens, authorization and audit.
 
-outside.py serve DIR PORT    HTTPS with DIR/server.crt and .key; what it was asked is in DIR/asked
+outside.py serve DIR PORT    HTTPS with DIR/server.crt and .key, plain HTTP on the next port; what it was asked is in DIR/asked
 outside.py token DIR CLAIMS  a JWT signed with DIR/signer.key, CLAIMS as JSON
 """
 import base64
@@ -12,6 +12,7 @@ import os
 import ssl
 import subprocess
 import sys
+import threading
 
 
 def url64(data):
@@ -64,6 +65,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if known:
                 status["user"] = {"username": "olga", "uid": "7", "groups": ["outsiders"],
                                   "extra": {"from": ["far"]}}
+        elif review["kind"] == "AdmissionReview":
+            self.admit(review)
+            return
         else:
             where = spec.get("resourceAttributes", {})
             status = {"allowed": spec["user"] == "olga" and
@@ -72,13 +76,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 status = {"allowed": False, "denied": True, "reason": "secrets are none of your business"}
         self.answer({"apiVersion": review["apiVersion"], "kind": review["kind"], "status": status})
 
+    def admit(self, review):
+        response = {"uid": review["request"]["uid"], "allowed": not self.path.startswith("/refuse"), "status": {"message": "it was asked"}}
+        if self.path.startswith("/mutate"):
+            operation = {"op": "add", "path": "/metadata/labels", "value": {"mutated": "yes"}}
+            response.update(patchType="JSONPatch", patch=base64.b64encode(json.dumps([operation]).encode()).decode())
+        self.answer({"apiVersion": review["apiVersion"], "kind": review["kind"], "response": response})
+
     def log_message(self, *args):
         pass
 
 
 def serve(directory, port):
+    plain = http.server.ThreadingHTTPServer(("127.0.0.1", int(port) + 1), Handler)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Handler)
-    server.directory = directory
+    plain.directory = server.directory = directory
+    threading.Thread(target=plain.serve_forever, daemon=True).start()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(directory + "/server.crt", directory + "/server.key")
     server.socket = context.wrap_socket(server.socket, server_side=True)
