@@ -22,6 +22,35 @@ static const struct move event_moves[] = {
 	{ "reportingComponent", "reportingController" },
 };
 
+/* Versions that are no longer served but have their successor's fields. */
+static const struct {
+	const char *api_version, *name;
+	const struct kind *kind;
+} former[] = {
+	{ "autoscaling/v2beta2", "HorizontalPodAutoscaler", &kind_horizontalpodautoscaler },
+	{ "batch/v1beta1", "CronJob", &kind_cronjob },
+	{ "coordination.k8s.io/v1beta1", "Lease", &kind_lease },
+	{ "discovery.k8s.io/v1beta1", "EndpointSlice", &kind_endpointslice },
+	{ "events.k8s.io/v1beta1", "Event", &kind_events_event },
+	{ "policy/v1beta1", "PodDisruptionBudget", &kind_poddisruptionbudget },
+	{ "scheduling.k8s.io/v1beta1", "PriorityClass", &kind_priorityclass },
+	{ "storage.k8s.io/v1beta1", "CSIDriver", &kind_csidriver },
+	{ "storage.k8s.io/v1beta1", "CSINode", &kind_csinode },
+	{ "storage.k8s.io/v1beta1", "CSIStorageCapacity", &kind_csistoragecapacity },
+	{ "storage.k8s.io/v1beta1", "StorageClass", &kind_storageclass },
+	{ "storage.k8s.io/v1beta1", "VolumeAttachment", &kind_volumeattachment },
+};
+
+const struct kind *convert_stored_kind(struct str api_version, struct str name)
+{
+	const struct kind *kind = kind_find_api_version(api_version, name);
+
+	for (size_t i = 0; !kind && i < ARRAY_COUNT(former); i++)
+		if (str_eq_c(api_version, former[i].api_version) && str_eq_c(name, former[i].name))
+			kind = former[i].kind;
+	return kind;
+}
+
 static bool is_event(const struct kind *kind)
 {
 	return kind == &kind_event || kind == &kind_events_event;

@@ -7,6 +7,10 @@
 #include "api/kind.h"
 #include "codec/json.h"
 
+/* The kind that objects of this version are read as: served ones themselves, and those that once
+ * were as the one that came after them with the same fields. Other programs have left them in a
+ * shared store. NULL: it is not known. */
+const struct kind *convert_stored_kind(struct str api_version, struct str name);
 /* In place. ERR_UNSUPPORTED when the two have no common stored form. */
 int convert_object(yyjson_mut_doc *doc, const struct kind *from, const struct kind *to,
 		   struct err *err) MUST_CHECK;

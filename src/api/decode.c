@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "api/custom.h"
+#include "api/limits.h"
+#include "api/object.h"
 #include "api/structural.h"
 #include "base/assert.h"
 #include "base/num.h"
@@ -670,6 +672,24 @@ struct body {
 	struct str text, duplicates;
 };
 
+int object_refuse_parts(struct err *err)
+{
+	return err_set(err, ERR_TOO_LARGE,
+		       "body has more than %u objects and lists, which is not taken",
+		       OBJECT_PARTS_MAX);
+}
+
+/* The values of a tree lie one behind the other. */
+static int check_parts(yyjson_val *root, struct err *err)
+{
+	size_t count = yyjson_is_ctn(root) ? (size_t)(unsafe_yyjson_get_next(root) - root) : 1,
+	       parts = 0;
+
+	for (size_t i = 0; count > OBJECT_PARTS_MAX && i < count; i++)
+		parts += yyjson_is_ctn(root + i);
+	return parts > OBJECT_PARTS_MAX ? object_refuse_parts(err) : 0;
+}
+
 static int decode_root(yyjson_val *root, const struct decode_options *o, const struct body *body,
 		       struct arena *arena, yyjson_mut_doc *doc, struct err *err)
 {
@@ -677,7 +697,7 @@ static int decode_root(yyjson_val *root, const struct decode_options *o, const s
 	struct decoder d = { .doc = doc, .kind = o->kind, .err = err };
 	yyjson_mut_val *object = NULL;
 
-	if (check_header(root, o, body->text, err) < 0)
+	if (check_header(root, o, body->text, err) < 0 || check_parts(root, err) < 0)
 		return -1;
 	if (check_kind(root, o, err) < 0)
 		return -1;

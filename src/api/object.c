@@ -419,17 +419,27 @@ void object_list_head(const struct kind *kind, int64_t revision, struct str cont
 		buf_truncate(to, to->len - 2); /* "]}" comes behind the items */
 }
 
-struct str object_list_item(const struct kind *kind, const struct blob *object)
+void object_item_opening(const struct kind *kind, struct buf *to)
 {
-	struct str text = blob_str(object), rest;
+	AUTO_JSON_MUT doc = json_new_object();
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
 
-	(void)str_strip_prefix(&text, STR("{")); /* objects begin with it */
-	rest = text;
-	if (kind->flags & KIND_CUSTOM)
-		return text;
-	if (str_strip_prefix(&rest, STR("\"kind\":\"")) && str_strip_prefix(&rest, kind->name) &&
-	    str_strip_prefix(&rest, STR("\",\"apiVersion\":\"")) &&
-	    str_strip_prefix(&rest, kind->api_version) && str_strip_prefix(&rest, STR("\",")))
-		return rest;
+	if (kind->flags & KIND_CUSTOM) {
+		buf_put_char(to, '{');
+		return;
+	}
+	json_set_str(doc, root, "kind", kind->name);
+	json_set_str(doc, root, "apiVersion", kind->api_version);
+	json_mut_write(root, to);
+	if (!buf_failed(to))
+		to->ptr[to->len - 1] = ','; /* more follows */
+}
+
+struct str object_list_item(struct str opening, const struct blob *object)
+{
+	struct str text = blob_str(object);
+
+	if (!str_strip_prefix(&text, opening))
+		(void)str_strip_prefix(&text, STR("{")); /* objects begin with it */
 	return text;
 }

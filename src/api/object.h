@@ -80,6 +80,7 @@ bool object_is_unchanged(struct edit *e);
 /* Bytes for the store with this resourceVersion, exactly as long as the text. root is as before
  * afterwards. */
 struct blob *object_encode(yyjson_mut_val *root, int64_t revision) MUST_CHECK;
+int object_refuse_parts(struct err *err); /* a body with more than OBJECT_PARTS_MAX */
 /* The same object as of another revision: what the DELETE event carries. */
 struct blob *object_with_revision(const struct obj *obj, int64_t revision) MUST_CHECK;
 /* The empty status (or other top-level field) of a kind as it is always written: "status":
@@ -89,8 +90,10 @@ yyjson_mut_val *object_zero_field(yyjson_mut_doc *doc, const struct kind *kind, 
  * items and the end. */
 void object_list_head(const struct kind *kind, int64_t revision, struct str continue_token,
 		      int64_t remaining, struct buf *to);
-/* What of a stored object is an item of such a list, behind the brace that opens it: items of
- * built-in kinds do not say of what kind they are, as Go's typed lists have it. Borrowed. */
-struct str object_list_item(const struct kind *kind, const struct blob *object);
+/* How stored objects of the kind begin where their items in such a list begin with a brace: items
+ * of built-in kinds do not say of what kind they are, as Go's typed lists have it. */
+void object_item_opening(const struct kind *kind, struct buf *to);
+/* What of a stored object is an item, behind that brace. Borrowed. */
+struct str object_list_item(struct str opening, const struct blob *object);
 
 #endif

@@ -6,6 +6,10 @@
 #include "api/protobuf.h"
 #include "api/protobuf_internal.h"
 
+#include <math.h>
+#include "api/convert.h"
+#include "api/limits.h"
+#include "api/object.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "codec/base64.h"
@@ -24,6 +28,7 @@ struct element {
 struct decoder {
 	yyjson_mut_doc *doc;
 	unsigned depth;
+	uint32_t part_count, element_count;
 	struct err *err;
 };
 
@@ -66,6 +71,10 @@ static int next_element(struct decoder *d, struct reader *r, struct element *ret
 
 	if (r->at == r->end)
 		return 0;
+	if (++d->element_count > OBJECT_ELEMENTS_MAX)
+		return err_set(d->err, ERR_TOO_LARGE,
+			       "body has more than %u elements, which is not taken",
+			       OBJECT_ELEMENTS_MAX);
 	if (!read_varint(r, &tag) || tag >> 3 > UINT32_MAX || !(tag >> 3))
 		return damaged(d, "invalid tag");
 	*ret = (struct element){ .number = (uint32_t)(tag >> 3), .wire = (enum wire)(tag & 7) };
@@ -332,6 +341,8 @@ static int decode_value(struct decoder *d, struct schema_at at, const struct sch
 		if (e->wire != WIRE_FIXED64)
 			return damaged(d, "wrong wire type");
 		memcpy(&number, &e->value, sizeof(number));
+		if (!isfinite(number))
+			return damaged(d, "number that JSON does not have");
 		*ret = yyjson_mut_real(d->doc, number);
 		wants_bytes = false;
 		break;
@@ -481,6 +492,8 @@ static int decode_message(struct decoder *d, const struct place *place, struct s
 
 	if (!place->at.type || ++d->depth > JSON_DEPTH_MAX)
 		return damaged(d, "nested too deeply");
+	if (++d->part_count > OBJECT_PARTS_MAX)
+		return object_refuse_parts(d->err);
 	while ((more = next_element(d, &r, &e)) > 0) {
 		bool embedded;
 		const struct schema_field *f = find_field(place, e.number, &embedded);
@@ -532,7 +545,7 @@ const struct kind *protobuf_kind(struct str api_version, struct str name)
 	static const struct kind *const unserved[] = { &kind_scale, &kind_eviction,
 						       &kind_deleteoptions, &kind_tokenrequest,
 						       &kind_partialobjectmetadata };
-	const struct kind *kind = kind_find_api_version(api_version, name);
+	const struct kind *kind = convert_stored_kind(api_version, name);
 
 	for (size_t i = 0; !kind && i < ARRAY_COUNT(unserved); i++)
 		if (str_eq(unserved[i]->name, name))

@@ -136,6 +136,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	version = mem_printf("v1.36.0+%s", options->build ? options->build : "cube");
 	s->version = str_from(version);
 	local_hub_init(&s->hub, &s->registry);
+	s->leaves_scheduling = options->leaves_scheduling;
 	metrics_init(&s->metrics);
 	s->registry.metrics = &s->metrics;
 	store_set_observer(options->store, on_written, s);

@@ -35,19 +35,23 @@ struct apiserver_options {
 	struct str advertise_address; /* where the kubernetes service leads; empty: the service gets
 					 no endpoints */
 	uint16_t secure_port;
-	int64_t event_ttl_ns; /* how long events are kept; 0: an hour */
-	const struct token_options *tokens; /* NULL: no service account tokens are issued */
-	const struct authn_options *authn;  /* NULL: certificates and the cluster's own tokens */
+	int64_t event_ttl_ns;		      /* how long events are kept; 0: an hour */
+	const struct token_options *tokens;   /* NULL: no service account tokens are issued */
+	const struct authn_options *authn;    /* NULL: certificates and the cluster's own tokens */
 	const struct authz_part *authorizers; /* in their order; none: nodes and roles */
 	size_t authorizer_count;
 	struct str_list plugins_on, plugins_off; /* names of admission's plug-ins */
-	const struct admission_settings *admission; /* NULL: none; else it lives as long as the server */
+	const struct admission_settings
+		*admission;		   /* NULL: none; else it lives as long as the server */
 	const struct audit_options *audit; /* NULL: nothing is audited */
-	const struct front_proxy *front;   /* towards API servers behind this one; NULL: they are not told
-					      whom to believe. Lives as long as the server */
-	const struct stored_form *form; /* how objects are stored; NULL: in clear. Lives as long as the server */
-	struct str hostname; /* by which this server has an identity, and a Lease; empty: it has none */
-	const char *build;		    /* behind "v1.36.0+" in /version; NULL: "cube" */
+	const struct front_proxy *front; /* towards API servers behind this one; NULL: they are not
+					    told whom to believe. Lives as long as the server */
+	const struct stored_form
+		*form; /* how objects are stored; NULL: in clear. Lives as long as the server */
+	bool leaves_scheduling; /* to a scheduler that is not a part of this process */
+	struct str hostname;	/* by which this server has an identity, and a Lease; empty: it has
+				   none */
+	const char *build;	/* behind "v1.36.0+" in /version; NULL: "cube" */
 };
 
 /* Fails on options that cannot work. */

@@ -36,7 +36,7 @@ struct apiserver {
 	struct local_hub hub;
 	struct custom_resources custom;
 	struct aggregation *aggregation;
-	uint64_t documents_generation; /* of the kinds that documents tell of; likewise */
+	uint64_t documents_generation;	/* of the kinds that documents tell of; likewise */
 	uint64_t documents_aggregation; /* of other servers */
 	struct service_repair service_repair;
 	struct bootstrap bootstrap;
@@ -56,7 +56,7 @@ struct apiserver {
 	uint64_t proxy_turn;	     /* whose endpoint is next */
 	void (*on_ready)(void *arg, const struct err *err);
 	void *on_ready_arg;
-	bool is_bootstrapped, is_draining;
+	bool is_bootstrapped, is_draining, leaves_scheduling;
 	int64_t started_wall_ns, started_mono_ns;
 	size_t reading_count, writing_count;
 	struct list watches; /* struct http_watch */

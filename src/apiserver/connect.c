@@ -6,6 +6,7 @@
  */
 #include "apiserver/authz.h"
 #include "apiserver/exchange.h"
+#include "apiserver/limits.h"
 #include "net/http_messages.h"
 #include "net/url.h"
 #include "net/websocket.h"
@@ -186,14 +187,6 @@ static int forward_target(struct exchange *e, const struct obj *pod, struct kube
 	return set_path(e, to, "portForward", STR_NONE);
 }
 
-static int node_target(struct exchange *e, const struct obj *node, struct kubelet_target *to)
-{
-	to->node_name = e->target.name;
-	to->path = e->target.rest.len ? e->target.rest : STR("/");
-	buf_put_str(&to->query, e->x->query);
-	return 0;
-}
-
 #define PROXY_METHODS "GET HEAD POST PUT PATCH DELETE OPTIONS"
 
 static const struct connect_row {
@@ -207,7 +200,7 @@ static const struct connect_row {
 	{ "pods", "exec", "GET POST", exec_target },
 	{ "pods", "attach", "GET POST", attach_target },
 	{ "pods", "portforward", "GET POST", forward_target },
-	{ "nodes", "proxy", PROXY_METHODS, node_target },
+	{ "nodes", "proxy", PROXY_METHODS, .serve = connect_proxy },
 	{ "pods", "proxy", PROXY_METHODS, .serve = connect_proxy },
 	{ "services", "proxy", PROXY_METHODS, .serve = connect_proxy },
 };
@@ -250,6 +243,19 @@ static int hand_over(struct exchange *e, struct kubelet_target *to)
 	exchange_count(e, 200);
 	s->node_handler.serve(s->node_handler.arg, e->x, node, to->path, query);
 	return 0;
+}
+
+int connect_kubelet(struct exchange *e, const struct obj *node)
+{
+	struct kubelet_target to = { .node_name = node->name,
+				     .path = e->target.rest.len ? e->target.rest : STR("/") };
+	int result;
+
+	buf_init(&to.query, REQUEST_URI_BYTES_MAX);
+	buf_put_str(&to.query, e->x->query);
+	result = hand_over(e, &to);
+	buf_deinit(&to.query);
+	return result;
 }
 
 static int answer_empty(struct exchange *e)

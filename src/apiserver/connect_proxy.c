@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pods/proxy and services/proxy: names "[scheme:]name[:port]" to an address, as upstream reads
- * them. */
+/* pods/proxy, services/proxy and nodes/proxy: names "[scheme:]name[:port]" to an address, as
+ * upstream reads them. */
 #include <arpa/inet.h>
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/exchange.h"
@@ -140,6 +140,36 @@ static int service_target(struct exchange *e, struct proxy_target *to)
 	return check_address(e, to->host);
 }
 
+/* By the address that other nodes know, else by one that the world does. */
+static struct str node_address(const struct obj *node)
+{
+	static const char *const types[] = { "InternalIP", "ExternalIP" };
+
+	for (size_t i = 0; i < ARRAY_COUNT(types); i++)
+		JSON_EACH (address, json_get(node->root, "status.addresses"))
+			if (str_eq_c(json_get_str(address, "type"), types[i]))
+				return json_get_str(address, "address");
+	return STR_NONE;
+}
+
+#define KUBELET_PORT 10250 /* of nodes that do not say */
+
+static bool is_kubelet(const struct obj *node, uint64_t port)
+{
+	int64_t own = json_get_int(node->root, "status.daemonEndpoints.kubeletEndpoint.Port", 0);
+
+	return !port || port == (uint64_t)(own ? own : KUBELET_PORT);
+}
+
+/* Whatever listens there: "[scheme:]name:port". */
+static int node_target(struct exchange *e, const struct obj *node, const struct proxy_name *name,
+		       struct proxy_target *to)
+{
+	to->scheme = name->scheme.len ? str_in(e->arena, name->scheme) : STR("http");
+	to->host = str_in(e->arena, node_address(node));
+	return check_address(e, to->host);
+}
+
 /* A page's relative links need the slash at the end of where it lies. */
 static int redirect_to_root(struct exchange *e)
 {
@@ -152,19 +182,54 @@ static int redirect_to_root(struct exchange *e)
 	return 0;
 }
 
-int connect_proxy(struct exchange *e)
+static bool is_for_redirect(const struct exchange *e)
+{
+	return !e->target.rest.len && (e->x->method == HTTP_GET || e->x->method == HTTP_HEAD);
+}
+
+static int pass_on(struct exchange *e, struct proxy_target *to)
 {
 	struct str rest = e->target.rest;
-	struct proxy_target to = { .path = rest, .query = e->x->query };
-	bool is_pod = str_eq_c(e->target.resource, "pods");
 
-	if ((is_pod ? pod_target(e, &to) : service_target(e, &to)) < 0)
-		return -1;
-	if (!rest.len && (e->x->method == HTTP_GET || e->x->method == HTTP_HEAD))
+	if (is_for_redirect(e))
 		return redirect_to_root(e);
-	if (!rest.len)
-		to.path = STR("/");
-	to.prefix = str_slice(e->x->path, 0, e->x->path.len - rest.len);
-	reverse_proxy_serve(e->server->proxy, e, &to);
+	to->path = rest.len ? rest : STR("/");
+	to->query = e->x->query;
+	to->prefix = str_slice(e->x->path, 0, e->x->path.len - rest.len);
+	reverse_proxy_serve(e->server->proxy, e, to);
 	return 0;
+}
+
+/* A port that is not the kubelet's is somebody else's, who is reached as any server is. */
+static int proxy_node(struct exchange *e)
+{
+	struct proxy_target to = { .port = 0 };
+	struct proxy_name name;
+	const struct obj *node;
+	uint64_t port = 0;
+
+	if (!read_name(e->target.name, &name) ||
+	    (name.port.len && num_parse_u64(name.port, UINT16_MAX, "port", &port, NULL) < 0))
+		return refuse_name(e, "node");
+	node = find_object(e, name.name);
+	if (!node)
+		return -1;
+	if (is_kubelet(node, port))
+		return is_for_redirect(e) ? redirect_to_root(e) : connect_kubelet(e, node);
+	if (node_target(e, node, &name, &to) < 0)
+		return -1;
+	to.port = (uint16_t)port;
+	return pass_on(e, &to);
+}
+
+int connect_proxy(struct exchange *e)
+{
+	struct proxy_target to = { .port = 0 };
+
+	if (str_eq_c(e->target.resource, "nodes"))
+		return proxy_node(e);
+	if ((str_eq_c(e->target.resource, "pods") ? pod_target(e, &to) : service_target(e, &to)) <
+	    0)
+		return -1;
+	return pass_on(e, &to);
 }

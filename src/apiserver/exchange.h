@@ -126,7 +126,8 @@ int watch_serve(struct exchange *e) MUST_CHECK; /* http_watch.c */
 int write_serve(struct exchange *e) MUST_CHECK; /* http_write.c */
 int write_collection(struct exchange *e) MUST_CHECK;
 int connect_serve(struct exchange *e) MUST_CHECK; /* connect.c */
-int connect_proxy(struct exchange *e) MUST_CHECK; /* connect_proxy.c: pods and services */
+int connect_proxy(struct exchange *e) MUST_CHECK; /* connect_proxy.c: pods, services and nodes */
+int connect_kubelet(struct exchange *e, const struct obj *node) MUST_CHECK; /* what it has itself */
 /* connect_admission.c: next comes once admission agreed, before it returns or later. */
 int connect_admit(struct exchange *e, int (*next)(struct exchange *e)) MUST_CHECK;
 bool review_is(const struct kind *kind) PURE; /* review.c: kinds that are answered and not stored */

@@ -7,6 +7,7 @@
  */
 #include "api/object.h"
 #include "api/protobuf.h"
+#include "apiserver/component_status.h"
 #include "apiserver/exchange.h"
 #include "apiserver/limits.h"
 #include "apiserver/list_writer.h"
@@ -31,7 +32,7 @@ struct listing {
 	bool too_large;
 	size_t next; /* of fill */
 	bool head_sent;
-	bool are_items; /* objects as they are stored, each behind a separator */
+	struct str opening; /* empty, or the blobs are objects as stored, which begin so */
 	struct blob *head;
 	struct str tail;
 	struct long_work work; /* some, until nothing is left, and then done */
@@ -212,9 +213,9 @@ static int fill(void *arg, struct http_piece *to, size_t max)
 	while (l->next < l->count && n + 2 <= max) {
 		struct http_piece piece = HTTP_BLOB(l->blobs[l->next]);
 
-		if (l->are_items) {
+		if (l->opening.len) {
 			to[n++] = HTTP_BYTES(l->next ? STR(",{") : STR("{"));
-			piece.bytes = object_list_item(l->e->kind, piece.owner);
+			piece.bytes = object_list_item(l->opening, piece.owner);
 		}
 		to[n++] = piece;
 		l->next++;
@@ -276,10 +277,12 @@ static void answer_objects(struct listing *l)
 	buf_init(&head, 1u << 20);
 	object_list_head(e->kind, l->revision, token_of(l), l->remaining, &head);
 	l->head = blob_new(buf_str(&head));
-	l->are_items = true;
+	buf_reset(&head);
+	object_item_opening(e->kind, &head);
+	l->opening = str_in(e->arena, buf_str(&head));
 	l->bytes = l->count ? l->count * 2 - 1 : 0; /* braces, and commas between them */
 	for (size_t i = 0; i < l->count; i++)
-		l->bytes += object_list_item(e->kind, l->blobs[i]).len;
+		l->bytes += object_list_item(l->opening, l->blobs[i]).len;
 	l->tail = STR("]}\n");
 	respond(l);
 }
@@ -447,6 +450,17 @@ static int refuse_expired(struct listing *l)
 			    "first chunk was returned and now may show up in the list.");
 }
 
+static void collect_components(struct listing *l)
+{
+	struct store_entry entry = { .value = NULL };
+
+	l->options.limit = 0;
+	for (size_t i = 0; (entry.value = component_status_at(l->e->server, i)); i++) {
+		(void)take_entry(l, STR(""), &entry); /* there are few */
+		blob_unref(entry.value);
+	}
+}
+
 static int collect(struct listing *l, struct str prefix)
 {
 	struct store *store = l->e->server->store;
@@ -463,6 +477,10 @@ static int collect(struct listing *l, struct str prefix)
 		 (l->options.limit && l->options.revision && !l->options.match))
 		at = l->options.revision;
 	l->revision = at ? at : store_revision(store);
+	if (component_status_is(l->e->kind)) {
+		collect_components(l);
+		return 0;
+	}
 	if (!at || at == store_revision(store)) {
 		store_walk(store, prefix, from, take_entry, l);
 		return 0;

@@ -3,6 +3,7 @@
 #include "api/custom.h"
 #include "api/protobuf.h"
 #include "api/table.h"
+#include "apiserver/component_status.h"
 #include "apiserver/exchange.h"
 #include "apiserver/read_options.h"
 #include "apiserver/scale.h"
@@ -149,25 +150,44 @@ static int refuse_list_form(struct exchange *e)
 			   STR_ARG(package), STR_ARG(e->kind->name));
 }
 
+/* The object that was asked for as it is stored, or made of what there is: a reference; NULL: there
+ * is none. */
+static struct blob *find_object(const struct exchange *e)
+{
+	const struct target *t = &e->target;
+	const struct store_entry *entry;
+	struct blob *component;
+
+	if (!component_status_is(e->kind)) {
+		entry = store_get(e->server->store, registry_key(&e->server->registry, e->arena,
+								 e->kind, t->namespace_, t->name));
+		return entry ? blob_ref(entry->value) : NULL;
+	}
+	for (size_t i = 0; (component = component_status_at(e->server, i)); i++) {
+		if (str_eq(obj_get(component)->name, t->name))
+			return component;
+		blob_unref(component);
+	}
+	return NULL;
+}
+
 int read_get(struct exchange *e)
 {
 	const struct target *t = &e->target;
-	struct str key = registry_key(&e->server->registry, e->arena, e->kind, t->namespace_,
-				      t->name);
-	const struct store_entry *entry;
+	AUTO_BLOB stored = NULL;
 	struct read_options options;
 	struct err err = { 0 };
 	struct blob *object;
 
 	if (accept_read(e, ACCEPT_FORMS) < 0 || read_options_parse(e, &options) < 0)
 		return -1;
-	entry = store_get(e->server->store, key);
-	if (!entry)
+	stored = find_object(e);
+	if (!stored)
 		return refusal_not_found(&e->refusal,
 					 (struct subject){ t->group, t->resource, t->name });
 	if (e->wants_list)
 		return refuse_list_form(e);
-	object = registry_present(e->kind, entry->value, &err);
+	object = registry_present(e->kind, stored, &err);
 	if (!object)
 		return refusal_from_err(&e->refusal, &err);
 	if (conversion_is_needed(e->kind, object))

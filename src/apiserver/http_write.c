@@ -459,10 +459,11 @@ struct collection_op {
 static void collection_finish(struct collection *c)
 {
 	struct exchange *e = c->e;
-	AUTO_BUF text = { 0 };
+	AUTO_BUF text = { 0 }, opening = { 0 };
 	struct blob *blob;
 
 	buf_init(&text, LIST_BYTES_MAX);
+	buf_init(&opening, LIST_BYTES_MAX);
 	if (e && c->refusal.code) {
 		http_set_events(e->x, NULL, NULL);
 		e->refusal = c->refusal;
@@ -470,9 +471,10 @@ static void collection_finish(struct collection *c)
 	} else if (e) {
 		http_set_events(e->x, NULL, NULL);
 		object_list_head(e->kind, store_revision(e->server->store), STR_NONE, -1, &text);
+		object_item_opening(e->kind, &opening);
 		for (size_t i = 0; i < c->count; i++) {
 			buf_put_c(&text, i ? ",{" : "{");
-			buf_put_str(&text, object_list_item(e->kind, c->results[i]));
+			buf_put_str(&text, object_list_item(buf_str(&opening), c->results[i]));
 		}
 		buf_put_c(&text, "]}");
 		blob = blob_new(buf_str(&text));

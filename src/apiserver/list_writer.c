@@ -17,7 +17,7 @@
 struct list_writer {
 	struct list_writing writing;
 	struct table table;
-	struct buf text, item;
+	struct buf text, item, opening;
 	yyjson_doc *head; /* not JSON as it is */
 	struct yaml_series *series;
 	size_t item_count;
@@ -60,6 +60,8 @@ struct list_writer *list_writer_new(const struct list_writing *writing)
 	w->writing = *writing;
 	buf_init(&w->text, LIST_BYTES_MAX);
 	buf_init(&w->item, LIST_BYTES_MAX);
+	buf_init(&w->opening, LIST_BYTES_MAX);
+	object_item_opening(writing->list.kind, &w->opening);
 	if (writing->format == ANSWER_JSON && !writing->is_pretty) {
 		write_head(w, &w->text);
 		return w;
@@ -83,7 +85,7 @@ static struct str item_of(struct list_writer *w, struct blob *object)
 	buf_reset(&w->item);
 	if (w->writing.form == ANSWER_OBJECT) {
 		buf_put_char(&w->item, '{');
-		buf_put_str(&w->item, object_list_item(w->writing.list.kind, object));
+		buf_put_str(&w->item, object_list_item(buf_str(&w->opening), object));
 		return buf_str(&w->item);
 	}
 	obj = obj_of(object, NULL);
@@ -215,5 +217,6 @@ void list_writer_free(struct list_writer *w)
 	json_free(w->head);
 	buf_deinit(&w->text);
 	buf_deinit(&w->item);
+	buf_deinit(&w->opening);
 	mem_free(w);
 }

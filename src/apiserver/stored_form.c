@@ -3,6 +3,7 @@
  */
 #include "apiserver/stored_form.h"
 
+#include "api/convert.h"
 #include "api/object.h"
 #include "api/protobuf.h"
 #include "apiserver/registry.h"
@@ -22,7 +23,22 @@ static struct blob *without_revision(struct blob *value)
 	return json_mut_to_blob(root);
 }
 
-static struct blob *with_revision(struct str key, struct blob *stored, int64_t revision, struct err *err)
+/* What another server has stored in another version becomes what is stored here. */
+static int take_version(yyjson_mut_doc *doc, struct err *err)
+{
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
+	struct str api_version = json_mut_get_str(root, "apiVersion");
+	const struct kind *kind = convert_stored_kind(api_version, json_mut_get_str(root, "kind")),
+			  *stored = kind ? kind_stored(kind) : NULL;
+
+	if (!kind || str_eq(api_version, stored->api_version))
+		return 0; /* of a custom kind, or as it should be */
+	json_set_str(doc, root, "apiVersion", kind->api_version);
+	return convert_stored(doc, kind, stored, err);
+}
+
+static struct blob *with_revision(struct str key, struct blob *stored, int64_t revision,
+				  struct err *err)
 {
 	AUTO_JSON doc = NULL;
 	AUTO_JSON_MUT mut = NULL;
@@ -45,6 +61,8 @@ static struct blob *with_revision(struct str key, struct blob *stored, int64_t r
 		err_set(err, ERR_UNSUPPORTED, "'" STR_FMT "' would not be an object", STR_ARG(key));
 		return NULL;
 	}
+	if (take_version(mut, err) < 0)
+		return NULL;
 	stamped = object_encode(root, revision);
 	stamped->is_foreign = true;
 	return stamped;

@@ -155,6 +155,7 @@ static int start_api(struct server *s, struct err *err)
 					     .advertise_address = s->plan.advertise_address,
 					     .secure_port = (uint16_t)s->opts->secure_port,
 					     .event_ttl_ns = s->opts->event_ttl_ns,
+					     .leaves_scheduling = s->opts->no_scheduler,
 					     .tokens = &tokens };
 	struct http_server_options http = { .env = s->env,
 					    .handlers = apiserver_http_handlers(),

@@ -65,6 +65,13 @@ api() { # PATH CURL-ARGUMENTS...
 		"$(api 'pods/web/proxy?a=b' -o /dev/null -w '%{http_code} %{redirect_url}')"
 }
 
+@test "nodes answer at a port that is not the kubelet's" {
+	has "$(k get --raw /api/v1/nodes/https:node1:6443/proxy/version)" '"gitVersion"'
+	has "$(k get --raw /api/v1/nodes/node1:10250/proxy/pods)" '"PodList"'
+	has "$(k get --raw /api/v1/nodes/ftp:node1:80/proxy/ 2>&1 || :)" 'invalid node request "ftp:node1:80"'
+	has "$(k get --raw /api/v1/nodes/node1:1/proxy/ 2>&1 || :)" 'error trying to reach service: dial tcp'
+}
+
 @test "services answer by the name or the number of a port" {
 	wait_for 10 api services/web:http/proxy/ -f
 	has "$(api services/web:http/proxy/)" "Hello from behind"

@@ -482,6 +482,29 @@ const struct strategy strategy_secret = {
 	.cells = secret_cells,
 };
 
+/* ---- ComponentStatus ---- */
+
+static void componentstatus_cells(struct cells *c)
+{
+	yyjson_val *found = NULL;
+
+	JSON_EACH (condition, json_get(c->obj->root, "conditions"))
+		if (!found && str_eq_c(json_get_str(condition, "type"), "Healthy"))
+			found = condition;
+	cell_name(c);
+	if (!found)
+		cell_c(c, "Unknown");
+	else
+		cell_c(c,
+		       str_eq_c(json_get_str(found, "status"), "True") ? "Healthy" : "Unhealthy");
+	cell_str(c, json_get_str(found, "message"));
+	cell_str(c, json_get_str(found, "error"));
+}
+
+const struct strategy strategy_componentstatus = { .cells = componentstatus_cells };
+
+/* ---- ServiceAccount ---- */
+
 static void serviceaccount_warn(struct edit *e, struct notices *notices)
 {
 	if (json_mut_key(json_mut_get(e->root, "metadata.annotations"),

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "api/limits.h"
 #include "api/object.h"
 
 #define NOW_NS INT64_C(1700000000000000000)
@@ -430,6 +431,33 @@ static void test_switched_off(void **state)
 	}
 }
 
+/* A body with that many objects and lists. */
+static int decode_parts(size_t count)
+{
+	static const char head[] = "{\"metadata\":{\"name\":\"x\",\"ownerReferences\":[{}";
+	struct decode_options options = { .kind = &kind_configmap };
+	struct err err = { 0 };
+	AUTO_BUF text = { 0 };
+	yyjson_mut_doc *doc;
+
+	buf_init(&text, OBJECT_BYTES_MAX);
+	buf_put_c(&text, head);
+	for (size_t i = 4; i < count; i++) /* the object, its metadata, the list, the first */
+		buf_put_c(&text, ",{}");
+	buf_put_c(&text, "]}}");
+	doc = object_decode(buf_str(&text), &options, &err);
+	json_mut_free(doc);
+	return doc ? 0 : err.code;
+}
+
+static void test_parts(void **state)
+{
+	/* Would break: a few bytes each become objects that take the memory of the server. */
+	(void)state; /* none is needed */
+	assert_int_equal(decode_parts(OBJECT_PARTS_MAX), 0);
+	assert_int_equal(decode_parts(OBJECT_PARTS_MAX + 1), ERR_TOO_LARGE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -438,6 +466,7 @@ int main(void)
 		cmocka_unit_test(test_checks),	       cmocka_unit_test(test_updates),
 		cmocka_unit_test(test_switched_off),   cmocka_unit_test(test_conflict),
 		cmocka_unit_test(test_encode),	       cmocka_unit_test(test_every_kind),
+		cmocka_unit_test(test_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

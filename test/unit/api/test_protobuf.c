@@ -374,6 +374,64 @@ static void test_event_head(void **state)
 			    15);
 }
 
+/* As many empty elements of a field in metadata, two bytes each (in a ConfigMap). */
+static void put_many(size_t count, unsigned char tag, struct buf *to)
+{
+	size_t bytes = count * 2;
+	AUTO_BUF metadata = { 0 };
+
+	buf_init(&metadata, OBJECT_BYTES_MAX);
+	buf_put_char(&metadata, 0x0a);
+	for (; bytes >= 0x80; bytes >>= 7)
+		buf_put_char(&metadata, (char)(0x80 | (bytes & 0x7f)));
+	buf_put_char(&metadata, (char)bytes);
+	for (size_t i = 0; i < count; i++) {
+		buf_put_char(&metadata, (char)tag);
+		buf_put_char(&metadata, 0);
+	}
+	buf_put_str(to, str_sub("k8s\0\n\x0f\n\x02v1\x12\tConfigMap\x12", 22));
+	for (bytes = metadata.len; bytes >= 0x80; bytes >>= 7)
+		buf_put_char(to, (char)(0x80 | (bytes & 0x7f)));
+	buf_put_char(to, (char)bytes);
+	buf_put_str(to, buf_str(&metadata));
+}
+
+static int decode_many(size_t count, unsigned char tag)
+{
+	struct err err = { 0 };
+	AUTO_BUF text = { 0 };
+	yyjson_mut_doc *doc;
+
+	buf_init(&text, OBJECT_BYTES_MAX);
+	put_many(count, tag, &text);
+	assert_false(buf_failed(&text));
+	doc = protobuf_decode(buf_str(&text), OBJECT_BYTES_MAX, NULL, &err);
+	json_mut_free(doc);
+	return doc ? 0 : err.code;
+}
+
+static void test_bombs(void **state)
+{
+	/* Would break: two bytes each become objects without an end, or a number that JSON does not
+	 * have gets into what is stored. */
+	static const char nan_maximum[] = "k8s\0\n\x33\n\x17"
+					  "apiextensions.k8s.io/v1\x12\x18"
+					  "CustomResourceDefinition\x12\x11\x12\x0f\x3a\x0d\"\x0b\n"
+					  "\x09\x49\0\0\0\0\0\0\xf8\x7f";
+	struct err err = { 0 };
+
+	(void)state; /* none is needed */
+	/* owner references: with the object and its metadata */
+	assert_int_equal(decode_many(OBJECT_PARTS_MAX - 2, 13 << 3 | 2), 0);
+	assert_int_equal(decode_many(OBJECT_PARTS_MAX - 1, 13 << 3 | 2), ERR_TOO_LARGE);
+	/* finalizers: with the envelope's two, three of its type, and metadata */
+	assert_int_equal(decode_many(OBJECT_ELEMENTS_MAX - 5, 14 << 3 | 2), 0);
+	assert_int_equal(decode_many(OBJECT_ELEMENTS_MAX - 4, 14 << 3 | 2), ERR_TOO_LARGE);
+	assert_null(protobuf_decode(str_sub(nan_maximum, sizeof(nan_maximum) - 1), OBJECT_BYTES_MAX,
+				    NULL, &err));
+	assert_string_equal(err.msg, "couldn't decode protobuf: number that JSON does not have");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +439,7 @@ int main(void)
 		cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_encode),
 		cmocka_unit_test(test_lengths),	       cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_event_head),     cmocka_unit_test(test_list_head),
+		cmocka_unit_test(test_bombs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

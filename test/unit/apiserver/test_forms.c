@@ -658,6 +658,45 @@ static void test_scale_forms(void **state)
 					 NULL, &body),
 			 200);
 	assert_non_null(strstr(body, "\"kind\":\"PartialObjectMetadata\""));
+	assert_int_equal(http_fixture_do(&f, "GET", "/api/v1/componentstatuses/scheduler",
+					 "Accept: application/json;as=Table;g=meta.k8s.io;v=v1\r\n",
+					 NULL, &body),
+			 200);
+	assert_non_null(strstr(body, "\"cells\":[\"scheduler\",\"Healthy\",\"ok\",\"\"]"));
+	http_fixture_close(&f);
+}
+
+/* What nothing is stored of, or leads elsewhere. */
+static const struct {
+	const char *path;
+	int want;
+	const char *text;
+} elsewhere[] = {
+	{ "/api/v1/componentstatuses", 200,
+	  "\"items\":[{\"metadata\":{\"name\":\"controller-manager\"},\"conditions\":[{\"type\":"
+	  "\"Healthy\",\"status\":\"True\",\"message\":\"ok\"}]},{\"metadata\":{\"name\":\"etcd-"
+	  "0\"}" },
+	{ "/api/v1/componentstatuses/etcd-0", 200,
+	  "{\"kind\":\"ComponentStatus\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"etcd-"
+	  "0\"}" },
+	{ "/api/v1/componentstatuses/none", 404, "not found" },
+	{ "/api/v1/nodes/a:b:c:d/proxy/", 400, "invalid node request \\\"a:b:c:d\\\"" },
+	{ "/api/v1/nodes/a:99999/proxy/", 400, "invalid node request \\\"a:99999\\\"" },
+	{ "/api/v1/nodes/none:80/proxy/", 404, "nodes \\\"none\\\" not found" },
+};
+
+static void test_elsewhere(void **state)
+{
+	struct http_fixture f;
+	const char *body;
+
+	http_fixture_open(&f);
+	for (size_t i = 0; i < ARRAY_COUNT(elsewhere); i++) {
+		assert_int_equal(http_fixture_do(&f, "GET", elsewhere[i].path, NULL, NULL, &body),
+				 elsewhere[i].want);
+		if (!strstr(body, elsewhere[i].text))
+			fail_msg("%s", body);
+	}
 	http_fixture_close(&f);
 }
 
@@ -820,6 +859,7 @@ int main(void)
 		cmocka_unit_test(test_items),
 		cmocka_unit_test(test_other_version),
 		cmocka_unit_test(test_scale_forms),
+		cmocka_unit_test(test_elsewhere),
 		cmocka_unit_test(test_negotiation),
 		cmocka_unit_test(test_gzip),
 		cmocka_unit_test(test_options),
