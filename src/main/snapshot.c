@@ -176,6 +176,33 @@ static int save_run(struct cmd_run *run, struct err *err)
 	return 0;
 }
 
+/* Of a restore that was killed: half a store. */
+static int remove_rest(const char *fresh, struct err *err)
+{
+	return access(fresh, F_OK) == 0 ? fd_remove_tree(AT_FDCWD, fresh, err) : 0;
+}
+
+/* In one step: at no moment is there no store, which a server started then would make anew. */
+static int put_in_place(const struct server_plan *plan, const char *fresh, const char *dir,
+			const char *old, struct err *err)
+{
+	AUTO_FD parent = open(plan->data_dir.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (parent < 0)
+		return err_os(err, "open '%s'", plan->data_dir.ptr);
+	if (access(dir, F_OK) < 0) {
+		r = rename(fresh, dir);
+	} else {
+		r = rename(fresh, old);
+		if (r == 0)
+			r = renameat2(AT_FDCWD, old, AT_FDCWD, dir, RENAME_EXCHANGE);
+	}
+	if (r < 0)
+		return err_os(err, "put '%s' in place", dir);
+	return fsync(parent) < 0 ? err_os(err, "fsync '%s'", plan->data_dir.ptr) : 0;
+}
+
 static int restore_run(struct cmd_run *run, struct err *err)
 {
 	const struct snapshot_opts *opts = run->opts;
@@ -192,12 +219,10 @@ static int restore_run(struct cmd_run *run, struct err *err)
 		return err_set(err, ERR_EXISTS,
 			       "%s is there from an earlier restore: move it away first", old.ptr);
 	if (fd_make_dirs(AT_FDCWD, plan.data_dir.ptr, 0755, err) < 0 ||
-	    store_snapshot_restore(str_c_in(run->arena, run->args[0]), fresh.ptr, err) < 0)
+	    remove_rest(fresh.ptr, err) < 0 ||
+	    store_snapshot_restore(str_c_in(run->arena, run->args[0]), fresh.ptr, err) < 0 ||
+	    put_in_place(&plan, fresh.ptr, dir.ptr, old.ptr, err) < 0)
 		return -1;
-	if (rename(dir.ptr, old.ptr) < 0 && errno != ENOENT)
-		return err_os(err, "put '%s' aside", dir.ptr);
-	if (rename(fresh.ptr, dir.ptr) < 0)
-		return err_os(err, "rename '%s'", fresh.ptr);
 	printf("Restored to %s; the state before, if there was one, is in %s\n", dir.ptr, old.ptr);
 	return 0;
 }

@@ -18,6 +18,7 @@
 #define STORE_EXPIRE_SLACK_MS 5000
 #define STORE_JOURNAL_BYTES_MIN ((size_t)1 << 20)      /* of each of the two files at first; a power of two */
 #define STORE_JOURNAL_BYTES_MAX ((size_t)4 << 20)      /* what is larger goes to LMDB at once */
+#define STORE_RESTORE_REVISIONS ((int64_t)1000000000)  /* passed over by a restore: more than were written since */
 #define STORE_MAP_BYTES_MAX ((size_t)64 << 30)         /* size of the LMDB file; ERR_NO_SPACE */
 
 _Static_assert(STORE_BATCH_BYTES_MAX <= STORE_JOURNAL_BYTES_MAX, "usual batches fit the journal");

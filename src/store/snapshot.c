@@ -241,7 +241,7 @@ static int take_head(struct reader *r, uint64_t *ret_revision, uint64_t *ret_cou
 		return err_set(r->err, ERR_PARSE, "'%s' is not a snapshot", r->path);
 	if (take_u64(r, ret_revision) < 0 || take_u64(r, ret_count) < 0)
 		return -1;
-	if (*ret_revision < 1 || *ret_revision > INT64_MAX / 2)
+	if (*ret_revision < 1 || *ret_revision > STORE_REVISION_PENDING - STORE_RESTORE_REVISIONS)
 		return err_set(r->err, ERR_PARSE, "snapshot '%s' has an impossible revision", r->path);
 	return 0;
 }
@@ -326,7 +326,7 @@ static int load(struct reader *r, struct buf *bytes, struct store_backend *backe
 	struct store_record record;
 	int result = take_head(r, &revision, &count);
 
-	batch->write.revision = (int64_t)revision;
+	batch->write.revision = (int64_t)revision + STORE_RESTORE_REVISIONS;
 	for (uint64_t i = 0; i < count && result == 0; i++) {
 		struct store_op *op = &batch->ops[batch->write.op_count];
 

@@ -220,8 +220,9 @@ struct store_snapshot;
  * when it is durable. */
 void store_snapshot_save(struct store *store, const char *path,
 			 void (*done)(void *arg, int64_t revision, struct err *err), void *arg);
-/* Makes a store from the file in dir, which must hold none. Refuses a damaged file before anything is written. Blocks:
- * for a command, not for a loop. */
+/* Makes a store from the file in dir, which must hold none. Refuses a damaged file before anything is written. Its
+ * revision is ahead of all that was written after the snapshot: who saw that is told ERR_GONE, instead of
+ * waiting for events of revisions that come a second time. Blocks: for a command, not for a loop. */
 int store_snapshot_restore(const char *path, const char *dir, struct err *err) MUST_CHECK;
 
 /* --- back end in memory: for simulations and tests --- */

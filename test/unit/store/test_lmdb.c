@@ -450,6 +450,7 @@ static void test_snapshot(void **state)
 	struct fixture *f = *state;
 	AUTO_FREE char *before = NULL, *after = NULL;
 	const struct store_entry *entry;
+	struct watch_probe lost;
 	struct saved s;
 	struct stat st;
 
@@ -469,13 +470,17 @@ static void test_snapshot(void **state)
 	open_store(f, 0);
 	after = list(f);
 	assert_string_equal(before, after);
-	assert_int_equal(store_revision(f->store), 32);
+	assert_int_equal(store_revision(f->store), 32 + STORE_RESTORE_REVISIONS);
+	/* Who watched what was written after the snapshot must be told that it is gone. */
+	watch_probe_start(&lost, f->store, "/k/", false, 40);
 	entry = store_get(f->store, STR("/k/3"));
 	assert_int_equal(entry->create_revision, 5);
 	assert_int_equal(entry->mod_revision, 32);
 	assert_int_equal(entry->version, 2);
 	put(f, "/k/new", "x");
-	assert_int_equal(store_revision(f->store), 33);
+	assert_int_equal(lost.end.code, ERR_GONE);
+	watch_probe_deinit(&lost);
+	assert_int_equal(store_revision(f->store), 33 + STORE_RESTORE_REVISIONS);
 	close_store(f);
 	open_store(f, 0);
 	assert_int_equal(store_count(f->store, STR("")), 31);
