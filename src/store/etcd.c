@@ -327,6 +327,7 @@ static void on_txn(struct etcd_call *call, const void *message, const struct grp
 		(void)etcd_status_err(status, &err);
 		fail(ew, &err);
 	} else if (answer->succeeded) {
+		e->refusal.code = ERR_NONE;
 		landed(ew, answer->header ? answer->header->revision : 0);
 	} else {
 		ew->wanted = answer->header ? answer->header->revision : 0;
@@ -604,18 +605,37 @@ static void finish_sync(struct store_sync *sync, struct err *err)
 
 static void ask_sync(struct etcd *e);
 
+/* etcd answers, but takes nothing from us: who we are, or what we may do, has changed there. */
+static void refuse_syncs(struct etcd *e, const struct grpc_status *status)
+{
+	struct list *link;
+
+	(void)etcd_status_err(status, &e->refusal);
+	while ((link = list_first(&e->syncs_asked))) {
+		struct err err = e->refusal;
+
+		finish_sync(LIST_ENTRY(link, struct store_sync, link), &err);
+	}
+	tick_soon(e);
+}
+
 static void on_sync(struct etcd_call *call, const void *message, const struct grpc_status *status)
 {
 	struct etcd *e = CONTAINER_OF(call, struct etcd, sync_call);
 	const struct etcd_range_answer *answer = message;
 	struct list *link;
 
+	if (!answer && !etcd_status_is_passing(status)) {
+		refuse_syncs(e, status);
+		return;
+	}
 	if (!answer || !answer->header) {
 		while ((link = list_pop_front(&e->syncs_asked)))
 			list_push_back(&e->syncs_next, link);
 		tick_soon(e);
 		return;
 	}
+	e->refusal.code = ERR_NONE;
 	if (!etcd_is_same(e, answer->header, e->asked_revision)) {
 		while ((link = list_pop_front(&e->syncs_asked)))
 			list_push_back(&e->syncs_next, link);
@@ -833,6 +853,8 @@ static int etcd_health(const struct store *store, struct err *err)
 
 	if (e->lost.code)
 		return err_set(err, e->lost.code, "%s", e->lost.msg);
+	if (e->refusal.code)
+		return err_set(err, e->refusal.code, "%s", e->refusal.msg);
 	if (e->link.is_up && e->is_watching)
 		return 0;
 	return err_set(err, ERR_UNAVAILABLE, "etcd is not reachable: %s",

@@ -87,6 +87,7 @@ struct etcd {
 	int64_t asked_revision;	 /* what was known when sync_call began */
 	uint64_t cluster_id;
 	struct err lost; /* the cluster is not the one that was read; nothing goes on */
+	struct err refusal; /* code set: the last question was answered so */
 	bool is_loaded, is_loading, is_opened, is_watching, is_stopped, is_releasing;
 	bool is_known; /* since the link is up: the cluster is the one that was read */
 };

@@ -205,12 +205,14 @@ int etcd_status_err(const struct grpc_status *status, struct err *err)
 		int grpc;
 		enum err_code code;
 	} codes[] = {
-		{ GRPC_INVALID_ARGUMENT, ERR_TOO_LARGE }, /* "request is too large": keys and forms
-							     are checked here */
-		{ GRPC_RESOURCE_EXHAUSTED, ERR_NO_SPACE }, { GRPC_DEADLINE_EXCEEDED, ERR_TIMEOUT },
-		{ GRPC_UNAVAILABLE, ERR_UNAVAILABLE },	   { GRPC_OUT_OF_RANGE, ERR_GONE },
+		{ GRPC_RESOURCE_EXHAUSTED, ERR_NO_SPACE },
+		{ GRPC_DEADLINE_EXCEEDED, ERR_TIMEOUT },
+		{ GRPC_UNAVAILABLE, ERR_UNAVAILABLE },
+		{ GRPC_OUT_OF_RANGE, ERR_GONE },
 	};
 
+	if (status->code == GRPC_INVALID_ARGUMENT && strstr(status->message, "too large"))
+		return err_set(err, ERR_TOO_LARGE, "etcd: %s", status->message);
 	for (size_t i = 0; i < ARRAY_COUNT(codes); i++)
 		if (codes[i].grpc == status->code)
 			return err_set(err, codes[i].code, "etcd: %s", status->message);

@@ -23,6 +23,7 @@
 #include "probe.h"
 
 #define ETCD_PATH "/usr/bin/etcd"
+#define ETCDCTL_PATH "/usr/bin/etcdctl"
 #define LIMIT_MS 20000
 #define REACTIONS 256
 
@@ -689,6 +690,73 @@ static void test_older_state(void **state)
 	assert_int_equal(store_count(f->store, STR("")), 0); /* nothing was written to it */
 }
 
+struct etcdctl {
+	struct child child;
+	int exit_count, status;
+};
+
+static void on_etcdctl_exit(struct child *child, int status)
+{
+	struct etcdctl *c = CONTAINER_OF(child, struct etcdctl, child);
+
+	c->exit_count++;
+	c->status = status;
+}
+
+static int has_ended(void *arg)
+{
+	return ((struct etcdctl *)arg)->exit_count;
+}
+
+static void etcdctl(struct fixture *f, const char *const *argv)
+{
+	static const char *const envp[] = { "ETCDCTL_API=3",
+					    "ETCDCTL_ENDPOINTS=http://127.0.0.1:2379", NULL };
+	struct child_spec spec = { .path = ETCDCTL_PATH, .argv = argv, .envp = envp };
+	struct etcdctl c = { .child.on_exit = on_etcdctl_exit };
+
+	if (env_spawn(f->env, &spec, &c.child, &f->err) < 0)
+		fail_msg("%s", f->err.msg);
+	wait_for(f, has_ended, &c);
+	assert_int_equal(c.status, 0);
+}
+
+static void test_refused(void **state)
+{
+	/* An etcd that answers and refuses must be told with its words, at once, by reads, writes
+	 * and the health, and all must go on when it takes us again. */
+	static const char *const add[] = { "etcdctl", "user", "add", "root:x", NULL },
+				 *const grant[] = { "etcdctl", "user", "grant-role",
+						    "root",    "root", NULL },
+				 *const on[] = { "etcdctl", "auth", "enable", NULL },
+				 *const off[] = { "etcdctl", "--user",	"root:x",
+						  "auth",    "disable", NULL };
+	struct fixture *f = *state;
+	struct sync_probe s = { .sync = { .done = on_synced } };
+	struct probe a;
+
+	NEEDS_ETCD();
+	if (access(ETCDCTL_PATH, X_OK) < 0)
+		skip();
+	etcdctl(f, add);
+	etcdctl(f, grant);
+	etcdctl(f, on);
+	store_catch_up(f->store, &s.sync);
+	wait_for(f, is_synced, &s);
+	assert_int_equal(s.err.code, ERR_INTERNAL);
+	assert_non_null(strstr(s.err.msg, "etcdserver: user name is empty"));
+	assert_true(store_health(f->store, &f->err) < 0);
+	probe_put(&a, f->store, "/p/a", "x", STORE_REVISION_NONE);
+	wait_probe(f, &a);
+	assert_int_equal(a.err.code, ERR_INTERNAL);
+	assert_non_null(strstr(a.err.msg, "etcdserver: user name is empty"));
+	etcdctl(f, off);
+	probe_put(&a, f->store, "/p/a", "x", STORE_REVISION_NONE);
+	wait_probe(f, &a);
+	assert_int_equal(a.err.code, ERR_NONE);
+	assert_int_equal(store_health(f->store, &f->err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -705,6 +773,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_older_state, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store_etcd", tests, into_own_network, NULL);
