@@ -14,8 +14,6 @@
 
 #define CLOSE_NORMAL 1000
 #define CLOSE_PROTOCOL_ERROR 1002
-/* A client that asks and does not read the answers gets no more of them. */
-#define PONG_QUEUE_BYTES_MAX (64u << 10)
 
 struct http_messages {
 	struct websocket_answer answer;
@@ -147,7 +145,7 @@ static void take_control(struct server_conn *sc, const struct websocket_head *he
 		leave(sc, CLOSE_NORMAL);
 		return;
 	}
-	if (head->opcode != WEBSOCKET_PING || conn_queued_bytes(sc->conn) > PONG_QUEUE_BYTES_MAX)
+	if (head->opcode != WEBSOCKET_PING || conn_queued_bytes(sc->conn) > WEBSOCKET_PONG_QUEUE_BYTES_MAX)
 		return;
 	if (payload.len > 0)
 		memcpy(bytes, payload.ptr, payload.len);

@@ -32,6 +32,7 @@
 #define HTTP_GZIP_ANSWERS_MAX 100              /* compressed at the same time by one server */
 #define URL_BYTES_MAX (16u << 10)
 #define WEBSOCKET_FRAME_BYTES_MAX (1u << 20)
+#define WEBSOCKET_PONG_QUEUE_BYTES_MAX (64u << 10) /* a client that asks and does not read gets no more answers */
 #define SPDY_FRAME_BYTES_MAX (64u << 10)       /* control frames; data has no bound but is never kept */
 #define SPDY_HEADER_BYTES_MAX (64u << 10)      /* one header block, inflated */
 #define REMOTE_QUEUE_BYTES_MAX (16u << 20)

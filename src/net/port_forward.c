@@ -277,10 +277,29 @@ static void on_tunnel_message(struct port_forward *f, struct str message)
 	buf_consume(&f->inner, read_spdy(f, buf_str(&f->inner)));
 }
 
+/* Parts are put together, as the first byte of the whole is the channel. */
+static void on_channel_part(struct port_forward *f, const struct websocket_frame *frame)
+{
+	if (frame->is_final && f->inner.len == 0) {
+		on_channel_message(f, frame->payload);
+		return;
+	}
+	buf_put_str(&f->inner, frame->payload);
+	if (buf_failed(&f->inner)) {
+		close_all(f);
+		return;
+	}
+	if (!frame->is_final)
+		return;
+	on_channel_message(f, buf_str(&f->inner));
+	buf_reset(&f->inner);
+}
+
 static void on_frame(struct port_forward *f, const struct websocket_frame *frame)
 {
 	if (frame->opcode == WEBSOCKET_PING) {
-		send_control(f, WEBSOCKET_PONG, frame->payload);
+		if (conn_queued_bytes(f->conn) <= WEBSOCKET_PONG_QUEUE_BYTES_MAX)
+			send_control(f, WEBSOCKET_PONG, frame->payload);
 	} else if (frame->opcode == WEBSOCKET_CLOSE) {
 		send_control(f, WEBSOCKET_CLOSE, frame->payload);
 		conn_flush(f->conn);
@@ -288,8 +307,8 @@ static void on_frame(struct port_forward *f, const struct websocket_frame *frame
 	} else if (frame->opcode != WEBSOCKET_PONG) {
 		if (f->carrier == BY_TUNNEL)
 			on_tunnel_message(f, frame->payload);
-		else if (frame->is_final)
-			on_channel_message(f, frame->payload);
+		else
+			on_channel_part(f, frame);
 	}
 }
 

@@ -48,6 +48,15 @@ static void send_close(struct remote_stream *r, uint16_t code)
 	send_frame(r, WEBSOCKET_CLOSE, str_sub(payload, sizeof(payload)), STR_NONE);
 }
 
+/* Returns false: the stream is gone. */
+static bool leave(struct remote_stream *r, uint16_t code)
+{
+	send_close(r, code);
+	conn_flush(r->conn);
+	remote_closed(r);
+	return false;
+}
+
 static bool on_base64(struct remote_stream *r, enum remote_channel channel, struct str text)
 {
 	unsigned char *plain;
@@ -89,30 +98,27 @@ static bool on_frame(struct remote_stream *r, const struct websocket_frame *fram
 
 	switch (frame->opcode) {
 	case WEBSOCKET_PING:
-		send_frame(r, WEBSOCKET_PONG, frame->payload, STR_NONE);
+		if (conn_queued_bytes(r->conn) <= WEBSOCKET_PONG_QUEUE_BYTES_MAX)
+			send_frame(r, WEBSOCKET_PONG, frame->payload, STR_NONE);
 		return true;
 	case WEBSOCKET_PONG:
 		return true;
 	case WEBSOCKET_CLOSE:
-		send_close(r, 1000);
-		conn_flush(r->conn);
-		remote_closed(r);
-		return false;
+		return leave(r, 1000);
 	case WEBSOCKET_CONTINUATION:
 	case WEBSOCKET_TEXT:
 	case WEBSOCKET_BINARY:
 	default:
 		break;
 	}
+	if ((frame->opcode == WEBSOCKET_CONTINUATION) != r->in_message)
+		return leave(r, 1002); /* a part of nothing, or another message within one */
+	r->in_message = !frame->is_final;
 	if (frame->is_final && r->message.len == 0)
 		return on_message(r, frame->payload);
 	buf_put_str(&r->message, frame->payload);
-	if (buf_failed(&r->message)) {
-		send_close(r, 1009);
-		conn_flush(r->conn);
-		remote_closed(r);
-		return false;
-	}
+	if (buf_failed(&r->message))
+		return leave(r, 1009);
 	if (!frame->is_final)
 		return true;
 	lives = on_message(r, buf_str(&r->message));
@@ -138,9 +144,7 @@ static size_t ws_read(struct remote_stream *r, struct str bytes)
 			return bytes.len;
 	}
 	if (n < 0 || buf_failed(&r->in)) {
-		send_close(r, 1002);
-		conn_flush(r->conn);
-		remote_closed(r);
+		(void)leave(r, 1002); /* there is nothing to go on with */
 		return bytes.len;
 	}
 	if (!r->finished)

@@ -274,6 +274,8 @@ static void test_websocket_bad(void **state)
 		{ "reserved bit", "\xc2\x82mask\0a", 8 },
 		{ "unknown opcode", "\x83\x82mask\0a", 8 },
 		{ "fragmented ping", "\x09\x80mask", 6 },
+		{ "part of nothing", "\x80\x82mask\x6d\0", 8 },
+		{ "message within another", "\x02\x81mask\x6d\x82\x81mask\x6d", 14 },
 		{ "too large", "\x82\xff\0\0\0\0\0\x10\0\1mask", 14 },
 	};
 
@@ -297,6 +299,49 @@ static void test_websocket_bad(void **state)
 	send_frame(&s, 0x82, "\0b", 2);
 	raw_wait_eof(&s.raw);
 	assert_int_equal(s.data.len, 1);
+	close_service(&s);
+}
+
+/* Pings by the ten thousand, from a client that does not read: more than the kernel's buffers hold. */
+static void flood(struct service *s)
+{
+	static const char payload[125];
+	char frames[100 * 131], *at = frames;
+	int bytes = 4096;
+
+	setsockopt(s->raw.fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	io_update(&s->raw.watch, 0);
+	for (int i = 0; i < 100; i++) {
+		memcpy(at, "\x89\xfd\0\0\0\0", 6);
+		memcpy(at + 6, payload, sizeof(payload));
+		at += 131;
+	}
+	for (int i = 0; i < 600; i++) {
+		raw_send(&s->raw, frames, sizeof(frames));
+		fixture_run_for(&s->f, 0);
+	}
+	fixture_run_for(&s->f, 5);
+}
+
+/* Breaks if a client that asks whether we are there, and does not listen, makes us remember all its questions. */
+static void test_pings(void **state)
+{
+	struct service s;
+
+	open_service(&s, false);
+	say(&s, "GET /exec HTTP/1.1\r\n" WS_HEAD "\r\n");
+	fixture_run_until(&s.f, &s.ready);
+	flood(&s);
+	assert_false(s.closed);
+	assert_in_range(remote_stream_queued_bytes(s.r), 1, WEBSOCKET_PONG_QUEUE_BYTES_MAX + 256);
+	close_service(&s);
+
+	open_service(&s, false);
+	say(&s, "GET /portforward HTTP/1.1\r\n" WS_HEAD "Sec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n");
+	fixture_run_until(&s.f, &s.opened);
+	flood(&s);
+	assert_false(s.forward_closed);
+	assert_in_range(port_forward_queued_bytes(s.forward, 1), 1, WEBSOCKET_PONG_QUEUE_BYTES_MAX + 256);
 	close_service(&s);
 }
 
@@ -473,6 +518,9 @@ static void test_port_forward(void **state)
 	send_frame(&s, 0x82, "\2to 443", 7);
 	raw_wait_for(&s.raw, "to 443");
 	assert_true(has_bytes(&s, "\x82\7\2to 443", 9));
+	send_frame(&s, 0x02, "\2in", 3);
+	send_frame(&s, 0x80, " parts", 6); /* whose first byte is no channel */
+	raw_wait_for(&s.raw, "in parts");
 	send_frame(&s, 0x82, "\2last words", 11);
 	raw_wait_for(&s.raw, "\3over");
 	assert_false(has_bytes(&s, "\x88\2", 2)); /* the other port is open */
@@ -494,7 +542,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_websocket_channels),
-		cmocka_unit_test(test_websocket_bad), cmocka_unit_test(test_pause), cmocka_unit_test(test_spdy),
+		cmocka_unit_test(test_websocket_bad), cmocka_unit_test(test_pings),
+		cmocka_unit_test(test_pause), cmocka_unit_test(test_spdy),
 		cmocka_unit_test(test_spdy_bad), cmocka_unit_test(test_port_forward),
 	};
 
