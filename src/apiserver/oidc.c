@@ -20,7 +20,6 @@ struct issuer {
 	const struct oidc_rules *rules;
 	/* what was fetched */
 	struct arena arena;
-	struct str keys_url;
 	struct jwks keys;
 	struct webhook_call *call;
 	bool was_fetched;
@@ -153,7 +152,6 @@ static int read_keys(struct issuer *issuer, struct str text, struct err *err)
 	struct jwks keys;
 
 	arena_reset(&issuer->arena);
-	issuer->keys_url = STR_NONE;
 	issuer->keys = (struct jwks){ 0 };
 	if (jwks_read(text, &issuer->arena, &keys, err) < 0)
 		return err_wrap(err, "keys");
@@ -176,7 +174,8 @@ static void on_keys(void *arg, const struct webhook_answer *answer, const struct
 	settle(issuer, failure);
 }
 
-static int read_discovery(struct issuer *issuer, struct str text, struct str *ret, struct err *err)
+static int read_discovery(const struct issuer *issuer, struct str text, struct arena *arena,
+			  struct str *ret, struct err *err)
 {
 	AUTO_JSON doc = json_parse(text, OIDC_KEYS_BYTES_MAX, err);
 	yyjson_val *root = yyjson_doc_get_root(doc);
@@ -191,21 +190,23 @@ static int read_discovery(struct issuer *issuer, struct str text, struct str *re
 			       STR_ARG(issuer->url), STR_ARG(url));
 	if (!str_has_prefix(keys, STR("https://")))
 		return err_set(err, ERR_INVALID, "discovery: jwks_uri is not an https URL");
-	*ret = str_in(&issuer->arena, keys);
+	*ret = str_in(arena, keys);
 	return 0;
 }
 
 static void on_discovery(void *arg, const struct webhook_answer *answer, const struct err *failure)
 {
 	struct issuer *issuer = arg;
+	AUTO_ARENA arena = { 0 }; /* not the issuer's: keys may never come, however often we ask */
 	struct err err = { 0 };
 	struct str url;
 
 	issuer->call = NULL;
+	arena_init(&arena, 2 * OIDC_KEYS_BYTES_MAX);
 	if (!failure && answer->status != 200) {
 		(void)err_set(&err, ERR_UNAVAILABLE, "discovery: status %d", answer->status);
 		failure = &err;
-	} else if (!failure && read_discovery(issuer, answer->body, &url, &err) < 0) {
+	} else if (!failure && read_discovery(issuer, answer->body, &arena, &url, &err) < 0) {
 		failure = &err;
 	}
 	if (failure)
