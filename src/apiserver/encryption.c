@@ -3,13 +3,16 @@
  * and what the cipher made. */
 #include "apiserver/encryption.h"
 
+#include <stdio.h>
 #include "apiserver/encryption_config.h"
 #include "apiserver/kms.h"
+#include "apiserver/kms_metrics.h"
 #include "apiserver/limits.h"
 #include "apiserver/registry.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "net/x509.h"
 
 #define PREFIX STR("k8s:enc:")
@@ -18,6 +21,7 @@ struct encryption {
 	struct env *env;
 	struct arena arena;
 	struct encryption_config config;
+	struct kms_metrics *metrics;
 	void (*on_change)(void *arg);
 	void *arg;
 };
@@ -36,6 +40,7 @@ int encryption_parse(const struct encryption_options *options, struct str text,
 	struct encryption *e = NEW(struct encryption);
 
 	e->env = options->env;
+	e->metrics = options->metrics;
 	e->on_change = options->on_change;
 	e->arg = options->arg;
 	arena_init(&e->arena, ENCRYPTION_CONFIG_BYTES_MAX * 64);
@@ -97,6 +102,70 @@ static const struct encryption_rule *find_rule(const struct encryption *e, struc
 	return rule ? rule : rule_of(e, STR("*"), STR("*"));
 }
 
+/* --- counting --- */
+
+/* What a provider's bytes begin with, and within them those of its key: upstream counts both. */
+struct prefixes {
+	char text[128];
+	struct str outer, inner;
+};
+
+static void prefixes_of(const struct encryption_provider *p, const struct encryption_key *with,
+			struct prefixes *ret)
+{
+	int len = 0, more = 0;
+
+	*ret = (struct prefixes){ 0 };
+	if (p->kind == PROVIDER_KMS)
+		len = snprintf(ret->text, sizeof(ret->text), "k8s:enc:kms:v2:" STR_FMT ":",
+			       STR_ARG(p->kms_name));
+	else if (p->kind == PROVIDER_KEYS)
+		len = snprintf(ret->text, sizeof(ret->text), "k8s:enc:%s:v1:", p->name);
+	len = NUM_MIN(len, (int)sizeof(ret->text) - 1);
+	ret->outer = str_sub(ret->text, (size_t)len);
+	if (!with)
+		return;
+	more = snprintf(ret->text + len, sizeof(ret->text) - (size_t)len, STR_FMT ":",
+			STR_ARG(with->name));
+	more = NUM_MIN(more, (int)sizeof(ret->text) - 1 - len);
+	ret->inner = str_sub(ret->text + len, (size_t)more);
+}
+
+/* begun_ns: monotonic. t has the rest. */
+static void count(const struct encryption *e, struct str key, int64_t begun_ns,
+		  struct kms_transformation t)
+{
+	if (!e->metrics || !registry_resource_of(key, &t.resource, &t.group))
+		return;
+	t.duration_ns = env_mono_ns(e->env) - begun_ns;
+	kms_metrics_transformation(e->metrics, &t);
+}
+
+/* What a value was sealed with or opened by, or should have been. */
+struct used {
+	bool is_clear;
+	const struct encryption_provider *provider; /* NULL: none of the rule's is it */
+	const struct encryption_key *key;
+};
+
+static void count_use(const struct encryption *e, struct str key, int64_t begun_ns,
+		      const struct used *used, struct kms_transformation t)
+{
+	struct prefixes prefixes = { 0 };
+
+	if (used->is_clear)
+		t.identity = t.is_write ? "" : "identity";
+	else if (!used->provider)
+		t.identity = "unknown";
+	else
+		prefixes_of(used->provider, used->key, &prefixes);
+	t.prefix = prefixes.outer;
+	count(e, key, begun_ns, t);
+	t.prefix = prefixes.inner;
+	if (t.prefix.len)
+		count(e, key, begun_ns, t);
+}
+
 /* --- bytes --- */
 
 static int seal_with(struct encryption *e, const struct encryption_provider *p, struct str key,
@@ -113,21 +182,37 @@ static int seal_with(struct encryption *e, const struct encryption_provider *p, 
 	return cipher_seal(p->cipher, p->keys[0].secret, key, nonce, clear, to, err);
 }
 
+static struct blob *seal_by(struct encryption *e, const struct used *by, struct str key,
+			    struct blob *value, struct err *err)
+{
+	AUTO_BUF out = { 0 };
+
+	if (by->is_clear)
+		return blob_ref(value);
+	/* What a plug-in tells with its key is stored with each value. */
+	buf_init(&out, (size_t)value->len + 1024 + (by->key ? 0 : 2 * KMS_ANNOTATION_BYTES_MAX));
+	if (seal_with(e, by->provider, key, blob_str(value), &out, err) < 0)
+		return NULL;
+	return blob_new(buf_str(&out));
+}
+
 struct blob *encryption_seal(struct encryption *e, struct str key, struct blob *value,
 			     struct err *err)
 {
 	const struct encryption_rule *rule = find_rule(e, key);
-	const struct encryption_provider *p = rule ? rule->providers[0] : NULL;
-	AUTO_BUF out = { 0 };
+	struct used by = { .provider = rule ? rule->providers[0] : NULL };
+	int64_t begun_ns;
+	struct blob *sealed;
 
-	if (!p || p->kind == PROVIDER_IDENTITY)
+	if (!rule)
 		return blob_ref(value);
-	/* What a plug-in tells with its key is stored with each value. */
-	buf_init(&out, (size_t)value->len + 1024 +
-			       (p->kind == PROVIDER_KMS ? 2 * KMS_ANNOTATION_BYTES_MAX : 0));
-	if (seal_with(e, p, key, blob_str(value), &out, err) < 0)
-		return NULL;
-	return blob_new(buf_str(&out));
+	begun_ns = env_mono_ns(e->env);
+	by.is_clear = by.provider->kind == PROVIDER_IDENTITY;
+	by.key = by.provider->kind == PROVIDER_KEYS ? &by.provider->keys[0] : NULL;
+	sealed = seal_by(e, &by, key, value, err);
+	count_use(e, key, begun_ns, &by,
+		  (struct kms_transformation){ .is_write = true, .has_failed = !sealed });
+	return sealed;
 }
 
 /* What stored bytes say of themselves. */
@@ -185,24 +270,23 @@ static int open_with(const struct encryption_provider *p, const struct encryptio
 	return 0;
 }
 
-struct blob *encryption_open(const struct encryption *e, struct str key, struct blob *sealed,
-			     struct err *err)
+static struct blob *open_by_rule(const struct encryption_rule *rule, struct str key,
+				 struct blob *sealed, struct used *ret_by, struct err *err)
 {
-	const struct encryption_provider *p;
-	const struct encryption_key *with;
 	struct sealed s;
 	AUTO_BUF clear = { 0 };
 	struct blob *value = NULL;
 
-	if (!str_has_prefix(blob_str(sealed), PREFIX))
+	*ret_by = (struct used){ .is_clear = !str_has_prefix(blob_str(sealed), PREFIX) };
+	if (ret_by->is_clear)
 		return blob_ref(sealed);
 	if (!split_sealed(blob_str(sealed), &s)) {
 		err_set(err, ERR_INVALID, "'" STR_FMT "': encrypted in an unknown form",
 			STR_ARG(key));
 		return NULL;
 	}
-	p = find_provider(e ? find_rule(e, key) : NULL, &s, &with);
-	if (!p) {
+	ret_by->provider = find_provider(rule, &s, &ret_by->key);
+	if (!ret_by->provider) {
 		err_set(err, ERR_INVALID,
 			"'" STR_FMT "' is encrypted with " STR_FMT " key '" STR_FMT
 			"', which --encryption-provider-config does not have for it",
@@ -210,9 +294,27 @@ struct blob *encryption_open(const struct encryption *e, struct str key, struct 
 		return NULL;
 	}
 	buf_init(&clear, s.bytes.len + 64);
-	if (open_with(p, with, key, s.bytes, &clear, err) == 0)
+	if (open_with(ret_by->provider, ret_by->key, key, s.bytes, &clear, err) == 0)
 		value = blob_new(buf_str(&clear));
 	mem_wipe(clear.ptr, clear.len);
+	return value;
+}
+
+struct blob *encryption_open(const struct encryption *e, struct str key, struct blob *sealed,
+			     struct err *err)
+{
+	const struct encryption_rule *rule = e ? find_rule(e, key) : NULL;
+	int64_t begun_ns = rule ? env_mono_ns(e->env) : 0;
+	struct err failure = { 0 };
+	struct used by;
+	struct blob *value = open_by_rule(rule, key, sealed, &by, &failure);
+
+	/* What waits for a plug-in's data key is opened again: that is when it counts. */
+	if (rule && failure.code != ERR_UNAVAILABLE)
+		count_use(e, key, begun_ns, &by,
+			  (struct kms_transformation){ .has_failed = !value });
+	if (!value && err)
+		*err = failure;
 	return value;
 }
 

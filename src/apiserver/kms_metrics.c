@@ -16,6 +16,11 @@
 #define LATENCY_FIRST 0.0001 /* seconds */
 #define MAKING_FIRST 5e-6
 
+struct kms_transformation_time {
+	uint64_t buckets[KMS_TRANSFORMATION_BUCKETS + 1];
+	double sum_seconds;
+};
+
 struct kms_latency {
 	uint64_t buckets[KMS_LATENCY_BUCKETS + 1]; /* the last has no bound */
 	double sum_seconds;
@@ -52,6 +57,8 @@ void kms_metrics_init(struct kms_metrics *m)
 	map_init(&m->latencies);
 	map_init(&m->bad_ids);
 	map_init(&m->cache_sizes);
+	map_init(&m->transformations);
+	map_init(&m->transformation_times);
 }
 
 static void free_series(struct map *map)
@@ -70,6 +77,8 @@ void kms_metrics_deinit(struct kms_metrics *m)
 	free_series(&m->latencies);
 	free_series(&m->bad_ids);
 	free_series(&m->cache_sizes);
+	free_series(&m->transformations);
+	free_series(&m->transformation_times);
 }
 
 static size_t bucket_of(double seconds, double first, size_t count)
@@ -133,6 +142,35 @@ void kms_metrics_use(struct kms_metrics *m, struct str provider, struct str id, 
 
 	use->count++;
 	use->last_wall_ns = wall_ns;
+}
+
+void kms_metrics_transformation(struct kms_metrics *m, const struct kms_transformation *t)
+{
+	struct str prefix = t->prefix.len ? t->prefix : str_from(t->identity);
+	double seconds = (double)t->duration_ns / (double)TIME_NS_PER_SECOND;
+	struct kms_transformation_time *series;
+	char labels[LABELS_BYTES_MAX], how[LABELS_BYTES_MAX];
+	int len = snprintf(how, sizeof(how),
+			   "transformation_type=\"%s\",transformer_prefix=\"" STR_FMT "\"",
+			   t->is_write ? to_storage : from_storage, STR_ARG(prefix)),
+	    all;
+
+	if (len < 0 || len >= LABELS_BYTES_MAX)
+		return;
+	all = snprintf(labels, sizeof(labels),
+		       "resource=\"" STR_FMT "%s" STR_FMT "\",status=\"%s\",%s",
+		       STR_ARG(t->resource), t->group.len ? "." : "", STR_ARG(t->group),
+		       t->has_failed ? "unknown-non-grpc" : "OK", how);
+	if (all < 0 || all >= LABELS_BYTES_MAX)
+		return;
+	(*(int64_t *)metrics_series(&m->transformations, str_sub(labels, (size_t)all),
+				    sizeof(int64_t)))++;
+	if (t->has_failed)
+		return;
+	series = metrics_series(&m->transformation_times, str_sub(how, (size_t)len),
+				sizeof(*series));
+	series->buckets[bucket_of(seconds, MAKING_FIRST, KMS_TRANSFORMATION_BUCKETS)]++;
+	series->sum_seconds += seconds;
 }
 
 void kms_metrics_status(struct kms_metrics *m, struct str provider, struct str id, int64_t wall_ns)
@@ -211,6 +249,46 @@ static uint64_t write_buckets(struct buf *to, const char *name, const char *labe
 	return sum;
 }
 
+static void write_series(struct buf *to, const char *name, struct str labels,
+			 struct buckets buckets, double sum_seconds)
+{
+	uint64_t count;
+	char text[LABELS_BYTES_MAX + 2];
+
+	snprintf(text, sizeof(text), STR_FMT ",", STR_ARG(labels));
+	count = write_buckets(to, name, text, buckets);
+	buf_printf(to, "%s_sum{" STR_FMT "} %.17g\n", name, STR_ARG(labels), sum_seconds);
+	buf_printf(to, "%s_count{" STR_FMT "} %llu\n", name, STR_ARG(labels),
+		   (unsigned long long)count);
+}
+
+static void write_transformations(const struct kms_metrics *m, struct buf *to)
+{
+	static const char counts[] = STORAGE "transformation_operations_total",
+			  times[] = STORAGE "transformation_duration_seconds";
+	size_t cursor = 0;
+	struct str labels;
+	void *value;
+
+	if (!m->transformations.count)
+		return;
+	metrics_head(to, counts, "counter",
+		     "Total number of transformations. Successful transformation will have a "
+		     "status 'OK' and a varied status string when the transformation fails.");
+	metrics_write_numbers(&m->transformations, counts, to);
+	if (m->transformation_times.count)
+		metrics_head(to, times, "histogram",
+			     "Latencies in seconds of value transformation operations.");
+	while (map_next(&m->transformation_times, &cursor, &labels, &value)) {
+		const struct kms_transformation_time *series = value;
+
+		write_series(to, times, labels,
+			     (struct buckets){ series->buckets, KMS_TRANSFORMATION_BUCKETS,
+					       MAKING_FIRST },
+			     series->sum_seconds);
+	}
+}
+
 static void write_latencies(const struct kms_metrics *m, struct buf *to)
 {
 	static const char name[] = ENVELOPE "kms_operations_latency_seconds";
@@ -224,17 +302,11 @@ static void write_latencies(const struct kms_metrics *m, struct buf *to)
 		     "KMS operation duration with gRPC error code status total.");
 	while (map_next(&m->latencies, &cursor, &labels, &value)) {
 		const struct kms_latency *series = value;
-		uint64_t count;
-		char text[LABELS_BYTES_MAX + 2];
 
-		snprintf(text, sizeof(text), STR_FMT ",", STR_ARG(labels));
-		count = write_buckets(
-			to, name, text,
-			(struct buckets){ series->buckets, KMS_LATENCY_BUCKETS, LATENCY_FIRST });
-		buf_printf(to, "%s_sum{" STR_FMT "} %.17g\n", name, STR_ARG(labels),
-			   series->sum_seconds);
-		buf_printf(to, "%s_count{" STR_FMT "} %llu\n", name, STR_ARG(labels),
-			   (unsigned long long)count);
+		write_series(to, name, labels,
+			     (struct buckets){ series->buckets, KMS_LATENCY_BUCKETS,
+					       LATENCY_FIRST },
+			     series->sum_seconds);
 	}
 }
 
@@ -327,6 +399,7 @@ void kms_metrics_write(const struct kms_metrics *m, struct buf *to)
 	static const char made[] = STORAGE "data_key_generation_duration_seconds";
 	uint64_t count;
 
+	write_transformations(m, to);
 	write_latencies(m, to);
 	for (size_t i = 0; i < ARRAY_COUNT(use_families); i++)
 		write_uses(m, to, &m->uses, &use_families[i]);

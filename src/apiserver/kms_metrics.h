@@ -12,6 +12,7 @@
 
 #define KMS_LATENCY_BUCKETS 20
 #define KMS_MAKING_BUCKETS 14
+#define KMS_TRANSFORMATION_BUCKETS 25
 
 /* Ids by their hash; the one unused for longest goes when there are too many. */
 struct kms_id_use {
@@ -30,6 +31,8 @@ struct kms_metrics {
 	struct map latencies;		   /* labels → struct kms_latency */
 	struct map bad_ids;		   /* labels → int64_t */
 	struct map cache_sizes;		   /* the same */
+	struct map transformations;	   /* the same */
+	struct map transformation_times;   /* labels → struct kms_transformation_time */
 	struct kms_id_uses uses, statuses;
 	uint64_t cache_misses;
 	uint64_t made[KMS_MAKING_BUCKETS + 1]; /* data keys, by how long it took */
@@ -42,6 +45,15 @@ struct kms_metrics {
 	char config_hash[KMS_ID_TEXT_BYTES];
 };
 
+/* A value on its way to or from the store, by one of the transformers that its rule names. */
+struct kms_transformation {
+	struct str resource, group;
+	struct str prefix;    /* of what is stored: "k8s:enc:aescbc:v1:", "key1:" */
+	const char *identity; /* what is said instead of no prefix */
+	bool is_write, has_failed;
+	int64_t duration_ns;
+};
+
 void kms_metrics_init(struct kms_metrics *m);
 void kms_metrics_deinit(struct kms_metrics *m);
 /* code: of gRPC. */
@@ -49,6 +61,7 @@ void kms_metrics_call(struct kms_metrics *m, struct str provider, const char *me
 		      int64_t duration_ns);
 void kms_metrics_use(struct kms_metrics *m, struct str provider, struct str id, bool is_write,
 		     int64_t wall_ns);
+void kms_metrics_transformation(struct kms_metrics *m, const struct kms_transformation *t);
 void kms_metrics_status(struct kms_metrics *m, struct str provider, struct str id, int64_t wall_ns);
 void kms_metrics_bad_id(struct kms_metrics *m, struct str provider, const char *error);
 void kms_metrics_cache(struct kms_metrics *m, struct str provider, size_t key_count);

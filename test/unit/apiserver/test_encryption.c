@@ -321,12 +321,71 @@ static void test_wrong_files(void **state)
 	}
 }
 
+static void expect_line(const struct buf *text, const char *line)
+{
+	if (!strstr(text->ptr, line))
+		fail_msg("no '%s' in:\n%s", line, text->ptr);
+}
+
+/* Breaks if /metrics does not tell how often each provider and key was used, for what, and how it went. */
+static void test_metrics(void **state)
+{
+	static const char *const lines[] = {
+		"\napiserver_storage_transformation_operations_total{resource=\"secrets\",status=\"OK\","
+		"transformation_type=\"to_storage\",transformer_prefix=\"k8s:enc:aesgcm:v1:\"} 2\n",
+		"{resource=\"secrets\",status=\"OK\",transformation_type=\"to_storage\","
+		"transformer_prefix=\"key2:\"} 1\n",
+		"{resource=\"secrets\",status=\"OK\",transformation_type=\"from_storage\","
+		"transformer_prefix=\"k8s:enc:aesgcm:v1:\"} 1\n",
+		"{resource=\"secrets\",status=\"OK\",transformation_type=\"from_storage\","
+		"transformer_prefix=\"key1:\"} 1\n",
+		"{resource=\"secrets\",status=\"unknown-non-grpc\",transformation_type=\"from_storage\","
+		"transformer_prefix=\"unknown\"} 1\n",
+		"{resource=\"things.example.com\",status=\"OK\",transformation_type=\"from_storage\","
+		"transformer_prefix=\"identity\"} 1\n",
+		"\napiserver_storage_transformation_duration_seconds_count{transformation_type=\"to_storage\","
+		"transformer_prefix=\"k8s:enc:aesgcm:v1:\"} 2\n",
+		"\napiserver_storage_transformation_duration_seconds_bucket{transformation_type=\"to_storage\","
+		"transformer_prefix=\"key1:\",le=\"83.88608\"} 1\n",
+	};
+	struct str secret = STR("/registry/secrets/default/a");
+	struct str thing = STR("/registry/example.com/things/default/a");
+	AUTO_BLOB value = blob_new(STR("{\"clear\":1}"));
+	struct encryption *one, *both, *two;
+	AUTO_BUF text = { 0 };
+	struct err err;
+
+	kms_metrics_deinit(&metrics);
+	kms_metrics_init(&metrics);
+	one = parse(SECRETS(KEY_1));
+	both = parse(SECRETS(KEY_2 ", " KEY_1));
+	two = parse(SECRETS(KEY_2));
+	AUTO_BLOB old = encryption_seal(one, secret, value, &err);
+	AUTO_BLOB new = encryption_seal(both, secret, value, &err);
+	AUTO_BLOB opened = encryption_open(both, secret, old, &err);
+	AUTO_BLOB plain = encryption_open(both, thing, value, &err);
+
+	assert_true(new && opened && plain);
+	assert_null(encryption_open(two, secret, old, &err));
+	/* What no rule names is not transformed. */
+	AUTO_BLOB other = encryption_seal(one, STR("/registry/pods/default/a"), value, &err);
+	assert_ptr_equal(other, value);
+	buf_init(&text, 1u << 20);
+	kms_metrics_write(&metrics, &text);
+	for (size_t i = 0; i < ARRAY_COUNT(lines); i++)
+		expect_line(&text, lines[i]);
+	assert_null(strstr(text.ptr, "pods"));
+	encryption_free(one);
+	encryption_free(both);
+	encryption_free(two);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rotation),    cmocka_unit_test(test_secretbox),
 		cmocka_unit_test(test_resources),   cmocka_unit_test(test_precedence),
-		cmocka_unit_test(test_wrong_files),
+		cmocka_unit_test(test_wrong_files), cmocka_unit_test(test_metrics),
 	};
 	int failed;
 
