@@ -118,6 +118,8 @@ crontab() { # NAME SPEC
 	[ "$status" -eq 0 ]
 	[[ "$output" == *cronSpec*'<string>'* ]]
 	[[ "$output" == *replicas*'<integer>'* ]]
+	run k explain crontab
+	[[ "$output" == *'APIVersion defines'*'metadata'*'Standard metadata of the object'* ]]
 }
 
 @test "definitions that are not structural are refused" {
