@@ -397,7 +397,7 @@ static const struct flag server_flags[] = {
 	FLAG_STRING(0, "etcd-prefix", struct server_opts, etcd_prefix, "",
 		    "beginning of all keys in etcd (default: /registry)"),
 	FLAG_DURATION(0, "etcd-compaction-interval", struct server_opts, etcd_compaction_ns, "5m",
-		      "how often etcd's history is dropped, by one of the servers (0: never)"),
+		      "how old history gets in the store; etcd's is dropped by one of the servers (0: never)"),
 	FLAG_STRING(0, "etcd-listen", struct server_opts, etcd_listen, "",
 		    "address of etcd's API, mutual TLS, on the embedded store, or none (default: "
 		    "127.0.0.1:2379 if it is free)"),

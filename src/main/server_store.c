@@ -199,6 +199,7 @@ int server_store_open(struct server *s, struct err *err)
 	if (s->form.is_shared)
 		return open_etcd(s, &options, err);
 	/* Data keys of what is stored may have to come first. */
+	options.compact_interval_ms = s->opts->etcd_compaction_ns / TIME_NS_PER_MS;
 	while (store_open_lmdb(s->env, dir.ptr, &options, &s->store, err) < 0)
 		if (server_encryption_wait(s, begun_ns, err) < 0)
 			return err_wrap(err, "store in %s", dir.ptr);

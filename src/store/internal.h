@@ -147,6 +147,14 @@ struct pending_entry {
 	bool is_deleted;
 };
 
+/* --- compaction by time --- */
+struct compaction {
+	struct timer timer;
+	int64_t last, before; /* revisions at the last two looks */
+};
+void compaction_init(struct store *store);
+void compaction_deinit(struct store *store);
+
 /* A back end over the network, which has its own order of writes and other writers: etcd.c. */
 struct store_remote {
 	void (*submit)(struct store *store, struct store_write *write);
@@ -178,6 +186,7 @@ struct store {
 	struct history history;
 	struct hub hub;
 	struct expiry expiry;
+	struct compaction compaction;
 	void (*observe)(void *arg, int64_t duration_ns, bool failed);
 	void *observe_arg;
 	struct err opening;        /* something could not be opened yet */

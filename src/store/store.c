@@ -583,6 +583,7 @@ static void free_store(struct store *store)
 		index_remove(store, key);
 	omap_deinit(&store->index);
 	expiry_deinit(store);
+	compaction_deinit(store);
 	history_deinit(&store->history);
 	if (store->remote)
 		store->remote->free(store);
@@ -604,6 +605,7 @@ struct store *store_new(struct env *env, const struct store_options *options)
 	task_init(&store->refuse, on_refuse);
 	store->next_id = 1;
 	expiry_init(store);
+	compaction_init(store);
 	return store;
 }
 

@@ -20,6 +20,7 @@ struct store;
 struct store_options {
 	size_t history_events_max; /* 0: the default of limits.h */
 	size_t history_bytes_max;  /* counts values */
+	int64_t compact_interval_ms; /* the history goes no further back than one and a half of it; 0: no such bound */
 	size_t map_bytes;          /* LMDB: first size of the map, grown when needed; 0: default */
 	/* The last value of a key whose time to live is over, as the DELETE event shall carry it at that revision.
 	 * NULL, or a NULL result: the value as it is. */
