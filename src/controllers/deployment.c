@@ -384,6 +384,19 @@ static void put_condition(yyjson_mut_doc *doc, yyjson_mut_val *conditions, const
 	json_set_str(doc, to, "message", c->message);
 }
 
+/* What others say in the status stays. */
+static void put_others(yyjson_mut_doc *doc, yyjson_mut_val *conditions,
+		       const struct obj *deployment)
+{
+	JSON_EACH (condition, json_get(deployment->root, "status.conditions")) {
+		struct str type = json_get_str(condition, "type");
+
+		if (!str_eq_c(type, "Available") && !str_eq_c(type, "Progressing") &&
+		    !str_eq_c(type, "ReplicaFailure"))
+			yyjson_mut_arr_append(conditions, json_copy(doc, condition));
+	}
+}
+
 static void submit_status(struct work_on *w)
 {
 	const struct deployment_status *to = &w->plan.status;
@@ -402,6 +415,7 @@ static void submit_status(struct work_on *w)
 	if (to->collision_count)
 		json_set_int(patch, status, "collisionCount", to->collision_count);
 	conditions = json_set_array(patch, status, "conditions");
+	put_others(patch, conditions, w->deployment);
 	put_condition(patch, conditions, "Available", &to->available_condition);
 	put_condition(patch, conditions, "Progressing", &to->progressing);
 	put_condition(patch, conditions, "ReplicaFailure", &to->replica_failure);
