@@ -298,3 +298,26 @@ void meta_drop_repeated_owners(yyjson_mut_val *root, struct arena *arena, struct
 		buf_put_str(uids, json_mut_get_str(owner, "uid"));
 	}
 }
+
+void meta_keep(struct edit *e, const char *const *names)
+{
+	yyjson_mut_val *metadata = json_ensure_object(e->doc, e->root, "metadata");
+	yyjson_val *old = yyjson_obj_get(e->old, "metadata");
+
+	for (; *names; names++) {
+		yyjson_val *value = yyjson_obj_get(old, *names);
+
+		if (value)
+			json_set(e->doc, metadata, *names, json_copy(e->doc, value));
+		else
+			(void)json_remove(metadata, str_from(*names)); /* the doc owns it */
+	}
+}
+
+void meta_keep_for_status(struct edit *e)
+{
+	static const char *const names[] = { "labels", "annotations", "finalizers",
+					     "ownerReferences", NULL };
+
+	meta_keep(e, names);
+}

@@ -22,6 +22,11 @@ void meta_validate_labels(yyjson_mut_val *labels, const struct field_path *path,
 void meta_validate_annotations(yyjson_mut_val *annotations, const struct field_path *path,
 			       struct field_errors *errors);
 
+/* What of the metadata an update does not change: names, ended by NULL; and what none of upstream's
+ * status endpoints that leave the metadata alone does. */
+void meta_keep(struct edit *e, const char *const *names);
+void meta_keep_for_status(struct edit *e);
+
 /* Owners that stand in metadata more than once, equal in all fields, stay once. Appends the uids of
  * those that went, "a, b". */
 void meta_drop_repeated_owners(yyjson_mut_val *root, struct arena *arena, struct buf *uids);

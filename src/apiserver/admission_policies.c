@@ -81,7 +81,8 @@ int admission_policies_mutate(struct operation *op, bool is_second)
 	struct admission_request request;
 	int result;
 
-	if (op->body_seen.is_mutated || !policies_mutate_any(op->registry->policies))
+	if (op->is_unasked || op->body_seen.is_mutated ||
+	    !policies_mutate_any(op->registry->policies))
 		return 0;
 	op->policy_rounds.is_second = is_second;
 	admission_request_of(op, &request);
@@ -102,7 +103,7 @@ int admission_policies_validate(struct operation *op)
 	AUTO_JSON_MUT options = NULL;
 	struct admission_request request;
 
-	if (!policies_validate_any(op->registry->policies))
+	if (op->is_unasked || !policies_validate_any(op->registry->policies))
 		return 0;
 	admission_request_of(op, &request);
 	options = admission_options_of(op);

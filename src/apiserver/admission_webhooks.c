@@ -184,7 +184,7 @@ static int continue_with(struct operation *op, struct webhook_run *run, int prog
 
 static bool has_hooks(struct operation *op, enum hook_type type)
 {
-	return op->registry->hooks && hooks_get(op->registry->hooks, type) &&
+	return !op->is_unasked && op->registry->hooks && hooks_get(op->registry->hooks, type) &&
 	       !admission_is_configuration(op->kind);
 }
 

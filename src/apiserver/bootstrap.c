@@ -305,6 +305,7 @@ static void run_step(struct bootstrap *b)
 		.user = user_loopback.name,
 		.field_manager = STR("kube-apiserver"),
 		.check = FIELDS_STRICT,
+		.is_unasked = true,
 		.body = doc,
 		.done = step_done,
 		.owner = b,

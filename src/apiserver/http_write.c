@@ -447,6 +447,7 @@ struct collection {
 	struct blob **results;
 	size_t count;
 	struct refusal refusal; /* the first that was not "gone already" */
+	struct notices notices; /* of all, each text once */
 	struct arena arena;
 };
 
@@ -467,6 +468,7 @@ static void collection_finish(struct collection *c)
 	if (e && c->refusal.code) {
 		http_set_events(e->x, NULL, NULL);
 		e->refusal = c->refusal;
+		e->warnings = &c->notices;
 		exchange_refuse(e);
 	} else if (e) {
 		http_set_events(e->x, NULL, NULL);
@@ -478,7 +480,7 @@ static void collection_finish(struct collection *c)
 		}
 		buf_put_c(&text, "]}");
 		blob = blob_new(buf_str(&text));
-		exchange_answer_object(e, 200, blob, NULL);
+		exchange_answer_object(e, 200, blob, &c->notices);
 		blob_unref(blob);
 	}
 	for (size_t i = 0; i < c->count; i++)
@@ -488,11 +490,21 @@ static void collection_finish(struct collection *c)
 	mem_free(c);
 }
 
+static void collection_note(struct collection *c, struct str text)
+{
+	for (size_t i = 0; i < c->notices.count; i++)
+		if (str_eq(c->notices.items[i], text))
+			return;
+	notices_add(&c->notices, STR_FMT, STR_ARG(text));
+}
+
 static void collection_done(struct operation *op)
 {
 	struct collection_op *cop = CONTAINER_OF(op, struct collection_op, op);
 	struct collection *c = cop->collection;
 
+	for (size_t i = 0; i < op->notices.count; i++)
+		collection_note(c, op->notices.items[i]);
 	if (op->refusal.code && op->refusal.code != 404 && !c->refusal.code) {
 		refusal_init(&c->refusal, &c->arena);
 		(void)refusal_set(&c->refusal, op->refusal.code, "", STR_FMT,
@@ -579,6 +591,7 @@ static void remove_all(struct removal *r)
 	struct collection *c = NEW(struct collection);
 
 	arena_init(&c->arena, ARENA_DEFAULT_MAX);
+	notices_init(&c->notices, &c->arena);
 	c->e = r->e;
 	c->left = r->count + 1;
 	c->results = mem_calloc(r->count + 1, sizeof(c->results[0]));

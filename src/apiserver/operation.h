@@ -62,8 +62,9 @@ struct operation {
 	enum operation_verb verb;
 	const struct kind *kind;
 	struct str namespace_, name, subresource;
-	bool of_collection;	/* one of several that one request removes */
-	struct str user;	/* its name */
+	bool of_collection; /* one of several that one request removes */
+	bool is_unasked;    /* neither webhooks nor policies decide: the server needs it to start */
+	struct str user;    /* its name */
 	const struct user *who; /* NULL: a role of this process, which is trusted */
 	struct str field_manager;
 	bool dry_run;

@@ -23,6 +23,12 @@ static const struct {
 	  (const char *const[]){ "spec", "metadata.labels", NULL } },
 	{ "apiextensions.k8s.io", "customresourcedefinitions", "status",
 	  (const char *const[]){ "spec", "metadata", NULL } },
+	{ "flowcontrol.apiserver.k8s.io", "flowschemas", "status",
+	  (const char *const[]){ "spec", "metadata", NULL } },
+	{ "flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations", "status",
+	  (const char *const[]){ "spec", "metadata", NULL } },
+	{ "storage.k8s.io", "volumeattachments", "status",
+	  (const char *const[]){ "spec", "metadata", NULL } },
 	{ "certificates.k8s.io", "certificatesigningrequests", "approval",
 	  (const char *const[]){ "spec", "status.certificate", NULL } },
 };

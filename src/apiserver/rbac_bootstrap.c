@@ -190,6 +190,7 @@ static void write_default(struct rbac_bootstrap *b, const struct kind *kind, yyj
 			.user = user_loopback.name,
 			.field_manager = STR("kube-apiserver"),
 			.check = FIELDS_STRICT,
+			.is_unasked = true,
 			.body = body,
 			.done = write_done,
 		};

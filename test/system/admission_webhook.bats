@@ -175,6 +175,19 @@ CONFIGMAPS='apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE, DEL
 	k delete configmap a
 }
 
+@test "the server starts again though a webhook that cannot be asked wants to see everything" {
+	configure Validating v /slow 'apiGroups: ["*"], apiVersions: ["*"], operations: ["*"], resources: ["*/*"]'
+	k patch validatingwebhookconfiguration v --type=json -p '[{"op":"replace","path":"/webhooks/0/clientConfig/url","value":"https://127.0.0.1:1/x"}]'
+	apiserver_stop
+	apiserver_start
+	fails 'connection refused' k create configmap a
+}
+
+@test "who may write status of a flow schema changes none of its metadata" {
+	k patch flowschema exempt --subresource=status --type=merge -p '{"metadata":{"annotations":{"a":"b"}},"status":{"conditions":[]}}'
+	[ -z "$(k get flowschema exempt -o 'jsonpath={.metadata.annotations.a}')" ]
+}
+
 @test "a webhook behind a Service is called by its name at the Service's endpoints" {
 	local address
 	k create -f - <<-X

@@ -382,6 +382,7 @@ static void policy_status_check(struct edit *e, struct field_errors *errors)
 }
 
 const struct strategy strategy_validating_policy = {
+	.prepare_status_update = meta_keep_for_status,
 	.validate = validating_check,
 	.validate_status_update = policy_status_check,
 	.cells = validating_policy_cells,

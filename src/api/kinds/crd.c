@@ -503,18 +503,7 @@ static void note_stored(struct edit *e)
 
 static void crd_prepare_status(struct edit *e)
 {
-	static const char *const kept[] = { "labels", "annotations", "ownerReferences" };
-	yyjson_mut_val *metadata = json_mut_get(e->root, "metadata");
-	yyjson_val *old = yyjson_obj_get(e->old, "metadata");
-
-	for (size_t i = 0; i < ARRAY_COUNT(kept); i++) {
-		yyjson_val *value = yyjson_obj_get(old, kept[i]);
-
-		if (value)
-			json_set(e->doc, metadata, kept[i], json_copy(e->doc, value));
-		else
-			(void)json_remove(metadata, str_from(kept[i])); /* the doc owns it */
-	}
+	meta_keep(e, (const char *const[]){ "labels", "annotations", "ownerReferences", NULL });
 }
 
 /* --- warnings --- */

@@ -408,6 +408,7 @@ static void resourceclaim_validate_status(struct edit *e, struct field_errors *e
 static const char *const spec_immutable[] = { "spec", NULL };
 
 const struct strategy strategy_resourceclaim = {
+	.prepare_status_update = meta_keep_for_status,
 	.default_object = resourceclaim_default,
 	.validate = resourceclaim_validate,
 	.validate_status_update = resourceclaim_validate_status,

@@ -2,6 +2,7 @@
 /* FlowSchema and PriorityLevelConfiguration. */
 #include <math.h>
 #include "api/kinds/cells.h"
+#include "api/meta.h"
 #include "api/rules.h"
 
 #define PRECEDENCE_MAX 10000
@@ -281,6 +282,7 @@ static int64_t flowschema_rank(const struct obj *obj)
 }
 
 const struct strategy strategy_flowschema = {
+	.prepare_status_update = meta_keep_for_status,
 	.cells = flowschema_cells,
 	.row_rank = flowschema_rank,
 	.validate = flowschema_validate,
@@ -405,6 +407,7 @@ static void prioritylevel_validate_update(struct edit *e, struct field_errors *e
 }
 
 const struct strategy strategy_prioritylevel = {
+	.prepare_status_update = meta_keep_for_status,
 	.cells = prioritylevel_cells,
 	.validate = prioritylevel_validate,
 	.validate_update = prioritylevel_validate_update,

@@ -362,6 +362,7 @@ static void apiservice_validate(struct edit *e, struct field_errors *errors)
 }
 
 const struct strategy strategy_apiservice = {
+	.prepare_status_update = meta_keep_for_status,
 	.prepare_create = apiservice_prepare_create,
 	.validate = apiservice_validate,
 	.validate_status_update = apiservice_validate_status,

@@ -4,6 +4,7 @@
 #include "api/field_value.h"
 #include "api/kinds/cells.h"
 #include "api/limits.h"
+#include "api/meta.h"
 #include "codec/ip.h"
 #include "codec/json_index.h"
 
@@ -610,6 +611,7 @@ static void servicecidr_validate_update(struct edit *e, struct field_errors *err
 }
 
 const struct strategy strategy_servicecidr = {
+	.prepare_status_update = meta_keep_for_status,
 	.validate = servicecidr_validate,
 	.validate_update = servicecidr_validate_update,
 };

@@ -4,6 +4,7 @@
 #include "api/kinds/frozen.h"
 #include "api/kinds/pod_spec.h"
 #include "api/kinds/warnings.h"
+#include "api/meta.h"
 #include "api/quantity.h"
 
 #define ACCESS_MODES "ReadOnlyMany|ReadWriteMany|ReadWriteOnce|ReadWriteOncePod"
@@ -627,6 +628,7 @@ static void attachment_validate(struct edit *e, struct field_errors *errors)
 static const char *const spec_immutable[] = { "spec", NULL };
 
 const struct strategy strategy_volumeattachment = {
+	.prepare_status_update = meta_keep_for_status,
 	.validate = attachment_validate,
 	.validate_status_update = attachment_validate,
 	.immutable = spec_immutable,

@@ -604,6 +604,7 @@ static void test_body_version(void **state)
 static void test_collection(void **state)
 {
 	struct setup *s = *state;
+	const char *warning;
 
 	configure(s, false, "v",
 		  webhook(s, "/deny",
@@ -618,6 +619,19 @@ static void test_collection(void **state)
 	expect_said(s, "request.oldObject.metadata.name", "b");
 	expect(s, 404, "GET", CONFIGMAPS "/a", NULL, NULL);
 	expect(s, 200, "GET", CONFIGMAPS "/b", NULL, NULL);
+	/* each warning is heard once, however many objects it came with */
+	expect(s, 200, "DELETE",
+	       "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/v", NULL,
+	       NULL);
+	configure(s, false, "w",
+		  webhook(s, "/warn",
+			  "\"rules\":[{\"apiGroups\":[\"\"],\"apiVersions\":[\"v1\"],"
+			  "\"operations\":[\"DELETE\"],\"resources\":[\"configmaps\"]}]"));
+	expect(s, 201, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"c\"}}", NULL);
+	expect(s, 200, "DELETE", CONFIGMAPS, NULL, "\"name\":\"c\"");
+	warning = strstr(http_fixture_head(&s->f), "look out");
+	assert_non_null(warning);
+	assert_null(strstr(warning + 1, "look out"));
 }
 
 /* What others write while a webhook thinks is not overwritten. */
