@@ -262,15 +262,25 @@ static void free_user(void *user)
 	user_free(user);
 }
 
+#define CREDENTIAL_BYTES_MAX 128
+
 static const struct user *user_of(const struct tls_identity *identity)
 {
 	struct str groups[USER_GROUPS_MAX + 1];
 	size_t count = NUM_MIN(identity->organization_count, (size_t)USER_GROUPS_MAX);
+	AUTO_BUF credential = { 0 };
+	struct user *user;
 
 	for (size_t i = 0; i < count; i++)
 		groups[i] = identity->organizations[i];
 	groups[count++] = STR("system:authenticated");
-	return user_new(identity->common_name, groups, count);
+	user = user_new(identity->common_name, groups, count);
+	buf_init(&credential, CREDENTIAL_BYTES_MAX);
+	buf_put_c(&credential, "X509SHA256=");
+	for (size_t i = 0; i < sizeof(identity->sha256); i++)
+		buf_printf(&credential, "%02x", identity->sha256[i]);
+	user_set_credential(user, buf_str(&credential));
+	return user;
 }
 
 /* The token of the Authorization header; false when it has another scheme, or there is none. */

@@ -435,7 +435,7 @@ static void add_credential(struct making *m, struct user_extra *extras, struct u
 	value = ARENA_NEW(m->arena, struct str);
 	*value = str_printf_in(m->arena, "JTI=" STR_FMT, STR_ARG(id));
 	extras[user->extra_count++] = (struct user_extra){
-		STR("authentication.kubernetes.io/credential-id"), { value, 1 }
+		STR(USER_CREDENTIAL_KEY), { value, 1 }
 	};
 }
 

@@ -102,7 +102,7 @@ static void make_user(struct known_token *known)
 	known->user.group_count = 3;
 	known->user.extras = arena_array(arena, 5, sizeof(struct user_extra));
 	if (c->id.len)
-		add_extra(known, "authentication.kubernetes.io/credential-id",
+		add_extra(known, USER_CREDENTIAL_KEY,
 			  str_printf_in(arena, "JTI=" STR_FMT, STR_ARG(c->id)));
 	add_extra(known, "authentication.kubernetes.io/node-name", c->node.name);
 	add_extra(known, "authentication.kubernetes.io/node-uid", c->node.uid);

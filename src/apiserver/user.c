@@ -46,6 +46,23 @@ struct user *user_new(struct str name, const struct str *groups, size_t group_co
 	return user;
 }
 
+struct credential {
+	struct user_extra extra;
+	struct str id;
+	char text[];
+};
+
+void user_set_credential(struct user *user, struct str id)
+{
+	struct credential *c = mem_alloc(sizeof(*c) + id.len);
+
+	memcpy(c->text, id.ptr, id.len);
+	c->id = str_sub(c->text, id.len);
+	c->extra = (struct user_extra){ STR(USER_CREDENTIAL_KEY), { &c->id, 1 } };
+	user->extras = &c->extra;
+	user->extra_count = 1;
+}
+
 void user_free(struct user *user)
 {
 	if (!user)
@@ -55,6 +72,7 @@ void user_free(struct user *user)
 	mem_free((void *)user->groups);
 	mem_free((void *)user->name.ptr);
 	mem_free((void *)user->uid.ptr);
+	mem_free((void *)user->extras); /* begins with it */
 	mem_free(user);
 }
 

@@ -73,6 +73,8 @@ issued() { [ -n "$(k get csr "$1" -o jsonpath='{.status.certificate}')" ]; }
 		"$(k get csr first -o jsonpath='{.status.conditions[0].reason} {.status.conditions[0].message}')"
 	k get csr first -o jsonpath='{.status.certificate}' | base64 -d >"$NODE_DIR/out/first.crt"
 	same system:node:worker "$(with_certificate first auth whoami -o jsonpath='{.status.userInfo.username}')"
+	same "X509SHA256=$(openssl x509 -in "$NODE_DIR/out/first.crt" -outform der | sha256sum | cut -d' ' -f1)" \
+		"$(with_certificate first auth whoami -o jsonpath='{.status.userInfo.extra.authentication\.kubernetes\.io/credential-id[0]}')"
 	request second /O=system:nodes/CN=system:node:worker | with_certificate first create -f -
 	wait_for 10 issued second
 	same "Auto approving self kubelet client certificate after SubjectAccessReview." \
