@@ -6,6 +6,7 @@
 #include "codec/json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include "base/assert.h"
 #include "base/mem.h"
 #include "codec/json_index.h"
@@ -489,4 +490,35 @@ size_t json_mut_get_count(yyjson_mut_val *v, const char *path)
 {
 	v = json_mut_get(v, path);
 	return yyjson_mut_is_ctn(v) ? unsafe_yyjson_get_len(v) : 0;
+}
+
+struct member {
+	yyjson_mut_val *key, *value;
+};
+
+static int by_key(const void *a, const void *b)
+{
+	const struct member *left = a, *right = b;
+
+	return str_cmp(json_mut_str(left->key), json_mut_str(right->key));
+}
+
+void json_sort_keys(yyjson_mut_val *v)
+{
+	AUTO_FREE struct member *members = NULL;
+	size_t count = 0;
+
+	JSON_MUT_EACH (item, v)
+		json_sort_keys(item);
+	if (!yyjson_mut_is_obj(v))
+		return;
+	members = mem_calloc(yyjson_mut_obj_size(v) + 1, sizeof(members[0]));
+	JSON_MUT_MEMBERS (key, value, v) {
+		json_sort_keys(value);
+		members[count++] = (struct member){ key, value };
+	}
+	qsort(members, count, sizeof(members[0]), by_key);
+	yyjson_mut_obj_clear(v);
+	for (size_t i = 0; i < count; i++)
+		(void)yyjson_mut_obj_add(v, members[i].key, members[i].value);
 }

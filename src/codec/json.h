@@ -38,6 +38,8 @@ yyjson_mut_doc *json_new(void) MUST_CHECK;	       /* empty, without a root */
 yyjson_mut_doc *json_new_object(void) MUST_CHECK;      /* the root is {} */
 yyjson_mut_doc *json_thaw(yyjson_val *v) MUST_CHECK;   /* a deep copy that can be changed */
 yyjson_mut_doc *json_mut_thaw(yyjson_mut_val *v) MUST_CHECK; /* likewise */
+/* Members in the bytewise order of their keys, as Go writes a map; at every depth. */
+void json_sort_keys(yyjson_mut_val *v);
 yyjson_doc *json_freeze(yyjson_mut_val *v) MUST_CHECK; /* a deep copy that cannot */
 void json_free(yyjson_doc *doc);		       /* NULL is fine, likewise */
 void json_mut_free(yyjson_mut_doc *doc);

@@ -345,6 +345,7 @@ static yyjson_mut_doc *revision_body(const struct daemon_work *w, struct str nam
 	json_set_int(doc, root, "revision", revision);
 	template = json_copy(doc, json_get(w->set->root, "spec.template"));
 	json_set_str(doc, template, "$patch", STR("replace"));
+	json_sort_keys(template); /* clients compare bytes with what they would write */
 	json_set(doc, json_set_object(doc, json_set_object(doc, root, "data"), "spec"), "template",
 		 template);
 	return doc;

@@ -234,6 +234,20 @@ static void test_build(void **state)
 				      "\xc3\xa9" MENDED "\\\"\\\\\"}");
 }
 
+static void test_sort_keys(void **state)
+{
+	AUTO_JSON doc = json_parse(
+		STR("{\"b\":[{\"z\":1,\"$a\":{}}],\"a\":null,\"ab\":{\"y\":2,\"x\":[]}}"), 1000,
+		NULL);
+	AUTO_JSON_MUT sorted = json_thaw(yyjson_doc_get_root(doc));
+	AUTO_BLOB text = NULL;
+
+	json_sort_keys(yyjson_mut_doc_get_root(sorted));
+	text = json_mut_to_blob(yyjson_mut_doc_get_root(sorted));
+	assert_true(str_eq_c(blob_str(text),
+			     "{\"a\":null,\"ab\":{\"x\":[],\"y\":2},\"b\":[{\"$a\":{},\"z\":1}]}"));
+}
+
 static void test_equal(void **state)
 {
 	/* Would break: an update that changes nothing is written, or one that changes something is
@@ -320,9 +334,9 @@ int main(void)
 		cmocka_unit_test(test_parse_refuses), cmocka_unit_test(test_syntax),
 		cmocka_unit_test(test_depth),	      cmocka_unit_test(test_duplicates),
 		cmocka_unit_test(test_get),	      cmocka_unit_test(test_build),
-		cmocka_unit_test(test_equal),	      cmocka_unit_test(test_large_objects),
-		cmocka_unit_test(test_trim),	      cmocka_unit_test(test_trim_onto),
-		cmocka_unit_test(test_index_grows),
+		cmocka_unit_test(test_sort_keys),     cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_large_objects), cmocka_unit_test(test_trim),
+		cmocka_unit_test(test_trim_onto),     cmocka_unit_test(test_index_grows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
