@@ -9,13 +9,7 @@
 
 static bool is_pod_create(const struct operation *op)
 {
-	return !op->edit.old && !op->kind->group.len && str_eq_c(op->kind->plural, "pods") &&
-	       !op->subresource.len;
-}
-
-static const struct kind *core_kind(const char *name)
-{
-	return kind_find(STR(""), STR("v1"), str_from(name));
+	return !op->edit.old && op->kind == &kind_pod && !op->subresource.len;
 }
 
 /* --- NamespaceLifecycle --- */
@@ -27,7 +21,7 @@ static int lifecycle_admit(struct operation *op)
 
 	if (op->edit.old || !kind_is_namespaced(op->kind))
 		return 0;
-	ns = registry_get_pending(op->registry, core_kind("Namespace"), STR_NONE, op->namespace_);
+	ns = registry_get_pending(op->registry, &kind_namespace, STR_NONE, op->namespace_);
 	if (!ns)
 		return refusal_not_found(&op->refusal, (struct subject){ STR(""), STR("namespaces"),
 									 op->namespace_ });
@@ -53,8 +47,7 @@ static bool needs_namespace(struct operation *op)
 {
 	return !op->edit.old && !op->dry_run && !op->body_seen.kind &&
 	       kind_is_namespaced(op->kind) &&
-	       !registry_get_pending(op->registry, core_kind("Namespace"), STR_NONE,
-				     op->namespace_);
+	       !registry_get_pending(op->registry, &kind_namespace, STR_NONE, op->namespace_);
 }
 
 static void make_namespace(struct operation *op)
@@ -64,7 +57,7 @@ static void make_namespace(struct operation *op)
 	json_set_path_str(doc, yyjson_mut_doc_get_root(doc), "metadata.name", op->namespace_);
 	own_writes_submit(&op->registry->admission->writes,
 			  &(struct operation){ .verb = OPERATION_CREATE,
-					       .kind = core_kind("Namespace"),
+					       .kind = &kind_namespace,
 					       .name = op->namespace_,
 					       .body = doc });
 }
@@ -85,7 +78,7 @@ static void on_namespaces_made(void *arg)
 static int namespace_validate(struct operation *op)
 {
 	if (op->edit.old || !kind_is_namespaced(op->kind) ||
-	    registry_get_pending(op->registry, core_kind("Namespace"), STR_NONE, op->namespace_))
+	    registry_get_pending(op->registry, &kind_namespace, STR_NONE, op->namespace_))
 		return 0;
 	return refusal_not_found(&op->refusal,
 				 (struct subject){ STR(""), STR("namespaces"), op->namespace_ });
@@ -95,7 +88,7 @@ static int lifecycle_delete(struct operation *op)
 {
 	static const char *const immortal[] = { "default", "kube-system", "kube-public" };
 
-	if (op->kind->group.len || !str_eq_c(op->kind->plural, "namespaces"))
+	if (op->kind != &kind_namespace)
 		return 0;
 	for (size_t i = 0; i < ARRAY_COUNT(immortal); i++)
 		if (str_eq_c(op->name, immortal[i]))
@@ -125,8 +118,7 @@ static int service_account_admit(struct operation *op)
 		json_set_str(op->edit.doc, spec, "serviceAccountName", name);
 		json_set_str(op->edit.doc, spec, "serviceAccount", name);
 	}
-	account = registry_get_pending(op->registry, core_kind("ServiceAccount"), op->namespace_,
-				       name);
+	account = registry_get_pending(op->registry, &kind_serviceaccount, op->namespace_, name);
 	if (!account && !str_eq_c(name, "default"))
 		return refusal_forbidden(&op->refusal, operation_subject(op),
 					 "error looking up service account " STR_FMT "/" STR_FMT

@@ -155,8 +155,7 @@ static struct cel_value resource_value(struct admission_activation *a)
 static struct cel_value value_of(struct admission_activation *a, enum admission_name name)
 {
 	const struct obj *ns = a->request->namespace_object;
-	bool is_namespace = !a->request->kind->group.len &&
-			    str_eq_c(a->request->kind->plural, "namespaces");
+	bool is_namespace = a->request->kind == &kind_namespace;
 
 	switch (name) {
 	case ADMISSION_OBJECT:

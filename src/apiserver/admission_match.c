@@ -131,14 +131,9 @@ static bool has_or_any(struct str_list list, struct str wanted)
 	return false;
 }
 
-static bool is_namespace(const struct kind *kind)
-{
-	return !kind->group.len && str_eq_c(kind->plural, "namespaces");
-}
-
 static bool scope_matches(const struct resource_rule *rule, const struct admission_request *request)
 {
-	bool is_cluster = is_namespace(request->kind) || !request->namespace_.len;
+	bool is_cluster = request->kind == &kind_namespace || !request->namespace_.len;
 
 	return rule->scope == RULE_SCOPE_ANY || is_cluster == (rule->scope == RULE_SCOPE_CLUSTER);
 }
@@ -238,7 +233,7 @@ static bool object_matches(const struct selector *s, struct cel_value object)
 static int namespace_matches(const struct admission_filter *filter,
 			     const struct admission_request *request, struct err *err)
 {
-	bool is_own = is_namespace(request->kind);
+	bool is_own = request->kind == &kind_namespace;
 
 	if (selector_is_everything(&filter->namespaces))
 		return 1;

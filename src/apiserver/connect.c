@@ -229,8 +229,7 @@ static bool accept_output(struct exchange *e, const struct connect_row *row)
 static int hand_over(struct exchange *e, struct kubelet_target *to)
 {
 	struct apiserver *s = e->server;
-	const struct obj *node = registry_get(
-		&s->registry, kind_find(STR(""), STR("v1"), STR("Node")), STR_NONE, to->node_name);
+	const struct obj *node = registry_get(&s->registry, &kind_node, STR_NONE, to->node_name);
 	struct str query = str_in(e->arena, buf_str(&to->query));
 
 	if (!node)

@@ -4,10 +4,12 @@
  * their kubelet, objects with finalizers for whoever set those, namespaces for being emptied. Order
  * and outcome follow upstream's registry store.
  */
-#include "apiserver/custom_names.h"
 #include "apiserver/admission.h"
+#include "apiserver/custom_names.h"
+#include "apiserver/limits.h"
 #include "apiserver/operation.h"
 #include "apiserver/registry.h"
+#include "base/num.h"
 #include "base/time.h"
 #include "loop/env.h"
 
@@ -44,11 +46,6 @@ static bool returns_object(const struct kind *kind)
 		    has_word(returned[i].plurals, kind->plural))
 			return true;
 	return false;
-}
-
-static bool is_core(const struct kind *kind, const char *plural)
-{
-	return !kind->group.len && str_eq_c(kind->plural, plural);
 }
 
 static int check_preconditions(struct operation *op, const struct delete_options *options)
@@ -152,6 +149,12 @@ static void mark_deleting(struct operation *op, int64_t at_ns, int64_t grace_sec
 	json_set_int(op->edit.doc, metadata, "deletionGracePeriodSeconds", grace_seconds);
 }
 
+/* Clients may ask for any number: times end in the year 2262. */
+static int64_t grace_ns(int64_t seconds)
+{
+	return NUM_MIN(seconds, POD_GRACE_SECONDS_MAX) * TIME_NS_PER_SECOND;
+}
+
 /* How long this pod may take, as upstream's pod strategy decides. */
 static int64_t pod_grace(const struct operation *op, const struct delete_options *options)
 {
@@ -176,12 +179,11 @@ static enum grace give_grace(struct operation *op, const struct delete_options *
 	struct str deleting = json_get_str(op->edit.old, "metadata.deletionTimestamp");
 	int64_t at_ns, seconds, old_seconds = json_int(given, 0);
 
-	if (!is_core(op->kind, "pods"))
+	if (op->kind != &kind_pod)
 		return GRACE_NONE;
 	if (!deleting.len) {
 		*ret_seconds = pod_grace(op, options);
-		mark_deleting(op, op->edit.now_ns + *ret_seconds * TIME_NS_PER_SECOND,
-			      *ret_seconds);
+		mark_deleting(op, op->edit.now_ns + grace_ns(*ret_seconds), *ret_seconds);
 		return GRACE_GIVEN;
 	}
 	if (!given)
@@ -194,7 +196,7 @@ static enum grace give_grace(struct operation *op, const struct delete_options *
 		return GRACE_PENDING;
 	if (time_parse(deleting, &at_ns, NULL) < 0)
 		return GRACE_NONE;
-	mark_deleting(op, at_ns + (seconds - old_seconds) * TIME_NS_PER_SECOND, seconds);
+	mark_deleting(op, at_ns - grace_ns(old_seconds) + grace_ns(seconds), seconds);
 	*ret_seconds = seconds;
 	return GRACE_GIVEN;
 }
@@ -250,7 +252,7 @@ static int delete_admitted(struct operation *op)
 	/* Who asks in the old words is told whether it is gone already. */
 	if (options->has_orphan && !options->orphan)
 		op->http_status = 202;
-	if (is_core(op->kind, "namespaces"))
+	if (op->kind == &kind_namespace)
 		return delete_namespace(op, options);
 	grace = give_grace(op, options, &seconds);
 	if (grace == GRACE_PENDING)

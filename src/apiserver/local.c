@@ -142,7 +142,6 @@ static void local_call(struct api_transport *transport, struct api_call *api_cal
 	};
 	struct local *local = local_of(transport);
 	struct local_call *call = NEW(struct local_call);
-
 	struct str user;
 
 	call->hub = local->hub;
@@ -399,7 +398,8 @@ static void tell_missed(struct local_watch *w)
 	}
 }
 
-/* Delivers what there is, then what has changed since. It is collected first: callbacks may write. */
+/* Delivers what there is, then what has changed since. It is collected first: callbacks may write.
+ */
 static void watch_begin(struct task *task)
 {
 	struct local_watch *w = CONTAINER_OF(task, struct local_watch, task);

@@ -15,8 +15,7 @@ struct service_claim {
 
 static bool is_service(const struct operation *op)
 {
-	return !op->kind->group.len && str_eq_c(op->kind->plural, "services") &&
-	       !op->subresource.len;
+	return op->kind == &kind_service && !op->subresource.len;
 }
 
 static struct service_claim *claim_of(struct operation *op)

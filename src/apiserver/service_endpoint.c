@@ -42,16 +42,14 @@ static bool look_at_slice(void *arg, const struct obj *slice)
 bool service_endpoint_find(struct registry *registry, const struct obj *service,
 			   struct str port_name, const struct service_endpoint_choice *choice)
 {
-	const struct kind *kind = kind_find(STR("discovery.k8s.io"), STR("v1"),
-					    STR("EndpointSlice"));
 	struct search s = { service->name, port_name, .wanted = UINT64_MAX };
 
-	registry_each(registry, kind, service->namespace_, look_at_slice, &s);
+	registry_each(registry, &kind_endpointslice, service->namespace_, look_at_slice, &s);
 	if (!s.count)
 		return false;
 	s.wanted = choice->turn % s.count;
 	s.count = 0;
-	registry_each(registry, kind, service->namespace_, look_at_slice, &s);
+	registry_each(registry, &kind_endpointslice, service->namespace_, look_at_slice, &s);
 	*choice->ret_address = str_in(choice->arena, s.address);
 	*choice->ret_port = (uint16_t)s.port;
 	return true;

@@ -33,8 +33,7 @@ static bool is_final(const struct operation *op)
 	if (json_mut_get_count(op->edit.root, "metadata.finalizers") ||
 	    !json_get(old, "metadata.deletionTimestamp"))
 		return false;
-	if (op->kind->group.len == 0 && str_eq_c(op->kind->plural, "namespaces") &&
-	    json_mut_get_count(op->edit.root, "spec.finalizers"))
+	if (op->kind == &kind_namespace && json_mut_get_count(op->edit.root, "spec.finalizers"))
 		return false;
 	return json_get_int(old, "metadata.deletionGracePeriodSeconds", 0) == 0;
 }

@@ -140,8 +140,8 @@ static struct trust *find_trust(struct webhook_client *c, const struct webhook_t
 static int resolve(struct webhook_client *c, const struct webhook_target *t, struct arena *arena,
 		   struct http_request *to, struct err *err)
 {
-	const struct kind *kind = kind_find(STR(""), STR("v1"), STR("Service"));
-	const struct obj *service = registry_get(c->registry, kind, t->namespace_, t->name);
+	const struct obj *service = registry_get(c->registry, &kind_service, t->namespace_,
+						 t->name);
 	struct str address;
 	yyjson_val *port;
 
@@ -200,8 +200,9 @@ static void tell(struct webhook_call *call, const struct err *failure)
 	struct webhook_answer answer = { call->status, call->content_type, buf_str(&call->body) };
 	struct err err;
 
-	metrics_count_call(call->client->registry->metrics,
-			   &(struct metrics_call){ host_of(call->url), call->method, call->status });
+	metrics_count_call(
+		call->client->registry->metrics,
+		&(struct metrics_call){ host_of(call->url), call->method, call->status });
 	if (failure) {
 		webhook_word_error(failure, &err);
 		(void)err_wrap(&err, "%s \"" STR_FMT "\"", call->verb,
