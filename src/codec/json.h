@@ -124,6 +124,8 @@ void json_set_path_str(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *
 		       struct str value);
 void json_set_path_int(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *path,
 		       int64_t value);
+/* Copies to target the members of source that it lacks. */
+void json_fill(yyjson_mut_doc *doc, yyjson_mut_val *target, yyjson_mut_val *source);
 /* Removes a member; returns what was there or NULL. */
 yyjson_mut_val *json_remove(yyjson_mut_val *object, struct str key);
 yyjson_mut_val *json_remove_path(yyjson_mut_val *object, const char *path);

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "codec/json_index.h"
 #include "codec/json_quote.h"
 
 static void put_value(yyjson_mut_val *object, yyjson_mut_val *key, yyjson_mut_val *value)
@@ -272,4 +273,14 @@ struct blob *json_mut_to_blob(yyjson_mut_val *v)
 
 	mem_free((char *)text.ptr);
 	return blob;
+}
+
+void json_fill(yyjson_mut_doc *doc, yyjson_mut_val *target, yyjson_mut_val *source)
+{
+	AUTO_JSON_INDEX there = { .slots = NULL };
+
+	json_index_init_members_mut(&there, target);
+	JSON_MUT_MEMBERS (key, value, source)
+		if (!json_index_add(&there, json_mut_str(key), value))
+			yyjson_mut_obj_add(target, json_mut_copy(doc, key), json_mut_copy(doc, value));
 }

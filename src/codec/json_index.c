@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "codec/json.h"
 
 static void allot(struct json_index *index, size_t count)
 {
@@ -85,4 +86,33 @@ void *json_index_add(struct json_index *index, struct str key, void *value)
 	*slot = (struct json_index_slot){ .key = key, .hash = hash, .value = value };
 	index->count++;
 	return NULL;
+}
+
+void json_index_init_of(struct json_index *index, yyjson_val *list, const char *key)
+{
+	json_index_init(index, yyjson_arr_size(list));
+	JSON_EACH (item, list)
+		(void)json_index_add(index, key ? json_get_str(item, key) : json_str(item), item);
+}
+
+void json_index_init_of_mut(struct json_index *index, yyjson_mut_val *list, const char *key)
+{
+	json_index_init(index, yyjson_mut_arr_size(list));
+	JSON_MUT_EACH (item, list)
+		(void)json_index_add(index, key ? json_mut_get_str(item, key) : json_mut_str(item),
+				     item);
+}
+
+void json_index_init_members(struct json_index *index, yyjson_val *object)
+{
+	json_index_init(index, yyjson_obj_size(object));
+	JSON_MEMBERS (key, value, object)
+		(void)json_index_add(index, json_str(key), value);
+}
+
+void json_index_init_members_mut(struct json_index *index, yyjson_mut_val *object)
+{
+	json_index_init(index, yyjson_mut_obj_size(object));
+	JSON_MUT_MEMBERS (key, value, object)
+		(void)json_index_add(index, json_mut_str(key), value);
 }

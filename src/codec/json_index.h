@@ -31,6 +31,16 @@ void *json_index_get(const struct json_index *index, struct str key);
 /* Returns what was there (and stays), or NULL when value (not NULL) was put. */
 void *json_index_add(struct json_index *index, struct str key, void *value);
 
+struct yyjson_val;
+struct yyjson_mut_val;
+/* Initialised with the items of list: by the text of their member key, or by their own where key is
+ * NULL. Of several alike the first. NULL and what is no list have none. */
+void json_index_init_of(struct json_index *index, struct yyjson_val *list, const char *key);
+void json_index_init_of_mut(struct json_index *index, struct yyjson_mut_val *list, const char *key);
+/* With the members of object, likewise. */
+void json_index_init_members(struct json_index *index, struct yyjson_val *object);
+void json_index_init_members_mut(struct json_index *index, struct yyjson_mut_val *object);
+
 #define AUTO_JSON_INDEX CLEANUP(json_index_deinit) struct json_index
 
 #endif

@@ -8,6 +8,7 @@
 #include "api/kinds/frozen.h"
 #include "api/rules.h"
 #include "base/time.h"
+#include "codec/json_index.h"
 
 #define LEGACY_SIGNER "kubernetes.io/legacy-unknown"
 #define SIGNER_FORM \
@@ -26,23 +27,16 @@ struct before {
 		has_repeated_usage;
 };
 
-static bool is_before(yyjson_val *list, yyjson_val *end, const char *key, struct str text)
-{
-	JSON_EACH (item, list) {
-		if (item == end)
-			return false;
-		if (str_eq(key ? json_get_str(item, key) : json_str(item), text))
-			return true;
-	}
-	return false;
-}
-
 static void look_at(yyjson_val *old, struct before *to)
 {
 	yyjson_val *conditions = json_get(old, "status.conditions"),
 		   *usages = json_get(old, "spec.usages");
 	bool approved = false, denied = false;
+	AUTO_JSON_INDEX types = { .slots = NULL };
+	AUTO_JSON_INDEX words = { .slots = NULL };
 
+	json_index_init(&types, yyjson_arr_size(conditions));
+	json_index_init(&words, yyjson_arr_size(usages));
 	*to = (struct before){ .has_legacy_signer = str_eq_c(json_get_str(old, "spec.signerName"),
 							     LEGACY_SIGNER) };
 	JSON_EACH (condition, conditions) {
@@ -51,12 +45,12 @@ static void look_at(yyjson_val *old, struct before *to)
 		approved |= str_eq_c(type, "Approved");
 		denied |= str_eq_c(type, "Denied");
 		to->has_empty_type |= !type.len;
-		to->has_repeated_type |= is_before(conditions, condition, "type", type);
+		to->has_repeated_type |= json_index_add(&types, type, condition) != NULL;
 	}
 	to->has_both = approved && denied;
 	JSON_EACH (usage, usages) {
 		to->has_odd_usage |= !schema_values_have(STR(USAGES), json_str(usage));
-		to->has_repeated_usage |= is_before(usages, usage, NULL, json_str(usage));
+		to->has_repeated_usage |= json_index_add(&words, json_str(usage), usage) != NULL;
 	}
 }
 
@@ -267,22 +261,23 @@ static void keep_decisions(struct edit *e, const char *type)
 {
 	yyjson_val *old = json_get(e->old, "status.conditions");
 	yyjson_mut_val *now = json_mut_get(e->root, "status.conditions");
-	size_t seen = 0, i;
+	yyjson_mut_val *kept;
+	yyjson_arr_iter before = json_arr_iter(old);
 
-	if (count_of(old, type) != mut_count_of(now, type))
+	if (!yyjson_mut_is_arr(now) || count_of(old, type) != mut_count_of(now, type))
 		return;
-	for (i = 0; i < yyjson_mut_arr_size(now); i++) {
-		size_t at = 0;
+	kept = yyjson_mut_arr(e->doc);
+	JSON_MUT_EACH (condition, now) {
+		yyjson_val *one = NULL;
 
-		if (!str_eq_c(json_mut_get_str(yyjson_mut_arr_get(now, i), "type"), type))
-			continue;
-		JSON_EACH (before, old)
-			if (str_eq_c(json_get_str(before, "type"), type) && at++ == seen) {
-				(void)yyjson_mut_arr_replace(now, i, json_copy(e->doc, before));
-				break;
-			}
-		seen++;
+		if (str_eq_c(json_mut_get_str(condition, "type"), type))
+			do
+				one = yyjson_arr_iter_next(&before);
+			while (one && !str_eq_c(json_get_str(one, "type"), type));
+		yyjson_mut_arr_append(kept, one ? json_copy(e->doc, one)
+						: json_mut_copy(e->doc, condition));
 	}
+	json_set_path(e->doc, e->root, "status.conditions", kept);
 }
 
 /* A condition keeps the time of its last change while its status stays. */

@@ -7,6 +7,7 @@
 
 struct amounts {
 	yyjson_mut_val *limits, *requests;
+	struct json_index limits_by_name;
 	const struct field_path *limits_path, *requests_path;
 	bool has_base;	/* cpu or memory */
 	bool has_pages; /* huge pages */
@@ -33,7 +34,7 @@ static bool may_differ(struct str name)
 static void check_request(const struct scope *s, const struct amounts *a, struct str name,
 			  struct str text)
 {
-	struct str limit = json_mut_str(json_mut_key(a->limits, name));
+	struct str limit = json_mut_str(json_index_get(&a->limits_by_name, name));
 	struct quantity most, asked;
 	int order;
 
@@ -61,33 +62,33 @@ static void check_claims(const struct scope *s, const struct field_path *path,
 {
 	const struct pod_scope *pod = s->own;
 	AUTO_JSON_INDEX seen = { .slots = NULL };
+	AUTO_JSON_INDEX known = { .slots = NULL };
 	size_t i = 0;
 
 	if (!yyjson_mut_arr_size(claims))
 		return;
 	json_index_init(&seen, yyjson_mut_arr_size(claims));
+	json_index_init_of_mut(&known, yyjson_mut_obj_get(pod->spec, "resourceClaims"), "name");
 	JSON_MUT_EACH (claim, claims) {
 		const struct field_path *here = FIELD_INDEX(path, i++);
 		struct str name = json_mut_get_str(claim, "name"),
 			   request = json_mut_get_str(claim, "request"), key = name;
-		bool known = false;
 
 		if (request.len)
 			key = str_printf_in(s->errors->arena, STR_FMT "/" STR_FMT, STR_ARG(name),
 					    STR_ARG(request));
-		JSON_MUT_EACH (one, yyjson_mut_obj_get(pod->spec, "resourceClaims"))
-			known |= str_eq(json_mut_get_str(one, "name"), name);
 		if (!name.len)
 			field_required(s->errors, FIELD_NAME(here, "name"), "");
 		else if (json_index_add(&seen, key, claim))
 			field_duplicate_str(s->errors, here, key);
-		else if (!known)
+		else if (!json_index_get(&known, name))
 			field_not_found(s->errors, FIELD_NAME(here, "name"), name);
 	}
 }
 
 static void check_lists(const struct scope *s, const struct field_path *path, struct amounts *a)
 {
+	json_index_init_members_mut(&a->limits_by_name, a->limits);
 	JSON_MUT_MEMBERS (limit, most, a->limits) {
 		struct str name = json_mut_str(limit);
 
@@ -105,6 +106,7 @@ static void check_lists(const struct scope *s, const struct field_path *path, st
 	}
 	if (a->has_pages && !a->has_base)
 		field_forbidden(s->errors, path, "HugePages require cpu or memory");
+	json_index_deinit(&a->limits_by_name);
 }
 
 static void check_amounts(const struct scope *s, const struct field_path *path,
@@ -147,8 +149,10 @@ static void check_container_limits(const struct scope *s, const struct field_pat
 				   yyjson_mut_val *limits)
 {
 	const struct pod_scope *pod = s->own;
+	AUTO_JSON_INDEX by_name = { .slots = NULL };
 	size_t i = 0;
 
+	json_index_init_members_mut(&by_name, limits);
 	JSON_MUT_EACH (container, yyjson_mut_obj_get(pod->spec, "containers")) {
 		const struct field_path *here = FIELD_INDEX(FIELD_NAME(path, "containers"), i++);
 
@@ -156,7 +160,7 @@ static void check_container_limits(const struct scope *s, const struct field_pat
 			struct str name = json_mut_str(key), of_pod;
 			struct quantity most, limit;
 
-			of_pod = json_mut_str(json_mut_key(limits, name));
+			of_pod = json_mut_str(json_index_get(&by_name, name));
 			if (quantity_parse(of_pod, &most, NULL) == 0 &&
 			    quantity_parse(json_mut_str(value), &limit, NULL) == 0 &&
 			    quantity_cmp(&limit, &most) > 0)
@@ -172,23 +176,15 @@ static void check_container_limits(const struct scope *s, const struct field_pat
 	}
 }
 
-static void check_sum(const struct scope *s, const struct field_path *path, struct str name,
-		      struct str text)
+static void check_sum(const struct scope *s, const struct field_path *path,
+		      const struct quantity *sum, struct str text)
 {
-	const struct pod_scope *pod = s->own;
-	struct quantity sum = quantity_of(0, QUANTITY_DECIMAL_SI), one, of_pod;
+	struct quantity of_pod;
 	char is[QUANTITY_TEXT_BYTES];
 
-	JSON_MUT_EACH (container, yyjson_mut_obj_get(pod->spec, "containers")) {
-		struct str amount = json_mut_str(
-			json_mut_key(json_mut_get(container, "resources.requests"), name));
-
-		if (quantity_parse(amount, &one, NULL) == 0)
-			quantity_add(&sum, &one);
-	}
-	if (quantity_parse(text, &of_pod, NULL) < 0 || quantity_cmp(&sum, &of_pod) <= 0)
+	if (quantity_parse(text, &of_pod, NULL) < 0 || quantity_cmp(sum, &of_pod) <= 0)
 		return;
-	(void)quantity_format(&sum, is);
+	(void)quantity_format(sum, is);
 	field_invalid_str(s->errors, path, text,
 			  str_printf_in(s->errors->arena,
 					"must be greater than or equal to aggregate container "
@@ -202,12 +198,13 @@ static void check_sums(const struct scope *s, const struct field_path *path,
 		       yyjson_mut_val *requests)
 {
 	const struct pod_scope *pod = s->own;
+	AUTO_JSON_INDEX sums = { .slots = NULL };
 	AUTO_JSON_INDEX seen = { .slots = NULL };
-	size_t count = 0;
+	AUTO_JSON_INDEX of_pod = { .slots = NULL };
 
-	JSON_MUT_EACH (container, yyjson_mut_obj_get(pod->spec, "containers"))
-		count += json_mut_get_count(container, "resources.requests");
-	json_index_init(&seen, count);
+	pod_spec_add_up(pod->spec, "resources.requests", s->errors->arena, &sums);
+	json_index_init(&seen, sums.count);
+	json_index_init_members_mut(&of_pod, requests);
 	JSON_MUT_EACH (container, yyjson_mut_obj_get(pod->spec, "containers")) {
 		JSON_MUT_MEMBERS (key, value, json_mut_get(container, "resources.requests")) {
 			struct str name = json_mut_str(key), text;
@@ -215,8 +212,9 @@ static void check_sums(const struct scope *s, const struct field_path *path,
 			if ((!is_base(name) && !resource_is_huge_page(name)) ||
 			    json_index_add(&seen, name, value))
 				continue;
-			text = json_mut_str(json_mut_key(requests, name));
-			check_sum(s, FIELD_KEY(path, name), name, text.len ? text : STR("0"));
+			text = json_mut_str(json_index_get(&of_pod, name));
+			check_sum(s, FIELD_KEY(path, name), json_index_get(&sums, name),
+				  text.len ? text : STR("0"));
 		}
 	}
 }

@@ -102,14 +102,6 @@ static void check_own_host_ports(const struct scope *s, const struct field_path 
 
 /* ---- mounts and devices ---- */
 
-static bool list_has(yyjson_mut_val *list, const char *key, struct str text)
-{
-	JSON_MUT_EACH (item, list)
-		if (str_eq(json_mut_get_str(item, key), text))
-			return true;
-	return false;
-}
-
 static void check_propagation(const struct scope *s, const struct field_path *path,
 			      yyjson_mut_val *v)
 {
@@ -180,11 +172,15 @@ static void check_mounts(const struct scope *s, const struct field_path *path, y
 	const struct pod_scope *pod = s->own;
 	yyjson_mut_val *devices = yyjson_mut_obj_get(pod->container, "volumeDevices");
 	AUTO_JSON_INDEX paths = { .slots = NULL };
+	AUTO_JSON_INDEX device_names = { .slots = NULL };
+	AUTO_JSON_INDEX device_paths = { .slots = NULL };
 	size_t i = 0;
 
 	if (!yyjson_mut_arr_size(v))
 		return;
 	json_index_init(&paths, yyjson_mut_arr_size(v));
+	json_index_init_of_mut(&device_names, devices, "name");
+	json_index_init_of_mut(&device_paths, devices, "devicePath");
 	JSON_MUT_EACH (mount, v) {
 		const struct field_path *here = FIELD_INDEX(path, i++);
 		struct str name = json_mut_get_str(mount, "name"),
@@ -200,25 +196,15 @@ static void check_mounts(const struct scope *s, const struct field_path *path, y
 		if (json_index_add(&paths, at, mount))
 			field_invalid_str(s->errors, FIELD_NAME(here, "mountPath"), at,
 					  "must be unique");
-		if (list_has(devices, "name", name))
+		if (json_index_get(&device_names, name))
 			field_invalid_str(s->errors, FIELD_NAME(here, "name"), name,
 					  "must not already exist in volumeDevices");
-		if (list_has(devices, "devicePath", at))
+		if (json_index_get(&device_paths, at))
 			field_invalid_str(s->errors, FIELD_NAME(here, "mountPath"), at,
 					  "must not already exist as a path in volumeDevices");
 		check_image_mount(s, here, volume, mount);
 		check_mount_details(s, path, here, mount);
 	}
-}
-
-static bool steps_back(struct str path)
-{
-	struct str part;
-
-	while (str_next_part(&path, '/', &part))
-		if (str_eq_c(part, ".."))
-			return true;
-	return false;
 }
 
 static void check_device_name(const struct scope *s, const struct field_path *here, struct str name,
@@ -246,12 +232,16 @@ static void check_devices(const struct scope *s, const struct field_path *path, 
 	yyjson_mut_val *mounts = yyjson_mut_obj_get(pod->container, "volumeMounts");
 	AUTO_JSON_INDEX names = { .slots = NULL };
 	AUTO_JSON_INDEX paths = { .slots = NULL };
+	AUTO_JSON_INDEX mount_names = { .slots = NULL };
+	AUTO_JSON_INDEX mount_paths = { .slots = NULL };
 	size_t i = 0;
 
 	if (!yyjson_mut_arr_size(v))
 		return;
 	json_index_init(&names, yyjson_mut_arr_size(v));
 	json_index_init(&paths, yyjson_mut_arr_size(v));
+	json_index_init_of_mut(&mount_names, mounts, "name");
+	json_index_init_of_mut(&mount_paths, mounts, "mountPath");
 	JSON_MUT_EACH (device, v) {
 		const struct field_path *here = FIELD_INDEX(path, i++),
 					*path_here = FIELD_NAME(here, "devicePath");
@@ -264,15 +254,15 @@ static void check_devices(const struct scope *s, const struct field_path *path, 
 			field_required(s->errors, path_here, "");
 		if (json_index_get(&paths, at))
 			field_invalid_str(s->errors, path_here, at, "must be unique");
-		if (steps_back(at))
+		if (path_steps_back(at))
 			field_invalid_str(s->errors, path_here, at,
 					  "can not contain backsteps ('..')");
 		else
 			(void)json_index_add(&paths, at, device);
-		if (list_has(mounts, "name", name))
+		if (json_index_get(&mount_names, name))
 			field_invalid_str(s->errors, FIELD_NAME(here, "name"), name,
 					  "must not already exist in volumeMounts");
-		if (list_has(mounts, "mountPath", at))
+		if (json_index_get(&mount_paths, at))
 			field_invalid_str(s->errors, path_here, at,
 					  "must not already exist as a path in volumeMounts");
 	}
@@ -452,8 +442,7 @@ static void check_ephemeral_container(const struct scope *s, const struct field_
 	struct str target = json_mut_get_str(container, "targetContainerName");
 
 	check_common(s, path, container);
-	if (target.len && !list_has(yyjson_mut_obj_get(pod->spec, "containers"), "name", target) &&
-	    !list_has(yyjson_mut_obj_get(pod->spec, "initContainers"), "name", target))
+	if (target.len && !json_index_get(&pod->joined, target))
 		field_not_found(s->errors, FIELD_NAME(path, "targetContainerName"), target);
 	for (size_t i = 0; i < ARRAY_COUNT(refused); i++)
 		if (!is_zero_value(yyjson_mut_obj_get(container, refused[i])))
@@ -480,6 +469,9 @@ void container_list_validate(const struct scope *s, const struct field_path *pat
 		       *init = yyjson_mut_obj_get(pod->spec, "initContainers"),
 		       *ephemeral = yyjson_mut_obj_get(pod->spec, "ephemeralContainers");
 
+	json_index_init_of_mut(&pod->joined, containers, "name");
+	JSON_MUT_EACH (one, init)
+		(void)json_index_add(&pod->joined, json_mut_get_str(one, "name"), one);
 	json_index_init(&pod->containers, yyjson_mut_arr_size(containers) +
 						  yyjson_mut_arr_size(init) +
 						  yyjson_mut_arr_size(ephemeral));
@@ -490,4 +482,5 @@ void container_list_validate(const struct scope *s, const struct field_path *pat
 	check_list(s, path, "initContainers", check_init_container);
 	check_list(s, path, "ephemeralContainers", check_ephemeral_container);
 	json_index_deinit(&pod->containers);
+	json_index_deinit(&pod->joined);
 }

@@ -181,27 +181,21 @@ static void node_validate(struct edit *e, struct field_errors *errors)
 	check_amounts(e, errors, "allocatable");
 }
 
-static bool is_same_address(yyjson_mut_val *a, yyjson_mut_val *b)
-{
-	return str_eq(json_mut_get_str(a, "type"), json_mut_get_str(b, "type")) &&
-	       str_eq(json_mut_get_str(a, "address"), json_mut_get_str(b, "address"));
-}
-
 static void check_addresses(struct edit *e, struct field_errors *errors)
 {
 	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "status"), "addresses");
 	yyjson_mut_val *addresses = json_mut_get(e->root, "status.addresses");
+	AUTO_JSON_INDEX seen = { .slots = NULL };
 	size_t i = 0;
 
+	json_index_init(&seen, yyjson_mut_arr_size(addresses));
 	JSON_MUT_EACH (address, addresses) {
-		JSON_MUT_EACH (other, addresses) {
-			if (other == address)
-				break;
-			if (!is_same_address(other, address))
-				continue;
+		struct str key = str_printf_in(errors->arena, STR_FMT "/" STR_FMT,
+					       STR_ARG(json_mut_get_str(address, "type")),
+					       STR_ARG(json_mut_get_str(address, "address")));
+
+		if (json_index_add(&seen, key, address))
 			field_duplicate_val(errors, FIELD_INDEX(path, i), address);
-			break;
-		}
 		i++;
 	}
 }

@@ -7,8 +7,8 @@
 #include "api/kinds/crd.h"
 #include "api/schema.h"
 #include "api/structural.h"
-#include "codec/json.h"
 #include "cel/rules.h"
+#include "codec/json_index.h"
 #include "codec/regex.h"
 
 enum level { LEVEL_ROOT, LEVEL_FIELD, LEVEL_ITEM };
@@ -459,7 +459,8 @@ static void check_keys(struct crd_schema_check *c, yyjson_val *s, const struct f
 		   *items = yyjson_obj_get(s, "items");
 	const struct field_path *here = FIELD_NAME(path, "x-kubernetes-list-map-keys"),
 				*inside = FIELD_NAME(path, "items");
-	size_t index = 0;
+	AUTO_JSON_INDEX seen = { .slots = NULL };
+	AUTO_JSON_INDEX properties = { .slots = NULL };
 
 	if (!yyjson_arr_size(keys))
 		field_required(c->errors, here,
@@ -474,20 +475,17 @@ static void check_keys(struct crd_schema_check *c, yyjson_val *s, const struct f
 				  "must be object if parent array's x-kubernetes-list-type is map");
 		return;
 	}
+	json_index_init(&seen, yyjson_arr_size(keys));
+	json_index_init_members(&properties, yyjson_obj_get(items, "properties"));
 	JSON_EACH (key, keys) {
-		bool is_again = false;
-
-		if (json_key(yyjson_obj_get(items, "properties"), json_str(key)))
+		if (json_index_get(&properties, json_str(key)))
 			check_key(c, items, inside, json_str(key));
 		else
 			crd_invalid_val(c->errors, here, keys,
 					"entries must all be names of item properties");
-		for (size_t i = 0; i < index; i++)
-			is_again |= str_eq(json_str(yyjson_arr_get(keys, i)), json_str(key));
-		if (is_again)
+		if (json_index_add(&seen, json_str(key), key))
 			crd_invalid_val(c->errors, here, keys,
 					"must not contain duplicate entries");
-		index++;
 	}
 }
 

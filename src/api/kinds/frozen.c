@@ -2,6 +2,8 @@
 /* Deep comparison of what may not change. */
 #include "api/kinds/frozen.h"
 
+#include "codec/json_index.h"
+
 void frozen_take_old(yyjson_mut_doc *doc, yyjson_mut_val *now, yyjson_val *old, const char *key)
 {
 	yyjson_val *value = yyjson_obj_get(old, key);
@@ -22,13 +24,19 @@ static bool is_listed(const char *const *list, struct str key)
 
 bool frozen_is_same_but(yyjson_mut_val *now, yyjson_val *old, const char *const *free_members)
 {
-	JSON_MUT_MEMBERS (key, value, now)
-		if (!is_listed(free_members, json_mut_str(key)) &&
-		    !json_mixed_equal(value, json_key(old, json_mut_str(key))))
+	AUTO_JSON_INDEX before = { .slots = NULL };
+	size_t same = 0;
+
+	json_index_init_members(&before, old);
+	JSON_MUT_MEMBERS (key, value, now) {
+		if (is_listed(free_members, json_mut_str(key)))
+			continue;
+		if (!json_mixed_equal(value, json_index_get(&before, json_mut_str(key))))
 			return false;
-	JSON_MEMBERS (name, before, old)
-		if (before && !is_listed(free_members, json_str(name)) &&
-		    !json_mut_key(now, json_str(name)))
+		same++;
+	}
+	JSON_MEMBERS (name, value, old)
+		if (value && !is_listed(free_members, json_str(name)) && !same--)
 			return false;
 	return true;
 }

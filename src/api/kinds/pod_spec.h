@@ -10,6 +10,10 @@
 void pod_spec_default(yyjson_mut_doc *doc, yyjson_mut_val *spec, bool is_pod);
 /* The template at this path of the object ("spec.template"). */
 void pod_template_default(struct edit *e, const char *path);
+/* What containers have in all at this path of theirs ("resources.requests"): struct quantity by
+ * name, in the arena. */
+void pod_spec_add_up(yyjson_mut_val *spec, const char *path, struct arena *arena,
+		     struct json_index *ret_sums);
 /* "Guaranteed", "Burstable" or "BestEffort". */
 const char *pod_spec_qos(yyjson_mut_val *spec);
 
@@ -20,6 +24,7 @@ struct pod_scope {
 	struct str name;	      /* of the Pod, else empty */
 	struct json_index volumes;    /* by name: the volume */
 	struct json_index containers; /* names seen so far */
+	struct json_index joined;     /* those that ephemeral containers may join, by name */
 	yyjson_mut_val *container;    /* the one being checked */
 };
 
@@ -57,5 +62,7 @@ rule_check rule_claim_spec;		  /* a PersistentVolumeClaimSpec */
 rule_check rule_node_selector;		  /* a NodeSelector */
 rule_check rule_affinity, rule_spread, rule_tolerations;
 rule_check rule_local_path;    /* relative and without ".." */
+bool path_steps_back(struct str path); /* it has ".." in it */
 rule_check rule_preemption_policy;
+
 #endif

@@ -36,10 +36,7 @@ static void default_requests(yyjson_mut_doc *doc, yyjson_mut_val *container)
 	if (!yyjson_mut_obj_size(limits))
 		return;
 	requests = json_ensure_object(doc, resources, "requests");
-	JSON_MUT_MEMBERS (key, value, limits) {
-		if (!json_mut_key(requests, json_mut_str(key)))
-			json_put(doc, requests, json_mut_str(key), json_mut_copy(doc, value));
-	}
+	json_fill(doc, requests, limits);
 }
 
 /* ---- of the pod as a whole ---- */
@@ -50,28 +47,62 @@ static bool is_of_pods(struct str name)
 	       str_has_prefix(name, STR("hugepages-"));
 }
 
+void pod_spec_add_up(yyjson_mut_val *spec, const char *path, struct arena *arena,
+		     struct json_index *ret_sums)
+{
+	json_index_init(ret_sums, 0);
+	JSON_MUT_EACH (container, yyjson_mut_obj_get(spec, "containers")) {
+		JSON_MUT_MEMBERS (key, value, json_mut_get(container, path)) {
+			struct quantity *sum = json_index_get(ret_sums, json_mut_str(key)), one;
+
+			if (!sum) {
+				sum = ARENA_NEW(arena, struct quantity);
+				*sum = quantity_of(0, QUANTITY_DECIMAL_SI);
+				(void)json_index_add(ret_sums, json_mut_str(key), sum);
+			}
+			if (quantity_parse(json_mut_str(value), &one, NULL) == 0)
+				quantity_add(sum, &one);
+		}
+	}
+}
+
 /* Puts what containers have in all of what the list does not name. */
 static void fill_sums(yyjson_mut_doc *doc, yyjson_mut_val *spec, yyjson_mut_val *list,
 		      const char *path, bool pages_only)
 {
+	AUTO_ARENA arena = { 0 };
+	AUTO_JSON_INDEX sums = { .slots = NULL };
+	AUTO_JSON_INDEX there = { .slots = NULL };
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	pod_spec_add_up(spec, path, &arena, &sums);
+	json_index_init_members_mut(&there, list);
 	JSON_MUT_EACH (container, yyjson_mut_obj_get(spec, "containers")) {
 		JSON_MUT_MEMBERS (key, value, json_mut_get(container, path)) {
 			struct str name = json_mut_str(key);
-			struct quantity sum = quantity_of(0, QUANTITY_DECIMAL_SI), one;
 			char text[QUANTITY_TEXT_BYTES];
 
-			if (!value || !is_of_pods(name) || json_mut_key(list, name) ||
-			    (pages_only && !str_has_prefix(name, STR("hugepages-"))))
+			if (!is_of_pods(name) ||
+			    (pages_only && !str_has_prefix(name, STR("hugepages-"))) ||
+			    json_index_add(&there, name, value))
 				continue;
-			JSON_MUT_EACH (other, yyjson_mut_obj_get(spec, "containers"))
-				if (quantity_parse(json_mut_str(json_mut_key(
-							   json_mut_get(other, path), name)),
-						   &one, NULL) == 0)
-					quantity_add(&sum, &one);
-			(void)quantity_format(&sum, text);
-			json_put_str(doc, list, name, str_from(text));
+			(void)quantity_format(json_index_get(&sums, name), text);
+			yyjson_mut_obj_add(list, json_mut_copy(doc, key),
+					   json_new_str(doc, str_from(text)));
 		}
 	}
+}
+
+/* Requests that are not given are what is limited. */
+static void fill_requests(yyjson_mut_doc *doc, yyjson_mut_val *requests, yyjson_mut_val *limits)
+{
+	AUTO_JSON_INDEX there = { .slots = NULL };
+
+	json_index_init_members_mut(&there, requests);
+	JSON_MUT_MEMBERS (key, value, limits)
+		if (is_of_pods(json_mut_str(key)) && !json_index_get(&there, json_mut_str(key)))
+			yyjson_mut_obj_add(requests, json_mut_copy(doc, key),
+					   json_mut_copy(doc, value));
 }
 
 static void default_pod_amounts(yyjson_mut_doc *doc, yyjson_mut_val *spec)
@@ -84,11 +115,7 @@ static void default_pod_amounts(yyjson_mut_doc *doc, yyjson_mut_val *spec)
 	if (yyjson_mut_obj_size(limits)) {
 		requests = json_ensure_object(doc, resources, "requests");
 		fill_sums(doc, spec, requests, "resources.requests", false);
-		JSON_MUT_MEMBERS (key, value, limits)
-			if (is_of_pods(json_mut_str(key)) &&
-			    !json_mut_key(requests, json_mut_str(key)))
-				json_put(doc, requests, json_mut_str(key),
-					 json_mut_copy(doc, value));
+		fill_requests(doc, requests, limits);
 	}
 	limits = json_ensure_object(doc, resources, "limits");
 	fill_sums(doc, spec, limits, "resources.limits", true);

@@ -6,6 +6,7 @@
 #include "api/kinds/pod_spec.h"
 #include "api/quantity.h"
 #include "codec/ip.h"
+#include "codec/json_index.h"
 
 #define REQUIRED "requiredDuringSchedulingIgnoredDuringExecution"
 
@@ -50,17 +51,31 @@ static bool check_deadline(struct edit *e, struct field_errors *errors)
 	return true;
 }
 
+/* What of a toleration must stay: all but its seconds. */
+static struct str toleration_text(struct arena *arena, const struct str parts[4])
+{
+	return str_printf_in(arena, "%zu,%zu,%zu," STR_FMT STR_FMT STR_FMT STR_FMT, parts[0].len,
+			     parts[1].len, parts[2].len, STR_ARG(parts[0]), STR_ARG(parts[1]),
+			     STR_ARG(parts[2]), STR_ARG(parts[3]));
+}
+
 static void check_tolerations(struct edit *e, struct field_errors *errors)
 {
-	static const char *const free_members[] = { "tolerationSeconds", NULL };
+	static const char *const fixed[] = { "key", "operator", "value", "effect" };
 	yyjson_mut_val *now = json_mut_get(e->root, "spec.tolerations");
+	AUTO_JSON_INDEX kept = { .slots = NULL };
+	struct str parts[ARRAY_COUNT(fixed)];
 
+	json_index_init(&kept, yyjson_mut_arr_size(now));
+	JSON_MUT_EACH (one, now) {
+		for (size_t i = 0; i < ARRAY_COUNT(fixed); i++)
+			parts[i] = json_mut_get_str(one, fixed[i]);
+		(void)json_index_add(&kept, toleration_text(errors->arena, parts), one);
+	}
 	JSON_EACH (toleration, json_get(e->old, "spec.tolerations")) {
-		bool found = false;
-
-		JSON_MUT_EACH (one, now)
-			found |= frozen_is_same_but(one, toleration, free_members);
-		if (found)
+		for (size_t i = 0; i < ARRAY_COUNT(fixed); i++)
+			parts[i] = json_get_str(toleration, fixed[i]);
+		if (json_index_get(&kept, toleration_text(errors->arena, parts)))
 			continue;
 		field_forbidden(errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "tolerations"),
 				"existing toleration can not be modified except its "
@@ -72,15 +87,14 @@ static void check_tolerations(struct edit *e, struct field_errors *errors)
 static void check_gates(struct edit *e, struct field_errors *errors)
 {
 	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "spec"), "schedulingGates");
+	AUTO_JSON_INDEX old = { .slots = NULL };
 	size_t i = 0;
 
+	json_index_init_of(&old, json_get(e->old, "spec.schedulingGates"), "name");
 	JSON_MUT_EACH (gate, json_mut_get(e->root, "spec.schedulingGates")) {
 		struct str name = json_mut_get_str(gate, "name");
-		bool found = false;
 
-		JSON_EACH (old, json_get(e->old, "spec.schedulingGates"))
-			found |= str_eq(json_get_str(old, "name"), name);
-		if (!found)
+		if (!json_index_get(&old, name))
 			field_error_add(errors, FIELD_FORBIDDEN,
 					FIELD_NAME(FIELD_INDEX(path, i), "name"),
 					"only deletion is allowed, but found new scheduling gate "
@@ -142,9 +156,11 @@ static void check_node_terms(struct edit *e, struct field_errors *errors)
 static void check_node_selector(struct edit *e, struct field_errors *errors)
 {
 	yyjson_mut_val *now = json_mut_get(e->root, "spec.nodeSelector");
+	AUTO_JSON_INDEX labels = { .slots = NULL };
 
+	json_index_init_members_mut(&labels, now);
 	JSON_MEMBERS (key, value, json_get(e->old, "spec.nodeSelector")) {
-		if (json_mixed_equal(json_mut_key(now, json_str(key)), value))
+		if (json_mixed_equal(json_index_get(&labels, json_str(key)), value))
 			continue;
 		field_invalid_val(
 			errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "nodeSelector"), now,
@@ -171,11 +187,10 @@ static void level_gated(yyjson_mut_doc *doc, yyjson_mut_val *now, yyjson_val *ol
 static void level_members(yyjson_mut_doc *doc, yyjson_mut_val *now, yyjson_val *old,
 			  const char *list, const char *key)
 {
-	yyjson_val *before = yyjson_obj_get(old, list);
-	size_t i = 0;
+	yyjson_arr_iter before = json_arr_iter(yyjson_obj_get(old, list));
 
 	JSON_MUT_EACH (container, yyjson_mut_obj_get(now, list))
-		frozen_take_old(doc, container, yyjson_arr_get(before, i++), key);
+		frozen_take_old(doc, container, yyjson_arr_iter_next(&before), key);
 }
 
 void pod_validate_change(struct edit *e, struct field_errors *errors)
@@ -226,19 +241,18 @@ static bool is_mirror(struct edit *e)
 void pod_validate_ephemeral(struct edit *e, struct field_errors *errors)
 {
 	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "spec"), "ephemeralContainers");
-	yyjson_mut_val *now = json_mut_get(e->root, "spec.ephemeralContainers");
+	AUTO_JSON_INDEX now = { .slots = NULL };
 
 	if (is_mirror(e)) {
 		field_forbidden(errors, FIELD_ROOT,
 				"static pods do not support ephemeral containers");
 		return;
 	}
+	json_index_init_of_mut(&now, json_mut_get(e->root, "spec.ephemeralContainers"), "name");
 	JSON_EACH (old, json_get(e->old, "spec.ephemeralContainers")) {
 		struct str name = json_get_str(old, "name");
-		yyjson_mut_val *mine = NULL;
+		yyjson_mut_val *mine = json_index_get(&now, name);
 
-		JSON_MUT_EACH (one, now)
-			mine = str_eq(json_mut_get_str(one, "name"), name) ? one : mine;
 		if (!json_mixed_equal(mine, old))
 			field_error_add(errors, FIELD_FORBIDDEN, path,
 					"existing ephemeral containers \"" STR_FMT
@@ -249,21 +263,15 @@ void pod_validate_ephemeral(struct edit *e, struct field_errors *errors)
 
 /* ---- resize ---- */
 
-static yyjson_mut_val *find_container(yyjson_mut_val *list, struct str name)
-{
-	JSON_MUT_EACH (one, list)
-		if (str_eq(json_mut_get_str(one, "name"), name))
-			return one;
-	return NULL;
-}
-
 static void take_sizes(struct edit *e, yyjson_mut_val *spec, yyjson_mut_val *given,
 		       const char *list)
 {
 	static const char *const sizes[] = { "resources", "resizePolicy" };
+	AUTO_JSON_INDEX by_name = { .slots = NULL };
 
+	json_index_init_of_mut(&by_name, yyjson_mut_obj_get(given, list), "name");
 	JSON_MUT_EACH (container, yyjson_mut_obj_get(spec, list)) {
-		yyjson_mut_val *wanted = find_container(yyjson_mut_obj_get(given, list),
+		yyjson_mut_val *wanted = json_index_get(&by_name,
 							json_mut_get_str(container, "name"));
 
 		for (size_t i = 0; wanted && i < ARRAY_COUNT(sizes); i++) {
@@ -292,8 +300,11 @@ void pod_prepare_resize(struct edit *e)
 
 static bool lost_one(yyjson_mut_val *now, yyjson_val *old)
 {
+	AUTO_JSON_INDEX names = { .slots = NULL };
+
+	json_index_init_members_mut(&names, now);
 	JSON_MEMBERS (key, value, old)
-		if (value && !json_mut_key(now, json_str(key)))
+		if (value && !json_index_get(&names, json_str(key)))
 			return true;
 	return false;
 }
@@ -324,11 +335,11 @@ static void check_resized(struct edit *e, const char *list, bool is_init,
 			  struct field_errors *errors)
 {
 	const struct field_path *spec_path = FIELD_NAME(NULL, "spec");
-	yyjson_val *old = yyjson_obj_get(yyjson_obj_get(e->old, "spec"), list);
+	yyjson_arr_iter old = json_arr_iter(yyjson_obj_get(yyjson_obj_get(e->old, "spec"), list));
 	size_t i = 0;
 
 	JSON_MUT_EACH (container, yyjson_mut_obj_get(yyjson_mut_obj_get(e->root, "spec"), list)) {
-		yyjson_val *before = yyjson_arr_get(old, i);
+		yyjson_val *before = yyjson_arr_iter_next(&old);
 		const struct field_path *here = FIELD_INDEX(FIELD_NAME(spec_path, list), i++);
 
 		if (is_init && !str_eq_c(json_mut_get_str(container, "restartPolicy"), "Always")) {
@@ -399,51 +410,64 @@ static void check_conditions(struct edit *e, struct field_errors *errors)
 	}
 }
 
-static bool may_restart(struct edit *e, yyjson_val *status, const char *policy, bool is_init)
+/* The pod's containers that statuses are of, by name. */
+struct containers {
+	struct json_index init, main;
+};
+
+static bool may_restart(const struct containers *of, yyjson_val *status, const char *policy,
+			bool is_init)
 {
-	if (str_eq_c(str_from(policy), "Always"))
+	struct str name = json_get_str(status, "name");
+	yyjson_val *init = json_index_get(&of->init, name), *main = json_index_get(&of->main, name);
+
+	if (strcmp(policy, "Always") == 0)
 		return true;
 	if (json_get_int(status, "state.terminated.exitCode", 0) &&
-	    str_eq_c(str_from(policy), "OnFailure"))
+	    strcmp(policy, "OnFailure") == 0)
 		return true;
-	JSON_EACH (container, json_get(e->old, "spec.initContainers"))
-		if (is_init &&
-		    str_eq(json_get_str(container, "name"), json_get_str(status, "name")) &&
-		    str_eq_c(json_get_str(container, "restartPolicy"), "Always"))
-			return true;
+	if (is_init && str_eq_c(json_get_str(init, "restartPolicy"), "Always"))
+		return true;
 	/* A container's own policy and rules decide for it, whatever they say. */
-	JSON_EACH (one, json_get(e->old, "spec.containers"))
-		if (str_eq(json_get_str(one, "name"), json_get_str(status, "name")) &&
-		    yyjson_obj_get(one, "restartPolicy"))
-			return true;
-	return false;
+	return yyjson_obj_get(main, "restartPolicy") != NULL;
 }
 
-static void check_states(struct edit *e, const char *list, const char *policy,
-			 struct field_errors *errors)
+static void check_states(struct edit *e, const struct containers *of, const char *list,
+			 const char *policy, struct field_errors *errors)
 {
 	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "status"), list);
-	yyjson_mut_val *now = yyjson_mut_obj_get(yyjson_mut_obj_get(e->root, "status"), list);
+	bool is_init = strcmp(list, "initContainerStatuses") == 0;
+	AUTO_JSON_INDEX now = { .slots = NULL };
 	size_t i = 0;
 
+	json_index_init_of_mut(
+		&now, yyjson_mut_obj_get(yyjson_mut_obj_get(e->root, "status"), list), "name");
 	JSON_EACH (old, yyjson_obj_get(yyjson_obj_get(e->old, "status"), list)) {
 		const struct field_path *here = FIELD_NAME(FIELD_INDEX(path, i++), "state");
-		yyjson_mut_val *mine = find_container(now, json_get_str(old, "name"));
+		yyjson_mut_val *mine = json_index_get(&now, json_get_str(old, "name"));
 
-		if (!json_get(old, "state.terminated") || !mine ||
-		    json_mut_get(mine, "state.terminated") ||
-		    may_restart(e, old, policy, strcmp(list, "initContainerStatuses") == 0))
-			continue;
-		field_forbidden(errors, here, "may not be transitioned to non-terminated state");
+		if (json_get(old, "state.terminated") && mine &&
+		    !json_mut_get(mine, "state.terminated") &&
+		    !may_restart(of, old, policy, is_init))
+			field_forbidden(errors, here,
+					"may not be transitioned to non-terminated state");
 	}
 }
 
-static bool had_address(struct edit *e, const char *list, struct str ip)
+static void check_all_states(struct edit *e, struct field_errors *errors)
 {
-	JSON_EACH (old, json_get(yyjson_obj_get(e->old, "status"), list))
-		if (str_eq(json_get_str(old, "ip"), ip))
-			return true;
-	return false;
+	struct containers of;
+	char policy[16];
+
+	if (str_copy_to(json_get_str(e->old, "spec.restartPolicy"), policy, sizeof(policy)) < 0)
+		policy[0] = '\0';
+	json_index_init_of(&of.init, json_get(e->old, "spec.initContainers"), "name");
+	json_index_init_of(&of.main, json_get(e->old, "spec.containers"), "name");
+	check_states(e, &of, "containerStatuses", policy, errors);
+	check_states(e, &of, "initContainerStatuses", policy, errors);
+	check_states(e, &of, "ephemeralContainerStatuses", "Never", errors);
+	json_index_deinit(&of.init);
+	json_index_deinit(&of.main);
 }
 
 static void check_addresses(struct edit *e, const char *list, struct field_errors *errors)
@@ -452,11 +476,13 @@ static void check_addresses(struct edit *e, const char *list, struct field_error
 	yyjson_mut_val *now = yyjson_mut_obj_get(yyjson_mut_obj_get(e->root, "status"), list);
 	size_t i = 0, v6 = 0, count = yyjson_mut_arr_size(now);
 	struct str first = { .len = 0 };
+	AUTO_JSON_INDEX before = { .slots = NULL };
 
+	json_index_init_of(&before, json_get(yyjson_obj_get(e->old, "status"), list), "ip");
 	JSON_MUT_EACH (address, now) {
 		struct str ip = json_mut_get_str(address, "ip");
 
-		if (ip_problem(ip) && !had_address(e, list, ip))
+		if (ip_problem(ip) && !json_index_get(&before, ip))
 			field_invalid_str(errors, FIELD_INDEX(path, i), ip, ip_problem(ip));
 		if (i && str_eq(ip, first))
 			field_duplicate_val(errors, FIELD_INDEX(path, i), address);
@@ -486,15 +512,17 @@ static void check_claim_statuses(struct edit *e, struct field_errors *errors)
 						   "resourceClaimStatuses");
 	yyjson_mut_val *list = json_mut_get(e->root, "status.resourceClaimStatuses");
 	AUTO_JSON_INDEX seen = { .slots = NULL };
+	AUTO_JSON_INDEX claims = { .slots = NULL };
 	size_t i = 0;
 
 	json_index_init(&seen, yyjson_mut_arr_size(list));
+	json_index_init_of_mut(&claims, json_mut_get(e->root, "spec.resourceClaims"), "name");
 	JSON_MUT_EACH (status, list) {
 		const struct field_path *here = FIELD_NAME(FIELD_INDEX(path, i++), "name");
 		struct str name = json_mut_get_str(status, "name"),
 			   claim = json_mut_get_str(status, "resourceClaimName");
 
-		if (!find_container(json_mut_get(e->root, "spec.resourceClaims"), name))
+		if (!json_index_get(&claims, name))
 			field_invalid_str(
 				errors, here, name,
 				"must match the name of an entry in `spec.resourceClaims`");
@@ -510,10 +538,7 @@ void pod_validate_status(struct edit *e, struct field_errors *errors)
 	const struct field_path *path = FIELD_NAME(NULL, "status");
 	struct str qos = json_mut_get_str(e->root, "status.qosClass"),
 		   nominated = json_mut_get_str(e->root, "status.nominatedNodeName");
-	char policy[16];
 
-	if (str_copy_to(json_get_str(e->old, "spec.restartPolicy"), policy, sizeof(policy)) < 0)
-		policy[0] = '\0';
 	check_conditions(e, errors);
 	if (nominated.len && !str_eq(nominated, json_get_str(e->old, "status.nominatedNodeName")) &&
 	    name_subdomain_problem(nominated))
@@ -521,9 +546,7 @@ void pod_validate_status(struct edit *e, struct field_errors *errors)
 				  name_subdomain_problem(nominated));
 	if (!str_eq(qos, json_get_str(e->old, "status.qosClass")))
 		field_invalid_str(errors, FIELD_NAME(path, "qosClass"), qos, "field is immutable");
-	check_states(e, "containerStatuses", policy, errors);
-	check_states(e, "initContainerStatuses", policy, errors);
-	check_states(e, "ephemeralContainerStatuses", "Never", errors);
+	check_all_states(e, errors);
 	check_claim_statuses(e, errors);
 	check_addresses(e, "podIPs", errors);
 	check_host_address(e, errors);

@@ -4,6 +4,7 @@
 #include "api/kinds/resource_name.h"
 #include "api/quantity.h"
 #include "api/rules.h"
+#include "codec/json_index.h"
 
 #define SCOPES                                                                             \
 	"BestEffort|CrossNamespacePodAffinity|NotBestEffort|NotTerminating|PriorityClass|" \
@@ -202,10 +203,7 @@ static void fill_from(struct edit *e, yyjson_mut_val *item, const char *to, cons
 	if (!yyjson_mut_obj_size(source))
 		return;
 	target = json_ensure_object(e->doc, item, to);
-	JSON_MUT_MEMBERS (key, value, source) {
-		if (!json_mut_key(target, json_mut_str(key)))
-			json_put(e->doc, target, json_mut_str(key), json_mut_copy(e->doc, value));
-	}
+	json_fill(e->doc, target, source);
 }
 
 static void limitrange_default(struct edit *e)
@@ -219,51 +217,69 @@ static void limitrange_default(struct edit *e)
 	}
 }
 
-/* What must not be more than what; said of a member. */
-static const struct {
-	const char *less, *less_text, *more, *more_text, *said_of;
-	bool shows_more; /* as the value */
-} orders[] = {
-	{ "min", "min value", "max", "max value", "min", false },
-	{ "min", "min value", "defaultRequest", "default request value", "defaultRequest", true },
-	{ "defaultRequest", "default request value", "max", "max value", "defaultRequest", false },
-	{ "defaultRequest", "default request value", "default", "default limit value",
-	  "defaultRequest", false },
-	{ "min", "min value", "default", "default value", "default", false },
-	{ "default", "default value", "max", "max value", "default", true },
+/* The amounts of one limit, by the names of resources. */
+enum amounts { MAX, MIN, DEFAULT, DEFAULT_REQUEST, AMOUNTS_COUNT };
+
+static const char *const amounts_names[] = {
+	[MAX] = "max", [MIN] = "min", [DEFAULT] = "default", [DEFAULT_REQUEST] = "defaultRequest"
 };
 
-static void check_orders(const struct scope *s, const struct field_path *path, yyjson_mut_val *item,
-			 struct str name)
+struct limit {
+	bool is_of_pods;
+	struct json_index amounts[AMOUNTS_COUNT];
+};
+
+static struct str amount_of(const struct limit *limit, enum amounts which, struct str name)
+{
+	return json_mut_str(json_index_get(&limit->amounts[which], name));
+}
+
+/* What must not be more than what; said of a member. */
+static const struct {
+	enum amounts less;
+	const char *less_text;
+	enum amounts more;
+	const char *more_text;
+	enum amounts said_of;
+	bool shows_more; /* as the value */
+} orders[] = {
+	{ MIN, "min value", MAX, "max value", MIN, false },
+	{ MIN, "min value", DEFAULT_REQUEST, "default request value", DEFAULT_REQUEST, true },
+	{ DEFAULT_REQUEST, "default request value", MAX, "max value", DEFAULT_REQUEST, false },
+	{ DEFAULT_REQUEST, "default request value", DEFAULT, "default limit value", DEFAULT_REQUEST,
+	  false },
+	{ MIN, "min value", DEFAULT, "default value", DEFAULT, false },
+	{ DEFAULT, "default value", MAX, "max value", DEFAULT, true },
+};
+
+static void check_orders(const struct scope *s, const struct field_path *path,
+			 const struct limit *limit, struct str name)
 {
 	/* of pods only the first: they have no defaults */
-	bool of_pod = str_eq_c(json_mut_get_str(item, "type"), "Pod");
-
-	for (size_t i = 0; i < (of_pod ? 1 : ARRAY_COUNT(orders)); i++) {
-		struct str less = json_mut_str(
-				   json_mut_key(yyjson_mut_obj_get(item, orders[i].less), name)),
-			   more = json_mut_str(
-				   json_mut_key(yyjson_mut_obj_get(item, orders[i].more), name));
+	for (size_t i = 0; i < (limit->is_of_pods ? 1 : ARRAY_COUNT(orders)); i++) {
+		struct str less = amount_of(limit, orders[i].less, name),
+			   more = amount_of(limit, orders[i].more, name);
 		struct quantity a, b;
 
 		if (quantity_parse(less, &a, NULL) < 0 || quantity_parse(more, &b, NULL) < 0 ||
 		    quantity_cmp(&a, &b) <= 0)
 			continue;
-		field_invalid_str(s->errors, FIELD_KEY(FIELD_NAME(path, orders[i].said_of), name),
-				  orders[i].shows_more ? more : less,
-				  str_printf_in(s->errors->arena,
-						"%s " STR_FMT " is greater than %s " STR_FMT,
-						orders[i].less_text, STR_ARG(less),
-						orders[i].more_text, STR_ARG(more))
-					  .ptr);
+		field_invalid_str(
+			s->errors,
+			FIELD_KEY(FIELD_NAME(path, amounts_names[orders[i].said_of]), name),
+			orders[i].shows_more ? more : less,
+			str_printf_in(s->errors->arena,
+				      "%s " STR_FMT " is greater than %s " STR_FMT,
+				      orders[i].less_text, STR_ARG(less), orders[i].more_text,
+				      STR_ARG(more))
+				.ptr);
 	}
 }
 
-static void check_ratio(const struct scope *s, const struct field_path *path, yyjson_mut_val *item,
-			struct str name, struct str text)
+static void check_ratio(const struct scope *s, const struct field_path *path,
+			const struct limit *limit, struct str name, struct str text)
 {
-	struct str min_text = json_mut_str(json_mut_key(yyjson_mut_obj_get(item, "min"), name)),
-		   max_text = json_mut_str(json_mut_key(yyjson_mut_obj_get(item, "max"), name));
+	struct str min_text = amount_of(limit, MIN, name), max_text = amount_of(limit, MAX, name);
 	struct quantity ratio, min, max;
 	double most;
 
@@ -316,9 +332,25 @@ static void check_limit_names(const struct scope *s, const struct field_path *pa
 	}
 }
 
+/* Each name once, in the first list that has it. */
+static void check_all_orders(const struct scope *s, const struct field_path *path,
+			     const struct limit *limit, yyjson_mut_val *v)
+{
+	for (size_t i = 0; i < AMOUNTS_COUNT; i++)
+		JSON_MUT_MEMBERS (key, value, yyjson_mut_obj_get(v, amounts_names[i])) {
+			bool seen = false;
+
+			for (size_t k = 0; k < i; k++)
+				seen |= json_index_get(&limit->amounts[k], json_mut_str(key)) !=
+					NULL;
+			if (value && !seen)
+				check_orders(s, path, limit, json_mut_str(key));
+		}
+}
+
 static void check_limit(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	static const char *const first_lists[] = { "max", "min", "default", "defaultRequest" };
+	struct limit limit;
 	struct str type = json_mut_get_str(v, "type");
 
 	if (name_qualified_problem(type))
@@ -334,20 +366,17 @@ static void check_limit(const struct scope *s, const struct field_path *path, yy
 		field_required(s->errors, FIELD_NAME(path, "limits"),
 			       "either minimum or maximum storage value is required, but neither "
 			       "was provided");
-	for (size_t i = 0; i < ARRAY_COUNT(first_lists); i++)
-		JSON_MUT_MEMBERS (key, value, yyjson_mut_obj_get(v, first_lists[i])) {
-			bool seen = false;
-
-			for (size_t k = 0; k < i; k++)
-				seen |= json_mut_key(yyjson_mut_obj_get(v, first_lists[k]),
-						     json_mut_str(key)) != NULL;
-			if (value && !seen)
-				check_orders(s, path, v, json_mut_str(key));
-		}
+	limit.is_of_pods = str_eq_c(type, "Pod");
+	for (size_t i = 0; i < AMOUNTS_COUNT; i++)
+		json_index_init_members_mut(&limit.amounts[i],
+					    yyjson_mut_obj_get(v, amounts_names[i]));
+	check_all_orders(s, path, &limit, v);
 	JSON_MUT_MEMBERS (name, ratio, yyjson_mut_obj_get(v, "maxLimitRequestRatio"))
 		check_ratio(s,
 			    FIELD_KEY(FIELD_NAME(path, "maxLimitRequestRatio"), json_mut_str(name)),
-			    v, json_mut_str(name), json_mut_str(ratio));
+			    &limit, json_mut_str(name), json_mut_str(ratio));
+	for (size_t i = 0; i < AMOUNTS_COUNT; i++)
+		json_index_deinit(&limit.amounts[i]);
 }
 
 static const struct rule limit_rules[] = { RULE_CALL(NULL, check_limit), { 0 } };

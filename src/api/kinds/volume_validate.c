@@ -11,7 +11,7 @@
 
 /* ---- paths and modes ---- */
 
-static bool steps_back(struct str path)
+bool path_steps_back(struct str path)
 {
 	struct str part;
 
@@ -24,7 +24,7 @@ static bool steps_back(struct str path)
 /* Without "..". */
 static void rule_node_path(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	if (steps_back(json_mut_str(v)))
+	if (path_steps_back(json_mut_str(v)))
 		field_invalid_str(s->errors, path, json_mut_str(v), "must not contain '..'");
 }
 
@@ -545,7 +545,8 @@ static const struct rule persistent_storageos_rules[] = {
 static void check_secret_namespace(const struct scope *s, const struct field_path *path,
 				   yyjson_mut_val *v)
 {
-	if (yyjson_mut_is_str(v) && !json_mut_str(v).len) /* null is what clients in Go write for none */
+	if (yyjson_mut_is_str(v) &&
+	    !json_mut_str(v).len) /* null is what clients in Go write for none */
 		field_required(s->errors, path, "");
 }
 
@@ -776,27 +777,31 @@ static void check_pod_volume(const struct scope *s, const struct field_path *pat
 	}
 }
 
-/* A claim that is made for a volume of the pod has the names of both. */
-static bool is_made_for(const struct pod_scope *pod, yyjson_mut_val *volumes, struct str claim)
+/* By name, those for which a claim is made: it has the names of pod and volume. */
+static void index_ephemeral(yyjson_mut_val *volumes, struct json_index *to)
 {
-	JSON_MUT_EACH (volume, volumes) {
-		struct str rest = claim;
+	json_index_init(to, yyjson_mut_arr_size(volumes));
+	JSON_MUT_EACH (volume, volumes)
+		if (yyjson_mut_obj_get(volume, "ephemeral"))
+			(void)json_index_add(to, json_mut_get_str(volume, "name"), volume);
+}
 
-		if (pod->name.len && yyjson_mut_obj_get(volume, "ephemeral") &&
-		    str_strip_prefix(&rest, pod->name) && str_strip_prefix(&rest, STR("-")) &&
-		    str_eq(rest, json_mut_get_str(volume, "name")))
-			return true;
-	}
-	return false;
+static bool is_made_for(const struct pod_scope *pod, const struct json_index *ephemeral,
+			struct str claim)
+{
+	return pod->name.len && str_strip_prefix(&claim, pod->name) &&
+	       str_strip_prefix(&claim, STR("-")) && json_index_get(ephemeral, claim);
 }
 
 /* Fills the scope's index with those that are right: containers mount by name. */
 void rule_volumes(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
 	struct pod_scope *pod = s->own;
+	AUTO_JSON_INDEX ephemeral = { .slots = NULL };
 	size_t i = 0;
 
 	json_index_init(&pod->volumes, yyjson_mut_arr_size(v));
+	index_ephemeral(v, &ephemeral);
 	JSON_MUT_EACH (volume, v) {
 		const struct field_path *here = FIELD_INDEX(path, i++),
 					*name_path = FIELD_NAME(here, "name");
@@ -813,7 +818,7 @@ void rule_volumes(const struct scope *s, const struct field_path *path, yyjson_m
 			field_duplicate_str(s->errors, name_path, name);
 		else if (s->errors->count == before && !s->errors->truncated)
 			(void)json_index_add(&pod->volumes, name, volume);
-		if (claim.len && is_made_for(pod, v, claim))
+		if (claim.len && is_made_for(pod, &ephemeral, claim))
 			field_invalid_str(
 				s->errors,
 				FIELD_NAME(FIELD_NAME(here, "persistentVolumeClaim"), "claimName"),
