@@ -44,13 +44,18 @@ void field_errors_init(struct field_errors *errors, struct arena *arena)
 	*errors = (struct field_errors){ .arena = arena };
 }
 
+/* No more are kept: nothing needs to be made for them, which for large values takes long. */
+static bool is_full(struct field_errors *e)
+{
+	e->truncated |= e->count >= FIELD_ERRORS_MAX;
+	return e->truncated;
+}
+
 static void add_at(struct field_errors *e, enum field_error_type type, struct str field,
 		   struct str message)
 {
-	if (e->count >= FIELD_ERRORS_MAX) {
-		e->truncated = true;
+	if (is_full(e))
 		return;
-	}
 	if (e->count == e->room) {
 		size_t room = e->room ? e->room * 2 : 8;
 		struct field_error *items = arena_array(e->arena, room, sizeof(items[0]));
@@ -146,6 +151,8 @@ static void report_val(struct field_errors *e, enum field_error_type type,
 {
 	AUTO_BUF text = { 0 };
 
+	if (is_full(e))
+		return;
 	buf_init(&text, OBJECT_BYTES_MAX);
 	field_value_write(e->kind, path, value, &text);
 	report(e, type, path, buf_str(&text), detail);

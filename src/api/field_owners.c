@@ -399,14 +399,22 @@ static bool same_entry(yyjson_val *a, yyjson_val *b)
 bool field_owners_same(yyjson_val *a, yyjson_val *b)
 {
 	size_t count = yyjson_is_arr(a) ? yyjson_arr_size(a) : 0, found = 0;
+	yyjson_arr_iter mine;
 
 	if (count != (yyjson_is_arr(b) ? yyjson_arr_size(b) : 0))
 		return false;
-	JSON_EACH (x, a)
+	mine = json_arr_iter(b);
+	JSON_EACH (x, a) {
+		/* written in one order, as a rule they stand in the same places */
+		if (same_entry(x, yyjson_arr_iter_next(&mine))) {
+			found++;
+			continue;
+		}
 		JSON_EACH (y, b)
 			if (same_entry(x, y)) {
 				found++;
 				break;
 			}
+	}
 	return found == count;
 }

@@ -382,6 +382,38 @@ static void check_toleration(const struct scope *s, const struct field_path *pat
 				  "NoSchedule|PreferNoSchedule|NoExecute");
 }
 
+#define TOLERATION_FIXED                             \
+	{                                            \
+		"key", "operator", "value", "effect" \
+	}
+
+static struct str toleration_text(struct arena *arena, const struct str parts[4])
+{
+	return str_printf_in(arena, "%zu,%zu,%zu," STR_FMT STR_FMT STR_FMT STR_FMT, parts[0].len,
+			     parts[1].len, parts[2].len, STR_ARG(parts[0]), STR_ARG(parts[1]),
+			     STR_ARG(parts[2]), STR_ARG(parts[3]));
+}
+
+struct str toleration_text_in(struct arena *arena, yyjson_val *toleration)
+{
+	static const char *const fixed[] = TOLERATION_FIXED;
+	struct str parts[ARRAY_COUNT(fixed)];
+
+	for (size_t i = 0; i < ARRAY_COUNT(fixed); i++)
+		parts[i] = json_get_str(toleration, fixed[i]);
+	return toleration_text(arena, parts);
+}
+
+struct str toleration_text_in_mut(struct arena *arena, yyjson_mut_val *toleration)
+{
+	static const char *const fixed[] = TOLERATION_FIXED;
+	struct str parts[ARRAY_COUNT(fixed)];
+
+	for (size_t i = 0; i < ARRAY_COUNT(fixed); i++)
+		parts[i] = json_mut_get_str(toleration, fixed[i]);
+	return toleration_text(arena, parts);
+}
+
 void rule_tolerations(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
 	size_t i = 0;

@@ -147,8 +147,10 @@ static void check_conditions(const struct scope *s, const struct field_path *pat
 {
 	const struct before *before = s->own;
 	bool approved = false, denied = false;
+	AUTO_JSON_INDEX seen = { .slots = NULL };
 	size_t i = 0;
 
+	json_index_init(&seen, yyjson_mut_arr_size(v));
 	JSON_MUT_EACH (condition, v) {
 		const struct field_path *here = FIELD_INDEX(path, i++);
 		struct str type = json_mut_get_str(condition, "type");
@@ -161,14 +163,8 @@ static void check_conditions(const struct scope *s, const struct field_path *pat
 		if (is_decision(type) && approved && denied && !before->has_both)
 			field_invalid_str(s->errors, path, type,
 					  "Approved and Denied conditions are mutually exclusive");
-		JSON_MUT_EACH (other, v) {
-			if (other == condition || before->has_repeated_type)
-				break;
-			if (!str_eq(json_mut_get_str(other, "type"), type))
-				continue;
+		if (json_index_add(&seen, type, condition) && !before->has_repeated_type)
 			field_duplicate_str(s->errors, FIELD_NAME(here, "type"), type);
-			break;
-		}
 	}
 }
 
@@ -280,31 +276,46 @@ static void keep_decisions(struct edit *e, const char *type)
 	json_set_path(e->doc, e->root, "status.conditions", kept);
 }
 
+static struct str state_of(struct edit *e, struct str type, struct str status)
+{
+	return str_printf_in(e->arena, STR_FMT "=" STR_FMT, STR_ARG(type), STR_ARG(status));
+}
+
+/* Conditions of before that say when they changed, by type and status. */
+static void index_changes(struct edit *e, struct json_index *to)
+{
+	yyjson_val *conditions = json_get(e->old, "status.conditions");
+
+	json_index_init(to, yyjson_arr_size(conditions));
+	JSON_EACH (old, conditions)
+		if (json_get_str(old, "lastTransitionTime").len)
+			(void)json_index_add(
+				to,
+				state_of(e, json_get_str(old, "type"), json_get_str(old, "status")),
+				old);
+}
+
 /* A condition keeps the time of its last change while its status stays. */
-static void fill_times(struct edit *e, yyjson_mut_val *condition)
+static void fill_times(struct edit *e, yyjson_mut_val *condition, const struct json_index *changes)
 {
 	char text[TIME_TEXT_BYTES];
-	struct str changed = str_from(time_format(e->now_ns, text)), before;
+	struct str now = str_from(time_format(e->now_ns, text));
+	yyjson_val *old;
 
 	if (!json_mut_get_str(condition, "lastUpdateTime").len)
-		json_set_str(e->doc, condition, "lastUpdateTime", changed);
+		json_set_str(e->doc, condition, "lastUpdateTime", now);
 	if (json_mut_get_str(condition, "lastTransitionTime").len)
 		return;
-	JSON_EACH (old, json_get(e->old, "status.conditions")) {
-		before = json_get_str(old, "lastTransitionTime");
-		if (!before.len ||
-		    !str_eq(json_get_str(old, "type"), json_mut_get_str(condition, "type")) ||
-		    !str_eq(json_get_str(old, "status"), json_mut_get_str(condition, "status")))
-			continue;
-		changed = before;
-		break;
-	}
-	json_set_str(e->doc, condition, "lastTransitionTime", changed);
+	old = json_index_get(changes, state_of(e, json_mut_get_str(condition, "type"),
+					       json_mut_get_str(condition, "status")));
+	json_set_str(e->doc, condition, "lastTransitionTime",
+		     old ? json_get_str(old, "lastTransitionTime") : now);
 }
 
 static void request_prepare_status(struct edit *e)
 {
 	yyjson_mut_val *status = json_ensure_object(e->doc, e->root, "status");
+	AUTO_JSON_INDEX changes = { .slots = NULL };
 
 	if (str_eq_c(e->subresource, "approval")) {
 		frozen_take_old(e->doc, status, json_get(e->old, "status"), "certificate");
@@ -312,8 +323,9 @@ static void request_prepare_status(struct edit *e)
 		keep_decisions(e, "Approved");
 		keep_decisions(e, "Denied");
 	}
+	index_changes(e, &changes);
 	JSON_MUT_EACH (condition, yyjson_mut_obj_get(status, "conditions"))
-		fill_times(e, condition);
+		fill_times(e, condition, &changes);
 }
 
 static const char *any_name(struct str name, bool is_prefix)

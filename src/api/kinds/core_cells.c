@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include "base/mem.h"
+#include "base/num.h"
 
 #define SHOWN_MAX 3
 
@@ -182,21 +183,24 @@ static void show_address(struct shown *s, struct str ip, yyjson_val *port)
 void endpoints_cells(struct cells *c)
 {
 	struct shown s = { .count = 0 };
+	size_t total = 0;
 
 	buf_init(&s.text, CELL_TEXT_MAX);
 	JSON_EACH (subset, yyjson_obj_get(c->obj->root, "subsets")) {
-		yyjson_val *ports = yyjson_obj_get(subset, "ports"),
-			   *addresses = yyjson_obj_get(subset, "addresses");
+		yyjson_val *addresses = yyjson_obj_get(subset, "addresses");
+		yyjson_arr_iter ports = json_arr_iter(yyjson_obj_get(subset, "ports"));
+		yyjson_val *port = yyjson_arr_iter_next(&ports);
 
-		JSON_EACH (port, ports) {
-			JSON_EACH (address, addresses)
+		total += yyjson_arr_size(addresses) * NUM_MAX(ports.max, (size_t)1);
+		do
+			JSON_EACH (address, addresses) {
+				if (s.count == SHOWN_MAX)
+					break;
 				show_address(&s, json_get_str(address, "ip"), port);
-		}
-		if (yyjson_arr_size(ports))
-			continue;
-		JSON_EACH (address, addresses)
-			show_address(&s, json_get_str(address, "ip"), NULL);
+			}
+		while (s.count < SHOWN_MAX && (port = yyjson_arr_iter_next(&ports)));
 	}
+	s.count = total; /* the product of both lists, of which few are shown */
 	cell_name(c);
 	shown_cell(c, &s, "<none>");
 	cell_created_age(c);

@@ -6,6 +6,7 @@
 #include "api/meta.h"
 #include "api/structural.h"
 #include "api/strategy.h"
+#include "codec/json_index.h"
 
 static void crd_default(struct edit *e)
 {
@@ -197,20 +198,20 @@ static void check_versions(struct edit *e, yyjson_val *versions, const struct fi
 {
 	const struct field_path *list = FIELD_NAME(spec, "versions");
 	unsigned alike = parts_alike(versions);
+	AUTO_JSON_INDEX names = { .slots = NULL };
 	bool is_repeated = false;
 	size_t i = 0, stored = 0;
+
+	json_index_init(&names, yyjson_arr_size(versions));
 
 	check_has_schemas(e, versions, list, errors);
 	JSON_EACH (version, versions) {
 		const struct field_path *here = FIELD_INDEX(list, i++);
 		struct str name = json_get_str(version, "name");
-		size_t same = 0;
 
 		stored += json_get_bool(version, "storage", false);
 		check_version_name(name, FIELD_NAME(here, "name"), errors);
-		JSON_EACH (other, versions)
-			same += str_eq(json_get_str(other, "name"), name);
-		is_repeated |= same > 1;
+		is_repeated |= json_index_add(&names, name, version) != NULL;
 		crd_warning_check(version, here, errors);
 		if (!(alike & CRD_PART_SCHEMA))
 			check_schema(e, version, has_status(version), FIELD_NAME(here, "schema"),

@@ -18,8 +18,11 @@ static const char *const junctors[] = { "allOf", "anyOf", "oneOf" };
 void crd_invalid_val(struct field_errors *errors, const struct field_path *path, yyjson_val *value,
 		     const char *detail)
 {
-	AUTO_JSON_MUT doc = json_new();
+	AUTO_JSON_MUT doc = NULL;
 
+	if (errors->truncated)
+		return;
+	doc = json_new();
 	field_invalid_val(errors, path, json_copy(doc, value), detail);
 }
 

@@ -5,6 +5,7 @@
 #include "api/kinds/pod_spec.h"
 #include "api/kinds/workload.h"
 #include "api/meta.h"
+#include "codec/json_index.h"
 
 #define REQUESTS_MAX 32
 #define SUBREQUESTS_MAX 8
@@ -332,22 +333,18 @@ static void check_status_device(const struct scope *s, const struct field_path *
 static void check_status_devices(const struct scope *s, const struct field_path *path,
 				 yyjson_mut_val *v)
 {
+	AUTO_JSON_INDEX seen = { .slots = NULL };
 	size_t i = 0;
 
 	JSON_MUT_EACH (device, v)
 		check_status_device(s, FIELD_INDEX(path, i++), device);
 	i = 0;
+	json_index_init(&seen, yyjson_mut_arr_size(v));
 	JSON_MUT_EACH (device, v) {
 		struct str name = shared_name(s->errors->arena, device);
 
-		JSON_MUT_EACH (other, v) {
-			if (other == device)
-				break;
-			if (!str_eq(shared_name(s->errors->arena, other), name))
-				continue;
+		if (json_index_add(&seen, name, device))
 			field_duplicate_str(s->errors, FIELD_INDEX(path, i), name);
-			break;
-		}
 		i++;
 	}
 }

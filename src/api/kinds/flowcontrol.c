@@ -4,6 +4,7 @@
 #include "api/kinds/cells.h"
 #include "api/meta.h"
 #include "api/rules.h"
+#include "codec/json_index.h"
 
 #define PRECEDENCE_MAX 10000
 #define QUEUES_MAX 10000000
@@ -252,20 +253,16 @@ static void check_conditions(struct edit *e, struct field_errors *errors)
 {
 	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "status"), "conditions");
 	yyjson_mut_val *conditions = json_mut_get(e->root, "status.conditions");
+	AUTO_JSON_INDEX seen = { .slots = NULL };
 	size_t i = 0;
 
+	json_index_init(&seen, yyjson_mut_arr_size(conditions));
 	JSON_MUT_EACH (condition, conditions) {
 		const struct field_path *here = FIELD_NAME(FIELD_INDEX(path, i++), "type");
 		struct str type = json_mut_get_str(condition, "type");
 
-		JSON_MUT_EACH (other, conditions) {
-			if (other == condition)
-				break;
-			if (!str_eq(json_mut_get_str(other, "type"), type))
-				continue;
+		if (json_index_add(&seen, type, condition))
 			field_duplicate_str(errors, here, type);
-			break;
-		}
 		if (!type.len)
 			field_required(errors, here, "must not be empty");
 	}

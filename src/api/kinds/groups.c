@@ -6,6 +6,7 @@
 #include "api/meta.h"
 #include "api/selector.h"
 #include "base/time.h"
+#include "codec/json_index.h"
 
 /* ---- rbac ---- */
 
@@ -207,31 +208,18 @@ static void check_pod_overhead(const struct scope *s, const struct field_path *p
 	rule_overhead(s, path, yyjson_mut_obj_get(v, "podFixed"));
 }
 
-static bool is_same_toleration(yyjson_mut_val *a, yyjson_mut_val *b)
-{
-	static const char *const keys[] = { "key", "operator", "value", "effect" };
-
-	for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
-		if (!str_eq(json_mut_get_str(a, keys[i]), json_mut_get_str(b, keys[i])))
-			return false;
-	return true;
-}
-
 static void check_tolerations(const struct scope *s, const struct field_path *path,
 			      yyjson_mut_val *v)
 {
+	AUTO_JSON_INDEX seen = { .slots = NULL };
 	size_t i = 0;
 
 	rule_tolerations(s, path, v);
+	json_index_init(&seen, yyjson_mut_arr_size(v));
 	JSON_MUT_EACH (toleration, v) {
-		JSON_MUT_EACH (other, v) {
-			if (other == toleration)
-				break;
-			if (!is_same_toleration(other, toleration))
-				continue;
+		if (json_index_add(&seen, toleration_text_in_mut(s->errors->arena, toleration),
+				   toleration))
 			field_duplicate_val(s->errors, FIELD_INDEX(path, i), toleration);
-			break;
-		}
 		i++;
 	}
 }

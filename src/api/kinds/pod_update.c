@@ -51,31 +51,16 @@ static bool check_deadline(struct edit *e, struct field_errors *errors)
 	return true;
 }
 
-/* What of a toleration must stay: all but its seconds. */
-static struct str toleration_text(struct arena *arena, const struct str parts[4])
-{
-	return str_printf_in(arena, "%zu,%zu,%zu," STR_FMT STR_FMT STR_FMT STR_FMT, parts[0].len,
-			     parts[1].len, parts[2].len, STR_ARG(parts[0]), STR_ARG(parts[1]),
-			     STR_ARG(parts[2]), STR_ARG(parts[3]));
-}
-
 static void check_tolerations(struct edit *e, struct field_errors *errors)
 {
-	static const char *const fixed[] = { "key", "operator", "value", "effect" };
 	yyjson_mut_val *now = json_mut_get(e->root, "spec.tolerations");
 	AUTO_JSON_INDEX kept = { .slots = NULL };
-	struct str parts[ARRAY_COUNT(fixed)];
 
 	json_index_init(&kept, yyjson_mut_arr_size(now));
-	JSON_MUT_EACH (one, now) {
-		for (size_t i = 0; i < ARRAY_COUNT(fixed); i++)
-			parts[i] = json_mut_get_str(one, fixed[i]);
-		(void)json_index_add(&kept, toleration_text(errors->arena, parts), one);
-	}
+	JSON_MUT_EACH (one, now)
+		(void)json_index_add(&kept, toleration_text_in_mut(errors->arena, one), one);
 	JSON_EACH (toleration, json_get(e->old, "spec.tolerations")) {
-		for (size_t i = 0; i < ARRAY_COUNT(fixed); i++)
-			parts[i] = json_get_str(toleration, fixed[i]);
-		if (json_index_get(&kept, toleration_text(errors->arena, parts)))
+		if (json_index_get(&kept, toleration_text_in(errors->arena, toleration)))
 			continue;
 		field_forbidden(errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "tolerations"),
 				"existing toleration can not be modified except its "

@@ -158,30 +158,21 @@ static void quota_validate_status(struct edit *e, struct field_errors *errors)
 	rules_check_edit(e, quota_update_rules, errors);
 }
 
-static bool has_scope(yyjson_mut_val *list, struct str scope)
-{
-	JSON_MUT_EACH (item, list)
-		if (str_eq(json_mut_str(item), scope))
-			return true;
-	return false;
-}
-
 /* Their order may change. */
 static void quota_validate_update(struct edit *e, struct field_errors *errors)
 {
 	yyjson_mut_val *now = json_mut_get(e->root, "spec.scopes");
 	yyjson_val *old = json_get(e->old, "spec.scopes");
+	AUTO_JSON_INDEX before = { .slots = NULL };
+	AUTO_JSON_INDEX after = { .slots = NULL };
 	bool same = true;
 
+	json_index_init_of(&before, old, NULL);
+	json_index_init_of_mut(&after, now, NULL);
 	JSON_EACH (scope, old)
-		same &= has_scope(now, json_str(scope));
-	JSON_MUT_EACH (scope, now) {
-		bool found = false;
-
-		JSON_EACH (before, old)
-			found |= str_eq(json_str(before), json_mut_str(scope));
-		same &= found;
-	}
+		same &= json_index_get(&after, json_str(scope)) != NULL;
+	JSON_MUT_EACH (scope, now)
+		same &= json_index_get(&before, json_mut_str(scope)) != NULL;
 	if (!same)
 		field_invalid_val(errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "scopes"), now,
 				  "field is immutable");

@@ -140,17 +140,33 @@ static void wipe(struct edit *e, const char *const *fields)
 		(void)json_remove(spec_of(e), str_from(*fields));
 }
 
+/* A set of port numbers. */
+struct ports {
+	uint64_t bits[(UINT16_MAX + 1) / 64];
+};
+
+static void ports_add(struct ports *ports, int64_t number)
+{
+	if (number > 0 && number <= UINT16_MAX)
+		ports->bits[number / 64] |= UINT64_C(1) << (number % 64);
+}
+
+static bool ports_have(const struct ports *ports, int64_t number)
+{
+	return number > 0 && number <= UINT16_MAX &&
+	       ports->bits[number / 64] & UINT64_C(1) << (number % 64);
+}
+
 static void wipe_node_ports(struct edit *e)
 {
-	yyjson_val *old = json_get(e->old, "spec.ports");
+	struct ports old = { { 0 } };
 
+	JSON_EACH (before, json_get(e->old, "spec.ports"))
+		ports_add(&old, json_get_int(before, "nodePort", 0));
 	JSON_MUT_EACH (port, yyjson_mut_obj_get(spec_of(e), "ports")) {
 		int64_t number = json_mut_get_int(port, "nodePort", 0);
-		bool was_there = !number;
 
-		JSON_EACH (before, old)
-			was_there |= json_get_int(before, "nodePort", 0) == number;
-		if (!was_there)
+		if (number && !ports_have(&old, number))
 			return;
 	}
 	JSON_MUT_EACH (one, yyjson_mut_obj_get(spec_of(e), "ports"))
@@ -197,31 +213,28 @@ static void keep(struct edit *e, const char *key)
 		json_set(e->doc, spec_of(e), key, json_copy(e->doc, old));
 }
 
-static bool uses_node_port(yyjson_mut_val *ports, int64_t number)
-{
-	JSON_MUT_EACH (port, ports)
-		if (json_mut_get_int(port, "nodePort", 0) == number)
-			return true;
-	return false;
-}
-
 /* Ports are known by their names: everything else of them may have changed. */
 static void keep_node_ports(struct edit *e)
 {
 	yyjson_mut_val *ports = yyjson_mut_obj_get(spec_of(e), "ports");
+	yyjson_val *old = json_get(e->old, "spec.ports");
+	AUTO_JSON_INDEX by_name = { .slots = NULL };
+	struct ports used = { { 0 } };
 
+	json_index_init(&by_name, yyjson_arr_size(old));
+	JSON_EACH (port, old)
+		if (json_get_int(port, "nodePort", 0))
+			(void)json_index_add(&by_name, json_get_str(port, "name"), port);
+	JSON_MUT_EACH (port, ports)
+		ports_add(&used, json_mut_get_int(port, "nodePort", 0));
 	JSON_MUT_EACH (port, ports) {
-		struct str name = json_mut_get_str(port, "name");
+		yyjson_val *before = json_index_get(&by_name, json_mut_get_str(port, "name"));
+		int64_t number = json_get_int(before, "nodePort", 0);
 
-		if (json_mut_get_int(port, "nodePort", 0))
+		if (!number || json_mut_get_int(port, "nodePort", 0) || ports_have(&used, number))
 			continue;
-		JSON_EACH (old, json_get(e->old, "spec.ports")) {
-			int64_t number = json_get_int(old, "nodePort", 0);
-
-			if (number && str_eq(json_get_str(old, "name"), name) &&
-			    !uses_node_port(ports, number))
-				json_set_int(e->doc, port, "nodePort", number);
-		}
+		json_set_int(e->doc, port, "nodePort", number);
+		ports_add(&used, number);
 	}
 }
 

@@ -226,20 +226,15 @@ static void warn_ports(struct notices *n, const char *path, size_t at, yyjson_mu
 			n->arena, "%lld/" STR_FMT,
 			(long long)json_mut_get_int(port, "containerPort", 0),
 			STR_ARG(json_mut_get_str(port, "protocol")));
-		yyjson_mut_val *first = json_index_add(&seen, key, port);
-		size_t where = 0;
+		size_t *place = ARENA_NEW(n->arena, size_t), *first;
 
-		if (first) {
-			JSON_MUT_EACH (one, ports) {
-				if (one == first)
-					break;
-				where++;
-			}
+		*place = i;
+		first = json_index_add(&seen, key, place);
+		if (first)
 			notices_add(n,
 				    "%s[%zu].ports[%zu]: duplicate port definition with "
 				    "%s[%zu].ports[%zu]",
-				    path, at, i, path, at, where);
-		}
+				    path, at, i, path, at, *first);
 		i++;
 	}
 }
