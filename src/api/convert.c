@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Conversions between versions that share a stored form. Most pairs differ in apiVersion only;
- * Event (core and events.k8s.io) moves fields. What has no common form is refused.
+ * Event (core and events.k8s.io) moves fields, and HorizontalPodAutoscaler has a file of its own.
+ * What has no common form is refused.
  */
 #include "api/convert.h"
+#include "api/convert_internal.h"
 
 #include "api/custom.h"
 #include "api/structural.h"
@@ -70,40 +72,6 @@ static void rename_member(yyjson_mut_doc *doc, yyjson_mut_val *root, const char 
 		json_set(doc, root, to, value);
 }
 
-/* autoscaling/v1 knows CPU utilization only: what else there is does not show in it. */
-static void autoscaler_to_v2(yyjson_mut_doc *doc, yyjson_mut_val *spec)
-{
-	yyjson_mut_val *percent = json_remove(spec, STR("targetCPUUtilizationPercentage")), *metric,
-		       *resource, *target;
-
-	if (!percent)
-		return;
-	metric = json_append_object(doc, json_set_array(doc, spec, "metrics"));
-	json_set_str(doc, metric, "type", STR("Resource"));
-	resource = json_set_object(doc, metric, "resource");
-	json_set_str(doc, resource, "name", STR("cpu"));
-	target = json_set_object(doc, resource, "target");
-	json_set_str(doc, target, "type", STR("Utilization"));
-	json_set(doc, target, "averageUtilization", percent);
-}
-
-static void autoscaler_to_v1(yyjson_mut_doc *doc, yyjson_mut_val *spec)
-{
-	yyjson_mut_val *metrics = json_remove(spec, STR("metrics"));
-
-	JSON_MUT_EACH (metric, metrics) {
-		yyjson_mut_val *percent = json_mut_get(metric,
-						       "resource.target.averageUtilization");
-
-		if (percent && str_eq_c(json_mut_get_str(metric, "resource.name"), "cpu")) {
-			json_set(doc, spec, "targetCPUUtilizationPercentage",
-				 json_mut_copy(doc, percent));
-			break;
-		}
-	}
-	(void)json_remove(spec, STR("behavior"));
-}
-
 static void convert_event(yyjson_mut_doc *doc, yyjson_mut_val *root, bool to_core)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(event_moves); i++) {
@@ -118,7 +86,6 @@ int convert_object(yyjson_mut_doc *doc, const struct kind *from, const struct ki
 		   struct err *err)
 {
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
-	yyjson_mut_val *spec = yyjson_mut_obj_get(root, "spec");
 
 	if (kind_stored(from) != kind_stored(to))
 		return err_set(err, ERR_UNSUPPORTED,
@@ -129,9 +96,9 @@ int convert_object(yyjson_mut_doc *doc, const struct kind *from, const struct ki
 		return 0;
 	if (is_event(from))
 		convert_event(doc, root, to == &kind_event);
-	else if (is_autoscaler(from) && yyjson_mut_is_obj(spec))
-		(to == &kind_horizontalpodautoscaler ? autoscaler_to_v2 : autoscaler_to_v1)(doc,
-											    spec);
+	else if (is_autoscaler(from) && yyjson_mut_is_obj(yyjson_mut_obj_get(root, "spec")))
+		(to == &kind_horizontalpodautoscaler ? convert_autoscaler_to_v2
+						     : convert_autoscaler_to_v1)(doc);
 	json_set_str(doc, root, "apiVersion", to->api_version);
 	return 0;
 }

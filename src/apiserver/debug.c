@@ -129,20 +129,71 @@ int debug_serve_flags(struct exchange *e, struct str rest)
 
 /* --- /statusz, /flagz --- */
 
-/* These are for reading: who wants anything but text gets nothing. */
-static int check_text(struct exchange *e)
+/* Text for people, or an object of config.k8s.io for who names all of its type. */
+struct page_form {
+	bool is_object;
+	enum answer_format format;
+	struct str version;
+};
+
+static bool read_page_form(const struct accept_type *t, const char *kind, struct page_form *ret)
+{
+	bool is_yaml = str_eq_c(t->type, "application/yaml");
+
+	*ret = (struct page_form){ .version = t->version };
+	if (str_eq_c(t->type, "text/plain") || str_eq_c(t->type, "text/*") ||
+	    str_eq_c(t->type, "*/*"))
+		return !t->as.len && !t->group.len && !t->version.len;
+	ret->is_object = true;
+	ret->format = is_yaml ? ANSWER_YAML : ANSWER_JSON;
+	return (is_yaml || str_eq_c(t->type, "application/json")) && str_eq_c(t->as, kind) &&
+	       str_eq_c(t->group, "config.k8s.io") &&
+	       (str_eq_c(t->version, "v1beta1") || str_eq_c(t->version, "v1alpha1"));
+}
+
+static int choose_page_form(struct exchange *e, const char *kind, struct page_form *ret)
 {
 	struct str header = http_header_get(&e->x->headers, STR("Accept"));
 	struct accept_type t;
+	struct page_form form;
+	unsigned best = 0;
 
+	*ret = (struct page_form){ .is_object = false };
 	if (!header.len)
 		return 0;
 	while (accept_next(&header, &t))
-		if (str_eq_c(t.type, "text/plain") || str_eq_c(t.type, "text/*") ||
-		    str_eq_c(t.type, "*/*"))
-			return 0;
+		if (t.quality > best && read_page_form(&t, kind, &form)) {
+			best = t.quality;
+			*ret = form;
+		}
+	if (best)
+		return 0;
 	return refusal_set(&e->refusal, 406, "NotAcceptable",
 			   "only the following media types are accepted: text/plain");
+}
+
+/* {"kind":"Statusz","apiVersion":"config.k8s.io/v1beta1","metadata":{"name":"kube-apiserver"}} */
+static yyjson_mut_doc *new_page(struct exchange *e, const char *kind, const struct page_form *form)
+{
+	yyjson_mut_doc *doc = json_new_object();
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
+
+	json_set_str(doc, root, "kind", str_from(kind));
+	json_set_str(doc, root, "apiVersion",
+		     str_printf_in(e->arena, "config.k8s.io/" STR_FMT, STR_ARG(form->version)));
+	json_set_str(doc, json_set_object(doc, root, "metadata"), "name", STR("kube-apiserver"));
+	return doc;
+}
+
+static int answer_page(struct exchange *e, yyjson_mut_doc *doc, const struct page_form *form)
+{
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, TEXT_BYTES_MAX);
+	json_mut_write(yyjson_mut_doc_get_root(doc), &text);
+	e->format = form->format;
+	exchange_answer_json(e, 200, str_in(e->arena, buf_str(&text)));
+	return 0;
 }
 
 static void begin_page(struct buf *text, const char *name)
@@ -155,43 +206,94 @@ static void begin_page(struct buf *text, const char *name)
 		name);
 }
 
+static struct str binary_version(const struct apiserver *s)
+{
+	struct str version = s->version;
+
+	(void)str_strip_prefix(&version, STR("v"));
+	return version;
+}
+
+#define EMULATED_VERSION "1.36"
+
+static int answer_status_object(struct exchange *e, int64_t up_s, const struct page_form *form)
+{
+	struct apiserver *s = e->server;
+	AUTO_JSON_MUT doc = new_page(e, "Statusz", form);
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *list;
+	char text[TIME_TEXT_BYTES];
+	size_t cursor = 0;
+	const char *path;
+
+	json_set_str(doc, root, "startTime", str_from(time_format(s->started_wall_ns, text)));
+	json_set_int(doc, root, "uptimeSeconds", up_s);
+	json_set_str(doc, root, "goVersion", STR("none"));
+	json_set_str(doc, root, "binaryVersion", binary_version(s));
+	json_set_str(doc, root, "emulationVersion", STR(EMULATED_VERSION));
+	list = json_set_array(doc, root, "paths");
+	while ((path = document_next_path(&cursor)))
+		json_append_str(doc, list, str_from(path));
+	return answer_page(e, doc, form);
+}
+
 int debug_serve_status(struct exchange *e, struct str rest)
 {
 	struct apiserver *s = e->server;
 	int64_t up_s = (env_mono_ns(s->env) - s->started_mono_ns) / TIME_NS_PER_SECOND;
 	char text[TIME_TEXT_BYTES];
+	struct page_form form;
 	AUTO_BUF page = { 0 };
 	size_t cursor = 0;
 	const char *path;
 
 	(void)rest; /* the path is whole */
-	if (check_text(e) < 0)
+	if (choose_page_form(e, "Statusz", &form) < 0)
 		return -1;
+	if (form.is_object)
+		return answer_status_object(e, up_s, &form);
 	buf_init(&page, TEXT_BYTES_MAX);
 	begin_page(&page, "statusz");
 	buf_printf(&page,
 		   "Started: %s\nUp: %lld hr %02lld min %02lld sec\nGo version: none\n"
-		   "Binary version: " STR_FMT "\n\nPaths:",
+		   "Binary version: " STR_FMT "\nEmulation version: " EMULATED_VERSION "\n\nPaths:",
 		   time_format(s->started_wall_ns, text), (long long)(up_s / 3600),
-		   (long long)(up_s / 60 % 60), (long long)(up_s % 60), STR_ARG(s->version));
+		   (long long)(up_s / 60 % 60), (long long)(up_s % 60), STR_ARG(binary_version(s)));
 	while ((path = document_next_path(&cursor)))
 		buf_printf(&page, " %s", path);
 	buf_put_char(&page, '\n');
 	return answer_text(e, 200, &page);
 }
 
+/* From lines "name=value". */
+static int answer_flags_object(struct exchange *e, struct str lines, const struct page_form *form)
+{
+	AUTO_JSON_MUT doc = new_page(e, "Flagz", form);
+	yyjson_mut_val *flags = json_set_object(doc, yyjson_mut_doc_get_root(doc), "flags");
+	struct str line, name, value;
+
+	while (str_next_part(&lines, '\n', &line))
+		if (str_cut(line, '=', &name, &value))
+			json_put_str(doc, flags, name, value);
+	return answer_page(e, doc, form);
+}
+
 int debug_serve_started(struct exchange *e, struct str rest)
 {
 	struct apiserver *s = e->server;
-	AUTO_BUF page = { 0 };
+	struct page_form form;
+	AUTO_BUF page = { 0 }, flags = { 0 };
 
 	(void)rest; /* the path is whole */
 	if (!s->write_flags)
 		return refusal_no_route(&e->refusal);
-	if (check_text(e) < 0)
+	if (choose_page_form(e, "Flagz", &form) < 0)
 		return -1;
+	buf_init(&flags, TEXT_BYTES_MAX);
+	s->write_flags(s->write_flags_arg, &flags);
+	if (form.is_object)
+		return answer_flags_object(e, buf_str(&flags), &form);
 	buf_init(&page, TEXT_BYTES_MAX);
 	begin_page(&page, "flagz");
-	s->write_flags(s->write_flags_arg, &page);
+	buf_put_str(&page, buf_str(&flags));
 	return answer_text(e, 200, &page);
 }

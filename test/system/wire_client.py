@@ -390,6 +390,10 @@ def case_debug(server, namespace):
     equal((status, headers['Content-Type']), (200, 'text/plain; charset=utf-8'))
     assert re.search(rb'\nkube-apiserver statusz\n.*\nUp: 0 hr \d\d min \d\d sec\n.*/livez', page, re.S), page
     equal(server.ask('GET', '/statusz', Accept='application/json')[0], 406)
+    status, headers, page = server.ask('GET', '/statusz', Accept='application/json;v=v1beta1;g=config.k8s.io;as=Statusz')
+    page = json.loads(page)
+    equal((status, page['kind'], page['apiVersion'], page['emulationVersion']), (200, 'Statusz', 'config.k8s.io/v1beta1', '1.36'))
+    equal(server.ask('GET', '/statusz', Accept='application/json;v=v1beta1;g=config.k8s.io;as=Flagz')[0], 406)
     equal(server.ask('POST', '/statusz')[0], 405)
 
 

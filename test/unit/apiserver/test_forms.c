@@ -700,6 +700,49 @@ static void test_elsewhere(void **state)
 	http_fixture_close(&f);
 }
 
+static void write_flags(void *arg, struct buf *to)
+{
+	(void)arg; /* none is needed */
+	buf_put_c(to, "secure-port=6443\nlabel=a=b\n");
+}
+
+static void test_pages(void **state)
+{
+	/* Would break: programs that read what a server was started with get the text for people.
+	 */
+	static const char page[] = "{\"kind\":\"Flagz\",\"apiVersion\":\"config.k8s.io/v1beta1\","
+				   "\"metadata\":{\"name\":\"kube-apiserver\"},\"flags\":{"
+				   "\"secure-port\":\"6443\",\"label\":\"a=b\"}}";
+	struct http_fixture f;
+	const char *body;
+
+	http_fixture_open(&f);
+	assert_int_equal(http_fixture_do(&f, "GET", "/flagz", NULL, NULL, &body), 404);
+	apiserver_set_flags(f.apiserver, write_flags, NULL);
+	assert_int_equal(http_fixture_do(&f, "GET", "/flagz", "Accept: application/json, */*\r\n",
+					 NULL, &body),
+			 200);
+	assert_non_null(strstr(body, "\nsecure-port=6443\n"));
+	assert_int_equal(
+		http_fixture_do(&f, "GET", "/flagz",
+				"Accept: application/json;g=config.k8s.io;v=v1beta1;as=Flagz"
+				"\r\n",
+				NULL, &body),
+		200);
+	assert_memory_equal(body, page, sizeof(page) - 1);
+	assert_int_equal(
+		http_fixture_do(&f, "GET", "/flagz",
+				"Accept: application/yaml;g=config.k8s.io;v=v1alpha1;as=Flagz"
+				"\r\n",
+				NULL, &body),
+		200);
+	expect_type(&f, "application/yaml");
+	assert_int_equal(
+		http_fixture_do(&f, "GET", "/flagz", "Accept: application/json\r\n", NULL, &body),
+		406);
+	http_fixture_close(&f);
+}
+
 #define TABLE "Accept: application/json;as=Table;g=meta.k8s.io;v=v1\r\n"
 #define NOT_UNLESS "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden "
 
@@ -860,6 +903,7 @@ int main(void)
 		cmocka_unit_test(test_other_version),
 		cmocka_unit_test(test_scale_forms),
 		cmocka_unit_test(test_elsewhere),
+		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_negotiation),
 		cmocka_unit_test(test_gzip),
 		cmocka_unit_test(test_options),
