@@ -47,7 +47,7 @@ struct ask {
 	struct timer again;
 	const void *answer;
 	int64_t begun_ns;
-	bool is_damaged;
+	bool is_damaged, is_repeated;
 };
 
 enum key_state { KEY_ASKED, KEY_KNOWN, KEY_FAILED };
@@ -135,10 +135,15 @@ static void on_message(void *arg, struct grpc_call *grpc, struct str message)
 {
 	struct ask *a = arg;
 	const struct proto_message *type = methods[a->method].answer;
-	struct str kept = str_in(&a->arena, message);
-	void *answer = arena_alloc(&a->arena, type->size_bytes);
+	struct str kept;
+	void *answer;
 
-	(void)grpc; /* the last one counts, as with Go's library */
+	(void)grpc;
+	a->is_repeated = a->answer != NULL;
+	if (a->is_repeated)
+		return; /* not even kept: there may be any number of them */
+	kept = str_in(&a->arena, message);
+	answer = arena_alloc(&a->arena, type->size_bytes);
 	a->is_damaged = proto_decode(type, kept, &a->arena, answer, NULL) < 0;
 	a->answer = answer;
 }
@@ -154,7 +159,12 @@ static void on_end(void *arg, struct grpc_call *grpc, const struct grpc_status *
 		timer_start(&a->again, CONNECT_AGAIN_MS);
 		return;
 	}
-	if (status->code == GRPC_OK && (!a->answer || a->is_damaged)) {
+	if (status->code == GRPC_OK && a->is_repeated) {
+		grpc_status_set(&other, GRPC_INTERNAL,
+				"cardinality violation: expected <EOF> for non server-streaming "
+				"RPCs, but received another message");
+		status = &other;
+	} else if (status->code == GRPC_OK && (!a->answer || a->is_damaged)) {
 		grpc_status_set(&other, GRPC_INTERNAL, "the answer is damaged");
 		status = &other;
 	}
@@ -204,9 +214,10 @@ static void ask(struct ask *a, enum method method, const void *request)
 
 	a->method = method;
 	a->answer = NULL;
-	a->is_damaged = false;
+	a->is_damaged = a->is_repeated = false;
 	a->begun_ns = env_mono_ns(a->kms->env);
-	arena_init(&a->arena, (size_t)KMS_ANSWER_BYTES_MAX * 8);
+	/* Of a message of two-byte elements a hundred times its size may become. */
+	arena_init(&a->arena, ARENA_DEFAULT_MAX);
 	buf_init(&a->frame, KMS_ANSWER_BYTES_MAX);
 	begin = grpc_frame_begin(&a->frame);
 	proto_encode(methods[method].request, request, &a->frame);

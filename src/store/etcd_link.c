@@ -129,9 +129,13 @@ static void on_message(void *arg, struct grpc_call *grpc, struct str message)
 {
 	struct etcd_call *call = arg;
 	const struct proto_message *type = methods[call->method].answer;
-	/* Values are borrowed from the message, which goes. */
-	struct str kept = str_in(&call->arena, message);
+	struct str kept;
 
+	if (call->answer) { /* one is what was asked for, and more would be kept without end */
+		call->is_damaged = true;
+		return;
+	}
+	kept = str_in(&call->arena, message); /* values are borrowed from the message, which goes */
 	call->answer = arena_alloc(&call->arena, type->size_bytes);
 	call->is_damaged = proto_decode(type, kept, &call->arena, call->answer, NULL) < 0;
 }

@@ -4,6 +4,7 @@
 
 #include "apiserver/kms_proto.h"
 #include "base/buf.h"
+#include "base/mem.h"
 
 #define TURN 0x5a
 
@@ -21,7 +22,8 @@ static void reply(struct grpc_stream *s, const struct proto_message *type, const
 	begin = grpc_frame_begin(&frame);
 	proto_encode(type, answer, &frame);
 	grpc_frame_end(&frame, begin);
-	grpc_stream_send(s, buf_str(&frame));
+	for (int i = 0; i <= plugin_of(s)->repeats; i++)
+		grpc_stream_send(s, buf_str(&frame));
 	grpc_stream_finish(s, GRPC_OK, "%s", "");
 }
 
@@ -80,7 +82,13 @@ static void serve_encrypt(struct grpc_stream *s, struct str message)
 	parts[0] = answer.key_id;
 	parts[1] = turned(s->arena, request.plaintext);
 	answer.ciphertext = str_join_in(s->arena, parts, 2, STR(":"));
+	if (p->empty_annotations > 0) {
+		answer.annotations = mem_calloc(p->empty_annotations, sizeof(*answer.annotations));
+		answer.annotations_count = p->empty_annotations;
+	}
 	reply(s, &kms_encrypted_message, &answer);
+	if (p->empty_annotations > 0)
+		mem_free(answer.annotations);
 }
 
 static void serve_decrypt(struct grpc_stream *s, struct str message)

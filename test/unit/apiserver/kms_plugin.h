@@ -14,6 +14,8 @@ struct kms_plugin {
 	const char *encrypt_key_id; /* NULL: the same */
 	const char *healthz, *version;
 	bool refuses; /* every call */
+	int repeats;  /* of each answer, which one is all there may be of */
+	size_t empty_annotations;
 	int status_count, encrypt_count, decrypt_count;
 	void (*before)(struct kms_plugin *p); /* each call; may be NULL */
 	/* own */

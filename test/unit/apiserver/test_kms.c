@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "apiserver/encryption.h"
 #include "apiserver/kms_metrics.h"
+#include "codec/limits.h"
 #include "base/time.h"
 #include "kms_plugin.h"
 #include "loop/loop.h"
@@ -307,6 +308,33 @@ static void test_bad_plugins(void **state)
 	}
 }
 
+/* Breaks if a plug-in that answers again and again, or with as many parts as fit, ends the server. */
+static void test_bombs(void **state)
+{
+	static char long_text[900 << 10];
+	struct err err = { 0 };
+	struct encryption *e;
+
+	memset(long_text, 'a', sizeof(long_text) - 1);
+	f.plugin.healthz = long_text;
+	f.plugin.repeats = 20;
+	e = open_settled();
+	assert_int_equal(encryption_health(e, &err), -1);
+	assert_string_equal(err.msg,
+			    "kms-provider-0: failed to perform status section of the healthz check "
+			    "for KMS Provider kms, error: rpc error: code = Internal desc = "
+			    "cardinality violation: expected <EOF> for non server-streaming RPCs, "
+			    "but received another message");
+	encryption_free(e);
+	f.plugin.healthz = "ok";
+	f.plugin.repeats = 0;
+	f.plugin.empty_annotations = PROTO_ITEMS_MAX;
+	e = open_settled();
+	assert_int_equal(encryption_health(e, &err), -1);
+	encryption_free(e);
+	f.plugin.empty_annotations = 0;
+}
+
 /* Another key than Status told of is not written with. */
 static void test_other_key(void **state)
 {
@@ -496,6 +524,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_data_keys),	     TEST(test_rotation),    TEST(test_expiry),
 		TEST(test_late_plugin),	     TEST(test_bad_plugins), TEST(test_other_key),
+		TEST(test_bombs),
 		TEST(test_refused_data_key), TEST(test_form),	     TEST(test_bad_objects),
 		TEST(test_metrics),
 	};
