@@ -446,13 +446,40 @@ static const struct conn_events joined_events = {
 	.on_closed = on_broken,
 };
 
+/* A connection is given away to the protocol that its client asked for, or not at all. */
+static bool is_as_asked(const struct handed_on *h, struct str given, struct err *err)
+{
+	struct str asked = is_upgrade(&h->x->headers)
+				   ? http_header_get(&h->x->headers, STR("Upgrade"))
+				   : STR("");
+
+	if (asked.len && str_eq_nocase(asked, given))
+		return true;
+	(void)err_set(err, ERR_PARSE,
+		      "backend tried to switch protocol \"" STR_FMT "\" when \"" STR_FMT
+		      "\" was requested",
+		      STR_ARG(given), STR_ARG(asked));
+	return false;
+}
+
 static void on_upgraded(void *arg, struct http_call *call, struct conn *backend)
 {
 	struct handed_on *h = arg;
+	struct str protocol = http_header_get(&h->reply->headers, STR("Upgrade"));
 	struct http_headers headers = copy_headers(&h->x->arena, &h->reply->headers, 1);
 	struct err err;
 
-	put_header(&headers, "Upgrade", http_header_get(&h->reply->headers, STR("Upgrade")));
+	put_header(&headers, "Upgrade", protocol);
+	if (!is_as_asked(h, protocol, &err)) {
+		conn_close(backend);
+		http_set_events(h->x, NULL, NULL);
+		if (h->body)
+			h->body->call = NULL;
+		h->body = NULL;
+		refuse(h, &err);
+		let_go(h);
+		return;
+	}
 	exchange_count(h->e, 101);
 	http_set_events(h->x, NULL, NULL);
 	h->body = NULL; /* goes with the exchange */

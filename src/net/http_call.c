@@ -241,7 +241,8 @@ static size_t head_bytes(struct http_call *call, struct str bytes)
 	call->scanned_bytes = bytes.len;
 	if (end == SIZE_MAX && bytes.len < HTTP_REPLY_HEAD_BYTES_MAX)
 		return 0;
-	(void)err_set(&call->err, ERR_TOO_LARGE, "the answer's headers are too large");
+	(void)err_set(&call->err, ERR_TOO_LARGE, "net/http: server response headers exceeded %u bytes; aborted",
+		      HTTP_REPLY_HEAD_BYTES_MAX);
 	call_fail(call);
 	return 0;
 }

@@ -581,6 +581,15 @@ static void test_upgrade(void **state)
 	}
 	http_fixture_disconnect(&client);
 
+	/* who did not ask gets no other protocol */
+	expect(must(s, "GET", ROOT "/upgrade", NULL, 503),
+	       "error trying to reach service: backend tried to switch protocol \"echo\" when "
+	       "\"\" was requested");
+	assert_int_equal(http_fixture_do(&s->f, "GET", ROOT "/upgrade",
+					 "Connection: Upgrade\r\nUpgrade: other\r\n", NULL, NULL),
+			 503);
+	(void)must(s, "GET", ROOT, NULL, 200);
+
 	begin_upgrade(s, &client); /* and neither, when this server ends */
 	apiserver_drain(s->f.apiserver);
 	hook_run_until(&s->hook, &s->upgraded_closed);
