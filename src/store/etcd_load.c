@@ -127,8 +127,33 @@ static void finish(struct etcd *e)
 	etcd_watch_start(e);
 }
 
+static void push_record(struct etcd *e, const struct etcd_record *record)
+{
+	if (e->record_count == e->record_cap) {
+		e->record_cap = e->record_cap ? e->record_cap * 2 : 256;
+		e->records = mem_realloc_array(e->records, e->record_cap, sizeof(*e->records));
+	}
+	e->records[e->record_count++] = *record;
+}
+
+/* What cannot be read now stays as it was: to say that it is gone would have what it owns deleted.
+ */
+static void keep_known(struct etcd *e, struct str key)
+{
+	const struct store_entry *now = e->is_opened ? store_get(e->store, key) : NULL;
+	struct etcd_record record = { .key = key };
+
+	if (!now)
+		return;
+	record.entry = *now;
+	record.key = str_dup(key);
+	blob_ref(now->value);
+	push_record(e, &record);
+}
+
 static int add_record(struct etcd *e, const struct etcd_kv *kv, struct err *err)
 {
+	struct etcd_record record;
 	AUTO_ARENA arena = { 0 };
 	AUTO_BLOB sealed = blob_new(kv->value);
 	struct str key = kv->key;
@@ -138,19 +163,18 @@ static int add_record(struct etcd *e, const struct etcd_kv *kv, struct err *err)
 	if (!etcd_key_here(e, &arena, &key))
 		return 0; /* the range is the prefix's */
 	value = store_unseal(e->store, key, sealed, kv->mod_revision, err);
+	if (!value && err->code != ERR_UNAVAILABLE)
+		keep_known(e, key);
 	if (!value)
 		return err_wrap(err, "'" STR_FMT "'", STR_ARG(kv->key));
-	if (e->record_count == e->record_cap) {
-		e->record_cap = e->record_cap ? e->record_cap * 2 : 256;
-		e->records = mem_realloc_array(e->records, e->record_cap, sizeof(*e->records));
-	}
-	e->records[e->record_count++] = (struct etcd_record){
+	record = (struct etcd_record){
 		.key = str_dup(key),
 		.entry = { .value = value,
 			   .create_revision = kv->create_revision,
 			   .mod_revision = kv->mod_revision,
 			   .version = kv->version },
 	};
+	push_record(e, &record);
 	return 0;
 }
 
@@ -191,7 +215,7 @@ static void on_page(struct etcd_call *call, const void *message, const struct gr
 			continue;
 		}
 		if (err.code == ERR_UNSUPPORTED) { /* somebody else's, or damaged */
-			log_warn("etcd", "passed over: %s", err.msg);
+			log_error("etcd", "passed over: %s", err.msg);
 			continue;
 		}
 		log_error("etcd", "%s", err.msg);

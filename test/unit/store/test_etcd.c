@@ -110,7 +110,7 @@ static void on_exit_of_etcd(struct child *child, int status)
 	CONTAINER_OF(child, struct fixture, child)->is_exited = true;
 }
 
-static void start_etcd(struct fixture *f)
+static void start_etcd_at(struct fixture *f, const char *url)
 {
 	const char *argv[] = { ETCD_PATH,
 			       "--data-dir",
@@ -118,9 +118,9 @@ static void start_etcd(struct fixture *f)
 			       "--log-level",
 			       "error",
 			       "--listen-client-urls",
-			       "http://127.0.0.1:2379",
+			       url,
 			       "--advertise-client-urls",
-			       "http://127.0.0.1:2379",
+			       url,
 			       "--listen-peer-urls",
 			       "http://127.0.0.1:2380",
 			       "--initial-cluster",
@@ -135,6 +135,11 @@ static void start_etcd(struct fixture *f)
 	f->child.on_exit = on_exit_of_etcd;
 	if (env_spawn(f->env, &spec, &f->child, &f->err) < 0)
 		fail_msg("%s", f->err.msg);
+}
+
+static void start_etcd(struct fixture *f)
+{
+	start_etcd_at(f, "http://127.0.0.1:2379");
 }
 
 static int has_exited(void *arg)
@@ -173,6 +178,10 @@ static struct blob *unseal(void *arg, struct str key, struct blob *sealed, int64
 	int len = snprintf(text, sizeof(text), STR_FMT "@%lld", STR_ARG(blob_str(sealed)),
 			   (long long)revision);
 
+	if (str_eq(blob_str(sealed), STR("damaged"))) {
+		err_set(err, ERR_PARSE, "damaged");
+		return NULL;
+	}
 	return blob_new(str_sub(text, (size_t)len));
 }
 
@@ -710,8 +719,7 @@ static int has_ended(void *arg)
 
 static void etcdctl(struct fixture *f, const char *const *argv)
 {
-	static const char *const envp[] = { "ETCDCTL_API=3",
-					    "ETCDCTL_ENDPOINTS=http://127.0.0.1:2379", NULL };
+	static const char *const envp[] = { "ETCDCTL_API=3", NULL };
 	struct child_spec spec = { .path = ETCDCTL_PATH, .argv = argv, .envp = envp };
 	struct etcdctl c = { .child.on_exit = on_etcdctl_exit };
 
@@ -725,12 +733,18 @@ static void test_refused(void **state)
 {
 	/* An etcd that answers and refuses must be told with its words, at once, by reads, writes
 	 * and the health, and all must go on when it takes us again. */
-	static const char *const add[] = { "etcdctl", "user", "add", "root:x", NULL },
-				 *const grant[] = { "etcdctl", "user", "grant-role",
-						    "root",    "root", NULL },
-				 *const on[] = { "etcdctl", "auth", "enable", NULL },
-				 *const off[] = { "etcdctl", "--user",	"root:x",
-						  "auth",    "disable", NULL };
+	static const char *const add[] = { "etcdctl", "--endpoints=:2379", "user", "add", "root:x",
+					   NULL },
+				 *const grant[] = { "etcdctl", "--endpoints=:2379",
+						    "user",    "grant-role",
+						    "root",    "root",
+						    NULL },
+				 *const on[] = { "etcdctl", "--endpoints=:2379", "auth", "enable",
+						 NULL },
+				 *const off[] = { "etcdctl", "--endpoints=:2379",
+						  "--user",  "root:x",
+						  "auth",    "disable",
+						  NULL };
 	struct fixture *f = *state;
 	struct sync_probe s = { .sync = { .done = on_synced } };
 	struct probe a;
@@ -757,6 +771,49 @@ static void test_refused(void **state)
 	assert_int_equal(store_health(f->store, &f->err), 0);
 }
 
+static void test_damaged(void **state)
+{
+	/* A value that somebody made unreadable must not pass for deleted, neither when it is seen
+	 * at once nor when all is read anew: what the object owns would be deleted. */
+	static const char *const damage[] = { "etcdctl", "--endpoints=:2379", "put",
+					      "/p/a",	 "damaged",	      NULL },
+				 *const later[] = { "etcdctl", "--endpoints=:12379",
+						    "put",     "/p/b",
+						    "damaged", NULL },
+				 *const more[] = { "etcdctl", "--endpoints=:12379",
+						   "put",     "/p/c",
+						   "y",	      NULL },
+				 *const compact[] = { "etcdctl", "--endpoints=:12379", "compaction",
+						      "7", NULL };
+	struct fixture *f = *state;
+	struct watch_probe w;
+	struct probe a, b, c;
+
+	NEEDS_ETCD();
+	if (access(ETCDCTL_PATH, X_OK) < 0)
+		skip();
+	probe_put(&a, f->store, "/p/a", "x", STORE_REVISION_NONE);
+	wait_probe(f, &a);
+	probe_put(&b, f->store, "/p/b", "x", STORE_REVISION_NONE);
+	wait_probe(f, &b);
+	probe_put(&c, f->store, "/p/c", "x", STORE_REVISION_NONE);
+	wait_probe(f, &c);
+	watch_probe_start(&w, f->store, "/p/", false, c.revision);
+	etcdctl(f, damage);
+	kill_etcd(f);
+	start_etcd_at(f, "http://127.0.0.1:12379"); /* where the store does not see it */
+	etcdctl(f, later);
+	etcdctl(f, more);
+	etcdctl(f, compact);
+	kill_etcd(f);
+	start_etcd(f);
+	wait_revision(f, f->store, 7);
+	assert_string_equal(w.seen.ptr, "~/p/c=y@7<x@4 ");
+	assert_value(f->store, "/p/a", "x@2");
+	assert_value(f->store, "/p/b", "x@3");
+	watch_probe_deinit(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -774,6 +831,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_older_state, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store_etcd", tests, into_own_network, NULL);
