@@ -412,6 +412,12 @@ void audit_annotate(struct exchange *e, const struct annotations *from)
 		audit_note(e, from->items[i].key, from->items[i].value);
 }
 
+bool audit_keeps_answer(const struct exchange *e)
+{
+	return e->audit && e->audit->wish.level == AUDIT_REQUEST_RESPONSE &&
+	       e->target.is_resource && e->answer_bytes <= AUDIT_BODY_BYTES_MAX;
+}
+
 void audit_answered(struct exchange *e, int status, const struct http_piece *pieces, size_t count)
 {
 	struct audit_record *r = e->audit;
@@ -421,8 +427,7 @@ void audit_answered(struct exchange *e, int status, const struct http_piece *pie
 		return;
 	r->is_answered = true;
 	r->status = status;
-	if (r->wish.level == AUDIT_REQUEST_RESPONSE && e->target.is_resource &&
-	    e->answer_bytes <= AUDIT_BODY_BYTES_MAX) {
+	if (audit_keeps_answer(e)) {
 		buf_init(&text, AUDIT_BODY_BYTES_MAX);
 		for (size_t i = 0; i < count; i++)
 			buf_put_str(&text, pieces[i].bytes);

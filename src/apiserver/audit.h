@@ -91,6 +91,8 @@ void audit_want_annotations(const struct exchange *e, struct annotations *ret, s
 void audit_note(struct exchange *e, struct str key, struct str value);
 /* Copies them into the record, if there is one. */
 void audit_annotate(struct exchange *e, const struct annotations *from);
+/* Whether the body of the answer, e->answer_bytes of it, is a part of the event. */
+bool audit_keeps_answer(const struct exchange *e) PURE;
 /* The answer goes out; streams have only begun. */
 void audit_answered(struct exchange *e, int status, const struct http_piece *pieces, size_t count);
 /* The exchange is let go of. */

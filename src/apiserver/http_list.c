@@ -252,6 +252,25 @@ static int64_t remaining_of(struct listing *l, struct str prefix)
 	return count;
 }
 
+/* What fill is going to give. */
+static void audit_filled(struct listing *l)
+{
+	struct str tail = l->tail;
+	size_t room = 2 * l->count + 2;
+	struct http_piece *pieces;
+	int count;
+
+	if (!audit_keeps_answer(l->e))
+		return;
+	pieces = mem_calloc(room, sizeof(pieces[0]));
+	count = fill(l, pieces, room);
+	l->head_sent = false;
+	l->next = 0;
+	l->tail = tail;
+	audit_answered(l->e, 200, pieces, (size_t)count);
+	mem_free(pieces);
+}
+
 static void respond(struct listing *l)
 {
 	struct exchange *e = l->e;
@@ -262,6 +281,7 @@ static void respond(struct listing *l)
 
 	source.length_bytes = (int64_t)((l->head ? l->head->len : 0) + l->tail.len + l->bytes);
 	e->answer_bytes = (size_t)source.length_bytes;
+	audit_filled(l);
 	exchange_count(e, 200);
 	if (http_gzip_is_wanted(&e->server->gzip, e->x, (size_t)source.length_bytes))
 		http_respond_gzip(&e->server->gzip, e->x, 200, &headers, &source);
@@ -377,20 +397,6 @@ static bool write_some(struct listing *l, size_t *cost)
 	return false;
 }
 
-static void audit_written(struct listing *l)
-{
-	struct exchange *e = l->e;
-	struct http_piece *pieces;
-
-	if (!e->audit)
-		return;
-	e->answer_bytes = l->bytes;
-	pieces = arena_array(e->arena, l->count, sizeof(pieces[0]));
-	for (size_t i = 0; i < l->count; i++)
-		pieces[i] = HTTP_BLOB(l->blobs[i]);
-	audit_answered(e, 200, pieces, l->count);
-}
-
 /* The text's parts take the objects' place. */
 static void respond_written(struct listing *l)
 {
@@ -401,7 +407,6 @@ static void respond_written(struct listing *l)
 	}
 	drop_objects(l);
 	l->blobs = list_writer_end(l->writer, &l->count, &l->bytes);
-	audit_written(l);
 	respond(l);
 }
 

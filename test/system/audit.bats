@@ -65,6 +65,13 @@ events() { # jq filter: of the log, once something passes it
 	has "$(jq -r .requestReceivedTimestamp <<<"$output")" '^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}Z$'
 }
 
+@test "a list is kept with what it gave, without managed fields where they are left out" {
+	k -n default get configmaps -o json >/dev/null
+	output=$(events 'select(.verb == "list" and .objectRef.namespace == "default" and .responseObject.kind == "ConfigMapList")' | tail -n 1)
+	has "$(jq -c '[.responseObject.items[].metadata.name]' <<<"$output")" '"one"'
+	same '[]' "$(jq -c '[.responseObject.items[].metadata.managedFields | select(. != null)]' <<<"$output")"
+}
+
 @test "an answer comes when its event is in the file" {
 	k create configmap at-once
 	grep -q '"stage":"ResponseComplete".*"name":"at-once"' "$OUT/audit.log"
