@@ -94,13 +94,16 @@ static int open_files(struct server *s, struct err *err)
 					    .user = STR("kubernetes-admin"),
 					    .group = STR("system:masters") };
 	struct tls_server_options tls;
+	struct str proxies;
 
 	if (pki_open(&options, s->arena, &s->pki, err) < 0 ||
-	    pki_kubeconfig(&options, &s->pki, &admin, s->arena, err) < 0)
+	    pki_kubeconfig(&options, &s->pki, &admin, s->arena, err) < 0 ||
+	    server_proxy_authority(s, &proxies, err) < 0)
 		return -1;
 	tls = (struct tls_server_options){ .certificate_pem = s->pki.serving.certificate_pem,
 					   .key_pem = s->pki.serving.key_pem,
 					   .client_ca_pem = s->pki.ca.certificate_pem,
+					   .other_ca_pem = proxies,
 					   .policy = &s->plan.tls };
 	for (size_t i = 0; i < s->plan.tls.insecure.count; i++)
 		log_warn("server", "Use of insecure cipher '" STR_FMT "' detected.",

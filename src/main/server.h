@@ -207,6 +207,8 @@ void server_reload_stop(struct server *server);
 /* How API servers behind this one know it; server_front.c. */
 struct front_proxy;
 int server_front_proxy(struct server *server, struct front_proxy *ret, struct err *err) MUST_CHECK;
+/* Who signs for proxies that say who asks; empty: nobody does. */
+int server_proxy_authority(struct server *s, struct str *ret, struct err *err) MUST_CHECK;
 struct admission_settings;
 int server_admission_settings(struct server *server, struct admission_settings *to,
 			      struct err *err) MUST_CHECK;

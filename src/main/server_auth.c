@@ -201,7 +201,7 @@ static int read_proxy(struct server *s, struct authn_options *to, struct err *er
 		return err_set(err, ERR_INVALID,
 			       "--requestheader-username-headers is needed with "
 			       "--requestheader-client-ca-file");
-	return read_file(s, o->proxy_ca_file, "requestheader-client-ca-file", &proxy->ca_pem, err);
+	return server_proxy_authority(s, &proxy->ca_pem, err);
 }
 
 /* --- webhooks --- */

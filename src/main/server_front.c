@@ -24,6 +24,14 @@ static int read_file(struct server *s, struct str path, const char *flag, struct
 	return 0;
 }
 
+int server_proxy_authority(struct server *s, struct str *ret, struct err *err)
+{
+	struct str file = s->opts->auth.proxy_ca_file;
+
+	*ret = STR_NONE;
+	return file.len ? read_file(s, file, "requestheader-client-ca-file", ret, err) : 0;
+}
+
 static int read_certificate(struct server *s, struct front_proxy *to, struct err *err)
 {
 	const struct server_auth_opts *o = &s->opts->auth;
@@ -66,8 +74,7 @@ int server_front_proxy(struct server *s, struct front_proxy *ret, struct err *er
 		ret->uid_headers = list_of(&o->proxy_uid_headers);
 		ret->group_headers = list_of(&o->proxy_group_headers);
 		ret->extra_prefixes = list_of(&o->proxy_extra_prefixes);
-		if (read_file(s, o->proxy_ca_file, "requestheader-client-ca-file", &ret->ca_pem,
-			      err) < 0)
+		if (server_proxy_authority(s, &ret->ca_pem, err) < 0)
 			return -1;
 	} else {
 		ret->certificate_pem = s->pki.front_client.certificate_pem;

@@ -94,8 +94,19 @@ static int use_pair(SSL_CTX *context, struct str certificate_pem, struct str key
 	return 0;
 }
 
-/* Every certificate of the bundle becomes an authority. */
-static int use_authorities(SSL_CTX *context, struct str pem, bool announce, struct err *err)
+static int trust(SSL_CTX *context, X509 *authority)
+{
+	return X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority);
+}
+
+static int announce(SSL_CTX *context, X509 *authority)
+{
+	return SSL_CTX_add_client_CA(context, authority);
+}
+
+/* Of every certificate of the bundle. */
+static int use_authorities(SSL_CTX *context, struct str pem, int (*use)(SSL_CTX *context, X509 *authority),
+			   struct err *err)
 {
 	AUTO_BIO bio = NULL;
 	size_t count = 0;
@@ -105,10 +116,8 @@ static int use_authorities(SSL_CTX *context, struct str pem, bool announce, stru
 		return -1;
 	bio = bio_of(pem);
 	while ((certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL))) {
-		bool is_fine = X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate) == 1;
+		bool is_fine = use(context, certificate) == 1;
 
-		if (is_fine && announce)
-			is_fine = SSL_CTX_add_client_CA(context, certificate) == 1;
 		X509_free(certificate);
 		if (!is_fine)
 			return tls_err(err, ERR_PARSE, "CA bundle");
@@ -186,7 +195,10 @@ static SSL_CTX *make_server_context(struct tls_server *t, const struct tls_serve
 	if (use_pair(context, options->certificate_pem, options->key_pem, err) < 0)
 		return NULL;
 	if (options->client_ca_pem.len > 0) {
-		if (use_authorities(context, options->client_ca_pem, true, err) < 0)
+		if (use_authorities(context, options->client_ca_pem, trust, err) < 0 ||
+		    use_authorities(context, options->client_ca_pem, announce, err) < 0)
+			return NULL;
+		if (options->other_ca_pem.len && use_authorities(context, options->other_ca_pem, announce, err) < 0)
 			return NULL;
 		if (options->require_client)
 			SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
@@ -256,7 +268,7 @@ int tls_client_new(const struct tls_client_options *options, struct tls_client *
 	    use_pair(context, options->certificate_pem, options->key_pem, err) < 0)
 		return err_wrap(err, "client certificate");
 	if (options->ca_pem.len > 0) {
-		if (use_authorities(context, options->ca_pem, false, err) < 0)
+		if (use_authorities(context, options->ca_pem, trust, err) < 0)
 			return -1;
 	} else if (!options->insecure && SSL_CTX_set_default_verify_paths(context) != 1) {
 		return tls_err(err, ERR_INTERNAL, "load the system's authorities");

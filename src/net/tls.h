@@ -39,6 +39,7 @@ struct tls_server_options {
 	struct str certificate_pem;     /* chain, leaf first */
 	struct str key_pem;
 	struct str client_ca_pem;       /* empty: no client certificate is asked for */
+	struct str other_ca_pem;        /* named to clients, too: some only show certificates of whom is named */
 	bool require_client;            /* handshake fails without a verified one */
 	bool no_http2;                  /* do not offer h2 */
 	const struct tls_policy *policy; /* NULL: TLS 1.2 and newer, with suites that HTTP/2 may have, too */

@@ -227,6 +227,9 @@ from_proxy() { # certificate ARGS...
 	# from anybody else such headers mean nothing
 	same kubernetes-admin "$(k get --raw / >/dev/null; k auth whoami -o jsonpath='{.status.userInfo.username}')"
 	same 401 "$(in_node curl -sS --cacert "$NODE_DIR/etc/pki/ca.crt" -H 'X-Remote-User: petra' https://127.0.0.1:6443/api | jq .code)"
+	# and its authority is named in the handshake: some clients show no certificate else
+	has "$(in_node openssl s_client -connect 127.0.0.1:6443 </dev/null 2>/dev/null | sed -n '/^Acceptable client/,/^Requested/p')" \
+		"$(openssl x509 -in "$OUT/proxy-ca.crt" -noout -subject | sed 's/^subject=//')"
 }
 
 @test "who says nothing of himself is somebody only where that is allowed" {
