@@ -171,6 +171,7 @@ static void on_answer(struct etcd *e, const struct etcd_watch_answer *answer)
 		e->is_watching = false;
 		if (answer->compact_revision) /* what was missed is gone: read everything again */
 			e->is_loaded = false;
+		timer_start(&e->tick, ETCD_TICK_MS); /* nobody else may have anything to do */
 		grpc_call_cancel(call);
 	} else if (answer->created) {
 		/* A member that lags behind may tell of an older revision. */

@@ -771,6 +771,11 @@ static void test_refused(void **state)
 	assert_int_equal(store_health(f->store, &f->err), 0);
 }
 
+static int has_event(void *arg)
+{
+	return ((struct watch_probe *)arg)->count > 0;
+}
+
 static void test_damaged(void **state)
 {
 	/* A value that somebody made unreadable must not pass for deleted, neither when it is seen
@@ -808,6 +813,7 @@ static void test_damaged(void **state)
 	kill_etcd(f);
 	start_etcd(f);
 	wait_revision(f, f->store, 7);
+	wait_for(f, has_event, &w);
 	assert_string_equal(w.seen.ptr, "~/p/c=y@7<x@4 ");
 	assert_value(f->store, "/p/a", "x@2");
 	assert_value(f->store, "/p/b", "x@3");
