@@ -137,6 +137,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	s->version = str_from(version);
 	local_hub_init(&s->hub, &s->registry);
 	s->leaves_scheduling = options->leaves_scheduling;
+	s->no_profiling = options->no_profiling;
 	metrics_init(&s->metrics);
 	s->registry.metrics = &s->metrics;
 	store_set_observer(options->store, on_written, s);

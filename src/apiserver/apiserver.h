@@ -47,7 +47,8 @@ struct apiserver_options {
 	const struct front_proxy *front; /* towards API servers behind this one; NULL: they are not
 					    told whom to believe. Lives as long as the server */
 	const struct stored_form
-		*form; /* how objects are stored; NULL: in clear. Lives as long as the server */
+		*form;	   /* how objects are stored; NULL: in clear. Lives as long as the server */
+	bool no_profiling; /* nothing is served below /debug/pprof and /debug/flags */
 	bool leaves_scheduling; /* to a scheduler that is not a part of this process */
 	struct str hostname;	/* by which this server has an identity, and a Lease; empty: it has
 				   none */

@@ -56,7 +56,7 @@ struct apiserver {
 	uint64_t proxy_turn;	     /* whose endpoint is next */
 	void (*on_ready)(void *arg, const struct err *err);
 	void *on_ready_arg;
-	bool is_bootstrapped, is_draining, leaves_scheduling;
+	bool is_bootstrapped, is_draining, leaves_scheduling, no_profiling;
 	int64_t started_wall_ns, started_mono_ns;
 	size_t reading_count, writing_count;
 	struct list watches; /* struct http_watch */

@@ -63,6 +63,8 @@ int debug_serve_profiles(struct exchange *e, struct str rest)
 {
 	AUTO_BUF text = { 0 };
 
+	if (e->server->no_profiling)
+		return refusal_no_route(&e->refusal);
 	for (size_t i = 0; i < ARRAY_COUNT(profiles); i++)
 		if (str_eq_c(rest, profiles[i].name))
 			return profiles[i].serve(e);
@@ -113,7 +115,7 @@ int debug_serve_flags(struct exchange *e, struct str rest)
 				   "</body>\n</html>\n";
 	AUTO_BUF text = { 0 };
 
-	if (rest.len && !str_eq_c(rest, "v"))
+	if (e->server->no_profiling || (rest.len && !str_eq_c(rest, "v")))
 		return refusal_no_route(&e->refusal);
 	if (!rest.len) {
 		exchange_answer_bytes(e, 200, STR("text/html; charset=utf-8"),

@@ -44,6 +44,12 @@ struct flag {
 		.type = FLAG_TYPE_BOOL, .short_name = s, .name = n,             \
 		.offset = offsetof(type_, field), .fallback = "", .help = help_ \
 	}
+/* True unless it is given as =false. */
+#define FLAG_BOOL_ON(s, n, type_, field, help_)                                     \
+	{                                                                           \
+		.type = FLAG_TYPE_BOOL, .short_name = s, .name = n,                 \
+		.offset = offsetof(type_, field), .fallback = "true", .help = help_ \
+	}
 #define FLAG_STRING(s, n, type_, field, fallback_, help_)                              \
 	{                                                                              \
 		.type = FLAG_TYPE_STRING, .short_name = s, .name = n,                  \

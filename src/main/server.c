@@ -159,6 +159,7 @@ static int start_api(struct server *s, struct err *err)
 					     .secure_port = (uint16_t)s->opts->secure_port,
 					     .event_ttl_ns = s->opts->event_ttl_ns,
 					     .leaves_scheduling = s->opts->no_scheduler,
+					     .no_profiling = !s->opts->profiling,
 					     .tokens = &tokens };
 	struct http_server_options http = { .env = s->env,
 					    .handlers = apiserver_http_handlers(),
@@ -574,6 +575,8 @@ static const struct flag server_flags[] = {
 		 "400", INT32_MIN, INT32_MAX, "events in one request to it"),
 	FLAG_DURATION(0, "audit-webhook-batch-max-wait", struct server_opts, audit.webhook_wait_ns,
 		      "30s", "how long an event waits for others"),
+	FLAG_BOOL_ON(0, "profiling", struct server_opts, profiling,
+		     "serve /debug/pprof and /debug/flags"),
 	FLAG_STRING(0, "oci-path", struct server_opts, oci_path, "",
 		    "container runtime (default: cube-oci beside this program)"),
 	FLAG_LIST(0, "insecure-registry", struct server_opts, insecure_registries,

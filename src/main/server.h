@@ -74,7 +74,7 @@ struct server_opts {
 	struct str tls_version_min;
 	struct str log_level, log_format;
 	int64_t max_pods;
-	bool no_node, no_scheduler;
+	bool no_node, no_scheduler, profiling;
 	struct flag_list controllers;
 };
 

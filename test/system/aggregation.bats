@@ -208,7 +208,7 @@ discovery_failed() {
 	wait_for 10 shows 'default/wardle +False \(FailedDiscoveryCheck\)'
 	# clients of aggregated discovery are told, others find out; all else goes on
 	has "$(in_node curl -s --cacert "$NODE_DIR/out/server-ca.crt" --cert "$NODE_DIR/out/client.crt" --key "$NODE_DIR/out/client.key" \
-		-H 'Accept: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList' https://127.0.0.1:6443/apis)" \
+		-H 'Accept: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList' 'https://127.0.0.1:6443/apis?pretty=false')" \
 		'"version":"v1","freshness":"Stale","resources":\[\{"resource":"flunders"'
 	has "$(k get --raw /apis)" '"wardle.example.com/v1"'
 	run k get --raw /apis/wardle.example.com/v1

@@ -39,7 +39,7 @@ rules:
 END
 	node_api --audit-policy-file "$OUT/policy.yaml" --audit-log-path "$OUT/audit.log" --audit-log-maxsize 1 \
 		--audit-log-maxbackup 2 --audit-webhook-config-file "$OUT/hook.conf" --audit-webhook-batch-max-wait 200ms \
-		--no-scheduler --controllers '*,-deployment-controller' --tls-min-version VersionTLS13
+		--profiling=false --no-scheduler --controllers '*,-deployment-controller' --tls-min-version VersionTLS13
 }
 
 teardown_file() {
@@ -144,6 +144,10 @@ events() { # jq filter: of the log, once something passes it
 	has "$output" '^no-node=true$'
 	has "$output" '^tls-min-version=VersionTLS13$'
 	has "$output" '^tls-cipher-suites=\[\]$'
+	has "$output" '^profiling=false$'
+	fails k get --raw /debug/pprof/
+	fails k get --raw /debug/flags/v
+	has "$(k get componentstatuses)" '^scheduler +Unhealthy '
 	fails k get --raw /flagz --as jane
 }
 
