@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Admission of connections: webhooks are asked about the options of exec, attach, port-forward and
  * proxy, and may change them. */
-#include "apiserver/admission_match.h"
-#include "apiserver/admission_policy.h"
-#include "apiserver/exchange.h"
-#include "apiserver/limits.h"
-#include "apiserver/webhook_run.h"
-#include "loop/env.h"
+#include "apiserver/exchange_admission.h"
+#include "apiserver/registry.h"
 
 struct connection {
-	struct webhook_run run;
-	struct exchange *e;
-	struct notices notices;
-	struct annotations annotations;
-	yyjson_mut_doc *options; /* owned */
-	bool is_mutated, is_validating;
+	struct exchange_admission admission;
 	int (*next)(struct exchange *e);
 };
 
@@ -122,93 +113,22 @@ static void write_options(struct exchange *e, const struct form *form, yyjson_mu
 	}
 }
 
-/* --- the run --- */
-
-static int take_options(struct webhook_run *run, yyjson_mut_doc *object, bool *ret_changed)
+static int admitted(struct exchange_admission *a, yyjson_mut_doc *options)
 {
-	struct connection *c = run->owner;
+	struct exchange *e = a->e;
 
-	*ret_changed = !json_mut_equal(yyjson_mut_doc_get_root(object),
-				       yyjson_mut_doc_get_root(c->options));
-	json_mut_free(c->options);
-	c->options = run->object = object;
-	c->is_mutated |= *ret_changed;
-	return 0;
+	if (a->is_mutated)
+		write_options(e, form_of(&e->target), yyjson_mut_doc_get_root(options));
+	json_mut_free(options);
+	return CONTAINER_OF(a, struct connection, admission)->next(e);
 }
 
-static int nothing_again(struct webhook_run *run)
+static void fill_request(struct exchange *e, const struct form *form, struct admission_request *ret)
 {
-	(void)run; /* the server's own plug-ins change no options */
-	return 0;
-}
-
-static void release(struct connection *c)
-{
-	json_mut_free(c->options);
-	c->options = NULL;
-}
-
-static void on_closed(void *arg, struct http_exchange *x)
-{
-	struct connection *c = arg;
-
-	webhook_run_cancel(&c->run);
-	release(c);
-	exchange_count(c->e, 499);
-	http_abort(x);
-}
-
-static const struct http_exchange_events events = { .on_closed = on_closed };
-
-static int ask_policies(struct connection *c)
-{
-	struct policies *policies = c->run.registry->policies;
-	struct policy_answer answer = { .refusal = &c->e->refusal,
-					.notices = &c->notices,
-					.annotations = &c->annotations };
-
-	if (!policies_validate_any(policies))
-		return 0;
-	c->run.request.object = cel_json_mut(yyjson_mut_doc_get_root(c->options), &cel_type_dyn);
-	return policies_validate(policies, &c->run.request, &answer);
-}
-
-static int go_on(struct connection *c, int progress)
-{
-	struct exchange *e = c->e;
-
-	if (progress == WEBHOOKS_AGREED && !c->is_validating) {
-		c->is_validating = true;
-		progress = ask_policies(c) < 0 ? -1 : webhook_run_validate(&c->run);
-	}
-	if (progress == WEBHOOKS_PENDING) {
-		http_set_events(e->x, &events, c);
-		return 0;
-	}
-	if (progress == WEBHOOKS_AGREED && c->is_mutated)
-		write_options(e, form_of(&e->target), yyjson_mut_doc_get_root(c->options));
-	release(c);
-	audit_annotate(e, &c->annotations);
-	return progress < 0 ? -1 : c->next(e);
-}
-
-static void on_done(struct webhook_run *run)
-{
-	struct connection *c = run->owner;
-	struct exchange *e = c->e;
-
-	http_set_events(e->x, NULL, NULL);
-	if (go_on(c, run->refusal->code ? -1 : WEBHOOKS_AGREED) < 0)
-		exchange_refuse(e);
-}
-
-static void fill_request(struct connection *c, const struct form *form)
-{
-	struct exchange *e = c->e;
 	struct registry *registry = &e->server->registry;
 	const struct target *t = &e->target;
 
-	c->run.request = (struct admission_request){
+	*ret = (struct admission_request){
 		.operation = ADMISSION_CONNECT,
 		.kind = e->kind,
 		.subresource = t->subresource,
@@ -221,40 +141,22 @@ static void fill_request(struct connection *c, const struct form *form)
 		.kinds = &registry->kinds,
 	};
 	if (t->namespace_.len)
-		c->run.request.namespace_object = registry_get(registry, &kind_namespace, STR_NONE,
-							       t->namespace_);
+		ret->namespace_object = registry_get(registry, &kind_namespace, STR_NONE,
+						     t->namespace_);
 }
 
 int connect_admit(struct exchange *e, int (*next)(struct exchange *e))
 {
 	const struct form *form = form_of(&e->target);
-	struct registry *registry = &e->server->registry;
 	struct connection *c;
 
-	if (!form || (!hooks_get(registry->hooks, HOOKS_MUTATING) &&
-		      !hooks_get(registry->hooks, HOOKS_VALIDATING) &&
-		      !policies_validate_any(registry->policies)))
+	if (!form || !exchange_admission_any(e))
 		return next(e);
 	c = ARENA_NEW(e->arena, struct connection);
-	c->e = e;
 	c->next = next;
-	c->options = read_options(e, form);
-	notices_init(&c->notices, e->arena);
-	e->warnings = &c->notices;
-	audit_want_annotations(e, &c->annotations, e->arena);
-	c->run = (struct webhook_run){
-		.registry = registry,
-		.arena = e->arena,
-		.object = c->options,
-		.refusal = &e->refusal,
-		.notices = &c->notices,
-		.annotations = &c->annotations,
-		.deadline_ns = e->deadline_ns,
-		.take = take_options,
-		.again = nothing_again,
-		.done = on_done,
-		.owner = c,
-	};
-	fill_request(c, form);
-	return go_on(c, webhook_run_mutate(&c->run));
+	c->admission.e = e;
+	c->admission.next = admitted;
+	c->admission.doc = read_options(e, form);
+	fill_request(e, form, &c->admission.request);
+	return exchange_admit(&c->admission);
 }

@@ -6,6 +6,9 @@
 #include "api/object.h"
 #include "api/protobuf.h"
 #include "apiserver/authn.h"
+#include "apiserver/exchange_admission.h"
+#include "apiserver/registry.h"
+#include "base/mem.h"
 #include "apiserver/review.h"
 
 static int self_subject(struct review *r)
@@ -78,23 +81,12 @@ bool review_is(const struct kind *kind)
 	return false;
 }
 
-int review_serve(struct exchange *e, struct str body, enum object_format format,
-		 yyjson_mut_doc *tree)
+/* Refused, answered, or (1) to be answered anew. */
+static int answer(struct exchange *e, yyjson_mut_doc *doc)
 {
-	struct decode_options options = { .kind = e->kind,
-					  .format = format,
-					  .check = FIELDS_IGNORE };
-	struct review r = { .e = e };
-	AUTO_JSON_MUT doc = NULL;
-	struct err err = { 0 };
+	struct review r = { .e = e, .doc = doc, .root = yyjson_mut_doc_get_root(doc) };
 	struct blob *blob;
 
-	doc = tree ? object_decode_mut(yyjson_mut_doc_get_root(tree), &options, &err)
-		   : object_decode(body, &options, &err);
-	if (!doc)
-		return refusal_from_err(&e->refusal, &err);
-	r.doc = doc;
-	r.root = yyjson_mut_doc_get_root(doc);
 	r.spec = json_mut_get(r.root, "spec");
 	r.status = json_set_object(doc, r.root, "status");
 	for (size_t i = 0; i < ARRAY_COUNT(reviews); i++) {
@@ -102,10 +94,63 @@ int review_serve(struct exchange *e, struct str body, enum object_format format,
 									    : 0;
 
 		if (progress)
-			return progress; /* refused, or to be answered anew */
+			return progress;
 	}
 	blob = json_mut_to_blob(r.root);
-	exchange_answer_object(e, 201, blob, NULL);
+	exchange_answer_object(e, 201, blob, e->warnings);
 	blob_unref(blob);
 	return 0;
+}
+
+static int admitted(struct exchange_admission *a, yyjson_mut_doc *doc)
+{
+	int result = answer(a->e, doc);
+
+	json_mut_free(doc);
+	return result;
+}
+
+static int admit(struct exchange *e, yyjson_mut_doc *doc)
+{
+	struct exchange_admission *a = ARENA_NEW(e->arena, struct exchange_admission);
+	struct registry *registry = &e->server->registry;
+	struct str namespace_ = kind_is_namespaced(e->kind) ? e->target.namespace_ : STR_NONE;
+
+	a->e = e;
+	a->next = admitted;
+	a->doc = doc;
+	a->kind = e->kind;
+	a->request = (struct admission_request){
+		.operation = ADMISSION_CREATE,
+		.kind = e->kind,
+		.body_group = e->kind->group,
+		.body_version = e->kind->version,
+		.body_kind = e->kind->name,
+		.namespace_ = namespace_,
+		.name = str_in(e->arena,
+			       json_mut_get_str(yyjson_mut_doc_get_root(doc), "metadata.name")),
+		.user = e->user,
+		.dry_run = str_eq_c(params_get(&e->target.query, "dryRun"), "All"),
+		.kinds = &registry->kinds,
+	};
+	if (namespace_.len)
+		a->request.namespace_object = registry_get(registry, &kind_namespace, STR_NONE,
+							   namespace_);
+	return exchange_admit(a);
+}
+
+int review_serve(struct exchange *e, struct str body, enum object_format format,
+		 yyjson_mut_doc *tree)
+{
+	struct decode_options options = { .kind = e->kind,
+					  .format = format,
+					  .check = FIELDS_IGNORE };
+	AUTO_JSON_MUT doc = NULL;
+	struct err err = { 0 };
+
+	doc = tree ? object_decode_mut(yyjson_mut_doc_get_root(tree), &options, &err)
+		   : object_decode(body, &options, &err);
+	if (!doc)
+		return refusal_from_err(&e->refusal, &err);
+	return exchange_admission_any(e) ? admit(e, TAKE(doc)) : answer(e, doc);
 }

@@ -601,6 +601,29 @@ static void test_body_version(void **state)
 	assert_true(str_eq_c(json_mut_get_str(root, "resource.version"), "v2"));
 }
 
+/* What is never stored is asked about, too. */
+static void test_reviews(void **state)
+{
+	struct setup *s = *state;
+	const char *path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+	const char *body = "{\"spec\":{\"nonResourceAttributes\":{\"path\":\"/x\",\"verb\":\"get\"}}}";
+	const char *rules = "\"rules\":[{\"apiGroups\":[\"authorization.k8s.io\"],\"apiVersions\":"
+			    "[\"*\"],\"operations\":[\"CREATE\"],\"resources\":[\"*\"]}]";
+
+	configure(s, true, "m", webhook(s, "/warn", rules));
+	configure(s, false, "a", webhook(s, "/allow", rules));
+	expect(s, 201, "POST", path, body, "\"allowed\":");
+	expect_asked(s, "/warn /allow ");
+	assert_non_null(strstr(http_fixture_head(&s->f), "look out"));
+	expect_said(s, "request.kind.kind", "SelfSubjectAccessReview");
+	expect_said(s, "request.resource.resource", "selfsubjectaccessreviews");
+	expect_said(s, "request.operation", "CREATE");
+	expect_said(s, "request.options.kind", "CreateOptions");
+	expect_said(s, "request.object.spec.nonResourceAttributes.path", "/x");
+	configure(s, false, "d", webhook(s, "/deny", rules));
+	expect(s, 400, "POST", path, body, "denied the request: not that");
+}
+
 static void test_collection(void **state)
 {
 	struct setup *s = *state;
@@ -827,6 +850,7 @@ int main(void)
 		TEST(test_configuration),
 		TEST(test_subresources),
 		TEST(test_body_version),
+		TEST(test_reviews),
 		TEST(test_collection),
 		TEST(test_race),
 		TEST(test_gone),
