@@ -99,6 +99,16 @@ teardown() {
 	wait_for 10 k get configmap foreign
 	ctl del /registry/configmaps/default/foreign
 	wait_for 10 eval '! k2 get configmap foreign'
+	# In another version that is served, too: readers and watchers get them in theirs.
+	k get --raw '/api/v1/namespaces/default/events?watch=1&timeoutSeconds=20' >"$NODE_DIR/out/events" &
+	watch=$!
+	echo '{"kind":"Event","apiVersion":"events.k8s.io/v1","metadata":{"name":"raw","namespace":"default","uid":"1"},"regarding":{"kind":"Pod",
+		"name":"p"},"note":"as it is","eventTime":"2026-01-01T00:00:00.000000Z","reportingController":"x.io/y"}' |
+		ctl put /registry/events/default/raw
+	wait_for 10 grep -q '"apiVersion":"v1".*"message":"as it is"' "$NODE_DIR/out/events"
+	kill $watch
+	same 'as it is Pod' "$(k2 get events raw -o 'jsonpath={.message} {.involvedObject.kind}')"
+	same 'as it is Pod' "$(k2 get events.events.k8s.io raw -o 'jsonpath={.note} {.regarding.kind}')"
 	# Exactly one of the two makes the pods of a deployment; when it goes, the other goes on.
 	k create deployment web --image=none --replicas=2
 	wait_for 20 eval '[ "$(k2 get pods -o name | wc -l)" = 2 ]'
