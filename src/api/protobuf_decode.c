@@ -443,6 +443,17 @@ static int decode_entry(struct decoder *d, struct schema_at at, const struct sch
 	return 0;
 }
 
+/* A message that comes again adds to what came before, as the encoding has it. */
+static int decode_more(struct decoder *d, struct schema_at at, const struct schema_field *f,
+		       const struct element *e, yyjson_mut_val *there)
+{
+	struct place place = { .at = schema_ref(at, f) };
+
+	if (e->wire != WIRE_BYTES)
+		return damaged(d, "wrong wire type");
+	return decode_message(d, &place, e->bytes, there);
+}
+
 static int decode_field(struct decoder *d, struct schema_at at, const struct schema_field *f,
 			const struct element *e, yyjson_mut_val *object)
 {
@@ -453,6 +464,9 @@ static int decode_field(struct decoder *d, struct schema_at at, const struct sch
 	case SCHEMA_ONE:
 		if (is_left_out(f, e))
 			return 0;
+		value = f->value == SCHEMA_OBJECT ? yyjson_mut_obj_get(object, name) : NULL;
+		if (value)
+			return decode_more(d, at, f, e, value);
 		if (decode_value(d, at, f, e, &value) < 0)
 			return -1;
 		if (value)

@@ -28,6 +28,11 @@ static const struct {
 		"8\0B\0\x12\0\x1a\x02\n\0\x1a\0\"\0"),
 	  "{\"kind\":\"Namespace\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"foo\"},\"spec\":{"
 	  "},\"status\":{}}" },
+	{ "a message that comes twice is one",
+	  BYTES("k8s\0\n\x0f\n\x02v1\x12\tConfigMap\x12\x0f"
+		"\n\x03\n\x01x\n\x08\x5a\x06\n\x01k\x12\x01v"),
+	  "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"x\",\"labels\":{"
+	  "\"k\":\"v\"}}}" },
 	{ "maps, bytes",
 	  BYTES("k8s\0\n\x0f\n\x02v1\x12\tConfigMap\x12\x11"
 		"\n\x03\n\x01x\x12\x06\n\x01k\x12\x01v\x1a\x02\n\0"),
