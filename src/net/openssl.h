@@ -15,6 +15,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include "base/attr.h"
+#include "base/str.h"
 
 #define OPENSSL_CLEANUP(type, name, release) \
 	static inline void name##_at(type **object) \
@@ -52,5 +53,11 @@ OPENSSL_CLEANUP(X509_STORE_CTX, openssl_chain, X509_STORE_CTX_free)
 #define AUTO_MAKER CLEANUP(openssl_maker_at) EVP_PKEY_CTX *
 #define AUTO_NUMBER CLEANUP(openssl_number_at) BIGNUM *
 #define AUTO_CHAIN CLEANUP(openssl_chain_at) X509_STORE_CTX *
+
+/* An encrypted key is an error, never a prompt: for OpenSSL's functions that take a pem_password_cb. */
+int openssl_no_passphrase(char *to, int to_bytes, int is_writing, void *arg);
+
+/* The first private key of the text (PKCS #8, SEC 1 or PKCS #1 in PEM), the caller's to free, or NULL with the reason in OpenSSL's queue. */
+EVP_PKEY *openssl_read_key(struct str pem);
 
 #endif

@@ -58,16 +58,10 @@ static int check_pem_size(struct str pem, const char *what, struct err *err)
 	return 0;
 }
 
-static int no_passphrase(char *to, int to_bytes, int is_writing, void *arg)
-{
-	return -1; /* an encrypted key is an error, never a prompt */
-}
-
 /* Leaf first, then the chain; and the key that belongs to it. */
 static int use_pair(SSL_CTX *context, struct str certificate_pem, struct str key_pem, struct err *err)
 {
 	AUTO_BIO chain = NULL;
-	AUTO_BIO key_bio = NULL;
 	AUTO_X509 leaf = NULL;
 	AUTO_KEY key = NULL;
 	X509 *above;
@@ -75,18 +69,17 @@ static int use_pair(SSL_CTX *context, struct str certificate_pem, struct str key
 	if (check_pem_size(certificate_pem, "certificate", err) < 0 || check_pem_size(key_pem, "key", err) < 0)
 		return -1;
 	chain = bio_of(certificate_pem);
-	key_bio = bio_of(key_pem);
-	leaf = PEM_read_bio_X509(chain, NULL, no_passphrase, NULL);
+	leaf = PEM_read_bio_X509(chain, NULL, openssl_no_passphrase, NULL);
 	if (!leaf || SSL_CTX_use_certificate(context, leaf) != 1)
 		return tls_err(err, ERR_PARSE, "read certificate");
-	while ((above = PEM_read_bio_X509(chain, NULL, no_passphrase, NULL))) {
+	while ((above = PEM_read_bio_X509(chain, NULL, openssl_no_passphrase, NULL))) {
 		if (SSL_CTX_add0_chain_cert(context, above) != 1) {
 			X509_free(above);
 			return tls_err(err, ERR_PARSE, "read certificate chain");
 		}
 	}
 	ERR_clear_error(); /* the end of the PEM file */
-	key = PEM_read_bio_PrivateKey(key_bio, NULL, no_passphrase, NULL);
+	key = openssl_read_key(key_pem);
 	if (!key || SSL_CTX_use_PrivateKey(context, key) != 1)
 		return tls_err(err, ERR_PARSE, "read private key");
 	if (SSL_CTX_check_private_key(context) != 1)
@@ -115,7 +108,7 @@ static int use_authorities(SSL_CTX *context, struct str pem, int (*use)(SSL_CTX 
 	if (check_pem_size(pem, "CA bundle", err) < 0)
 		return -1;
 	bio = bio_of(pem);
-	while ((certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL))) {
+	while ((certificate = PEM_read_bio_X509(bio, NULL, openssl_no_passphrase, NULL))) {
 		bool is_fine = use(context, certificate) == 1;
 
 		X509_free(certificate);

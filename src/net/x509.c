@@ -53,8 +53,7 @@ static int write_key(EVP_PKEY *key, struct arena *arena, struct str *ret, struct
 
 static EVP_PKEY *read_key(struct str pem, struct err *err)
 {
-	AUTO_BIO bio = BIO_new_mem_buf(pem.ptr ? pem.ptr : "", (int)pem.len);
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)"");
+	EVP_PKEY *key = openssl_read_key(pem);
 
 	if (!key)
 		(void)tls_err(err, ERR_PARSE, "read private key");

@@ -18,7 +18,7 @@ static EVP_PKEY *read_any_key(struct str pem)
 	EVP_PKEY *key = NULL;
 
 	if (str_contains(pem, STR("PRIVATE KEY-----"))) {
-		key = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)"");
+		key = openssl_read_key(pem);
 	} else if (str_contains(pem, STR("BEGIN CERTIFICATE-----"))) {
 		AUTO_X509 certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
 
