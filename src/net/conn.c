@@ -405,8 +405,11 @@ static void handshake(struct conn *c)
 {
 	int done;
 
-	if (!c->hello_told && c->events->on_hello)
+	if (!c->hello_told && c->events->on_hello) {
 		c->events->on_hello(c->arg, c);
+		if (c->paused)
+			return; /* told again when it is resumed */
+	}
 	c->hello_told = true;
 	c->pool->cost += CONN_HANDSHAKE_COST;
 	ERR_clear_error();
@@ -512,7 +515,7 @@ static void leave(struct conn *c)
 void conn_turn(struct conn *c)
 {
 	c->depth++;
-	if (!c->broken && !c->dead && !c->connecting && c->handshaking)
+	if (!c->broken && !c->dead && !c->connecting && c->handshaking && !c->paused)
 		handshake(c);
 	if (!c->dead && !c->broken && c->redeliver && !c->paused && !c->handshaking)
 		redeliver(c);

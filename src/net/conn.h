@@ -27,7 +27,7 @@ void conn_pool_free(struct conn_pool *pool);
 
 struct conn_events {
 	/* The peer began to shake hands: from here on to on_ready it costs the most. May close other
-	 * connections, not this one. Optional. */
+	 * connections, not this one, and pause this one: then it waits as it is. Optional. */
 	void (*on_hello)(void *arg, struct conn *c);
 	/* Connected, and the TLS handshake is done. Not called for plain connections that were
 	 * connected at the start. */

@@ -22,7 +22,8 @@ struct conn_pool {
 	char *wire;
 	size_t wire_bytes; /* 0 whenever no function of this file runs */
 	struct list dirty;
-	struct list waiting;     /* for their next part, behind the dirty ones */
+	struct list begun;       /* to go on with their handshake, behind the dirty ones */
+	struct list waiting;     /* for their next part, behind these */
 	struct list all;
 	struct task task;
 	size_t cost;             /* since turn_number last rose, and it rises when anybody waits */

@@ -68,21 +68,25 @@ static void run_some(struct conn_pool *pool, struct list *links)
 static void run_dirty(struct task *task)
 {
 	struct conn_pool *pool = CONTAINER_OF(task, struct conn_pool, task);
-	struct list dirty, waiting;
+	struct list dirty, begun, waiting;
 
 	/* What becomes dirty meanwhile waits for the next turn of the loop. */
 	list_init(&dirty);
+	list_init(&begun);
 	list_init(&waiting);
 	list_splice_front(&dirty, &pool->dirty);
+	list_splice_front(&begun, &pool->begun);
 	list_splice_front(&waiting, &pool->waiting);
 	pool->turn_number++;
 	pool->cost = 0;
 	run_some(pool, &dirty);
 	pool->cost /= 2; /* so that a crowd with little to send does not stop those with much */
+	run_some(pool, &begun);
 	run_some(pool, &waiting);
 	list_splice_front(&pool->dirty, &dirty);
+	list_splice_front(&pool->begun, &begun);
 	list_splice_front(&pool->waiting, &waiting);
-	if (!list_is_empty(&pool->dirty) || !list_is_empty(&pool->waiting))
+	if (!list_is_empty(&pool->dirty) || !list_is_empty(&pool->begun) || !list_is_empty(&pool->waiting))
 		env_defer(pool->env, &pool->task);
 }
 
@@ -100,6 +104,7 @@ struct conn_pool *conn_pool_new(struct env *env)
 	pool->gather = mem_alloc(CONN_RECORD_BYTES);
 	pool->wire = mem_alloc(CONN_WIRE_BYTES);
 	list_init(&pool->dirty);
+	list_init(&pool->begun);
 	list_init(&pool->waiting);
 	list_init(&pool->all);
 	task_init(&pool->task, run_dirty);
@@ -153,7 +158,8 @@ void conn_mark_dirty(struct conn *c)
 
 void conn_wait(struct conn *c)
 {
-	wait_in(c, &c->pool->waiting);
+	/* Half of a handshake holds the most memory: it is finished before another one is begun. */
+	wait_in(c, c->handshaking && c->hello_told ? &c->pool->begun : &c->pool->waiting);
 }
 
 bool conn_pool_is_busy(const struct conn_pool *pool)

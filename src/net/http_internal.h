@@ -66,7 +66,8 @@ struct server_conn {
 	struct http_server *server;
 	struct list link;
 	struct list stranger_link;       /* while protocol is NULL */
-	struct list handshake_link;      /* while it shakes hands */
+	struct list handshake_link;      /* while it shakes hands, or waits to */
+	int64_t hello_ns;                /* when it began; 0: it waits */
 	struct conn *conn;
 	const struct http_protocol *protocol; /* NULL until it is known */
 	struct http_peer peer;
@@ -123,6 +124,8 @@ struct http_server {
 	struct list strangers;           /* still in their handshake or without a byte, the oldest first */
 	struct list handshakes;          /* those of them that have said something, the oldest first */
 	size_t open_handshake_count;
+	struct list held;                /* those that wait until another's is over */
+	struct timer patience;           /* while there are any */
 	struct list listeners;
 	struct timer sweep;
 	int64_t sweep_at_ns;             /* INT64_MAX: not running */

@@ -151,12 +151,25 @@ static void on_reap(struct task *task)
 	}
 }
 
+static void let_next_shake(struct http_server *s)
+{
+	struct list *next = list_pop_front(&s->held);
+
+	if (next)
+		conn_resume(LIST_ENTRY(next, struct server_conn, handshake_link)->conn);
+}
+
 static void end_handshake(struct server_conn *sc)
 {
+	struct http_server *s = sc->server;
+
 	if (!list_is_linked(&sc->handshake_link))
 		return;
 	list_remove(&sc->handshake_link);
-	sc->server->open_handshake_count--;
+	if (!sc->hello_ns)
+		return;
+	s->open_handshake_count--;
+	let_next_shake(s);
 }
 
 /* Off the list; the memory goes in the next turn, because callers up the stack may still look at
@@ -266,14 +279,49 @@ static void count_handshake(struct http_server *s)
 		timer_start_slack(&s->trim, TRIM_DELAY_MS, TRIM_DELAY_MS);
 }
 
-/* Half of a handshake holds five times what a silent connection does, so fewer of these are kept. */
+/* Ends the oldest handshake when it takes too long; or says in *ret_ms when it will. */
+static bool gave_way(struct http_server *s, int64_t *ret_ms)
+{
+	struct server_conn *oldest = LIST_ENTRY(list_first(&s->handshakes), struct server_conn, handshake_link);
+	int64_t left_ns = oldest->hello_ns + s->limits.handshake_patience_ms * TIME_NS_PER_MS - env_mono_ns(s->env);
+
+	*ret_ms = left_ns / TIME_NS_PER_MS + 1;
+	if (left_ns > 0)
+		return false;
+	server_conn_break(oldest);
+	return true;
+}
+
+static void on_patience_over(struct timer *timer)
+{
+	struct http_server *s = CONTAINER_OF(timer, struct http_server, patience);
+	int64_t left_ms = s->limits.handshake_patience_ms;
+
+	/* Some whose turn came may have gone before they took it. */
+	for (size_t i = s->open_handshake_count; i < s->limits.handshake_max; i++)
+		let_next_shake(s);
+	while (!list_is_empty(&s->held) && !list_is_empty(&s->handshakes) && gave_way(s, &left_ms))
+		;
+	if (!list_is_empty(&s->held))
+		timer_start(&s->patience, left_ms);
+}
+
+/* Half of a handshake holds five times what a silent connection does, so fewer of these are kept. Many clients may come
+ * at once, though, after a restart above all: only who takes long has to go. */
 static void on_hello(void *arg, struct conn *c)
 {
 	struct server_conn *sc = arg;
 	struct http_server *s = sc->server;
+	int64_t left_ms;
 
-	if (s->open_handshake_count == s->limits.handshake_max)
-		server_conn_break(LIST_ENTRY(list_first(&s->handshakes), struct server_conn, handshake_link));
+	if (s->open_handshake_count >= s->limits.handshake_max && !gave_way(s, &left_ms)) {
+		conn_pause(c);
+		list_push_back(&s->held, &sc->handshake_link);
+		if (!timer_is_running(&s->patience))
+			timer_start(&s->patience, left_ms);
+		return;
+	}
+	sc->hello_ns = env_mono_ns(s->env);
 	list_push_back(&s->handshakes, &sc->handshake_link);
 	s->open_handshake_count++;
 }
@@ -543,6 +591,7 @@ static void default_limits(struct http_server_limits *l)
 		.header_count_max = HTTP_HEADER_COUNT_MAX,
 		.connection_max = HTTP_CONNECTIONS_MAX,
 		.handshake_max = HTTP_HANDSHAKES_MAX,
+		.handshake_patience_ms = HTTP_HANDSHAKE_PATIENCE_MS,
 		.stream_max = HTTP_STREAMS_MAX,
 		.header_timeout_ms = HTTP_HEADER_TIMEOUT_MS,
 		.body_timeout_ms = HTTP_BODY_TIMEOUT_MS,
@@ -556,6 +605,8 @@ static void default_limits(struct http_server_limits *l)
 	l->connection_max = l->connection_max ? l->connection_max : defaults.connection_max;
 	l->fd_max = l->fd_max ? l->fd_max : fd_max();
 	l->handshake_max = l->handshake_max ? l->handshake_max : defaults.handshake_max;
+	l->handshake_patience_ms =
+		l->handshake_patience_ms ? l->handshake_patience_ms : defaults.handshake_patience_ms;
 	l->stream_max = l->stream_max ? l->stream_max : defaults.stream_max;
 	l->header_timeout_ms = l->header_timeout_ms ? l->header_timeout_ms : defaults.header_timeout_ms;
 	l->body_timeout_ms = l->body_timeout_ms ? l->body_timeout_ms : defaults.body_timeout_ms;
@@ -578,6 +629,8 @@ struct http_server *http_server_new(const struct http_server_options *options)
 	list_init(&s->conns);
 	list_init(&s->strangers);
 	list_init(&s->handshakes);
+	list_init(&s->held);
+	timer_init(&s->patience, s->env, on_patience_over);
 	list_init(&s->listeners);
 	list_init(&s->spares);
 	list_init(&s->dead);
@@ -608,6 +661,7 @@ void http_server_free(struct http_server *s)
 	on_reap(&s->reap);
 	timer_stop(&s->sweep);
 	timer_stop(&s->trim);
+	timer_stop(&s->patience);
 	if (s->drain_timer.fn)
 		timer_stop(&s->drain_timer);
 	if (s->h2_task.fn)

@@ -73,6 +73,7 @@ struct http_server_limits {
 	int fd_max; /* higher ones are too many as well; by default the process's limit, less some */
 	size_t handshake_max;
 	uint32_t stream_max;
+	int64_t handshake_patience_ms;
 	int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, send_timeout_ms;
 };
 

@@ -166,10 +166,11 @@ static void test_handshakes(void **state)
 	}
 }
 
-/* Breaks if halves of handshakes pile up beyond their limit, keep others out, or count once they are over. */
+/* Breaks if halves of handshakes pile up beyond their limit, keep others out for long, are ended although nobody had to
+ * wait for them long, or count once they are over. */
 static void test_half_handshakes(void **state)
 {
-	static const struct http_server_limits limits = { .handshake_max = 2 };
+	static const struct http_server_limits limits = { .handshake_max = 2, .handshake_patience_ms = 100 };
 	static const char half[] = "\x16\x03\x01\x02";
 	struct fixture f;
 	struct seen s = { 0 };
@@ -181,13 +182,14 @@ static void test_half_handshakes(void **state)
 		raw_open(&halves[i], &f);
 		raw_send(&halves[i], half, sizeof(half) - 1);
 		fixture_run_for(&f, 5);
-		assert_false(i < 2 && halves[0].eof);
+		assert_false(halves[0].eof); /* the third waits */
 	}
 	raw_wait_eof(&halves[0]); /* the oldest */
+	assert_false(halves[1].eof || halves[2].eof);
 	assert_int_equal(http_server_connection_count(f.server), 3);
 	ask_as(&f, NULL);
 	assert_int_equal(s.requests, 2);
-	raw_wait_eof(&halves[1]);
+	assert_true(halves[1].eof);
 	for (int i = 0; i < 3; i++)
 		ask_as(&f, NULL); /* what was finished takes no place: the last half stays */
 	assert_false(halves[2].eof || silent.eof);
@@ -234,6 +236,59 @@ static void test_make(void **state)
 	assert_int_equal(tls_identity_decode(STR("-----BEGIN CERTIFICATE-----\nAAAA\n"), &id, &err), -1);
 	assert_int_equal(tls_identity_decode(STR("\x30\x03garbage"), &id, &err), -1);
 	fixture_close(&f);
+}
+
+/* As other programs write it: with what stands before a key of theirs, and for whom. */
+static struct str as_text(struct arena *arena, EVP_PKEY *key, bool is_traditional, const char *before,
+			  const char *passphrase)
+{
+	AUTO_BIO bio = BIO_new(BIO_s_mem());
+	const EVP_CIPHER *cipher = passphrase ? EVP_aes_128_cbc() : NULL;
+	int len = passphrase ? (int)strlen(passphrase) : 0;
+	const unsigned char *secret = (const unsigned char *)passphrase;
+	char *bytes;
+	long byte_count;
+
+	BIO_puts(bio, before);
+	assert_int_equal(is_traditional ? PEM_write_bio_PrivateKey_traditional(bio, key, cipher, secret, len, NULL, NULL)
+					: PEM_write_bio_PrivateKey(bio, key, cipher, secret, len, NULL, NULL), 1);
+	byte_count = BIO_get_mem_data(bio, &bytes);
+	return str_in(arena, str_sub(bytes, (size_t)byte_count));
+}
+
+/* Breaks if a key is not found in what other programs write, is taken for another one that was read before, or if an
+ * encrypted one is asked about at the terminal instead of refused. */
+static void test_read_keys(void **state)
+{
+	static const char parameters[] = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+	static const struct {
+		bool is_rsa, is_traditional;
+		const char *before, *passphrase;
+	} rows[] = {
+		{ false, false, "" }, { true, false, "" }, { false, true, "" }, { true, true, "" },
+		{ false, true, parameters }, { false, false, "a remark\n" }, { false, false, "", "secret" },
+		{ false, true, "", "secret" }, { true, true, "", "secret" },
+	};
+	struct arena arena;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	for (size_t i = 0; i < 2 * ARRAY_COUNT(rows); i++) {
+		size_t row = i % ARRAY_COUNT(rows);
+		AUTO_KEY key = rows[row].is_rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+		struct str text = as_text(&arena, key, rows[row].is_traditional, rows[row].before, rows[row].passphrase);
+		AUTO_KEY read = openssl_read_key(text);
+		AUTO_KEY broken = openssl_read_key(str_slice(text, 0, text.len / 2));
+
+		assert_null(broken);
+		if (rows[row].passphrase)
+			assert_null(read);
+		else
+			assert_int_equal(EVP_PKEY_eq(key, read), 1);
+		ERR_clear_error();
+	}
+	assert_null(openssl_read_key(STR_NONE));
+	ERR_clear_error();
+	arena_deinit(&arena);
 }
 
 /* Breaks if a private key is readable by others. */
@@ -414,7 +469,7 @@ int main(void)
 		cmocka_unit_test(test_clients), cmocka_unit_test(test_reload), cmocka_unit_test(test_make),
 		cmocka_unit_test(test_handshakes), cmocka_unit_test(test_half_handshakes),
 		cmocka_unit_test(test_policy),
-		cmocka_unit_test(test_policy_refusals),
+		cmocka_unit_test(test_policy_refusals), cmocka_unit_test(test_read_keys),
 		cmocka_unit_test(test_write), cmocka_unit_test(test_signatures),
 	};
 
