@@ -3,25 +3,35 @@
  * Group commit. Writes wait in a queue; whoever commits takes all that wait, up to a size, as one transaction. A
  * threaded back end has its own commit thread, which goes on with the next batch at once after a success and stands
  * still after a failure until the loop has failed what depended on it. Another back end commits in a task on the loop.
+ * So does the threaded one with a write that comes alone while the disk answers quicker than threads hand over to each
+ * other (doc/decisions/0012-a-lone-write-is-committed-on-the-loop.md).
  * The object outlives its store when a result is still in the mailbox.
  */
 #include <pthread.h>
 #include <signal.h>
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "store/internal.h"
+
+/* A disk is quick when so many commits in a row took less than this. Nobody may have to wait much longer for the loop. */
+#define QUICK_NS (TIME_NS_PER_MS * 3 / 10)
+#define QUICK_COMMITS 16
 
 struct commit {
 	struct store *store; /* NULL: stopped and disowned */
 	struct env *env;
 	struct store_backend *backend;
 	struct task task;
+	struct task lone;   /* ends a turn of the loop in which a write came alone */
 	struct timer timer; /* instead of the task, for simulated disks that take their time */
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards everything below */
 	pthread_cond_t wake;
 	struct list waiting, done, failed;
 	struct err err;
+	int quick_count;    /* commits in a row, at most QUICK_COMMITS */
+	bool is_committing;
 	bool is_halted;  /* a batch failed and the loop has not resumed yet */
 	bool is_stopping, is_draining;
 	bool is_posted;  /* task is in the mailbox or queued */
@@ -51,6 +61,15 @@ static void move_all(struct list *from, struct list *to)
 		list_push_back(to, link);
 }
 
+/* Lock held. */
+static void note_duration(struct commit *c, int64_t ns)
+{
+	if (ns >= QUICK_NS)
+		c->quick_count = 0;
+	else if (c->quick_count < QUICK_COMMITS)
+		c->quick_count++;
+}
+
 /* Lock held, and given up meanwhile. */
 static void commit_batch(struct commit *c)
 {
@@ -58,12 +77,18 @@ static void commit_batch(struct commit *c)
 	struct list batch;
 	enum commit_outcome outcome;
 	struct err err = { 0 };
+	int64_t begun_ns, took_ns;
 
 	list_init(&batch);
 	move_batch(&c->waiting, &batch, ops->batch_writes ? ops->batch_writes(c->backend, c->env) : SIZE_MAX);
+	c->is_committing = true;
 	pthread_mutex_unlock(&c->lock);
+	begun_ns = env_mono_ns(c->env);
 	outcome = ops->commit(c->backend, &batch, &err);
+	took_ns = env_mono_ns(c->env) - begun_ns;
 	pthread_mutex_lock(&c->lock);
+	c->is_committing = false;
+	note_duration(c, took_ns);
 	if (outcome == COMMIT_DONE) {
 		move_all(&batch, &c->done);
 		return;
@@ -146,6 +171,32 @@ static void on_delay_over(struct timer *timer)
 	commit_now(CONTAINER_OF(timer, struct commit, timer));
 }
 
+/* Lock held. Whether all that there is to do is one short write. */
+static bool is_alone(const struct commit *c)
+{
+	const struct store_backend_ops *ops = c->backend->ops;
+
+	return c->quick_count >= QUICK_COMMITS && !c->is_committing && !c->is_halted &&
+	       !list_is_empty(&c->waiting) && c->waiting.next == c->waiting.prev && ops->is_short &&
+	       ops->is_short(c->backend, &c->waiting);
+}
+
+static void on_lone(struct task *task)
+{
+	struct commit *c = CONTAINER_OF(task, struct commit, lone);
+	bool alone;
+
+	pthread_mutex_lock(&c->lock);
+	alone = is_alone(c);
+	if (alone)
+		commit_batch(c);
+	pthread_mutex_unlock(&c->lock);
+	if (alone)
+		store_on_committed(c->store);
+	else
+		pthread_cond_signal(&c->wake);
+}
+
 static void start_thread(struct commit *c)
 {
 	sigset_t all, before;
@@ -172,6 +223,7 @@ struct commit *commit_new(struct store *store, struct store_backend *backend)
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->wake, NULL);
 	task_init(&c->task, backend->ops->threaded ? on_results : on_turn);
+	task_init(&c->lone, on_lone);
 	timer_init(&c->timer, c->env, on_delay_over);
 	if (backend->ops->threaded)
 		start_thread(c);
@@ -181,10 +233,16 @@ struct commit *commit_new(struct store *store, struct store_backend *backend)
 void commit_submit(struct commit *c, struct store_write *write)
 {
 	int64_t delay_ms;
+	bool alone;
 
 	pthread_mutex_lock(&c->lock);
 	list_push_back(&c->waiting, &write->link);
+	alone = is_alone(c);
 	pthread_mutex_unlock(&c->lock);
+	if (alone) {
+		env_defer(c->env, &c->lone);
+		return;
+	}
 	if (c->backend->ops->threaded) {
 		/* Without the lock: the thread, woken at once, would only go to sleep again for it. */
 		pthread_cond_signal(&c->wake);
@@ -218,6 +276,7 @@ void commit_stop(struct commit *c, bool drain)
 			commit_drain(c);
 		return;
 	}
+	env_cancel(c->env, &c->lone);
 	pthread_mutex_lock(&c->lock);
 	c->is_stopping = true;
 	c->is_draining = drain;

@@ -32,6 +32,9 @@ struct store_backend_ops {
 	/* Called by whoever commits when nothing waits any more: for what no write should have to wait for. May be
 	 * NULL. */
 	void (*rest)(struct store_backend *backend);
+	/* Whether committing these does nothing but one write of the disk. NULL: never. Called only while nothing is
+	 * being committed. */
+	bool (*is_short)(struct store_backend *backend, const struct list *writes);
 	/* How long a commit shall wait: simulated disks only. */
 	int64_t (*delay_ms)(struct store_backend *backend, struct env *env);
 	/* How many writes the next transaction shall have: simulated disks only. */

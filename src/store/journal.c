@@ -10,7 +10,7 @@
  * Invariants: a file is overwritten only after LMDB holds all of it, durably; each batch names the
  * revision it builds on, so that a start (journal_load) finds what LMDB lacks whatever moment the
  * last process ended at. Files consist of written zeros before they are used: a commit changes no
- * metadata of the file system. Only the commit thread touches the active file, only the settling
+ * metadata of the file system. Only who commits touches the active file, only the settling
  * thread the full one and LMDB.
  */
 #include "store/journal.h"
@@ -401,6 +401,13 @@ static enum commit_outcome journal_commit(struct store_backend *backend, const s
 	return append(b, writes, revision, err) < 0 ? COMMIT_FAILED : COMMIT_DONE;
 }
 
+static bool journal_is_short(struct store_backend *backend, const struct list *writes)
+{
+	struct journal_backend *b = CONTAINER_OF(backend, struct journal_backend, backend);
+
+	return !b->is_in_doubt && journal_size(writes) <= b->active->capacity - b->active->used;
+}
+
 /* --- loading --- */
 
 struct loading {
@@ -589,6 +596,7 @@ static void journal_close(struct store_backend *backend)
 
 static const struct store_backend_ops journal_ops = {
 	.commit = journal_commit,
+	.is_short = journal_is_short,
 	.load = journal_load,
 	.close = journal_close,
 	.threaded = true,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A disk that fails at any one write of the journal: breaks when an acknowledged write is lost,
- * when one that failed is there after the next start, or when the store does not go on. The linker
- * puts this file's pwritev2 in front of libc's (--wrap).
+ * A disk that fails at any one write of the journal: breaks when an acknowledged write is lost, when
+ * one that failed is there after the next start, or when the store does not go on. And one that is
+ * quick or slow: who writes to it. The linker puts this file's pwritev2 in front of libc's (--wrap).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,6 +29,8 @@ static struct {
 	int error;
 	bool is_written; /* the bytes arrive, but are not known to be durable */
 	bool is_short;	 /* only some of the bytes arrive before the failure */
+	useconds_t delay_us;
+	bool is_on_loop; /* the last call came from the thread of main */
 } faults = { .first = INT32_MAX };
 
 ssize_t __real_pwritev64v2(int fd, const struct iovec *pieces, int count, off_t at, int flags);
@@ -39,6 +41,9 @@ ssize_t __wrap_pwritev64v2(int fd, const struct iovec *pieces, int count, off_t 
 	int call = faults.calls++;
 	struct iovec some = { pieces[0].iov_base, pieces[0].iov_len / 2 };
 
+	faults.is_on_loop = gettid() == getpid();
+	if (faults.delay_us)
+		usleep(faults.delay_us);
 	if (call < faults.first || call >= faults.first + faults.count)
 		return __real_pwritev64v2(fd, pieces, count, at, flags);
 	if (faults.is_written)
@@ -70,15 +75,13 @@ static void stop(struct probe *p)
 	loop_stop(p->arg);
 }
 
-static int put(struct fixture *f, int number, struct err *err)
+static int put_key(struct fixture *f, const char *key, size_t value_bytes, struct err *err)
 {
-	char key[32];
 	struct probe p;
 
-	snprintf(key, sizeof(key), "/k/%02d", number);
 	probe_init(&p);
-	snprintf(p.text, sizeof(p.text), "v%d", number);
-	p.value_bytes = PUT_BYTES;
+	snprintf(p.text, sizeof(p.text), "v");
+	p.value_bytes = value_bytes;
 	p.then = stop;
 	p.arg = f->loop;
 	probe_add(&p, STORE_PUT, key, STORE_REVISION_NONE);
@@ -90,6 +93,29 @@ static int put(struct fixture *f, int number, struct err *err)
 	assert_int_equal(store_health(f->store, NULL),
 			 p.err.code && p.err.code != ERR_NO_SPACE ? -1 : 0);
 	return p.err.code ? -1 : 0;
+}
+
+static int put(struct fixture *f, int number, struct err *err)
+{
+	char key[32];
+
+	snprintf(key, sizeof(key), "/k/%02d", number);
+	return put_key(f, key, PUT_BYTES, err);
+}
+
+/* Lone writes, until the disk counts as quick and the loop commits them itself. */
+static void warm_up(struct fixture *f)
+{
+	static int number;
+	char key[32];
+	struct err err;
+
+	faults.is_on_loop = false;
+	for (int i = 0; i < 5000 && !faults.is_on_loop; i++) {
+		snprintf(key, sizeof(key), "/w/%d", number++);
+		assert_int_equal(put_key(f, key, 0, &err), 0);
+	}
+	assert_true(faults.is_on_loop);
 }
 
 /* tolerated: a write that failed in a way that leaves open whether it happened. */
@@ -107,7 +133,7 @@ static void assert_state(struct fixture *f, int tolerated)
 }
 
 /* Whether the fault came to pass. */
-static bool run_with_fault(struct fixture *f, int first, bool may_break)
+static bool run_with_fault(struct fixture *f, int first, bool may_break, bool is_lone)
 {
 	struct err err;
 	int broken_at = -1;
@@ -116,6 +142,8 @@ static bool run_with_fault(struct fixture *f, int first, bool may_break)
 	f->failed_count = 0;
 	faults.first = INT32_MAX;
 	open_store(f);
+	if (is_lone)
+		warm_up(f);
 	faults.calls = 0;
 	faults.first = first;
 	for (int i = 0; i < PUTS; i++) {
@@ -141,7 +169,7 @@ static bool run_with_fault(struct fixture *f, int first, bool may_break)
 static const struct {
 	const char *name;
 	int error, count;
-	bool is_written, is_short, may_break; /* may_break: nobody knows of the first that failed */
+	bool is_written, is_short, is_lone, may_break; /* may_break: nobody knows of the first that failed */
 } cases[] = {
 	{ "an error, nothing written", EIO, 1 },
 	{ "a full disk", ENOSPC, 1 },
@@ -151,19 +179,70 @@ static const struct {
 	{ "not flushed, and taken back only later", EIO, 2, .is_written = true },
 	{ "not flushed, and taken back after two attempts", EIO, 3, .is_written = true },
 	{ "not flushed, and never taken back", EIO, 1000, .is_written = true, .may_break = true },
+	{ "an error on the loop", EIO, 1, .is_lone = true },
+	{ "on the loop, not flushed", EIO, 1, .is_written = true, .is_lone = true },
 };
+
+static void fixture_open(struct fixture *f)
+{
+	*f = (struct fixture){ 0 };
+	/* In memory where that is possible: what is under test is not the disk. */
+	snprintf(f->dir, sizeof(f->dir), "%s/test-faults-XXXXXX",
+		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	assert_non_null(mkdtemp(f->dir));
+	snprintf(f->data_dir, sizeof(f->data_dir), "%s/db", f->dir);
+	f->loop = loop_new();
+}
+
+static void fixture_close(struct fixture *f)
+{
+	struct err err;
+
+	loop_free(f->loop);
+	assert_int_equal(fd_remove_tree(AT_FDCWD, f->dir, &err), 0);
+}
+
+/* Breaks if the loop waits for a disk that is slow, or for one with several writes at once. */
+static void test_who_commits(void **state)
+{
+	struct fixture f;
+	struct probe both[2];
+	struct err err;
+
+	fixture_open(&f);
+	open_store(&f);
+	faults.delay_us = 2000;
+	for (int i = 0; i < 20; i++) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "/s/%d", i);
+		assert_int_equal(put_key(&f, key, 0, &err), 0);
+		assert_false(faults.is_on_loop);
+	}
+	faults.delay_us = 0;
+	warm_up(&f);
+	for (int i = 0; i < 2; i++)
+		probe_put(&both[i], f.store, i ? "/b" : "/a", "v", STORE_REVISION_NONE);
+	both[1].then = stop;
+	both[1].arg = f.loop;
+	loop_run(f.loop);
+	assert_int_equal(both[0].done_count + both[1].done_count, 2);
+	assert_false(faults.is_on_loop);
+	warm_up(&f);
+	faults.delay_us = 2000;
+	(void)put_key(&f, "/last-on-loop", 0, &err);
+	assert_int_equal(put_key(&f, "/after", 0, &err), 0);
+	assert_false(faults.is_on_loop);
+	faults.delay_us = 0;
+	store_close(f.store);
+	fixture_close(&f);
+}
 
 static void test_faults(void **state)
 {
-	struct fixture f = { 0 };
-	struct err err;
+	struct fixture f;
 
-	/* In memory where that is possible: what is under test is not the disk. */
-	snprintf(f.dir, sizeof(f.dir), "%s/test-faults-XXXXXX",
-		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	assert_non_null(mkdtemp(f.dir));
-	snprintf(f.data_dir, sizeof(f.data_dir), "%s/db", f.dir);
-	f.loop = loop_new();
+	fixture_open(&f);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		int at = 0;
 
@@ -171,18 +250,17 @@ static void test_faults(void **state)
 		faults.count = cases[i].count;
 		faults.is_written = cases[i].is_written;
 		faults.is_short = cases[i].is_short;
-		while (run_with_fault(&f, at, cases[i].may_break))
+		while (run_with_fault(&f, at, cases[i].may_break, cases[i].is_lone))
 			at++;
 		print_message("%s: at each of %d writes\n", cases[i].name, at);
 		assert_true(at >= PUTS);
 	}
-	loop_free(f.loop);
-	assert_int_equal(fd_remove_tree(AT_FDCWD, f.dir, &err), 0);
+	fixture_close(&f);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_faults) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_faults), cmocka_unit_test(test_who_commits) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
