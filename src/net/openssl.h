@@ -57,7 +57,8 @@ OPENSSL_CLEANUP(X509_STORE_CTX, openssl_chain, X509_STORE_CTX_free)
 /* An encrypted key is an error, never a prompt: for OpenSSL's functions that take a pem_password_cb. */
 int openssl_no_passphrase(char *to, int to_bytes, int is_writing, void *arg);
 
-/* The first private key of the text (PKCS #8, SEC 1 or PKCS #1 in PEM), the caller's to free, or NULL with the reason in OpenSSL's queue. */
+/* The first private key of the text (PKCS #8, SEC 1 or PKCS #1 in PEM), the caller's to free; or NULL, with the
+ * reason in OpenSSL's queue. */
 EVP_PKEY *openssl_read_key(struct str pem);
 
 #endif

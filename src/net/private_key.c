@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads private keys. OpenSSL finds out anew at each key which of its decoders could lead from PEM to a key, for longer
- * than reading takes by a factor of ten; a start reads a dozen keys and a token is signed and verified with one each time.
- * So the chain of decoders is made once and kept.
+ * than reading takes by a factor of ten; a start reads a dozen keys, and a token is signed and verified with one each
+ * time. So the chain of decoders is made once and kept.
  */
 #include <openssl/decoder.h>
 #include "base/mem.h"

@@ -14,7 +14,7 @@
 #include "base/time.h"
 #include "store/internal.h"
 
-/* A disk is quick when so many commits in a row took less than this. Nobody may have to wait much longer for the loop. */
+/* A disk is quick when so many commits in a row took less than this: others may have to wait for the loop so long. */
 #define QUICK_NS (TIME_NS_PER_MS * 3 / 10)
 #define QUICK_COMMITS 16
 

@@ -344,8 +344,8 @@ static int run(struct load *load)
 
 		if (left_ms <= 0 && end_ns != INT64_MAX)
 			break;
-		/* One event for very many watchers: what it costs to wake their only thread thousands of times is not the
-		 * server's, and would be paid on its processor. */
+		/* One event for very many watchers: what it costs to wake their only thread thousands of times
+		 * is not the server's, and would be paid on its processor. */
 		if (load->watch && load->lines > 0 && load->lines < load->conn_count * load->stream_count)
 			left_ms = 0;
 		count = epoll_wait(load->epoll_fd, events, EVENTS_PER_WAIT, (int)left_ms);
