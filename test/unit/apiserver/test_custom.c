@@ -98,6 +98,9 @@ static void test_life_of_a_definition(void **state)
 	want(&f, "GET", THINGS "/a", NULL, NULL, 200, "\"spec\":{\"size\":7,");
 	want(&f, "GET", "/apis/example.com/v1beta1/namespaces/default/things/a", NULL, NULL, 200,
 	     "\"apiVersion\":\"example.com/v1beta1\"");
+	want(&f, "GET", THINGS "/a/scale",
+	     "Accept: application/json;as=Table;g=meta.k8s.io;v=v1\r\n", NULL, 200,
+	     "\"description\":\"Number of desired replicas\"");
 	want(&f, "PATCH", THINGS "/a/scale", MERGE, "{\"spec\":{\"replicas\":9}}", 200,
 	     "\"spec\":{\"replicas\":9}");
 	/* what is stored is read by the schema of today, in lists and watches too */
