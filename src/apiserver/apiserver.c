@@ -120,6 +120,8 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 		mem_free(s);
 		return -1;
 	}
+	s->watch_seconds_min = options->watch_seconds_min ? options->watch_seconds_min
+							  : WATCH_TIMEOUT_SECONDS_MIN;
 	s->registry.event_ttl_seconds = options->event_ttl_ns
 						? options->event_ttl_ns / TIME_NS_PER_SECOND
 						: EVENT_TTL_SECONDS;

@@ -36,6 +36,7 @@ struct apiserver_options {
 					 no endpoints */
 	uint16_t secure_port;
 	int64_t event_ttl_ns;		      /* how long events are kept; 0: an hour */
+	int64_t watch_seconds_min;	      /* that watches last which name no time; 0: half an hour */
 	const struct token_options *tokens;   /* NULL: no service account tokens are issued */
 	const struct authn_options *authn;    /* NULL: certificates and the cluster's own tokens */
 	const struct authz_part *authorizers; /* in their order; none: nodes and roles */

@@ -65,6 +65,7 @@ struct apiserver {
 	struct http_gzip gzip;
 	struct timer bookmarks;
 	struct form_sweep forms;
+	int64_t watch_seconds_min; /* that watches last which name no time */
 	struct long_works works; /* long answers being made */
 	struct list
 		documents; /* struct api_document: discovery and OpenAPI, made at first request */

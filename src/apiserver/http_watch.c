@@ -602,8 +602,8 @@ static void start_timeout(struct http_watch *w, int64_t seconds)
 	struct env *env = w->server->env;
 
 	if (!seconds)
-		seconds = WATCH_TIMEOUT_SECONDS_MIN +
-			  (int64_t)env_random_below(env, WATCH_TIMEOUT_SECONDS_MIN);
+		seconds = w->server->watch_seconds_min +
+			  (int64_t)env_random_below(env, (uint64_t)w->server->watch_seconds_min);
 	timer_init(&w->timeout, env, on_timeout);
 	timer_start_slack(&w->timeout,
 			  seconds > INT64_MAX / 1000 ? INT64_MAX / 1000 : seconds * 1000,

@@ -158,6 +158,7 @@ static int start_api(struct server *s, struct err *err)
 					     .advertise_address = s->plan.advertise_address,
 					     .secure_port = (uint16_t)s->opts->secure_port,
 					     .event_ttl_ns = s->opts->event_ttl_ns,
+					     .watch_seconds_min = s->opts->watch_seconds_min,
 					     .leaves_scheduling = s->opts->no_scheduler,
 					     .no_profiling = !s->opts->profiling,
 					     .tokens = &tokens };
@@ -496,6 +497,8 @@ static const struct flag server_flags[] = {
 		  "plug-ins of admission beside those that are on anyway"),
 	FLAG_LIST(0, "disable-admission-plugins", struct server_opts, auth.plugins_off,
 		  "plug-ins of admission that are not asked"),
+	FLAG_INT(0, "min-request-timeout", struct server_opts, watch_seconds_min, "1800", 1, INT32_MAX,
+		 "seconds that a watch without a time of its own lasts, at random up to twice as long"),
 	FLAG_DURATION(0, "event-ttl", struct server_opts, event_ttl_ns, "1h",
 		      "how long events are kept"),
 	FLAG_STRING(0, "admission-control-config-file", struct server_opts, admission_config, "",

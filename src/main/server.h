@@ -62,6 +62,7 @@ struct server_opts {
 	struct str cluster_dns, cluster_domain;
 	struct str admission_config;
 	int64_t event_ttl_ns;
+	int64_t watch_seconds_min;
 	int64_t not_ready_seconds, unreachable_seconds;
 	int64_t etcd_compaction_ns;
 	struct str etcd_prefix, store, etcd_cafile, etcd_certfile, etcd_keyfile, encryption_config, etcd_listen;

@@ -30,6 +30,7 @@ plugins:
 END
 	node_api --token-auth-file "$OUT/tokens.csv" --authorization-mode Node,RBAC,ABAC --authorization-policy-file "$OUT/policies" \
 		--enable-admission-plugins AlwaysPullImages,EventRateLimit --admission-control-config-file "$OUT/admission.yaml" --disable-admission-plugins DefaultTolerationSeconds,Priority \
+		--min-request-timeout 1 \
 		--tls-cipher-suites TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,TLS_RSA_WITH_AES_128_CBC_SHA
 }
 
@@ -52,6 +53,12 @@ as() { # TOKEN ARGS...
 	run as token-other get pods
 	[ "$status" = 1 ]
 	same yes "$(as token-reader auth can-i list pods)"
+}
+
+@test "a watch without a time of its own ends when the flag says so" {
+	run in_node timeout 10 curl -sS --cacert "$NODE_DIR/etc/pki/ca.crt" -H 'Authorization: Bearer token-reader' \
+		'https://127.0.0.1:6443/api/v1/namespaces/default/pods?watch=1'
+	[ "$status" = 0 ]
 }
 
 @test "plug-ins of admission are on and off as chosen" {
