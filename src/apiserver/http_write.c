@@ -8,6 +8,7 @@
 #include "apiserver/authz.h"
 #include "apiserver/exchange.h"
 #include "apiserver/limits.h"
+#include "apiserver/long_work.h"
 #include "apiserver/operation.h"
 #include "apiserver/patch_body.h"
 #include "apiserver/read_options.h"
@@ -443,9 +444,14 @@ int write_serve(struct exchange *e)
 
 struct collection {
 	struct exchange *e; /* NULL: the client is gone */
-	size_t left;
+	struct apiserver *server;
+	struct operation model;
+	struct blob **blobs; /* what is to go; from next on not begun */
+	size_t count, next, running;
+	struct long_work work;
+	bool is_starting;
 	struct blob **results;
-	size_t count;
+	size_t result_count;
 	struct refusal refusal; /* the first that was not "gone already" */
 	struct notices notices; /* of all, each text once */
 	struct arena arena;
@@ -457,37 +463,62 @@ struct collection_op {
 	struct collection *collection;
 };
 
-static void collection_finish(struct collection *c)
+static void collection_free(struct collection *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		blob_unref(c->blobs[i]);
+	for (size_t i = 0; i < c->result_count; i++)
+		blob_unref(c->results[i]);
+	mem_free(c->blobs);
+	mem_free(c->results);
+	json_mut_free(c->model.body);
+	arena_deinit(&c->arena);
+	mem_free(c);
+}
+
+static void collection_answer(struct collection *c)
 {
 	struct exchange *e = c->e;
 	AUTO_BUF text = { 0 }, opening = { 0 };
-	struct blob *blob;
+	AUTO_BLOB blob = NULL;
 
-	buf_init(&text, LIST_BYTES_MAX);
-	buf_init(&opening, LIST_BYTES_MAX);
-	if (e && c->refusal.code) {
-		http_set_events(e->x, NULL, NULL);
+	http_set_events(e->x, NULL, NULL);
+	if (c->refusal.code) {
 		e->refusal = c->refusal;
 		e->warnings = &c->notices;
 		exchange_refuse(e);
-	} else if (e) {
-		http_set_events(e->x, NULL, NULL);
-		object_list_head(e->kind, store_revision(e->server->store), STR_NONE, -1, &text);
-		object_item_opening(e->kind, &opening);
-		for (size_t i = 0; i < c->count; i++) {
-			buf_put_c(&text, i ? ",{" : "{");
-			buf_put_str(&text, object_list_item(buf_str(&opening), c->results[i]));
-		}
-		buf_put_c(&text, "]}");
-		blob = blob_new(buf_str(&text));
-		exchange_answer_object(e, 200, blob, &c->notices);
-		blob_unref(blob);
+		return;
 	}
-	for (size_t i = 0; i < c->count; i++)
-		blob_unref(c->results[i]);
-	mem_free(c->results);
-	arena_deinit(&c->arena);
-	mem_free(c);
+	buf_init(&text, LIST_BYTES_MAX);
+	buf_init(&opening, LIST_BYTES_MAX);
+	object_list_head(e->kind, store_revision(c->server->store), STR_NONE, -1, &text);
+	object_item_opening(e->kind, &opening);
+	for (size_t i = 0; i < c->result_count; i++) {
+		buf_put_c(&text, i ? ",{" : "{");
+		buf_put_str(&text, object_list_item(buf_str(&opening), c->results[i]));
+	}
+	buf_put_c(&text, "]}");
+	blob = blob_new(buf_str(&text));
+	exchange_answer_object(e, 200, blob, &c->notices);
+}
+
+static void collection_finish(struct collection *c)
+{
+	if (c->e)
+		collection_answer(c);
+	collection_free(c);
+}
+
+/* Ends it when all is done, or lets more begin. */
+static void collection_go_on(struct collection *c)
+{
+	if (c->is_starting)
+		return;
+	if (c->next == c->count && !c->running)
+		collection_finish(c);
+	else if (c->next < c->count && c->running < DELETIONS_RUNNING_MAX &&
+		 !list_is_linked(&c->work.link))
+		long_work_start(&c->server->works, &c->work);
 }
 
 static void collection_note(struct collection *c, struct str text)
@@ -511,15 +542,59 @@ static void collection_done(struct operation *op)
 				  STR_ARG(op->refusal.message)); /* kept below */
 		c->refusal.reason = str_in(&c->arena, op->refusal.reason);
 	} else if (!op->refusal.code) {
-		c->results[c->count++] = blob_ref(op->result);
+		c->results[c->result_count++] = blob_ref(op->result);
 	}
 	operation_deinit(op);
 	arena_deinit(&cop->arena);
 	mem_free(cop);
-	if (!--c->left)
-		collection_finish(c);
+	c->running--;
+	collection_go_on(c);
 }
 
+static void start_one(struct collection *c, const struct obj *obj)
+{
+	const struct operation *model = &c->model;
+	struct collection_op *cop = NEW(struct collection_op);
+
+	arena_init(&cop->arena, ARENA_DEFAULT_MAX);
+	cop->collection = c;
+	cop->op = *model;
+	cop->op.arena = &cop->arena;
+	cop->op.body = model->body ? yyjson_mut_doc_mut_copy(model->body, &json_alc) : NULL;
+	cop->op.namespace_ = str_in(&cop->arena, obj->namespace_);
+	cop->op.name = str_in(&cop->arena, obj->name);
+	cop->op.who = user_in(&cop->arena, model->who);
+	cop->op.user = cop->op.who->name;
+	cop->op.done = collection_done;
+	cop->op.wants_object = true;
+	c->running++;
+	operation_start(&cop->op);
+}
+
+#define DELETION_COST ((size_t)8 << 10) /* besides the object; as long_work.h counts */
+
+/* So many at once that a commit has enough, and so few in a turn that others have theirs. */
+static bool start_some(struct long_work *work, size_t *cost)
+{
+	struct collection *c = CONTAINER_OF(work, struct collection, work);
+	size_t most = *cost + LONG_WORK_PART_COST;
+	bool has_more;
+
+	c->is_starting = true;
+	while (c->next < c->count && c->running < DELETIONS_RUNNING_MAX && *cost < most) {
+		struct blob *blob = c->blobs[c->next++];
+
+		*cost += DELETION_COST + blob->len;
+		start_one(c, obj_get(blob));
+	}
+	c->is_starting = false;
+	has_more = c->next < c->count && c->running < DELETIONS_RUNNING_MAX;
+	if (!has_more)
+		collection_go_on(c);
+	return has_more;
+}
+
+/* What was not begun is not: the client does not know of it. */
 static void collection_closed(void *arg, struct http_exchange *x)
 {
 	struct collection *c = arg;
@@ -528,6 +603,10 @@ static void collection_closed(void *arg, struct http_exchange *x)
 	c->e = NULL;
 	exchange_count(e, 499);
 	http_abort(x);
+	long_work_stop(&c->work);
+	while (c->count > c->next)
+		blob_unref(c->blobs[--c->count]);
+	collection_go_on(c);
 }
 
 static const struct http_exchange_events collection_events = { .on_closed = collection_closed };
@@ -558,24 +637,6 @@ static bool take_object(void *arg, struct str key, const struct store_entry *ent
 	return true;
 }
 
-static void start_one(struct collection *c, const struct operation *model, const struct obj *obj)
-{
-	struct collection_op *cop = NEW(struct collection_op);
-
-	arena_init(&cop->arena, ARENA_DEFAULT_MAX);
-	cop->collection = c;
-	cop->op = *model;
-	cop->op.arena = &cop->arena;
-	cop->op.body = model->body ? yyjson_mut_doc_mut_copy(model->body, &json_alc) : NULL;
-	cop->op.namespace_ = str_in(&cop->arena, obj->namespace_);
-	cop->op.name = str_in(&cop->arena, obj->name);
-	cop->op.who = user_in(&cop->arena, model->who);
-	cop->op.user = cop->op.who->name;
-	cop->op.done = collection_done;
-	cop->op.wants_object = true;
-	operation_start(&cop->op);
-}
-
 static void removal_free(void *arg)
 {
 	struct removal *r = arg;
@@ -586,21 +647,26 @@ static void removal_free(void *arg)
 	json_mut_free(r->model.body);
 }
 
+/* Takes over what r has. */
 static void remove_all(struct removal *r)
 {
 	struct collection *c = NEW(struct collection);
+	size_t cost = 0;
 
 	arena_init(&c->arena, ARENA_DEFAULT_MAX);
 	notices_init(&c->notices, &c->arena);
 	c->e = r->e;
-	c->left = r->count + 1;
+	c->server = r->e->server;
+	c->model = r->model;
+	c->model.who = user_in(&c->arena, r->model.who);
+	c->model.field_manager = str_in(&c->arena, r->model.field_manager);
+	c->blobs = r->blobs;
+	c->count = r->count;
 	c->results = mem_calloc(r->count + 1, sizeof(c->results[0]));
+	c->work.part = start_some;
 	http_set_events(r->e->x, &collection_events, c);
-	for (size_t i = 0; i < r->count; i++)
-		start_one(c, &r->model, obj_get(r->blobs[i]));
-	removal_free(r);
-	if (!--c->left)
-		collection_finish(c);
+	if (start_some(&c->work, &cost))
+		long_work_start(&c->server->works, &c->work);
 }
 
 /* Fields are those of the version that was asked for. */

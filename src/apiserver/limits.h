@@ -84,6 +84,7 @@ _Static_assert(FAIR_SEATS < REQUESTS_WRITING_MAX, "nobody's writes may keep all 
 #define REVIEW_HOOK_TIMEOUT_MS 30000 /* of one try, as upstream */
 #define REVIEW_HOOK_TRIES_MAX 5
 #define REVIEW_HOOK_RETRY_MS 500 /* before the second try; half as much again before each more */
+#define DELETIONS_RUNNING_MAX 256 /* of one request for a collection, at once */
 #define POD_GRACE_SECONDS_MAX (INT64_C(100) * 366 * 24 * 3600) /* by which a deletion is later */
 #define EVICTION_RETRY_AFTER_SECONDS 10 /* while a budget is being looked at; as upstream */
 #define DISRUPTED_PODS_MAX 2000 /* that a budget waits for; as upstream */

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "apiserver/limits.h"
 #include "fixture.h"
 
 #define CM "/api/v1/namespaces/default/configmaps"
@@ -335,14 +336,40 @@ static void test_full_disk(void **state)
 	http_fixture_close(&f);
 }
 
+/* More than begin at once. Would break: some are left, or the answer does not come. */
+static void test_large_collection(void **state)
+{
+	struct http_fixture f;
+	const char *body;
+	char text[64];
+	size_t count = 0;
+
+	(void)state; /* it makes its own */
+	http_fixture_open(&f);
+	for (int i = 0; i < 2 * DELETIONS_RUNNING_MAX + 3; i++) {
+		snprintf(text, sizeof(text), "{\"metadata\":{\"name\":\"c%d\"}}", i);
+		assert_int_equal(http_fixture_do(&f, "POST", CM, JSON, text, &body), 201);
+	}
+	assert_int_equal(http_fixture_do(&f, "DELETE", CM, NULL, NULL, &body), 200);
+	while ((body = strstr(body, "\"uid\":\""))) {
+		body++;
+		count++;
+	}
+	assert_int_equal(count, 2 * DELETIONS_RUNNING_MAX + 3);
+	assert_int_equal(http_fixture_do(&f, "GET", CM, NULL, NULL, &body), 200);
+	assert_non_null(strstr(body, "\"items\":[]"));
+	http_fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_repeated_cause),	cmocka_unit_test(test_delete_options),
-		cmocka_unit_test(test_collections),	cmocka_unit_test(test_field_validation),
-		cmocka_unit_test(test_patch_bodies),	cmocka_unit_test(test_versions),
-		cmocka_unit_test(test_repeated_owners), cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_budgets),		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_repeated_cause),	 cmocka_unit_test(test_delete_options),
+		cmocka_unit_test(test_collections),	 cmocka_unit_test(test_large_collection),
+		cmocka_unit_test(test_field_validation), cmocka_unit_test(test_patch_bodies),
+		cmocka_unit_test(test_versions),	 cmocka_unit_test(test_repeated_owners),
+		cmocka_unit_test(test_answers),		 cmocka_unit_test(test_budgets),
+		cmocka_unit_test(test_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
