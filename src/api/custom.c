@@ -2,6 +2,7 @@
 /* From a definition's tree to rows of kinds. All strings are the tree's or the arena's. */
 #include "api/custom.h"
 
+#include "api/condition.h"
 #include "api/kind_set.h"
 #include "api/strategy.h"
 #include "api/structural.h"
@@ -479,17 +480,9 @@ bool custom_kind_same(const struct kind *a, const struct kind *b)
 			  kind_is_namespaced(a) == kind_is_namespaced(b));
 }
 
-bool custom_condition_is(yyjson_val *definition, const char *type, const char *status)
-{
-	JSON_EACH (condition, json_get(definition, "status.conditions"))
-		if (str_eq_c(json_get_str(condition, "type"), type))
-			return str_eq_c(json_get_str(condition, "status"), status);
-	return false;
-}
-
 bool custom_is_established(yyjson_val *definition)
 {
-	return custom_condition_is(definition, "Established", "True");
+	return condition_is(definition, "Established", "True");
 }
 
 void custom_kind_ref(const struct kind *kind)

@@ -82,7 +82,6 @@ bool custom_kind_same(const struct kind *a, const struct kind *b);
  * what came of it is kept beside them, until they are written again or the definition changes.
  */
 struct blob *custom_as_read(const struct kind *kind, const struct obj *stored) MUST_CHECK;
-bool custom_condition_is(yyjson_val *definition, const char *type, const char *status);
 bool custom_is_established(yyjson_val *definition);
 /* *ret_reason says it in upstream's words, unless none is needed. */
 enum custom_approval custom_approval(struct str group, struct str annotation, struct arena *arena,

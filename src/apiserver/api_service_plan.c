@@ -4,6 +4,7 @@
 #include "apiserver/api_service_plan.h"
 
 #include <stdlib.h>
+#include "api/condition.h"
 #include "api/kind_set.h"
 #include "codec/json.h"
 
@@ -82,15 +83,12 @@ void api_service_judge(const struct api_service_view *view, struct arena *arena,
 
 struct str api_service_condition(const struct obj *api_service, const char *key)
 {
-	JSON_EACH (condition, json_get(api_service->root, "status.conditions"))
-		if (str_eq_c(json_get_str(condition, "type"), "Available"))
-			return json_get_str(condition, key);
-	return STR_NONE;
+	return condition_get(api_service->root, "Available", key);
 }
 
 bool api_service_is_available(const struct obj *api_service)
 {
-	return str_eq_c(api_service_condition(api_service, "status"), "True");
+	return condition_is(api_service->root, "Available", "True");
 }
 
 /* --- kept by this server --- */

@@ -3,6 +3,7 @@
  * addresses, and the kubernetes service with the endpoints of this server. */
 #include "apiserver/bootstrap.h"
 
+#include "api/condition.h"
 #include "apiserver/limits.h"
 #include "apiserver/service_ranges.h"
 #include "apiserver/user.h"
@@ -95,10 +96,7 @@ static bool range_is_to_be_ready(struct bootstrap *b)
 				      "come from the former");
 		return false;
 	}
-	JSON_EACH (condition, json_get(range->root, "status.conditions"))
-		if (str_eq_c(json_get_str(condition, "type"), "Ready"))
-			return false;
-	return true;
+	return !condition_find(json_get(range->root, "status.conditions"), STR("Ready"));
 }
 
 static void fill_range_status(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)

@@ -3,6 +3,7 @@
  * up as the next event, and what fails is looked at again then. */
 #include "apiserver/custom_resources.h"
 
+#include "api/condition.h"
 #include "apiserver/custom_names.h"
 #include "apiserver/limits.h"
 #include "base/log.h"
@@ -177,15 +178,6 @@ static bool tell_emptying(struct custom_resources *c, const struct obj *definiti
 	return false;
 }
 
-static bool has_failed(const struct obj *definition)
-{
-	JSON_EACH (condition, json_get(definition->root, "status.conditions"))
-		if (str_eq_c(json_get_str(condition, "type"), "Terminating"))
-			return str_eq_c(json_get_str(condition, "reason"),
-					"InstanceDeletionFailed");
-	return false;
-}
-
 /* What lies where its objects would are those of a built-in kind. */
 static bool overlaps(const struct obj *definition)
 {
@@ -209,8 +201,10 @@ static bool tell_begun(struct custom_resources *c, const struct obj *definition)
 		return tell_emptying(c, definition, never);
 	if (overlaps(definition))
 		return tell_emptying(c, definition, overlapping);
-	return !custom_condition_is(definition->root, "Terminating", "False") &&
-	       !has_failed(definition) && tell_emptying(c, definition, begun);
+	return !condition_is(definition->root, "Terminating", "False") &&
+	       !str_eq_c(condition_get(definition->root, "Terminating", "reason"),
+			 "InstanceDeletionFailed") &&
+	       tell_emptying(c, definition, begun);
 }
 
 static void tell_failure(struct custom_resources *c, const struct obj *definition,

@@ -2,6 +2,7 @@
 /* Of each network what it can give. */
 #include "apiserver/service_ranges.h"
 
+#include "api/condition.h"
 #include "apiserver/registry.h"
 #include "codec/json.h"
 
@@ -15,12 +16,9 @@ struct walk {
 /* Without a condition it is in use: nobody may be there who sets one. */
 static bool is_ready(const struct obj *cidr)
 {
-	if (obj_is_deleting(cidr))
-		return false;
-	JSON_EACH (condition, json_get(cidr->root, "status.conditions"))
-		if (str_eq_c(json_get_str(condition, "type"), "Ready"))
-			return str_eq_c(json_get_str(condition, "status"), "True");
-	return true;
+	struct str ready = condition_get(cidr->root, "Ready", "status");
+
+	return !obj_is_deleting(cidr) && (!ready.len || str_eq_c(ready, "True"));
 }
 
 static bool walk_cidr(void *arg, const struct obj *cidr)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sub-resources whose body is not simply the object: scale, binding, eviction, finalize,
  * ephemeralcontainers. */
+#include "api/condition.h"
 #include "api/custom.h"
 #include "api/selector.h"
 #include "apiserver/admission.h"
+#include "apiserver/limits.h"
 #include "apiserver/operation.h"
 #include "apiserver/ownership.h"
 #include "apiserver/registry.h"
@@ -321,21 +323,13 @@ static bool is_running(yyjson_val *pod)
 	       !str_eq_c(phase, "Succeeded") && !str_eq_c(phase, "Failed");
 }
 
-static bool is_ready(yyjson_val *pod)
-{
-	JSON_EACH (condition, json_get(pod, "status.conditions"))
-		if (str_eq_c(json_get_str(condition, "type"), "Ready"))
-			return str_eq_c(json_get_str(condition, "status"), "True");
-	return false;
-}
-
 /* A pod that serves nobody may go without a budget's leave. */
 static bool is_beyond_budget(yyjson_val *pod, const struct obj *budget)
 {
 	yyjson_val *status = json_get(budget->root, "status");
 	int64_t desired = json_get_int(status, "desiredHealthy", 0);
 
-	if (is_ready(pod))
+	if (condition_is(pod, "Ready", "True"))
 		return false;
 	return str_eq_c(json_get_str(budget->root, "spec.unhealthyPodEvictionPolicy"),
 			"AlwaysAllow") ||
@@ -353,16 +347,14 @@ static int refuse_eviction(struct operation *op, struct str message)
 /* The numbers are only to be believed when the controller could find them out. */
 static int refuse_disruption(struct operation *op, const struct obj *budget)
 {
-	yyjson_val *status = json_get(budget->root, "status"), *why = NULL;
+	yyjson_val *status = json_get(budget->root, "status"),
+		   *why = condition_find(json_get(status, "conditions"), STR("DisruptionAllowed"));
 	long long desired = json_get_int(status, "desiredHealthy", 0),
 		  healthy = json_get_int(status, "currentHealthy", 0);
 	struct str text = STR("");
 
-	JSON_EACH (condition, json_get(status, "conditions"))
-		if (str_eq_c(json_get_str(condition, "type"), "DisruptionAllowed") &&
-		    str_eq_c(json_get_str(condition, "status"), "False") &&
-		    json_get_str(condition, "message").len)
-			why = condition;
+	if (!str_eq_c(json_get_str(why, "status"), "False") || !json_get_str(why, "message").len)
+		why = NULL;
 	if (str_eq_c(json_get_str(why, "reason"), "SyncFailed"))
 		text = str_printf_in(op->arena,
 				     " does not allow evicting pods currently because it failed "

@@ -14,7 +14,7 @@
 
 static bool has_condition(yyjson_val *root, const char *type)
 {
-	return certificate_condition(root, type) != NULL;
+	return condition_find(json_get(root, "status.conditions"), str_from(type)) != NULL;
 }
 
 /* Of the certificate that was issued. */

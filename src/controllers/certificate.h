@@ -3,10 +3,8 @@
 #ifndef CUBE_CONTROLLERS_CERTIFICATE_H
 #define CUBE_CONTROLLERS_CERTIFICATE_H
 
-#include "codec/json.h"
+#include "api/condition.h"
 
-/* Of its conditions; NULL: it has none of the type. */
-yyjson_val *certificate_condition(yyjson_val *request, const char *type);
 /* When it goes, by the wall clock; INT64_MAX: not by itself. certificate_ends_ns: what it was
  * issued ends then; INT64_MAX: not known. */
 int64_t certificate_request_end_ns(yyjson_val *request, int64_t certificate_ends_ns);

@@ -9,14 +9,6 @@
 #define DECIDED_SECONDS 3600
 #define PENDING_SECONDS (24 * 3600)
 
-yyjson_val *certificate_condition(yyjson_val *request, const char *type)
-{
-	JSON_EACH (condition, json_get(request, "status.conditions"))
-		if (str_eq_c(json_get_str(condition, "type"), type))
-			return condition;
-	return NULL;
-}
-
 /* A time that is not there is never over. */
 static int64_t after(struct str time, int64_t seconds)
 {
@@ -32,18 +24,20 @@ int64_t certificate_request_end_ns(yyjson_val *request, int64_t certificate_ends
 		bool when_issued;
 	} decisions[] = { { "Approved", true }, { "Denied", false }, { "Failed", false } };
 	bool is_issued = json_get_str(request, "status.certificate").len > 0;
+	yyjson_val *conditions = json_get(request, "status.conditions");
 	int64_t end_ns = INT64_MAX;
 
-	if (!json_get_count(request, "status.conditions"))
+	if (!yyjson_arr_size(conditions))
 		return after(json_get_str(request, "metadata.creationTimestamp"), PENDING_SECONDS);
 	for (size_t i = 0; i < ARRAY_COUNT(decisions); i++) {
-		yyjson_val *condition = certificate_condition(request, decisions[i].condition);
+		yyjson_val *condition = condition_find(conditions,
+						       str_from(decisions[i].condition));
 
 		if (condition && (is_issued || !decisions[i].when_issued))
 			end_ns = NUM_MIN(end_ns, after(json_get_str(condition, "lastUpdateTime"),
 						       DECIDED_SECONDS));
 	}
-	if (is_issued && certificate_condition(request, "Approved"))
+	if (is_issued && condition_find(conditions, STR("Approved")))
 		end_ns = NUM_MIN(end_ns, certificate_ends_ns);
 	return end_ns;
 }

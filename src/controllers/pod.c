@@ -24,14 +24,6 @@ bool pod_is_active(const struct obj *pod)
 	return !pod_is_terminal(pod) && !obj_is_deleting(pod);
 }
 
-yyjson_val *condition_find(yyjson_val *conditions, struct str type)
-{
-	JSON_EACH (condition, conditions)
-		if (str_eq(json_get_str(condition, "type"), type))
-			return condition;
-	return NULL;
-}
-
 static yyjson_val *ready_condition(const struct obj *pod)
 {
 	return condition_find(json_get(pod->root, "status.conditions"), STR("Ready"));

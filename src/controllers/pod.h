@@ -4,6 +4,7 @@
 #ifndef CUBE_CONTROLLERS_POD_H
 #define CUBE_CONTROLLERS_POD_H
 
+#include "api/condition.h"
 #include "api/obj.h"
 #include "codec/json.h"
 
@@ -17,8 +18,6 @@ int64_t pod_deletion_cost(const struct obj *pod);
 struct str pod_node_name(const struct obj *pod);
 int64_t obj_created_ns(const struct obj *obj); /* 0 when unknown */
 int64_t time_of(struct str text);	       /* wall ns; 0 when empty or bad */
-/* The condition of this type in an array of conditions, NULL when there is none. */
-yyjson_val *condition_find(yyjson_val *conditions, struct str type);
 /* {"apiVersion", "kind", "name", "uid", "controller": true, "blockOwnerDeletion": true} appended to
  * metadata. */
 struct kind;

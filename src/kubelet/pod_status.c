@@ -4,6 +4,7 @@
  */
 #include "kubelet/pod_status.h"
 
+#include "api/condition.h"
 #include "base/assert.h"
 #include "base/time.h"
 
@@ -144,14 +145,6 @@ static void containers_ready(const struct status_input *in, enum pod_phase phase
 		   STR_ARG(buf_str(&unready)));
 }
 
-static struct str foreign_condition(const struct status_input *in, struct str type)
-{
-	JSON_EACH (c, json_get(in->spec->obj->root, "status.conditions"))
-		if (str_eq(json_get_str(c, "type"), type))
-			return json_get_str(c, "status");
-	return STR_NONE;
-}
-
 static void pod_ready(const struct status_input *in, const struct condition_value *containers,
 		      struct condition_value *ret)
 {
@@ -162,7 +155,9 @@ static void pod_ready(const struct status_input *in, const struct condition_valu
 	}
 	JSON_EACH (gate, json_get(in->spec->json, "readinessGates")) {
 		struct str type = json_get_str(gate, "conditionType");
-		struct str status = foreign_condition(in, type);
+		struct str status = json_get_str(
+			condition_find(json_get(in->spec->obj->root, "status.conditions"), type),
+			"status");
 
 		if (str_eq(status, STR("True")))
 			continue;

@@ -6,6 +6,7 @@
  */
 #include "scheduler/scheduler.h"
 
+#include "api/condition.h"
 #include "api/kind.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -136,13 +137,11 @@ static void submit_condition(struct scheduler *s, const struct obj *pod, struct 
 {
 	yyjson_mut_doc *patch = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(patch), *condition;
-	yyjson_val *had = NULL;
+	yyjson_val *had = condition_find(json_get(pod->root, "status.conditions"),
+					 STR("PodScheduled"));
 	char now[TIME_TEXT_BYTES];
 	struct request r;
 
-	JSON_EACH (c, json_get(pod->root, "status.conditions"))
-		if (str_eq(json_get_str(c, "type"), STR("PodScheduled")))
-			had = c;
 	if (str_eq(json_get_str(had, "status"), STR("False")) &&
 	    str_eq(json_get_str(had, "reason"), reason) &&
 	    str_eq(json_get_str(had, "message"), message)) {

@@ -3,6 +3,7 @@
 #include "api/kinds/cells.h"
 
 #include <stdlib.h>
+#include "api/condition.h"
 #include "base/mem.h"
 #include "base/num.h"
 
@@ -12,13 +13,11 @@
 
 static void node_status(struct cells *c)
 {
-	const char *ready = "Unknown";
-
-	JSON_EACH (condition, json_get(c->obj->root, "status.conditions")) {
-		if (str_eq_c(json_get_str(condition, "type"), "Ready"))
-			ready = str_eq_c(json_get_str(condition, "status"), "True") ? "Ready"
-										    : "NotReady";
-	}
+	yyjson_val *condition = condition_find(json_get(c->obj->root, "status.conditions"),
+					       STR("Ready"));
+	const char *ready = !condition						  ? "Unknown"
+			    : str_eq_c(json_get_str(condition, "status"), "True") ? "Ready"
+										  : "NotReady";
 	cell_printf(c, "%s%s", ready,
 		    json_get_bool(c->obj->root, "spec.unschedulable", false) ? ",SchedulingDisabled"
 									     : "");

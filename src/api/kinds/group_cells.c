@@ -3,6 +3,7 @@
  * printers. */
 #include "api/kinds/cells.h"
 
+#include "api/condition.h"
 #include "base/time.h"
 
 static int64_t number(struct cells *c, const char *path)
@@ -75,15 +76,6 @@ void statefulset_cells(struct cells *c)
 	template_cells(c, json_get(c->obj->root, "spec.template.spec"));
 }
 
-static bool has_condition(const struct obj *obj, const char *type)
-{
-	JSON_EACH (condition, json_get(obj->root, "status.conditions")) {
-		if (str_eq_c(json_get_str(condition, "type"), type))
-			return str_eq_c(json_get_str(condition, "status"), "True");
-	}
-	return false;
-}
-
 static const char *job_status(const struct obj *obj)
 {
 	static const struct {
@@ -98,7 +90,7 @@ static const char *job_status(const struct obj *obj)
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-		if (rows[i].condition ? has_condition(obj, rows[i].condition)
+		if (rows[i].condition ? condition_is(obj->root, rows[i].condition, "True")
 				      : obj_is_deleting(obj))
 			return rows[i].status;
 	}
@@ -356,7 +348,8 @@ void signing_request_cells(struct cells *c)
 {
 	yyjson_val *spec = yyjson_obj_get(c->obj->root, "spec"),
 		   *seconds = yyjson_obj_get(spec, "expirationSeconds");
-	bool denied = has_condition(c->obj, "Denied"), failed = has_condition(c->obj, "Failed");
+	bool denied = condition_is(c->obj->root, "Denied", "True"),
+	     failed = condition_is(c->obj->root, "Failed", "True");
 	char text[TIME_TEXT_BYTES];
 
 	cell_name(c);
@@ -367,16 +360,16 @@ void signing_request_cells(struct cells *c)
 			  ? time_format_age(json_int(seconds, 0) * TIME_NS_PER_SECOND, text)
 			  : "<none>");
 	cell_printf(c, "%s%s%s",
-		    denied				? "Denied"
-		    : has_condition(c->obj, "Approved") ? "Approved"
-							: "Pending",
+		    denied					     ? "Denied"
+		    : condition_is(c->obj->root, "Approved", "True") ? "Approved"
+								     : "Pending",
 		    failed ? ",Failed" : "",
 		    json_get_str(c->obj->root, "status.certificate").len ? ",Issued" : "");
 }
 
 void apiservice_cells(struct cells *c)
 {
-	yyjson_val *service = json_get(c->obj->root, "spec.service");
+	yyjson_val *service = json_get(c->obj->root, "spec.service"), *available;
 
 	cell_name(c);
 	if (yyjson_is_obj(service))
@@ -384,17 +377,13 @@ void apiservice_cells(struct cells *c)
 			    STR_ARG(json_get_str(service, "name")));
 	else
 		cell_c(c, "Local");
-	JSON_EACH (condition, json_get(c->obj->root, "status.conditions")) {
-		if (!str_eq_c(json_get_str(condition, "type"), "Available"))
-			continue;
-		if (str_eq_c(json_get_str(condition, "status"), "True"))
-			cell_c(c, "True");
-		else
-			cell_printf(c, STR_FMT " (" STR_FMT ")",
-				    STR_ARG(json_get_str(condition, "status")),
-				    STR_ARG(json_get_str(condition, "reason")));
-		break;
-	}
+	available = condition_find(json_get(c->obj->root, "status.conditions"), STR("Available"));
+	if (str_eq_c(json_get_str(available, "status"), "True"))
+		cell_c(c, "True");
+	else if (available)
+		cell_printf(c, STR_FMT " (" STR_FMT ")", STR_ARG(json_get_str(available, "status")),
+			    STR_ARG(json_get_str(available, "reason")));
+
 	if (c->count < 3)
 		cell_c(c, "Unknown");
 	cell_created_age(c);
@@ -493,24 +482,18 @@ void policy_binding_cells(struct cells *c)
 
 /* ---- priority and fairness ---- */
 
-static struct str dangling(const struct obj *schema)
-{
-	JSON_EACH (condition, json_get(schema->root, "status.conditions"))
-		if (str_eq_c(json_get_str(condition, "type"), "Dangling"))
-			return json_get_str(condition, "status");
-	return STR("?");
-}
-
 void flowschema_cells(struct cells *c)
 {
-	yyjson_val *spec = yyjson_obj_get(c->obj->root, "spec");
+	yyjson_val *spec = yyjson_obj_get(c->obj->root, "spec"),
+		   *dangling = condition_find(json_get(c->obj->root, "status.conditions"),
+					      STR("Dangling"));
 
 	cell_name(c);
 	cell_or(c, json_get_str(spec, "priorityLevelConfiguration.name"), "");
 	cell_int(c, json_get_int(spec, "matchingPrecedence", 0));
 	cell_or(c, json_get_str(spec, "distinguisherMethod.type"), "<none>");
 	cell_created_age(c);
-	cell_or(c, dangling(c->obj), "");
+	cell_or(c, dangling ? json_get_str(dangling, "status") : STR("?"), "");
 }
 
 static void cell_int_or_none(struct cells *c, yyjson_val *v)

@@ -4,6 +4,7 @@
 #include "api/kinds/cells.h"
 
 #include <stdio.h>
+#include "api/condition.h"
 #include "base/time.h"
 
 struct summary {
@@ -102,11 +103,10 @@ static bool init_statuses(struct summary *s, yyjson_val *spec, yyjson_val *statu
 
 static bool condition_is_true(yyjson_val *status, const char *type)
 {
-	JSON_EACH (condition, yyjson_obj_get(status, "conditions")) {
-		if (str_eq_c(json_get_str(condition, "type"), type))
-			return str_eq_c(json_get_str(condition, "status"), "True");
-	}
-	return false;
+	yyjson_val *condition = condition_find(yyjson_obj_get(status, "conditions"),
+					       str_from(type));
+
+	return str_eq_c(json_get_str(condition, "status"), "True");
 }
 
 static void container_statuses(struct summary *s, yyjson_val *status)
@@ -137,12 +137,10 @@ static void container_statuses(struct summary *s, yyjson_val *status)
 
 static bool is_gated(yyjson_val *status)
 {
-	JSON_EACH (condition, yyjson_obj_get(status, "conditions")) {
-		if (str_eq_c(json_get_str(condition, "type"), "PodScheduled") &&
-		    str_eq_c(json_get_str(condition, "reason"), "SchedulingGated"))
-			return true;
-	}
-	return false;
+	yyjson_val *condition = condition_find(yyjson_obj_get(status, "conditions"),
+					       STR("PodScheduled"));
+
+	return str_eq_c(json_get_str(condition, "reason"), "SchedulingGated");
 }
 
 static void summarize(struct summary *s, const struct obj *obj)
