@@ -6,6 +6,7 @@
 #include "api/openapi.h"
 
 #include "api/openapi_internal.h"
+#include "api/version.h"
 #include "base/mem.h"
 
 #define PATH_BYTES_MAX 512
@@ -359,7 +360,7 @@ static void open_document(struct openapi *o, bool v3)
 	root = yyjson_mut_doc_get_root(o->doc);
 	json_set_str(o->doc, root, v3 ? "openapi" : "swagger", v3 ? STR("3.0.0") : STR("2.0"));
 	json_set_path_str(o->doc, root, "info.title", STR("Kubernetes"));
-	json_set_path_str(o->doc, root, "info.version", STR("v1.36.0"));
+	json_set_path_str(o->doc, root, "info.version", STR(KUBERNETES_VERSION));
 	o->schemas = v3 ? json_set_object(o->doc, json_set_object(o->doc, root, "components"),
 					  "schemas")
 			: json_set_object(o->doc, root, "definitions");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server's life: parts made, first objects written, parts taken down. */
 #include "apiserver/admission_state.h"
+#include "api/version.h"
 #include "apiserver/apiserver_internal.h"
 
 #include "apiserver/admission.h"
@@ -135,7 +136,7 @@ int apiserver_new(const struct apiserver_options *options, struct apiserver **re
 	s->gzip.env = options->env;
 	s->started_wall_ns = env_wall_ns(s->env);
 	s->started_mono_ns = env_mono_ns(s->env);
-	version = mem_printf("v1.36.0+%s", options->build ? options->build : "cube");
+	version = mem_printf(KUBERNETES_VERSION "+%s", options->build ? options->build : "cube");
 	s->version = str_from(version);
 	local_hub_init(&s->hub, &s->registry);
 	s->leaves_scheduling = options->leaves_scheduling;

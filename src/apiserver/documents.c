@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include "api/openapi.h"
 #include "api/protobuf.h"
+#include "api/version.h"
 #include "apiserver/discovery.h"
 #include "apiserver/documents_internal.h"
 #include "apiserver/exchange.h"
@@ -383,19 +384,19 @@ static int serve_version(struct exchange *e, struct str rest)
 	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 1u << 16);
-	json_set_str(doc, root, "major", STR("1"));
-	json_set_str(doc, root, "minor", STR("36"));
-	json_set_str(doc, root, "emulationMajor", STR("1"));
-	json_set_str(doc, root, "emulationMinor", STR("36"));
-	json_set_str(doc, root, "minCompatibilityMajor", STR("1"));
-	json_set_str(doc, root, "minCompatibilityMinor", STR("35"));
+	json_set_str(doc, root, "major", STR(KUBERNETES_MAJOR));
+	json_set_str(doc, root, "minor", STR(KUBERNETES_MINOR));
+	json_set_str(doc, root, "emulationMajor", STR(KUBERNETES_MAJOR));
+	json_set_str(doc, root, "emulationMinor", STR(KUBERNETES_MINOR));
+	json_set_str(doc, root, "minCompatibilityMajor", STR(KUBERNETES_MAJOR));
+	json_set_str(doc, root, "minCompatibilityMinor", STR(KUBERNETES_MINOR_BEFORE));
 	json_set_str(doc, root, "gitVersion", e->server->version);
 	json_set_str(doc, root, "gitCommit", STR(""));
 	json_set_str(doc, root, "gitTreeState", STR("clean"));
 	json_set_str(doc, root, "buildDate", STR("1970-01-01T00:00:00Z"));
 	json_set_str(doc, root, "goVersion", STR("none"));
 	json_set_str(doc, root, "compiler", STR("cc"));
-	json_set_str(doc, root, "platform", STR("linux/amd64"));
+	json_set_str(doc, root, "platform", STR("linux/" GO_ARCHITECTURE));
 	json_mut_write_pretty(root, &text);
 	exchange_answer_bytes(e, 200, json_type, str_in(e->arena, buf_str(&text)));
 	return 0;

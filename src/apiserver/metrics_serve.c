@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "apiserver/documents_internal.h"
+#include "api/version.h"
 #include "apiserver/fairness.h"
 #include "apiserver/metrics.h"
 #include "apiserver/stored_form.h"
@@ -126,7 +127,8 @@ static void write_build(struct apiserver *s, struct buf *to)
 	buf_printf(to,
 		   "kubernetes_build_info{build_date=\"1970-01-01T00:00:00Z\",compiler=\"cc\","
 		   "git_commit=\"\",git_tree_state=\"clean\",git_version=\"" STR_FMT
-		   "\",go_version=\"none\",major=\"1\",minor=\"36\",platform=\"linux/amd64\"} 1\n",
+		   "\",go_version=\"none\",major=\"" KUBERNETES_MAJOR "\",minor=\"" KUBERNETES_MINOR
+		   "\",platform=\"linux/" GO_ARCHITECTURE "\"} 1\n",
 		   STR_ARG(s->version));
 }
 

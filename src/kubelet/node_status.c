@@ -141,7 +141,7 @@ static void add_node_info(yyjson_mut_doc *doc, yyjson_mut_val *status,
 {
 	yyjson_mut_val *info = json_set_object(doc, status, "nodeInfo");
 
-	json_set_str(doc, info, "architecture", STR(KUBELET_ARCHITECTURE));
+	json_set_str(doc, info, "architecture", STR(GO_ARCHITECTURE));
 	json_set_str(doc, info, "bootID", o->boot_id);
 	json_set_str(doc, info, "containerRuntimeVersion", STR(KUBELET_RUNTIME_VERSION));
 	json_set_str(doc, info, "kernelVersion", o->kernel_version);
@@ -183,9 +183,9 @@ static void add_metadata(yyjson_mut_doc *doc, yyjson_mut_val *root, const struct
 	yyjson_mut_val *metadata = json_set_object(doc, root, "metadata");
 	yyjson_mut_val *labels = json_set_object(doc, metadata, "labels");
 
-	json_set_str(doc, labels, "beta.kubernetes.io/arch", STR(KUBELET_ARCHITECTURE));
+	json_set_str(doc, labels, "beta.kubernetes.io/arch", STR(GO_ARCHITECTURE));
 	json_set_str(doc, labels, "beta.kubernetes.io/os", STR("linux"));
-	json_set_str(doc, labels, "kubernetes.io/arch", STR(KUBELET_ARCHITECTURE));
+	json_set_str(doc, labels, "kubernetes.io/arch", STR(GO_ARCHITECTURE));
 	json_set_str(doc, labels, "kubernetes.io/hostname", o->node_name);
 	json_set_str(doc, labels, "kubernetes.io/os", STR("linux"));
 	for (size_t i = 0; i < o->label_count; i++)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "api/version.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "kubelet/limits.h"
@@ -200,7 +201,8 @@ static int http_client_ready(struct runtime *r, struct err *err)
 		.insecure = true
 	}; /* probes do not verify, as upstream's */
 	struct http_client_options options = { .env = r->env,
-					       .user_agent = STR("kube-probe/1.36") };
+					       .user_agent = STR("kube-probe/" KUBERNETES_MAJOR
+								 "." KUBERNETES_MINOR) };
 
 	if (r->http)
 		return 0;

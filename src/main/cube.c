@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "api/version.h"
 #include "cli/cmds.h"
 #include "main/reset.h"
 #include "main/server.h"
@@ -38,7 +39,7 @@ static int version_run(struct cmd_run *run, struct err *err)
 	AUTO_BUF out = { 0 };
 
 	buf_init(&out, 256);
-	buf_printf(&out, "cube %s (Kubernetes API v1.36.0)\n", CUBE_VERSION);
+	buf_printf(&out, "cube %s (Kubernetes API " KUBERNETES_VERSION ")\n", CUBE_VERSION);
 	return fd_write_all(STDOUT_FILENO, out.ptr, out.len, err) < 0 ? 1 : 0;
 }
 
@@ -59,9 +60,9 @@ static const struct cmd cmd_version = {
 };
 
 static const struct cmd *const cmds[] = {
-	&cmd_server, &cmd_image_load, &cmd_image_ls, &cmd_image_pull, &cmd_image_rm,
-	&cmd_snapshot_save,
-	&cmd_snapshot_restore, &cmd_reset, &cmd_completion, &cmd_man,	     &cmd_version,    NULL,
+	&cmd_server,	 &cmd_image_load,    &cmd_image_ls,	    &cmd_image_pull,
+	&cmd_image_rm,	 &cmd_snapshot_save, &cmd_snapshot_restore, &cmd_reset,
+	&cmd_completion, &cmd_man,	     &cmd_version,	    NULL,
 };
 
 static const struct program program_cube = {
