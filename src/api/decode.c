@@ -217,7 +217,7 @@ static int decode_map(struct decoder *d, const struct decode_at *at, yyjson_val 
 		      yyjson_mut_val **ret)
 {
 	bool has_lists = at->field->shape == SCHEMA_MAP_OF_LISTS;
-	yyjson_mut_val *map, *item;
+	yyjson_mut_val *map, *item, *there;
 	AUTO_JSON_INDEX index = { .slots = NULL };
 
 	if (!yyjson_is_obj(v))
@@ -237,12 +237,12 @@ static int decode_map(struct decoder *d, const struct decode_at *at, yyjson_val 
 			failed = decode_element(d, &inside, value, &item);
 		if (failed < 0)
 			return -1;
-		if (!json_index_add(&index, json_str(key), item)) {
+		there = json_index_add(&index, json_str(key), item);
+		if (!there) {
 			yyjson_mut_obj_add(map, json_copy(d->doc, key), item);
 			continue;
 		}
-		/* Of keys given twice the last one counts. */
-		json_put(d->doc, map, json_str(key), item);
+		json_become(there, item); /* of keys given twice the last one counts */
 		if (d->notices) {
 			struct str text = field_path_in(d->notices->arena, at->path);
 

@@ -102,7 +102,7 @@ static yyjson_mut_val *copy_metadata(const struct copier *c, yyjson_val *v,
 static yyjson_mut_val *copy_object(const struct copier *c, yyjson_val *v, yyjson_val *schema,
 				   const struct field_path *path)
 {
-	yyjson_mut_val *object = yyjson_mut_obj(c->doc), *item;
+	yyjson_mut_val *object = yyjson_mut_obj(c->doc), *item, *there;
 	AUTO_JSON_INDEX index = { .slots = NULL };
 
 	json_index_init(&index, yyjson_obj_size(v));
@@ -119,11 +119,12 @@ static yyjson_mut_val *copy_object(const struct copier *c, yyjson_val *v, yyjson
 			item = copy_metadata(c, value, &here);
 		else
 			item = copy_value(c, value, member, &here);
-		if (!json_index_add(&index, name, item)) {
+		there = json_index_add(&index, name, item);
+		if (!there) {
 			yyjson_mut_obj_add(object, json_copy(c->doc, key), item);
 			continue;
 		}
-		json_put(c->doc, object, name, item);
+		json_become(there, item);
 		note(c->notices, "duplicate", &here);
 	}
 	return object;

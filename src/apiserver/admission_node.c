@@ -12,6 +12,7 @@
 #include "apiserver/limits.h"
 #include "apiserver/node_pods.h"
 #include "apiserver/registry.h"
+#include "codec/json_index.h"
 #include "net/x509.h"
 
 #define LEASE_NAMESPACE "kube-node-lease"
@@ -211,19 +212,24 @@ static struct str forbidden_labels(const struct restriction *r)
 	struct str *keys = arena_array(r->op->arena,
 				       yyjson_mut_obj_size(labels) + yyjson_obj_size(old) + 1,
 				       sizeof(keys[0]));
+	AUTO_JSON_INDEX before = { .slots = NULL };
+	AUTO_JSON_INDEX after = { .slots = NULL };
 	size_t count = 0;
 
+	json_index_init_members(&before, old);
+	json_index_init_members_mut(&after, labels);
 	JSON_MUT_MEMBERS (key, value, labels) {
 		struct str name = json_mut_str(key);
 
-		if (!json_mixed_equal(value, json_key(old, name)) && is_label_forbidden(name))
+		if (!json_mixed_equal(value, json_index_get(&before, name)) &&
+		    is_label_forbidden(name))
 			keys[count++] = name;
 	}
 	JSON_MEMBERS (key, value, old) {
 		struct str name = json_str(key);
 
 		(void)value;
-		if (!json_mut_key(labels, name) && is_label_forbidden(name))
+		if (!json_index_get(&after, name) && is_label_forbidden(name))
 			keys[count++] = name;
 	}
 	qsort(keys, count, sizeof(keys[0]), compare_keys);

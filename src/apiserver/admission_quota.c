@@ -92,7 +92,8 @@ static void keep_charge(struct quotas *q, const struct obj *quota, int64_t revis
 
 	for (size_t i = 0; i < used->count; i++) {
 		quantity_format(&used->items[i].quantity, text);
-		json_put_str(doc, list, used->items[i].name, str_from(text));
+		yyjson_mut_obj_add(list, json_new_str(doc, used->items[i].name),
+				   json_new_str(doc, str_from(text)));
 	}
 	*charge = (struct operation_charge){
 		.key = registry_key(q->op->registry, q->op->arena, &kind_resourcequota,

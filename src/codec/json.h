@@ -124,6 +124,8 @@ void json_set_path_str(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *
 		       struct str value);
 void json_set_path_int(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *path,
 		       int64_t value);
+/* Puts what from is into the place of there, whatever stands before it; from is of no use then. */
+void json_become(yyjson_mut_val *there, yyjson_mut_val *from);
 /* Copies to target the members of source that it lacks. */
 void json_fill(yyjson_mut_doc *doc, yyjson_mut_val *target, yyjson_mut_val *source);
 /* Removes a member; returns what was there or NULL. */

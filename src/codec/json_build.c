@@ -275,6 +275,12 @@ struct blob *json_mut_to_blob(yyjson_mut_val *v)
 	return blob;
 }
 
+void json_become(yyjson_mut_val *there, yyjson_mut_val *from)
+{
+	there->tag = from->tag;
+	there->uni = from->uni;
+}
+
 void json_fill(yyjson_mut_doc *doc, yyjson_mut_val *target, yyjson_mut_val *source)
 {
 	AUTO_JSON_INDEX there = { .slots = NULL };

@@ -183,6 +183,28 @@ static void test_objects(void **state)
 	assert_int_equal(count_errors(&kind_validatingwebhookconfiguration, &text), 0);
 }
 
+static void test_repeated_keys(void **state)
+{
+	/* Would break: a body that has one key over and over, behind many others. */
+	AUTO_BUF text = { 0 };
+	struct err err = { 0 };
+	struct decode_options options = { .kind = &kind_configmap, .bytes_max = BYTES_MAX };
+	AUTO_JSON_MUT doc = NULL;
+	yyjson_mut_val *labels;
+
+	buf_init(&text, BYTES_MAX);
+	buf_put_c(&text, "{\"metadata\":{\"labels\":{");
+	put_members(&text, "\"k%06zu\":\"v\"", MEMBERS, false);
+	buf_put_char(&text, ',');
+	put_members(&text, "\"k099999\":\"%zu\"", MEMBERS, true);
+	buf_put_c(&text, "}}}");
+	doc = object_decode(buf_str(&text), &options, &err);
+	assert_non_null(doc);
+	labels = json_mut_get(yyjson_mut_doc_get_root(doc), "metadata.labels");
+	assert_int_equal(yyjson_mut_obj_size(labels), MEMBERS);
+	assert_true(str_eq_c(json_mut_get_str(labels, "k099999"), "0"));
+}
+
 /* All that is done for a new object and for an update of it, whatever is wrong with it. */
 static void write_object(const struct kind *kind, const char *subresource, struct buf *text)
 {
@@ -302,9 +324,9 @@ static void test_lists(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_strategic), cmocka_unit_test(test_selector),
-		cmocka_unit_test(test_resources), cmocka_unit_test(test_objects),
-		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_strategic),     cmocka_unit_test(test_selector),
+		cmocka_unit_test(test_resources),     cmocka_unit_test(test_objects),
+		cmocka_unit_test(test_repeated_keys), cmocka_unit_test(test_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -328,15 +328,44 @@ static void test_index_grows(void **state)
 	assert_ptr_equal(json_index_add(&index, STR("7"), &values[0]), &values[7]);
 }
 
+/* Would break: what was given is overwritten by what is only filled in, or what stands behind a
+ * value that is replaced goes with it. */
+static void test_fill_and_become(void **state)
+{
+	AUTO_JSON_MUT doc = json_new_object();
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *source = yyjson_mut_obj(doc), *list;
+	AUTO_BUF text = { 0 };
+
+	(void)state; /* no fixture */
+	json_set_int(doc, root, "a", 1);
+	json_set_int(doc, root, "b", 2);
+	json_set_int(doc, source, "b", 9);
+	json_set_int(doc, source, "c", 3);
+	json_fill(doc, root, source);
+	list = yyjson_mut_arr(doc);
+	json_append_str(doc, list, STR("x"));
+	json_become(json_mut_get(root, "a"), list);
+	buf_init(&text, 100);
+	json_mut_write(root, &text);
+	assert_string_equal(text.ptr, "{\"a\":[\"x\"],\"b\":2,\"c\":3}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse_refuses), cmocka_unit_test(test_syntax),
-		cmocka_unit_test(test_depth),	      cmocka_unit_test(test_duplicates),
-		cmocka_unit_test(test_get),	      cmocka_unit_test(test_build),
-		cmocka_unit_test(test_sort_keys),     cmocka_unit_test(test_equal),
-		cmocka_unit_test(test_large_objects), cmocka_unit_test(test_trim),
-		cmocka_unit_test(test_trim_onto),     cmocka_unit_test(test_index_grows),
+		cmocka_unit_test(test_parse_refuses),
+		cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_duplicates),
+		cmocka_unit_test(test_get),
+		cmocka_unit_test(test_build),
+		cmocka_unit_test(test_sort_keys),
+		cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_large_objects),
+		cmocka_unit_test(test_trim),
+		cmocka_unit_test(test_trim_onto),
+		cmocka_unit_test(test_index_grows),
+		cmocka_unit_test(test_fill_and_become),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
