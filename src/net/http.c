@@ -116,6 +116,23 @@ void http_chunk_make(struct http_chunk *ret, const struct http_piece *pieces, si
 	memcpy(at, "\r\n", 2);
 }
 
+#define HEADERS_FIRST ((size_t)16)
+
+void http_header_add(struct http_headers *headers, struct arena *arena, struct http_header header)
+{
+	size_t count = headers->count;
+	struct http_header *list;
+
+	/* room doubles: it is used up where the count is a power of two */
+	if (!count || (count >= HEADERS_FIRST && !(count & (count - 1)))) {
+		list = arena_array(arena, count ? 2 * count : HEADERS_FIRST, sizeof(*list));
+		if (count)
+			memcpy(list, headers->list, count * sizeof(*list));
+		headers->list = list;
+	}
+	headers->list[headers->count++] = header;
+}
+
 struct str http_header_get(const struct http_headers *h, struct str name)
 {
 	size_t cursor = 0;

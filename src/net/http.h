@@ -37,6 +37,8 @@ struct http_headers {
 	struct http_header *list;
 	size_t count;
 };
+/* One more, in the arena; only of a list that was made so from the first on. */
+void http_header_add(struct http_headers *headers, struct arena *arena, struct http_header header);
 /* First value of name (ASCII case ignored); STR_NONE when there is none. */
 struct str http_header_get(const struct http_headers *h, struct str name) PURE;
 /* Repeated headers: *cursor starts at 0; false at the end. */

@@ -49,16 +49,7 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t len)
 
 	if (h->count == ex->server->limits.header_count_max)
 		return refuse_head(ex, 431, NULL);
-	if (h->count == ex->header_cap) {
-		size_t cap = ex->header_cap ? ex->header_cap * 2 : 12;
-		struct http_header *list = arena_array(&ex->x.arena, cap, sizeof(*list));
-
-		if (h->count > 0)
-			memcpy(list, h->list, h->count * sizeof(*list));
-		h->list = list;
-		ex->header_cap = cap;
-	}
-	h->list[h->count++] = HTTP_HEADER(str_sub(at, len), STR_NONE);
+	http_header_add(h, &ex->x.arena, HTTP_HEADER(str_sub(at, len), STR_NONE));
 	return 0;
 }
 

@@ -128,22 +128,6 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 	return 0;
 }
 
-static void add_header(struct exchange *ex, struct str name, struct str value)
-{
-	struct http_headers *h = &ex->x.headers;
-
-	if (h->count == ex->header_cap) {
-		size_t cap = ex->header_cap ? ex->header_cap * 2 : 12;
-		struct http_header *list = arena_array(&ex->x.arena, cap, sizeof(*list));
-
-		if (h->count > 0)
-			memcpy(list, h->list, h->count * sizeof(*list));
-		h->list = list;
-		ex->header_cap = cap;
-	}
-	h->list[h->count++] = HTTP_HEADER(name, value);
-}
-
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name_bytes, size_t name_len,
 		     const uint8_t *value_bytes, size_t value_len, uint8_t flags, void *arg)
 {
@@ -171,7 +155,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	}
 	if (!ex->x.host.ptr && str_eq(name, STR("host")))
 		ex->x.host = value;
-	add_header(ex, str_in(&ex->x.arena, name), value);
+	http_header_add(&ex->x.headers, &ex->x.arena, HTTP_HEADER(str_in(&ex->x.arena, name), value));
 	return 0;
 }
 

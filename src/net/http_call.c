@@ -26,16 +26,7 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t len)
 
 	if (h->count >= HTTP_REPLY_HEADER_COUNT_MAX)
 		return -1;
-	if (h->count == call->header_cap) {
-		size_t cap = call->header_cap ? call->header_cap * 2 : 16;
-		struct http_header *list = arena_array(&call->arena, cap, sizeof(*list));
-
-		if (h->count > 0)
-			memcpy(list, h->list, h->count * sizeof(*list));
-		h->list = list;
-		call->header_cap = cap;
-	}
-	h->list[h->count++] = HTTP_HEADER(str_sub(at, len), STR_NONE);
+	http_header_add(h, &call->arena, HTTP_HEADER(str_sub(at, len), STR_NONE));
 	return 0;
 }
 
@@ -183,7 +174,6 @@ static void read_head(struct http_call *call, struct str head)
 	int status;
 
 	call->reply = (struct http_reply){ 0 };
-	call->header_cap = 0;
 	call->scanned_bytes = 0;
 	call->complete = false;
 	llhttp_init(&call->parser, HTTP_RESPONSE, &parser_settings);

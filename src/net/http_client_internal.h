@@ -40,7 +40,6 @@ struct http_call {
 	struct conn *conn;
 	llhttp_t parser;
 	struct http_reply reply;
-	size_t header_cap;
 	size_t scanned_bytes;
 	uint64_t source_left_bytes;
 	int redirect_count, informational_count;

@@ -35,7 +35,6 @@ struct exchange {
 	struct buf body;
 	char *body_fixed;                /* in the arena: a small body of known length; else the buf */
 	size_t body_bytes;
-	size_t header_cap;
 	struct http_source source;
 	uint64_t source_left_bytes;
 	int status;
