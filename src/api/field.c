@@ -44,17 +44,19 @@ void field_errors_init(struct field_errors *errors, struct arena *arena)
 	*errors = (struct field_errors){ .arena = arena };
 }
 
-/* No more are kept: nothing needs to be made for them, which for large values takes long. */
-static bool is_full(struct field_errors *e)
+/* Counts one more. False: it is not kept, and nothing needs to be made for it, which for large values
+ * takes long. */
+static bool is_kept(struct field_errors *e)
 {
+	e->seen++;
 	e->truncated |= e->count >= FIELD_ERRORS_MAX;
-	return e->truncated;
+	return e->count < FIELD_ERRORS_MAX;
 }
 
 static void add_at(struct field_errors *e, enum field_error_type type, struct str field,
 		   struct str message)
 {
-	if (is_full(e))
+	if (!is_kept(e))
 		return;
 	if (e->count == e->room) {
 		size_t room = e->room ? e->room * 2 : 8;
@@ -151,8 +153,10 @@ static void report_val(struct field_errors *e, enum field_error_type type,
 {
 	AUTO_BUF text = { 0 };
 
-	if (is_full(e))
+	if (e->count >= FIELD_ERRORS_MAX) {
+		(void)is_kept(e); /* not */
 		return;
+	}
 	buf_init(&text, OBJECT_BYTES_MAX);
 	field_value_write(e->kind, path, value, &text);
 	report(e, type, path, buf_str(&text), detail);

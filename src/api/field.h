@@ -60,6 +60,7 @@ struct field_errors {
 	struct arena *arena;
 	struct field_error *items;
 	size_t count, room;
+	size_t seen; /* all, also those that are not kept: whether something was wrong shows here */
 	bool truncated;
 	const struct kind *kind; /* of the object: how its values are shown; may be NULL */
 };

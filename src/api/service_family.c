@@ -180,26 +180,26 @@ void service_families_plan(struct edit *e, const struct service_families *cluste
 		.path = FIELD_NAME(NULL, "spec"),
 	};
 	struct scope scope = { .edit = e, .errors = errors };
-	size_t before = errors->count;
+	size_t before = errors->seen;
 
 	if (!p.spec || str_eq_c(json_mut_get_str(p.spec, "type"), "ExternalName") ||
 	    is_left_alone(&p))
 		return;
 	default_policy(&p);
 	service_check_addresses(&scope, p.path, p.spec);
-	if (errors->count > before)
+	if (errors->seen > before)
 		return;
 	if (p.old)
 		follow_policy(&p);
 	check_single(&p);
 	infer(&p);
-	if (errors->count > before)
+	if (errors->seen > before)
 		return;
 	if (is_own(&p)) {
 		complete(&p, true);
 		return;
 	}
 	check_cluster(&p);
-	if (errors->count == before)
+	if (errors->seen == before)
 		complete(&p, cluster->is_dual);
 }

@@ -114,9 +114,9 @@ static bool was_broken(yyjson_val *old, yyjson_val *schema, struct arena *arena)
 void structural_validate_lists(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 			       struct field_errors *errors)
 {
-	size_t before = errors->count;
+	struct field_errors before = *errors;
 
 	check(v, schema, NULL, errors);
-	if (errors->count > before && old && was_broken(old, schema, errors->arena))
-		errors->count = before;
+	if (errors->seen > before.seen && old && was_broken(old, schema, errors->arena))
+		*errors = before;
 }

@@ -469,10 +469,10 @@ static void check_authorizer(struct checking *c, yyjson_val *list, size_t index)
 	const struct field_path *path = FIELD_INDEX(FIELD_NAME(NULL, "authorizers"), index);
 	yyjson_val *one = yyjson_arr_get(list, index), *hook = json_get(one, "webhook");
 	struct str type = json_get_str(one, "type"), name = json_get_str(one, "name");
-	size_t before = c->errors.count;
+	size_t before = c->errors.seen;
 
 	check_choice(c, FIELD_NAME(path, "type"), type, "AlwaysAllow|AlwaysDeny|Node|RBAC|Webhook");
-	if (c->errors.count > before)
+	if (c->errors.seen > before)
 		return;
 	if (!str_eq_c(type, "Webhook") && is_repeated(list, index, "type")) {
 		field_duplicate_str(&c->errors, FIELD_NAME(path, "type"), type);

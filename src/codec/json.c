@@ -269,9 +269,9 @@ yyjson_mut_doc *json_mut_thaw(yyjson_mut_val *v)
 
 yyjson_doc *json_freeze(yyjson_mut_val *v)
 {
-	yyjson_doc *doc = yyjson_mut_val_imut_copy(v, &json_alc);
+	yyjson_doc *doc = v ? yyjson_mut_val_imut_copy(v, &json_alc) : NULL;
 
-	ASSERT(doc);
+	ASSERT(doc || !v);
 	return doc;
 }
 

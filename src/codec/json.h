@@ -40,7 +40,7 @@ yyjson_mut_doc *json_thaw(yyjson_val *v) MUST_CHECK;   /* a deep copy that can b
 yyjson_mut_doc *json_mut_thaw(yyjson_mut_val *v) MUST_CHECK; /* likewise */
 /* Members in the bytewise order of their keys, as Go writes a map; at every depth. */
 void json_sort_keys(yyjson_mut_val *v);
-yyjson_doc *json_freeze(yyjson_mut_val *v) MUST_CHECK; /* a deep copy that cannot */
+yyjson_doc *json_freeze(yyjson_mut_val *v) MUST_CHECK; /* a deep copy that cannot; NULL of NULL */
 void json_free(yyjson_doc *doc);		       /* NULL is fine, likewise */
 void json_mut_free(yyjson_mut_doc *doc);
 void json_free_at(yyjson_doc **doc);

@@ -542,13 +542,13 @@ static void job_validate(struct edit *e, struct field_errors *errors)
 	if (yyjson_mut_is_obj(selector))
 		check_made_selector(e, selector, errors);
 	check_job_spec(&scope, path, spec_of(e));
-	before = errors->count;
+	before = errors->seen;
 	if (yyjson_mut_is_obj(selector))
 		selector_validate(selector, selector_path, errors);
 	else
 		field_required(errors, selector_path, "");
 	/* Nothing selects nothing. */
-	if (errors->count == before ? !matches(e, selector, labels) : !selector)
+	if (errors->seen == before ? !matches(e, selector, labels) : !selector)
 		field_invalid_val(errors, FIELD_NAME(meta, "labels"), labels,
 				  "`selector` does not match template `labels`");
 	check_host_names(e, errors);

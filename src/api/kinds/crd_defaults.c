@@ -44,7 +44,7 @@ static void check_default(struct crd_schema_check *c, yyjson_val *value, yyjson_
 			  const struct field_path *path)
 {
 	AUTO_JSON_MUT doc = json_new();
-	size_t before = c->errors->count;
+	size_t before = c->errors->seen;
 	yyjson_mut_val *kept = structural_copy(doc, value, schema, path, NULL);
 	struct err err = { 0 };
 
@@ -58,7 +58,7 @@ static void check_default(struct crd_schema_check *c, yyjson_val *value, yyjson_
 				str_c_in(c->errors->arena, str_from(err.msg)));
 	structural_validate_resources(kept, schema, path, c->errors);
 	structural_validate_at(kept, schema, path, c->errors);
-	if (c->errors->count == before)
+	if (c->errors->seen == before)
 		run_rules(c, value, schema, path);
 }
 
@@ -67,10 +67,10 @@ static void check_meta_default(struct crd_schema_check *c, yyjson_val *value, yy
 			       const struct field_path *path)
 {
 	AUTO_JSON_MUT doc = json_new();
-	size_t before = c->errors->count;
+	size_t before = c->errors->seen;
 
 	structural_validate_at(json_copy(doc, value), schema, path, c->errors);
-	if (c->errors->count == before)
+	if (c->errors->seen == before)
 		run_rules(c, value, schema, path);
 }
 

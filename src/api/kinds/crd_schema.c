@@ -616,17 +616,17 @@ static void check_expressions(struct crd_schema_check *c, yyjson_val *schema,
 
 void crd_schema_check(struct crd_schema_check *c, yyjson_val *schema, const struct field_path *path)
 {
-	size_t before = c->errors->count;
+	size_t before = c->errors->seen;
 
 	if (structural_is(schema, "nullable"))
 		field_forbidden(c->errors, FIELD_NAME(path, "nullable"),
 				"nullable cannot be true at the root");
 	check_structural(c, schema, path, LEVEL_ROOT);
 	check_parts(c, schema, (struct outside){ schema, path }, path);
-	if (c->errors->count == before)
+	if (c->errors->seen == before)
 		crd_defaults_check(c, schema, path);
 	check_openapi(c, schema, path, (struct setting){ .is_root = true });
 	/* Rules are about schemas that are fine otherwise. */
-	if (c->errors->count == before && !c->is_survey)
+	if (c->errors->seen == before && !c->is_survey)
 		check_expressions(c, schema, path);
 }

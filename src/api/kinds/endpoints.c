@@ -71,7 +71,7 @@ static void endpoints_validate(struct edit *e, struct field_errors *errors)
 	struct field_errors before = *errors;
 
 	rules_check_edit(e, endpoints_rules, errors);
-	if (errors->count > before.count && is_unchanged(e, "subsets"))
+	if (errors->seen > before.seen && is_unchanged(e, "subsets"))
 		*errors = before;
 }
 
@@ -250,7 +250,7 @@ static void slice_validate(struct edit *e, struct field_errors *errors)
 	rules_check_edit(e, slice_type_rules, errors);
 	before = *errors;
 	rules_check_edit(e, slice_endpoint_rules, errors);
-	if (errors->count > before.count && is_unchanged(e, "endpoints"))
+	if (errors->seen > before.seen && is_unchanged(e, "endpoints"))
 		*errors = before;
 	rules_check_edit(e, slice_rest_rules, errors);
 }

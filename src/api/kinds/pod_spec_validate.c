@@ -456,7 +456,7 @@ void pod_template_validate_selected(const struct scope *s, const char *kind_name
 	yyjson_mut_val *selector = yyjson_mut_obj_get(spec, "selector"),
 		       *template = yyjson_mut_obj_get(spec, "template"),
 		       *labels = json_mut_get(template, "metadata.labels");
-	size_t before = s->errors->count;
+	size_t before = s->errors->seen;
 
 	if (!yyjson_mut_is_obj(selector)) {
 		field_required(s->errors, selector_path, "");
@@ -470,7 +470,7 @@ void pod_template_validate_selected(const struct scope *s, const char *kind_name
 							kind_name)
 						  .ptr);
 	}
-	if (yyjson_mut_is_obj(selector) && s->errors->count == before &&
+	if (yyjson_mut_is_obj(selector) && s->errors->seen == before &&
 	    !selects(s, selector, labels))
 		field_invalid_val(s->errors,
 				  FIELD_NAME(FIELD_NAME(template_path, "metadata"), "labels"),

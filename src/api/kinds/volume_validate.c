@@ -807,7 +807,7 @@ void rule_volumes(const struct scope *s, const struct field_path *path, yyjson_m
 					*name_path = FIELD_NAME(here, "name");
 		struct str name = json_mut_get_str(volume, "name"),
 			   claim = json_mut_get_str(volume, "persistentVolumeClaim.claimName");
-		size_t before = s->errors->count;
+		size_t before = s->errors->seen;
 
 		check_pod_volume(s, here, volume);
 		if (!name.len)
@@ -816,7 +816,7 @@ void rule_volumes(const struct scope *s, const struct field_path *path, yyjson_m
 			field_invalid_str(s->errors, name_path, name, name_label_problem(name));
 		if (json_index_get(&pod->volumes, name))
 			field_duplicate_str(s->errors, name_path, name);
-		else if (s->errors->count == before && !s->errors->truncated)
+		else if (s->errors->seen == before)
 			(void)json_index_add(&pod->volumes, name, volume);
 		if (claim.len && is_made_for(pod, &ephemeral, claim))
 			field_invalid_str(
