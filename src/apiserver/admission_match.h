@@ -39,6 +39,7 @@ struct admission_request {
 	const struct obj *namespace_object;  /* NULL: cluster-scoped, or it is not there */
 	const struct user *user;
 	struct operation *asks; /* who can wait for what his user may do; NULL: nobody can */
+	struct review_wait *wait; /* likewise, where it is no write */
 	bool dry_run;
 	yyjson_mut_val *options;      /* CreateOptions, ...; may be NULL */
 	const struct kind_set *kinds; /* for equivalent versions */

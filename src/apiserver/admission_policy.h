@@ -29,7 +29,7 @@ struct policy_answer {
 bool policies_validate_any(struct policies *policies) MUST_CHECK;
 bool policies_mutate_any(struct policies *policies) MUST_CHECK;
 
-/* < 0: refused. */
+/* < 0: refused. 1: the request's wait is told, for all to be asked again. */
 int policies_validate(struct policies *policies, const struct admission_request *request,
 		      const struct policy_answer *answer) MUST_CHECK;
 

@@ -397,7 +397,10 @@ int policies_validate(struct policies *policies, const struct admission_request 
 	if (admission_is_configuration(request->kind))
 		return 0;
 	admission_authorizer_init(&q.authorizer, policies->registry, request->user, request->asks);
+	q.authorizer.wait = request->wait;
 	for (size_t i = 0; i < f->policy_count; i++)
 		ask_policy(&q, f->policies[i]);
+	if (q.authorizer.is_waiting)
+		return 1;
 	return q.denial.is_made ? refuse(&q) : 0;
 }

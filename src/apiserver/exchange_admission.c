@@ -4,6 +4,7 @@
 
 #include "api/object.h"
 #include "apiserver/admission_policy.h"
+#include "apiserver/limits.h"
 #include "base/mem.h"
 #include "loop/env.h"
 
@@ -59,6 +60,7 @@ static void on_closed(void *arg, struct http_exchange *x)
 	struct exchange_admission *a = arg;
 
 	webhook_run_cancel(&a->run);
+	review_wait_cancel(&a->asked);
 	release(a);
 	exchange_count(a->e, 499);
 	http_abort(x);
@@ -94,15 +96,27 @@ static int mutate_by_policies(struct exchange_admission *a)
 	return result;
 }
 
+/* As webhook_run_validate. */
 static int validate_by_policies(struct exchange_admission *a)
 {
 	struct policies *policies = a->run.registry->policies;
 	struct policy_answer answer = answer_of(a);
+	struct notices notices = a->notices;
+	struct annotations annotations = a->annotations;
+	int progress;
 
 	if (!policies_validate_any(policies))
-		return 0;
+		return WEBHOOKS_AGREED;
+	/* no more when answers are forgotten before they are used */
+	a->run.request.wait = a->questions < OPERATION_QUESTIONS_MAX ? &a->asked : NULL;
 	a->run.request.object = cel_json_mut(yyjson_mut_doc_get_root(a->doc), &cel_type_dyn);
-	return policies_validate(policies, &a->run.request, &answer);
+	progress = policies_validate(policies, &a->run.request, &answer);
+	if (progress <= 0)
+		return progress < 0 ? -1 : WEBHOOKS_AGREED;
+	a->questions++;
+	a->notices = notices; /* what they say is said when they are asked again */
+	a->annotations = annotations;
+	return WEBHOOKS_PENDING;
 }
 
 static int go_on(struct exchange_admission *a, int progress)
@@ -110,8 +124,11 @@ static int go_on(struct exchange_admission *a, int progress)
 	struct exchange *e = a->e;
 
 	if (progress == WEBHOOKS_AGREED && !a->is_validating) {
-		a->is_validating = true;
-		progress = validate_by_policies(a) < 0 ? -1 : webhook_run_validate(&a->run);
+		progress = validate_by_policies(a);
+		if (progress == WEBHOOKS_AGREED) {
+			a->is_validating = true;
+			progress = webhook_run_validate(&a->run);
+		}
 	}
 	if (progress == WEBHOOKS_PENDING) {
 		http_set_events(e->x, &events, a);
@@ -124,14 +141,23 @@ static int go_on(struct exchange_admission *a, int progress)
 	return -1;
 }
 
-static void on_done(struct webhook_run *run)
+static void resume(struct exchange_admission *a, int progress)
 {
-	struct exchange_admission *a = run->owner;
 	struct exchange *e = a->e;
 
 	http_set_events(e->x, NULL, NULL);
-	if (go_on(a, run->refusal->code ? -1 : WEBHOOKS_AGREED) < 0)
+	if (go_on(a, progress) < 0)
 		exchange_refuse(e);
+}
+
+static void on_done(struct webhook_run *run)
+{
+	resume(run->owner, run->refusal->code ? -1 : WEBHOOKS_AGREED);
+}
+
+static void on_told(struct review_wait *wait)
+{
+	resume(CONTAINER_OF(wait, struct exchange_admission, asked), WEBHOOKS_AGREED);
 }
 
 bool exchange_admission_any(const struct exchange *e)
@@ -147,6 +173,7 @@ int exchange_admit(struct exchange_admission *a)
 {
 	struct exchange *e = a->e;
 
+	review_wait_init(&a->asked, on_told);
 	notices_init(&a->notices, e->arena);
 	e->warnings = &a->notices;
 	audit_want_annotations(e, &a->annotations, e->arena);

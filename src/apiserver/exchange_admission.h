@@ -25,6 +25,8 @@ struct exchange_admission {
 	struct notices notices;
 	struct annotations annotations;
 	bool is_mutated, is_validating;
+	struct review_wait asked; /* an authorizer outside, by a policy's expression */
+	int questions;
 };
 
 /* Whether anybody could have something to say. */

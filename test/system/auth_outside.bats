@@ -208,6 +208,37 @@ refused() { # token
 	has "$output" 'admission webhook "asks.example.com" denied the request: it was asked'
 	with_token secret-one create configmap again-by-jane
 	k delete mutatingwebhookconfiguration/asks validatingwebhookconfiguration/asks
+	# policies wait as well: for writes, and for connections, of which this one then finds no node
+	k create -f - <<-'END'
+		apiVersion: v1
+		kind: List
+		items:
+		- apiVersion: admissionregistration.k8s.io/v1
+		  kind: ValidatingAdmissionPolicy
+		  metadata: {name: asks}
+		  spec:
+		    matchConstraints:
+		      resourceRules:
+		      - {apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [configmaps]}
+		      - {apiGroups: [""], apiVersions: [v1], operations: [CONNECT], resources: [pods/exec]}
+		    validations: [{expression: 'authorizer.group("").resource(request.resource.resource).check("bind").allowed()', message: may not bind}]
+		- apiVersion: admissionregistration.k8s.io/v1
+		  kind: ValidatingAdmissionPolicyBinding
+		  metadata: {name: asks}
+		  spec: {policyName: asks, validationActions: [Deny]}
+	END
+	k create clusterrolebinding olga-edits --clusterrole=edit --user=olga
+	k run nowhere --image i
+	is_asked() { ! with_token secret-one create configmap never --dry-run=server; }
+	wait_for 5 is_asked
+	run with_token secret-one create configmap never
+	has "$output" 'may not bind'
+	with_token known-outside create configmap asked-of-olga
+	run with_token known-outside exec nowhere -- true
+	has "$output" 'pod nowhere does not have a host assigned'
+	run with_token secret-one exec nowhere -- true
+	has "$output" 'may not bind'
+	k delete validatingadmissionpolicy/asks validatingadmissionpolicybinding/asks
 }
 
 from_proxy() { # certificate ARGS...
