@@ -34,6 +34,7 @@ struct port_forward {
 	struct buf out, in, inner; /* SPDY to send; WebSocket undecoded; SPDY out of the tunnel */
 	struct task task;
 	bool open_due, inner_due, closed, dead;
+	bool in_read; /* in is being decoded */
 	int depth;
 };
 
@@ -319,6 +320,7 @@ static size_t read_websocket(struct port_forward *f, struct str bytes)
 	int64_t n = 0;
 
 	buf_put_str(&f->in, bytes);
+	f->in_read = true; /* who resumes in here leaves in as it is */
 	while (!f->closed && f->paused_count == 0) {
 		n = websocket_decode(f->in.ptr + taken, f->in.len - taken, true, &frame, NULL);
 		if (n <= 0)
@@ -326,6 +328,7 @@ static size_t read_websocket(struct port_forward *f, struct str bytes)
 		taken += (size_t)n;
 		on_frame(f, &frame);
 	}
+	f->in_read = false;
 	if (f->closed)
 		return bytes.len;
 	if (n < 0 || buf_failed(&f->in))
@@ -504,7 +507,7 @@ static void pause(struct port_forward *f, uint32_t id, bool paused)
 		f->inner_due = true;
 		env_defer(f->env, &f->task);
 	}
-	if (f->in.len > 0) {
+	if (f->in.len > 0 && !f->in_read) {
 		conn_unread(f->conn, buf_str(&f->in));
 		buf_reset(&f->in);
 	}

@@ -22,6 +22,7 @@ struct remote_stream {
 	bool ready, finished, closed, dead;
 	bool paused, ready_due, closed_due;
 	bool in_message;                        /* WebSocket: more of it is to come */
+	bool in_read;                           /* in is being decoded */
 	int depth;                              /* events that are running */
 	struct task task;                       /* due events */
 	struct buf in;                          /* WebSocket: undecoded bytes */

@@ -247,7 +247,7 @@ void remote_stream_resume(struct remote_stream *r, enum remote_channel channel)
 		return;
 	/* Whole messages may wait in our own buffer: hand them over with the connection's next
 	 * turn. */
-	if (r->in.len > 0) {
+	if (r->in.len > 0 && !r->in_read) {
 		conn_unread(r->conn, buf_str(&r->in));
 		buf_reset(&r->in);
 	}

@@ -127,22 +127,39 @@ static bool on_frame(struct remote_stream *r, const struct websocket_frame *fram
 	return lives;
 }
 
-static size_t ws_read(struct remote_stream *r, struct str bytes)
+/* What is left of in once its frames were handled; < 0: they are none. SIZE_MAX taken: the stream is gone. */
+static int64_t take_frames(struct remote_stream *r, size_t *ret_taken)
 {
 	struct websocket_frame frame;
 	size_t taken = 0;
 	int64_t n = 0;
 	struct err err;
 
-	buf_put_str(&r->in, bytes);
 	while (!r->paused && !r->finished) {
 		n = websocket_decode(r->in.ptr + taken, r->in.len - taken, true, &frame, &err);
 		if (n <= 0)
 			break;
 		taken += (size_t)n;
-		if (!on_frame(r, &frame))
-			return bytes.len;
+		if (!on_frame(r, &frame)) {
+			taken = SIZE_MAX;
+			break;
+		}
 	}
+	*ret_taken = taken;
+	return n;
+}
+
+static size_t ws_read(struct remote_stream *r, struct str bytes)
+{
+	size_t taken;
+	int64_t n;
+
+	buf_put_str(&r->in, bytes);
+	r->in_read = true; /* who resumes in here leaves in as it is */
+	n = take_frames(r, &taken);
+	r->in_read = false;
+	if (taken == SIZE_MAX)
+		return bytes.len;
 	if (n < 0 || buf_failed(&r->in)) {
 		(void)leave(r, 1002); /* there is nothing to go on with */
 		return bytes.len;

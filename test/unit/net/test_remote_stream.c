@@ -18,7 +18,7 @@ struct service {
 	struct remote_stream_options options;
 	struct remote_stream *r;
 	struct port_forward *forward;
-	bool ready, stdin_closed, closed, refused, has_data, free_on_data, pause_on_data, resized;
+	bool ready, stdin_closed, closed, refused, has_data, free_on_data, pause_on_data, resumes, resized;
 	struct buf data;
 	uint16_t width, height;
 	uint32_t opened_id;
@@ -47,6 +47,8 @@ static void on_data(void *arg, struct remote_stream *r, enum remote_channel chan
 		s->r = NULL;
 	} else if (s->pause_on_data) {
 		remote_stream_pause(r, channel);
+		if (s->resumes)
+			remote_stream_resume(r, channel);
 	} else {
 		remote_stream_send(r, REMOTE_STDOUT, bytes);
 	}
@@ -363,6 +365,14 @@ static void test_pause(void **state)
 	remote_stream_resume(s.r, REMOTE_STDIN);
 	fixture_run_until(&s.f, &s.has_data);
 	assert_string_equal(s.data.ptr, "onetwo");
+	/* From within the event, with more in the same piece: nothing comes twice or from elsewhere. */
+	s.pause_on_data = s.resumes = true;
+	buf_reset(&s.data);
+	raw_send(&s.raw, "\x82\x84mask\x6dtau\x82\x84mask\x6dgwu\x82\x82mask\x6d\x40", 28);
+	for (int i = 0; i < 1000 && s.data.len < 7; i++)
+		fixture_run_for(&s.f, 1);
+	assert_int_equal(s.data.len, 7);
+	assert_false(s.closed);
 	close_service(&s);
 }
 
