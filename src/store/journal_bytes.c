@@ -6,6 +6,7 @@
 #include "store/journal.h"
 
 #define MAGIC 0x6a627563u /* "cubj" */
+#define MAGIC_LAST (MAGIC >> 24)
 
 static void set_u32(char *at, uint32_t value)
 {
@@ -104,21 +105,31 @@ void journal_encode(const struct list *writes, int64_t from_revision, int64_t re
 	set_u32(at + 4, checksum(at, size_bytes));
 }
 
+/* What the head says, which its sum has yet to prove. */
+static bool read_head(struct str bytes, struct journal_batch *ret)
+{
+	size_t size_bytes;
+
+	if (bytes.len < JOURNAL_HEAD_BYTES || get_u32(bytes.ptr) != MAGIC)
+		return false;
+	size_bytes = get_u32(bytes.ptr + 8);
+	if (size_bytes < JOURNAL_HEAD_BYTES || size_bytes > bytes.len)
+		return false;
+	ret->change_count = get_u32(bytes.ptr + 12);
+	ret->from_revision = (int64_t)get_u64(bytes.ptr + 16);
+	ret->revision = (int64_t)get_u64(bytes.ptr + 24);
+	ret->changes = str_slice(bytes, JOURNAL_HEAD_BYTES, size_bytes);
+	return ret->from_revision >= 1 && ret->revision > ret->from_revision;
+}
+
 bool journal_next_batch(struct str *bytes, struct journal_batch *ret)
 {
 	size_t size_bytes;
 
-	if (bytes->len < JOURNAL_HEAD_BYTES || get_u32(bytes->ptr) != MAGIC)
+	if (!read_head(*bytes, ret))
 		return false;
-	size_bytes = get_u32(bytes->ptr + 8);
-	if (size_bytes < JOURNAL_HEAD_BYTES || size_bytes > bytes->len ||
-	    get_u32(bytes->ptr + 4) != checksum(bytes->ptr, size_bytes))
-		return false;
-	ret->change_count = get_u32(bytes->ptr + 12);
-	ret->from_revision = (int64_t)get_u64(bytes->ptr + 16);
-	ret->revision = (int64_t)get_u64(bytes->ptr + 24);
-	ret->changes = str_slice(*bytes, JOURNAL_HEAD_BYTES, size_bytes);
-	if (ret->from_revision < 1 || ret->revision <= ret->from_revision)
+	size_bytes = JOURNAL_HEAD_BYTES + ret->changes.len;
+	if (get_u32(bytes->ptr + 4) != checksum(bytes->ptr, size_bytes))
 		return false;
 	*bytes = str_slice(*bytes, size_bytes, bytes->len);
 	return true;
@@ -152,18 +163,22 @@ bool journal_next_change(struct journal_batch *batch, struct store_change *ret, 
 	return true;
 }
 
+/* The file is megabytes of batches that LMDB has long had. So heads are looked for by the rarest of their letters, and
+ * only one that claims to be later is worth its sum. */
 bool journal_holds_later(struct str bytes, int64_t revision)
 {
-	const uint32_t magic = htole32(MAGIC);
 	const char *end = bytes.ptr + bytes.len, *at = bytes.ptr;
 	struct journal_batch batch;
 
-	while (at < end && (at = memmem(at, (size_t)(end - at), &magic, sizeof(magic)))) {
-		struct str left = str_sub(at, (size_t)(end - at));
+	while (at < end && (at = memchr(at, MAGIC_LAST, (size_t)(end - at)))) {
+		struct str left;
 
-		if (journal_next_batch(&left, &batch) && batch.revision > revision)
-			return true;
 		at++;
+		if (at - bytes.ptr < (ptrdiff_t)sizeof(uint32_t))
+			continue;
+		left = str_slice(bytes, (size_t)(at - bytes.ptr) - sizeof(uint32_t), bytes.len);
+		if (read_head(left, &batch) && batch.revision > revision && journal_next_batch(&left, &batch))
+			return true;
 	}
 	return false;
 }
