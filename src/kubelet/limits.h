@@ -30,6 +30,7 @@
 #define KUBELET_NODE_REPORT_MS 300000  /* node status, when nothing changes */
 #define KUBELET_NODE_CHECK_MS 10000    /* look whether anything changed */
 #define KUBELET_HOOK_TIMEOUT_MS 120000 /* upper bound of a hook whose pod sets none */
+#define KUBELET_GRACE_SECONDS_MAX (INT64_C(10) * 366 * 24 * 3600) /* that a pod is waited for */
 #define KUBELET_KILL_GRACE_MIN_SECONDS \
 	2 /* left for TERM after a preStop hook has used up the grace period */
 

@@ -37,6 +37,12 @@ enum pull_policy pull_policy_of(struct str policy, struct str image)
 	return PULL_IF_NOT_PRESENT;
 }
 
+/* Any number may stand there; nothing waits for longer than this. */
+static int64_t grace_decode(yyjson_val *v, int64_t fallback)
+{
+	return NUM_MIN(json_int(v, fallback), KUBELET_GRACE_SECONDS_MAX);
+}
+
 static void probe_decode(yyjson_val *json, struct probe_spec *ret)
 {
 	ret->json = json;
@@ -45,7 +51,7 @@ static void probe_decode(yyjson_val *json, struct probe_spec *ret)
 	ret->period_seconds = NUM_MAX(json_get_int(json, "periodSeconds", 10), INT64_C(1));
 	ret->success_threshold = NUM_MAX(json_get_int(json, "successThreshold", 1), INT64_C(1));
 	ret->failure_threshold = NUM_MAX(json_get_int(json, "failureThreshold", 3), INT64_C(1));
-	ret->grace_seconds = json_get_int(json, "terminationGracePeriodSeconds", -1);
+	ret->grace_seconds = grace_decode(json_get(json, "terminationGracePeriodSeconds"), -1);
 }
 
 /* -1 when it is not there. Static pods may have plain numbers: nothing has made them canonical. */
@@ -172,15 +178,16 @@ void pod_spec_decode(const struct obj *pod, struct arena *arena, struct pod_spec
 		.host_pid = json_get_bool(json, "hostPID", false),
 		.host_ipc = json_get_bool(json, "hostIPC", false),
 		.share_pid = json_get_bool(json, "shareProcessNamespace", false),
-		.grace_seconds = json_get_int(json, "terminationGracePeriodSeconds", 30),
+		.grace_seconds = grace_decode(json_get(json, "terminationGracePeriodSeconds"), 30),
 		.active_deadline_seconds = json_get_int(json, "activeDeadlineSeconds", -1),
 		.deleting = obj_is_deleting(pod),
 		.node_name = json_get_str(json, "nodeName"),
 		.service_account = json_get_str(json, "serviceAccountName"),
 	};
 	if (ret->deleting)
-		ret->grace_seconds = json_get_int(pod->root, "metadata.deletionGracePeriodSeconds",
-						  ret->grace_seconds);
+		ret->grace_seconds = grace_decode(
+			json_get(pod->root, "metadata.deletionGracePeriodSeconds"),
+			ret->grace_seconds);
 	ret->containers = arena_array(arena, NUM_MIN(count, (size_t)KUBELET_CONTAINERS_MAX) + 1,
 				      sizeof(*ret->containers));
 	ret->init_count = containers_decode(ret, "initContainers", ROLE_INIT);

@@ -97,6 +97,20 @@ SCRIPT(test_collections,
        { "DELETE", CM "?labelSelector=x", NULL, NULL, 200, "\"name\":\"b\"", "\"name\":\"c\"" },
        { "GET", CM, NULL, NULL, 200, "\"name\":\"c\"", "\"name\":\"b\"" }, )
 
+#define PODS "/api/v1/namespaces/default/pods"
+
+/* Any number may be asked for: no time is later than some, and from there it is shortened. */
+SCRIPT(test_long_graces,
+       { "POST", PODS, JSON,
+	 "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"nodeName\":\"n\",\"containers\":[{\"name\":"
+	 "\"c\",\"image\":\"i\"}]}}",
+	 201 },
+       { "DELETE", PODS "/a?gracePeriodSeconds=9223372036854775807", NULL, NULL, 200,
+	 "\"deletionTimestamp\":\"21" },
+       { "GET", PODS "/a", NULL, NULL, 200, "\"deletionGracePeriodSeconds\":9223372036854775807" },
+       { "DELETE", PODS "/a?gracePeriodSeconds=5", NULL, NULL, 200,
+	 "\"deletionTimestamp\":\"20" }, )
+
 #define TWICE "line 2: key \\\"k\\\" already set in map"
 
 SCRIPT(test_field_validation,
@@ -227,7 +241,6 @@ SCRIPT(test_answers,
 	 "]}}}",
 	 200, "\"ingress\":[{\"ip\":\"192.0.2.1\",\"ipMode\":\"VIP\"},{\"hostname\":\"a.b\"}]" }, )
 
-#define PODS "/api/v1/namespaces/default/pods"
 #define POD_OF(name)                                                                               \
 	"{\"metadata\":{\"name\":\"" name "\",\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":" \
 	"[{\"name\":\"c\",\"image\":\"i\"}]}}"
@@ -364,12 +377,12 @@ static void test_large_collection(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_repeated_cause),	 cmocka_unit_test(test_delete_options),
-		cmocka_unit_test(test_collections),	 cmocka_unit_test(test_large_collection),
-		cmocka_unit_test(test_field_validation), cmocka_unit_test(test_patch_bodies),
-		cmocka_unit_test(test_versions),	 cmocka_unit_test(test_repeated_owners),
-		cmocka_unit_test(test_answers),		 cmocka_unit_test(test_budgets),
-		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_repeated_cause),	cmocka_unit_test(test_delete_options),
+		cmocka_unit_test(test_collections),	cmocka_unit_test(test_large_collection),
+		cmocka_unit_test(test_long_graces),	cmocka_unit_test(test_field_validation),
+		cmocka_unit_test(test_patch_bodies),	cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_repeated_owners), cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_budgets),		cmocka_unit_test(test_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
