@@ -190,8 +190,9 @@ static void check_addresses(struct edit *e, struct field_errors *errors)
 
 	json_index_init(&seen, yyjson_mut_arr_size(addresses));
 	JSON_MUT_EACH (address, addresses) {
-		struct str key = str_printf_in(errors->arena, STR_FMT "/" STR_FMT,
-					       STR_ARG(json_mut_get_str(address, "type")),
+		struct str type = json_mut_get_str(address, "type"),
+			   key = str_printf_in(errors->arena, "%zu:" STR_FMT STR_FMT, type.len,
+					       STR_ARG(type),
 					       STR_ARG(json_mut_get_str(address, "address")));
 
 		if (json_index_add(&seen, key, address))
