@@ -3,7 +3,9 @@
 #include "api/limit_range.h"
 
 #include <stdlib.h>
+#include "api/limits.h"
 #include "api/resource_list.h"
+#include "codec/json_index.h"
 
 #define VIOLATIONS_MAX 64 /* told; more help nobody */
 #define ANNOTATION "kubernetes.io/limit-ranger"
@@ -15,46 +17,49 @@ static int compare(const void *a, const void *b)
 	return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* Sets what the container's list lacks. Returns "cpu, memory", the names that were set. */
-static struct str fill_list(yyjson_mut_doc *doc, yyjson_mut_val *container, const char *which,
-			    const struct resource_list *defaults)
-{
-	struct str *names = arena_array(defaults->arena, defaults->count + 1, sizeof(names[0]));
-	char text[QUANTITY_TEXT_BYTES];
-	size_t count = 0;
-
-	for (size_t i = 0; i < defaults->count; i++) {
-		const struct resource_amount *item = &defaults->items[i];
-		yyjson_mut_val *resources = yyjson_mut_obj_get(container, "resources");
-
-		if (json_mut_key(yyjson_mut_obj_get(resources, which), item->name))
-			continue;
-		quantity_format(&item->quantity, text);
-		json_put_str(doc,
-			     json_ensure_object(
-				     doc, json_ensure_object(doc, container, "resources"), which),
-			     item->name, str_from(text));
-		names[count++] = item->name;
-	}
-	qsort(names, count, sizeof(names[0]), compare);
-	return str_join_in(defaults->arena, names, count, STR(", "));
-}
-
 struct filling {
 	yyjson_mut_doc *doc;
 	struct resource_list requests, limits;
 	struct arena *arena;
-	struct str told; /* "cpu request for container a; memory limit for container a" */
+	struct buf told;   /* "cpu request for container a; memory limit for container a" */
+	size_t bytes;	   /* set so far */
+	struct str *names; /* room for those of one list */
 };
+
+/* Sets what the container's list lacks. Returns "cpu, memory", the names that were set. */
+static struct str fill_list(struct filling *f, yyjson_mut_val *container, const char *which,
+			    const struct resource_list *defaults)
+{
+	yyjson_mut_val *has = yyjson_mut_obj_get(yyjson_mut_obj_get(container, "resources"), which);
+	char text[QUANTITY_TEXT_BYTES];
+	AUTO_JSON_INDEX given = { .slots = NULL };
+	size_t count = 0;
+
+	json_index_init_members_mut(&given, has);
+	/* What is larger than any object may be is refused when it is written. */
+	for (size_t i = 0; i < defaults->count && f->bytes <= OBJECT_BYTES_MAX; i++) {
+		const struct resource_amount *item = &defaults->items[i];
+
+		if (json_index_get(&given, item->name))
+			continue;
+		if (!has)
+			has = json_ensure_object(
+				f->doc, json_ensure_object(f->doc, container, "resources"), which);
+		quantity_format(&item->quantity, text);
+		json_put_new(f->doc, has, item->name, json_new_str(f->doc, str_from(text)));
+		f->bytes += item->name.len + strlen(text);
+		f->names[count++] = item->name;
+	}
+	qsort(f->names, count, sizeof(f->names[0]), compare);
+	return str_join_in(f->arena, f->names, count, STR(", "));
+}
 
 static void tell(struct filling *f, struct str names, const char *what, const char *prefix,
 		 struct str container)
 {
-	if (!names.len)
-		return;
-	f->told = str_printf_in(f->arena, STR_FMT "%s" STR_FMT " %s for %s " STR_FMT,
-				STR_ARG(f->told), f->told.len ? "; " : "", STR_ARG(names), what,
-				prefix, STR_ARG(container));
+	if (names.len)
+		buf_printf(&f->told, "%s" STR_FMT " %s for %s " STR_FMT, f->told.len ? "; " : "",
+			   STR_ARG(names), what, prefix, STR_ARG(container));
 }
 
 static void fill_containers(struct filling *f, yyjson_mut_val *containers, const char *prefix)
@@ -62,9 +67,8 @@ static void fill_containers(struct filling *f, yyjson_mut_val *containers, const
 	JSON_MUT_EACH (container, containers) {
 		struct str name = json_mut_get_str(container, "name");
 
-		tell(f, fill_list(f->doc, container, "requests", &f->requests), "request", prefix,
-		     name);
-		tell(f, fill_list(f->doc, container, "limits", &f->limits), "limit", prefix, name);
+		tell(f, fill_list(f, container, "requests", &f->requests), "request", prefix, name);
+		tell(f, fill_list(f, container, "limits", &f->limits), "limit", prefix, name);
 	}
 }
 
@@ -75,19 +79,23 @@ void limit_range_default(yyjson_val *limit_range, yyjson_mut_doc *doc, yyjson_mu
 
 	resource_list_init(&f.requests, arena);
 	resource_list_init(&f.limits, arena);
+	buf_init(&f.told, OBJECT_BYTES_MAX);
 	JSON_EACH (item, json_get(limit_range, "spec.limits")) {
 		if (!str_eq_c(json_get_str(item, "type"), "Container"))
 			continue;
 		resource_list_read(&f.requests, json_get(item, "defaultRequest"));
 		resource_list_read(&f.limits, json_get(item, "default"));
 	}
+	f.names = arena_array(arena, f.requests.count + f.limits.count + 1, sizeof(f.names[0]));
 	fill_containers(&f, json_mut_get(pod, "spec.containers"), "container");
 	fill_containers(&f, json_mut_get(pod, "spec.initContainers"), "init container");
 	if (f.told.len)
-		json_set_str(
-			doc, json_ensure_object(doc, json_mut_get(pod, "metadata"), "annotations"),
-			ANNOTATION,
-			str_printf_in(arena, "LimitRanger plugin set: " STR_FMT, STR_ARG(f.told)));
+		json_set_str(doc,
+			     json_ensure_object(doc, json_mut_get(pod, "metadata"), "annotations"),
+			     ANNOTATION,
+			     str_printf_in(arena, "LimitRanger plugin set: " STR_FMT,
+					   STR_ARG(buf_str(&f.told))));
+	buf_deinit(&f.told);
 }
 
 /* --- bounds --- */

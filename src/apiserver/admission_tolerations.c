@@ -8,6 +8,7 @@
 
 #include "api/kinds/pod_spec.h"
 #include "apiserver/admission_state.h"
+#include "apiserver/limits.h"
 #include "apiserver/registry.h"
 
 #define DEFAULTS STR("scheduler.alpha.kubernetes.io/defaultTolerations")
@@ -65,56 +66,101 @@ int default_tolerations_admit(struct operation *op)
 
 /* --- PodTolerationRestriction --- */
 
-/* Whether wide tolerates all that narrow does. */
-static bool covers(yyjson_mut_val *wide, yyjson_mut_val *narrow)
-{
-	struct str key = json_mut_get_str(wide, "key"),
-		   operator= json_mut_get_str(wide, "operator"),
-		   effect = json_mut_get_str(wide, "effect");
-	yyjson_mut_val *seconds = json_mut_get(wide, "tolerationSeconds"),
-		       *other = json_mut_get(narrow, "tolerationSeconds");
-	bool is_any = str_eq_c(operator, "Exists");
+struct toleration {
+	yyjson_mut_val *value;
+	struct str key, operator_, effect, text;
+	bool has_seconds;
+	int64_t seconds;
+};
 
-	if (json_mut_equal(wide, narrow))
+struct toleration_list {
+	struct toleration *items;
+	size_t count;
+};
+
+/* Each is compared with all others, so there is an end to how many: refuses with that. */
+static int read_tolerations(struct operation *op, yyjson_mut_val *list, struct toleration_list *ret)
+{
+	size_t count = yyjson_mut_arr_size(list);
+
+	if (count > TOLERATIONS_COMPARED_MAX)
+		return refusal_set(&op->refusal, 422, "Invalid",
+				   "%zu tolerations are more than the %d that are compared", count,
+				   TOLERATIONS_COMPARED_MAX);
+	*ret = (struct toleration_list){ arena_array(op->arena, count + 1, sizeof(ret->items[0])) };
+	JSON_MUT_EACH (t, list) {
+		yyjson_mut_val *seconds = json_mut_get(t, "tolerationSeconds");
+
+		ret->items[ret->count++] = (struct toleration){
+			.value = t,
+			.key = json_mut_get_str(t, "key"),
+			.operator_ = json_mut_get_str(t, "operator"),
+			.effect = json_mut_get_str(t, "effect"),
+			.text = json_mut_get_str(t, "value"),
+			.has_seconds = seconds != NULL,
+			.seconds = json_mut_int(seconds, 0),
+		};
+	}
+	return 0;
+}
+
+static bool is_equal(const struct toleration *a, const struct toleration *b)
+{
+	return a->has_seconds == b->has_seconds && a->seconds == b->seconds &&
+	       str_eq(a->key, b->key) && str_eq(a->operator_, b->operator_) &&
+	       str_eq(a->effect, b->effect) && str_eq(a->text, b->text);
+}
+
+/* Whether wide tolerates all that narrow does. */
+static bool covers(const struct toleration *wide, const struct toleration *narrow)
+{
+	bool is_any = str_eq_c(wide->operator_, "Exists");
+
+	if (!str_eq(wide->key, narrow->key) && (wide->key.len || !is_any))
+		return false;
+	if (is_equal(wide, narrow))
 		return true;
-	if (!str_eq(key, json_mut_get_str(narrow, "key")) && (key.len || !is_any))
+	if (wide->effect.len && !str_eq(wide->effect, narrow->effect))
 		return false;
-	if (effect.len && !str_eq(effect, json_mut_get_str(narrow, "effect")))
-		return false;
-	if (str_eq_c(effect, "NoExecute") && seconds &&
-	    (!other || json_mut_int(other, 0) > json_mut_int(seconds, 0)))
+	if (str_eq_c(wide->effect, "NoExecute") && wide->has_seconds &&
+	    (!narrow->has_seconds || narrow->seconds > wide->seconds))
 		return false;
 	if (is_any)
 		return true;
-	return (!operator.len || str_eq_c(operator, "Equal")) &&
-	       str_eq_c(json_mut_get_str(narrow, "operator"), "Equal") &&
-	       str_eq(json_mut_get_str(wide, "value"), json_mut_get_str(narrow, "value"));
+	return (!wide->operator_.len || str_eq_c(wide->operator_, "Equal")) &&
+	       str_eq_c(narrow->operator_, "Equal") && str_eq(wide->text, narrow->text);
 }
 
-/* Of equal ones the first stays, of others the wider. */
-static bool is_spare(yyjson_mut_val *kept, yyjson_mut_val *all, size_t index)
+/* Of equal ones the first stays, of others the wider. kept: those before it that stay. */
+static bool is_spare(const struct toleration_list *all, const bool *kept, size_t index)
 {
-	yyjson_mut_val *one = yyjson_mut_arr_get(all, index), *later;
+	const struct toleration *one = &all->items[index];
 
-	JSON_MUT_EACH (t, kept)
-		if (covers(t, one))
+	for (size_t i = 0; i < index; i++)
+		if (kept[i] && covers(&all->items[i], one))
 			return true;
-	for (size_t i = index + 1; (later = yyjson_mut_arr_get(all, i)); i++)
-		if (!json_mut_equal(one, later) && covers(later, one))
+	for (size_t i = index + 1; i < all->count; i++)
+		if (covers(&all->items[i], one) && !is_equal(one, &all->items[i]))
 			return true;
 	return false;
 }
 
-static void merge(struct operation *op, yyjson_mut_val *all)
+static int merge(struct operation *op, yyjson_mut_val *list)
 {
-	yyjson_mut_val *kept = yyjson_mut_arr(op->edit.doc);
-	size_t count = yyjson_mut_arr_size(all);
+	yyjson_mut_val *to = yyjson_mut_arr(op->edit.doc);
+	struct toleration_list all;
+	bool *kept;
 
-	for (size_t i = 0; i < count; i++)
-		if (!is_spare(kept, all, i))
-			yyjson_mut_arr_append(
-				kept, json_mut_copy(op->edit.doc, yyjson_mut_arr_get(all, i)));
-	json_set(op->edit.doc, json_mut_get(op->edit.root, "spec"), "tolerations", kept);
+	if (read_tolerations(op, list, &all) < 0)
+		return -1;
+	kept = arena_array(op->arena, all.count + 1, sizeof(kept[0]));
+	for (size_t i = 0; i < all.count; i++) {
+		kept[i] = !is_spare(&all, kept, i);
+		if (kept[i])
+			yyjson_mut_arr_append(to, json_mut_copy(op->edit.doc, all.items[i].value));
+	}
+	json_set(op->edit.doc, json_mut_get(op->edit.root, "spec"), "tolerations", to);
+	return 0;
 }
 
 /* What the namespace says, else the cluster; *ret NULL: neither does. */
@@ -175,7 +221,8 @@ int toleration_restriction_admit(struct operation *op)
 		all = json_ensure_array(op->edit.doc, spec, "tolerations");
 		JSON_MUT_EACH (t, more)
 			yyjson_mut_arr_append(all, json_mut_copy(op->edit.doc, t));
-		merge(op, all);
+		if (merge(op, all) < 0)
+			return -1;
 	}
 	return toleration_restriction_validate(op);
 }
@@ -184,6 +231,7 @@ int toleration_restriction_validate(struct operation *op)
 {
 	const struct admission_settings *settings = op->registry->admission->settings;
 	yyjson_mut_val *list = json_mut_get(op->edit.root, "spec.tolerations"), *allowed;
+	struct toleration_list given, wide;
 	const char *whose;
 
 	if (!is_pod(op) || !yyjson_mut_arr_size(list))
@@ -192,11 +240,13 @@ int toleration_restriction_validate(struct operation *op)
 		return -1;
 	if (!yyjson_mut_arr_size(allowed))
 		return 0;
-	JSON_MUT_EACH (t, list) {
+	if (read_tolerations(op, list, &given) < 0 || read_tolerations(op, allowed, &wide) < 0)
+		return -1;
+	for (size_t i = 0; i < given.count; i++) {
 		bool may = false;
 
-		JSON_MUT_EACH (wide, allowed)
-			may |= covers(wide, t);
+		for (size_t k = 0; k < wide.count && !may; k++)
+			may = covers(&wide.items[k], &given.items[i]);
 		if (!may)
 			return refusal_set(
 				&op->refusal, 500, "",

@@ -133,4 +133,6 @@ _Static_assert(FAIR_SEATS < REQUESTS_WRITING_MAX, "nobody's writes may keep all 
 #define PROXY_QUEUE_BYTES_MAX (256u << 10) /* unsent bytes at which the proxy reads no more */
 #define PROXY_LINGER_MS 5000		   /* for what is unsent when one side goes */
 
+#define TOLERATIONS_COMPARED_MAX 4000 /* by PodTolerationRestriction, each with each */
+
 #endif

@@ -6,11 +6,30 @@
 #include "apiserver/service_ledger.h"
 #include "apiserver/service_ranges.h"
 #include "base/num.h"
+#include "codec/json_index.h"
+
+#define PORT_NUMBERS (UINT16_MAX + 1)
+
+/* One bit for each number a port may have. */
+struct port_set {
+	uint8_t bits[PORT_NUMBERS / 8];
+};
+
+static bool port_set_has(const struct port_set *set, int64_t number)
+{
+	return number > 0 && number < PORT_NUMBERS && (set->bits[number / 8] >> number % 8 & 1);
+}
+
+static void port_set_add(struct port_set *set, int64_t number)
+{
+	if (number > 0 && number < PORT_NUMBERS)
+		set->bits[number / 8] |= (uint8_t)(1u << number % 8);
+}
 
 struct service_claim {
 	struct service_ledger ledger;
-	uint32_t *ports; /* taken for this very write */
-	size_t port_count;
+	struct port_set had, taken; /* before, and for this very write */
+	uint32_t highest_taken;	    /* 0: none */
 };
 
 static bool is_service(const struct operation *op)
@@ -26,6 +45,8 @@ static struct service_claim *claim_of(struct operation *op)
 	ledger_init(&op->claim->ledger, op->registry, op->arena);
 	op->claim->ledger.namespace_ = op->namespace_;
 	op->claim->ledger.name = op->name;
+	JSON_EACH (port, json_get(op->edit.old, "spec.ports"))
+		port_set_add(&op->claim->had, json_get_int(port, "nodePort", 0));
 	return op->claim;
 }
 
@@ -34,23 +55,12 @@ static struct service_ledger *ledger_of(struct operation *op)
 	return &claim_of(op)->ledger;
 }
 
-static bool took_port(const struct service_claim *claim, uint32_t port)
-{
-	for (size_t i = 0; i < claim->port_count; i++)
-		if (claim->ports[i] == port)
-			return true;
-	return false;
-}
-
 static void take_port(struct operation *op, uint32_t port)
 {
 	struct service_claim *claim = claim_of(op);
-	uint32_t *ports = arena_array(op->arena, claim->port_count + 1, sizeof(ports[0]));
 
-	if (claim->port_count)
-		memcpy(ports, claim->ports, claim->port_count * sizeof(ports[0]));
-	ports[claim->port_count++] = port;
-	claim->ports = ports;
+	port_set_add(&claim->taken, port);
+	claim->highest_taken = NUM_MAX(claim->highest_taken, port);
 	ledger_take_port(&claim->ledger, port);
 }
 
@@ -213,21 +223,14 @@ static int refuse_port(struct operation *op, size_t index, int64_t port, const c
 	return operation_take_fields(op, &errors, operation_kind_subject(op));
 }
 
-static bool had_port(const struct operation *op, uint32_t number)
-{
-	JSON_EACH (port, json_get(op->edit.old, "spec.ports"))
-		if (json_get_int(port, "nodePort", 0) == number)
-			return true;
-	return false;
-}
-
 static int take_given_port(struct operation *op, size_t index, uint32_t number)
 {
 	const struct number_range *range = &op->registry->node_ports;
+	const struct service_claim *claim = claim_of(op);
 	char why[100];
 
 	/* TCP and UDP may share a number within one service */
-	if (had_port(op, number) || took_port(claim_of(op), number))
+	if (port_set_has(&claim->had, number) || port_set_has(&claim->taken, number))
 		return 0;
 	if (!number_range_holds(range, number)) {
 		snprintf(why, sizeof(why),
@@ -242,18 +245,6 @@ static int take_given_port(struct operation *op, size_t index, uint32_t number)
 	return 0;
 }
 
-/* A port of the same number and another protocol already has a node port: take that one too. */
-static uint32_t shared_port(yyjson_mut_val *spec, yyjson_mut_val *wanted)
-{
-	JSON_MUT_EACH (port, json_mut_get(spec, "ports"))
-		if (port != wanted && json_mut_get_int(port, "nodePort", 0) &&
-		    json_mut_get_int(port, "port", 0) == json_mut_get_int(wanted, "port", 0) &&
-		    !str_eq(json_mut_get_str(port, "protocol"),
-			    json_mut_get_str(wanted, "protocol")))
-			return (uint32_t)json_mut_get_int(port, "nodePort", 0);
-	return 0;
-}
-
 static bool is_port_taken(void *arg, uint64_t port)
 {
 	return ledger_has_port(arg, (uint32_t)port);
@@ -262,12 +253,9 @@ static bool is_port_taken(void *arg, uint64_t port)
 /* A guess, as upstream's: behind those it has, or from the middle of what ports there are. */
 static uint32_t guess_port(struct operation *op)
 {
-	const struct service_claim *claim = claim_of(op);
-	uint32_t last = claim->port_count ? 0 : 32768 - 1;
+	uint32_t highest = claim_of(op)->highest_taken;
 
-	for (size_t i = 0; i < claim->port_count; i++)
-		last = NUM_MAX(last, claim->ports[i]);
-	return last + 1;
+	return highest ? highest + 1 : 32768;
 }
 
 static int take_any_port(struct operation *op, yyjson_mut_val *object, const char *field,
@@ -293,12 +281,61 @@ static bool has_too_many_ports(const struct operation *op, yyjson_mut_val *spec)
 	return json_mut_get_count(spec, "ports") > 3 * (size_t)op->registry->node_ports.count;
 }
 
+static struct str port_key(struct arena *arena, yyjson_mut_val *port)
+{
+	return str_printf_in(arena, "%lld", (long long)json_mut_get_int(port, "port", 0));
+}
+
+/* A port of the same number and another protocol that has a node port already shares it. */
+static int take_missing_ports(struct operation *op, yyjson_mut_val *ports)
+{
+	AUTO_JSON_INDEX owners = { .slots = NULL }; /* of node ports, by the number of the port */
+
+	json_index_init(&owners, yyjson_mut_arr_size(ports));
+	JSON_MUT_EACH (given, ports)
+		if (json_mut_get_int(given, "nodePort", 0))
+			(void)json_index_add(&owners, port_key(op->arena, given), given);
+	JSON_MUT_EACH (port, ports) {
+		yyjson_mut_val *owner;
+
+		if (json_mut_get_int(port, "nodePort", 0))
+			continue;
+		owner = json_index_get(&owners, port_key(op->arena, port));
+		if (take_any_port(op, port, "nodePort",
+				  (uint32_t)json_mut_get_int(owner, "nodePort", 0)) < 0)
+			return -1;
+		(void)json_index_add(&owners, port_key(op->arena, port), port);
+	}
+	return 0;
+}
+
+static int take_health_port(struct operation *op, yyjson_mut_val *spec)
+{
+	int64_t given = json_mut_get_int(spec, "healthCheckNodePort", 0);
+	bool is_there = number_range_holds(&op->registry->node_ports, (uint64_t)given);
+
+	if (!given)
+		return take_any_port(op, spec, "healthCheckNodePort", 0);
+	if (given == json_get_int(op->edit.old, "spec.healthCheckNodePort", 0))
+		return 0;
+	if (!is_there || ledger_has_port(ledger_of(op), (uint32_t)given))
+		return refusal_internal(&op->refusal,
+					"failed to allocate requested HealthCheck NodePort %lld: "
+					"%s",
+					(long long)given,
+					is_there ? "provided port is already allocated"
+						 : "provided port is not in the valid range");
+	take_port(op, (uint32_t)given);
+	return 0;
+}
+
 static int take_ports(struct operation *op, yyjson_mut_val *spec)
 {
+	struct str type = json_mut_get_str(spec, "type");
 	yyjson_mut_val *ports = json_mut_get(spec, "ports");
 	size_t index = 0;
 
-	if (!needs_node_ports(spec))
+	if (!str_eq_c(type, "NodePort") && !str_eq_c(type, "LoadBalancer"))
 		return 0;
 	if (has_too_many_ports(op, spec))
 		return refusal_internal(&op->refusal,
@@ -310,13 +347,9 @@ static int take_ports(struct operation *op, yyjson_mut_val *spec)
 			return -1;
 		index++;
 	}
-	JSON_MUT_EACH (port, ports)
-		if (!json_mut_get_int(port, "nodePort", 0) &&
-		    take_any_port(op, port, "nodePort", shared_port(spec, port)) < 0)
-			return -1;
-	if (needs_health_port(spec) && !json_mut_get_int(spec, "healthCheckNodePort", 0))
-		return take_any_port(op, spec, "healthCheckNodePort", 0);
-	return 0;
+	if (needs_node_ports(spec) && take_missing_ports(op, ports) < 0)
+		return -1;
+	return needs_health_port(spec) ? take_health_port(op, spec) : 0;
 }
 
 /* --- the operation's steps --- */
@@ -347,40 +380,11 @@ int service_claim_create(struct operation *op)
 	return 0;
 }
 
-static yyjson_val *old_port(yyjson_val *old, yyjson_mut_val *port)
-{
-	JSON_EACH (candidate, json_get(old, "spec.ports"))
-		if (json_get_int(candidate, "port", 0) == json_mut_get_int(port, "port", 0) &&
-		    str_eq(json_get_str(candidate, "protocol"), json_mut_get_str(port, "protocol")))
-			return candidate;
-	return NULL;
-}
-
-void service_claim_keep(struct operation *op)
-{
-	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
-	yyjson_val *old = op->edit.old;
-	int64_t health = json_get_int(old, "spec.healthCheckNodePort", 0);
-
-	if (!is_service(op) || !spec)
-		return;
-	if (needs_node_ports(spec) && !has_too_many_ports(op, spec))
-		JSON_MUT_EACH (port, json_mut_get(spec, "ports")) {
-			int64_t number = json_get_int(old_port(old, port), "nodePort", 0);
-
-			if (!json_mut_get_int(port, "nodePort", 0) && number)
-				json_set_int(op->edit.doc, port, "nodePort", number);
-		}
-	if (needs_health_port(spec) && health && !json_mut_get_int(spec, "healthCheckNodePort", 0))
-		json_set_int(op->edit.doc, spec, "healthCheckNodePort", health);
-}
-
-static bool keeps_port(yyjson_mut_val *spec, int64_t number)
+static void note_ports(yyjson_mut_val *spec, struct port_set *to)
 {
 	JSON_MUT_EACH (port, json_mut_get(spec, "ports"))
-		if (json_mut_get_int(port, "nodePort", 0) == number)
-			return true;
-	return json_mut_get_int(spec, "healthCheckNodePort", 0) == number;
+		port_set_add(to, json_mut_get_int(port, "nodePort", 0));
+	port_set_add(to, json_mut_get_int(spec, "healthCheckNodePort", 0));
 }
 
 static bool keeps_address(yyjson_mut_val *spec, struct str address)
@@ -397,18 +401,21 @@ static void free_old(struct operation *op, yyjson_mut_val *spec)
 	struct service_ledger *ledger = ledger_of(op);
 	yyjson_val *old = op->edit.old;
 	int64_t health = json_get_int(old, "spec.healthCheckNodePort", 0);
+	struct port_set kept = { .bits = { 0 } };
 	char text[SERVICE_ADDRESS_BYTES];
 
+	if (spec)
+		note_ports(spec, &kept);
 	JSON_EACH (ip, json_get(old, "spec.clusterIPs"))
 		if (!str_eq_c(json_str(ip), "None") && !keeps_address(spec, json_str(ip)))
 			ledger_free_address(ledger, address_canonical(json_str(ip), text));
 	JSON_EACH (port, json_get(old, "spec.ports")) {
 		int64_t number = json_get_int(port, "nodePort", 0);
 
-		if (number && (!spec || !keeps_port(spec, number)))
+		if (number && !port_set_has(&kept, number))
 			ledger_free_port(ledger, (uint32_t)number);
 	}
-	if (health && (!spec || !keeps_port(spec, health)))
+	if (health && !port_set_has(&kept, health))
 		ledger_free_port(ledger, (uint32_t)health);
 	ledger_close(ledger);
 }

@@ -13,8 +13,6 @@
  */
 int service_claim_plan(struct operation *op) MUST_CHECK;
 int service_claim_create(struct operation *op) MUST_CHECK;
-/* Before validation of an update: what was allocated and is left out stays as it was. */
-void service_claim_keep(struct operation *op);
 int service_claim_update(struct operation *op) MUST_CHECK;
 void service_claim_remove(struct operation *op);
 /* What is to be written with the operation; the claim's. */

@@ -124,7 +124,6 @@ int update_object(struct operation *op)
 		return -1;
 	object_default(&op->edit);
 	ownership_update(op);
-	service_claim_keep(op);
 	if (prepare(op) < 0)
 		return -1;
 	return admission_mutate(op, update_mutated);

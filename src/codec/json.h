@@ -114,6 +114,9 @@ yyjson_mut_val *json_set_array(yyjson_mut_doc *doc, yyjson_mut_val *object,
 /* Any key, copied. */
 void json_put(yyjson_mut_doc *doc, yyjson_mut_val *object, struct str key, yyjson_mut_val *value);
 void json_put_str(yyjson_mut_doc *doc, yyjson_mut_val *object, struct str key, struct str value);
+/* Of a key that is known not to be there: without a look at the others. */
+void json_put_new(yyjson_mut_doc *doc, yyjson_mut_val *object, struct str key,
+		  yyjson_mut_val *value);
 /* The object at key, made when it is missing or not an object. */
 yyjson_mut_val *json_ensure_object(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key);
 yyjson_mut_val *json_ensure_array(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key);

@@ -52,6 +52,12 @@ void json_put(yyjson_mut_doc *doc, yyjson_mut_val *object, struct str key, yyjso
 	put_value(object, key_copy(doc, key), value);
 }
 
+void json_put_new(yyjson_mut_doc *doc, yyjson_mut_val *object, struct str key,
+		  yyjson_mut_val *value)
+{
+	yyjson_mut_obj_add(object, key_copy(doc, key), value);
+}
+
 yyjson_mut_val *json_new_str(yyjson_mut_doc *doc, struct str value)
 {
 	return key_copy(doc, value);

@@ -282,7 +282,11 @@ static struct str shared_name(struct arena *arena, yyjson_mut_val *device)
 
 static bool is_given(const struct scope *s, struct str name)
 {
-	JSON_MUT_EACH (result, json_mut_get(s->edit->root, "status.allocation.devices.results"))
+	yyjson_mut_val *results = json_mut_get(s->edit->root, "status.allocation.devices.results");
+
+	if (yyjson_mut_arr_size(results) > RESULTS_MAX)
+		return true; /* refused for that */
+	JSON_MUT_EACH (result, results)
 		if (str_eq(shared_name(s->errors->arena, result), name))
 			return true;
 	return false;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "api/limit_range.h"
 #include "api/object.h"
 #include "api/resource_list.h"
 #include "api/selector.h"
@@ -335,13 +336,39 @@ static void test_untold_errors(void **state)
 	assert_int_equal(count_errors(&kind_job, &text), FIELD_ERRORS_MAX);
 }
 
+static void test_limits(void **state)
+{
+	/* Would break: each pod beside a LimitRange that names many resources. */
+	AUTO_BUF text = { 0 };
+	AUTO_ARENA arena = { 0 };
+	yyjson_mut_val *limits;
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	buf_init(&text, BYTES_MAX);
+	buf_put_c(&text, "{\"spec\":{\"limits\":[{\"type\":\"Container\",\"default\":{");
+	put_members(&text, "\"e.io/r%zu\":\"2\"", MEMBERS, false);
+	buf_put_c(&text, "}}]}}");
+	AUTO_JSON range = read_all(&text);
+	buf_reset(&text);
+	buf_put_c(&text, "{\"metadata\":{},\"spec\":{\"containers\":[{\"name\":\"a\"}");
+	for (size_t i = 0; i < 1000; i++) /* too large as a whole: it ends there */
+		buf_printf(&text, ",{\"name\":\"b%zu\"}", i);
+	buf_put_c(&text, "]}}");
+	AUTO_JSON parsed = read_all(&text);
+	AUTO_JSON_MUT pod = json_thaw(yyjson_doc_get_root(parsed));
+	limit_range_default(yyjson_doc_get_root(range), pod, yyjson_mut_doc_get_root(pod), &arena);
+	limits = json_mut_get(yyjson_mut_doc_get_root(pod), "spec.containers.0.resources.limits");
+	assert_int_equal(yyjson_mut_obj_size(limits), MEMBERS);
+	assert_null(json_mut_get(yyjson_mut_doc_get_root(pod), "spec.containers.1000.resources"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_strategic),     cmocka_unit_test(test_selector),
 		cmocka_unit_test(test_resources),     cmocka_unit_test(test_objects),
 		cmocka_unit_test(test_untold_errors), cmocka_unit_test(test_repeated_keys),
-		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_lists),	      cmocka_unit_test(test_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

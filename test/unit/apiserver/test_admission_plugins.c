@@ -10,7 +10,9 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <string.h>
 #include "apiserver/admission_state.h"
+#include "apiserver/limits.h"
 #include "apiserver/registry.h"
 #include "fixture.h"
 
@@ -401,15 +403,49 @@ static void test_device_admin(void **state)
 	run_steps(steps, ARRAY_COUNT(steps));
 }
 
+static int post_tolerations(struct http_fixture *f, const char *name, size_t count,
+			    const char **ret_body)
+{
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, 1u << 20);
+	buf_printf(
+		&text,
+		"{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"containers\":[{\"name\":\"c\","
+		"\"image\":\"i\",\"resources\":{\"requests\":{\"cpu\":\"1\"}}}],\"tolerations\":[",
+		name);
+	for (size_t i = 0; i < count; i++)
+		buf_printf(&text, "%s{\"key\":\"k%zu\",\"operator\":\"Exists\"}", i ? "," : "", i);
+	buf_put_c(&text, "]}}");
+	buf_put_char(&text, '\0');
+	return http_fixture_do(f, "POST", PODS, "Content-Type: application/json\r\n", text.ptr,
+			       ret_body);
+}
+
+/* Would break: a pod of many tolerations holds up everybody while they are compared. */
+static void test_many_tolerations(void **state)
+{
+	struct str enabled[] = { STR("PodTolerationRestriction") };
+	struct http_fixture f;
+	const char *body;
+
+	http_fixture_open_with(&f, (struct apiserver_options){ .plugins_on = { enabled, 1 } });
+	/* three more come from two plug-ins */
+	assert_int_equal(post_tolerations(&f, "most", TOLERATIONS_COMPARED_MAX - 3, &body), 201);
+	assert_int_equal(post_tolerations(&f, "more", TOLERATIONS_COMPARED_MAX - 2, &body), 422);
+	assert_non_null(strstr(body, "4001 tolerations are more than the 4000 that are compared"));
+	http_fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_choice),	     cmocka_unit_test(test_switched_off),
-		cmocka_unit_test(test_optional),     cmocka_unit_test(test_node_selector),
-		cmocka_unit_test(test_owners),	     cmocka_unit_test(test_topology),
-		cmocka_unit_test(test_device_admin), cmocka_unit_test(test_storage),
-		cmocka_unit_test(test_priorities),   cmocka_unit_test(test_runtime_classes),
-		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_many_tolerations), cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_switched_off),	 cmocka_unit_test(test_optional),
+		cmocka_unit_test(test_node_selector),	 cmocka_unit_test(test_owners),
+		cmocka_unit_test(test_topology),	 cmocka_unit_test(test_device_admin),
+		cmocka_unit_test(test_storage),		 cmocka_unit_test(test_priorities),
+		cmocka_unit_test(test_runtime_classes),	 cmocka_unit_test(test_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

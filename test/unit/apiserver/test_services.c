@@ -143,12 +143,61 @@ static void test_six(void **state)
 	run_on("fd00:96::/125", steps, ARRAY_COUNT(steps));
 }
 
+#define LB ",'type':'LoadBalancer'"
+#define LOCAL ",'externalTrafficPolicy':'Local'"
+
+static void test_ports(void **state)
+{
+	static const struct step steps[] = {
+		/* what is asked for is taken, also where nothing else is given out */
+		{ "POST", SVC,
+		  "{'metadata':{'name':'a'},'spec':{'type':'LoadBalancer',"
+		  "'allocateLoadBalancerNodePorts':false,'ports':[{'port':80,'name':'a','nodePort':"
+		  "30007},{'port':81,'name':'b'}],'externalTrafficPolicy':'Local',"
+		  "'healthCheckNodePort':30008}}",
+		  201, "\"healthCheckNodePort\":30008" },
+		{ "POST", SVC,
+		  "{'metadata':{'name':'b'},'spec':{'type':'NodePort','ports':[{'port':80,"
+		  "'nodePort':30007}]}}",
+		  422, "30007: provided port is already allocated" },
+		{ "POST", SVC,
+		  "{'metadata':{'name':'b'},'spec':{'type':'NodePort','ports':[{'port':80,"
+		  "'nodePort':30008}]}}",
+		  422, "30008: provided port is already allocated" },
+		{ "POST", SVC, SERVICE("b", LB LOCAL ",'healthCheckNodePort':30008"), 500,
+		  "failed to allocate requested HealthCheck NodePort 30008: provided port is "
+		  "already "
+		  "allocated" },
+		/* of two protocols on one port, one number */
+		{ "POST", SVC,
+		  "{'metadata':{'name':'c'},'spec':{'type':'NodePort','ports':[{'port':53,'name':'"
+		  "t',"
+		  "'nodePort':30053},{'port':53,'protocol':'UDP','name':'u'}]}}",
+		  201, "\"name\":\"u\",\"targetPort\":53,\"nodePort\":30053}" },
+		/* known by its name, whatever else of it changes */
+		{ "PUT", SVC "/c",
+		  "{'metadata':{'name':'c'},'spec':{'type':'NodePort','ports':[{'port':54,'name':'"
+		  "t'}]}"
+		  "}",
+		  200, "30053" },
+		{ "DELETE", SVC "/a", NULL, 200, "" },
+		{ "POST", SVC,
+		  "{'metadata':{'name':'b'},'spec':{'type':'NodePort','ports':[{'port':80,'name':'"
+		  "x',"
+		  "'nodePort':30007},{'port':81,'name':'y','nodePort':30008}]}}",
+		  201, "30008" },
+	};
+
+	run_on("10.96.0.0/24", steps, ARRAY_COUNT(steps));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both),
 		cmocka_unit_test(test_six_first),
 		cmocka_unit_test(test_six),
+		cmocka_unit_test(test_ports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
