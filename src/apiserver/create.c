@@ -9,19 +9,6 @@
 #include "apiserver/service_claim.h"
 #include "loop/env.h"
 
-/* A body may leave the namespace out; another one than the path's is refused. Where there is none,
- * what is given is nothing. */
-static int check_namespace(struct operation *op)
-{
-	struct str given = json_mut_get_str(op->edit.root, "metadata.namespace");
-
-	if (!given.len || !kind_is_namespaced(op->kind) || str_eq(given, op->namespace_))
-		return 0;
-	return refusal_bad_request(
-		&op->refusal, "the namespace of the provided object does not match the namespace "
-			      "sent on the request");
-}
-
 static int validate(struct operation *op)
 {
 	struct field_errors errors;
@@ -86,7 +73,7 @@ static int create_mutated(struct operation *op)
 int create_object(struct operation *op)
 {
 	op->edit.old = NULL;
-	if (check_namespace(op) < 0)
+	if (operation_check_namespace(op) < 0)
 		return -1;
 	object_default(&op->edit);
 	ownership_create(op);

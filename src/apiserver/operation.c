@@ -314,6 +314,17 @@ int operation_read_body(struct operation *op, const struct kind *kind)
 	return 0;
 }
 
+int operation_check_namespace(struct operation *op)
+{
+	struct str given = json_mut_get_str(op->edit.root, "metadata.namespace");
+
+	if (!given.len || !kind_is_namespaced(op->kind) || str_eq(given, op->namespace_))
+		return 0;
+	return refusal_bad_request(
+		&op->refusal, "the namespace of the provided object does not match the namespace "
+			      "sent on the request");
+}
+
 /* --- conversion by webhook --- */
 
 static void convert(struct operation *op, const struct kind *to, struct blob *object,

@@ -5,6 +5,7 @@
 #include "apiserver/limits.h"
 #include "apiserver/rbac.h"
 #include "apiserver/review.h"
+#include "codec/name.h"
 
 #define SPEC FIELD_NAME(NULL, "spec")
 
@@ -26,12 +27,65 @@ static int refuse_fields(struct review *r, const struct field_errors *errors)
 			       (struct subject){ r->e->kind->group, r->e->kind->name, STR("") });
 }
 
-static void check_selector(const struct review *r, const char *name, struct field_errors *errors)
+/* Operators that are not known are let through: a newer server that asks may know them. */
+static void check_operator(yyjson_mut_val *requirement, const struct field_path *path,
+			   struct field_errors *errors)
 {
+	struct str operator= json_mut_get_str(requirement, "operator");
+	size_t count = json_mut_get_count(requirement, "values");
+
+	path = FIELD_NAME(path, "values");
+	if (schema_values_have(STR("In|NotIn"), operator) && !count)
+		field_required(errors, path,
+			       "must be specified when `operator` is 'In' or 'NotIn'");
+	if (schema_values_have(STR("Exists|DoesNotExist"), operator) && count)
+		field_forbidden(errors, path,
+				"may not be specified when `operator` is 'Exists' or "
+				"'DoesNotExist'");
+}
+
+static void check_field(yyjson_mut_val *requirement, const struct field_path *path,
+			struct field_errors *errors)
+{
+	if (!json_mut_get_str(requirement, "key").len)
+		field_required(errors, FIELD_NAME(path, "key"), "must be specified");
+	check_operator(requirement, path, errors);
+}
+
+static void check_label(yyjson_mut_val *requirement, const struct field_path *path,
+			struct field_errors *errors)
+{
+	const struct field_path *values = FIELD_NAME(path, "values");
+	struct str key = json_mut_get_str(requirement, "key");
+	const char *problem = name_qualified_problem(key);
+	size_t i = 0;
+
+	check_operator(requirement, path, errors);
+	if (problem)
+		field_invalid_str(errors, FIELD_NAME(path, "key"), key, problem);
+	JSON_MUT_EACH (value, json_mut_get(requirement, "values")) {
+		problem = name_label_value_problem(json_mut_str(value));
+		if (problem)
+			field_invalid_str(errors, FIELD_INDEX(values, i), json_mut_str(value),
+					  problem);
+		i++;
+	}
+}
+
+static const struct narrowing {
+	const char *name;
+	void (*check)(yyjson_mut_val *requirement, const struct field_path *path,
+		      struct field_errors *errors);
+} narrowings[] = { { "fieldSelector", check_field }, { "labelSelector", check_label } };
+
+static void check_selector(const struct review *r, const struct narrowing *how,
+			   struct field_errors *errors)
+{
+	const char *name = how->name;
 	const struct field_path *path = FIELD_NAME(FIELD_NAME(SPEC, "resourceAttributes"), name);
 	yyjson_mut_val *selector = json_mut_get(json_mut_get(r->spec, "resourceAttributes"), name);
 	struct str raw = json_mut_get_str(selector, "rawSelector");
-	size_t count = json_mut_get_count(selector, "requirements");
+	size_t count = json_mut_get_count(selector, "requirements"), i = 0;
 
 	if (!selector)
 		return;
@@ -43,6 +97,9 @@ static void check_selector(const struct review *r, const char *name, struct fiel
 				"when spec.resourceAttributes.%s is specified, "
 				"requirements or rawSelector is required",
 				name);
+	path = FIELD_NAME(path, "requirements");
+	JSON_MUT_EACH (requirement, json_mut_get(selector, "requirements"))
+		how->check(requirement, FIELD_INDEX(path, i++), errors);
 }
 
 static void check_attributes(const struct review *r, struct field_errors *errors)
@@ -57,8 +114,12 @@ static void check_attributes(const struct review *r, struct field_errors *errors
 		field_error_add(errors, FIELD_INVALID, FIELD_NAME(SPEC, "resourceAttributes"),
 				"null: exactly one of nonResourceAttributes or "
 				"resourceAttributes must be specified");
-	check_selector(r, "fieldSelector", errors);
-	check_selector(r, "labelSelector", errors);
+}
+
+static void check_selectors(const struct review *r, struct field_errors *errors)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(narrowings); i++)
+		check_selector(r, &narrowings[i], errors);
 }
 
 /* It is no object: a name would mean nothing. */
@@ -219,6 +280,7 @@ int review_self_access(struct review *r)
 
 	field_errors_init(&errors, r->e->arena);
 	check_attributes(r, &errors);
+	check_selectors(r, &errors);
 	check_metadata(r, false, &errors);
 	if (refuse_fields(r, &errors) < 0)
 		return -1;
@@ -233,6 +295,7 @@ int review_access(struct review *r)
 	field_errors_init(&errors, r->e->arena);
 	check_attributes(r, &errors);
 	check_user(r, &errors);
+	check_selectors(r, &errors);
 	check_metadata(r, false, &errors);
 	if (refuse_fields(r, &errors) < 0)
 		return -1;
@@ -255,6 +318,7 @@ int review_local_access(struct review *r)
 	field_errors_init(&errors, r->e->arena);
 	check_attributes(r, &errors);
 	check_user(r, &errors);
+	check_selectors(r, &errors);
 	check_metadata(r, true, &errors);
 	asked = json_mut_get_str(r->spec, "resourceAttributes.namespace");
 	if (json_mut_get(r->spec, "resourceAttributes") && !str_eq(asked, namespace_))

@@ -12,6 +12,8 @@
 #include "base/time.h"
 #include "loop/env.h"
 
+#define GROUP "authentication.k8s.io"
+
 struct wish {
 	struct operation *op;
 	yyjson_mut_val *root, *spec;
@@ -113,6 +115,34 @@ static int bind_object(struct wish *w)
 
 /* --- the request --- */
 
+static int check_name(struct operation *op)
+{
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "metadata"), "name");
+	struct str name = json_mut_get_str(op->edit.root, "metadata.name");
+	struct field_errors errors;
+
+	field_errors_init(&errors, op->arena);
+	if (name.len && !str_eq(name, op->name))
+		field_invalid_str(&errors, path, name,
+				  "must match the service account name if specified");
+	return operation_take_fields(op, &errors,
+				     (struct subject){ STR(GROUP), STR("TokenRequest"), op->name });
+}
+
+static int check_uid(struct wish *w, struct str uid)
+{
+	struct operation *op = w->op;
+	struct str given = json_mut_get_str(w->root, "metadata.uid");
+
+	if (!given.len || str_eq(given, uid))
+		return 0;
+	return refusal_conflict(&op->refusal,
+				(struct subject){ STR(GROUP), STR("TokenRequest"), op->name },
+				"the UID in the token request (" STR_FMT
+				") does not match the UID of the service account (" STR_FMT ")",
+				STR_ARG(given), STR_ARG(uid));
+}
+
 static int check_seconds(struct wish *w)
 {
 	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "spec"), "expirationSeconds");
@@ -128,8 +158,7 @@ static int check_seconds(struct wish *w)
 		field_invalid_int(&errors, path, w->seconds,
 				  "may not specify a duration larger than 2^32 seconds");
 	if (operation_take_fields(op, &errors,
-				  (struct subject){ STR("authentication.k8s.io"),
-						    STR("TokenRequest"), op->name }) < 0)
+				  (struct subject){ STR(GROUP), STR("TokenRequest"), STR("") }) < 0)
 		return -1;
 	if (max && w->seconds > max) {
 		notices_add(&op->notices,
@@ -200,6 +229,7 @@ static int answer(struct wish *w, struct str token)
 
 	json_set_str(doc, metadata, "name", op->name);
 	json_set_str(doc, metadata, "namespace", op->namespace_);
+	json_set_str(doc, metadata, "uid", w->claims.account.uid);
 	json_set_str(doc, metadata, "creationTimestamp",
 		     str_from(time_format(w->now_s * TIME_NS_PER_SECOND, text)));
 	status = json_set_object(doc, w->root, "status");
@@ -226,7 +256,7 @@ static int token_admitted(struct operation *op)
 				       op->name);
 	if (!account)
 		return refusal_not_found(&op->refusal, operation_subject(op));
-	if (node_restriction_token(op) < 0)
+	if (node_restriction_token(op) < 0 || check_uid(&w, account->uid) < 0)
 		return -1;
 	if (!json_mut_get(w.spec, "expirationSeconds"))
 		json_set_int(op->edit.doc, w.spec, "expirationSeconds", 3600);
@@ -248,18 +278,11 @@ static int token_mutated(struct operation *op)
 
 int token_request_create(struct operation *op)
 {
-	struct str name;
-
 	if (!op->registry->tokens)
 		return refusal_no_route(&op->refusal);
-	if (operation_read_body(op, &kind_tokenrequest) < 0)
+	if (operation_read_body(op, &kind_tokenrequest) < 0 || operation_check_namespace(op) < 0 ||
+	    check_name(op) < 0)
 		return -1;
-	name = json_mut_get_str(op->edit.root, "metadata.name");
-	if (name.len && !str_eq(name, op->name))
-		return refusal_bad_request(&op->refusal,
-					   "name in URL does not match name in object: " STR_FMT
-					   " != " STR_FMT,
-					   STR_ARG(op->name), STR_ARG(name));
 	operation_take_body(op, &kind_tokenrequest);
 	return admission_mutate(op, token_mutated);
 }

@@ -11,37 +11,29 @@
 #include "api/rules.h"
 #include "api/selector.h"
 #include "api/strategy.h"
+#include "codec/json_index.h"
 
 #define ANNOTATIONS_MAX 20
 #define ANNOTATION_EXPRESSION_BYTES_MAX 5120
 
 /* ---- rules ---- */
 
-/* Whether one of the first end items is it. */
-static bool has_before(yyjson_mut_val *list, size_t end, struct str text)
-{
-	size_t i = 0;
-
-	JSON_MUT_EACH (item, list)
-		if (i++ < end && str_eq(json_mut_str(item), text))
-			return true;
-	return false;
-}
-
 static void check_named_rule(yyjson_mut_val *rule, const struct field_path *path,
 			     struct field_errors *errors)
 {
 	yyjson_mut_val *names = json_mut_get(rule, "resourceNames");
 	const struct field_path *here = FIELD_NAME(path, "resourceNames");
+	AUTO_JSON_INDEX seen = { .slots = NULL };
 	size_t i = 0;
 
+	json_index_init(&seen, yyjson_mut_arr_size(names));
 	JSON_MUT_EACH (item, names) {
 		const char *problem = name_is_path_segment(json_mut_str(item), false);
 
 		if (problem)
 			field_invalid_str(errors, FIELD_INDEX(here, i), json_mut_str(item),
 					  problem);
-		if (has_before(names, i, json_mut_str(item)))
+		if (json_index_add(&seen, json_mut_str(item), item))
 			field_duplicate_str(errors, FIELD_INDEX(here, i), json_mut_str(item));
 		i++;
 	}
@@ -511,14 +503,16 @@ static void validating_binding_check(struct edit *e, struct field_errors *errors
 {
 	yyjson_mut_val *actions = json_mut_get(e->root, "spec.validationActions");
 	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "spec"), "validationActions");
+	AUTO_JSON_INDEX seen = { .slots = NULL };
 	bool denies = false, warns = false;
 	size_t i = 0;
 
 	binding_check(e, errors);
+	json_index_init(&seen, yyjson_mut_arr_size(actions));
 	JSON_MUT_EACH (action, actions) {
 		denies |= str_eq_c(json_mut_str(action), "Deny");
 		warns |= str_eq_c(json_mut_str(action), "Warn");
-		if (has_before(actions, i, json_mut_str(action)))
+		if (json_index_add(&seen, json_mut_str(action), action))
 			field_duplicate_str(errors, FIELD_INDEX(path, i), json_mut_str(action));
 		i++;
 	}

@@ -211,7 +211,7 @@ static void check_range(const struct scope *s, const struct field_path *path, yy
 		field_invalid_str(s->errors, FIELD_NAME(path, "min"), least_text,
 				  said(s, "min is larger than capacity value", policy->most_text));
 	if (quantity_cmp(&policy->preset, &least) < 0)
-		field_invalid_str(s->errors, FIELD_NAME(path, "default"), policy->preset_text,
+		field_invalid_str(s->errors, FIELD_NAME(path, "min"), policy->preset_text,
 				  said(s, "default is less than min", least_text));
 	if (read_amount(range, "max", &most)) {
 		if (quantity_cmp(&least, &most) > 0)
@@ -222,8 +222,7 @@ static void check_range(const struct scope *s, const struct field_path *path, yy
 				s->errors, FIELD_NAME(path, "max"), most_text,
 				said(s, "max is larger than capacity value", policy->most_text));
 		if (quantity_cmp(&policy->preset, &most) > 0)
-			field_invalid_str(s->errors, FIELD_NAME(path, "default"),
-					  policy->preset_text,
+			field_invalid_str(s->errors, FIELD_NAME(path, "max"), policy->preset_text,
 					  said(s, "default is more than max", most_text));
 	}
 	check_step(s, FIELD_NAME(path, "step"), range, policy);
@@ -278,7 +277,7 @@ static void check_keys(const struct scope *s, const struct field_path *path, yyj
 {
 	JSON_MUT_MEMBERS (key, value, v)
 		if (value)
-			rule_device_key(s, path, key);
+			rule_device_key(s, FIELD_KEY(path, json_mut_str(key)), key);
 }
 
 static void check_counters(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PersistentVolume, PersistentVolumeClaim and the kinds of storage.k8s.io. */
+#include "api/field_value.h"
 #include "api/kinds/cells.h"
 #include "api/kinds/frozen.h"
 #include "api/kinds/pod_spec.h"
 #include "api/kinds/warnings.h"
+#include "api/limits.h"
 #include "api/meta.h"
 #include "api/quantity.h"
+#include "codec/json_index.h"
 
 #define ACCESS_MODES "ReadOnlyMany|ReadWriteMany|ReadWriteOnce|ReadWriteOncePod"
 #define PARAMETERS_MAX 512
 #define PARAMETERS_BYTES_MAX (256u << 10)
+#define ATTACHMENT_BYTES_MAX (256u << 10)
 #define ERROR_BYTES_MAX 1024
-#define NODE_ID_BYTES_MAX 192
+#define NODE_ID_BYTES_MAX 256
 #define BETA_CLASS "volume.beta.kubernetes.io/storage-class"
 
 /* ---- what volumes and claims share ---- */
@@ -498,15 +502,21 @@ static void storageclass_validate(struct edit *e, struct field_errors *errors)
 	rules_check_edit(e, storageclass_rules, errors);
 }
 
+/* Members of the object itself; the list ends in NULL. */
+static void check_no_updates(struct edit *e, const char *const *names, struct field_errors *errors)
+{
+	for (; *names; names++)
+		if (!json_mixed_equal(yyjson_mut_obj_get(e->root, *names),
+				      yyjson_obj_get(e->old, *names)))
+			field_error_add(errors, FIELD_FORBIDDEN, FIELD_NAME(NULL, *names),
+					"updates to %s are forbidden.", *names);
+}
+
 static void storageclass_validate_update(struct edit *e, struct field_errors *errors)
 {
-	static const char *const frozen[] = { "parameters", "provisioner", "reclaimPolicy" };
+	static const char *const frozen[] = { "parameters", "provisioner", "reclaimPolicy", NULL };
 
-	for (size_t i = 0; i < ARRAY_COUNT(frozen); i++)
-		if (!json_mixed_equal(yyjson_mut_obj_get(e->root, frozen[i]),
-				      yyjson_obj_get(e->old, frozen[i])))
-			field_error_add(errors, FIELD_FORBIDDEN, FIELD_NAME(NULL, frozen[i]),
-					"updates to %s are forbidden.", frozen[i]);
+	check_no_updates(e, frozen, errors);
 }
 
 static const char *const storageclass_immutable[] = { "volumeBindingMode", NULL };
@@ -532,11 +542,16 @@ static void attributesclass_validate(struct edit *e, struct field_errors *errors
 	rules_check_edit(e, attributesclass_rules, errors);
 }
 
-static const char *const attributesclass_immutable[] = { "driverName", "parameters", NULL };
+static void attributesclass_validate_update(struct edit *e, struct field_errors *errors)
+{
+	static const char *const frozen[] = { "driverName", "parameters", NULL };
+
+	check_no_updates(e, frozen, errors);
+}
 
 const struct strategy strategy_volumeattributesclass = {
 	.validate = attributesclass_validate,
-	.immutable = attributesclass_immutable,
+	.validate_update = attributesclass_validate_update,
 };
 
 /* ---- VolumeAttachment ---- */
@@ -604,12 +619,30 @@ static const struct rule attachment_spec_rules[] = {
 	RULE_NEED_NAME("nodeName", name_subdomain_problem),
 	{ 0 },
 };
+static void check_metadata(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	size_t bytes = 0;
+
+	JSON_MUT_MEMBERS (key, value, v)
+		bytes += json_mut_str(key).len + json_mut_str(value).len;
+	if (bytes > ATTACHMENT_BYTES_MAX)
+		field_too_long(s->errors, path, ATTACHMENT_BYTES_MAX);
+}
+
+/* Upstream tells the other limit. */
+static void check_message(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
+{
+	if (json_mut_str(v).len > ERROR_BYTES_MAX)
+		field_too_long(s->errors, path, ATTACHMENT_BYTES_MAX);
+}
+
 static const struct rule attach_error_rules[] = {
-	RULE_LENGTH("message", ERROR_BYTES_MAX),
-	RULE_NONNEGATIVE("errorCode"),
+	RULE_CALL("message", check_message),
+	RULE_BETWEEN("errorCode", 0, INT32_MAX),
 	{ 0 },
 };
 static const struct rule attachment_status_rules[] = {
+	RULE_CALL("attachmentMetadata", check_metadata),
 	RULE_INSIDE("attachError", attach_error_rules),
 	RULE_INSIDE("detachError", attach_error_rules),
 	{ 0 },
@@ -713,7 +746,7 @@ static void check_topology_keys(const struct scope *s, const struct field_path *
 
 static const char *node_id_problem(struct str id)
 {
-	return id.len > NODE_ID_BYTES_MAX ? "must be 192 characters or less" : NULL;
+	return id.len > NODE_ID_BYTES_MAX ? "must be 256 characters or less" : NULL;
 }
 
 static const struct rule allocatable_rules[] = { RULE_NONNEGATIVE("count"), { 0 } };
@@ -736,16 +769,34 @@ static void csinode_validate(struct edit *e, struct field_errors *errors)
 	rules_check_edit(e, csinode_rules, errors);
 }
 
+/* Upstream tells of the list and shows the item, without what may change. */
+static void report_driver(struct edit *e, yyjson_mut_val *driver, struct field_errors *errors)
+{
+	const struct field_path *path = FIELD_NAME(FIELD_NAME(NULL, "spec"), "drivers");
+	yyjson_mut_val *shown = json_mut_copy(e->doc, driver);
+	AUTO_BUF text = { 0 };
+
+	if (errors->count >= FIELD_ERRORS_MAX)
+		return;
+	(void)json_remove(shown, STR("allocatable"));
+	buf_init(&text, OBJECT_BYTES_MAX);
+	field_value_write(e->kind, FIELD_INDEX(path, 0), shown, &text);
+	field_error_add(errors, FIELD_INVALID, path, STR_FMT ": field is immutable",
+			STR_ARG(buf_str(&text)));
+}
+
 static void csinode_validate_update(struct edit *e, struct field_errors *errors)
 {
 	static const char *const free_members[] = { "allocatable", NULL };
+	AUTO_JSON_INDEX before = { .slots = NULL };
 
-	JSON_EACH (old, json_get(e->old, "spec.drivers"))
-		JSON_MUT_EACH (now, json_mut_get(e->root, "spec.drivers"))
-			if (str_eq(json_get_str(old, "name"), json_mut_get_str(now, "name")) &&
-			    !frozen_is_same_but(now, old, free_members))
-				field_invalid_val(errors, FIELD_NAME(NULL, "CSINodeDriver"), now,
-						  "field is immutable");
+	json_index_init_of(&before, json_get(e->old, "spec.drivers"), "name");
+	JSON_MUT_EACH (now, json_mut_get(e->root, "spec.drivers")) {
+		yyjson_val *old = json_index_get(&before, json_mut_get_str(now, "name"));
+
+		if (old && !frozen_is_same_but(now, old, free_members))
+			report_driver(e, now, errors);
+	}
 }
 
 const struct strategy strategy_csinode = {
@@ -755,9 +806,8 @@ const struct strategy strategy_csinode = {
 
 static const struct rule capacity_rules[] = {
 	RULE_CALL("nodeTopology", rule_selector),
-	RULE_NEED_NAME("storageClassName", name_subdomain_problem),
+	RULE_ANY_NAME("storageClassName", name_subdomain_problem),
 	RULE_CALL("capacity", rule_quantity_nonnegative),
-	RULE_CALL("maximumVolumeSize", rule_quantity_nonnegative),
 	{ 0 },
 };
 

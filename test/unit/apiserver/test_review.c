@@ -95,6 +95,28 @@ static const struct {
 	  422,
 	  "when spec.resourceAttributes.labelSelector is specified, requirements or rawSelector is "
 	  "required" },
+	{ REVIEWS "subjectaccessreviews",
+	  ASK("", "list", "pods", ",'fieldSelector':{'requirements':[{'operator':'In'}]}"), 422,
+	  "[spec.user: Invalid value: \\'\\': at least one of user or group must be specified, "
+	  "spec.resourceAttributes.fieldSelector.requirements[0].key: Required value: must be "
+	  "specified, spec.resourceAttributes.fieldSelector.requirements[0].values: Required "
+	  "value: must be specified when `operator` is " },
+	{ REVIEWS "selfsubjectaccessreviews",
+	  ASK("", "list", "pods",
+	      ",'labelSelector':{'requirements':[{'key':'a/b/c','operator':'Exists','values':['-'"
+	      "]}]}"),
+	  422,
+	  "spec.resourceAttributes.labelSelector.requirements[0].values: Forbidden: may not be "
+	  "specified when `operator` is " },
+	{ REVIEWS "selfsubjectaccessreviews",
+	  ASK("", "list", "pods",
+	      ",'labelSelector':{'requirements':[{'key':'a','operator':'New','values':['a','-']},"
+	      "{'key':'a/b/c','operator':'Exists'}]}"),
+	  422, "spec.resourceAttributes.labelSelector.requirements[0].values[1]: Invalid value" },
+	{ REVIEWS "selfsubjectaccessreviews",
+	  ASK("", "list", "pods",
+	      ",'labelSelector':{'requirements':[{'key':'a','operator':'New','values':['a']}]}"),
+	  201, "'allowed':true" },
 	{ REVIEWS "subjectaccessreviews", ASK("", "list", "pods", ""), 422,
 	  "spec.user: Invalid value: \\'\\': at least one of user or group must be specified" },
 	{ REVIEWS "subjectaccessreviews",
@@ -153,8 +175,7 @@ static void test_forms_of_reviews(void **state)
 	assert_int_equal(
 		http_fixture_do(&f, "POST", REVIEWS "selfsubjectaccessreviews",
 				JSON "Accept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n",
-				"{\"spec\":{\"nonResourceAttributes\":{\"path\":\"/\"}}}",
-				&answer),
+				"{\"spec\":{\"nonResourceAttributes\":{\"path\":\"/\"}}}", &answer),
 		406);
 	assert_non_null(strstr(answer, "\"reason\":\"NotAcceptable\""));
 	http_fixture_close(&f);

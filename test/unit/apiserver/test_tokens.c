@@ -131,8 +131,18 @@ static void test_refused_requests(void **state)
 		int status;
 		const char *want;
 	} rows[] = {
+		{ "/robot/token", "{},\"metadata\":{\"name\":\"x\"}", 422,
+		  "TokenRequest.authentication.k8s.io \\\"robot\\\" is invalid: metadata.name: "
+		  "Invalid value: \\\"x\\\": must match the service account name if specified" },
+		{ "/robot/token", "{},\"metadata\":{\"namespace\":\"x\"}", 400,
+		  "the namespace of the provided object does not match the namespace sent on the "
+		  "request" },
+		{ "/robot/token", "{},\"metadata\":{\"uid\":\"u\"}", 409,
+		  "the UID in the token request (u) does not match the UID of the service "
+		  "account" },
 		{ "/robot/token", "{\"expirationSeconds\":599}", 422,
-		  "spec.expirationSeconds: Invalid value: 599: may not specify a duration less "
+		  "TokenRequest.authentication.k8s.io \\\"\\\" is invalid: spec.expirationSeconds: "
+		  "Invalid value: 599: may not specify a duration less "
 		  "than 10 "
 		  "minutes" },
 		{ "/robot/token", "{\"expirationSeconds\":4294967297}", 422,

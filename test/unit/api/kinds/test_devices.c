@@ -325,8 +325,10 @@ static void test_resourceslice(void **state)
 			 "{int: "
 			 "1}, "
 			 "1: {int: 1}, v: {version: \"1.0\"}}"),
-		  "spec.devices[0].attributes: Invalid value: \"\": the domain must not be empty\n"
-		  "spec.devices[0].attributes: Invalid value: \"1\": a valid C identifier must...\n"
+		  "spec.devices[0].attributes[/z]: Invalid value: \"\": the domain must not be "
+		  "empty\n"
+		  "spec.devices[0].attributes[1]: Invalid value: \"1\": a valid C identifier "
+		  "must...\n"
 		  "spec.devices[0].attributes[x]: Invalid value: \"\": exactly one value must be "
 		  "specified\n"
 		  "spec.devices[0].attributes[two]: Invalid value: "
@@ -406,7 +408,7 @@ static void test_shared_capacity(void **state)
 		  "requestPolicy" },
 		{ "a range", CAPACITY("default: 1, validRange: {min: 2, max: 11, step: 4}"),
 		  POLICY
-		  ".validRange.default: Invalid value: \"1\": default is less than min: 2\n" POLICY
+		  ".validRange.min: Invalid value: \"1\": default is less than min: 2\n" POLICY
 		  ".validRange.max: Invalid value: \"11\": max is larger than capacity value: "
 		  "10\n" POLICY
 		  ".validRange.step: Invalid value: \"1\": value is not a multiple of a given step "

@@ -177,6 +177,22 @@ static void test_csidriver(void **state)
 	check_updates(&kind_csidriver, &update, cases, ARRAY_COUNT(cases));
 }
 
+static void test_csinode_update(void **state)
+{
+	static const struct kind_update update = {
+		"metadata: {name: node}\nspec: {drivers: [{name: d, nodeID: node}]}", "", ""
+	};
+	static const struct kind_case cases[] = {
+		{ "another id", "spec: {drivers: [{name: d, nodeID: a}]}",
+		  "spec.drivers: Invalid value: "
+		  "{\"Name\":\"d\",\"NodeID\":\"a\",\"TopologyKeys\":null,\"Allocatable\":null}: "
+		  "field is immutable" },
+		{ "more of it", "spec: {drivers: [{name: d, allocatable: {count: 2}}]}", "" },
+	};
+
+	check_updates(&kind_csinode, &update, cases, ARRAY_COUNT(cases));
+}
+
 static void test_csinode(void **state)
 {
 	static const char base[] =
@@ -241,6 +257,37 @@ static void test_attributesclass(void **state)
 	check_creates(&kind_volumeattributesclass, base, cases, ARRAY_COUNT(cases));
 }
 
+static void test_attachment_status(void **state)
+{
+	static const struct kind_update update = {
+		"metadata: {name: a}\nspec: {attacher: d, nodeName: node, source: "
+		"{persistentVolumeName: v}}",
+		"", "status"
+	};
+	static const struct kind_case cases[] = {
+		{ "a negative code", "status: {attached: false, attachError: {errorCode: -1}}",
+		  "status.attachError.errorCode: Invalid value: -1: must be between 0 and "
+		  "2147483647, inclusive" },
+		{ "a code", "status: {attached: false, detachError: {errorCode: 1}}", "" },
+	};
+
+	check_updates(&kind_volumeattachment, &update, cases, ARRAY_COUNT(cases));
+}
+
+static void test_attributesclass_update(void **state)
+{
+	static const struct kind_update update = {
+		"metadata: {name: a}\ndriverName: d\nparameters: {a: b}", "", ""
+	};
+	static const struct kind_case cases[] = {
+		{ "all else", "driverName: e\nparameters: {a: c}",
+		  "driverName: Forbidden: updates to driverName are forbidden.\nparameters: "
+		  "Forbidden: updates to parameters are forbidden." },
+	};
+
+	check_updates(&kind_volumeattributesclass, &update, cases, ARRAY_COUNT(cases));
+}
+
 static void test_capacity(void **state)
 {
 	static const struct kind_update update = { "metadata: {name: a}\nstorageClassName: s", "",
@@ -248,6 +295,10 @@ static void test_capacity(void **state)
 	static const struct kind_case cases[] = {
 		{ "another class", "storageClassName: b",
 		  "storageClassName: Invalid value: \"b\": field is immutable" },
+		{ "no class", "storageClassName: \"\"",
+		  "storageClassName: Invalid value: \"\": a lowercase RFC 1123 subdomain must...\n"
+		  "storageClassName: Invalid value: \"\": field is immutable" },
+		{ "a largest size that is none", "maximumVolumeSize: \"-1\"", "" },
 		{ "less than nothing", "capacity: \"-1\"",
 		  "capacity: Invalid value: \"-1\": must be greater than or equal to 0" },
 	};
@@ -267,8 +318,11 @@ int main(void)
 		cmocka_unit_test(test_storageclass_update),
 		cmocka_unit_test(test_csidriver),
 		cmocka_unit_test(test_csinode),
+		cmocka_unit_test(test_csinode_update),
 		cmocka_unit_test(test_attachment),
+		cmocka_unit_test(test_attachment_status),
 		cmocka_unit_test(test_attributesclass),
+		cmocka_unit_test(test_attributesclass_update),
 		cmocka_unit_test(test_capacity),
 	};
 
