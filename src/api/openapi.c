@@ -304,7 +304,7 @@ static yyjson_mut_val *custom_schema(struct openapi *o, yyjson_val *source)
 		      "APIVersion defines the group and version of this representation.");
 	put_described(o, properties, "kind", "The kind of this object.");
 	metadata = json_set_object(o->doc, properties, "metadata");
-	json_set_str(o->doc, metadata, "description", STR("Standard metadata of the object."));
+	json_set_str(o->doc, metadata, "description", STR("Standard object's metadata."));
 	openapi_ref_name(o, metadata, "meta/v1.ObjectMeta");
 	return schema;
 }

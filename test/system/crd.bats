@@ -119,7 +119,9 @@ crontab() { # NAME SPEC
 	[[ "$output" == *cronSpec*'<string>'* ]]
 	[[ "$output" == *replicas*'<integer>'* ]]
 	run k explain crontab
-	[[ "$output" == *'APIVersion defines'*'metadata'*'Standard metadata of the object'* ]]
+	[[ "$output" == *'APIVersion defines'*'metadata'* ]]
+	run k explain crontab.metadata
+	[[ "$output" == *"Standard object's metadata"*'creationTimestamp'*'CreationTimestamp is a timestamp'* ]]
 }
 
 @test "definitions that are not structural are refused" {
