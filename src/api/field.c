@@ -148,6 +148,16 @@ static void report_int(struct field_errors *e, enum field_error_type type,
 	report(e, type, path, str_from(text), detail);
 }
 
+static void report_json(struct field_errors *e, enum field_error_type type,
+			const struct field_path *path, struct str value, const char *detail)
+{
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, OBJECT_BYTES_MAX);
+	json_escape_html(value, &text);
+	report(e, type, path, buf_str(&text), detail);
+}
+
 static void report_val(struct field_errors *e, enum field_error_type type,
 		       const struct field_path *path, yyjson_mut_val *value, const char *detail)
 {
@@ -159,7 +169,10 @@ static void report_val(struct field_errors *e, enum field_error_type type,
 	}
 	buf_init(&text, OBJECT_BYTES_MAX);
 	field_value_write(e->kind, path, value, &text);
-	report(e, type, path, buf_str(&text), detail);
+	if (yyjson_mut_is_ctn(value))
+		report_json(e, type, path, buf_str(&text), detail);
+	else
+		report(e, type, path, buf_str(&text), detail);
 }
 
 void field_required(struct field_errors *e, const struct field_path *path, const char *detail)
@@ -196,6 +209,12 @@ void field_invalid_val(struct field_errors *e, const struct field_path *path, yy
 		report_val(e, FIELD_INVALID, path, value, detail);
 	while (name_next_problem(&rest, &one))
 		report_val(e, FIELD_INVALID, path, value, str_c_in(e->arena, one));
+}
+
+void field_invalid_json(struct field_errors *e, const struct field_path *path, struct str value,
+			const char *detail)
+{
+	report_json(e, FIELD_INVALID, path, value, detail);
 }
 
 void field_duplicate_str(struct field_errors *e, const struct field_path *path, struct str value)

@@ -75,6 +75,9 @@ void field_invalid_int(struct field_errors *e, const struct field_path *path, in
 		       const char *detail);
 void field_invalid_val(struct field_errors *e, const struct field_path *path, yyjson_mut_val *value,
 		       const char *detail);
+/* value is JSON already. */
+void field_invalid_json(struct field_errors *e, const struct field_path *path, struct str value,
+			const char *detail);
 void field_duplicate_str(struct field_errors *e, const struct field_path *path, struct str value);
 void field_duplicate_val(struct field_errors *e, const struct field_path *path,
 			 yyjson_mut_val *value);

@@ -85,6 +85,13 @@ static int unexpected(struct parser *p, const char *expected)
 		       STR_ARG(p->text), expected);
 }
 
+/* Between requirements. */
+static int found(struct parser *p, const char *expected)
+{
+	return err_set(p->err, ERR_BAD_REQUEST, "found '" STR_FMT "', expected: %s",
+		       STR_ARG(p->text), expected);
+}
+
 static int check_key(struct parser *p, struct str key)
 {
 	const char *problem = name_qualified_problem(key);
@@ -225,6 +232,8 @@ int selector_parse(struct str text, struct arena *arena, struct selector *ret, s
 			       SELECTOR_REQUIREMENTS_MAX);
 	requirements = arena_array(arena, room, sizeof(requirements[0]));
 	advance(&p);
+	if (p.token != TOKEN_END && p.token != TOKEN_WORD && p.token != TOKEN_NOT)
+		return found(&p, "!, identifier, or 'end of string'");
 	while (p.token != TOKEN_END) {
 		if (parse_requirement(&p, &requirements[count]) < 0)
 			return -1;
@@ -232,10 +241,10 @@ int selector_parse(struct str text, struct arena *arena, struct selector *ret, s
 		if (p.token == TOKEN_END)
 			break;
 		if (p.token != TOKEN_COMMA)
-			return unexpected(&p, "',' or 'end of string'");
+			return found(&p, "',' or 'end of string'");
 		advance(&p);
 		if (p.token != TOKEN_WORD && p.token != TOKEN_NOT)
-			return unexpected(&p, "identifier after ','");
+			return found(&p, "identifier after ','");
 	}
 	*ret = (struct selector){ .requirements = requirements, .count = count };
 	return 0;

@@ -26,7 +26,7 @@ void structural_validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 /* The same of one member, in words that know nothing of what it is a member of. */
 void structural_validate_member(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 				const char *name, struct field_errors *errors);
-/* The same at a path, with nothing before it. */
+/* The same of what has no place in an object, told of at path. */
 void structural_validate_at(yyjson_mut_val *v, yyjson_val *schema, const struct field_path *path,
 			    struct field_errors *errors);
 /* Elements that stand twice in lists that are sets or maps; none is told of when old (NULL = there

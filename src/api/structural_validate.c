@@ -534,8 +534,7 @@ void structural_report(struct field_errors *errors, const struct field_path *pat
 		if (problem->has_no_value)
 			field_error_add(errors, FIELD_INVALID, here, "%s", detail);
 		else if (problem->is_bare)
-			field_error_add(errors, FIELD_INVALID, here, STR_FMT ": %s",
-					STR_ARG(problem->value), detail);
+			field_invalid_json(errors, here, problem->value, detail);
 		else
 			field_invalid_str(errors, here, problem->value, detail);
 		break;
@@ -565,6 +564,20 @@ void structural_validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 		validate(v, old, schema, NULL, errors);
 }
 
+/* What was found since is told of below front. */
+static void move_below(struct field_errors *errors, size_t before, struct str front)
+{
+	for (size_t i = before; i < errors->count; i++) {
+		struct str *field = &errors->items[i].field;
+
+		if (!field->len || str_eq_c(*field, NO_FIELD))
+			*field = front;
+		else
+			*field = str_printf_in(errors->arena, STR_FMT "%s" STR_FMT, STR_ARG(front),
+					       field->ptr[0] == '[' ? "" : ".", STR_ARG(*field));
+	}
+}
+
 void structural_validate_member(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 				const char *name, struct field_errors *errors)
 {
@@ -572,14 +585,7 @@ void structural_validate_member(yyjson_mut_val *v, yyjson_val *old, yyjson_val *
 
 	validate(json_mut_key(v, str_from(name)), yyjson_obj_get(old, name),
 		 structural_member(schema, str_from(name)), NULL, errors);
-	for (size_t i = before; i < errors->count; i++) {
-		struct str field = errors->items[i].field;
-
-		errors->items[i].field = !field.len || str_eq_c(field, NO_FIELD)
-						 ? str_from(name)
-						 : str_printf_in(errors->arena, "%s." STR_FMT, name,
-								 STR_ARG(field));
-	}
+	move_below(errors, before, str_from(name));
 }
 
 void structural_validate_at(yyjson_mut_val *v, yyjson_val *schema, const struct field_path *path,
@@ -587,8 +593,6 @@ void structural_validate_at(yyjson_mut_val *v, yyjson_val *schema, const struct 
 {
 	size_t before = errors->count;
 
-	validate(v, NULL, schema, path, errors);
-	for (size_t i = before; i < errors->count; i++)
-		if (str_eq_c(errors->items[i].field, NO_FIELD))
-			errors->items[i].field = field_path_in(errors->arena, path);
+	validate(v, NULL, schema, NULL, errors);
+	move_below(errors, before, field_path_in(errors->arena, path));
 }

@@ -150,8 +150,10 @@ static int read_apply(struct exchange *e, struct operation *op)
 	if (!op->patch)
 		return err.code == ERR_TOO_LARGE
 			       ? refusal_from_err(&e->refusal, &err)
-			       : refusal_bad_request(&e->refusal, "error decoding YAML: %s",
-						     err.msg);
+			       : refusal_bad_request(
+					 &e->refusal,
+					 "error decoding YAML: error converting YAML to JSON: %s",
+					 err.msg);
 	if (repeated.len && op->check != FIELDS_IGNORE)
 		op->patch_duplicates = str_printf_in(op->arena,
 						     "error converting YAML to JSON: yaml: "

@@ -101,6 +101,9 @@ static void read_owners(struct operation *op, yyjson_mut_val *given, struct fiel
 	AUTO_JSON list = NULL;
 
 	field_owners_init(owners, op->arena);
+	/* decoding custom objects drops lists that are empty */
+	if (given && (op->kind->flags & KIND_CUSTOM) && !yyjson_mut_arr_size(given))
+		given = NULL;
 	if (given && !op->subresource.len) {
 		list = json_freeze(given);
 		if (field_owners_is_reset(yyjson_doc_get_root(list)))

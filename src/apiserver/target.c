@@ -18,9 +18,25 @@ static int unescape(struct arena *arena, struct str text, bool is_form, struct s
 			err->code = ERR_BAD_REQUEST;
 		return -1;
 	}
+	return 0;
+}
+
+static int unescape_text(struct arena *arena, struct str text, bool is_form, struct str *ret,
+			 struct err *err)
+{
+	if (unescape(arena, text, is_form, ret, err) < 0)
+		return -1;
 	if (ret->len && memchr(ret->ptr, 0, ret->len))
 		return err_set(err, ERR_BAD_REQUEST, "invalid URL escape \"%%00\"");
 	return 0;
+}
+
+/* What names a manager is checked letter by letter, and refused in words of its own. */
+static int unescape_value(struct arena *arena, struct str key, struct str text, struct str *ret,
+			  struct err *err)
+{
+	return str_eq_c(key, "fieldManager") ? unescape(arena, text, true, ret, err)
+					     : unescape_text(arena, text, true, ret, err);
 }
 
 int params_parse(struct arena *arena, struct str text, struct params *ret, struct err *err)
@@ -46,8 +62,8 @@ int params_parse(struct arena *arena, struct str text, struct params *ret, struc
 			continue;
 		(void)str_cut(part, '=', &key,
 			      &value); /* without '=' the value is empty, as in Go */
-		if (unescape(arena, key, true, &param->key, err) < 0 ||
-		    unescape(arena, value, true, &param->value, err) < 0)
+		if (unescape_text(arena, key, true, &param->key, err) < 0 ||
+		    unescape_value(arena, param->key, value, &param->value, err) < 0)
 			return -1;
 		ret->count++;
 	}
@@ -226,7 +242,7 @@ int target_parse(struct arena *arena, struct str method, struct str path, struct
 		return err_set(err, ERR_BAD_REQUEST,
 			       "request target is too long: %zu bytes, at most %d are allowed",
 			       path.len + query.len, REQUEST_URI_BYTES_MAX);
-	if (unescape(arena, path, false, &r.path, err) < 0 ||
+	if (unescape_text(arena, path, false, &r.path, err) < 0 ||
 	    params_parse(arena, query, &r.query, err) < 0)
 		return -1;
 	r.verb = lower_in(arena, method);

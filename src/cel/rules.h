@@ -26,6 +26,7 @@ struct cel_problem {
 	struct str value; /* of "Invalid value: ...": the expression, the schema type of what could
 			     not be validated, or what is wrong */
 	struct str detail;
+	yyjson_val *rule;  /* told of as a whole instead of value; may be NULL */
 	bool is_bare;	   /* value is printed as it is, not as text */
 	bool has_no_value; /* of objects and lists that are wrong */
 	bool ratcheted; /* what failed is as it was before this update: a warning, not an error */
@@ -35,6 +36,8 @@ struct cel_problems {
 	void (*report)(struct cel_problems *problems,
 		       const struct cel_problem *problem); /* strings live during the call */
 	struct str base; /* what stands in front of paths, where a text names one */
+	/* Rules of a schema that has something wrong are not looked at; may be NULL. */
+	bool (*is_skipped)(struct cel_problems *problems, yyjson_val *schema);
 };
 
 struct cel_rules; /* immutable, may be shared */

@@ -47,6 +47,20 @@ static void report(struct compiler *c, enum cel_reason reason, struct str path, 
 	c->problems->report(c->problems, &problem);
 }
 
+/* What is wrong with one of its expressions is told of a rule as a whole. */
+static void report_rule(struct compiler *c, yyjson_val *rule, struct str path, struct str value,
+			struct str detail)
+{
+	struct cel_problem problem = { .reason = CEL_REASON_INVALID,
+				       .path = path,
+				       .value = value,
+				       .detail = detail,
+				       .rule = rule };
+
+	c->failed = true;
+	c->problems->report(c->problems, &problem);
+}
+
 static void report_bare(struct compiler *c, struct str path, struct str value, struct str detail)
 {
 	struct cel_problem problem = { .reason = CEL_REASON_INVALID,
@@ -74,10 +88,20 @@ static struct str exceeds(struct compiler *c, const char *what, uint64_t cost, u
 
 static void count_cost(struct compiler *c, struct str path, uint64_t cost)
 {
+	size_t at;
+
 	if (__builtin_add_overflow(c->total, cost, &c->total))
 		c->total = UINT64_MAX;
-	if (cost > CEL_CRD_ESTIMATE_MAX / 100 && c->expensive_count < EXPENSIVE_MAX)
-		c->expensive[c->expensive_count++] = (struct expensive){ path, cost };
+	if (cost < CEL_CRD_ESTIMATE_MAX / 100)
+		return;
+	for (at = c->expensive_count; at > 0 && c->expensive[at - 1].cost < cost; at--)
+		if (at < EXPENSIVE_MAX)
+			c->expensive[at] = c->expensive[at - 1];
+	if (at == EXPENSIVE_MAX)
+		return;
+	c->expensive[at] = (struct expensive){ path, cost };
+	if (c->expensive_count < EXPENSIVE_MAX)
+		c->expensive_count++;
 }
 
 static void check_cost(struct compiler *c, const struct place *place,
@@ -107,9 +131,12 @@ static const struct cel_env *make_env(struct compiler *c, const struct cel_type 
 	return env;
 }
 
+/* name: which expression of the rule. */
 static const struct cel_program *compile(struct compiler *c, const struct cel_env *env,
-					 struct str text, struct str path, bool is_message)
+					 yyjson_val *rule, const char *name, struct str path)
 {
+	struct str text = json_get_str(rule, name);
+	bool is_message = strcmp(name, "messageExpression") == 0;
 	AUTO_BUF messages = { 0 };
 	const struct cel_program *program;
 	struct str problem;
@@ -120,9 +147,10 @@ static const struct cel_program *compile(struct compiler *c, const struct cel_en
 	if (is_message)
 		(void)str_strip_prefix(&problem, STR("program ")); /* says the same of both */
 	if (!program)
-		report(c, CEL_REASON_INVALID, path, text,
-		       str_printf_in(c->arena, "%s" STR_FMT, is_message ? "messageExpression " : "",
-				     STR_ARG(problem)));
+		report_rule(c, rule, path, text,
+			    str_printf_in(c->arena, "%s" STR_FMT,
+					  is_message ? "messageExpression " : "",
+					  STR_ARG(problem)));
 	return program;
 }
 
@@ -157,12 +185,13 @@ static void compile_message(struct compiler *c, const struct place *place,
 		       STR("messageExpression must be non-empty if specified"));
 		return;
 	}
-	program = compile(c, env, text, at, true);
+	program = compile(c, env, v, "messageExpression", at);
 	if (!program)
 		return;
-	if (cel_program_type(program)->kind != CEL_STRING)
-		report(c, CEL_REASON_INVALID, at, text,
-		       STR("messageExpression must evaluate to a string"));
+	if (cel_program_type(program)->kind != CEL_STRING) {
+		report_rule(c, v, at, text, STR("messageExpression must evaluate to a string"));
+		return;
+	}
 	check_cost(c, place, program, at, "estimated messageExpression cost");
 	rule->message_program = program;
 	rule->message_expression = text;
@@ -186,13 +215,16 @@ static void compile_rule(struct compiler *c, const struct place *place, const st
 		return;
 	}
 	env = make_env(c, type, rule->optional_old);
-	rule->program = compile(c, env, rule->text, at, false);
-	if (!rule->program)
-		return;
-	if (cel_program_type(rule->program)->kind != CEL_BOOL)
-		report(c, CEL_REASON_INVALID, at, rule->text,
-		       STR("cel expression must evaluate to a bool"));
-	rule->uses_old = cel_program_uses(rule->program, STR("oldSelf"));
+	rule->program = compile(c, env, v, "rule", at);
+	if (rule->program && cel_program_type(rule->program)->kind != CEL_BOOL) {
+		report_rule(c, v, at, rule->text, STR("cel expression must evaluate to a bool"));
+		rule->program = NULL;
+	}
+	if (rule->program) {
+		check_cost(c, place, rule->program, at, "estimated rule cost");
+		compile_message(c, place, env, v, path, rule);
+		rule->uses_old = cel_program_uses(rule->program, STR("oldSelf"));
+	}
 	if (rule->uses_old && place->uncorrelatable.len > 0)
 		report(c, CEL_REASON_INVALID, at, rule->text,
 		       str_printf_in(c->arena,
@@ -203,8 +235,6 @@ static void compile_rule(struct compiler *c, const struct place *place, const st
 		report_bare(c, str_printf_in(c->arena, STR_FMT ".optionalOldSelf", STR_ARG(path)),
 			    rule->optional_old ? STR("true") : STR("false"),
 			    STR("may not be set if oldSelf is not used in rule"));
-	check_cost(c, place, rule->program, at, "estimated rule cost");
-	compile_message(c, place, env, v, path, rule);
 }
 
 static const struct cel_rules *compile_node(struct compiler *c, const struct place *place,
@@ -301,7 +331,8 @@ static void compile_here(struct compiler *c, const struct place *place, const st
 	yyjson_val *list = json_key(place->schema, STR("x-kubernetes-validations"));
 	size_t index = 0;
 
-	if (yyjson_arr_size(list) == 0)
+	if (yyjson_arr_size(list) == 0 ||
+	    (c->problems->is_skipped && c->problems->is_skipped(c->problems, place->schema)))
 		return;
 	if (!type) {
 		report(c, CEL_REASON_INVALID, place->path, STR_NONE,
@@ -351,10 +382,10 @@ static const struct cel_rules *compile_node(struct compiler *c, const struct pla
 	if (rules->schema_type.len == 0 && is_resource)
 		rules->schema_type = STR("object");
 	rules->foreign_map = is_foreign_map(place->schema);
-	compile_here(c, place, type, rules);
-	rules->items = compile_items(c, place, type);
 	rules->additional = compile_additional(c, place, type);
 	compile_properties(c, place, type, rules);
+	rules->items = compile_items(c, place, type);
+	compile_here(c, place, type, rules);
 	return rules->rule_count || rules->items || rules->additional || rules->property_count
 		       ? rules
 		       : NULL;

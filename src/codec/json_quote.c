@@ -49,3 +49,19 @@ void json_write_quoted(struct str s, struct buf *to)
 	json_put_utf8(s, to, put_escaped);
 	buf_put_char(to, '"');
 }
+
+void json_escape_html(struct str json, struct buf *to)
+{
+	size_t from = 0;
+
+	for (size_t i = 0; i < json.len; i++) {
+		char c = json.ptr[i];
+
+		if (c != '<' && c != '>' && c != '&')
+			continue;
+		buf_put_str(to, str_slice(json, from, i));
+		buf_put_c(to, c == '<' ? "\\u003c" : c == '>' ? "\\u003e" : "\\u0026");
+		from = i + 1;
+	}
+	buf_put_str(to, str_slice(json, from, json.len));
+}

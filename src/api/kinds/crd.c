@@ -84,7 +84,7 @@ static void check_root(yyjson_val *schema, const struct field_path *path,
 		if (yyjson_is_null(value) || yyjson_is_false(value) ||
 		    schema_values_have(str_from(allowed), json_str(key)))
 			continue;
-		crd_invalid_val(errors, path, schema,
+		crd_invalid_schema(errors, path, schema,
 				"only [Description Type Format Title Maximum ExclusiveMaximum "
 				"Minimum ExclusiveMinimum MaxLength MinLength Pattern MaxItems "
 				"MinItems UniqueItems MultipleOf Required Items Properties "
@@ -219,10 +219,11 @@ static void check_versions(struct edit *e, yyjson_val *versions, const struct fi
 		crd_parts_check(version, ~alike, here, errors);
 	}
 	if (is_repeated)
-		crd_invalid_val(errors, list, versions, "must contain unique version names");
+		crd_invalid_versions(errors, list, versions, alike,
+				     "must contain unique version names");
 	if (stored != 1)
-		crd_invalid_val(errors, list, versions,
-				"must have exactly one version marked as storage version");
+		crd_invalid_versions(errors, list, versions, alike,
+				     "must have exactly one version marked as storage version");
 	if (i > 0)
 		check_version_name(json_get_str(yyjson_arr_get_first(versions), "name"),
 				   FIELD_NAME(spec, "version"), errors);
@@ -335,13 +336,36 @@ static bool has_version(struct edit *e, struct str name)
 	return false;
 }
 
+static bool is_stored(yyjson_mut_val *all, struct str name)
+{
+	JSON_MUT_EACH (stored, all)
+		if (str_eq(json_mut_str(stored), name))
+			return true;
+	return false;
+}
+
 /* Objects may lie there in every version that ever was the stored one. */
 static void check_stored(struct edit *e, struct field_errors *errors)
 {
 	const struct field_path *list = FIELD_NAME(FIELD_NAME(NULL, "status"), "storedVersions");
+	yyjson_mut_val *all = json_mut_get(e->root, "status.storedVersions");
 	size_t i = 0;
 
-	JSON_MUT_EACH (stored, json_mut_get(e->root, "status.storedVersions")) {
+	if (!yyjson_mut_arr_size(all)) {
+		field_invalid_val(errors, list, all, "must have at least one stored version");
+		return;
+	}
+	JSON_MUT_EACH (version, json_mut_get(e->root, "spec.versions")) {
+		struct str name = json_mut_get_str(version, "name");
+
+		if (json_mut_get_bool(version, "storage", false) && !is_stored(all, name))
+			field_invalid_val(errors, list, all,
+					  str_printf_in(e->arena,
+							"must have the storage version " STR_FMT,
+							STR_ARG(name))
+						  .ptr);
+	}
+	JSON_MUT_EACH (stored, all) {
 		const struct field_path *here = FIELD_INDEX(list, i++);
 		const char *name = str_c_in(e->arena, json_mut_str(stored));
 		struct str detail;
@@ -458,7 +482,8 @@ static void crd_validate(struct edit *e, struct field_errors *errors)
 	check_names(e, spec, errors);
 	check_alike(e, versions, spec, errors);
 	check_conversion(e, errors);
-	check_stored(e, errors);
+	if (!e->subresource.len)
+		check_stored(e, errors);
 	check_approval(e, errors);
 	check_preserving(e, errors);
 }
@@ -489,16 +514,16 @@ static void crd_validate_update(struct edit *e, struct field_errors *errors)
 static void note_stored(struct edit *e)
 {
 	yyjson_mut_val *status = json_ensure_object(e->doc, e->root, "status"), *list;
-	bool has = false;
 
-	list = json_ensure_array(e->doc, status, "storedVersions");
 	JSON_MUT_EACH (version, json_mut_get(e->root, "spec.versions")) {
+		struct str name = json_mut_get_str(version, "name");
+
 		if (!json_mut_get_bool(version, "storage", false))
 			continue;
-		JSON_MUT_EACH (there, list)
-			has = has || str_eq(json_mut_str(there), json_mut_get_str(version, "name"));
-		if (!has)
-			json_append_str(e->doc, list, json_mut_get_str(version, "name"));
+		list = json_ensure_array(e->doc, status, "storedVersions");
+		if (!is_stored(list, name))
+			json_append_str(e->doc, list, name);
+		return;
 	}
 }
 

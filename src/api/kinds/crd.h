@@ -7,6 +7,7 @@
 #define CUBE_API_KINDS_CRD_H
 
 #include "api/field.h"
+#include "base/map.h"
 
 /* Rules that came later than definitions that break them: who broke one before may go on. */
 enum crd_rule {
@@ -20,6 +21,7 @@ struct crd_schema_check {
 	unsigned tolerated; /* enum crd_rule */
 	unsigned broken;    /* likewise: what was found, told or not */
 	bool is_survey;	    /* expressions are not looked at */
+	struct map wrong;   /* nodes that something was found in, or below; while it runs */
 };
 
 /* openAPIV3Schema of one version: its form, its defaults, its rules. */
@@ -47,6 +49,12 @@ void crd_warning_check(yyjson_val *version, const struct field_path *path,
 void crd_parts_check(yyjson_val *version, unsigned parts, const struct field_path *path,
 		     struct field_errors *errors);
 
+/* Refusals that show a value as upstream's server has it. alike: what stands at the spec. */
+void crd_invalid_versions(struct field_errors *errors, const struct field_path *path,
+			  yyjson_val *versions, unsigned alike, const char *detail);
+void crd_invalid_schema(struct field_errors *errors, const struct field_path *path,
+			yyjson_val *schema, const char *detail);
+struct str crd_rule_text(struct arena *arena, yyjson_val *rule);
 void crd_invalid_val(struct field_errors *errors, const struct field_path *path, yyjson_val *value,
 		     const char *detail);
 

@@ -556,22 +556,36 @@ static void check_properties(struct crd_schema_check *c, yyjson_val *s,
 	}
 }
 
+static struct str node_key(yyjson_val *const *schema)
+{
+	return str_sub((const char *)schema, sizeof(*schema));
+}
+
+/* Rules are about schemas that are fine otherwise, down to the last part. */
+static void note_wrong(struct crd_schema_check *c, yyjson_val *s, size_t before)
+{
+	if (c->errors->seen > before)
+		(void)map_put(&c->wrong, node_key(&s), c); /* nothing was there */
+}
+
 static void check_openapi(struct crd_schema_check *c, yyjson_val *s, const struct field_path *path,
 			  struct setting setting)
 {
+	static const char *const lists[] = { "allOf", "oneOf", "anyOf" };
 	struct setting inside = setting;
 	yyjson_val *items = yyjson_obj_get(s, "items"), *not = yyjson_obj_get(s, "not");
+	size_t before = c->errors->seen;
 
 	inside.is_root = false;
 	check_supported(c, s, path, setting);
 	check_properties(c, s, path, setting);
 	if (not )
 		check_openapi(c, not, FIELD_NAME(path, "not"), inside);
-	for (size_t i = 0; i < ARRAY_COUNT(junctors); i++) {
+	for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
 		size_t index = 0;
 
-		JSON_EACH (part, yyjson_obj_get(s, junctors[i]))
-			check_openapi(c, part, FIELD_INDEX(FIELD_NAME(path, junctors[i]), index++),
+		JSON_EACH (part, yyjson_obj_get(s, lists[i]))
+			check_openapi(c, part, FIELD_INDEX(FIELD_NAME(path, lists[i]), index++),
 				      inside);
 	}
 	if (yyjson_is_obj(items))
@@ -579,13 +593,14 @@ static void check_openapi(struct crd_schema_check *c, yyjson_val *s, const struc
 	check_map(c, s, path);
 	check_list(c, s, path);
 	crd_rules_check(c, s, path);
+	note_wrong(c, s, before);
 }
 
 /* --- expressions --- */
 
 struct reporter {
 	struct cel_problems problems;
-	struct field_errors *errors;
+	const struct crd_schema_check *check;
 	const struct field_path *path;
 };
 
@@ -593,15 +608,30 @@ static void report(struct cel_problems *problems, const struct cel_problem *prob
 {
 	struct reporter *reporter = CONTAINER_OF(problems, struct reporter, problems);
 
-	structural_report(reporter->errors, reporter->path, problem);
+	struct cel_problem shown = *problem;
+
+	if (problem->rule) {
+		shown.value = crd_rule_text(reporter->check->errors->arena, problem->rule);
+		shown.is_bare = true;
+	}
+	structural_report(reporter->check->errors, reporter->path, &shown);
+}
+
+static bool is_skipped(struct cel_problems *problems, yyjson_val *schema)
+{
+	struct reporter *reporter = CONTAINER_OF(problems, struct reporter, problems);
+
+	return map_get(&reporter->check->wrong, node_key(&schema)) != NULL;
 }
 
 static void check_expressions(struct crd_schema_check *c, yyjson_val *schema,
 			      const struct field_path *path)
 {
 	struct reporter reporter = {
-		.problems = { .report = report, .base = field_path_in(c->errors->arena, path) },
-		.errors = c->errors,
+		.problems = { .report = report,
+			      .base = field_path_in(c->errors->arena, path),
+			      .is_skipped = is_skipped },
+		.check = c,
 		.path = path,
 	};
 	AUTO_ARENA arena = { 0 };
@@ -616,17 +646,21 @@ static void check_expressions(struct crd_schema_check *c, yyjson_val *schema,
 
 void crd_schema_check(struct crd_schema_check *c, yyjson_val *schema, const struct field_path *path)
 {
-	size_t before = c->errors->seen;
+	size_t before;
+	bool is_structural;
 
 	if (structural_is(schema, "nullable"))
 		field_forbidden(c->errors, FIELD_NAME(path, "nullable"),
 				"nullable cannot be true at the root");
+	before = c->errors->seen;
 	check_structural(c, schema, path, LEVEL_ROOT);
 	check_parts(c, schema, (struct outside){ schema, path }, path);
 	if (c->errors->seen == before)
 		crd_defaults_check(c, schema, path);
+	is_structural = c->errors->seen == before;
+	map_init(&c->wrong);
 	check_openapi(c, schema, path, (struct setting){ .is_root = true });
-	/* Rules are about schemas that are fine otherwise. */
-	if (c->errors->seen == before && !c->is_survey)
+	if (is_structural && !c->is_survey)
 		check_expressions(c, schema, path);
+	map_deinit(&c->wrong);
 }
