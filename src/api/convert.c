@@ -106,7 +106,7 @@ int convert_object(yyjson_mut_doc *doc, const struct kind *from, const struct ki
 /* Without the stored version's defaults: those come by reading, whatever they are then. */
 static void fit_custom(yyjson_mut_doc *doc, const struct kind *to)
 {
-	yyjson_val *schema = custom_version_of(to)->schema;
+	struct structural schema = custom_structural(custom_version_of(to));
 	AUTO_JSON frozen = json_freeze(yyjson_mut_doc_get_root(doc));
 	yyjson_mut_val *root = structural_copy(doc, yyjson_doc_get_root(frozen), schema, NULL,
 					       NULL);

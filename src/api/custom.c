@@ -25,7 +25,7 @@ const struct custom_version *custom_version_of(const struct kind *kind)
 
 static void custom_default(struct edit *e)
 {
-	structural_default(e->doc, e->root, custom_version_of(e->kind)->schema);
+	structural_default(e->doc, e->root, custom_structural(custom_version_of(e->kind)));
 }
 
 struct reporter {
@@ -84,7 +84,7 @@ static void validate_rest(struct edit *e, struct field_errors *errors)
 	const struct custom_version *v = custom_version_of(e->kind);
 	const struct cel_rules *rules = rules_of(v);
 
-	structural_validate_lists(e->root, e->old, v->schema, errors);
+	structural_validate_lists(e->root, e->old, custom_structural(v), errors);
 	if (!rules)
 		return;
 	if (is_blocked(errors))
@@ -99,9 +99,9 @@ static void custom_validate(struct edit *e, struct field_errors *errors)
 {
 	const struct custom_version *v = custom_version_of(e->kind);
 
-	structural_validate(e->root, e->old, v->schema, errors);
+	structural_validate(e->root, e->old, custom_structural(v), errors);
 	custom_scale_check(e->kind, e->root, false, errors);
-	structural_validate_resources(e->root, v->schema, NULL, errors);
+	structural_validate_resources(e->root, custom_structural(v), NULL, errors);
 	validate_rest(e, errors);
 }
 
@@ -109,7 +109,7 @@ static void custom_validate_status(struct edit *e, struct field_errors *errors)
 {
 	const struct custom_version *v = custom_version_of(e->kind);
 
-	structural_validate_member(e->root, e->old, v->schema, "status", errors);
+	structural_validate_member(e->root, e->old, custom_structural(v), "status", errors);
 	custom_scale_check(e->kind, e->root, true, errors);
 	validate_rest(e, errors);
 }
@@ -345,7 +345,8 @@ static void make_set(struct custom_resource *r)
 				      .fields = fields,
 				      .type_count = (uint32_t)r->version_count,
 				      .field_count = 3,
-				      .trees = trees };
+				      .trees = trees,
+				      .names = &r->names };
 }
 
 /* The newest version that is served, not deprecated, and newer than that one; empty = none. */
@@ -469,6 +470,7 @@ void custom_resource_unref(struct custom_resource *resource)
 	if (!resource || --resource->refs)
 		return;
 	obj_unref(resource->definition);
+	structural_names_deinit(&resource->names);
 	arena_deinit(&resource->arena);
 	mem_free(resource);
 }

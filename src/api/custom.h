@@ -10,6 +10,7 @@
 
 #include "api/kind.h"
 #include "api/obj.h"
+#include "api/structural.h"
 #include "base/arena.h"
 
 #define CUSTOM_APPROVED_KEY "api-approved.kubernetes.io" /* annotation */
@@ -48,6 +49,7 @@ struct custom_version {
 
 struct custom_resource {
 	struct str name; /* of the definition */
+	struct structural_names names;
 	const struct obj *definition;
 	struct custom_version *versions;
 	size_t version_count;
@@ -87,5 +89,9 @@ bool custom_is_established(yyjson_val *definition);
 enum custom_approval custom_approval(struct str group, struct str annotation, struct arena *arena,
 				     struct str *ret_reason);
 const struct custom_version *custom_version_of(const struct kind *kind); /* NULL: built in */
+static inline struct structural custom_structural(const struct custom_version *version)
+{
+	return (struct structural){ version->schema, &version->resource->names };
+}
 
 #endif

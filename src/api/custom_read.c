@@ -5,12 +5,13 @@
 #include "api/structural.h"
 #include "codec/json.h"
 
-static yyjson_val *schema_of(const struct custom_resource *resource, struct str api_version)
+static struct structural schema_of(const struct custom_resource *resource, struct str api_version)
 {
 	for (size_t i = 0; i < resource->version_count; i++)
 		if (str_eq(resource->versions[i].kind.api_version, api_version))
-			return resource->versions[i].schema;
-	return NULL; /* a version that is no more: nobody can say what it should have */
+			return custom_structural(&resource->versions[i]);
+	return (struct structural){ 0 }; /* a version that is no more: nobody can say what it
+					    should have */
 }
 
 /* Through a write by the version that it is stored in, after the definition's last change. Several
@@ -22,7 +23,7 @@ static bool was_checked(const struct custom_resource *resource, const struct obj
 }
 
 /* What others put there may have anything in its metadata. */
-static void repair(yyjson_mut_doc *doc, yyjson_mut_val *root, yyjson_val *schema)
+static void repair(yyjson_mut_doc *doc, yyjson_mut_val *root, struct structural schema)
 {
 	yyjson_mut_val *metadata;
 	struct err err = { 0 };
@@ -43,7 +44,7 @@ struct blob *custom_as_read(const struct kind *kind, const struct obj *stored)
 	const struct obj *definition = resource->definition;
 	AUTO_JSON_MUT doc = NULL;
 	yyjson_mut_val *root;
-	yyjson_val *schema;
+	struct structural schema;
 	struct blob *fresh = NULL;
 
 	if (was_checked(resource, stored))

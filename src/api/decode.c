@@ -625,7 +625,7 @@ static void take_notices(struct notices *to, struct notices *found)
  * are for validation to name. */
 static int decode_custom(struct decoder *d, yyjson_val *root, yyjson_mut_val **ret)
 {
-	yyjson_val *schema = custom_version_of(d->kind)->schema;
+	struct structural schema = custom_structural(custom_version_of(d->kind));
 	struct notices *notices = d->notices, of_metadata, found;
 	yyjson_mut_val *object, *meta;
 

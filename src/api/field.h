@@ -34,6 +34,7 @@ struct field_path {
 struct str field_path_in(struct arena *arena, const struct field_path *path);
 
 struct kind;
+struct structural_names;
 
 enum field_error_type {
 	FIELD_REQUIRED,
@@ -62,7 +63,8 @@ struct field_errors {
 	size_t count, room;
 	size_t seen; /* all, also those that are not kept: whether something was wrong shows here */
 	bool truncated;
-	const struct kind *kind; /* of the object: how its values are shown; may be NULL */
+	const struct kind *kind;	/* of the object: how its values are shown; may be NULL */
+	struct structural_names *names; /* of the schema that it is held against; may be NULL */
 };
 
 void field_errors_init(struct field_errors *errors, struct arena *arena);

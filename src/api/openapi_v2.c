@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Schemas of custom kinds as OpenAPI v2 can say them. */
 #include "api/openapi_internal.h"
+#include "codec/json_index.h"
 
 static bool says(yyjson_mut_val *schema, const char *key)
 {
@@ -18,9 +19,15 @@ static void drop_required(yyjson_mut_val *schema)
 	yyjson_mut_val *required = yyjson_mut_obj_get(schema, "required"), *name;
 	yyjson_mut_val *properties = yyjson_mut_obj_get(schema, "properties");
 	yyjson_mut_arr_iter iter = yyjson_mut_arr_iter_with(required);
+	AUTO_JSON_INDEX nullable = { .slots = NULL };
 
+	json_index_init(&nullable, 0);
+	if (required)
+		JSON_MUT_MEMBERS (key, member, properties)
+			if (says(member, "nullable"))
+				(void)json_index_add(&nullable, json_mut_str(key), member);
 	while ((name = yyjson_mut_arr_iter_next(&iter)))
-		if (says(yyjson_mut_obj_get(properties, yyjson_mut_get_str(name)), "nullable"))
+		if (json_index_get(&nullable, json_mut_str(name)))
 			(void)yyjson_mut_arr_iter_remove(&iter); /* the doc owns it */
 	if (says(yyjson_mut_obj_get(schema, "additionalProperties"), "nullable") ||
 	    (required && !yyjson_mut_arr_size(required)))

@@ -108,6 +108,7 @@ struct schema_type {
 };
 
 struct yyjson_val;
+struct structural_names;
 
 struct schema_set {
 	const char *strings;
@@ -117,6 +118,7 @@ struct schema_set {
 	uint32_t type_count, field_count, extra_count;
 	struct yyjson_val *const *trees; /* of a run-time set, one per type: the structural schema
 					    that goes on where the table ends. NULL = none */
+	struct structural_names *names;	 /* of the trees */
 };
 
 /* A type in its set: what walkers carry. */

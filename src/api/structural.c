@@ -5,16 +5,60 @@
 #include <math.h>
 
 #include "api/schema.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include "codec/json.h"
 #include "codec/json_index.h"
 
-yyjson_val *structural_member(yyjson_val *schema, struct str key)
-{
-	yyjson_val *properties = yyjson_obj_get(schema, "properties"), *found, *additional;
+#define NAMES_FEW_MAX 32 /* are looked for one by one */
 
-	found = properties ? json_key(properties, key) : NULL;
-	additional = yyjson_obj_get(schema, "additionalProperties");
+void structural_names_init(struct structural_names *names)
+{
+	map_init(&names->nodes);
+}
+
+void structural_names_deinit(struct structural_names *names)
+{
+	struct str key;
+	size_t cursor = 0;
+	void *index;
+
+	while (map_next(&names->nodes, &cursor, &key, &index)) {
+		json_index_deinit(index);
+		mem_free(index);
+	}
+	map_deinit(&names->nodes);
+}
+
+static struct json_index *index_of(struct structural_names *names, yyjson_val *properties)
+{
+	struct str at = str_sub((const char *)&properties, sizeof(properties));
+	struct json_index *index = map_get(&names->nodes, at);
+
+	if (index)
+		return index;
+	index = mem_alloc(sizeof(*index));
+	json_index_init(index, yyjson_obj_size(properties));
+	JSON_MEMBERS (key, member, properties)
+		(void)json_index_add(index, json_str(key), member); /* of two the first counts */
+	(void)map_put(&names->nodes, at, index);		    /* nothing was there */
+	return index;
+}
+
+yyjson_val *structural_property(struct structural_names *names, yyjson_val *schema, struct str key)
+{
+	yyjson_val *properties = yyjson_obj_get(schema, "properties");
+
+	if (names && yyjson_obj_size(properties) > NAMES_FEW_MAX)
+		return json_index_get(index_of(names, properties), key);
+	return properties ? json_key(properties, key) : NULL;
+}
+
+yyjson_val *structural_member(struct structural_names *names, yyjson_val *schema, struct str key)
+{
+	yyjson_val *found = structural_property(names, schema, key),
+		   *additional = yyjson_obj_get(schema, "additionalProperties");
+
 	return found ? found : yyjson_is_obj(additional) ? additional : NULL;
 }
 
@@ -84,6 +128,7 @@ static bool is_inner_metadata(yyjson_val *schema, struct str name, bool is_top)
 
 struct copier {
 	yyjson_mut_doc *doc;
+	struct structural_names *names;
 	struct notices *notices;
 	bool keeps_metadata; /* that of inner objects as it is */
 };
@@ -109,7 +154,7 @@ static yyjson_mut_val *copy_object(const struct copier *c, yyjson_val *v, yyjson
 	JSON_MEMBERS (key, value, v) {
 		struct str name = json_str(key);
 		struct field_path here = { .parent = path, .name = name.ptr };
-		yyjson_val *member = structural_member(schema, name);
+		yyjson_val *member = structural_member(c->names, schema, name);
 
 		if (!member && !is_known(schema, name, !path)) {
 			note(c->notices, "unknown", &here);
@@ -167,7 +212,7 @@ static bool may_be_null(yyjson_val *schema)
 	return !schema || structural_is(schema, "nullable") || (value && !yyjson_is_null(value));
 }
 
-void structural_drop_nulls(yyjson_mut_val *v, yyjson_val *schema)
+static void drop_nulls(yyjson_mut_val *v, yyjson_val *schema, struct structural_names *names)
 {
 	yyjson_mut_obj_iter iter;
 	yyjson_mut_val *key;
@@ -175,60 +220,105 @@ void structural_drop_nulls(yyjson_mut_val *v, yyjson_val *schema)
 	if (!schema)
 		return;
 	JSON_MUT_EACH (item, v)
-		structural_drop_nulls(item, yyjson_obj_get(schema, "items"));
+		drop_nulls(item, yyjson_obj_get(schema, "items"), names);
 	if (!yyjson_mut_is_obj(v))
 		return;
 	yyjson_mut_obj_iter_init(v, &iter);
 	while ((key = yyjson_mut_obj_iter_next(&iter))) {
 		yyjson_mut_val *value = yyjson_mut_obj_iter_get_val(key);
-		yyjson_val *member = structural_member(schema, json_mut_str(key));
+		yyjson_val *member = structural_member(names, schema, json_mut_str(key));
 
 		if (yyjson_mut_is_null(value) && !may_be_null(member))
 			(void)yyjson_mut_obj_iter_remove(&iter); /* which gives it back */
 		else
-			structural_drop_nulls(value, member);
+			drop_nulls(value, member, names);
 	}
 }
 
-yyjson_mut_val *structural_copy(yyjson_mut_doc *doc, yyjson_val *v, yyjson_val *schema,
-				const struct field_path *path, struct notices *notices)
+void structural_drop_nulls(yyjson_mut_val *v, struct structural s)
 {
-	struct copier c = { .doc = doc, .notices = notices };
-
-	return copy_value(&c, v, schema, path);
+	drop_nulls(v, s.schema, s.names);
 }
 
-bool structural_is_pruned(yyjson_val *v, yyjson_val *schema)
+yyjson_mut_val *structural_copy(yyjson_mut_doc *doc, yyjson_val *v, struct structural s,
+				const struct field_path *path, struct notices *notices)
+{
+	struct copier c = { .doc = doc, .names = s.names, .notices = notices };
+
+	return copy_value(&c, v, s.schema, path);
+}
+
+bool structural_is_pruned(yyjson_val *v, struct structural s)
 {
 	AUTO_JSON_MUT doc = json_new();
-	struct copier c = { .doc = doc, .keeps_metadata = true };
+	struct copier c = { .doc = doc, .names = s.names, .keeps_metadata = true };
 
-	return json_mixed_equal(copy_value(&c, v, schema, FIELD_NAME(NULL, "")), v);
+	return json_mixed_equal(copy_value(&c, v, s.schema, FIELD_NAME(NULL, "")), v);
 }
 
 /* --- defaults --- */
 
+#define LOOKED_UP_FEW_MAX 32
+
+/* Members of an object as they are looked for one after another: by an index where they are many.
+ */
+struct members {
+	yyjson_mut_val *v;
+	struct json_index index;
+	bool is_indexed;
+};
+
+static void members_open(struct members *m, yyjson_mut_val *v, size_t lookups)
+{
+	m->v = v;
+	m->is_indexed = lookups > LOOKED_UP_FEW_MAX;
+	json_index_init(&m->index, m->is_indexed ? yyjson_mut_obj_size(v) : 0);
+	if (m->is_indexed)
+		JSON_MUT_MEMBERS (key, value, v)
+			(void)json_index_add(&m->index, json_mut_str(key), value); /* none twice */
+}
+
+static yyjson_mut_val *members_get(const struct members *m, struct str name)
+{
+	return m->is_indexed ? json_index_get(&m->index, name) : json_mut_key(m->v, name);
+}
+
+/* What is not there, or null where that is not wanted, becomes the default. */
+static void default_member(const struct copier *c, struct members *m, yyjson_val *key,
+			   yyjson_val *schema, struct schema_at meta)
+{
+	struct str name = json_str(key);
+	yyjson_val *member = unsafe_yyjson_get_next(key),
+		   *value = yyjson_obj_get(member, "default");
+	struct field_path here = { .name = name.ptr };
+	yyjson_mut_val *there, *copy;
+
+	if (meta.type && !schema_field(meta, name))
+		return;
+	there = members_get(m, name);
+	if (there && (!yyjson_mut_is_null(there) || structural_is(member, "nullable")))
+		return;
+	copy = is_inner_metadata(schema, name, false) ? copy_metadata(c, value, &here)
+	       : meta.type			      ? json_copy(c->doc, value)
+						      : copy_value(c, value, member, &here);
+	if (there)
+		json_put(c->doc, m->v, name, copy);
+	else
+		yyjson_mut_obj_add(m->v, json_copy(c->doc, key), copy);
+}
+
 /* meta: v is metadata of an object, or inside of it; nothing comes in that such a type has not. */
-static void default_members(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema,
+static void default_members(const struct copier *c, yyjson_mut_val *v, yyjson_val *schema,
 			    struct schema_at meta)
 {
-	JSON_MEMBERS (key, member, yyjson_obj_get(schema, "properties")) {
-		yyjson_val *value = yyjson_obj_get(member, "default");
-		struct field_path here = { .name = json_str(key).ptr };
-		struct copier c = { .doc = doc };
-		yyjson_mut_val *there;
+	yyjson_val *properties = yyjson_obj_get(schema, "properties");
+	struct members members;
 
-		if (!value || (meta.type && !schema_field(meta, json_str(key))))
-			continue;
-		there = json_mut_key(v, json_str(key));
-		if (there && (!yyjson_mut_is_null(there) || structural_is(member, "nullable")))
-			continue;
-		json_put(doc, v, json_str(key),
-			 is_inner_metadata(schema, json_str(key), false)
-				 ? copy_metadata(&c, value, &here)
-			 : meta.type ? json_copy(doc, value)
-				     : copy_value(&c, value, member, &here));
-	}
+	members_open(&members, v, yyjson_obj_size(properties));
+	JSON_MEMBERS (key, member, properties)
+		if (yyjson_obj_get(member, "default"))
+			default_member(c, &members, key, schema, meta);
+	json_index_deinit(&members.index);
 }
 
 /* An element that may not be null becomes what its schema has for it. */
@@ -254,7 +344,7 @@ static struct schema_at inner_type(yyjson_val *schema, struct str name, struct s
 	return field && field->value == SCHEMA_OBJECT ? schema_ref(meta, field) : none;
 }
 
-static void add_defaults(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema,
+static void add_defaults(const struct copier *c, yyjson_mut_val *v, yyjson_val *schema,
 			 struct schema_at meta)
 {
 	yyjson_val *items = yyjson_obj_get(schema, "items");
@@ -262,28 +352,29 @@ static void add_defaults(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *sch
 	if (!schema)
 		return;
 	if (yyjson_mut_is_obj(v)) {
-		default_members(doc, v, schema, meta);
+		default_members(c, v, schema, meta);
 		JSON_MUT_MEMBERS (key, value, v) {
 			struct str name = json_mut_str(key);
-			yyjson_val *member = structural_member(schema, name);
+			yyjson_val *member = structural_member(c->names, schema, name);
 
-			default_null(doc, value, member);
+			default_null(c->doc, value, member);
 			if (yyjson_mut_is_ctn(value))
-				add_defaults(doc, value, member, inner_type(schema, name, meta));
+				add_defaults(c, value, member, inner_type(schema, name, meta));
 		}
 	}
 	if (items && yyjson_mut_is_arr(v))
 		JSON_MUT_EACH (item, v) {
-			default_null(doc, item, items);
-			add_defaults(doc, item, items, meta);
+			default_null(c->doc, item, items);
+			add_defaults(c, item, items, meta);
 		}
 }
 
-void structural_default(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema)
+void structural_default(yyjson_mut_doc *doc, yyjson_mut_val *v, struct structural s)
 {
+	struct copier c = { .doc = doc, .names = s.names };
 	struct schema_at none = { .type = NULL };
 
-	add_defaults(doc, v, schema, none);
+	add_defaults(&c, v, s.schema, none);
 }
 
 /* --- paths --- */

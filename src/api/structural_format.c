@@ -81,9 +81,41 @@ static bool is_mac(struct str s)
 	return bytes == 6 || bytes == 8 || bytes == 20;
 }
 
-static bool is_hostname(struct str s)
+static bool is_long_name(struct str s)
 {
 	return !name_subdomain_problem(s);
+}
+
+/* Beyond ASCII, all that is a letter or a symbol; what is not is not told apart. */
+static bool is_host_letter(char c, bool may_be_digit)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80 ||
+	       (may_be_digit && c >= '0' && c <= '9');
+}
+
+/* One label, with a dash behind its first character at most; or several, of which the last has two
+ * letters at least and neither digits nor dashes. */
+static bool is_hostname(struct str s)
+{
+	struct str rest = s, label;
+	bool is_one = str_find_char(s, '.', 0) == SIZE_MAX;
+
+	if (!s.len || s.len > 255)
+		return false;
+	for (bool more = true; more;) {
+		more = str_cut(rest, '.', &label, &rest);
+		if (!label.len || label.len > 63 || (!more && !is_one && label.len < 2))
+			return false;
+		for (size_t i = 0; i < label.len; i++) {
+			bool is_end = i == 0 || i + 1 == label.len;
+			bool may_be_dash = is_one ? i == 1 : more;
+
+			if (label.ptr[i] == '-' ? is_end || !may_be_dash
+						: !is_host_letter(label.ptr[i], more || is_one))
+				return false;
+		}
+	}
+	return true;
 }
 
 static bool is_short_name(struct str s)
@@ -429,7 +461,7 @@ static const struct {
 	{ "isbn", is_isbn },
 	{ "isbn10", is_isbn10 },
 	{ "isbn13", is_isbn13 },
-	{ "k8s-long-name", is_hostname },
+	{ "k8s-long-name", is_long_name },
 	{ "k8s-short-name", is_short_name },
 	{ "mac", is_mac },
 	{ "password", is_anything },

@@ -7,7 +7,7 @@
 #include "codec/json.h"
 #include "codec/json_index.h"
 
-static void check(yyjson_mut_val *v, yyjson_val *schema, const struct field_path *path,
+static void check(yyjson_mut_val *v, struct structural s, const struct field_path *path,
 		  struct field_errors *errors);
 
 static void report_again(struct field_errors *e, const struct field_path *path,
@@ -63,9 +63,10 @@ static void check_unique(struct field_errors *e, const struct field_path *path, 
 	}
 }
 
-static void check_list(yyjson_mut_val *v, yyjson_val *schema, const struct field_path *path,
+static void check_list(yyjson_mut_val *v, struct structural s, const struct field_path *path,
 		       struct field_errors *errors)
 {
+	yyjson_val *schema = s.schema;
 	struct str type = json_str(yyjson_obj_get(schema, "x-kubernetes-list-type"));
 	yyjson_val *keys = str_eq_c(type, "map")
 				   ? yyjson_obj_get(schema, "x-kubernetes-list-map-keys")
@@ -77,46 +78,48 @@ static void check_list(yyjson_mut_val *v, yyjson_val *schema, const struct field
 		check_unique(errors, path, v, keys);
 	if (items)
 		JSON_MUT_EACH (item, v)
-			check(item, items, FIELD_INDEX(path, i++), errors);
+			check(item, (struct structural){ items, s.names }, FIELD_INDEX(path, i++),
+			      errors);
 }
 
-static void check(yyjson_mut_val *v, yyjson_val *schema, const struct field_path *path,
+static void check(yyjson_mut_val *v, struct structural s, const struct field_path *path,
 		  struct field_errors *errors)
 {
-	yyjson_val *properties = yyjson_obj_get(schema, "properties"),
-		   *additional = yyjson_obj_get(schema, "additionalProperties");
+	yyjson_val *additional = yyjson_obj_get(s.schema, "additionalProperties");
 
 	if (yyjson_mut_is_arr(v))
-		check_list(v, schema, path, errors);
+		check_list(v, s, path, errors);
 	if (!yyjson_mut_is_obj(v))
 		return;
 	JSON_MUT_MEMBERS (key, value, v) {
 		struct str name = json_mut_str(key);
-		yyjson_val *member = json_key(properties, name);
+		yyjson_val *member = structural_property(s.names, s.schema, name);
 
 		if (yyjson_is_obj(additional))
-			check(value, additional, FIELD_KEY(path, name), errors);
+			check(value, (struct structural){ additional, s.names },
+			      FIELD_KEY(path, name), errors);
 		if (member)
-			check(value, member, FIELD_NAME(path, name.ptr), errors);
+			check(value, (struct structural){ member, s.names },
+			      FIELD_NAME(path, name.ptr), errors);
 	}
 }
 
-static bool was_broken(yyjson_val *old, yyjson_val *schema, struct arena *arena)
+static bool was_broken(yyjson_val *old, struct structural s, struct arena *arena)
 {
 	AUTO_JSON_MUT doc = json_thaw(old);
 	struct field_errors errors;
 
 	field_errors_init(&errors, arena);
-	check(yyjson_mut_doc_get_root(doc), schema, NULL, &errors);
+	check(yyjson_mut_doc_get_root(doc), s, NULL, &errors);
 	return errors.count > 0;
 }
 
-void structural_validate_lists(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
+void structural_validate_lists(yyjson_mut_val *v, yyjson_val *old, struct structural s,
 			       struct field_errors *errors)
 {
 	struct field_errors before = *errors;
 
-	check(v, schema, NULL, errors);
-	if (errors->seen > before.seen && old && was_broken(old, schema, errors->arena))
+	check(v, s, NULL, errors);
+	if (errors->seen > before.seen && old && was_broken(old, s, errors->arena))
 		*errors = before;
 }

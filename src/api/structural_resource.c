@@ -79,17 +79,18 @@ static bool has_resource(yyjson_val *schema)
 }
 
 /* ".name" of what the schema lists, else "[name]". */
-static struct field_path member_path(const struct field_path *parent, yyjson_val *schema,
+static struct field_path member_path(const struct field_path *parent, struct structural s,
 				     struct str name)
 {
-	if (json_key(yyjson_obj_get(schema, "properties"), name))
+	if (structural_property(s.names, s.schema, name))
 		return (struct field_path){ .parent = parent, .name = name.ptr };
 	return (struct field_path){ .parent = parent, .key = name };
 }
 
-void structural_validate_resources(yyjson_mut_val *v, yyjson_val *schema,
+void structural_validate_resources(yyjson_mut_val *v, struct structural s,
 				   const struct field_path *path, struct field_errors *errors)
 {
+	yyjson_val *schema = s.schema;
 	yyjson_val *items = yyjson_obj_get(schema, "items");
 	size_t index = 0;
 
@@ -104,22 +105,24 @@ void structural_validate_resources(yyjson_mut_val *v, yyjson_val *schema,
 	}
 	JSON_MUT_MEMBERS (key, value, v) {
 		struct str name = json_mut_str(key);
-		struct field_path here = member_path(path, schema, name);
-		yyjson_val *member = yyjson_mut_is_ctn(value) ? structural_member(schema, name)
-							      : NULL;
+		struct field_path here = member_path(path, s, name);
+		struct structural member = { .names = s.names };
 
+		if (yyjson_mut_is_ctn(value))
+			member.schema = structural_member(s.names, schema, name);
 		structural_validate_resources(value, member, &here, errors);
 	}
 	if (items && yyjson_mut_is_arr(v))
 		JSON_MUT_EACH (item, v)
-			structural_validate_resources(item, items, FIELD_INDEX(path, index++),
-						      errors);
+			structural_validate_resources(item, (struct structural){ items, s.names },
+						      FIELD_INDEX(path, index++), errors);
 }
 
 /* --- as their types want them --- */
 
 struct resource_walk {
 	yyjson_mut_doc *doc;
+	struct structural_names *names;
 	bool repairs;
 	struct arena arena;
 	struct err *err;
@@ -176,10 +179,12 @@ static int decode_inside(struct resource_walk *w, yyjson_mut_val *v, yyjson_val 
 		return -1;
 	JSON_MUT_MEMBERS (key, value, v) {
 		struct str name = json_mut_str(key);
-		struct field_path here = member_path(path, schema, name);
-		yyjson_val *member = yyjson_mut_is_ctn(value) ? structural_member(schema, name)
-							      : NULL;
+		struct structural s = { schema, w->names };
+		struct field_path here = member_path(path, s, name);
+		yyjson_val *member = NULL;
 
+		if (yyjson_mut_is_ctn(value))
+			member = structural_member(w->names, schema, name);
 		if (decode_inside(w, value, member, &here) < 0)
 			return -1;
 	}
@@ -190,14 +195,14 @@ static int decode_inside(struct resource_walk *w, yyjson_mut_val *v, yyjson_val 
 	return 0;
 }
 
-int structural_decode_resources(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema,
+int structural_decode_resources(yyjson_mut_doc *doc, yyjson_mut_val *v, struct structural s,
 				bool repairs, struct err *err)
 {
-	struct resource_walk w = { .doc = doc, .repairs = repairs, .err = err };
+	struct resource_walk w = { .doc = doc, .names = s.names, .repairs = repairs, .err = err };
 	int failed;
 
 	arena_init(&w.arena, ARENA_DEFAULT_MAX);
-	failed = decode_inside(&w, v, schema, NULL);
+	failed = decode_inside(&w, v, s.schema, NULL);
 	arena_deinit(&w.arena);
 	return failed;
 }

@@ -116,29 +116,45 @@ static void refuse(struct field_errors *e, struct str text)
 
 /* --- scalars --- */
 
+/* Whole numbers are compared as such: what is behind the point of a bound is cut. */
+static double bound_of(yyjson_val *bound, bool is_int)
+{
+	double number = yyjson_get_num(bound);
+
+	return is_int ? trunc(number) : number;
+}
+
 static void check_number(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
 			 yyjson_val *schema)
 {
 	yyjson_val *min = yyjson_obj_get(schema, "minimum"),
 		   *max = yyjson_obj_get(schema, "maximum"),
 		   *of = yyjson_obj_get(schema, "multipleOf");
-	double number = yyjson_mut_get_num(v), quotient;
+	bool is_int = yyjson_mut_is_int(v);
+	double number = yyjson_mut_get_num(v), low = bound_of(min, is_int),
+	       high = bound_of(max, is_int), factor = bound_of(of, is_int), quotient;
 	bool above = structural_is(schema, "exclusiveMinimum");
 	bool below = structural_is(schema, "exclusiveMaximum");
 
-	quotient = of && yyjson_get_num(of) > 0 ? number / yyjson_get_num(of) : 0;
+	quotient = factor > 0 ? number / factor : 0;
+	if (of && factor <= 0)
+		field_invalid_int(e, path, (int64_t)factor,
+				  str_printf_in(e->arena,
+						"factor MultipleOf declared for %s must be "
+						"positive: %.15g",
+						path_text(e, path), factor)
+					  .ptr);
 	if (quotient != floor(quotient))
 		invalid(e, path, v,
-			str_printf_in(e->arena, "should be a multiple of %.15g",
-				      yyjson_get_num(of)));
-	if (max && (below ? number >= yyjson_get_num(max) : number > yyjson_get_num(max)))
+			str_printf_in(e->arena, "should be a multiple of %.15g", factor));
+	if (max && (below ? number >= high : number > high))
 		invalid(e, path, v,
 			str_printf_in(e->arena, "should be less than %s%.15g",
-				      below ? "" : "or equal to ", yyjson_get_num(max)));
-	if (min && (above ? number <= yyjson_get_num(min) : number < yyjson_get_num(min)))
+				      below ? "" : "or equal to ", high));
+	if (min && (above ? number <= low : number < low))
 		invalid(e, path, v,
 			str_printf_in(e->arena, "should be greater than %s%.15g",
-				      above ? "" : "or equal to ", yyjson_get_num(min)));
+				      above ? "" : "or equal to ", low));
 }
 
 static bool is_in_range(yyjson_mut_val *v, struct str type, struct str format)
@@ -232,7 +248,7 @@ static void check_string(struct field_errors *e, const struct field_path *path, 
 static bool is_in_enum(yyjson_mut_val *v, yyjson_val *list)
 {
 	JSON_EACH (item, list)
-		if (json_mixed_equal(v, item))
+		if (!yyjson_is_null(item) && json_mixed_equal(v, item))
 			return true;
 	return false;
 }
@@ -243,7 +259,7 @@ static void check_enum(struct field_errors *e, const struct field_path *path, yy
 	AUTO_BUF text = { 0 };
 	size_t i = 0;
 
-	if (!list || is_in_enum(v, list))
+	if (!yyjson_arr_size(list) || is_in_enum(v, list))
 		return;
 	buf_init(&text, 64u << 10);
 	json_mut_write(v, &text);
@@ -345,22 +361,43 @@ static bool is_type(struct str name)
 	return str_eq_c(name, "kind") || str_eq_c(name, "apiVersion");
 }
 
+static void check_required(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
+			   yyjson_val *required)
+{
+	AUTO_JSON_INDEX there = { .slots = NULL };
+
+	json_index_init(&there, required ? yyjson_mut_obj_size(v) : 0);
+	if (required)
+		JSON_MUT_MEMBERS (key, value, v)
+			(void)json_index_add(&there, json_mut_str(key), value); /* none twice */
+	JSON_EACH (name, required) {
+		if (e->truncated) /* who has all of them sent as much */
+			return;
+		if (!json_index_get(&there, json_str(name)))
+			field_required(e, FIELD_NAME(path, str_in(e->arena, json_str(name)).ptr),
+				       "");
+	}
+}
+
 static void check_object(struct field_errors *e, const struct field_path *path, yyjson_mut_val *v,
 			 yyjson_val *old, yyjson_val *schema)
 {
+	AUTO_JSON_INDEX before = { .slots = NULL };
+
+	json_index_init(&before, yyjson_obj_size(old));
+	JSON_MEMBERS (key, value, old)
+		(void)json_index_add(&before, json_str(key), value); /* of two the first counts */
 	JSON_MUT_MEMBERS (key, value, v) {
 		struct str name = json_mut_str(key);
-		yyjson_val *member = structural_member(schema, name);
+		yyjson_val *member = structural_member(e->names, schema, name);
+		bool is_fresh = !path && is_type(name);
 
 		/* The old object's type was made the new one's: nobody knows whether it changed. */
 		if (member)
-			validate(value, !path && is_type(name) ? NULL : json_key(old, name), member,
+			validate(value, is_fresh ? NULL : json_index_get(&before, name), member,
 				 FIELD_NAME(path, name.ptr), e);
 	}
-	JSON_EACH (name, yyjson_obj_get(schema, "required"))
-		if (!json_mut_key(v, json_str(name)))
-			field_required(e, FIELD_NAME(path, str_in(e->arena, json_str(name)).ptr),
-				       "");
+	check_required(e, path, v, yyjson_obj_get(schema, "required"));
 }
 
 /* --- junctors --- */
@@ -372,9 +409,10 @@ struct verdict {
 };
 
 static void judge(struct verdict *verdict, yyjson_mut_val *v, yyjson_val *schema,
-		  const struct field_path *path, struct arena *arena)
+		  const struct field_path *path, const struct field_errors *e)
 {
-	field_errors_init(&verdict->errors, arena);
+	field_errors_init(&verdict->errors, e->arena);
+	verdict->errors.names = e->names;
 	validate(v, NULL, schema, path, &verdict->errors);
 	verdict->is_of_type = is_of_type(v, schema);
 }
@@ -388,7 +426,7 @@ static void add_all(struct field_errors *to, const struct field_errors *from)
 /* How many parts v fits; of those that it does not fit *ret_best is the closest, of several the
  * first. */
 static size_t count_valid(yyjson_mut_val *v, yyjson_val *list, const struct field_path *path,
-			  struct arena *arena, struct verdict *ret_best)
+			  const struct field_errors *e, struct verdict *ret_best)
 {
 	bool has_best = false;
 	size_t count = 0;
@@ -396,7 +434,7 @@ static size_t count_valid(yyjson_mut_val *v, yyjson_val *list, const struct fiel
 	JSON_EACH (schema, list) {
 		struct verdict verdict;
 
-		judge(&verdict, v, schema, path, arena);
+		judge(&verdict, v, schema, path, e);
 		count += verdict.errors.count == 0;
 		if (verdict.errors.count > 0 &&
 		    (!has_best || (verdict.is_of_type && !ret_best->is_of_type))) {
@@ -417,7 +455,7 @@ static void check_any(struct field_errors *e, const struct field_path *path, yyj
 {
 	struct verdict best;
 
-	if (!yyjson_arr_size(list) || count_valid(v, list, path, e->arena, &best))
+	if (!yyjson_arr_size(list) || count_valid(v, list, path, e, &best))
 		return;
 	refuse_junctor(e, path, "must validate at least one schema (anyOf)");
 	add_all(e, &best.errors);
@@ -427,7 +465,7 @@ static void check_one(struct field_errors *e, const struct field_path *path, yyj
 		      yyjson_val *list)
 {
 	struct verdict best;
-	size_t count = yyjson_arr_size(list) ? count_valid(v, list, path, e->arena, &best) : 1;
+	size_t count = yyjson_arr_size(list) ? count_valid(v, list, path, e, &best) : 1;
 
 	if (!count) {
 		refuse_junctor(e, path,
@@ -451,7 +489,7 @@ static void check_all(struct field_errors *e, const struct field_path *path, yyj
 	JSON_EACH (schema, list) {
 		struct verdict verdict;
 
-		judge(&verdict, v, schema, path, e->arena);
+		judge(&verdict, v, schema, path, e);
 		count += verdict.errors.count == 0;
 		add_all(e, &verdict.errors);
 	}
@@ -472,7 +510,7 @@ static void check_junctors(struct field_errors *e, const struct field_path *path
 	check_all(e, path, v, yyjson_obj_get(schema, "allOf"));
 	if (!not )
 		return;
-	judge(&verdict, v, not, path, e->arena);
+	judge(&verdict, v, not, path, e);
 	if (!verdict.errors.count)
 		refuse_junctor(e, path, "must not validate the schema (not)");
 }
@@ -484,8 +522,10 @@ static void validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
 		return;
 	if (!is_of_type(v, schema))
 		wrong_type(errors, path, v, schema); /* the rest is looked at all the same */
-	if (yyjson_mut_is_null(v))
+	if (yyjson_mut_is_null(v)) { /* which no list of values has, whatever it names */
+		check_enum(errors, path, v, yyjson_obj_get(schema, "enum"));
 		return;
+	}
 	check_junctors(errors, path, v, schema);
 	if (yyjson_mut_is_str(v))
 		check_string(errors, path, v, schema);
@@ -550,18 +590,20 @@ static void validate_type(yyjson_mut_val *v, yyjson_val *schema, struct field_er
 		yyjson_mut_val *value = yyjson_mut_obj_get(v, names[i]);
 
 		if (value)
-			validate(value, NULL, structural_member(schema, str_from(names[i])),
+			validate(value, NULL,
+				 structural_member(errors->names, schema, str_from(names[i])),
 				 FIELD_NAME(NULL, names[i]), errors);
 	}
 }
 
-void structural_validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
+void structural_validate(yyjson_mut_val *v, yyjson_val *old, struct structural s,
 			 struct field_errors *errors)
 {
+	errors->names = s.names;
 	if (old && json_mixed_equal(v, old))
-		validate_type(v, schema, errors);
+		validate_type(v, s.schema, errors);
 	else
-		validate(v, old, schema, NULL, errors);
+		validate(v, old, s.schema, NULL, errors);
 }
 
 /* What was found since is told of below front. */
@@ -578,21 +620,23 @@ static void move_below(struct field_errors *errors, size_t before, struct str fr
 	}
 }
 
-void structural_validate_member(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,
+void structural_validate_member(yyjson_mut_val *v, yyjson_val *old, struct structural s,
 				const char *name, struct field_errors *errors)
 {
 	size_t before = errors->count;
 
+	errors->names = s.names;
 	validate(json_mut_key(v, str_from(name)), yyjson_obj_get(old, name),
-		 structural_member(schema, str_from(name)), NULL, errors);
+		 structural_member(s.names, s.schema, str_from(name)), NULL, errors);
 	move_below(errors, before, str_from(name));
 }
 
-void structural_validate_at(yyjson_mut_val *v, yyjson_val *schema, const struct field_path *path,
+void structural_validate_at(yyjson_mut_val *v, struct structural s, const struct field_path *path,
 			    struct field_errors *errors)
 {
 	size_t before = errors->count;
 
-	validate(v, NULL, schema, NULL, errors);
+	errors->names = s.names;
+	validate(v, NULL, s.schema, NULL, errors);
 	move_below(errors, before, field_path_in(errors->arena, path));
 }

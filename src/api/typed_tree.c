@@ -66,8 +66,9 @@ static bool is_resource(struct typed t)
 struct typed typed_tree_member(struct typed t, struct str name, bool *ret_declared)
 {
 	const struct schema_field *field = is_resource(t) ? schema_field(t.at, name) : NULL;
-	yyjson_val *property = json_key(yyjson_obj_get(t.tree, "properties"), name);
-	yyjson_val *tree = property ? property : structural_member(t.tree, name);
+	struct structural_names *names = t.at.set->names;
+	yyjson_val *property = structural_property(names, t.tree, name);
+	yyjson_val *tree = property ? property : structural_member(names, t.tree, name);
 
 	*ret_declared = field || property;
 	if (field)

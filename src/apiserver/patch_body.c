@@ -37,8 +37,8 @@ void patch_take_duplicates(struct operation *op, struct str text)
 	bool is_json_patch = op->patch_type == API_PATCH_JSON;
 	struct str part;
 
-	yyjson_mut_doc_set_root(
-		doc, structural_copy(doc, yyjson_doc_get_root(op->patch), NULL, NULL, NULL));
+	yyjson_mut_doc_set_root(doc, structural_copy(doc, yyjson_doc_get_root(op->patch),
+						     (struct structural){ 0 }, NULL, NULL));
 	json_free(op->patch);
 	op->patch = json_freeze(yyjson_mut_doc_get_root(doc));
 	if (op->check == FIELDS_IGNORE)

@@ -4,6 +4,7 @@
 
 #include "base/num.h"
 #include "cel/cel_internal.h"
+#include "codec/json_index.h"
 #include "cel/schema.h"
 
 #define STRING_BYTES_MIN 2
@@ -185,14 +186,6 @@ static void add_field(struct arena *arena, struct fields *fields, struct str jso
 		fields->items[fields->count++] = (struct cel_field){ name, json_name, type };
 }
 
-static bool is_required(yyjson_val *schema, struct str name)
-{
-	JSON_EACH (required, json_get(schema, "required"))
-		if (str_eq(json_str(required), name))
-			return true;
-	return false;
-}
-
 static const struct cel_type *object_of(struct arena *arena, yyjson_val *schema,
 					const struct fields *fields, uint64_t bytes_min)
 {
@@ -245,6 +238,8 @@ static const struct cel_type *object_type(struct arena *arena, yyjson_val *schem
 {
 	yyjson_val *properties = json_get(schema, "properties");
 	yyjson_val *additional = json_get(schema, "additionalProperties");
+	yyjson_val *required = json_get(schema, "required");
+	AUTO_JSON_INDEX wanted = { .slots = NULL };
 	struct fields *fields;
 	uint64_t bytes_min = 2;
 
@@ -253,6 +248,9 @@ static const struct cel_type *object_type(struct arena *arena, yyjson_val *schem
 	is_resource = is_resource && !describes_resource(properties);
 	fields = ARENA_NEW(arena, struct fields);
 	fields->items = arena_array(arena, yyjson_obj_size(properties) + 3, sizeof(*fields->items));
+	json_index_init(&wanted, yyjson_arr_size(required));
+	JSON_EACH (name, required)
+		(void)json_index_add(&wanted, json_str(name), name); /* twice is once */
 	JSON_MEMBERS (key, property, properties) {
 		struct str name = json_str(key);
 		bool embedded = json_bool(json_key(property, STR("x-kubernetes-embedded-resource")),
@@ -266,7 +264,7 @@ static const struct cel_type *object_type(struct arena *arena, yyjson_val *schem
 		if (!type)
 			continue;
 		add_field(arena, fields, name, type);
-		if (is_required(schema, name) && !json_get(property, "default"))
+		if (json_index_get(&wanted, name) && !json_get(property, "default"))
 			bytes_min += name.len + type->bytes_min + 4;
 	}
 	if (is_resource)

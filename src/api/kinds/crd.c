@@ -84,13 +84,14 @@ static void check_root(yyjson_val *schema, const struct field_path *path,
 		if (yyjson_is_null(value) || yyjson_is_false(value) ||
 		    schema_values_have(str_from(allowed), json_str(key)))
 			continue;
-		crd_invalid_schema(errors, path, schema,
-				"only [Description Type Format Title Maximum ExclusiveMaximum "
-				"Minimum ExclusiveMinimum MaxLength MinLength Pattern MaxItems "
-				"MinItems UniqueItems MultipleOf Required Items Properties "
-				"ExternalDocs Example XPreserveUnknownFields XValidations] fields "
-				"are allowed at the root of the schema if the status subresource "
-				"is enabled");
+		crd_invalid_schema(
+			errors, path, schema,
+			"only [Description Type Format Title Maximum ExclusiveMaximum "
+			"Minimum ExclusiveMinimum MaxLength MinLength Pattern MaxItems "
+			"MinItems UniqueItems MultipleOf Required Items Properties "
+			"ExternalDocs Example XPreserveUnknownFields XValidations] fields "
+			"are allowed at the root of the schema if the status subresource "
+			"is enabled");
 		return;
 	}
 }
@@ -216,7 +217,10 @@ static void check_versions(struct edit *e, yyjson_val *versions, const struct fi
 		if (!(alike & CRD_PART_SCHEMA))
 			check_schema(e, version, has_status(version), FIELD_NAME(here, "schema"),
 				     errors);
-		crd_parts_check(version, ~alike, here, errors);
+		crd_parts_check(&(struct crd_parts){ .version = version,
+						     .parts = ~alike,
+						     .has_schema = !(alike & CRD_PART_SCHEMA) },
+				here, errors);
 	}
 	if (is_repeated)
 		crd_invalid_versions(errors, list, versions, alike,
@@ -238,7 +242,11 @@ static void check_alike(struct edit *e, yyjson_val *versions, const struct field
 	if (alike & CRD_PART_SCHEMA)
 		check_schema(e, first, any_has_status(versions), FIELD_NAME(spec, "validation"),
 			     errors);
-	crd_parts_check(first, alike, spec, errors);
+	crd_parts_check(&(struct crd_parts){ .version = first,
+					     .parts = alike,
+					     .has_schema = alike & CRD_PART_SCHEMA,
+					     .is_alike = true },
+			spec, errors);
 }
 
 static struct str lower_of(struct arena *arena, struct str text)

@@ -6,8 +6,7 @@
 #ifndef CUBE_API_KINDS_CRD_H
 #define CUBE_API_KINDS_CRD_H
 
-#include "api/field.h"
-#include "base/map.h"
+#include "api/structural.h"
 
 /* Rules that came later than definitions that break them: who broke one before may go on. */
 enum crd_rule {
@@ -18,10 +17,11 @@ enum crd_rule {
 
 struct crd_schema_check {
 	struct field_errors *errors;
-	unsigned tolerated; /* enum crd_rule */
-	unsigned broken;    /* likewise: what was found, told or not */
-	bool is_survey;	    /* expressions are not looked at */
-	struct map wrong;   /* nodes that something was found in, or below; while it runs */
+	unsigned tolerated;	       /* enum crd_rule */
+	unsigned broken;	       /* likewise: what was found, told or not */
+	bool is_survey;		       /* expressions are not looked at */
+	struct structural_names names; /* while defaults are looked at */
+	struct map wrong; /* nodes that something was found in, or below; while it runs */
 };
 
 /* openAPIV3Schema of one version: its form, its defaults, its rules. */
@@ -46,7 +46,13 @@ enum crd_part {
 void crd_warning_check(yyjson_val *version, const struct field_path *path,
 		       struct field_errors *errors);
 /* Sub-resources, columns and selectable fields of one version, as far as parts has them. */
-void crd_parts_check(yyjson_val *version, unsigned parts, const struct field_path *path,
+struct crd_parts {
+	yyjson_val *version;
+	unsigned parts;
+	bool has_schema; /* which stands at the same place */
+	bool is_alike;	 /* told of at the definition's spec */
+};
+void crd_parts_check(const struct crd_parts *parts, const struct field_path *path,
 		     struct field_errors *errors);
 
 /* Refusals that show a value as upstream's server has it. alike: what stands at the spec. */

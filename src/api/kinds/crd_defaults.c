@@ -43,21 +43,22 @@ static void run_rules(struct crd_schema_check *c, yyjson_val *value, yyjson_val 
 static void check_default(struct crd_schema_check *c, yyjson_val *value, yyjson_val *schema,
 			  const struct field_path *path)
 {
+	struct structural s = { schema, &c->names };
 	AUTO_JSON_MUT doc = json_new();
 	size_t before = c->errors->seen;
-	yyjson_mut_val *kept = structural_copy(doc, value, schema, path, NULL);
+	yyjson_mut_val *kept = structural_copy(doc, value, s, path, NULL);
 	struct err err = { 0 };
 
-	if (!structural_is_pruned(value, schema)) {
+	if (!structural_is_pruned(value, s)) {
 		c->broken |= CRD_RULE_DEFAULTS_PRUNED;
 		if (!(c->tolerated & CRD_RULE_DEFAULTS_PRUNED))
 			crd_invalid_val(c->errors, path, value, "must not have unknown fields");
 	}
-	if (structural_decode_resources(doc, kept, schema, false, &err) < 0)
+	if (structural_decode_resources(doc, kept, s, false, &err) < 0)
 		crd_invalid_val(c->errors, path, value,
 				str_c_in(c->errors->arena, str_from(err.msg)));
-	structural_validate_resources(kept, schema, path, c->errors);
-	structural_validate_at(kept, schema, path, c->errors);
+	structural_validate_resources(kept, s, path, c->errors);
+	structural_validate_at(kept, s, path, c->errors);
 	if (c->errors->seen == before)
 		run_rules(c, value, schema, path);
 }
@@ -66,10 +67,11 @@ static void check_default(struct crd_schema_check *c, yyjson_val *value, yyjson_
 static void check_meta_default(struct crd_schema_check *c, yyjson_val *value, yyjson_val *schema,
 			       const struct field_path *path)
 {
+	struct structural s = { schema, &c->names };
 	AUTO_JSON_MUT doc = json_new();
 	size_t before = c->errors->seen;
 
-	structural_validate_at(json_copy(doc, value), schema, path, c->errors);
+	structural_validate_at(json_copy(doc, value), s, path, c->errors);
 	if (c->errors->seen == before)
 		run_rules(c, value, schema, path);
 }
@@ -104,5 +106,7 @@ static void check_all(struct crd_schema_check *c, yyjson_val *schema, const stru
 void crd_defaults_check(struct crd_schema_check *c, yyjson_val *schema,
 			const struct field_path *path)
 {
+	structural_names_init(&c->names);
 	check_all(c, schema, path, false);
+	structural_names_deinit(&c->names);
 }

@@ -323,18 +323,21 @@ static void check_selectable(struct crd_path *path, yyjson_val *schema,
 	}
 }
 
-static void check_selectables(yyjson_val *version, const struct field_path *path,
+static void check_selectables(const struct crd_parts *parts, const struct field_path *path,
 			      struct field_errors *errors)
 {
-	yyjson_val *list = yyjson_obj_get(version, "selectableFields"),
-		   *schema = json_get(version, "schema.openAPIV3Schema");
+	yyjson_val *list = yyjson_obj_get(parts->version, "selectableFields"),
+		   *schema = parts->has_schema ? json_get(parts->version, "schema.openAPIV3Schema")
+					       : NULL;
 	const struct field_path *here = FIELD_NAME(path, "selectableFields");
 	size_t index = 0, distinct = 0;
 
 	if (yyjson_arr_size(list) && !schema)
 		field_invalid_str(errors, here, STR_NONE,
-				  "may only be set when `version.schema.openAPIV3Schema` is not "
-				  "included");
+				  parts->is_alike
+					  ? "may only be set when validations.schema is included"
+					  : "may only be set when "
+					    "`version.schema.openAPIV3Schema` is not included");
 	JSON_EACH (field, schema ? list : NULL) {
 		const struct field_path *at = FIELD_NAME(FIELD_INDEX(here, index), "jsonPath");
 		struct crd_path target = { .text = word(field, "jsonPath") };
@@ -384,17 +387,17 @@ void crd_warning_check(yyjson_val *version, const struct field_path *path,
 	}
 }
 
-void crd_parts_check(yyjson_val *version, unsigned parts, const struct field_path *path,
+void crd_parts_check(const struct crd_parts *parts, const struct field_path *path,
 		     struct field_errors *errors)
 {
 	const struct field_path *columns = FIELD_NAME(path, "additionalPrinterColumns");
 	size_t index = 0;
 
-	if (parts & CRD_PART_SUBRESOURCES)
-		check_scale(version, path, errors);
-	if (parts & CRD_PART_COLUMNS)
-		JSON_EACH (column, yyjson_obj_get(version, "additionalPrinterColumns"))
+	if (parts->parts & CRD_PART_SUBRESOURCES)
+		check_scale(parts->version, path, errors);
+	if (parts->parts & CRD_PART_COLUMNS)
+		JSON_EACH (column, yyjson_obj_get(parts->version, "additionalPrinterColumns"))
 			check_column(column, FIELD_INDEX(columns, index++), errors);
-	if (parts & CRD_PART_SELECTABLE)
-		check_selectables(version, path, errors);
+	if (parts->parts & CRD_PART_SELECTABLE)
+		check_selectables(parts, path, errors);
 }

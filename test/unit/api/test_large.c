@@ -13,6 +13,7 @@
 #include "api/resource_list.h"
 #include "api/selector.h"
 #include "api/strategic.h"
+#include "api/structural.h"
 
 #define MEMBERS 100000
 #define BYTES_MAX (8u << 20)
@@ -362,6 +363,51 @@ static void test_limits(void **state)
 	assert_null(json_mut_get(yyjson_mut_doc_get_root(pod), "spec.containers.1000.resources"));
 }
 
+/* One schema of many properties; of an object every other one is there, from the last to
+ * the first. */
+static void test_properties(void **state)
+{
+	/* Would break: one object of a definition with many properties holds up all
+	 * clients. */
+	AUTO_BUF text = { 0 };
+	AUTO_BUF body = { 0 };
+	AUTO_JSON schema = NULL;
+	AUTO_JSON object = NULL;
+	AUTO_JSON_MUT doc = json_new();
+	AUTO_STRUCTURAL_NAMES names = { 0 };
+	struct structural s = { .names = &names };
+	struct field_errors errors;
+	AUTO_ARENA arena = { 0 };
+	yyjson_mut_val *copy;
+
+	(void)state; /* no fixture */
+	buf_init(&text, BYTES_MAX);
+	buf_put_c(&text, "{\"required\":[");
+	put_members(&text, "\"k%06zu\"", MEMBERS, true);
+	buf_put_c(&text, "],\"properties\":{");
+	put_members(&text, "\"k%06zu\":{\"default\":\"d\"}", MEMBERS, false);
+	buf_put_c(&text, "}}");
+	schema = read_all(&text);
+	buf_init(&body, BYTES_MAX);
+	buf_put_c(&body, "{");
+	put_members(&body, "\"k%05zu0\":\"v\"", MEMBERS / 10, true);
+	buf_put_c(&body, "}");
+	object = read_all(&body);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	field_errors_init(&errors, &arena);
+	structural_names_init(&names);
+	s.schema = yyjson_doc_get_root(schema);
+	assert_true(structural_is_pruned(yyjson_doc_get_root(object), s));
+	copy = structural_copy(doc, yyjson_doc_get_root(object), s, NULL, NULL);
+	structural_drop_nulls(copy, s);
+	structural_default(doc, copy, s);
+	assert_int_equal(yyjson_mut_obj_size(copy), MEMBERS);
+	assert_string_equal(json_mut_get_str(copy, "k000020").ptr, "v");
+	structural_validate(copy, yyjson_doc_get_root(object), s, &errors);
+	structural_validate_lists(copy, NULL, s, &errors);
+	assert_int_equal(errors.count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +415,7 @@ int main(void)
 		cmocka_unit_test(test_resources),     cmocka_unit_test(test_objects),
 		cmocka_unit_test(test_untold_errors), cmocka_unit_test(test_repeated_keys),
 		cmocka_unit_test(test_lists),	      cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_properties),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

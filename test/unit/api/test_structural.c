@@ -37,7 +37,9 @@ static const struct format_row formats[] = {
 	  { "a@b.c", "first.last@example.com", "Name <a@b>" },
 	  { "a", "@b", "a@", "a@b@c", ".a@b", "a..b@c" } },
 	{ "hexcolor", { "#fff", "#A0b1C2", "abc" }, { "#ff", "#ggg", "" } },
-	{ "hostname", { "a.example.com", "a" }, { "", "-a", "a..b" } },
+	{ "hostname",
+	  { "a.example.com", "a", "a-b", "a-b-c.de" },
+	  { "", "-a", "a..b", "a.b", "a-b-c" } },
 	{ "ipv4", { "10.0.0.1" }, { "10.0.0", "10.0.0.256", "::1" } },
 	{ "ipv6", { "::1", "fe80::1" }, { "10.0.0.1", ":::", "1" } },
 	{ "isbn", { "0321751043", "978-0321751041" }, { "0321751044", "9780321751042", "x" } },
@@ -92,11 +94,12 @@ static bool is_of(const char *format, const char *value)
 	field_errors_init(&errors, &arena);
 	snprintf(json, sizeof(json), "{\"type\":\"string\",\"format\":\"%s\"}", format);
 	schema = parse(json);
-	structural_validate_at(json_new_str(doc, str_from(value)), yyjson_doc_get_root(schema),
+	structural_validate_at(json_new_str(doc, str_from(value)),
+			       (struct structural){ yyjson_doc_get_root(schema), NULL },
 			       FIELD_NAME(NULL, "x"), &errors);
 	ok = !errors.count;
 	if (!ok) {
-		text = str_printf_in(&arena, "x in body must be of type %s: \"%s\"", format, value);
+		text = str_printf_in(&arena, " in body must be of type %s: \"%s\"", format, value);
 		assert_true(str_contains(errors.items[0].message, text));
 	}
 	arena_deinit(&arena);
@@ -167,8 +170,9 @@ static void test_resources(void **state)
 
 		arena_init(&arena, ARENA_DEFAULT_MAX);
 		field_errors_init(&errors, &arena);
-		structural_validate_resources(yyjson_mut_doc_get_root(doc),
-					      yyjson_doc_get_root(schema), NULL, &errors);
+		structural_validate_resources(
+			yyjson_mut_doc_get_root(doc),
+			(struct structural){ yyjson_doc_get_root(schema), NULL }, NULL, &errors);
 		assert_int_equal(errors.count, rows[i].field ? 1 : 0);
 		assert_true(!rows[i].field || str_eq_c(errors.items[0].field, rows[i].field));
 		assert_true(!rows[i].field ||
@@ -197,7 +201,8 @@ static void test_pruned_resources(void **state)
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	notices_init(&notices, &arena);
 	buf_init(&text, 1000);
-	json_mut_write(structural_copy(doc, yyjson_doc_get_root(value), yyjson_doc_get_root(schema),
+	json_mut_write(structural_copy(doc, yyjson_doc_get_root(value),
+				       (struct structural){ yyjson_doc_get_root(schema), NULL },
 				       NULL, &notices),
 		       &text);
 	assert_string_equal(
@@ -236,6 +241,12 @@ static const struct value_row value_rows[] = {
 	  "a" },
 	{ "{\"properties\":{\"a\":{\"type\":\"number\",\"format\":\"float\"}}}", "{\"a\":3.4e38}",
 	  "" },
+	{ "{\"properties\":{\"a\":{\"type\":\"number\",\"multipleOf\":0.5}}}", "{\"a\":3}",
+	  "a: Invalid value: 0: factor MultipleOf declared for a must be positive: 0" },
+	{ "{\"properties\":{\"a\":{\"type\":\"number\",\"multipleOf\":0.5}}}", "{\"a\":2.5}", "" },
+	{ "{\"properties\":{\"a\":{\"type\":\"number\",\"minimum\":1.5}}}", "{\"a\":1}", "" },
+	{ "{\"properties\":{\"a\":{\"nullable\":true,\"enum\":[\"A\",null]}}}", "{\"a\":null}",
+	  "a: Unsupported value: null: supported values: \"A\", \"null\"" },
 	{ "{\"properties\":{\"a\":{\"anyOf\":[{\"minimum\":5},{\"maximum\":1}]}}}", "{\"a\":3}",
 	  "<nil>: Invalid value: \"\": \"a\" must validate at least one schema (anyOf)\n"
 	  "a: Invalid value: 3: a in body should be greater than or equal to 5" },
@@ -286,9 +297,11 @@ static void run_values(const struct value_row *row, bool lists, yyjson_val *old)
 	field_errors_init(&errors, &arena);
 	if (lists)
 		structural_validate_lists(yyjson_mut_doc_get_root(edit), old,
-					  yyjson_doc_get_root(schema), &errors);
+					  (struct structural){ yyjson_doc_get_root(schema), NULL },
+					  &errors);
 	else
-		structural_validate(yyjson_mut_doc_get_root(edit), old, yyjson_doc_get_root(schema),
+		structural_validate(yyjson_mut_doc_get_root(edit), old,
+				    (struct structural){ yyjson_doc_get_root(schema), NULL },
 				    &errors);
 	for (size_t i = 0; i < errors.count; i++)
 		buf_printf(&text, "%s" STR_FMT ": " STR_FMT, i ? "\n" : "",
@@ -334,7 +347,7 @@ static void test_default_for_null(void **state)
 
 		buf_init(&text, 10000);
 		structural_default(edit, yyjson_mut_doc_get_root(edit),
-				   yyjson_doc_get_root(schema));
+				   (struct structural){ yyjson_doc_get_root(schema), NULL });
 		json_mut_write(yyjson_mut_doc_get_root(edit), &text);
 		assert_string_equal(text.ptr, rows[i][2]);
 	}
@@ -355,7 +368,7 @@ static void test_same_object(void **state)
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	field_errors_init(&errors, &arena);
 	structural_validate(yyjson_mut_doc_get_root(doc), yyjson_doc_get_root(value),
-			    yyjson_doc_get_root(schema), &errors);
+			    (struct structural){ yyjson_doc_get_root(schema), NULL }, &errors);
 	assert_int_equal(errors.count, 1);
 	assert_true(str_eq_c(errors.items[0].field, "apiVersion"));
 }
@@ -381,12 +394,17 @@ static void test_decoded_resources(void **state)
 	AUTO_BUF text = { 0 };
 
 	(void)state; /* no fixture */
-	assert_int_equal(
-		structural_decode_resources(doc, root, yyjson_doc_get_root(schema), false, &err),
-		-1);
+	assert_int_equal(structural_decode_resources(
+				 doc, root,
+				 (struct structural){ yyjson_doc_get_root(schema), NULL }, false,
+				 &err),
+			 -1);
 	assert_string_equal(err.msg, "r.kind: Invalid value: 1: must be a string");
-	assert_int_equal(
-		structural_decode_resources(doc, root, yyjson_doc_get_root(schema), true, &err), 0);
+	assert_int_equal(structural_decode_resources(
+				 doc, root,
+				 (struct structural){ yyjson_doc_get_root(schema), NULL }, true,
+				 &err),
+			 0);
 	assert_true(str_eq_c(text_of(root, &text),
 			     "{\"r\":{\"metadata\":{\"name\":\"x\",\"labels\":{\"b\":\"c d\"}}}}"));
 }
@@ -408,7 +426,7 @@ static void test_defaults_of_resources(void **state)
 	AUTO_BUF text = { 0 };
 
 	(void)state; /* no fixture */
-	structural_default(doc, root, yyjson_doc_get_root(schema));
+	structural_default(doc, root, (struct structural){ yyjson_doc_get_root(schema), NULL });
 	assert_true(str_eq_c(text_of(root, &text), "{\"r\":{\"metadata\":{\"name\":\"x\"}},\"s\":{"
 						   "\"metadata\":{\"name\":\"z\"}}}"));
 }

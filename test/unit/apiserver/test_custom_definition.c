@@ -191,8 +191,12 @@ ROWS(test_defaults, "",
        "\"x\"}}}",
        NULL },
      { "{\"type\":\"integer\",\"default\":\"x\"}",
-       SPEC ".default: Invalid value: \\\"string\\\": spec.validation." SPEC
-	    ".default in body must be of type integer: \\\"string\\\"" },
+       SPEC ".default: Invalid value: \\\"string\\\":  in body must be of type integer: "
+	    "\\\"string\\\"" },
+     { "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"}},\"default\":{\"a\":"
+       "\"x\"}}",
+       SPEC ".default.a: Invalid value: \\\"string\\\": a in body must be of type integer: "
+	    "\\\"string\\\"" },
      { "{\"type\":\"integer\",\"minimum\":5,\"default\":1}",
        "should be greater than or equal to 5" },
      { "{\"type\":\"object\",\"default\":{\"b\":1},\"properties\":{\"a\":{\"type\":\"string\"}}}",
@@ -237,7 +241,22 @@ ROWS(test_rules, "",
      { "{\"type\":\"string\",\"x-kubernetes-validations\":[{\"rule\":\"self.nope()\"}]}",
        RULE ".rule: Invalid value: " },
      { "{\"type\":\"string\",\"x-kubernetes-validations\":[{\"rule\":\"self\"}]}",
-       "cel expression must evaluate to a bool" },
+       RULE ".rule: Invalid value: {\\\"Rule\\\":\\\"self\\\",\\\"Message\\\":\\\"\\\","
+	    "\\\"MessageExpression\\\":\\\"\\\",\\\"Reason\\\":null,\\\"FieldPath\\\":\\\"\\\","
+	    "\\\"OptionalOldSelf\\\":null}: cel expression must evaluate to a bool" },
+     { "{\"type\":\"string\",\"x-kubernetes-validations\":[{\"rule\":\"foo > 1\"}]}",
+       RULE ".rule: Invalid value: {\\\"Rule\\\":\\\"foo \\\\u003e 1\\\"," },
+     { "{\"type\":\"string\",\"x-kubernetes-validations\":[{\"rule\":\"true\",\"reason\":\"Odd\"}]"
+       "}",
+       "is invalid: spec.validation." RULE ".reason: Unsupported value" }, /* once */
+     { "{\"type\":\"array\",\"items\":{\"type\":\"string\",\"x-kubernetes-validations\":[{"
+       "\"rule\":\"self.nope()\"}]},\"uniqueItems\":true}",
+       SPEC ".uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime "
+	    "complexity becomes quadratic, spec.validation." SPEC
+	    ".items.x-kubernetes-validations[0].rule: " }, /* what is below is looked at */
+     { "{\"type\":\"array\",\"items\":{\"type\":\"string\",\"x-kubernetes-validations\":[{"
+       "\"rule\":\"self.nope()\"}]},\"x-kubernetes-validations\":[{\"rule\":\"self\"}]}",
+       "is invalid: [spec.validation." SPEC ".items.x-kubernetes-validations[0].rule: " },
      { "{\"type\":\"string\",\"x-kubernetes-validations\":[{\"rule\":\"true\",\"optionalOldSelf\":"
        "true}]}",
        RULE
@@ -294,6 +313,8 @@ static void test_versions(void **state)
 		  "must not point to fields in metadata" },
 		{ ",\"selectableFields\":[{\"jsonPath\":\".spec.a\"},{\"jsonPath\":\".spec.a\"}]",
 		  "selectableFields[1].jsonPath: Duplicate value: \\\".spec.a\\\"" },
+		{ ",\"deprecated\":true,\"deprecationWarning\":\"\"",
+		  "deprecationWarning: Invalid value: \\\"\\\": must not be an empty string" },
 		{ ",\"deprecationWarning\":\"x\"",
 		  "deprecationWarning: Invalid value: \\\"x\\\": can only be set for deprecated "
 		  "versions" },
@@ -343,7 +364,16 @@ static void test_updates(void **state)
 		  "-\",\"value\":{\"name\":\"v1\",\"served\":"
 		  "true,\"storage\":false,\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\"}}}}"
 		  "]",
-		  422, "must contain unique version names" },
+		  422,
+		  "spec.versions: Invalid value: [{\\\"Name\\\":\\\"v1\\\",\\\"Served\\\":true,"
+		  "\\\"Storage\\\":true,\\\"Deprecated\\\":false,\\\"DeprecationWarning\\\":null,"
+		  "\\\"Schema\\\":{\\\"OpenAPIV3Schema\\\":{\\\"ID\\\":\\\"\\\",\\\"Schema\\\":"
+		  "\\\"\\\",\\\"Ref\\\":null," },
+		{ "[{\"op\":\"add\",\"path\":\"/spec/versions/"
+		  "-\",\"value\":{\"name\":\"v2\",\"served\":"
+		  "true,\"storage\":true,\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\"}}}}"
+		  "]",
+		  422, "must have exactly one version marked as storage version" },
 		{ "[{\"op\":\"replace\",\"path\":\"/spec/versions/0/storage\",\"value\":false}]",
 		  422, "must have exactly one version marked as storage version" },
 	};
@@ -367,12 +397,15 @@ static void test_built_in(void **state)
 	static const char base[] =
 		"{\"metadata\":{\"name\":\"apiservices.apiregistration.k8s.io\",\"annotations\":{"
 		"\"api-approved.kubernetes.io\":\"unapproved, a test\"}},\"spec\":{\"group\":"
-		"\"apiregistration.k8s.io\",\"scope\":\"Cluster\",\"names\":{\"plural\":\"apiservices\","
-		"\"kind\":\"Mine\"},\"versions\":[{\"name\":\"v1\",\"served\":true,\"storage\":true,"
+		"\"apiregistration.k8s.io\",\"scope\":\"Cluster\",\"names\":{\"plural\":"
+		"\"apiservices\","
+		"\"kind\":\"Mine\"},\"versions\":[{\"name\":\"v1\",\"served\":true,\"storage\":"
+		"true,"
 		"\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\"}}}]}}";
-	static const char service[] = "{\"metadata\":{\"name\":\"v1.example.com\"},\"spec\":{\"group\":"
-				      "\"example.com\",\"version\":\"v1\",\"groupPriorityMinimum\":100,"
-				      "\"versionPriority\":100}}";
+	static const char service[] =
+		"{\"metadata\":{\"name\":\"v1.example.com\"},\"spec\":{\"group\":"
+		"\"example.com\",\"version\":\"v1\",\"groupPriorityMinimum\":100,"
+		"\"versionPriority\":100}}";
 	const char *services = "/apis/apiregistration.k8s.io/v1/apiservices";
 	const char *definition = CRDS "/apiservices.apiregistration.k8s.io", *body;
 	struct http_fixture f;
@@ -465,7 +498,8 @@ int main(void)
 		cmocka_unit_test(test_structural), cmocka_unit_test(test_openapi),
 		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_versions),   cmocka_unit_test(test_updates),
-		cmocka_unit_test(test_approval), cmocka_unit_test(test_built_in),   cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_approval),   cmocka_unit_test(test_built_in),
+		cmocka_unit_test(test_formats),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
