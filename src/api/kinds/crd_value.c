@@ -178,11 +178,19 @@ struct writer {
 
 static void write_form(const struct writer *w, enum form form, enum type type, yyjson_val *v);
 
+static void put_name(const struct writer *w, const char *name)
+{
+	json_write_quoted(str_from(name), w->to);
+	buf_put_char(w->to, ':');
+}
+
 static void write_struct(const struct writer *w, enum type type, yyjson_val *v)
 {
 	buf_put_char(w->to, '{');
 	for (const struct member *m = types[type]; m->name; m++) {
-		buf_printf(w->to, "%s\"%s\":", m == types[type] ? "" : ",", m->shown);
+		if (m != types[type])
+			buf_put_char(w->to, ',');
+		put_name(w, m->shown);
 		write_form(w, m->form, m->type,
 			   w->alike & m->part ? NULL : yyjson_obj_get(v, m->name));
 	}
@@ -238,14 +246,16 @@ static void write_either(const struct writer *w, enum form form, yyjson_val *v)
 {
 	bool is_schema = yyjson_is_obj(v);
 
-	if (form == FORM_SCHEMA_OR_BOOL)
-		buf_printf(w->to, "{\"Allows\":%s,\"Schema\":",
-			   is_schema || yyjson_is_true(v) ? "true" : "false");
-	else
-		buf_put_c(w->to, "{\"Schema\":");
+	buf_put_char(w->to, '{');
+	if (form == FORM_SCHEMA_OR_BOOL) {
+		put_name(w, "Allows");
+		buf_put_c(w->to, is_schema || yyjson_is_true(v) ? "true," : "false,");
+	}
+	put_name(w, "Schema");
 	write_form(w, FORM_STRUCT, TYPE_SCHEMA, is_schema ? v : NULL);
 	if (form == FORM_SCHEMA_OR_LIST) {
-		buf_put_c(w->to, ",\"JSONSchemas\":");
+		buf_put_char(w->to, ',');
+		put_name(w, "JSONSchemas");
 		write_form(w, FORM_LIST, TYPE_SCHEMA, yyjson_is_arr(v) ? v : NULL);
 	}
 	buf_put_char(w->to, '}');
@@ -254,9 +264,14 @@ static void write_either(const struct writer *w, enum form form, yyjson_val *v)
 static void write_form(const struct writer *w, enum form form, enum type type, yyjson_val *v)
 {
 	static const char *const zeros[] = {
-		[FORM_TEXT] = "\"\"",		[FORM_BOOL] = "false",	[FORM_NUMBER] = "0",
-		[FORM_ANY] = "null",		[FORM_STRUCT] = "null", [FORM_LIST] = "null",
-		[FORM_MAP] = "null",		[FORM_SCHEMA_OR_LIST] = "null",
+		[FORM_TEXT] = "\"\"",
+		[FORM_BOOL] = "false",
+		[FORM_NUMBER] = "0",
+		[FORM_ANY] = "null",
+		[FORM_STRUCT] = "null",
+		[FORM_LIST] = "null",
+		[FORM_MAP] = "null",
+		[FORM_SCHEMA_OR_LIST] = "null",
 		[FORM_SCHEMA_OR_BOOL] = "null",
 	};
 
