@@ -209,7 +209,15 @@ int review_answer_refuse(const struct review_answer *answer, struct str webhook,
 	return -1;
 }
 
-void review_word_status(int status, struct str body, struct err *ret)
+/* Text is shown, anything else is unknown. */
+static struct str shown_body(struct str content_type, struct str body)
+{
+	if (content_type.len && !str_has_prefix(content_type, STR("text/")))
+		return STR("unknown");
+	return str_slice(str_trim(body), 0, 200);
+}
+
+void review_word_status(int status, struct str content_type, struct str body, struct err *ret)
 {
 	static const struct {
 		int status;
@@ -238,7 +246,7 @@ void review_word_status(int status, struct str body, struct err *ret)
 		(void)err_set(ret, ERR_UNAVAILABLE,
 			      "an error on the server (\"" STR_FMT
 			      "\") has prevented the request from succeeding",
-			      STR_ARG(str_slice(str_trim(body), 0, 200)));
+			      STR_ARG(shown_body(content_type, body)));
 	else
 		(void)err_set(ret, ERR_UNAVAILABLE,
 			      "the server responded with the status code %d but did not return "

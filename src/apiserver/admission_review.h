@@ -46,6 +46,6 @@ void review_answer_deinit(struct review_answer *answer);
 int review_answer_refuse(const struct review_answer *answer, struct str webhook,
 			 struct refusal *refusal);
 /* Upstream's words for an HTTP status that is no success. */
-void review_word_status(int status, struct str body, struct err *ret);
+void review_word_status(int status, struct str content_type, struct str body, struct err *ret);
 
 #endif

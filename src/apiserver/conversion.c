@@ -134,9 +134,14 @@ static int take_answer(struct conversion *c, const struct webhook_answer *answer
 	AUTO_JSON doc = NULL;
 
 	if (answer->status < 200 || answer->status > 299) {
-		review_word_status(answer->status, answer->body, &c->err);
+		review_word_status(answer->status, answer->content_type, answer->body, &c->err);
 		return err_wrap(&c->err, "failed");
 	}
+	if (!answer->body.len)
+		return err_set(
+			&c->err, ERR_PARSE,
+			"failed: 0-length response with status code: %d and content type: " STR_FMT,
+			answer->status, STR_ARG(answer->content_type));
 	if (conversion_answer_read(answer->body, &question, &doc, converted, &c->err) < 0)
 		return -1;
 	for (size_t i = 0; i < c->asked_count; i++)

@@ -2,6 +2,8 @@
 /* Writing and reading ConversionReviews. */
 #include "apiserver/conversion_review.h"
 
+#include "api/field.h"
+#include "api/meta.h"
 #include "api/object.h"
 #include "apiserver/limits.h"
 
@@ -132,6 +134,58 @@ static void put_only(yyjson_mut_doc *doc, const char *key, yyjson_mut_val *value
 	json_set(doc, root, key, value);
 }
 
+/* Go's names of what JSON has. */
+static const char *type_name(yyjson_val *v)
+{
+	switch (yyjson_get_type(v)) {
+	case YYJSON_TYPE_NULL:
+		return "<nil>";
+	case YYJSON_TYPE_BOOL:
+		return "bool";
+	case YYJSON_TYPE_NUM:
+		return yyjson_is_real(v) ? "float64" : "int64";
+	case YYJSON_TYPE_STR:
+		return "string";
+	case YYJSON_TYPE_ARR:
+		return "[]interface {}";
+	default:
+		return "map[string]interface {}";
+	}
+}
+
+/* What the object has already was let in once. */
+static int check_map(yyjson_val *before, yyjson_val *map, const char *name, struct err *err)
+{
+	const struct field_path *path = FIELD_NAME(NULL, "metadata");
+	bool is_labels = strcmp(name, "labels") == 0;
+	AUTO_JSON_MUT doc = json_new();
+	AUTO_ARENA arena = { 0 };
+	AUTO_BUF text = { 0 };
+	struct field_errors errors;
+
+	JSON_MEMBERS (key, value, map)
+		if (!yyjson_is_str(value))
+			return err_set(err, ERR_PARSE,
+				       "returned invalid metadata: metadata.%s[" STR_FMT
+				       "] must be a string, but is %s in converted object",
+				       name, STR_ARG(shown(json_str(key))), type_name(value));
+	if (json_equal(before, map))
+		return 0;
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	field_errors_init(&errors, &arena);
+	if (is_labels)
+		meta_validate_labels(json_copy(doc, map), FIELD_NAME(path, "labels"), &errors);
+	else
+		meta_validate_annotations(json_copy(doc, map), FIELD_NAME(path, "annotation"),
+					  &errors);
+	if (!errors.count)
+		return 0;
+	buf_init(&text, ERR_MSG_BYTES);
+	field_errors_write(&errors, &text);
+	return err_set(err, ERR_PARSE, "returned invalid metadata: " STR_FMT,
+		       STR_ARG(buf_str(&text)));
+}
+
 static int take_metadata(yyjson_mut_doc *doc, yyjson_val *original, yyjson_val *converted,
 			 struct err *err)
 {
@@ -139,9 +193,14 @@ static int take_metadata(yyjson_mut_doc *doc, yyjson_val *original, yyjson_val *
 	yyjson_val *from = json_get(converted, "metadata");
 	yyjson_mut_val *metadata;
 
-	if (!yyjson_is_obj(from))
+	if (!from)
 		return err_set(err, ERR_PARSE,
 			       "returned invalid metadata: missing metadata in converted object");
+	if (!yyjson_is_obj(from))
+		return err_set(err, ERR_PARSE,
+			       "returned invalid metadata: invalid metadata of type %s in "
+			       "converted object",
+			       type_name(from));
 	metadata = json_copy_at(doc, original, "metadata");
 	if (!metadata)
 		metadata = yyjson_mut_obj(doc);
@@ -154,9 +213,12 @@ static int take_metadata(yyjson_mut_doc *doc, yyjson_val *original, yyjson_val *
 		if (!yyjson_is_obj(map))
 			return err_set(
 				err, ERR_PARSE,
-				"returned invalid metadata: invalid metadata.%s in converted "
-				"object",
-				kept[i]);
+				"returned invalid metadata: invalid metadata.%s of type %s in "
+				"converted object",
+				kept[i], type_name(map));
+		if (check_map(json_get(json_get(original, "metadata"), kept[i]), map, kept[i],
+			      err) < 0)
+			return -1;
 		json_set(doc, metadata, kept[i], json_copy(doc, map));
 	}
 	put_only(doc, "metadata", metadata);

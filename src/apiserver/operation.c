@@ -678,21 +678,43 @@ static int submit_stored(struct operation *op)
 	return submit(op);
 }
 
+static int answer_dry_run(struct operation *op)
+{
+	if (op->returns_status && !op->wants_object)
+		return operation_answer_success(op, STR_NONE);
+	if (op->old_revision)
+		take_result(op, object_encode(op->edit.root, op->old_revision));
+	else
+		take_result(op, json_mut_to_blob(
+					op->edit.root)); /* what is not there has no revision */
+	return OPERATION_FINISHED;
+}
+
+static void on_dry_run_converted(void *arg, struct conversion *conversion, const struct err *err)
+{
+	(void)conversion; /* it would be stored */
+	if (!conversion_failed(arg, err))
+		after_step(arg, answer_dry_run(arg));
+}
+
+/* What could not be stored is refused all the same. */
+static int try_to_store(struct operation *op)
+{
+	AUTO_BLOB object = NULL;
+
+	if (!registry_needs_conversion(op->kind) || !conversion_has_webhook(op->kind))
+		return answer_dry_run(op);
+	object = json_mut_to_blob(op->edit.root);
+	convert(op, kind_stored(op->kind), object, on_dry_run_converted);
+	return OPERATION_SUBMITTED;
+}
+
 int operation_put(struct operation *op)
 {
 	bool is_event = kind_stored(op->kind) == &kind_event;
 
-	if (op->dry_run) {
-		if (op->returns_status && !op->wants_object)
-			return operation_answer_success(op, STR_NONE);
-		if (op->old_revision)
-			take_result(op, object_encode(op->edit.root, op->old_revision));
-		else
-			take_result(op,
-				    json_mut_to_blob(
-					    op->edit.root)); /* what is not there has no revision */
-		return OPERATION_FINISHED;
-	}
+	if (op->dry_run)
+		return try_to_store(op);
 	op->is_delete_write = false;
 	op->store_op = (struct store_op){
 		.type = STORE_PUT,

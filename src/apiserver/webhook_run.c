@@ -343,7 +343,8 @@ static int read_answer(struct webhook_call_slot *slot, const struct webhook_answ
 	if (failure)
 		err = *failure;
 	else if (from->status < 200 || from->status > 299)
-		review_word_status(slot->note.status = from->status, from->body, &err);
+		review_word_status(slot->note.status = from->status, from->content_type, from->body,
+				   &err);
 	if (err.code) {
 		(void)err_wrap(&err, "failed to call webhook");
 		return fail_call(slot, err.msg);

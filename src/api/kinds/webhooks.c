@@ -14,19 +14,26 @@
 
 static void check_url(struct str url, const struct field_path *path, struct field_errors *errors)
 {
-	struct str rest = url, scheme = STR_NONE, authority, tail, user, query;
+	struct str rest = url, scheme = STR_NONE, authority, tail, user, query, fragment;
 	size_t at = str_find(url, STR("://"), 0);
 
 	if (at != SIZE_MAX) {
 		scheme = str_slice(url, 0, at);
 		rest = str_slice(url, at + 3, url.len);
 	}
+	if (str_has_prefix(url, STR(":"))) {
+		field_required(errors, path,
+			       str_printf_in(errors->arena,
+					     "url must be a valid URL: parse \"" STR_FMT
+					     "\": missing protocol scheme" URL_FORM,
+					     STR_ARG(url))
+				       .ptr);
+		return;
+	}
 	if (!str_eq_c(scheme, "https"))
 		field_invalid_str(errors, path, scheme,
 				  "'https' is the only allowed URL scheme" URL_FORM);
-	(void)str_cut(rest, '#', &rest, &tail); /* what is missing is empty; likewise below */
-	if (tail.len)
-		field_invalid_str(errors, path, tail, "fragments are not permitted in the URL");
+	(void)str_cut(rest, '#', &rest, &fragment); /* what is missing is empty; likewise below */
 	(void)str_cut(rest, '?', &rest, &query);
 	(void)str_cut(rest, '/', &authority, &tail);
 	at = str_rfind_char(authority, '@');
@@ -34,10 +41,12 @@ static void check_url(struct str url, const struct field_path *path, struct fiel
 	if (at != SIZE_MAX)
 		authority = str_slice(authority, at + 1, authority.len);
 	if (!authority.len)
-		field_invalid_str(errors, path, STR(""), "host must be provided" URL_FORM);
+		field_invalid_str(errors, path, STR(""), "host must be specified" URL_FORM);
 	if (at != SIZE_MAX)
 		field_invalid_str(errors, path, user,
 				  "user information is not permitted in the URL");
+	if (fragment.len)
+		field_invalid_str(errors, path, fragment, "fragments are not permitted in the URL");
 	if (query.len)
 		field_invalid_str(errors, path, query,
 				  "query parameters are not permitted in the URL");
@@ -79,10 +88,9 @@ static void check_service(yyjson_mut_val *service, const struct field_path *path
 	int64_t port = json_mut_get_int(service, "port", 443);
 
 	if (!json_mut_get_str(service, "name").len)
-		field_required(errors, FIELD_NAME(path, "name"), "service name is required");
+		field_required(errors, FIELD_NAME(path, "name"), "");
 	if (!json_mut_get_str(service, "namespace").len)
-		field_required(errors, FIELD_NAME(path, "namespace"),
-			       "service namespace is required");
+		field_required(errors, FIELD_NAME(path, "namespace"), "");
 	if (port < 1 || port > 65535)
 		field_invalid_int(errors, FIELD_NAME(path, "port"), port,
 				  "port is not valid: must be between 1 and 65535, inclusive");

@@ -22,7 +22,19 @@
 #define V2 "/apis/example.com/v2/namespaces/default/things"
 #define CRDS "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
-enum mischief { HONEST, RENAMES, REFUSES, LOSES, BREAKS, WRONG_VERSION, STRIPS, CHANGES_OWNERS };
+enum mischief {
+	HONEST,
+	RENAMES,
+	REFUSES,
+	LOSES,
+	BREAKS,
+	WRONG_VERSION,
+	STRIPS,
+	CHANGES_OWNERS,
+	LABELS_WITH_NUMBERS,
+	LABELS_BADLY,
+	SAYS_NOTHING,
+};
 
 struct setup {
 	struct http_fixture f, second;
@@ -89,7 +101,15 @@ static void misbehave(struct setup *s, yyjson_mut_doc *doc, yyjson_mut_val *resp
 				json_set_array(doc, json_mut_get(first, "metadata"), "finalizers"),
 				STR("a.b/c"));
 		break;
+	case LABELS_WITH_NUMBERS:
+		json_set_int(doc, json_set_object(doc, json_mut_get(first, "metadata"), "labels"),
+			     "l", 1);
+		break;
+	case LABELS_BADLY:
+		json_set_path_str(doc, first, "metadata.labels.l", STR("c d"));
+		break;
 	case BREAKS:
+	case SAYS_NOTHING:
 	case HONEST:
 		break;
 	}
@@ -120,7 +140,8 @@ static void respond(struct setup *s, struct http_exchange *x)
 	buf_init(&text, 1u << 20);
 	json_mut_write(root, &text);
 	http_respond_bytes(x, s->mischief == BREAKS ? 500 : 200, STR("application/json"),
-			   str_in(&x->arena, buf_str(&text)));
+			   s->mischief == SAYS_NOTHING ? STR("")
+						       : str_in(&x->arena, buf_str(&text)));
 }
 
 static void on_held_closed(void *arg, struct http_exchange *x)
@@ -371,8 +392,15 @@ static void test_failures(void **state)
 		  "conversion webhook for example.com/v1, Kind=Thing failed: cannot do that" },
 		{ LOSES, "conversion webhook for example.com/v1, Kind=Thing returned 0 objects, "
 			 "expected 1" },
-		{ BREAKS, "conversion webhook for example.com/v1, Kind=Thing failed: an error on "
-			  "the server" },
+		{ BREAKS,
+		  "conversion webhook for example.com/v1, Kind=Thing failed: an error on "
+		  "the server (\\\"unknown\\\") has prevented the request from succeeding" },
+		{ LABELS_WITH_NUMBERS, "returned invalid metadata: metadata.labels[l] must be a "
+				       "string, but is int64 in converted object" },
+		{ LABELS_BADLY, "returned invalid metadata: metadata.labels: Invalid value: "
+				"\\\"c d\\\": a valid label must be" },
+		{ SAYS_NOTHING, "failed: 0-length response with status code: 200 and content "
+				"type: application/json" },
 		{ WRONG_VERSION,
 		  "invalid groupVersion (expected example.com/v2, received example.com/v7)" },
 		{ STRIPS, "returned invalid object" },
@@ -392,6 +420,9 @@ static void test_failures(void **state)
 	}
 	s->mischief = REFUSES;
 	expect(s, 500, "POST", V2,
+	       THING_OF_V2 "\"metadata\":{\"name\":\"z\"},\"spec\":{\"host\":\"x\"}}",
+	       "conversion webhook for example.com/v2, Kind=Thing failed: cannot do that");
+	expect(s, 500, "POST", V2 "?dryRun=All",
 	       THING_OF_V2 "\"metadata\":{\"name\":\"z\"},\"spec\":{\"host\":\"x\"}}",
 	       "conversion webhook for example.com/v2, Kind=Thing failed: cannot do that");
 	s->mischief = CHANGES_OWNERS;

@@ -76,20 +76,20 @@ static void test_clients(void **state)
 		  "webhooks[0].clientConfig.url: Invalid value: \"http\": 'https' is the only "
 		  "allowed URL "
 		  "scheme; desired format: https://host[/path]\n"
-		  "webhooks[0].clientConfig.url: Invalid value: \"z\": fragments are not "
-		  "permitted...\n"
-		  "webhooks[0].clientConfig.url: Invalid value: \"\": host must be provided; "
+		  "webhooks[0].clientConfig.url: Invalid value: \"\": host must be specified; "
 		  "desired...\n"
 		  "webhooks[0].clientConfig.url: Invalid value: \"u:p\": user information is "
 		  "not...\n"
+		  "webhooks[0].clientConfig.url: Invalid value: \"z\": fragments are not "
+		  "permitted...\n"
 		  "webhooks[0].clientConfig.url: Invalid value: \"y\": query parameters are "
 		  "not..." },
+		{ "an address without a scheme", CLIENT("url: \"://\""),
+		  "webhooks[0].clientConfig.url: Required value: url must be a valid URL: parse "
+		  "\"://\": missing protocol scheme; desired format: https://host[/path]" },
 		{ "a service", CLIENT("service: {path: x//A, port: 70000}"),
-		  "webhooks[0].clientConfig.service.name: Required value: service name is "
-		  "required\n"
-		  "webhooks[0].clientConfig.service.namespace: Required value: service namespace "
-		  "is "
-		  "required\n"
+		  "webhooks[0].clientConfig.service.name: Required value\n"
+		  "webhooks[0].clientConfig.service.namespace: Required value\n"
 		  "webhooks[0].clientConfig.service.port: Invalid value: 70000: port is not valid: "
 		  "must "
 		  "be between 1 and 65535, inclusive\n"
