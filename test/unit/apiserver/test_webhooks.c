@@ -735,8 +735,7 @@ static const struct {
 	  "fragments are not permitted in the URL" },
 	{ "\"name\":\"a.b.c\",\"clientConfig\":{\"service\":{\"namespace\":\"n\"}}"
 	  "," GOOD_REST,
-	  "webhooks[0].clientConfig.service.name: Required value: service name is "
-	  "required" },
+	  "webhooks[0].clientConfig.service.name: Required value" },
 	{ "\"name\":\"a.b.c\",\"clientConfig\":{\"service\":{\"name\":\"n\",\"namespace\":"
 	  "\"n\",\"path\":\"a//b\"}}," GOOD_REST,
 	  "must start with a '/'" },
