@@ -305,7 +305,11 @@ static yyjson_mut_val *custom_schema(struct openapi *o, yyjson_val *source)
 	put_described(o, properties, "kind", "The kind of this object.");
 	metadata = json_set_object(o->doc, properties, "metadata");
 	json_set_str(o->doc, metadata, "description", STR("Standard object's metadata."));
-	openapi_ref_name(o, metadata, "meta/v1.ObjectMeta");
+	/* in version 3 nothing may stand beside a reference */
+	openapi_ref_name(o,
+			 o->v3 ? json_append_object(o->doc, json_set_array(o->doc, metadata, "allOf"))
+			       : metadata,
+			 "meta/v1.ObjectMeta");
 	return schema;
 }
 
