@@ -15,8 +15,8 @@
 #define HTTP_STREAMS_MAX 250                   /* concurrent streams of one HTTP/2 connection */
 #define HTTP_CONNECTIONS_MAX 20000             /* of one server; then the oldest that said nothing goes, or it */
 #define HTTP_FDS_RESERVED 128                  /* of the process's limit, for files, children and its own calls */
-#define HTTP_HANDSHAKES_MAX 12000              /* begun and not finished, of one server; then the oldest goes */
-#define HTTP_HANDSHAKE_PATIENCE_MS 10000       /* when others wait, those that take longer go */
+#define HTTP_HANDSHAKES_MAX 12000              /* begun and not finished, of one server; others wait */
+#define HTTP_HANDSHAKE_PATIENCE_MS 2000        /* when others wait, those that take longer go */
 #define HTTP_REDIRECTS_MAX 10
 #define HTTP_POOL_IDLE_MAX 64                  /* idle connections a client keeps */
 #define HTTP_HEADER_TIMEOUT_MS 20000           /* from the first byte of a head (or accept) to its end */
