@@ -187,18 +187,24 @@ static bool fits(const char *type, yyjson_val *value)
 		return yyjson_is_num(value);
 	if (strcmp(type, "boolean") == 0)
 		return yyjson_is_bool(value);
+	if (strcmp(type, "date") == 0)
+		return yyjson_is_str(value);
 	return value && !yyjson_is_null(value);
 }
 
 void cell_typed(struct cells *c, const char *type, yyjson_val *value)
 {
 	AUTO_BUF text = { 0 };
+	int64_t then_ns;
 
 	if (!fits(type, value)) {
 		separate(c);
 		buf_put_c(c->to, "null");
 	} else if (strcmp(type, "date") == 0) {
-		cell_age(c, json_str(value));
+		if (time_parse(json_str(value), &then_ns, NULL) < 0)
+			cell_str(c, STR("<invalid>"));
+		else
+			cell_age(c, json_str(value));
 	} else if (strcmp(type, "integer") == 0) {
 		cell_int(c, yyjson_is_real(value) ? (int64_t)yyjson_get_real(value)
 						  : json_int(value, 0));

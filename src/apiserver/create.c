@@ -91,6 +91,20 @@ int create_run(struct operation *op)
 	return create_object(op);
 }
 
+/* Who has just deleted it may come back later. */
+static int refuse_taken(struct operation *op)
+{
+	const struct store_entry *entry = store_get(op->registry->store, op->key);
+	struct err err = { 0 };
+	const struct obj *there = entry ? obj_of(entry->value, &err) : NULL;
+
+	(void)refusal_exists(&op->refusal, operation_subject(op)); /* told once more below */
+	if (there && json_get_str(there->root, "metadata.deletionTimestamp").len)
+		op->refusal.message = str_printf_in(op->arena, "object is being deleted: " STR_FMT,
+						    STR_ARG(op->refusal.message));
+	return -1;
+}
+
 int create_again(struct operation *op)
 {
 	struct str prefix = json_mut_get_str(op->edit.root, "metadata.generateName");
@@ -98,7 +112,7 @@ int create_again(struct operation *op)
 
 	if (!prefix.len || !str_has_prefix(op->name, prefix) ||
 	    op->name.len != prefix.len + OWNER_NAME_RANDOM_BYTES)
-		return refusal_exists(&op->refusal, operation_subject(op));
+		return refuse_taken(op);
 	for (int i = 0; i < GENERATE_NAME_TRIES_MAX; i++) {
 		suffix = arena_alloc(op->arena, OWNER_NAME_RANDOM_BYTES + 1);
 		env_name_suffix(registry_env(op->registry), suffix, OWNER_NAME_RANDOM_BYTES);
@@ -112,5 +126,5 @@ int create_again(struct operation *op)
 			return -1;
 		return operation_put(op);
 	}
-	return refusal_exists(&op->refusal, operation_subject(op));
+	return refuse_taken(op);
 }

@@ -85,10 +85,15 @@ static void answer_field(struct exchange *e, struct blob *object)
 
 static void answer_scale(struct exchange *e, const struct obj *obj, enum table_include include)
 {
+	const struct custom_version *custom = custom_version_of(e->kind);
 	AUTO_JSON_MUT doc = scale_of(e->kind, obj->root, e->arena);
 	AUTO_BLOB scale = json_mut_to_blob(yyjson_mut_doc_get_root(doc));
 
-	if (e->form != ANSWER_OBJECT)
+	if (custom && !json_get(obj->root, custom->scale.spec_replicas)) {
+		(void)refusal_internal(&e->refusal, "the spec replicas field \".%s\" does not exist",
+				       custom->scale.spec_replicas); /* answered below */
+		exchange_refuse(e);
+	} else if (e->form != ANSWER_OBJECT)
 		read_answer_form(e, 200, obj_get(scale), &(struct read_form){ .include = include });
 	else
 		exchange_answer_object(e, 200, scale, NULL);

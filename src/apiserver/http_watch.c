@@ -294,7 +294,6 @@ static void send_bookmark(struct http_watch *w, int64_t revision, bool ends_init
 	json_set_str(doc, root, "apiVersion", w->kind->api_version);
 	metadata = json_set_object(doc, root, "metadata");
 	json_set_str(doc, metadata, "resourceVersion", str_from(number));
-	json_set(doc, metadata, "creationTimestamp", yyjson_mut_null(doc));
 	if (ends_initial)
 		json_set_str(doc, json_set_object(doc, metadata, "annotations"),
 			     "k8s.io/initial-events-end", STR("true"));

@@ -314,6 +314,18 @@ int operation_read_body(struct operation *op, const struct kind *kind)
 	return 0;
 }
 
+int operation_check_name(struct operation *op)
+{
+	struct str given = json_mut_get_str(op->edit.root, "metadata.name");
+
+	if (!given.len || str_eq(given, op->name))
+		return 0;
+	return refusal_bad_request(&op->refusal,
+				   "the name of the object (" STR_FMT
+				   ") does not match the name on the URL (" STR_FMT ")",
+				   STR_ARG(given), STR_ARG(op->name));
+}
+
 int operation_check_namespace(struct operation *op)
 {
 	struct str given = json_mut_get_str(op->edit.root, "metadata.namespace");

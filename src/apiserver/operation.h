@@ -157,6 +157,8 @@ int operation_check_create(struct operation *op) MUST_CHECK;
 void operation_resume(struct operation *op);
 /* The body as an object of kind in op->edit, ready to be changed. */
 int operation_read_body(struct operation *op, const struct kind *kind) MUST_CHECK;
+/* A body may leave the name out; another one than the path's is refused. */
+int operation_check_name(struct operation *op) MUST_CHECK;
 /* A body may leave the namespace out; another one than the path's is refused. Where there is none,
  * what is given is nothing. */
 int operation_check_namespace(struct operation *op) MUST_CHECK;

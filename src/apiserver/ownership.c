@@ -283,11 +283,8 @@ static int apply_new(struct operation *op, yyjson_val *config)
 					   " based on URL) was undeterminable: name must be "
 					   "provided",
 					   STR_ARG(op->name));
-	if (!str_eq(given, op->name))
-		return refusal_bad_request(&op->refusal,
-					   "the name of the object (" STR_FMT
-					   ") does not match the name on the URL (" STR_FMT ")",
-					   STR_ARG(given), STR_ARG(op->name));
+	if (operation_check_name(op) < 0)
+		return -1;
 	(void)json_remove(metadata, STR("resourceVersion")); /* upstream asks it of POST only */
 	return create_object(op);
 }

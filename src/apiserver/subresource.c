@@ -165,7 +165,7 @@ static int check_scale_version(struct operation *op)
 int scale_update(struct operation *op)
 {
 	if (operation_read_body(op, &kind_scale) < 0 || check_scale_version(op) < 0 ||
-	    operation_load(op) < 0)
+	    operation_check_name(op) < 0 || operation_check_namespace(op) < 0 || operation_load(op) < 0)
 		return -1;
 	operation_take_body(op, &kind_scale);
 	scale_take_old(op);

@@ -138,22 +138,10 @@ static int create_missing(struct operation *op)
 	return create_object(op);
 }
 
-/* Looked at before whether there is such an object. */
-static int check_name(struct operation *op)
-{
-	struct str given = json_mut_get_str(op->edit.root, "metadata.name");
-
-	if (!given.len || str_eq(given, op->name))
-		return 0;
-	return refusal_bad_request(&op->refusal,
-				   "the name of the object (" STR_FMT
-				   ") does not match the name on the URL (" STR_FMT ")",
-				   STR_ARG(given), STR_ARG(op->name));
-}
-
 int update_run(struct operation *op)
 {
-	if (operation_read_body(op, op->kind) < 0 || check_name(op) < 0)
+	/* The name is looked at before whether there is such an object. */
+	if (operation_read_body(op, op->kind) < 0 || operation_check_name(op) < 0)
 		return -1;
 	if (op->kind->flags & KIND_CREATE_ON_UPDATE && !op->subresource.len &&
 	    !registry_exists(op->registry, op->key))

@@ -95,6 +95,20 @@ static struct cel_value reverse(struct cel_frame *f, const struct cel_value *arg
 	return f->evaluation->stopped ? cel_stopped(f->evaluation) : list;
 }
 
+static struct cel_value first(struct cel_frame *f, const struct cel_value *args)
+{
+	return cel_list_count(args[0]) ? cel_make_optional(f, cel_list_at(f, args[0], 0))
+				       : cel_optional(NULL);
+}
+
+static struct cel_value last(struct cel_frame *f, const struct cel_value *args)
+{
+	size_t count = cel_list_count(args[0]);
+
+	return count ? cel_make_optional(f, cel_list_at(f, args[0], count - 1))
+		     : cel_optional(NULL);
+}
+
 /* Merges the sorted halves of order[0..count), which are indices into keys. False: two keys have no
  * order. */
 static bool merge_sort(struct cel_frame *f, const struct cel_value *keys, uint32_t *order,
@@ -238,6 +252,18 @@ const struct cel_function cel_library_lists[] = {
 	  .result = &cel_list_a,
 	  .call = reverse,
 	  .cost = CEL_COST_LINEAR },
+	{ .name = "first",
+	  .member = true,
+	  .count = 1,
+	  .parameters = { &cel_list_a },
+	  .result = &cel_optional_a,
+	  .call = first },
+	{ .name = "last",
+	  .member = true,
+	  .count = 1,
+	  .parameters = { &cel_list_a },
+	  .result = &cel_optional_a,
+	  .call = last },
 	{ .name = "lists.range",
 	  .count = 1,
 	  .parameters = { &cel_type_int },

@@ -44,6 +44,8 @@ static void convert(struct cel_source *source, struct cel_node *node)
 	else if (is_time)
 		cel_message(source, node->args[0]->offset, "invalid " STR_FMT " argument",
 			    STR_ARG(node->name));
+	else if (source->instantiation.len == 0)
+		source->instantiation = cel_str(v);
 }
 
 static void prepare_pattern(struct cel_source *source, struct cel_node *node)

@@ -8,6 +8,31 @@
 #include "api/strategy.h"
 #include "codec/json_index.h"
 
+static bool is_stored(yyjson_mut_val *all, struct str name)
+{
+	JSON_MUT_EACH (stored, all)
+		if (str_eq(json_mut_str(stored), name))
+			return true;
+	return false;
+}
+
+/* The version that is stored is one that there are objects of. */
+static void note_stored(struct edit *e)
+{
+	yyjson_mut_val *status = json_ensure_object(e->doc, e->root, "status"), *list;
+
+	JSON_MUT_EACH (version, json_mut_get(e->root, "spec.versions")) {
+		struct str name = json_mut_get_str(version, "name");
+
+		if (!json_mut_get_bool(version, "storage", false))
+			continue;
+		list = json_ensure_array(e->doc, status, "storedVersions");
+		if (!is_stored(list, name))
+			json_append_str(e->doc, list, name);
+		return;
+	}
+}
+
 static void crd_default(struct edit *e)
 {
 	yyjson_mut_val *names = json_mut_get(e->root, "spec.names");
@@ -27,6 +52,8 @@ static void crd_default(struct edit *e)
 			     str_printf_in(e->arena, STR_FMT "List", STR_ARG(kind)));
 	if (!json_mut_get(e->root, "spec.conversion"))
 		json_set_path_str(e->doc, e->root, "spec.conversion.strategy", STR("None"));
+	if (!yyjson_mut_arr_size(json_mut_get(e->root, "status.storedVersions")))
+		note_stored(e);
 }
 
 /* --- versions --- */
@@ -344,14 +371,6 @@ static bool has_version(struct edit *e, struct str name)
 	return false;
 }
 
-static bool is_stored(yyjson_mut_val *all, struct str name)
-{
-	JSON_MUT_EACH (stored, all)
-		if (str_eq(json_mut_str(stored), name))
-			return true;
-	return false;
-}
-
 /* Objects may lie there in every version that ever was the stored one. */
 static void check_stored(struct edit *e, struct field_errors *errors)
 {
@@ -515,23 +534,6 @@ static void crd_validate_update(struct edit *e, struct field_errors *errors)
 		if (!json_mixed_equal(now, json_get(json_get(e->old, "spec"), fixed[i].name)))
 			field_invalid_val(errors, FIELD_NAME(spec, fixed[i].name), now,
 					  "field is immutable");
-	}
-}
-
-/* The version that is stored is one that there are objects of. */
-static void note_stored(struct edit *e)
-{
-	yyjson_mut_val *status = json_ensure_object(e->doc, e->root, "status"), *list;
-
-	JSON_MUT_EACH (version, json_mut_get(e->root, "spec.versions")) {
-		struct str name = json_mut_get_str(version, "name");
-
-		if (!json_mut_get_bool(version, "storage", false))
-			continue;
-		list = json_ensure_array(e->doc, status, "storedVersions");
-		if (!is_stored(list, name))
-			json_append_str(e->doc, list, name);
-		return;
 	}
 }
 

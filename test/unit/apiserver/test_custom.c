@@ -491,6 +491,9 @@ static void test_definitions_are_checked(void **state)
 	     "status.storedVersions[0]: Invalid value: \\\"v1\\\": missing from spec.versions; v1 "
 	     "was "
 	     "previously a storage version");
+	want(&f, "PATCH", CRDS "/things.example.com/status",
+	     "Content-Type: application/merge-patch+json\r\n",
+	     "{\"status\":{\"storedVersions\":[]}}", 200, "\"storedVersions\":[\"v1\"]");
 	http_fixture_close(&f);
 }
 

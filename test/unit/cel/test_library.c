@@ -166,6 +166,8 @@ static void test_lists(void **state)
 		{ "[[[1]], [[2]]].flatten(2)", "[1,2]" },
 		{ "[1, 2, 1].distinct()", "[1,2]" },
 		{ "[1, 2, 3].reverse()", "[3,2,1]" },
+		{ "[1, 2, 3].first().value() == 1 && [1, 2, 3].last().value() == 3", NULL },
+		{ "[].first().hasValue() || [].last().hasValue()", "false" },
 		{ "lists.range(3)", "[0,1,2]" },
 		{ "[3, 1, 2].sort()", "[1,2,3]" },
 		{ "['c', 'a', 'b'].sort()", "[\"a\",\"b\",\"c\"]" },
