@@ -82,13 +82,18 @@ static int read_user(yyjson_val *user, struct str dir, struct arena *arena,
 static int complete_url(struct webhook_target *target, struct arena *arena, struct err *err)
 {
 	bool by_tls = target->ca_pem.len || target->certificate_pem.len || target->insecure;
+	bool is_host = target->url.len && str_find(target->url, STR("://"), 0) == SIZE_MAX;
 	struct url url;
 
-	if (target->url.len && str_find(target->url, STR("://"), 0) == SIZE_MAX)
+	if (is_host)
 		target->url = str_printf_in(arena, "%s://" STR_FMT, by_tls ? "https" : "http",
 					    STR_ARG(target->url));
 	if (url_parse(target->url, &url, err) < 0)
 		return err_wrap(err, "server '" STR_FMT "'", STR_ARG(target->url));
+	if (is_host && url.path.len > 1)
+		return err_set(err, ERR_INVALID,
+			       "server '" STR_FMT "': must be a URL or a host:port pair",
+			       STR_ARG(target->url));
 	return url.scheme == URL_HTTPS || url.scheme == URL_HTTP
 		       ? 0
 		       : err_set(err, ERR_INVALID,

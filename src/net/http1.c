@@ -285,7 +285,7 @@ static struct str copy_head(struct exchange *ex, struct str head)
 	    str_eq(method, preface))
 		return str_sub(begin, head.len);
 	ex->x.method_text = str_in(&ex->x.arena, method);
-	begin += method.len - stand_in.len;
+	begin = begin + method.len - stand_in.len;
 	memcpy(begin, stand_in.ptr, stand_in.len);
 	return str_sub(begin, head.len - method.len + stand_in.len);
 }

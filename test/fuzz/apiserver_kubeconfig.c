@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 			abort();
 		return 0;
 	}
-	if (!str_has_prefix(options.target.url, STR("https://")))
+	if (!str_has_prefix(options.target.url, STR("https://")) &&
+	    !str_has_prefix(options.target.url, STR("http://")))
 		abort();
 	return 0;
 }

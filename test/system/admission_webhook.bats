@@ -42,7 +42,7 @@ CONFIGMAPS='apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE, DEL
 	configure Validating v /deny-forbidden "$CONFIGMAPS"
 	fails 'admission webhook "v.example.com" denied the request: not for you' k create configmap a
 	configure Validating v /nothing "$CONFIGMAPS"
-	fails 'Internal error occurred: failed calling webhook "v.example.com": failed to call webhook: an error on the server ("broken") has prevented the request from succeeding' \
+	fails 'Internal error occurred: failed calling webhook "v.example.com": failed to call webhook: an error on the server ("unknown") has prevented the request from succeeding' \
 		k create configmap a
 	k patch validatingwebhookconfiguration v --type=json -p '[{"op":"replace","path":"/webhooks/0/clientConfig/url","value":"https://127.0.0.1:1/x"}]'
 	fails 'failed to call webhook: Post "https://127.0.0.1:1/x?timeout=10s": dial tcp 127.0.0.1:1: connect: connection refused' k create configmap a

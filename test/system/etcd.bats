@@ -346,8 +346,8 @@ two_servers() {
 	wait_for 30 k2 get --raw /readyz
 }
 
-service() { # NAME [FIELDS]
-	printf -- '---\n{apiVersion: v1, kind: Service, metadata: {name: %s}, spec: {type: NodePort, ipFamilyPolicy: RequireDualStack, ports: [{port: 80%s}]}}\n' "$1" "${2:-}"
+service() { # NAME [FIELDS]: with an address of each family, where there are two
+	printf -- '---\n{apiVersion: v1, kind: Service, metadata: {name: %s}, spec: {type: NodePort, ipFamilyPolicy: PreferDualStack, ports: [{port: 80%s}]}}\n' "$1" "${2:-}"
 }
 
 @test "two servers give no address and no node port out twice, and no name, and no more than a quota allows" {

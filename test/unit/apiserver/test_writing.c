@@ -252,6 +252,28 @@ SCRIPT(test_answers,
 
 /* Would break: two evictions, faster than the budget's status follows, take more than it allows; or
  * a pod that serves nobody cannot be got rid of. */
+#define DEPLOY "/apis/apps/v1/namespaces/default/deployments"
+
+SCRIPT(test_scale_names,
+       { "POST", DEPLOY, JSON,
+	 "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"selector\":{\"matchLabels\":{\"a\":\"b\"}},"
+	 "\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{"
+	 "\"name\":\"c\",\"image\":\"i\"}]}}}}",
+	 201 },
+       { "PUT", DEPLOY "/d/scale", JSON,
+	 "{\"metadata\":{\"name\":\"e\"},\"spec\":{\"replicas\":1}}", 400,
+	 "the name of the object (e) does not match the name on the URL (d)" },
+       { "PUT", DEPLOY "/d/scale", JSON,
+	 "{\"metadata\":{\"name\":\"d\",\"namespace\":\"kube-system\"},\"spec\":{\"replicas\":1}}", 400,
+	 "the namespace of the provided object does not match the namespace sent on the request" })
+
+SCRIPT(test_taken,
+       { "POST", CM, JSON,
+	 "{\"metadata\":{\"name\":\"t\",\"finalizers\":[\"example.com/f\"]}}", 201 },
+       { "DELETE", CM "/t", NULL, NULL, 200, "\"deletionTimestamp\":\"" },
+       { "POST", CM, JSON, "{\"metadata\":{\"name\":\"t\"}}", 409,
+	 "\"message\":\"object is being deleted: configmaps \\\"t\\\" already exists\"" })
+
 SCRIPT(test_budgets, { "POST", PODS, JSON, POD_OF("a"), 201 },
        { "POST", PODS, JSON, POD_OF("b"), 201 },
        { "PATCH", PODS "/a/status", MERGE, RUNS("True"), 200 },
@@ -382,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_long_graces),	cmocka_unit_test(test_field_validation),
 		cmocka_unit_test(test_patch_bodies),	cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_repeated_owners), cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_scale_names),	cmocka_unit_test(test_taken),
 		cmocka_unit_test(test_budgets),		cmocka_unit_test(test_full_disk),
 	};
 
