@@ -617,7 +617,10 @@ void etcd_serve_txn(struct grpc_stream *s, struct str message)
 	struct err err;
 	int holds = 1;
 
-	if (is_too_large(s, message) || !etcd_read(s, &etcd_txn_message, message, &request))
+	if (is_too_large(s, message))
+		return;
+	message = str_in(s->arena, message); /* its keys are looked at again for the answer */
+	if (!etcd_read(s, &etcd_txn_message, message, &request))
 		return;
 	k = new_write(s, ANSWER_TXN);
 	if (request.compare_count > ETCD_TXN_OPS_MAX || request.success_count > ETCD_TXN_OPS_MAX ||
