@@ -50,10 +50,10 @@ c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 200000, "size": 1000}]
 @test "a container is started by whoever sees it while it is still being created" {
 	bundle touch /tmp/ran
 	cfg "c['root']['readonly'] = False
-c['hooks'] = {'createRuntime': [{'path': '/bin/sh', 'args': ['sh', '-c', 'until [ -e $RT/go ]; do sleep 0.02; done']}]}"
+c['hooks'] = {'createRuntime': [{'path': '/bin/sh', 'args': ['sh', '-c', 'touch $RT/hooked; until [ -e $RT/go ]; do sleep 0.02; done']}]}"
 	(cd "$RT/bundle" && exec "$CUBE_OCI" --root "$RT/state" create c >"$RT/created" 2>&1 3>&-) &
 	creator=$!
-	wait_for 5 test -d "$RT/state/c"
+	wait_for 5 test -e "$RT/hooked"
 	"$CUBE_OCI" --root "$RT/state" start c 3>&- &
 	starter=$!
 	sleep 0.1
