@@ -14,7 +14,8 @@
 #include "base/time.h"
 #include "store/internal.h"
 
-/* A disk is quick when so many commits in a row took less than this: others may have to wait for the loop so long. */
+/* A disk is quick when so many commits in a row, of one write each, took less than this: others may have to wait for
+ * the loop so long. */
 #define QUICK_NS (TIME_NS_PER_MS * 3 / 10)
 #define QUICK_COMMITS 16
 
@@ -62,9 +63,9 @@ static void move_all(struct list *from, struct list *to)
 }
 
 /* Lock held. */
-static void note_duration(struct commit *c, int64_t ns)
+static void note_duration(struct commit *c, int64_t ns, bool was_alone)
 {
-	if (ns >= QUICK_NS)
+	if (ns >= QUICK_NS || !was_alone)
 		c->quick_count = 0;
 	else if (c->quick_count < QUICK_COMMITS)
 		c->quick_count++;
@@ -88,7 +89,7 @@ static void commit_batch(struct commit *c)
 	took_ns = env_mono_ns(c->env) - begun_ns;
 	pthread_mutex_lock(&c->lock);
 	c->is_committing = false;
-	note_duration(c, took_ns);
+	note_duration(c, took_ns, batch.next == batch.prev);
 	if (outcome == COMMIT_DONE) {
 		move_all(&batch, &c->done);
 		return;
