@@ -3,8 +3,8 @@
  * Group commit. Writes wait in a queue; whoever commits takes all that wait, up to a size, as one transaction. A
  * threaded back end has its own commit thread, which goes on with the next batch at once after a success and stands
  * still after a failure until the loop has failed what depended on it. Another back end commits in a task on the loop.
- * So does the threaded one with a write that comes alone while the disk answers quicker than threads hand over to each
- * other (doc/decisions/0012-a-lone-write-is-committed-on-the-loop.md).
+ * So does the threaded one while writes come one by one and the disk is quick
+ * (doc/decisions/0012-a-lone-write-is-committed-on-the-loop.md).
  * The object outlives its store when a result is still in the mailbox.
  */
 #include <pthread.h>
