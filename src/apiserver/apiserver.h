@@ -122,4 +122,11 @@ struct apiserver_node_handler {
 void apiserver_set_node_handler(struct apiserver *apiserver,
 				const struct apiserver_node_handler *handler);
 
+/* The own port of the kubelet in this process, for struct http_server_options, with the apiserver
+ * as arg: who asks is found as for the API, but for those whom nobody knows; what he may do is
+ * nodes/metrics and so on of node_name, as a kubelet elsewhere would have it reviewed. Then the node
+ * handler serves. name is borrowed. */
+const struct http_handlers *apiserver_kubelet_handlers(void);
+void apiserver_set_kubelet_name(struct apiserver *apiserver, struct str node_name);
+
 #endif

@@ -52,6 +52,7 @@ struct apiserver {
 	void *write_flags_arg;
 	struct str version; /* "v1.36.0+cube" */
 	struct apiserver_node_handler node_handler;
+	struct str kubelet_name; /* of the node whose kubelet is in this process */
 	struct reverse_proxy *proxy; /* to pods and services */
 	uint64_t proxy_turn;	     /* whose endpoint is next */
 	void (*on_ready)(void *arg, const struct err *err);

@@ -20,12 +20,22 @@
 #include "net/http_server.h"
 #include "store/store.h"
 
+struct exchange;
 struct proxy_body;
 
 enum answer_format { ANSWER_JSON, ANSWER_YAML, ANSWER_PROTOBUF };
 enum answer_form { ANSWER_OBJECT, ANSWER_TABLE, ANSWER_PARTIAL_METADATA };
 
+/* What is done for a request, in turn: 0: the next one; 1: it was answered, or waits to be taken
+ * again; < 0: refused. The last one answers. */
+struct pipeline {
+	int (*const *steps)(struct exchange *e);
+	size_t count;
+	void (*refuse)(struct exchange *e); /* answers e->refusal */
+};
+
 struct exchange {
+	const struct pipeline *pipeline;
 	struct apiserver *server;
 	struct http_exchange *x;
 	struct arena *arena; /* x's */
@@ -56,6 +66,10 @@ struct exchange {
 	struct str audit_id;	    /* the client's, or one of our own */
 	struct audit_record *audit; /* NULL: the policy wants none */
 };
+
+/* Begins a request on another pipeline than the API's. */
+void pipeline_run(const struct pipeline *pipeline, struct apiserver *server,
+		  struct http_exchange *x);
 
 /* What proxies and browsers must not keep: all of the API. */
 #define EXCHANGE_NOT_CACHED HTTP_HEADER(STR("Cache-Control"), STR("no-cache, private"))

@@ -614,20 +614,24 @@ static int (*const steps[])(struct exchange *e) = {
 	count_in_flight, authorize,    find_kind, catch_up,    dispatch,
 };
 
+static const struct pipeline api_pipeline = { steps, ARRAY_COUNT(steps), exchange_refuse };
+
 /* From e->step on. An exchange that is answered, or is a handler's, must not be looked at any more:
  * so the last step is. */
 static void run_steps(struct exchange *e)
 {
-	for (; e->step < ARRAY_COUNT(steps) - 1; e->step++) {
-		int progress = steps[e->step](e);
+	const struct pipeline *pipeline = e->pipeline;
+
+	for (; e->step < pipeline->count - 1; e->step++) {
+		int progress = pipeline->steps[e->step](e);
 
 		if (progress < 0)
-			exchange_refuse(e);
+			pipeline->refuse(e);
 		if (progress)
 			return;
 	}
-	if (steps[e->step](e) < 0)
-		exchange_refuse(e);
+	if (pipeline->steps[e->step](e) < 0)
+		pipeline->refuse(e);
 }
 
 /* By which the client finds its request in logs, in each answer. */
@@ -646,10 +650,12 @@ static void name_request(struct exchange *e)
 	http_add_header(e->x, STR("Audit-Id"), e->audit_id);
 }
 
-static struct exchange *exchange_new(struct apiserver *server, struct http_exchange *x)
+static struct exchange *exchange_on(const struct pipeline *pipeline, struct apiserver *server,
+				    struct http_exchange *x)
 {
 	struct exchange *e = ARENA_NEW(&x->arena, struct exchange);
 
+	e->pipeline = pipeline;
 	e->server = server;
 	e->x = x;
 	e->arena = &x->arena;
@@ -659,8 +665,21 @@ static struct exchange *exchange_new(struct apiserver *server, struct http_excha
 	review_wait_init(&e->wait, on_told);
 	x->user = e;
 	x->let_go = let_go;
+	return e;
+}
+
+static struct exchange *exchange_new(struct apiserver *server, struct http_exchange *x)
+{
+	struct exchange *e = exchange_on(&api_pipeline, server, x);
+
 	name_request(e);
 	return e;
+}
+
+void pipeline_run(const struct pipeline *pipeline, struct apiserver *server,
+		  struct http_exchange *x)
+{
+	run_steps(exchange_on(pipeline, server, x));
 }
 
 static void on_request(void *arg, struct http_exchange *x)

@@ -218,10 +218,10 @@ struct kubelet *kubelet_new(const struct kubelet_options *options)
 		k->options.cluster_domain = STR("cluster.local");
 	if (str_is_empty(k->options.resolv_conf))
 		k->options.resolv_conf = STR("/etc/resolv.conf");
+	if (str_is_empty(k->options.cgroup_root))
+		k->options.cgroup_root = STR("/");
 	if (k->options.pods_max <= 0)
 		k->options.pods_max = KUBELET_PODS_MAX;
-	if (k->options.port == 0)
-		k->options.port = 10250;
 	arena_init(&k->arena, KUBELET_ARENA_BYTES_MAX);
 	arena_init(&k->list_arena, KUBELET_ARENA_BYTES_MAX);
 	list_init(&k->log_followers);

@@ -43,7 +43,9 @@ struct kubelet_options {
 	int64_t pods_max;				/* 0 = KUBELET_PODS_MAX */
 	const struct runtime_pair *labels;		/* further labels of the node */
 	size_t label_count;
-	uint16_t port; /* daemonEndpoints.kubeletEndpoint, 0 = 10250 */
+	uint16_t port; /* where its own API is served; 0 = nowhere */
+	struct str bind_address, client_ca_file; /* of that; for /configz */
+	struct str cgroup_root;			 /* likewise; "/" when empty */
 	bool register_node;
 };
 

@@ -14,6 +14,8 @@
 #define KUBELET_MESSAGE_BYTES_MAX 4096		  /* termination message of one container */
 #define KUBELET_LOG_MESSAGE_BYTES_MAX 2048 /* ... taken from the log instead, at most 80 lines */
 #define KUBELET_LOG_MESSAGE_LINES_MAX 80
+#define KUBELET_LOG_BYTES_MAX ((int64_t)10 << 20) /* of a container's log file ... */
+#define KUBELET_LOG_FILES_MAX 5			  /* ... and so many of them */
 #define KUBELET_MANIFEST_BYTES_MAX (1u << 20) /* one file of static pods */
 #define KUBELET_MANIFESTS_MAX 256
 #define KUBELET_MANIFEST_CHECK_MS 20000 /* only when their folder cannot be watched */

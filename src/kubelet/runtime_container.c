@@ -346,8 +346,8 @@ static void container_create_op(struct pod_runtime *rt, struct runtime_container
 		.cgroup_parent = op->cgroup_parent,
 		.log_format = CONTAINER_LOG_CRI,
 		.log_path = container_log_file(&c->paths, &op->owner, &c->arena),
-		.log_bytes_max = (int64_t)10 << 20,
-		.log_files_max = 5,
+		.log_bytes_max = KUBELET_LOG_BYTES_MAX,
+		.log_files_max = KUBELET_LOG_FILES_MAX,
 	};
 	fill_pid(c, op);
 	fill_labels(c, op);

@@ -26,6 +26,13 @@ static void serve_pods(struct server_request *r);
 
 static const struct route routes[] = {
 	{ HTTP_GET, "/healthz", serve_healthz, false },
+	{ HTTP_GET, "/healthz/log", serve_healthz, false },
+	{ HTTP_GET, "/healthz/ping", serve_healthz, false },
+	{ HTTP_GET, "/healthz/syncloop", serve_healthz, false }, /* the loop that answers is it */
+	{ HTTP_GET, "/configz", serve_configuration, false },
+	{ HTTP_GET, "/metrics", serve_metrics, false },
+	{ HTTP_GET, "/metrics/cadvisor", serve_metrics_containers, false },
+	{ HTTP_GET, "/metrics/resource", serve_metrics_resource, false },
 	{ HTTP_GET, "/containerLogs/{}/{}/{}", serve_logs, true },
 	{ HTTP_OTHER, "/exec/{}/{}/{}", serve_exec, true },
 	{ HTTP_OTHER, "/exec/{}/{}/{}/{}", serve_exec,

@@ -3,6 +3,7 @@
 #ifndef CUBE_KUBELET_SERVER_H
 #define CUBE_KUBELET_SERVER_H
 
+#include "codec/json.h"
 #include "container/container.h"
 #include "kubelet/kubelet_internal.h"
 #include "net/http_server.h"
@@ -18,7 +19,34 @@ struct server_request {
 	struct str query;
 };
 
+/* What was used by containers that run and were asked about before; server_usage.c. */
+struct container_usage {
+	const struct pod_container *container;
+	const struct run_state *state;
+	struct runtime_stats stats;
+};
+struct pod_usage {
+	const struct pod *pod;
+	struct str cgroup;
+	struct container_usage *containers;
+	size_t count;
+	struct runtime_stats total;
+};
+void usage_of_pod(struct pod *pod, struct arena *arena, struct pod_usage *ret);
+/* False: the machine does not say. */
+bool usage_of_node(struct kubelet *k, struct runtime_stats *ret);
+
+/* The pages of metrics, and {"kubeletconfig": KubeletConfiguration of v1beta1 in force}. */
+void metrics_write_kubelet(struct kubelet *k, struct buf *to);
+void metrics_write_resource(struct kubelet *k, struct arena *arena, struct buf *to);
+void metrics_write_containers(struct kubelet *k, struct arena *arena, struct buf *to);
+yyjson_mut_doc *configuration_object(const struct kubelet *k) MUST_CHECK;
+
 /* Each answers the exchange, now or later. */
+void serve_metrics(struct server_request *r);
+void serve_metrics_resource(struct server_request *r);
+void serve_metrics_containers(struct server_request *r);
+void serve_configuration(struct server_request *r);
 void serve_logs(struct server_request *r);
 void serve_exec(struct server_request *r);
 void serve_attach(struct server_request *r);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * GET /stats/summary: cpu and memory of the node's pods, as metrics servers read it. Values are
- * those of the runtime's last reading, which asking renews.
- */
+/* GET /stats/summary: cpu and memory of the node and its pods, as metrics servers read it. */
 #include "base/time.h"
 #include "codec/json.h"
 #include "kubelet/server.h"
@@ -23,24 +20,11 @@ static void add_usage(yyjson_mut_doc *doc, yyjson_mut_val *to, const struct runt
 	json_set_int(doc, memory, "majorPageFaults", (int64_t)s->major_page_faults);
 }
 
-static void sum(struct runtime_stats *total, const struct runtime_stats *s)
+static void add_pod(yyjson_mut_doc *doc, yyjson_mut_val *list, const struct pod_usage *usage)
 {
-	total->wall_ns = s->wall_ns > total->wall_ns ? s->wall_ns : total->wall_ns;
-	total->cpu_ns += s->cpu_ns;
-	total->memory_bytes += s->memory_bytes;
-	total->memory_working_set_bytes += s->memory_working_set_bytes;
-	total->memory_rss_bytes += s->memory_rss_bytes;
-	total->page_faults += s->page_faults;
-	total->major_page_faults += s->major_page_faults;
-}
-
-static void add_pod(yyjson_mut_doc *doc, yyjson_mut_val *list, struct pod *pod,
-		    struct runtime_stats *node)
-{
-	struct pod_runtime *rt = pod->kubelet->runtime;
+	const struct pod *pod = usage->pod;
 	yyjson_mut_val *p = json_append_object(doc, list), *ref = json_set_object(doc, p, "podRef"),
 		       *containers, *c;
-	struct runtime_stats total = { .wall_ns = 0 };
 	char text[TIME_TEXT_BYTES];
 
 	json_set_str(doc, ref, "name", pod->spec.name);
@@ -48,40 +32,47 @@ static void add_pod(yyjson_mut_doc *doc, yyjson_mut_val *list, struct pod *pod,
 	json_set_str(doc, ref, "uid", pod->spec.uid);
 	json_set_str(doc, p, "startTime", str_from(time_format(pod->state.start_ns, text)));
 	containers = json_set_array(doc, p, "containers");
-	for (size_t i = 0; i < pod->spec.container_count; i++) {
-		const struct run_state *s = &pod->state.containers[i];
-		struct runtime_stats usage;
-
-		if (s->phase != RUN_RUNNING || !rt->ops->stats(rt, str_from(s->id), &usage))
-			continue;
+	for (size_t i = 0; i < usage->count; i++) {
 		c = json_append_object(doc, containers);
-		json_set_str(doc, c, "name", pod->spec.containers[i].name);
-		json_set_str(doc, c, "startTime", str_from(time_format(s->started_ns, text)));
-		add_usage(doc, c, &usage);
-		sum(&total, &usage);
+		json_set_str(doc, c, "name", usage->containers[i].container->name);
+		json_set_str(doc, c, "startTime",
+			     str_from(time_format(usage->containers[i].state->started_ns, text)));
+		add_usage(doc, c, &usage->containers[i].stats);
 	}
-	if (total.wall_ns)
-		add_usage(doc, p, &total);
-	sum(node, &total);
+	if (usage->count)
+		add_usage(doc, p, &usage->total);
+}
+
+static void add_node(yyjson_mut_doc *doc, yyjson_mut_val *root, struct kubelet *k)
+{
+	yyjson_mut_val *node = json_set_object(doc, root, "node");
+	struct runtime_stats usage;
+
+	json_set_str(doc, node, "nodeName", k->options.node_name);
+	if (!usage_of_node(k, &usage))
+		return;
+	add_usage(doc, node, &usage);
+	if ((uint64_t)k->options.memory_bytes > usage.memory_working_set_bytes)
+		json_set_int(doc, json_mut_get(node, "memory"), "availableBytes",
+			     k->options.memory_bytes - (int64_t)usage.memory_working_set_bytes);
 }
 
 void serve_stats_summary(struct server_request *r)
 {
 	AUTO_JSON_MUT doc = json_new_object();
-	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc),
-		       *node = json_set_object(doc, root, "node"), *pods;
-	struct runtime_stats total = { .wall_ns = 0 };
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *pods;
+	struct pod_usage usage;
 	size_t cursor = 0;
 	struct str uid;
 	void *value;
 	AUTO_BUF body = { 0 };
 
-	json_set_str(doc, node, "nodeName", r->kubelet->options.node_name);
+	add_node(doc, root, r->kubelet);
 	pods = json_set_array(doc, root, "pods");
-	while (map_next(&r->kubelet->pods, &cursor, &uid, &value))
-		add_pod(doc, pods, value, &total);
-	if (total.wall_ns)
-		add_usage(doc, node, &total);
+	while (map_next(&r->kubelet->pods, &cursor, &uid, &value)) {
+		usage_of_pod(value, &r->x->arena, &usage);
+		add_pod(doc, pods, &usage);
+	}
 	buf_init(&body, (size_t)64 << 20);
 	json_mut_write(root, &body);
 	http_respond_bytes(r->x, 200, STR("application/json"),

@@ -360,6 +360,8 @@ static const struct flag server_flags[] = {
 		    "address the API server listens on"),
 	FLAG_INT(0, "secure-port", struct server_opts, secure_port, "6443", 1, 65535,
 		 "port of the API server"),
+	FLAG_INT(0, "kubelet-port", struct server_opts, kubelet_port, "10250", 0, 65535,
+		 "port of the kubelet's own API (0: none; 10250: only if it is free)"),
 	FLAG_STRING(0, "advertise-address", struct server_opts, advertise_address, "",
 		    "address by which pods reach the API server (default: the node's)"),
 	FLAG_LIST(0, "tls-san", struct server_opts, tls_sans,

@@ -57,7 +57,7 @@ struct server_opts {
 	struct server_auth_opts auth;
 	struct str data_dir, run_dir, kubeconfig, pki_dir, manifest_dir, pod_log_dir;
 	struct str bind_address, advertise_address;
-	int64_t secure_port;
+	int64_t secure_port, kubelet_port;
 	struct str node_name, node_ip, pod_cidr, service_cidr, bridge, table, cgroup_root;
 	struct str cluster_dns, cluster_domain;
 	struct str admission_config;

@@ -3,6 +3,7 @@
  * The part of `cube server` that touches this machine. Opened in the order in which later parts
  * need earlier ones; closed the other way round once nothing is under way.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "apiserver/apiserver.h"
@@ -14,6 +15,7 @@
 #include "engine/engine.h"
 #include "image/image.h"
 #include "kubelet/kubelet.h"
+#include "net/address.h"
 #include "net/http_server.h"
 #include "main/server.h"
 #include "proxy/proxy.h"
@@ -24,6 +26,7 @@ struct server_node {
 	struct container_service *containers;
 	struct pod_runtime *runtime;
 	struct kubelet *kubelet;
+	struct http_server *kubelet_http; /* its own port; NULL: none */
 	struct proxy *proxy;
 	struct engine *engine;
 	struct http_server *engine_http;
@@ -82,6 +85,42 @@ static void serve_node(void *arg, struct http_exchange *x, const struct obj *nod
 	kubelet_handle(arg, x, path, query);
 }
 
+#define KUBELET_PORT 10250
+
+/* *ret_port 0: there is none. A machine may have another kubelet, which nobody asked about. */
+static int open_kubelet_port(struct server *s, struct server_node *node, uint16_t *ret_port,
+			     struct err *err)
+{
+	struct http_server_options http = { .env = s->env,
+					    .handlers = apiserver_kubelet_handlers(),
+					    .arg = s->apiserver,
+					    .tls = s->tls };
+	uint16_t port = (uint16_t)s->opts->kubelet_port;
+	struct address address;
+	int fd;
+
+	*ret_port = 0;
+	if (!port)
+		return 0;
+	if (address_from_ip(s->opts->bind_address, port, &address, err) < 0)
+		return err_wrap(err, "--bind-address");
+	fd = address_listen(&address, 0, err);
+	if (fd < 0 && err->os_errno == EADDRINUSE && port == KUBELET_PORT) {
+		log_warn("server",
+			 "port %d is in use: the kubelet's own API is not served "
+			 "(--kubelet-port takes another one)",
+			 KUBELET_PORT);
+		*err = (struct err){ 0 };
+		return 0;
+	}
+	if (fd < 0)
+		return err_wrap(err, "--kubelet-port %d", (int)port);
+	apiserver_set_kubelet_name(s->apiserver, s->plan.node_name);
+	node->kubelet_http = http_server_new(&http);
+	*ret_port = port;
+	return http_server_listen_fd(node->kubelet_http, fd, err);
+}
+
 static int start_kubelet(struct server *s, struct server_node *node, struct err *err)
 {
 	struct str root_dir = path_join(s->arena, s->plan.data_dir, STR("kubelet"));
@@ -103,11 +142,15 @@ static int start_kubelet(struct server *s, struct server_node *node, struct err 
 					   .root_dir = root_dir,
 					   .log_dir = s->plan.pod_log_dir,
 					   .manifest_dir = s->plan.manifest_dir,
+					   .bind_address = s->opts->bind_address,
+					   .client_ca_file = s->pki.ca_path,
+					   .cgroup_root = s->plan.cgroup_root,
 					   .pods_max = s->opts->max_pods,
 					   .register_node = true };
 	struct apiserver_node_handler handler = { .serve = serve_node };
 
-	if (server_role_start(s, &s->node_role, user.ptr, err) < 0)
+	if (open_kubelet_port(s, node, &options.port, err) < 0 ||
+	    server_role_start(s, &s->node_role, user.ptr, err) < 0)
 		return -1;
 	kubelet_probe_host(&options, s->arena);
 	node->runtime = runtime_container_new(&runtime);
@@ -186,6 +229,13 @@ static void on_kubelet_stopped(void *arg)
 	engine_stop(node->engine, on_engine_idle, node);
 }
 
+static void close_kubelet_port(struct server_node *node)
+{
+	if (node->kubelet_http)
+		http_server_free(node->kubelet_http);
+	node->kubelet_http = NULL;
+}
+
 void server_node_stop(struct server *s, void (*stopped)(void *arg), void *arg)
 {
 	if (!s->node || !s->node->kubelet) {
@@ -195,6 +245,7 @@ void server_node_stop(struct server *s, void (*stopped)(void *arg), void *arg)
 	s->node->stopped = stopped;
 	s->node->stopped_arg = arg;
 	apiserver_set_node_handler(s->apiserver, NULL);
+	close_kubelet_port(s->node);
 	kubelet_stop(s->node->kubelet, on_kubelet_stopped, s->node);
 }
 
@@ -208,6 +259,7 @@ void server_node_free(struct server *s)
 		http_server_free(node->engine_http);
 	if (node->engine)
 		engine_free(node->engine);
+	close_kubelet_port(node);
 	proxy_free(node->proxy);
 	if (node->kubelet)
 		kubelet_free(node->kubelet);

@@ -72,6 +72,39 @@ api() { # PATH CURL-ARGUMENTS...
 	has "$(k get --raw /api/v1/nodes/node1:1/proxy/ 2>&1 || :)" 'error trying to reach service: dial tcp'
 }
 
+kubelet() { # PATH TOKEN CURL-ARGUMENTS...
+	local path=$1 token=$2
+	shift 2
+	in_node curl -s --max-time 10 --cacert "$NODE_DIR/etc/pki/ca.crt" --resolve node1:10250:127.0.0.1 \
+		${token:+-H "Authorization: Bearer $token"} "$@" "https://node1:10250$path"
+}
+
+@test "the kubelet answers scrapers at its own port, by tokens and roles" {
+	k create serviceaccount scraper
+	k create clusterrole scraper --verb=get --resource=nodes/metrics,nodes/stats
+	k create clusterrolebinding scraper --clusterrole=scraper --serviceaccount=default:scraper
+	local token
+	token=$(k create token scraper)
+	same 10250 "$(k get node node1 -o 'jsonpath={.status.daemonEndpoints.kubeletEndpoint.Port}')"
+	same 401 "$(kubelet /metrics '' -o /dev/null -w '%{http_code}')"
+	same 401 "$(kubelet /metrics none -o /dev/null -w '%{http_code}')"
+	same "Forbidden (user=system:serviceaccount:default:scraper, verb=get, resource=nodes, subresource(s)=[pods proxy])" "$(kubelet /pods "$token")"
+	has "$(kubelet /metrics "$token")" '^kubelet_running_pods 2$'
+	scraped() { kubelet /metrics/resource "$token" | grep -E '^container_memory_working_set_bytes\{container="web",namespace="default",pod="web"\} [1-9]'; }
+	wait_for 10 scraped
+	has "$(kubelet /metrics/resource "$token")" '^node_cpu_usage_seconds_total [0-9]'
+	has "$(kubelet /metrics/cadvisor "$token")" '^container_cpu_usage_seconds_total\{container="web",cpu="total",id="/kubepods/besteffort/pod.*image=".*pod="web"\} '
+	has "$(kubelet /stats/summary "$token")" '"nodeName":"node1".*"availableBytes"'
+	# the administrator by his certificate, who may all
+	has "$(kubelet /pods '' --cert "$NODE_DIR/out/client.crt" --key "$NODE_DIR/out/client.key")" '"PodList"'
+}
+
+@test "a node says what configuration it has" {
+	has "$(k get --raw /api/v1/nodes/node1/proxy/configz)" '"kubeletconfig":.*"port":10250.*"clusterDomain":"cluster.local".*"maxPods":110'
+	has "$(kubelet /configz '' --cert "$NODE_DIR/out/client.crt" --key "$NODE_DIR/out/client.key")" '"kubeletconfig"'
+	fails k get --raw /configz # the API server has none, as upstream's
+}
+
 @test "services answer by the name or the number of a port" {
 	wait_for 10 api services/web:http/proxy/ -f
 	has "$(api services/web:http/proxy/)" "Hello from behind"

@@ -253,7 +253,7 @@ static void do_probe(struct pod_runtime *p, struct runtime_probe *op)
 
 static bool do_stats(struct pod_runtime *p, struct str id, struct runtime_stats *ret)
 {
-	*ret = (struct runtime_stats){ .wall_ns = 1 };
+	*ret = fake_of(p)->stats;
 	return by_id(fake_of(p), id) != NULL;
 }
 

@@ -31,6 +31,7 @@ struct fake_runtime {
 	bool pull_fails, sandbox_fails, ignores_term;
 	enum runtime_probe_result probe_result;
 	int last_signal;
+	struct runtime_stats stats; /* of every container */
 	char last_volume[256]; /* first file of the last set-up's first volume */
 };
 

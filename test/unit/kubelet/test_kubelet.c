@@ -16,6 +16,7 @@
 #include "fake_runtime.h"
 #include "kubelet/kubelet.h"
 #include "kubelet/manifest.h"
+#include "kubelet/server.h"
 
 struct world {
 	const char *manifest_dir;
@@ -187,6 +188,61 @@ static void test_node_is_ready(void **state)
 	fake_api_delete(&w->api, "Node", "", "n1", 0);
 	sim_run_for(w->sim, 15000);
 	assert_non_null(fake_api_get(&w->api, "Node", "", "n1"));
+}
+
+/* What is scraped: containers that run, under the names and labels that dashboards read. */
+static void test_metrics(void **state)
+{
+	static const char *const lines[] = {
+		"container_memory_working_set_bytes{container=\"c\",namespace=\"d\","
+		"pod=\"web\"} 4096 1000\n",
+		"pod_cpu_usage_seconds_total{namespace=\"d\",pod=\"web\"} 2.5 1000\n",
+		"# TYPE node_memory_working_set_bytes gauge\n",
+		"\nresource_scrape_error 0\n",
+		"container_cpu_usage_seconds_total{container=\"c\",cpu=\"total\",id=\"/kubepods/",
+		"container_memory_rss{container=\"\",id=\"/kubepods/",
+		"image=\"\",name=\"\",namespace=\"d\",pod=\"web\"} 1024 1000\n",
+		"failure_type=\"pgmajfault\",scope=\"container\"",
+		"machine_memory_bytes 1073741824\n",
+		"kubelet_running_pods 1\n",
+		"kubelet_running_containers{container_state=\"running\"} 1\n",
+	};
+	struct world *w = *state;
+	AUTO_ARENA arena = { 0 };
+	AUTO_BUF text = { 0 };
+
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	buf_init(&text, 1u << 20);
+	put_pod(w, "web", ONE);
+	sim_run_for(w->sim, 2000);
+	w->runtime.stats = (struct runtime_stats){ .wall_ns = 1000000000,
+						   .cpu_ns = 2500000000,
+						   .memory_bytes = 8192,
+						   .memory_working_set_bytes = 4096,
+						   .memory_rss_bytes = 1024 };
+	metrics_write_resource(w->kubelet, &arena, &text);
+	metrics_write_containers(w->kubelet, &arena, &text);
+	metrics_write_kubelet(w->kubelet, &text);
+	for (size_t i = 0; i < ARRAY_COUNT(lines); i++)
+		if (!str_contains(buf_str(&text), str_from(lines[i])))
+			fail_msg("%s is missing from\n" STR_FMT, lines[i], STR_ARG(buf_str(&text)));
+}
+
+/* /configz says what is in force, for tools that ask a node. */
+static void test_configuration(void **state)
+{
+	struct world *w = *state;
+	AUTO_JSON_MUT doc = configuration_object(w->kubelet);
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
+
+	assert_true(str_eq_c(json_mut_get_str(root, "kubeletconfig.clusterDomain"),
+			     "cluster.local"));
+	assert_true(str_eq_c(json_mut_get_str(root, "kubeletconfig.nodeStatusReportFrequency"),
+			     "5m0s"));
+	assert_true(str_eq_c(json_mut_get_str(root, "kubeletconfig.fileCheckFrequency"), "20s"));
+	assert_int_equal(json_mut_get_int(root, "kubeletconfig.maxPods", 0), 110);
+	assert_false(
+		json_mut_get_bool(root, "kubeletconfig.authentication.anonymous.enabled", true));
 }
 
 static void test_crash_loop(void **state)
@@ -707,6 +763,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nothing_is_written_when_nothing_happens, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_node_is_ready, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_metrics, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_configuration, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crash_loop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_finished_pod, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failed_pod, setup, teardown),

@@ -8,6 +8,7 @@
 #include "codec/json.h"
 #include "kubelet/pod_env.h"
 #include "kubelet/pod_network.h"
+#include "kubelet/host_usage.h"
 #include "kubelet/qos.h"
 
 static const struct obj *pod_of(const char *spec, struct blob **ret_blob)
@@ -151,6 +152,41 @@ static void test_resources(void **unused)
 	}
 }
 
+#define MEMINFO                                                             \
+	"MemTotal:       1000 kB\nMemFree:         400 kB\nInactive(file):  100 kB\n" \
+	"AnonPages:        50 kB\n"
+
+static void test_host_usage(void **unused)
+{
+	/* Would break: idle time counted as used, or figures made of a text that has none. */
+	static const struct {
+		const char *stat, *meminfo;
+		bool is_good;
+	} cases[] = {
+		{ "cpu  1 2 3 1000 2000 4 5 6 7 8\ncpu0 1 2", MEMINFO, true },
+		{ "cpu  10 0 11 5\n", MEMINFO, true },
+		{ "cpu  10 0 11\n", MEMINFO, false },
+		{ "cpu  10 0 x 1\n", MEMINFO, false },
+		{ "cpu0 10 0 1 1\n", MEMINFO, false },
+		{ "", MEMINFO, false },
+		{ "cpu  1 2 3 4\n", "MemTotal: 1000 kB\nMemFree: 10 kB\n", false },
+		{ "cpu  1 2 3 4\n", "", false },
+	};
+	struct runtime_stats stats;
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		stats = (struct runtime_stats){ .wall_ns = 7 };
+		assert_int_equal(host_usage_parse(str_from(cases[i].stat),
+						  str_from(cases[i].meminfo), 100, &stats),
+				 cases[i].is_good);
+		assert_int_equal(stats.wall_ns, 7);
+		assert_int_equal(stats.cpu_ns, cases[i].is_good ? 210000000 : 0);
+		assert_int_equal(stats.memory_bytes, cases[i].is_good ? 600 << 10 : 0);
+		assert_int_equal(stats.memory_working_set_bytes, cases[i].is_good ? 500 << 10 : 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +194,7 @@ int main(void)
 		cmocka_unit_test(test_resolv_conf),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_resources),
+		cmocka_unit_test(test_host_usage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
