@@ -19,6 +19,10 @@ sweep() { # STEP...
 	in_node env HOME="$OUT" python3 "$BATS_TEST_DIRNAME/kinds.py" "$NODE_DIR/etc/admin.conf" "$OUT/kinds" "$(base64 -w 0 "$OUT/request.pem")" "$@" >&2
 }
 
+live() { # Debian's interpreter: the library is its package
+	in_node env HOME="$OUT" /usr/bin/python3 "$BATS_TEST_DIRNAME/kinds_life.py" "$NODE_DIR/etc/admin.conf" "$(base64 -w 0 "$OUT/request.pem")" >&2
+}
+
 @test "the table has every resource that can be stored" { sweep complete; }
 @test "the least of every kind can be created" { sweep create; }
 @test "every kind is shown with its columns" { sweep columns; }
@@ -28,3 +32,4 @@ sweep() { # STEP...
 @test "the status of every kind that has one can be written" { sweep status; }
 @test "a wrong object of every kind is refused in upstream's words" { sweep refuse; }
 @test "every kind can be deleted" { sweep delete; }
+@test "every kind lives as upstream's conformance tests have it, and a watch sees each step" { live; }
