@@ -32,7 +32,8 @@ BANNED_NAMES = re.compile(r"^(util|utils|common|helper|helpers|manager|misc)(_|\
 PLACES = re.compile(r"(?:^|[\s\"'=(])/(?:wor[k]|far[m])/|/tm[p]/(?:team|wt)\b")
 MAKERS = re.compile(r"\b(?:(?:previous|earlier|next|another) sessio[n]|helper agen[t]|sub-?agent[s]?|Claud[e]|Anthropi[c]|"
                     r"ChatGP[T]|AI-generate[d]|as an A[I])\b")
-TYPEDEF = re.compile(r"^\s*typedef\s+(?:struct|union|enum)\b")
+# a function type that returns one hides nothing
+TYPEDEF = re.compile(r"^\s*typedef\s+(?:struct|union|enum)\b(?!\s+\w+\s+\*?\w+\()")
 MACRO = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)\((?:[^\n\\]|\\[\s\S])*", re.M)
 HIDDEN = re.compile(r"\b(return|goto|mem_alloc|mem_calloc|mem_strdup|NEW)\b")
 # A format that makes JSON: an object's or member's punctuation and a conversion in one string. Base lies below the writers.

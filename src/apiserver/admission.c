@@ -154,7 +154,10 @@ enum {
 static const struct plugin {
 	const char *name;
 	unsigned flags;
-	operation_step *steps[MOMENT_COUNT];
+	int (*steps[MOMENT_COUNT])(struct operation *op); /* < 0: refused */
+	/* instead of VALIDATE: whether the user may do something else, too; it is called again with
+	 * the answer, and so changes nothing */
+	enum outcome (*asks)(struct operation *op);
 } plugins[] = {
 	[PLUGIN_MUTATING_POLICY] = { "MutatingAdmissionPolicy" },
 	[PLUGIN_MUTATING_WEBHOOK] = { "MutatingAdmissionWebhook" },
@@ -191,19 +194,19 @@ static const struct plugin {
 	  { [MUTATE] = runtime_class_admit, [VALIDATE] = runtime_class_validate } },
 	{ "DefaultStorageClass", 0, { [MUTATE] = storage_class_admit } },
 	{ "StorageObjectInUseProtection", 0, { [MUTATE] = storage_protection_admit } },
-	{ "OwnerReferencesPermissionEnforcement", OFF, { [VALIDATE] = owners_validate } },
+	{ "OwnerReferencesPermissionEnforcement", OFF, .asks = owners_validate },
 	{ "PersistentVolumeClaimResize", 0, { [VALIDATE] = claim_resize_validate } },
 	{ "DefaultIngressClass", 0, { [MUTATE] = ingress_class_admit } },
 	{ "LimitRanger",
 	  0,
 	  { [MUTATE] = limit_ranger_mutate, [VALIDATE] = limit_ranger_validate } },
 	{ "PodSecurity", 0, { [VALIDATE] = pod_security_validate } },
-	{ "PolicyParameters", ALWAYS, { [VALIDATE] = admission_param_access_validate } },
-	{ "RBACEscalation", ALWAYS, { [VALIDATE] = rbac_check_escalation } },
+	{ "PolicyParameters", ALWAYS, .asks = admission_param_access_validate },
+	{ "RBACEscalation", ALWAYS, .asks = rbac_check_escalation },
 	{ "DeviceAdmin", ALWAYS, { [VALIDATE] = device_admin_validate } },
 	{ "CertificateRequests", ALWAYS, { [MUTATE] = certificate_fill } },
-	{ "CertificateApproval", 0, { [VALIDATE] = certificate_approval_validate } },
-	{ "CertificateSigning", 0, { [VALIDATE] = certificate_signing_validate } },
+	{ "CertificateApproval", 0, .asks = certificate_approval_validate },
+	{ "CertificateSigning", 0, .asks = certificate_signing_validate },
 	/* what they are about is not served, or no node declares it */
 	{ "ClusterTrustBundleAttest" },
 	{ "PodGroupProtection" },
@@ -328,80 +331,121 @@ static int run_plugins(struct operation *op, enum moment moment)
 		if (plugins[i].steps[moment] && is_on(op->registry, i) &&
 		    plugins[i].steps[moment](op) < 0)
 			return -1;
-	return op->is_asking ? -1 : 0;
+	return 0;
+}
+
+static enum outcome run_validating(struct operation *op, size_t i)
+{
+	if (!is_on(op->registry, i))
+		return OUTCOME_DONE;
+	if (plugins[i].asks)
+		return plugins[i].asks(op);
+	return plugins[i].steps[VALIDATE] ? outcome_of(plugins[i].steps[VALIDATE](op))
+					  : OUTCOME_DONE;
 }
 
 /* The plug-ins see what others changed, and policies what the plug-ins made of it. */
-int admission_mutate_again(struct operation *op)
+enum outcome admission_mutate_again(struct operation *op, struct review_wait *question)
 {
-	return run_plugins(op, MUTATE) < 0 || admission_policies_mutate(op, true) < 0 ? -1 : 0;
+	if (run_plugins(op, MUTATE) < 0)
+		return OUTCOME_REFUSED;
+	return admission_policies_mutate(op, true, question);
 }
 
-static int mutate(struct operation *op)
+static enum outcome mutate_again(struct operation *op)
 {
-	if (run_plugins(op, MUTATE) < 0 || admission_policies_mutate(op, false) < 0)
-		return -1;
-	return op->policy_rounds.should_ask_again ? admission_mutate_again(op) : 0;
+	enum outcome outcome = admission_mutate_again(op, operation_question(op));
+
+	if (outcome == OUTCOME_WAITING)
+		return operation_wait(op, WAIT_AUTHORIZATION, mutate_again);
+	return outcome == OUTCOME_DONE ? admission_webhooks_mutate(op, op->next) : outcome;
 }
 
-static int namespace_made(struct operation *op)
+static enum outcome mutate_by_policies(struct operation *op)
+{
+	enum outcome outcome = admission_policies_mutate(op, false, operation_question(op));
+
+	if (outcome == OUTCOME_WAITING)
+		return operation_wait(op, WAIT_AUTHORIZATION, mutate_by_policies);
+	if (outcome == OUTCOME_DONE && op->policy_rounds.should_ask_again)
+		return mutate_again(op);
+	return outcome == OUTCOME_DONE ? admission_webhooks_mutate(op, op->next) : outcome;
+}
+
+static enum outcome namespace_made(struct operation *op)
 {
 	return admission_mutate(op, op->next);
 }
 
-int admission_mutate(struct operation *op, operation_step *next)
+enum outcome admission_mutate(struct operation *op, operation_step *next)
 {
+	op->next = next;
 	if (is_on(op->registry, PLUGIN_AUTO_PROVISION) && !op->is_provisioned &&
 	    needs_namespace(op)) {
 		op->is_provisioned = true; /* once is enough: what refused it will again */
 		make_namespace(op);
 		if (needs_namespace(op)) {
-			op->next = next;
-			op->resume = namespace_made;
 			list_push_back(&op->registry->admission->provisions, &op->provision);
-			return OPERATION_SUBMITTED;
+			return operation_wait(op, WAIT_NAMESPACE, namespace_made);
 		}
 	}
-	if (mutate(op) < 0)
-		return -1;
-	return admission_webhooks_mutate(op, next);
+	if (run_plugins(op, MUTATE) < 0)
+		return OUTCOME_REFUSED;
+	return mutate_by_policies(op);
 }
 
-static int settle(struct operation *op)
+static enum outcome settle(struct operation *op)
 {
 	if (run_plugins(op, SETTLE) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	return op->next(op);
 }
 
-static int images_agreed(struct operation *op)
+static enum outcome images_agreed(struct operation *op)
 {
-	if (admission_policies_validate(op) < 0)
-		return -1;
-	return admission_webhooks_validate(op, settle);
+	enum outcome outcome = admission_policies_validate(op, operation_question(op));
+
+	if (outcome == OUTCOME_WAITING)
+		return operation_wait(op, WAIT_AUTHORIZATION, images_agreed);
+	return outcome == OUTCOME_DONE ? admission_webhooks_validate(op, settle) : outcome;
 }
 
-int admission_validate(struct operation *op, operation_step *next)
+/* From op->plugin_index on: those before agreed, and some count what they agree to. */
+static enum outcome validate_by_plugins(struct operation *op)
 {
-	if (run_plugins(op, VALIDATE) < 0)
-		return -1;
-	op->next = next;
+	for (; op->plugin_index < ARRAY_COUNT(plugins) && !op->body_seen.kind; op->plugin_index++) {
+		enum outcome outcome = run_validating(op, op->plugin_index);
+
+		if (outcome == OUTCOME_WAITING)
+			return operation_wait(op, WAIT_AUTHORIZATION, validate_by_plugins);
+		if (outcome != OUTCOME_DONE)
+			return outcome;
+	}
 	return image_policy_validate(op, images_agreed);
 }
 
-static int removal_mutated(struct operation *op)
+enum outcome admission_validate(struct operation *op, operation_step *next)
 {
-	if (admission_policies_validate(op) < 0)
-		return -1;
-	return admission_webhooks_validate(op, op->next);
+	op->next = next;
+	op->plugin_index = 0;
+	return validate_by_plugins(op);
 }
 
-int admission_delete(struct operation *op, operation_step *next)
+static enum outcome removal_mutated(struct operation *op)
+{
+	enum outcome outcome = admission_policies_validate(op, operation_question(op));
+
+	if (outcome == OUTCOME_WAITING)
+		return operation_wait(op, WAIT_AUTHORIZATION, removal_mutated);
+	return outcome == OUTCOME_DONE ? admission_webhooks_validate(op, op->next) : outcome;
+}
+
+enum outcome admission_delete(struct operation *op, operation_step *next)
 {
 	if (op->body_seen.kind)
 		return next(op); /* an eviction: it was asked about itself */
 	if (run_plugins(op, REMOVE) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	op->next = next;
 	return admission_webhooks_mutate(op, removal_mutated);
 }

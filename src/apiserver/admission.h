@@ -25,7 +25,7 @@ int anti_affinity_validate(struct operation *op) MUST_CHECK;
 int node_selector_admit(struct operation *op) MUST_CHECK;
 int node_selector_validate(struct operation *op) MUST_CHECK;
 int external_ips_validate(struct operation *op) MUST_CHECK;
-int owners_validate(struct operation *op) MUST_CHECK;
+enum outcome owners_validate(struct operation *op) MUST_CHECK;
 
 /* admission_limited.c; of ResourceQuota */
 int limited_resources_check(struct operation *op, yyjson_val *object) MUST_CHECK;
@@ -35,7 +35,7 @@ int toleration_restriction_admit(struct operation *op) MUST_CHECK;
 int toleration_restriction_validate(struct operation *op) MUST_CHECK;
 int event_rate_validate(struct operation *op) MUST_CHECK; /* admission_events.c */
 /* Goes on with next, before it returns or later; admission_images.c. */
-int image_policy_validate(struct operation *op, operation_step *next) MUST_CHECK;
+enum outcome image_policy_validate(struct operation *op, operation_step *next) MUST_CHECK;
 void image_policy_cancel(struct image_review *review);
 
 /* admission_priority.c */
@@ -59,7 +59,8 @@ int device_admin_validate(struct operation *op) MUST_CHECK;
 int node_restriction_admit(struct operation *op) MUST_CHECK;
 int node_restriction_remove(struct operation *op) MUST_CHECK;
 int node_restriction_evict(struct operation *op) MUST_CHECK; /* op->edit.old is the pod */
-int node_restriction_token(struct operation *op) MUST_CHECK; /* op->edit.root is the request */
+/* op->edit.root is the request; WAITING is the caller's to wait for. */
+enum outcome node_restriction_token(struct operation *op) MUST_CHECK;
 
 /* Plug-ins that callers ask for by number; the others are found in the table. */
 enum admission_plugin {
@@ -79,25 +80,29 @@ enum admission_plugin {
 bool admission_is_on(const struct registry *registry, enum admission_plugin plugin) PURE;
 
 /* Each goes on with next once all have agreed, before it returns or later. */
-int admission_mutate(struct operation *op, operation_step *next) MUST_CHECK;
-int admission_validate(struct operation *op, operation_step *next) MUST_CHECK;
-int admission_delete(struct operation *op,
-		     operation_step *next) MUST_CHECK; /* op->edit.old is what shall go */
+enum outcome admission_mutate(struct operation *op, operation_step *next) MUST_CHECK;
+enum outcome admission_validate(struct operation *op, operation_step *next) MUST_CHECK;
+/* op->edit.old is what shall go. */
+enum outcome admission_delete(struct operation *op, operation_step *next) MUST_CHECK;
 
 /* The request as rules, expressions and webhooks see it; borrows from the operation. */
 void admission_request_of(struct operation *op, struct admission_request *ret);
 /* CreateOptions, UpdateOptions or DeleteOptions, as the request was made with. */
 yyjson_mut_doc *admission_options_of(const struct operation *op) MUST_CHECK;
-/* The plug-ins' own mutations once more, after others changed the object. */
-int admission_mutate_again(struct operation *op) MUST_CHECK;
+/* The plug-ins' own mutations once more, after others changed the object. WAITING: question is
+ * told, and then all of this is to be done again. */
+enum outcome admission_mutate_again(struct operation *op, struct review_wait *question) MUST_CHECK;
 /* admission_webhooks.c; next comes at once when no webhook is concerned. */
-int admission_webhooks_mutate(struct operation *op, operation_step *next) MUST_CHECK;
-int admission_webhooks_validate(struct operation *op, operation_step *next) MUST_CHECK;
-/* admission_policies.c; is_second: others have changed the object since. */
-int admission_policies_mutate(struct operation *op, bool is_second) MUST_CHECK;
-int admission_policies_validate(struct operation *op) MUST_CHECK;
+enum outcome admission_webhooks_mutate(struct operation *op, operation_step *next) MUST_CHECK;
+enum outcome admission_webhooks_validate(struct operation *op, operation_step *next) MUST_CHECK;
+/* admission_policies.c; is_second: others have changed the object since. WAITING: question is told,
+ * and nothing was changed. */
+enum outcome admission_policies_mutate(struct operation *op, bool is_second,
+				       struct review_wait *question) MUST_CHECK;
+enum outcome admission_policies_validate(struct operation *op,
+					 struct review_wait *question) MUST_CHECK;
 /* Whether who names parameters of a policy may read them. */
-int admission_param_access_validate(struct operation *op) MUST_CHECK;
+enum outcome admission_param_access_validate(struct operation *op) MUST_CHECK;
 
 /* --- parts of plug-ins in files of their own --- */
 
@@ -110,8 +115,8 @@ int admission_check_mirror(struct operation *op) MUST_CHECK;
 int certificate_fill(struct operation *op) MUST_CHECK;
 /* What is inside of the texts of a certificate request; part of the validation of objects. */
 void certificate_check(struct operation *op, struct field_errors *errors);
-int certificate_approval_validate(struct operation *op) MUST_CHECK;
-int certificate_signing_validate(struct operation *op) MUST_CHECK;
+enum outcome certificate_approval_validate(struct operation *op) MUST_CHECK;
+enum outcome certificate_signing_validate(struct operation *op) MUST_CHECK;
 int certificate_subject_validate(struct operation *op) MUST_CHECK;
 struct x509_request;
 /* What a CertificateSigningRequest asks for. < 0: *ret_problem says what is wrong with it. */

@@ -394,16 +394,13 @@ static int check(const struct cel_authorizer *cel, const struct cel_attributes *
 	};
 	struct authz_selectors selectors = { 0 };
 	struct authz_reason reason = { .arena = arena };
-	enum authz_decision decision;
 	struct authz_attributes asked = { .user = asked_about(a, attributes, arena),
 					  .target = &target,
 					  .reason = &reason };
 
 	asked.selectors = read_selectors(a, attributes, arena, &selectors);
 	asked.wait = a->is_waiting ? NULL : a->wait; /* one question at a time */
-	decision = a->asks ? operation_authorize(a->asks, &asked)
-			   : authz_decide(a->registry, &asked);
-	switch (decision) {
+	switch (authz_decide(a->registry, &asked)) {
 	case AUTHZ_ALLOW:
 		*ret_decision = CEL_ALLOWED;
 		break;
@@ -423,9 +420,9 @@ static int check(const struct cel_authorizer *cel, const struct cel_attributes *
 }
 
 void admission_authorizer_init(struct admission_authorizer *a, struct registry *registry,
-			       const struct user *user, struct operation *asks)
+			       const struct user *user, struct review_wait *wait)
 {
 	*a = (struct admission_authorizer){
-		.cel.check = check, .registry = registry, .user = user, .asks = asks
+		.cel.check = check, .registry = registry, .user = user, .wait = wait
 	};
 }

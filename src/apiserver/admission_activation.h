@@ -76,13 +76,12 @@ struct admission_authorizer {
 	struct cel_authorizer cel;
 	struct registry *registry;
 	const struct user *user;
-	struct operation *asks;
-	struct review_wait *wait; /* NULL: nobody but asks waits */
-	bool is_waiting;	  /* it will be told; what was found out until then may be wrong */
+	struct review_wait *wait;
+	bool is_waiting; /* wait will be told; what was found out until then may be wrong */
 };
 
-/* All are borrowed; asks is the write that waits for answers from outside, NULL: nobody waits. */
+/* All are borrowed; wait is told of answers from outside, NULL: nobody waits for any. */
 void admission_authorizer_init(struct admission_authorizer *a, struct registry *registry,
-			       const struct user *user, struct operation *asks);
+			       const struct user *user, struct review_wait *wait);
 
 #endif

@@ -106,7 +106,7 @@ int certificate_subject_validate(struct operation *op)
 }
 
 /* Permission is for one signer, or for all of its domain as "example.com" and "/" and "*". */
-static bool may(struct operation *op, const char *verb, struct str signer)
+static enum outcome may(struct operation *op, const char *verb, struct str signer)
 {
 	struct str domain, rest;
 	struct target target = { .verb = str_from(verb),
@@ -116,43 +116,43 @@ static bool may(struct operation *op, const char *verb, struct str signer)
 				 .resource = STR("signers"),
 				 .name = signer };
 	struct authz_attributes attributes = { .user = op->who, .target = &target };
+	enum outcome allowed = operation_authorize(op, &attributes);
 
-	if (operation_authorize(op, &attributes) == AUTHZ_ALLOW)
-		return true;
-	if (!str_cut(signer, '/', &domain, &rest))
-		return false;
+	if (allowed != OUTCOME_REFUSED || !str_cut(signer, '/', &domain, &rest))
+		return allowed;
 	target.name = str_printf_in(op->arena,
 				    STR_FMT "/"
 					    "*",
 				    STR_ARG(domain));
-	return operation_authorize(op, &attributes) == AUTHZ_ALLOW;
+	return operation_authorize(op, &attributes);
 }
 
-static int check_signer(struct operation *op, const char *verb)
+static enum outcome check_signer(struct operation *op, const char *verb)
 {
 	struct str signer = json_get_str(op->edit.old, "spec.signerName");
+	enum outcome allowed = may(op, verb, signer);
 
-	if (may(op, verb, signer))
-		return 0;
-	return refusal_forbidden(&op->refusal, operation_subject(op),
-				 "user not permitted to %s requests with signerName \"" STR_FMT
-				 "\"",
-				 verb, STR_ARG(signer));
+	if (allowed != OUTCOME_REFUSED)
+		return allowed;
+	return outcome_of(refusal_forbidden(
+		&op->refusal, operation_subject(op),
+		"user not permitted to %s requests with signerName \"" STR_FMT "\"", verb,
+		STR_ARG(signer)));
 }
 
-int certificate_approval_validate(struct operation *op)
+enum outcome certificate_approval_validate(struct operation *op)
 {
 	/* a controller of this process is trusted */
 	if (!is_request(op) || !op->edit.old || !op->who || !str_eq_c(op->subresource, "approval"))
-		return 0;
+		return OUTCOME_DONE;
 	return check_signer(op, "approve");
 }
 
-int certificate_signing_validate(struct operation *op)
+enum outcome certificate_signing_validate(struct operation *op)
 {
 	if (!is_request(op) || !op->edit.old || !op->who || !str_eq_c(op->subresource, "status") ||
 	    json_mixed_equal(json_mut_get(op->edit.root, "status"),
 			     json_get(op->edit.old, "status")))
-		return 0;
+		return OUTCOME_DONE;
 	return check_signer(op, "sign");
 }

@@ -83,14 +83,11 @@ static int decide(struct operation *op, yyjson_val *status)
 				 STR_ARG(reason));
 }
 
-static int ask(struct operation *op, struct image_review *review);
+static enum outcome ask(struct operation *op, struct image_review *review);
 
-static int ask_again(struct operation *op)
+static enum outcome ask_again(struct operation *op)
 {
-	struct image_review *review = op->image_review;
-
-	op->image_review = NULL;
-	return ask(op, review);
+	return ask(op, op->image_review);
 }
 
 static void on_told(struct review_wait *wait)
@@ -98,7 +95,7 @@ static void on_told(struct review_wait *wait)
 	operation_resume(CONTAINER_OF(wait, struct image_review, wait)->op);
 }
 
-static int ask(struct operation *op, struct image_review *review)
+static enum outcome ask(struct operation *op, struct image_review *review)
 {
 	AUTO_JSON_MUT question = question_of(op);
 	yyjson_val *status = NULL;
@@ -109,8 +106,7 @@ static int ask(struct operation *op, struct image_review *review)
 				&status, &err)) {
 	case REVIEW_LATER:
 		op->image_review = review;
-		op->resume = ask_again;
-		return OPERATION_SUBMITTED;
+		return operation_wait(op, WAIT_IMAGES, ask_again);
 	case REVIEW_FAILED:
 		decided = go_without(op, &err);
 		break;
@@ -118,10 +114,10 @@ static int ask(struct operation *op, struct image_review *review)
 		decided = decide(op, status);
 		break;
 	}
-	return decided < 0 ? -1 : review->next(op);
+	return decided < 0 ? OUTCOME_REFUSED : review->next(op);
 }
 
-int image_policy_validate(struct operation *op, operation_step *next)
+enum outcome image_policy_validate(struct operation *op, operation_step *next)
 {
 	struct image_review *review;
 

@@ -38,8 +38,7 @@ struct admission_request {
 	struct cel_value object, old_object; /* cel_json, cel_json_mut; cel_null: there is none */
 	const struct obj *namespace_object;  /* NULL: cluster-scoped, or it is not there */
 	const struct user *user;
-	struct operation *asks; /* who can wait for what his user may do; NULL: nobody can */
-	struct review_wait *wait; /* likewise, where it is no write */
+	struct review_wait *wait; /* told what the user may do; NULL: nobody can wait for that */
 	bool dry_run;
 	yyjson_mut_val *options;      /* CreateOptions, ...; may be NULL */
 	const struct kind_set *kinds; /* for equivalent versions */

@@ -499,7 +499,7 @@ static bool pod_asks(struct operation *op, const struct obj *pod, struct str aud
 	return s.is_found;
 }
 
-static int check_audience(struct restriction *r, const struct obj *pod)
+static enum outcome check_audience(struct restriction *r, const struct obj *pod)
 {
 	struct operation *op = r->op;
 	yyjson_mut_val *list = json_mut_get(r->root, "spec.audiences");
@@ -512,45 +512,62 @@ static int check_audience(struct restriction *r, const struct obj *pod)
 				 .name = op->name };
 	struct authz_attributes attributes = { .user = op->who, .target = &target };
 
+	enum outcome allowed = OUTCOME_REFUSED;
+
 	if (yyjson_mut_arr_size(list) > 1)
-		return REFUSE(r, "node may only request 0 or 1 audiences");
-	if (pod_asks(op, pod, audience) ||
-	    (audience.len && operation_authorize(op, &attributes) == AUTHZ_ALLOW))
-		return 0;
-	return REFUSE(r,
-		      "audience \"" STR_FMT "\" not found in pod spec volume, " STR_FMT
-		      " is not authorized to request tokens for this audience",
-		      STR_ARG(audience), STR_ARG(op->who->name));
+		return outcome_of(REFUSE(r, "node may only request 0 or 1 audiences"));
+	if (pod_asks(op, pod, audience))
+		return OUTCOME_DONE;
+	if (audience.len)
+		allowed = operation_authorize(op, &attributes);
+	if (allowed != OUTCOME_REFUSED)
+		return allowed;
+	return outcome_of(REFUSE(r,
+				 "audience \"" STR_FMT "\" not found in pod spec volume, " STR_FMT
+				 " is not authorized to request tokens for this audience",
+				 STR_ARG(audience), STR_ARG(op->who->name)));
 }
 
-int node_restriction_token(struct operation *op)
+/* Whether a node may have a token that is bound to this pod, audiences apart. */
+static int check_bound_pod(struct restriction *r, const struct obj **ret_pod)
 {
-	struct restriction r;
-	int is_node = begin(op, &r);
+	struct operation *op = r->op;
 	yyjson_mut_val *reference = json_mut_get(op->edit.root, "spec.boundObjectRef");
 	struct str name = json_mut_get_str(reference, "name"),
 		   uid = json_mut_get_str(reference, "uid");
 	const struct obj *pod;
 
-	if (is_node <= 0)
-		return is_node;
 	if (!name.len || !str_eq_c(json_mut_get_str(reference, "apiVersion"), "v1") ||
 	    !str_eq_c(json_mut_get_str(reference, "kind"), "Pod"))
-		return REFUSE(&r, "node requested token not bound to a pod");
+		return REFUSE(r, "node requested token not bound to a pod");
 	if (!uid.len)
-		return REFUSE(&r, "node requested token with a pod binding without a uid");
+		return REFUSE(r, "node requested token with a pod binding without a uid");
 	pod = registry_get_pending(op->registry, &kind_pod, op->namespace_, name);
 	if (!pod)
 		return refusal_not_found(&op->refusal,
 					 (struct subject){ STR(""), STR("pods"), name });
 	if (!str_eq(uid, pod->uid))
-		return REFUSE(&r,
+		return REFUSE(r,
 			      "the UID in the bound object reference (" STR_FMT
 			      ") does not match the UID in record. The object might have been "
 			      "deleted and then recreated",
 			      STR_ARG(uid));
-	if (!str_eq(json_get_str(pod->root, "spec.nodeName"), r.node))
-		return REFUSE(&r,
+	if (!str_eq(json_get_str(pod->root, "spec.nodeName"), r->node))
+		return REFUSE(r,
 			      "node requested token bound to a pod scheduled on a different node");
+	*ret_pod = pod;
+	return 0;
+}
+
+enum outcome node_restriction_token(struct operation *op)
+{
+	struct restriction r;
+	const struct obj *pod;
+	int is_node = begin(op, &r);
+
+	if (is_node <= 0)
+		return outcome_of(is_node);
+	if (check_bound_pod(&r, &pod) < 0)
+		return OUTCOME_REFUSED;
 	return check_audience(&r, pod);
 }

@@ -234,17 +234,16 @@ int external_ips_validate(struct operation *op)
 /* --- OwnerReferencesPermissionEnforcement: who makes something go with an owner could delete it
  * himself --- */
 
-static bool may(struct operation *op, struct target target, struct str *ret_reason)
+static enum outcome may(struct operation *op, struct target target, struct str *ret_reason)
 {
 	struct authz_reason reason = { .arena = op->arena };
 	struct authz_attributes attributes = { .user = op->who,
 					       .target = &target,
 					       .reason = &reason };
+	enum outcome allowed = operation_authorize(op, &attributes);
 
-	if (operation_authorize(op, &attributes) == AUTHZ_ALLOW)
-		return true;
 	*ret_reason = reason.text;
-	return false;
+	return allowed;
 }
 
 static bool was_blocking(yyjson_val *old, yyjson_mut_val *reference)
@@ -256,11 +255,12 @@ static bool was_blocking(yyjson_val *old, yyjson_mut_val *reference)
 	return false;
 }
 
-static int check_blocking(struct operation *op, yyjson_mut_val *reference)
+static enum outcome check_blocking(struct operation *op, yyjson_mut_val *reference)
 {
 	struct str api_version = json_mut_get_str(reference, "apiVersion"), group, version,
 		   name = json_mut_get_str(reference, "kind"), reason;
 	const struct kind *kind;
+	enum outcome allowed;
 
 	if (!str_cut(api_version, '/', &group, &version)) {
 		version = api_version;
@@ -268,14 +268,15 @@ static int check_blocking(struct operation *op, yyjson_mut_val *reference)
 	}
 	kind = kind_set_find_name(&op->registry->kinds, group, version, name);
 	if (!kind)
-		return refusal_forbidden(
+		return outcome_of(refusal_forbidden(
 			&op->refusal, operation_subject(op),
 			"cannot set blockOwnerDeletion in this case because cannot find "
 			"RESTMapping "
 			"for APIVersion " STR_FMT " Kind " STR_FMT
 			": no matches for kind \"" STR_FMT "\" in version \"" STR_FMT "\"",
-			STR_ARG(api_version), STR_ARG(name), STR_ARG(name), STR_ARG(api_version));
-	if (may(op,
+			STR_ARG(api_version), STR_ARG(name), STR_ARG(name), STR_ARG(api_version)));
+	allowed = may(
+		op,
 		(struct target){ .verb = STR("update"),
 				 .is_resource = true,
 				 .group = kind->group,
@@ -284,41 +285,59 @@ static int check_blocking(struct operation *op, yyjson_mut_val *reference)
 				 .subresource = STR("finalizers"),
 				 .namespace_ = kind_is_namespaced(kind) ? op->namespace_ : STR_NONE,
 				 .name = json_mut_get_str(reference, "name") },
-		&reason))
-		return 0;
-	return refusal_forbidden(&op->refusal, operation_subject(op),
-				 "cannot set blockOwnerDeletion if an ownerReference refers to a "
-				 "resource you can't set finalizers on: " STR_FMT ", <nil>",
-				 STR_ARG(reason));
+		&reason);
+	if (allowed != OUTCOME_REFUSED)
+		return allowed;
+	return outcome_of(
+		refusal_forbidden(&op->refusal, operation_subject(op),
+				  "cannot set blockOwnerDeletion if an ownerReference refers to a "
+				  "resource you can't set finalizers on: " STR_FMT ", <nil>",
+				  STR_ARG(reason)));
 }
 
-int owners_validate(struct operation *op)
+/* Who changes the owners of an object could delete it himself. */
+static enum outcome check_delete(struct operation *op)
+{
+	struct str reason;
+	enum outcome allowed = may(op,
+				   (struct target){ .verb = STR("delete"),
+						    .is_resource = true,
+						    .group = op->kind->group,
+						    .version = op->kind->version,
+						    .resource = op->kind->plural,
+						    .subresource = op->subresource,
+						    .namespace_ = op->namespace_,
+						    .name = op->name },
+				   &reason);
+
+	if (allowed != OUTCOME_REFUSED)
+		return allowed;
+	return outcome_of(refusal_forbidden(
+		&op->refusal, operation_subject(op),
+		"cannot set an ownerRef on a resource you can't delete: " STR_FMT ", <nil>",
+		STR_ARG(reason)));
+}
+
+enum outcome owners_validate(struct operation *op)
 {
 	yyjson_mut_val *references = json_mut_get(op->edit.root, "metadata.ownerReferences");
-	struct str reason;
+	enum outcome outcome;
 
 	if (!op->who || (op->kind == &kind_pod && str_eq_c(op->subresource, "status")))
-		return 0;
+		return OUTCOME_DONE;
 	if (op->edit.old &&
 	    json_mixed_equal(references, json_get(op->edit.old, "metadata.ownerReferences")))
-		return 0;
-	if (op->edit.old && !may(op,
-				 (struct target){ .verb = STR("delete"),
-						  .is_resource = true,
-						  .group = op->kind->group,
-						  .version = op->kind->version,
-						  .resource = op->kind->plural,
-						  .subresource = op->subresource,
-						  .namespace_ = op->namespace_,
-						  .name = op->name },
-				 &reason))
-		return refusal_forbidden(
-			&op->refusal, operation_subject(op),
-			"cannot set an ownerRef on a resource you can't delete: " STR_FMT ", <nil>",
-			STR_ARG(reason));
-	JSON_MUT_EACH (reference, references)
-		if (json_mut_get_bool(reference, "blockOwnerDeletion", false) &&
-		    !was_blocking(op->edit.old, reference) && check_blocking(op, reference) < 0)
-			return -1;
-	return 0;
+		return OUTCOME_DONE;
+	outcome = op->edit.old ? check_delete(op) : OUTCOME_DONE;
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	JSON_MUT_EACH (reference, references) {
+		if (!json_mut_get_bool(reference, "blockOwnerDeletion", false) ||
+		    was_blocking(op->edit.old, reference))
+			continue;
+		outcome = check_blocking(op, reference);
+		if (outcome != OUTCOME_DONE)
+			return outcome;
+	}
+	return OUTCOME_DONE;
 }

@@ -68,7 +68,8 @@ static struct policy_answer answer_of(struct operation *op)
 				       .annotations = &op->annotations };
 }
 
-int admission_policies_mutate(struct operation *op, bool is_second)
+enum outcome admission_policies_mutate(struct operation *op, bool is_second,
+				       struct review_wait *question)
 {
 	struct policy_answer answer = answer_of(op);
 	struct policy_object object = {
@@ -79,46 +80,46 @@ int admission_policies_mutate(struct operation *op, bool is_second)
 	};
 	AUTO_JSON_MUT options = NULL;
 	struct admission_request request;
-	int result;
+	enum outcome outcome;
 
 	if (op->is_unasked || op->body_seen.is_mutated ||
 	    !policies_mutate_any(op->registry->policies))
-		return 0;
+		return OUTCOME_DONE;
 	op->policy_rounds.is_second = is_second;
 	admission_request_of(op, &request);
 	options = admission_options_of(op);
 	request.options = yyjson_mut_doc_get_root(options);
-	result = policies_mutate(op->registry->policies, &request, &object, &op->policy_rounds,
-				 &answer);
+	request.wait = question;
+	outcome = policies_mutate(op->registry->policies, &request, &object, &op->policy_rounds,
+				  &answer);
 	if (op->edit.doc && !op->body_seen.kind) {
 		op->is_mutated |= op->edit.root != yyjson_mut_doc_get_root(op->edit.doc);
 		op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
 	}
-	return op->is_asking ? -1 : result;
+	return outcome;
 }
 
-int admission_policies_validate(struct operation *op)
+enum outcome admission_policies_validate(struct operation *op, struct review_wait *question)
 {
 	struct policy_answer answer = answer_of(op);
 	AUTO_JSON_MUT options = NULL;
 	struct admission_request request;
 
 	if (op->is_unasked || !policies_validate_any(op->registry->policies))
-		return 0;
+		return OUTCOME_DONE;
 	admission_request_of(op, &request);
 	options = admission_options_of(op);
 	request.options = yyjson_mut_doc_get_root(options);
-	if (policies_validate(op->registry->policies, &request, &answer) < 0)
-		return -1;
-	return op->is_asking ? -1 : 0;
+	request.wait = question;
+	return policies_validate(op->registry->policies, &request, &answer);
 }
 
 /* ---- who may name parameters ---- */
 
 /* Parameters are read for whoever writes what they decide about: who names them has to be allowed
  * to read them himself. */
-static bool may_get(struct operation *op, const struct kind *kind, struct str namespace_,
-		    struct str name)
+static enum outcome may_get(struct operation *op, const struct kind *kind, struct str namespace_,
+			    struct str name)
 {
 	struct target target = { .verb = STR("get"),
 				 .is_resource = true,
@@ -129,7 +130,7 @@ static bool may_get(struct operation *op, const struct kind *kind, struct str na
 				 .name = name };
 	struct authz_attributes attributes = { .user = op->who, .target = &target };
 
-	return operation_authorize(op, &attributes) == AUTHZ_ALLOW;
+	return operation_authorize(op, &attributes);
 }
 
 static const struct kind *find_param_kind(struct operation *op, struct str api_version,
@@ -144,27 +145,31 @@ static const struct kind *find_param_kind(struct operation *op, struct str api_v
 	return kind_set_find_name(&op->registry->kinds, group, version, name);
 }
 
-static int refuse_access(struct operation *op, const char *field, const char *detail)
+static enum outcome refuse_access(struct operation *op, const char *field, const char *detail)
 {
 	struct field_errors errors;
 
 	field_errors_init(&errors, op->arena);
 	field_forbidden(&errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), field), detail);
-	return operation_take_fields(op, &errors, operation_kind_subject(op));
+	return outcome_of(operation_take_fields(op, &errors, operation_kind_subject(op)));
 }
 
-static int check_policy_access(struct operation *op)
+static enum outcome check_policy_access(struct operation *op)
 {
 	yyjson_mut_val *param = json_mut_get(op->edit.root, "spec.paramKind");
 	struct str api_version = json_mut_get_str(param, "apiVersion"),
 		   name = json_mut_get_str(param, "kind");
 	const struct kind *kind;
+	enum outcome allowed;
 
 	if (!param || json_mixed_equal(param, json_get(op->edit.old, "spec.paramKind")))
-		return 0;
+		return OUTCOME_DONE;
 	kind = find_param_kind(op, api_version, name);
-	if (!kind || may_get(op, kind, kind_is_namespaced(kind) ? STR("*") : STR_NONE, STR("*")))
-		return 0;
+	if (!kind)
+		return OUTCOME_DONE;
+	allowed = may_get(op, kind, kind_is_namespaced(kind) ? STR("*") : STR_NONE, STR("*"));
+	if (allowed != OUTCOME_REFUSED)
+		return allowed;
 	return refuse_access(
 		op, "paramKind",
 		str_printf_in(op->arena,
@@ -175,28 +180,30 @@ static int check_policy_access(struct operation *op)
 			.ptr);
 }
 
-static int check_binding_access(struct operation *op, const struct kind *policy_kind)
+static enum outcome check_binding_access(struct operation *op, const struct kind *policy_kind)
 {
 	yyjson_mut_val *ref = json_mut_get(op->edit.root, "spec.paramRef");
 	struct str namespace_ = json_mut_get_str(ref, "namespace"),
 		   name = json_mut_get_str(ref, "name");
 	const struct obj *policy;
 	const struct kind *kind;
+	enum outcome allowed;
 
 	if (!ref || json_mixed_equal(ref, json_get(op->edit.old, "spec.paramRef")))
-		return 0;
+		return OUTCOME_DONE;
 	policy = registry_get_pending(op->registry, policy_kind, STR_NONE,
 				      json_mut_get_str(op->edit.root, "spec.policyName"));
 	if (!policy || !json_get(policy->root, "spec.paramKind"))
-		return 0; /* nothing is read */
+		return OUTCOME_DONE; /* nothing is read */
 	kind = find_param_kind(op, json_get_str(policy->root, "spec.paramKind.apiVersion"),
 			       json_get_str(policy->root, "spec.paramKind.kind"));
 	if (!kind)
-		return 0;
+		return OUTCOME_DONE;
 	if (kind_is_namespaced(kind) && !namespace_.len)
 		namespace_ = STR("*");
-	if (may_get(op, kind, namespace_, name.len ? name : STR("*")))
-		return 0;
+	allowed = may_get(op, kind, namespace_, name.len ? name : STR("*"));
+	if (allowed != OUTCOME_REFUSED)
+		return allowed;
 	return refuse_access(op, "paramRef",
 			     str_printf_in(op->arena,
 					   "user " STR_FMT
@@ -206,10 +213,10 @@ static int check_binding_access(struct operation *op, const struct kind *policy_
 				     .ptr);
 }
 
-int admission_param_access_validate(struct operation *op)
+enum outcome admission_param_access_validate(struct operation *op)
 {
 	if (!op->who || op->subresource.len || user_in_group(op->who, "system:masters"))
-		return 0;
+		return OUTCOME_DONE;
 	if (op->kind == &kind_validatingadmissionpolicy ||
 	    kind_stored(op->kind) == kind_stored(&kind_mutatingadmissionpolicy))
 		return check_policy_access(op);
@@ -217,5 +224,5 @@ int admission_param_access_validate(struct operation *op)
 		return check_binding_access(op, &kind_validatingadmissionpolicy);
 	if (kind_stored(op->kind) == kind_stored(&kind_mutatingadmissionpolicybinding))
 		return check_binding_access(op, &kind_mutatingadmissionpolicy);
-	return 0;
+	return OUTCOME_DONE;
 }

@@ -10,6 +10,7 @@
 #include "api/field.h"
 #include "apiserver/admission_match.h"
 #include "apiserver/annotations.h"
+#include "apiserver/outcome.h"
 #include "apiserver/refusal.h"
 
 struct registry;
@@ -29,9 +30,9 @@ struct policy_answer {
 bool policies_validate_any(struct policies *policies) MUST_CHECK;
 bool policies_mutate_any(struct policies *policies) MUST_CHECK;
 
-/* < 0: refused. 1: the request's wait is told, for all to be asked again. */
-int policies_validate(struct policies *policies, const struct admission_request *request,
-		      const struct policy_answer *answer) MUST_CHECK;
+/* WAITING: the request's wait is told, for all to be asked again; nothing was said so far. */
+enum outcome policies_validate(struct policies *policies, const struct admission_request *request,
+			       const struct policy_answer *answer) MUST_CHECK;
 
 /* What mutation has to remember of a write between its rounds; zero at the beginning. */
 struct policy_rounds {
@@ -54,9 +55,9 @@ struct policy_object {
 	int64_t now_ns;
 };
 
-/* < 0: refused. */
-int policies_mutate(struct policies *policies, struct admission_request *request,
-		    struct policy_object *object, struct policy_rounds *rounds,
-		    const struct policy_answer *answer) MUST_CHECK;
+/* WAITING: as above; nothing was changed so far. */
+enum outcome policies_mutate(struct policies *policies, struct admission_request *request,
+			     struct policy_object *object, struct policy_rounds *rounds,
+			     const struct policy_answer *answer) MUST_CHECK;
 
 #endif

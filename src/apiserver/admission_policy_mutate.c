@@ -39,7 +39,8 @@ struct mutating {
 	const struct policy_answer *answer;
 	struct arena *arena;
 	struct admission_authorizer authorizer;
-	uint64_t left; /* of what all of it may cost */
+	yyjson_mut_doc *original; /* the object before the first change; NULL: there was none */
+	uint64_t left;		  /* of what all of it may cost */
 	struct invocation *invocations, **last_invocation;
 	struct problem *problems, **last_problem;
 };
@@ -328,7 +329,10 @@ static int to_version(yyjson_mut_doc *doc, const struct kind *from, const struct
 
 static void take(struct mutating *m, yyjson_mut_doc *doc)
 {
-	json_mut_free(*m->object->doc);
+	if (m->original)
+		json_mut_free(*m->object->doc);
+	else
+		m->original = *m->object->doc;
 	*m->object->doc = doc;
 	m->request->object = cel_json_mut(yyjson_mut_doc_get_root(doc), &cel_type_dyn);
 }
@@ -383,6 +387,10 @@ static void run_mutations(struct mutating *m, const struct invocation *i,
 			add_problem(m, i->policy, i->binding, why, true);
 	if (to_version(doc, kind, own, &why, m->arena) < 0) {
 		add_problem(m, i->policy, i->binding, why, true);
+		json_mut_free(doc);
+		return;
+	}
+	if (m->authorizer.is_waiting) {
 		json_mut_free(doc);
 		return;
 	}
@@ -452,11 +460,24 @@ static int refuse(struct mutating *m)
 	return refusal_about(refusal, (struct subject){ r->kind->group, r->kind->plural, r->name });
 }
 
-int policies_mutate(struct policies *policies, struct admission_request *request,
-		    struct policy_object *object, struct policy_rounds *rounds,
-		    const struct policy_answer *answer)
+/* As if nobody had been asked. */
+static void take_back(struct mutating *m, const struct policy_rounds *rounds)
+{
+	yyjson_mut_doc *original = m->original;
+
+	if (original) {
+		take(m, original);
+		m->original = NULL; /* it is the object again */
+	}
+	*m->rounds = *rounds;
+}
+
+enum outcome policies_mutate(struct policies *policies, struct admission_request *request,
+			     struct policy_object *object, struct policy_rounds *rounds,
+			     const struct policy_answer *answer)
 {
 	const struct policy_family *f = policy_family_fresh(&policies->mutating);
+	struct policy_rounds before = *rounds; /* its lists are never changed, but replaced */
 	struct mutating m = { .policies = policies,
 			      .request = request,
 			      .object = object,
@@ -466,21 +487,27 @@ int policies_mutate(struct policies *policies, struct admission_request *request
 			      .left = POLICY_WRITE_COST_MAX };
 
 	if (admission_is_configuration(request->kind))
-		return 0;
+		return OUTCOME_DONE;
 	m.last_invocation = &m.invocations;
 	m.last_problem = &m.problems;
-	admission_authorizer_init(&m.authorizer, policies->registry, request->user, request->asks);
+	admission_authorizer_init(&m.authorizer, policies->registry, request->user, request->wait);
 	for (size_t i = 0; i < f->policy_count; i++)
 		collect_policy(&m, f->policies[i]);
 	if (m.invocations && rounds->is_second && *object->doc && !is_as_left(&m))
 		ask_them_again(&m);
 	for (const struct invocation *i = m.invocations; i; i = i->next) {
-		invoke(&m, i);
+		if (!m.authorizer.is_waiting)
+			invoke(&m, i);
 		blob_unref(i->param);
 	}
+	if (m.authorizer.is_waiting) {
+		take_back(&m, &before);
+		return OUTCOME_WAITING;
+	}
+	json_mut_free(m.original);
 	if (m.invocations && *object->doc) {
 		blob_unref(rounds->output);
 		rounds->output = json_mut_to_blob(root_of(&m));
 	}
-	return m.problems ? refuse(&m) : 0;
+	return m.problems ? outcome_of(refuse(&m)) : OUTCOME_DONE;
 }

@@ -3,6 +3,7 @@
 #include "apiserver/admission_policy_internal.h"
 
 #include "api/convert.h"
+#include "apiserver/limits.h"
 #include "apiserver/registry.h"
 #include "cel/rules.h"
 
@@ -384,10 +385,12 @@ static int refuse(struct asking *q)
 	return -1;
 }
 
-int policies_validate(struct policies *policies, const struct admission_request *request,
-		      const struct policy_answer *answer)
+enum outcome policies_validate(struct policies *policies, const struct admission_request *request,
+			       const struct policy_answer *answer)
 {
 	const struct policy_family *f = policy_family_fresh(&policies->validating);
+	struct notices notices = *answer->notices;
+	struct annotations annotations = *answer->annotations;
 	struct asking q = { .policies = policies,
 			    .request = request,
 			    .answer = answer,
@@ -395,12 +398,13 @@ int policies_validate(struct policies *policies, const struct admission_request 
 			    .left = POLICY_WRITE_COST_MAX };
 
 	if (admission_is_configuration(request->kind))
-		return 0;
-	admission_authorizer_init(&q.authorizer, policies->registry, request->user, request->asks);
-	q.authorizer.wait = request->wait;
-	for (size_t i = 0; i < f->policy_count; i++)
+		return OUTCOME_DONE;
+	admission_authorizer_init(&q.authorizer, policies->registry, request->user, request->wait);
+	for (size_t i = 0; i < f->policy_count && !q.authorizer.is_waiting; i++)
 		ask_policy(&q, f->policies[i]);
-	if (q.authorizer.is_waiting)
-		return 1;
-	return q.denial.is_made ? refuse(&q) : 0;
+	if (!q.authorizer.is_waiting)
+		return q.denial.is_made ? outcome_of(refuse(&q)) : OUTCOME_DONE;
+	*answer->notices = notices; /* what they say is said when they are asked again */
+	*answer->annotations = annotations;
+	return OUTCOME_WAITING;
 }

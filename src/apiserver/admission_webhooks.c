@@ -72,7 +72,6 @@ void admission_request_of(struct operation *op, struct admission_request *ret)
 		.object = cel_null(),
 		.old_object = old ? cel_json(old, &cel_type_dyn) : cel_null(),
 		.user = op->who ? op->who : role_user(op),
-		.asks = op,
 		.dry_run = op->dry_run,
 		.kinds = &op->registry->kinds,
 	};
@@ -120,14 +119,14 @@ static yyjson_mut_doc *object_of(const struct operation *op)
 }
 
 /* Policies may put another document in the place of the object. */
-static int mutate_again(struct webhook_run *run)
+static enum outcome mutate_again(struct webhook_run *run, struct review_wait *question)
 {
 	struct operation *op = run->owner;
-	int result = admission_mutate_again(op);
+	enum outcome outcome = admission_mutate_again(op, question);
 
 	if (run->object)
 		run->object = object_of(op);
-	return result;
+	return outcome;
 }
 
 static yyjson_mut_doc *make_options(struct webhook_run *run)
@@ -170,16 +169,19 @@ static struct webhook_run *new_run(struct operation *op)
 }
 
 /* What a run came to, and what comes then. */
-static int continue_with(struct operation *op, struct webhook_run *run, int progress,
-			 operation_step *next)
+static enum outcome continue_with(struct operation *op, struct webhook_run *run,
+				  enum outcome outcome, operation_step *next)
 {
-	if (progress < 0)
-		return -1;
-	if (progress == WEBHOOKS_AGREED)
+	switch (outcome) {
+	case OUTCOME_DONE:
 		return next(op);
-	op->webhooks = run;
-	op->resume = next;
-	return OPERATION_SUBMITTED;
+	case OUTCOME_REFUSED:
+		break;
+	case OUTCOME_WAITING:
+		op->webhooks = run;
+		return operation_wait(op, WAIT_WEBHOOKS, next);
+	}
+	return OUTCOME_REFUSED;
 }
 
 static bool has_hooks(struct operation *op, enum hook_type type)
@@ -188,7 +190,7 @@ static bool has_hooks(struct operation *op, enum hook_type type)
 	       !admission_is_configuration(op->kind);
 }
 
-int admission_webhooks_mutate(struct operation *op, operation_step *next)
+enum outcome admission_webhooks_mutate(struct operation *op, operation_step *next)
 {
 	struct webhook_run *run;
 
@@ -198,7 +200,7 @@ int admission_webhooks_mutate(struct operation *op, operation_step *next)
 	return continue_with(op, run, webhook_run_mutate(run), next);
 }
 
-int admission_webhooks_validate(struct operation *op, operation_step *next)
+enum outcome admission_webhooks_validate(struct operation *op, operation_step *next)
 {
 	struct webhook_run *run;
 

@@ -251,20 +251,20 @@ int authz_refuse(const struct authz_attributes *a, struct refusal *refusal)
 				 STR_ARG(t->group), STR_ARG(where), STR_ARG(tail));
 }
 
-int authz_check(struct registry *registry, const struct authz_attributes *a,
-		struct refusal *refusal)
+enum outcome authz_check(struct registry *registry, const struct authz_attributes *a,
+			 struct refusal *refusal)
 {
 	struct authz_reason reason = { .arena = refusal->arena };
 	struct authz_attributes again = *a;
 	enum authz_decision decision = authz_decide(registry, a);
 
 	if (decision == AUTHZ_ALLOW || decision == AUTHZ_LATER)
-		return decision == AUTHZ_LATER;
+		return decision == AUTHZ_LATER ? OUTCOME_WAITING : OUTCOME_DONE;
 	/* only a refusal needs words */
 	if (!a->reason) {
 		again.reason = &reason;
 		again.wait = NULL;		      /* nobody is asked twice */
 		(void)authz_decide(registry, &again); /* it decides as before */
 	}
-	return authz_refuse(&again, refusal);
+	return outcome_of(authz_refuse(&again, refusal));
 }

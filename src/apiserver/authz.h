@@ -8,6 +8,7 @@
 #define CUBE_APISERVER_AUTHZ_H
 
 #include "api/selector.h"
+#include "apiserver/outcome.h"
 #include "apiserver/refusal.h"
 #include "apiserver/review_hook.h"
 #include "apiserver/target.h"
@@ -71,9 +72,9 @@ int authorizers_replace(struct registry *registry, const struct authz_part *part
 			struct err *err) MUST_CHECK;
 
 enum authz_decision authz_decide(struct registry *registry, const struct authz_attributes *a);
-/* 0, or -1 and the refusal in upstream's words, or 1: wait is told. */
-int authz_check(struct registry *registry, const struct authz_attributes *a,
-		struct refusal *refusal) MUST_CHECK;
+/* REFUSED in upstream's words. WAITING: a->wait is told. */
+enum outcome authz_check(struct registry *registry, const struct authz_attributes *a,
+			 struct refusal *refusal) MUST_CHECK;
 
 /* In upstream's words; the reason, when given, is why. Returns -1. */
 int authz_refuse(const struct authz_attributes *a, struct refusal *refusal);

@@ -48,7 +48,7 @@ static int prepare(struct operation *op)
 	return 0;
 }
 
-static int create_admitted(struct operation *op)
+static enum outcome create_admitted(struct operation *op)
 {
 	ownership_attach(op);
 	op->http_status = 201;
@@ -57,36 +57,36 @@ static int create_admitted(struct operation *op)
 	    registry_exists(op->registry, op->key))
 		return create_again(op);
 	if (service_claim_create(op) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	return operation_put(op);
 }
 
-static int create_mutated(struct operation *op)
+static enum outcome create_mutated(struct operation *op)
 {
 	operation_drop_repeated_owners(op, true);
 	if ((op->is_mutated && prepare(op) < 0) || service_claim_plan(op) < 0 || validate(op) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	object_warn(&op->edit, &op->notices);
 	return admission_validate(op, create_admitted);
 }
 
-int create_object(struct operation *op)
+enum outcome create_object(struct operation *op)
 {
 	op->edit.old = NULL;
 	if (operation_check_namespace(op) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	object_default(&op->edit);
 	ownership_create(op);
 	give_birth(op);
 	if (prepare(op) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	return admission_mutate(op, create_mutated);
 }
 
-int create_run(struct operation *op)
+enum outcome create_run(struct operation *op)
 {
 	if (operation_read_body(op, op->kind) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	operation_drop_repeated_owners(op, false);
 	return create_object(op);
 }
@@ -105,14 +105,14 @@ static int refuse_taken(struct operation *op)
 	return -1;
 }
 
-int create_again(struct operation *op)
+enum outcome create_again(struct operation *op)
 {
 	struct str prefix = json_mut_get_str(op->edit.root, "metadata.generateName");
 	char *suffix;
 
 	if (!prefix.len || !str_has_prefix(op->name, prefix) ||
 	    op->name.len != prefix.len + OWNER_NAME_RANDOM_BYTES)
-		return refuse_taken(op);
+		return outcome_of(refuse_taken(op));
 	for (int i = 0; i < GENERATE_NAME_TRIES_MAX; i++) {
 		suffix = arena_alloc(op->arena, OWNER_NAME_RANDOM_BYTES + 1);
 		env_name_suffix(registry_env(op->registry), suffix, OWNER_NAME_RANDOM_BYTES);
@@ -123,8 +123,8 @@ int create_again(struct operation *op)
 		json_set_str(op->edit.doc, json_mut_get(op->edit.root, "metadata"), "name",
 			     op->name);
 		if (service_claim_create(op) < 0)
-			return -1;
+			return OUTCOME_REFUSED;
 		return operation_put(op);
 	}
-	return refuse_taken(op);
+	return outcome_of(refuse_taken(op));
 }

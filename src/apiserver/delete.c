@@ -202,7 +202,7 @@ static enum grace give_grace(struct operation *op, const struct delete_options *
 }
 
 /* Namespaces are marked, emptied by their controller, and only then removed. */
-static int delete_namespace(struct operation *op, const struct delete_options *options)
+static enum outcome delete_namespace(struct operation *op, const struct delete_options *options)
 {
 	yyjson_mut_val *status;
 
@@ -241,7 +241,7 @@ static bool add_custom_finalizer(struct operation *op)
 	return custom_condition_set(op->edit.doc, &terminating, op->edit.now_ns);
 }
 
-static int delete_admitted(struct operation *op)
+static enum outcome delete_admitted(struct operation *op)
 {
 	const struct delete_options *options = op->options;
 	int64_t seconds = 0;
@@ -275,16 +275,20 @@ static int delete_admitted(struct operation *op)
 				grace == GRACE_GIVEN || finalizers_changed ? op->edit.root : NULL);
 }
 
-int delete_with(struct operation *op, const struct delete_options *options)
+enum outcome delete_with(struct operation *op, const struct delete_options *options)
 {
+	enum outcome loaded;
 	struct delete_options *kept = ARENA_NEW(op->arena, struct delete_options);
 
 	*kept = *options;
 	op->options = kept;
 	op->returns_status = false;
 	op->http_status = 200;
-	if (operation_load(op) < 0 || check_preconditions(op, options) < 0)
-		return -1;
+	loaded = operation_load(op);
+	if (loaded != OUTCOME_DONE)
+		return loaded;
+	if (check_preconditions(op, options) < 0)
+		return OUTCOME_REFUSED;
 	return admission_delete(op, delete_admitted);
 }
 
@@ -317,7 +321,7 @@ static int check_options(struct operation *op, const struct delete_options *o)
 	return 0;
 }
 
-int delete_run(struct operation *op)
+enum outcome delete_run(struct operation *op)
 {
 	struct delete_options options = { 0 };
 	yyjson_mut_val *root = op->body ? yyjson_mut_doc_get_root(op->body) : NULL, *v;
@@ -336,7 +340,7 @@ int delete_run(struct operation *op)
 		options.orphan = json_mut_bool(v, false);
 	}
 	if (check_options(op, &options) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	if (op->kind == &kind_job && !options.has_orphan && !options.propagation.len)
 		notices_add(&op->notices,
 			    "child pods are preserved by default when jobs are deleted; set "

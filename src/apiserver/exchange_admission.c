@@ -31,10 +31,11 @@ static int take(struct webhook_run *run, yyjson_mut_doc *object, bool *ret_chang
 	return 0;
 }
 
-static int nothing_again(struct webhook_run *run)
+static enum outcome nothing_again(struct webhook_run *run, struct review_wait *question)
 {
 	(void)run; /* the server's own plug-ins change none of this */
-	return 0;
+	(void)question;
+	return OUTCOME_DONE;
 }
 
 static yyjson_mut_doc *make_options(struct webhook_run *run)
@@ -75,7 +76,16 @@ static struct policy_answer answer_of(struct exchange_admission *a)
 				       .annotations = &a->annotations };
 }
 
-static int mutate_by_policies(struct exchange_admission *a)
+/* --- stages: WAITING: a->asked is told, or the run is over --- */
+
+static void want_answers(struct exchange_admission *a)
+{
+	/* no more when answers are forgotten before they are used */
+	a->run.request.wait = a->questions < OPERATION_QUESTIONS_MAX ? &a->asked : NULL;
+	a->run.request.object = cel_json_mut(yyjson_mut_doc_get_root(a->doc), &cel_type_dyn);
+}
+
+static enum outcome mutate_by_policies(struct exchange_admission *a)
 {
 	struct policies *policies = a->run.registry->policies;
 	struct policy_answer answer = answer_of(a);
@@ -86,78 +96,92 @@ static int mutate_by_policies(struct exchange_admission *a)
 		.arena = a->e->arena,
 		.now_ns = env_wall_ns(a->e->server->env),
 	};
-	int result;
+	enum outcome outcome;
 
 	if (!a->kind || !policies_mutate_any(policies))
-		return 0;
-	a->run.request.object = cel_json_mut(yyjson_mut_doc_get_root(a->doc), &cel_type_dyn);
-	result = policies_mutate(policies, &a->run.request, &object, &rounds, &answer);
+		return OUTCOME_DONE;
+	want_answers(a);
+	outcome = policies_mutate(policies, &a->run.request, &object, &rounds, &answer);
+	policy_rounds_deinit(&rounds); /* there is but one */
 	a->run.object = a->doc;
-	return result;
+	if (outcome == OUTCOME_WAITING)
+		a->questions++;
+	return outcome;
 }
 
-/* As webhook_run_validate. */
-static int validate_by_policies(struct exchange_admission *a)
+static enum outcome validate_by_policies(struct exchange_admission *a)
 {
 	struct policies *policies = a->run.registry->policies;
 	struct policy_answer answer = answer_of(a);
-	struct notices notices = a->notices;
-	struct annotations annotations = a->annotations;
-	int progress;
+	enum outcome outcome;
 
 	if (!policies_validate_any(policies))
-		return WEBHOOKS_AGREED;
-	/* no more when answers are forgotten before they are used */
-	a->run.request.wait = a->questions < OPERATION_QUESTIONS_MAX ? &a->asked : NULL;
-	a->run.request.object = cel_json_mut(yyjson_mut_doc_get_root(a->doc), &cel_type_dyn);
-	progress = policies_validate(policies, &a->run.request, &answer);
-	if (progress <= 0)
-		return progress < 0 ? -1 : WEBHOOKS_AGREED;
-	a->questions++;
-	a->notices = notices; /* what they say is said when they are asked again */
-	a->annotations = annotations;
-	return WEBHOOKS_PENDING;
+		return OUTCOME_DONE;
+	want_answers(a);
+	outcome = policies_validate(policies, &a->run.request, &answer);
+	if (outcome == OUTCOME_WAITING)
+		a->questions++;
+	return outcome;
 }
 
-static int go_on(struct exchange_admission *a, int progress)
+static enum outcome mutate_by_webhooks(struct exchange_admission *a)
+{
+	return webhook_run_mutate(&a->run);
+}
+
+static enum outcome validate_by_webhooks(struct exchange_admission *a)
+{
+	return webhook_run_validate(&a->run);
+}
+
+static enum outcome (*const stages[])(struct exchange_admission *a) = {
+	mutate_by_policies, mutate_by_webhooks, validate_by_policies, validate_by_webhooks
+};
+
+/* From a->stage on. */
+static int go_on(struct exchange_admission *a)
 {
 	struct exchange *e = a->e;
 
-	if (progress == WEBHOOKS_AGREED && !a->is_validating) {
-		progress = validate_by_policies(a);
-		if (progress == WEBHOOKS_AGREED) {
-			a->is_validating = true;
-			progress = webhook_run_validate(&a->run);
+	for (; a->stage < ARRAY_COUNT(stages) && !e->refusal.code; a->stage++) {
+		enum outcome outcome = stages[a->stage](a);
+
+		if (outcome == OUTCOME_WAITING) {
+			http_set_events(e->x, &events, a);
+			return 0;
 		}
-	}
-	if (progress == WEBHOOKS_PENDING) {
-		http_set_events(e->x, &events, a);
-		return 0;
+		if (outcome == OUTCOME_REFUSED)
+			break;
 	}
 	audit_annotate(e, &a->annotations);
-	if (progress == WEBHOOKS_AGREED)
+	if (a->stage == ARRAY_COUNT(stages) && !e->refusal.code)
 		return a->next(a, TAKE(a->doc));
 	release(a);
 	return -1;
 }
 
-static void resume(struct exchange_admission *a, int progress)
+static void resume(struct exchange_admission *a)
 {
 	struct exchange *e = a->e;
 
 	http_set_events(e->x, NULL, NULL);
-	if (go_on(a, progress) < 0)
+	if (go_on(a) < 0)
 		exchange_refuse(e);
 }
 
+/* All webhooks of a stage have answered. */
 static void on_done(struct webhook_run *run)
 {
-	resume(run->owner, run->refusal->code ? -1 : WEBHOOKS_AGREED);
+	struct exchange_admission *a = run->owner;
+
+	a->stage++;
+	resume(a);
 }
 
+/* What a policy asked is known: it is asked again. */
 static void on_told(struct review_wait *wait)
 {
-	resume(CONTAINER_OF(wait, struct exchange_admission, asked), WEBHOOKS_AGREED);
+	resume(CONTAINER_OF(wait, struct exchange_admission, asked));
 }
 
 bool exchange_admission_any(const struct exchange *e)
@@ -192,7 +216,5 @@ int exchange_admit(struct exchange_admission *a)
 		.done = on_done,
 		.owner = a,
 	};
-	if (mutate_by_policies(a) < 0)
-		return go_on(a, -1);
-	return go_on(a, webhook_run_mutate(&a->run));
+	return go_on(a);
 }

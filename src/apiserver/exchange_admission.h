@@ -24,14 +24,15 @@ struct exchange_admission {
 	struct webhook_run run;
 	struct notices notices;
 	struct annotations annotations;
-	bool is_mutated, is_validating;
+	bool is_mutated;
+	unsigned stage;		  /* which is asked: exchange_admission.c has them in a table */
 	struct review_wait asked; /* an authorizer outside, by a policy's expression */
 	int questions;
 };
 
 /* Whether anybody could have something to say. */
 bool exchange_admission_any(const struct exchange *e) MUST_CHECK;
-/* next comes before it returns or later. < 0: refused. */
+/* next comes before it returns or later; < 0: refused. */
 int exchange_admit(struct exchange_admission *a) MUST_CHECK;
 
 #endif

@@ -16,7 +16,7 @@
 /* What each verb does to an object and to its sub-resources; what is not here is not allowed. */
 static const struct {
 	const char *subresource;
-	int (*run[OPERATION_VERB_COUNT])(struct operation *op);
+	operation_step *run[OPERATION_VERB_COUNT];
 } steps[] = {
 	{ "", { create_run, update_run, patch_run, delete_run } },
 	{ "status", { NULL, update_run, patch_run, NULL } },
@@ -118,16 +118,17 @@ static void finish(struct operation *op)
 }
 
 /* A step is over: so is the operation, unless it goes on later. */
-static void after_step(struct operation *op, int progress)
+static void after_step(struct operation *op, enum outcome outcome)
 {
-	if (progress != OPERATION_SUBMITTED && !op->is_converting && !op->is_asking)
-		finish(op);
+	if (outcome == OUTCOME_WAITING)
+		return;
+	finish(op);
 }
 
-static void run(struct operation *op)
+/* From the first step, with what is there now. */
+static enum outcome begin(struct operation *op)
 {
-	int (*step)(struct operation * op) = NULL;
-	int progress;
+	operation_step *step = NULL;
 
 	for (size_t i = 0; i < ARRAY_COUNT(steps); i++)
 		if (str_eq_c(op->subresource, steps[i].subresource))
@@ -141,38 +142,90 @@ static void run(struct operation *op)
 	op->managed_fields = STR_NONE;
 	if (!(op->kind->verbs & (VERB_GET | VERB_LIST)))
 		step = NULL; /* questions, not objects */
-	progress = step ? step(op) : refusal_method_not_allowed(&op->refusal);
-	after_step(op, progress);
+	return step ? step(op) : outcome_of(refusal_method_not_allowed(&op->refusal));
+}
+
+/* --- waiting --- */
+
+enum outcome operation_wait(struct operation *op, enum operation_wait what, operation_step *resume)
+{
+	if (what == WAIT_AUTHORIZATION)
+		op->questions++;
+	op->waits_for = what;
+	op->resume = resume;
+	return OUTCOME_WAITING;
+}
+
+void operation_resume(struct operation *op)
+{
+	op->waits_for = WAIT_NONE;
+	after_step(op, op->refusal.code ? OUTCOME_REFUSED : op->resume(op));
+}
+
+/* For somebody outside. */
+static bool is_waiting(const struct operation *op)
+{
+	return op->waits_for != WAIT_NONE && op->waits_for != WAIT_STORE;
+}
+
+/* Nothing it waits for comes any more. */
+static void stop_waiting(struct operation *op)
+{
+	switch (op->waits_for) {
+	case WAIT_NONE:
+	case WAIT_STORE:
+		break;
+	case WAIT_NAMESPACE:
+		list_remove(&op->provision);
+		break;
+	case WAIT_AUTHORIZATION:
+		review_wait_cancel(&op->asked);
+		break;
+	case WAIT_WEBHOOKS:
+		webhook_run_cancel(op->webhooks);
+		break;
+	case WAIT_IMAGES:
+		image_policy_cancel(op->image_review);
+		break;
+	case WAIT_CONVERSION:
+		break; /* freed below, also when it is over */
+	}
+	op->waits_for = WAIT_NONE;
+	conversion_free(op->conversion);
+	conversion_free(op->old_conversion);
+	op->conversion = op->old_conversion = NULL;
 }
 
 /* --- what its user may do --- */
 
 static void on_told(struct review_wait *wait)
 {
-	struct operation *op = CONTAINER_OF(wait, struct operation, asked);
-
-	op->is_asking = false;
-	refusal_init(&op->refusal, op->arena);
-	run(op);
+	operation_resume(CONTAINER_OF(wait, struct operation, asked));
 }
 
-enum authz_decision operation_authorize(struct operation *op, const struct authz_attributes *asked)
+struct review_wait *operation_question(struct operation *op)
+{
+	return op->questions < OPERATION_QUESTIONS_MAX ? &op->asked : NULL;
+}
+
+enum outcome operation_authorize(struct operation *op, const struct authz_attributes *asked)
 {
 	struct authz_attributes attributes = *asked;
-	enum authz_decision decision;
 
-	/* one question at a time; and no more when answers are forgotten before they are used */
-	if (!op->is_asking && op->questions < OPERATION_QUESTIONS_MAX)
-		attributes.wait = &op->asked;
-	decision = authz_decide(op->registry, &attributes);
-	if (decision != AUTHZ_LATER)
-		return decision;
-	op->is_asking = true;
-	op->questions++;
-	return AUTHZ_NO_OPINION;
+	attributes.wait = operation_question(op);
+	switch (authz_decide(op->registry, &attributes)) {
+	case AUTHZ_ALLOW:
+		return OUTCOME_DONE;
+	case AUTHZ_LATER:
+		return OUTCOME_WAITING;
+	case AUTHZ_DENY:
+	case AUTHZ_NO_OPINION:
+		break;
+	}
+	return OUTCOME_REFUSED;
 }
 
-int operation_check_create(struct operation *op)
+enum outcome operation_check_create(struct operation *op, operation_step *again)
 {
 	struct target target = { .verb = STR("create"),
 				 .is_resource = true,
@@ -186,9 +239,17 @@ int operation_check_create(struct operation *op)
 					       .target = &target,
 					       .reason = &reason };
 
-	if (!op->who || operation_authorize(op, &attributes) == AUTHZ_ALLOW)
-		return 0;
-	return authz_refuse(&attributes, &op->refusal);
+	if (!op->who)
+		return OUTCOME_DONE;
+	switch (operation_authorize(op, &attributes)) {
+	case OUTCOME_DONE:
+		return OUTCOME_DONE;
+	case OUTCOME_REFUSED:
+		break;
+	case OUTCOME_WAITING:
+		return operation_wait(op, WAIT_AUTHORIZATION, again);
+	}
+	return outcome_of(authz_refuse(&attributes, &op->refusal));
 }
 
 void operation_start(struct operation *op)
@@ -207,42 +268,7 @@ void operation_start(struct operation *op)
 	}
 	if (op->name.len)
 		op->key = registry_key(op->registry, op->arena, op->kind, op->namespace_, op->name);
-	run(op);
-}
-
-void operation_resume(struct operation *op)
-{
-	int progress;
-
-	op->webhooks = NULL;
-	progress = op->refusal.code ? -1 : op->resume(op);
-	after_step(op, progress);
-}
-
-/* For somebody outside. */
-static bool is_waiting(const struct operation *op)
-{
-	return op->webhooks || op->image_review || op->is_converting || op->is_asking ||
-	       list_is_linked(&op->provision);
-}
-
-/* Nothing it waits for comes any more. */
-static void stop_waiting(struct operation *op)
-{
-	if (op->image_review)
-		image_policy_cancel(op->image_review);
-	op->image_review = NULL;
-	if (op->webhooks)
-		webhook_run_cancel(op->webhooks);
-	op->webhooks = NULL;
-	list_remove(&op->provision);
-	conversion_free(op->conversion);
-	conversion_free(op->old_conversion);
-	op->conversion = op->old_conversion = NULL;
-	op->is_converting = false;
-	if (op->is_asking)
-		review_wait_cancel(&op->asked);
-	op->is_asking = false;
+	after_step(op, begin(op));
 }
 
 void operation_cancel(struct operation *op)
@@ -339,49 +365,39 @@ int operation_check_namespace(struct operation *op)
 
 /* --- conversion by webhook --- */
 
-static void convert(struct operation *op, const struct kind *to, struct blob *object,
-		    conversion_done_fn *done)
+static void on_converted(void *arg, struct conversion *conversion, const struct err *err)
+{
+	struct operation *op = arg;
+
+	(void)conversion; /* the step that comes has it in op */
+	if (err)
+		(void)conversion_refuse(&op->refusal, err); /* told by resuming */
+	operation_resume(op);
+}
+
+/* resume finds the result in op->conversion. */
+static enum outcome convert(struct operation *op, const struct kind *to, struct blob *object,
+			    operation_step *resume)
 {
 	conversion_free(op->conversion);
-	op->is_converting = true;
-	op->conversion = conversion_start(op->registry, to, &object, 1, done, op);
+	op->conversion = conversion_start(op->registry, to, &object, 1, on_converted, op);
+	return operation_wait(op, WAIT_CONVERSION, resume);
 }
 
-/* True when it failed, and the operation with it. */
-static bool conversion_failed(struct operation *op, const struct err *err)
-{
-	op->is_converting = false;
-	if (!err)
-		return false;
-	(void)conversion_refuse(&op->refusal, err); /* told by done */
-	finish(op);
-	return true;
-}
-
-/* All over again, with what is there now known in the version that is asked for. */
-static void on_old_converted(void *arg, struct conversion *conversion, const struct err *err)
-{
-	if (!conversion_failed(arg, err))
-		run(arg);
-}
-
-/* The stored object as op->kind has it. < 0 with op->is_converting: in a later run. */
-static int load_converted(struct operation *op, struct blob *stored)
+/* The stored object as op->kind has it: known in the run that begins with the answer. */
+static enum outcome load_converted(struct operation *op, struct blob *stored)
 {
 	struct blob *converted = conversion_find(op->old_conversion, stored);
 
 	if (converted) {
 		op->edit.old = obj_get(converted)->root;
-		return 0;
+		return OUTCOME_DONE;
 	}
-	if (op->old_conversion && ++op->tries >= PATCH_RETRIES_MAX)
-		return refusal_modified(&op->refusal,
-					operation_subject(op)); /* others are faster */
+	if (op->old_conversion && ++op->tries >= PATCH_RETRIES_MAX) /* others are faster */
+		return outcome_of(refusal_modified(&op->refusal, operation_subject(op)));
 	conversion_free(op->old_conversion);
-	op->is_converting = true;
-	op->old_conversion = conversion_start(op->registry, op->kind, &stored, 1, on_old_converted,
-					      op);
-	return -1;
+	op->old_conversion = conversion_start(op->registry, op->kind, &stored, 1, on_converted, op);
+	return operation_wait(op, WAIT_CONVERSION, begin);
 }
 
 /* What is there, as readers of op->kind's definition see it: that is what a write starts from. */
@@ -398,7 +414,7 @@ static const struct obj *load_read(struct operation *op, const struct obj *store
 	return obj_own(read);
 }
 
-int operation_load(struct operation *op)
+enum outcome operation_load(struct operation *op)
 {
 	/* A dry run tells what would be of what is there, not of what may still fail. */
 	const struct store_entry *entry = op->dry_run ? store_get(op->registry->store, op->key)
@@ -408,10 +424,11 @@ int operation_load(struct operation *op)
 
 	operation_unload(op);
 	if (!entry)
-		return refusal_not_found(&op->refusal, operation_subject(op));
+		return outcome_of(refusal_not_found(&op->refusal, operation_subject(op)));
 	obj = obj_of(entry->value, &err);
 	if (!obj)
-		return refusal_internal(&op->refusal, "stored object is damaged: %s", err.msg);
+		return outcome_of(
+			refusal_internal(&op->refusal, "stored object is damaged: %s", err.msg));
 	op->old_blob = obj_ref(obj)->blob; /* with its tree, which is read in later turns, too */
 	op->old_revision = entry->mod_revision;
 	obj = load_read(op, obj);
@@ -422,11 +439,11 @@ int operation_load(struct operation *op)
 		AUTO_JSON_MUT doc = json_thaw(obj->root);
 
 		if (convert_stored(doc, kind_stored(op->kind), op->kind, &err) < 0)
-			return refusal_from_err(&op->refusal, &err);
+			return outcome_of(refusal_from_err(&op->refusal, &err));
 		op->old_converted = json_freeze(yyjson_mut_doc_get_root(doc));
 		op->edit.old = yyjson_doc_get_root(op->old_converted);
 	}
-	return 0;
+	return OUTCOME_DONE;
 }
 
 int operation_take_fields(struct operation *op, const struct field_errors *errors,
@@ -462,41 +479,38 @@ static void take_result(struct operation *op, struct blob *object)
 	blob_unref(object);
 }
 
-static void on_answer_converted(void *arg, struct conversion *conversion, const struct err *err)
+static enum outcome answer_converted(struct operation *op)
 {
-	struct operation *op = arg;
-
-	if (conversion_failed(op, err))
-		return;
-	take_result(op, blob_ref(conversion_result(conversion, 0)));
-	finish(op);
+	take_result(op, blob_ref(conversion_result(op->conversion, 0)));
+	return OUTCOME_DONE;
 }
 
-static int answer_blob(struct operation *op, struct blob *stored)
+static enum outcome answer_blob(struct operation *op, struct blob *stored)
 {
 	struct err err = { 0 };
 	struct blob *object = registry_present(op->kind, stored, &err), *converted;
+	enum outcome outcome;
 
 	if (!object)
-		return refusal_from_err(&op->refusal, &err);
+		return outcome_of(refusal_from_err(&op->refusal, &err));
 	converted = conversion_find(op->old_conversion, object);
 	if (converted) {
 		take_result(op, blob_ref(converted));
 		blob_unref(object);
-		return OPERATION_FINISHED;
+		return OUTCOME_DONE;
 	}
 	if (!conversion_is_needed(op->kind, object)) {
 		take_result(op, object);
-		return OPERATION_FINISHED;
+		return OUTCOME_DONE;
 	}
-	convert(op, op->kind, object, on_answer_converted);
+	outcome = convert(op, op->kind, object, answer_converted);
 	blob_unref(object);
-	return OPERATION_SUBMITTED;
+	return outcome;
 }
 
-static int submit(struct operation *op);
+static enum outcome submit(struct operation *op);
 
-int operation_answer_old(struct operation *op)
+enum outcome operation_answer_old(struct operation *op)
 {
 	if (op->old_revision <= store_revision(op->registry->store))
 		return answer_blob(op, op->old_blob);
@@ -506,20 +520,15 @@ int operation_answer_old(struct operation *op)
 	return submit(op);
 }
 
-static int operation_answer_bytes(struct operation *op, struct str bytes)
-{
-	blob_unref(op->result);
-	op->result = blob_new(bytes);
-	return OPERATION_FINISHED;
-}
-
-int operation_answer_success(struct operation *op, struct str uid)
+enum outcome operation_answer_success(struct operation *op, struct str uid)
 {
 	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 64u << 10);
 	refusal_write_success(operation_subject(op), uid, &text);
-	return operation_answer_bytes(op, buf_str(&text));
+	blob_unref(op->result);
+	op->result = blob_new(buf_str(&text));
+	return OUTCOME_DONE;
 }
 
 /* The object is as it was; a quota, or what says which addresses are taken, has moved on. */
@@ -551,14 +560,13 @@ static void submit_failed(struct operation *op, const struct err *err)
 {
 	if (err->code == ERR_EXISTS && op->verb == OPERATION_CREATE && !op->subresource.len &&
 	    !lost_on_charge(op)) {
-		if (create_again(op) != OPERATION_SUBMITTED)
-			finish(op);
+		after_step(op, create_again(op));
 		return;
 	}
 	if ((err->code == ERR_CONFLICT || err->code == ERR_NOT_FOUND || err->code == ERR_EXISTS) &&
 	    may_retry(op)) {
 		op->tries++;
-		run(op);
+		after_step(op, begin(op));
 		return;
 	}
 	if (err->code == ERR_NOT_FOUND)
@@ -570,7 +578,7 @@ static void submit_failed(struct operation *op, const struct err *err)
 	finish(op);
 }
 
-static int answer_written(struct operation *op, const struct store_write *write)
+static enum outcome answer_written(struct operation *op, const struct store_write *write)
 {
 	const struct store_entry *entry;
 	const struct obj *obj;
@@ -584,13 +592,14 @@ static int answer_written(struct operation *op, const struct store_write *write)
 		return answer_blob(op, write->ops[0].value);
 	entry = store_get(op->registry->store, op->key);
 	return entry ? answer_blob(op, entry->value)
-		     : refusal_not_found(&op->refusal, operation_subject(op));
+		     : outcome_of(refusal_not_found(&op->refusal, operation_subject(op)));
 }
 
 static void submit_done(struct store_write *write, int64_t revision, struct err *err)
 {
 	struct operation *op = CONTAINER_OF(write, struct operation, write);
 
+	op->waits_for = WAIT_NONE;
 	if (err) {
 		submit_failed(op, err);
 		return;
@@ -633,7 +642,7 @@ struct store_op operation_charge_op(const struct operation_charge *charge)
 	};
 }
 
-static int submit(struct operation *op)
+static enum outcome submit(struct operation *op)
 {
 	struct store_op *ops = &op->store_op;
 	size_t claim_count, count = 1;
@@ -651,26 +660,23 @@ static int submit(struct operation *op)
 	for (size_t i = 0; i < claim_count; i++)
 		ops[count++] = operation_charge_op(&claims[i]);
 	op->write = (struct store_write){ .ops = ops, .op_count = count, .done = submit_done };
+	op->waits_for = WAIT_STORE;
 	store_submit(op->registry->store, &op->write);
-	return OPERATION_SUBMITTED;
+	return OUTCOME_WAITING;
 }
 
-static void on_new_converted(void *arg, struct conversion *conversion, const struct err *err)
+static enum outcome submit_converted(struct operation *op)
 {
-	struct operation *op = arg;
-
-	if (conversion_failed(op, err))
-		return;
 	json_mut_free(op->edit.doc);
-	op->edit.doc = json_thaw(obj_get(conversion_result(conversion, 0))->root);
+	op->edit.doc = json_thaw(obj_get(conversion_result(op->conversion, 0))->root);
 	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
 	if (op->is_delete_write)
 		op->final_state = op->edit.root;
-	after_step(op, submit(op));
+	return submit(op);
 }
 
 /* What op->edit holds goes to the store, in the version that is stored. */
-static int submit_stored(struct operation *op)
+static enum outcome submit_stored(struct operation *op)
 {
 	struct err err = { 0 };
 	AUTO_BLOB object = NULL;
@@ -678,19 +684,18 @@ static int submit_stored(struct operation *op)
 	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
 	if (registry_needs_conversion(op->kind) && conversion_has_webhook(op->kind)) {
 		object = json_mut_to_blob(op->edit.root);
-		convert(op, kind_stored(op->kind), object, on_new_converted);
-		return OPERATION_SUBMITTED;
+		return convert(op, kind_stored(op->kind), object, submit_converted);
 	}
 	if (registry_needs_conversion(op->kind) &&
 	    convert_stored(op->edit.doc, op->kind, kind_stored(op->kind), &err) < 0)
-		return refusal_from_err(&op->refusal, &err);
+		return outcome_of(refusal_from_err(&op->refusal, &err));
 	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
 	if (op->is_delete_write)
 		op->final_state = op->edit.root;
 	return submit(op);
 }
 
-static int answer_dry_run(struct operation *op)
+static enum outcome answer_dry_run(struct operation *op)
 {
 	if (op->returns_status && !op->wants_object)
 		return operation_answer_success(op, STR_NONE);
@@ -699,29 +704,21 @@ static int answer_dry_run(struct operation *op)
 	else
 		take_result(op, json_mut_to_blob(
 					op->edit.root)); /* what is not there has no revision */
-	return OPERATION_FINISHED;
-}
-
-static void on_dry_run_converted(void *arg, struct conversion *conversion, const struct err *err)
-{
-	(void)conversion; /* it would be stored */
-	if (!conversion_failed(arg, err))
-		after_step(arg, answer_dry_run(arg));
+	return OUTCOME_DONE;
 }
 
 /* What could not be stored is refused all the same. */
-static int try_to_store(struct operation *op)
+static enum outcome try_to_store(struct operation *op)
 {
 	AUTO_BLOB object = NULL;
 
 	if (!registry_needs_conversion(op->kind) || !conversion_has_webhook(op->kind))
 		return answer_dry_run(op);
 	object = json_mut_to_blob(op->edit.root);
-	convert(op, kind_stored(op->kind), object, on_dry_run_converted);
-	return OPERATION_SUBMITTED;
+	return convert(op, kind_stored(op->kind), object, answer_dry_run);
 }
 
-int operation_put(struct operation *op)
+enum outcome operation_put(struct operation *op)
 {
 	bool is_event = kind_stored(op->kind) == &kind_event;
 
@@ -737,7 +734,7 @@ int operation_put(struct operation *op)
 	return submit_stored(op);
 }
 
-int operation_remove(struct operation *op, yyjson_mut_val *final_state)
+enum outcome operation_remove(struct operation *op, yyjson_mut_val *final_state)
 {
 	op->final_state = final_state;
 	op->is_delete_write = true;

@@ -14,6 +14,7 @@
 #include "apiserver/admission_policy.h"
 #include "apiserver/annotations.h"
 #include "apiserver/authz.h"
+#include "apiserver/outcome.h"
 #include "apiserver/refusal.h"
 #include "store/store.h"
 
@@ -27,8 +28,8 @@ struct image_review;
 struct webhook_run;
 struct operation;
 
-/* A part of an operation; enum operation_progress, or < 0: refused. */
-typedef int operation_step(struct operation *op);
+/* A part of an operation, with all that comes behind it. */
+typedef enum outcome operation_step(struct operation *op);
 
 enum operation_verb {
 	OPERATION_CREATE,
@@ -36,6 +37,28 @@ enum operation_verb {
 	OPERATION_PATCH,
 	OPERATION_DELETE,
 	OPERATION_VERB_COUNT
+};
+
+/*
+ * What an operation waits for between two of its steps:
+ *
+ *	operation_start ──▶ a step ── operation_wait ──▶ WAIT_x ── operation_resume ──▶ op->resume
+ *	                      │                            └────── operation_cancel ──▶ done
+ *	                      ├────── submit ──▶ WAIT_STORE ── submit_done ──▶ begun again, or done
+ *	                      └──▶ done
+ *
+ * It goes on with the very step that had to ask, not from its beginning: what was decided before
+ * stays decided. Only an object that a webhook converts, and one that somebody else has changed
+ * meanwhile, are looked at from the beginning.
+ */
+enum operation_wait {
+	WAIT_NONE,
+	WAIT_STORE,	    /* it is submitted, and cannot be taken back */
+	WAIT_NAMESPACE,	    /* that NamespaceAutoProvision makes */
+	WAIT_AUTHORIZATION, /* an authorizer outside: whether its user may do what it takes */
+	WAIT_WEBHOOKS,	    /* of admission */
+	WAIT_IMAGES,	    /* ImagePolicyWebhook */
+	WAIT_CONVERSION,    /* of a custom object, by a webhook */
 };
 
 /* Another object's next state, written together with what needs it: a ResourceQuota's, or what says
@@ -94,19 +117,19 @@ struct operation {
 	const struct kind *held_kind; /* counted from start to deinit; the client asked for it */
 	struct operation_body body_seen;
 	struct policy_rounds policy_rounds;
-	operation_step *next;	      /* what comes when admission is over */
-	struct webhook_run *webhooks; /* what it waits for; NULL: it does not; in the arena */
-	struct review_wait asked;     /* whether its user may do what it takes, at a webhook */
-	bool is_asking;		      /* it waits for that, and is then begun again */
-	int questions;
-	struct image_review *image_review; /* likewise */
+	operation_step *next; /* what comes when admission is over */
+	size_t plugin_index;  /* of the validating plug-in that is asked */
+	enum operation_wait waits_for;
+	operation_step *resume;		   /* what comes then */
+	struct webhook_run *webhooks;	   /* of WAIT_WEBHOOKS; in the arena */
+	struct image_review *image_review; /* of WAIT_IMAGES; in the arena */
+	struct review_wait asked;	   /* of WAIT_AUTHORIZATION */
+	int questions;			   /* that were waited for */
+	struct list provision;		   /* of WAIT_NAMESPACE */
+	bool is_provisioned;		   /* that was waited for */
 	struct conversion
 		*old_conversion; /* old_blob in kind's version, when only a webhook knows it */
 	struct conversion *conversion; /* of what shall be, or of the answer */
-	bool is_converting;	       /* it waits for that */
-	struct list provision;	       /* linked: it waits for its namespace to be made */
-	bool is_provisioned;	       /* that was waited for */
-	operation_step *resume;	       /* what comes then */
 	bool is_mutated;	       /* admission changed edit.doc: it is to be prepared again */
 	int64_t deadline_ns;	       /* monotonic, of all webhooks; 0: the usual one */
 	const struct object_birth *birth;     /* of what is created; in the arena */
@@ -144,17 +167,23 @@ void operation_deinit(struct operation *op);
 
 /* --- for the steps of operations: files create.c, update.c, delete.c, subresource.c --- */
 
-enum operation_progress { OPERATION_FINISHED, OPERATION_SUBMITTED }; /* or < 0: refused */
+/* Somebody was asked: resume comes when operation_resume is called. Returns OUTCOME_WAITING. */
+enum outcome operation_wait(struct operation *op, enum operation_wait what,
+			    operation_step *resume) MUST_CHECK;
+/* Goes on with op->resume, or ends, when op->refusal has something to say. */
+void operation_resume(struct operation *op);
 
 struct subject operation_subject(const struct operation *op) PURE;	/* plural and name */
 struct subject operation_kind_subject(const struct operation *op) PURE; /* Kind and name */
-/* Whether the user of op may do that as well. While somebody outside is still asked nobody has an
- * opinion, op->is_asking is set, and the operation must end: it is run anew with the answer. */
-enum authz_decision operation_authorize(struct operation *op, const struct authz_attributes *asked);
-/* PUT and apply where nothing is: refuses who may not create. */
-int operation_check_create(struct operation *op) MUST_CHECK;
-/* Goes on with op->resume, or ends, when the webhooks it waits for have answered. */
-void operation_resume(struct operation *op);
+/* Whether the user of op may do that as well. REFUSED: in the caller's words. WAITING: for the
+ * caller's own caller, down to who can say with operation_wait where it goes on. */
+enum outcome operation_authorize(struct operation *op,
+				 const struct authz_attributes *asked) MUST_CHECK;
+/* What authorizers outside may be told to tell; NULL: no more, as answers are forgotten before they
+ * are used. */
+struct review_wait *operation_question(struct operation *op);
+/* PUT and apply where nothing is: refuses who may not create; again comes when that is known. */
+enum outcome operation_check_create(struct operation *op, operation_step *again) MUST_CHECK;
 /* The body as an object of kind in op->edit, ready to be changed. */
 int operation_read_body(struct operation *op, const struct kind *kind) MUST_CHECK;
 /* A body may leave the name out; another one than the path's is refused. */
@@ -168,42 +197,35 @@ void operation_drop_repeated_owners(struct operation *op, bool after_admission);
 /* What was read is a subresource's body, of that kind: it moves to op->body_seen. */
 void operation_take_body(struct operation *op, const struct kind *kind);
 /* op->old_blob and op->edit.old from the newest state; refuses with NotFound. */
-int operation_load(struct operation *op) MUST_CHECK;
+enum outcome operation_load(struct operation *op) MUST_CHECK;
 int operation_take_fields(struct operation *op, const struct field_errors *errors,
 			  struct subject subject) MUST_CHECK;
 /* Writes op->edit.doc over the state the operation was decided against (or where nothing was), or
  * finishes a dry run. */
-int operation_put(struct operation *op) MUST_CHECK;
+enum outcome operation_put(struct operation *op) MUST_CHECK;
 /* Removes the key if it is still as loaded. final becomes the last state that watchers see; NULL:
  * as it was. */
-int operation_remove(struct operation *op, yyjson_mut_val *final_state) MUST_CHECK;
+enum outcome operation_remove(struct operation *op, yyjson_mut_val *final_state) MUST_CHECK;
 /* Takes over what the write costs; replaces what was there. */
 void operation_charge(struct operation *op, struct operation_charge *charges, size_t count);
 /* Of a write that the charge, which must last as long, is part of. */
 struct store_op operation_charge_op(const struct operation_charge *charge);
 /* Finishes with the state that is there. */
-int operation_answer_old(struct operation *op) MUST_CHECK;
-int operation_answer_success(struct operation *op, struct str uid) MUST_CHECK;
+enum outcome operation_answer_old(struct operation *op) MUST_CHECK;
+/* Finishes with a Status of success. */
+enum outcome operation_answer_success(struct operation *op, struct str uid) MUST_CHECK;
 
-int create_run(struct operation *op) MUST_CHECK;
-int create_object(struct operation *op) MUST_CHECK; /* op->edit.doc holds it */
-int create_again(struct operation *op)
-	MUST_CHECK; /* another suffix behind generateName, or AlreadyExists */
-int update_run(struct operation *op) MUST_CHECK;
-int update_object(struct operation *op)
-	MUST_CHECK; /* op->edit.doc holds the new state, op->edit.old the present one */
-int patch_run(struct operation *op) MUST_CHECK;
+MUST_CHECK operation_step create_run, update_run, patch_run, delete_run, finalize_update,
+	ephemeral_update, scale_update, scale_patch, binding_create, eviction_create,
+	token_request_create;
+MUST_CHECK operation_step create_object; /* op->edit.doc holds it */
+/* Another suffix behind generateName, or AlreadyExists. */
+MUST_CHECK operation_step create_again;
+/* op->edit.doc holds the new state, op->edit.old the present one. */
+MUST_CHECK operation_step update_object;
 int patch_apply_to(struct operation *op, yyjson_val *target, struct schema_at schema,
 		   yyjson_mut_doc **ret) MUST_CHECK;
-int delete_run(struct operation *op) MUST_CHECK;
-int finalize_update(struct operation *op) MUST_CHECK;
-int ephemeral_update(struct operation *op) MUST_CHECK;
-int scale_update(struct operation *op) MUST_CHECK;
-int scale_patch(struct operation *op) MUST_CHECK;
 void scale_take_old(struct operation *op); /* op->body_seen.old := the Scale as it is */
-int binding_create(struct operation *op) MUST_CHECK;
-int eviction_create(struct operation *op) MUST_CHECK;
-int token_request_create(struct operation *op) MUST_CHECK;
 
 /* What DELETE was asked for, from its body. */
 struct delete_options {
@@ -213,6 +235,6 @@ struct delete_options {
 	struct str propagation;	 /* "Orphan", "Background", "Foreground", empty = the default */
 	bool has_orphan, orphan; /* the deprecated orphanDependents */
 };
-int delete_with(struct operation *op, const struct delete_options *options) MUST_CHECK;
+enum outcome delete_with(struct operation *op, const struct delete_options *options) MUST_CHECK;
 
 #endif

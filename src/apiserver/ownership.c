@@ -258,51 +258,58 @@ static int apply_over(struct operation *op, yyjson_val *live, yyjson_val *config
 }
 
 /* Nothing is there yet: what is applied is created, by who may do that. */
-static int apply_new(struct operation *op, yyjson_val *config)
+static enum outcome apply_new(struct operation *op, yyjson_val *config)
 {
+	enum outcome allowed;
 	struct str uid = json_get_str(config, "metadata.uid");
 	yyjson_mut_val *metadata;
 	struct str given;
 
 	if (op->subresource.len)
-		return refusal_not_found(&op->refusal, operation_subject(op));
-	if (operation_check_create(op) < 0)
-		return -1;
+		return outcome_of(refusal_not_found(&op->refusal, operation_subject(op)));
+	allowed = operation_check_create(op, apply_run);
+	if (allowed != OUTCOME_DONE)
+		return allowed;
 	if (uid.len)
-		return refusal_conflict(&op->refusal, operation_subject(op),
-					"uid mismatch: the provided object specified uid " STR_FMT
-					", and no existing object was found",
-					STR_ARG(uid));
+		return outcome_of(
+			refusal_conflict(&op->refusal, operation_subject(op),
+					 "uid mismatch: the provided object specified uid " STR_FMT
+					 ", and no existing object was found",
+					 STR_ARG(uid)));
 	if (apply_over(op, NULL, config) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	metadata = json_ensure_object(op->edit.doc, op->edit.root, "metadata");
 	given = json_mut_str(yyjson_mut_obj_get(metadata, "name"));
 	if (!given.len)
-		return refusal_bad_request(&op->refusal,
-					   "the name of the object (" STR_FMT
-					   " based on URL) was undeterminable: name must be "
-					   "provided",
-					   STR_ARG(op->name));
+		return outcome_of(refusal_bad_request(
+			&op->refusal,
+			"the name of the object (" STR_FMT
+			" based on URL) was undeterminable: name must be provided",
+			STR_ARG(op->name)));
 	if (operation_check_name(op) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	(void)json_remove(metadata, STR("resourceVersion")); /* upstream asks it of POST only */
 	return create_object(op);
 }
 
-int apply_run(struct operation *op)
+enum outcome apply_run(struct operation *op)
 {
 	yyjson_val *config = yyjson_doc_get_root(op->patch);
+	enum outcome loaded;
 
 	if (check_type(op, op->kind, config) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	if (!registry_exists(op->registry, op->key))
 		return apply_new(op, config);
-	if (operation_load(op) < 0 || apply_over(op, op->edit.old, config) < 0)
-		return -1;
+	loaded = operation_load(op);
+	if (loaded != OUTCOME_DONE)
+		return loaded;
+	if (apply_over(op, op->edit.old, config) < 0)
+		return OUTCOME_REFUSED;
 	return update_object(op);
 }
 
-static int apply_scaled(struct operation *op)
+static enum outcome apply_scaled(struct operation *op)
 {
 	yyjson_val *given = yyjson_doc_get_root(op->patch);
 	yyjson_mut_val *scale = yyjson_mut_doc_get_root(op->body_seen.doc), *replicas;
@@ -321,19 +328,23 @@ static int apply_scaled(struct operation *op)
 		json_set_path(doc, root, "spec.replicas", json_mut_copy(doc, replicas));
 	config = json_freeze(root);
 	if (apply_over(op, op->edit.old, yyjson_doc_get_root(config)) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	op->edit.subresource = STR_NONE;
 	op->returns_scale = true;
 	return update_object(op);
 }
 
 /* A Scale's replicas are those of the object it scales. */
-int apply_scale(struct operation *op)
+enum outcome apply_scale(struct operation *op)
 {
 	yyjson_val *scale = yyjson_doc_get_root(op->patch), *replicas;
+	enum outcome loaded;
 
-	if (check_type(op, &kind_scale, scale) < 0 || operation_load(op) < 0)
-		return -1;
+	if (check_type(op, &kind_scale, scale) < 0)
+		return OUTCOME_REFUSED;
+	loaded = operation_load(op);
+	if (loaded != OUTCOME_DONE)
+		return loaded;
 	operation_take_body(op, &kind_scale);
 	scale_take_old(op);
 	op->body_seen.doc = json_thaw(yyjson_doc_get_root(op->body_seen.old));

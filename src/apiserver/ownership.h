@@ -19,7 +19,6 @@ void ownership_attach(struct operation *op);
 bool ownership_is_unchanged(const struct operation *op);
 
 /* PATCH with an apply configuration, also of what is not there yet. */
-int apply_run(struct operation *op) MUST_CHECK;
-int apply_scale(struct operation *op) MUST_CHECK;
+MUST_CHECK operation_step apply_run, apply_scale;
 
 #endif

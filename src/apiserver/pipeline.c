@@ -83,6 +83,20 @@ static int authenticate(struct exchange *e)
 	return found > 0 ? exchange_wait(e) : found;
 }
 
+/* As a step of the pipeline tells what it came to. */
+static int step_outcome(struct exchange *e, enum outcome outcome)
+{
+	switch (outcome) {
+	case OUTCOME_DONE:
+		return 0;
+	case OUTCOME_REFUSED:
+		break;
+	case OUTCOME_WAITING:
+		return exchange_wait(e);
+	}
+	return -1;
+}
+
 /* Nothing is done for a request before it is known of, where that is wanted. */
 static int record(struct exchange *e)
 {
@@ -104,14 +118,12 @@ static int check_impersonation(struct exchange *e, struct target target)
 	struct authz_attributes attributes = { .user = e->user,
 					       .target = &target,
 					       .wait = &e->wait };
-	int checked;
 
 	target.verb = STR("impersonate");
 	target.is_resource = true;
 	if (!target.version.len)
 		target.version = STR("v1");
-	checked = authz_check(&e->server->registry, &attributes, &e->refusal);
-	return checked > 0 ? exchange_wait(e) : checked;
+	return step_outcome(e, authz_check(&e->server->registry, &attributes, &e->refusal));
 }
 
 static int impersonate_name(struct exchange *e, struct user *user)
@@ -312,14 +324,14 @@ static int authorize(struct exchange *e)
 					       .target = &e->target,
 					       .wait = &e->wait };
 	struct authz_reason reason = { .arena = e->arena };
-	int checked;
+	enum outcome outcome;
 
 	if (e->audit)
 		attributes.reason = &reason;
-	checked = authz_check(&e->server->registry, &attributes, &e->refusal);
-	if (checked <= 0)
-		audit_decided(e, checked == 0, reason.text);
-	return checked > 0 ? exchange_wait(e) : checked;
+	outcome = authz_check(&e->server->registry, &attributes, &e->refusal);
+	if (outcome != OUTCOME_WAITING)
+		audit_decided(e, outcome == OUTCOME_DONE, reason.text);
+	return step_outcome(e, outcome);
 }
 
 static void let_go(struct http_exchange *x)

@@ -22,6 +22,6 @@ void rbac_each_rule(struct rbac *rbac, const struct user *user, struct str names
 		    bool (*fn)(void *arg, yyjson_val *rule), void *arg);
 
 /* Nobody gives what he does not have: admission of roles and bindings (rbac_escalation.c). */
-int rbac_check_escalation(struct operation *op) MUST_CHECK;
+enum outcome rbac_check_escalation(struct operation *op) MUST_CHECK;
 
 #endif

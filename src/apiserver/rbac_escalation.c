@@ -11,8 +11,8 @@
 
 #define API_GROUP "rbac.authorization.k8s.io"
 
-static bool may(struct operation *op, const char *verb, struct str resource, struct str namespace_,
-		struct str name)
+static enum outcome may(struct operation *op, const char *verb, struct str resource,
+			struct str namespace_, struct str name)
 {
 	struct target target = { .verb = str_from(verb),
 				 .is_resource = true,
@@ -23,7 +23,7 @@ static bool may(struct operation *op, const char *verb, struct str resource, str
 				 .name = name };
 	struct authz_attributes attributes = { .user = op->who, .target = &target };
 
-	return operation_authorize(op, &attributes) == AUTHZ_ALLOW;
+	return operation_authorize(op, &attributes);
 }
 
 struct owned {
@@ -133,48 +133,52 @@ static int check_aggregation(struct operation *op)
 				 "must have cluster-admin privileges to use an aggregationRule");
 }
 
-static int check_role(struct operation *op)
+static enum outcome check_role(struct operation *op)
 {
 	AUTO_JSON rules = NULL;
+	enum outcome allowed;
 
 	if (is_unchanged(op, "rules") && is_unchanged(op, "aggregationRule"))
-		return 0;
-	if (may(op, "escalate", op->kind->plural, op->namespace_, op->name))
-		return 0;
+		return OUTCOME_DONE;
+	allowed = may(op, "escalate", op->kind->plural, op->namespace_, op->name);
+	if (allowed != OUTCOME_REFUSED)
+		return allowed;
 	if (check_aggregation(op) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	if (!json_mut_get(op->edit.root, "rules"))
-		return 0;
+		return OUTCOME_DONE;
 	rules = json_freeze(json_mut_get(op->edit.root, "rules"));
-	return check_rules(op, yyjson_doc_get_root(rules));
+	return outcome_of(check_rules(op, yyjson_doc_get_root(rules)));
 }
 
-static int check_binding(struct operation *op)
+static enum outcome check_binding(struct operation *op)
 {
 	struct str kind = json_mut_get_str(op->edit.root, "roleRef.kind"),
 		   name = json_mut_get_str(op->edit.root, "roleRef.name");
 	bool is_cluster = str_eq_c(kind, "ClusterRole");
 	const struct kind *role_kind = is_cluster ? &kind_clusterrole : &kind_role;
 	const struct obj *role;
+	enum outcome allowed;
 
 	if (is_unchanged(op, "subjects") && is_unchanged(op, "roleRef"))
-		return 0;
-	if (may(op, "bind", role_kind->plural, op->namespace_, name))
-		return 0;
+		return OUTCOME_DONE;
+	allowed = may(op, "bind", role_kind->plural, op->namespace_, name);
+	if (allowed != OUTCOME_REFUSED)
+		return allowed;
 	role = registry_get_pending(op->registry, role_kind, is_cluster ? STR_NONE : op->namespace_,
 				    name);
 	if (!role)
-		return refusal_not_found(
-			&op->refusal, (struct subject){ STR(API_GROUP), role_kind->plural, name });
-	return check_rules(op, json_get(role->root, "rules"));
+		return outcome_of(refusal_not_found(
+			&op->refusal, (struct subject){ STR(API_GROUP), role_kind->plural, name }));
+	return outcome_of(check_rules(op, json_get(role->root, "rules")));
 }
 
-int rbac_check_escalation(struct operation *op)
+enum outcome rbac_check_escalation(struct operation *op)
 {
 	bool is_role = op->kind == &kind_role || op->kind == &kind_clusterrole,
 	     is_binding = op->kind == &kind_rolebinding || op->kind == &kind_clusterrolebinding;
 
 	if ((!is_role && !is_binding) || !op->who || user_in_group(op->who, "system:masters"))
-		return 0;
+		return OUTCOME_DONE;
 	return is_role ? check_role(op) : check_binding(op);
 }

@@ -22,14 +22,15 @@ static void edit_stored(struct operation *op)
 
 /* The stored state with only the value at path taken from the body, and its resourceVersion for
  * locking. */
-static int take_only(struct operation *op, const char *path)
+static enum outcome take_only(struct operation *op, const char *path)
 {
+	enum outcome loaded = operation_load(op);
 	AUTO_JSON_MUT given = NULL;
 	yyjson_mut_val *value;
 	struct str version;
 
-	if (operation_load(op) < 0)
-		return -1;
+	if (loaded != OUTCOME_DONE)
+		return loaded;
 	if (op->verb == OPERATION_PATCH) {
 		struct decode_options options = { .kind = op->kind,
 						  .check = op->check,
@@ -38,13 +39,13 @@ static int take_only(struct operation *op, const char *path)
 		struct err err = { 0 };
 
 		if (patch_apply_to(op, op->edit.old, op->kind->schema, &patched) < 0)
-			return -1;
+			return OUTCOME_REFUSED;
 		given = object_decode_mut(yyjson_mut_doc_get_root(patched), &options, &err);
 		if (!given)
-			return refusal_from_err(&op->refusal, &err);
+			return outcome_of(refusal_from_err(&op->refusal, &err));
 	} else {
 		if (operation_read_body(op, op->kind) < 0)
-			return -1;
+			return OUTCOME_REFUSED;
 		given = op->edit.doc;
 		op->edit.doc = NULL;
 	}
@@ -58,17 +59,21 @@ static int take_only(struct operation *op, const char *path)
 	if (version.len)
 		json_set_str(op->edit.doc, json_mut_get(op->edit.root, "metadata"),
 			     "resourceVersion", version);
-	return 0;
+	return OUTCOME_DONE;
 }
 
-int finalize_update(struct operation *op)
+enum outcome finalize_update(struct operation *op)
 {
-	return take_only(op, "spec.finalizers") < 0 ? -1 : update_object(op);
+	enum outcome taken = take_only(op, "spec.finalizers");
+
+	return taken == OUTCOME_DONE ? update_object(op) : taken;
 }
 
-int ephemeral_update(struct operation *op)
+enum outcome ephemeral_update(struct operation *op)
 {
-	return take_only(op, "spec.ephemeralContainers") < 0 ? -1 : update_object(op);
+	enum outcome taken = take_only(op, "spec.ephemeralContainers");
+
+	return taken == OUTCOME_DONE ? update_object(op) : taken;
 }
 
 /* --- scale --- */
@@ -113,7 +118,7 @@ yyjson_mut_doc *scale_of(const struct kind *kind, yyjson_val *object, struct are
 }
 
 /* The stored object with the replicas that this Scale asks for. */
-static int update_scaled(struct operation *op)
+static enum outcome update_scaled(struct operation *op)
 {
 	yyjson_mut_val *scale = yyjson_mut_doc_get_root(op->body_seen.doc);
 	int64_t replicas = json_mut_get_int(scale, "spec.replicas", 0);
@@ -125,12 +130,12 @@ static int update_scaled(struct operation *op)
 		field_errors_init(&errors, op->arena);
 		field_invalid_int(&errors, FIELD_NAME(FIELD_NAME(NULL, "spec"), "replicas"),
 				  replicas, "must be greater than or equal to 0");
-		return operation_take_fields(
+		return outcome_of(operation_take_fields(
 			op, &errors,
-			(struct subject){ STR("autoscaling"), STR("Scale"), op->name });
+			(struct subject){ STR("autoscaling"), STR("Scale"), op->name }));
 	}
 	if (version.len && !str_eq(version, json_get_str(op->edit.old, "metadata.resourceVersion")))
-		return refusal_modified(&op->refusal, operation_subject(op));
+		return outcome_of(refusal_modified(&op->refusal, operation_subject(op)));
 	edit_stored(op);
 	json_set_path_int(op->edit.doc, op->edit.root,
 			  op->kind->flags & KIND_CUSTOM
@@ -162,27 +167,35 @@ static int check_scale_version(struct operation *op)
 				   STR_ARG(version), STR_ARG(kind_scale.api_version));
 }
 
-int scale_update(struct operation *op)
+enum outcome scale_update(struct operation *op)
 {
+	enum outcome loaded;
+
 	if (operation_read_body(op, &kind_scale) < 0 || check_scale_version(op) < 0 ||
-	    operation_check_name(op) < 0 || operation_check_namespace(op) < 0 || operation_load(op) < 0)
-		return -1;
+	    operation_check_name(op) < 0 || operation_check_namespace(op) < 0)
+		return OUTCOME_REFUSED;
+	loaded = operation_load(op);
+	if (loaded != OUTCOME_DONE)
+		return loaded;
 	operation_take_body(op, &kind_scale);
 	scale_take_old(op);
 	return admission_mutate(op, update_scaled);
 }
 
-int scale_patch(struct operation *op)
+enum outcome scale_patch(struct operation *op)
 {
+	enum outcome loaded;
+
 	if (op->patch_type == API_PATCH_APPLY)
 		return apply_scale(op);
-	if (operation_load(op) < 0)
-		return -1;
+	loaded = operation_load(op);
+	if (loaded != OUTCOME_DONE)
+		return loaded;
 	operation_take_body(op, &kind_scale);
 	scale_take_old(op);
 	if (patch_apply_to(op, yyjson_doc_get_root(op->body_seen.old), kind_scale.schema,
 			   &op->body_seen.doc) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	return admission_mutate(op, update_scaled);
 }
 
@@ -252,12 +265,15 @@ static int check_binding(struct operation *op, yyjson_mut_val *binding)
 	return 0;
 }
 
-static int binding_admitted(struct operation *op)
+static enum outcome binding_admitted(struct operation *op)
 {
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(op->body_seen.doc);
+	enum outcome loaded = operation_load(op);
 
-	if (operation_load(op) < 0 || check_binding(op, root) < 0)
-		return -1;
+	if (loaded != OUTCOME_DONE)
+		return loaded;
+	if (check_binding(op, root) < 0)
+		return OUTCOME_REFUSED;
 	edit_stored(op);
 	json_set_path_str(op->edit.doc, op->edit.root, "spec.nodeName",
 			  json_mut_get_str(root, "target.name"));
@@ -275,15 +291,15 @@ static int binding_admitted(struct operation *op)
 	return operation_put(op);
 }
 
-static int binding_mutated(struct operation *op)
+static enum outcome binding_mutated(struct operation *op)
 {
 	return admission_validate(op, binding_admitted);
 }
 
-int binding_create(struct operation *op)
+enum outcome binding_create(struct operation *op)
 {
 	if (operation_read_body(op, &kind_binding) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	if (!op->name.len) {
 		op->name = str_in(op->arena, json_mut_get_str(op->edit.root, "metadata.name"));
 		op->key = registry_key(op->registry, op->arena, op->kind, op->namespace_, op->name);
@@ -493,12 +509,12 @@ static int take_dry_run(struct operation *op, yyjson_mut_val *options)
 	return 0;
 }
 
-static int eviction_admitted(struct operation *op)
+static enum outcome eviction_admitted(struct operation *op)
 {
 	struct delete_options options = { 0 };
 	yyjson_mut_val *given = json_mut_get(yyjson_mut_doc_get_root(op->body_seen.doc),
 					     "deleteOptions");
-	int progress;
+	enum outcome outcome;
 
 	options.has_grace = json_mut_get(given, "gracePeriodSeconds") != NULL;
 	options.grace_seconds = json_mut_get_int(given, "gracePeriodSeconds", 0);
@@ -506,33 +522,37 @@ static int eviction_admitted(struct operation *op)
 	options.resource_version = str_in(op->arena,
 					  json_mut_get_str(given, "preconditions.resourceVersion"));
 	options.propagation = str_in(op->arena, json_mut_get_str(given, "propagationPolicy"));
-	if (take_dry_run(op, given) < 0 || operation_load(op) < 0 ||
-	    node_restriction_evict(op) < 0 || check_budget(op) < 0)
-		return -1;
-	progress = delete_with(op, &options);
+	if (take_dry_run(op, given) < 0)
+		return OUTCOME_REFUSED;
+	outcome = operation_load(op);
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	if (node_restriction_evict(op) < 0 || check_budget(op) < 0)
+		return OUTCOME_REFUSED;
+	outcome = delete_with(op, &options);
 	op->http_status = 201;
 	op->returns_status = true;
-	return progress == OPERATION_FINISHED ? operation_answer_success(op, STR_NONE) : progress;
+	return outcome == OUTCOME_DONE ? operation_answer_success(op, STR_NONE) : outcome;
 }
 
-static int eviction_mutated(struct operation *op)
+static enum outcome eviction_mutated(struct operation *op)
 {
 	return admission_validate(op, eviction_admitted);
 }
 
-int eviction_create(struct operation *op)
+enum outcome eviction_create(struct operation *op)
 {
 	struct str name;
 
 	if (operation_read_body(op, &kind_eviction) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	name = json_mut_get_str(op->edit.root, "metadata.name");
 	if (name.len && !str_eq(name, op->name))
-		return refusal_bad_request(
+		return outcome_of(refusal_bad_request(
 			&op->refusal,
 			"name in URL does not match name in Eviction object: " STR_FMT
 			" != " STR_FMT,
-			STR_ARG(op->name), STR_ARG(name));
+			STR_ARG(op->name), STR_ARG(name)));
 	operation_take_body(op, &kind_eviction);
 	return admission_mutate(op, eviction_mutated);
 }

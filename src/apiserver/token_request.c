@@ -220,7 +220,7 @@ static int issue(struct wish *w, struct str *ret)
 	return 0;
 }
 
-static int answer(struct wish *w, struct str token)
+static enum outcome answer(struct wish *w, struct str token)
 {
 	struct operation *op = w->op;
 	yyjson_mut_doc *doc = op->edit.doc;
@@ -238,26 +238,31 @@ static int answer(struct wish *w, struct str token)
 		     str_from(time_format((w->now_s + w->seconds) * TIME_NS_PER_SECOND, text)));
 	op->result = json_mut_to_blob(w->root);
 	op->http_status = 201;
-	return OPERATION_FINISHED;
+	return OUTCOME_DONE;
 }
 
-static int token_admitted(struct operation *op)
+/* What op->edit holds, once admission agreed; again when its user may ask for its audience. */
+static enum outcome issue_token(struct operation *op)
 {
 	const struct obj *account;
 	struct wish w = { .op = op, .now_s = op->edit.now_ns / TIME_NS_PER_SECOND };
 	char *id = arena_alloc(op->arena, ENV_UUID_BYTES);
+	enum outcome allowed;
 	struct str token;
 
-	op->edit.doc = op->body_seen.doc;
-	op->body_seen.doc = NULL;
-	w.root = op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
+	w.root = op->edit.root;
 	w.spec = json_ensure_object(op->edit.doc, w.root, "spec");
 	account = registry_get_pending(op->registry, &kind_serviceaccount, op->namespace_,
 				       op->name);
 	if (!account)
-		return refusal_not_found(&op->refusal, operation_subject(op));
-	if (node_restriction_token(op) < 0 || check_uid(&w, account->uid) < 0)
-		return -1;
+		return outcome_of(refusal_not_found(&op->refusal, operation_subject(op)));
+	allowed = node_restriction_token(op);
+	if (allowed == OUTCOME_WAITING)
+		return operation_wait(op, WAIT_AUTHORIZATION, issue_token);
+	if (allowed != OUTCOME_DONE)
+		return allowed;
+	if (check_uid(&w, account->uid) < 0)
+		return OUTCOME_REFUSED;
 	if (!json_mut_get(w.spec, "expirationSeconds"))
 		json_set_int(op->edit.doc, w.spec, "expirationSeconds", 3600);
 	w.seconds = json_mut_get_int(w.spec, "expirationSeconds", 0);
@@ -267,22 +272,30 @@ static int token_admitted(struct operation *op)
 	env_uuid(registry_env(op->registry), id);
 	w.claims.id = str_from(id);
 	if (check_seconds(&w) < 0 || bind_object(&w) < 0 || issue(&w, &token) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	return answer(&w, token);
 }
 
-static int token_mutated(struct operation *op)
+static enum outcome token_admitted(struct operation *op)
+{
+	op->edit.doc = op->body_seen.doc;
+	op->body_seen.doc = NULL;
+	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
+	return issue_token(op);
+}
+
+static enum outcome token_mutated(struct operation *op)
 {
 	return admission_validate(op, token_admitted);
 }
 
-int token_request_create(struct operation *op)
+enum outcome token_request_create(struct operation *op)
 {
 	if (!op->registry->tokens)
-		return refusal_no_route(&op->refusal);
+		return outcome_of(refusal_no_route(&op->refusal));
 	if (operation_read_body(op, &kind_tokenrequest) < 0 || operation_check_namespace(op) < 0 ||
 	    check_name(op) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	operation_take_body(op, &kind_tokenrequest);
 	return admission_mutate(op, token_mutated);
 }

@@ -95,7 +95,7 @@ static int prepare(struct operation *op)
 				STR_ARG(op->key), err.msg + at);
 }
 
-static int update_admitted(struct operation *op)
+static enum outcome update_admitted(struct operation *op)
 {
 	op->http_status = 200;
 	if (!is_final(op) && !op->is_outdated && object_is_unchanged(&op->edit) &&
@@ -105,51 +105,50 @@ static int update_admitted(struct operation *op)
 	if (is_final(op))
 		return operation_remove(op, op->edit.root);
 	if (service_claim_update(op) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	return operation_put(op);
 }
 
-static int update_mutated(struct operation *op)
+static enum outcome update_mutated(struct operation *op)
 {
 	operation_drop_repeated_owners(op, true);
 	if ((op->is_mutated && prepare(op) < 0) || service_claim_plan(op) < 0 || validate(op) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	object_warn(&op->edit, &op->notices);
 	return admission_validate(op, update_admitted);
 }
 
-int update_object(struct operation *op)
+enum outcome update_object(struct operation *op)
 {
 	if (check_version(op) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	object_default(&op->edit);
 	ownership_update(op);
 	if (prepare(op) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	return admission_mutate(op, update_mutated);
 }
 
 /* PUT where nothing is creates, for kinds that allow it. */
-static int create_missing(struct operation *op)
+static enum outcome update_or_create(struct operation *op)
 {
-	if (operation_check_create(op) < 0)
-		return -1;
+	bool creates = op->kind->flags & KIND_CREATE_ON_UPDATE && !op->subresource.len &&
+		       !registry_exists(op->registry, op->key);
+	enum outcome outcome = creates ? operation_check_create(op, update_or_create)
+				       : operation_load(op);
+
+	if (outcome != OUTCOME_DONE)
+		return outcome;
 	operation_drop_repeated_owners(op, false);
-	return create_object(op);
+	return creates ? create_object(op) : update_object(op);
 }
 
-int update_run(struct operation *op)
+enum outcome update_run(struct operation *op)
 {
 	/* The name is looked at before whether there is such an object. */
 	if (operation_read_body(op, op->kind) < 0 || operation_check_name(op) < 0)
-		return -1;
-	if (op->kind->flags & KIND_CREATE_ON_UPDATE && !op->subresource.len &&
-	    !registry_exists(op->registry, op->key))
-		return create_missing(op);
-	if (operation_load(op) < 0)
-		return -1;
-	operation_drop_repeated_owners(op, false);
-	return update_object(op);
+		return OUTCOME_REFUSED;
+	return update_or_create(op);
 }
 
 int patch_apply_to(struct operation *op, yyjson_val *target, struct schema_at schema,
@@ -314,8 +313,9 @@ static int check_duplicates(struct operation *op, yyjson_mut_val *patched)
 	return 0;
 }
 
-int patch_run(struct operation *op)
+enum outcome patch_run(struct operation *op)
 {
+	enum outcome loaded;
 	struct notices found;
 	AUTO_JSON_MUT patched = NULL;
 	struct decode_options options = { .kind = op->kind, .check = op->check, .notices = &found };
@@ -324,15 +324,17 @@ int patch_run(struct operation *op)
 	if (op->patch_type == API_PATCH_APPLY)
 		return apply_run(op);
 	notices_init(&found, op->arena);
-	if (operation_load(op) < 0 ||
-	    patch_apply_to(op, op->edit.old, op->kind->schema, &patched) < 0)
-		return -1;
+	loaded = operation_load(op);
+	if (loaded != OUTCOME_DONE)
+		return loaded;
+	if (patch_apply_to(op, op->edit.old, op->kind->schema, &patched) < 0)
+		return OUTCOME_REFUSED;
 	json_mut_free(op->edit.doc);
 	op->edit.doc = object_decode_mut(yyjson_mut_doc_get_root(patched), &options, &err);
 	if (!op->edit.doc)
-		return refuse_patched(op, yyjson_mut_doc_get_root(patched), &err);
+		return outcome_of(refuse_patched(op, yyjson_mut_doc_get_root(patched), &err));
 	if (check_duplicates(op, yyjson_mut_doc_get_root(patched)) < 0)
-		return -1;
+		return OUTCOME_REFUSED;
 	for (size_t i = 0; i < found.count; i++)
 		notices_add(&op->notices, STR_FMT, STR_ARG(found.items[i]));
 	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);

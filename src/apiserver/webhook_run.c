@@ -69,6 +69,12 @@ static int refuse_condition(struct webhook_run *run, struct str why)
 				 STR_FMT, STR_ARG(why));
 }
 
+/* No more when answers are forgotten before they are used. */
+static struct review_wait *question_of(struct webhook_run *run)
+{
+	return run->questions < OPERATION_QUESTIONS_MAX ? &run->asked : NULL;
+}
+
 /* 1: it is asked, with objects as *ret_matched has them; CONCERNS_LATER: run->asked is told. */
 static int concerns(struct webhook_run *run, const struct hook *hook,
 		    const struct kind **ret_matched)
@@ -88,9 +94,7 @@ static int concerns(struct webhook_run *run, const struct hook *hook,
 	if (!matches)
 		return 0;
 	ensure_options(run);
-	admission_authorizer_init(&authorizer, run->registry, run->request.user, NULL);
-	/* no more when answers are forgotten before they are used */
-	authorizer.wait = run->questions < OPERATION_QUESTIONS_MAX ? &run->asked : NULL;
+	admission_authorizer_init(&authorizer, run->registry, run->request.user, question_of(run));
 	admission_activation_init(&activation, hook->expressions, &run->request);
 	activation.matched = *ret_matched;
 	activation.authorizer = &authorizer.cel;
@@ -459,7 +463,7 @@ static int mutate(struct webhook_call_slot *slot)
 	return 1;
 }
 
-static int go_on_mutating(struct webhook_run *run);
+static enum outcome go_on_mutating(struct webhook_run *run);
 
 static void mutation_over(struct webhook_call_slot *slot, int understood)
 {
@@ -472,7 +476,7 @@ static void mutation_over(struct webhook_call_slot *slot, int understood)
 		run->states[run->at] |= HOOK_WAS_ASKED;
 	release_slot(slot);
 	run->at++;
-	if (understood < 0 || go_on_mutating(run) != WEBHOOKS_PENDING) {
+	if (understood < 0 || go_on_mutating(run) != OUTCOME_WAITING) {
 		release(run);
 		run->done(run);
 	}
@@ -480,25 +484,25 @@ static void mutation_over(struct webhook_call_slot *slot, int understood)
 
 /* The server's own mutations come again once webhooks changed something, and then those webhooks
  * that want to see what was changed behind them. */
-static int start_second_round(struct webhook_run *run)
+static enum outcome start_second_round(struct webhook_run *run)
 {
-	AUTO_JSON before = NULL;
+	AUTO_JSON before = run->object ? json_freeze(yyjson_mut_doc_get_root(run->object)) : NULL;
+	enum outcome outcome = run->again(run, question_of(run));
 
-	if (run->round || !run->changed)
-		return 0;
-	before = run->object ? json_freeze(yyjson_mut_doc_get_root(run->object)) : NULL;
-	if (run->again(run) < 0)
-		return -1;
 	see_objects(run);
+	if (outcome == OUTCOME_WAITING)
+		run->questions++;
+	if (outcome != OUTCOME_DONE)
+		return outcome;
 	if (before &&
 	    !json_mixed_equal(yyjson_mut_doc_get_root(run->object), yyjson_doc_get_root(before)))
 		ask_others_again(run);
 	run->round = 1;
 	run->at = 0;
-	return 1;
+	return OUTCOME_DONE;
 }
 
-static int ask_next(struct webhook_run *run)
+static enum outcome ask_next(struct webhook_run *run)
 {
 	struct webhook_call_slot *slot = &run->slots[0];
 
@@ -511,12 +515,12 @@ static int ask_next(struct webhook_run *run)
 			continue;
 		asked = concerns(run, hook, &matched);
 		if (asked == CONCERNS_LATER)
-			return WEBHOOKS_PENDING;
+			return OUTCOME_WAITING;
 		run->states[run->at] = 0;
 		if (!asked)
 			continue;
 		if (asked < 0)
-			return -1;
+			return OUTCOME_REFUSED;
 		*slot = (struct webhook_call_slot){ .run = run,
 						    .hook = hook,
 						    .matched = matched,
@@ -525,34 +529,32 @@ static int ask_next(struct webhook_run *run)
 		start_note(slot, run->at);
 		asked = ask(slot);
 		if (asked > 0)
-			return WEBHOOKS_PENDING;
+			return OUTCOME_WAITING;
 		end_note(slot);
 		release_slot(slot);
 		if (asked < 0) {
 			*run->refusal = slot->refusal;
-			return -1;
+			return OUTCOME_REFUSED;
 		}
 	}
-	return WEBHOOKS_AGREED;
+	return OUTCOME_DONE;
 }
 
-static int go_on_mutating(struct webhook_run *run)
+static enum outcome go_on_mutating(struct webhook_run *run)
 {
-	int progress = ask_next(run), again;
+	enum outcome outcome = ask_next(run);
 
-	if (progress != WEBHOOKS_AGREED)
-		return progress;
-	again = start_second_round(run);
-	if (again <= 0)
-		return again < 0 ? -1 : WEBHOOKS_AGREED;
-	return ask_next(run);
+	if (outcome != OUTCOME_DONE || run->round || !run->changed)
+		return outcome;
+	outcome = start_second_round(run);
+	return outcome == OUTCOME_DONE ? ask_next(run) : outcome;
 }
 
 static void on_told_of_mutation(struct review_wait *wait)
 {
 	struct webhook_run *run = CONTAINER_OF(wait, struct webhook_run, asked);
 
-	if (go_on_mutating(run) == WEBHOOKS_PENDING)
+	if (go_on_mutating(run) == OUTCOME_WAITING)
 		return;
 	release(run);
 	run->done(run);
@@ -572,20 +574,20 @@ static bool begin(struct webhook_run *run, enum hook_type type)
 	return true;
 }
 
-int webhook_run_mutate(struct webhook_run *run)
+enum outcome webhook_run_mutate(struct webhook_run *run)
 {
-	int progress;
+	enum outcome outcome;
 
 	if (!begin(run, HOOKS_MUTATING))
-		return WEBHOOKS_AGREED;
+		return OUTCOME_DONE;
 	run->states = arena_alloc(run->arena, run->set->count);
 	run->slots = ARENA_NEW(run->arena, struct webhook_call_slot);
 	run->slot_count = 1;
 	review_wait_init(&run->asked, on_told_of_mutation);
-	progress = go_on_mutating(run);
-	if (progress != WEBHOOKS_PENDING)
+	outcome = go_on_mutating(run);
+	if (outcome != OUTCOME_WAITING)
 		release(run);
-	return progress;
+	return outcome;
 }
 
 /* --- validation --- */
@@ -614,7 +616,7 @@ static void validation_over(struct webhook_call_slot *slot, int understood)
 }
 
 /* From the start: none has been asked yet when an authorizer is waited for. */
-static int start_validating(struct webhook_run *run)
+static enum outcome start_validating(struct webhook_run *run)
 {
 	run->slot_count = run->pending_count = 0;
 	run->slots = NULL;
@@ -624,11 +626,11 @@ static int start_validating(struct webhook_run *run)
 
 		if (asked == CONCERNS_LATER) {
 			run->slot_count = 0;
-			return WEBHOOKS_PENDING;
+			return OUTCOME_WAITING;
 		}
 		if (asked < 0) {
 			release(run);
-			return -1;
+			return OUTCOME_REFUSED;
 		}
 		if (!asked)
 			continue;
@@ -650,23 +652,23 @@ static int start_validating(struct webhook_run *run)
 			end_note(&run->slots[i]);
 	}
 	if (run->pending_count)
-		return WEBHOOKS_PENDING;
+		return OUTCOME_WAITING;
 	conclude(run);
-	return run->refusal->code ? -1 : WEBHOOKS_AGREED;
+	return run->refusal->code ? OUTCOME_REFUSED : OUTCOME_DONE;
 }
 
 static void on_told_of_validation(struct review_wait *wait)
 {
 	struct webhook_run *run = CONTAINER_OF(wait, struct webhook_run, asked);
 
-	if (start_validating(run) != WEBHOOKS_PENDING)
+	if (start_validating(run) != OUTCOME_WAITING)
 		run->done(run);
 }
 
-int webhook_run_validate(struct webhook_run *run)
+enum outcome webhook_run_validate(struct webhook_run *run)
 {
 	if (!begin(run, HOOKS_VALIDATING))
-		return WEBHOOKS_AGREED;
+		return OUTCOME_DONE;
 	review_wait_init(&run->asked, on_told_of_validation);
 	return start_validating(run);
 }

@@ -11,6 +11,7 @@
 #include "apiserver/admission_match.h"
 #include "apiserver/annotations.h"
 #include "apiserver/hook_set.h"
+#include "apiserver/outcome.h"
 #include "apiserver/refusal.h"
 #include "apiserver/review_wait.h"
 
@@ -31,8 +32,9 @@ struct webhook_run {
 	/* Takes over what mutation made of the object (in the version of request.kind):
 	 * *ret_changed whether it differs, run->object is the new one. < 0: refused. */
 	int (*take)(struct webhook_run *run, yyjson_mut_doc *object, bool *ret_changed);
-	/* Lets the server's own mutations see what webhooks changed. < 0: refused. */
-	int (*again)(struct webhook_run *run);
+	/* Lets the server's own mutations see what webhooks changed. WAITING: question is told, and
+	 * it is called again. */
+	enum outcome (*again)(struct webhook_run *run, struct review_wait *question);
 	/* CreateOptions or the like, made when a webhook is asked; NULL: there are none. */
 	yyjson_mut_doc *(*make_options)(struct webhook_run *run);
 	void (*done)(struct webhook_run *run); /* not called when it was over at once */
@@ -51,11 +53,9 @@ struct webhook_run {
 	size_t slot_count, pending_count;
 };
 
-enum webhook_progress { WEBHOOKS_AGREED, WEBHOOKS_PENDING }; /* or < 0: refused */
-
-/* PENDING: done is called in a later turn; run->refusal says how it went. */
-int webhook_run_mutate(struct webhook_run *run) MUST_CHECK;
-int webhook_run_validate(struct webhook_run *run) MUST_CHECK;
-void webhook_run_cancel(struct webhook_run *run); /* of one that is pending: done is not called */
+/* WAITING: done is called in a later turn; run->refusal says how it went. */
+enum outcome webhook_run_mutate(struct webhook_run *run) MUST_CHECK;
+enum outcome webhook_run_validate(struct webhook_run *run) MUST_CHECK;
+void webhook_run_cancel(struct webhook_run *run); /* of one that waits: done is not called */
 
 #endif

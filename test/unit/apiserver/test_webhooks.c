@@ -25,7 +25,7 @@
 
 struct setup {
 	struct audited audited;
-	struct http_fixture f, second;
+	struct http_fixture f, second, *asks; /* who sends what is expected to be answered */
 	struct hook hook;
 	struct arena arena;
 	char asked[512];    /* paths, in the order they were asked */
@@ -104,7 +104,12 @@ static void answer(struct hook *hook, struct http_exchange *x)
 			respond(s, x, answers[i].fields);
 		return;
 	}
-	if (str_eq_c(x->path, "/late")) {
+	if (str_eq_c(x->path, "/may")) { /* an authorizer */
+		http_respond_bytes(
+			x, 200, STR("application/json"),
+			STR("{\"kind\":\"SubjectAccessReview\",\"apiVersion\":"
+			    "\"authorization.k8s.io/v1\",\"status\":{\"allowed\":true}}"));
+	} else if (str_eq_c(x->path, "/late")) {
 		s->waiting = x;
 		s->is_waiting = true;
 		http_set_events(x, &late_events, s);
@@ -127,6 +132,7 @@ static int open_with_plugins(void **state, struct str_list plugins)
 	http_fixture_open_with(&s.f, (struct apiserver_options){ .audit = &s.audited.options,
 								 .plugins_on = plugins });
 	http_fixture_connect(&s.second, &s.f);
+	s.asks = &s.f;
 	hook_open(&s.hook, &s.f, answer, &s);
 	arena_init(&s.arena, ARENA_DEFAULT_MAX);
 	*state = &s;
@@ -189,7 +195,7 @@ static int do_it(struct setup *s, const char *method, const char *path, const ch
 		 const char **ret)
 {
 	s->asked[0] = '\0';
-	return http_fixture_do(&s->f, method, path, strcmp(method, "PATCH") ? JSON : MERGE, body,
+	return http_fixture_do(s->asks, method, path, strcmp(method, "PATCH") ? JSON : MERGE, body,
 			       ret);
 }
 
@@ -606,7 +612,8 @@ static void test_reviews(void **state)
 {
 	struct setup *s = *state;
 	const char *path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-	const char *body = "{\"spec\":{\"nonResourceAttributes\":{\"path\":\"/x\",\"verb\":\"get\"}}}";
+	const char *body =
+		"{\"spec\":{\"nonResourceAttributes\":{\"path\":\"/x\",\"verb\":\"get\"}}}";
 	const char *rules = "\"rules\":[{\"apiGroups\":[\"authorization.k8s.io\"],\"apiVersions\":"
 			    "[\"*\"],\"operations\":[\"CREATE\"],\"resources\":[\"*\"]}]";
 
@@ -831,12 +838,92 @@ static void test_provisioned_namespace(void **state)
 	expect(s, 404, "GET", "/api/v1/namespaces/other", NULL, NULL);
 }
 
+static void ask_outside(struct setup *s, struct review_hook_options *options)
+{
+	struct authz_part outside = {
+		.mode = AUTHZ_MODE_WEBHOOK, .webhook = options, .version = "v1", .name = STR("w")
+	};
+	struct err err;
+
+	options->target.url = str_printf_in(&s->arena, "https://127.0.0.1:%u/may",
+					    (unsigned)s->hook.port);
+	options->target.ca_pem = s->hook.ca.certificate_pem;
+	assert_int_equal(apiserver_replace_authorizers(s->f.apiserver, &outside, 1, &err), 0);
+	s->f.user = "jane"; /* of connections from now on */
+	s->f.group = NULL;
+	s->asks = &s->second;
+}
+
+#define MAY(verb) "authorizer.group(``).resource(`x`).check(" verb ").allowed()"
+#define ON_CONFIGMAPS                                                  \
+	"{'resourceRules':[{'operations':['CREATE'],'apiGroups':['']," \
+	"'apiVersions':['v1'],'resources':['configmaps']}]},'failurePolicy':'Fail'"
+#define CHANGES(name, condition, change)                                                         \
+	{ "POST", POLICIES "mutatingadmissionpolicies",                                          \
+	  "{'metadata':{'name':'" name "'},'spec':{'reinvocationPolicy':"                        \
+	  "'IfNeeded','matchConditions':[{'name':'m','expression':'" condition                   \
+	  "'}],'mutations':[{'patchType':'ApplyConfiguration',"                                  \
+	  "'applyConfiguration':{'expression':'" change "'}}],'matchConstraints':" ON_CONFIGMAPS \
+	  "}}",                                                                                  \
+	  201 },                                                                                 \
+	{                                                                                        \
+		"POST", POLICIES "mutatingadmissionpolicybindings",                              \
+			"{'metadata':{'name':'" name "'},'spec':{'policyName':'" name "'}}", 201 \
+	}
+#define POLICIES "/apis/admissionregistration.k8s.io/v1/"
+
+/* A write goes on where it had to ask whether its user may do something: breaks when policies
+ * change the object once more, or webhooks are asked again, after each answer. */
+static void test_goes_on_where_it_asked(void **state)
+{
+	static const struct step begin[] = {
+		CHANGES("a", "true", "Object{data: {`n`: object.data.n + `1`}}"),
+		CHANGES("b", MAY("has(object.data.one) ? `late` : `early`"),
+			"Object{data: {`b`: `b`}}"),
+		{ "POST", POLICIES "validatingadmissionpolicies",
+		  "{'metadata':{'name':'v'},'spec':{'validations':[{'expression':'" MAY(
+			  "`be`") "'}],'matchConstraints':" ON_CONFIGMAPS "}}",
+		  201 },
+		{ "POST", POLICIES "validatingadmissionpolicybindings",
+		  "{'metadata':{'name':'v'},'spec':{'policyName':'v','validationActions':['Deny']}"
+		  "}",
+		  201 },
+	};
+	struct review_hook_options options = { .yes = "allowed", .ttl_yes_ms = 60000 };
+	struct setup *s = *state;
+
+	for (size_t i = 0; i < ARRAY_COUNT(begin); i++)
+		run_step(&s->f, &begin[i]);
+	configure(s, true, "m", webhook(s, "/one", ANY_RULES));
+	configure(s, false, "v", webhook(s, "/allow", ANY_RULES));
+	ask_outside(s, &options);
+	expect(s, 201, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"c\"},\"data\":{\"n\":\"n\"}}",
+	       "\"data\":{\"n\":\"n111\",\"b\":\"b\",\"one\":\"1\"}");
+	/* the request, early, the webhook, late, validation, the other webhook */
+	expect_asked(s, "/may /may /one /may /may /allow ");
+	/* as if all had been known */
+	expect(s, 201, "POST", CONFIGMAPS, "{\"metadata\":{\"name\":\"d\"},\"data\":{\"n\":\"n\"}}",
+	       "\"data\":{\"n\":\"n111\",\"b\":\"b\",\"one\":\"1\"}");
+	expect_asked(s, "/one /allow ");
+	/* plug-ins, and what is created by PUT */
+	expect(s, 201, "POST", "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles",
+	       "{\"metadata\":{\"name\":\"r\"},\"rules\":[{\"apiGroups\":[\"\"],\"resources\":["
+	       "\"pods\"],"
+	       "\"verbs\":[\"get\"]}]}",
+	       NULL);
+	expect_asked(s, "/may /may ");
+	expect(s, 201, "PUT", "/apis/coordination.k8s.io/v1/namespaces/default/leases/l",
+	       "{\"metadata\":{\"name\":\"l\"}}", NULL);
+	expect_asked(s, "/may /may ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_provisioned_namespace, open_provisioning,
 						close_setup),
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_setup, close_setup)
+		TEST(test_goes_on_where_it_asked),
 		TEST(test_denials),
 		TEST(test_question),
 		TEST(test_mutation),
