@@ -269,9 +269,14 @@ bool apiserver_is_ready(const struct apiserver *s)
 	return s->is_bootstrapped && !s->is_draining;
 }
 
-void apiserver_drain(struct apiserver *s)
+void apiserver_announce_shutdown(struct apiserver *s)
 {
 	s->is_draining = true;
+}
+
+void apiserver_drain(struct apiserver *s)
+{
+	apiserver_announce_shutdown(s);
 	http_watch_end_all(s, true);
 	reverse_proxy_stop(s->proxy);
 }

@@ -67,7 +67,9 @@ void apiserver_free(struct apiserver *apiserver);
 void apiserver_start(struct apiserver *apiserver,
 		     void (*on_ready)(void *arg, const struct err *err), void *arg);
 bool apiserver_is_ready(const struct apiserver *apiserver);
-/* /readyz fails from now on, and watches end, so that http_server_drain can finish. */
+/* /readyz fails from now on, so that others are asked instead; all else goes on. */
+void apiserver_announce_shutdown(struct apiserver *apiserver);
+/* And watches end, so that http_server_drain can finish. */
 void apiserver_drain(struct apiserver *apiserver);
 
 /* What other roles of this process have to say in /metrics; NULL takes it back. */

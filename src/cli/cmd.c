@@ -40,21 +40,27 @@ const struct cmd *cmd_find(const struct program *program, const char *const *arg
 	return best;
 }
 
+static int append(struct flag_list *list, struct str value, struct arena *arena, struct err *err)
+{
+	struct str *grown = arena_array(arena, list->count + 1, sizeof(*grown));
+
+	if (list->count == CMD_ARGS_MAX)
+		return err_set(err, ERR_TOO_LARGE, "more than %d values", CMD_ARGS_MAX);
+	if (list->count)
+		memcpy(grown, list->items, list->count * sizeof(*grown));
+	grown[list->count++] = value;
+	list->items = grown;
+	return 0;
+}
+
 static int append_list(struct flag_list *list, struct str value, struct arena *arena,
 		       struct err *err)
 {
 	struct str part;
 
-	while (str_next_part(&value, ',', &part)) {
-		struct str *grown = arena_array(arena, list->count + 1, sizeof(*grown));
-
-		if (list->count == CMD_ARGS_MAX)
-			return err_set(err, ERR_TOO_LARGE, "more than %d values", CMD_ARGS_MAX);
-		if (list->count)
-			memcpy(grown, list->items, list->count * sizeof(*grown));
-		grown[list->count++] = part;
-		list->items = grown;
-	}
+	while (str_next_part(&value, ',', &part))
+		if (append(list, part, arena, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -81,6 +87,8 @@ static int set_value(const struct flag *flag, struct str value, void *opts, stru
 		return time_parse_duration(value, field, err);
 	case FLAG_TYPE_LIST:
 		return append_list(field, value, arena, err);
+	case FLAG_TYPE_EACH:
+		return append(field, value, arena, err);
 	case FLAG_TYPE_NONE:
 		break;
 	}
@@ -276,6 +284,7 @@ static void write_flag(const struct flag *flag, const void *opts, struct buf *to
 		buf_put_c(to, time_format_duration(*(const int64_t *)field, text));
 		break;
 	case FLAG_TYPE_LIST:
+	case FLAG_TYPE_EACH:
 		buf_put_char(to, '[');
 		for (size_t i = 0; i < list->count; i++)
 			buf_printf(to, "%s" STR_FMT, i ? "," : "", STR_ARG(list->items[i]));

@@ -21,6 +21,7 @@ enum flag_type {
 	FLAG_TYPE_INT,	    /* int64_t */
 	FLAG_TYPE_DURATION, /* int64_t nanoseconds; "1m30s" */
 	FLAG_TYPE_LIST,	    /* struct flag_list; may be repeated, or "a,b" */
+	FLAG_TYPE_EACH,	    /* the same of values that have commas of their own */
 };
 
 struct flag_list {
@@ -69,6 +70,11 @@ struct flag {
 #define FLAG_LIST(s, n, type_, field, help_)                                    \
 	{                                                                       \
 		.type = FLAG_TYPE_LIST, .short_name = s, .name = n,             \
+		.offset = offsetof(type_, field), .fallback = "", .help = help_ \
+	}
+#define FLAG_EACH(s, n, type_, field, help_)                                    \
+	{                                                                       \
+		.type = FLAG_TYPE_EACH, .short_name = s, .name = n,             \
 		.offset = offsetof(type_, field), .fallback = "", .help = help_ \
 	}
 

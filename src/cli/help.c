@@ -19,6 +19,7 @@ static const char *value_name(const struct flag *flag)
 	case FLAG_TYPE_DURATION:
 		return "duration";
 	case FLAG_TYPE_LIST:
+	case FLAG_TYPE_EACH:
 		return "list";
 	case FLAG_TYPE_BOOL:
 	case FLAG_TYPE_NONE:

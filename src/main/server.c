@@ -26,6 +26,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/time.h"
 #include "client/client.h"
 #include "controllers/controllers.h"
 #include "loop/loop.h"
@@ -93,25 +94,10 @@ static int open_files(struct server *s, struct err *err)
 					    .server = s->plan.endpoint,
 					    .user = STR("kubernetes-admin"),
 					    .group = STR("system:masters") };
-	struct tls_server_options tls;
-	struct str proxies;
 
 	if (pki_open(&options, s->arena, &s->pki, err) < 0 ||
 	    pki_kubeconfig(&options, &s->pki, &admin, s->arena, err) < 0 ||
-	    server_proxy_authority(s, &proxies, err) < 0)
-		return -1;
-	tls = (struct tls_server_options){ .certificate_pem = s->pki.serving.certificate_pem,
-					   .key_pem = s->pki.serving.key_pem,
-					   .client_ca_pem = s->pki.ca.certificate_pem,
-					   .other_ca_pem = proxies,
-					   .policy = &s->plan.tls };
-	for (size_t i = 0; i < s->plan.tls.insecure.count; i++)
-		log_warn("server", "Use of insecure cipher '" STR_FMT "' detected.",
-			 STR_ARG(s->plan.tls.insecure.items[i]));
-	for (size_t i = 0; i < s->plan.tls.absent.count; i++)
-		log_warn("server", "cipher suite " STR_FMT " is chosen, but OpenSSL here is without it",
-			 STR_ARG(s->plan.tls.absent.items[i]));
-	if (tls_server_new(&tls, &s->tls, err) < 0)
+	    server_tls_open(s, err) < 0)
 		return -1;
 	return server_etcd_start(s, &options, err);
 }
@@ -191,13 +177,15 @@ static int start_api(struct server *s, struct err *err)
 	if (http_server_listen_fd(s->http, fd_take(&s->listen_fd), err) < 0)
 		return -1;
 	apiserver_start(s->apiserver, on_ready, s);
-	return server_encryption_watch(s, err) < 0 ? -1 : server_auth_watch(s, err);
+	if (server_encryption_watch(s, err) < 0 || server_tls_watch(s, err) < 0)
+		return -1;
+	return server_auth_watch(s, err);
 }
 
 static void start_controllers(struct server *s)
 {
 	struct controllers_options options = { .env = s->env,
-					       .root_ca = s->pki.ca.certificate_pem,
+					       .root_ca = s->root_ca_pem,
 					       .authority = server_authority(s),
 					       .chosen = { s->opts->controllers.items,
 							   s->opts->controllers.count },
@@ -271,6 +259,16 @@ static void on_drained(void *arg)
 	server_node_stop(s, on_node_stopped, s);
 }
 
+static void drain(struct timer *timer)
+{
+	struct server *s = CONTAINER_OF(timer, struct server, shutdown);
+
+	server_lead_release(&s->leads_scheduling);
+	server_lead_release(&s->leads_controlling);
+	apiserver_drain(s->apiserver);
+	http_server_drain(s->http, DRAIN_MS, on_drained, s);
+}
+
 static void on_signal(void *arg, int signo)
 {
 	struct server *s = arg;
@@ -282,14 +280,19 @@ static void on_signal(void *arg, int signo)
 	}
 	s->stopping = true;
 	log_info("server", "stopping; containers go on");
-	server_lead_release(&s->leads_scheduling);
-	server_lead_release(&s->leads_controlling);
-	apiserver_drain(s->apiserver);
-	http_server_drain(s->http, DRAIN_MS, on_drained, s);
+	apiserver_announce_shutdown(s->apiserver);
+	if (!s->opts->shutdown_delay_ns) {
+		drain(&s->shutdown);
+		return;
+	}
+	timer_init(&s->shutdown, s->env, drain);
+	timer_start(&s->shutdown, s->opts->shutdown_delay_ns / TIME_NS_PER_MS);
 }
 
 static void close_all(struct server *s)
 {
+	if (s->stopping && s->opts->shutdown_delay_ns)
+		timer_stop(&s->shutdown);
 	server_reload_stop(s);
 	server_lead_stop(s, &s->leads_scheduling);
 	server_lead_stop(s, &s->leads_controlling);
@@ -302,7 +305,7 @@ static void close_all(struct server *s)
 	if (s->apiserver)
 		apiserver_free(s->apiserver);
 	server_forget(s);
-	tls_server_free(s->tls);
+	server_tls_close(s);
 	fd_close(&s->listen_fd);
 	if (s->loop)
 		loop_free(s->loop);
@@ -364,6 +367,18 @@ static const struct flag server_flags[] = {
 		 "port of the kubelet's own API (0: none; 10250: only if it is free)"),
 	FLAG_STRING(0, "advertise-address", struct server_opts, advertise_address, "",
 		    "address by which pods reach the API server (default: the node's)"),
+	FLAG_STRING(0, "tls-cert-file", struct server_opts, tls.cert_file, "",
+		    "certificate that clients are shown, those of its authorities behind it (default: "
+		    "apiserver.crt in --cert-dir, made when missing)"),
+	FLAG_STRING(0, "tls-private-key-file", struct server_opts, tls.key_file, "",
+		    "key of that certificate"),
+	FLAG_EACH(0, "tls-sni-cert-key", struct server_opts, tls.named,
+		  "certificate and key for some names only, those of the certificate or others: "
+		  "FILE,FILE[:NAME,...], where *. stands for one label; may be repeated"),
+	FLAG_STRING(0, "client-ca-file", struct server_opts, tls.client_ca_file, "",
+		    "authorities of clients' certificates besides the cluster's own"),
+	FLAG_STRING(0, "root-ca-file", struct server_opts, tls.root_ca_file, "",
+		    "authorities that pods know the API server by, besides the cluster's own"),
 	FLAG_LIST(0, "tls-san", struct server_opts, tls_sans,
 		  "further names and addresses in the API server's certificate"),
 	FLAG_LIST(0, "tls-cipher-suites", struct server_opts, tls_suites,
@@ -580,6 +595,9 @@ static const struct flag server_flags[] = {
 		 "400", INT32_MIN, INT32_MAX, "events in one request to it"),
 	FLAG_DURATION(0, "audit-webhook-batch-max-wait", struct server_opts, audit.webhook_wait_ns,
 		      "30s", "how long an event waits for others"),
+	FLAG_DURATION(0, "shutdown-delay-duration", struct server_opts, shutdown_delay_ns, "0s",
+		      "how long requests are served as before once the server was told to stop, while "
+		      "/readyz says so"),
 	FLAG_BOOL_ON(0, "profiling", struct server_opts, profiling,
 		     "serve /debug/pprof and /debug/flags"),
 	FLAG_STRING(0, "oci-path", struct server_opts, oci_path, "",

@@ -52,7 +52,14 @@ struct server_audit_opts {
 	bool log_truncates, log_compresses, webhook_truncates, webhook_throttles;
 };
 
+/* server_tls.c */
+struct server_tls_opts {
+	struct str cert_file, key_file, client_ca_file, root_ca_file;
+	struct flag_list named;
+};
+
 struct server_opts {
+	struct server_tls_opts tls;
 	struct server_audit_opts audit;
 	struct server_auth_opts auth;
 	struct str data_dir, run_dir, kubeconfig, pki_dir, manifest_dir, pod_log_dir;
@@ -61,7 +68,7 @@ struct server_opts {
 	struct str node_name, node_ip, pod_cidr, service_cidr, bridge, table, cgroup_root;
 	struct str cluster_dns, cluster_domain;
 	struct str admission_config;
-	int64_t event_ttl_ns;
+	int64_t event_ttl_ns, shutdown_delay_ns;
 	int64_t watch_seconds_min;
 	int64_t not_ready_seconds, unreachable_seconds;
 	int64_t etcd_compaction_ns;
@@ -113,6 +120,7 @@ struct server {
 	struct loop *loop;
 	struct env *env;
 	struct pki pki;
+	struct str root_ca_pem; /* by which pods know the API server */
 	struct store *store;
 	struct stored_form form;
 	struct timer encryption_timer;
@@ -124,8 +132,10 @@ struct server {
 	bool opened;
 	struct err open_err;
 	struct apiserver *apiserver;
-	struct tls_server *tls;
+	struct server_serving *serving;
+	struct tls_server *tls, *kubelet_tls; /* the latter NULL: the same */
 	struct http_server *http;
+	struct timer shutdown;
 	int listen_fd;
 	struct server_role {
 		struct api_transport *transport;
@@ -199,11 +209,23 @@ int server_auth_watch(struct server *server, struct err *err) MUST_CHECK;
 /* The text of a file that changed; arena: for as long as the call. < 0: it cannot be used; > 0:
  * later, which it tells of itself. */
 struct server_reload;
-typedef int server_reload_fn(struct server *server, struct str text, struct arena *arena,
+typedef int server_reload_fn(struct server *server, void *arg, struct str text, struct arena *arena,
 			     struct err *err);
-int server_reload_watch(struct server *server, const char *flag, struct str path,
-			server_reload_fn *take, struct err *err) MUST_CHECK;
+struct server_reload_file {
+	const char *flag;
+	struct str path;
+	server_reload_fn *take;
+	void *arg;
+};
+int server_reload_watch(struct server *server, const struct server_reload_file *file,
+			struct err *err) MUST_CHECK;
 void server_reload_stop(struct server *server);
+
+/* Certificates and authorities of the flags, or the cluster's own: s->tls. */
+int server_tls_open(struct server *server, struct err *err) MUST_CHECK;
+int server_tls_watch(struct server *server, struct err *err) MUST_CHECK;
+void server_tls_close(struct server *server);
+struct str server_client_authorities(struct server *server);
 
 /* How API servers behind this one know it; server_front.c. */
 struct front_proxy;

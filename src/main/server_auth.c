@@ -428,8 +428,8 @@ static yyjson_doc *parse(struct str text, struct err *err)
 	return doc ? json_freeze(yyjson_mut_doc_get_root(doc)) : NULL;
 }
 
-static int authentication_changed(struct server *s, struct str text, struct arena *arena,
-				  struct err *err)
+static int authentication_changed(struct server *s, void *arg, struct str text,
+				  struct arena *arena, struct err *err)
 {
 	struct authn_options options = { .refuses_anonymous = !s->opts->auth.anonymous };
 	AUTO_JSON doc = parse(text, err);
@@ -439,8 +439,8 @@ static int authentication_changed(struct server *s, struct str text, struct aren
 	return apiserver_replace_authn(s->apiserver, &options, err);
 }
 
-static int authorization_changed(struct server *s, struct str text, struct arena *arena,
-				 struct err *err)
+static int authorization_changed(struct server *s, void *arg, struct str text,
+				  struct arena *arena, struct err *err)
 {
 	AUTO_JSON doc = parse(text, err);
 	struct authz_part *parts;
@@ -454,15 +454,15 @@ static int authorization_changed(struct server *s, struct str text, struct arena
 int server_auth_watch(struct server *s, struct err *err)
 {
 	const struct server_auth_opts *o = &s->opts->auth;
+	const struct server_reload_file files[] = {
+		{ "authentication-config", o->authentication_config, authentication_changed, NULL },
+		{ "authorization-config", o->authorization_config, authorization_changed, NULL },
+	};
 
-	if (o->authentication_config.len &&
-	    server_reload_watch(s, "authentication-config", o->authentication_config,
-				authentication_changed, err) < 0)
-		return -1;
-	return o->authorization_config.len
-		       ? server_reload_watch(s, "authorization-config", o->authorization_config,
-					     authorization_changed, err)
-		       : 0;
+	for (size_t i = 0; i < ARRAY_COUNT(files); i++)
+		if (files[i].path.len && server_reload_watch(s, &files[i], err) < 0)
+			return -1;
+	return 0;
 }
 
 void server_keep(struct server *s, yyjson_doc *doc, yyjson_val **ret)

@@ -152,7 +152,7 @@ static void on_late(struct timer *timer)
 	kms_metrics_reload(&c->server->form.metrics, false, env_wall_ns(c->server->env));
 }
 
-static int take(struct server *s, struct str text, struct arena *arena, struct err *err)
+static int take(struct server *s, void *arg, struct str text, struct arena *arena, struct err *err)
 {
 	struct server_encryption *c = s->encryption_change;
 	struct encryption *next;
@@ -181,7 +181,9 @@ int server_encryption_watch(struct server *s, struct err *err)
 	timer_init(&c->late, s->env, on_late);
 	task_init(&c->look, on_look);
 	s->encryption_change = c;
-	return server_reload_watch(s, FLAG_NAME, s->opts->encryption_config, take, err);
+	return server_reload_watch(
+		s, &(struct server_reload_file){ FLAG_NAME, s->opts->encryption_config, take, NULL },
+		err);
 }
 
 void server_encryption_close(struct server *s)

@@ -67,7 +67,7 @@ int server_front_proxy(struct server *s, struct front_proxy *ret, struct err *er
 				extras[] = { STR_INIT("X-Remote-Extra-") };
 	const struct server_auth_opts *o = &s->opts->auth;
 
-	*ret = (struct front_proxy){ .client_ca_pem = s->pki.ca.certificate_pem };
+	*ret = (struct front_proxy){ .client_ca_pem = server_client_authorities(s) };
 	if (o->proxy_ca_file.len) {
 		ret->names = list_of(&o->proxy_names);
 		ret->user_headers = list_of(&o->proxy_user_headers);

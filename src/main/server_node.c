@@ -94,7 +94,7 @@ static int open_kubelet_port(struct server *s, struct server_node *node, uint16_
 	struct http_server_options http = { .env = s->env,
 					    .handlers = apiserver_kubelet_handlers(),
 					    .arg = s->apiserver,
-					    .tls = s->tls };
+					    .tls = s->kubelet_tls ? s->kubelet_tls : s->tls };
 	uint16_t port = (uint16_t)s->opts->kubelet_port;
 	struct address address;
 	int fd;
@@ -143,7 +143,9 @@ static int start_kubelet(struct server *s, struct server_node *node, struct err 
 					   .log_dir = s->plan.pod_log_dir,
 					   .manifest_dir = s->plan.manifest_dir,
 					   .bind_address = s->opts->bind_address,
-					   .client_ca_file = s->pki.ca_path,
+					   .client_ca_file = s->opts->tls.client_ca_file.len
+								     ? s->opts->tls.client_ca_file
+								     : s->pki.ca_path,
 					   .cgroup_root = s->plan.cgroup_root,
 					   .pods_max = s->opts->max_pods,
 					   .register_node = true };

@@ -16,7 +16,7 @@
 #include "base/path.h"
 #include "main/server.h"
 
-#define FILE_BYTES_MAX ((size_t)1 << 20)
+#define FILE_BYTES_MAX ((size_t)4 << 20)
 #define EVENTS_BYTES 4096
 #define SETTLE_MS 100 /* writers write in pieces */
 
@@ -25,6 +25,7 @@ struct server_reload {
 	struct server *server;
 	const char *flag, *path; /* in the server's arena */
 	server_reload_fn *take;
+	void *arg;
 	int fd;
 	struct io_watch watch;
 	struct timer timer;
@@ -71,7 +72,7 @@ static void take(struct server_reload *r)
 	buf_reset(&r->known);
 	buf_put_str(&r->known, buf_str(&r->text));
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	taken = r->take(r->server, buf_str(&r->text), &arena, &err);
+	taken = r->take(r->server, r->arg, buf_str(&r->text), &arena, &err);
 	if (taken < 0)
 		log_error("server", "--%s: the file changed and cannot be used: %s", r->flag,
 			  err.msg);
@@ -121,17 +122,17 @@ static void on_events(struct io_watch *watch, int events)
 		timer_start(&r->timer, SETTLE_MS);
 }
 
-int server_reload_watch(struct server *s, const char *flag, struct str path,
-			server_reload_fn *take_fn, struct err *err)
+int server_reload_watch(struct server *s, const struct server_reload_file *file, struct err *err)
 {
 	struct server_reload *r = NEW(struct server_reload);
-	size_t slash = str_rfind_char(path, '/');
-	struct str dir = slash == SIZE_MAX ? STR(".") : str_slice(path, 0, slash + 1);
+	size_t slash = str_rfind_char(file->path, '/');
+	struct str dir = slash == SIZE_MAX ? STR(".") : str_slice(file->path, 0, slash + 1);
 
 	r->server = s;
-	r->flag = flag;
-	r->path = str_c_in(s->arena, path);
-	r->take = take_fn;
+	r->flag = file->flag;
+	r->path = str_c_in(s->arena, file->path);
+	r->take = file->take;
+	r->arg = file->arg;
 	buf_init(&r->text, FILE_BYTES_MAX);
 	buf_init(&r->known, FILE_BYTES_MAX);
 	r->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -140,13 +141,13 @@ int server_reload_watch(struct server *s, const char *flag, struct str path,
 	if (r->fd < 0 ||
 	    inotify_add_watch(r->fd, str_c_in(s->arena, dir),
 			      IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE) < 0) {
-		(void)err_os(err, "--%s: watch " STR_FMT, flag, STR_ARG(dir));
+		(void)err_os(err, "--%s: watch " STR_FMT, file->flag, STR_ARG(dir));
 		reload_free(r);
 		return -1;
 	}
 	if (io_start(s->env, &r->watch, r->fd, IO_READ, err) < 0) {
 		reload_free(r);
-		return err_wrap(err, "--%s", flag);
+		return err_wrap(err, "--%s", file->flag);
 	}
 	read_file(&r->work); /* what is in use now: the start waits for it anyway */
 	buf_put_str(&r->known, buf_str(&r->text));

@@ -226,6 +226,7 @@ static int listen_etcd(struct server *s, struct err *err)
 	if (s->opts->etcd_listen.len)
 		return err_wrap(err, "--etcd-listen " STR_FMT, STR_ARG(where));
 	log_warn("server", "etcd's API is not served: %s (--etcd-listen takes another address)", err->msg);
+	*err = (struct err){ 0 };
 	return 0;
 }
 

@@ -432,6 +432,7 @@ static bool has_place(struct http_server *s, int fd)
 /* Owns fd. */
 static void serve(struct http_server *s, int fd, const struct address *peer)
 {
+	struct ssl_st *ssl = NULL;
 	struct server_conn *sc;
 	int on = 1;
 
@@ -446,9 +447,11 @@ static void serve(struct http_server *s, int fd, const struct address *peer)
 	sc->peer.address = *peer;
 	address_format(peer, sc->peer.text);
 	sc->peer.is_tls = s->options.tls != NULL;
-	if (s->options.tls)
+	if (s->options.tls) {
 		sc->peer.tls_generation = tls_server_generation(s->options.tls);
-	sc->conn = conn_new(s->pool, fd, s->options.tls ? tls_server_session(s->options.tls) : NULL, &conn_events, sc);
+		ssl = tls_server_session(s->options.tls, fd);
+	}
+	sc->conn = conn_new(s->pool, fd, ssl, &conn_events, sc);
 	list_push_back(&s->conns, &sc->link);
 	list_push_back(&s->strangers, &sc->stranger_link);
 	s->conn_count++;

@@ -28,6 +28,7 @@
 #define HTTP2_FLOOD_WINDOW_MS 10000
 #define TLS_PEM_BYTES_MAX (4u << 20)           /* a bundle of certificates */
 #define TLS_ORGANIZATIONS_MAX 64
+#define TLS_SERVER_NAMES_MAX 1024              /* of all certificates that a server chooses from */
 #define TLS_NAMES_MAX 256                      /* subject alternative names read or written */
 #define CONN_QUEUE_BYTES_MAX (64u << 20)       /* of a stream waiting to be sent on one connection; then it is cut */
 #define HTTP_GZIP_ANSWERS_MAX 100              /* compressed at the same time by one server */

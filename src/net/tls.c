@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "net/limits.h"
 #include "net/openssl.h"
+#include "net/tls_names.h"
 #include "net/tls_policy.h"
 
 #define CIPHERS_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
@@ -22,6 +23,7 @@
 
 struct tls_server {
 	SSL_CTX *context;
+	struct tls_names names;
 	uint64_t generation;
 	bool no_http2;
 };
@@ -168,6 +170,21 @@ static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 	return SSL_TLSEXT_ERR_OK;
 }
 
+/* Called whether or not the client names anything. */
+static int select_certificate(SSL *ssl, int *alert, void *arg)
+{
+	const struct tls_server *t = arg;
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	SSL_CTX *chosen;
+
+	(void)alert; /* a name that is not known is no reason to refuse */
+	if (!name)
+		return SSL_TLSEXT_ERR_NOACK;
+	chosen = tls_names_find(&t->names, str_from(name));
+	SSL_set_SSL_CTX(ssl, chosen ? chosen : t->context);
+	return SSL_TLSEXT_ERR_OK;
+}
+
 static SSL_CTX *make_server_context(struct tls_server *t, const struct tls_server_options *options,
 				    struct err *err)
 {
@@ -183,6 +200,10 @@ static SSL_CTX *make_server_context(struct tls_server *t, const struct tls_serve
 	SSL_CTX_set_num_tickets(context, 1);
 	SSL_CTX_set_session_id_context(context, session_context, sizeof(session_context) - 1);
 	SSL_CTX_set_alpn_select_cb(context, select_protocol, t);
+	if (options->named_count) {
+		SSL_CTX_set_tlsext_servername_callback(context, select_certificate);
+		SSL_CTX_set_tlsext_servername_arg(context, t);
+	}
 	if (options->policy && use_policy(context, options->policy, err) < 0)
 		return NULL;
 	if (use_pair(context, options->certificate_pem, options->key_pem, err) < 0)
@@ -213,15 +234,38 @@ int tls_server_new(const struct tls_server_options *options, struct tls_server *
 	return 0;
 }
 
+struct named_making {
+	struct tls_server *server;
+	const struct tls_server_options *options;
+};
+
+static SSL_CTX *make_named_context(void *arg, const struct tls_named_pair *pair, struct err *err)
+{
+	const struct named_making *m = arg;
+	struct tls_server_options options = *m->options;
+
+	options.certificate_pem = pair->certificate_pem;
+	options.key_pem = pair->key_pem;
+	return make_server_context(m->server, &options, err);
+}
+
 int tls_server_reload(struct tls_server *t, const struct tls_server_options *options, struct err *err)
 {
+	struct named_making making = { t, options };
 	SSL_CTX *context = make_server_context(t, options, err);
+	struct tls_names names;
 
 	if (!context)
 		return -1;
+	if (tls_names_init(&names, options, make_named_context, &making, err) < 0) {
+		SSL_CTX_free(context);
+		return -1;
+	}
 	if (t->context)
 		SSL_CTX_free(t->context);
+	tls_names_deinit(&t->names);
 	t->context = context;
+	t->names = names;
 	t->no_http2 = options->no_http2;
 	t->generation++;
 	return 0;
@@ -237,12 +281,14 @@ void tls_server_free(struct tls_server *t)
 	if (!t)
 		return;
 	SSL_CTX_free(t->context);
+	tls_names_deinit(&t->names);
 	mem_free(t);
 }
 
-struct ssl_st *tls_server_session(struct tls_server *t)
+struct ssl_st *tls_server_session(struct tls_server *t, int fd)
 {
-	SSL *ssl = SSL_new(t->context);
+	SSL_CTX *own = tls_names_find_address(&t->names, fd);
+	SSL *ssl = SSL_new(own ? own : t->context);
 
 	SSL_set_accept_state(ssl);
 	return ssl;

@@ -35,6 +35,13 @@ struct tls_identity {
 
 struct tls_policy;
 
+/* Shown to clients that ask for one of the names ("*." stands for one label) or, when they name
+ * nothing, come to one that is an address. Without names: those that the certificate has. */
+struct tls_named_pair {
+	struct str certificate_pem, key_pem;
+	struct str_list names;
+};
+
 struct tls_server_options {
 	struct str certificate_pem;     /* chain, leaf first */
 	struct str key_pem;
@@ -42,6 +49,8 @@ struct tls_server_options {
 	struct str other_ca_pem;        /* named to clients, too: some only show certificates of whom is named */
 	bool require_client;            /* handshake fails without a verified one */
 	bool no_http2;                  /* do not offer h2 */
+	const struct tls_named_pair *named; /* instead of the above, where they fit */
+	size_t named_count;
 	const struct tls_policy *policy; /* NULL: TLS 1.2 and newer, with suites that HTTP/2 may have, too */
 };
 
@@ -52,7 +61,8 @@ int tls_server_reload(struct tls_server *t, const struct tls_server_options *opt
 		      struct err *err) MUST_CHECK;
 uint64_t tls_server_generation(const struct tls_server *t) PURE;     /* grows with each reload */
 void tls_server_free(struct tls_server *t);
-struct ssl_st *tls_server_session(struct tls_server *t) MUST_CHECK;
+/* fd: the connection's socket. */
+struct ssl_st *tls_server_session(struct tls_server *t, int fd) MUST_CHECK;
 
 struct tls_client_options {
 	struct str ca_pem;              /* empty: the system's bundle */

@@ -4,8 +4,20 @@
 
 load node.bash
 
+# pair NAME ISSUER [SUBJECT-ALT-NAME]: $OUT/NAME.crt and .key, signed by ISSUER, or by itself
+pair() {
+	openssl ecparam -name prime256v1 -genkey -noout -out "$OUT/new.key" &&
+		openssl req -new -key "$OUT/new.key" -subj "${4:-}/CN=$1" -out "$OUT/new.csr" &&
+		printf '%s\n' "basicConstraints=CA:$([ "$1" = "$2" ] && echo TRUE || echo FALSE)" ${3:+"subjectAltName=$3"} >"$OUT/new.ext" || return 1
+	local by=(-CA "$OUT/$2.crt" -CAkey "$OUT/$2.key" -CAcreateserial)
+	[ "$1" != "$2" ] || by=(-signkey "$OUT/new.key")
+	openssl x509 -req -in "$OUT/new.csr" "${by[@]}" -extfile "$OUT/new.ext" -days 30 -out "$OUT/new.crt" 2>/dev/null &&
+		mv "$OUT/new.key" "$OUT/$1.key" && mv "$OUT/new.crt" "$OUT/$1.crt"
+}
+
 setup_file() {
 	node_file || return 1
+	pair outside outside && pair api.example outside DNS:api.example,DNS:ca.example && pair named outside && pair jane outside '' /O=team || return 1
 	printf '%s\n' 'token-reader,reader,1' 'token-other,other,2' >"$OUT/tokens.csv"
 	cat >"$OUT/policies" <<'END'
 # who may what
@@ -30,7 +42,9 @@ plugins:
 END
 	node_api --token-auth-file "$OUT/tokens.csv" --authorization-mode Node,RBAC,ABAC --authorization-policy-file "$OUT/policies" \
 		--enable-admission-plugins AlwaysPullImages,EventRateLimit --admission-control-config-file "$OUT/admission.yaml" --disable-admission-plugins DefaultTolerationSeconds,Priority \
-		--min-request-timeout 1 \
+		--min-request-timeout 1 --client-ca-file "$OUT/outside.crt" --root-ca-file "$OUT/outside.crt" --shutdown-delay-duration 2s \
+		--tls-cert-file "$OUT/api.example.crt" --tls-private-key-file "$OUT/api.example.key" \
+		--tls-sni-cert-key "$OUT/named.crt,$OUT/named.key:*.named.example,named.example" \
 		--tls-cipher-suites TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,TLS_RSA_WITH_AES_128_CBC_SHA
 }
 
@@ -93,6 +107,42 @@ as() { # TOKEN ARGS...
 	same ok2 "$output"
 }
 
+shown() { # NAME: whose certificate a client gets that asks for it
+	in_node openssl s_client -connect 127.0.0.1:6443 ${1:+-servername "$1"} </dev/null 2>/dev/null | openssl x509 -noout -subject
+}
+
+@test "clients are shown the certificate for the name they ask for, and another one once its files change" {
+	same 'subject=CN = api.example' "$(shown api.example)"
+	same 'subject=CN = api.example' "$(shown anything.example)"
+	same 'subject=CN = named' "$(shown a.named.example)"
+	same 'subject=CN = kube-apiserver' "$(shown kubernetes)"
+	same ok "$(k get --raw /livez)" # as the cluster's own know it
+	same ok "$(in_node curl -sS --cacert "$OUT/outside.crt" --resolve api.example:6443:127.0.0.1 https://api.example:6443/livez)"
+	k get configmap kube-root-ca.crt -o 'jsonpath={.data.ca\.crt}' | grep -Fq "$(sed -n 2p "$OUT/outside.crt")"
+	pair ca.example outside DNS:api.example,DNS:ca.example
+	mv "$OUT/ca.example.key" "$OUT/api.example.key"
+	mv "$OUT/ca.example.crt" "$OUT/api.example.crt"
+	changed() { [ "$(shown api.example)" = 'subject=CN = ca.example' ]; }
+	wait_for 10 changed
+	echo nonsense >"$OUT/named.crt"
+	told() { grep -q -- '--tls-sni-cert-key: the file changed and cannot be used: ' "$OUT/server.log"; }
+	wait_for 10 told
+	same 'subject=CN = named' "$(shown named.example)"
+}
+
+@test "clients are known by authorities of the flag's, also once the file changes" {
+	who() { in_node env HOME="$OUT" kubectl --kubeconfig /dev/null --server https://127.0.0.1:6443 --certificate-authority "$NODE_DIR/etc/pki/ca.crt" \
+		--client-certificate "$OUT/$1.crt" --client-key "$OUT/$1.key" auth whoami -o 'jsonpath={.status.userInfo.username} {.status.userInfo.groups}' 2>&1; }
+	same 'jane ["team","system:authenticated"]' "$(who jane)"
+	has "$(k -n kube-system get configmap extension-apiserver-authentication -o 'jsonpath={.data.client-ca-file}')" "$(sed -n 2p "$OUT/outside.crt" | tr '+' .)"
+	pair later later && pair joe later
+	has "$(who joe)" Unauthorized
+	cat "$OUT/later.crt" >>"$OUT/outside.crt"
+	known() { [[ "$(who joe)" = 'joe '* ]]; }
+	wait_for 10 known
+	same 'jane ["team","system:authenticated"]' "$(who jane)"
+}
+
 refused() { # PATTERN FLAGS...
 	local pattern=$1
 	shift
@@ -123,5 +173,23 @@ users: [{name: x, user: {exec: {command: get-token}}}]
 END
 	refused 'user: exec is not supported: use client-certificate and client-key, token or tokenFile' \
 		--authorization-mode Webhook --authorization-webhook-config-file "$OUT/hook.conf"
+	refused '--tls-cert-file and --tls-private-key-file go together' --tls-cert-file "$OUT/jane.crt"
+	refused "--tls-cert-file: .*/none': No such file" --tls-cert-file "$OUT/none" --tls-private-key-file "$OUT/jane.key"
+	refused '--tls-cert-file .*/jane.crt: .*key' --tls-cert-file "$OUT/jane.crt" --tls-private-key-file "$OUT/outside.key"
+	refused '--tls-sni-cert-key: expected comma separated certificate and key file paths' --tls-sni-cert-key "$OUT/jane.crt"
+	refused '--tls-sni-cert-key: empty names list is not allowed' --tls-sni-cert-key "$OUT/jane.crt,$OUT/jane.key:"
+	refused '--client-ca-file .*/policies: ' --client-ca-file "$OUT/policies"
+	refused '--root-ca-file' --root-ca-file "$OUT/policies"
 	same ok "$(k get --raw /readyz)"
+}
+
+@test "a server that is told to stop says so first, and serves on for as long as the flag says" {
+	kill "$SERVER_PID"
+	ask() { in_node curl -s --cacert "$NODE_DIR/etc/pki/ca.crt" "https://127.0.0.1:6443$1"; }
+	leaving() { ask /readyz | grep -q 'shutdown failed'; }
+	wait_for 10 leaving
+	same ok "$(ask /livez)"
+	has "$(ask /version)" gitVersion
+	gone() { [ ! -e "/proc/$SERVER_PID" ] || grep -qs '^State:.Z' "/proc/$SERVER_PID/status"; }
+	wait_for 10 gone
 }

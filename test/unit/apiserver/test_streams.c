@@ -165,10 +165,27 @@ static void test_gone_client(void **state)
 	http_fixture_close(&f);
 }
 
+/* Others are asked instead before anything ends: a load balancer has to see it first. */
+static void test_shutdown_is_announced(void **state)
+{
+	struct http_fixture f;
+	const char *body;
+
+	http_fixture_open(&f);
+	apiserver_announce_shutdown(f.apiserver);
+	assert_int_equal(http_fixture_do(&f, "GET", "/readyz", NULL, NULL, &body), 500);
+	assert_non_null(strstr(body, "[-]shutdown failed"));
+	assert_int_equal(http_fixture_do(&f, "GET", "/livez", NULL, NULL, NULL), 200);
+	assert_int_equal(http_fixture_do(&f, "GET", CM, NULL, NULL, NULL), 200);
+	http_fixture_stream(&f, CM "?watch=1&timeoutSeconds=1&resourceVersion=0", "\r\n\r\n");
+	http_fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_shutdown_is_announced),
 		cmocka_unit_test(test_watch),
 		cmocka_unit_test(test_slow_watcher),
 		cmocka_unit_test(test_gone_client),

@@ -14,7 +14,7 @@ struct opts {
 	struct str name;
 	int64_t port;
 	int64_t wait_ns;
-	struct flag_list labels;
+	struct flag_list labels, pairs;
 };
 
 static const struct flag flags[] = {
@@ -23,6 +23,7 @@ static const struct flag flags[] = {
 	FLAG_INT('p', "port", struct opts, port, "80", 1, 65535, "Port"),
 	FLAG_DURATION(0, "wait", struct opts, wait_ns, "1m", "How long"),
 	FLAG_LIST('l', "label", struct opts, labels, "Labels"),
+	FLAG_EACH(0, "pair", struct opts, pairs, "Values with commas"),
 	{ 0 },
 };
 
@@ -60,7 +61,7 @@ static const struct {
 	bool want_all;
 	const char *want_name;
 	int64_t want_port;
-	size_t want_labels, want_args;
+	size_t want_labels, want_args, want_pairs;
 } cases[] = {
 	{ "defaults", { "x" }, NULL, false, "web", 80, 0, 1 },
 	{ "long forms", { "--all", "--name=db", "--port", "81", "x" }, NULL, true, "db", 81, 0, 1 },
@@ -68,6 +69,7 @@ static const struct {
 	{ "flags behind arguments", { "x", "-a" }, NULL, true, "web", 80, 0, 1 },
 	{ "no flags behind --", { "--", "-a" }, NULL, false, "web", 80, 0, 1 },
 	{ "a list adds up", { "-l", "a,b", "--label=c", "x" }, NULL, false, "web", 80, 3, 1 },
+	{ "values with commas", { "--pair", "a,b", "--pair=c", "x" }, NULL, false, "web", 80, 0, 1, 2 },
 	{ "bool with a value", { "--all=false", "x" }, NULL, false, "web", 80, 0, 1 },
 	{ "unknown flag", { "--nam=x", "x" }, "unknown flag '--nam=x'", false, NULL, 0, 0, 0 },
 	{ "missing value", { "x", "--name" }, "flag '--name' needs a value", false, NULL, 0, 0, 0 },
@@ -105,6 +107,7 @@ static void test_parse(void **state)
 			assert_true(str_eq_c(opts->name, cases[i].want_name));
 			assert_int_equal(opts->port, cases[i].want_port);
 			assert_int_equal(opts->labels.count, cases[i].want_labels);
+			assert_int_equal(opts->pairs.count, cases[i].want_pairs);
 			assert_int_equal(run.arg_count, cases[i].want_args);
 			assert_true(opts->wait_ns == INT64_C(60000000000));
 		}
@@ -135,13 +138,14 @@ static void test_texts_name_every_flag(void **state)
 static void test_write_flags(void **state)
 {
 	struct str labels[] = { STR("a=b"), STR("c") };
-	struct opts opts = { true, STR("web"), 80, INT64_C(90000000000), { labels, 2 } };
+	struct opts opts = { true, STR("web"), 80, INT64_C(90000000000), { labels, 2 },
+			     { labels, 1 } };
 	AUTO_BUF text = { 0 };
 
 	buf_init(&text, 4096);
 	cmd_write_flags(&cmd_image_rm, &opts, &text);
 	buf_put_char(&text, '\0');
-	assert_string_equal(text.ptr, "all=true\nlabel=[a=b,c]\nname=web\nport=80\nwait=1m30s\n");
+	assert_string_equal(text.ptr, "all=true\nlabel=[a=b,c]\nname=web\npair=[a=b]\nport=80\nwait=1m30s\n");
 	buf_reset(&text);
 	cmd_write_flags(&cmd_image, &opts, &text);
 	assert_int_equal(text.len, 0);

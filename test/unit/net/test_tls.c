@@ -4,11 +4,14 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/fd.h"
 #include "base/time.h"
+#include "net/limits.h"
 #include "net/openssl.h"
 #include "net/tls_policy.h"
 
@@ -348,6 +351,129 @@ static void test_signatures(void **state)
 	}
 }
 
+/* --- which certificate --- */
+
+/* The common name that the server shows to who asks for name (NULL: for nothing) on a connection
+ * to the loopback address. */
+static void expect_shown(struct fixture *f, const char *name, const char *want)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	BIO *client_side, *server_side;
+	struct sockaddr_in loopback = { .sin_family = AF_INET,
+					.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char shown[64] = "";
+	SSL *client, *server;
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&loopback, sizeof(loopback)), 0);
+	server = tls_server_session(f->tls, fd);
+	client = SSL_new(context);
+	if (name)
+		assert_int_equal(SSL_set_tlsext_host_name(client, name), 1);
+	SSL_set_connect_state(client);
+	assert_int_equal(BIO_new_bio_pair(&client_side, 0, &server_side, 0), 1);
+	SSL_set_bio(client, client_side, client_side);
+	SSL_set_bio(server, server_side, server_side);
+	for (int i = 0; i < 10 && !SSL_is_init_finished(client); i++) {
+		(void)SSL_do_handshake(client);
+		(void)SSL_do_handshake(server);
+	}
+	assert_true(SSL_is_init_finished(client));
+	(void)X509_NAME_get_text_by_NID(
+		X509_get_subject_name(SSL_get0_peer_certificate(client)), NID_commonName, shown,
+		sizeof(shown));
+	if (strcmp(shown, want))
+		fail_msg("%s: %s, not %s", name ? name : "no name", shown, want);
+	ERR_clear_error();
+	SSL_free(client);
+	SSL_free(server);
+	SSL_CTX_free(context);
+	close(fd);
+}
+
+static void make_named(struct fixture *f, const char *common_name, const struct str *dns_names, size_t count,
+		       struct tls_named_pair *ret)
+{
+	static const struct str loopback = STR_INIT("127.0.0.1");
+	struct x509_spec spec = { .common_name = str_from(common_name), .usage = X509_USAGE_SERVER,
+				  .dns_names = dns_names, .dns_name_count = count,
+				  .ip_names = &loopback, .ip_name_count = 1 };
+	struct x509_pair pair;
+
+	fixture_make_pair(f, &spec, &f->ca, &pair);
+	*ret = (struct tls_named_pair){ .certificate_pem = pair.certificate_pem, .key_pem = pair.key_pem };
+}
+
+/* Breaks if a client gets another certificate than the one for the name it asks for. */
+static void test_named(void **state)
+{
+	static const struct str own[] = { STR_INIT("*.own.example"), STR_INIT("given.example") };
+	static const struct str given[] = { STR_INIT("given.example"), STR_INIT("*.given.example"),
+					    STR_INIT("whole.own.example") };
+	static const struct str address[] = { STR_INIT("127.0.0.1") };
+	static const struct { const char *name, *want; } cases[] = {
+		{ "given.example", "first" }, { "GIVEN.example", "first" }, { "a.given.example", "first" },
+		{ "a.b.given.example", "server" }, { "a.own.example", "own.cn" }, { "own.cn", "own.cn" },
+		{ "whole.own.example", "first" }, { "other.example", "server" }, { NULL, "address" },
+	};
+	struct tls_named_pair named[4];
+	struct tls_server_options options;
+	struct seen seen = { 0 };
+	struct fixture f;
+	struct err err;
+
+	fixture_open(&f, &handlers, &seen, true, NULL);
+	expect_shown(&f, "given.example", "server");
+	make_named(&f, "own.cn", own, 2, &named[0]);
+	make_named(&f, "first", NULL, 0, &named[1]);
+	named[1].names = (struct str_list){ given, 3 };
+	make_named(&f, "second", NULL, 0, &named[2]);
+	named[2].names = (struct str_list){ given, 3 };
+	make_named(&f, "address", NULL, 0, &named[3]);
+	named[3].names = (struct str_list){ address, 1 };
+	options = (struct tls_server_options){ .certificate_pem = f.server_pair.certificate_pem,
+					       .key_pem = f.server_pair.key_pem,
+					       .client_ca_pem = f.ca.certificate_pem,
+					       .named = named, .named_count = 4 };
+	if (tls_server_reload(f.tls, &options, &err) < 0)
+		fail_msg("%s", err.msg);
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+		expect_shown(&f, cases[i].name, cases[i].want);
+	ask_as(&f, &f.client_pair); /* who the client is does not depend on it */
+	assert_true(seen.verified);
+	named[2].key_pem = f.client_pair.key_pem;
+	assert_int_equal(tls_server_reload(f.tls, &options, &err), -1);
+	expect_shown(&f, "given.example", "first");
+	options.named_count = 0;
+	assert_int_equal(tls_server_reload(f.tls, &options, &err), 0);
+	expect_shown(&f, "given.example", "server");
+	fixture_close(&f);
+}
+
+static void test_names_max(void **state)
+{
+	static struct str names[TLS_SERVER_NAMES_MAX + 1];
+	struct tls_named_pair named;
+	struct tls_server_options options;
+	struct seen seen = { 0 };
+	struct fixture f;
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		names[i] = STR("a.example");
+	fixture_open(&f, &handlers, &seen, true, NULL);
+	make_named(&f, "first", NULL, 0, &named);
+	named.names = (struct str_list){ names, TLS_SERVER_NAMES_MAX };
+	options = (struct tls_server_options){ .certificate_pem = f.server_pair.certificate_pem,
+					       .key_pem = f.server_pair.key_pem,
+					       .named = &named, .named_count = 1 };
+	assert_int_equal(tls_server_reload(f.tls, &options, &err), 0);
+	named.names.count++;
+	assert_int_equal(tls_server_reload(f.tls, &options, &err), -1);
+	assert_int_equal(err.code, ERR_TOO_LARGE);
+	fixture_close(&f);
+}
+
 /* --- versions and suites --- */
 
 struct shake { /* in memory: who is asked, by whom */
@@ -360,7 +486,7 @@ struct shake { /* in memory: who is asked, by whom */
 static const char *shake_hands(const struct shake *s)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-	SSL *client, *server = tls_server_session(s->f->tls);
+	SSL *client, *server = tls_server_session(s->f->tls, -1);
 	BIO *client_side, *server_side;
 	const char *suite = "";
 
@@ -471,7 +597,8 @@ static void test_policy_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_clients), cmocka_unit_test(test_reload), cmocka_unit_test(test_make),
+		cmocka_unit_test(test_clients), cmocka_unit_test(test_reload), cmocka_unit_test(test_named),
+		cmocka_unit_test(test_names_max), cmocka_unit_test(test_make),
 		cmocka_unit_test(test_handshakes), cmocka_unit_test(test_half_handshakes),
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_policy_refusals), cmocka_unit_test(test_read_keys),
