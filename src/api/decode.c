@@ -393,7 +393,7 @@ static yyjson_mut_val *decode_what_goes(struct decoder *d, struct schema_at at, 
 }
 
 /* NULL when there is none. Go reads it by itself. */
-static int decode_metadata(struct decoder *d, yyjson_val *v, yyjson_mut_val **ret)
+static int decode_object_meta(struct decoder *d, yyjson_val *v, yyjson_mut_val **ret)
 {
 	const struct field_path path = { .name = "metadata" };
 	struct schema_at at = schema_find(STR("meta/v1.ObjectMeta"));
@@ -402,10 +402,12 @@ static int decode_metadata(struct decoder *d, yyjson_val *v, yyjson_mut_val **re
 	*ret = NULL;
 	if (!v || yyjson_is_null(v))
 		return 0;
-	if (!yyjson_is_obj(v))
+	if (!yyjson_is_obj(v)) {
+		decode_note_type(d->problem, v, STR("v1.ObjectMeta"));
 		return err_set(d->err, ERR_BAD_REQUEST,
 			       "json: cannot unmarshal %s into Go value of type v1.ObjectMeta",
 			       json_go_type(v));
+	}
 	d->start = &path;
 	failed = decode_object(d, at, &path, v, ret);
 	d->start = NULL;
@@ -423,7 +425,7 @@ int metadata_decode(yyjson_mut_doc *doc, yyjson_mut_val *v, bool repairs, yyjson
 		*ret = decode_what_goes(&d, schema_find(STR("meta/v1.ObjectMeta")), root);
 		return 0;
 	}
-	if (decode_metadata(&d, root, ret) < 0)
+	if (decode_object_meta(&d, root, ret) < 0)
 		return -1;
 	if (!*ret)
 		*ret = yyjson_mut_obj(doc);
@@ -504,6 +506,7 @@ static int check_header(yyjson_val *root, const struct decode_options *o, struct
 			 "into "
 			 "Go struct field .%s of type string",
 			 json_go_type(v), names[i]);
+		decode_note_type(o->problem, v, STR("string"));
 		return refuse_unrecognized(o, body, why, err);
 	}
 	if (!(o->kind->flags & KIND_CUSTOM) || json_get_str(root, "kind").len)
@@ -556,13 +559,18 @@ static int refuse_strict(const struct decode_options *o, const struct notices *f
 	AUTO_BUF text = { 0 };
 
 	buf_init(&text, ERR_MSG_BYTES);
-	buf_put_c(&text, "strict decoding error: ");
 	for (size_t i = 0; i < found->count; i++) {
 		if (i)
 			buf_put_c(&text, ", ");
 		buf_put_str(&text, found->items[i]);
 	}
-	(void)err_set(err, ERR_BAD_REQUEST, "%s", text.ptr);
+	if (o->problem) {
+		o->problem->type = DECODE_STRICT;
+		(void)snprintf(o->problem->fields, sizeof(o->problem->fields), STR_FMT,
+			       STR_ARG(buf_str(&text))); /* cut as the error is */
+	}
+	(void)err_set(err, ERR_BAD_REQUEST, "strict decoding error: " STR_FMT,
+		      STR_ARG(buf_str(&text)));
 	return fail_whole(o, STR_NONE, STR_NONE, err);
 }
 
@@ -634,7 +642,7 @@ static int decode_custom(struct decoder *d, yyjson_val *root, yyjson_mut_val **r
 		notices_init(&found, notices->arena);
 		d->notices = &of_metadata;
 	}
-	if (decode_metadata(d, yyjson_obj_get(root, "metadata"), &meta) < 0)
+	if (decode_object_meta(d, yyjson_obj_get(root, "metadata"), &meta) < 0)
 		return -1;
 	object = structural_copy(d->doc, root, schema, NULL, notices ? &found : NULL);
 	if (structural_decode_resources(d->doc, object, schema, false, d->err) < 0)
@@ -694,9 +702,11 @@ static int decode_root(yyjson_val *root, const struct decode_options *o, const s
 		       struct arena *arena, yyjson_mut_doc *doc, struct err *err)
 {
 	struct notices own;
-	struct decoder d = { .doc = doc, .kind = o->kind, .err = err };
+	struct decoder d = { .doc = doc, .kind = o->kind, .err = err, .problem = o->problem };
 	yyjson_mut_val *object = NULL;
 
+	if (o->problem)
+		*o->problem = (struct decode_problem){ .type = DECODE_OTHER };
 	if (check_header(root, o, body->text, err) < 0 || check_parts(root, err) < 0)
 		return -1;
 	if (check_kind(root, o, err) < 0)

@@ -11,6 +11,7 @@ struct decoder {
 	const struct kind *kind;
 	struct notices *notices; /* where unknown and duplicate fields go; NULL = nowhere */
 	struct err *err;
+	struct decode_problem *problem; /* NULL: the error is enough */
 	const struct field_path *start; /* above this errors name nothing; NULL = the whole path */
 };
 
@@ -27,5 +28,9 @@ int decode_scalar(struct decoder *d, const struct decode_at *at, yyjson_val *v,
 /* `json: cannot unmarshal string into Go struct field PodSpec.spec.x of type int32`. Returns -1.
  * whole: the list or map itself is of the wrong type. */
 int decode_wrong_type(struct decoder *d, const struct decode_at *at, yyjson_val *v, bool whole);
+
+/* Says in d->problem, if somebody wants to know, that a value is of another type than it must be.
+ */
+void decode_note_type(struct decode_problem *problem, yyjson_val *found, struct str wanted);
 
 #endif

@@ -81,10 +81,21 @@ static void go_path_write(const struct decoder *d, const struct field_path *path
 	buf_put_c(to, path->name);
 }
 
+void decode_note_type(struct decode_problem *problem, yyjson_val *found, struct str wanted)
+{
+	if (!problem)
+		return;
+	problem->type = DECODE_WRONG_TYPE;
+	problem->found = json_go_type(found);
+	(void)snprintf(problem->wanted, sizeof(problem->wanted), STR_FMT,
+		       STR_ARG(wanted)); /* the schema has no longer one */
+}
+
 static int wrong_type(struct decoder *d, const struct decode_at *at, yyjson_val *v, bool whole,
 		      bool with_number)
 {
 	AUTO_BUF text = { 0 };
+	size_t at_type;
 
 	buf_init(&text, 4096);
 	buf_put_c(&text, "json: cannot unmarshal ");
@@ -97,7 +108,9 @@ static int wrong_type(struct decoder *d, const struct decode_at *at, yyjson_val 
 	buf_put_str(&text, schema_str(at->owner.set, at->owner.type->go_name));
 	go_path_write(d, at->path, &text);
 	buf_put_c(&text, " of type ");
+	at_type = text.len;
 	go_type_write(at, whole, &text);
+	decode_note_type(d->problem, v, str_slice(buf_str(&text), at_type, text.len));
 	return err_set(d->err, ERR_BAD_REQUEST, "%s", text.ptr);
 }
 

@@ -10,8 +10,9 @@
  * hundreds, and more again when fields that are not there get their defaults. */
 #define OBJECT_PARTS_MAX (1u << 18)
 #define OBJECT_ELEMENTS_MAX (1u << 20)
-#define OBJECT_NOTICES_MAX 100 /* unknown and duplicate fields named in one answer */
-#define FIELD_ERRORS_MAX 200   /* causes of one Status */
+#define OBJECT_NOTICES_MAX 100	  /* unknown and duplicate fields named in one answer */
+#define DECODE_TYPE_BYTES_MAX 128 /* Go's name of the type of a field, in one error */
+#define FIELD_ERRORS_MAX 200	  /* causes of one Status */
 #define FIELD_DEPTH_MAX JSON_DEPTH_MAX
 #define OBJECT_METADATA_BYTES_MAX (256u << 10) /* annotations, keys and values together */
 #define SELECTOR_REQUIREMENTS_MAX 1000

@@ -28,12 +28,23 @@ enum object_format { OBJECT_JSON, OBJECT_YAML };
  * notices (WARN) or refused (STRICT): Deployment in version "v1" cannot be handled as a Deployment:
  * strict decoding error: unknown field "spec.foo" Deployment in version "v1" cannot be handled as a
  * Deployment: json: cannot unmarshal string into Go struct field ... */
+enum decode_problem_type { DECODE_OTHER, DECODE_WRONG_TYPE, DECODE_STRICT };
+
+/* The error once more, for who has words of his own for it. */
+struct decode_problem {
+	enum decode_problem_type type;
+	const char *found;		    /* of WRONG_TYPE, as JSON has it: "number" */
+	char wanted[DECODE_TYPE_BYTES_MAX]; /* as Go has it: "map[string]string", "v1.PodSpec" */
+	char fields[ERR_MSG_BYTES];	    /* of STRICT, as the error names them */
+};
+
 struct decode_options {
 	const struct kind *kind;
 	enum object_format format;
 	enum field_check check;
-	struct notices *notices; /* may be NULL */
-	size_t bytes_max;	 /* 0 = OBJECT_BYTES_MAX */
+	struct notices *notices;	/* may be NULL */
+	struct decode_problem *problem; /* likewise; written when it fails */
+	size_t bytes_max;		/* 0 = OBJECT_BYTES_MAX */
 };
 yyjson_mut_doc *object_decode(struct str body, const struct decode_options *options,
 			      struct err *err) MUST_CHECK;

@@ -248,19 +248,12 @@ static int refuse_patch(struct operation *op, yyjson_mut_val *patched, struct st
 }
 
 /* A strategic merge patch is a tree for upstream, converted without JSON in between, so what is
- * told of a value that does not fit differs. Anything but a wrong type keeps its words. */
-static struct str converter_words(struct arena *arena, struct str why)
+ * told of a value of a wrong type differs. */
+static struct str converter_words(struct arena *arena, const struct decode_problem *problem)
 {
-	struct str verb = STR("json: cannot unmarshal "), of = STR(" of type "), have, want;
-	size_t at = str_find(why, verb, 0), of_at;
-	bool number;
+	struct str have = str_from(problem->found), want = str_from(problem->wanted);
+	bool number = str_eq_c(have, "number");
 
-	if (at == SIZE_MAX || (of_at = str_find(why, of, at)) == SIZE_MAX)
-		return why;
-	have = str_slice(why, at + verb.len, why.len);
-	have = str_slice(have, 0, str_find_char(have, ' ', 0));
-	want = str_slice(why, of_at + of.len, why.len);
-	number = str_eq_c(have, "number");
 	if (str_eq_c(have, "array"))
 		have = STR("[]interface {}");
 	else if (str_eq_c(have, "object"))
@@ -279,22 +272,20 @@ static struct str converter_words(struct arena *arena, struct str why)
 }
 
 /* What a patch made is no object of its kind. */
-static int refuse_patched(struct operation *op, yyjson_mut_val *patched, const struct err *err)
+static int refuse_patched(struct operation *op, yyjson_mut_val *patched,
+			  const struct decode_problem *problem, const struct err *err)
 {
-	struct str why = str_from(err->msg), strict = STR("strict decoding error: ");
-	size_t at = str_find(why, strict, 0);
-
 	if (err->code != ERR_BAD_REQUEST)
 		return refusal_from_err(&op->refusal, err);
-	if (at == SIZE_MAX && op->patch_type == API_PATCH_STRATEGIC)
-		return refuse_patch(op, patched, converter_words(op->arena, why));
-	if (at == SIZE_MAX)
-		return refuse_patch(op, patched, why);
-	why = str_slice(why, at + strict.len, why.len);
-	return refuse_patch(op, patched,
-			    str_printf_in(op->arena, STR_FMT STR_FMT "%s" STR_FMT, STR_ARG(strict),
-					  STR_ARG(op->patch_duplicates),
-					  op->patch_duplicates.len ? ", " : "", STR_ARG(why)));
+	if (problem->type == DECODE_STRICT)
+		return refuse_patch(
+			op, patched,
+			str_printf_in(op->arena, "strict decoding error: " STR_FMT "%s%s",
+				      STR_ARG(op->patch_duplicates),
+				      op->patch_duplicates.len ? ", " : "", problem->fields));
+	if (problem->type == DECODE_WRONG_TYPE && op->patch_type == API_PATCH_STRATEGIC)
+		return refuse_patch(op, patched, converter_words(op->arena, problem));
+	return refuse_patch(op, patched, str_from(err->msg));
 }
 
 /* The patch has fields twice, and what it made is fine: said or refused, as the client wants it. */
@@ -318,7 +309,10 @@ enum outcome patch_run(struct operation *op)
 	enum outcome loaded;
 	struct notices found;
 	AUTO_JSON_MUT patched = NULL;
-	struct decode_options options = { .kind = op->kind, .check = op->check, .notices = &found };
+	struct decode_problem problem;
+	struct decode_options options = {
+		.kind = op->kind, .check = op->check, .notices = &found, .problem = &problem
+	};
 	struct err err = { 0 };
 
 	if (op->patch_type == API_PATCH_APPLY)
@@ -332,7 +326,8 @@ enum outcome patch_run(struct operation *op)
 	json_mut_free(op->edit.doc);
 	op->edit.doc = object_decode_mut(yyjson_mut_doc_get_root(patched), &options, &err);
 	if (!op->edit.doc)
-		return outcome_of(refuse_patched(op, yyjson_mut_doc_get_root(patched), &err));
+		return outcome_of(
+			refuse_patched(op, yyjson_mut_doc_get_root(patched), &problem, &err));
 	if (check_duplicates(op, yyjson_mut_doc_get_root(patched)) < 0)
 		return OUTCOME_REFUSED;
 	for (size_t i = 0; i < found.count; i++)
