@@ -17,7 +17,7 @@ void exchange_count(struct exchange *e, int status)
 		(*e->in_flight)--;
 	e->in_flight = NULL;
 	fair_turn_charge(&e->turn, e->answer_bytes / FAIR_CHARGE_BYTES);
-	if (!str_eq_c(e->target.verb, "watch"))
+	if (!target_is_watch(&e->target))
 		fair_turn_end(&e->turn); /* a watch ends it once it has sent what was there */
 	audit_answered(e, status, NULL, 0);
 	if (!e->kind || (e->target.subresource.len && !e->subresource))
@@ -159,8 +159,8 @@ static struct http_headers first_headers(struct exchange *e, const struct notice
 
 	headers.list[headers.count++] = HTTP_HEADER(STR("Content-Type"), exchange_content_type(e));
 	for (size_t i = 0; i < count; i++)
-		headers.list[headers.count++] = HTTP_HEADER(STR("Warning"),
-							    exchange_quote_warning(e, warnings->items[i]));
+		headers.list[headers.count++] = HTTP_HEADER(
+			STR("Warning"), exchange_quote_warning(e, warnings->items[i]));
 	return headers;
 }
 
@@ -195,9 +195,9 @@ void exchange_refuse(struct exchange *e)
 	piece = text ? HTTP_BLOB(text) : HTTP_BYTES(json);
 	headers = first_headers(e, e->warnings);
 	if (e->refusal.retry_after_seconds)
-		headers.list[headers.count++] =
-			HTTP_HEADER(STR("Retry-After"),
-				    str_printf_in(e->arena, "%d", e->refusal.retry_after_seconds));
+		headers.list[headers.count++] = HTTP_HEADER(
+			STR("Retry-After"),
+			str_printf_in(e->arena, "%d", e->refusal.retry_after_seconds));
 	exchange_respond(e, e->refusal.code ? e->refusal.code : 500, &headers, &piece, 1);
 	blob_unref(text);
 }

@@ -362,7 +362,7 @@ void audit_begin(struct exchange *e)
 	r->annotations.arena = e->arena;
 	r->received_ns = env_wall_ns(e->server->env) -
 			 (env_mono_ns(e->server->env) - e->started_ns);
-	r->is_stream = target_is_stream(&e->target) || str_eq_c(e->target.verb, "watch");
+	r->is_stream = target_is_stream(&e->target) || target_is_watch(&e->target);
 	e->audit = r;
 	emit(e, AUDIT_REQUEST_RECEIVED, false);
 }

@@ -145,7 +145,7 @@ static void put_resource(yyjson_mut_doc *doc, yyjson_mut_val *spec, const struct
 	put(doc, to, "resource", t->resource);
 	put(doc, to, "subresource", t->subresource);
 	put(doc, to, "name", t->name);
-	if (str_eq_c(t->verb, "list") || str_eq_c(t->verb, "watch") ||
+	if (str_eq_c(t->verb, "list") || target_is_watch(t) ||
 	    str_eq_c(t->verb, "deletecollection")) {
 		put_fields(doc, to, params_get(&t->query, "fieldSelector"));
 		put_labels(doc, to, params_get(&t->query, "labelSelector"));

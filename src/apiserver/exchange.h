@@ -133,6 +133,11 @@ struct exchange_wait {
 /* Of objects, which may be let go of. */
 void exchange_convert(struct exchange_wait *w, struct blob *const *objects, size_t count);
 
+/* --- steps of the pipeline in route.c --- */
+/* e->kind, and its subresource; refuses what there is not. */
+int route_find_kind(struct exchange *e) MUST_CHECK;
+int route_serve(struct exchange *e) MUST_CHECK; /* by the handler that it is for, as those below */
+
 /* --- handlers: answer, or keep e->x and answer later; < 0: refused --- */
 int read_get(struct exchange *e) MUST_CHECK;	/* http_read.c */
 int read_list(struct exchange *e) MUST_CHECK;	/* http_list.c */

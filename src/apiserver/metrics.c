@@ -158,7 +158,7 @@ void metrics_count(struct metrics *metrics, const struct metrics_request *reques
 	if (!write_labels(t, true, text, &labels))
 		return;
 	series = metrics_series(&metrics->requests, labels, sizeof(*series));
-	series->is_long = target_is_stream(t) || str_eq_c(t->verb, "watch");
+	series->is_long = target_is_stream(t) || target_is_watch(t);
 	series->is_read = str_eq_c(t->verb, "get") || str_eq_c(t->verb, "list");
 	count_code(series, request->code);
 	observe(&series->duration, request->duration_ns);

@@ -28,11 +28,6 @@ static bool wants_pretty(const struct exchange *e)
 	return false;
 }
 
-static bool is_watch(const struct target *t)
-{
-	return str_eq_c(t->verb, "watch");
-}
-
 /* How long the client wants to wait: no more than what a request may take anyway. */
 static int read_timeout(struct exchange *e)
 {
@@ -40,7 +35,7 @@ static int read_timeout(struct exchange *e)
 	int64_t limit_ns = REQUEST_WRITE_MS * TIME_NS_PER_MS, ns = 0;
 	struct err err;
 
-	if (text.len && !target_is_stream(&e->target) && !is_watch(&e->target) &&
+	if (text.len && !target_is_stream(&e->target) && !target_is_watch(&e->target) &&
 	    time_parse_duration(text, &ns, &err) < 0)
 		return refusal_bad_request(
 			&e->refusal, "invalid timeout specified in the request URL - %s", err.msg);
@@ -309,7 +304,7 @@ static int count_in_flight(struct exchange *e)
 	bool reads = str_eq_c(e->target.verb, "get") || str_eq_c(e->target.verb, "list");
 	size_t *count = reads ? &s->reading_count : &s->writing_count;
 
-	if (is_watch(&e->target) || !e->target.is_resource)
+	if (target_is_watch(&e->target) || !e->target.is_resource)
 		return 0;
 	if (*count >= (reads ? REQUESTS_READING_MAX : REQUESTS_WRITING_MAX))
 		return refusal_too_many(&e->refusal);
@@ -344,169 +339,6 @@ static void let_go(struct http_exchange *x)
 		proxy_body_deinit(e->body);
 	if (e->holds_kind)
 		custom_kind_unref(e->kind);
-}
-
-/* An answer may go on after its definition is gone. */
-static void hold_kind(struct exchange *e)
-{
-	if (!custom_version_of(e->kind))
-		return;
-	custom_kind_ref(e->kind);
-	e->holds_kind = true;
-}
-
-/* Of another server, also where this one has the kind. */
-static bool is_aggregated(const struct exchange *e)
-{
-	const struct target *t = &e->target;
-	const struct aggregation *a = e->server->aggregation;
-
-	return t->is_resource ? aggregation_has(a, t->group, t->version)
-			      : aggregation_has_path(a, t->path);
-}
-
-/* Paths below these are routes of their own, whatever is asked of them. */
-static bool is_built_in(const struct target *t)
-{
-	for (size_t i = 0; i < kind_count; i++)
-		if (str_eq(kind_table[i]->group, t->group) &&
-		    str_eq(kind_table[i]->version, t->version))
-			return true;
-	return false;
-}
-
-static int answer_no_page(struct exchange *e)
-{
-	exchange_answer_text(e, 404, STR("404 page not found"));
-	return 1;
-}
-
-/* A namespace where there is none, or none where one must be. */
-static bool is_out_of_scope(const struct exchange *e)
-{
-	const struct target *t = &e->target;
-
-	if (!kind_is_namespaced(e->kind))
-		return t->namespace_.len && !str_eq_c(t->resource, "namespaces");
-	if (t->namespace_.len || str_eq_c(t->verb, "list") || is_watch(t))
-		return false;
-	return t->name.len || custom_version_of(e->kind);
-}
-
-static int find_kind(struct exchange *e)
-{
-	const struct target *t = &e->target;
-
-	if (!t->is_resource || is_aggregated(e))
-		return 0;
-	e->kind = kind_set_find_plural(&e->server->registry.kinds, t->group, t->version,
-				       t->resource);
-	hold_kind(e);
-	if (!e->kind || e->kind->flags & (KIND_UNSERVED | KIND_OFF_BY_DEFAULT))
-		return is_built_in(t) ? refusal_no_route(&e->refusal) : answer_no_page(e);
-	if (t->subresource.len) {
-		e->subresource = kind_subresource(e->kind, t->subresource);
-		if (!e->subresource && custom_version_of(e->kind))
-			return refusal_not_found(
-				&e->refusal, (struct subject){ t->group, t->resource, t->name });
-		if (!e->subresource)
-			return refusal_no_route(&e->refusal);
-	}
-	if (is_out_of_scope(e))
-		return custom_version_of(e->kind) ? answer_no_page(e)
-						  : refusal_no_route(&e->refusal);
-	deprecation_tell(e);
-	return 0;
-}
-
-static const struct {
-	const char *verb;
-	uint16_t bit;
-	int (*serve)(struct exchange *e);
-} verbs[] = {
-	{ "get", VERB_GET, read_get },
-	{ "list", VERB_LIST, read_list },
-	{ "watch", VERB_WATCH, watch_serve },
-	{ "create", VERB_CREATE, write_serve },
-	{ "update", VERB_UPDATE, write_serve },
-	{ "patch", VERB_PATCH, write_serve },
-	{ "delete", VERB_DELETE, write_serve },
-	{ "deletecollection", VERB_DELETECOLLECTION, write_collection },
-};
-
-/* Its definition is being deleted, and its objects with it. */
-static bool is_going(const struct kind *kind)
-{
-	const struct custom_version *v = custom_version_of(kind);
-
-	return v && obj_is_deleting(v->resource->definition);
-}
-
-/* Kinds that are only asked with have no objects, and so no paths of objects. */
-static bool has_objects(const struct kind *kind)
-{
-	return kind->verbs & (VERB_GET | VERB_UPDATE | VERB_PATCH | VERB_DELETE);
-}
-
-/* Methods that are none of the API's have no verb. */
-static struct str known_verb(struct str verb)
-{
-	for (size_t i = 0; i < ARRAY_COUNT(verbs); i++)
-		if (str_eq_c(verb, verbs[i].verb))
-			return verb;
-	return STR("");
-}
-
-static int dispatch(struct exchange *e)
-{
-	const struct target *t = &e->target;
-	bool is_custom = custom_version_of(e->kind);
-	uint16_t allowed;
-
-	if (!e->kind && is_aggregated(e))
-		return aggregation_serve(e->server->aggregation, e);
-	if (!t->is_resource)
-		return documents_serve(e);
-	if (!e->kind) /* its server went while this waited */
-		return refusal_no_route(&e->refusal);
-	if (e->subresource && target_is_stream(t))
-		return connect_serve(e);
-	if (t->name.len && !e->subresource && !has_objects(e->kind))
-		return refusal_no_route(&e->refusal);
-	/* upstream: only custom objects have a HEAD */
-	if (e->x->method == HTTP_HEAD && !custom_version_of(e->kind))
-		return refusal_method_not_allowed(&e->refusal);
-	allowed = e->subresource ? e->subresource->verbs : e->kind->verbs;
-	for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
-		if (!str_eq_c(t->verb, verbs[i].verb))
-			continue;
-		if (!(allowed & verbs[i].bit))
-			break;
-		if (verbs[i].bit == VERB_CREATE && !e->subresource && is_going(e->kind)) {
-			e->refusal.has_details = true;
-			return refusal_set(&e->refusal, 405, "MethodNotAllowed",
-					   "create not allowed while custom resource definition is "
-					   "terminating");
-		}
-		if (verbs[i].bit == VERB_CREATE && !t->subresource.len && t->name.len && !is_custom)
-			break; /* POST goes to collections, */
-		if (verbs[i].bit & (VERB_UPDATE | VERB_PATCH) && !t->name.len && is_custom)
-			return refusal_bad_request(&e->refusal, "name must be provided");
-		if (verbs[i].bit & (VERB_UPDATE | VERB_PATCH) && !t->name.len)
-			break; /* PUT and PATCH to objects */
-		if (verbs[i].bit & (VERB_CREATE | VERB_DELETECOLLECTION) && !t->subresource.len &&
-		    kind_is_namespaced(e->kind) && !t->namespace_.len) {
-			/* Only reading goes over all namespaces. */
-			if (e->kind->flags & KIND_CUSTOM)
-				return refusal_no_route(&e->refusal);
-			break;
-		}
-		return verbs[i].serve(e);
-	}
-	return is_custom ? refusal_method_not_supported(
-				   &e->refusal, (struct subject){ t->group, t->resource, STR("") },
-				   known_verb(t->verb))
-			 : refusal_method_not_allowed(&e->refusal);
 }
 
 /* --- steps that wait --- */
@@ -575,7 +407,7 @@ int exchange_wait(struct exchange *e)
 static int catch_up(struct exchange *e)
 {
 	struct str version = params_get(&e->target.query, "resourceVersion");
-	bool watches = is_watch(&e->target);
+	bool watches = target_is_watch(&e->target);
 
 	if (store_is_alone(e->server->store) || !e->target.is_resource)
 		return 0;
@@ -606,7 +438,7 @@ static int take_turn(struct exchange *e)
 	enum fair_answer answer;
 
 	/* what goes on for long costs nothing while idle; but a watch does at its start */
-	if (target_is_stream(&e->target) && !is_watch(&e->target))
+	if (target_is_stream(&e->target) && !target_is_watch(&e->target))
 		return 0;
 	e->turn.run = on_turn;
 	answer = fairness_ask(e->server->fairness, &request, &e->turn, &e->place);
@@ -622,8 +454,8 @@ static int take_turn(struct exchange *e)
 }
 
 static int (*const steps[])(struct exchange *e) = {
-	read_target,	 authenticate, record,	  impersonate, take_turn,
-	count_in_flight, authorize,    find_kind, catch_up,    dispatch,
+	read_target,	 authenticate, record,		impersonate, take_turn,
+	count_in_flight, authorize,    route_find_kind, catch_up,    route_serve,
 };
 
 static const struct pipeline api_pipeline = { steps, ARRAY_COUNT(steps), exchange_refuse };

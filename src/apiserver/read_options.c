@@ -105,7 +105,7 @@ static void check_watch_match(struct exchange *e, const struct read_options *o, 
 
 static bool is_watch(const struct exchange *e)
 {
-	return str_eq_c(e->target.verb, "watch");
+	return target_is_watch(&e->target);
 }
 
 /* Which options go together; all that do not are named. */

@@ -84,6 +84,11 @@ bool target_path_listed(yyjson_val *patterns, struct str path)
 	return false;
 }
 
+bool target_is_watch(const struct target *t)
+{
+	return str_eq_c(t->verb, "watch");
+}
+
 bool target_is_stream(const struct target *t)
 {
 	static const char *const names[] = { "log", "exec", "attach", "portforward", "proxy" };

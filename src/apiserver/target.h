@@ -51,6 +51,7 @@ bool target_path_listed(yyjson_val *patterns, struct str path) PURE;
 
 /* Logs, exec, attach, port forwarding, proxies: they go on for as long as the client wants. */
 bool target_is_stream(const struct target *t) PURE;
+bool target_is_watch(const struct target *t) PURE;
 
 /* First value, empty when absent; params_has tells those apart. */
 struct str params_get(const struct params *query, const char *key) PURE;
