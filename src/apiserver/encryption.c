@@ -318,6 +318,11 @@ struct blob *encryption_open(const struct encryption *e, struct str key, struct 
 	return value;
 }
 
+bool encryption_is_clear(const struct encryption *e, struct str key, struct str sealed)
+{
+	return !str_has_prefix(sealed, PREFIX) && !(e && find_rule(e, key));
+}
+
 bool encryption_can_open(const struct encryption *e, struct str key, struct str sealed)
 {
 	const struct encryption_provider *p;

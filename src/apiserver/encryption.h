@@ -40,6 +40,8 @@ struct blob *encryption_open(const struct encryption *e, struct str key, struct 
 /* False: encryption_open would say ERR_UNAVAILABLE; what it needs is asked for. */
 bool encryption_can_open(const struct encryption *e, struct str key, struct str sealed);
 
+/* No rule is for the key, and it is in clear: opening would give the same bytes and count nothing. */
+bool encryption_is_clear(const struct encryption *e, struct str key, struct str sealed);
 /* A number for what bytes were sealed with, 0 when they are in clear, and what the next write will
  * be sealed with; false: that is not known now. Where they differ the value is to be written anew.
  */

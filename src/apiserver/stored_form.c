@@ -98,6 +98,13 @@ static struct blob *open_value(void *arg, struct str key, struct blob *sealed, i
 	return form->is_shared ? with_revision(key, plain, revision, err) : blob_ref(plain);
 }
 
+static bool is_clear(void *arg, struct str key, struct str sealed)
+{
+	const struct stored_form *form = arg;
+
+	return !form->is_shared && encryption_is_clear(form->encryption, key, sealed);
+}
+
 static bool can_open(void *arg, struct str key, struct str sealed)
 {
 	const struct stored_form *form = arg;
@@ -163,6 +170,7 @@ void stored_form_options(struct stored_form *form, struct store_options *options
 	 */
 	options->seal = form->is_shared || form->encryption ? seal : NULL;
 	options->open = open_value;
+	options->is_clear = is_clear;
 	options->can_open = form->encryption ? can_open : NULL;
 	options->revise = form->is_shared ? revise : NULL;
 	options->is_stale = form->encryption ? is_stale_key : NULL;

@@ -17,6 +17,7 @@ struct store_record {
 	uint64_t id; /* unique among live entries, ascending with creation */
 	int64_t create_revision, mod_revision, version, expires_wall_s;
 	struct str key, value;
+	bool stays; /* the value can be read for as long as the back end is held */
 };
 
 enum commit_outcome { COMMIT_DONE, COMMIT_FAILED, COMMIT_CRASHED };
@@ -29,6 +30,9 @@ struct store_backend_ops {
 	/* Calls fn for every record; *ret_revision is that of the last commit, or 1. */
 	int (*load)(struct store_backend *backend, int (*fn)(void *arg, const struct store_record *, struct err *),
 		    void *arg, int64_t *ret_revision, struct err *err);
+	/* While it is held, values that load gives may stay readable (record.stays), and commits may wait. NULL: none
+	 * stays. */
+	void (*hold)(struct store_backend *backend, bool is_held);
 	/* Called by whoever commits when nothing waits any more: for what no write should have to wait for. May be
 	 * NULL. */
 	void (*rest)(struct store_backend *backend);
@@ -134,8 +138,9 @@ struct expiry {
 };
 
 struct live_entry {
-	struct store_entry entry; /* first */
+	struct store_entry entry; /* first; its value NULL while it is unread */
 	uint64_t id;
+	uint32_t unread;          /* place among the unread values + 1; 0: it is read */
 };
 void expiry_init(struct store *store);
 void expiry_deinit(struct store *store);
@@ -143,6 +148,28 @@ void expiry_add(struct store *store, struct str key, struct live_entry *live);
 void expiry_remove(struct store *store, struct str key, const struct live_entry *live);
 /* Frees the write when it is one of ours that will not be reported. */
 void expiry_forget(struct store_write *write);
+
+/* --- values that a start left in the file: unread.c --- */
+struct unread_value;
+struct unread {
+	struct unread_value *values; /* in the order of the file */
+	size_t count, room, next;    /* next to be read in the background */
+	struct timer timer;
+	struct task task;
+	bool is_holding;
+};
+void unread_init(struct store *store);
+void unread_deinit(struct store *store);
+/* Holds the back end, before it loads, until all that is added was read. */
+void unread_begin(struct store *store);
+void unread_add(struct store *store, struct live_entry *live, struct str bytes);
+size_t unread_len(const struct store *store, const struct live_entry *live);
+/* The entry with its value; NULL is fine. */
+const struct store_entry *unread_get(const struct store *store, struct live_entry *live);
+/* The value is not wanted any more. */
+void unread_drop(const struct store *store, struct live_entry *live);
+/* Reads what is left, now. */
+void unread_finish(struct store *store);
 
 struct pending_entry {
 	struct store_entry entry; /* first */
@@ -176,6 +203,7 @@ struct store {
 	struct commit *commit;
 	struct store_backend *backend;
 	struct omap index;         /* key -> struct live_entry, committed */
+	struct unread unread;
 	struct omap pending;       /* key -> struct pending_entry, where it differs */
 	int64_t revision;          /* committed */
 	int64_t next_revision;

@@ -401,6 +401,13 @@ static enum commit_outcome journal_commit(struct store_backend *backend, const s
 	return append(b, writes, revision, err) < 0 ? COMMIT_FAILED : COMMIT_DONE;
 }
 
+static void journal_hold(struct store_backend *backend, bool is_held)
+{
+	struct journal_backend *b = CONTAINER_OF(backend, struct journal_backend, backend);
+
+	b->lmdb->ops->hold(b->lmdb, is_held);
+}
+
 static bool journal_is_short(struct store_backend *backend, const struct list *writes)
 {
 	struct journal_backend *b = CONTAINER_OF(backend, struct journal_backend, backend);
@@ -598,6 +605,7 @@ static const struct store_backend_ops journal_ops = {
 	.commit = journal_commit,
 	.is_short = journal_is_short,
 	.load = journal_load,
+	.hold = journal_hold,
 	.close = journal_close,
 	.threaded = true,
 };

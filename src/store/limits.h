@@ -16,6 +16,8 @@
 #define STORE_REPLAY_EVENTS_MAX 256                    /* handed to one watcher per turn of the loop */
 #define STORE_EXPIRE_MAX 512                           /* keys deleted per turn because their time is up */
 #define STORE_EXPIRE_SLACK_MS 5000
+#define STORE_UNREAD_DELAY_MS 100                      /* after a start: who waited for it is answered first */
+#define STORE_UNREAD_PART_BYTES ((size_t)256 << 10)    /* copied out of the file per turn of the loop */
 #define STORE_JOURNAL_BYTES_MIN ((size_t)1 << 20)      /* of each of the two files at first; a power of two */
 #define STORE_JOURNAL_BYTES_MAX ((size_t)4 << 20)      /* what is larger goes to LMDB at once */
 #define STORE_RESTORE_REVISIONS ((int64_t)1000000000)  /* passed over by a restore: more than were written since */

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <lmdb.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -41,6 +42,9 @@ struct lmdb_backend {
 	size_t touched_count;
 	off_t page_bytes, reserved_bytes;
 	bool is_in_doubt;       /* what the file holds is not what was reported: no write until that is settled */
+	pthread_mutex_t lock;   /* guards what follows */
+	pthread_cond_t released;
+	bool is_held;           /* the map is read by the loop: no write until it is released */
 };
 
 /* The value of "state" in meta. */
@@ -195,6 +199,8 @@ static void lmdb_close(struct store_backend *backend)
 	if (b->env)
 		mdb_env_close(b->env);
 	fd_close(&b->lock_fd);
+	pthread_cond_destroy(&b->released);
+	pthread_mutex_destroy(&b->lock);
 	mem_free(b->dir);
 	mem_free(b);
 }
@@ -242,6 +248,7 @@ static int load_records(struct lmdb_backend *b, MDB_txn *txn,
 		memcpy(&id, key.mv_data, sizeof(id));
 		result = store_record_decode(str_sub(value.mv_data, value.mv_size), &record, err);
 		record.id = id;
+		record.stays = b->is_held;
 		b->highest_id = id;
 		if (result == 0)
 			result = fn(arg, &record, err);
@@ -267,9 +274,31 @@ static int lmdb_load(struct store_backend *backend, int (*fn)(void *arg, const s
 	if (result == 0)
 		result = load_records(b, txn, fn, arg, err);
 	mdb_txn_abort(txn);
-	trim(b);
+	if (!b->is_held)
+		trim(b);
 	*ret_revision = b->revision;
 	return result;
+}
+
+/* LMDB changes pages of the map only in later transactions, and those come when it is released. */
+static void lmdb_hold(struct store_backend *backend, bool is_held)
+{
+	struct lmdb_backend *b = CONTAINER_OF(backend, struct lmdb_backend, backend);
+
+	if (!is_held)
+		trim(b);
+	pthread_mutex_lock(&b->lock);
+	b->is_held = is_held;
+	pthread_cond_signal(&b->released);
+	pthread_mutex_unlock(&b->lock);
+}
+
+static void wait_for_release(struct lmdb_backend *b)
+{
+	pthread_mutex_lock(&b->lock);
+	while (b->is_held)
+		pthread_cond_wait(&b->released, &b->lock);
+	pthread_mutex_unlock(&b->lock);
 }
 
 /* --- committing --- */
@@ -442,6 +471,7 @@ int backend_apply_lmdb(struct store_backend *backend, struct store_changes *chan
 	bool is_done = false;
 	int r = 0;
 
+	wait_for_release(b);
 	if (!b->env || b->is_in_doubt)
 		settle_doubt(b, changes->revision, &is_done);
 	if (!b->env)
@@ -558,6 +588,7 @@ static void lmdb_rest(struct store_backend *backend)
 static const struct store_backend_ops lmdb_ops = {
 	.commit = lmdb_commit,
 	.load = lmdb_load,
+	.hold = lmdb_hold,
 	.rest = lmdb_rest,
 	.close = lmdb_close,
 	.threaded = true,
@@ -571,6 +602,8 @@ int backend_open_lmdb(const char *dir, size_t map_bytes, struct store_backend **
 
 	b->backend.ops = &lmdb_ops;
 	b->lock_fd = -1;
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_cond_init(&b->released, NULL);
 	b->dir = mem_strdup(dir);
 	b->map_bytes = map_bytes ? map_bytes : MAP_BYTES_FIRST;
 	if (fd_make_dirs(AT_FDCWD, dir, 0700, err) < 0) {

@@ -20,7 +20,7 @@ size_t store_size_bytes(const struct store *store)
 
 const struct store_entry *store_get(const struct store *store, struct str key)
 {
-	return omap_get(&store->index, key);
+	return unread_get(store, omap_get(&store->index, key));
 }
 
 const struct store_entry *store_get_pending(const struct store *store, struct str key)
@@ -29,7 +29,7 @@ const struct store_entry *store_get_pending(const struct store *store, struct st
 
 	if (pending)
 		return pending->is_deleted ? NULL : &pending->entry;
-	return omap_get(&store->index, key);
+	return store_get(store, key);
 }
 
 bool store_is_stale(const struct store *store, struct str key)
@@ -38,6 +38,7 @@ bool store_is_stale(const struct store *store, struct str key)
 }
 
 struct walk {
+	const struct store *store;
 	store_walk_fn *fn;
 	void *arg;
 };
@@ -46,12 +47,12 @@ static bool on_entry(void *arg, struct str key, void *value)
 {
 	struct walk *w = arg;
 
-	return w->fn(w->arg, key, value);
+	return w->fn(w->arg, key, unread_get(w->store, value));
 }
 
 void store_walk(const struct store *store, struct str prefix, struct str from, store_walk_fn *fn, void *arg)
 {
-	struct walk w = { fn, arg };
+	struct walk w = { store, fn, arg };
 
 	omap_walk_range(&store->index, from, prefix, on_entry, &w);
 }
@@ -83,6 +84,7 @@ struct past_entry {
 };
 
 struct past_walk {
+	const struct store *store;
 	struct omap changed; /* key -> struct past_entry */
 	struct str prefix;
 	struct str changed_key; /* next changed key to come */
@@ -125,7 +127,7 @@ static bool on_current(void *arg, struct str key, void *value)
 		step(w);
 		w->is_over = past->entry.value && !w->fn(w->arg, key, &past->entry);
 	} else {
-		w->is_over = !w->fn(w->arg, key, value);
+		w->is_over = !w->fn(w->arg, key, unread_get(w->store, value));
 	}
 	return !w->is_over;
 }
@@ -153,7 +155,7 @@ static void collect_changes(const struct history *h, int64_t revision, struct pa
 int store_walk_at(const struct store *store, int64_t revision, struct str prefix, struct str from, store_walk_fn *fn,
 		  void *arg, struct err *err)
 {
-	struct past_walk w = { .prefix = prefix, .fn = fn, .arg = arg };
+	struct past_walk w = { .store = store, .prefix = prefix, .fn = fn, .arg = arg };
 	struct str key;
 	void *value;
 

@@ -16,15 +16,22 @@
 
 /* --- index --- */
 
+/* Gives up what the entry holds. */
+static void index_empty(struct store *store, struct str key, struct live_entry *live)
+{
+	store->size_bytes -= unread_len(store, live);
+	if (live->entry.expires_wall_s)
+		expiry_remove(store, key, live);
+	unread_drop(store, live);
+	blob_unref(live->entry.value);
+}
+
 static struct live_entry *index_put(struct store *store, struct str key)
 {
 	struct live_entry *live = omap_get(&store->index, key);
 
 	if (live) {
-		store->size_bytes -= live->entry.value->len;
-		if (live->entry.expires_wall_s)
-			expiry_remove(store, key, live);
-		blob_unref(live->entry.value);
+		index_empty(store, key, live);
 		return live;
 	}
 	live = NEW(struct live_entry);
@@ -39,7 +46,7 @@ static void index_fill(struct store *store, struct str key, struct live_entry *l
 	live->entry = *entry;
 	live->id = id;
 	blob_ref(entry->value);
-	store->size_bytes += entry->value->len;
+	store->size_bytes += unread_len(store, live);
 	if (entry->expires_wall_s)
 		expiry_add(store, key, live);
 }
@@ -68,11 +75,9 @@ static void index_remove(struct store *store, struct str key)
 	struct live_entry *live = omap_get(&store->index, key);
 
 	ASSERT(live);
-	store->size_bytes -= key.len + live->entry.value->len;
-	if (live->entry.expires_wall_s)
-		expiry_remove(store, key, live);
+	index_empty(store, key, live);
+	store->size_bytes -= key.len;
 	omap_remove(&store->index, key);
-	blob_unref(live->entry.value);
 	mem_free(live);
 }
 
@@ -531,39 +536,54 @@ void store_on_crashed(struct store *store)
 
 /* --- opening and closing --- */
 
+/* Whether its bytes are the value. */
+static bool is_clear(const struct store *store, const struct store_record *record)
+{
+	const struct store_options *options = &store->options;
+
+	return !options->open || (options->is_clear && options->is_clear(options->arg, record->key, record->value));
+}
+
+/* NULL, without an error, when what it takes is being fetched. */
+static int open_record(struct store *store, const struct store_record *record, struct blob **ret, struct err *err)
+{
+	AUTO_BLOB sealed = blob_new(record->value);
+	struct err why = { 0 };
+
+	*ret = store_unseal(store, record->key, sealed, record->mod_revision, &why);
+	if (!*ret && why.code == ERR_UNAVAILABLE) {
+		store->opening = why; /* the others say what they need as well */
+		return 0;
+	}
+	if (!*ret && err)
+		*err = why;
+	return *ret ? 0 : -1;
+}
+
 static int on_record(void *arg, const struct store_record *record, struct err *err)
 {
 	struct store *store = arg;
-	struct err why = { 0 };
 	struct store_entry entry = {
 		.create_revision = record->create_revision,
 		.mod_revision = record->mod_revision,
 		.version = record->version,
 		.expires_wall_s = record->expires_wall_s,
 	};
+	bool is_left = record->stays && is_clear(store, record);
+	AUTO_BLOB value = NULL;
 	struct live_entry *live;
 
-	entry.value = blob_new(record->value);
-	if (store->options.open) {
-		struct blob *sealed = entry.value;
-
-		entry.value = store_unseal(store, record->key, sealed, record->mod_revision, &why);
-		blob_unref(sealed);
-		if (!entry.value && why.code == ERR_UNAVAILABLE) {
-			store->opening = why; /* the others say what they need as well */
-			return 0;
-		}
-		if (!entry.value && err)
-			*err = why;
-		if (!entry.value)
-			return -1;
-	}
+	if (!is_left && open_record(store, record, &value, err) < 0)
+		return -1;
+	if (!is_left && !value)
+		return 0;
 	live = index_add(store, record->key);
-	if (live)
-		index_fill(store, record->key, live, &entry, record->id);
-	blob_unref(entry.value);
 	if (!live)
 		return err_set(err, ERR_INTERNAL, "key '" STR_FMT "' is there twice", STR_ARG(record->key));
+	entry.value = value;
+	if (is_left)
+		unread_add(store, live, record->value);
+	index_fill(store, record->key, live, &entry, record->id);
 	if (record->id >= store->next_id)
 		store->next_id = record->id + 1;
 	return 0;
@@ -582,6 +602,7 @@ static void free_store(struct store *store)
 	while (omap_at_least(&store->index, STR(""), &key, &live))
 		index_remove(store, key);
 	omap_deinit(&store->index);
+	unread_deinit(store);
 	expiry_deinit(store);
 	compaction_deinit(store);
 	history_deinit(&store->history);
@@ -604,6 +625,7 @@ struct store *store_new(struct env *env, const struct store_options *options)
 	list_init(&store->refused);
 	task_init(&store->refuse, on_refuse);
 	store->next_id = 1;
+	unread_init(store);
 	expiry_init(store);
 	compaction_init(store);
 	return store;
@@ -615,6 +637,7 @@ int store_start(struct env *env, struct store_backend *backend, const struct sto
 	struct store *store = store_new(env, options);
 
 	store->backend = backend;
+	unread_begin(store);
 	if (backend->ops->load(backend, on_record, store, &store->revision, err) < 0) {
 		free_store(store);
 		return -1;
@@ -642,6 +665,7 @@ void store_close(struct store *store)
 		return;
 	ASSERT(!store->is_publishing && !store->is_dead);
 	store->is_closing = true;
+	unread_finish(store); /* or the last commits would wait for it */
 	if (store->remote) {
 		store->remote->stop(store, true);
 	} else {
@@ -683,6 +707,7 @@ void store_abandon(struct store *store)
 		return;
 	ASSERT(!store->is_publishing);
 	store->is_dead = true;
+	unread_finish(store);
 	if (store->remote) {
 		store->remote->stop(store, false);
 	} else {

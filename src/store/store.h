@@ -37,6 +37,9 @@ struct store_options {
 	struct blob *(*open)(void *arg, struct str key, struct blob *sealed, int64_t revision, struct err *err);
 	/* False: open would fail with ERR_UNAVAILABLE. What others wrote waits then, in its order. May be NULL. */
 	bool (*can_open)(void *arg, struct str key, struct str sealed);
+	/* Whether open would give the very bytes, so that it need not be called when the store is opened. May be NULL:
+	 * no. */
+	bool (*is_clear)(void *arg, struct str key, struct str sealed);
 	/* The value with another revision in its place, as open(seal()) would give it. May be NULL. */
 	struct blob *(*revise)(void *arg, struct str key, struct blob *value, int64_t revision);
 	/* Whether what is kept of the key is to be sealed anew when it is next written, be it the same. May be NULL. */
