@@ -110,6 +110,7 @@ struct server_leading {
 	struct server *server;
 	struct elector *elector;
 	struct task task;
+	struct timer alone; /* its only server leads when this is over */
 	bool wanted, is_running;
 };
 

@@ -260,10 +260,12 @@ void server_store_close(struct server *s)
 
 /* --- who leads --- */
 
-static void on_turn(struct task *task)
-{
-	struct server_leading *l = CONTAINER_OF(task, struct server_leading, task);
+/* Controllers and scheduler begin by reading all objects. Clients and kubelets that waited for the API to be back are
+ * answered first. */
+#define LEAD_DELAY_MS 50
 
+static void follow(struct server_leading *l)
+{
 	if (l->wanted == l->is_running)
 		return;
 	l->is_running = l->wanted;
@@ -271,6 +273,16 @@ static void on_turn(struct task *task)
 		l->start(l->server);
 	else
 		l->stop(l->server);
+}
+
+static void on_turn(struct task *task)
+{
+	follow(CONTAINER_OF(task, struct server_leading, task));
+}
+
+static void on_alone(struct timer *timer)
+{
+	follow(CONTAINER_OF(timer, struct server_leading, alone));
 }
 
 /* The role must not be freed from inside its client's events. */
@@ -293,9 +305,10 @@ void server_lead(struct server *s, struct server_leading *l, struct client *clie
 
 	l->server = s;
 	task_init(&l->task, on_turn);
+	timer_init(&l->alone, s->env, on_alone);
 	if (store_is_alone(s->store)) {
-		l->is_running = true;
-		l->start(s);
+		l->wanted = true;
+		timer_start(&l->alone, LEAD_DELAY_MS);
 		return;
 	}
 	env_uuid(s->env, uuid);
@@ -308,8 +321,10 @@ void server_lead_stop(struct server *s, struct server_leading *l)
 	if (l->elector)
 		elector_free(l->elector);
 	l->elector = NULL;
-	if (l->server)
+	if (l->server) {
 		env_cancel(s->env, &l->task);
+		timer_stop(&l->alone);
+	}
 	if (l->is_running)
 		l->stop(s);
 	l->is_running = false;
