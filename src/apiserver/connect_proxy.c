@@ -6,6 +6,7 @@
 #include "apiserver/exchange.h"
 #include "apiserver/service_endpoint.h"
 #include "base/num.h"
+#include "net/url.h"
 
 struct proxy_name {
 	struct str scheme, name, port;
@@ -187,15 +188,25 @@ static bool is_for_redirect(const struct exchange *e)
 	return !e->target.rest.len && (e->x->method == HTTP_GET || e->x->method == HTTP_HEAD);
 }
 
+static struct str encoded(struct arena *arena, struct str path)
+{
+	AUTO_BUF text = { 0 };
+
+	buf_init(&text, REQUEST_URI_BYTES_MAX * 3);
+	url_encode_path(&text, path);
+	return str_in(arena, buf_str(&text));
+}
+
+/* The path goes on as it was understood, written anew: as upstream. */
 static int pass_on(struct exchange *e, struct proxy_target *to)
 {
-	struct str rest = e->target.rest;
+	struct str path = e->target.path, rest = e->target.rest;
 
 	if (is_for_redirect(e))
 		return redirect_to_root(e);
-	to->path = rest.len ? rest : STR("/");
+	to->path = rest.len ? encoded(e->arena, rest) : STR("/");
 	to->query = e->x->query;
-	to->prefix = str_slice(e->x->path, 0, e->x->path.len - rest.len);
+	to->prefix = encoded(e->arena, str_slice(path, 0, path.len - rest.len));
 	reverse_proxy_serve(e->server->proxy, e, to);
 	return 0;
 }

@@ -5,6 +5,8 @@
  */
 #include "net/url.h"
 
+#include <string.h>
+
 #include "base/num.h"
 #include "net/limits.h"
 
@@ -64,14 +66,14 @@ int url_decode_form(struct str s, struct arena *arena, struct str *ret, struct e
 	return decode(s, true, arena, ret, err);
 }
 
-static void encode(struct buf *to, struct str s, bool keep_slash)
+static void encode(struct buf *to, struct str s, const char *kept)
 {
 	static const char hex[] = "0123456789ABCDEF";
 
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.ptr[i];
 		bool is_plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-				c == '-' || c == '.' || c == '_' || c == '~' || (keep_slash && c == '/');
+				c == '-' || c == '.' || c == '_' || c == '~' || (c && strchr(kept, c));
 
 		if (is_plain) {
 			buf_put_char(to, (char)c);
@@ -85,12 +87,12 @@ static void encode(struct buf *to, struct str s, bool keep_slash)
 
 void url_encode(struct buf *to, struct str s)
 {
-	encode(to, s, false);
+	encode(to, s, "");
 }
 
 void url_encode_path(struct buf *to, struct str s)
 {
-	encode(to, s, true);
+	encode(to, s, "/:@$&+,;=");
 }
 
 /* [user@]host[:port] */

@@ -39,7 +39,7 @@ int url_decode(struct str s, struct arena *arena, struct str *ret, struct err *e
 /* The same, and '+' means a space. */
 int url_decode_form(struct str s, struct arena *arena, struct str *ret, struct err *err) MUST_CHECK;
 void url_encode(struct buf *to, struct str s);        /* all but unreserved characters: %XX */
-void url_encode_path(struct buf *to, struct str s);   /* the same, but '/' stays */
+void url_encode_path(struct buf *to, struct str s);   /* the same, but what means nothing in paths stays, and '/' */
 
 /* Walks "a=1&a=2&b": *query starts as the raw query and becomes the rest. key and value are decoded
  * as forms, in the arena when they had to be. Returns 1 with a pair, 0 at the end, < 0 on a

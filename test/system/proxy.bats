@@ -17,7 +17,7 @@ setup_file() {
 	---
 	apiVersion: v1
 	kind: Pod
-	metadata: {name: echo}
+	metadata: {name: echo, labels: {app: echo}}
 	spec:
 	  terminationGracePeriodSeconds: 0
 	  containers:
@@ -29,13 +29,22 @@ setup_file() {
 	    - |
 	      printf '%s\n' '#!/bin/sh' 'while read -r line; do [ ${#line} -gt 1 ] || break; done' \
 	        'printf "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n"' 'exec cat' >/echo
-	      chmod +x /echo
+	      printf '%s\n' '#!/bin/sh' 'read -r verb path rest' 'while read -r line; do [ ${#line} -gt 1 ] || break; done' \
+	        'said="$verb $path"' 'printf "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" ${#said}' \
+	        '[ "$verb" = HEAD ] || printf "%s" "$said"' >/tell
+	      chmod +x /echo /tell
+	      nc -ll -p 8081 -e /tell &
 	      exec nc -ll -p 8080 -e /echo
 	---
 	apiVersion: v1
 	kind: Service
 	metadata: {name: web}
 	spec: {selector: {app: web}, ports: [{port: 8000, name: http, targetPort: 80}]}
+	---
+	apiVersion: v1
+	kind: Service
+	metadata: {name: tell}
+	spec: {selector: {app: echo}, ports: [{port: 80, name: verbs, targetPort: 8081}]}
 	YAML
 	k wait --for=condition=Ready pod/web pod/echo --timeout=30s
 	in_node openssl version >/dev/null
@@ -63,6 +72,20 @@ api() { # PATH CURL-ARGUMENTS...
 	has "$(api pods/web/proxy/ -I)" '^[Ss]erver: nginx'
 	same "301 https://127.0.0.1:6443/api/v1/namespaces/default/pods/web/proxy/?a=b" \
 		"$(api 'pods/web/proxy?a=b' -o /dev/null -w '%{http_code} %{redirect_url}')"
+}
+
+@test "every verb passes, with its path and what it asks, to pods and services" {
+	local verb to
+	wait_for 10 k get --raw /api/v1/namespaces/default/services/tell:verbs/proxy/
+	for to in pods/echo:8081 services/tell:verbs services/http:tell:80; do
+		for verb in GET POST PUT PATCH DELETE OPTIONS; do
+			same "$verb /a/b%20c?d=e" "$(api "$to/proxy/a/b%20c?d=e" -X "$verb")"
+		done
+		same 200 "$(api "$to/proxy/" -I -o /dev/null -w '%{http_code}')"
+		same "GET /" "$(api "$to/proxy/")"
+		same 301 "$(api "$to/proxy" -o /dev/null -w '%{http_code}')"
+		same "POST /" "$(api "$to/proxy" -X POST)"
+	done
 }
 
 @test "nodes answer at a port that is not the kubelet's" {

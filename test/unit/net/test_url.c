@@ -136,8 +136,8 @@ static void test_decode(void **state)
 	}
 	buf_init(&encoded, 100);
 	url_encode(&encoded, STR("a/b c~\xff"));
-	url_encode_path(&encoded, STR("/x y"));
-	assert_string_equal(encoded.ptr, "a%2Fb%20c~%FF/x%20y");
+	url_encode_path(&encoded, STR("/x y:@$&+,;=?#%*"));
+	assert_string_equal(encoded.ptr, "a%2Fb%20c~%FF/x%20y:@$&+,;=%3F%23%25%2A");
 }
 
 /* Breaks if repeated keys, keys without values or bad escapes in a query are misread. */
