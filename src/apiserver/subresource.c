@@ -83,8 +83,10 @@ yyjson_mut_doc *scale_of(const struct kind *kind, yyjson_val *object, struct are
 	static const char *const fields[] = { "name", "namespace", "uid", "resourceVersion",
 					      "creationTimestamp" };
 	yyjson_val *selector = json_get(object, "spec.selector");
+	bool is_custom = kind->flags & KIND_CUSTOM;
 	yyjson_mut_doc *doc = json_new_object();
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *part;
+	int64_t wanted;
 
 	json_set_str(doc, root, "kind", STR("Scale"));
 	json_set_str(doc, root, "apiVersion", STR("autoscaling/v1"));
@@ -95,19 +97,16 @@ yyjson_mut_doc *scale_of(const struct kind *kind, yyjson_val *object, struct are
 		if (value)
 			json_set(doc, part, fields[i], json_copy(doc, value));
 	}
+	wanted = is_custom ? custom_scale_spec(kind, object) : json_get_int(object, "spec.replicas", 0);
 	part = json_set_object(doc, root, "spec");
-	if (kind->flags & KIND_CUSTOM) {
-		json_set_int(doc, part, "replicas", custom_scale_spec(kind, object));
-		part = json_set_object(doc, root, "status");
-		json_set_int(doc, part, "replicas", custom_scale_status(kind, object));
-		if (custom_scale_selector(kind, object).len)
-			json_set_str(doc, part, "selector", custom_scale_selector(kind, object));
-		return doc;
-	}
-	json_set_int(doc, part, "replicas", json_get_int(object, "spec.replicas", 0));
+	if (wanted) /* upstream's type leaves none out, and patches of it see that */
+		json_set_int(doc, part, "replicas", wanted);
 	part = json_set_object(doc, root, "status");
-	json_set_int(doc, part, "replicas", json_get_int(object, "status.replicas", 0));
-	if (selector) {
+	json_set_int(doc, part, "replicas",
+		     is_custom ? custom_scale_status(kind, object) : json_get_int(object, "status.replicas", 0));
+	if (is_custom && custom_scale_selector(kind, object).len) {
+		json_set_str(doc, part, "selector", custom_scale_selector(kind, object));
+	} else if (selector && !is_custom) {
 		bool is_map = !kind->group.len; /* replication controllers */
 
 		json_set_str(doc, part, "selector",
