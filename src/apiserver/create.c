@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Creating an object: default, prepare, admit, validate, allocate, write where nothing is. */
+/* Creating an object: default, prepare, mutate, allocate, validate, admit, write where nothing is. */
 #include "apiserver/admission.h"
 #include "apiserver/conversion.h"
 #include "apiserver/limits.h"
@@ -56,15 +56,13 @@ static enum outcome create_admitted(struct operation *op)
 	if (!(registry_needs_conversion(op->kind) && conversion_has_webhook(op->kind)) &&
 	    registry_exists(op->registry, op->key))
 		return create_again(op);
-	if (service_claim_create(op) < 0)
-		return OUTCOME_REFUSED;
-	return operation_put(op);
+	return service_claim_holds(op) ? operation_put(op) : operation_again(op);
 }
 
 static enum outcome create_mutated(struct operation *op)
 {
 	operation_drop_repeated_owners(op, true);
-	if ((op->is_mutated && prepare(op) < 0) || service_claim_plan(op) < 0 || validate(op) < 0)
+	if ((op->is_mutated && prepare(op) < 0) || service_claim_take(op) < 0 || validate(op) < 0)
 		return OUTCOME_REFUSED;
 	object_warn(&op->edit, &op->notices);
 	return admission_validate(op, create_admitted);
@@ -122,7 +120,7 @@ enum outcome create_again(struct operation *op)
 			continue;
 		json_set_str(op->edit.doc, json_mut_get(op->edit.root, "metadata"), "name",
 			     op->name);
-		if (service_claim_create(op) < 0)
+		if (service_claim_take(op) < 0)
 			return OUTCOME_REFUSED;
 		return operation_put(op);
 	}

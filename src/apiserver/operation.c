@@ -145,6 +145,13 @@ static enum outcome begin(struct operation *op)
 	return step ? step(op) : outcome_of(refusal_method_not_allowed(&op->refusal));
 }
 
+enum outcome operation_again(struct operation *op)
+{
+	if (++op->tries >= CHARGE_RETRIES_MAX)
+		return outcome_of(refusal_modified(&op->refusal, operation_subject(op)));
+	return begin(op);
+}
+
 /* --- waiting --- */
 
 enum outcome operation_wait(struct operation *op, enum operation_wait what, operation_step *resume)

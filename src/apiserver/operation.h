@@ -210,6 +210,8 @@ enum outcome operation_remove(struct operation *op, yyjson_mut_val *final_state)
 void operation_charge(struct operation *op, struct operation_charge *charges, size_t count);
 /* Of a write that the charge, which must last as long, is part of. */
 struct store_op operation_charge_op(const struct operation_charge *charge);
+/* What it chose is not free any more: everything is decided anew, as after a lost race. */
+MUST_CHECK operation_step operation_again;
 /* Finishes with the state that is there. */
 enum outcome operation_answer_old(struct operation *op) MUST_CHECK;
 /* Finishes with a Status of success. */

@@ -9,6 +9,7 @@
 #include "codec/json_index.h"
 
 #define PORT_NUMBERS (UINT16_MAX + 1)
+#define SERVICE_FAMILIES_MAX 2
 
 /* One bit for each number a port may have. */
 struct port_set {
@@ -194,8 +195,9 @@ static int take_addresses(struct operation *op, yyjson_mut_val *spec)
 	yyjson_mut_val *ips;
 	size_t i = 0;
 
-	if (!needs_address(json_mut_get_str(spec, "type"), json_mut_get_str(spec, "clusterIP")))
-		return 0;
+	if (!needs_address(json_mut_get_str(spec, "type"), json_mut_get_str(spec, "clusterIP")) ||
+	    json_mut_get_count(spec, "ipFamilies") > SERVICE_FAMILIES_MAX)
+		return 0; /* of which validation tells */
 	ips = json_ensure_array(op->edit.doc, spec, "clusterIPs");
 	JSON_MUT_EACH (family, json_mut_get(spec, "ipFamilies")) {
 		struct str given = json_mut_str(yyjson_mut_arr_get(ips, i++));
@@ -223,7 +225,7 @@ static int refuse_port(struct operation *op, size_t index, int64_t port, const c
 	return operation_take_fields(op, &errors, operation_kind_subject(op));
 }
 
-static int take_given_port(struct operation *op, size_t index, uint32_t number)
+static int take_given_port(struct operation *op, size_t index, int64_t number)
 {
 	const struct number_range *range = &op->registry->node_ports;
 	const struct service_claim *claim = claim_of(op);
@@ -232,16 +234,16 @@ static int take_given_port(struct operation *op, size_t index, uint32_t number)
 	/* TCP and UDP may share a number within one service */
 	if (port_set_has(&claim->had, number) || port_set_has(&claim->taken, number))
 		return 0;
-	if (!number_range_holds(range, number)) {
+	if (!number_range_holds(range, (uint64_t)number)) {
 		snprintf(why, sizeof(why),
 			 "provided port is not in the valid range. The range of valid ports is "
 			 "%u-%u",
 			 (unsigned)range->first, (unsigned)(range->first + range->count - 1));
 		return refuse_port(op, index, number, why);
 	}
-	if (ledger_has_port(ledger_of(op), number))
+	if (ledger_has_port(ledger_of(op), (uint32_t)number))
 		return refuse_port(op, index, number, "provided port is already allocated");
-	take_port(op, number);
+	take_port(op, (uint32_t)number);
 	return 0;
 }
 
@@ -343,7 +345,7 @@ static int take_ports(struct operation *op, yyjson_mut_val *spec)
 	JSON_MUT_EACH (port, ports) {
 		int64_t number = json_mut_get_int(port, "nodePort", 0);
 
-		if (number && take_given_port(op, index, (uint32_t)number) < 0)
+		if (number && take_given_port(op, index, number) < 0)
 			return -1;
 		index++;
 	}
@@ -354,30 +356,15 @@ static int take_ports(struct operation *op, yyjson_mut_val *spec)
 
 /* --- the operation's steps --- */
 
-int service_claim_plan(struct operation *op)
+static int plan_families(struct operation *op)
 {
 	struct service_families families = service_networks_families(&op->registry->networks);
 	struct field_errors errors;
 
-	if (!is_service(op))
-		return 0;
 	field_errors_init(&errors, op->arena);
 	errors.kind = op->kind;
 	service_families_plan(&op->edit, &families, &errors);
 	return operation_take_fields(op, &errors, operation_kind_subject(op));
-}
-
-int service_claim_create(struct operation *op)
-{
-	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
-
-	if (!is_service(op))
-		return 0;
-	service_claim_drop(op);
-	if (take_addresses(op, spec) < 0 || take_ports(op, spec) < 0)
-		return -1;
-	ledger_close(ledger_of(op));
-	return 0;
 }
 
 static void note_ports(yyjson_mut_val *spec, struct port_set *to)
@@ -420,17 +407,33 @@ static void free_old(struct operation *op, yyjson_mut_val *spec)
 	ledger_close(ledger);
 }
 
-int service_claim_update(struct operation *op)
+static int take(struct operation *op)
 {
 	yyjson_mut_val *spec = json_mut_get(op->edit.root, "spec");
 
-	if (!is_service(op))
-		return 0;
 	service_claim_drop(op);
 	if (take_addresses(op, spec) < 0 || take_ports(op, spec) < 0)
 		return -1;
 	free_old(op, spec);
 	return 0;
+}
+
+int service_claim_take(struct operation *op)
+{
+	if (!is_service(op))
+		return 0;
+	return plan_families(op) < 0 ? -1 : take(op);
+}
+
+/* What it has now is asked for as if its writer had named it; others may have come first. */
+bool service_claim_holds(struct operation *op)
+{
+	if (!op->claim || op->dry_run || ledger_is_current(&op->claim->ledger))
+		return true;
+	if (take(op) == 0)
+		return true;
+	refusal_init(&op->refusal, op->arena);
+	return false;
 }
 
 void service_claim_remove(struct operation *op)

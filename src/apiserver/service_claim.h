@@ -8,12 +8,13 @@
 
 #include "apiserver/operation.h"
 
-/* Before validation: which address families it gets. Nothing happens for other kinds, likewise
- * below.
- */
-int service_claim_plan(struct operation *op) MUST_CHECK;
-int service_claim_create(struct operation *op) MUST_CHECK;
-int service_claim_update(struct operation *op) MUST_CHECK;
+/* Before the object is validated and admission's validating half sees it: which address families,
+ * addresses and ports it gets, in place of what it had. Nothing happens for other kinds, likewise
+ * below. */
+int service_claim_take(struct operation *op) MUST_CHECK;
+/* Once that half has agreed, which may have taken a while: what was taken is still free. False: to
+ * be decided anew. */
+bool service_claim_holds(struct operation *op) MUST_CHECK;
 void service_claim_remove(struct operation *op);
 /* What is to be written with the operation; the claim's. */
 const struct operation_charge *service_claim_charges(const struct operation *op, size_t *ret_count);

@@ -207,6 +207,18 @@ void ledger_close(struct service_ledger *l)
 	turn(l->ports, ports_bytes(l));
 }
 
+bool ledger_is_current(const struct service_ledger *l)
+{
+	for (size_t i = 0; i < l->charge_count; i++) {
+		const struct operation_charge *charge = &l->charges[i];
+		const struct store_entry *entry = registry_pending(l->registry, charge->key);
+
+		if ((entry ? entry->mod_revision : STORE_REVISION_NONE) != charge->expected_revision)
+			return false;
+	}
+	return true;
+}
+
 void ledger_drop(struct service_ledger *l)
 {
 	for (size_t i = 0; i < l->charge_count; i++) {

@@ -33,6 +33,8 @@ void ledger_take_port(struct service_ledger *ledger, uint32_t port);
 void ledger_free_port(struct service_ledger *ledger, uint32_t port);
 /* Adds the charge for the ports; after this, charges is complete. */
 void ledger_close(struct service_ledger *ledger);
+/* Whether what the charges are made of is as it was then. */
+bool ledger_is_current(const struct service_ledger *ledger);
 /* Gives back what the charges own. */
 void ledger_drop(struct service_ledger *ledger);
 

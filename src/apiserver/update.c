@@ -104,15 +104,13 @@ static enum outcome update_admitted(struct operation *op)
 	ownership_attach(op);
 	if (is_final(op))
 		return operation_remove(op, op->edit.root);
-	if (service_claim_update(op) < 0)
-		return OUTCOME_REFUSED;
-	return operation_put(op);
+	return service_claim_holds(op) ? operation_put(op) : operation_again(op);
 }
 
 static enum outcome update_mutated(struct operation *op)
 {
 	operation_drop_repeated_owners(op, true);
-	if ((op->is_mutated && prepare(op) < 0) || service_claim_plan(op) < 0 || validate(op) < 0)
+	if ((op->is_mutated && prepare(op) < 0) || service_claim_take(op) < 0 || validate(op) < 0)
 		return OUTCOME_REFUSED;
 	object_warn(&op->edit, &op->notices);
 	return admission_validate(op, update_admitted);

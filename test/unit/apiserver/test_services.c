@@ -191,13 +191,33 @@ static void test_ports(void **state)
 	run_on("10.96.0.0/24", steps, ARRAY_COUNT(steps));
 }
 
+/* What is wrong with a Service is told in upstream's order: first what it cannot be given. */
+static void test_order(void **state)
+{
+	static const struct step steps[] = {
+		{ "POST", SVC,
+		  "{'metadata':{'name':'a'},'spec':{'type':'NodePort','ports':[{'port':80,"
+		  "'nodePort':-1}],'sessionAffinity':'x'}}",
+		  422,
+		  "spec.ports[0].nodePort: Invalid value: -1: provided port is not in the valid "
+		  "range. "
+		  "The range of valid ports is 30000-32767\"" },
+		{ "POST", SVC,
+		  "{'metadata':{'name':'a'},'spec':{'ports':[{'port':80}],"
+		  "'ipFamilies':['IPv4','IPv6','IPv4']}}",
+		  422, "spec.ipFamilies" },
+		{ "POST", SVC, SERVICE("A_", ",'type':'NodePort'"), 422, "metadata.name" },
+	};
+
+	run_on("10.96.0.0/24", steps, ARRAY_COUNT(steps));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_both),
-		cmocka_unit_test(test_six_first),
-		cmocka_unit_test(test_six),
-		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_both),  cmocka_unit_test(test_six_first),
+		cmocka_unit_test(test_six),   cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -691,6 +691,53 @@ static void test_race(void **state)
 	assert_non_null(strstr(body, "\"slow\":\"yes\""));
 }
 
+#define SERVICES "/api/v1/namespaces/default/services"
+#define SERVICE(name, spec)                                                                 \
+	"{\"metadata\":{\"name\":\"" name "\",\"labels\":{\"is\":\"" name "\"}},\"spec\":{" \
+	"\"type\":\"NodePort\",\"ports\":[{\"port\":80}]" spec "}}"
+
+/* Validation sees what a Service was given, and is not asked again because of what others take
+ * meanwhile, unless it was the same. */
+static void test_service_addresses(void **state)
+{
+	struct setup *s = *state;
+	struct str ip, port, other;
+
+	configure(
+		s, false, "v",
+		webhook(s, "/late",
+			"\"rules\":[{\"apiGroups\":[\"\"],\"apiVersions\":[\"v1\"],\"operations\":["
+			"\"CREATE\"],\"resources\":[\"services\"]}],\"objectSelector\":{"
+			"\"matchLabels\":{\"is\":\"slow\"}}"));
+	http_fixture_send(&s->second, "POST", SERVICES, JSON, SERVICE("slow", ""));
+	hook_run_until(&s->hook, &s->is_waiting);
+	ip = str_in(&s->arena, asked_str(s, "request.object.spec.clusterIP"));
+	assert_true(ip.len > 0);
+	port = str_printf_in(&s->arena, "\"nodePort\":%lld",
+			     (long long)json_get_int(yyjson_doc_get_root(s->review),
+						     "request.object.spec.ports.0.nodePort", -1));
+	expect(s, 201, "POST", SERVICES, SERVICE("quick", ""), NULL);
+	s->hook.count = 0;
+	respond(s, s->waiting, "\"allowed\":true");
+	http_fixture_wait(&s->second, port.ptr);
+	assert_int_equal(s->hook.count, 0);
+
+	expect(s, 200, "DELETE", SERVICES "/slow", NULL, NULL);
+	s->is_waiting = false;
+	http_fixture_send(&s->second, "POST", SERVICES, JSON, SERVICE("slow", ""));
+	hook_run_until(&s->hook, &s->is_waiting);
+	ip = str_in(&s->arena, asked_str(s, "request.object.spec.clusterIP"));
+	other = str_printf_in(&s->arena, SERVICE("other", ",\"clusterIP\":\"" STR_FMT "\""),
+			      STR_ARG(ip));
+	expect(s, 201, "POST", SERVICES, other.ptr, NULL);
+	s->is_waiting = false;
+	respond(s, s->waiting, "\"allowed\":true"); /* in vain */
+	hook_run_until(&s->hook, &s->is_waiting);
+	assert_false(str_eq(asked_str(s, "request.object.spec.clusterIP"), ip));
+	respond(s, s->waiting, "\"allowed\":true");
+	http_fixture_wait(&s->second, "\"name\":\"slow\"");
+}
+
 /* Nothing is written for somebody who went away while a webhook was thinking, and the end of the
  * server ends what waits. */
 static void test_gone(void **state)
@@ -939,6 +986,7 @@ int main(void)
 		TEST(test_reviews),
 		TEST(test_collection),
 		TEST(test_race),
+		TEST(test_service_addresses),
 		TEST(test_gone),
 		TEST(test_timeout),
 		TEST(test_validation),
