@@ -2,30 +2,14 @@
 /* What a Service's spec asks of the cluster's address and port ranges. */
 #include "apiserver/service_claim.h"
 
+#include "api/port_set.h"
 #include "apiserver/registry.h"
 #include "apiserver/service_ledger.h"
 #include "apiserver/service_ranges.h"
 #include "base/num.h"
 #include "codec/json_index.h"
 
-#define PORT_NUMBERS (UINT16_MAX + 1)
 #define SERVICE_FAMILIES_MAX 2
-
-/* One bit for each number a port may have. */
-struct port_set {
-	uint8_t bits[PORT_NUMBERS / 8];
-};
-
-static bool port_set_has(const struct port_set *set, int64_t number)
-{
-	return number > 0 && number < PORT_NUMBERS && (set->bits[number / 8] >> number % 8 & 1);
-}
-
-static void port_set_add(struct port_set *set, int64_t number)
-{
-	if (number > 0 && number < PORT_NUMBERS)
-		set->bits[number / 8] |= (uint8_t)(1u << number % 8);
-}
 
 struct service_claim {
 	struct service_ledger ledger;

@@ -6,6 +6,7 @@
 #include "api/kinds/cells.h"
 #include "api/kinds/address.h"
 #include "api/kinds/service_address.h"
+#include "api/port_set.h"
 #include "codec/json_index.h"
 
 static yyjson_mut_val *spec_of(struct edit *e)
@@ -140,33 +141,16 @@ static void wipe(struct edit *e, const char *const *fields)
 		(void)json_remove(spec_of(e), str_from(*fields));
 }
 
-/* A set of port numbers. */
-struct ports {
-	uint64_t bits[(UINT16_MAX + 1) / 64];
-};
-
-static void ports_add(struct ports *ports, int64_t number)
-{
-	if (number > 0 && number <= UINT16_MAX)
-		ports->bits[number / 64] |= UINT64_C(1) << (number % 64);
-}
-
-static bool ports_have(const struct ports *ports, int64_t number)
-{
-	return number > 0 && number <= UINT16_MAX &&
-	       ports->bits[number / 64] & UINT64_C(1) << (number % 64);
-}
-
 static void wipe_node_ports(struct edit *e)
 {
-	struct ports old = { { 0 } };
+	struct port_set old = { { 0 } };
 
 	JSON_EACH (before, json_get(e->old, "spec.ports"))
-		ports_add(&old, json_get_int(before, "nodePort", 0));
+		port_set_add(&old, json_get_int(before, "nodePort", 0));
 	JSON_MUT_EACH (port, yyjson_mut_obj_get(spec_of(e), "ports")) {
 		int64_t number = json_mut_get_int(port, "nodePort", 0);
 
-		if (number && !ports_have(&old, number))
+		if (number && !port_set_has(&old, number))
 			return;
 	}
 	JSON_MUT_EACH (one, yyjson_mut_obj_get(spec_of(e), "ports"))
@@ -219,22 +203,22 @@ static void keep_node_ports(struct edit *e)
 	yyjson_mut_val *ports = yyjson_mut_obj_get(spec_of(e), "ports");
 	yyjson_val *old = json_get(e->old, "spec.ports");
 	AUTO_JSON_INDEX by_name = { .slots = NULL };
-	struct ports used = { { 0 } };
+	struct port_set used = { { 0 } };
 
 	json_index_init(&by_name, yyjson_arr_size(old));
 	JSON_EACH (port, old)
 		if (json_get_int(port, "nodePort", 0))
 			(void)json_index_add(&by_name, json_get_str(port, "name"), port);
 	JSON_MUT_EACH (port, ports)
-		ports_add(&used, json_mut_get_int(port, "nodePort", 0));
+		port_set_add(&used, json_mut_get_int(port, "nodePort", 0));
 	JSON_MUT_EACH (port, ports) {
 		yyjson_val *before = json_index_get(&by_name, json_mut_get_str(port, "name"));
 		int64_t number = json_get_int(before, "nodePort", 0);
 
-		if (!number || json_mut_get_int(port, "nodePort", 0) || ports_have(&used, number))
+		if (!number || json_mut_get_int(port, "nodePort", 0) || port_set_has(&used, number))
 			continue;
 		json_set_int(e->doc, port, "nodePort", number);
-		ports_add(&used, number);
+		port_set_add(&used, number);
 	}
 }
 
