@@ -23,42 +23,149 @@ static yyjson_doc *rest_of(struct typed_walk *walk, struct typed root, yyjson_va
 	return json_freeze(typed_remove(walk, root, doc, v, set));
 }
 
-static struct field_set *named_set(struct typed_walk *walk, struct typed root, yyjson_val *v)
+static struct field_set *named_set(struct typed_walk *walk, struct versioned v)
 {
-	return typed_named(walk, root, typed_set(walk, root, v));
+	struct typed root = typed_root(v.at);
+
+	return typed_named(walk, root, typed_set(walk, root, v.object));
 }
 
-static const struct field_set *owned_by_any(const struct apply *a)
+static bool is_version(const struct apply *a, struct str one, struct str other)
+{
+	return !a->writer.versions || str_eq(one, other);
+}
+
+/* What anybody owns in the words of that version. */
+static const struct field_set *owned_in(const struct apply *a, struct str api_version)
 {
 	const struct field_set *all = NULL;
 
 	for (size_t i = 0; i < a->owners.count; i++)
-		all = field_set_union(a->arena, all, a->owners.items[i].set);
+		if (is_version(a, a->owners.items[i].api_version, api_version))
+			all = field_set_union(a->arena, all, a->owners.items[i].set);
 	return all;
 }
 
-/* What the writer applied last time (last) and nobody owns now goes; but nothing that he did not
- * apply then. NULL: all stays. */
-static yyjson_doc *take_out(struct apply *a, struct typed_walk *walk, yyjson_val *merged,
-			    const struct field_set *last)
-{
-	struct typed root = typed_root(a->schema);
-	AUTO_JSON pruned = NULL;
-	AUTO_JSON with_owned = NULL;
-	struct field_set *all, *kept, *gone;
-	const struct field_set *owned = typed_named(walk, root, owned_by_any(a));
+struct kept_doc {
+	yyjson_doc *doc;
+	struct kept_doc *next;
+};
 
-	last = typed_named(walk, root, last);
-	if (!field_set_difference(a->arena, last, owned, false))
-		return NULL;
-	pruned = rest_of(walk, root, merged, last);
-	all = named_set(walk, root, merged);
-	kept = field_set_union(a->arena, named_set(walk, root, yyjson_doc_get_root(pruned)), owned);
-	with_owned = rest_of(walk, root, merged, field_set_difference(a->arena, all, kept, false));
-	kept = named_set(walk, root, yyjson_doc_get_root(with_owned));
-	gone = field_set_intersection(a->arena, field_set_difference(a->arena, all, kept, false),
-				      last);
-	return gone ? rest_of(walk, root, merged, gone) : NULL;
+struct removal {
+	struct apply *a;
+	struct typed_walk *walk;
+	struct err *err;
+	struct versioned merged, pruned; /* in one version after the other */
+	struct kept_doc *docs;		 /* what they lie in */
+};
+
+static void removal_deinit(struct removal *r)
+{
+	for (struct kept_doc *d = r->docs; d; d = d->next)
+		json_free(d->doc);
+}
+
+#define AUTO_REMOVAL CLEANUP(removal_deinit) struct removal
+
+static struct versioned without(struct removal *r, struct versioned from,
+				const struct field_set *set)
+{
+	struct kept_doc *kept = ARENA_NEW(r->a->arena, struct kept_doc);
+
+	kept->doc = rest_of(r->walk, typed_root(from.at), from.object, set);
+	kept->next = r->docs;
+	r->docs = kept;
+	from.object = yyjson_doc_get_root(kept->doc);
+	return from;
+}
+
+static int view_of(struct removal *r, struct versioned from, struct str api_version,
+		   struct versioned *ret)
+{
+	return versioned_as(r->walk, r->a->writer.versions, from, api_version, ret, r->err);
+}
+
+/* What was taken out comes back as far as somebody owns it in the words of that version. */
+static int add_back(struct removal *r, struct str api_version)
+{
+	struct arena *arena = r->a->arena;
+	struct versioned merged, pruned;
+	struct field_set *kept;
+
+	if (view_of(r, r->merged, api_version, &merged) < 0)
+		return err_wrap(r->err,
+				"failed add back owned items: failed to convert merged object at "
+				"version " STR_FMT,
+				STR_ARG(api_version));
+	if (!merged.object)
+		return 0;
+	r->merged = merged;
+	if (view_of(r, r->pruned, api_version, &pruned) < 0)
+		return err_wrap(r->err,
+				"failed add back owned items: failed to convert pruned object at "
+				"version " STR_FMT,
+				STR_ARG(api_version));
+	if (!pruned.object)
+		return 0;
+	kept = field_set_union(
+		arena, named_set(r->walk, pruned),
+		typed_named(r->walk, typed_root(merged.at), owned_in(r->a, api_version)));
+	r->pruned = without(r, merged,
+			    field_set_difference(arena, named_set(r->walk, merged), kept, false));
+	return 0;
+}
+
+static bool is_first_of_version(const struct apply *a, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (is_version(a, a->owners.items[k].api_version, a->owners.items[i].api_version))
+			return false;
+	return true;
+}
+
+/* First in the version of what goes: other versions' fields may be made of what comes back. */
+static int add_back_all(struct removal *r, struct str first)
+{
+	const struct apply *a = r->a;
+
+	if (add_back(r, first) < 0)
+		return -1;
+	for (size_t i = 0; i < a->owners.count; i++)
+		if (is_first_of_version(a, i) &&
+		    !is_version(a, a->owners.items[i].api_version, first) &&
+		    add_back(r, a->owners.items[i].api_version) < 0)
+			return -1;
+	return 0;
+}
+
+/* What the writer applied last time (last) and nobody owns now goes from *result; but nothing that
+ * he did not apply then. */
+static int take_out(struct removal *r, const struct field_owner *last, struct versioned *result)
+{
+	struct arena *arena = r->a->arena;
+	struct versioned merged, pruned;
+	struct field_set *gone, *applied;
+
+	if (view_of(r, *result, last->api_version, &merged) < 0)
+		return err_wrap(r->err, "failed to convert merged object to last applied version");
+	if (!merged.object)
+		return 0;
+	applied = typed_named(r->walk, typed_root(merged.at), last->set);
+	gone = typed_named(r->walk, typed_root(merged.at), owned_in(r->a, last->api_version));
+	if (is_version(r->a, last->api_version, result->api_version) &&
+	    !field_set_difference(arena, applied, gone, false))
+		return 0; /* as nearly always */
+	r->merged = merged;
+	r->pruned = without(r, merged, applied);
+	if (add_back_all(r, last->api_version) < 0)
+		return -1;
+	if (view_of(r, r->pruned, last->api_version, &pruned) < 0)
+		return err_wrap(r->err, "failed add back dangling items: failed to convert pruned "
+					"object to last applied version");
+	gone = field_set_difference(arena, named_set(r->walk, merged), named_set(r->walk, pruned),
+				    false);
+	gone = field_set_intersection(arena, gone, applied);
+	return view_of(r, gone ? without(r, merged, gone) : merged, result->api_version, result);
 }
 
 /* ---- conflicts ---- */
@@ -102,8 +209,9 @@ static int conflict_cmp(const void *x, const void *y)
 	return order ? order : str_cmp(a->path, b->path);
 }
 
+/* diffs: of each owner. */
 static bool find_conflicts(struct apply *a, const struct field_owner *self,
-			   const struct field_set *changed, const struct field_set *allowed)
+			   const struct typed_diff *diffs, const struct field_set *allowed)
 {
 	a->conflict_count = 0;
 	if (!a->conflicts)
@@ -115,8 +223,8 @@ static bool find_conflicts(struct apply *a, const struct field_owner *self,
 
 		if (owner == self)
 			continue;
-		both = field_set_leaves(a->arena,
-					field_set_intersection(a->arena, owner->set, changed));
+		both = field_set_leaves(
+			a->arena, field_set_intersection(a->arena, owner->set, diffs[i].changed));
 		both = field_set_difference(a->arena, both, allowed, false);
 		f.who = both ? who_is(a->arena, owner) : STR_NONE;
 		field_set_each(both, a->arena, take_conflict, &f);
@@ -234,57 +342,46 @@ static yyjson_doc *merge(struct apply *a, struct typed_walk *walk)
 }
 
 /* Others lose what changed or went; the writer's entry is as he applied it. */
-static int pass_on(struct apply *a, struct typed_walk *walk, yyjson_val *result, size_t self,
-		   struct err *err)
+static int pass_on(struct apply *a, struct typed_walk *walk, struct versioned live,
+		   struct versioned result, size_t self, struct err *err)
 {
 	static const char *const listed[] = { "metadata.managedFields", NULL };
 	struct arena *arena = a->arena;
-	struct typed_diff diff = typed_compare(walk, typed_root(a->schema), a->live, result);
-	struct field_owner *own;
-	struct field_set *removed;
+	const struct field_set *nobodys = field_set_of_paths(arena, listed);
+	struct typed_diff *diffs;
+	struct field_owner *own = &a->owners.items[self];
 
-	diff.changed = field_set_difference(arena, diff.changed, a->writer.reset, true);
-	removed = field_set_difference(arena, diff.removed, field_set_of_paths(arena, listed),
-				       true);
-	removed = field_set_difference(arena, removed, a->writer.reset, true);
-	if (!a->force && find_conflicts(a, &a->owners.items[self], diff.changed, NULL) &&
-	    find_conflicts(a, &a->owners.items[self], diff.changed, taken_over(a, walk)))
+	if (field_owners_compare(&a->owners, walk, live, result, &a->writer, &diffs, err) < 0)
+		return -1;
+	for (size_t i = 0; i <= a->owners.count; i++)
+		diffs[i].removed = field_set_difference(arena, diffs[i].removed, nobodys, true);
+	if (!a->force && find_conflicts(a, own, diffs, NULL) &&
+	    find_conflicts(a, own, diffs, taken_over(a, walk)))
 		return err_set(err, ERR_CONFLICT, STR_FMT, STR_ARG(apply_conflicts_text(a)));
 	for (size_t i = 0; i < a->owners.count; i++) {
 		struct field_owner *owner = &a->owners.items[i];
 
 		if (i == self)
 			continue;
-		owner->set = field_set_difference(arena, owner->set, diff.changed, false);
-		owner->set = field_set_difference(arena, owner->set, removed, false);
+		owner->set = field_set_difference(arena, owner->set, diffs[i].changed, false);
+		owner->set = field_set_difference(arena, owner->set, diffs[i].removed, false);
 	}
-	own = &a->owners.items[self];
 	own->set = field_set_difference(arena, own->set, field_owners_nobodys(), false);
-	if (diff.changed || removed) /* one who changes nothing has no time, as upstream */
+	/* one who changes nothing has no time, as upstream */
+	if (diffs[a->owners.count].changed || diffs[a->owners.count].removed)
 		own->time = a->writer.time;
 	field_owners_prune(&a->owners);
 	return 0;
 }
 
-static yyjson_mut_doc *apply_with(struct apply *a, struct typed_walk *walk, struct err *err)
+/* The writer's entry, as he applies now; *ret_last as he did last time, without a set if never. */
+static size_t note_applied(struct apply *a, struct typed_walk *walk, struct field_owner *ret_last)
 {
-	AUTO_JSON merged = NULL;
-	AUTO_JSON rest = NULL;
-	const struct field_set *last = NULL;
-	struct field_owner *own;
-	yyjson_val *result;
-	yyjson_mut_doc *doc;
+	struct field_owner *own = field_owners_find(&a->owners, &a->writer, true);
 
-	if (json_get(a->config, "metadata.managedFields") &&
-	    !yyjson_is_null(json_get(a->config, "metadata.managedFields"))) {
-		(void)err_set(err, ERR_BAD_REQUEST, "metadata.managedFields must be nil");
-		return NULL;
-	}
-	if (typed_check(walk, typed_root(a->schema), a->config) < 0 || load_owners(a, err) < 0)
-		return NULL;
-	own = field_owners_find(&a->owners, &a->writer, true);
+	*ret_last = (struct field_owner){ .set = NULL };
 	if (own) {
-		last = own->set;
+		*ret_last = *own;
 	} else {
 		own = field_owners_add(&a->owners, &a->writer, true);
 		own->time = STR_NONE;
@@ -292,14 +389,39 @@ static yyjson_mut_doc *apply_with(struct apply *a, struct typed_walk *walk, stru
 	own->api_version = a->writer.api_version;
 	own->set = field_set_difference(a->arena, typed_set(walk, typed_root(a->schema), a->config),
 					a->writer.reset, true);
-	merged = merge(a, walk);
-	result = yyjson_doc_get_root(merged);
-	rest = last ? take_out(a, walk, result, last) : NULL;
-	if (rest)
-		result = yyjson_doc_get_root(rest);
-	if (pass_on(a, walk, result, (size_t)(own - a->owners.items), err) < 0)
+	return (size_t)(own - a->owners.items);
+}
+
+static yyjson_mut_doc *apply_with(struct apply *a, struct typed_walk *walk, struct err *err)
+{
+	AUTO_JSON merged = NULL;
+	AUTO_REMOVAL removal = { .a = a, .walk = walk, .err = err };
+	struct versioned live = { a->writer.api_version, a->schema, a->live }, result = live;
+	struct field_owner last;
+	size_t self;
+	yyjson_mut_doc *doc;
+
+	if (json_get(a->config, "metadata.managedFields") &&
+	    !yyjson_is_null(json_get(a->config, "metadata.managedFields"))) {
+		(void)err_set(err, ERR_BAD_REQUEST, "metadata.managedFields must be nil");
 		return NULL;
-	doc = json_thaw(result);
+	}
+	if (typed_check(walk, typed_root(a->schema), a->config) < 0)
+		return NULL;
+	a->config_fits = true;
+	if (load_owners(a, err) < 0 ||
+	    field_owners_reconcile(&a->owners, walk, live, &a->writer, err) < 0)
+		return NULL;
+	self = note_applied(a, walk, &last);
+	merged = merge(a, walk);
+	result.object = yyjson_doc_get_root(merged);
+	if (last.set && take_out(&removal, &last, &result) < 0) {
+		(void)err_wrap(err, "failed to prune fields");
+		return NULL;
+	}
+	if (pass_on(a, walk, live, result, self, err) < 0)
+		return NULL;
+	doc = json_thaw(result.object);
 	update_last_applied(a, doc);
 	return doc;
 }

@@ -23,6 +23,7 @@ struct apply {
 	bool force;
 
 	/* what comes of it */
+	bool config_fits; /* the schema: what is refused then is no fault of config's form */
 	struct field_owners owners;
 	struct apply_conflict *conflicts;
 	size_t conflict_count;

@@ -228,13 +228,6 @@ bool field_owners_create(struct field_owners *owners, struct schema_at at, yyjso
 	return true;
 }
 
-static void take_away(struct field_owners *owners, const struct field_set *set)
-{
-	for (size_t i = 0; set && i < owners->count; i++)
-		owners->items[i].set = field_set_difference(owners->arena, owners->items[i].set,
-							    set, false);
-}
-
 static int older(const void *a, const void *b)
 {
 	const struct field_owner *x = *(struct field_owner *const *)a,
@@ -286,22 +279,100 @@ static void cap_updaters(struct field_owners *owners)
 	field_owners_prune(owners);
 }
 
-void field_owners_update(struct field_owners *owners, struct schema_at at, yyjson_val *old,
-			 yyjson_val *now, const struct field_writer *writer)
+int field_owners_reconcile(struct field_owners *owners, struct typed_walk *walk,
+			   struct versioned live, const struct field_writer *writer,
+			   struct err *err)
+{
+	for (size_t i = 0; writer->versions && live.object && i < owners->count; i++) {
+		struct field_owner *owner = &owners->items[i];
+		struct versioned view;
+
+		if (versioned_as(walk, writer->versions, live, owner->api_version, &view, err) < 0)
+			return -1;
+		if (!view.object)
+			owner->set = NULL;
+		else if (schema_tree(view.at)) /* tables stay what they are */
+			owner->set = typed_reconcile(walk, typed_root(view.at), owner->set);
+	}
+	field_owners_prune(owners);
+	return 0;
+}
+
+static struct typed_diff compare_in(struct typed_walk *walk, const struct field_writer *writer,
+				    struct versioned old, struct versioned now)
+{
+	struct typed_diff diff = typed_compare(walk, typed_root(now.at), old.object, now.object);
+
+	diff.changed = field_set_difference(walk->arena, diff.changed, writer->reset, true);
+	diff.removed = field_set_difference(walk->arena, diff.removed, writer->reset, true);
+	return diff;
+}
+
+/* An owner before items[i] that wrote in the same version; SIZE_MAX: none. */
+static size_t same_version(const struct field_owners *owners, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (str_eq(owners->items[k].api_version, owners->items[i].api_version))
+			return k;
+	return SIZE_MAX;
+}
+
+int field_owners_compare(struct field_owners *owners, struct typed_walk *walk, struct versioned old,
+			 struct versioned now, const struct field_writer *writer,
+			 struct typed_diff **ret_diffs, struct err *err)
+{
+	struct typed_diff *diffs = arena_array(walk->arena, owners->count + 1, sizeof(diffs[0]));
+	bool *is_unknown = arena_array(walk->arena, owners->count + 1, sizeof(is_unknown[0]));
+
+	diffs[owners->count] = compare_in(walk, writer, old, now);
+	for (size_t i = 0; i < owners->count; i++) {
+		struct field_owner *owner = &owners->items[i];
+		size_t before = same_version(owners, i);
+		struct versioned was, is;
+
+		diffs[i] = diffs[before == SIZE_MAX ? owners->count : before];
+		is_unknown[i] = before != SIZE_MAX && is_unknown[before];
+		if (is_unknown[i])
+			owner->set = NULL;
+		if (before != SIZE_MAX || !writer->versions ||
+		    str_eq(owner->api_version, now.api_version))
+			continue;
+		if (versioned_as(walk, writer->versions, old, owner->api_version, &was, err) < 0)
+			return err_wrap(err, "failed to convert old object");
+		if (versioned_as(walk, writer->versions, now, owner->api_version, &is, err) < 0)
+			return err_wrap(err, "failed to convert new object");
+		is_unknown[i] = !is.object;
+		if (is_unknown[i])
+			owner->set = NULL;
+		else
+			diffs[i] = compare_in(walk, writer, was, is);
+	}
+	*ret_diffs = diffs;
+	return 0;
+}
+
+int field_owners_update(struct field_owners *owners, struct schema_at at, yyjson_val *old,
+			yyjson_val *now, const struct field_writer *writer, struct err *err)
 {
 	AUTO_TYPED_WALK walk = { .arena = NULL };
 	struct arena *arena = owners->arena;
-	struct typed_diff diff;
+	struct versioned before = { writer->api_version, at, old };
+	struct versioned after = { writer->api_version, at, now };
+	struct typed_diff *diffs;
 	struct field_set *own;
 	struct field_owner *owner;
 
-	typed_walk_init(&walk, arena, NULL);
-	diff = typed_compare(&walk, typed_root(at), old, now);
-	diff.changed = field_set_difference(arena, diff.changed, writer->reset, true);
-	diff.removed = field_set_difference(arena, diff.removed, writer->reset, true);
-	take_away(owners, diff.changed);
-	take_away(owners, diff.removed);
-	own = field_set_difference(arena, diff.changed, field_owners_nobodys(), false);
+	typed_walk_init(&walk, arena, err);
+	if (field_owners_reconcile(owners, &walk, before, writer, err) < 0 ||
+	    field_owners_compare(owners, &walk, before, after, writer, &diffs, err) < 0)
+		return -1;
+	own = field_set_difference(arena, diffs[owners->count].changed, field_owners_nobodys(),
+				   false);
+	for (size_t i = 0; i < owners->count; i++) {
+		owner = &owners->items[i];
+		owner->set = field_set_difference(arena, owner->set, diffs[i].changed, false);
+		owner->set = field_set_difference(arena, owner->set, diffs[i].removed, false);
+	}
 	if (own) {
 		owner = field_owners_find(owners, writer, false);
 		if (!owner)
@@ -311,6 +382,7 @@ void field_owners_update(struct field_owners *owners, struct schema_at at, yyjso
 	}
 	field_owners_prune(owners);
 	cap_updaters(owners);
+	return 0;
 }
 
 /* ---- writing ---- */

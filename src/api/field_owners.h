@@ -6,7 +6,7 @@
 #ifndef CUBE_API_FIELD_OWNERS_H
 #define CUBE_API_FIELD_OWNERS_H
 
-#include "api/typed.h"
+#include "api/versioned.h"
 
 /* One entry. Updates are told apart by name, version and sub-resource, applies by name and
  * sub-resource. */
@@ -32,6 +32,7 @@ struct field_writer {
 	struct str subresource;
 	struct str time;
 	const struct field_set *reset; /* fields the server takes from elsewhere; NULL = none */
+	const struct version_converter *versions; /* that other owners wrote in; NULL = all alike */
 };
 
 void field_owners_init(struct field_owners *owners, struct arena *arena);
@@ -52,9 +53,22 @@ void field_owners_prune(struct field_owners *owners);
 /* An object was made by writer. False: nothing in it is his. */
 bool field_owners_create(struct field_owners *owners, struct schema_at at, yyjson_val *object,
 			 const struct field_writer *writer);
-/* old became now by writer: what he changed is his alone, what is gone nobody's. */
-void field_owners_update(struct field_owners *owners, struct schema_at at, yyjson_val *old,
-			 yyjson_val *now, const struct field_writer *writer);
+/* old became now by writer: what he changed is his alone, what is gone nobody's. Fails when one of
+ * the two cannot be converted to a version that an owner wrote in. */
+int field_owners_update(struct field_owners *owners, struct schema_at at, yyjson_val *old,
+			yyjson_val *now, const struct field_writer *writer,
+			struct err *err) MUST_CHECK;
+/* The sets as their versions' schemas of today have them; live is the object, in writer's version.
+ */
+int field_owners_reconcile(struct field_owners *owners, struct typed_walk *walk,
+			   struct versioned live, const struct field_writer *writer,
+			   struct err *err) MUST_CHECK;
+/* What differs between old and now, which are in writer's version, in the version of each owner:
+ * ret_diffs[i] of items[i]; [count] is writer's own. Owners of versions that are none lose their
+ * set. */
+int field_owners_compare(struct field_owners *owners, struct typed_walk *walk, struct versioned old,
+			 struct versioned now, const struct field_writer *writer,
+			 struct typed_diff **ret_diffs, struct err *err) MUST_CHECK;
 /* Fields of every object that are nobody's: identity and what the server counts. */
 const struct field_set *field_owners_nobodys(void);
 

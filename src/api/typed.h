@@ -30,6 +30,7 @@ struct typed_walk {
 	struct err *err;      /* may be NULL */
 	size_t refused_count; /* by typed_check so far: err has all of them, as far as there is room
 			       */
+	bool allows_duplicates; /* typed_check: lists may have the same item twice */
 };
 
 void typed_walk_init(struct typed_walk *walk, struct arena *arena, struct err *err);
@@ -63,6 +64,8 @@ yyjson_mut_val *typed_merge(struct typed_walk *walk, struct typed t, yyjson_mut_
 /* v without the members of set. */
 yyjson_mut_val *typed_remove(struct typed_walk *walk, struct typed t, yyjson_mut_doc *doc,
 			     yyjson_val *v, const struct field_set *set);
+/* The set as one writes it by this schema, where it was written by an earlier one. */
+struct field_set *typed_reconcile(struct typed_walk *walk, struct typed t, struct field_set *set);
 /* The set with all declared fields on its paths as members. */
 struct field_set *typed_named(struct typed_walk *walk, struct typed t, const struct field_set *set);
 

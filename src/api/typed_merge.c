@@ -122,7 +122,7 @@ static int check_items(struct typed_walk *walk, struct typed t, enum typed_form 
 		if (!name.len)
 			return check_item_name(walk, t, form, place, item, index);
 		inside.text = field_set_name_text(walk->arena, name);
-		if (json_index_add(&seen, name, item))
+		if (json_index_add(&seen, name, item) && !walk->allows_duplicates)
 			checked = refuse(walk, place, "duplicate entries for key " STR_FMT,
 					 inside.text);
 		if (check_at(walk, typed_item(t), &inside, item) < 0)

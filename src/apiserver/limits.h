@@ -89,6 +89,7 @@ _Static_assert(FAIR_SEATS < REQUESTS_WRITING_MAX, "nobody's writes may keep all 
 #define EVICTION_RETRY_AFTER_SECONDS 10 /* while a budget is being looked at; as upstream */
 #define DISRUPTED_PODS_MAX 2000 /* that a budget waits for; as upstream */
 #define OPERATION_QUESTIONS_MAX 32 /* to outside authorizers that one write waits for */
+#define OWNER_VIEWS_MAX 256 /* conversions of one write for owners of other versions */
 #define REVIEW_HOOK_MOMENT_MS 1000 /* that an answer is good at least, so that who waited has it */
 #define TOKEN_USES_MAX 64	       /* notes about used tokens being written; others wait for another use */
 #define TOKEN_LEGACY_ISSUER "kubernetes/serviceaccount"

@@ -6,6 +6,7 @@
 #include "api/meta.h"
 #include "apiserver/conversion.h"
 #include "apiserver/limits.h"
+#include "apiserver/owner_versions.h"
 #include "apiserver/registry.h"
 #include "apiserver/scale.h"
 #include "apiserver/service_claim.h"
@@ -201,6 +202,7 @@ static void stop_waiting(struct operation *op)
 	conversion_free(op->conversion);
 	conversion_free(op->old_conversion);
 	op->conversion = op->old_conversion = NULL;
+	owner_versions_drop(op);
 }
 
 /* --- what its user may do --- */
@@ -382,6 +384,11 @@ static void on_converted(void *arg, struct conversion *conversion, const struct 
 	operation_resume(op);
 }
 
+enum outcome operation_wait_to_begin(struct operation *op)
+{
+	return operation_wait(op, WAIT_CONVERSION, begin);
+}
+
 /* resume finds the result in op->conversion. */
 static enum outcome convert(struct operation *op, const struct kind *to, struct blob *object,
 			    operation_step *resume)
@@ -404,7 +411,7 @@ static enum outcome load_converted(struct operation *op, struct blob *stored)
 		return outcome_of(refusal_modified(&op->refusal, operation_subject(op)));
 	conversion_free(op->old_conversion);
 	op->old_conversion = conversion_start(op->registry, op->kind, &stored, 1, on_converted, op);
-	return operation_wait(op, WAIT_CONVERSION, begin);
+	return operation_wait_to_begin(op);
 }
 
 /* What is there, as readers of op->kind's definition see it: that is what a write starts from. */

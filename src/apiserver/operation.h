@@ -129,9 +129,11 @@ struct operation {
 	bool is_provisioned;		   /* that was waited for */
 	struct conversion
 		*old_conversion; /* old_blob in kind's version, when only a webhook knows it */
-	struct conversion *conversion; /* of what shall be, or of the answer */
-	bool is_mutated;	       /* admission changed edit.doc: it is to be prepared again */
-	int64_t deadline_ns;	       /* monotonic, of all webhooks; 0: the usual one */
+	struct conversion *conversion;	/* of what shall be, or of the answer */
+	struct owner_view *owner_views; /* the object in versions that its owners wrote in; in the
+					 * arena */
+	bool is_mutated;		/* admission changed edit.doc: it is to be prepared again */
+	int64_t deadline_ns;		/* monotonic, of all webhooks; 0: the usual one */
 	const struct object_birth *birth;     /* of what is created; in the arena */
 	const struct delete_options *options; /* of a deletion; in the arena */
 	struct str key;
@@ -170,6 +172,8 @@ void operation_deinit(struct operation *op);
 /* Somebody was asked: resume comes when operation_resume is called. Returns OUTCOME_WAITING. */
 enum outcome operation_wait(struct operation *op, enum operation_wait what,
 			    operation_step *resume) MUST_CHECK;
+/* For a conversion, to be begun again with what it brings. */
+enum outcome operation_wait_to_begin(struct operation *op) MUST_CHECK;
 /* Goes on with op->resume, or ends, when op->refusal has something to say. */
 void operation_resume(struct operation *op);
 

@@ -4,6 +4,7 @@
 
 #include "api/apply.h"
 #include "apiserver/admission.h"
+#include "apiserver/owner_versions.h"
 #include "apiserver/registry.h"
 #include "apiserver/scale.h"
 #include "base/time.h"
@@ -59,6 +60,7 @@ static struct field_writer writer_of(struct operation *op)
 		.subresource = op->subresource,
 		.time = str_from(time_format(op->edit.now_ns, time)),
 		.reset = reset_of(op),
+		.versions = owner_versions_converter(op),
 	};
 }
 
@@ -119,7 +121,7 @@ static void read_owners(struct operation *op, yyjson_mut_val *given, struct fiel
 		field_owners_init(owners, op->arena);
 }
 
-void ownership_update(struct operation *op)
+enum outcome ownership_update(struct operation *op)
 {
 	yyjson_mut_val *given = take_out(op);
 	struct field_writer writer;
@@ -128,19 +130,22 @@ void ownership_update(struct operation *op)
 	AUTO_BUF text = { 0 };
 
 	if (op->is_applied)
-		return;
+		return OUTCOME_DONE;
 	op->managed_fields = STR_NONE;
 	read_owners(op, given, &owners);
 	if (!owners.count) /* asked for, or made before anybody kept count: not begun half-way */
-		return;
+		return OUTCOME_DONE;
 	writer = writer_of(op);
 	now = json_freeze(op->edit.root);
-	field_owners_update(&owners, op->kind->schema, op->edit.old, yyjson_doc_get_root(now),
-			    &writer);
+	/* nobody owns what cannot be told, as upstream */
+	if (field_owners_update(&owners, op->kind->schema, op->edit.old, yyjson_doc_get_root(now),
+				&writer, NULL) < 0)
+		return owner_versions_is_asking(op) ? operation_wait_to_begin(op) : OUTCOME_DONE;
 	buf_init(&text, FIELD_OWNERS_BYTES_MAX);
 	if (owners.count)
 		field_owners_write(&owners, &text);
 	keep_text(op, &text);
+	return OUTCOME_DONE;
 }
 
 void ownership_attach(struct operation *op)
@@ -195,7 +200,7 @@ static int refuse_apply(struct operation *op, const struct apply *a, const struc
 		return refuse_conflicts(op, a);
 	if (err->code == ERR_BAD_REQUEST)
 		return refusal_bad_request(&op->refusal, "%s", err->msg);
-	if (str_has_prefix(str_from(err->msg), STR("failed to decode")))
+	if (a->config_fits)
 		return refusal_set(&op->refusal, 500, "", "%s", err->msg);
 	return refusal_set(
 		&op->refusal, 500, "",
@@ -223,7 +228,7 @@ static int check_type(struct operation *op, const struct kind *kind, yyjson_val 
 }
 
 /* op->edit.doc := config laid over the live object (NULL: none); op->managed_fields likewise. */
-static int apply_over(struct operation *op, yyjson_val *live, yyjson_val *config)
+static enum outcome apply_over(struct operation *op, yyjson_val *live, yyjson_val *config)
 {
 	struct decode_options options = { .kind = op->kind, .check = FIELDS_IGNORE };
 	struct apply a = { .arena = op->arena,
@@ -236,8 +241,10 @@ static int apply_over(struct operation *op, yyjson_val *live, yyjson_val *config
 	AUTO_JSON_MUT result = apply_config(&a, &err);
 	AUTO_BUF text = { 0 };
 
+	if (!result && owner_versions_is_asking(op))
+		return operation_wait_to_begin(op);
 	if (!result)
-		return refuse_apply(op, &a, &err);
+		return outcome_of(refuse_apply(op, &a, &err));
 	buf_init(&text, FIELD_OWNERS_BYTES_MAX);
 	op->managed_fields = STR_NONE;
 	if (a.owners.count)
@@ -247,20 +254,21 @@ static int apply_over(struct operation *op, yyjson_val *live, yyjson_val *config
 	json_mut_free(op->edit.doc);
 	op->edit.doc = object_decode_mut(yyjson_mut_doc_get_root(result), &options, &err);
 	if (!op->edit.doc)
-		return refusal_from_err(&op->refusal, &err);
+		return outcome_of(refusal_from_err(&op->refusal, &err));
 	op->edit.root = yyjson_mut_doc_get_root(op->edit.doc);
 	if (op->patch_duplicates.len && op->check == FIELDS_STRICT)
-		return refusal_bad_request(&op->refusal, "error strict decoding YAML: " STR_FMT,
-					   STR_ARG(op->patch_duplicates));
+		return outcome_of(refusal_bad_request(&op->refusal,
+						      "error strict decoding YAML: " STR_FMT,
+						      STR_ARG(op->patch_duplicates)));
 	if (op->patch_duplicates.len)
 		notices_add(&op->notices, STR_FMT, STR_ARG(op->patch_duplicates));
-	return 0;
+	return OUTCOME_DONE;
 }
 
 /* Nothing is there yet: what is applied is created, by who may do that. */
 static enum outcome apply_new(struct operation *op, yyjson_val *config)
 {
-	enum outcome allowed;
+	enum outcome allowed, applied;
 	struct str uid = json_get_str(config, "metadata.uid");
 	yyjson_mut_val *metadata;
 	struct str given;
@@ -276,8 +284,9 @@ static enum outcome apply_new(struct operation *op, yyjson_val *config)
 					 "uid mismatch: the provided object specified uid " STR_FMT
 					 ", and no existing object was found",
 					 STR_ARG(uid)));
-	if (apply_over(op, NULL, config) < 0)
-		return OUTCOME_REFUSED;
+	applied = apply_over(op, NULL, config);
+	if (applied != OUTCOME_DONE)
+		return applied;
 	metadata = json_ensure_object(op->edit.doc, op->edit.root, "metadata");
 	given = json_mut_str(yyjson_mut_obj_get(metadata, "name"));
 	if (!given.len)
@@ -295,18 +304,17 @@ static enum outcome apply_new(struct operation *op, yyjson_val *config)
 enum outcome apply_run(struct operation *op)
 {
 	yyjson_val *config = yyjson_doc_get_root(op->patch);
-	enum outcome loaded;
+	enum outcome outcome;
 
 	if (check_type(op, op->kind, config) < 0)
 		return OUTCOME_REFUSED;
 	if (!registry_exists(op->registry, op->key))
 		return apply_new(op, config);
-	loaded = operation_load(op);
-	if (loaded != OUTCOME_DONE)
-		return loaded;
-	if (apply_over(op, op->edit.old, config) < 0)
-		return OUTCOME_REFUSED;
-	return update_object(op);
+	outcome = operation_load(op);
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	outcome = apply_over(op, op->edit.old, config);
+	return outcome == OUTCOME_DONE ? update_object(op) : outcome;
 }
 
 static enum outcome apply_scaled(struct operation *op)
@@ -317,6 +325,7 @@ static enum outcome apply_scaled(struct operation *op)
 	AUTO_JSON config = NULL;
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
 	struct str version = json_get_str(given, "metadata.resourceVersion");
+	enum outcome applied;
 
 	op->body_seen.is_mutated = true;
 	json_set_str(doc, root, "apiVersion", op->kind->api_version);
@@ -327,8 +336,9 @@ static enum outcome apply_scaled(struct operation *op)
 	if (replicas && json_get(given, "spec.replicas"))
 		json_set_path(doc, root, "spec.replicas", json_mut_copy(doc, replicas));
 	config = json_freeze(root);
-	if (apply_over(op, op->edit.old, yyjson_doc_get_root(config)) < 0)
-		return OUTCOME_REFUSED;
+	applied = apply_over(op, op->edit.old, yyjson_doc_get_root(config));
+	if (applied != OUTCOME_DONE)
+		return applied;
 	op->edit.subresource = STR_NONE;
 	op->returns_scale = true;
 	return update_object(op);

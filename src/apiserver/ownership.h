@@ -12,7 +12,8 @@
 /* Takes managedFields out of op->edit.root and works out the new ones, unless an apply did: then
  * only the first. */
 void ownership_create(struct operation *op);
-void ownership_update(struct operation *op);
+/* WAITING: op begins again when other versions of the object are known. */
+enum outcome ownership_update(struct operation *op) MUST_CHECK;
 /* Puts them in, as text: nothing may look into them afterwards. */
 void ownership_attach(struct operation *op);
 /* Whether they are as before, but for times. */

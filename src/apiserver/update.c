@@ -121,7 +121,8 @@ enum outcome update_object(struct operation *op)
 	if (check_version(op) < 0)
 		return OUTCOME_REFUSED;
 	object_default(&op->edit);
-	ownership_update(op);
+	if (ownership_update(op) == OUTCOME_WAITING)
+		return OUTCOME_WAITING;
 	if (prepare(op) < 0)
 		return OUTCOME_REFUSED;
 	return admission_mutate(op, update_mutated);

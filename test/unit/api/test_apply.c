@@ -176,8 +176,9 @@ static void test_cap(void **state)
 					       .time = str_printf_in(&arena,
 								     "2026-01-01T00:00:%02dZ", i) };
 
-		field_owners_update(&owners, kind_configmap.schema, NULL, yyjson_doc_get_root(now),
-				    &writer);
+		assert_int_equal(field_owners_update(&owners, kind_configmap.schema, NULL,
+						     yyjson_doc_get_root(now), &writer, NULL),
+				 0);
 		assert_int_equal(owners.count,
 				 i < FIELD_OWNERS_UPDATING_MAX ? i + 1 : FIELD_OWNERS_UPDATING_MAX);
 	}

@@ -509,13 +509,53 @@ SCRIPT(test_patched,
        { "DELETE", CM "/c?dryRun=All", NULL, NULL, 200, { "\"status\":\"Success\"" } },
        { "GET", CM "/c", NULL, NULL, 200, { "\"x\":\"3\"" } }, )
 
+#define HPA "/namespaces/default/horizontalpodautoscalers/h?fieldManager="
+#define SCALED                                                                             \
+	"\"minReplicas\":1,\"maxReplicas\":3,\"scaleTargetRef\":{\"kind\":\"Deployment\"," \
+	"\"name\":\"d\"}"
+#define AUTOSCALER(version, spec)                                                               \
+	"{\"apiVersion\":\"autoscaling/" version                                                \
+	"\",\"kind\":\"HorizontalPodAutoscaler\",\"metadata\":{\"name\":\"h\"},\"spec\":{" spec \
+	"}}"
+#define CPU(percent)                                                                      \
+	"\"metrics\":[{\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\",\"target\":{" \
+	"\"type\":\"Utilization\",\"averageUtilization\":" percent "}}}]"
+
+/* A field of v1 is a list in v2: who owns it in the one version conflicts in the other. */
+SCRIPT(test_versions,
+       { "PATCH",
+	 "/apis/autoscaling/v1" HPA "one",
+	 APPLY,
+	 AUTOSCALER("v1", SCALED ",\"targetCPUUtilizationPercentage\":50"),
+	 201,
+	 { "\"f:targetCPUUtilizationPercentage\":{}" } },
+       { "PATCH",
+	 "/apis/autoscaling/v2" HPA "two",
+	 APPLY,
+	 AUTOSCALER("v2", CPU("60")),
+	 409,
+	 { "conflict with \\\"one\\\": .spec.targetCPUUtilizationPercentage\"" } },
+       { "PATCH",
+	 "/apis/autoscaling/v2" HPA "two",
+	 APPLY,
+	 AUTOSCALER("v2", CPU("50")),
+	 200,
+	 { "\"f:targetCPUUtilizationPercentage\":{}", "\"f:metrics\":{}" } },
+       { "PATCH",
+	 "/apis/autoscaling/v2" HPA "two&force=true",
+	 APPLY,
+	 AUTOSCALER("v2", CPU("60")),
+	 200,
+	 { "\"averageUtilization\":60" },
+	 "f:targetCPUUtilizationPercentage" }, )
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_create),	     cmocka_unit_test(test_update),
 		cmocka_unit_test(test_apply),	     cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_subresources), cmocka_unit_test(test_unchanged),
-		cmocka_unit_test(test_patched),
+		cmocka_unit_test(test_patched),	     cmocka_unit_test(test_versions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

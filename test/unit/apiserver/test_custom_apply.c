@@ -263,13 +263,93 @@ SCRIPT(test_refused,
 	 { ".spec.template.metadata.foo: field not declared in schema" } },
        { "a", "{\"free\":{\"x\":{\"y\":[{\"z\":1},null]}},\"size\":\"10%\"}", 201 }, )
 
+static int apply_spec(struct http_fixture *f, const char *manager, const char *spec,
+		      const char **ret_answer)
+{
+	char path[256], object[1024];
+
+	snprintf(path, sizeof(path), WIDGETS "/w?fieldManager=%s", manager);
+	snprintf(object, sizeof(object),
+		 "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Widget\",\"metadata\":{\"name\":"
+		 "\"w\"},\"spec\":%s}",
+		 spec);
+	return http_fixture_do(f, "PATCH", path, "Content-Type: application/apply-patch+yaml\r\n",
+			       object, ret_answer);
+}
+
+static void change_definition(struct http_fixture *f, const char *patch)
+{
+	assert_int_equal(http_fixture_do(f, "PATCH", CRDS "/widgets.example.com",
+					 "Content-Type: application/json-patch+json\r\n", patch,
+					 NULL),
+			 200);
+}
+
+#define SPEC "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/"
+
+/* Lists and maps that are replaced as a whole since the definition changed are owned as a whole. */
+static void test_became_atomic(void **state)
+{
+	struct http_fixture f;
+	const char *answer;
+
+	open_with_definition(&f);
+	assert_int_equal(apply_spec(&f, "a",
+				    "{\"labels\":{\"x\":\"1\",\"y\":\"2\"},\"tags\":[\"t\"]}",
+				    NULL),
+			 201);
+	change_definition(&f, "[{\"op\":\"add\",\"path\":\"" SPEC "labels/x-kubernetes-map-type\","
+			      "\"value\":\"atomic\"},{\"op\":\"replace\",\"path\":\"" SPEC
+			      "tags/x-kubernetes-list-type\",\"value\":\"atomic\"}]");
+	http_fixture_until(&f, "/openapi/v3/apis/example.com/v1", 200,
+			   "\"x-kubernetes-list-type\":\"atomic\"");
+	assert_int_equal(apply_spec(&f, "b", "{\"labels\":{\"x\":\"1\"}}", &answer), 409);
+	assert_non_null(strstr(answer, "conflict with \\\"a\\\": .spec.labels\""));
+	assert_int_equal(apply_spec(&f, "b", "{\"count\":1}", &answer), 200);
+	assert_non_null(strstr(answer, "\"f:labels\":{},\"f:tags\":{}}}"));
+	http_fixture_close(&f);
+}
+
+#define V0 "/apis/example.com/v0/namespaces/default/widgets"
+
+/* Who owns fields in a version that the definition has no more ends an apply; an update forgets all
+ * owners. */
+static void test_version_gone(void **state)
+{
+	struct http_fixture f;
+	const char *answer;
+
+	open_with_definition(&f);
+	change_definition(&f, "[{\"op\":\"copy\",\"from\":\"/spec/versions/0\",\"path\":"
+			      "\"/spec/versions/1\"},{\"op\":\"replace\",\"path\":"
+			      "\"/spec/versions/1/name\",\"value\":\"v0\"},{\"op\":\"replace\","
+			      "\"path\":\"/spec/versions/1/storage\",\"value\":false}]");
+	http_fixture_until(&f, V0, 200, NULL);
+	assert_int_equal(http_fixture_do(&f, "PATCH", V0 "/w?fieldManager=a",
+					 "Content-Type: application/apply-patch+yaml\r\n",
+					 "{\"apiVersion\":\"example.com/v0\",\"kind\":\"Widget\","
+					 "\"metadata\":{\"name\":\"w\"},\"spec\":{\"count\":1}}",
+					 NULL),
+			 201);
+	change_definition(&f, "[{\"op\":\"remove\",\"path\":\"/spec/versions/1\"}]");
+	http_fixture_until(&f, V0, 404, NULL);
+	assert_int_equal(apply_spec(&f, "b", "{\"count\":1}", &answer), 500);
+	assert_non_null(strstr(answer, "\"message\":\"request to convert CR to an invalid "
+				       "group/version: example.com/v0\""));
+	assert_int_equal(http_fixture_do(&f, "PATCH", WIDGETS "/w",
+					 "Content-Type: application/merge-patch+json\r\n",
+					 "{\"spec\":{\"count\":2}}", &answer),
+			 200);
+	assert_null(strstr(answer, "managedFields"));
+	http_fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_created),
-		cmocka_unit_test(test_applied),
-		cmocka_unit_test(test_conflicts),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_created),	      cmocka_unit_test(test_applied),
+		cmocka_unit_test(test_conflicts),     cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_became_atomic), cmocka_unit_test(test_version_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
