@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "codec/json.h"
+#include "codec/json_path.h"
 #include "codec/json_index.h"
 #include "codec/name.h"
 
@@ -114,14 +115,15 @@ static void custom_validate_status(struct edit *e, struct field_errors *errors)
 	validate_rest(e, errors);
 }
 
-/* The columns' paths are simple ones, as the definition's validation makes sure. */
 static void custom_cells(struct cells *c)
 {
-	for (const struct kind_column *column = c->kind->columns; column->name; column++) {
-		yyjson_val *value = structural_path(c->obj->root, str_from(column->json_path));
+	const struct kind_column *columns = c->kind->columns;
+	const struct json_path **paths = custom_version_of(c->kind)->column_paths;
+	AUTO_ARENA arena = { 0 };
 
-		cell_typed(c, column->type, value);
-	}
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	for (size_t i = 0; columns[i].name; i++)
+		cell_typed(c, columns[i].type, json_path_first(paths[i], c->obj->root, &arena));
 }
 
 /* Whoever writes status writes nothing else, not even labels. Who owns which field is added when
@@ -204,19 +206,31 @@ static const char *description_of(struct arena *arena, yyjson_val *column)
 		.ptr;
 }
 
-static const struct kind_column *columns_of(struct arena *arena, yyjson_val *list)
-{
-	struct kind_column *columns = arena_array(arena, yyjson_arr_size(list) + 3,
-						  sizeof(columns[0]));
-	size_t count = 0;
+static const struct kind_column name_column = {
+	.name = "Name",
+	.type = "string",
+	.format = "name",
+	.description = "Name must be unique within a namespace.",
+	.json_path = ".metadata.name",
+};
 
-	columns[count++] = (struct kind_column){
-		.name = "Name",
-		.type = "string",
-		.format = "name",
-		.description = "Name must be unique within a namespace.",
-		.json_path = ".metadata.name",
-	};
+static const struct kind_column age_column = {
+	.name = "Age",
+	.type = "date",
+	.format = "",
+	.description = "When the object was made.",
+	.json_path = ".metadata.creationTimestamp",
+};
+
+/* One whose path is none ends the columns, as upstream. */
+static void read_columns(struct arena *arena, yyjson_val *list, struct custom_version *v)
+{
+	size_t room = yyjson_arr_size(list) + 3, count = 0;
+	struct kind_column *columns = arena_array(arena, room, sizeof(columns[0]));
+
+	v->column_paths = arena_array(arena, room, sizeof(v->column_paths[0]));
+	v->kind.columns = columns;
+	columns[count++] = name_column;
 	JSON_EACH (column, list)
 		columns[count++] = (struct kind_column){
 			.name = text_of(arena, column, "name"),
@@ -227,14 +241,14 @@ static const struct kind_column *columns_of(struct arena *arena, yyjson_val *lis
 			.priority = (int)json_get_int(column, "priority", 0),
 		};
 	if (count == 1)
-		columns[count++] = (struct kind_column){
-			.name = "Age",
-			.type = "date",
-			.format = "",
-			.description = "When the object was made.",
-			.json_path = ".metadata.creationTimestamp",
-		};
-	return columns;
+		columns[count++] = age_column;
+	for (size_t i = 0; i < count; i++) {
+		v->column_paths[i] = json_path_parse(arena, str_from(columns[i].json_path));
+		if (!v->column_paths[i])
+			columns[i].name = NULL;
+		if (!columns[i].name)
+			break;
+	}
 }
 
 static const char *const *selectable_of(struct arena *arena, yyjson_val *list)
@@ -408,7 +422,7 @@ static void fill_version(struct custom_resource *r, struct custom_version *v, yy
 					  STR_ARG(kind->version));
 	kind->short_names = words_of(arena, json_get(names, "shortNames"));
 	kind->categories = words_of(arena, json_get(names, "categories"));
-	kind->columns = columns_of(arena, json_get(version, "additionalPrinterColumns"));
+	read_columns(arena, json_get(version, "additionalPrinterColumns"), v);
 	kind->selectable_fields = selectable_of(arena, json_get(version, "selectableFields"));
 	kind->strategy = &strategy_custom;
 	kind->verbs = VERBS_ALL;

@@ -16,6 +16,7 @@
 #define CUSTOM_APPROVED_KEY "api-approved.kubernetes.io" /* annotation */
 
 struct custom_resource;
+struct json_path;
 struct cel_rules;
 
 enum custom_approval {
@@ -43,6 +44,7 @@ struct custom_version {
 	yyjson_val *schema; /* openAPIV3Schema; NULL = everything is kept */
 	struct custom_rules *rules;
 	struct custom_scale scale;
+	const struct json_path **column_paths; /* of each column */
 	bool is_served;
 	struct str warning; /* for who uses a deprecated version; empty = none */
 };

@@ -60,9 +60,6 @@ int structural_decode_resources(yyjson_mut_doc *doc, yyjson_mut_val *v, struct s
 struct cel_problem;
 void structural_report(struct field_errors *errors, const struct field_path *path,
 		       const struct cel_problem *problem);
-/* The first value at a JSONPath as columns and scale have them: .a.b, ['a.b'], [0],
- * [?(@.type=="x")], a\.b. NULL when there is none or the path is none of these. */
-yyjson_val *structural_path(yyjson_val *root, struct str path);
 /* Formats that are not known for a type hold anything. */
 bool structural_format_is_known(struct str type, struct str format) PURE;
 /* "nullable" and the like. */

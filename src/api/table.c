@@ -197,7 +197,9 @@ void cell_typed(struct cells *c, const char *type, yyjson_val *value)
 	AUTO_BUF text = { 0 };
 	int64_t then_ns;
 
-	if (!fits(type, value)) {
+	if (yyjson_is_null(value) && strcmp(type, "string") == 0) {
+		cell_c(c, "<no value>"); /* as Go prints what is there and nothing */
+	} else if (!fits(type, value)) {
 		separate(c);
 		buf_put_c(c->to, "null");
 	} else if (strcmp(type, "date") == 0) {

@@ -6,6 +6,8 @@
 #define JSON_DEPTH_MAX \
 	200 /* nesting of objects and arrays; all walkers here recurse at most so deep */
 #define JSON_PATH_BYTES_MAX 1024 /* a field path in a message; longer ones are cut at the front */
+#define JSON_PATH_DEPTH_MAX 16 /* paths in brackets of paths */
+#define JSON_PATH_VALUES_MAX 100000 /* that following one path comes across */
 #define JSON_SMALL_CHUNK_BYTES 2000 /* of values or strings of a document that is built */
 #define JSON_SMALL_WRITTEN_MAX (1u << 30)
 #define YAML_NODES_MAX 1000000	 /* values of a document after aliases were followed */
