@@ -5,6 +5,7 @@
  * keep-alive or HTTP/2; refuses any address but loopback. --help lists the options; load_http.c has
  * the connections.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -19,6 +20,7 @@
 
 #define FILE_BYTES_MAX (16u << 20)
 #define EVENTS_PER_WAIT 256
+#define SPINNING_WATCHERS_MIN 1000
 
 static const char usage[] =
 	"Usage: cube-load [OPTION]... https://127.0.0.1:PORT/PATH\n"
@@ -35,7 +37,8 @@ static const char usage[] =
 	"  --http2            HTTP/2; --streams N requests at once on each connection (1)\n"
 	"  --ca --cert --key FILE   PEM files; without --ca the server's certificate is not checked\n"
 	"  --pid PID          also report the CPU time of that process\n"
-	"  --json             report as one JSON object; its ...Ns are of the machine's monotonic clock\n";
+	"  --json             report as one JSON object; its ...Ns are of the machine's monotonic clock, roundNs when\n"
+	"                     each watcher had had a line, two lines, and so on\n";
 
 int load_fail(const char *what, const char *why)
 {
@@ -104,25 +107,33 @@ static double own_cpu_s(void)
 	       (double)(usage_now.ru_utime.tv_usec + usage_now.ru_stime.tv_usec) / 1e6;
 }
 
-/* utime + stime of another process; 0 when it cannot be read. */
+/* What the scheduler counted for the threads that another process has; 0 when it cannot be read. */
 static double cpu_s_of(int pid)
 {
 	AUTO_BUF text = { 0 };
 	struct str rest, part;
 	char path[64];
-	uint64_t ticks = 0, number;
+	struct dirent *entry;
+	uint64_t sum_ns = 0, ns;
+	DIR *dir;
 
-	buf_init(&text, 4096);
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (pid == 0 || fd_read_file(AT_FDCWD, path, 4095, &text, NULL) < 0)
+	if (pid == 0)
 		return 0;
-	rest = buf_str(&text);
-	rest = str_slice(rest, str_rfind_char(rest, ')') + 2, rest.len);
-	for (int i = 0; str_next_part(&rest, ' ', &part); i++) {
-		if ((i == 11 || i == 12) && num_parse_u64(part, UINT64_MAX, "ticks", &number, NULL) == 0)
-			ticks += number;
+	buf_init(&text, 4096);
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "%.16s/schedstat", entry->d_name);
+		buf_reset(&text);
+		if (entry->d_name[0] == '.' || fd_read_file(dirfd(dir), path, 4095, &text, NULL) < 0)
+			continue;
+		rest = buf_str(&text);
+		if (str_next_part(&rest, ' ', &part) && num_parse_u64(part, UINT64_MAX, "time", &ns, NULL) == 0)
+			sum_ns += ns;
 	}
-	return (double)ticks / (double)sysconf(_SC_CLK_TCK);
+	if (dir)
+		closedir(dir);
+	return (double)sum_ns / 1e9;
 }
 
 static void report_json(const struct load *load, double seconds, double cpu_s, double server_cpu_s)
@@ -145,7 +156,11 @@ static void report_json(const struct load *load, double seconds, double cpu_s, d
 		printf("%s\"%d\":%llu", comma, i, (unsigned long long)load->by_status[i]);
 		comma = ",";
 	}
-	printf("}}\n");
+	printf("},\"roundNs\":[");
+	comma = "";
+	for (uint64_t i = 0; i < load->lines / load->round_lines && i < LOAD_ROUNDS_MAX; i++, comma = ",")
+		printf("%s%lld", comma, (long long)load->round_ns[i]);
+	printf("]}\n");
 }
 
 static void report_text(const struct load *load, double seconds, double cpu_s, double server_cpu_s)
@@ -316,6 +331,7 @@ static int parse_options(struct load *load, int argc, char **argv)
 		return load_fail("URL", "only loopback addresses are allowed");
 	if (load->request_max == 0 && load->second_max == 0)
 		load->second_max = 10;
+	load->round_lines = load->conn_count * load->stream_count;
 	load->tls_options.http2 = load->http2;
 	load->tls_options.insecure = load->tls_options.ca_pem.len == 0;
 	if (load->url.scheme == URL_HTTPS && tls_client_new(&load->tls_options, &load->tls, &err) < 0)
@@ -346,7 +362,7 @@ static int run(struct load *load)
 			break;
 		/* One event for very many watchers: what it costs to wake their only thread thousands of times
 		 * is not the server's, and would be paid on its processor. */
-		if (load->watch && load->lines > 0 && load->lines < load->conn_count * load->stream_count)
+		if (load->watch && load->round_lines >= SPINNING_WATCHERS_MIN && load->lines % load->round_lines != 0)
 			left_ms = 0;
 		count = epoll_wait(load->epoll_fd, events, EVENTS_PER_WAIT, (int)left_ms);
 		for (int i = 0; i < count && !load->stop; i++)

@@ -11,6 +11,7 @@
 #define LOAD_BUCKETS 4096
 #define LOAD_KINDS_MAX 16
 #define LOAD_HEADERS_MAX 32
+#define LOAD_ROUNDS_MAX 64
 
 struct load_kind {
 	uint64_t weight;
@@ -37,6 +38,8 @@ struct load {
 	char failure[200];
 	uint64_t latency[LOAD_BUCKETS];
 	int64_t latency_max_ns, first_request_ns, last_line_ns;
+	uint64_t round_lines; /* one for each watcher */
+	int64_t round_ns[LOAD_ROUNDS_MAX]; /* when the last line of each round came */
 	uint64_t by_status[600];
 };
 

@@ -171,11 +171,13 @@ static void count_lines(struct load *load, const char *bytes, size_t len)
 {
 	const char *end = bytes + len;
 
+	load->last_line_ns = load_now_ns();
 	while ((bytes = memchr(bytes, '\n', (size_t)(end - bytes)))) {
 		load->lines++;
 		bytes++;
+		if (load->lines % load->round_lines == 0 && load->lines / load->round_lines <= LOAD_ROUNDS_MAX)
+			load->round_ns[load->lines / load->round_lines - 1] = load->last_line_ns;
 	}
-	load->last_line_ns = load_now_ns();
 	if (load->request_max > 0 && load->lines >= load->request_max)
 		load->stop = true;
 }
