@@ -11,7 +11,7 @@
 
 #define CONN_READ_BYTES (64u << 10)
 #define CONN_RECORD_BYTES 16384u
-#define CONN_WIRE_BYTES (128u << 10)
+#define CONN_WIRE_BYTES (160u << 10)
 #define CONN_HANDSHAKE_COST (256u << 10) /* of a flight of a TLS handshake, in bytes to send */
 
 struct conn_pool {

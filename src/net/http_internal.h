@@ -20,7 +20,7 @@ struct nghttp2_session_callbacks;
 struct nghttp2_option;
 
 #define HTTP_DATE_BYTES 40
-#define SOURCE_PIECES 64            /* asked of a source at once */
+#define SOURCE_PIECES 128           /* asked of a source at once */
 #define QUEUE_HIGH_BYTES (256u << 10) /* a source is not asked for more while this is waiting */
 #define EXCHANGE_SPARE_MAX 64
 
