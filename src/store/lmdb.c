@@ -207,25 +207,43 @@ static void lmdb_close(struct store_backend *backend)
 
 /* --- loading --- */
 
-/* Gives the pages of the map that are in memory back to the page cache. LMDB does not tell where it mapped the file. */
-static void trim(struct lmdb_backend *b)
+/* LMDB does not tell where it mapped the file. */
+static void advise(struct lmdb_backend *b, const int *advices, size_t count)
 {
 	char line[512], path[300];
 	uintptr_t start, end;
 	FILE *maps;
 
-	b->touched_count = 0;
 	if (snprintf(path, sizeof(path), "%s/data.mdb\n", b->dir) >= (int)sizeof(path))
 		return;
 	maps = fopen("/proc/self/maps", "re");
 	while (maps && fgets(line, sizeof(line), maps)) {
-		if (!str_has_suffix(str_from(line), str_from(path)))
+		if (!str_has_suffix(str_from(line), str_from(path)) ||
+		    sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) != 2)
 			continue;
-		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2)
-			madvise((void *)start, end - start, MADV_DONTNEED); /* of a clean file: nothing is lost */
+		for (size_t i = 0; i < count; i++)
+			madvise((void *)start, end - start, advices[i]);
 	}
 	if (maps)
 		fclose(maps);
+}
+
+/* All will be read, from the first page to the last: by many pages at once when they are not in memory. */
+static void expect_all(struct lmdb_backend *b)
+{
+	static const int advices[] = { MADV_NORMAL };
+
+	advise(b, advices, ARRAY_COUNT(advices));
+}
+
+/* Gives the pages of the map that are in memory back to the page cache: of a clean file nothing is lost. From here on
+ * single pages are read, as MDB_NORDAHEAD says. */
+static void trim(struct lmdb_backend *b)
+{
+	static const int advices[] = { MADV_DONTNEED, MADV_RANDOM };
+
+	b->touched_count = 0;
+	advise(b, advices, ARRAY_COUNT(advices));
 }
 
 static int load_records(struct lmdb_backend *b, MDB_txn *txn,
@@ -270,6 +288,7 @@ static int lmdb_load(struct store_backend *backend, int (*fn)(void *arg, const s
 
 	if (r)
 		return lmdb_error(b, r, "begin in", err);
+	expect_all(b);
 	result = read_revision(b, txn, &b->revision, err);
 	if (result == 0)
 		result = load_records(b, txn, fn, arg, err);

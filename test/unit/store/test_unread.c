@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -254,6 +256,28 @@ static void test_closed_early(void **state)
 	assert_int_equal(store_count(f->store, STR("/k/")), COUNT);
 }
 
+static void test_cold_file(void **state)
+{
+	/* After a reboot the file is read in large parts: by single pages a start takes ten times
+	 * as long. */
+	struct fixture *f = *state;
+	char path[100];
+	struct rusage before, after;
+	AUTO_FD fd = -1;
+
+	close_store(f);
+	snprintf(path, sizeof(path), "%s/data.mdb", f->data_dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fsync(fd), 0);
+	assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	getrusage(RUSAGE_THREAD, &before);
+	open_store(f);
+	getrusage(RUSAGE_THREAD, &after);
+	assert_in_range(after.ru_majflt - before.ru_majflt, 0,
+			COUNT / 4); /* each value has a page of its own */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +286,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_write_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file_is_held, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_closed_early, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cold_file, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
