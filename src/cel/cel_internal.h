@@ -180,7 +180,8 @@ enum cel_token_kind {
 	CEL_TOKEN_NULL,
 	CEL_TOKEN_IN,
 	CEL_TOKEN_PUNCTUATION, /* text tells */
-	CEL_TOKEN_BAD,	       /* a message was added */
+	CEL_TOKEN_ESCAPED,     /* a name in backticks */
+	CEL_TOKEN_BAD,	       /* a message was added; passed over */
 };
 
 struct cel_token {

@@ -209,6 +209,8 @@ static const struct cel_type *join(struct checker *c, const struct cel_node *nod
 
 	if (!previous)
 		return current;
+	if (previous->kind == CEL_ERROR) /* told before */
+		return previous;
 	if (unify_assign(&c->unifier, previous, current))
 		return unify_general(unify_resolve(&c->unifier, previous, false),
 				     unify_resolve(&c->unifier, current, false));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Text → tokens, as the grammar of the language definition has them. White space and comments fall
  * away here. */
+#include "base/num.h"
 #include "cel/cel_internal.h"
 
 static bool is_digit(char c)
@@ -38,44 +39,86 @@ static size_t skip_space(struct str s, size_t i)
 	return i;
 }
 
-/* Length of a string literal with its prefix at i; 0 when there is none, SIZE_MAX when it does not
- * end. */
-static size_t string_length(struct str s, size_t i, bool *ret_bytes)
+/* How many characters the escape behind the backslash at i has; *ret_bad: where it is none. */
+static size_t escape_length(struct str s, size_t i, size_t *ret_bad)
 {
+	char c = at(s, i + 1);
+	size_t count = c == 'x' || c == 'X' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0;
+
+	*ret_bad = SIZE_MAX;
+	if (c && strchr("abfnrtv\"'\\?`", c))
+		return 2;
+	if (c >= '0' && c <= '3') {
+		for (size_t k = i + 2; k < i + 4; k++)
+			if (at(s, k) < '0' || at(s, k) > '7')
+				*ret_bad = NUM_MIN(*ret_bad, k);
+		return 4;
+	}
+	for (size_t k = i + 2; k < i + 2 + count; k++)
+		if (!is_hex(at(s, k)))
+			*ret_bad = NUM_MIN(*ret_bad, k);
+	if (!count)
+		*ret_bad = i + 1;
+	return 2 + count;
+}
+
+/* A literal: its length; 0: there is none at all. bad: where it breaks off. */
+struct literal {
+	size_t len, bad;
+	bool is_bytes, has_prefix;
+};
+
+static void end_of_string(struct str s, size_t n, size_t quotes, bool raw, struct literal *ret)
+{
+	char quote = s.ptr[n - 1];
+	size_t bad;
+
+	while (n < s.len && (quotes == 3 || (s.ptr[n] != '\n' && s.ptr[n] != '\r'))) {
+		if (s.ptr[n] == quote &&
+		    (quotes == 1 || (at(s, n + 1) == quote && at(s, n + 2) == quote))) {
+			ret->len = n + quotes;
+			return;
+		}
+		if (s.ptr[n] != '\\' || raw) {
+			n++;
+			continue;
+		}
+		n += escape_length(s, n, &bad);
+		if (bad != SIZE_MAX) {
+			ret->bad = NUM_MIN(bad, s.len);
+			return;
+		}
+	}
+	ret->bad = n;
+}
+
+/* A string literal with its prefix at i. */
+static struct literal find_string(struct str s, size_t i)
+{
+	struct literal found = { .bad = SIZE_MAX };
 	bool raw = false;
-	bool bytes = false;
-	size_t n = i;
-	char quote;
+	size_t n = i, quotes;
 
 	for (int prefix = 0; prefix < 2 && at(s, n) && strchr("rRbB", s.ptr[n]); prefix++, n++) {
 		bool is_raw = s.ptr[n] == 'r' || s.ptr[n] == 'R';
 
-		if (is_raw ? raw : bytes)
-			return 0;
+		if (prefix && (raw || !is_raw)) /* only as br */
+			return found;
 		raw |= is_raw;
-		bytes |= !is_raw;
+		found.is_bytes |= !is_raw;
 	}
-	quote = at(s, n);
-	if (quote != '"' && quote != '\'')
-		return 0;
-	*ret_bytes = bytes;
-	if (at(s, n + 1) == quote && at(s, n + 2) == quote) {
-		for (n += 3; n < s.len; n++) {
-			if (s.ptr[n] == '\\' && !raw)
-				n++;
-			else if (s.ptr[n] == quote && at(s, n + 1) == quote &&
-				 at(s, n + 2) == quote)
-				return n + 3 - i;
-		}
-		return SIZE_MAX;
+	if (at(s, n) != '"' && at(s, n) != '\'')
+		return found;
+	found.has_prefix = n > i;
+	quotes = at(s, n + 1) == s.ptr[n] && at(s, n + 2) == s.ptr[n] ? 3 : 1;
+	end_of_string(s, n + quotes, quotes, raw, &found);
+	if (!found.len && quotes == 3) { /* nothing in quotes, and a third one */
+		found.len = n + 2;
+		found.bad = SIZE_MAX;
 	}
-	for (n++; n < s.len && s.ptr[n] != '\n' && s.ptr[n] != '\r'; n++) {
-		if (s.ptr[n] == '\\' && !raw && at(s, n + 1) != '\n' && at(s, n + 1) != '\r')
-			n++;
-		else if (s.ptr[n] == quote)
-			return n + 1 - i;
-	}
-	return SIZE_MAX;
+	if (found.len)
+		found.len -= i;
+	return found;
 }
 
 static size_t digits(struct str s, size_t i)
@@ -147,14 +190,44 @@ static struct cel_token lex_word(struct str s, size_t i)
 	return token;
 }
 
-/* One code point, for a message. */
-static struct str one_point(struct str s, size_t i)
+/* From i up to and with the character that fits nothing: what is passed over. */
+static struct cel_token refuse(struct cel_source *source, size_t i, size_t bad)
 {
-	size_t n = 1;
+	struct str s = source->text;
+	size_t end = NUM_MIN(bad + 1, s.len);
+	AUTO_BUF shown = { 0 };
 
-	while (i + n < s.len && ((unsigned char)s.ptr[i + n] & 0xc0) == 0x80)
+	while (end < s.len && ((unsigned char)s.ptr[end] & 0xc0) == 0x80)
+		end++;
+	buf_init(&shown, CEL_ERROR_BYTES_MAX);
+	for (size_t k = i; k < end; k++)
+		if (s.ptr[k] == '\n' || s.ptr[k] == '\r' || s.ptr[k] == '\t')
+			buf_put_c(&shown, s.ptr[k] == '\n'   ? "\\n"
+					  : s.ptr[k] == '\r' ? "\\r"
+							     : "\\t");
+		else
+			buf_put_char(&shown, s.ptr[k]);
+	cel_message(source, (uint32_t)i, "Syntax error: token recognition error at: '" STR_FMT "'",
+		    STR_ARG(buf_str(&shown)));
+	return (struct cel_token){ .kind = CEL_TOKEN_BAD,
+				   .offset = (uint32_t)i,
+				   .text = str_sub(s.ptr + i, end - i) };
+}
+
+/* `a/b.c`, a field's name with what identifiers do not have. */
+static struct cel_token lex_escaped(struct cel_source *source, size_t i)
+{
+	struct str s = source->text;
+	size_t n = i + 1;
+
+	while (is_ident_start(at(s, n)) || is_digit(at(s, n)) ||
+	       (at(s, n) && strchr(".-/ ", at(s, n))))
 		n++;
-	return str_sub(s.ptr + i, n);
+	if (at(s, n) != '`' || n == i + 1)
+		return refuse(source, i, n);
+	return (struct cel_token){ .kind = CEL_TOKEN_ESCAPED,
+				   .offset = (uint32_t)i,
+				   .text = str_sub(s.ptr + i, n + 1 - i) };
 }
 
 static struct cel_token lex_punctuation(struct cel_source *source, size_t i)
@@ -173,45 +246,44 @@ static struct cel_token lex_punctuation(struct cel_source *source, size_t i)
 		token.text = str_sub(s.ptr + i, 1);
 		return token;
 	}
-	token.kind = CEL_TOKEN_BAD;
-	token.text = one_point(s, i);
-	cel_message(source, token.offset, "Syntax error: token recognition error at: '" STR_FMT "'",
-		    STR_ARG(token.text));
-	return token;
+	/* half of what is two is told with what stands there instead */
+	return refuse(source, i, strchr("=&|", s.ptr[i]) && s.ptr[i] ? i + 1 : i);
+}
+
+static struct cel_token lex_one(struct cel_source *source, size_t i)
+{
+	struct str s = source->text;
+	struct literal literal = find_string(s, i);
+
+	if (literal.len)
+		return (struct cel_token){ .kind = literal.is_bytes ? CEL_TOKEN_BYTES
+								    : CEL_TOKEN_STRING,
+					   .offset = (uint32_t)i,
+					   .text = str_sub(s.ptr + i, literal.len) };
+	if (literal.bad != SIZE_MAX && !literal.has_prefix)
+		return refuse(source, i, literal.bad);
+	if (is_digit(s.ptr[i]) || (s.ptr[i] == '.' && is_digit(at(s, i + 1))))
+		return lex_number(s, i);
+	if (is_ident_start(s.ptr[i]))
+		return lex_word(s, i);
+	return s.ptr[i] == '`' ? lex_escaped(source, i) : lex_punctuation(source, i);
 }
 
 struct cel_token cel_lex(struct cel_source *source, uint32_t *pos)
 {
-	struct str s = source->text;
-	size_t i = skip_space(s, *pos);
-	struct cel_token token = { .kind = CEL_TOKEN_END,
-				   .offset = (uint32_t)i,
-				   .text = STR("<EOF>") };
-	bool bytes = false;
-	size_t len;
+	struct cel_token token = { .kind = CEL_TOKEN_BAD };
 
-	*pos = (uint32_t)i;
-	if (i >= s.len)
-		return token;
-	len = string_length(s, i, &bytes);
-	if (len == SIZE_MAX) {
-		token.kind = CEL_TOKEN_BAD;
-		token.text = str_sub(s.ptr + i, s.len - i);
-		cel_message(source, token.offset,
-			    "Syntax error: token recognition error at: '" STR_FMT "'",
-			    STR_ARG(token.text));
-		return token;
+	while (token.kind == CEL_TOKEN_BAD) {
+		size_t i = skip_space(source->text, *pos);
+
+		token = (struct cel_token){ .kind = CEL_TOKEN_END,
+					    .offset = (uint32_t)i,
+					    .text = STR("<EOF>") };
+		*pos = (uint32_t)i;
+		if (i < source->text.len) {
+			token = lex_one(source, i);
+			*pos = (uint32_t)(i + token.text.len);
+		}
 	}
-	if (len) {
-		token.kind = bytes ? CEL_TOKEN_BYTES : CEL_TOKEN_STRING;
-		token.text = str_sub(s.ptr + i, len);
-	} else if (is_digit(s.ptr[i]) || (s.ptr[i] == '.' && is_digit(at(s, i + 1)))) {
-		token = lex_number(s, i);
-	} else if (is_ident_start(s.ptr[i])) {
-		token = lex_word(s, i);
-	} else {
-		token = lex_punctuation(source, i);
-	}
-	*pos = (uint32_t)(i + token.text.len);
 	return token;
 }

@@ -267,21 +267,6 @@ static struct cel_value join_separated(struct cel_frame *f, const struct cel_val
 	return join_with(f, args[0], cel_str(args[1]));
 }
 
-static struct cel_value reverse(struct cel_frame *f, const struct cel_value *args)
-{
-	struct str s = cel_str(args[0]);
-	struct cel_value v = cel_text(f, s);
-	char *to = (char *)(uintptr_t)v.ptr;
-
-	for (size_t i = 0; !cel_is_error(v) && i < s.len;) {
-		size_t width = text_width(s, i);
-
-		i += width;
-		memcpy(to + s.len - i, s.ptr + i - width, width);
-	}
-	return v;
-}
-
 static struct cel_value quote(struct cel_frame *f, const struct cel_value *args)
 {
 	static const char names[] = "abfnrtv\\\"";
@@ -348,7 +333,6 @@ const struct cel_function cel_library_text[] = {
 	STRING3("substring", &cel_type_int, &cel_type_int, &cel_type_string, substring_range,
 		CEL_COST_SAME_LENGTH),
 	STRING1("trim", &cel_type_string, trim, CEL_COST_SAME_LENGTH),
-	STRING1("reverse", &cel_type_string, reverse, CEL_COST_ONE),
 	{ .name = "join",
 	  .member = true,
 	  .count = 1,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Macros: has(), the comprehensions over lists and maps with one or two variables, cel.bind(),
+ * Macros: has(), the comprehensions over lists and maps with one or two variables,
  * optMap() and optFlatMap(). Their expansions are upstream's, so that costs come out the same.
  */
 #include "cel/cel_internal.h"
@@ -201,11 +201,6 @@ static struct cel_node *expand_transform_map_entry(struct macro_call *m)
 		    filtered(m, call(m, "cel.@mapInsert", args, 2)), accumulator(m));
 }
 
-static struct cel_node *expand_bind(struct macro_call *m)
-{
-	return make_bind(m, m->iter, m->args[1], m->args[2]);
-}
-
 static struct cel_node *expand_opt(struct macro_call *m, bool wrap)
 {
 	struct cel_node *bound = make_bind(m, m->iter, member(m, "value", m->target), m->args[1]);
@@ -257,17 +252,15 @@ static const struct macro {
 	{ "existsOne", 1, 2, "", expand_exists_one },
 	{ "existsOne", 2, 3, "", expand_exists_one },
 	{ "exists_one", 2, 3, "", expand_exists_one },
-	{ "map", 1, 2, "", expand_map },
-	{ "map", 1, 3, "", expand_map },
-	{ "filter", 1, 2, "", expand_filter },
+	{ "map", 1, 2, "", expand_map, "argument is not an identifier" },
+	{ "map", 1, 3, "", expand_map, "argument is not an identifier" },
+	{ "filter", 1, 2, "", expand_filter, "argument is not an identifier" },
 	{ "transformList", 2, 3, "", expand_map },
 	{ "transformList", 2, 4, "", expand_map },
 	{ "transformMap", 2, 3, "", expand_transform_map },
 	{ "transformMap", 2, 4, "", expand_transform_map },
 	{ "transformMapEntry", 2, 3, "", expand_transform_map_entry },
 	{ "transformMapEntry", 2, 4, "", expand_transform_map_entry },
-	{ "bind", 1, 3, "cel", expand_bind,
-	  "cel.bind() variable names must be simple identifiers" },
 	{ "optMap", 1, 2, "", expand_opt_map,
 	  "optMap() variable name must be a simple identifier" },
 	{ "optFlatMap", 1, 2, "", expand_opt_flat_map,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Recursive descent over the grammar of the language definition. Nesting is bounded by
- * CEL_DEPTH_MAX, chains of operators by CEL_TREE_DEPTH_MAX. The first syntax error ends it; macros
+ * CEL_DEPTH_MAX, chains of operators by CEL_TREE_DEPTH_MAX. One token too many or a bracket too few
+ * is told and passed over, as upstream's parser recovers; what else does not fit ends it. Macros
  * are expanded as their calls are read.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/num.h"
@@ -14,6 +16,8 @@ struct parser {
 	struct cel_token token; /* the one to look at */
 	uint32_t at;		/* behind it */
 	unsigned depth;
+	const char *also; /* what may stand here besides an expression, in a message's order */
+	uint32_t also_at; /* here: the offset */
 };
 
 struct node_list {
@@ -23,18 +27,23 @@ struct node_list {
 	bool any_optional;
 };
 
-#define EXPRESSION_STARTS                                                                        \
-	"{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, " \
-	"STRING, BYTES, "                                                                        \
-	"IDENTIFIER}"
-
 static struct cel_node *parse_expression(struct parser *p);
 
 static void advance(struct parser *p)
 {
 	p->token = cel_lex(p->source, &p->at);
-	if (p->token.kind == CEL_TOKEN_BAD)
-		p->source->fatal = true;
+}
+
+/* The token behind the one to look at; what is wrong with it is told when it is reached. */
+static struct cel_token peek(struct parser *p)
+{
+	uint32_t at = p->at, count = p->source->message_count,
+		 left_out = p->source->message_left_out;
+	struct cel_token token = cel_lex(p->source, &at);
+
+	p->source->message_count = count;
+	p->source->message_left_out = left_out;
+	return token;
 }
 
 static bool is(const struct parser *p, const char *punctuation)
@@ -60,16 +69,91 @@ static void *fail(struct parser *p, const char *expecting)
 	return NULL;
 }
 
-static bool expect(struct parser *p, const char *punctuation)
+/* One token too many is told and skipped, when one of these comes behind it. */
+static bool skip_to(struct parser *p, const char *punctuation, const char *expecting)
 {
-	if (take(p, punctuation))
-		return true;
-	if (!p->source->fatal)
-		cel_message(p->source, p->token.offset,
-			    "Syntax error: missing '%s' at '" STR_FMT "'", punctuation,
-			    STR_ARG(p->token.text));
-	p->source->fatal = true;
-	return false;
+	struct cel_token next = peek(p);
+
+	if (next.kind != CEL_TOKEN_PUNCTUATION || next.text.len != 1 ||
+	    !strchr(punctuation, next.text.ptr[0]))
+		return false;
+	cel_message(p->source, p->token.offset,
+		    "Syntax error: extraneous input '" STR_FMT "' expecting %s",
+		    STR_ARG(p->token.text), expecting);
+	advance(p);
+	return true;
+}
+
+/* A bracket that is missing is told, and reading goes on as if it were there. */
+static void expect(struct parser *p, const char *punctuation)
+{
+	char quoted[8];
+
+	snprintf(quoted, sizeof(quoted), "'%s'", punctuation);
+	if (!is(p, punctuation) && !skip_to(p, punctuation, quoted))
+		cel_message(p->source, p->token.offset, "Syntax error: missing %s at '" STR_FMT "'",
+			    quoted, STR_ARG(p->token.text));
+	(void)take(p, punctuation); /* told above when it is not there */
+}
+
+/* At "," or the closing bracket of a list of elements; what stands between is told. */
+static bool end_element(struct parser *p, const char *closing, const char *expecting)
+{
+	char either[3] = { ',', closing[0], '\0' };
+
+	if (!is(p, ",") && !is(p, closing) && !skip_to(p, either, expecting))
+		return fail(p, expecting) != NULL;
+	(void)take(p, ","); /* one behind the last is fine */
+	return true;
+}
+
+static bool starts_expression(struct cel_token token)
+{
+	switch (token.kind) {
+	case CEL_TOKEN_END:
+	case CEL_TOKEN_IN:
+	case CEL_TOKEN_ESCAPED:
+	case CEL_TOKEN_BAD:
+		return false;
+	case CEL_TOKEN_PUNCTUATION:
+		return token.text.len == 1 && strchr("[{(.-!", token.text.ptr[0]);
+	case CEL_TOKEN_IDENT:
+	case CEL_TOKEN_INT:
+	case CEL_TOKEN_UINT:
+	case CEL_TOKEN_DOUBLE:
+	case CEL_TOKEN_STRING:
+	case CEL_TOKEN_BYTES:
+	case CEL_TOKEN_TRUE:
+	case CEL_TOKEN_FALSE:
+	case CEL_TOKEN_NULL:
+		break;
+	}
+	return true;
+}
+
+/* There is no expression at the token. True: there is one behind it, and the token is skipped. */
+static bool skip_to_expression(struct parser *p)
+{
+	bool is_extraneous = starts_expression(peek(p));
+	const char *also = p->also && p->also_at == p->token.offset ? p->also : "";
+
+	cel_message(p->source, p->token.offset,
+		    "Syntax error: %s input '" STR_FMT "' expecting {'[', '{', '(', %s'.', '-', "
+		    "'!', %s'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, "
+		    "IDENTIFIER}",
+		    is_extraneous ? "extraneous" : "mismatched", STR_ARG(p->token.text),
+		    *also == ')' ? "')', " : "", *also == '?' ? "'?', " : "");
+	if (is_extraneous)
+		advance(p);
+	else
+		p->source->fatal = true;
+	return is_extraneous;
+}
+
+static void may_be(struct parser *p, const char *also)
+{
+	p->also = also;
+	p->also_at = p->token.offset;
 }
 
 static void list_add(struct parser *p, struct node_list *list, struct cel_node *node, bool optional)
@@ -183,8 +267,7 @@ static struct cel_node *parse_literal(struct parser *p)
 	bool negative = false;
 
 	if (is(p, "-")) {
-		uint32_t at = p->at;
-		struct cel_token number = cel_lex(p->source, &at);
+		struct cel_token number = peek(p);
 
 		if (number.kind != CEL_TOKEN_INT && number.kind != CEL_TOKEN_DOUBLE)
 			return NULL;
@@ -227,12 +310,22 @@ static struct cel_node *closed(struct parser *p, struct cel_node *node,
 	return node;
 }
 
+/* [,] and {,} are empty, too. */
+static void skip_comma(struct parser *p, const char *closing)
+{
+	struct cel_token next = peek(p);
+
+	if (is(p, ",") && next.kind == CEL_TOKEN_PUNCTUATION && str_eq_c(next.text, closing))
+		advance(p);
+}
+
 static struct cel_node *parse_list(struct parser *p)
 {
 	struct cel_node *node = cel_node_new(p->source, CEL_NODE_LIST, p->token.offset);
 	struct node_list list = { 0 };
 
 	advance(p);
+	skip_comma(p, "]");
 	while (!is(p, "]")) {
 		bool optional = take(p, "?");
 		struct cel_node *element = parse_expression(p);
@@ -240,8 +333,10 @@ static struct cel_node *parse_list(struct parser *p)
 		if (!element)
 			return NULL;
 		list_add(p, &list, element, optional);
-		if (!take(p, ",") && !is(p, "]"))
-			return fail(p, "{']', ','}");
+		if (!end_element(p, "]", "{']', ','}"))
+			return NULL;
+		if (is(p, ","))
+			return fail(p, "']'");
 	}
 	return closed(p, node, &list);
 }
@@ -252,20 +347,23 @@ static struct cel_node *parse_map(struct parser *p)
 	struct node_list list = { 0 };
 
 	advance(p);
+	skip_comma(p, "}");
 	while (!is(p, "}")) {
 		bool optional = take(p, "?");
 		struct cel_node *key = parse_expression(p);
 		struct cel_node *value = NULL;
 
-		if (key && !take(p, ":"))
+		if (key && !is(p, ":") && !starts_expression(p->token))
 			return fail(p, "':'");
+		if (key)
+			expect(p, ":");
 		value = key ? parse_expression(p) : NULL;
 		if (!value)
 			return NULL;
 		list_add(p, &list, key, optional);
 		list_add(p, &list, value, optional);
-		if (!take(p, ",") && !is(p, "}"))
-			return fail(p, "{'}', ','}");
+		if (!end_element(p, "}", "{'}', ','}"))
+			return NULL;
 	}
 	return closed(p, node, &list);
 }
@@ -286,15 +384,16 @@ static struct cel_node *parse_struct(struct parser *p, struct str name)
 			return fail(p, "{'}', IDENTIFIER}");
 		field = cel_node_ident(p->source, p->token.offset, p->token.text);
 		advance(p);
-		if (!take(p, ":"))
+		if (!is(p, ":") && !starts_expression(p->token))
 			return fail(p, "':'");
+		expect(p, ":");
 		value = parse_expression(p);
 		if (!value)
 			return NULL;
 		list_add(p, &names, field, optional);
 		list_add(p, &list, value, optional);
-		if (!take(p, ",") && !is(p, "}"))
-			return fail(p, "{'}', ','}");
+		if (!end_element(p, "}", "{'}', ','}"))
+			return NULL;
 	}
 	node->name = name;
 	node->field_names = arena_array(p->source->arena, list.count + 1, sizeof(struct str));
@@ -310,18 +409,18 @@ static bool parse_arguments(struct parser *p, struct node_list *list)
 {
 	if (take(p, ")"))
 		return true;
+	may_be(p, ")");
 	for (;;) {
 		struct cel_node *arg = parse_expression(p);
 
 		if (!arg)
 			return false;
 		list_add(p, list, arg, false);
-		if (take(p, ")"))
+		if (!is(p, ",")) {
+			expect(p, ")");
 			return true;
-		if (!take(p, ",")) {
-			fail(p, "{')', ','}");
-			return false;
 		}
+		advance(p);
 	}
 }
 
@@ -378,6 +477,17 @@ static bool qualified_name(struct parser *p, const struct cel_node *node, struct
 	return true;
 }
 
+static void *no_selection(struct parser *p)
+{
+	bool is_end = p->token.kind == CEL_TOKEN_END;
+
+	cel_message(p->source, p->token.offset,
+		    "Syntax error: no viable alternative at input '." STR_FMT "'",
+		    STR_ARG(is_end ? STR_NONE : p->token.text));
+	p->source->fatal = true;
+	return NULL;
+}
+
 static struct cel_node *parse_ident(struct parser *p)
 {
 	bool leading_dot = take(p, ".");
@@ -386,7 +496,7 @@ static struct cel_node *parse_ident(struct parser *p)
 	struct str name;
 
 	if (token.kind != CEL_TOKEN_IDENT)
-		return fail(p, "IDENTIFIER");
+		return no_selection(p);
 	name = token.text;
 	if (is_reserved(name)) {
 		cel_message(p->source, token.offset, "reserved identifier: " STR_FMT,
@@ -410,31 +520,39 @@ static struct cel_node *parse_primary(struct parser *p)
 		return parse_ident(p);
 	if (take(p, "(")) {
 		node = parse_expression(p);
-		return node && expect(p, ")") ? node : NULL;
+		if (node)
+			expect(p, ")");
+		return node;
 	}
 	if (is(p, "["))
 		return parse_list(p);
 	if (is(p, "{"))
 		return parse_map(p);
 	node = parse_literal(p);
-	return node || p->source->fatal ? node : fail(p, EXPRESSION_STARTS);
+	if (node || p->source->fatal)
+		return node;
+	return skip_to_expression(p) ? parse_primary(p) : NULL;
 }
 
-/* .name, .?name, .name( behind a member. */
+/* .name, .?name, .name(, .`name` behind a member. */
 static struct cel_node *parse_selection(struct parser *p, struct cel_node *target)
 {
 	uint32_t offset = p->token.offset;
 	struct cel_node *node;
-	bool optional;
+	bool optional, callable;
 	struct str name;
 
 	advance(p);
 	optional = take(p, "?");
-	if (p->token.kind != CEL_TOKEN_IDENT)
-		return fail(p, "IDENTIFIER");
-	name = p->token.text;
+	if (p->token.kind == CEL_TOKEN_ESCAPED)
+		name = str_sub(p->token.text.ptr + 1, p->token.text.len - 2);
+	else if (p->token.kind == CEL_TOKEN_IDENT)
+		name = p->token.text;
+	else
+		return optional ? fail(p, "IDENTIFIER") : no_selection(p);
+	callable = !optional && p->token.kind == CEL_TOKEN_IDENT;
 	advance(p);
-	if (!optional && is(p, "("))
+	if (callable && is(p, "("))
 		return parse_call(p, target, name);
 	if (optional) {
 		struct cel_node *field = cel_node_constant(p->source, offset, cel_string(name));
@@ -456,10 +574,12 @@ static struct cel_node *parse_index(struct parser *p, struct cel_node *target)
 	bool optional;
 
 	advance(p);
+	may_be(p, "?");
 	optional = take(p, "?");
 	index = parse_expression(p);
-	if (!index || !expect(p, "]"))
+	if (!index)
 		return NULL;
+	expect(p, "]");
 	return cel_node_call(p->source, offset, optional ? CEL_OP_OPTIONAL_INDEX : CEL_OP_INDEX,
 			     STR_NONE, (struct cel_node *[]){ target, index }, 2);
 }
@@ -496,8 +616,7 @@ static struct cel_node *parse_unary(struct parser *p)
 	if (!sign)
 		return parse_member(p);
 	if (*sign == '-') {
-		uint32_t at = p->at;
-		struct cel_token next = cel_lex(p->source, &at);
+		struct cel_token next = peek(p);
 
 		if (next.kind == CEL_TOKEN_INT || next.kind == CEL_TOKEN_DOUBLE)
 			return parse_member(p);
@@ -621,8 +740,11 @@ static struct cel_node *parse_conditional(struct parser *p)
 	offset = p->token.offset;
 	advance(p);
 	args[1] = parse_logical(p, CEL_OP_OR);
-	if (!args[1] || !take(p, ":"))
-		return args[1] ? fail(p, "':'") : NULL;
+	if (args[1] && !is(p, ":") && !starts_expression(p->token))
+		return fail(p, "':'");
+	if (!args[1])
+		return NULL;
+	expect(p, ":");
 	args[2] = parse_expression(p);
 	if (!args[2])
 		return NULL;
@@ -653,7 +775,7 @@ struct cel_node *cel_parse(struct cel_source *source)
 
 	advance(&p);
 	node = parse_expression(&p);
-	if (!node || source->message_count > 0)
+	if (!node)
 		return NULL;
 	if (p.token.kind != CEL_TOKEN_END) {
 		struct cel_token token = p.token;
@@ -663,7 +785,6 @@ struct cel_node *cel_parse(struct cel_source *source)
 			    "Syntax error: %s input '" STR_FMT "' expecting <EOF>",
 			    p.token.kind == CEL_TOKEN_END ? "extraneous" : "mismatched",
 			    STR_ARG(token.text));
-		return NULL;
 	}
-	return node;
+	return source->message_count ? NULL : node;
 }
