@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Creating an object: default, prepare, mutate, allocate, validate, admit, write where nothing is. */
+/* Creating an object: default, prepare, mutate, allocate, validate, admit, write where nothing is.
+ */
 #include "apiserver/admission.h"
+#include "api/custom.h"
 #include "apiserver/conversion.h"
 #include "apiserver/limits.h"
 #include "apiserver/operation.h"
@@ -68,6 +70,14 @@ static enum outcome create_mutated(struct operation *op)
 	return admission_validate(op, create_admitted);
 }
 
+/* Its definition is being deleted, and its objects with it. */
+static bool is_going(const struct kind *kind)
+{
+	const struct custom_version *v = custom_version_of(kind);
+
+	return v && obj_is_deleting(v->resource->definition);
+}
+
 enum outcome create_object(struct operation *op)
 {
 	op->edit.old = NULL;
@@ -78,6 +88,10 @@ enum outcome create_object(struct operation *op)
 	give_birth(op);
 	if (prepare(op) < 0)
 		return OUTCOME_REFUSED;
+	if (is_going(op->kind))
+		return outcome_of(refusal_forbidden(&op->refusal, operation_subject(op),
+						    "create not allowed while custom resource "
+						    "definition is terminating"));
 	return admission_mutate(op, create_mutated);
 }
 

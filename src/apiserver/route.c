@@ -109,14 +109,6 @@ static const struct verb_row *find_verb(struct str verb)
 	return NULL;
 }
 
-/* Its definition is being deleted, and its objects with it. */
-static bool is_going(const struct kind *kind)
-{
-	const struct custom_version *v = custom_version_of(kind);
-
-	return v && obj_is_deleting(v->resource->definition);
-}
-
 static int refuse_verb(struct exchange *e)
 {
 	const struct target *t = &e->target;
@@ -127,13 +119,6 @@ static int refuse_verb(struct exchange *e)
 	return refusal_method_not_supported(&e->refusal,
 					    (struct subject){ t->group, t->resource, STR("") },
 					    find_verb(t->verb) ? t->verb : STR(""));
-}
-
-static int refuse_going(struct exchange *e)
-{
-	e->refusal.has_details = true;
-	return refusal_set(&e->refusal, 405, "MethodNotAllowed",
-			   "create not allowed while custom resource definition is terminating");
 }
 
 static int refuse_route(struct exchange *e)
@@ -150,8 +135,6 @@ static int serve_verb(struct exchange *e)
 
 	if (!row || !(allowed & row->bit))
 		return refuse_verb(e);
-	if (row->bit == VERB_CREATE && is_whole && is_going(e->kind))
-		return refuse_going(e);
 	if (row->places & PLACE_COLLECTION && is_whole && t->name.len && !is_custom)
 		return refuse_verb(e);
 	if (row->places & PLACE_OBJECT && !t->name.len)

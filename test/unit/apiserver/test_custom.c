@@ -531,8 +531,12 @@ static void test_end_of_a_definition(void **state)
 		&f, CRDS "/things.example.com", 200,
 		"\"message\":\"CustomResource deletion is in progress\",\"reason\":"
 		"\"InstanceDeletionInProgress\",\"status\":\"True\",\"type\":\"Terminating\"");
-	want(&f, "POST", THINGS, JSON, THING("c", ""), 405,
-	     "create not allowed while custom resource definition is terminating");
+	want(&f, "POST", THINGS, JSON, THING("c", ""), 403,
+	     "things.example.com \\\"c\\\" is forbidden: create not allowed while custom resource "
+	     "definition is terminating");
+	want(&f, "PATCH", THINGS "/c?fieldManager=a",
+	     "Content-Type: application/apply-patch+yaml\r\n", THING("c", ""), 403,
+	     "create not allowed while");
 	http_fixture_until(&f, THINGS "/b", 404, NULL);
 	want(&f, "GET", THINGS "/a", NULL, NULL, 200, "\"deletionTimestamp\"");
 	want(&f, "PATCH", THINGS "/a", MERGE, "{\"metadata\":{\"finalizers\":null}}", 200, NULL);
