@@ -486,6 +486,9 @@ static int collect(struct listing *l, struct str prefix)
 		collect_components(l);
 		return 0;
 	}
+	/* Who acts on what is not in a list must not take it for all there is. */
+	if (store_check_readable_all(store, prefix, &err) < 0)
+		return refusal_from_err(&l->e->refusal, &err);
 	if (!at || at == store_revision(store)) {
 		store_walk(store, prefix, from, take_entry, l);
 		return 0;

@@ -156,16 +156,20 @@ static int refuse_list_form(struct exchange *e)
 }
 
 /* The object that was asked for as it is stored, or made of what there is: a reference; NULL: there
- * is none. */
-static struct blob *find_object(const struct exchange *e)
+ * is none, or err is set. */
+static struct blob *find_object(const struct exchange *e, struct err *err)
 {
 	const struct target *t = &e->target;
 	const struct store_entry *entry;
 	struct blob *component;
 
 	if (!component_status_is(e->kind)) {
-		entry = store_get(e->server->store, registry_key(&e->server->registry, e->arena,
-								 e->kind, t->namespace_, t->name));
+		struct str key = registry_key(&e->server->registry, e->arena, e->kind,
+					      t->namespace_, t->name);
+
+		entry = store_get(e->server->store, key);
+		if (!entry && store_check_readable(e->server->store, key, err) < 0)
+			return NULL;
 		return entry ? blob_ref(entry->value) : NULL;
 	}
 	for (size_t i = 0; (component = component_status_at(e->server, i)); i++) {
@@ -186,7 +190,9 @@ int read_get(struct exchange *e)
 
 	if (accept_read(e, ACCEPT_FORMS) < 0 || read_options_parse(e, &options) < 0)
 		return -1;
-	stored = find_object(e);
+	stored = find_object(e, &err);
+	if (err.code)
+		return refusal_from_err(&e->refusal, &err);
 	if (!stored)
 		return refusal_not_found(&e->refusal,
 					 (struct subject){ t->group, t->resource, t->name });

@@ -663,11 +663,16 @@ static bool on_part(struct long_work *work, size_t *cost)
 	return false;
 }
 
+static bool shows_existing(const struct read_options *options)
+{
+	return options->has_initial_events ? options->initial_events : !options->revision;
+}
+
 /* Returns how many objects there are to look at. */
 static size_t begin(struct http_watch *w, const struct read_options *options)
 {
 	struct store *store = w->server->store;
-	bool existing = options->has_initial_events ? options->initial_events : !options->revision;
+	bool existing = shows_existing(options);
 	size_t cost = 0, count;
 
 	w->is_starting = true;
@@ -759,11 +764,16 @@ int watch_serve(struct exchange *e)
 	struct read_options options;
 	struct http_watch *w;
 	struct str prefix;
+	struct err err = { 0 };
 	size_t looked_at;
 
 	if (accept_read(e, ACCEPT_STREAMS) < 0 || read_options_parse(e, &options) < 0 ||
 	    add_name(e, &options) < 0)
 		return -1;
+	prefix = registry_list_prefix(e->arena, e->kind, e->target.namespace_);
+	if (shows_existing(&options) &&
+	    store_check_readable_all(e->server->store, prefix, &err) < 0)
+		return refusal_from_err(&e->refusal, &err);
 	if (is_websocket && !accept_websocket(e))
 		return 0;
 	w = watch_new(e, e->target.namespace_);

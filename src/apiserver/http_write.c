@@ -703,6 +703,8 @@ int write_collection(struct exchange *e)
 {
 	struct read_options options;
 	struct removal *r = ARENA_NEW(e->arena, struct removal);
+	struct err err = { 0 };
+	struct str prefix;
 
 	r->e = e;
 	r->model = (struct operation){ .registry = &e->server->registry,
@@ -718,11 +720,13 @@ int write_collection(struct exchange *e)
 	}
 	r->filter = options.filter;
 	r->limit = (size_t)options.limit;
-	store_walk(
-		e->server->store,
-		registry_list_prefix(e->arena, e->kind,
-				     kind_is_namespaced(e->kind) ? e->target.namespace_ : STR_NONE),
-		STR_NONE, take_object, r);
+	prefix = registry_list_prefix(
+		e->arena, e->kind, kind_is_namespaced(e->kind) ? e->target.namespace_ : STR_NONE);
+	if (store_check_readable_all(e->server->store, prefix, &err) < 0) {
+		json_mut_free(r->model.body);
+		return refusal_from_err(&e->refusal, &err);
+	}
+	store_walk(e->server->store, prefix, STR_NONE, take_object, r);
 	if (r->filter.fields_wait && r->count)
 		remove_converted(r);
 	else

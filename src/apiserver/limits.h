@@ -19,6 +19,7 @@
 #define FORM_SWEEP_PART_MAX 2000 /* objects in one turn of the loop */
 #define FORM_SWEEP_LEFT_MAX 256 /* objects in use that no further round is for */
 #define FORM_SWEEP_DELAY_MS 3000
+#define LOCAL_READABLE_MS 1000 /* between looks whether what cannot be read can be by now */
 #define LOCAL_PART_BYTES ((size_t)256 << 10) /* of objects parsed for a role that begins to watch, in one turn */
 #define WATCH_QUEUE_BYTES_MAX (16u << 20) /* unsent bytes of one watcher before it is cut off */
 #define WATCH_TIMEOUT_SECONDS_MIN \

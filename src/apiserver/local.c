@@ -57,6 +57,8 @@ struct local_watch {
 	struct watch_filter filter;
 	struct arena arena;
 	struct task task;
+	struct timer again; /* not all that there is can be read */
+	bool is_told; /* that it waits so */
 	enum watch_state state;
 	struct snapshot start;
 	struct list missed;
@@ -118,7 +120,13 @@ static void call_get(struct local_call *call)
 
 	refusal_init(&op->refusal, op->arena);
 	list_init(&op->link);
-	if (!obj) {
+	if (!obj &&
+	    store_check_readable(op->registry->store,
+				 registry_key(op->registry, op->arena, op->kind, op->namespace_,
+					      op->name),
+				 &err) < 0) {
+		(void)refusal_from_err(&op->refusal, &err);
+	} else if (!obj) {
 		(void)refusal_not_found(&op->refusal, operation_subject(op));
 	} else if (str_eq_c(op->subresource, "scale")) {
 		AUTO_JSON_MUT scale = scale_of(op->kind, obj->root, op->arena);
@@ -212,6 +220,7 @@ static void watch_free(struct local_watch *w)
 	struct missed_event *missed;
 
 	env_cancel(w->hub->registry->env, &w->task);
+	timer_stop(&w->again);
 	while ((missed = missed_pop(w)))
 		missed_free(missed);
 	snapshot_free(&w->start);
@@ -398,6 +407,22 @@ static void tell_missed(struct local_watch *w)
 	}
 }
 
+/* To its role what nobody can read would be gone, and others would be deleted for that. It waits
+ * for the value to be put right, or removed, as others do that are refused the list. */
+static bool waits_for_readable(struct local_watch *w)
+{
+	struct err err = { 0 };
+
+	if (store_check_readable_all(w->hub->registry->store, w->filter.prefix, &err) == 0)
+		return false;
+	if (!w->is_told)
+		log_error("apiserver", "roles of this process wait for all " STR_FMT ": %s",
+			  STR_ARG(w->filter.kind->plural), err.msg);
+	w->is_told = true;
+	timer_start(&w->again, LOCAL_READABLE_MS);
+	return true;
+}
+
 /* Delivers what there is, then what has changed since. It is collected first: callbacks may write.
  */
 static void watch_begin(struct task *task)
@@ -405,6 +430,8 @@ static void watch_begin(struct task *task)
 	struct local_watch *w = CONTAINER_OF(task, struct local_watch, task);
 	struct local_hub *hub = w->hub;
 
+	if (w->state == WATCH_NEW && waits_for_readable(w))
+		return;
 	if (w->state == WATCH_NEW)
 		take_snapshot(w);
 	w->state = WATCH_STARTING;
@@ -421,6 +448,11 @@ static void watch_begin(struct task *task)
 	sweep(hub);
 }
 
+static void on_again(struct timer *timer)
+{
+	watch_begin(&CONTAINER_OF(timer, struct local_watch, again)->task);
+}
+
 static void local_watch_start(struct api_transport *transport, struct api_watch *watch)
 {
 	struct local_hub *hub = local_of(transport)->hub;
@@ -433,6 +465,7 @@ static void local_watch_start(struct api_transport *transport, struct api_watch 
 	custom_kind_ref(watch->kind);
 	arena_init(&w->arena, ARENA_DEFAULT_MAX);
 	task_init(&w->task, watch_begin);
+	timer_init(&w->again, hub->registry->env, on_again);
 	list_init(&w->link);
 	list_init(&w->missed);
 	watch->impl = w;

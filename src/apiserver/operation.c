@@ -130,6 +130,7 @@ static void after_step(struct operation *op, enum outcome outcome)
 static enum outcome begin(struct operation *op)
 {
 	operation_step *step = NULL;
+	struct err err = { 0 };
 
 	for (size_t i = 0; i < ARRAY_COUNT(steps); i++)
 		if (str_eq_c(op->subresource, steps[i].subresource))
@@ -143,7 +144,12 @@ static enum outcome begin(struct operation *op)
 	op->managed_fields = STR_NONE;
 	if (!(op->kind->verbs & (VERB_GET | VERB_LIST)))
 		step = NULL; /* questions, not objects */
-	return step ? step(op) : outcome_of(refusal_method_not_allowed(&op->refusal));
+	if (!step)
+		return outcome_of(refusal_method_not_allowed(&op->refusal));
+	if (op->verb != OPERATION_CREATE &&
+	    store_check_readable(op->registry->store, op->key, &err) < 0)
+		return outcome_of(refusal_from_err(&op->refusal, &err));
+	return step(op);
 }
 
 enum outcome operation_again(struct operation *op)

@@ -160,11 +160,12 @@ bool registry_has(struct registry *registry, const struct kind *kind, struct str
 {
 	AUTO_ARENA arena = { 0 };
 	bool found = false;
+	struct str prefix;
 
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	store_walk(registry->store, registry_list_prefix(&arena, kind, namespace_), STR_NONE,
-		   note_entry, &found);
-	return found;
+	prefix = registry_list_prefix(&arena, kind, namespace_);
+	store_walk(registry->store, prefix, STR_NONE, note_entry, &found);
+	return found || store_check_readable_all(registry->store, prefix, NULL) < 0;
 }
 
 bool registry_needs_conversion(const struct kind *kind)

@@ -38,6 +38,23 @@ static bool is_final(const struct operation *op)
 	return json_get_int(old, "metadata.deletionGracePeriodSeconds", 0) == 0;
 }
 
+/* What nobody can read of a namespace is in no list, and would be left behind by its end. */
+static int check_emptied(struct operation *op)
+{
+	struct store *store = op->registry->store;
+	struct str within, key = STR_NONE;
+	struct err err = { 0 };
+
+	if (op->kind != &kind_namespace)
+		return 0;
+	within = str_printf_in(op->arena, "/" STR_FMT "/", STR_ARG(op->name));
+	while (store_next_unreadable(store, key, &key))
+		if (str_has_suffix(str_sub(key.ptr, str_rfind_char(key, '/') + 1), within) &&
+		    store_check_readable(store, key, &err) < 0)
+			return refusal_from_err(&op->refusal, &err);
+	return 0;
+}
+
 /* PUT without a resourceVersion overwrites whatever is there, where the kind allows that. */
 static int check_version(struct operation *op)
 {
@@ -103,7 +120,8 @@ static enum outcome update_admitted(struct operation *op)
 		return operation_answer_old(op);
 	ownership_attach(op);
 	if (is_final(op))
-		return operation_remove(op, op->edit.root);
+		return check_emptied(op) < 0 ? OUTCOME_REFUSED
+					     : operation_remove(op, op->edit.root);
 	return service_claim_holds(op) ? operation_put(op) : operation_again(op);
 }
 

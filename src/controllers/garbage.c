@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The garbage collector: follows ownerReferences over all kinds. Because all watches of the control
- * plane are served in one order of revisions, an owner that is not in the caches once they have
- * synced is gone: an object is never seen before the owner it was made for. Deletions are guarded
- * by uid all the same. A key is "<index of the kind>|<namespace>/<name>".
+ * The garbage collector: follows ownerReferences over all kinds. All watches of the control plane are
+ * served in one order of revisions, so that an object is not seen before the owner it was made for;
+ * of one that is in no cache the API server has to say that it is gone. Deletions are guarded by
+ * uid all the same. A key is "<index of the kind>|<namespace>/<name>".
  */
 #include "controllers/garbage.h"
 
 #include <stdio.h>
 #include "base/num.h"
+#include "controllers/absence.h"
 #include "controllers/controller.h"
 #include "controllers/kinds.h"
 #include "controllers/owned.h"
@@ -19,6 +20,7 @@
 struct garbage_controller {
 	struct controller base;
 	struct kinds kinds;
+	struct absence absence;
 };
 
 static bool has_finalizer(const struct obj *obj, struct str name)
@@ -74,6 +76,28 @@ static enum owner_state owner_state(const struct garbage_controller *c, const st
 	return !owner ? OWNER_GONE : is_waiting(owner) ? OWNER_WAITING : OWNER_SOLID;
 }
 
+/* The same, once the API server has said of the missing that they are gone. */
+static enum owner_state owner_state_now(struct garbage_controller *c, struct key key,
+					const struct obj *obj, yyjson_val *ref)
+{
+	const struct kinds_entry *entry;
+	enum owner_state state = owner_state(c, obj, ref);
+	struct absence_of of;
+
+	if (state != OWNER_GONE)
+		return state;
+	entry = kinds_find(&c->kinds, json_get_str(ref, "apiVersion"), json_get_str(ref, "kind"));
+	of = (struct absence_of){
+		.kind = entry->kind,
+		.namespace_ = kind_is_namespaced(entry->kind) ? obj->namespace_ : STR_NONE,
+		.name = json_get_str(ref, "name"),
+		.uid = json_get_str(ref, "uid"),
+	};
+	if (!of.name.len || !of.uid.len)
+		return OWNER_GONE; /* nothing is called so */
+	return absence_is_sure(&c->absence, &of, key.text) ? OWNER_GONE : OWNER_UNKNOWN;
+}
+
 /* Every object that names this uid as an owner, of whatever kind. */
 static void each_dependent(struct garbage_controller *c, struct str uid,
 			   void (*fn)(struct garbage_controller *c, const struct kinds_entry *entry,
@@ -116,7 +140,7 @@ static void count_dependent(struct garbage_controller *c, const struct kinds_ent
 				ref, "blockOwnerDeletion", false);
 }
 
-static void view_object(struct garbage_controller *c, const struct obj *obj,
+static void view_object(struct garbage_controller *c, struct key key, const struct obj *obj,
 			struct garbage_view *ret)
 {
 	struct counting counting = { ret, obj };
@@ -128,7 +152,9 @@ static void view_object(struct garbage_controller *c, const struct obj *obj,
 	};
 	JSON_EACH (ref, obj->owner_references) {
 		ret->blocked_owners += json_get_bool(ref, "blockOwnerDeletion", false);
-		switch (owner_state(c, obj, ref)) {
+		/* of what is going anyway its owners are no matter */
+		switch (ret->deleting ? owner_state(c, obj, ref)
+				      : owner_state_now(c, key, obj, ref)) {
 		case OWNER_SOLID:
 			ret->solid_owners++;
 			break;
@@ -281,7 +307,7 @@ static enum reconcile_result garbage_reconcile(struct controller *base, struct k
 	obj = informer_get(c->kinds.entries[index]->informer, rest);
 	if (!obj)
 		return RECONCILE_DONE;
-	view_object(c, obj, &view);
+	view_object(c, key, obj, &view);
 	act(c, key, c->kinds.entries[index], obj, &view);
 	return RECONCILE_DONE;
 }
@@ -331,6 +357,7 @@ static void garbage_start(struct controller *base)
 {
 	struct garbage_controller *c = CONTAINER_OF(base, struct garbage_controller, base);
 
+	absence_init(&c->absence, base);
 	kinds_start(&c->kinds, base,
 		    &(struct kinds_options){ .without_events = true, .by_owner = true },
 		    object_changed);
@@ -338,7 +365,10 @@ static void garbage_start(struct controller *base)
 
 static void garbage_stop(struct controller *base)
 {
-	kinds_stop(&CONTAINER_OF(base, struct garbage_controller, base)->kinds);
+	struct garbage_controller *c = CONTAINER_OF(base, struct garbage_controller, base);
+
+	absence_deinit(&c->absence);
+	kinds_stop(&c->kinds);
 }
 
 const struct controller_type controller_garbage = {

@@ -5,6 +5,9 @@
 #define CUBE_CONTROLLERS_LIMITS_H
 
 #define CONTROLLER_WATCHES_MAX 7
+#define ABSENCE_ANSWERS_MAX 500 /* owners known to be gone */
+#define ABSENCE_OF_NAME_MS 1000 /* so long it holds that nothing has a name */
+#define ABSENCE_AGAIN_MS 2000 /* after an answer that does not say that something is gone */
 #define CONTROLLER_ARENA_BYTES_MAX ((size_t)64 << 20) /* of one reconcile */
 
 #define REPLICAS_BURST_MAX 500		/* pods created or deleted by one reconcile, as upstream */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include "base/mem.h"
 #include "base/time.h"
+#include "controllers/absence.h"
 #include "controllers/controller.h"
 #include "controllers/pod.h"
 
@@ -15,6 +16,7 @@ enum { WATCH_PODS, WATCH_NODES };
 struct pod_garbage_controller {
 	struct controller base;
 	size_t ended_count; /* pods that are Succeeded or Failed */
+	struct absence absence;
 };
 
 static int64_t quarantine_ms(const struct controller *c)
@@ -88,7 +90,10 @@ static enum reconcile_result garbage_reconcile(struct controller *base, struct k
 			controller_submit(base, key.text, request_delete(&kind_pod, pod, 0, NULL));
 		return RECONCILE_DONE;
 	}
-	if (informer_get(base->informers[WATCH_NODES], pod_node_name(pod)))
+	if (informer_get(base->informers[WATCH_NODES], pod_node_name(pod)) ||
+	    !absence_is_sure(&c->absence,
+			     &(struct absence_of){ &kind_node, .name = pod_node_name(pod) },
+			     key.text))
 		return RECONCILE_DONE;
 	submit_failed(base, key, pod);
 	controller_submit(base, key.text, request_delete(&kind_pod, pod, 0, NULL));
@@ -134,6 +139,16 @@ static void node_changed(struct controller *c, const struct obj *old, const stru
 	}
 }
 
+static void garbage_start(struct controller *base)
+{
+	absence_init(&CONTAINER_OF(base, struct pod_garbage_controller, base)->absence, base);
+}
+
+static void garbage_stop(struct controller *base)
+{
+	absence_deinit(&CONTAINER_OF(base, struct pod_garbage_controller, base)->absence);
+}
+
 const struct controller_type controller_pod_garbage = {
 	.name = "pod-garbage-collector-controller",
 	.component = "pod-garbage-collector",
@@ -144,4 +159,6 @@ const struct controller_type controller_pod_garbage = {
 		{ &kind_node, node_changed },
 	},
 	.reconcile = garbage_reconcile,
+	.start = garbage_start,
+	.stop = garbage_stop,
 };

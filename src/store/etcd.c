@@ -914,6 +914,7 @@ static void etcd_free(struct store *store)
 
 	map_deinit(&e->by_pending);
 	map_deinit(&e->landed);
+	omap_deinit(&e->unreadable);
 	arena_deinit(&e->watch_arena);
 	mem_free((void *)e->options.prefix.ptr);
 	mem_free((void *)e->options.local_prefix.ptr);
@@ -959,6 +960,7 @@ int store_open_etcd(struct env *env, const struct store_etcd_options *options,
 	list_init(&e->syncs_waiting);
 	map_init(&e->by_pending);
 	map_init(&e->landed);
+	omap_init(&e->unreadable);
 	arena_init(&e->watch_arena, (size_t)GRPC_MESSAGE_BYTES_MAX * 4);
 	timer_init(&e->tick, env, on_tick);
 	timer_init(&e->reopen, env, on_reopen);

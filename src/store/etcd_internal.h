@@ -76,6 +76,7 @@ struct etcd {
 	struct etcd_call page_call;
 	struct etcd_record *records;
 	size_t record_count, record_cap;
+	struct omap unreadable; /* found in what is being loaded: key -> why, owned */
 	int64_t load_revision, page_limit;
 	char *page_from;
 	size_t page_from_len;

@@ -28,6 +28,7 @@ static void forget(struct etcd *e)
 	e->records = NULL;
 	e->page_from = NULL;
 	e->record_count = e->record_cap = 0;
+	unreadable_clear(&e->unreadable);
 	e->load_revision = 0;
 }
 
@@ -118,6 +119,7 @@ static void finish(struct etcd *e)
 		history_init(&store->history, store->options.history_events_max,
 			     store->options.history_bytes_max, e->load_revision);
 	}
+	store_unreadable_replace(store, &e->unreadable);
 	if (e->load_revision > store->revision)
 		store->revision = e->load_revision;
 	e->resume_revision = e->load_revision;
@@ -138,13 +140,15 @@ static void push_record(struct etcd *e, const struct etcd_record *record)
 
 /* What cannot be read now stays as it was: to say that it is gone would have what it owns deleted.
  */
-static void keep_known(struct etcd *e, struct str key)
+static void keep_known(struct etcd *e, struct str key, const struct err *why)
 {
 	const struct store_entry *now = e->is_opened ? store_get(e->store, key) : NULL;
 	struct etcd_record record = { .key = key };
 
-	if (!now)
+	if (!now) {
+		unreadable_put(&e->unreadable, key, why->msg);
 		return;
+	}
 	record.entry = *now;
 	record.key = str_dup(key);
 	blob_ref(now->value);
@@ -164,7 +168,7 @@ static int add_record(struct etcd *e, const struct etcd_kv *kv, struct err *err)
 		return 0; /* the range is the prefix's */
 	value = store_unseal(e->store, key, sealed, kv->mod_revision, err);
 	if (!value && err->code != ERR_UNAVAILABLE)
-		keep_known(e, key);
+		keep_known(e, key, err);
 	if (!value)
 		return err_wrap(err, "'" STR_FMT "'", STR_ARG(kv->key));
 	record = (struct etcd_record){

@@ -99,8 +99,10 @@ static bool change_of(struct etcd *e, const struct etcd_event *event, struct etc
 	*ret = (struct etcd_change){ .key = event->kv->key };
 	if (!etcd_key_here(e, &e->watch_arena, &ret->key) || ret->key.len > STORE_KEY_BYTES_MAX)
 		return false;
-	if (event->type == ETCD_EVENT_DELETE)
+	if (event->type == ETCD_EVENT_DELETE) {
+		store_unreadable_forget(e->store, ret->key);
 		return true;
+	}
 	sealed = blob_new(event->kv->value);
 	ret->entry = (struct store_entry){
 		.create_revision = event->kv->create_revision,
@@ -108,11 +110,13 @@ static bool change_of(struct etcd *e, const struct etcd_event *event, struct etc
 		.version = event->kv->version,
 		.value = store_unseal(e->store, ret->key, sealed, event->kv->mod_revision, &err),
 	};
+	if (ret->entry.value)
+		return true;
 	/* What it was before stays: to say that it is gone would have what it owns deleted. */
-	if (!ret->entry.value)
-		log_error("etcd", "'" STR_FMT "' cannot be read: %s", STR_ARG(event->kv->key),
-			  err.msg);
-	return ret->entry.value != NULL;
+	log_error("etcd", "'" STR_FMT "' cannot be read: %s", STR_ARG(event->kv->key), err.msg);
+	if (!store_get(e->store, ret->key))
+		store_unreadable_put(e->store, ret->key, err.msg);
+	return false;
 }
 
 /* Events of one revision. */

@@ -205,6 +205,7 @@ struct store {
 	struct omap index;         /* key -> struct live_entry, committed */
 	struct unread unread;
 	struct omap pending;       /* key -> struct pending_entry, where it differs */
+	struct omap unreadable;    /* key that is not in the index, though there -> why, owned */
 	int64_t revision;          /* committed */
 	int64_t next_revision;
 	uint64_t next_id;
@@ -236,6 +237,13 @@ void store_forget_pending(struct store *store, const struct store_write *w);
 /* Puts or removes (value NULL) what somebody else wrote; one publish for each follows once all of a revision are in. */
 void store_index_put(struct store *store, struct str key, const struct store_entry *entry);
 void store_index_remove(struct store *store, struct str key);
+/* A key of a remote back end that cannot be read, and was not known before; it is until it is put or forgotten. */
+void store_unreadable_put(struct store *store, struct str key, const char *why);
+void store_unreadable_forget(struct store *store, struct str key); /* also one that is none */
+/* All of them at once; found: key -> why, owned, is moved. */
+void store_unreadable_replace(struct store *store, struct omap *found);
+void unreadable_put(struct omap *unreadable, struct str key, const char *why);
+void unreadable_clear(struct omap *unreadable);
 int store_check_precondition(const struct store_op *op, const struct store_entry *now, struct err *err) MUST_CHECK;
 /* A value as it is when a back end keeps it; and back. One reference. */
 struct blob *store_seal(struct store *store, struct str key, struct blob *value, struct err *err) MUST_CHECK;

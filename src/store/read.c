@@ -37,6 +37,71 @@ bool store_is_stale(const struct store *store, struct str key)
 	return store->options.is_stale && store->options.is_stale(store->options.arg, key);
 }
 
+/* --- what nobody could read --- */
+
+void unreadable_put(struct omap *unreadable, struct str key, const char *why)
+{
+	mem_free(omap_put(unreadable, key, str_dup_c(str_from(why))));
+}
+
+void unreadable_clear(struct omap *unreadable)
+{
+	struct str key;
+	void *why;
+
+	while (omap_at_least(unreadable, STR(""), &key, &why))
+		mem_free(omap_remove(unreadable, key));
+}
+
+void store_unreadable_put(struct store *store, struct str key, const char *why)
+{
+	unreadable_put(&store->unreadable, key, why);
+}
+
+void store_unreadable_replace(struct store *store, struct omap *found)
+{
+	unreadable_clear(&store->unreadable);
+	omap_deinit(&store->unreadable);
+	store->unreadable = *found;
+	omap_init(found);
+}
+
+void store_unreadable_forget(struct store *store, struct str key)
+{
+	if (store->unreadable.root)
+		mem_free(omap_remove(&store->unreadable, key));
+}
+
+static int refuse_unreadable(struct str key, const char *why, struct err *err)
+{
+	return err_set(err, ERR_INTERNAL, "unable to transform key \"" STR_FMT "\": %s", STR_ARG(key), why);
+}
+
+int store_check_readable(const struct store *store, struct str key, struct err *err)
+{
+	const char *why = store->unreadable.root ? omap_get(&store->unreadable, key) : NULL;
+
+	return why ? refuse_unreadable(key, why, err) : 0;
+}
+
+int store_check_readable_all(const struct store *store, struct str prefix, struct err *err)
+{
+	struct str key;
+	void *why;
+
+	if (!store->unreadable.root || !omap_at_least(&store->unreadable, prefix, &key, &why) ||
+	    !str_has_prefix(key, prefix))
+		return 0;
+	return refuse_unreadable(key, why, err);
+}
+
+bool store_next_unreadable(const struct store *store, struct str after, struct str *ret_key)
+{
+	void *why;
+
+	return omap_after(&store->unreadable, after, ret_key, &why);
+}
+
 struct walk {
 	const struct store *store;
 	store_walk_fn *fn;

@@ -54,6 +54,7 @@ static void index_fill(struct store *store, struct str key, struct live_entry *l
 static void index_set(struct store *store, struct str key, const struct store_entry *entry, uint64_t id)
 {
 	index_fill(store, key, index_put(store, key), entry, id);
+	store_unreadable_forget(store, key);
 }
 
 /* When it is not there; NULL when it is. */
@@ -259,6 +260,10 @@ static int prepare(struct store *store, struct store_write *w, struct err *err)
 
 		if (store_check_precondition(op, store_get_pending(store, op->key), err) < 0)
 			return -1;
+		if (store_check_readable(store, op->key, err) < 0)
+			return op->expected_revision == STORE_REVISION_NONE
+				       ? err_set(err, ERR_EXISTS, "key '" STR_FMT "' exists", STR_ARG(op->key))
+				       : -1;
 	}
 	w->size_bytes = WRITE_BYTES;
 	for (size_t i = 0; i < w->op_count; i++) {
@@ -599,6 +604,8 @@ static void free_store(struct store *store)
 		env_cancel(store->env, &store->sync);
 	pending_clear(store);
 	omap_deinit(&store->pending);
+	unreadable_clear(&store->unreadable);
+	omap_deinit(&store->unreadable);
 	while (omap_at_least(&store->index, STR(""), &key, &live))
 		index_remove(store, key);
 	omap_deinit(&store->index);
@@ -622,6 +629,7 @@ struct store *store_new(struct env *env, const struct store_options *options)
 		store->options = *options;
 	omap_init(&store->index);
 	omap_init(&store->pending);
+	omap_init(&store->unreadable);
 	list_init(&store->refused);
 	task_init(&store->refuse, on_refuse);
 	store->next_id = 1;

@@ -106,6 +106,12 @@ int store_walk_at(const struct store *store, int64_t revision, struct str prefix
 size_t store_count(const struct store *store, struct str prefix);                   /* O(entries with the prefix) */
 size_t store_count_from(const struct store *store, struct str prefix, struct str from);
 size_t store_size_bytes(const struct store *store);                                 /* keys and values */
+/* ERR_INTERNAL when the back end has the key, or one with the prefix, and nobody here could read what: it is neither
+ * given nor walked over, but it is not absent, which others would act on. */
+int store_check_readable(const struct store *store, struct str key, struct err *err) MUST_CHECK;
+int store_check_readable_all(const struct store *store, struct str prefix, struct err *err) MUST_CHECK;
+/* The first of such keys behind another one (empty: of all). */
+bool store_next_unreadable(const struct store *store, struct str after, struct str *ret_key);
 
 /* --- reading what others wrote --- */
 struct store_sync {

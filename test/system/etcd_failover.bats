@@ -254,3 +254,52 @@ processor_ms() { awk '{ print ($14 + $15) * 10 }' "/proc/$1/stat"; }
 	k label configmap cm touched=yes
 	one get /registry/configmaps/default/cm --print-value-only | jq -e '.metadata.labels.touched == "yes"'
 }
+
+config_map() { # NAME OWNER UID
+	printf '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"%s","ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"%s","uid":"%s"}]}}' "$@"
+}
+
+# A fault of one value must not spread: to take it for deleted would have what it owns deleted, and its namespace ended without it.
+@test "what etcd has and nobody can read is not taken for absent: its dependents stay, and its namespace" {
+	MEMBERS=1
+	member_start 1
+	serve etcd://127.0.0.1:2379
+	k create configmap owner
+	uid=$(k get configmap owner -o 'jsonpath={.metadata.uid}')
+	config_map first owner "$uid" | k create -f -
+	config_map last nothing "$uid" | k create -f -
+	wait_for 20 eval 'k get configmap last 2>&1 | grep NotFound' # the collector is at work
+	# It comes to be while the server runs.
+	k create namespace kept
+	one put /registry/configmaps/default/broken damaged
+	one put /registry/secrets/kept/broken damaged
+	wait_for 10 eval 'k get configmap broken 2>&1 | grep "unable to transform key \"/registry/configmaps/default/broken\""'
+	config_map second broken "$uid" | k create -f -
+	config_map third nothing "$uid" | k create -f -
+	wait_for 20 eval 'k get configmap third 2>&1 | grep NotFound'
+	k get configmap second
+	run k create configmap broken
+	has "$output" 'configmaps "broken" already exists'
+	run k delete configmap broken
+	has "$output" 'unable to transform key'
+	run k get configmaps
+	has "$output" 'Internal error occurred: unable to transform key "/registry/configmaps/default/broken"'
+	k delete namespace kept --wait=false
+	wait_for 10 eval 'grep -q "registry/secrets/kept/broken" "$NODE_DIR"/out/* && k get namespace kept'
+	one del /registry/configmaps/default/broken
+	k get configmaps
+	one del /registry/secrets/kept/broken
+	wait_for 40 eval 'k get namespace kept 2>&1 | grep NotFound'
+	wait_for 40 eval 'k get configmap second 2>&1 | grep NotFound'
+	# It is there when the server starts.
+	node_stop
+	one put /registry/configmaps/default/owner damaged
+	serve etcd://127.0.0.1:2379
+	run k get configmap owner
+	has "$output" InternalError
+	config_map fourth nothing "$uid" | k create -f -
+	k get configmap first
+	one put /registry/configmaps/default/owner "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"owner\",\"namespace\":\"default\",\"uid\":\"$uid\"}}"
+	wait_for 20 eval 'k get configmap fourth 2>&1 | grep NotFound'
+	k get configmap first owner
+}

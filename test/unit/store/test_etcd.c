@@ -179,7 +179,7 @@ static struct blob *unseal(void *arg, struct str key, struct blob *sealed, int64
 			   (long long)revision);
 
 	if (str_eq(blob_str(sealed), STR("damaged"))) {
-		err_set(err, ERR_PARSE, "damaged");
+		err_set(err, ERR_UNSUPPORTED, "damaged");
 		return NULL;
 	}
 	return blob_new(str_sub(text, (size_t)len));
@@ -820,6 +820,60 @@ static void test_damaged(void **state)
 	watch_probe_deinit(&w);
 }
 
+static int is_unreadable(void *arg)
+{
+	return store_check_readable(arg, STR("/p/n"), NULL) < 0;
+}
+
+static int is_readable(void *arg)
+{
+	return !is_unreadable(arg);
+}
+
+static void test_unreadable(void **state)
+{
+	/* What nobody could read from the first must not pass for absent: what it owns would be
+	 * deleted. */
+	static const char *const damage[] = { "etcdctl", "--endpoints=:2379", "put",
+					      "/p/n",	 "damaged",	      NULL },
+				 *const removal[] = { "etcdctl", "--endpoints=:2379", "del", "/p/n",
+						      NULL };
+	struct fixture *f = *state;
+	struct str key = STR_NONE;
+	struct store *second;
+	struct err err;
+	struct probe a, b;
+
+	NEEDS_ETCD();
+	if (access(ETCDCTL_PATH, X_OK) < 0)
+		skip();
+	etcdctl(f, damage);
+	wait_for(f, is_unreadable, f->store);
+	assert_null(store_get(f->store, STR("/p/n")));
+	assert_true(store_check_readable_all(f->store, STR("/p/"), &err) < 0);
+	assert_int_equal(err.code, ERR_INTERNAL);
+	assert_non_null(strstr(err.msg, "unable to transform key \"/p/n\": "));
+	assert_int_equal(store_check_readable_all(f->store, STR("/p/o"), &err), 0);
+	assert_int_equal(store_check_readable(f->store, STR("/p/"), &err), 0);
+	assert_true(store_next_unreadable(f->store, key, &key) && str_eq_c(key, "/p/n"));
+	assert_false(store_next_unreadable(f->store, key, &key));
+	probe_put(&a, f->store, "/p/n", "x", STORE_REVISION_NONE);
+	probe_put(&b, f->store, "/p/n", "x", STORE_REVISION_ANY);
+	wait_probe(f, &b);
+	wait_probe(f, &a);
+	assert_int_equal(a.err.code, ERR_EXISTS);
+	assert_int_equal(b.err.code, ERR_INTERNAL);
+	second = open_store_at(f, STR("/p/")); /* that begins with it */
+	assert_true(is_unreadable(second));
+	etcdctl(f, removal);
+	wait_for(f, is_readable, f->store);
+	wait_for(f, is_readable, second);
+	probe_put(&a, f->store, "/p/n", "x", STORE_REVISION_NONE);
+	wait_probe(f, &a);
+	assert_int_equal(a.err.code, ERR_NONE);
+	store_close(second);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -838,6 +892,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_older_state, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store_etcd", tests, into_own_network, NULL);
