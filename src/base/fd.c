@@ -192,6 +192,20 @@ int fd_replace_file(int dir_fd, const char *path, struct str bytes, mode_t mode,
 	return 0;
 }
 
+/* Asks for nothing else: whoever asks for a file's times makes the next write to it get a new one, and
+ * the file system write the inode with it. */
+bool fd_is_at(int fd, int dir_fd, const char *path)
+{
+	struct statx is, there;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO, &is) < 0)
+		return false;
+	if (statx(dir_fd, path, 0, STATX_INO, &there) < 0)
+		return errno != ENOENT && errno != ENOTDIR; /* what cannot be looked at is not moved for that */
+	return is.stx_ino == there.stx_ino && is.stx_dev_major == there.stx_dev_major &&
+	       is.stx_dev_minor == there.stx_dev_minor;
+}
+
 int fd_write_file(int dir_fd, const char *path, struct str bytes, struct err *err)
 {
 	AUTO_FD fd = openat(dir_fd, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);

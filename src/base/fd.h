@@ -33,6 +33,8 @@ int fd_read_file(int dir_fd, const char *path, size_t max_bytes, struct buf *ret
 /* Writes beside the file, fsyncs when durable, renames over it: readers see the old or the new bytes, never a mix. */
 int fd_replace_file(int dir_fd, const char *path, struct str bytes, mode_t mode, bool durable,
 		    struct err *err) MUST_CHECK;
+/* Whether the path leads to what the descriptor is open on: not when that was moved or removed. */
+bool fd_is_at(int fd, int dir_fd, const char *path);
 /* One write() of a short string to an existing file, as /proc and cgroup files want it. */
 int fd_write_file(int dir_fd, const char *path, struct str bytes, struct err *err) MUST_CHECK;
 

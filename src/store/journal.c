@@ -10,8 +10,9 @@
  * Invariants: a file is overwritten only after LMDB holds all of it, durably; each batch names the
  * revision it builds on, so that a start (journal_load) finds what LMDB lacks whatever moment the
  * last process ended at. Files consist of written zeros before they are used: a commit changes no
- * metadata of the file system. Only who commits touches the active file, only the settling
- * thread the full one and LMDB.
+ * metadata of the file system. A batch that is larger than a file makes it grow until it is carried
+ * over: written to LMDB at once, a disk that fails then would leave open what LMDB holds. Only who
+ * commits touches the active file, only the settling thread the full one and LMDB.
  */
 #include "store/journal.h"
 
@@ -35,6 +36,7 @@ enum file_state { FILE_CLEAN, FILE_ACTIVE, FILE_FULL };
 
 struct journal_file {
 	const char *name;
+	char *path; /* with the folder's */
 	int fd;		       /* -1: not made yet */
 	size_t capacity, used; /* bytes */
 	enum file_state state;
@@ -129,6 +131,17 @@ static int grow_file(struct journal_backend *b, struct journal_file *file, size_
 	}
 	file->capacity = capacity;
 	return 0;
+}
+
+/* A file that took a batch of unusual size, once LMDB has it. */
+static void shrink_file(struct journal_backend *b, struct journal_file *file)
+{
+	if (file->capacity <= STORE_JOURNAL_BYTES_MAX)
+		return;
+	if (ftruncate(file->fd, (off_t)STORE_JOURNAL_BYTES_MAX) == 0)
+		file->capacity = STORE_JOURNAL_BYTES_MAX;
+	else
+		log_debug("store", "'%s/%s' stays large", b->dir, file->name);
 }
 
 struct mapping {
@@ -244,6 +257,8 @@ static void *run_thread(void *arg)
 		if (result == 0 && file->capacity < STORE_JOURNAL_BYTES_MAX &&
 		    (grow_file(b, file, file->capacity * 2, NULL) < 0 || fdatasync(file->fd) < 0))
 			log_debug("store", "'%s/%s' stays small", b->dir, file->name);
+		if (result == 0)
+			shrink_file(b, file);
 		pthread_mutex_lock(&b->lock);
 		if (result == 0)
 			file->state = FILE_CLEAN;
@@ -314,27 +329,6 @@ static int switch_files(struct journal_backend *b, size_t size_bytes, struct err
 
 /* --- committing --- */
 
-/* Too large for a file: everything that waits goes to LMDB, and then this. */
-static enum commit_outcome commit_directly(struct journal_backend *b, const struct list *writes,
-					   int64_t revision, struct err *err)
-{
-	enum commit_outcome outcome;
-	int result = 0;
-
-	if (b->active->used > 0)
-		result = switch_files(b, 0, err);
-	pthread_mutex_lock(&b->lock);
-	if (result == 0)
-		result = wait_for_other(b, err);
-	pthread_mutex_unlock(&b->lock);
-	if (result < 0)
-		return COMMIT_FAILED;
-	outcome = b->lmdb->ops->commit(b->lmdb, writes, err);
-	if (outcome == COMMIT_DONE)
-		b->revision = b->settled_revision = revision;
-	return outcome;
-}
-
 /* What was written but not flushed must not come back at the next start. */
 static void take_back(struct journal_backend *b)
 {
@@ -344,27 +338,21 @@ static void take_back(struct journal_backend *b)
 				  RWF_DSYNC) < 0;
 }
 
-/* Asks for nothing else: whoever asks for a file's times makes the next write to it get a new one, and the file system
- * write the inode with it. */
-static bool is_removed(const struct journal_file *file)
-{
-	struct statx st;
-
-	return file->fd >= 0 && statx(file->fd, "", AT_EMPTY_PATH, STATX_NLINK, &st) == 0 &&
-	       st.stx_nlink == 0;
-}
-
-/* Before anything is written. */
+/* Before anything is written. A file, or the folder around it, may have been moved away or removed:
+ * the next start would not find what is in it. */
 static int check_file(struct journal_backend *b, struct err *err)
 {
+	struct journal_file *file = b->active;
+
 	if (b->is_in_doubt)
 		take_back(b);
 	if (b->is_in_doubt)
-		return file_error(b, b->active, "write to", err);
-	if (is_removed(b->active))
+		return file_error(b, file, "write to", err);
+	if (file->fd >= 0 ? !fd_is_at(file->fd, AT_FDCWD, file->path)
+			  : !fd_is_at(b->dir_fd, AT_FDCWD, b->dir))
 		return err_set(err, ERR_UNAVAILABLE,
-			       "store: '%s/%s' was removed: what is written would be lost", b->dir,
-			       b->active->name);
+			       "store: '%s' was removed: what is written would be lost",
+			       file->fd >= 0 ? file->path : b->dir);
 	return 0;
 }
 
@@ -385,7 +373,7 @@ static int append(struct journal_backend *b, const struct list *writes, int64_t 
 	}
 	if (b->batch.len > BUFFER_KEPT_BYTES) {
 		buf_deinit(&b->batch);
-		buf_init(&b->batch, STORE_JOURNAL_BYTES_MAX);
+		buf_init(&b->batch, STORE_JOURNAL_LARGE_BYTES_MAX);
 	}
 	return result;
 }
@@ -399,8 +387,6 @@ static enum commit_outcome journal_commit(struct store_backend *backend, const s
 
 	if (check_file(b, err) < 0)
 		return COMMIT_FAILED;
-	if (size_bytes > STORE_JOURNAL_BYTES_MAX)
-		return commit_directly(b, writes, revision, err);
 	if (b->active->capacity == 0 && grow_file(b, b->active, STORE_JOURNAL_BYTES_MIN, err) < 0)
 		return COMMIT_FAILED;
 	if (size_bytes > b->active->capacity - b->active->used &&
@@ -597,8 +583,10 @@ static void journal_close(struct store_backend *backend)
 			break;
 		}
 	}
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		fd_close(&b->files[i].fd);
+		mem_free(b->files[i].path);
+	}
 	fd_close(&b->dir_fd);
 	b->lmdb->ops->close(b->lmdb);
 	pthread_cond_destroy(&b->wake);
@@ -627,7 +615,7 @@ static int open_file(struct journal_backend *b, struct journal_file *file, struc
 		return 0;
 	if (file->fd < 0 || fstat(file->fd, &st) < 0)
 		return file_error(b, file, "open", err);
-	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)STORE_JOURNAL_BYTES_MAX)
+	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)STORE_JOURNAL_LARGE_BYTES_MAX)
 		return err_set(err, ERR_INTERNAL, "store: '%s/%s' is not a journal", b->dir,
 			       file->name);
 	file->capacity = (size_t)st.st_size;
@@ -649,9 +637,11 @@ static int backend_open_journal(const char *dir, size_t map_bytes, struct store_
 	b->dir = mem_strdup(dir);
 	b->files[0] = (struct journal_file){ .name = "journal.0", .fd = -1 };
 	b->files[1] = (struct journal_file){ .name = "journal.1", .fd = -1 };
+	for (size_t i = 0; i < ARRAY_COUNT(b->files); i++)
+		b->files[i].path = mem_printf("%s/%s", dir, b->files[i].name);
 	b->active = &b->files[0];
 	b->active->state = FILE_ACTIVE;
-	buf_init(&b->batch, STORE_JOURNAL_BYTES_MAX);
+	buf_init(&b->batch, STORE_JOURNAL_LARGE_BYTES_MAX);
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->wake, NULL);
 	pthread_cond_init(&b->settled, NULL);

@@ -8,6 +8,7 @@
 #define STORE_KEY_BYTES_MAX 1024                       /* ERR_TOO_LARGE */
 #define STORE_VALUE_BYTES_MAX (8u << 20)               /* ERR_TOO_LARGE */
 #define STORE_OPS_MAX 1024                             /* of one write; ERR_TOO_LARGE */
+#define STORE_WRITE_BYTES_MAX ((size_t)32 << 20)       /* all of its keys and values; ERR_TOO_LARGE */
 #define STORE_WAITING_WRITES_MAX 32768                 /* submitted, not durable; ERR_TOO_MANY */
 #define STORE_WAITING_BYTES_MAX ((size_t)256 << 20)    /* the same; ERR_TOO_MANY */
 #define STORE_BATCH_BYTES_MAX ((size_t)2 << 20)        /* of one transaction; the rest goes into the next */
@@ -19,10 +20,14 @@
 #define STORE_UNREAD_DELAY_MS 100                      /* after a start: who waited for it is answered first */
 #define STORE_UNREAD_PART_BYTES ((size_t)256 << 10)    /* copied out of the file per turn of the loop */
 #define STORE_JOURNAL_BYTES_MIN ((size_t)1 << 20)      /* of each of the two files at first; a power of two */
-#define STORE_JOURNAL_BYTES_MAX ((size_t)4 << 20)      /* what is larger goes to LMDB at once */
+#define STORE_JOURNAL_BYTES_MAX ((size_t)4 << 20)      /* more only for a batch that is larger */
+#define STORE_JOURNAL_LARGE_BYTES_MAX ((size_t)64 << 20) /* a power of two; ERR_INTERNAL at the start */
 #define STORE_RESTORE_REVISIONS ((int64_t)1000000000)  /* passed over by a restore: more than were written since */
 #define STORE_MAP_BYTES_MAX ((size_t)64 << 30)         /* size of the LMDB file; ERR_NO_SPACE */
 
 _Static_assert(STORE_BATCH_BYTES_MAX <= STORE_JOURNAL_BYTES_MAX, "usual batches fit the journal");
+/* A batch has one write at least; sealed, a value may be somewhat larger. */
+_Static_assert(STORE_WRITE_BYTES_MAX + (size_t)STORE_OPS_MAX * (STORE_KEY_BYTES_MAX + (16u << 10)) <
+		       STORE_JOURNAL_LARGE_BYTES_MAX, "the largest write fits the journal");
 
 #endif

@@ -483,6 +483,17 @@ static int resolve_doubt(struct lmdb_backend *b, int64_t batch_revision, int r)
 	return is_done ? 0 : r;
 }
 
+/* What is carried over leaves the journal: it must not go to a file that the next start does not find. */
+static int check_file(const struct lmdb_backend *b, struct err *err)
+{
+	AUTO_FREE char *path = mem_printf("%s/data.mdb", b->dir);
+	mdb_filehandle_t fd;
+
+	if (mdb_env_get_fd(b->env, &fd) == 0 && !fd_is_at(fd, AT_FDCWD, path))
+		return err_set(err, ERR_UNAVAILABLE, "store: '%s' was removed: what is written would be lost", path);
+	return 0;
+}
+
 int backend_apply_lmdb(struct store_backend *backend, struct store_changes *changes, struct err *err)
 {
 	struct lmdb_backend *b = CONTAINER_OF(backend, struct lmdb_backend, backend);
@@ -497,6 +508,8 @@ int backend_apply_lmdb(struct store_backend *backend, struct store_changes *chan
 		return err_set(err, ERR_UNAVAILABLE, "store: '%s' cannot be opened", b->dir);
 	if (b->is_in_doubt)
 		return err_set(err, ERR_UNAVAILABLE, "store: '%s' must be opened anew after a failed write", b->dir);
+	if (check_file(b, err) < 0)
+		return -1;
 	do {
 		r = is_done ? 0 : try_commit(b, changes, &wrong);
 	} while (r == MDB_MAP_FULL && grow_map(b));

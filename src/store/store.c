@@ -282,6 +282,11 @@ static int prepare(struct store *store, struct store_write *w, struct err *err)
 			return -1;
 		}
 		w->size_bytes += op->key.len + (op->type == STORE_PUT ? op->value->len : 0);
+		if (w->size_bytes <= STORE_WRITE_BYTES_MAX)
+			continue;
+		for (size_t k = 0; k <= i; k++)
+			drop_values(&w->ops[k]);
+		return err_set(err, ERR_TOO_LARGE, "a write of more than %zu bytes", STORE_WRITE_BYTES_MAX);
 	}
 	return 0;
 }

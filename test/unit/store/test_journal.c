@@ -369,6 +369,38 @@ static void test_removed(void **state)
 	assert_null(store_get(f->store, STR("/k/b")));
 }
 
+static void test_moved(void **state)
+{
+	/* The same when the folder is moved away or removed; when it is back, the store goes on. */
+	struct fixture *f = *state;
+	char away[120], path[120];
+
+	assert_int_equal(put(f, "/k/a", 10), 0);
+	snprintf(away, sizeof(away), "%s/away", f->dir);
+	assert_int_equal(rename(f->data_dir, away), 0);
+	assert_int_equal(put(f, "/k/b", 10), -1);
+	assert_int_equal(f->err.code, ERR_UNAVAILABLE);
+	assert_non_null(strstr(f->err.msg, "was removed"));
+	assert_int_equal(store_health(f->store, NULL), -1);
+	assert_int_equal(mkdir(f->data_dir, 0700), 0);
+	assert_int_equal(put(f, "/k/b", 10), -1); /* another one in its place */
+	assert_int_equal(rmdir(f->data_dir), 0);
+	assert_int_equal(rename(away, f->data_dir), 0);
+	assert_int_equal(put(f, "/k/c", 10), 0);
+	assert_int_equal(store_health(f->store, NULL), 0);
+	assert_copy_is_same(f);
+	/* What leaves the journal must not go to a file that nobody finds either. */
+	snprintf(path, sizeof(path), "%s/data.mdb", f->data_dir);
+	assert_int_equal(rename(path, away), 0);
+	for (int i = 0; i < 40 && put(f, "/k/d", 60000) == 0; i++)
+		;
+	assert_int_equal(f->err.code, ERR_UNAVAILABLE);
+	assert_non_null(strstr(f->err.msg, "data.mdb' was removed"));
+	assert_int_equal(rename(away, path), 0);
+	assert_int_equal(put(f, "/k/d", 60000), 0);
+	assert_copy_is_same(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -382,6 +414,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_missing_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_inside, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_moved, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

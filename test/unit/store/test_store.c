@@ -288,6 +288,18 @@ static void test_limits(void **state)
 		settle(f);
 		assert_int_equal(p.err.code, extra ? ERR_TOO_LARGE : ERR_NONE);
 	}
+	for (size_t extra = 0; extra < 2; extra++) {
+		static const char *const keys[PROBE_OPS] = { "/p/1", "/p/2", "/p/3", "/p/4" };
+
+		probe_init(&p);
+		/* 256: what a write counts for beside its keys and values */
+		p.value_bytes = (STORE_WRITE_BYTES_MAX - 256) / PROBE_OPS - strlen(keys[0]) + extra;
+		for (size_t i = 0; i < PROBE_OPS; i++)
+			probe_add(&p, STORE_PUT, keys[i], STORE_REVISION_ANY);
+		probe_submit(&p, f->store);
+		settle(f);
+		assert_int_equal(p.err.code, extra ? ERR_TOO_LARGE : ERR_NONE);
+	}
 }
 
 static void test_waiting_limit(void **state)

@@ -219,10 +219,9 @@ static void test_file_is_held(void **state)
 	char key[32];
 	int seen = 0;
 
-	for (int i = 0; i < 4; i++) { /* LMDB takes pages of the last but one transaction again */
+	for (int i = 0; i < 4; i++) /* LMDB takes pages of the last but one transaction again */
 		write_one(f, STORE_PUT, key_of(i, key), STORE_JOURNAL_BYTES_MAX + 1);
-		assert_false(f->store->unread.is_holding);
-	}
+	assert_false(f->store->unread.is_holding); /* both files of the journal had been full */
 	assert_true(env_mono_ns(f->env) - begun_ns >= STORE_UNREAD_DELAY_MS * TIME_NS_PER_MS);
 	for (int i = 0; i < 4; i++)
 		write_one(f, STORE_DELETE, key_of(i, key), 0);
