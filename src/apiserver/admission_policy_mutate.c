@@ -20,6 +20,7 @@ struct invocation {
 	const struct policy_binding *binding;
 	const struct kind *matched;
 	struct blob *param; /* counted; NULL: none */
+	bool has_mutated;   /* one of its mutations could be done, whether it changed anything */
 	struct invocation *next;
 };
 
@@ -43,6 +44,8 @@ struct mutating {
 	uint64_t left;		  /* of what all of it may cost */
 	struct invocation *invocations, **last_invocation;
 	struct problem *problems, **last_problem;
+	const struct invocation *last_run; /* NULL: none had anything to mutate */
+	struct str broken; /* what was made is no object: the server's error, whatever failurePolicy */
 };
 
 /* What cannot be done refuses the write, unless failurePolicy is Ignore. */
@@ -76,8 +79,10 @@ static void add_invocation(struct mutating *m, const struct policy *policy,
 {
 	struct invocation *invocation = ARENA_NEW(m->arena, struct invocation);
 
-	*invocation = (struct invocation){ policy, binding, matched, param ? blob_ref(param) : NULL,
-					   NULL };
+	*invocation = (struct invocation){ .policy = policy,
+					   .binding = binding,
+					   .matched = matched,
+					   .param = param ? blob_ref(param) : NULL };
 	*m->last_invocation = invocation;
 	m->last_invocation = &invocation->next;
 }
@@ -294,20 +299,33 @@ static yyjson_mut_doc *patch_value(struct mutating *m, yyjson_mut_val *live, str
 	if (err.code == ERR_INVALID && str_has_prefix(str_from(err.msg), STR("testing value ")))
 		return json_thaw(
 			yyjson_doc_get_root(before)); /* a test that fails takes it all back */
-	return fail(ret_why, m->arena, "JSONPath: ", err.msg);
+	return fail(ret_why, m->arena, "JSON Patch: ", err.msg);
 }
 
-/* As the write itself is read: canonical, with defaults. NULL: *ret_why. */
+/* Without what readers of requests put before it: "X in version "v1" cannot be handled as a X: ". */
+static const char *bare_problem(const struct err *err)
+{
+	static const char handled[] = " cannot be handled as a ";
+	const char *begin = strstr(err->msg, handled);
+
+	begin = begin ? strstr(begin, ": ") : NULL;
+	return begin ? begin + 2 : err->msg;
+}
+
+/* As the write itself is read: canonical, with defaults. What custom objects have too much goes as
+ * it always does. NULL: *ret_why. */
 static yyjson_mut_doc *read_result(struct mutating *m, const struct kind *kind,
 				   yyjson_mut_doc *patched, struct str *ret_why)
 {
-	struct decode_options options = { .kind = kind, .check = FIELDS_STRICT };
+	struct decode_options options = { .kind = kind,
+					  .check = kind->flags & KIND_CUSTOM ? FIELDS_IGNORE
+									     : FIELDS_STRICT };
 	struct err err = { 0 };
 	struct edit edit = { .kind = kind, .arena = m->object->arena, .now_ns = m->object->now_ns };
 
 	edit.doc = object_decode_mut(yyjson_mut_doc_get_root(patched), &options, &err);
 	if (!edit.doc)
-		return fail(ret_why, m->arena, "", err.msg);
+		return fail(ret_why, m->arena, "", bare_problem(&err));
 	edit.root = yyjson_mut_doc_get_root(edit.doc);
 	object_default(&edit);
 	return edit.doc;
@@ -361,6 +379,8 @@ static int mutate_once(struct mutating *m, const struct policy_mutation *mutatio
 	if (!patched)
 		return -1;
 	read = read_result(m, kind, patched, ret_why);
+	if (!read && mutation->is_json_patch)
+		m->broken = *ret_why;
 	if (!read)
 		return -1;
 	json_mut_free(*doc);
@@ -368,7 +388,7 @@ static int mutate_once(struct mutating *m, const struct policy_mutation *mutatio
 	return 0;
 }
 
-static void run_mutations(struct mutating *m, const struct invocation *i,
+static void run_mutations(struct mutating *m, struct invocation *i,
 			  struct admission_activation *a)
 {
 	const struct kind *own = m->object->kind,
@@ -382,8 +402,11 @@ static void run_mutations(struct mutating *m, const struct invocation *i,
 		json_mut_free(doc);
 		return;
 	}
-	for (size_t j = 0; j < i->policy->mutation_count; j++)
-		if (mutate_once(m, &i->policy->mutations[j], a, kind, &doc, &why) < 0)
+	m->last_run = i;
+	for (size_t j = 0; j < i->policy->mutation_count && !m->broken.len; j++)
+		if (mutate_once(m, &i->policy->mutations[j], a, kind, &doc, &why) == 0)
+			i->has_mutated = true;
+		else
 			add_problem(m, i->policy, i->binding, why, true);
 	if (to_version(doc, kind, own, &why, m->arena) < 0) {
 		add_problem(m, i->policy, i->binding, why, true);
@@ -400,7 +423,7 @@ static void run_mutations(struct mutating *m, const struct invocation *i,
 		ask_them_again(m);
 }
 
-static void invoke(struct mutating *m, const struct invocation *i)
+static void invoke(struct mutating *m, struct invocation *i)
 {
 	struct admission_activation a;
 	struct str key = key_of(m, i), why;
@@ -439,6 +462,8 @@ static int refuse(struct mutating *m)
 
 	if (refusal->code)
 		return -1;
+	if (m->broken.len)
+		return refusal_internal(refusal, STR_FMT, STR_ARG(m->broken));
 	for (const struct problem *p = m->problems; p; p = p->next) {
 		struct str message =
 			p->binding
@@ -448,7 +473,7 @@ static int refuse(struct mutating *m)
 						STR_ARG(p->policy->obj->name),
 						STR_ARG(p->binding->obj->name), STR_ARG(p->message))
 				: str_printf_in(m->arena,
-						"policy '" STR_FMT "' denied request: " STR_FMT,
+						"policy \"" STR_FMT "\" denied request: " STR_FMT,
 						STR_ARG(p->policy->obj->name), STR_ARG(p->message));
 
 		if (!first.len)
@@ -458,6 +483,16 @@ static int refuse(struct mutating *m)
 	refusal_set(refusal, 403, m->problems->is_invalid ? "Invalid" : "Forbidden", STR_FMT,
 		    STR_ARG(first));
 	return refusal_about(refusal, (struct subject){ r->kind->group, r->kind->plural, r->name });
+}
+
+/* Whoever could do something is asked once more if he wants to, as upstream has it: also when
+ * nothing came of it, and after himself. */
+static bool has_mutated(const struct mutating *m)
+{
+	for (const struct invocation *i = m->invocations; m->last_run && i; i = i->next)
+		if (i->has_mutated && i->matched == m->last_run->matched)
+			return true;
+	return false;
 }
 
 /* As if nobody had been asked. */
@@ -495,11 +530,13 @@ enum outcome policies_mutate(struct policies *policies, struct admission_request
 		collect_policy(&m, f->policies[i]);
 	if (m.invocations && rounds->is_second && *object->doc && !is_as_left(&m))
 		ask_them_again(&m);
-	for (const struct invocation *i = m.invocations; i; i = i->next) {
-		if (!m.authorizer.is_waiting)
+	for (struct invocation *i = m.invocations; i; i = i->next) {
+		if (!m.authorizer.is_waiting && !m.broken.len)
 			invoke(&m, i);
 		blob_unref(i->param);
 	}
+	if (has_mutated(&m))
+		ask_them_again(&m);
 	if (m.authorizer.is_waiting) {
 		take_back(&m, &before);
 		return OUTCOME_WAITING;
@@ -509,5 +546,5 @@ enum outcome policies_mutate(struct policies *policies, struct admission_request
 		blob_unref(rounds->output);
 		rounds->output = json_mut_to_blob(root_of(&m));
 	}
-	return m.problems ? outcome_of(refuse(&m)) : OUTCOME_DONE;
+	return m.problems || m.broken.len ? outcome_of(refuse(&m)) : OUTCOME_DONE;
 }

@@ -409,8 +409,9 @@ static void test_mutates(void **state)
 				 "labels))}]"),
 			 ""),
 		BIND_MUTATION("a"),
+		/* asked again, it counts what it had made itself */
 		{ "POST", CONFIGMAPS, CONFIGMAP("one", "'k':'v'"), 201,
-		  "\"labels\":{\"by\":\"a\",\"x/y\":\"1\"}" },
+		  "\"labels\":{\"by\":\"a\",\"x/y\":\"2\"}" },
 		/* a test that fails takes the patch back */
 		MUTATION("t",
 			 PATCH("[JSONPatch{op: `test`, path: `/data/k`, value: `z`},JSONPatch{op: "
@@ -459,42 +460,80 @@ static void test_mutates(void **state)
 	run_steps(steps, ARRAY_COUNT(steps));
 }
 
+static void test_mutates_badly(void **state)
+{
+	static const struct step steps[] = {
+		/* a patch that cannot be done is the policy's problem; what it makes is the
+		   server's */
+		MUTATION("missing", PATCH("[JSONPatch{op: `remove`, path: `/data/none`}]"), ""),
+		BIND_MUTATION("missing"),
+		{ "POST", CONFIGMAPS, CONFIGMAP("five", "'k':'v'"), 403,
+		  "policy `missing` with binding `missing` denied request: JSON Patch: " },
+		UNBIND_MUTATION("missing"),
+		MUTATION("odd", PATCH("[JSONPatch{op: `add`, path: `/odd`, value: 1}]"),
+			 ",'failurePolicy':'Ignore'"),
+		BIND_MUTATION("odd"),
+		{ "POST", CONFIGMAPS, CONFIGMAP("five", "'k':'v'"), 500,
+		  "\"message\":\"Internal error occurred: strict decoding error: unknown field "
+		  "\\\"odd\\\"\",\"reason\":\"InternalError\"" },
+		UNBIND_MUTATION("odd"),
+		{ "POST", MUTATING,
+		  "{'metadata':{'name':'param'},'spec':{'paramKind':{'apiVersion':'x.example/v1',"
+		  "'kind':'X'}," RULES(
+			  "'CREATE'", "''", "'v1'",
+			  "'configmaps'") ","
+					  "'reinvocationPolicy':'Never','mutations':[" APPLY(
+						  "Object{}") "]}}",
+		  201 },
+		BIND_MUTATION("param"),
+		{ "POST", CONFIGMAPS, CONFIGMAP("five", "'k':'v'"), 403,
+		  "policy \\\"param\\\" denied request: failed to configure policy: failed to find "
+		  "resource referenced by paramKind: `x.example/v1, Kind=X`" },
+		UNBIND_MUTATION("param"),
+	};
+
+	run_steps(steps, ARRAY_COUNT(steps));
+}
+
 #define GADGETS "/apis/example.com/v1/namespaces/default/gadgets"
 
 /* Fields that no table knows. */
 static void test_mutates_custom(void **state)
 {
-	static const struct step
-		steps[] = {
-			{ "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-			  "{'metadata':{'name':'gadgets.example.com'},'spec':{'group':'example.com'"
-			  ",'scope':"
-			  "'Namespaced','names':{'plural':'gadgets','kind':'Gadget'},'versions':[{'"
-			  "name':'v1',"
-			  "'served':true,'storage':true,'schema':{'openAPIV3Schema':{'type':'"
-			  "object','properties':{"
-			  "'spec':{'type':'object','properties':{'size':{'type':'integer'},'more':{"
-			  "'type':'object',"
-			  "'additionalProperties':{'type':'string'}}}}}}}}]}}",
-			  201 },
-			{ "POST", MUTATING,
-			  "{'metadata':{'name':'c'},'spec':{" RULES(
-				  "'CREATE'", "'example.com'",
-				  "'v1'", "'gadgets'") ","
-						       "'reinvocationPolicy':'Never','mutations':"
-						       "[" APPLY("Object{spec: Object.spec{size: "
-								 "object.spec.size + 1, more: "
-								 "{`k`: `v`}}}") "," PATCH(
-							       "[JSONPatch{op: `add`, path: "
-							       "`/spec/more/l`, value: `w`}]") "]}"
-											       "}",
-			  201 },
-			BIND_MUTATION("c"),
-			{ "POST", GADGETS,
-			  "{'apiVersion':'example.com/"
-			  "v1','kind':'Gadget','metadata':{'name':'g'},'spec':{'size':2}}",
-			  201, "\"spec\":{\"size\":3,\"more\":{\"k\":\"v\",\"l\":\"w\"}}" },
-		};
+	static const struct step steps[] = {
+		{ "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+		  "{'metadata':{'name':'gadgets.example.com'},'spec':{'group':'example.com'"
+		  ",'scope':"
+		  "'Namespaced','names':{'plural':'gadgets','kind':'Gadget'},'versions':[{'"
+		  "name':'v1',"
+		  "'served':true,'storage':true,'schema':{'openAPIV3Schema':{'type':'"
+		  "object','properties':{"
+		  "'spec':{'type':'object','properties':{'size':{'type':'integer'},'more':{"
+		  "'type':'object',"
+		  "'additionalProperties':{'type':'string'}}}}}}}}]}}",
+		  201 },
+		{ "POST", MUTATING,
+		  "{'metadata':{'name':'c'},'spec':{" RULES(
+			  "'CREATE'", "'example.com'", "'v1'",
+			  "'gadgets'") ","
+				       "'reinvocationPolicy':'Never','mutations':"
+				       "[" APPLY("Object{spec: Object.spec{size: "
+						 "object.spec.size + 1, more: "
+						 "{`k`: `v`}}}") "," PATCH("[JSONPatch{op: `add`, "
+									   "path: "
+									   "`/spec/more/l`, value: "
+									   "`w`},JSONPatch{op: "
+									   "`add`, "
+									   "path: `/spec/odd`, "
+									   "value: 1}]") "]}"
+											 "}",
+		  201 },
+		BIND_MUTATION("c"),
+		{ "POST", GADGETS,
+		  "{'apiVersion':'example.com/"
+		  "v1','kind':'Gadget','metadata':{'name':'g'},'spec':{'size':2}}",
+		  201, "\"spec\":{\"size\":3,\"more\":{\"k\":\"v\",\"l\":\"w\"}}" },
+	};
 
 	run_steps(steps, ARRAY_COUNT(steps));
 }
@@ -542,7 +581,8 @@ static void test_bounds(void **state)
 		{ "POST", CONFIGMAPS,
 		  "{'metadata':{'name':'more','labels':{'l':'1'}},'data':{'a':'b'}}", 201 },
 		{ "POST", DEPLOYMENTS, DEPLOYMENT("y", "1"), 422,
-		  "denied request: failed to configure binding: paramRef.selector selects more than "
+		  "denied request: failed to configure binding: paramRef.selector selects more "
+		  "than "
 		  "1000 params" },
 	};
 	struct http_fixture f;
@@ -566,12 +606,12 @@ static void test_bounds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_denies),	       cmocka_unit_test(test_refuses),
-		cmocka_unit_test(test_refuses_others), cmocka_unit_test(test_param_access),
-		cmocka_unit_test(test_words),	       cmocka_unit_test(test_actions),
-		cmocka_unit_test(test_params),	       cmocka_unit_test(test_requests),
-		cmocka_unit_test(test_bindings_match), cmocka_unit_test(test_mutates),
+		cmocka_unit_test(test_bounds),	       cmocka_unit_test(test_denies),
+		cmocka_unit_test(test_refuses),	       cmocka_unit_test(test_refuses_others),
+		cmocka_unit_test(test_param_access),   cmocka_unit_test(test_words),
+		cmocka_unit_test(test_actions),	       cmocka_unit_test(test_params),
+		cmocka_unit_test(test_requests),       cmocka_unit_test(test_bindings_match),
+		cmocka_unit_test(test_mutates),	       cmocka_unit_test(test_mutates_badly),
 		cmocka_unit_test(test_mutates_custom), cmocka_unit_test(test_asks_again),
 	};
 
