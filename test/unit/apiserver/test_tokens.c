@@ -269,15 +269,20 @@ static void test_claims(void **state)
 	} rows[] = {
 		{ change_nothing, NULL },
 		{ change_skewed, NULL },
-		{ change_expired, "[service account token has expired]" },
-		{ change_early, "[service account token is not valid yet]" },
-		{ change_audience, "[token audiences [\\\"vault\\\"] is invalid for the target "
+		{ change_expired, "[invalid bearer token, service account token has expired]" },
+		{ change_early, "[invalid bearer token, service account token is not valid yet]" },
+		{ change_audience, "[invalid bearer token, token audiences [\\\"vault\\\"] is "
+				   "invalid for the target "
 				   "audiences [\\\"" ISSUER "\\\"]]" },
 		{ change_account_uid, "does not match claim (other)]" },
-		{ change_account, "[service account default/nobody has been deleted]" },
-		{ change_pod, "[service account token has been invalidated]" },
-		{ change_node, "[service account token has been invalidated]" },
-		{ change_no_audience, "[the token has no end or no audience]" },
+		{ change_account,
+		  "[invalid bearer token, service account default/nobody has been deleted]" },
+		{ change_pod,
+		  "[invalid bearer token, service account token has been invalidated]" },
+		{ change_node,
+		  "[invalid bearer token, service account token has been invalidated]" },
+		{ change_no_audience,
+		  "[invalid bearer token, the token has no end or no audience]" },
 	};
 	struct setup s;
 	const char *body;
@@ -294,6 +299,25 @@ static void test_claims(void **state)
 		if (!strstr(body, rows[i].error ? rows[i].error : "\"authenticated\":true"))
 			fail_msg("%zu: %s", i, body);
 	}
+	close_setup(&s);
+}
+
+/* A review of what is no token: in the very words and fields that clients get from upstream. */
+static void test_review_of_nothing(void **state)
+{
+	struct setup s;
+	const char *body;
+
+	open_setup(&s, X509_KEY_P256);
+	assert_int_equal(text_do(&s.admin, "POST", REVIEWS,
+				 "{\"spec\":{\"token\":\"x\",\"audiences\":[\"a\"]}}", &body),
+			 201);
+	assert_non_null(strstr(
+		body,
+		"\"spec\":{\"token\":\"x\",\"audiences\":[\"a\"]},\"metadata\":{},\"status\":{"
+		"\"user\":{},\"error\":\"invalid bearer token\"}"));
+	assert_int_equal(text_do(&s.admin, "POST", REVIEWS, "{\"spec\":{}}", &body), 400);
+	assert_non_null(strstr(body, "token is required for TokenReview in authentication"));
 	close_setup(&s);
 }
 
@@ -605,13 +629,13 @@ static void test_impersonation(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_request),	      cmocka_unit_test(test_refused_requests),
-		cmocka_unit_test(test_claims),	      cmocka_unit_test(test_foreign),
-		cmocka_unit_test(test_second_issuer), cmocka_unit_test(test_deleted),
-		cmocka_unit_test(test_known_max),     cmocka_unit_test(test_too_long),
-		cmocka_unit_test(test_extended),      cmocka_unit_test(test_mounted),
-		cmocka_unit_test(test_discovery),     cmocka_unit_test(test_bootstrap),
-		cmocka_unit_test(test_impersonation),
+		cmocka_unit_test(test_request),	  cmocka_unit_test(test_refused_requests),
+		cmocka_unit_test(test_claims),	  cmocka_unit_test(test_review_of_nothing),
+		cmocka_unit_test(test_foreign),	  cmocka_unit_test(test_second_issuer),
+		cmocka_unit_test(test_deleted),	  cmocka_unit_test(test_known_max),
+		cmocka_unit_test(test_too_long),  cmocka_unit_test(test_extended),
+		cmocka_unit_test(test_mounted),	  cmocka_unit_test(test_discovery),
+		cmocka_unit_test(test_bootstrap), cmocka_unit_test(test_impersonation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
