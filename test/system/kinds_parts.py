@@ -328,7 +328,8 @@ class Parts:
             *whole, text = text.split(b"\n")
             events += [(e["type"], e["object"]["metadata"]["name"]) for e in map(json.loads, whole)]
         answer.close()
-        same([("DELETED", "a"), ("ADDED", "b"), ("DELETED", "b"), ("DELETED", "c")], events)
+        same([("DELETED", "a"), ("ADDED", "b")], events[:2])
+        same([("DELETED", "b"), ("DELETED", "c")], sorted(events[2:])) # those of a collection go side by side
 
     def discovery(self):
         """One answer has all groups with their versions and resources, custom ones too; who cannot read it gets the older one."""
