@@ -192,6 +192,21 @@ static void check_audiences(struct checking *c, const struct field_path *path, y
 				      "audience");
 }
 
+/* There are no egress selectors here, as with upstream's server that was given no configuration of them. */
+static void check_egress(struct checking *c, const struct field_path *path, struct str type)
+{
+	if (!str_eq_c(type, "controlplane") && !str_eq_c(type, "cluster"))
+		field_invalid_str(&c->errors, path, type,
+				  "egress selector must be either controlplane or cluster");
+	else
+		field_invalid_str(&c->errors, path, type,
+				  str_printf_in(&c->arena,
+						"egress lookup required with egress selector type "
+						"\"" STR_FMT "\"",
+						STR_ARG(type))
+					  .ptr);
+}
+
 static void check_issuer(struct checking *c, const struct field_path *path, yyjson_val *issuer)
 {
 	struct str url = json_get_str(issuer, "url"),
@@ -211,10 +226,7 @@ static void check_issuer(struct checking *c, const struct field_path *path, yyjs
 				  STR("<omitted>"),
 				  "data does not contain any valid RSA or ECDSA certificates");
 	if (egress.len)
-		field_invalid_str(&c->errors, FIELD_NAME(path, "egressSelectorType"), egress,
-				  "egress selector is not supported when "
-				  "StructuredAuthenticationConfigurationEgressSelector feature "
-				  "gate is disabled");
+		check_egress(c, FIELD_NAME(path, "egressSelectorType"), egress);
 }
 
 /* --- rules and mappings --- */

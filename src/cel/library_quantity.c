@@ -35,9 +35,10 @@ static const struct quantity *self(const struct cel_value *args)
 	return args[0].opaque;
 }
 
+/* What is too large was capped, and is no integer. */
 static bool is_whole(const struct quantity *q)
 {
-	return q->nano % NANO == 0 && q->nano / NANO >= INT64_MIN && q->nano / NANO <= INT64_MAX;
+	return q->nano % NANO == 0 && q->nano / NANO > -INT64_MAX && q->nano / NANO < INT64_MAX;
 }
 
 static struct cel_value is_integer(struct cel_frame *f, const struct cel_value *args)

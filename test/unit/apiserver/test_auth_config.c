@@ -68,6 +68,12 @@ static const struct row authn_rows[] = {
 	  "[jwt[0].issuer.audiences[1]: Duplicate value: \"a\", jwt[0].issuer.audiences[2]: "
 	  "Required value, jwt[0].issuer.audienceMatchPolicy: Invalid value: \"\": "
 	  "audienceMatchPolicy must be MatchAny for multiple audiences]" },
+	{ AUTHN(",'jwt':[{" ISSUER(",'egressSelectorType':'etcd'") "," USER "}]"),
+	  "jwt[0].issuer.egressSelectorType: Invalid value: \"etcd\": egress selector must be "
+	  "either controlplane or cluster" },
+	{ AUTHN(",'jwt':[{" ISSUER(",'egressSelectorType':'cluster'") "," USER "}]"),
+	  "jwt[0].issuer.egressSelectorType: Invalid value: \"cluster\": egress lookup required "
+	  "with egress selector type \"cluster\"" },
 	{ AUTHN(",'jwt':[{" ISSUER(",'certificateAuthority':'x'") "," USER "}]"),
 	  "jwt[0].issuer.certificateAuthority: Invalid value: \"<omitted>\": data does not contain "
 	  "any valid RSA or ECDSA certificates" },

@@ -251,6 +251,8 @@ static void test_kubernetes(void **state)
 		{ "isQuantity('1.3GiB')", "false" },
 		{ "quantity('1k').asInteger()", "1000" },
 		{ "quantity('100m').isInteger()", "false" },
+		{ "quantity('9999999999999999999999999999G').isInteger()", "false" },
+		{ "quantity('-9999999999999999999999999999G').asInteger()", "!cannot convert value to integer" },
 		{ "quantity('100m').asInteger()", "!cannot convert value to integer" },
 		{ "quantity('1500m').asApproximateFloat()", "1.5" },
 		{ "sign(quantity('-1'))", "-1" },
