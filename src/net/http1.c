@@ -325,7 +325,7 @@ static void read_head(struct server_conn *sc, struct str head)
 	if (!settle(sc, ex, outcome))
 		return;
 	if (ex->body_done) {
-		sc->deadline_kind = DEADLINE_NONE;
+		server_conn_deadline(sc, DEADLINE_NONE);
 		if (ex->stream_body)
 			exchange_ask(ex);
 		if (sc->conn && sc->current == ex)
@@ -373,7 +373,7 @@ static size_t feed_body(struct server_conn *sc, struct str bytes)
 	if (!settle(sc, ex, outcome))
 		return taken;
 	if (ex->body_done) {
-		sc->deadline_kind = DEADLINE_NONE;
+		server_conn_deadline(sc, DEADLINE_NONE);
 		if (ex->body_paused) {
 			ex->body_paused = false; /* nothing is left to hold back, and the next request is to be heard */
 			conn_resume(sc->conn);
@@ -574,7 +574,7 @@ static void http1_start(struct exchange *ex, const struct response_head *head)
 
 	if (!ex->body_done || ex->body_refused || ex->server->draining || ex->sc->eof)
 		ex->keep_alive = false; /* what is left of the body would be read as the next request */
-	ex->sc->deadline_kind = DEADLINE_NONE;
+	server_conn_deadline(ex->sc, DEADLINE_NONE);
 	buf_reset(to);
 	put_status(to, ex, head->status);
 	put_headers(to, &ex->x.added);
@@ -675,7 +675,7 @@ static void http1_timed_out(struct server_conn *sc)
 {
 	enum deadline_kind kind = sc->deadline_kind;
 
-	sc->deadline_kind = DEADLINE_NONE;
+	server_conn_deadline(sc, DEADLINE_NONE);
 	if ((kind == DEADLINE_HEAD && sc->scanned_bytes > 0) || kind == DEADLINE_BODY)
 		refuse(sc, 408);
 	else
@@ -702,7 +702,7 @@ static void http1_body_paused(struct exchange *ex)
 {
 	/* The wait that follows is the handler's, not the client's. */
 	if (ex->sc->deadline_kind == DEADLINE_BODY)
-		ex->sc->deadline_kind = DEADLINE_NONE;
+		server_conn_deadline(ex->sc, DEADLINE_NONE);
 	conn_pause(ex->sc->conn);
 }
 

@@ -110,7 +110,7 @@ static void set_deadline(struct http2 *h2)
 	else if (is_stalled)
 		watch_stall(h2);
 	else
-		sc->deadline_kind = DEADLINE_NONE;
+		server_conn_deadline(sc, DEADLINE_NONE);
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
@@ -602,7 +602,7 @@ static void http2_timed_out(struct server_conn *sc)
 	bool is_idle = list_is_empty(&h2->exchanges);
 	bool is_moving = sc->deadline_kind == DEADLINE_STALL && h2->body_sent_bytes != h2->stall_mark;
 
-	sc->deadline_kind = DEADLINE_NONE;
+	server_conn_deadline(sc, DEADLINE_NONE);
 	if (is_moving) {
 		watch_stall(h2);
 		return;

@@ -65,6 +65,7 @@ struct server_conn {
 	struct http_server *server;
 	struct list link;
 	struct list stranger_link;       /* while protocol is NULL */
+	struct list idle_link;           /* while nothing is asked on it */
 	struct list handshake_link;      /* while it shakes hands, or waits to */
 	int64_t hello_ns;                /* when it began; 0: it waits */
 	struct conn *conn;
@@ -121,6 +122,7 @@ struct http_server {
 	size_t conn_count, place_count;
 	bool is_out_of_fds;              /* and that was told */
 	struct list strangers;           /* still in their handshake or without a byte, the oldest first */
+	struct list idles;               /* between two requests, the longest first */
 	struct list handshakes;          /* those of them that have said something, the oldest first */
 	size_t open_handshake_count;
 	struct list held;                /* those that wait until another's is over */

@@ -97,7 +97,7 @@ static void messages_start(struct exchange *ex, const struct response_head *head
 	struct http_headers headers = websocket_answer_headers(&ex->messages->answer, list);
 	struct server_conn *sc = ex->sc;
 
-	sc->deadline_kind = DEADLINE_NONE;
+	server_conn_deadline(sc, DEADLINE_NONE);
 	conn_send(sc->conn, buf_str(http1_put_head(ex, 101, &headers)));
 	if (ex->messages->has_greeting)
 		send_frame(sc->conn, ex->messages->form == HTTP_MESSAGE_BASE64 ? WEBSOCKET_TEXT : WEBSOCKET_BINARY,

@@ -74,6 +74,9 @@ void server_conn_deadline(struct server_conn *sc, enum deadline_kind kind)
 {
 	int64_t now_ns;
 
+	list_remove(&sc->idle_link);
+	if (kind == DEADLINE_IDLE)
+		list_push_back(&sc->server->idles, &sc->idle_link);
 	sc->deadline_kind = kind;
 	if (kind == DEADLINE_NONE)
 		return;
@@ -96,7 +99,7 @@ static void time_out(struct server_conn *sc)
 		uint64_t sent = conn_sent_bytes(sc->conn);
 
 		if (conn_queued_bytes(sc->conn) == 0) {
-			sc->deadline_kind = DEADLINE_NONE;
+			server_conn_deadline(sc, DEADLINE_NONE);
 		} else if (sent != sc->sent_mark) {
 			sc->sent_mark = sent;
 			server_conn_deadline(sc, DEADLINE_SEND);
@@ -182,9 +185,10 @@ static void retire(struct server_conn *sc)
 	s->conn_count--;
 	list_remove(&sc->link);
 	list_remove(&sc->stranger_link);
+	list_remove(&sc->idle_link);
 	end_handshake(sc);
 	sc->conn = NULL;
-	sc->deadline_kind = DEADLINE_NONE;
+	server_conn_deadline(sc, DEADLINE_NONE);
 	if (sc->peer.attachment_free)
 		sc->peer.attachment_free(sc->peer.attachment);
 	tls_identity_free(sc->identity);
@@ -262,6 +266,7 @@ static void choose(struct server_conn *sc, const struct http_protocol *protocol)
 {
 	sc->protocol = protocol;
 	list_remove(&sc->stranger_link);
+	list_remove(&sc->idle_link);
 	protocol->open(sc);
 }
 
@@ -418,6 +423,26 @@ static bool drop_stranger(struct http_server *s)
 	return true;
 }
 
+/* Likewise who has been asking nothing for longest: it may come again. One that has just been
+ * answered stays, as its next request may be on its way. */
+static bool drop_idle(struct http_server *s)
+{
+	struct list *node = list_first(&s->idles);
+	struct server_conn *sc = node ? LIST_ENTRY(node, struct server_conn, idle_link) : NULL;
+
+	int64_t kept_ms = s->limits.idle_timeout_ms - s->limits.idle_kept_ms; /* before its deadline */
+
+	if (!sc || env_mono_ns(s->env) < sc->deadline_ns - kept_ms * TIME_NS_PER_MS)
+		return false;
+	server_conn_break(sc);
+	return true;
+}
+
+static bool make_place(struct http_server *s)
+{
+	return drop_stranger(s) || drop_idle(s);
+}
+
 /* The kernel gives the lowest descriptor that is free: a high one tells that there are no more places
  * than are taken now. That holds until half of them are free again, as others may have freed theirs. */
 static bool has_place(struct http_server *s, int fd)
@@ -426,7 +451,7 @@ static bool has_place(struct http_server *s, int fd)
 		s->place_count = s->limits.connection_max;
 	if (fd > s->limits.fd_max && s->conn_count < s->place_count)
 		s->place_count = s->conn_count;
-	return s->conn_count < s->place_count || drop_stranger(s);
+	return s->conn_count < s->place_count || make_place(s);
 }
 
 /* Owns fd. */
@@ -472,7 +497,7 @@ static void rest(struct listener *l)
 	if (!l->server->is_out_of_fds)
 		log_warn("http", "cannot accept connections: %s", strerror(errno));
 	l->server->is_out_of_fds = true;
-	(void)drop_stranger(l->server); /* if there is none, somebody else must go */
+	(void)make_place(l->server); /* if there is none, somebody else must go */
 	io_update(&l->watch, 0);
 	timer_start(&l->retry, ACCEPT_RETRY_MS);
 }
@@ -599,6 +624,7 @@ static void default_limits(struct http_server_limits *l)
 		.header_timeout_ms = HTTP_HEADER_TIMEOUT_MS,
 		.body_timeout_ms = HTTP_BODY_TIMEOUT_MS,
 		.idle_timeout_ms = HTTP_IDLE_TIMEOUT_MS,
+		.idle_kept_ms = HTTP_IDLE_KEPT_MS,
 		.send_timeout_ms = HTTP_SEND_TIMEOUT_MS,
 	};
 
@@ -614,6 +640,7 @@ static void default_limits(struct http_server_limits *l)
 	l->header_timeout_ms = l->header_timeout_ms ? l->header_timeout_ms : defaults.header_timeout_ms;
 	l->body_timeout_ms = l->body_timeout_ms ? l->body_timeout_ms : defaults.body_timeout_ms;
 	l->idle_timeout_ms = l->idle_timeout_ms ? l->idle_timeout_ms : defaults.idle_timeout_ms;
+	l->idle_kept_ms = l->idle_kept_ms ? l->idle_kept_ms : defaults.idle_kept_ms;
 	l->send_timeout_ms = l->send_timeout_ms ? l->send_timeout_ms : defaults.send_timeout_ms;
 	ASSERT(l->head_bytes_max < CONN_UNREAD_BYTES_MAX);
 }
@@ -631,6 +658,7 @@ struct http_server *http_server_new(const struct http_server_options *options)
 	s->pool = conn_pool_new(s->env);
 	list_init(&s->conns);
 	list_init(&s->strangers);
+	list_init(&s->idles);
 	list_init(&s->handshakes);
 	list_init(&s->held);
 	timer_init(&s->patience, s->env, on_patience_over);

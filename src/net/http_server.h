@@ -75,6 +75,7 @@ struct http_server_limits {
 	uint32_t stream_max;
 	int64_t handshake_patience_ms;
 	int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, send_timeout_ms;
+	int64_t idle_kept_ms; /* idle for longer, a connection may have to make place for another one */
 };
 
 struct http_server_options {

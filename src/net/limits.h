@@ -21,6 +21,7 @@
 #define HTTP_POOL_IDLE_MAX 64                  /* idle connections a client keeps */
 #define HTTP_HEADER_TIMEOUT_MS 20000           /* from the first byte of a head (or accept) to its end */
 #define HTTP_BODY_TIMEOUT_MS 60000             /* between two pieces of a body */
+#define HTTP_IDLE_KEPT_MS 1000                 /* then it gives way when there are too many connections */
 #define HTTP_IDLE_TIMEOUT_MS 180000            /* between two requests */
 #define HTTP_SEND_TIMEOUT_MS 120000            /* for the peer to take anything of what is queued */
 #define HTTP2_RESETS_MAX 1000                  /* streams a peer may reset in HTTP2_FLOOD_WINDOW_MS */

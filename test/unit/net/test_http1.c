@@ -417,6 +417,36 @@ static void test_silent_crowd(void **state)
 	close_service(&s);
 }
 
+/* Breaks if connections on which nothing is asked any more keep others out, or one goes for them that is in use. */
+static void test_idle_crowd(void **state)
+{
+	static const struct http_server_limits limits = { .connection_max = 2, .idle_kept_ms = 20 };
+	static const char get[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct service s;
+	struct raw idle, early, later;
+
+	open_service(&s, &limits);
+	say(&s, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_wait_for(&s.raw, "chunked");
+	raw_open(&idle, &s.f);
+	raw_send(&idle, get, strlen(get));
+	raw_wait_for(&idle, "GET:");
+	raw_open(&early, &s.f); /* the idle one may be about to ask again */
+	raw_wait_eof(&early);
+	fixture_run_for(&s.f, 40);
+	raw_open(&later, &s.f);
+	raw_wait_eof(&idle);
+	raw_send(&later, get, strlen(get));
+	raw_wait_for(&later, "GET:");
+	assert_int_equal(http_server_connection_count(s.f.server), 2);
+	raw_close(&idle);
+	raw_close(&early);
+	raw_close(&later);
+	http_end(s.held);
+	s.held = NULL;
+	close_service(&s);
+}
+
 /* Breaks if connections take the descriptors that files and children need. */
 static void test_descriptor_limit(void **state)
 {
@@ -920,7 +950,8 @@ int main(void)
 		cmocka_unit_test(test_pipelining), cmocka_unit_test(test_malformed), cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_length_beside_chunks),
 		cmocka_unit_test(test_connection_limit),
-		cmocka_unit_test(test_silent_crowd), cmocka_unit_test(test_descriptor_limit),
+		cmocka_unit_test(test_silent_crowd), cmocka_unit_test(test_idle_crowd),
+		cmocka_unit_test(test_descriptor_limit),
 		cmocka_unit_test(test_slow_clients),
 		cmocka_unit_test(test_manners), cmocka_unit_test(test_vanished_client),
 		cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_shared_chunk),
