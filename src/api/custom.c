@@ -4,16 +4,16 @@
 
 #include "api/condition.h"
 #include "api/kind_set.h"
+#include "api/limits.h"
 #include "api/strategy.h"
 #include "api/structural.h"
 #include "cel/rules.h"
-#include "api/limits.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "codec/json.h"
-#include "codec/json_path.h"
 #include "codec/json_index.h"
+#include "codec/json_path.h"
 #include "codec/name.h"
 
 const struct custom_version *custom_version_of(const struct kind *kind)
@@ -26,7 +26,8 @@ const struct custom_version *custom_version_of(const struct kind *kind)
 
 static void custom_default(struct edit *e)
 {
-	structural_default(e->doc, e->root, custom_structural(custom_version_of(e->kind)));
+	e->lacks_defaults = !structural_default(e->doc, e->root,
+						custom_structural(custom_version_of(e->kind)));
 }
 
 struct reporter {
@@ -96,10 +97,21 @@ static void validate_rest(struct edit *e, struct field_errors *errors)
 		run_rules(e, rules, errors);
 }
 
+/* What would be looked at is not what is asked for. */
+static bool refuse_defaults(struct edit *e, struct field_errors *errors)
+{
+	if (e->lacks_defaults)
+		field_error_add(errors, FIELD_FORBIDDEN, FIELD_NAME(NULL, "<nil>"),
+				"its defaults must have at most %d values", CUSTOM_DEFAULTS_MAX);
+	return e->lacks_defaults;
+}
+
 static void custom_validate(struct edit *e, struct field_errors *errors)
 {
 	const struct custom_version *v = custom_version_of(e->kind);
 
+	if (refuse_defaults(e, errors))
+		return;
 	structural_validate(e->root, e->old, custom_structural(v), errors);
 	custom_scale_check(e->kind, e->root, false, errors);
 	structural_validate_resources(e->root, custom_structural(v), NULL, errors);
@@ -110,6 +122,8 @@ static void custom_validate_status(struct edit *e, struct field_errors *errors)
 {
 	const struct custom_version *v = custom_version_of(e->kind);
 
+	if (refuse_defaults(e, errors))
+		return;
 	structural_validate_member(e->root, e->old, custom_structural(v), "status", errors);
 	custom_scale_check(e->kind, e->root, true, errors);
 	validate_rest(e, errors);

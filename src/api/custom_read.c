@@ -60,7 +60,7 @@ struct blob *custom_as_read(const struct kind *kind, const struct obj *stored)
 	if (stored->blob->is_foreign)
 		repair(doc, root, schema);
 	structural_drop_nulls(root, schema);
-	structural_default(doc, root, schema);
+	(void)structural_default(doc, root, schema); /* whoever writes it next is told */
 	if (!json_mixed_equal(root, stored->root))
 		fresh = object_encode(root, stored->resource_version);
 	obj_note_fit(stored, definition->resource_version, fresh);

@@ -27,6 +27,7 @@
 #define GENERATE_NAME_BYTES_MAX (DNS_LABEL_BYTES_MAX - OWNER_NAME_RANDOM_BYTES)
 
 #define MATCH_CONDITIONS_MAX 64
+#define CUSTOM_DEFAULTS_MAX 500000	    /* values that defaults add to one object */
 #define CUSTOM_SELECTABLE_MAX 8		    /* fields of one version; as upstream */
 #define CUSTOM_STRINGS_BYTES_MAX (1u << 20) /* names of a definition's versions */
 

@@ -23,6 +23,7 @@ struct edit {
 	int64_t now_ns;		/* wall clock */
 	struct str user;	/* who asks, empty when unknown */
 	struct str subresource; /* "", "status", "scale", ... */
+	bool lacks_defaults;	/* of a definition, which are more than there may be */
 };
 
 struct strategy {

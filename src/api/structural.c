@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "api/limits.h"
 #include "api/schema.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -131,7 +132,21 @@ struct copier {
 	struct structural_names *names;
 	struct notices *notices;
 	bool keeps_metadata; /* that of inner objects as it is */
+	size_t *room;	     /* for defaults, in values; 0: there are too many of them */
 };
+
+/* Room for a default that is as large as value: those of lists' items and defaults under defaults
+ * multiply. */
+static bool take_room(const struct copier *c, yyjson_val *value)
+{
+	size_t count = (size_t)(unsafe_yyjson_get_next(value) - value);
+
+	if (count >= *c->room)
+		*c->room = 0;
+	else
+		*c->room -= count;
+	return *c->room > 0;
+}
 
 static yyjson_mut_val *copy_value(const struct copier *c, yyjson_val *v, yyjson_val *schema,
 				  const struct field_path *path);
@@ -296,7 +311,8 @@ static void default_member(const struct copier *c, struct members *m, yyjson_val
 	if (meta.type && !schema_field(meta, name))
 		return;
 	there = members_get(m, name);
-	if (there && (!yyjson_mut_is_null(there) || structural_is(member, "nullable")))
+	if ((there && (!yyjson_mut_is_null(there) || structural_is(member, "nullable"))) ||
+	    !take_room(c, value))
 		return;
 	copy = is_inner_metadata(schema, name, false) ? copy_metadata(c, value, &here)
 	       : meta.type			      ? json_copy(c->doc, value)
@@ -322,14 +338,15 @@ static void default_members(const struct copier *c, yyjson_mut_val *v, yyjson_va
 }
 
 /* An element that may not be null becomes what its schema has for it. */
-static void default_null(yyjson_mut_doc *doc, yyjson_mut_val *v, yyjson_val *schema)
+static void default_null(const struct copier *c, yyjson_mut_val *v, yyjson_val *schema)
 {
 	yyjson_val *value = yyjson_obj_get(schema, "default");
 	yyjson_mut_val *copy;
 
-	if (!value || !yyjson_mut_is_null(v) || structural_is(schema, "nullable"))
+	if (!value || !yyjson_mut_is_null(v) || structural_is(schema, "nullable") ||
+	    !take_room(c, value))
 		return;
-	copy = json_copy(doc, value);
+	copy = json_copy(c->doc, value);
 	v->tag = copy->tag; /* its place in the list stays */
 	v->uni = copy->uni;
 }
@@ -357,22 +374,24 @@ static void add_defaults(const struct copier *c, yyjson_mut_val *v, yyjson_val *
 			struct str name = json_mut_str(key);
 			yyjson_val *member = structural_member(c->names, schema, name);
 
-			default_null(c->doc, value, member);
+			default_null(c, value, member);
 			if (yyjson_mut_is_ctn(value))
 				add_defaults(c, value, member, inner_type(schema, name, meta));
 		}
 	}
 	if (items && yyjson_mut_is_arr(v))
 		JSON_MUT_EACH (item, v) {
-			default_null(c->doc, item, items);
+			default_null(c, item, items);
 			add_defaults(c, item, items, meta);
 		}
 }
 
-void structural_default(yyjson_mut_doc *doc, yyjson_mut_val *v, struct structural s)
+bool structural_default(yyjson_mut_doc *doc, yyjson_mut_val *v, struct structural s)
 {
-	struct copier c = { .doc = doc, .names = s.names };
+	size_t room = CUSTOM_DEFAULTS_MAX;
+	struct copier c = { .doc = doc, .names = s.names, .room = &room };
 	struct schema_at none = { .type = NULL };
 
 	add_defaults(&c, v, s.schema, none);
+	return room > 0;
 }

@@ -34,8 +34,9 @@ yyjson_mut_val *structural_copy(yyjson_mut_doc *doc, yyjson_val *v, struct struc
 void structural_drop_nulls(yyjson_mut_val *v, struct structural s);
 /* Whether the schema knows all of v, metadata of inner objects apart. */
 bool structural_is_pruned(yyjson_val *v, struct structural s);
-/* Adds defaults where members are missing, or null where null is not allowed. */
-void structural_default(yyjson_mut_doc *doc, yyjson_mut_val *v, struct structural s);
+/* Adds defaults where members are missing, or null where null is not allowed. False: they are more
+ * than CUSTOM_DEFAULTS_MAX values, and not all of them are there. */
+bool structural_default(yyjson_mut_doc *doc, yyjson_mut_val *v, struct structural s);
 /* What is wrong with v. What is as in old (NULL = there is none) is not looked at again. */
 void structural_validate(yyjson_mut_val *v, yyjson_val *old, struct structural s,
 			 struct field_errors *errors);

@@ -7,6 +7,9 @@
 #include "codec/json.h"
 
 /* clientConfig: exactly one of url and service, each as upstream wants it. */
+/* What is wrong with a caBundle as it stands in JSON, in Go's words; NULL: there is a certificate in
+ * it. */
+const char *ca_bundle_problem(struct str base64);
 void webhook_client_config_validate(yyjson_mut_val *config, const struct field_path *path,
 				    struct field_errors *errors);
 /* admissionReviewVersions, conversionReviewVersions. */

@@ -448,6 +448,17 @@ static void check_preserving(struct edit *e, struct field_errors *errors)
 				  "true in spec.versions[*].schema instead");
 }
 
+/* A bundle without certificates comes in before the definition is at work, and stays. */
+static void check_bundle(struct edit *e, struct str bundle, const struct field_path *path,
+			 struct field_errors *errors)
+{
+	struct str before = json_get_str(e->old, "spec.conversion.webhook.clientConfig.caBundle");
+	const char *problem = bundle.len ? ca_bundle_problem(bundle) : NULL;
+
+	if (problem && custom_is_established(e->old) && !(before.len && ca_bundle_problem(before)))
+		field_invalid_str(errors, path, bundle, problem);
+}
+
 /* Paths are those of upstream's own form, which older versions of the API had. */
 static void check_conversion(struct edit *e, struct field_errors *errors)
 {
@@ -471,6 +482,8 @@ static void check_conversion(struct edit *e, struct field_errors *errors)
 				       "required when strategy is set to Webhook");
 		else
 			webhook_client_config_validate(config, config_path, errors);
+		check_bundle(e, json_mut_get_str(config, "caBundle"),
+			     FIELD_NAME(config_path, "caBundle"), errors);
 		if (!yyjson_mut_arr_size(versions))
 			field_required(errors, versions_path, "");
 		else /* what was let in goes on */

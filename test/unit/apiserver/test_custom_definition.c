@@ -492,6 +492,70 @@ static void test_formats(void **state)
 	http_fixture_close(&f);
 }
 
+/* Each item of each list has a default list: from a few lines grow a hundred million items. */
+static void test_many_defaults(void **state)
+{
+	static const char items[] = "[{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}]";
+	struct http_fixture f;
+	char schema[8192] = "{\"type\":\"object\"}", inner[8192], body[16384];
+
+	(void)state;
+	http_fixture_open(&f);
+	for (int i = 0; i < 6; i++) {
+		memcpy(inner, schema, sizeof(inner));
+		snprintf(schema, sizeof(schema),
+			 "{\"type\":\"object\",\"properties\":{\"l\":{\"type\":\"array\","
+			 "\"default\":%s,"
+			 "\"items\":%.6000s}}}",
+			 items, inner);
+	}
+	define(body, sizeof(body), "", schema);
+	want(&f, "POST", CRDS, JSON, body, 201, NULL);
+	http_fixture_until(&f, "/apis/example.com/v1/namespaces/default/things", 200, NULL);
+	want(&f, "POST", "/apis/example.com/v1/namespaces/default/things", JSON,
+	     "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"a\"}}",
+	     422, "its defaults must have at most 500000 values");
+	want(&f, "POST", "/apis/example.com/v1/namespaces/default/things", JSON,
+	     "{\"apiVersion\":\"example.com/"
+	     "v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"a\"},\"l\":[]}",
+	     201, "\"l\":[]");
+	http_fixture_close(&f);
+}
+
+#define HOOKED(bundle)                                                                       \
+	"[{\"op\":\"add\",\"path\":\"/spec/"                                                 \
+	"conversion\",\"value\":{\"strategy\":\"Webhook\",\"webhook\":{"                     \
+	"\"conversionReviewVersions\":[\"v1\"],\"clientConfig\":{\"url\":\"https://a.b/c\"," \
+	"\"caBundle\":\"" bundle "\"}}}}]"
+#define BUNDLE_ERROR "spec.conversion.webhookClientConfig.caBundle: Invalid value: "
+/* of "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", then with a DER sequence */
+#define NO_DER "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCkFBQUEKLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo="
+#define A_DER "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1BTUNBUUU9Ci0tLS0tRU5EIENFUlRJRklDQVRFLS0tLS0K"
+#define A_KEY "LS0tLS1CRUdJTiBLRVktLS0tLQpBQUFBCi0tLS0tRU5EIEtFWS0tLS0tCg=="
+
+/* A bundle without certificates makes a definition useless once it is at work. */
+static void test_bundles(void **state)
+{
+	struct http_fixture f;
+	char body[4096];
+
+	(void)state;
+	http_fixture_open(&f);
+	define(body, sizeof(body), "", "{\"type\":\"object\"}");
+	want(&f, "POST", CRDS, JSON, body, 201, NULL);
+	http_fixture_until(&f, "/apis/example.com/v1/namespaces/default/things", 200, NULL);
+	want(&f, "PATCH", CRDS "/things.example.com", PATCH, HOOKED("AAAA"), 422,
+	     BUNDLE_ERROR
+	     "\\\"AAAA\\\": unable to load root certificates: unable to parse bytes as PEM "
+	     "block");
+	want(&f, "PATCH", CRDS "/things.example.com", PATCH, HOOKED(NO_DER), 422,
+	     "failed to parse certificate: x509: malformed certificate");
+	want(&f, "PATCH", CRDS "/things.example.com", PATCH, HOOKED(A_KEY), 422,
+	     "no valid certificate authority data seen");
+	want(&f, "PATCH", CRDS "/things.example.com", PATCH, HOOKED(A_DER), 200, NULL);
+	http_fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -499,7 +563,8 @@ int main(void)
 		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_versions),   cmocka_unit_test(test_updates),
 		cmocka_unit_test(test_approval),   cmocka_unit_test(test_built_in),
-		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_formats),	   cmocka_unit_test(test_many_defaults),
+		cmocka_unit_test(test_bundles),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
