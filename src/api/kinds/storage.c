@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PersistentVolume, PersistentVolumeClaim and the kinds of storage.k8s.io. */
+#include <stdlib.h>
+
 #include "api/field_value.h"
 #include "api/kinds/cells.h"
 #include "api/kinds/frozen.h"
@@ -488,12 +490,94 @@ static const struct rule topology_rules[] = {
 	{ 0 },
 };
 
+struct topology_key {
+	struct str key, values; /* values: sorted, each quoted */
+	size_t index;
+};
+
+static int compare_texts(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct topology_key *x = a, *y = b;
+	int order = str_cmp(x->key, y->key);
+
+	return order ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+/* As a set. */
+static struct str values_text(struct arena *arena, yyjson_mut_val *list)
+{
+	size_t count = 0;
+	struct str *values = arena_array(arena, yyjson_mut_arr_size(list) + 1, sizeof(values[0]));
+	AUTO_BUF text = { 0 };
+
+	JSON_MUT_EACH (value, list)
+		values[count++] = json_mut_str(value);
+	qsort(values, count, sizeof(values[0]), compare_texts);
+	buf_init(&text, OBJECT_BYTES_MAX * 2);
+	for (size_t i = 0; i < count; i++)
+		if (!i || !str_eq(values[i], values[i - 1]))
+			json_write_quoted(values[i], &text);
+	return str_in(arena, buf_str(&text));
+}
+
+/* The same for terms that ask for the same, in whatever order they do; of a key that comes twice
+ * the last counts, as upstream has it. */
+static struct str term_text(struct arena *arena, yyjson_mut_val *term)
+{
+	yyjson_mut_val *list = yyjson_mut_obj_get(term, "matchLabelExpressions");
+	struct topology_key *keys = arena_array(arena, yyjson_mut_arr_size(list) + 1,
+						sizeof(keys[0]));
+	size_t count = 0;
+	AUTO_BUF text = { 0 };
+
+	JSON_MUT_EACH (one, list) {
+		keys[count] = (struct topology_key){
+			json_mut_get_str(one, "key"),
+			values_text(arena, yyjson_mut_obj_get(one, "values")), count
+		};
+		count++;
+	}
+	qsort(keys, count, sizeof(keys[0]), compare_keys);
+	buf_init(&text, OBJECT_BYTES_MAX * 2);
+	for (size_t i = 0; i < count; i++) {
+		if (i + 1 < count && str_eq(keys[i].key, keys[i + 1].key))
+			continue;
+		json_write_quoted(keys[i].key, &text);
+		buf_printf(&text, "[" STR_FMT "]", STR_ARG(keys[i].values));
+	}
+	return str_in(arena, buf_str(&text));
+}
+
+/* A term that asks for nothing counts as one that was there before, as upstream counts. */
+static void check_distinct_terms(const struct scope *s, const struct field_path *path,
+				 yyjson_mut_val *v)
+{
+	AUTO_JSON_INDEX seen = { .slots = NULL };
+	size_t index = 0;
+
+	json_index_init(&seen, yyjson_mut_arr_size(v));
+	JSON_MUT_EACH (term, v) {
+		const struct field_path *at = FIELD_INDEX(path, index++);
+		struct str text = term_text(s->errors->arena, term);
+
+		if (!text.len || json_index_add(&seen, text, term))
+			field_duplicate_str(s->errors, FIELD_NAME(at, "matchLabelExpressions"),
+					    STR(""));
+	}
+}
+
 static const struct rule storageclass_rules[] = {
 	RULE_NEED_NAME("provisioner", provisioner_problem),
 	RULE_CALL("parameters", check_parameters),
 	RULE_ONE_OF("reclaimPolicy", "Delete|Retain"),
 	RULE_NEED_ONE_OF("volumeBindingMode", "Immediate|WaitForFirstConsumer"),
 	RULE_EACH("allowedTopologies", topology_rules),
+	RULE_CALL("allowedTopologies", check_distinct_terms),
 	{ 0 },
 };
 

@@ -143,6 +143,17 @@ static void test_storageclass(void **state)
 		{ "no values",
 		  "allowedTopologies: [{matchLabelExpressions: [{key: a, values: []}]}]",
 		  "allowedTopologies[0].matchLabelExpressions[0].values: Required value" },
+		{ "terms alike, in another order",
+		  "allowedTopologies: [{matchLabelExpressions: [{key: a, values: [u, v]}, {key: b, values: "
+		  "[z]}]}, {matchLabelExpressions: [{key: b, values: [z]}, {key: a, values: [v, u]}]}]",
+		  "allowedTopologies[1].matchLabelExpressions: Duplicate value: \"\"" },
+		{ "a term that asks for nothing", "allowedTopologies: [{matchLabelExpressions: []}]",
+		  "allowedTopologies[0].matchLabelExpressions: Duplicate value: \"\"" },
+		{ "terms that differ in a value, or in whose it is",
+		  "allowedTopologies: [{matchLabelExpressions: [{key: a, values: [u]}]}, "
+		  "{matchLabelExpressions: [{key: a, values: [u, v]}]}, {matchLabelExpressions: [{key: b, "
+		  "values: [u]}]}]",
+		  NULL },
 	};
 
 	check_creates(&kind_storageclass, base, cases, ARRAY_COUNT(cases));
