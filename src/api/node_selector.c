@@ -78,24 +78,3 @@ bool node_selector_map_matches(yyjson_val *map, yyjson_val *labels)
 	}
 	return true;
 }
-
-bool toleration_fits(yyjson_val *toleration, yyjson_val *taint)
-{
-	struct str effect = json_get_str(toleration, "effect"),
-		   key = json_get_str(toleration, "key");
-
-	if (effect.len && !str_eq(effect, json_get_str(taint, "effect")))
-		return false;
-	if (key.len && !str_eq(key, json_get_str(taint, "key")))
-		return false;
-	return str_eq(json_get_str(toleration, "operator"), STR("Exists")) ||
-	       (key.len && str_eq(json_get_str(toleration, "value"), json_get_str(taint, "value")));
-}
-
-bool toleration_list_tolerates(yyjson_val *tolerations, yyjson_val *taint)
-{
-	JSON_EACH (toleration, tolerations)
-		if (toleration_fits(toleration, taint))
-			return true;
-	return false;
-}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which nodes an object is meant for: node selector terms over labels and metadata.name, and
- * tolerations of taints, as Node and Pod write them. Pure; used by whoever places pods.
+ * Which nodes an object is meant for: node selector terms over labels and metadata.name, as Node
+ * and Pod write them. Pure; used by whoever places pods.
  */
 #ifndef CUBE_API_NODE_SELECTOR_H
 #define CUBE_API_NODE_SELECTOR_H
@@ -13,7 +13,5 @@ bool node_selector_terms_match(yyjson_val *terms, yyjson_val *labels, struct str
 bool node_selector_term_matches(yyjson_val *term, yyjson_val *labels, struct str name);
 /* A plain nodeSelector map. */
 bool node_selector_map_matches(yyjson_val *map, yyjson_val *labels);
-bool toleration_fits(yyjson_val *toleration, yyjson_val *taint);
-bool toleration_list_tolerates(yyjson_val *tolerations, yyjson_val *taint);
 
 #endif

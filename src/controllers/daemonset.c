@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include "api/limits.h"
 #include "api/node_selector.h"
+#include "api/toleration.h"
 #include "api/selector.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -49,16 +50,37 @@ static const struct {
 
 /* --- observing --- */
 
-static bool is_tolerated(yyjson_val *spec, yyjson_val *taint)
+static bool is_tolerated(yyjson_val *spec, const struct toleration_set *set,
+			 const struct taint_words *taint)
 {
 	bool host_network = json_get_bool(spec, "hostNetwork", false);
 
 	for (size_t i = 0; i < ARRAY_COUNT(daemon_tolerations); i++)
-		if (str_eq_c(json_get_str(taint, "key"), daemon_tolerations[i].key) &&
-		    str_eq_c(json_get_str(taint, "effect"), daemon_tolerations[i].effect) &&
+		if (str_eq_c(taint->key, daemon_tolerations[i].key) &&
+		    str_eq_c(taint->effect, daemon_tolerations[i].effect) &&
 		    (host_network || !daemon_tolerations[i].host_network))
 			return true;
-	return toleration_list_tolerates(yyjson_obj_get(spec, "tolerations"), taint);
+	return toleration_set_find(set, taint) != NULL;
+}
+
+static void view_taints(yyjson_val *spec, yyjson_val *taints, struct daemon_node *ret)
+{
+	struct toleration_set set;
+	AUTO_ARENA arena = { 0 };
+
+	if (!yyjson_arr_size(taints))
+		return;
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	toleration_set_read(&set, yyjson_obj_get(spec, "tolerations"), &arena);
+	JSON_EACH (one, taints) {
+		struct taint_words taint = taint_words_of(one);
+
+		if (str_eq_c(taint.effect, "PreferNoSchedule") || is_tolerated(spec, &set, &taint))
+			continue;
+		ret->should_run = false;
+		if (str_eq_c(taint.effect, "NoExecute"))
+			ret->may_stay = false;
+	}
 }
 
 static void view_node(const struct obj *set, const struct obj *node, struct daemon_node *ret)
@@ -74,15 +96,7 @@ static void view_node(const struct obj *set, const struct obj *node, struct daem
 	*ret = (struct daemon_node){ .name = node->name,
 				     .should_run = selected,
 				     .may_stay = selected };
-	JSON_EACH (taint, json_get(node->root, "spec.taints")) {
-		struct str effect = json_get_str(taint, "effect");
-
-		if (str_eq(effect, STR("PreferNoSchedule")) || is_tolerated(spec, taint))
-			continue;
-		ret->should_run = false;
-		if (str_eq(effect, STR("NoExecute")))
-			ret->may_stay = false;
-	}
+	view_taints(spec, json_get(node->root, "spec.taints"), ret);
 }
 
 /* The node a pod is on or, before it is bound, the one it is meant for. */

@@ -5,7 +5,7 @@
  */
 #include "controllers/node.h"
 
-#include "api/node_selector.h"
+#include "api/toleration.h"
 #include "base/num.h"
 #include "controllers/pod.h"
 
@@ -85,22 +85,21 @@ void node_plan(const struct obj *node, bool silent, struct node_plan *ret_plan)
 int64_t taint_eviction_seconds(yyjson_val *tolerations, yyjson_val *taints)
 {
 	int64_t least = INT64_MAX;
+	struct toleration_set set;
+	AUTO_ARENA arena = { 0 };
 
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	toleration_set_read(&set, tolerations, &arena);
 	JSON_EACH (taint, taints) {
-		bool tolerated = false;
+		struct taint_words words = taint_words_of(taint);
+		const struct toleration *found;
 
-		if (!str_eq(json_get_str(taint, "effect"), STR("NoExecute")))
+		if (!str_eq_c(words.effect, "NoExecute"))
 			continue;
-		JSON_EACH (toleration, tolerations) {
-			if (!toleration_fits(toleration, taint))
-				continue;
-			tolerated = true;
-			if (yyjson_obj_get(toleration, "tolerationSeconds"))
-				least = NUM_MIN(least,
-						json_get_int(toleration, "tolerationSeconds", 0));
-		}
-		if (!tolerated)
+		found = toleration_set_find(&set, &words);
+		if (!found)
 			return 0;
+		least = NUM_MIN(least, found->seconds);
 	}
 	return least < 0 ? 0 : least;
 }

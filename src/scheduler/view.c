@@ -20,25 +20,6 @@ static enum taint_effect effect_of(struct str text)
 	return TAINT_ANY;
 }
 
-static void read_tolerations(struct pod_state *pod, yyjson_val *list)
-{
-	size_t count = yyjson_arr_size(list), i = 0;
-	struct toleration *to;
-
-	if (!count)
-		return;
-	to = arena_array(&pod->arena, count, sizeof(*to));
-	JSON_EACH (t, list)
-		to[i++] = (struct toleration){
-			.key = json_get_str(t, "key"),
-			.value = json_get_str(t, "value"),
-			.exists = str_eq(json_get_str(t, "operator"), STR("Exists")),
-			.effect = effect_of(json_get_str(t, "effect")),
-		};
-	pod->tolerations = to;
-	pod->toleration_count = count;
-}
-
 static void read_ports(struct pod_state *pod)
 {
 	static const struct str any = STR_INIT("0.0.0.0"), tcp = STR_INIT("TCP");
@@ -222,7 +203,7 @@ struct pod_state *pod_state_new(const struct obj *obj)
 	arena_init(&pod->arena, SCHEDULER_POD_ARENA_BYTES_MAX);
 	amounts_of_pod(spec, &pod->request);
 	amounts_assumed(spec, &pod->assumed_cpu_milli, &pod->assumed_memory);
-	read_tolerations(pod, yyjson_obj_get(spec, "tolerations"));
+	toleration_set_read(&pod->tolerations, yyjson_obj_get(spec, "tolerations"), &pod->arena);
 	read_ports(pod);
 	if (affinity)
 		read_affinity(pod, affinity);
@@ -330,21 +311,13 @@ void node_remove_pod(struct node_state *node, struct pod_state *pod)
 
 /* --- matching --- */
 
-static bool toleration_tolerates(const struct toleration *t, const struct taint *taint)
-{
-	if (t->effect != TAINT_ANY && t->effect != taint->effect)
-		return false;
-	if (t->key.len && !str_eq(t->key, taint->key))
-		return false;
-	return t->exists || (t->key.len && str_eq(t->value, taint->value));
-}
-
 bool pod_tolerates(const struct pod_state *pod, const struct taint *taint)
 {
-	for (size_t i = 0; i < pod->toleration_count; i++)
-		if (toleration_tolerates(&pod->tolerations[i], taint))
-			return true;
-	return false;
+	static const struct str effects[] = { STR_INIT("NoSchedule"), STR_INIT("PreferNoSchedule"),
+					      STR_INIT("NoExecute"), STR_INIT("") };
+	struct taint_words words = { taint->key, taint->value, effects[taint->effect] };
+
+	return toleration_set_find(&pod->tolerations, &words) != NULL;
 }
 
 struct str node_label(const struct node_state *node, struct str key)

@@ -8,6 +8,7 @@
 
 #include "api/obj.h"
 #include "api/selector.h"
+#include "api/toleration.h"
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/map.h"
@@ -18,12 +19,6 @@ enum taint_effect { TAINT_NO_SCHEDULE, TAINT_PREFER_NO_SCHEDULE, TAINT_NO_EXECUT
 struct taint {
 	struct str key, value;
 	enum taint_effect effect;
-};
-
-struct toleration {
-	struct str key, value;
-	bool exists;		  /* operator Exists */
-	enum taint_effect effect; /* TAINT_ANY = all */
 };
 
 struct port_use {
@@ -64,8 +59,7 @@ struct pod_state {
 	bool never_preempts;
 	struct amounts request;
 	int64_t assumed_cpu_milli, assumed_memory;
-	const struct toleration *tolerations;
-	size_t toleration_count;
+	struct toleration_set tolerations;
 	const struct port_use *ports;
 	size_t port_count;
 	yyjson_val *node_selector; /* map or NULL */

@@ -85,6 +85,16 @@ static void evictions(void **state)
 		  "[{\"key\":\"k\",\"value\":\"b\",\"effect\":\"NoExecute\"}]", 0 },
 		{ "[{\"key\":\"k\",\"value\":\"b\",\"tolerationSeconds\":-5}]",
 		  "[{\"key\":\"k\",\"value\":\"b\",\"effect\":\"NoExecute\"}]", 0 },
+		/* of several that tolerate it the first counts, of several taints the shortest time */
+		{ "[{\"key\":\"k\",\"operator\":\"Exists\"},{\"operator\":\"Exists\","
+		  "\"tolerationSeconds\":9},{\"key\":\"k\",\"operator\":\"Exists\","
+		  "\"effect\":\"NoExecute\",\"tolerationSeconds\":8}]",
+		  "[{\"key\":\"k\",\"effect\":\"NoExecute\"}]", INT64_MAX },
+		{ "[{\"key\":\"k\",\"value\":\"v\",\"tolerationSeconds\":7},{\"operator\":\"Exists\","
+		  "\"effect\":\"NoExecute\",\"tolerationSeconds\":9}]",
+		  "[{\"key\":\"x\",\"effect\":\"NoExecute\"},{\"key\":\"k\",\"value\":\"v\","
+		  "\"effect\":\"NoExecute\"}]",
+		  7 },
 	};
 
 	(void)state;
@@ -95,6 +105,31 @@ static void evictions(void **state)
 		assert_true(taint_eviction_seconds(yyjson_doc_get_root(tolerations),
 						   yyjson_doc_get_root(taints)) == rows[i].want);
 	}
+}
+
+/* Many tolerations and many taints must not be a product: this takes minutes when they are. */
+static void many_tolerations(void **state)
+{
+	enum { COUNT = 60000 };
+	AUTO_BUF tolerations = { 0 }, taints = { 0 };
+	AUTO_JSON read = NULL;
+	AUTO_JSON nodes = NULL;
+
+	(void)state;
+	buf_init(&tolerations, 64u << 20);
+	buf_init(&taints, 64u << 20);
+	for (int i = 0; i < COUNT; i++) {
+		buf_printf(&tolerations, "%s{\"key\":\"k%d\",\"operator\":\"Exists\"}", i ? "," : "[",
+			   i);
+		buf_printf(&taints, "%s{\"key\":\"k%d\",\"effect\":\"NoExecute\"}", i ? "," : "[",
+			   COUNT - 1 - i);
+	}
+	buf_put_char(&tolerations, ']');
+	buf_put_char(&taints, ']');
+	read = json_parse(buf_str(&tolerations), SIZE_MAX, NULL);
+	nodes = json_parse(buf_str(&taints), SIZE_MAX, NULL);
+	assert_true(taint_eviction_seconds(yyjson_doc_get_root(read),
+					   yyjson_doc_get_root(nodes)) == INT64_MAX);
 }
 
 /* Two nodes with one subnet send each other's traffic astray. */
@@ -430,7 +465,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(protection), cmocka_unit_test(garbage),
-		cmocka_unit_test(daemons),    cmocka_unit_test(evictions),
+		cmocka_unit_test(daemons),    cmocka_unit_test(evictions), cmocka_unit_test(many_tolerations),
 		cmocka_unit_test(subnets),    cmocka_unit_test(scaled_values),
 		cmocka_unit_test(namespaces),
 	};
