@@ -154,7 +154,7 @@ static void node_report(struct node_reporter *n)
 	}
 	buf_init(&text, KUBELET_OBJECT_BYTES_MAX);
 	node_conditions_update(k, &n->conditions, env_wall_ns(env_of(n)));
-	node_status_fingerprint(k, &n->conditions, &text);
+	node_status_fingerprint(k, &n->conditions, n->node, &text);
 	timer_start_slack(&n->report, KUBELET_NODE_CHECK_MS, KUBELET_LEASE_SLACK_MS);
 	if (str_eq(buf_str(&text), buf_str(&n->sent)) &&
 	    now - n->reported_ns < KUBELET_NODE_REPORT_MS * TIME_NS_PER_MS)

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 
+#include "api/kinds/resource_name.h"
 #include "api/quantity.h"
 #include "base/time.h"
 #include "kubelet/version.h"
@@ -136,6 +137,20 @@ static void add_capacity(yyjson_mut_doc *doc, yyjson_mut_val *status, const char
 	set_number(doc, list, "pods", o->pods_max * 1000, true);
 }
 
+/* What others say that the node has, all of it can be given out; what they no longer say is taken back. As upstream. */
+static void add_extended(yyjson_mut_doc *doc, yyjson_mut_val *status, const struct obj *node)
+{
+	yyjson_mut_val *list = json_mut_get(status, "allocatable");
+	yyjson_val *capacity = json_get(node->root, "status.capacity");
+
+	JSON_MEMBERS (key, value, capacity)
+		if (resource_is_extended(json_str(key)))
+			json_put_str(doc, list, json_str(key), json_str(value));
+	JSON_MEMBERS (key, value, json_get(node->root, "status.allocatable"))
+		if (resource_is_extended(json_str(key)) && !json_key(capacity, json_str(key)))
+			json_put(doc, list, json_str(key), yyjson_mut_null(doc));
+}
+
 static void add_node_info(yyjson_mut_doc *doc, yyjson_mut_val *status,
 			  const struct kubelet_options *o)
 {
@@ -170,6 +185,8 @@ static void add_status(yyjson_mut_doc *doc, yyjson_mut_val *root, struct kubelet
 	json_set_str(doc, item, "type", STR("Hostname"));
 	add_capacity(doc, status, "allocatable", o);
 	add_capacity(doc, status, "capacity", o);
+	if (node)
+		add_extended(doc, status, node);
 	add_conditions(doc, status, k, c, node);
 	json_set_int(doc,
 		     json_set_object(doc, json_set_object(doc, status, "daemonEndpoints"),
@@ -220,13 +237,14 @@ yyjson_mut_doc *node_status_patch(struct kubelet *k, const struct node_condition
 	return doc;
 }
 
-void node_status_fingerprint(struct kubelet *k, const struct node_conditions *c, struct buf *to)
+void node_status_fingerprint(struct kubelet *k, const struct node_conditions *c,
+			     const struct obj *node, struct buf *to)
 {
 	struct node_conditions still = *c;
 	AUTO_JSON_MUT doc = json_new_object();
 
 	still.heartbeat_ns = 0;
-	add_status(doc, yyjson_mut_doc_get_root(doc), k, &still, NULL);
+	add_status(doc, yyjson_mut_doc_get_root(doc), k, &still, node);
 	json_mut_write(yyjson_mut_doc_get_root(doc), to);
 }
 

@@ -23,12 +23,13 @@ struct node_conditions {
 void node_conditions_load(struct node_conditions *c, const struct obj *node);
 void node_conditions_update(struct kubelet *k, struct node_conditions *c, int64_t wall_ns);
 yyjson_mut_doc *node_object(struct kubelet *k, struct node_conditions *c) MUST_CHECK;
-/* {"metadata":{"labels"},"status":{...}}; conditions of others are kept as node (may be NULL) has
- * them. */
+/* {"metadata":{"labels"},"status":{...}} as a merge patch; conditions and resources of others are as
+ * node (may be NULL) has them. */
 yyjson_mut_doc *node_status_patch(struct kubelet *k, const struct node_conditions *c,
 				  const struct obj *node) MUST_CHECK;
 /* Everything but the heartbeat, to see whether anything has changed. */
-void node_status_fingerprint(struct kubelet *k, const struct node_conditions *c, struct buf *to);
+void node_status_fingerprint(struct kubelet *k, const struct node_conditions *c,
+			     const struct obj *node, struct buf *to);
 yyjson_mut_doc *node_lease(struct kubelet *k, const struct obj *node, bool whole) MUST_CHECK;
 
 #endif

@@ -191,6 +191,43 @@ static void test_node_is_ready(void **state)
 }
 
 /* What is scraped: containers that run, under the names and labels that dashboards read. */
+/* Says that the node has this much of a resource of somebody's own; NULL: none any more. */
+static void put_extended(struct world *w, const char *amount)
+{
+	AUTO_JSON_MUT doc = json_thaw(fake_api_get(&w->api, "Node", "", "n1")->root);
+	yyjson_mut_val *capacity = json_mut_get(yyjson_mut_doc_get_root(doc), "status.capacity");
+	AUTO_BUF text = { 0 };
+
+	yyjson_mut_obj_remove_key(capacity, "example.com/foo");
+	if (amount)
+		json_put_str(doc, capacity, STR("example.com/foo"), str_from(amount));
+	buf_init(&text, 1 << 16);
+	json_mut_write(yyjson_mut_doc_get_root(doc), &text);
+	fake_api_put(&w->api, "Node", text.ptr);
+	sim_run_for(w->sim, 12000);
+}
+
+static struct str allocatable(struct world *w, const char *name)
+{
+	const struct obj *node = fake_api_get(&w->api, "Node", "", "n1");
+
+	return json_str(json_key(json_get(node->root, "status.allocatable"), str_from(name)));
+}
+
+/* Would break: the steps by which administrators advertise resources, as the documentation has them. */
+static void test_extended_resources(void **state)
+{
+	struct world *w = *state;
+
+	put_extended(w, "5");
+	assert_true(str_eq_c(allocatable(w, "example.com/foo"), "5"));
+	assert_true(str_eq_c(allocatable(w, "cpu"), "2"));
+	put_extended(w, "7");
+	assert_true(str_eq_c(allocatable(w, "example.com/foo"), "7"));
+	put_extended(w, NULL);
+	assert_int_equal(allocatable(w, "example.com/foo").len, 0);
+}
+
 static void test_metrics(void **state)
 {
 	static const char *const lines[] = {
@@ -763,6 +800,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nothing_is_written_when_nothing_happens, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_node_is_ready, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_extended_resources, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_metrics, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_configuration, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crash_loop, setup, teardown),
