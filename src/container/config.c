@@ -98,7 +98,11 @@ static const char *const default_capabilities[] = {
 	"CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP",
 	"NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
 };
-#define CAPABILITIES_ALL ((UINT64_C(1) << CAPABILITY_COUNT) - 1)
+/* All that can be given: the rest would be refused, on machines that keep some from their root. */
+static uint64_t all_capabilities(void)
+{
+	return capability_effective() & ((UINT64_C(1) << CAPABILITY_COUNT) - 1);
+}
 
 static int change_capabilities(struct str_list names, bool add, uint64_t *set, struct err *err)
 {
@@ -107,7 +111,7 @@ static int change_capabilities(struct str_list names, bool add, uint64_t *set, s
 		int number;
 
 		if (str_eq_nocase(names.items[i], STR("ALL"))) {
-			*set = add ? CAPABILITIES_ALL : 0;
+			*set = add ? all_capabilities() : 0;
 			continue;
 		}
 		number = str_copy_to(names.items[i], name, sizeof(name)) == 0 ? capability_number(name) : -1;
@@ -136,7 +140,7 @@ int config_capabilities(const struct container_spec *spec, uint64_t *ret, struct
 	uint64_t set = 0;
 
 	if (spec->privileged) {
-		*ret = CAPABILITIES_ALL;
+		*ret = all_capabilities();
 		return 0;
 	}
 	for (size_t i = 0; i < ARRAY_COUNT(default_capabilities); i++)

@@ -35,12 +35,19 @@ const char *capability_name(int number)
 	return number >= 0 && number < CAPABILITY_COUNT ? names[number] : NULL;
 }
 
-bool capability_is_effective(int number)
+uint64_t capability_effective(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct both[2];
 
-	return syscall(SYS_capget, &header, both) == 0 && (both[number / 32].effective >> (number % 32) & 1);
+	if (syscall(SYS_capget, &header, both) < 0)
+		return 0;
+	return (uint64_t)both[1].effective << 32 | both[0].effective;
+}
+
+bool capability_is_effective(int number)
+{
+	return capability_effective() >> number & 1;
 }
 
 int capability_drop_bounding(const struct capability_sets *sets)

@@ -16,7 +16,8 @@ struct capability_sets {
 /* "CAP_CHOWN" → 0 …; any case, with or without CAP_; -1 when unknown. */
 int capability_number(const char *name) PURE;
 const char *capability_name(int number) PURE; /* "CAP_…" or NULL */
-/* Whether this process may use it now. */
+/* What this process may use now. */
+uint64_t capability_effective(void) MUST_CHECK;
 bool capability_is_effective(int number) MUST_CHECK;
 /* Before the user changes: drops from the bounding set what is not in it and asks to keep capabilities over setuid. */
 int capability_drop_bounding(const struct capability_sets *sets) MUST_CHECK;

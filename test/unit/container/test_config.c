@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <signal.h>
 #include "container/config.h"
+#include "linux/capability.h"
 #include "container/service_internal.h"
 
 #define LIST(...)                                                                        \
@@ -106,6 +107,24 @@ static void test_capabilities(void **state)
 		if ((r < 0) != caps[i].fails || (set & caps[i].has) != caps[i].has ||
 		    (set & caps[i].has_not))
 			fail_msg("%s: %llx", caps[i].name, (unsigned long long)set);
+	}
+}
+
+/* Breaks if a privileged container does not start where root itself lacks a capability. */
+static void test_all_capabilities(void **state)
+{
+	const struct container_spec all[] = {
+		{ .privileged = true },
+		{ .cap_add = LIST(S("ALL")) },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(all); i++) {
+		uint64_t set = 0;
+
+		assert_int_equal(config_capabilities(&all[i], &set, NULL), 0);
+		assert_true(set != 0);
+		assert_true((set & ~capability_effective()) == 0);
 	}
 }
 
@@ -410,6 +429,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_args),	    cmocka_unit_test(test_capabilities),
+		cmocka_unit_test(test_all_capabilities),
 		cmocka_unit_test(test_signals),	    cmocka_unit_test(test_environment),
 		cmocka_unit_test(test_mounts),	    cmocka_unit_test(test_privileged),
 		cmocka_unit_test(test_namespaces),  cmocka_unit_test(test_record),
