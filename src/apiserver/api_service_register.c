@@ -231,12 +231,6 @@ void registrations_init(struct aggregation *a)
 
 void registrations_deinit(struct aggregation *a)
 {
-	size_t cursor = 0;
-	struct str name;
-	void *r;
-
 	store_unwatch(&a->definitions);
-	while (map_next(&a->registered, &cursor, &name, &r))
-		mem_free(r);
-	map_deinit(&a->registered);
+	map_deinit_values(&a->registered);
 }

@@ -61,24 +61,13 @@ void kms_metrics_init(struct kms_metrics *m)
 	map_init(&m->transformation_times);
 }
 
-static void free_series(struct map *map)
-{
-	size_t cursor = 0;
-	struct str labels;
-	void *series;
-
-	while (map_next(map, &cursor, &labels, &series))
-		mem_free(series);
-	map_deinit(map);
-}
-
 void kms_metrics_deinit(struct kms_metrics *m)
 {
-	free_series(&m->latencies);
-	free_series(&m->bad_ids);
-	free_series(&m->cache_sizes);
-	free_series(&m->transformations);
-	free_series(&m->transformation_times);
+	map_deinit_values(&m->latencies);
+	map_deinit_values(&m->bad_ids);
+	map_deinit_values(&m->cache_sizes);
+	map_deinit_values(&m->transformations);
+	map_deinit_values(&m->transformation_times);
 }
 
 static size_t bucket_of(double seconds, double first, size_t count)
@@ -303,10 +292,10 @@ static void write_latencies(const struct kms_metrics *m, struct buf *to)
 	while (map_next(&m->latencies, &cursor, &labels, &value)) {
 		const struct kms_latency *series = value;
 
-		write_series(to, name, labels,
-			     (struct buckets){ series->buckets, KMS_LATENCY_BUCKETS,
-					       LATENCY_FIRST },
-			     series->sum_seconds);
+		write_series(
+			to, name, labels,
+			(struct buckets){ series->buckets, KMS_LATENCY_BUCKETS, LATENCY_FIRST },
+			series->sum_seconds);
 	}
 }
 

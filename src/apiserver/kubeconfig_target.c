@@ -122,27 +122,37 @@ static int read_root(yyjson_val *root, struct str dir, struct arena *arena,
 	return complete_url(&to->target, arena, err);
 }
 
+static yyjson_doc *parse(struct str text, struct err *err)
+{
+	AUTO_JSON_MUT doc = yaml_parse(text, KUBECONFIG_BYTES_MAX, err);
+
+	return doc ? json_freeze(yyjson_mut_doc_get_root(doc)) : NULL;
+}
+
+/* Relative names of files in it are those of its folder. */
+static struct str folder_of(struct str path)
+{
+	size_t slash = str_rfind_char(path, '/');
+
+	return slash == SIZE_MAX ? STR(".") : str_slice(path, 0, slash + 1);
+}
+
 int kubeconfig_target_parse(struct str text, struct str dir, struct arena *arena,
 			    struct review_hook_options *ret, struct err *err)
 {
-	AUTO_JSON_MUT doc = yaml_parse(text, KUBECONFIG_BYTES_MAX, err);
-	AUTO_JSON frozen = NULL;
+	AUTO_JSON doc = parse(text, err);
 
-	if (!doc)
-		return -1;
-	frozen = json_freeze(yyjson_mut_doc_get_root(doc));
-	return read_root(yyjson_doc_get_root(frozen), dir, arena, ret, err);
+	return doc ? read_root(yyjson_doc_get_root(doc), dir, arena, ret, err) : -1;
 }
 
 int kubeconfig_target_read(struct str path, struct arena *arena, struct review_hook_options *ret,
 			   struct err *err)
 {
-	size_t slash = str_rfind_char(path, '/');
-	struct str text, dir = slash == SIZE_MAX ? STR(".") : str_slice(path, 0, slash + 1);
+	struct str text;
 
 	if (read_file(path, arena, &text, err) < 0)
 		return -1;
-	if (kubeconfig_target_parse(text, dir, arena, ret, err) < 0)
+	if (kubeconfig_target_parse(text, folder_of(path), arena, ret, err) < 0)
 		return err_wrap(err, STR_FMT, STR_ARG(path));
 	return 0;
 }
@@ -178,24 +188,19 @@ static int read_users(yyjson_val *root, struct str dir, struct arena *arena,
 int webhook_credentials_parse(struct str text, struct str dir, struct arena *arena,
 			      struct webhook_credentials *ret, struct err *err)
 {
-	AUTO_JSON_MUT doc = yaml_parse(text, KUBECONFIG_BYTES_MAX, err);
-	AUTO_JSON frozen = NULL;
+	AUTO_JSON doc = parse(text, err);
 
-	if (!doc)
-		return -1;
-	frozen = json_freeze(yyjson_mut_doc_get_root(doc));
-	return read_users(yyjson_doc_get_root(frozen), dir, arena, ret, err);
+	return doc ? read_users(yyjson_doc_get_root(doc), dir, arena, ret, err) : -1;
 }
 
 int webhook_credentials_read(struct str path, struct arena *arena, struct webhook_credentials *ret,
 			     struct err *err)
 {
-	size_t slash = str_rfind_char(path, '/');
-	struct str text, dir = slash == SIZE_MAX ? STR(".") : str_slice(path, 0, slash + 1);
+	struct str text;
 
 	if (read_file(path, arena, &text, err) < 0)
 		return -1;
-	if (webhook_credentials_parse(text, dir, arena, ret, err) < 0)
+	if (webhook_credentials_parse(text, folder_of(path), arena, ret, err) < 0)
 		return err_wrap(err, STR_FMT, STR_ARG(path));
 	return 0;
 }

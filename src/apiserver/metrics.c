@@ -42,26 +42,15 @@ void metrics_init(struct metrics *metrics)
 	map_init(&metrics->webhook_failures);
 }
 
-static void free_all(struct map *map)
-{
-	size_t cursor = 0;
-	struct str key;
-	void *value;
-
-	while (map_next(map, &cursor, &key, &value))
-		mem_free(value);
-	map_deinit(map);
-}
-
 void metrics_deinit(struct metrics *metrics)
 {
-	free_all(&metrics->requests);
-	free_all(&metrics->watches);
-	free_all(&metrics->events);
-	free_all(&metrics->webhooks);
-	free_all(&metrics->deprecated);
-	free_all(&metrics->asking.calls);
-	free_all(&metrics->webhook_failures);
+	map_deinit_values(&metrics->requests);
+	map_deinit_values(&metrics->watches);
+	map_deinit_values(&metrics->events);
+	map_deinit_values(&metrics->webhooks);
+	map_deinit_values(&metrics->deprecated);
+	map_deinit_values(&metrics->asking.calls);
+	map_deinit_values(&metrics->webhook_failures);
 }
 
 /* --- labels --- */

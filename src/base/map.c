@@ -36,6 +36,17 @@ void map_deinit(struct map *m)
 	map_init(m);
 }
 
+void map_deinit_values(struct map *m)
+{
+	size_t cursor = 0;
+	struct str key;
+	void *value;
+
+	while (map_next(m, &cursor, &key, &value))
+		mem_free(value);
+	map_deinit(m);
+}
+
 static struct map_slot *find(const struct map *m, struct str key, uint64_t hash)
 {
 	if (!m->slot_count)

@@ -20,6 +20,7 @@ struct map {
 
 void map_init(struct map *m);
 void map_deinit(struct map *m);
+void map_deinit_values(struct map *m); /* and frees its values, which are of mem_alloc */
 void *map_get(const struct map *m, struct str key);
 void *map_put(struct map *m, struct str key, void *value); /* value not NULL; returns the value replaced, or NULL */
 void *map_remove(struct map *m, struct str key);           /* returns what was there, or NULL */

@@ -300,15 +300,9 @@ int network_open(const struct network_options *options, struct network **ret, st
 
 void network_close(struct network *n)
 {
-	size_t cursor = 0;
-	struct str id;
-	void *lease;
-
 	if (!n)
 		return;
-	while (map_next(&n->by_id, &cursor, &id, &lease))
-		mem_free(lease);
-	map_deinit(&n->by_id);
+	map_deinit_values(&n->by_id);
 	fd_close(&n->lease_dir_fd);
 	mem_free(n->taken);
 	mem_free(n);

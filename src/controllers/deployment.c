@@ -545,13 +545,8 @@ static void deployment_start(struct controller *base)
 static void deployment_stop(struct controller *base)
 {
 	struct deployment_controller *c = CONTAINER_OF(base, struct deployment_controller, base);
-	size_t cursor = 0;
-	struct str key;
-	void *message;
 
-	while (map_next(&c->create_errors, &cursor, &key, &message))
-		mem_free(message);
-	map_deinit(&c->create_errors);
+	map_deinit_values(&c->create_errors);
 }
 
 const struct controller_type controller_deployment = {

@@ -245,13 +245,8 @@ static void node_start(struct controller *base)
 static void node_stop(struct controller *base)
 {
 	struct node_controller *c = CONTAINER_OF(base, struct node_controller, base);
-	size_t cursor = 0;
-	struct str name;
-	void *heartbeat;
 
-	while (map_next(&c->heartbeats, &cursor, &name, &heartbeat))
-		mem_free(heartbeat);
-	map_deinit(&c->heartbeats);
+	map_deinit_values(&c->heartbeats);
 }
 
 const struct controller_type controller_node_lifecycle = {

@@ -322,11 +322,5 @@ bool runtime_stats(struct pod_runtime *rt, struct str id, struct runtime_stats *
 
 void runtime_stats_close(struct runtime *r)
 {
-	size_t cursor = 0;
-	struct str id;
-	void *value;
-
-	while (map_next(&r->stats, &cursor, &id, &value))
-		mem_free(value);
-	map_deinit(&r->stats);
+	map_deinit_values(&r->stats);
 }

@@ -465,13 +465,7 @@ static int load_changes(struct loading *l, struct err *err)
 
 static void free_changes(struct loading *l)
 {
-	size_t cursor = 0;
-	struct str key;
-	void *change;
-
-	while (map_next(&l->changes, &cursor, &key, &change))
-		mem_free(change);
-	map_deinit(&l->changes);
+	map_deinit_values(&l->changes);
 }
 
 /* The files as the last process left them: which one was full and which active, and up to where. */
