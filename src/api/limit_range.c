@@ -7,7 +7,6 @@
 #include "api/resource_list.h"
 #include "codec/json_index.h"
 
-#define VIOLATIONS_MAX 64 /* told; more help nobody */
 #define ANNOTATION "kubernetes.io/limit-ranger"
 
 /* --- defaults --- */
@@ -102,7 +101,7 @@ void limit_range_default(yyjson_val *limit_range, yyjson_mut_doc *doc, yyjson_mu
 
 struct bounded {
 	struct arena *arena;
-	struct str texts[VIOLATIONS_MAX];
+	struct str texts[LIMIT_VIOLATIONS_MAX];
 	size_t count;
 	/* of what is looked at now */
 	const char *type;
@@ -114,7 +113,7 @@ static PRINTF_LIKE(2, 3) void add(struct bounded *b, const char *format, ...)
 	AUTO_BUF text = { 0 };
 	va_list ap;
 
-	if (b->count == VIOLATIONS_MAX)
+	if (b->count == LIMIT_VIOLATIONS_MAX)
 		return;
 	buf_init(&text, 4096);
 	va_start(ap, format);

@@ -30,5 +30,10 @@
 #define CUSTOM_DEFAULTS_MAX 500000	    /* values that defaults add to one object */
 #define CUSTOM_SELECTABLE_MAX 8		    /* fields of one version; as upstream */
 #define CUSTOM_STRINGS_BYTES_MAX (1u << 20) /* names of a definition's versions */
+#define CONDITION_REASON_BYTES_MAX 1024 /* as upstream */
+#define CONDITION_MESSAGE_BYTES_MAX (32u << 10) /* as upstream */
+#define PATTERN_STEPS_MAX 10000000u /* of one pattern over one value; then it is refused */
+#define LIMIT_VIOLATIONS_MAX 64 /* told; more help nobody */
+#define OPENAPI_DEFAULT_BYTES_MAX 65536 /* of one default of a definition; longer ones are not shown */
 
 #endif

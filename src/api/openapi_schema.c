@@ -3,11 +3,10 @@
  * Schema tables as JSON Schema, in the dialects of OpenAPI v2 and v3, with the extensions that
  * clients read: patch strategies, list and map types, group-version-kinds.
  */
+#include "api/limits.h"
 #include "api/openapi_internal.h"
 
 #include "api/schema.h"
-
-#define DEFAULT_BYTES_MAX 65536
 
 static const struct {
 	const char *type, *format;
@@ -143,7 +142,7 @@ static void put_extra(struct openapi *o, yyjson_mut_val *at, struct schema_at ho
 
 	if (field->flags & SCHEMA_DEFAULT) {
 		fallback = json_parse(schema_str(holder.set, extra->default_json),
-				      DEFAULT_BYTES_MAX, NULL);
+				      OPENAPI_DEFAULT_BYTES_MAX, NULL);
 		if (fallback)
 			json_set(o->doc, at, "default",
 				 json_copy(o->doc, yyjson_doc_get_root(fallback)));

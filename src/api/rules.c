@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The walk along a table of rules, and the checks that many kinds share. */
+#include "api/limits.h"
 #include "api/rules.h"
 
 #include "api/meta.h"
@@ -329,9 +330,6 @@ void rule_quantity_nonnegative(const struct scope *s, const struct field_path *p
 }
 
 /* ---- conditions ---- */
-
-#define CONDITION_REASON_BYTES_MAX 1024
-#define CONDITION_MESSAGE_BYTES_MAX (32u << 10)
 
 static const char *reason_problem(struct str reason)
 {

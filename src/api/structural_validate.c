@@ -10,7 +10,6 @@
 #include "codec/json_index.h"
 #include "codec/regex.h"
 
-#define PATTERN_STEPS_MAX 10000000u
 #define NO_FIELD "<nil>"
 
 static void validate(yyjson_mut_val *v, yyjson_val *old, yyjson_val *schema,

@@ -5,6 +5,7 @@
 
 #include "apiserver/admission_activation.h"
 #include "apiserver/admission_policy.h"
+#include "apiserver/limits.h"
 #include "cel/limits.h"
 #include "store/store.h"
 
@@ -91,7 +92,6 @@ int policy_binding_match(const struct policy_binding *binding,
 /* What all policies together may cost one write, in units of CEL. A policy's own budget, as
  * upstream has it, is per binding and parameter: of those there may be any number. */
 #define POLICY_WRITE_COST_MAX (8 * CEL_BUDGET_MAX)
-#define POLICY_PARAMS_MAX 1000 /* that one binding may select */
 
 struct policy_params {
 	struct blob **blobs; /* counted */

@@ -7,8 +7,6 @@
 #include "apiserver/registry.h"
 #include "cel/rules.h"
 
-#define ANNOTATION_VALUE_BYTES_MAX (10u << 10)
-
 /* What is denied first is what the client is told. */
 struct denial {
 	bool is_made;
@@ -177,7 +175,7 @@ static void add_annotation(struct asking *q, size_t index, struct str value)
 {
 	struct annotation_value **to = &q->annotations[index];
 
-	value = str_slice(value, 0, ANNOTATION_VALUE_BYTES_MAX);
+	value = str_slice(value, 0, POLICY_ANNOTATION_BYTES_MAX);
 	while (*to && !str_eq((*to)->value, value))
 		to = &(*to)->next;
 	if (*to)

@@ -147,8 +147,6 @@ static int answer_listing(struct exchange *e, const struct api_document *json,
 	return answer_document(e, keep_document(e->server, key, types[e->format], &text));
 }
 
-#define INDEX_PATHS_MAX 1024
-
 static const struct str json_type = STR_INIT("application/json");
 
 /* --- discovery --- */

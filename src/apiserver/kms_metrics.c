@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "apiserver/limits.h"
 #include "apiserver/metrics.h"
 #include "base/attr.h"
 #include "base/mem.h"
@@ -12,7 +13,6 @@
 #define ENVELOPE "apiserver_envelope_encryption_"
 #define STORAGE "apiserver_storage_"
 #define RELOADS "apiserver_encryption_config_controller_"
-#define LABELS_BYTES_MAX 640
 #define LATENCY_FIRST 0.0001 /* seconds */
 #define MAKING_FIRST 5e-6
 
@@ -82,7 +82,7 @@ static size_t bucket_of(double seconds, double first, size_t count)
 void kms_metrics_call(struct kms_metrics *m, struct str provider, const char *method, int code,
 		      int64_t duration_ns)
 {
-	char text[LABELS_BYTES_MAX];
+	char text[METRICS_LABELS_BYTES_MAX];
 	double seconds = (double)duration_ns / (double)TIME_NS_PER_SECOND;
 	struct kms_latency *series;
 	int len = snprintf(text, sizeof(text),
@@ -90,7 +90,7 @@ void kms_metrics_call(struct kms_metrics *m, struct str provider, const char *me
 			   "\"",
 			   kms_code_name(code), method, STR_ARG(provider));
 
-	if (len < 0 || len >= LABELS_BYTES_MAX)
+	if (len < 0 || len >= METRICS_LABELS_BYTES_MAX)
 		return;
 	series = metrics_series(&m->latencies, str_sub(text, (size_t)len), sizeof(*series));
 	series->buckets[bucket_of(seconds, LATENCY_FIRST, KMS_LATENCY_BUCKETS)]++;
@@ -138,19 +138,19 @@ void kms_metrics_transformation(struct kms_metrics *m, const struct kms_transfor
 	struct str prefix = t->prefix.len ? t->prefix : str_from(t->identity);
 	double seconds = (double)t->duration_ns / (double)TIME_NS_PER_SECOND;
 	struct kms_transformation_time *series;
-	char labels[LABELS_BYTES_MAX], how[LABELS_BYTES_MAX];
+	char labels[METRICS_LABELS_BYTES_MAX], how[METRICS_LABELS_BYTES_MAX];
 	int len = snprintf(how, sizeof(how),
 			   "transformation_type=\"%s\",transformer_prefix=\"" STR_FMT "\"",
 			   t->is_write ? to_storage : from_storage, STR_ARG(prefix)),
 	    all;
 
-	if (len < 0 || len >= LABELS_BYTES_MAX)
+	if (len < 0 || len >= METRICS_LABELS_BYTES_MAX)
 		return;
 	all = snprintf(labels, sizeof(labels),
 		       "resource=\"" STR_FMT "%s" STR_FMT "\",status=\"%s\",%s",
 		       STR_ARG(t->resource), t->group.len ? "." : "", STR_ARG(t->group),
 		       t->has_failed ? "unknown-non-grpc" : "OK", how);
-	if (all < 0 || all >= LABELS_BYTES_MAX)
+	if (all < 0 || all >= METRICS_LABELS_BYTES_MAX)
 		return;
 	(*(int64_t *)metrics_series(&m->transformations, str_sub(labels, (size_t)all),
 				    sizeof(int64_t)))++;
@@ -170,11 +170,11 @@ void kms_metrics_status(struct kms_metrics *m, struct str provider, struct str i
 static int64_t *number_of(struct map *map, const char *label, const char *value,
 			  struct str provider)
 {
-	char text[LABELS_BYTES_MAX];
+	char text[METRICS_LABELS_BYTES_MAX];
 	int len = snprintf(text, sizeof(text), "%s%s%sprovider_name=\"" STR_FMT "\"", label, value,
 			   *label ? "\"," : "", STR_ARG(provider));
 
-	if (len < 0 || len >= LABELS_BYTES_MAX)
+	if (len < 0 || len >= METRICS_LABELS_BYTES_MAX)
 		return NULL;
 	return metrics_series(map, str_sub(text, (size_t)len), sizeof(int64_t));
 }
@@ -242,7 +242,7 @@ static void write_series(struct buf *to, const char *name, struct str labels,
 			 struct buckets buckets, double sum_seconds)
 {
 	uint64_t count;
-	char text[LABELS_BYTES_MAX + 2];
+	char text[METRICS_LABELS_BYTES_MAX + 2];
 
 	snprintf(text, sizeof(text), STR_FMT ",", STR_ARG(labels));
 	count = write_buckets(to, name, text, buckets);

@@ -137,4 +137,14 @@ _Static_assert(FAIR_SEATS < REQUESTS_WRITING_MAX, "nobody's writes may keep all 
 
 #define TOLERATIONS_COMPARED_MAX 4000 /* by PodTolerationRestriction, each with each */
 
+#define CONTINUE_TOKEN_BYTES_MAX 4096 /* of ?continue=; then 400 */
+#define RBAC_SUBJECT_BYTES_MAX ((size_t)64 << 10) /* kind, namespace and name; then it holds no role */
+#define METRICS_CODES_MAX 16 /* status codes of one series; others are not counted */
+#define METRICS_LABELS_BYTES_MAX 640 /* of one series; what has more is not counted */
+#define METRICS_OUTCOMES_MAX 16 /* of one webhook; others are not counted */
+#define INDEX_PATHS_MAX 1024 /* listed at /; more are left out */
+#define POLICY_PARAMS_MAX 1000 /* that one binding may select; the write is refused then */
+#define POLICY_ANNOTATION_BYTES_MAX (10u << 10) /* of one value for the audit event; then it is cut */
+#define WEBHOOK_NOTE_KEY_BYTES_MAX 128 /* of one annotation of the audit event */
+
 #endif

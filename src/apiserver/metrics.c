@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counters and histograms of requests, watches and writes. */
+#include "apiserver/limits.h"
 #include "apiserver/metrics.h"
 
 #include <stdio.h>
@@ -15,14 +16,11 @@ static const double bounds_seconds[METRICS_BUCKETS] = {
 #define SIZE_BUCKETS 7
 static const double bounds_bytes[SIZE_BUCKETS] = { 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9 };
 
-#define CODES_MAX 16
-#define LABELS_BYTES_MAX 640
-
 struct request_series {
 	struct {
 		int code;
 		uint64_t count;
-	} codes[CODES_MAX]; /* by first appearance; 0 = free */
+	} codes[METRICS_CODES_MAX]; /* by first appearance; 0 = free */
 	struct metrics_histogram duration;
 	uint64_t sizes[SIZE_BUCKETS + 1];
 	double sum_bytes;
@@ -81,20 +79,20 @@ static const char *verb_of(const struct target *t, bool connects)
 }
 
 /* `component="apiserver",...` in alphabetical order; false: too long. */
-static bool write_labels(const struct target *t, bool with_dry_run, char to[LABELS_BYTES_MAX],
-			 struct str *ret)
+static bool write_labels(const struct target *t, bool with_dry_run,
+			 char to[METRICS_LABELS_BYTES_MAX], struct str *ret)
 {
 	bool connects = target_is_stream(t) && !str_eq_c(t->subresource, "log");
 	const char *dry_run = params_get(&t->query, "dryRun").len ? "All" : "";
 	int len = snprintf(
-		to, LABELS_BYTES_MAX,
+		to, METRICS_LABELS_BYTES_MAX,
 		"component=\"apiserver\",%s%s%sgroup=\"" STR_FMT "\",resource=\"" STR_FMT
 		"\",scope=\"%s\",subresource=\"" STR_FMT "\",verb=\"%s\",version=\"" STR_FMT "\"",
 		with_dry_run ? "dry_run=\"" : "", with_dry_run ? dry_run : "",
 		with_dry_run ? "\"," : "", STR_ARG(t->group), STR_ARG(t->resource), scope_of(t),
 		STR_ARG(t->subresource), verb_of(t, connects), STR_ARG(t->version));
 
-	if (len < 0 || len >= LABELS_BYTES_MAX)
+	if (len < 0 || len >= METRICS_LABELS_BYTES_MAX)
 		return false;
 	*ret = str_sub(to, (size_t)len);
 	return true;
@@ -126,7 +124,7 @@ static void observe(struct metrics_histogram *histogram, int64_t duration_ns)
 
 static void count_code(struct request_series *series, int code)
 {
-	for (size_t i = 0; i < CODES_MAX; i++) {
+	for (size_t i = 0; i < METRICS_CODES_MAX; i++) {
 		if (!series->codes[i].code)
 			series->codes[i].code = code;
 		if (series->codes[i].code == code) {
@@ -139,7 +137,7 @@ static void count_code(struct request_series *series, int code)
 void metrics_count(struct metrics *metrics, const struct metrics_request *request)
 {
 	const struct target *t = request->target;
-	char text[LABELS_BYTES_MAX];
+	char text[METRICS_LABELS_BYTES_MAX];
 	struct request_series *series;
 	struct str labels;
 	size_t bucket = 0;
@@ -167,7 +165,7 @@ void metrics_count_write(struct metrics *metrics, int64_t duration_ns, bool fail
 
 int64_t *metrics_watches(struct metrics *metrics, const struct target *target)
 {
-	char text[LABELS_BYTES_MAX];
+	char text[METRICS_LABELS_BYTES_MAX];
 	struct str labels = STR("");
 
 	(void)write_labels(target, false, text, &labels); /* too long: all those together */
@@ -176,11 +174,11 @@ int64_t *metrics_watches(struct metrics *metrics, const struct target *target)
 
 int64_t *metrics_watch_events(struct metrics *metrics, const struct kind *kind)
 {
-	char text[LABELS_BYTES_MAX];
+	char text[METRICS_LABELS_BYTES_MAX];
 	int len = snprintf(text, sizeof(text),
 			   "group=\"" STR_FMT "\",kind=\"" STR_FMT "\",version=\"" STR_FMT "\"",
 			   STR_ARG(kind->group), STR_ARG(kind->name), STR_ARG(kind->version));
-	size_t used = len < 0 || len >= LABELS_BYTES_MAX ? 0 : (size_t)len;
+	size_t used = len < 0 || len >= METRICS_LABELS_BYTES_MAX ? 0 : (size_t)len;
 
 	return metrics_series(&metrics->events, str_sub(text, used), sizeof(int64_t));
 }
@@ -188,14 +186,14 @@ int64_t *metrics_watch_events(struct metrics *metrics, const struct kind *kind)
 void metrics_count_deprecated(struct metrics *metrics, const struct target *t,
 			      const char *removed_release)
 {
-	char text[LABELS_BYTES_MAX];
+	char text[METRICS_LABELS_BYTES_MAX];
 	int len = snprintf(text, sizeof(text),
 			   "group=\"" STR_FMT "\",removed_release=\"%s\",resource=\"" STR_FMT
 			   "\",subresource=\"" STR_FMT "\",version=\"" STR_FMT "\"",
 			   STR_ARG(t->group), removed_release, STR_ARG(t->resource),
 			   STR_ARG(t->subresource), STR_ARG(t->version));
 
-	if (len >= 0 && len < LABELS_BYTES_MAX)
+	if (len >= 0 && len < METRICS_LABELS_BYTES_MAX)
 		*(int64_t *)metrics_series(&metrics->deprecated, str_sub(text, (size_t)len),
 					   sizeof(int64_t)) = 1;
 }
@@ -276,7 +274,7 @@ static void write_totals(const struct metrics *metrics, struct buf *to)
 	while (map_next(&metrics->requests, &cursor, &labels, &value)) {
 		const struct request_series *series = value;
 
-		for (size_t i = 0; i < CODES_MAX && series->codes[i].code; i++)
+		for (size_t i = 0; i < METRICS_CODES_MAX && series->codes[i].code; i++)
 			buf_printf(to, "apiserver_request_total{code=\"%d\"," STR_FMT "} %llu\n",
 				   series->codes[i].code, STR_ARG(labels),
 				   (unsigned long long)series->codes[i].count);
@@ -299,7 +297,7 @@ static void write_terminations(const struct metrics *metrics, struct buf *to)
 	struct str labels;
 	void *value;
 
-	buf_init(&plain, LABELS_BYTES_MAX);
+	buf_init(&plain, METRICS_LABELS_BYTES_MAX);
 	metrics_head(to, "apiserver_request_terminations_total", "counter",
 		     "Number of requests which apiserver terminated in self-defense.");
 	while (map_next(&metrics->requests, &cursor, &labels, &value)) {
@@ -308,7 +306,7 @@ static void write_terminations(const struct metrics *metrics, struct buf *to)
 		if (!strip_dry_run(labels, &plain) ||
 		    str_contains(labels, STR("subresource=\"eviction\"")))
 			continue; /* of a dry run, or refused for a disruption budget */
-		for (size_t i = 0; i < CODES_MAX && series->codes[i].code; i++)
+		for (size_t i = 0; i < METRICS_CODES_MAX && series->codes[i].code; i++)
 			if (series->codes[i].code == 429 || series->codes[i].code == 504)
 				buf_printf(
 					to,
@@ -326,7 +324,7 @@ static void write_levels(const struct metrics *metrics, struct buf *to)
 	struct str labels;
 	void *value;
 
-	buf_init(&plain, LABELS_BYTES_MAX);
+	buf_init(&plain, METRICS_LABELS_BYTES_MAX);
 	metrics_head(
 		to, "apiserver_request_sli_duration_seconds", "histogram",
 		"Response latency distribution (not counting webhook duration and priority & "

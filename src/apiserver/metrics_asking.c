@@ -2,13 +2,12 @@
 /* Users, their certificates, and calls to servers outside. */
 #include <stdio.h>
 
+#include "apiserver/limits.h"
 #include "apiserver/metrics.h"
 #include "apiserver/tokens.h"
 #include "base/attr.h"
 
 _Static_assert(METRICS_SECRET_TOKENS == TOKEN_SECRET_INVALID + 1, "one count for each");
-
-#define LABELS_BYTES_MAX 640
 
 /* Names as upstream tells them apart: their number is bounded, and none of a person is told. */
 static const char *const user_names[METRICS_USERS] = {
@@ -52,14 +51,14 @@ void metrics_count_certificate(struct metrics *metrics, double expiry_s)
 
 void metrics_count_call(struct metrics *metrics, const struct metrics_call *call)
 {
-	char text[LABELS_BYTES_MAX], code[16];
+	char text[METRICS_LABELS_BYTES_MAX], code[16];
 	int len;
 
 	(void)snprintf(code, sizeof(code), "%d", call->status); /* fits */
 	len = snprintf(text, sizeof(text),
 		       "code=\"%s\",host=\"" STR_FMT "\",method=\"" STR_FMT "\"",
 		       call->status ? code : "<error>", STR_ARG(call->host), STR_ARG(call->method));
-	if (len >= 0 && len < LABELS_BYTES_MAX)
+	if (len >= 0 && len < METRICS_LABELS_BYTES_MAX)
 		(*(int64_t *)metrics_series(&metrics->asking.calls, str_sub(text, (size_t)len),
 					    sizeof(int64_t)))++;
 }

@@ -2,13 +2,11 @@
 /* What webhooks of admission took, answered and failed at. */
 #include <stdio.h>
 
+#include "apiserver/limits.h"
 #include "apiserver/metrics.h"
 
 #define BUCKETS 8
 static const double bounds_seconds[BUCKETS] = { 0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 25 };
-
-#define OUTCOMES_MAX 16
-#define LABELS_BYTES_MAX 640
 
 /* Of one webhook, operation and type; apart by whether the request was rejected. */
 struct webhook_series {
@@ -20,14 +18,14 @@ struct webhook_series {
 		int code;
 		const char *error_type; /* NULL: not rejected */
 		uint64_t count;
-	} outcomes[OUTCOMES_MAX]; /* by first appearance; count 0 = free */
+	} outcomes[METRICS_OUTCOMES_MAX]; /* by first appearance; count 0 = free */
 };
 
 static const char *const rejected_names[2] = { "false", "true" };
 
 static void count_outcome(struct webhook_series *series, const struct metrics_webhook *webhook)
 {
-	for (size_t i = 0; i < OUTCOMES_MAX; i++) {
+	for (size_t i = 0; i < METRICS_OUTCOMES_MAX; i++) {
 		if (!series->outcomes[i].count) {
 			series->outcomes[i].code = webhook->code;
 			series->outcomes[i].error_type = webhook->error_type;
@@ -42,18 +40,18 @@ static void count_outcome(struct webhook_series *series, const struct metrics_we
 
 static void count_forgiven(struct metrics *metrics, const struct metrics_webhook *webhook)
 {
-	char text[LABELS_BYTES_MAX];
+	char text[METRICS_LABELS_BYTES_MAX];
 	int len = snprintf(text, sizeof(text), "name=\"" STR_FMT "\",type=\"%s\"",
 			   STR_ARG(webhook->name), webhook->type);
 
-	if (len >= 0 && len < LABELS_BYTES_MAX)
+	if (len >= 0 && len < METRICS_LABELS_BYTES_MAX)
 		(*(int64_t *)metrics_series(&metrics->webhook_failures, str_sub(text, (size_t)len),
 					    sizeof(int64_t)))++;
 }
 
 void metrics_count_webhook(struct metrics *metrics, const struct metrics_webhook *webhook)
 {
-	char text[LABELS_BYTES_MAX];
+	char text[METRICS_LABELS_BYTES_MAX];
 	int len = snprintf(text, sizeof(text),
 			   "name=\"" STR_FMT "\",operation=\"" STR_FMT "\",type=\"%s\"",
 			   STR_ARG(webhook->name), STR_ARG(webhook->operation), webhook->type);
@@ -61,7 +59,7 @@ void metrics_count_webhook(struct metrics *metrics, const struct metrics_webhook
 	size_t bucket = 0, is_rejected = webhook->error_type != NULL;
 	struct webhook_series *series;
 
-	if (len < 0 || len >= LABELS_BYTES_MAX)
+	if (len < 0 || len >= METRICS_LABELS_BYTES_MAX)
 		return;
 	series = metrics_series(&metrics->webhooks, str_sub(text, (size_t)len), sizeof(*series));
 	while (bucket < BUCKETS && seconds > bounds_seconds[bucket])
@@ -112,7 +110,7 @@ static void write_durations(struct buf *to, struct str labels, const struct webh
 
 static void write_requests(struct buf *to, struct str labels, const struct webhook_series *series)
 {
-	for (size_t i = 0; i < OUTCOMES_MAX && series->outcomes[i].count; i++)
+	for (size_t i = 0; i < METRICS_OUTCOMES_MAX && series->outcomes[i].count; i++)
 		buf_printf(to,
 			   "apiserver_admission_webhook_request_total{" STR_FMT
 			   ",code=\"%d\",rejected=\"%s\"} %llu\n",
@@ -123,7 +121,7 @@ static void write_requests(struct buf *to, struct str labels, const struct webho
 
 static void write_rejections(struct buf *to, struct str labels, const struct webhook_series *series)
 {
-	for (size_t i = 0; i < OUTCOMES_MAX && series->outcomes[i].count; i++)
+	for (size_t i = 0; i < METRICS_OUTCOMES_MAX && series->outcomes[i].count; i++)
 		if (series->outcomes[i].error_type)
 			buf_printf(to,
 				   "apiserver_admission_webhook_rejection_count{" STR_FMT

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bindings by subject, and rules against what is asked. */
+#include "apiserver/limits.h"
 #include "apiserver/rbac.h"
 
 #include "apiserver/rbac_rule.h"
@@ -7,8 +8,6 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
-
-#define SUBJECT_BYTES_MAX ((size_t)64 << 10)
 
 struct binding {
 	struct str key;	      /* in the store; that of rbac->bindings */
@@ -213,7 +212,7 @@ struct rbac *rbac_new(struct registry *registry)
 	rbac->registry = registry;
 	omap_init(&rbac->subjects);
 	omap_init(&rbac->bindings);
-	buf_init(&rbac->key, SUBJECT_BYTES_MAX);
+	buf_init(&rbac->key, RBAC_SUBJECT_BYTES_MAX);
 	rbac->cluster_watcher = (struct store_watcher){ .event = on_cluster_event, .end = on_end };
 	rbac->namespace_watcher = (struct store_watcher){ .event = on_namespace_event,
 							  .end = on_end };

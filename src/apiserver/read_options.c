@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Queries of get, list and watch. */
+#include "apiserver/limits.h"
 #include "apiserver/read_options.h"
 
 #include "base/num.h"
 #include "codec/base64.h"
 #include "codec/json_syntax.h"
-
-#define TOKEN_BYTES_MAX 4096
 
 static int refuse_number(struct exchange *e, struct str value)
 {
@@ -154,7 +153,7 @@ static int refuse_token_text(struct exchange *e, struct str text)
 {
 	AUTO_BUF problem = { 0 };
 
-	buf_init(&problem, TOKEN_BYTES_MAX);
+	buf_init(&problem, CONTINUE_TOKEN_BYTES_MAX);
 	if (!json_syntax_problem(text, &problem))
 		buf_put_c(&problem, "json: cannot unmarshal value into Go value of type "
 				    "storage.continueToken");
@@ -169,10 +168,10 @@ static int read_token(struct exchange *e, struct read_options *o)
 
 	if (!token.len || is_watch(e))
 		return 0;
-	buf_init(&text, TOKEN_BYTES_MAX);
-	if (token.len > TOKEN_BYTES_MAX || base64_url_decode(token, &text, NULL) < 0)
+	buf_init(&text, CONTINUE_TOKEN_BYTES_MAX);
+	if (token.len > CONTINUE_TOKEN_BYTES_MAX || base64_url_decode(token, &text, NULL) < 0)
 		return refuse_token(e, ": ", STR("illegal base64 data"));
-	doc = json_parse(buf_str(&text), TOKEN_BYTES_MAX, NULL);
+	doc = json_parse(buf_str(&text), CONTINUE_TOKEN_BYTES_MAX, NULL);
 	if (!yyjson_is_obj(yyjson_doc_get_root(doc)))
 		return refuse_token_text(e, buf_str(&text));
 	version = json_get_str(yyjson_doc_get_root(doc), "v");
@@ -204,8 +203,8 @@ struct str continue_token_in(struct arena *arena, int64_t revision, struct str f
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
 	AUTO_BUF text = { 0 }, token = { 0 };
 
-	buf_init(&text, TOKEN_BYTES_MAX);
-	buf_init(&token, 2 * TOKEN_BYTES_MAX);
+	buf_init(&text, CONTINUE_TOKEN_BYTES_MAX);
+	buf_init(&token, 2 * CONTINUE_TOKEN_BYTES_MAX);
 	json_set_str(doc, root, "v", STR("meta.k8s.io/v1"));
 	json_set_int(doc, root, "rv", revision);
 	json_set_str(doc, root, "start", from);

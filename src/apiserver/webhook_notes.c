@@ -6,13 +6,12 @@
 
 #include "apiserver/limits.h"
 
-#define KEY_BYTES_MAX 128
-
 static struct str key_of(const char *prefix, const struct webhook_note *note,
-			 char to[KEY_BYTES_MAX])
+			 char to[WEBHOOK_NOTE_KEY_BYTES_MAX])
 {
-	int len = snprintf(to, KEY_BYTES_MAX, "%s.webhook.admission.k8s.io/round_%d_index_%zu",
-			   prefix, note->round, note->index);
+	int len = snprintf(to, WEBHOOK_NOTE_KEY_BYTES_MAX,
+			   "%s.webhook.admission.k8s.io/round_%d_index_%zu", prefix, note->round,
+			   note->index);
 
 	return str_sub(to, len > 0 ? (size_t)len : 0);
 }
@@ -42,7 +41,7 @@ static void add_patch(struct annotations *to, const struct webhook_note *note,
 {
 	AUTO_JSON_MUT doc = new_value(note);
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
-	char key[KEY_BYTES_MAX];
+	char key[WEBHOOK_NOTE_KEY_BYTES_MAX];
 
 	json_set(doc, root, "patch", json_copy(doc, yyjson_doc_get_root(answer->patch)));
 	json_set_str(doc, root, "patchType", STR("JSONPatch"));
@@ -69,7 +68,7 @@ void webhook_note_answer(struct annotations *to, const struct webhook_note *note
 static void annotate(struct annotations *to, const struct webhook_note *note)
 {
 	AUTO_JSON_MUT doc = NULL;
-	char key[KEY_BYTES_MAX];
+	char key[WEBHOOK_NOTE_KEY_BYTES_MAX];
 
 	if (!annotations_are_kept(to))
 		return;

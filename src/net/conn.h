@@ -15,7 +15,6 @@
 #include "net/limits.h"
 #include "net/tls.h"
 
-#define CONN_UNREAD_BYTES_MAX (128u << 10)
 _Static_assert(HTTP_REPLY_HEAD_BYTES_MAX <= CONN_UNREAD_BYTES_MAX, "a whole head must fit");
 
 struct conn;

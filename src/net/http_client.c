@@ -7,6 +7,7 @@
  * (→ resolving, when redirected or retried)
  */
 #include "net/http_client_internal.h"
+#include "net/limits.h"
 #include "net/lookup.h"
 
 #include <netdb.h>
@@ -16,7 +17,6 @@
 #include "base/num.h"
 
 #define CONNECT_TIMEOUT_MS 15000 /* one address */
-#define CALL_ARENA_MAX ((size_t)16 << 20)
 
 /* --- end of a call --- */
 
@@ -304,7 +304,7 @@ struct http_call *http_client_start(struct http_client *c, const struct http_req
 	call->events = events;
 	call->arg = arg;
 	list_push_back(&c->calls, &call->link);
-	arena_init(&call->arena, CALL_ARENA_MAX);
+	arena_init(&call->arena, HTTP_CALL_BYTES_MAX);
 	timer_init(&call->deadline, c->env, on_deadline);
 	timer_init(&call->idle, c->env, on_idle);
 	copy_request(call, request);

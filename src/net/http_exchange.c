@@ -9,8 +9,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "net/http_internal.h"
-
-#define EXCHANGE_ARENA_MAX ((size_t)256 << 20)
+#include "net/limits.h"
 
 struct exchange *exchange_new(struct server_conn *sc)
 {
@@ -27,7 +26,7 @@ struct exchange *exchange_new(struct server_conn *sc)
 		*ex = (struct exchange){ .x.arena = arena };
 	} else {
 		ex = NEW(struct exchange);
-		arena_init(&ex->x.arena, EXCHANGE_ARENA_MAX);
+		arena_init(&ex->x.arena, HTTP_EXCHANGE_BYTES_MAX);
 	}
 	list_init(&ex->link);
 	list_init(&ex->holds);

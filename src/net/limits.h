@@ -42,5 +42,15 @@
 #define REMOTE_STREAM_TIMEOUT_MS 30000         /* for a SPDY client to create all streams it promised */
 #define GRPC_MESSAGE_BYTES_MAX (256u << 20)     /* a client takes so much from a server it asked: RESOURCE_EXHAUSTED */
 #define GRPC_CONNECT_TIMEOUT_MS 5000           /* name, socket, handshakes */
+#define WEBSOCKET_OFFERS_MAX 32                /* protocols a client offers; more are not looked at */
+#define REMOTE_RESIZE_BYTES_MAX 4096           /* what says a terminal's size */
+#define PORT_FORWARD_CONNECTIONS_MAX 256       /* at once, of one client; more are refused */
+#define PORT_FORWARD_PORTS_MAX 64              /* of one WebSocket; more are refused */
+#define SPDY_HEADER_COUNT_MAX 64               /* of one stream; then the connection ends */
+#define JWK_NUMBER_BYTES_MAX 2048              /* RSA keys of 16384 bits */
+#define LOOKUP_ADDRESSES_MAX 8                 /* of one name; more are not tried */
+#define CONN_UNREAD_BYTES_MAX (128u << 10)     /* kept of what a reader has not taken; then reading pauses */
+#define HTTP_CALL_BYTES_MAX ((size_t)16 << 20) /* all that one call of a client keeps */
+#define HTTP_EXCHANGE_BYTES_MAX ((size_t)256 << 20) /* all that one exchange of a server keeps */
 
 #endif

@@ -5,8 +5,7 @@
 
 #include "loop/env.h"
 #include "net/address.h"
-
-#define LOOKUP_ADDRESSES_MAX 8
+#include "net/limits.h"
 
 struct lookup;
 

@@ -4,14 +4,13 @@
  * upgraded connection itself or tunnelled through WebSocket messages; and the older WebSocket form
  * with two channels for each port of the query. The owner may free it inside any event.
  */
+#include "net/limits.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "net/remote_internal.h"
 #include "net/websocket.h"
 
-#define FORWARDS_MAX 256 /* connections at once */
 #define REQUEST_ID_BYTES 32
-#define CHANNEL_PORTS_MAX 64
 
 enum carrier { BY_SPDY, BY_TUNNEL, BY_CHANNELS };
 
@@ -151,7 +150,7 @@ static struct forward *add_forward(struct port_forward *f)
 {
 	struct forward *w;
 
-	if (f->forward_count >= FORWARDS_MAX)
+	if (f->forward_count >= PORT_FORWARD_CONNECTIONS_MAX)
 		return NULL;
 	w = NEW(struct forward);
 	list_push_back(&f->forwards, &w->link);
@@ -453,8 +452,8 @@ int port_forward_accept(struct http_exchange *x, const struct port_forward_optio
 		*ret = make(conn, options, BY_SPDY);
 		return 0;
 	}
-	if (options->port_count > CHANNEL_PORTS_MAX) {
-		(void)err_set(err, ERR_BAD_REQUEST, "more than %d ports", CHANNEL_PORTS_MAX);
+	if (options->port_count > PORT_FORWARD_PORTS_MAX) {
+		(void)err_set(err, ERR_BAD_REQUEST, "more than %d ports", PORT_FORWARD_PORTS_MAX);
 		return remote_refuse(x, 400, NULL, err);
 	}
 	if (remote_accept_websocket(x, websocket_names, ARRAY_COUNT(websocket_names), &index, &conn, err) < 0)

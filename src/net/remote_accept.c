@@ -4,10 +4,9 @@
  * golang.org/x/net/websocket takes them, SPDY by X-Stream-Protocol-Version as k8s.io/apimachinery
  * does.
  */
+#include "net/limits.h"
 #include "net/remote_internal.h"
 #include "net/websocket.h"
-
-#define OFFERS_MAX 32
 
 int remote_refuse(struct http_exchange *x, int status, const struct http_headers *headers, struct err *err)
 {
@@ -24,7 +23,7 @@ int remote_refuse(struct http_exchange *x, int status, const struct http_headers
 }
 
 /* All comma-separated values of a header, in order. */
-static size_t read_offers(const struct http_headers *h, struct str name, struct str offers[OFFERS_MAX])
+static size_t read_offers(const struct http_headers *h, struct str name, struct str offers[WEBSOCKET_OFFERS_MAX])
 {
 	size_t cursor = 0, count = 0;
 	struct str value, part;
@@ -32,7 +31,7 @@ static size_t read_offers(const struct http_headers *h, struct str name, struct 
 	while (http_header_next(h, name, &cursor, &value)) {
 		while (str_next_part(&value, ',', &part)) {
 			part = str_trim(part);
-			if (part.len > 0 && count < OFFERS_MAX)
+			if (part.len > 0 && count < WEBSOCKET_OFFERS_MAX)
 				offers[count++] = part;
 		}
 	}
@@ -57,7 +56,7 @@ static bool choose(const struct str *offers, size_t offer_count, const struct st
 int websocket_handshake(struct http_exchange *x, const struct str *ours, size_t our_count,
 			struct websocket_answer *ret, struct err *err)
 {
-	struct str offers[OFFERS_MAX], key = http_header_get(&x->headers, STR("Sec-WebSocket-Key"));
+	struct str offers[WEBSOCKET_OFFERS_MAX], key = http_header_get(&x->headers, STR("Sec-WebSocket-Key"));
 	size_t offer_count = read_offers(&x->headers, STR("Sec-WebSocket-Protocol"), offers);
 	struct http_header version = HTTP_HEADER(STR("Sec-WebSocket-Version"), STR("13"));
 	char accept[WEBSOCKET_ACCEPT_BYTES];
@@ -134,7 +133,7 @@ static int refuse_protocol(struct http_exchange *x, const struct str *offers, si
 int remote_accept_spdy(struct http_exchange *x, const struct str *ours, size_t our_count, size_t *ret_index,
 		       struct conn **ret_conn, struct err *err)
 {
-	struct str offers[OFFERS_MAX];
+	struct str offers[WEBSOCKET_OFFERS_MAX];
 	size_t offer_count = read_offers(&x->headers, STR("X-Stream-Protocol-Version"), offers);
 	struct http_header list[2];
 	struct http_headers headers = { list, 2 };

@@ -3,14 +3,13 @@
  * What exec and attach streams have in common, whichever protocol carries them. The owner may free
  * the stream inside any of its events: depth keeps the memory until the last one has returned.
  */
+#include "net/limits.h"
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "codec/json.h"
 #include "net/remote_internal.h"
 #include "net/websocket.h"
-
-#define RESIZE_BYTES_MAX 4096
 
 static const struct {
 	struct str name;
@@ -274,7 +273,7 @@ bool remote_stream_wants_status(const struct remote_stream *r)
 
 int remote_resize_decode(struct str json, uint16_t *ret_width, uint16_t *ret_height, struct err *err)
 {
-	AUTO_JSON doc = json_parse(json, RESIZE_BYTES_MAX, err);
+	AUTO_JSON doc = json_parse(json, REMOTE_RESIZE_BYTES_MAX, err);
 	int64_t width = doc ? json_get_int(yyjson_doc_get_root(doc), "Width", 0) : 0;
 	int64_t height = doc ? json_get_int(yyjson_doc_get_root(doc), "Height", 0) : 0;
 

@@ -14,7 +14,6 @@
 #include "net/limits.h"
 
 #define HEADER_BYTES 8
-#define HEADERS_MAX 64
 #define WINDOW_STEP_BYTES (32u << 10)
 #define FLAG_LAST 1
 
@@ -133,7 +132,7 @@ static bool take_text(struct str *rest, struct str *ret)
 }
 
 /* Names and values borrow from block. */
-static int decode_block(struct str block, struct http_header list[HEADERS_MAX],
+static int decode_block(struct str block, struct http_header list[SPDY_HEADER_COUNT_MAX],
 			struct http_headers *ret, struct err *err)
 {
 	uint32_t count;
@@ -141,8 +140,8 @@ static int decode_block(struct str block, struct http_header list[HEADERS_MAX],
 	if (block.len < 4)
 		return err_set(err, ERR_PARSE, "SPDY headers are cut off");
 	count = get_u32((const uint8_t *)block.ptr);
-	if (count > HEADERS_MAX)
-		return err_set(err, ERR_TOO_LARGE, "more than %d SPDY headers", HEADERS_MAX);
+	if (count > SPDY_HEADER_COUNT_MAX)
+		return err_set(err, ERR_TOO_LARGE, "more than %d SPDY headers", SPDY_HEADER_COUNT_MAX);
 	block = str_slice(block, 4, block.len);
 	for (uint32_t i = 0; i < count; i++) {
 		if (!take_text(&block, &list[i].name) || !take_text(&block, &list[i].value))
@@ -160,7 +159,7 @@ static int read_block(struct spdy *s, const uint8_t *from, size_t len, struct bu
 
 static int on_syn_stream(struct spdy *s, const uint8_t *payload, size_t len, uint8_t flags, struct err *err)
 {
-	struct http_header list[HEADERS_MAX];
+	struct http_header list[SPDY_HEADER_COUNT_MAX];
 	struct http_headers headers;
 	AUTO_BUF block = { 0 };
 	uint32_t id;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys of a JWKS (RFC 7517, 7518) as PEM, and clients' certificates against authorities of choice. */
+#include "net/limits.h"
 #include "net/x509.h"
 
 #include <openssl/core_names.h>
 #include "net/openssl.h"
-
-#define KEY_BYTES_MAX 2048 /* of a number; RSA keys of 16384 bits */
 
 static int key_from(const char *type, OSSL_PARAM_BLD *params, struct arena *arena, struct str *ret,
 		    struct err *err)
@@ -33,7 +32,7 @@ int x509_rsa_pem(struct str modulus, struct str exponent, struct arena *arena, s
 	AUTO_NUMBER n = NULL;
 	AUTO_NUMBER e = NULL;
 
-	if (!modulus.len || !exponent.len || modulus.len > KEY_BYTES_MAX || exponent.len > KEY_BYTES_MAX)
+	if (!modulus.len || !exponent.len || modulus.len > JWK_NUMBER_BYTES_MAX || exponent.len > JWK_NUMBER_BYTES_MAX)
 		return err_set(err, ERR_PARSE, "RSA key: its numbers are missing or too long");
 	n = BN_bin2bn((const unsigned char *)modulus.ptr, (int)modulus.len, NULL);
 	e = BN_bin2bn((const unsigned char *)exponent.ptr, (int)exponent.len, NULL);

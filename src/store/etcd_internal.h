@@ -10,6 +10,7 @@
 
 #include "store/etcd_link.h"
 #include "store/internal.h"
+#include "store/limits.h"
 
 #define ETCD_CALL_TIMEOUT_MS 5000 /* of one try */
 #define ETCD_WRITE_TIMEOUT_MS \
@@ -17,10 +18,8 @@
 #define ETCD_OPEN_TIMEOUT_MS 60000
 #define ETCD_TICK_MS 100
 #define ETCD_PAGE_KEYS 500
-#define ETCD_HELD_BYTES_MAX ((size_t)64 << 20) /* of events that wait for answers; the rest does not */
 #define ETCD_REOPEN_FIRST_MS 20 /* what cannot be opened yet is looked at again */
 #define ETCD_REOPEN_LAST_MS 1000
-#define ETCD_REFUTED_MAX 32 /* tries of a write without precondition */
 
 enum etcd_write_state { WRITE_BLOCKED, WRITE_READY, WRITE_SENT, WRITE_LANDED, WRITE_REFUTED };
 

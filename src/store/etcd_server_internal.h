@@ -7,13 +7,7 @@
 #include "store/etcd_proto.h"
 #include "store/etcd_server.h"
 #include "store/internal.h"
-
-#define ETCD_REQUEST_BYTES_MAX \
-	((2u << 20)) /* 1.5 MiB and what is around it, as etcd's own default */
-#define ETCD_WRITE_BYTES_MAX (1536u << 10) /* as etcd's own default */
-#define ETCD_LEASES_MAX 10000
-#define ETCD_TXN_OPS_MAX 128 /* as etcd's own default */
-#define ETCD_TXN_DEPTH_MAX 4
+#include "store/limits.h"
 
 struct etcd_server {
 	struct etcd_server_options options;

@@ -4,9 +4,9 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "store/etcd_server_internal.h"
+#include "store/limits.h"
 
 #define QUEUED_HIGH_BYTES (1u << 20)
-#define WATCHES_MAX 1000 /* of one stream */
 
 struct watch {
 	struct store_watcher watcher; /* first */
@@ -108,10 +108,10 @@ static void create(struct watch_stream *ws, const struct etcd_watch_create *r)
 	struct etcd_watch_answer a = { .watch_id = -1, .created = true };
 	struct watch *w;
 
-	if (ws->count >= WATCHES_MAX || (r->watch_id && is_id_taken(ws, r->watch_id)) ||
+	if (ws->count >= ETCD_STREAM_WATCHES_MAX || (r->watch_id && is_id_taken(ws, r->watch_id)) ||
 	    r->key.len > STORE_KEY_BYTES_MAX) {
 		a.canceled = true;
-		a.cancel_reason = ws->count >= WATCHES_MAX ? STR("too many watches on the stream")
+		a.cancel_reason = ws->count >= ETCD_STREAM_WATCHES_MAX ? STR("too many watches on the stream")
 				  : r->watch_id ? STR("mvcc: duplicate watch ID provided")
 						: STR("the key is too long");
 		answer(ws, &a);

@@ -24,6 +24,14 @@
 #define STORE_JOURNAL_LARGE_BYTES_MAX ((size_t)64 << 20) /* a power of two; ERR_INTERNAL at the start */
 #define STORE_RESTORE_REVISIONS ((int64_t)1000000000)  /* passed over by a restore: more than were written since */
 #define STORE_MAP_BYTES_MAX ((size_t)64 << 30)         /* size of the LMDB file; ERR_NO_SPACE */
+#define ETCD_REQUEST_BYTES_MAX (2u << 20)              /* 1.5 MiB and what is around it, as etcd's own default */
+#define ETCD_WRITE_BYTES_MAX (1536u << 10)             /* of one request; as etcd's own default */
+#define ETCD_LEASES_MAX 10000                          /* at once; then ResourceExhausted */
+#define ETCD_TXN_OPS_MAX 128                           /* as etcd's own default */
+#define ETCD_TXN_DEPTH_MAX 4                           /* transactions inside transactions */
+#define ETCD_STREAM_WATCHES_MAX 1000                   /* of one stream; more are cancelled */
+#define ETCD_HELD_BYTES_MAX ((size_t)64 << 20)         /* of events that wait for answers; the rest does not */
+#define ETCD_REFUTED_MAX 32                            /* tries of a write without precondition */
 
 _Static_assert(STORE_BATCH_BYTES_MAX <= STORE_JOURNAL_BYTES_MAX, "usual batches fit the journal");
 /* A batch has one write at least; sealed, a value may be somewhat larger. */

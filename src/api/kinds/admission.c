@@ -6,15 +6,13 @@
 #include "api/admission_expression.h"
 #include "api/kinds/admission.h"
 #include "api/kinds/cells.h"
+#include "api/kinds/limits.h"
 #include "api/limits.h"
 #include "api/meta.h"
 #include "api/rules.h"
 #include "api/selector.h"
 #include "api/strategy.h"
 #include "codec/json_index.h"
-
-#define ANNOTATIONS_MAX 20
-#define ANNOTATION_EXPRESSION_BYTES_MAX 5120
 
 /* ---- rules ---- */
 
@@ -276,7 +274,7 @@ static void check_annotation(struct admission_set *set, yyjson_mut_val *annotati
 	if (!text.len)
 		field_required(errors, FIELD_NAME(path, "valueExpression"),
 			       "valueExpression is not specified");
-	else if (text.len > ANNOTATION_EXPRESSION_BYTES_MAX)
+	else if (text.len > POLICY_ANNOTATION_EXPRESSION_BYTES_MAX)
 		field_required(errors, FIELD_NAME(path, "valueExpression"),
 			       "must not exceed 5120 bytes in length");
 	else
@@ -290,7 +288,7 @@ static void check_annotations(struct admission_set *set, yyjson_mut_val *annotat
 {
 	size_t i = 0;
 
-	if (yyjson_mut_arr_size(annotations) > ANNOTATIONS_MAX) {
+	if (yyjson_mut_arr_size(annotations) > POLICY_ANNOTATIONS_MAX) {
 		field_invalid_val(errors, path, annotations,
 				  "must not have more than 20 auditAnnotations");
 		return;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HorizontalPodAutoscaler (v1 and v2) and PodDisruptionBudget. */
 #include "api/kinds/cells.h"
+#include "api/kinds/limits.h"
 #include "api/kinds/resource_name.h"
 #include "api/kinds/workload.h"
 #include "api/quantity.h"
 
 #define METRIC_TYPES "ContainerResource|External|Object|Pods|Resource"
-#define WINDOW_MAX 3600
-#define PERIOD_MAX 1800
 
 /* ---- defaults ---- */
 
@@ -254,14 +253,15 @@ static const struct rule policy_rules[] = {
 	RULE_CALL("type", check_policy_type),
 	RULE_RANGE("value", 1, INT64_MAX, "must be greater than zero"),
 	RULE_RANGE("periodSeconds", 1, INT64_MAX, "must be greater than zero"),
-	RULE_RANGE("periodSeconds", INT64_MIN, PERIOD_MAX, "must be less than or equal to 1800"),
+	RULE_RANGE("periodSeconds", INT64_MIN, SCALING_PERIOD_SECONDS_MAX,
+		   "must be less than or equal to 1800"),
 	{ 0 },
 };
 
 static const struct rule scaling_rules[] = {
 	RULE_RANGE("stabilizationWindowSeconds", 0, INT64_MAX,
 		   "must be greater than or equal to zero"),
-	RULE_RANGE("stabilizationWindowSeconds", INT64_MIN, WINDOW_MAX,
+	RULE_RANGE("stabilizationWindowSeconds", INT64_MIN, SCALING_WINDOW_SECONDS_MAX,
 		   "must be less than or equal to 3600"),
 	RULE_ONE_OF("selectPolicy", "Disabled|Max|Min"),
 	RULE_NEED("policies", "must specify at least one Policy"),

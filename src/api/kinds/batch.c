@@ -4,6 +4,7 @@
 #include "api/kinds/frozen.h"
 #include "api/kinds/job_indexes.h"
 #include "api/kinds/job_status.h"
+#include "api/kinds/limits.h"
 #include "api/kinds/pod_spec.h"
 #include "api/kinds/warnings.h"
 #include "api/kinds/workload.h"
@@ -12,15 +13,7 @@
 
 #define UID_LABEL "batch.kubernetes.io/controller-uid"
 #define NAME_LABEL "batch.kubernetes.io/job-name"
-#define INDEXED_PARALLELISM_MAX 100000
-#define POLICY_RULES_MAX 20
-#define EXIT_CODES_MAX 255
-#define PATTERNS_MAX 20
-#define SUCCEEDED_INDEXES_BYTES_MAX (64u << 10)
-#define FAILED_INDEXES_MAX 100000
 #define COMPLETIONS_HIGH 100000 /* above, the number of indexes that may fail is bounded */
-#define PARALLELISM_OF_HIGH_MAX 10000
-#define CRON_NAME_BYTES_MAX 52
 
 static yyjson_mut_val *spec_of(struct edit *e)
 {
@@ -98,8 +91,8 @@ static void check_exit_values(const struct scope *s, const struct field_path *pa
 
 	if (!yyjson_mut_arr_size(values))
 		field_invalid_val(s->errors, here, values, "at least one value is required");
-	else if (yyjson_mut_arr_size(values) > EXIT_CODES_MAX)
-		field_too_many(s->errors, here, yyjson_mut_arr_size(values), EXIT_CODES_MAX);
+	else if (yyjson_mut_arr_size(values) > JOB_EXIT_CODES_MAX)
+		field_too_many(s->errors, here, yyjson_mut_arr_size(values), JOB_EXIT_CODES_MAX);
 	json_index_init(&seen, yyjson_mut_arr_size(values));
 	JSON_MUT_EACH (value, values) {
 		const struct field_path *at = FIELD_INDEX(here, i++);
@@ -209,14 +202,14 @@ static void check_failure_match(const struct scope *s, const struct field_path *
 static const struct rule failure_rules[] = {
 	RULE_CALL("action", check_action),
 	RULE_INSIDE("onExitCodes", exit_code_rules),
-	RULE_AT_MOST("onPodConditions", PATTERNS_MAX),
+	RULE_AT_MOST("onPodConditions", JOB_PATTERNS_MAX),
 	RULE_EACH("onPodConditions", condition_rules),
 	RULE_CALL(NULL, check_failure_match),
 	{ 0 },
 };
 
 static const struct rule failure_policy_rules[] = {
-	RULE_AT_MOST("rules", POLICY_RULES_MAX),
+	RULE_AT_MOST("rules", JOB_POLICY_RULES_MAX),
 	RULE_EACH("rules", failure_rules),
 	{ 0 },
 };
@@ -248,7 +241,7 @@ static void check_success_rule(const struct scope *s, const struct field_path *p
 			       yyjson_mut_val *v)
 {
 	static const struct rule length_rules[] = {
-		RULE_LENGTH("succeededIndexes", SUCCEEDED_INDEXES_BYTES_MAX),
+		RULE_LENGTH("succeededIndexes", JOB_SUCCEEDED_INDEXES_BYTES_MAX),
 		{ 0 },
 	};
 	yyjson_mut_val *count = yyjson_mut_obj_get(v, "succeededCount"),
@@ -286,7 +279,7 @@ static void check_success_policy(const struct scope *s, const struct field_path 
 	static const struct rule rules[] = {
 		RULE_NEED("rules", "at least one rules must be specified when the successPolicy "
 				   "is specified"),
-		RULE_AT_MOST("rules", POLICY_RULES_MAX),
+		RULE_AT_MOST("rules", JOB_POLICY_RULES_MAX),
 		RULE_CALL_EACH("rules", check_success_rule),
 		{ 0 },
 	};
@@ -328,7 +321,7 @@ static void check_high(const struct scope *s, const struct field_path *path, yyj
 		field_required(s->errors, FIELD_NAME(path, "maxFailedIndexes"),
 			       "must be specified when completions is above 100000");
 	for (size_t i = 0; i < ARRAY_COUNT(fields); i++)
-		if (json_mut_get_int(v, fields[i], 0) > PARALLELISM_OF_HIGH_MAX)
+		if (json_mut_get_int(v, fields[i], 0) > JOB_PARALLELISM_OF_HIGH_MAX)
 			field_invalid_int(s->errors, FIELD_NAME(path, fields[i]),
 					  json_mut_get_int(v, fields[i], 0), detail);
 }
@@ -362,7 +355,7 @@ static void check_failed_indexes(const struct scope *s, const struct field_path 
 	if (failed && completions && json_mut_int(failed, 0) > json_mut_int(completions, 0))
 		field_invalid_int(s->errors, here, json_mut_int(failed, 0),
 				  "must be less than or equal to completions");
-	if (failed && json_mut_int(failed, 0) > FAILED_INDEXES_MAX)
+	if (failed && json_mut_int(failed, 0) > JOB_FAILED_INDEXES_MAX)
 		field_invalid_int(s->errors, here, json_mut_int(failed, 0),
 				  "must be less than or equal to 100000");
 	if (json_mut_int(completions, 0) > COMPLETIONS_HIGH && per_index)
@@ -384,7 +377,7 @@ static void check_mode(const struct scope *s, const struct field_path *path, yyj
 	if (!yyjson_mut_obj_get(v, "completions"))
 		field_required(s->errors, FIELD_NAME(path, "completions"),
 			       "when completion mode is Indexed");
-	if (parallelism > INDEXED_PARALLELISM_MAX)
+	if (parallelism > JOB_INDEXED_PARALLELISM_MAX)
 		field_invalid_int(s->errors, FIELD_NAME(path, "parallelism"), parallelism,
 				  "must be less than or equal to 100000 when completion mode is "
 				  "Indexed");

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checks of containers: those that run, those that run before and those that join later. */
+#include "api/kinds/limits.h"
 #include "api/kinds/pod_spec.h"
-
-#define RULES_MAX 20  /* of one container's restartPolicyRules */
-#define CODES_MAX 255 /* of one of them */
 
 /* ---- ports ---- */
 
@@ -311,7 +309,7 @@ static void check_exit_codes(const struct scope *s, const struct field_path *pat
 {
 	static const struct rule rules[] = {
 		RULE_NEED_ONE_OF("operator", "In|NotIn"),
-		RULE_AT_MOST("values", CODES_MAX),
+		RULE_AT_MOST("values", RESTART_CODES_MAX),
 		{ 0 },
 	};
 
@@ -329,7 +327,7 @@ static const struct rule restart_rules[] = {
 
 static const struct rule restart_policy_rules[] = {
 	RULE_ONE_OF("restartPolicy", "Always|Never|OnFailure"),
-	RULE_AT_MOST("restartPolicyRules", RULES_MAX),
+	RULE_AT_MOST("restartPolicyRules", RESTART_RULES_MAX),
 	RULE_EACH("restartPolicyRules", restart_rules),
 	{ 0 },
 };

@@ -3,6 +3,7 @@
 #include "api/kinds/address.h"
 #include "api/kinds/cells.h"
 #include "api/kinds/frozen.h"
+#include "api/kinds/limits.h"
 #include "api/kinds/resource_name.h"
 #include "api/rules.h"
 #include "api/limits.h"
@@ -10,8 +11,6 @@
 #include "base/time.h"
 #include "codec/base64.h"
 #include "codec/json_index.h"
-
-#define CONFIG_BYTES_MAX (1u << 20) /* of a ConfigMap's or Secret's data */
 
 static void take_old(struct edit *e, yyjson_mut_val *now, yyjson_val *old, const char *key)
 {

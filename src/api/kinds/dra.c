@@ -2,19 +2,11 @@
 /* ResourceClaim and ResourceClaimTemplate of resource.k8s.io/v1. */
 #include "api/kinds/address.h"
 #include "api/kinds/dra.h"
+#include "api/kinds/limits.h"
 #include "api/kinds/pod_spec.h"
 #include "api/kinds/workload.h"
 #include "api/meta.h"
 #include "codec/json_index.h"
-
-#define REQUESTS_MAX 32
-#define SUBREQUESTS_MAX 8
-#define CONSTRAINTS_MAX 32
-#define RESULTS_MAX 32
-#define RESERVED_MAX 256
-#define STATUS_BYTES_MAX (10u << 10)
-#define STATUS_CONDITIONS_MAX 8
-#define ADDRESSES_MAX 16
 
 /* ---- defaults ---- */
 
@@ -78,7 +70,7 @@ static const struct rule sub_request_rules[] = {
 };
 
 static const struct rule choice_rules[] = {
-	RULE_SET("firstAvailable", SUBREQUESTS_MAX, "name", sub_request_rules),
+	RULE_SET("firstAvailable", CLAIM_SUBREQUESTS_MAX, "name", sub_request_rules),
 	{ 0 },
 };
 
@@ -165,20 +157,20 @@ static void check_attribute(const struct scope *s, const struct field_path *path
 }
 
 static const struct rule constraint_rules[] = {
-	RULE_SET_CALL("requests", REQUESTS_MAX, check_request_name),
+	RULE_SET_CALL("requests", CLAIM_REQUESTS_MAX, check_request_name),
 	RULE_CALL(NULL, check_attribute),
 	{ 0 },
 };
 
 static const struct rule config_rules[] = {
-	RULE_SET_CALL("requests", REQUESTS_MAX, check_request_name),
+	RULE_SET_CALL("requests", CLAIM_REQUESTS_MAX, check_request_name),
 	RULE_CALL(NULL, rule_device_config),
 	{ 0 },
 };
 
 static const struct rule devices_rules[] = {
-	RULE_SET("requests", REQUESTS_MAX, "name", request_rules),
-	RULE_FEW("constraints", CONSTRAINTS_MAX, constraint_rules),
+	RULE_SET("requests", CLAIM_REQUESTS_MAX, "name", request_rules),
+	RULE_FEW("constraints", CLAIM_CONSTRAINTS_MAX, constraint_rules),
 	RULE_FEW("config", DEVICE_CONFIGS_MAX, config_rules),
 	{ 0 },
 };
@@ -252,13 +244,13 @@ static const struct rule result_rules[] = {
 
 static const struct rule given_config_rules[] = {
 	RULE_NEED_ONE_OF("source", "FromClaim|FromClass"),
-	RULE_SET_CALL("requests", REQUESTS_MAX, check_request_name),
+	RULE_SET_CALL("requests", CLAIM_REQUESTS_MAX, check_request_name),
 	RULE_CALL(NULL, rule_device_config),
 	{ 0 },
 };
 
 static const struct rule given_devices_rules[] = {
-	RULE_FEW("results", RESULTS_MAX, result_rules),
+	RULE_FEW("results", CLAIM_RESULTS_MAX, result_rules),
 	RULE_FEW("config", 2 * DEVICE_CONFIGS_MAX, given_config_rules),
 	{ 0 },
 };
@@ -284,7 +276,7 @@ static bool is_given(const struct scope *s, struct str name)
 {
 	yyjson_mut_val *results = json_mut_get(s->edit->root, "status.allocation.devices.results");
 
-	if (yyjson_mut_arr_size(results) > RESULTS_MAX)
+	if (yyjson_mut_arr_size(results) > CLAIM_RESULTS_MAX)
 		return true; /* refused for that */
 	JSON_MUT_EACH (result, results)
 		if (str_eq(shared_name(s->errors->arena, result), name))
@@ -296,13 +288,13 @@ static void check_device_data(const struct scope *s, const struct field_path *pa
 			      yyjson_mut_val *v)
 {
 	if (v)
-		device_check_opaque(s, path, v, STATUS_BYTES_MAX);
+		device_check_opaque(s, path, v, DEVICE_STATUS_BYTES_MAX);
 }
 
 static const struct rule network_rules[] = {
 	RULE_LENGTH("interfaceName", 256),
 	RULE_LENGTH("hardwareAddress", 128),
-	RULE_SET_CALL("ips", ADDRESSES_MAX, rule_interface_address),
+	RULE_SET_CALL("ips", DEVICE_ADDRESSES_MAX, rule_interface_address),
 	{ 0 },
 };
 
@@ -315,7 +307,7 @@ static const struct rule status_device_rules[] = {
 };
 
 static const struct rule status_device_rest[] = {
-	RULE_AT_MOST("conditions", STATUS_CONDITIONS_MAX),
+	RULE_AT_MOST("conditions", DEVICE_STATUS_CONDITIONS_MAX),
 	RULE_CALL("conditions", rule_conditions),
 	RULE_CALL("data", check_device_data),
 	RULE_INSIDE("networkData", network_rules),
@@ -361,7 +353,7 @@ static const struct rule user_rules[] = {
 };
 
 static const struct rule status_rules[] = {
-	RULE_SET("reservedFor", RESERVED_MAX, "uid", user_rules),
+	RULE_SET("reservedFor", CLAIM_RESERVED_MAX, "uid", user_rules),
 	RULE_CALL("devices", check_status_devices),
 	{ 0 },
 };

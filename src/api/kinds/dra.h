@@ -3,11 +3,8 @@
 #ifndef CUBE_API_KINDS_DRA_H
 #define CUBE_API_KINDS_DRA_H
 
+#include "api/kinds/limits.h"
 #include "api/rules.h"
-
-#define DEVICE_SELECTORS_MAX 32
-#define DEVICE_CONFIGS_MAX 32
-#define DEVICE_CONDITIONS_MAX 4 /* that bind, or fail to */
 
 rule_check rule_device_selectors; /* a list */
 rule_check rule_device_toleration;

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices as all kinds of resource.k8s.io speak of them: selectors, taints, names of attributes. */
 #include "api/kinds/dra.h"
+#include "api/kinds/limits.h"
 
 #include "api/limits.h"
 #include "base/buf.h"
 #include "cel/cel.h"
 
-#define EXPRESSION_BYTES_MAX (10u << 10)
-#define PARAMETERS_BYTES_MAX (10u << 10)
 #define EFFECTS "NoExecute|NoSchedule|None"
-#define IDENTIFIER_BYTES_MAX 32
 
 /* ---- selectors ---- */
 
@@ -85,8 +83,8 @@ static void check_expression(const struct scope *s, const struct field_path *pat
 	struct arena scratch;
 	const char *problem;
 
-	if (text.len > EXPRESSION_BYTES_MAX) {
-		field_too_long(s->errors, path, EXPRESSION_BYTES_MAX);
+	if (text.len > DEVICE_EXPRESSION_BYTES_MAX) {
+		field_too_long(s->errors, path, DEVICE_EXPRESSION_BYTES_MAX);
 		return;
 	}
 	if (s->errors->count >= FIELD_ERRORS_MAX)
@@ -197,7 +195,7 @@ void rule_device_config(const struct scope *s, const struct field_path *path, yy
 	}
 	rules_check(s, rules, here, opaque);
 	device_check_opaque(s, FIELD_NAME(here, "parameters"),
-			    yyjson_mut_obj_get(opaque, "parameters"), PARAMETERS_BYTES_MAX);
+			    yyjson_mut_obj_get(opaque, "parameters"), DEVICE_PARAMETERS_BYTES_MAX);
 }
 
 /* ---- conditions ---- */
@@ -266,8 +264,8 @@ static void check_identifier(const struct scope *s, const struct field_path *pat
 		good &= c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 			(i && c >= '0' && c <= '9');
 	}
-	if (name.len > IDENTIFIER_BYTES_MAX)
-		field_too_long(s->errors, path, IDENTIFIER_BYTES_MAX);
+	if (name.len > DEVICE_IDENTIFIER_BYTES_MAX)
+		field_too_long(s->errors, path, DEVICE_IDENTIFIER_BYTES_MAX);
 	if (!good)
 		field_invalid_str(
 			s->errors, path, name,

@@ -2,21 +2,12 @@
 /* DeviceClass and ResourceSlice of resource.k8s.io/v1. */
 #include "api/kinds/dra.h"
 #include "api/kinds/frozen.h"
+#include "api/kinds/limits.h"
 #include "api/kinds/pod_spec.h"
 #include "api/kinds/resource_name.h"
 #include "api/kinds/workload.h"
 #include "api/quantity.h"
 #include "base/time.h"
-
-#define DEVICES_MAX 128
-#define DEVICES_ADVANCED_MAX 64 /* with taints or counters */
-#define ATTRIBUTES_MAX 32
-#define ATTRIBUTE_BYTES_MAX 64
-#define TAINTS_MAX 16
-#define COUNTER_SETS_MAX 8
-#define CONSUMED_SETS_MAX 2
-#define COUNTERS_MAX 32
-#define CHOICES_MAX 10
 
 static void resourceslice_default(struct edit *e)
 {
@@ -70,14 +61,14 @@ static void check_version(const struct scope *s, const struct field_path *path, 
 	if (!text_matches(s->errors->arena, semver, text))
 		field_invalid_str(s->errors, path, text,
 				  "must be a string compatible with semver.org spec 2.0.0");
-	if (text.len > ATTRIBUTE_BYTES_MAX)
-		field_too_long(s->errors, path, ATTRIBUTE_BYTES_MAX);
+	if (text.len > DEVICE_ATTRIBUTE_BYTES_MAX)
+		field_too_long(s->errors, path, DEVICE_ATTRIBUTE_BYTES_MAX);
 }
 
 static void check_attribute(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
 	static const struct rule rules[] = {
-		RULE_LENGTH("string", ATTRIBUTE_BYTES_MAX),
+		RULE_LENGTH("string", DEVICE_ATTRIBUTE_BYTES_MAX),
 		RULE_CALL("version", check_version),
 		{ 0 },
 	};
@@ -126,8 +117,8 @@ static void check_choices(const struct scope *s, const struct field_path *path,
 		}
 		i++;
 	}
-	if (i > CHOICES_MAX) {
-		field_too_many(s->errors, path, i, CHOICES_MAX);
+	if (i > DEVICE_CAPACITY_CHOICES_MAX) {
+		field_too_many(s->errors, path, i, DEVICE_CAPACITY_CHOICES_MAX);
 	} else {
 		i = 0;
 		JSON_MUT_EACH (item, list) {
@@ -286,8 +277,8 @@ static void check_counters(const struct scope *s, const struct field_path *path,
 
 	if (!count)
 		field_required(s->errors, path, "");
-	if (count > COUNTERS_MAX) {
-		field_too_many(s->errors, path, count, COUNTERS_MAX);
+	if (count > SLICE_COUNTERS_MAX) {
+		field_too_many(s->errors, path, count, SLICE_COUNTERS_MAX);
 		return;
 	}
 	JSON_MUT_MEMBERS (key, value, v)
@@ -390,7 +381,7 @@ static void check_attribute_count(const struct scope *s, const struct field_path
 {
 	size_t count = json_mut_get_count(v, "attributes") + json_mut_get_count(v, "capacity");
 
-	if (count > ATTRIBUTES_MAX)
+	if (count > DEVICE_ATTRIBUTES_MAX)
 		field_invalid_int(
 			s->errors, path, (int64_t)count,
 			"the total number of attributes and capacities must not exceed 32");
@@ -400,8 +391,8 @@ static void check_taints(const struct scope *s, const struct field_path *path, y
 {
 	size_t i = 0;
 
-	if (yyjson_mut_arr_size(v) > TAINTS_MAX) {
-		field_too_many(s->errors, path, yyjson_mut_arr_size(v), TAINTS_MAX);
+	if (yyjson_mut_arr_size(v) > DEVICE_TAINTS_MAX) {
+		field_too_many(s->errors, path, yyjson_mut_arr_size(v), DEVICE_TAINTS_MAX);
 		return;
 	}
 	JSON_MUT_EACH (taint, v)
@@ -442,7 +433,7 @@ static const struct rule device_rules[] = {
 	RULE_CALL("attributes", check_keys),
 	RULE_CALL_EACH("attributes", check_attribute),
 	RULE_CALL(NULL, check_changed),
-	RULE_SET("consumesCounters", CONSUMED_SETS_MAX, "counterSet", consumed_rules),
+	RULE_SET("consumesCounters", DEVICE_CONSUMED_SETS_MAX, "counterSet", consumed_rules),
 	RULE_CALL(NULL, check_device_place),
 	RULE_CALL(NULL, rule_device_conditions),
 	{ 0 },
@@ -489,11 +480,11 @@ static void check_places(const struct scope *s, const struct field_path *path, y
 static void check_devices(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
 	static const struct rule few[] = {
-		RULE_SET(NULL, DEVICES_ADVANCED_MAX, "name", device_rules),
+		RULE_SET(NULL, SLICE_DEVICES_ADVANCED_MAX, "name", device_rules),
 		{ 0 },
 	};
 	static const struct rule many[] = {
-		RULE_SET(NULL, DEVICES_MAX, "name", device_rules),
+		RULE_SET(NULL, SLICE_DEVICES_MAX, "name", device_rules),
 		{ 0 },
 	};
 	bool is_advanced = false;
@@ -509,7 +500,7 @@ static const struct rule slice_spec_rules[] = {
 	RULE_INSIDE("pool", pool_rules),
 	RULE_CALL(NULL, check_places),
 	RULE_CALL("devices", check_devices),
-	RULE_SET("sharedCounters", COUNTER_SETS_MAX, "name", counter_set_rules),
+	RULE_SET("sharedCounters", SLICE_COUNTER_SETS_MAX, "name", counter_set_rules),
 	{ 0 },
 };
 

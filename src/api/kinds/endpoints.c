@@ -2,14 +2,9 @@
 /* Endpoints and EndpointSlice, and the addresses in them. */
 #include "api/kinds/address.h"
 #include "api/kinds/cells.h"
+#include "api/kinds/limits.h"
 #include "codec/ip.h"
 #include "codec/json_index.h"
-
-#define SLICE_ENDPOINTS_MAX 1000
-#define SLICE_PORTS_MAX 20000
-#define ADDRESSES_MAX 100
-#define TOPOLOGY_MAX 16
-#define HINTS_MAX 8
 
 /* ---- Endpoints ---- */
 
@@ -150,8 +145,8 @@ static void check_slice_address(const struct scope *s, const struct field_path *
 
 static void check_topology(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	if (yyjson_mut_obj_size(v) > TOPOLOGY_MAX)
-		field_too_many(s->errors, path, yyjson_mut_obj_size(v), TOPOLOGY_MAX);
+	if (yyjson_mut_obj_size(v) > SLICE_TOPOLOGY_MAX)
+		field_too_many(s->errors, path, yyjson_mut_obj_size(v), SLICE_TOPOLOGY_MAX);
 	rule_labels(s, path, v);
 }
 
@@ -166,9 +161,9 @@ static void check_hints(const struct scope *s, const struct field_path *path, yy
 		{ 0 },
 	};
 	static const struct rule rules[] = {
-		RULE_AT_MOST("forZones", HINTS_MAX),
+		RULE_AT_MOST("forZones", SLICE_HINTS_MAX),
 		RULE_EACH_BY("forZones", "name", zone_rules),
-		RULE_AT_MOST("forNodes", HINTS_MAX),
+		RULE_AT_MOST("forNodes", SLICE_HINTS_MAX),
 		RULE_EACH_BY("forNodes", "name", node_rules),
 		{ 0 },
 	};
@@ -178,7 +173,7 @@ static void check_hints(const struct scope *s, const struct field_path *path, yy
 
 static const struct rule endpoint_rules[] = {
 	RULE_NEED("addresses", "must contain at least 1 address"),
-	RULE_AT_MOST("addresses", ADDRESSES_MAX),
+	RULE_AT_MOST("addresses", SLICE_ADDRESSES_MAX),
 	RULE_CALL_EACH("addresses", check_slice_address),
 	RULE_NAME("nodeName", name_subdomain_problem),
 	RULE_CALL("deprecatedTopology", check_topology),

@@ -2,14 +2,12 @@
 /* FlowSchema and PriorityLevelConfiguration. */
 #include <math.h>
 #include "api/kinds/cells.h"
+#include "api/kinds/limits.h"
 #include "api/meta.h"
 #include "api/rules.h"
 #include "codec/json_index.h"
 
-#define PRECEDENCE_MAX 10000
-#define QUEUES_MAX 10000000
 #define VERBS "create|delete|deletecollection|get|list|patch|proxy|update|watch"
-#define ENTROPY_BITS_MAX 60 /* of the hash that deals hands */
 
 /* ---- FlowSchema ---- */
 
@@ -204,7 +202,7 @@ static void check_precedence(const struct scope *s, const struct field_path *pat
 
 	if (precedence <= 0)
 		field_invalid_int(s->errors, path, precedence, "must be a positive value");
-	if (precedence > PRECEDENCE_MAX)
+	if (precedence > FLOW_PRECEDENCE_MAX)
 		field_invalid_int(s->errors, path, precedence, "must not be greater than 10000");
 	if (precedence == 1 && !str_eq_c(name, "exempt"))
 		field_invalid_int(s->errors, path, precedence,
@@ -301,7 +299,7 @@ static void check_hand(const struct scope *s, const struct field_path *path, yyj
 		hand = json_mut_get_int(v, "handSize", 0);
 	const struct field_path *here = FIELD_NAME(path, "handSize");
 
-	if (queues > QUEUES_MAX)
+	if (queues > FLOW_QUEUES_MAX)
 		field_invalid_int(s->errors, FIELD_NAME(path, "queues"), queues,
 				  "must not be greater than 10000000");
 	if (hand <= 0)
@@ -310,12 +308,12 @@ static void check_hand(const struct scope *s, const struct field_path *path, yyj
 		field_error_add(s->errors, FIELD_INVALID, here,
 				"%lld: should not be greater than queues (%lld)", (long long)hand,
 				(long long)queues);
-	else if (entropy_bits(queues, hand) > ENTROPY_BITS_MAX)
+	else if (entropy_bits(queues, hand) > FLOW_ENTROPY_BITS_MAX)
 		field_error_add(
 			s->errors, FIELD_INVALID, here,
 			"%lld: required entropy bits of deckSize %lld and handSize %lld should "
 			"not be greater than %d",
-			(long long)hand, (long long)queues, (long long)hand, ENTROPY_BITS_MAX);
+			(long long)hand, (long long)queues, (long long)hand, FLOW_ENTROPY_BITS_MAX);
 }
 
 static const struct rule queuing_rules[] = {

@@ -3,12 +3,12 @@
 #include "api/kinds/address.h"
 #include "api/field_value.h"
 #include "api/kinds/cells.h"
+#include "api/kinds/limits.h"
 #include "api/limits.h"
 #include "api/meta.h"
 #include "codec/ip.h"
 #include "codec/json_index.h"
 
-#define CONTROLLER_BYTES_MAX 250
 #define INGRESS_CLASS "kubernetes.io/ingress.class"
 
 /* ---- Ingress ---- */
@@ -225,8 +225,8 @@ static void check_controller(const struct scope *s, const struct field_path *pat
 {
 	struct str name = json_mut_str(v), domain, rest;
 
-	if (name.len > CONTROLLER_BYTES_MAX)
-		field_too_long(s->errors, path, CONTROLLER_BYTES_MAX);
+	if (name.len > INGRESS_CONTROLLER_BYTES_MAX)
+		field_too_long(s->errors, path, INGRESS_CONTROLLER_BYTES_MAX);
 	if (!name.len)
 		field_required(s->errors, path, "");
 	else if (!str_cut(name, '/', &domain, &rest) || !domain.len || !rest.len)

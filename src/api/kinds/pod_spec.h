@@ -58,13 +58,13 @@ enum volume_place { VOLUME_OF_POD, VOLUME_PERSISTENT };
 void volume_source_validate(const struct scope *scope, enum volume_place place,
 			    const struct field_path *path, yyjson_mut_val *volume);
 bool volume_source_is(struct str field); /* of a PersistentVolume */
-rule_check rule_claim_spec;		  /* a PersistentVolumeClaimSpec */
-rule_check rule_node_selector;		  /* a NodeSelector */
+rule_check rule_claim_spec;		 /* a PersistentVolumeClaimSpec */
+rule_check rule_node_selector;		 /* a NodeSelector */
 rule_check rule_affinity, rule_spread, rule_tolerations;
 /* What of a toleration may not change: all but its seconds, as one text. */
 struct str toleration_text_in(struct arena *arena, yyjson_val *toleration);
 struct str toleration_text_in_mut(struct arena *arena, yyjson_mut_val *toleration);
-rule_check rule_local_path;    /* relative and without ".." */
+rule_check rule_local_path;	       /* relative and without ".." */
 bool path_steps_back(struct str path); /* it has ".." in it */
 rule_check rule_preemption_policy;
 

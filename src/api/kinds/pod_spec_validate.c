@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pod specs as a whole, and templates. What has a file of its own is called from here. */
+#include "api/kinds/limits.h"
 #include "api/kinds/pod_spec.h"
 
 #include "api/meta.h"
 #include "api/selector.h"
 #include "codec/ip.h"
-
-#define NAMESERVERS_MAX 3
-#define SEARCHES_MAX 32
-#define SEARCH_BYTES_MAX 2048
 
 /* ---- names and addresses ---- */
 
@@ -16,11 +13,11 @@ static void check_searches(const struct scope *s, const struct field_path *path,
 {
 	size_t i = 0, bytes = 0;
 
-	if (yyjson_mut_arr_size(v) > SEARCHES_MAX)
+	if (yyjson_mut_arr_size(v) > DNS_SEARCHES_MAX)
 		field_invalid_val(s->errors, path, v, "must not have more than 32 search paths");
 	JSON_MUT_EACH (search, v)
 		bytes += json_mut_str(search).len + 1;
-	if (bytes > SEARCH_BYTES_MAX + 1)
+	if (bytes > DNS_SEARCH_BYTES_MAX + 1)
 		field_invalid_val(s->errors, path, v,
 				  "must not have more than 2048 characters (including spaces) in "
 				  "the search list");
@@ -66,7 +63,7 @@ static void check_dns_config(const struct scope *s, const struct field_path *pat
 	}
 	if (!v)
 		return;
-	if (yyjson_mut_arr_size(servers) > NAMESERVERS_MAX)
+	if (yyjson_mut_arr_size(servers) > DNS_NAMESERVERS_MAX)
 		field_invalid_val(s->errors, FIELD_NAME(path, "nameservers"), servers,
 				  "must not have more than 3 nameservers");
 	rules_check(s, server_rules, path, v);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Security contexts of pods and containers. */
+#include "api/kinds/limits.h"
 #include "api/kinds/pod_spec.h"
 
 #define SYSCTLS_OF_NET "net."
 #define ID_PROBLEM "must be between 0 and 2147483647, inclusive"
-#define PATH_BYTES_MAX 4095
 
 #define RULE_ID(field_) RULE_BETWEEN(field_, 0, INT32_MAX)
 
@@ -71,8 +71,8 @@ static void check_apparmor(const struct scope *s, const struct field_path *path,
 		field_invalid_str(s->errors, here, profile, "must not be padded with whitespace");
 	else if (!profile.len)
 		field_required(s->errors, here, "must be set when AppArmor type is Localhost");
-	if (profile.len > PATH_BYTES_MAX)
-		field_too_long(s->errors, here, PATH_BYTES_MAX);
+	if (profile.len > PROFILE_PATH_BYTES_MAX)
+		field_too_long(s->errors, here, PROFILE_PATH_BYTES_MAX);
 }
 
 static void check_escalation(const struct scope *s, const struct field_path *path,
@@ -105,9 +105,6 @@ static void check_proc_mount(const struct scope *s, const struct field_path *pat
 
 /* ---- Windows ---- */
 
-#define CREDENTIAL_BYTES_MAX (64u << 10)
-#define DOMAIN_BYTES_MAX 255
-#define USER_BYTES_MAX 104
 #define NETBIOS_OR_DNS                                         \
 	"^[^\\\\/:\\*\\?\"<>|\\.][^\\\\/:\\*\\?\"<>|]{0,14}$|" \
 	"^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?(\\.[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)*$"
@@ -126,7 +123,7 @@ static void check_credential(const struct scope *s, const struct field_path *pat
 	if (v && !json_mut_str(v).len)
 		field_invalid_str(s->errors, path, json_mut_str(v),
 				  "gmsaCredentialSpec cannot be an empty string");
-	else if (json_mut_str(v).len > CREDENTIAL_BYTES_MAX)
+	else if (json_mut_str(v).len > WINDOWS_CREDENTIAL_BYTES_MAX)
 		field_invalid_str(s->errors, path, json_mut_str(v),
 				  "gmsaCredentialSpec size must be under 64 KiB");
 }
@@ -139,7 +136,7 @@ static void check_user_parts(const struct scope *s, const struct field_path *pat
 
 	if (!has_domain)
 		user = name;
-	if (domain.len > DOMAIN_BYTES_MAX && has_domain)
+	if (domain.len > WINDOWS_DOMAIN_BYTES_MAX && has_domain)
 		field_invalid_str(s->errors, path, name,
 				  "runAsUserName's Domain length must be under 256 characters");
 	if (has_domain && !text_matches(arena, NETBIOS_OR_DNS, domain))
@@ -148,7 +145,7 @@ static void check_user_parts(const struct scope *s, const struct field_path *pat
 			"runAsUserName's Domain doesn't match the NetBios nor the DNS format");
 	if (!user.len)
 		field_invalid_str(s->errors, path, name, "runAsUserName's User cannot be empty");
-	else if (user.len > USER_BYTES_MAX)
+	else if (user.len > WINDOWS_USER_BYTES_MAX)
 		field_invalid_str(
 			s->errors, path, name,
 			"runAsUserName's User length must not be longer than 104 characters");

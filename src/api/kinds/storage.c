@@ -5,6 +5,7 @@
 #include "api/field_value.h"
 #include "api/kinds/cells.h"
 #include "api/kinds/frozen.h"
+#include "api/kinds/limits.h"
 #include "api/kinds/pod_spec.h"
 #include "api/kinds/warnings.h"
 #include "api/limits.h"
@@ -13,11 +14,6 @@
 #include "codec/json_index.h"
 
 #define ACCESS_MODES "ReadOnlyMany|ReadWriteMany|ReadWriteOnce|ReadWriteOncePod"
-#define PARAMETERS_MAX 512
-#define PARAMETERS_BYTES_MAX (256u << 10)
-#define ATTACHMENT_BYTES_MAX (256u << 10)
-#define ERROR_BYTES_MAX 1024
-#define NODE_ID_BYTES_MAX 256
 #define BETA_CLASS "volume.beta.kubernetes.io/storage-class"
 
 /* ---- what volumes and claims share ---- */
@@ -456,8 +452,8 @@ static void check_parameters(const struct scope *s, const struct field_path *pat
 {
 	size_t bytes = 0;
 
-	if (yyjson_mut_obj_size(v) > PARAMETERS_MAX) {
-		field_too_long(s->errors, path, PARAMETERS_MAX);
+	if (yyjson_mut_obj_size(v) > CLASS_PARAMETERS_MAX) {
+		field_too_long(s->errors, path, CLASS_PARAMETERS_MAX);
 		return;
 	}
 	JSON_MUT_MEMBERS (key, value, v) {
@@ -466,8 +462,8 @@ static void check_parameters(const struct scope *s, const struct field_path *pat
 					  "field can not be empty.");
 		bytes += json_mut_str(key).len + json_mut_str(value).len;
 	}
-	if (bytes > PARAMETERS_BYTES_MAX)
-		field_too_long(s->errors, path, PARAMETERS_BYTES_MAX);
+	if (bytes > CLASS_PARAMETERS_BYTES_MAX)
+		field_too_long(s->errors, path, CLASS_PARAMETERS_BYTES_MAX);
 }
 
 static void check_topology_value(const struct scope *s, const struct field_path *path,
@@ -716,7 +712,7 @@ static void check_metadata(const struct scope *s, const struct field_path *path,
 /* Upstream tells the other limit. */
 static void check_message(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
-	if (json_mut_str(v).len > ERROR_BYTES_MAX)
+	if (json_mut_str(v).len > ATTACHMENT_ERROR_BYTES_MAX)
 		field_too_long(s->errors, path, ATTACHMENT_BYTES_MAX);
 }
 
@@ -830,7 +826,7 @@ static void check_topology_keys(const struct scope *s, const struct field_path *
 
 static const char *node_id_problem(struct str id)
 {
-	return id.len > NODE_ID_BYTES_MAX ? "must be 256 characters or less" : NULL;
+	return id.len > CSI_NODE_ID_BYTES_MAX ? "must be 256 characters or less" : NULL;
 }
 
 static const struct rule allocatable_rules[] = { RULE_NONNEGATIVE("count"), { 0 } };

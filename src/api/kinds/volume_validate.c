@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Volumes of pods and PersistentVolumes: exactly one source each, and what each source needs. */
+#include "api/kinds/limits.h"
 #include "api/kinds/pod_spec.h"
 
 #include "api/quantity.h"
 
-#define ISCSI_NAME_BYTES_MAX 64
 #define ISCSI_TOO_LONG                                                                       \
 	"Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if " \
 	"iscsi.initiatorName is specified."
@@ -478,7 +478,6 @@ static const struct rule placed_cinder_rules[] = {
 static const struct rule cephfs_rules[] = { RULE_NEED("monitors", ""), { 0 } };
 #define QUOBYTE_PAIRS "must be a host:port pair or multiple pairs separated by commas"
 #define HOST_AND_PORT "^([^:\\[\\]]*|\\[[^\\[\\]]*\\]):[^:\\[\\]]*$"
-#define TENANT_BYTES_MAX 64
 
 static void check_registry(const struct scope *s, const struct field_path *path, yyjson_mut_val *v)
 {
@@ -487,7 +486,7 @@ static void check_registry(const struct scope *s, const struct field_path *path,
 
 	if (!registry.len) {
 		field_required(s->errors, here, QUOBYTE_PAIRS);
-	} else if (json_mut_get_str(v, "tenant").len > TENANT_BYTES_MAX) {
+	} else if (json_mut_get_str(v, "tenant").len > QUOBYTE_TENANT_BYTES_MAX) {
 		field_required(s->errors, FIELD_NAME(path, "tenant"),
 			       "must be a UUID and may not exceed a length of 64 characters");
 	} else {
