@@ -249,6 +249,48 @@ static void test_replaced_authorizers(void **state)
 	http_fixture_close(&f);
 }
 
+#define KUBECONFIG(cluster, user)                                                     \
+	"current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n" \
+	"clusters: [{name: k, cluster: {" cluster "}}]\nusers: [{name: u, user: {" user "}}]\n"
+
+/* Breaks when a kubeconfig's server is read as another address than upstream's clients read, or
+ * when what cannot be used is passed over. */
+static void test_kubeconfig_servers(void **state)
+{
+	static const struct {
+		const char *text, *url, *problem;
+	} cases[] = {
+		{ KUBECONFIG("server: 'https://h:1/p'", "token: t"), "https://h:1/p" },
+		{ KUBECONFIG("server: 'h:1'", ""), "http://h:1" },
+		{ KUBECONFIG("server: h, insecure-skip-tls-verify: true", ""), "https://h" },
+		{ KUBECONFIG("server: 'h:1/p'", ""), NULL, "must be a URL or a host:port pair" },
+		{ KUBECONFIG("server: 'unix:///s'", ""), NULL,
+		  "is neither an http nor an https URL" },
+		{ KUBECONFIG("server: 'ftp://h'", ""), NULL, "must start with" },
+		{ KUBECONFIG("server: ''", ""), NULL, "server ''" },
+		{ KUBECONFIG("server: 'https://h'", "exec: {command: x}"), NULL,
+		  "is not supported" },
+		{ "clusters: [{name: k, cluster: {server: 'https://h'}}]\n", NULL,
+		  "current-context does not lead to a context with a cluster" },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct review_hook_options got = { 0 };
+		AUTO_ARENA arena = { 0 };
+		struct err err = { 0 };
+		int status;
+
+		arena_init(&arena, ARENA_DEFAULT_MAX);
+		status = kubeconfig_target_parse(str_from(cases[i].text), STR("/"), &arena, &got,
+						 &err);
+		if ((status == 0) != (cases[i].url != NULL) ||
+		    (cases[i].url && !str_eq_c(got.target.url, cases[i].url)) ||
+		    (cases[i].problem && !strstr(err.msg, cases[i].problem)))
+			fail_msg("%s: " STR_FMT ": %s", cases[i].text, STR_ARG(got.target.url),
+				 err.msg);
+	}
+}
+
 static void test_replaced_anonymous(void **state)
 {
 	struct str livez = STR("/livez");
@@ -271,6 +313,7 @@ int main(void)
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_authentication),
 					    cmocka_unit_test(test_authorization),
 					    cmocka_unit_test(test_replaced_authorizers),
+					    cmocka_unit_test(test_kubeconfig_servers),
 					    cmocka_unit_test(test_replaced_anonymous) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

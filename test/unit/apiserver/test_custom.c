@@ -684,6 +684,57 @@ static void test_names(void **state)
 	http_fixture_close(&f);
 }
 
+#define GAUGES "/apis/example.com/v1/namespaces/default/gauges"
+#define GAUGE_VERSION(name, is_storage, field)                                                     \
+	"{'name':'" name "','served':true,'storage':" is_storage                                   \
+	",'selectableFields':[{'jsonPath':'.spec." field "'}],'subresources':{'scale':{"           \
+	"'specReplicasPath':'.spec.size','statusReplicasPath':'.status.size'}},"                   \
+	"'additionalPrinterColumns':[{'name':'At','type':'date','jsonPath':'.spec.at'}],'schema':" \
+	"{'openAPIV3Schema':{'type':'object','properties':{'spec':{'type':'object','properties':{" \
+	"'size':{'type':'integer'},'at':{'type':'string'},'color':{'type':'string','description':" \
+	"'" name "'}}},'status':{"                                                                 \
+	"'type':'object','properties':{'size':{'type':'integer'}}}}}}}"
+
+/* Breaks when the fields to select by are those of another version, when what is no date is shown
+ * as one, or when a Scale makes replicas up. */
+static void test_parts_by_version(void **state)
+{
+	static const struct step steps[] = {
+		{ "POST", CRDS,
+		  "{'apiVersion':'apiextensions.k8s.io/v1','kind':'CustomResourceDefinition',"
+		  "'metadata':{'name':'gauges.example.com'},'spec':{'group':'example.com','scope':"
+		  "'Namespaced','names':{'plural':'gauges','kind':'Gauge'},'versions':"
+		  "[" GAUGE_VERSION("v1", "true", "size") "," GAUGE_VERSION("v2", "false",
+									    "color") "]}}",
+		  201 },
+
+		{ "POST", GAUGES,
+		  "{'apiVersion':'example.com/v1','kind':'Gauge','metadata':{'name':'g'},'spec':{"
+		  "'at':'tomorrow','color':'red'}}",
+		  201 },
+		{ "GET", GAUGES "/g/scale", NULL, 500,
+		  "the spec replicas field \\\".spec.size\\\" does not exist" },
+		{ "PATCH", GAUGES "/g", "{'spec':{'size':3}}", 200 },
+		{ "GET", GAUGES "/g/scale", NULL, 200, "\"spec\":{\"replicas\":3}" },
+		{ "GET", GAUGES "?fieldSelector=spec.size%3D3", NULL, 200, "\"name\":\"g\"" },
+		{ "GET", GAUGES "?fieldSelector=spec.size%3D4", NULL, 200, "\"items\":[]" },
+		{ "GET", GAUGES "?fieldSelector=spec.color%3Dred", NULL, 400,
+		  "field label not supported: spec.color" },
+		{ "GET", "/apis/example.com/v2/gauges?fieldSelector=spec.color%3Dred", NULL, 200,
+		  "\"name\":\"g\"" },
+		{ "GET", "/apis/example.com/v2/gauges?fieldSelector=spec.size%3D3", NULL, 400,
+		  "field label not supported: spec.size" },
+	};
+	struct http_fixture f;
+
+	http_fixture_open(&f);
+	for (size_t i = 0; i < ARRAY_COUNT(steps); i++)
+		run_step(&f, &steps[i]);
+	want(&f, "GET", GAUGES "/g", "Accept: application/json;as=Table;g=meta.k8s.io;v=v1\r\n",
+	     NULL, 200, "\"cells\":[\"g\",\"<invalid>\"]");
+	http_fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -702,6 +753,7 @@ int main(void)
 		cmocka_unit_test(test_unserved_version),
 		cmocka_unit_test(test_plurals_of_built_in_kinds),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_parts_by_version),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

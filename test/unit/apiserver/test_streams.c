@@ -101,10 +101,13 @@ static void test_watch(void **state)
 	http_fixture_disconnect(&f);
 
 	http_fixture_connect(&f, &f);
-	http_fixture_stream(&f,
-			    CM "?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&"
-			       "allowWatchBookmarks=true&timeoutSeconds=1",
-			    "\"k8s.io/initial-events-end\":\"true\"");
+	http_fixture_stream(
+		&f,
+		CM "?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&"
+		   "allowWatchBookmarks=true&timeoutSeconds=1",
+		"{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"ConfigMap\",\"apiVersion\":"
+		"\"v1\",\"metadata\":{\"resourceVersion\":\"");
+	http_fixture_wait(&f, "\",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}}}}\n");
 	http_fixture_wait(&f, "0\r\n\r\n"); /* it ends by itself */
 
 	store_compact(f.store, store_revision(f.store));
@@ -184,10 +187,8 @@ static void test_shutdown_is_announced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pages),
-		cmocka_unit_test(test_shutdown_is_announced),
-		cmocka_unit_test(test_watch),
-		cmocka_unit_test(test_slow_watcher),
+		cmocka_unit_test(test_pages),	    cmocka_unit_test(test_shutdown_is_announced),
+		cmocka_unit_test(test_watch),	    cmocka_unit_test(test_slow_watcher),
 		cmocka_unit_test(test_gone_client),
 	};
 

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "codec/json.h"
+#include "kubelet/limits.h"
 #include "kubelet/pod_env.h"
 #include "kubelet/pod_network.h"
 #include "kubelet/host_usage.h"
@@ -91,6 +92,34 @@ static void test_resolv_conf(void **unused)
 	}
 }
 
+static void test_grace(void **unused)
+{
+	/* Would break: a pod whose grace, in nanoseconds, is no number any more and ends at once.
+	 */
+	static const struct {
+		const char *spec;
+		int64_t want;
+	} cases[] = {
+		{ "{}", 30 },
+		{ "{\"terminationGracePeriodSeconds\":0}", 0 },
+		{ "{\"terminationGracePeriodSeconds\":316224000}", KUBELET_GRACE_SECONDS_MAX },
+		{ "{\"terminationGracePeriodSeconds\":316224001}", KUBELET_GRACE_SECONDS_MAX },
+		{ "{\"terminationGracePeriodSeconds\":9223372036854775807}",
+		  KUBELET_GRACE_SECONDS_MAX },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		AUTO_ARENA arena = { 0 };
+		AUTO_BLOB blob = NULL;
+		struct pod_spec spec;
+
+		arena_init(&arena, 1 << 20);
+		pod_spec_decode(pod_of(cases[i].spec, &blob), &arena, &spec);
+		assert_int_equal(spec.grace_seconds, cases[i].want);
+	}
+}
+
 static void test_hosts(void **unused)
 {
 	/* Would break: a pod that cannot find itself or its aliases. */
@@ -152,7 +181,7 @@ static void test_resources(void **unused)
 	}
 }
 
-#define MEMINFO                                                             \
+#define MEMINFO                                                                       \
 	"MemTotal:       1000 kB\nMemFree:         400 kB\nInactive(file):  100 kB\n" \
 	"AnonPages:        50 kB\n"
 
@@ -190,11 +219,9 @@ static void test_host_usage(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_expand),
-		cmocka_unit_test(test_resolv_conf),
-		cmocka_unit_test(test_hosts),
-		cmocka_unit_test(test_resources),
-		cmocka_unit_test(test_host_usage),
+		cmocka_unit_test(test_expand),	  cmocka_unit_test(test_resolv_conf),
+		cmocka_unit_test(test_hosts),	  cmocka_unit_test(test_grace),
+		cmocka_unit_test(test_resources), cmocka_unit_test(test_host_usage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
