@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/fd.h"
 #include "base/log.h"
@@ -23,6 +25,8 @@
 #include "runtime/create.h"
 #include "runtime/systemd.h"
 
+#define BEGIN_WAIT_MS 1000 /* from its folder on, until whoever makes a container holds the folder's lock */
+#define BEGIN_LOOK_MS 5
 #define START_WAIT_MS 10000 /* for whoever is creating the container, whose hooks may take their time */
 
 void command_bundle_close(struct command_bundle *b)
@@ -213,6 +217,40 @@ int command_create(const struct command_line *line, int *ret_status, struct err 
 	return failed;
 }
 
+/* A folder is there before its lock is held: its maker may still be about to take that. */
+static bool is_new(const struct container *c)
+{
+	struct timespec now;
+	struct stat st;
+	int64_t age_ms;
+
+	if (fstat(c->dir_fd, &st) < 0 || clock_gettime(CLOCK_REALTIME, &now) < 0)
+		return false;
+	age_ms = (now.tv_sec - st.st_mtim.tv_sec) * 1000 + (now.tv_nsec - st.st_mtim.tv_nsec) / 1000000;
+	return age_ms >= 0 && age_ms < BEGIN_WAIT_MS;
+}
+
+/* As it is once nobody is creating it any more. */
+static int open_created(const struct command_line *line, struct arena *arena, struct container *c,
+			struct err *err)
+{
+	if (container_open(line->globals->root, line->args[0], arena, c, err) < 0)
+		return -1;
+	for (int waited_ms = 0; c->status == CONTAINER_CREATING; waited_ms += BEGIN_LOOK_MS) {
+		bool may_begin = is_new(c) && waited_ms < BEGIN_WAIT_MS;
+
+		if (container_lock_within(c, START_WAIT_MS, err) < 0)
+			return -1;
+		container_close(c);
+		if (container_open(line->globals->root, line->args[0], arena, c, err) < 0)
+			return -1;
+		if (c->status != CONTAINER_CREATING || !may_begin)
+			break;
+		nanosleep(&(struct timespec){ .tv_nsec = BEGIN_LOOK_MS * 1000000L }, NULL);
+	}
+	return 0;
+}
+
 int command_start(const struct command_line *line, int *ret_status, struct err *err)
 {
 	AUTO_ARENA arena = { 0 };
@@ -224,15 +262,8 @@ int command_start(const struct command_line *line, int *ret_status, struct err *
 
 	container_blank(&c);
 	arena_init(&arena, ARENA_DEFAULT_MAX);
-	if (container_open(line->globals->root, line->args[0], &arena, &c, err) < 0)
+	if (open_created(line, &arena, &c, err) < 0)
 		return -1;
-	if (c.status == CONTAINER_CREATING) {
-		if (container_lock_within(&c, START_WAIT_MS, err) < 0)
-			return -1;
-		container_close(&c);
-		if (container_open(line->globals->root, line->args[0], &arena, &c, err) < 0)
-			return -1;
-	}
 	if (c.status == CONTAINER_STOPPED)
 		return err_set(err, ERR_CONFLICT, "cannot start a container that has stopped");
 	if (c.status == CONTAINER_CREATING) /* whoever made it ended before it was done */

@@ -64,6 +64,24 @@ c['hooks'] = {'createRuntime': [{'path': '/bin/sh', 'args': ['sh', '-c', 'touch 
 	wait_for 5 test -e "$RT/bundle/rootfs/tmp/ran"
 }
 
+@test "start waits for a maker that does not hold the lock of its new folder yet, but not for one that is no more" {
+	bundle touch /tmp/ran
+	cfg "c['root']['readonly'] = False"
+	(cd "$RT/bundle" && "$CUBE_OCI" --root "$RT/other" create c 3>&-)
+	mkdir "$RT/state/c"
+	"$CUBE_OCI" --root "$RT/state" start c 3>&- &
+	starter=$!
+	sleep 0.1
+	mv -T "$RT/other/c" "$RT/state/c" # in the place of the empty one, in one step
+	wait $starter
+	wait_for 5 test -e "$RT/bundle/rootfs/tmp/ran"
+	mkdir "$RT/state/dead"
+	touch -d '10 seconds ago' "$RT/state/dead"
+	run -1 oci start dead
+	[[ "$output" == *"cannot start a container in the creating state"* ]]
+	rmdir "$RT/state/dead"
+}
+
 @test "start succeeds though the program ends and its container is deleted before it returns" {
 	bundle true
 	(cd "$RT/bundle" && oci create c >/dev/null 2>&1 3>&-)
