@@ -122,7 +122,7 @@ bool accept_next(struct str *header, struct accept_type *ret);
 /* --- waiting for a conversion webhook (http_convert.c) --- */
 
 /* In e's arena. */
-struct exchange_wait {
+struct exchange_conversion {
 	struct exchange *e;
 	void (*done)(void *arg,
 		     const struct conversion *conversion); /* answers, with the results */
@@ -131,7 +131,7 @@ struct exchange_wait {
 	struct conversion *conversion; /* its own */
 };
 /* Of objects, which may be let go of. */
-void exchange_convert(struct exchange_wait *w, struct blob *const *objects, size_t count);
+void exchange_convert(struct exchange_conversion *w, struct blob *const *objects, size_t count);
 
 /* --- steps of the pipeline in route.c --- */
 /* e->kind, and its subresource; refuses what there is not. */

@@ -4,7 +4,7 @@
 
 static void on_closed(void *arg, struct http_exchange *x)
 {
-	struct exchange_wait *w = arg;
+	struct exchange_conversion *w = arg;
 
 	conversion_free(w->conversion);
 	w->gone(w->arg);
@@ -16,7 +16,7 @@ static const struct http_exchange_events events = { .on_closed = on_closed };
 
 static void on_converted(void *arg, struct conversion *conversion, const struct err *err)
 {
-	struct exchange_wait *w = arg;
+	struct exchange_conversion *w = arg;
 	struct exchange *e = w->e;
 
 	http_set_events(e->x, NULL, NULL);
@@ -31,7 +31,7 @@ static void on_converted(void *arg, struct conversion *conversion, const struct 
 	conversion_free(conversion);
 }
 
-void exchange_convert(struct exchange_wait *w, struct blob *const *objects, size_t count)
+void exchange_convert(struct exchange_conversion *w, struct blob *const *objects, size_t count)
 {
 	struct exchange *e = w->e;
 

@@ -541,7 +541,7 @@ static void on_converted(void *arg, const struct conversion *conversion)
 /* Whether a webhook has to be asked first. */
 static bool waits_for_conversion(struct listing *l)
 {
-	struct exchange_wait *wait;
+	struct exchange_conversion *wait;
 	size_t i = 0;
 
 	if (!(l->e->kind->flags & KIND_CUSTOM) || !conversion_has_webhook(l->e->kind))
@@ -550,8 +550,8 @@ static bool waits_for_conversion(struct listing *l)
 		i++;
 	if (i == l->count)
 		return false;
-	wait = ARENA_NEW(l->e->arena, struct exchange_wait);
-	*wait = (struct exchange_wait){
+	wait = ARENA_NEW(l->e->arena, struct exchange_conversion);
+	*wait = (struct exchange_conversion){
 		.e = l->e, .done = on_converted, .gone = release, .arg = l
 	};
 	exchange_convert(wait, l->blobs, l->count);

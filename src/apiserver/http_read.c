@@ -90,7 +90,8 @@ static void answer_scale(struct exchange *e, const struct obj *obj, enum table_i
 	AUTO_BLOB scale = json_mut_to_blob(yyjson_mut_doc_get_root(doc));
 
 	if (custom && !json_get(obj->root, custom->scale.spec_replicas)) {
-		(void)refusal_internal(&e->refusal, "the spec replicas field \".%s\" does not exist",
+		(void)refusal_internal(&e->refusal,
+				       "the spec replicas field \".%s\" does not exist",
 				       custom->scale.spec_replicas); /* answered below */
 		exchange_refuse(e);
 	} else if (e->form != ANSWER_OBJECT)
@@ -114,7 +115,7 @@ static void answer(struct exchange *e, struct blob *object, enum table_include i
 }
 
 struct get_wait {
-	struct exchange_wait wait;
+	struct exchange_conversion wait;
 	enum table_include include;
 };
 
@@ -135,7 +136,9 @@ static void wait_for_conversion(struct exchange *e, struct blob *object, enum ta
 	struct get_wait *w = ARENA_NEW(e->arena, struct get_wait);
 
 	w->include = include;
-	w->wait = (struct exchange_wait){ .e = e, .done = on_converted, .gone = on_gone, .arg = w };
+	w->wait = (struct exchange_conversion){
+		.e = e, .done = on_converted, .gone = on_gone, .arg = w
+	};
 	exchange_convert(&w->wait, &object, 1);
 }
 

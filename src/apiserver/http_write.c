@@ -691,9 +691,9 @@ static void remove_matching(void *arg, const struct conversion *conversion)
 
 static void remove_converted(struct removal *r)
 {
-	struct exchange_wait *wait = ARENA_NEW(r->e->arena, struct exchange_wait);
+	struct exchange_conversion *wait = ARENA_NEW(r->e->arena, struct exchange_conversion);
 
-	*wait = (struct exchange_wait){
+	*wait = (struct exchange_conversion){
 		.e = r->e, .done = remove_matching, .gone = removal_free, .arg = r
 	};
 	exchange_convert(wait, r->blobs, r->count);
