@@ -44,8 +44,8 @@ void field_errors_init(struct field_errors *errors, struct arena *arena)
 	*errors = (struct field_errors){ .arena = arena };
 }
 
-/* Counts one more. False: it is not kept, and nothing needs to be made for it, which for large values
- * takes long. */
+/* Counts one more. False: it is not kept, and nothing needs to be made for it, which for large
+ * values takes long. */
 static bool is_kept(struct field_errors *e)
 {
 	e->seen++;
@@ -126,16 +126,36 @@ static void report(struct field_errors *e, enum field_error_type type,
 	add(e, type, path, buf_str(&text));
 }
 
+/* As Go quotes: not as JSON what is no letter, digit or sign. */
+static void put_quoted(struct str s, struct buf *to)
+{
+	static const char named[] = "\a\b\f\n\r\t\v\"\\", names[] = "abfnrtv\"\\";
+	const char *found;
+
+	buf_put_char(to, '"');
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+
+		found = memchr(named, c, sizeof(named) - 1);
+		if (found)
+			buf_printf(to, "\\%c", names[found - named]);
+		else if (c < ' ' || c == 0x7f)
+			buf_printf(to, "\\x%02x", c);
+		else
+			buf_put_char(to, (char)c);
+	}
+	buf_put_char(to, '"');
+}
+
 static void report_quoted(struct field_errors *e, enum field_error_type type,
 			  const struct field_path *path, struct str value, const char *detail)
 {
 	AUTO_BUF quoted = { 0 };
 
 	buf_init(&quoted, MESSAGE_BYTES_MAX);
-	json_write_quoted(value.len <= MESSAGE_BYTES_MAX / 8
-				  ? value
-				  : str_slice(value, 0, MESSAGE_BYTES_MAX / 8),
-			  &quoted);
+	put_quoted(value.len <= MESSAGE_BYTES_MAX / 8 ? value
+						      : str_slice(value, 0, MESSAGE_BYTES_MAX / 8),
+		   &quoted);
 	report(e, type, path, buf_str(&quoted), detail);
 }
 

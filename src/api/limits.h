@@ -14,6 +14,8 @@
 #define DECODE_TYPE_BYTES_MAX 128 /* Go's name of the type of a field, in one error */
 #define FIELD_ERRORS_MAX 200	  /* causes of one Status */
 #define FIELD_DEPTH_MAX JSON_DEPTH_MAX
+/* of an object: below metadata.managedFields its fields are named once more, some levels deeper */
+#define OBJECT_DEPTH_MAX (JSON_DEPTH_MAX - 8)
 #define OBJECT_METADATA_BYTES_MAX (256u << 10) /* annotations, keys and values together */
 #define SELECTOR_REQUIREMENTS_MAX 1000
 #define SELECTOR_BYTES_MAX (64u << 10)

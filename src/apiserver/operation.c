@@ -3,6 +3,7 @@
 #include "apiserver/admission.h"
 
 #include "api/convert.h"
+#include "api/limits.h"
 #include "api/meta.h"
 #include "apiserver/conversion.h"
 #include "apiserver/limits.h"
@@ -742,6 +743,9 @@ enum outcome operation_put(struct operation *op)
 {
 	bool is_event = kind_stored(op->kind) == &kind_event;
 
+	if (json_mut_depth(op->edit.root) > OBJECT_DEPTH_MAX)
+		return outcome_of(refusal_bad_request(&op->refusal, "exceeded max depth of %d",
+						      OBJECT_DEPTH_MAX));
 	if (op->dry_run)
 		return try_to_store(op);
 	op->is_delete_write = false;

@@ -4,7 +4,7 @@
 #define CUBE_CODEC_LIMITS_H
 
 #define JSON_DEPTH_MAX \
-	200 /* nesting of objects and arrays; all walkers here recurse at most so deep */
+	1000 /* nesting of objects and arrays; all walkers here recurse at most so deep */
 #define JSON_PATH_BYTES_MAX 1024 /* a field path in a message; longer ones are cut at the front */
 #define JSON_PATH_DEPTH_MAX 16 /* paths in brackets of paths */
 #define JSON_PATH_VALUES_MAX 100000 /* that following one path comes across */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include "api/limits.h"
 #include "fixture.h"
 
 #define JSON "Content-Type: application/json\r\n"
@@ -501,6 +502,101 @@ static void test_definitions_are_checked(void **state)
 	"{\"apiVersion\":\"example.com/v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"" name \
 	"\"" more "},\"spec\":{\"size\":1}}"
 
+/* depth objects in one another, in the member of that name. */
+static void put_deep(struct buf *to, const char *before, int depth, const char *after)
+{
+	buf_reset(to);
+	buf_put_c(to, before);
+	for (int i = 0; i < depth; i++)
+		buf_put_c(to, "{\"a\":");
+	buf_put_c(to, "1");
+	for (int i = 0; i < depth; i++)
+		buf_put_c(to, "}");
+	buf_put_c(to, after);
+}
+
+#define DEEP "/apis/example.com/v1/namespaces/default/deeps"
+#define DEEP_HEAD                        \
+	"{\"apiVersion\":\"example.com/" \
+	"v1\",\"kind\":\"Deep\",\"metadata\":{\"name\":\"a\"},\"x\":"
+
+#define DEEP_MAX (OBJECT_DEPTH_MAX - 2) /* the object itself, and the number within */
+
+/* A schema as deep as a definition may be: two levels for each of its members. */
+static void want_deep_schema(struct http_fixture *f, struct buf *text)
+{
+	int levels = (OBJECT_DEPTH_MAX - 20) / 2;
+
+	buf_reset(text);
+	buf_put_c(text, "{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":"
+			"\"CustomResourceDefinition\",\"metadata\":{\"name\":\"lows.example.com\"},"
+			"\"spec\":{\"group\":\"example.com\",\"scope\":\"Namespaced\",\"names\":{"
+			"\"plural\":\"lows\",\"kind\":\"Low\"},\"versions\":[{\"name\":\"v1\","
+			"\"served\":true,\"storage\":true,\"schema\":{\"openAPIV3Schema\":");
+	for (int i = 0; i < levels; i++) /* a default of the root would be refused */
+		buf_printf(text, "{\"type\":\"object\"%s,\"properties\":{\"a\":",
+			   i ? ",\"default\":{}" : "");
+	buf_put_c(text,
+		  "{\"type\":\"integer\",\"x-kubernetes-validations\":[{\"rule\":\"self > 1\"}]}");
+	for (int i = 0; i < levels; i++)
+		buf_put_c(text, "}}");
+	buf_put_c(text, "}}]}}");
+	want(f, "POST", CRDS, JSON, text->ptr, 201, NULL);
+	http_fixture_until(f, "/apis/example.com/v1/namespaces/default/lows", 200, NULL);
+	want(f, "POST", "/apis/example.com/v1/namespaces/default/lows", JSON,
+	     "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Low\",\"metadata\":{\"name\":\"a\"}}",
+	     201, "{\"a\":{\"a\":");
+	http_fixture_until(f, "/openapi/v3/apis/example.com/v1", 200, "com.example.v1.Low");
+}
+
+/* As deep as JSON may be, every walker goes down to the end of it; one level more is refused. */
+static void test_depth(void **state)
+{
+	AUTO_BUF text = { 0 };
+	struct http_fixture f;
+
+	(void)state;
+	buf_init(&text, 1 << 20);
+	http_fixture_open(&f);
+	want(&f, "POST", CRDS, JSON,
+	     "{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"CustomResourceDefinition\","
+	     "\"metadata\":{\"name\":\"deeps.example.com\"},\"spec\":{\"group\":\"example.com\","
+	     "\"scope\":\"Namespaced\",\"names\":{\"plural\":\"deeps\",\"kind\":\"Deep\"},"
+	     "\"versions\":["
+	     "{\"name\":\"v1\",\"served\":true,\"storage\":true,\"additionalPrinterColumns\":[{"
+	     "\"name\":"
+	     "\"x\",\"type\":\"string\",\"jsonPath\":\"..none\"}],\"schema\":{\"openAPIV3Schema\":{"
+	     "\"type\":\"object\",\"x-kubernetes-preserve-unknown-fields\":true}}}]}}",
+	     201, NULL);
+	http_fixture_until(&f, DEEP, 200, NULL);
+	put_deep(&text, DEEP_HEAD, DEEP_MAX + 1, "}");
+	want(&f, "POST", DEEP, JSON, text.ptr, 400, "exceeded max depth");
+	put_deep(&text, DEEP_HEAD, DEEP_MAX, "}");
+	want(&f, "POST", DEEP, JSON, text.ptr, 201, "\"x\":{\"a\":{\"a\":");
+	want(&f, "GET", DEEP "/a", NULL, NULL, 200, "{\"a\":1}}}}");
+	want(&f, "GET", DEEP, "Accept: application/json;as=Table;g=meta.k8s.io;v=v1\r\n", NULL, 200,
+	     "\"cells\":[\"a\",null]");
+	put_deep(&text, "{\"x\":null,\"y\":", DEEP_MAX, "}");
+	want(&f, "PATCH", DEEP "/a", MERGE, text.ptr, 200, "\"y\":{\"a\":{\"a\":");
+	put_deep(&text, DEEP_HEAD, DEEP_MAX, "}");
+	want(&f, "PATCH", DEEP "/a?fieldManager=m",
+	     "Content-Type: application/apply-patch+yaml\r\n", text.ptr, 200,
+	     "\"f:a\":{\".\":{},\"f:a\":");
+	want(&f, "DELETE", DEEP "/a", NULL, NULL, 200, NULL);
+	want(&f, "POST", DEEP, "Content-Type: application/yaml\r\n", text.ptr, 201, NULL);
+	put_deep(&text, "[{\"op\":\"replace\",\"path\":\"/x\",\"value\":", DEEP_MAX, "}]");
+	want(&f, "PATCH", DEEP "/a", "Content-Type: application/json-patch+json\r\n", text.ptr, 200,
+	     NULL);
+	put_deep(&text, "{\"metadata\":{\"name\":\"a\"},\"data\":", DEEP_MAX, "}");
+	want(&f, "POST", "/api/v1/namespaces/default/configmaps", JSON, text.ptr, 400,
+	     "cannot unmarshal object into Go struct field");
+	put_deep(&text, "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"template\":", DEEP_MAX - 1,
+		 "}}");
+	want(&f, "POST", "/apis/apps/v1/namespaces/default/deployments", JSON, text.ptr, 422, NULL);
+	want_deep_schema(&f, &text);
+	http_fixture_close(&f);
+}
+
 /* Objects go by their own rules, watches when the kind goes, and the same name may come back. */
 static void test_end_of_a_definition(void **state)
 {
@@ -748,6 +844,7 @@ int main(void)
 		cmocka_unit_test(test_accepted_deletion),
 		cmocka_unit_test(test_several_versions),
 		cmocka_unit_test(test_definitions_are_checked),
+		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_end_of_a_definition),
 		cmocka_unit_test(test_refused_deletions),
 		cmocka_unit_test(test_unserved_version),
