@@ -165,19 +165,12 @@ static int take_any_address(struct operation *op, bool is_v6, yyjson_mut_val *ip
 	return 0;
 }
 
-static bool had_address(const struct operation *op, struct str address)
-{
-	JSON_EACH (old, json_get(op->edit.old, "spec.clusterIPs"))
-		if (str_eq(json_str(old), address))
-			return true;
-	return false;
-}
-
-/* One of each family the Service has: those given, those it had, and any for the rest. */
+/* One of each family the Service has: those given, and any for the rest. In place of one that it had, none is taken:
+ * either it is the same or validation says that it may not change. */
 static int take_addresses(struct operation *op, yyjson_mut_val *spec)
 {
+	size_t had_count = json_get_count(op->edit.old, "spec.clusterIPs"), i = 0;
 	yyjson_mut_val *ips;
-	size_t i = 0;
 
 	if (!needs_address(json_mut_get_str(spec, "type"), json_mut_get_str(spec, "clusterIP")) ||
 	    json_mut_get_count(spec, "ipFamilies") > SERVICE_FAMILIES_MAX)
@@ -186,7 +179,7 @@ static int take_addresses(struct operation *op, yyjson_mut_val *spec)
 	JSON_MUT_EACH (family, json_mut_get(spec, "ipFamilies")) {
 		struct str given = json_mut_str(yyjson_mut_arr_get(ips, i++));
 
-		if (given.len && had_address(op, given))
+		if (given.len && i <= had_count)
 			continue;
 		if (given.len
 			    ? take_given_address(op, given) < 0
