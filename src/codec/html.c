@@ -244,8 +244,8 @@ static size_t take_raw(struct html_links *l, struct str text, struct buf *to)
 		if (text.ptr[at + 1] != '/' || !(is_space(c) || c == '/' || c == '>') ||
 		    !str_eq_nocase(str_slice(text, at + 2, behind), name))
 			continue;
-		l->state = HTML_TEXT;
-		return pass(text, at, to) + (at ? 0 : pass(text, 1, to));
+		l->state = HTML_MARKUP;
+		return pass(text, at + 1, to);
 	}
 	return pass(text, text.len, to);
 }

@@ -43,6 +43,7 @@ static const struct {
 	  "<script>var a = '<a href=\"/x\">';</script><a href=\"/p/x\">" },
 	{ "<script src=/s></SCRIPT ><a href=\"/x\">",
 	  "<script src=/p/s></SCRIPT ><a href=\"/p/x\">" },
+	{ "<title>a<b</title/<link href=/s><a href=/x>", "<title>a<b</title/<link href=/s><a href=/p/x>" },
 	{ "<style></styles><a href=/x></style><a href=/x>",
 	  "<style></styles><a href=/x></style><a href=/p/x>" },
 	{ "1 < 2 <3 <<a href=/x>", "1 < 2 <3 <<a href=/p/x>" },
