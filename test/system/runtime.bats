@@ -537,7 +537,7 @@ job() { # job 'PYTHON' changes the job j
 	job ''
 	monitor start "$RT/job"
 	pid=$(cut -d' ' -f4 "/proc/$(oci state c | python3 -c 'import json,sys; print(json.load(sys.stdin)["pid"])')/stat")
-	private=$(awk '/^Private/ { sum += $2 } END { print sum }' "/proc/$pid/smaps_rollup")
+	private=$(awk '/^Private_Dirty/ { print $2 }' "/proc/$pid/smaps_rollup") # clean ones are the program's file, which it alone has read
 	grep -E '^(Rss|Private|Shared)' "/proc/$pid/smaps_rollup"
 	nm -D "$CUBE_OCI" | grep -q __asan_ && skip "built with sanitizers"
 	[ "$private" -le 150 ]
