@@ -113,6 +113,12 @@ static void fill_range_status(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_m
 		     str_from(time_format(env_wall_ns(registry_env(b->registry)), now)));
 }
 
+/* A second one would ask for the address of the first. */
+static bool service_is_missing(struct bootstrap *b)
+{
+	return !registry_get(b->registry, &kind_service, STR("default"), STR("kubernetes"));
+}
+
 static void fill_service(struct bootstrap *b, yyjson_mut_doc *doc, yyjson_mut_val *root)
 {
 	yyjson_mut_val *labels = json_set_object(doc, json_mut_get(root, "metadata"), "labels");
@@ -225,7 +231,8 @@ static const struct step steps[] = {
 	  .is_needed = range_is_to_be_dual, .fill = fill_dual_range, .changes = true },
 	{ "networking.k8s.io", "v1", "ServiceCIDR", "", SERVICE_CIDR_DEFAULT,
 	  .subresource = "status", .is_needed = range_is_to_be_ready, .fill = fill_range_status },
-	{ "", "v1", "Service", "default", "kubernetes", .fill = fill_service, .may_fail = true },
+	{ "", "v1", "Service", "default", "kubernetes", .is_needed = service_is_missing, .fill = fill_service,
+	  .may_fail = true },
 	{ "", "v1", "Endpoints", "default", "kubernetes", .fill = fill_endpoints, .updates = true,
 	  .advertises = true },
 	{ "discovery.k8s.io", "v1", "EndpointSlice", "default", "kubernetes", .fill = fill_slice,

@@ -264,6 +264,8 @@ release() { # REVISION STATUS: as Helm keeps one
 	apiserver_stop KILL
 	apiserver_start
 	[ "$(k get cm -o name | wc -l)" = 20 ]
+	run grep 'WARN.*Service default/kubernetes' "$API_DIR/err" # it is there, and not made again
+	[ "$status" = 1 ]
 }
 
 @test "every refusal names all that is wrong, and warnings reach the user [W14]" {
