@@ -562,7 +562,7 @@ static int check_bound_pod(struct restriction *r, const struct obj **ret_pod)
 enum outcome node_restriction_token(struct operation *op)
 {
 	struct restriction r;
-	const struct obj *pod;
+	const struct obj *pod = NULL;
 	int is_node = begin(op, &r);
 
 	if (is_node <= 0)

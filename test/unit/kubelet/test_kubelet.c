@@ -231,8 +231,8 @@ static void test_extended_resources(void **state)
 static void test_metrics(void **state)
 {
 	static const char *const lines[] = {
-		"container_memory_working_set_bytes{container=\"c\",namespace=\"d\","
-		"pod=\"web\"} 4096 1000\n",
+		("container_memory_working_set_bytes{container=\"c\",namespace=\"d\","
+		 "pod=\"web\"} 4096 1000\n"),
 		"pod_cpu_usage_seconds_total{namespace=\"d\",pod=\"web\"} 2.5 1000\n",
 		"# TYPE node_memory_working_set_bytes gauge\n",
 		"\nresource_scrape_error 0\n",
